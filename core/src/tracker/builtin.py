@@ -1,0 +1,3 @@
+"""The core's own sources."""
+
+SOURCES: dict[str, object] = {}

@@ -1,0 +1,37 @@
+"""Errors a person can act on: each says what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class TrackerError(Exception):
+    """Base of every error raised on purpose: one `error:` line, and `status` as the exit status."""
+
+    status = 1
+
+
+class Busy(TrackerError):
+    """Another process holds the lock; trying again is the cure (EX_TEMPFAIL)."""
+
+    status = 75
+
+
+class PluginError(TrackerError):
+    """A plugin broke the contract; carries which one, at which step, and the cause."""
+
+    MESSAGE_LIMIT = 500  # characters of a cause that are shown; a plugin may raise a megabyte
+
+    def __init__(self, plugin: str, step: str, cause: BaseException | str) -> None:
+        self.plugin, self.step = plugin, step
+        detail = cause if isinstance(cause, str) else _describe(cause)
+        if len(detail) > self.MESSAGE_LIMIT:
+            detail = detail[: self.MESSAGE_LIMIT] + "..."
+        self.cause = " ".join(detail.split())
+        super().__init__(f"plugin {plugin!r} failed to {step}: {self.cause}")
+
+
+def _describe(cause: BaseException) -> str:
+    try:
+        text = str(cause)
+    except Exception:  # noqa: BLE001  an exception's own __str__ is the plugin's code, too
+        text = "(its message cannot be shown)"
+    return f"{type(cause).__name__}: {text}"
