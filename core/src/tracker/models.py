@@ -101,8 +101,8 @@ class Comparison:
     meter: str = field(validator=instance_of(str))
 
 
-Kind: TypeAlias = Literal["status", "report", "telemetry"]
-KINDS = ("status", "report", "telemetry")
+Kind: TypeAlias = Literal["status", "report", "telemetry", "view"]
+KINDS = ("status", "report", "telemetry", "view")
 
 
 def _contract(_owner: object, _attribute: Attribute[Any], value: object) -> None:
@@ -118,7 +118,8 @@ class Source:
     contract: the contract version that the plugin was built for, such as ``"1.0"``.
     name: the name of its entry point; lower-case letters, digits and single dashes.
     title: how people call it; also the title of its preview block unless the block says otherwise.
-    kind: ``status`` is read before and after the work; ``report`` at any time; ``telemetry`` line by line.
+    kind: ``status`` is read before and after the work; ``report`` at any time; ``telemetry`` line by line; a ``view``
+        reads nothing and makes a block of the records in its stream.
     stream: the journal file that its records go to, without ``.jsonl``.
     meters: the gauges of a ``status`` source; `open_meters` permits readings with others, slugs in used percent.
     capacity: the key of the one meter whose delta is the provider's cost; None where it has no quota.

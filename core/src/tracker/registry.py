@@ -27,7 +27,12 @@ RESULTS: dict[str, type] = {
     "compute_delta": Delta,
     "render_preview_block": Block,
 }
-NEEDED = {"status": "parse_status", "report": "parse_status", "telemetry": "ingest_line"}
+NEEDED = {
+    "status": "parse_status",
+    "report": "parse_status",
+    "telemetry": "ingest_line",
+    "view": "render_preview_block",
+}
 
 
 @frozen(kw_only=True)
@@ -54,6 +59,11 @@ class Registry:
     @property
     def failures(self) -> list[PluginError]:
         return [found.error for found in self.found if found.error is not None]
+
+    @property
+    def builtin(self) -> Sequence[str]:
+        """The names of the core's own sources, which no command takes as an argument."""
+        return tuple(builtin.SOURCES)
 
     @property
     def providers(self) -> dict[str, Source]:
@@ -157,6 +167,12 @@ class Registry:
                 raise PluginError(
                     source, "parse_status", f"reported the meter {gauge.meter!r}, which it does not declare"
                 )
+
+    def package(self, source: str) -> str:
+        """The import package of a source's plugin, where its bundled files lie."""
+        module: str = getattr(self._modules[source], "__name__", "")
+        has_path = hasattr(self._modules[source], "__path__")
+        return module if has_path else module.rpartition(".")[0]
 
     def bind(self, source: str, hook: str) -> Callable[..., Any]:
         """The source's own function for a hook with all arguments positional, bound once: for streams."""

@@ -1,0 +1,90 @@
+"""The command line: a table of commands, each imported only when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from tracker import __version__
+from tracker.command import Group, shared_options
+from tracker.errors import TrackerError
+from tracker.render import escape
+
+COMMANDS = {
+    "alias": "Capture a provider's meters: start, end, cross; delete takes one back.",
+    "ingest": "Take in one text or stream of any source.",
+    "override": "Store meter values that you read yourself.",
+    "complete": "Finalize a window: its features, quality and outcome.",
+    "preview": "Show what the windows delivered per unit of quota.",
+    "window-audit": "Show everything that stands, or was taken back, in a window.",
+    "plugins": "List the sources that are installed, and what is wrong with any.",
+    "demo": "Run the main job on bundled captures, in a temporary folder.",
+}
+ALSO = {"window-finalize": "complete"}
+
+
+class Root(Group):
+    """The table as a click group; errors of any command become one line and an exit status."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        name = ALSO.get(name, name)
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"tracker.commands.{name.replace('-', '_')}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        run: Callable[..., Any] = super().main
+        if not standalone_mode:
+            return run(*args, standalone_mode=False, **extra)
+        try:
+            sys.exit(run(*args, standalone_mode=False, **extra) or 0)
+        except (click.ClickException, TrackerError) as error:
+            _fail(error)
+        except (click.Abort, KeyboardInterrupt):
+            _stop("interrupted", 130)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: no second complaint at exit
+            sys.exit(1)
+        except OSError as error:
+            where = f" {error.filename}" if error.filename else ""
+            _stop(f"{error.strerror or error}{where}", 1)
+
+
+def _fail(error: click.ClickException | TrackerError) -> NoReturn:
+    if isinstance(error, TrackerError):
+        _stop(str(error), error.status)
+    if isinstance(error, click.UsageError) and type(error) is not click.UsageError and "NoArgs" in type(error).__name__:
+        print(error.format_message(), file=sys.stderr)  # a group without a command: its help is the message
+        sys.exit(error.exit_code)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        print(error.ctx.get_usage(), file=sys.stderr)
+        print(f"Try '{error.ctx.command_path} --help' for help.", file=sys.stderr)
+    _stop(error.format_message(), error.exit_code)
+
+
+def _stop(message: str, status: int) -> NoReturn:
+    print(f"error: {escape(' '.join(message.split()))}", file=sys.stderr)
+    sys.exit(status)
+
+
+@click.group(cls=Root, params=list(shared_options()), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tracker")
+def main() -> None:
+    """Measure what coding subscriptions are worth: meters before and after, features finished, per unit of quota."""
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tracker.cli")

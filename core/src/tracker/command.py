@@ -1,0 +1,100 @@
+"""What every command shares: the global options, before or after its name, and those that plugins add."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracker.session import Session
+
+
+def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(context: click.Context, _parameter: click.Parameter, given: Any) -> None:
+        if given is not None and given is not False:
+            setattr(context.ensure_object(Session), name, given)
+
+    return callback
+
+
+def _option(names: list[str], target: str, about: str, **settings: Any) -> click.Option:
+    return click.Option(names, help=about, expose_value=False, callback=_set(target), **settings)
+
+
+def shared_options() -> list[click.Option]:
+    """The options that every command takes."""
+    path = click.Path(path_type=Path)
+    return [
+        _option(["--data-dir"], "data_dir", "Where the records live.", type=path, metavar="DIR"),
+        _option(["--agent"], "agent", "The lane to work in [default: $AGENT_ID].", metavar="ID"),
+        _option(["--json"], "json", "Print JSON.", is_flag=True),
+        _option(["--quiet", "-q"], "quiet", "Say no more than the data.", is_flag=True),
+        _option(["--no-color"], "no_color", "No colours (also: NO_COLOR).", is_flag=True),
+    ]
+
+
+class Command(click.Command):
+    """A command that takes the global options after its name, too, and lists them apart."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        own = super().get_params(ctx)
+        taken = {name for parameter in own for name in parameter.opts}
+        return [*own, *(option for option in shared_options() if taken.isdisjoint(option.opts))]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        shared = {option.name for option in shared_options()}
+        sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Global options": []}
+        for parameter in self.get_params(ctx):
+            shown = parameter.get_help_record(ctx)
+            if shown is not None:
+                sections["Global options" if parameter.name in shared else "Options"].append(shown)
+        for title, rows in sections.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+class WritingCommand(Command):
+    """A command that writes: `--dry-run` prints the records instead."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        about = "Print the records and write nothing."
+        return [*super().get_params(ctx), _option(["--dry-run"], "dry_run", about, is_flag=True)]
+
+
+class ProviderCommand(WritingCommand):
+    """A writing command with options per provider, made by `provider_options` from the discovered sources."""
+
+    def provider_options(self, session: Session) -> list[click.Parameter]:
+        return [
+            click.Option(
+                [f"--{name}-features", f"features_{name}"],
+                type=click.IntRange(min=0),
+                metavar="N",
+                help=f"Features that {source.title} finished.",
+            )
+            for name, source in session.registry.providers.items()
+        ]
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [*super().get_params(ctx), *self.provider_options(ctx.ensure_object(Session))]
+
+
+class Group(click.Group):
+    """A group of commands that says what was meant."""
+
+    command_class = Command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from tracker.render import line
+            from tracker.wording import near
+
+            hint = near(name, self.list_commands(ctx))
+            raise click.UsageError(f"no command {line(name)!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)

@@ -1,0 +1,29 @@
+"""`tracker complete`: finalize a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tracker.command import ProviderCommand
+from tracker.session import session
+
+
+@click.command("complete", cls=ProviderCommand)
+@click.option("--window", required=True, metavar="W", help="The window.")
+@click.option("--quality", type=click.FloatRange(min=0), metavar="Q", help="How good the work is; 1 is as planned.")
+@click.option("--outcome", metavar="WORD", help="pass, partial, fail, or a word of yours.")
+@click.option("--methodology", metavar="M", help="How the work was done.")
+@click.option("--commit-start", metavar="SHA", help="The commit before the work.")
+@click.option("--commit-end", metavar="SHA", help="The commit after it.")
+@click.option("--feature-id", "feature_ids", multiple=True, metavar="ID", help="A feature; may be given again.")
+@click.option("--spec-id", metavar="S", help="The specification that was worked from.")
+@click.option("--spec-version", metavar="V", help="Its version.")
+@click.option("--notes", metavar="TEXT", help="Anything to remember.")
+def command(window: str, **given: Any) -> None:
+    """Finalize a window: its features, quality and outcome. Again appends; the latest row counts."""
+    from tracker.finalizing import finalize
+
+    features = {name.removeprefix("features_"): given.pop(name) for name in list(given) if name.startswith("features_")}
+    finalize(session(), window, {name: count for name, count in features.items() if count is not None}, given)

@@ -1,0 +1,76 @@
+"""`tracker ingest`: one text or one stream of any source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tracker.command import WritingCommand
+from tracker.reading import capture_time, input_options, parse, take_text
+from tracker.session import session
+
+
+@click.command("ingest", cls=WritingCommand)
+@click.argument("name", metavar="SOURCE")
+@click.option("--window", required=True, metavar="W", help="The window that it belongs to.")
+@click.option("--phase", type=click.Choice(["before", "after"]), help="For a provider's meters.")
+@click.option("--scope", metavar="SCOPE", help="Which report it is [default: as the report says].")
+@input_options
+@click.option("--follow", is_flag=True, help="Keep reading a file as it grows, through rotation.")
+@click.option("--strict", is_flag=True, help="End with status 1 where lines of a stream were rejected.")
+def command(
+    name: str,
+    window: str,
+    phase: str | None,
+    scope: str | None,
+    use_stdin: bool,
+    path: Path | None,
+    notes: str | None,
+    captured_at: str | None,
+    timezone: str | None,
+    force: bool,
+    follow: bool,
+    strict: bool,
+) -> None:
+    """Take in one text or stream of any source."""
+    here = session()
+    source = here.source(name)
+    if phase and source.kind != "status":
+        raise click.UsageError(f"--phase is for providers' meters; {source.name} is a {source.kind}")
+    if scope and scope not in source.scopes:
+        known = f"its scopes are {', '.join(source.scopes)}" if source.scopes else "it has no scopes"
+        raise click.UsageError(f"{source.name} knows no scope {scope!r}; {known}")
+    if (follow or strict) and source.kind != "telemetry":
+        raise click.UsageError(f"--follow and --strict are for streams; {source.name} is a {source.kind}")
+    if source.kind == "telemetry":
+        from tracker.ingesting import ingest_stream
+
+        ingest_stream(here, source, window, use_stdin=use_stdin, path=path, notes=notes, follow=follow, strict=strict)
+        return
+    at = capture_time(captured_at, here.now)
+    if source.kind == "status" and phase is None:
+        raise click.UsageError(f"{source.name} is read before and after the work: give --phase before or --phase after")
+    text = take_text(use_stdin, path)
+    reading = parse(here, source, text, at, timezone, scope)
+    if source.kind == "status":
+        from tracker.capturing import Request, store
+        from tracker.wording import stored_message
+
+        assert phase is not None
+        request = Request(
+            source=source,
+            phases=(phase,),
+            reading=reading,
+            text=text,
+            captured_at=at,
+            origin="ingest",
+            window=window,
+            notes=notes,
+            force=force,
+        )
+        stored_message(here, source, store(here, request))
+        return
+    from tracker.reports import store_report
+
+    store_report(here, source, window, reading, text, at, notes, force=force)

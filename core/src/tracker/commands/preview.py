@@ -1,0 +1,33 @@
+"""`tracker preview`: what the windows delivered."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.command import Command
+from tracker.errors import TrackerError
+from tracker.session import session
+
+
+@click.command("preview", cls=Command)
+@click.option("--window", "windows", multiple=True, metavar="W", help="A window; may be given again [default: all].")
+def command(windows: tuple[str, ...]) -> None:
+    """Show what the windows delivered per unit of quota."""
+    from tracker.preview import assemble, document, hint, lines
+    from tracker.wording import near
+
+    here = session()
+    known = here.index.windows()
+    for window in windows:
+        if window not in known:
+            what = near(window, known) if known else f"there are no records in {here.root}"
+            raise TrackerError(f"no window {window!r}; {what}")
+    preview = assemble(here, dict.fromkeys(windows or known))
+    if here.json:
+        here.data(document(preview))
+        return
+    click.echo("\n".join(lines(preview)))
+    if not known:
+        here.note(f"note: no records in {here.root}; begin with `tracker alias start PROVIDER --stdin`")
+    elif (text := hint(preview)) is not None:
+        here.note(text)

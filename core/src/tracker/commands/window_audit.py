@@ -1,0 +1,27 @@
+"""`tracker window-audit`: everything that stands in a window, and everything that was taken back."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.command import Command
+from tracker.errors import TrackerError
+from tracker.session import session
+
+
+@click.command("window-audit", cls=Command)
+@click.option("--window", required=True, metavar="W", help="The window.")
+def command(window: str) -> None:
+    """Show everything that stands, or was taken back, in a window."""
+    from tracker.audit import audit, lines
+    from tracker.wording import near
+
+    here = session()
+    known = here.index.windows()
+    if window not in known:
+        raise TrackerError(f"no window {window!r}; {near(window, known) if known else 'there are no records yet'}")
+    found = audit(here, window)
+    if here.json:
+        here.data(found)
+    else:
+        click.echo("\n".join(lines(found)))

@@ -1,0 +1,62 @@
+"""Values as people read them; nothing that was recorded can steer a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+MISSING = "n/a"
+FIELD = re.compile(r"\{(\w+)(?::(?:\.(\d))?([^}]*))?\}")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+
+
+def escape(text: str) -> str:
+    """The text with control characters shown instead of sent, line ends and tabs apart."""
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+
+
+def line(text: object) -> str:
+    """One line of text from anything that was recorded."""
+    return escape(str(text)).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def number(value: float, digits: int | None = None) -> str:
+    """Whole numbers without decimals, others with two, or with exactly the digits asked for."""
+    if digits is not None:
+        return f"{value:.{digits}f}"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def value(found: Any, digits: int | None = None, unit: str = "") -> str:
+    """A value with its unit; `n/a` alone where there is none."""
+    if found is None:
+        return MISSING
+    if isinstance(found, bool):
+        return "yes" if found else "no"
+    if isinstance(found, int | float):
+        return number(found, digits) + unit
+    return line(found) + unit
+
+
+def fill(text: str, values: Mapping[str, Any]) -> str:
+    """A row's text with its values: `{name}`, `{name:%}`, `{name:.2}`, `{name:.0 ms}`."""
+
+    def one(found: re.Match[str]) -> str:
+        digits = int(found[2]) if found[2] else None
+        return value(values.get(found[1]), digits, found[3] or "")
+
+    return FIELD.sub(one, text)
+
+
+def row(label: str | None, text: str | None, values: Mapping[str, Any]) -> str:
+    """One line of a block, without its bullet."""
+    body = fill(text, values) if text is not None else " ".join(f"{key}={value(one)}" for key, one in values.items())
+    return f"{line(label)}: {body}" if label else body
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 window`, `2 windows`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

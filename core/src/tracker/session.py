@@ -1,0 +1,133 @@
+"""What a command works with: where the data is, who is asking, which plugins answer; and how it speaks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracker.errors import TrackerError
+from tracker.render import escape
+
+if TYPE_CHECKING:
+    from tracker.config import Config
+    from tracker.index import Index
+    from tracker.journal import Journal
+    from tracker.models import Source
+    from tracker.registry import Registry
+
+DATA_DIR = "TRACKER_DATA_DIR"
+
+
+class Session:
+    """The global options and what follows from them, made when it is first asked for.
+
+    No attrs class: `tracker --help` makes one, too, and must not pay for the import.
+    """
+
+    def __init__(self) -> None:
+        self.data_dir: Path | None = None
+        self.agent: str | None = None
+        self.json = False
+        self.quiet = False
+        self.no_color = False
+        self.dry_run = False
+        self.state_dir: Path | None = None
+
+    @cached_property
+    def config(self) -> Config:
+        from tracker import config
+
+        return config.load(config.find(Path.cwd()))
+
+    @cached_property
+    def root(self) -> Path:
+        """The data directory."""
+        from tracker.config import DATA_DIR as DEFAULT
+
+        if self.data_dir is not None:
+            return self.data_dir
+        if os.environ.get(DATA_DIR):
+            return Path(os.environ[DATA_DIR])
+        if self.config.data_dir is not None:
+            return self.config.base / self.config.data_dir
+        return DEFAULT
+
+    @cached_property
+    def journal(self) -> Journal:
+        from tracker.journal import Journal
+
+        return Journal(self.root, fsync=self.config.fsync, warn=self.warn)
+
+    @cached_property
+    def index(self) -> Index:
+        from tracker.index import Index
+
+        return Index(self.journal)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The discovered plugins; each that is broken is named on stderr, before anything else is said."""
+        from tracker.registry import discover
+
+        registry = discover()
+        for failure in registry.failures:
+            self.warn(f"{failure}; the rest works (tracker plugins list)")
+        return registry
+
+    @cached_property
+    def lane(self) -> str | None:
+        """The lane that this command works in; None is the lane without a name."""
+        from tracker import lanes
+
+        return lanes.check(self.agent if self.agent is not None else os.environ.get("AGENT_ID"))
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def source(self, name: str, *, kinds: Sequence[str] = ()) -> Source:
+        """The source of that name; what is there otherwise."""
+        from tracker.wording import near
+
+        fitting = [source for source in self.registry.sources.values() if not kinds or source.kind in kinds]
+        names = [source.name for source in fitting if source.name not in self.registry.builtin]
+        if name in names:
+            return self.registry.sources[name]
+        for failure in self.registry.failures:
+            if failure.plugin == name:
+                raise TrackerError(f"{name} is not available: {failure}")
+        what = "provider" if tuple(kinds) == ("status",) else "source"
+        raise click.UsageError(f"no {what} {escape(name)!r}; {near(name, names)}")
+
+    # --- speaking
+
+    def say(self, text: str) -> None:
+        """A result for people, unless `--quiet`."""
+        if not self.quiet:
+            click.echo(escape(text))
+
+    def data(self, value: Any) -> None:
+        """A result for programs: one JSON document."""
+        import orjson
+
+        click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+    def warn(self, text: str) -> None:
+        print(f"warning: {escape(text)}", file=sys.stderr)
+
+    def note(self, text: str) -> None:
+        """Something worth knowing that is no result."""
+        if not self.quiet:
+            print(escape(text), file=sys.stderr)
+
+
+def session() -> Session:
+    """The session of the running command."""
+    return click.get_current_context().ensure_object(Session)
