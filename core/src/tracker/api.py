@@ -20,6 +20,7 @@ from tracker.models import (
     Row,
     Source,
 )
+from tracker.redact import redact
 from tracker.screen import plain_text
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "Source",
     "hookimpl",
     "plain_text",
+    "redact",
 ]

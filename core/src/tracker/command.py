@@ -57,7 +57,11 @@ class Command(click.Command):
 
 
 class WritingCommand(Command):
-    """A command that writes: `--dry-run` prints the records instead."""
+    """A command that writes: `--dry-run` prints the records instead; a lane that is none is refused at once."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        ctx.ensure_object(Session).lane  # noqa: B018
+        return super().invoke(ctx)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         about = "Print the records and write nothing."

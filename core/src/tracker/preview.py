@@ -93,6 +93,7 @@ def _context(session: Session, source: Source, windows: tuple[str, ...], groups:
         records = [entry.record for entry in session.index.entries(source.stream, windows)]
         if source.kind != "view":
             records = [record for record in records if record.get("provider", source.name) == source.name]
+    records.sort(key=lambda record: str(record.get("captured_at")))
     return PreviewContext(windows=windows, records=tuple(records))
 
 

@@ -8,6 +8,10 @@ nothing heavy until a test needs it.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,6 +25,32 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-screens", action="store_true", help="rewrite what each screen is expected to say")
+
+
+@pytest.fixture
+def tracker_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the real command line in a folder and a data directory of the test's own.
+
+    ``tracker_cli("alias", "start", "toy", "--stdin", stdin=pane, AGENT_ID="sub1")``: arguments, what is piped to it and
+    environment variables; gives the completed process, whatever its status.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
+    environment |= {"TRACKER_DATA_DIR": str(tmp_path / "data"), "TZ": "UTC", "COLUMNS": "120"}
+
+    def run(*arguments: str, stdin: str | bytes = "", **extra: str) -> subprocess.CompletedProcess[str]:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            [sys.executable, "-m", "tracker.cli", *arguments],
+            input=data,
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment | extra,
+            timeout=120,
+            check=False,
+        )
+        return subprocess.CompletedProcess(arguments, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
 
 
 class Screen:
@@ -66,17 +96,19 @@ class SourceConformance:
             metafunc.parametrize("screen", found, ids=[screen.name for screen in found])
 
     @pytest.fixture(scope="class")
-    def registry(self) -> Any:
+    @classmethod
+    def registry(cls) -> Any:
         from tracker.registry import discover
 
         return discover()
 
     @pytest.fixture(scope="class")
-    def info(self, registry: Any) -> Source:
-        failure = next((failure for failure in registry.failures if failure.plugin == self.source), None)
+    @classmethod
+    def info(cls, registry: Any) -> Source:
+        failure = next((failure for failure in registry.failures if failure.plugin == cls.source), None)
         assert failure is None, str(failure)
-        assert self.source in registry.sources, f"{self.source} is no installed entry point of group 'tracker'"
-        return registry.sources[self.source]  # type: ignore[no-any-return]
+        assert cls.source in registry.sources, f"{cls.source} is no installed entry point of group 'tracker'"
+        return registry.sources[cls.source]  # type: ignore[no-any-return]
 
     def parse(self, registry: Any, text: str, **arguments: Any) -> Reading | None:
         return registry.call(self.source, "parse_status", text=text, **arguments)  # type: ignore[no-any-return]

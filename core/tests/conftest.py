@@ -1,0 +1,130 @@
+"""A toy provider, a toy report and a toy stream, installed as a distribution of their own in a folder of the test."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+STATUS = '''
+import re
+from datetime import datetime, timedelta
+
+from tracker.api import Gauge, Meter, Reading, Source, hookimpl
+
+INFO = Source(
+    contract="1.0", name="toy", title="Toy", prefix="t", capacity="fuel",
+    meters=(Meter(key="fuel", title="Fuel"), Meter(key="heat", title="Heat")),
+    tags={"insufficient-data": "no gauge is on the pane"},
+)
+
+@hookimpl
+def source_info():
+    return INFO
+
+@hookimpl
+def parse_status(text, captured_at):
+    """`fuel 12% reset 2026-01-01T00:00:00+00:00`, one meter a line."""
+    found = re.findall(r"(fuel|heat) ([\\d.]+)%(?: reset (\\S+))?", text)
+    gauges = {m: Gauge(meter=m, used=float(u), resets=r or None, reset_at=datetime.fromisoformat(r) if r else None)
+              for m, u, r in found}
+    return Reading(gauges=tuple(gauges.values()), errors=() if gauges else ("insufficient-data",))
+'''
+COUNT = """
+from tracker.api import Gauge, Meter, Reading, Source, hookimpl
+
+@hookimpl
+def source_info():
+    return Source(contract="1.0", name="tally", title="Tally", prefix="y", stream="tally_counts", capacity="calls",
+                  meters=(Meter(key="calls", title="Calls", unit="calls"),))
+
+@hookimpl
+def parse_status(text):
+    return Reading(gauges=(Gauge(meter="calls", used=float(text)),)) if text.strip().isdigit() else None
+"""
+REPORT = """
+from tracker.api import Block, Comparison, Reading, Row, Source, hookimpl
+
+@hookimpl
+def source_info():
+    return Source(contract="1.0", name="toy-report", title="toyreport", kind="report", stream="toy_report", prefix="tr",
+                  scopes=("weekly", "daily"), place=30,
+                  comparisons=(Comparison(scope="weekly", figure="used", provider="toy", meter="fuel"),))
+
+@hookimpl
+def parse_status(text, scope):
+    if not text.strip().replace(".", "").isdigit():
+        return None
+    return Reading(fields={"scope": scope or "weekly", "used": float(text)})
+
+@hookimpl
+def render_preview_block(context):
+    rows = tuple(Row(label=r["parsed"]["scope"], values={"used": r["parsed"]["used"]}, text="used={used:%}")
+                 for r in context.records)
+    return Block(title="toyreport", rows=rows) if rows else None
+"""
+STREAM = """
+import json
+from tracker.api import Block, Rejected, Row, Source, hookimpl
+
+@hookimpl
+def source_info():
+    return Source(contract="1.0", name="toy-stream", title="Toy Stream", kind="telemetry", stream="toy_stream",
+                  place=20)
+
+@hookimpl
+def ingest_line(line, scratch):
+    if not line.strip():
+        return []
+    try:
+        found = json.loads(line)
+    except ValueError:
+        raise Rejected("no JSON") from None
+    many = found if isinstance(found, list) else [found]
+    return [
+        {"ts": one.get("ts"), "rid": one.get("rid"), "lane": one.get("lane"), "model": None, "latency_ms": one.get("ms"),
+         "routed": one.get("lane") == "far", "ok": one.get("ok", True)}
+        for one in many
+    ]
+
+@hookimpl
+def render_preview_block(context):
+    events = context.events
+    if not events.events:
+        return None
+    values = {"events": events.events, "routed": 100 * events.routed / events.events, "p50": events.latency_ms.p50}
+    return Block(title="Toy Stream", rows=(Row(values=values, text="events={events} routed={routed:%} p50={p50: ms}"),))
+"""
+TOYS = {"toy": STATUS, "tally": COUNT, "toy-report": REPORT, "toy-stream": STREAM}
+
+
+def install(folder: Path, modules: dict[str, str], distribution: str = "tracker-toys") -> Path:
+    """A folder for PYTHONPATH with one module per source and the metadata that an installer would write."""
+    folder.mkdir(parents=True, exist_ok=True)
+    points = []
+    for name, code in modules.items():
+        module = f"{distribution}_{name}".replace("-", "_")
+        (folder / f"{module}.py").write_text(code)
+        points.append(f"{name} = {module}")
+    info = folder / f"{distribution.replace('-', '_')}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[tracker]\n" + "\n".join(points) + "\n")
+    return folder
+
+
+@pytest.fixture
+def toys(
+    tmp_path: Path, tracker_cli: Callable[..., subprocess.CompletedProcess[str]]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`tracker_cli` with the toys as the only plugins."""
+    site = install(tmp_path / "site", TOYS)
+    ours = "tracker-codex,tracker-claude,tracker-glm,tracker-proxy"
+
+    def run(*arguments: str, stdin: str | bytes = "", **extra: str) -> subprocess.CompletedProcess[str]:
+        known = {"PYTHONPATH": str(site), "TRACKER_DISABLE_PLUGINS": ours}
+        return tracker_cli(*arguments, stdin=stdin, **(known | extra))
+
+    return run

@@ -1,0 +1,334 @@
+"""What an operator does with a provider's meters, with toys as the only plugins."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
+
+
+def rows(folder: Path, stream: str) -> list[dict[str, Any]]:
+    path = folder / "data" / f"{stream}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def ok(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refused(done: subprocess.CompletedProcess[str], status: int = 1) -> str:
+    """The one `error:` line."""
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, done.stderr
+    return errors[0]
+
+
+@pytest.fixture
+def captured(toys: Run) -> Run:
+    """Toys with W0-01 before and after."""
+    ok(toys("alias", "start", "toy", "--stdin", "--captured-at", T0, stdin="fuel 10%\nheat 5%"))
+    ok(toys("alias", "end", "toy", "--stdin", "--captured-at", T1, stdin="fuel 28%\nheat 7%"))
+    return toys
+
+
+def test_start_and_end_make_a_window(toys: Run, tmp_path: Path) -> None:
+    started = toys("alias", "start", "toy", "--stdin", "--notes", "first", stdin="fuel 10%")
+    assert ok(started) == "stored toy before snapshot for W0-01 (awaiting end)\n"
+    assert ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 12%")) == (
+        "stored toy after snapshot for W0-01 (ready to finalize)\n"
+    )
+    before, after = rows(tmp_path, "snapshots")
+    assert (before["phase"], after["phase"]) == ("before", "after")
+    assert before["parsed"] == {"fuel_pct": 10, "fuel_resets": None, "fuel_reset_at": None, "errors": []}
+    assert before | {"notes": "first", "agent_id": None, "source": "alias", "schema_version": "1.1.0"} == before
+    assert len(before["record_id"]) == 32
+
+
+def test_cross_closes_one_window_and_opens_the_next(captured: Run, tmp_path: Path) -> None:
+    ok(captured("alias", "start", "toy", "--stdin", "--window", "W0-19", stdin="fuel 30%"))
+    crossed = captured("alias", "cross", "toy", "--stdin", stdin="fuel 40%")
+    assert ok(crossed) == "stored toy after snapshot for W0-19 and seeded before snapshot for W0-20\n"
+    assert [(row["window"], row["phase"]) for row in rows(tmp_path, "snapshots")[-2:]] == [
+        ("W0-19", "after"),
+        ("W0-20", "before"),
+    ]
+    assert "W0-20" in ok(captured("alias", "end", "toy", "--stdin", stdin="fuel 41%"))
+
+
+def test_a_closed_window_is_followed_by_the_next(captured: Run) -> None:
+    assert "for W0-02" in ok(captured("alias", "start", "toy", "--stdin", stdin="fuel 30%"))
+    assert "for W0-02" in ok(captured("alias", "start", "toy", "--stdin", stdin="fuel 31%"))
+
+
+def test_a_second_provider_joins_the_open_window(toys: Run) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-07", stdin="fuel 30%"))
+    assert "for W0-07" in ok(toys("alias", "start", "tally", "--stdin", stdin="5"))
+
+
+def test_a_count_keeps_a_baseline_and_stores_the_difference(toys: Run, tmp_path: Path) -> None:
+    ok(toys("alias", "start", "tally", "--stdin", "--window", "W0-20", stdin="12"))
+    done = toys("alias", "end", "tally", "--stdin", stdin="30")
+    assert ok(done) == "stored tally delta for W0-20 (baseline=12, calls=18)\n"
+    before, after = rows(tmp_path, "tally_counts")
+    assert (before["phase"], before["baseline"], after["calls_used"], after["parsed"]["calls_used"]) == (
+        "before",
+        12,
+        18,
+        30,
+    )
+
+
+def test_an_after_needs_a_before(toys: Run, tmp_path: Path) -> None:
+    error = refused(toys("alias", "end", "toy", "--stdin", "--window", "W0-02", stdin="fuel 1%"))
+    assert error.startswith("error: W0-02 has no toy BEFORE; capture it first with `tracker alias start toy")
+    assert "toy has no open window" in refused(toys("alias", "end", "toy", "--stdin", stdin="fuel 1%"))
+    assert rows(tmp_path, "snapshots") == []
+
+
+def test_a_text_without_a_value_is_refused_unless_forced(toys: Run, tmp_path: Path) -> None:
+    error = refused(toys("alias", "start", "toy", "--stdin", stdin="nothing"))
+    assert "holds no toy reading (insufficient-data): no gauge is on the pane; nothing was stored" in error
+    assert not (tmp_path / "data").exists()
+    assert "stored toy before" in ok(toys("alias", "start", "toy", "--stdin", "--force", stdin="nothing"))
+    assert rows(tmp_path, "snapshots")[0]["parsed"]["errors"] == ["insufficient-data"]
+
+
+@pytest.mark.parametrize(
+    ("at", "is_refused"), [("11:59:59", False), ("12:00:00", True), ("12:04:59", True), ("12:05:00", False)]
+)
+def test_no_after_within_five_minutes_after_a_reset(toys: Run, tmp_path: Path, at: str, is_refused: bool) -> None:
+    pane = "fuel 10% reset 2026-01-10T12:00:00+00:00"
+    ok(toys("alias", "start", "toy", "--stdin", "--captured-at", T1, stdin=pane))
+    done = toys("alias", "end", "toy", "--stdin", "--captured-at", f"2026-01-10T{at}Z", stdin="fuel 11%")
+    if not is_refused:
+        ok(done)
+        return
+    assert "no toy AFTER before 2026-01-10T12:05:00Z" in refused(done)
+    assert len(rows(tmp_path, "snapshots")) == 1
+    assert rows(tmp_path, "anomalies") == []
+
+
+@pytest.mark.parametrize("insist", [["--force"], ["--notes", "late-after, sorry"]])
+def test_a_late_after_can_be_insisted_on_and_is_an_anomaly(toys: Run, tmp_path: Path, insist: list[str]) -> None:
+    pane = "fuel 10% reset 2026-01-10T12:00:00+00:00"
+    ok(toys("alias", "start", "toy", "--stdin", "--captured-at", T1, stdin=pane))
+    late = ["--captured-at", "2026-01-10T12:01:00Z", *insist]
+    done = toys("alias", "end", "toy", "--stdin", *late, stdin="fuel 11%")
+    ok(done)
+    assert "anomaly late-after in W0-01" in done.stderr
+    [anomaly] = rows(tmp_path, "anomalies")
+    assert anomaly["kind"] == "late-after"
+    assert anomaly["records"] == [rows(tmp_path, "snapshots")[1]["record_id"]]
+
+
+def test_a_fall_is_an_anomaly_and_complete_refuses_until_it_is_corrected(toys: Run, tmp_path: Path) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--captured-at", T0, stdin="fuel 30%"))
+    done = toys("alias", "end", "toy", "--stdin", "--captured-at", T1, stdin="fuel 20%")
+    assert "anomaly negative-delta in W0-01: fuel fell from 30 to 20" in done.stderr
+    assert "Anomalies: 1 " in ok(toys("preview"))
+    error = refused(toys("complete", "--window", "W0-01", "--toy-features", "1"))
+    assert "toy's capacity meter went down (fuel fell from 30 to 20)" in error
+    assert "alias delete toy --window W0-01" in error
+    ok(toys("alias", "end", "toy", "--stdin", "--window", "W0-01", "--captured-at", T2, stdin="fuel 35%"))
+    assert "Anomalies: 0 " in ok(toys("preview"))
+    assert "capacity=5 pp" in ok(toys("complete", "--window", "W0-01", "--toy-features", "1"))
+    raised, closed = rows(tmp_path, "anomalies")
+    assert closed["closes"] == raised["record_id"]
+
+
+def test_deleting_both_captures_takes_the_provider_out_of_the_window(toys: Run) -> None:
+    ok(toys("alias", "start", "tally", "--stdin", stdin="1"))
+    ok(toys("alias", "end", "tally", "--stdin", stdin="2"))
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-01", "--captured-at", T0, stdin="fuel 30%"))
+    ok(toys("alias", "end", "toy", "--stdin", "--captured-at", T1, stdin="fuel 20%"))
+    gone = ok(toys("alias", "delete", "toy", "--phase", "after", "--window", "W0-01"))
+    assert gone == f"removed toy after snapshot for W0-01 (captured_at={T1})\n"
+    assert "missing toy AFTER" in refused(toys("complete", "--window", "W0-01"))
+    ok(toys("alias", "delete", "toy", "--window", "W0-01"))
+    done = toys("complete", "--window", "W0-01", "--tally-features", "1")
+    assert ok(done) == "finalized W0-01 (tally: features=1, capacity=1 calls)\n"
+
+
+def test_delete_counts_from_the_newest_and_erases_nothing(captured: Run, tmp_path: Path) -> None:
+    ok(captured("alias", "end", "toy", "--stdin", "--window", "W0-01", "--captured-at", T2, stdin="fuel 29%"))
+    journal = (tmp_path / "data" / "snapshots.jsonl").read_bytes()
+    gone = ok(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01", "--index", "2"))
+    assert f"(captured_at={T1})" in gone
+    assert (tmp_path / "data" / "snapshots.jsonl").read_bytes().startswith(journal)
+    assert "only 1 toy after for W0-01" in refused(
+        captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01", "--index", "2")
+    )
+    assert "no window 'W0-11': did you mean W0-01?" in refused(captured("alias", "delete", "toy", "--window", "W0-11"))
+
+
+def test_a_reset_in_between_excludes_the_window(toys: Run) -> None:
+    pane = "fuel 30% reset 2026-01-10T08:30:00+00:00\nheat 50% reset 2026-01-10T08:30:00+00:00"
+    ok(toys("alias", "start", "toy", "--stdin", "--captured-at", T0, stdin=pane))
+    done = toys("alias", "end", "toy", "--stdin", "--captured-at", T1, stdin="fuel 40%\nheat 2%")
+    assert "anomaly" not in done.stderr
+    ok(toys("complete", "--window", "W0-01", "--toy-features", "1"))
+    shown = ok(toys("preview"))
+    assert "efficiency=n/a, ci=n/a, n=0, power=n/a (excluded W0-01: reset-crossed:fuel)" in shown
+
+
+def test_override_takes_its_options_from_the_meters(toys: Run, tmp_path: Path) -> None:
+    helped = ok(toys("override", "toy", "--help"))
+    assert "--fuel-pct" in helped
+    assert "--heat-resets" in helped
+    assert "--calls-used" in ok(toys("override", "tally", "--help"))
+    ok(toys("override", "toy", "--window", "W0-01", "--phase", "before", "--fuel-pct", "12.5"))
+    [row] = rows(tmp_path, "snapshots")
+    assert (row["source"], row["parsed"]["errors"], row["parsed"]["fuel_pct"]) == (
+        "override",
+        ["manual-override"],
+        12.5,
+    )
+    assert "give at least one meter" in refused(toys("override", "toy", "--window", "W", "--phase", "after"), 2)
+    bad = toys("override", "toy", "--window", "W", "--phase", "after", "--fuel-pct", "nan")
+    assert "finite" in refused(bad, 2)
+
+
+def test_the_lane_is_stamped(toys: Run, tmp_path: Path) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--notes", "mine", stdin="fuel 1%", AGENT_ID="sub1"))
+    [row] = rows(tmp_path, "snapshots")
+    assert (row["agent_id"], row["notes"]) == ("sub1", "mine; AGENT_ID=sub1")
+    state = json.loads((tmp_path / "data" / "state" / "sub1" / "toy.json").read_text())
+    assert (state["window"], state["open"]) == ("W0-01", True)
+    ok(toys("alias", "start", "toy", "--stdin", "--agent", "sub2", "--window", "W9", stdin="fuel 1%"))
+    assert rows(tmp_path, "snapshots")[1]["agent_id"] == "sub2"
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "a..b", "x" * 300, "a\x1b[2J", ".hidden", "-rf"])
+def test_a_lane_that_is_no_name_is_refused(toys: Run, tmp_path: Path, name: str) -> None:
+    error = refused(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%", AGENT_ID=name))
+    assert "is no lane name" in error
+    assert "\x1b" not in error
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_dry_run_prints_the_record_and_writes_nothing(toys: Run, tmp_path: Path) -> None:
+    shown = ok(toys("alias", "start", "toy", "--stdin", "--dry-run", stdin="fuel 1%"))
+    assert json.loads(shown)["parsed"]["fuel_pct"] == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_json_prints_the_record(toys: Run, tmp_path: Path) -> None:
+    shown = ok(toys("--json", "alias", "start", "toy", "--stdin", stdin="fuel 1%"))
+    assert json.loads(shown) == rows(tmp_path, "snapshots")[0]
+
+
+def test_quiet_says_nothing(toys: Run) -> None:
+    done = toys("alias", "start", "toy", "--stdin", "--quiet", stdin="fuel 1%")
+    assert (ok(done), done.stderr) == ("", "")
+
+
+def test_addresses_and_keys_are_redacted(toys: Run, tmp_path: Path) -> None:
+    pane = "fuel 1%\nAccount: dev@example.com (Pro)\nkey sk-abcdefgh12345678"
+    ok(toys("alias", "start", "toy", "--stdin", "--notes", "ask dev@example.com", stdin=pane))
+    stored = (tmp_path / "data" / "snapshots.jsonl").read_text()
+    assert "dev@example.com" not in stored
+    assert "sk-abcdefgh" not in stored
+    assert "d***@example.com (Pro)" in stored
+
+
+def test_an_ingested_phase_is_the_same_capture(toys: Run, tmp_path: Path) -> None:
+    (tmp_path / "pane.txt").write_text("fuel 3%")
+    done = toys("ingest", "toy", "--window", "W0-03", "--phase", "before", "--file", "pane.txt")
+    assert ok(done) == "stored toy before snapshot for W0-03 (awaiting end)\n"
+    assert rows(tmp_path, "snapshots")[0]["source"] == "ingest"
+    assert "give --phase before" in refused(toys("ingest", "toy", "--window", "W0-03", "--stdin", stdin="fuel 1%"), 2)
+
+
+def test_complete_needs_every_pair(toys: Run) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%"))
+    assert "W0-01 cannot be finalized: missing toy AFTER" in refused(toys("complete", "--window", "W0-01"))
+    assert "no provider was captured in W0-11 (did you mean W0-01?)" in refused(toys("complete", "--window", "W0-11"))
+
+
+def test_complete_says_who_was_not_credited(captured: Run, tmp_path: Path) -> None:
+    done = captured("complete", "--window", "W0-01", "--quality", "0.9", "--outcome", "pass", "--feature-id", "F-1")
+    assert ok(done) == "finalized W0-01 (toy: features=n/a, capacity=18 pp)\n"
+    assert "toy was given no --toy-features: it is left out of the efficiency" in done.stderr
+    [row] = rows(tmp_path, "windows")
+    assert row["features"] == {"toy": None}
+    assert (row["quality"], row["quality_score"], row["outcome"], row["feature_ids"]) == (0.9, 0.9, "pass", ["F-1"])
+    assert row["providers"]["toy"]["delta"] == {"fuel_pct": 18, "heat_pct": 2}
+    assert row["providers"]["toy"]["captured_at"] == {"before": T0, "after": T1}
+
+
+def test_the_latest_finalize_row_counts(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
+    ok(captured("window-finalize", "--window", "W0-01", "--toy-features", "3", "--outcome", "pass"))
+    assert "toy: features=3, capacity=18 pp, efficiency=0.17" in ok(captured("preview"))
+
+
+def test_a_finalized_window_whose_capture_was_deleted_is_stale(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "3"))
+    done = captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01")
+    assert "W0-01 was finalized with it and is stale" in done.stderr
+    assert "(stale: re-run complete)" in ok(captured("preview"))
+    assert "(stale: re-run complete)" in ok(captured("window-audit", "--window", "W0-01"))
+
+
+def test_a_report_that_contradicts_the_meter_is_said_and_noted(captured: Run, tmp_path: Path) -> None:
+    assert ok(captured("ingest", "toy-report", "--window", "W0-01", "--stdin", stdin="60")) == (
+        "stored toy-report weekly report for W0-01\n"
+    )
+    shown = ok(captured("preview"))
+    assert "  - weekly: used=60%\n  - divergent: weekly 60% here, toy fuel 28% on its meter" in shown
+    ok(captured("complete", "--window", "W0-01", "--notes", "mine"))
+    assert rows(tmp_path, "windows")[0]["notes"] == "mine; divergent:toyreport"
+    error = refused(captured("ingest", "toy-report", "--window", "W", "--scope", "hourly", "--stdin", stdin="1"), 2)
+    assert "toy-report knows no scope 'hourly'; its scopes are weekly, daily" in error
+
+
+def test_the_audit_names_what_stands_and_what_was_taken_back(captured: Run) -> None:
+    ok(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01", "--reason", "wrong pane"))
+    shown = ok(captured("window-audit", "--window", "W0-01"))
+    assert "toy: 1 before" in shown
+    assert f"toy after of {T1}, removed " in shown
+    assert "wrong pane" in shown
+    found = json.loads(ok(captured("--json", "window-audit", "--window", "W0-01")))
+    assert found["providers"]["toy"]["canonical"]["after"] is None
+    assert found["tombstones"][0]["phase"] == "after"
+
+
+def test_what_was_taken_back_cannot_be_taken_back_twice(captured: Run) -> None:
+    ok(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01"))
+    error = refused(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01"))
+    assert "there is no toy after for W0-01 to remove (it was removed before)" in error
+
+
+def test_the_preview_as_json(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "3", "--quality", "1"))
+    found = json.loads(ok(captured("preview", "--json")))
+    assert found["windows"] == [{"id": "W0-01", "finalized": True, "outcome": None, "quality": 1.0, "notes": None}]
+    [provider] = found["providers"]
+    assert (provider["provider"], provider["features"], provider["capacity"], provider["unit"]) == ("toy", 3, 18, "pp")
+    assert provider["efficiency"] == pytest.approx(1 / 6)
+    assert (provider["ci_kind"], provider["n"], provider["power"]) == ("assumed", 1, None)
+    assert [block["title"] for block in found["blocks"]] == ["Snapshots"]
+    assert found["not_shown"] == []
+
+
+def test_an_open_window_is_shown_as_open(toys: Run) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%"))
+    shown = ok(toys("preview", "--window", "W0-01"))
+    assert "  - toy: features=n/a, capacity=n/a, efficiency=n/a, ci=n/a, n=0, power=n/a (open)\n" in shown
+    assert "no window 'W0-02'; did you mean W0-01?" in refused(toys("preview", "--window", "W0-02"))
+
+
+def test_a_preview_of_nothing_says_how_to_begin(toys: Run) -> None:
+    done = toys("preview")
+    assert ok(done).startswith("Windows: none\nAnomalies: 0 (see anomalies.jsonl)\n")
+    assert "begin with `tracker alias start PROVIDER --stdin`" in done.stderr

@@ -1,0 +1,219 @@
+"""Broken plugins are left out by name; the rest works."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tracker.api import Block, Gauge, Meter, PreviewContext, Reading, Row, Source, hookimpl
+from tracker.errors import PluginError
+from tracker.registry import Registry, shell_names
+
+
+def source(name: str, **fields: Any) -> Source:
+    return Source(
+        **{"contract": "1.0", "name": name, "title": name, "meters": (Meter(key="m", title="m"),), "capacity": "m"}
+        | fields
+    )
+
+
+def plugin(name: str, info: Any = None, **hooks: Callable[..., Any]) -> types.ModuleType:
+    """A module with the hooks given; by default a sound status source."""
+    module = types.ModuleType(name)
+
+    def source_info() -> Any:
+        return source(name) if info is None else info
+
+    def parse_status(text: str) -> Reading:
+        return Reading(gauges=(Gauge(meter="m", used=1),))
+
+    for hook, function in {"source_info": source_info, "parse_status": parse_status, **hooks}.items():
+        function.__name__ = hook
+        setattr(module, hook, hookimpl(function))
+    return module
+
+
+def registry(*modules: types.ModuleType) -> Registry:
+    made = Registry()
+    for module in modules:
+        made.add(module.__name__, lambda module=module: module, f"dist-{module.__name__}", "1")
+    return made
+
+
+def parse(made: Registry, name: str, text: str = "") -> Any:
+    return made.call(
+        name, "parse_status", text=text, captured_at=datetime.now(UTC), timezone=UTC, scope=None, origin=None
+    )
+
+
+def only_failure(made: Registry) -> str:
+    [failure] = made.failures
+    return str(failure)
+
+
+def test_a_sound_plugin_is_there() -> None:
+    made = registry(plugin("toy"))
+    assert list(made.sources) == ["toy"]
+    assert made.found[0].hooks == ("parse_status", "source_info")
+    assert not made.failures
+
+
+def test_a_broken_import_costs_only_that_plugin() -> None:
+    def load() -> object:
+        raise ImportError("no module named nope")
+
+    made = registry(plugin("ok"))
+    made.add("bad", load, "dist-bad", "2")
+    assert list(made.sources) == ["ok"]
+    assert only_failure(made) == "plugin 'bad' failed to be imported: ImportError: no module named nope"
+
+
+def test_an_unknown_hook_says_what_was_meant() -> None:
+    assert "did you mean 'ingest_line'?" in only_failure(registry(plugin("bad", ingest_lines=lambda line: ())))
+
+
+def test_an_unknown_argument_leaves_no_trace() -> None:
+    made = registry(plugin("bad", parse_status=lambda text, nope: None), plugin("ok"))
+    assert list(made.sources) == ["ok"]
+    assert "nope" in only_failure(made)
+    names = {impl.plugin_name for hook in vars(made.manager.hook).values() for impl in hook.get_hookimpls()}
+    assert "bad" not in names
+
+
+def test_an_argument_with_a_default_is_refused() -> None:
+    failure = only_failure(registry(plugin("bad", parse_status=lambda text, captured_at=None: None)))
+    assert "argument 'captured_at' must not have a default" in failure
+
+
+def test_a_missing_declaration_is_named() -> None:
+    module = plugin("bad")
+    del module.source_info
+    assert "missing hook 'source_info'" in only_failure(registry(module))
+
+
+@pytest.mark.parametrize(
+    ("kind", "hook"), [("status", "parse_status"), ("report", "parse_status"), ("telemetry", "ingest_line")]
+)
+def test_a_kind_needs_its_hook(kind: str, hook: str) -> None:
+    module = plugin("bad", source("bad", kind=kind))
+    del module.parse_status
+    assert f"missing hook {hook!r}, which a source of kind {kind!r} needs" in only_failure(registry(module))
+
+
+def test_a_declaration_of_a_wrong_type_is_refused() -> None:
+    assert "source_info must return a Source, got dict" in only_failure(registry(plugin("bad", {"name": "bad"})))
+
+
+def test_the_entry_point_and_the_source_have_one_name() -> None:
+    assert "the entry point is named 'bad' but the source 'other'" in only_failure(
+        registry(plugin("bad", source("other")))
+    )
+
+
+def test_a_second_distribution_of_one_name_is_reported() -> None:
+    made = registry(plugin("toy"))
+    made.add("toy", lambda: plugin("toy"), "dist-second", "1")
+    assert list(made.sources) == ["toy"]
+    assert "the name is already taken by dist-toy" in only_failure(made)
+    assert parse(made, "toy").gauge("m").used == 1
+
+
+def test_two_plugins_with_one_alias_prefix() -> None:
+    made = registry(plugin("a", source("a", prefix="t")), plugin("b", source("b", prefix="t")))
+    assert list(made.sources) == ["a"]
+    assert "its prefix 't' makes the shell function 'td', which is a's" in only_failure(made)
+
+
+def test_a_report_whose_function_is_a_providers() -> None:
+    made = registry(plugin("a", source("a", prefix="t")), plugin("b", source("b", kind="report", prefix="ts")))
+    assert "'ts', which is a's" in only_failure(made)
+
+
+@pytest.mark.parametrize(
+    ("contract", "cure"),
+    [("1.9", "upgrade tracker-core"), ("2.0", "upgrade tracker-core"), ("0.9", "upgrade the plugin")],
+)
+def test_a_plugin_for_another_contract_says_what_to_upgrade(contract: str, cure: str) -> None:
+    assert cure in only_failure(registry(plugin("bad", source("bad", contract=contract))))
+
+
+def test_a_wrong_return_type_is_the_plugins_error() -> None:
+    made = registry(plugin("bad", parse_status=lambda text: {"m": 1}))
+    with pytest.raises(
+        PluginError, match="plugin 'bad' failed to parse_status: returned dict, expected Reading or None"
+    ):
+        parse(made, "bad")
+
+
+def test_an_exception_is_the_plugins_error_and_strict_mode_shows_it_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def boom(text: str) -> Reading:
+        raise ZeroDivisionError("x")
+
+    made = registry(plugin("bad", parse_status=boom))
+    with pytest.raises(PluginError, match="ZeroDivisionError: x") as caught:
+        parse(made, "bad")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    monkeypatch.setenv("TRACKER_STRICT", "1")
+    with pytest.raises(PluginError):
+        registry(plugin("bad", {"name": "bad"}))
+
+
+def test_an_undeclared_meter_is_the_plugins_error() -> None:
+    made = registry(plugin("bad", parse_status=lambda text: Reading(gauges=(Gauge(meter="other", used=1),))))
+    with pytest.raises(PluginError, match="reported the meter 'other', which it does not declare"):
+        parse(made, "bad")
+    open_source = source("ok", open_meters=True)
+    made = registry(
+        plugin("ok", open_source, parse_status=lambda text: Reading(gauges=(Gauge(meter="other", used=1),)))
+    )
+    assert parse(made, "ok").gauge("other").used == 1
+
+
+def test_one_source_is_addressed_alone() -> None:
+    asked: list[str] = []
+    made = registry(*(plugin(name, render_preview_block=_asking(asked, name)) for name in "abc"))
+    block = made.call("b", "render_preview_block", context=PreviewContext(windows=()))
+    assert asked == ["b"]
+    assert block.title == "b"
+
+
+def _asking(asked: list[str], name: str) -> Callable[..., Block]:
+    def render_preview_block(context: PreviewContext) -> Block:
+        asked.append(name)
+        return Block(title=name, rows=(Row(values={}),))
+
+    return render_preview_block
+
+
+def test_a_megabyte_of_message_is_cut() -> None:
+    def boom(text: str) -> Reading:
+        raise ValueError("x" * 1_000_000)
+
+    with pytest.raises(PluginError) as caught:
+        parse(registry(plugin("bad", parse_status=boom)), "bad")
+    assert len(str(caught.value)) < 700
+
+
+def test_every_call_can_be_traced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("TRACKER_TRACE", "1")
+    parse(registry(plugin("toy")), "toy", "pane")
+    assert "trace: toy.parse_status(text='pane', captured_at=" in capsys.readouterr().err
+
+
+def test_a_bound_function_takes_the_arguments_that_it_asked_for() -> None:
+    info = source("toy", kind="telemetry", meters=(), capacity=None)
+    whole = registry(plugin("toy", info, ingest_line=lambda line, scratch: [line, scratch])).bind("toy", "ingest_line")
+    part = registry(plugin("toy", info, ingest_line=lambda line: [line])).bind("toy", "ingest_line")
+    turned = registry(plugin("toy", info, ingest_line=lambda scratch, line: [line, scratch])).bind("toy", "ingest_line")
+    assert whole(b"x", {}) == [b"x", {}] == turned(b"x", {})
+    assert part(b"x", {}) == [b"x"]
+
+
+def test_shell_functions_follow_from_the_prefix() -> None:
+    assert set(shell_names(source("toy", prefix="t"))) == {"ts", "te", "tx", "td", "td1", "td2"}
+    assert shell_names(source("toy", kind="report", prefix="tcc")) == {"tcc": "ingest toy"}
+    assert shell_names(source("toy")) == {}

@@ -1,0 +1,49 @@
+"""The contract as text: every hook with its signature, every exported value with its fields."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+import attrs
+
+from tracker import api
+from tracker.hookspecs import CONTRACT
+from tracker.registry import new_manager
+
+
+def contract() -> str:
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield f"contract {'.'.join(map(str, CONTRACT))}"
+    yield ""
+    for name, hook in sorted(vars(new_manager().hook).items()):
+        first = "  first result" if hook.spec.opts["firstresult"] else ""
+        yield f"{name}{inspect.signature(hook.spec.function)}{first}"
+    for name in sorted(api.__all__):
+        value = getattr(api, name)
+        yield ""
+        if inspect.isclass(value) and attrs.has(value):
+            yield f"{name}:"
+            for field in attrs.fields(value):
+                yield f"    {field.name}: {field.type}{_default(field.default)}"
+        elif inspect.isfunction(value):
+            yield f"{name}{inspect.signature(value)}"
+        elif inspect.isclass(value):
+            yield f"{name}({', '.join(base.__name__ for base in value.__bases__)})"
+            for field, kind in getattr(value, "__annotations__", {}).items():
+                yield f"    {field}: {getattr(kind, '__forward_arg__', kind)}"
+        else:
+            yield name
+
+
+def _default(default: object) -> str:
+    if default is attrs.NOTHING:
+        return ""
+    return " = {}" if isinstance(default, attrs.Factory) else f" = {default!r}"  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    print(contract(), end="")
