@@ -84,7 +84,7 @@ def ingest_line(line, scratch):
         raise Rejected("no JSON") from None
     many = found if isinstance(found, list) else [found]
     return [
-        {"ts": one.get("ts"), "rid": one.get("rid"), "lane": one.get("lane"), "model": None, "latency_ms": one.get("ms"),
+        {"ts": one.get("ts"), "rid": one.get("rid"), "lane": one.get("lane"), "latency_ms": one.get("ms"),
          "routed": one.get("lane") == "far", "ok": one.get("ok", True)}
         for one in many
     ]

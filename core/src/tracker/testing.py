@@ -35,6 +35,7 @@ def tracker_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str
     environment variables; gives the completed process, whatever its status.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a test starts the program often: compile it once
     environment |= {"TRACKER_DATA_DIR": str(tmp_path / "data"), "TZ": "UTC", "COLUMNS": "120"}
 
     def run(*arguments: str, stdin: str | bytes = "", **extra: str) -> subprocess.CompletedProcess[str]:

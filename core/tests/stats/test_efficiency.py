@@ -91,22 +91,8 @@ def test_golden_power(windows, power, needed):
 
 def test_figures_are_those_of_the_preview():
     figures = measure(RATED).figures()
-    assert list(figures) == (
-        [
-            "features",
-            "capacity",
-            "efficiency",
-            "efficiency_quality",
-            "se",
-            "ci",
-            "ci_kind",
-            "fieller",
-            "n",
-            "n_eff",
-            "power",
-            "windows_needed",
-        ]
-    )
+    names = "features capacity efficiency efficiency_quality se ci ci_kind fieller n n_eff power windows_needed"
+    assert " ".join(figures) == names
     assert (figures["features"], figures["capacity"], figures["n"]) == (9, 48, 3)
     assert isinstance(figures["features"], int)
     assert figures["ci"] == list(measure(RATED).ci)
