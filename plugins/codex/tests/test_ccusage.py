@@ -1,0 +1,451 @@
+"""ccusage's reports: the samples as recorded and recomputed, single rules, and the rows of the preview."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tracker.models import PreviewContext, Reading
+from tracker.render import row
+from tracker.testing import SourceConformance
+from tracker_codex import ccusage
+
+SAMPLES = Path(__file__).parent / "ccusage"
+
+
+class TestCcusage(SourceConformance):
+    source = "codex-ccusage"
+    screens = SAMPLES
+
+
+def read(report: Any, scope: str | None = None) -> Reading:
+    return ccusage.parse_status(text=json.dumps(report), scope=scope)
+
+
+def fields(report: Any, scope: str | None = None) -> Mapping[str, Any]:
+    return read(report, scope).fields
+
+
+# --- the real samples, counted a second time
+
+Object = dict[str, Any]
+
+
+def is_usage(found: Object) -> bool:
+    return not found.get("isGap")
+
+
+def fresh_v18(found: Object) -> int:
+    return int(found["inputTokens"] - found["cachedInputTokens"])
+
+
+def fresh(found: Object) -> int:
+    return int(found.get("tokenCounts", found)["inputTokens"])
+
+
+def named_day(found: Object) -> datetime:
+    return datetime.strptime(found["date"], "%b %d, %Y").replace(tzinfo=UTC)
+
+
+def by(key: str) -> Callable[[Object], datetime]:
+    return lambda found: datetime.fromisoformat(found[key] if len(found[key]) > 7 else found[key] + "-01")
+
+
+@pytest.mark.parametrize(
+    ("sample", "key", "scope", "time", "fresh_input"),
+    [
+        ("v18-codex-daily", "daily", "daily", named_day, fresh_v18),
+        ("v18-codex-session", "sessions", "session", by("lastActivity"), fresh_v18),
+        ("v20-all-daily-by-agent", "daily", "daily", by("period"), fresh),
+        ("v20-claude-blocks", "blocks", "blocks", by("startTime"), fresh),
+        ("v20-claude-weekly", "weekly", "weekly", by("week"), fresh),
+        ("v20-codex-daily", "daily", "daily", by("date"), fresh),
+        ("v20-codex-monthly", "monthly", "monthly", by("month"), fresh),
+        ("v20-codex-session", "sessions", "session", by("lastActivity"), fresh),
+    ],
+)
+def test_figures_are_those_of_a_second_count(
+    sample: str,
+    key: str,
+    scope: str,
+    time: Callable[[Object], datetime],
+    fresh_input: Callable[[Object], int],
+) -> None:
+    text = (SAMPLES / f"{sample}.txt").read_text()
+    rows = [found for found in json.loads(text)[key] if is_usage(found)]
+    newest = sorted(rows, key=time)[-1]
+    found = ccusage.parse_status(text=text, scope=None).fields
+    assert found["scope"] == scope
+    assert found["rows"] == len(rows)
+    assert found["tokens"] == newest["totalTokens"]
+    assert found["input_tokens"] == fresh_input(newest)
+    assert found["total_tokens"] == sum(one["totalTokens"] for one in rows)
+    assert found["total_cost_usd"] == pytest.approx(sum(one.get("costUSD", one.get("totalCost")) for one in rows))
+    parts: Object = {**found, "cache_write_tokens": found["cache_write_tokens"] or 0}  # not reported up to 18
+    kinds = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+    assert found["tokens"] == sum(parts[kind] for kind in kinds)  # so input has no cached tokens in any version
+    assert str(found["latest"]).startswith(f"{time(newest):%Y-%m}")
+
+
+# --- the scope
+
+
+@pytest.mark.parametrize("scope", [None, "weekly"])
+def test_a_report_that_is_the_asked_one_is_read(scope: str | None) -> None:
+    assert fields({"weekly": [{"week": "2025-10-12", "totalTokens": 5}]}, scope)["tokens"] == 5
+
+
+@pytest.mark.parametrize("scope", ["daily", "session", "monthly", "blocks"])
+def test_a_contradicting_scope_gives_no_figures(scope: str) -> None:
+    assert read({"weekly": [{"week": "2025-10-12", "totalTokens": 5}]}, scope) == Reading(errors=("scope-mismatch",))
+
+
+def test_of_several_reports_in_one_the_scope_decides() -> None:
+    both = {"daily": [{"date": "2025-10-19", "totalTokens": 1}], "monthly": [{"month": "2025-10", "totalTokens": 2}]}
+    assert read(both).errors == ("scope-unknown",)
+    assert fields(both, "daily")["tokens"] == 1
+    assert fields(both, "monthly")["tokens"] == 2
+    assert read(both, "weekly").errors == ("scope-mismatch",)
+
+
+def test_an_empty_list_is_an_empty_report_of_the_asked_scope() -> None:
+    assert read([]).errors == ("scope-unknown",)
+    assert fields([], "blocks") == fields({"blocks": []})
+    assert fields({"daily": [], "totals": None})["total_tokens"] == 0
+
+
+def test_a_view_that_names_another_report_is_refused() -> None:
+    week = {"percentUsed": 9.2}
+    assert fields({"view": "weekly", "currentWeek": week})["percent_used"] == 9.2
+    assert read({"view": "daily", "currentWeek": week}).errors == ("invalid-report",)
+
+
+# --- the newest row
+
+
+@pytest.mark.parametrize(
+    ("days", "latest"),
+    [
+        (["Sep 30, 2025", "Oct 05, 2025"], "2025-10-05"),
+        (["Oct 05, 2025", "Sep 30, 2025"], "2025-10-05"),
+        (["Dec 31, 2025", "Jan 01, 2026"], "2026-01-01"),
+        (["Oct 9, 2025", "Oct 10, 2025"], "2025-10-10"),
+        (["2025-10-09", "2025-09-30", "2025-10-10"], "2025-10-10"),
+        (["May 09, 2026", "2026-05-10"], "2026-05-10"),
+    ],
+)
+def test_the_latest_day_is_found_by_date(days: list[str], latest: str) -> None:
+    report = {"daily": [{"date": day, "totalTokens": index} for index, day in enumerate(days)]}
+    found = fields(report)
+    assert found["latest"] == latest
+    assert datetime.fromisoformat(latest).day == int(days[found["tokens"]].split(",")[0][-2:])
+
+
+@pytest.mark.parametrize("day", ["Okt 05, 2025", "2025-02-30", "05/10/2025", "Oct 05 2025", "2025-10", "oct 05, 2025"])
+def test_an_unreadable_day_among_others_leaves_the_newest_unknown(day: str) -> None:
+    report = {"daily": [{"date": day, "totalTokens": 1}, {"date": "2025-10-04", "totalTokens": 2}]}
+    found = read(report)
+    if day == "2025-10":  # a month: older than any of its later days
+        assert found.fields["latest"] == "2025-10-04"
+        return
+    assert (found.fields["latest"], found.fields["tokens"]) == (None, None)
+    assert found.fields["total_tokens"] == 3
+    assert found.errors == ("section-missing:latest",)
+
+
+def test_the_only_row_is_the_newest_whatever_its_day() -> None:
+    found = read({"daily": [{"date": "5. Okt. 2025", "totalTokens": 1}]})
+    assert (found.fields["latest"], found.fields["tokens"]) == (None, 1)
+    assert found.errors == ("section-missing:latest",)
+
+
+def test_instants_of_other_zones_are_compared_as_instants() -> None:
+    sessions = [
+        {"sessionId": "a", "lastActivity": "2025-10-19T23:30:00-05:00", "totalTokens": 1},
+        {"sessionId": "b", "lastActivity": "2025-10-20T03:00:00Z", "totalTokens": 2},
+    ]
+    found = fields({"sessions": sessions})
+    assert (found["latest"], found["tokens"]) == ("2025-10-19T23:30:00-05:00", 1)
+
+
+def test_sessions_without_any_time_are_still_counted() -> None:
+    found = read({"session": [{"sessionId": "a", "totalTokens": 1}, {"sessionId": "b", "totalTokens": 2}]})
+    assert (found.fields["rows"], found.fields["total_tokens"], found.fields["latest"]) == (2, 3, None)
+    assert found.errors == ()
+
+
+def test_rows_of_one_day_are_added_up() -> None:
+    rows = [
+        {"period": "2026-05-02", "agent": "claude", "totalTokens": 30, "totalCost": 0.5},
+        {"period": "2026-05-02", "agent": "codex", "totalTokens": 12, "totalCost": 0.25},
+    ]
+    found = fields({"daily": rows})
+    assert (found["tokens"], found["cost_usd"], found["total_tokens"]) == (42, 0.75, 42)
+
+
+def test_percentages_of_one_day_do_not_add_up() -> None:
+    found = fields({"days": [{"date": "2025-10-19", "percentUsed": 30, "totalTokens": 5}] * 2})
+    assert (found["percent_used"], found["tokens"]) == (None, 10)
+
+
+def test_an_agents_part_beside_its_whole_is_not_counted_twice() -> None:
+    part = {"period": "2026-05-02", "agent": "claude", "totalTokens": 30}
+    whole = {"period": "2026-05-02", "agent": "all", "totalTokens": 42, "agents": [part]}
+    found = fields({"daily": [part, whole]})
+    assert (found["rows"], found["tokens"], found["total_tokens"]) == (1, 42, 42)
+
+
+# --- values
+
+
+@pytest.mark.parametrize(
+    ("value", "cost", "tags"),
+    [
+        (3, 3, ()),
+        (3.25, 3.25, ()),
+        (0, 0, ()),
+        (-0.0, 0, ()),
+        (None, None, ()),
+        (-1, None, ("section-missing:cost_usd", "section-missing:total_cost_usd")),
+        ("3", None, ("section-missing:cost_usd", "section-missing:total_cost_usd")),
+        (True, None, ("section-missing:cost_usd", "section-missing:total_cost_usd")),
+        (1e300, None, ("section-missing:cost_usd", "section-missing:total_cost_usd")),
+    ],
+)
+def test_costs(value: Any, cost: float | None, tags: tuple[str, ...]) -> None:
+    found = read({"daily": [{"date": "2025-10-19", "totalTokens": 1, "costUSD": value}]})
+    assert repr(found.fields["cost_usd"]) == repr(cost)
+    assert found.errors == tags
+
+
+@pytest.mark.parametrize("value", ["7", 7.5, -7, True, [], {}, 10**15, 10**30])
+def test_tokens_that_are_no_count_are_left_empty(value: Any) -> None:
+    found = read({"daily": [{"date": "2025-10-19", "totalTokens": value}]})
+    assert found.fields["tokens"] is None
+    assert found.fields["total_tokens"] is None
+    assert found.errors == ("section-missing:tokens", "section-missing:total_tokens")
+
+
+def test_a_sum_stays_within_what_a_record_can_hold() -> None:
+    rows = [{"date": f"2025-10-{day:02}", "totalTokens": 10**15 - 1} for day in range(1, 32)]
+    assert fields({"daily": rows})["total_tokens"] is None
+
+
+def test_the_reports_own_totals_come_first() -> None:
+    rows = [{"sessionId": "a", "lastActivity": "2025-10-19", "totalTokens": 1}]
+    assert fields({"sessions": rows, "totals": {"totalTokens": 9}})["total_tokens"] == 9
+    assert fields({"sessions": rows, "totals": {}})["total_tokens"] == 1
+    bad = read({"sessions": rows, "totals": {"totalTokens": "9"}})
+    assert (bad.fields["total_tokens"], bad.errors) == (1, ("section-missing:total_tokens",))
+
+
+@pytest.mark.parametrize(
+    ("row", "input_tokens", "cached"),
+    [
+        ({"inputTokens": 500, "cachedInputTokens": 450}, 50, 450),
+        ({"inputTokens": 500, "cacheReadTokens": 450}, 500, 450),
+        ({"inputTokens": 50, "cachedInputTokens": 450, "cacheReadTokens": 450}, 50, 450),
+        ({"inputTokens": 500}, 500, None),
+        ({"inputTokens": 500, "cachedInputTokens": 501}, None, 501),
+        ({"inputTokens": 500, "cachedInputTokens": "450"}, None, None),
+    ],
+)
+def test_input_is_without_what_was_cached(row: Object, input_tokens: int | None, cached: int | None) -> None:
+    found = read({"daily": [{"date": "2025-10-19", **row}]})
+    assert (found.fields["input_tokens"], found.fields["cache_read_tokens"]) == (input_tokens, cached)
+    assert ("section-missing:input_tokens" in found.errors) is (input_tokens is None)
+
+
+@pytest.mark.parametrize("value", [110, 0, 99.5])
+def test_percentages_may_be_over_100(value: float) -> None:
+    assert fields({"currentWeek": {"percentUsed": value}})["percent_used"] == value
+
+
+@pytest.mark.parametrize("value", ["9.2%", -1, 1001, False])
+def test_what_is_no_percentage_is_left_empty(value: Any) -> None:
+    found = read({"currentWeek": {"percentUsed": value, "tokensUsed": 5}})
+    assert (found.fields["percent_used"], found.fields["tokens"]) == (None, 5)
+    assert found.errors == ("section-missing:percent_used",)
+
+
+@pytest.mark.parametrize("reset", ["soon", "2025-13-01T00:00:00Z", "2025-10-25\x1b21:11:00Z", 1761426660, ["x"]])
+def test_a_reset_that_is_no_instant_is_left_empty(reset: Any) -> None:
+    found = read({"resetAt": reset, "currentWeek": {"percentUsed": 1}})
+    assert (found.fields["reset"], found.errors) == (None, ("section-missing:reset",))
+
+
+def test_when_a_summary_was_made_is_when_it_is_from() -> None:
+    made = read({"generated_at": "2025-10-19T18:25:00+02:00", "currentWeek": {"percentUsed": 1}})
+    assert made.as_of == datetime(2025, 10, 19, 16, 25, tzinfo=UTC)
+    for odd in ("soon", 5, None, "0001-01-01T00:00:00+23:00"):
+        assert read({"generated_at": odd, "currentWeek": {"percentUsed": 1}}).as_of is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"weekly": {}},
+        {"daily": None},
+        {"daily": [5]},
+        {"daily": [{}]},
+        {"daily": [{"sessionId": "a"}]},
+        {"currentWeek": []},
+        {"currentWeek": {}},
+        {"blocks": [{"window_id": "G-1", "prompts_used": 118}]},
+        {"limits": []},
+        5,
+        None,
+        "daily",
+        [[]],
+    ],
+)
+def test_other_payloads_give_no_figures(payload: Any) -> None:
+    assert read(payload) == Reading(errors=("invalid-report",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "daily",
+        "{",
+        '{"daily": [',
+        '{"daily": []} {}',
+        '{"daily": [], "x": NaN}',
+        '{"daily": [], "x": 1e400}',
+        '{"daily": [], "x": "\\ud800"}',
+        "\ud800",
+        "[" * 100_000,
+        '{"daily":' * 2000,
+        "9" * 100_000,
+    ],
+    ids=lambda text: ascii(text[:20]),
+)
+def test_texts_that_are_no_json_give_no_figures(text: str) -> None:
+    assert ccusage.parse_status(text=text, scope=None) == Reading(errors=("invalid-json",))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_report() -> None:
+    assert ccusage.parse_status(text='\ufeff{"daily": []}', scope=None).errors == ()
+
+
+# --- the preview
+
+
+def shown(*records: Any) -> list[str]:
+    block = ccusage.render_preview_block(PreviewContext(windows=("W0-20",), records=records))
+    assert block is not None
+    assert block.title == "ccusage"
+    return [row(one.label, one.text, one.values) for one in block.rows]
+
+
+def record(report: Any, captured_at: str = "2025-10-19T16:30:00Z", **more: Any) -> Object:
+    return {"record_id": "x", "captured_at": captured_at, "parsed": dict(fields(report)), **more}
+
+
+WEEK = {
+    "view": "weekly",
+    "resetAt": "2025-10-25T21:11:00Z",
+    "currentWeek": {"startDate": "2025-10-18", "percentUsed": 9.2, "tokensUsed": 987654321},
+}
+DAYS = {
+    "resetAt": "2025-10-20T21:11:00Z",
+    "days": [{"date": "2025-10-19", "totalTokens": 123456, "percentUsed": 12.5, "costUSD": 0.06}],
+}
+SESSIONS = {
+    "sessions": [
+        {"sessionId": str(index), "lastActivity": f"2025-10-19T16:22:{index:02}.026Z", "totalTokens": 144563201}
+        for index in range(51)
+    ],
+    "totals": {"totalTokens": 7372723263},
+}
+
+
+def test_the_block_has_a_row_per_scope_in_order() -> None:
+    months = {"monthly": [{"month": "2025-10", "totalTokens": 7}]}
+    blocks = {"blocks": [{"startTime": "2025-10-19T15:00:00.000Z", "totalTokens": 8}]}
+    assert shown(*map(record, (blocks, months, SESSIONS, DAYS, WEEK))) == [
+        "weekly: percent_used=9.2% tokens=987654321 reset=2025-10-25T21:11:00Z",
+        "daily: latest=2025-10-19 tokens=123456 percent=12.5% reset=2025-10-20T21:11:00Z",
+        "session: count=51 tokens=7372723263 latest=2025-10-19T16:22:50.026Z",
+        "monthly: latest=2025-10 tokens=7",
+        "blocks: count=1 tokens=8 latest=2025-10-19T15:00:00.000Z",
+    ]
+
+
+def test_figures_that_a_report_lacks_are_not_available() -> None:
+    daily = {"daily": [{"date": "Oct 19, 2025", "totalTokens": 5, "costUSD": 1}]}
+    weekly = {"weekly": [{"week": "2025-10-12", "totalTokens": 6}]}
+    assert shown(record(daily), record(weekly)) == [
+        "weekly: percent_used=n/a tokens=6 reset=n/a",
+        "daily: latest=2025-10-19 tokens=5 percent=n/a reset=n/a",
+    ]
+    assert shown(record({"daily": []})) == ["daily: latest=n/a tokens=n/a percent=n/a reset=n/a"]
+    assert shown(record({"sessions": []})) == ["session: count=0 tokens=0 latest=n/a"]
+
+
+def test_the_newest_report_of_a_scope_is_the_one_captured_last() -> None:
+    def week(percent: float) -> Object:
+        return {"currentWeek": {"percentUsed": percent}}
+
+    late = record(week(3), "2025-10-19T18:00:00+01:00")  # 17:00 UTC
+    early = record(week(1), "2025-10-19T16:59:00.500Z")
+    assert shown(late, early) == ["weekly: percent_used=3% tokens=n/a reset=n/a"]
+    again = record(week(4), "2025-10-19T17:00:00Z")
+    assert shown(late, again) == ["weekly: percent_used=4% tokens=n/a reset=n/a"]
+
+
+def test_records_of_schema_1_0_0_are_read_leniently() -> None:
+    old = {"captured_at": "2025-10-19T16:30:00Z", "parsed": {"scope": "weekly", "percent_used": 9.2}}
+    assert shown(old) == ["weekly: percent_used=9.2% tokens=n/a reset=n/a"]
+    assert shown(old | {"raw_text": json.dumps(WEEK)}) == [
+        "weekly: percent_used=9.2% tokens=987654321 reset=2025-10-25T21:11:00Z"
+    ]
+    assert shown({"raw_text": json.dumps(DAYS)})[0].startswith("daily: latest=2025-10-19 tokens=123456")
+    odd = {"scope": "weekly", "percent_used": "9.2", "tokens": -1, "reset": "\x1b[2J"}
+    assert shown({"parsed": odd}) == ["weekly: percent_used=n/a tokens=n/a reset=n/a"]
+
+
+@pytest.mark.parametrize("parsed", [None, [], {}, {"scope": 5}, {"scope": ["weekly"]}, {"errors": ["invalid-json"]}])
+def test_records_without_a_report_make_no_block(parsed: Any) -> None:
+    context = PreviewContext(windows=(), records=({"parsed": parsed, "captured_at": 5},))
+    assert ccusage.render_preview_block(context) is None
+    assert ccusage.render_preview_block(PreviewContext(windows=())) is None
+
+
+def test_a_refused_report_stays_refused_in_the_preview() -> None:
+    refused = {"record_id": "x", "parsed": {"errors": ["scope-mismatch"]}, "raw_text": json.dumps(WEEK)}
+    assert ccusage.render_preview_block(PreviewContext(windows=(), records=(refused,))) is None
+
+
+# --- the declaration
+
+
+def test_what_the_source_declares() -> None:
+    source = ccusage.source_info()
+    assert (source.name, source.title, source.kind, source.stream) == (
+        "codex-ccusage",
+        "ccusage",
+        "report",
+        "codex_ccusage",
+    )
+    assert (source.prefix, source.place) == ("occ", 30)
+    assert source.scopes == ("session", "daily", "weekly", "monthly", "blocks")
+    [comparison] = source.comparisons
+    assert fields(WEEK)[comparison.figure] == 9.2
+
+
+def test_every_demo_capture_is_a_report_without_errors() -> None:
+    demo = ccusage.source_info().demo
+    assert demo is not None
+    for step in demo.steps:
+        assert step.capture is not None
+        found = ccusage.parse_status(text=(files("tracker_codex") / step.capture).read_text(), scope=None)
+        assert (found.errors, found.fields["percent_used"] is None) == ((), False)

@@ -1,0 +1,92 @@
+"""Bare environments: wheels built in-process, third-party requirements linked from the running environment.
+
+Offline on purpose: no index and no network is needed, and nothing of ours is there but what a test puts there.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterable
+from importlib.metadata import distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+BUILD = "import sys, hatchling.build as b; print(b.build_wheel(sys.argv[1]))"
+
+
+def build_wheel(source: Path, out: Path) -> Path:
+    """The wheel of a project folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    name = subprocess.check_output([sys.executable, "-c", BUILD, str(out.resolve())], cwd=source, text=True)
+    return out / name.split()[-1]
+
+
+def third_party(names: Iterable[str], extras: Iterable[str] = ()) -> set[str]:
+    """Every distribution that these need, ours left out; `extras` of ours are honoured."""
+    found: set[str] = set()
+    queue = [(name, tuple(extras)) for name in names]
+    visited: set[tuple[str, tuple[str, ...]]] = set()
+    while queue:
+        here = name, wanted = queue.pop()
+        if here in visited:
+            continue
+        visited.add(here)
+        for raw in distribution(name).requires or ():
+            requirement = Requirement(raw)
+            marker = requirement.marker
+            if marker and not any(marker.evaluate({"extra": extra}) for extra in ("", *wanted)):
+                continue
+            key = canonicalize_name(requirement.name)
+            if not key.startswith("tracker-"):
+                found.add(key)
+            queue.append((key, tuple(sorted(requirement.extras))))
+    return found
+
+
+class Bare:
+    """A virtual environment with only what was put into it."""
+
+    def __init__(self, folder: Path) -> None:
+        venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
+        self.folder = folder
+        [self.site] = folder.glob("lib/python*/site-packages")
+        self.python = folder / "bin" / "python"
+
+    def link(self, names: Iterable[str]) -> None:
+        """Make third-party distributions importable, by links into the running environment."""
+        for name in names:
+            found = distribution(name)
+            parts = (file.parts for file in found.files or ())
+            for top in {part[0] for part in parts if part[0] not in ("..", "__pycache__")}:
+                if not (self.site / top).exists():
+                    (self.site / top).symlink_to(Path(str(found.locate_file(top))).resolve())
+
+    def unpack(self, wheel: Path) -> None:
+        """Install a wheel of ours."""
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(self.site)
+
+    def run(
+        self, *arguments: str, cwd: Path | None = None, stdin: str = "", **extra: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run its interpreter; nothing of the caller's Python settings is passed on."""
+        keep = {
+            key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "TRACKER_", "AGENT_ID"))
+        }
+        return subprocess.run(
+            [str(self.python), *arguments],
+            input=stdin,
+            text=True,
+            capture_output=True,
+            cwd=cwd or self.folder,
+            env=keep | {"PYTHONPYCACHEPREFIX": str(self.folder / "pycache")} | extra,
+            timeout=300,
+            check=False,
+        )

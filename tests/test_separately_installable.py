@@ -1,0 +1,67 @@
+"""Each plugin is its own distribution: beside the core's wheel alone it works and passes its tests."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
+from bare import ROOT, Bare, build_wheel, third_party
+
+SOURCES = {
+    "codex": ["codex", "codex-ccusage"],
+    "claude": ["claude", "claude-monitor"],
+    "glm": ["glm"],
+    "proxy": ["proxy-telemetry"],
+}
+
+
+@pytest.fixture(scope="module")
+def core_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(ROOT / "core", tmp_path_factory.mktemp("core"))
+
+
+def bare(folder: Path, core_wheel: Path, *plugins: str) -> Bare:
+    made = Bare(folder / "env")
+    made.link(third_party(["tracker-core", *(f"tracker-{name}" for name in plugins)]))
+    made.unpack(core_wheel)
+    for name in plugins:
+        made.unpack(build_wheel(ROOT / "plugins" / name, folder))
+    return made
+
+
+def listed(made: Bare) -> list[str]:
+    done = made.run("-I", "-m", "tracker.cli", "--json", "plugins", "list")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert all(row["state"] == "ok" for row in rows), rows
+    return [row["name"] for row in rows if row["distribution"] != "tracker-core"]
+
+
+def test_core_alone_helps_and_lists_no_source(tmp_path: Path, core_wheel: Path) -> None:
+    made = bare(tmp_path, core_wheel)
+    assert listed(made) == []
+    helped = made.run("-I", "-m", "tracker.cli", "--help")
+    assert (helped.returncode, helped.stderr) == (0, "")
+    preview = made.run("-I", "-m", "tracker.cli", "preview")
+    assert (preview.returncode, preview.stdout.splitlines()[0]) == (0, "Windows: none")
+    done = made.run("-I", "-m", "tracker.cli", "demo")
+    assert (done.returncode, "no installed plugin declares a demo" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("plugin", SOURCES)
+def test_a_plugin_works_beside_the_core_alone(plugin: str, tmp_path: Path, core_wheel: Path) -> None:
+    made = bare(tmp_path, core_wheel, plugin)
+    assert listed(made) == SOURCES[plugin]
+    demo = made.run("-I", "-m", "tracker.cli", "demo")
+    assert demo.returncode == 0 or "cannot be finalized" in demo.stderr or "no provider was captured" in demo.stderr
+    made.link({"pytest", "hypothesis"} | third_party(["pytest", "hypothesis"]))
+    shutil.copytree(ROOT / "plugins" / plugin / "tests", tmp_path / "tests")
+    suite = ["-m", "pytest", "-q", "-x", "--import-mode=importlib", "-p", "no:cacheprovider", str(tmp_path / "tests")]
+    tests = made.run(*suite, cwd=tmp_path, HYPOTHESIS_MAX_EXAMPLES="5")
+    assert tests.returncode == 0, tests.stdout[-3000:] + tests.stderr[-1000:]
+    assert " passed" in tests.stdout

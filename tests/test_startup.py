@@ -1,0 +1,57 @@
+"""What starting costs: imports, not seconds (those are in benchmarks/startup.py)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {
+    "attr",
+    "attrs",
+    "cattrs",
+    "pluggy",
+    "orjson",
+    "filelock",
+    "scipy",
+    "numpy",
+    "pyte",
+    "sqlite3",
+    "importlib.metadata",
+}
+
+
+def loaded_by(code: str) -> set[str]:
+    printed = subprocess.check_output([sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"], text=True)
+    return set(printed.splitlines()[-1].split())
+
+
+def test_the_package_imports_nothing() -> None:
+    code = "before = set(sys.modules); import tracker; print(*(set(sys.modules) - before))"
+    assert subprocess.check_output([sys.executable, "-c", f"import sys; {code}"], text=True).split() == ["tracker"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_imports_no_plugin_and_nothing_heavy(arguments: list[str]) -> None:
+    loaded = loaded_by(f"from tracker.cli import main; main({arguments}, standalone_mode=False)")
+    assert not HEAVY & loaded
+    assert not {name for name in loaded if name.startswith(("tracker_", "tracker.models", "tracker.registry"))}
+
+
+def test_a_preview_without_an_interval_imports_no_scipy(tmp_path: str) -> None:
+    loaded = loaded_by(
+        f"from tracker.cli import main; main(['--data-dir', {str(tmp_path)!r}, 'preview'], standalone_mode=False)"
+    )
+    assert not {"scipy", "numpy", "cattrs", "pyte", "asyncio", "socket"} & loaded
+
+
+def test_every_command_of_the_table_is_there_and_says_what_the_table_says() -> None:
+    from importlib import import_module
+
+    from tracker.cli import COMMANDS
+
+    for name, about in COMMANDS.items():
+        command = import_module(f"tracker.commands.{name.replace('-', '_')}").command
+        assert command.get_short_help_str(limit=200).rstrip(".") == about.rstrip("."), name
