@@ -13,7 +13,7 @@ from tracker_claude.monitor_values import instant
 
 DEMO_STEP = DemoStep(
     stage=20,
-    arguments=("ingest", "claude-monitor", "--window", "{window}", "--stdin", "--captured-at", "2025-10-19T16:30:00Z"),
+    arguments=("ingest", "claude-monitor", "--window", "{window}", "--stdin", "--captured-at", "2026-11-22T08:10:00Z"),
     capture="demo/monitor.txt",
 )
 

@@ -11,7 +11,7 @@ from tracker.api import Block, Comparison, Demo, DemoStep, PreviewContext, Readi
 from tracker_codex.ccusage_report import SCOPES, read_report, stored_figure
 from tracker_codex.ccusage_values import instant
 
-DEMO_TIME = "2025-10-19T16:30:00Z"
+DEMO_TIME = "2026-11-22T08:10:00Z"
 
 
 def _demo_step(scope: str) -> DemoStep:

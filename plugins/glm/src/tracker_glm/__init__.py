@@ -15,8 +15,8 @@ PROMPTS = "prompts"
 CAPACITY_MISSING = "capacity-missing"
 
 
-def _demo_step(stage: int, command: str, capture: str) -> DemoStep:
-    arguments = ("alias", command, "glm", "--window", "{window}", "--stdin")
+def _demo_step(stage: int, command: str, capture: str, captured_at: str) -> DemoStep:
+    arguments = ("alias", command, "glm", "--window", "{window}", "--stdin", "--captured-at", captured_at)
     return DemoStep(stage=stage, arguments=arguments, capture=f"demo/{capture}.json")
 
 
@@ -45,7 +45,13 @@ SOURCE = Source(
         "reset-unreadable": "the limit's reset is no instant of this century in milliseconds; it is left out",
         CAPACITY_MISSING: "one of the readings has no prompt count; capture the counts before and after",
     },
-    demo=Demo(steps=(_demo_step(10, "start", "before"), _demo_step(30, "end", "after")), features=1),
+    demo=Demo(
+        steps=(
+            _demo_step(10, "start", "before", "2026-11-22T06:45:00Z"),
+            _demo_step(30, "end", "after", "2026-11-22T08:20:00Z"),
+        ),
+        features=1,
+    ),
 )
 
 

@@ -1,0 +1,96 @@
+"""The README's first screen is true: its commands run and its picture is what they print."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What `tracker demo` prints with every plugin of the workspace."""
+    import os
+
+    folder = tmp_path_factory.mktemp("demo")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "tracker.cli", "demo"],
+        capture_output=True,
+        text=True,
+        env=environment | {"TMPDIR": str(folder)},
+        cwd=folder,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def test_the_first_screen_names_the_two_commands() -> None:
+    first_screen = "\n".join(README.splitlines()[:45])
+    assert re.search(r"^uv run tracker demo\b", first_screen, re.M)
+    assert re.search(r"^uv run pytest\b", first_screen, re.M)
+    assert 'pip install ".[dev]"' in first_screen
+
+
+def test_the_demo_prints_each_command_before_what_it_says(demo: str) -> None:
+    commands = [line for line in demo.splitlines() if line.startswith("$ ")]
+    for words in (
+        "alias start codex",
+        "alias end codex",
+        "alias start claude",
+        "alias end glm",
+        "ingest proxy-telemetry",
+    ):
+        assert any(words in command for command in commands), words
+    assert "tracker complete --window W0-01" in commands[-2]
+    assert commands[-1] == "$ tracker preview --window W0-01"
+    assert re.search(r"^The records of this demo lie in \S+$", demo, re.M)
+    assert demo.index("stored codex before snapshot") < demo.index("stored codex after snapshot")
+
+
+def test_the_picture_is_what_the_demo_prints(demo: str) -> None:
+    [picture] = re.findall(r"```console\n(.*?)```", README, re.S)
+    shown = picture[picture.index("Windows:") :].strip().splitlines()
+    printed = demo[demo.rindex("Windows:") :].splitlines()
+    assert [line for line in shown if line not in printed] == []
+
+
+def test_the_demo_leaves_nothing_open(demo: str) -> None:
+    preview = demo[demo.rindex("Windows:") :]
+    assert "Anomalies: 0 " in preview
+    assert "(open)" not in preview
+    assert "not shown" not in preview
+    assert "divergent" not in preview
+
+
+def test_an_ended_codex_window_reads_as_the_specification_says(tracker_cli: Run) -> None:
+    """The text of one window with everything in it, to the letter."""
+    pane = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      [###] {}% left\n  Weekly limit:  [###] {}% left\n"
+    lane = {"AGENT_ID": "main"}
+    assert tracker_cli("alias", "start", "codex", "--stdin", "--window", "W0-20", stdin=pane.format(90, 80), **lane)
+    ended = tracker_cli("alias", "end", "codex", "--stdin", stdin=pane.format(70, 62), **lane)
+    assert ended.stdout == "stored codex after snapshot for W0-20 (ready to finalize)\n"
+    arguments = ["--codex-features", "3", "--quality", "1.0", "--outcome", "pass", "--notes", "session002 main lane"]
+    assert tracker_cli("complete", "--window", "W0-20", *arguments).returncode == 0
+    shown = tracker_cli("preview", "--window", "W0-20").stdout
+    assert shown == (
+        "Windows: W0-20\n"
+        "Anomalies: 0 (see anomalies.jsonl)\n"
+        "Providers:\n"
+        "  - codex: features=3, capacity=18 pp, efficiency=0.17, ci=n/a, n=1, power=n/a\n"
+        "Outcome: quality=1.0, outcome=pass\n"
+        "Notes: session002 main lane\n"
+        "Snapshots:\n"
+        "  - codex: after, before (source=alias, notes=AGENT_ID=main)\n"
+    )
