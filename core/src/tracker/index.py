@@ -92,6 +92,7 @@ class Index:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self._database: sqlite3.Connection | None = None
+        self._is_early = False
 
     # --- what callers ask
 
@@ -100,7 +101,7 @@ class Index:
 
         def ask(database: sqlite3.Connection) -> list[str]:
             rows = database.execute("SELECT DISTINCT window FROM extent WHERE window != ''")
-            return sorted((row[0] for row in rows), key=_natural)
+            return sorted((row[0] for row in rows), key=natural)
 
         return self._with(ask, self.journal.streams())
 
@@ -136,6 +137,16 @@ class Index:
         )
         values = (agent or "", stream, provider, provider)
         yield from self._with(lambda db: [CaptureMark(*row) for row in db.execute(query, values)], [stream])
+
+    def lanes(self, stream: str) -> list[tuple[str | None, CaptureMark]]:
+        """The newest standing capture of each provider in each lane, by the lane's name."""
+        query = (
+            "SELECT agent, record_id, provider, window, phase, at, stream, position FROM (SELECT *, ROW_NUMBER() OVER "
+            "(PARTITION BY agent, provider ORDER BY at DESC, position DESC) AS age FROM capture WHERE stream = ? "
+            "AND record_id NOT IN (SELECT target FROM tombstone)) WHERE age = 1 ORDER BY agent, provider"
+        )
+        rows = self._with(lambda db: db.execute(query, (stream,)).fetchall(), [stream])
+        return [(agent or None, CaptureMark(*mark)) for agent, *mark in rows]
 
     def resets(self, stream: str, provider: str, after: float, until: float) -> list[float]:
         """Reset instants (epoch s) in (after, until] that standing captures of a provider name."""
@@ -205,9 +216,12 @@ class Index:
             return ask(database)
 
     def _open(self) -> sqlite3.Connection:
+        if self._is_early and self.journal.root.is_dir():  # what was asked before the directory was made
+            self._database, self._is_early = None, False
         if self._database is None:
+            self._is_early = not self.journal.root.is_dir()
             try:
-                self._database = self._connect(self._file()) if self.journal.root.is_dir() else self._memory()
+                self._database = self._memory() if self._is_early else self._connect(self._file())
             except (OSError, sqlite3.OperationalError):  # a directory that may only be read, or a busy index
                 self._database = self._memory()
         return self._database
@@ -348,7 +362,8 @@ def _extend(database: sqlite3.Connection, stream: str, window: str | None, start
         database.execute("INSERT INTO extent VALUES (?, ?, ?, ?)", (stream, window, start, stop))
 
 
-def _natural(window: str) -> list[tuple[int, str]]:
+def natural(window: str) -> list[tuple[int, str]]:
+    """What windows are sorted by: `W0-9` before `W0-10`."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", window)]
 
 

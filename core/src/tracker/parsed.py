@@ -36,7 +36,7 @@ def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
     for gauge in reading.gauges:
         meter = source.meter(gauge.meter)
         if meter is None:
-            raise ValueError(f"the reading has a meter {gauge.meter!r} that the source does not declare")
+            raise ValueError(f"reported the meter {gauge.meter!r}, which it does not declare")
         parsed[meter.field_name] = None if gauge.used is None else number(gauge.used)
         parsed[f"{gauge.meter}_resets"] = gauge.resets
         parsed[f"{gauge.meter}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)

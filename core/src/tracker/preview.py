@@ -134,7 +134,7 @@ def _provider_line(figures: ProviderFigures) -> str:
     ci, power = MISSING, MISSING
     if estimate.ci_kind == "measured":
         if estimate.ci is not None:
-            ci = f"{number(estimate.ci[0], 2)}..{number(estimate.ci[1], 2)}"
+            ci = f"{number(estimate.ci[0], 2)}-{number(estimate.ci[1], 2)}"
         power = value(estimate.power, digits=2)
     parts += [f"ci={ci}", f"n={estimate.n}", f"power={power}"]
     marks = [f"excluded {line(one['window'])}: {line(one['reason'])}" for one in figures.excluded]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
+import attrs
+import orjson
 import pluggy
 from attrs import define, field, frozen
 
 from tracker import __version__, builtin, defaults, hookspecs
 from tracker.errors import PluginError
+from tracker.isolation import guarded
 from tracker.models import Block, Delta, Reading, Source
+from tracker.parsed import to_parsed
 
 GROUP = "tracker"
 DISABLE = "TRACKER_DISABLE_PLUGINS"  # names of sources or distributions to leave out, separated by commas
@@ -71,23 +75,22 @@ class Registry:
 
     def add(self, name: str, load: Callable[[], object], distribution: str = "", version: str = "") -> None:
         """Load and check one plugin; on any failure leave no trace of it but the reason."""
-        step = "be found once"
         hooks: tuple[str, ...] = ()
         try:
             if name in self._modules:
                 other = next(found for found in self.found if found.name == name)
                 raise ValueError(f"the name is already taken by {other.distribution or 'another plugin'}")
-            step = "be imported"
-            module = load()
-            step = "match the hook specifications"
-            self.manager.register(module, name=name)
-            hooks = self._check_hooks(name, module)
-            step = "declare its source"
-            info = self._declare(name, module, hooks)
-        except Exception as error:
+            with guarded(name, "be imported"):
+                module = load()
+            with guarded(name, "match the hook specifications"):
+                self.manager.register(module, name=name)
+                hooks = self._check_hooks(name, module)
+            with guarded(name, "declare its source"):
+                info = self._declare(name, module, hooks)
+        except (PluginError, ValueError) as error:
             if name not in self._modules and self.manager.has_plugin(name):
                 self.manager.unregister(name=name)
-            failure = error if isinstance(error, PluginError) else PluginError(name, step, error)
+            failure = error if isinstance(error, PluginError) else PluginError(name, "be found once", error)
             if os.environ.get(STRICT) == "1":
                 raise failure from error
             self.found.append(Found(name=name, distribution=distribution, version=version, hooks=hooks, error=failure))
@@ -148,25 +151,27 @@ class Registry:
     def call(self, source: str, hook: str, **arguments: Any) -> Any:
         """The answer of one source, with the core's defaults behind it; what is wrong with it is a `PluginError`."""
         if os.environ.get(TRACE) == "1":
-            shown = ", ".join(f"{key}={_brief(value)}" for key, value in arguments.items())
-            print(f"trace: {source}.{hook}({shown})", file=sys.stderr)
-        try:
+            _trace(source, hook, arguments)
+        with guarded(source, hook):
             answer = self._caller(source, hook, self._modules[source])(**arguments)
-        except Exception as error:
-            raise PluginError(source, hook, error) from error
-        wanted = RESULTS[hook]
-        if answer is not None and not isinstance(answer, wanted):
-            raise PluginError(source, hook, f"returned {type(answer).__name__}, expected {wanted.__name__} or None")
-        if isinstance(answer, Reading):
-            self._check_meters(source, answer)
+            wanted = RESULTS[hook]
+            if answer is not None and not isinstance(answer, wanted):
+                cause = f"returned {type(answer).__name__}, expected {wanted.__name__} or None"
+                raise PluginError(source, hook, cause)
+            if answer is not None:
+                self._check(source, hook, answer)
         return answer
 
-    def _check_meters(self, source: str, reading: Reading) -> None:
-        for gauge in reading.gauges:
-            if self.sources[source].meter(gauge.meter) is None:
-                raise PluginError(
-                    source, "parse_status", f"reported the meter {gauge.meter!r}, which it does not declare"
-                )
+    def _check(self, source: str, hook: str, answer: Any) -> None:
+        """Refuse a value that was not built by its class, or that could not be stored."""
+        attrs.validate(answer)
+        if isinstance(answer, Reading):
+            parsed = to_parsed(answer, self.sources[source])  # refuses meters that are not declared
+            _refuse_if_not_json(source, hook, parsed)
+        if isinstance(answer, Block):
+            for row in answer.rows:
+                attrs.validate(row)
+                _refuse_if_not_json(source, hook, dict(row.values))
 
     def package(self, source: str) -> str:
         """The import package of a source's plugin, where its bundled files lie."""
@@ -180,6 +185,13 @@ class Registry:
         [implementation] = [found for found in caller.get_hookimpls() if found.plugin is self._modules[source]]
         names, function = implementation.argnames, implementation.function
         spec = caller.spec.argnames  # type: ignore[union-attr]
+        if os.environ.get(TRACE) == "1":
+
+            def traced(*values: Any) -> Any:
+                _trace(source, hook, dict(zip(spec, values, strict=True)))
+                return function(*(values[spec.index(name)] for name in names))
+
+            return traced
         if tuple(names) == tuple(spec):
             return function
         places = [spec.index(name) for name in names]
@@ -203,8 +215,21 @@ def shell_names(source: Source) -> dict[str, str]:
     }
 
 
+def _refuse_if_not_json(source: str, hook: str, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        try:
+            orjson.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise PluginError(source, hook, f"gave a {name!r} that is no JSON value: {error}") from error
+
+
 def _same(module: object) -> object:
     return module
+
+
+def _trace(source: str, hook: str, arguments: Mapping[str, object]) -> None:
+    shown = ", ".join(f"{key}={_brief(value)}" for key, value in arguments.items())
+    print(f"trace: {source}.{hook}({shown})", file=sys.stderr)
 
 
 def _brief(value: object) -> str:

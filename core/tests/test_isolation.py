@@ -1,0 +1,147 @@
+"""Plugins that misbehave in every way, in the real program: it goes on or ends cleanly, and says who it was."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+HEAD = """
+import os, sys, time
+from tracker.api import Block, Gauge, Meter, Reading, Row, Source, hookimpl
+
+@hookimpl
+def source_info():
+    return Source(contract="1.0", name="bad", title="Bad", capacity="m", meters=(Meter(key="m", title="M"),))
+"""
+SOUND = """
+@hookimpl
+def parse_status(text):
+    return Reading(gauges=(Gauge(meter="m", used=1),))
+"""
+IMPORTS = {
+    "raise RuntimeError('no')": "failed to be imported: RuntimeError: no",
+    "import nope_not_there": "failed to be imported: ModuleNotFoundError",
+    "sys.exit(3)": "failed to be imported: called sys.exit(3)",
+    "raise KeyboardInterrupt": "failed to be imported: raised KeyboardInterrupt",
+    "while True: pass": "failed to be imported: did not finish within 0.5 s",
+    "time.sleep(60)": "failed to be imported: did not finish within 0.5 s",
+    "raise ValueError('x' * 1_000_000)": "failed to be imported: ValueError: xxx",
+    "class Odd(BaseException): pass\nraise Odd": "failed to be imported: raised Odd",
+}
+PARSERS = {
+    "raise RuntimeError('no')": "failed to parse_status: RuntimeError: no",
+    "sys.exit(0)": "failed to parse_status: called sys.exit(0)",
+    "raise KeyboardInterrupt": "failed to parse_status: raised KeyboardInterrupt",
+    "while True: pass": "failed to parse_status: did not finish within 0.5 s",
+    "try:\n        time.sleep(60)\n    except Exception: pass": "failed to parse_status: did not finish within 0.5 s",
+    "return 'x'": "failed to parse_status: returned str, expected Reading or None",
+    "return Reading.__new__(Reading)": "failed to parse_status: AttributeError",
+    "return Reading(gauges=(Gauge(meter='m', used=float('nan')),))": "must be a finite number or None, got nan",
+    "return Reading(gauges=(Gauge(meter='other', used=1),))": "reported the meter 'other', which it does not declare",
+    "return Reading(fields={'a': object()}, gauges=(Gauge(meter='m', used=1),))": "gave a 'a' that is no JSON value",
+    "return Reading(fields={'m_pct': 3}, gauges=(Gauge(meter='m', used=1),))": "fields repeat a meter's: m_pct",
+    "parse_status(text)": "failed to parse_status: RecursionError",
+}
+
+
+def install(folder: Path, code: str) -> Path:
+    folder.mkdir()
+    (folder / "bad_plugin.py").write_text(code)
+    info = folder / "bad_plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[tracker]\nbad = bad_plugin\n")
+    return folder
+
+
+@pytest.fixture
+def with_bad(toys: Run, tmp_path: Path) -> Callable[[str], Run]:
+    """The toys and one bad plugin of that code."""
+
+    def made(code: str) -> Run:
+        bad = install(tmp_path / "bad", code)
+
+        def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+            path = f"{tmp_path / 'site'}:{bad}"
+            return toys(*arguments, PYTHONPATH=path, TRACKER_PLUGIN_SECONDS="0.5", **extra)
+
+        return run
+
+    return made
+
+
+@pytest.mark.parametrize("code", IMPORTS)
+def test_an_import_that_fails_costs_only_that_plugin(with_bad: Callable[[str], Run], tmp_path: Path, code: str) -> None:
+    run = with_bad(HEAD + code)
+    done = run("alias", "start", "toy", "--stdin", stdin="fuel 1%")
+    assert done.stdout == "stored toy before snapshot for W0-01 (awaiting end)\n"
+    [warning] = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert f"plugin 'bad' {IMPORTS[code]}" in warning
+    assert len(warning) < 800
+    asked = run("alias", "start", "bad", "--stdin", stdin="x")
+    assert asked.returncode == 1
+    assert "error: bad is not available: plugin 'bad'" in asked.stderr
+
+
+@pytest.mark.parametrize("code", PARSERS)
+def test_a_parser_that_fails_stores_nothing(with_bad: Callable[[str], Run], tmp_path: Path, code: str) -> None:
+    run = with_bad(f"{HEAD}\n@hookimpl\ndef parse_status(text):\n    {code}\n")
+    done = run("alias", "start", "bad", "--stdin", stdin="x")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert PARSERS[code] in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_a_plugin_prints_changes_or_leaves_behind_is_put_right(with_bad: Callable[[str], Run]) -> None:
+    code = "print('noise'); os.chdir('/'); import locale; locale.setlocale(locale.LC_ALL, 'C')\n"
+    run = with_bad(f"{HEAD}{code}\n@hookimpl\ndef parse_status(text):\n    {code}    return Reading("
+                   "gauges=(Gauge(meter='m', used=1),))\n")  # fmt: skip
+    done = run("--json", "--data-dir", "relative", "alias", "start", "bad", "--stdin", stdin="x")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("{")
+    assert "noise" in done.stderr
+    assert "Windows: W0-01" in run("--data-dir", "relative", "preview").stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("raise RuntimeError('no block')", "RuntimeError: no block"),
+        ("return 'text'", "returned str, expected Block or None"),
+        ("return Block(title='B', rows=(Row(values={'a': {1, 2}}),))", "gave a 'a' that is no JSON value"),
+        ("return Block(title='B', rows=('row',))", "TypeError"),
+        ("sys.exit()", "called sys.exit(None)"),
+    ],
+)
+def test_a_block_that_fails_is_named_and_the_others_are_shown(
+    with_bad: Callable[[str], Run], code: str, cause: str
+) -> None:
+    run = with_bad(f"{HEAD}{SOUND}\n@hookimpl\ndef render_preview_block(context):\n    {code}\n")
+    assert run("alias", "start", "bad", "--stdin", stdin="x").returncode == 0
+    shown = run("preview")
+    assert shown.returncode == 0, shown.stderr
+    assert "Snapshots:\n  - bad: before" in shown.stdout
+    [line] = [line for line in shown.stdout.splitlines() if line.startswith("not shown: ")]
+    assert line.startswith("not shown: bad: ")
+    assert cause in line
+    strict = run("preview", TRACKER_STRICT="1")
+    assert (strict.returncode, cause in strict.stderr) == (1, True)
+
+
+def test_a_stream_goes_on_when_its_plugin_fails_on_a_line(with_bad: Callable[[str], Run], tmp_path: Path) -> None:
+    code = HEAD.replace('capacity="m", meters=(Meter(key="m", title="M"),)', 'kind="telemetry", stream="bad_events"')
+    run = with_bad(
+        code + "\n@hookimpl\ndef ingest_line(line):\n    if b'boom' in line: raise ZeroDivisionError('secret-prompt')\n"
+        "    return [{'rid': line.decode(), 'routed': False, 'ok': True}]\n"
+    )
+    done = run("ingest", "bad", "--window", "W1", "--stdin", stdin="a\nboom\nb\nboom 2\n")
+    assert "(events=2, new=2, duplicates=0, rejected=2, routed=0%)" in done.stdout
+    assert done.stderr.count("failed to ingest_line") == 1
+    rejected = (tmp_path / "data" / "bad_events.rejected.jsonl").read_text()
+    assert "the plugin failed: ZeroDivisionError" in rejected
+    assert "secret-prompt" not in rejected

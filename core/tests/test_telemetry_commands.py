@@ -1,0 +1,102 @@
+"""A toy stream: taken in once, whatever comes in, and shown."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+LINES = "".join(
+    json.dumps({"ts": f"2026-01-10T08:00:0{i}Z", "rid": f"r{i}", "lane": "far" if i % 2 else "near", "ms": 10 * i})
+    + "\n"
+    for i in range(8)
+)
+
+
+def rows(folder: Path, stream: str) -> list[dict[str, Any]]:
+    path = folder / "data" / f"{stream}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def ingest(toys: Run, text: str, *extra: str) -> str:
+    done = toys("ingest", "toy-stream", "--window", "W0-CHN", "--stdin", *extra, stdin=text)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_stream_is_stored_with_a_summary(toys: Run, tmp_path: Path) -> None:
+    assert ingest(toys, LINES) == (
+        "stored toy stream for W0-CHN (events=8, new=8, duplicates=0, rejected=0, routed=50%)\n"
+    )
+    first = rows(tmp_path, "toy_stream")[0]
+    assert first | {"window": "W0-CHN", "provider": "toy-stream", "rid": "r0", "routed": False, "ok": True} == first
+    assert first["schema_version"] == "1.1.0"
+
+
+def test_a_replay_adds_nothing(toys: Run, tmp_path: Path) -> None:
+    ingest(toys, LINES)
+    before = (tmp_path / "data" / "toy_stream.jsonl").read_bytes()
+    assert "(events=8, new=0, duplicates=8, rejected=0, routed=50%)" in ingest(toys, LINES)
+    assert (tmp_path / "data" / "toy_stream.jsonl").read_bytes() == before
+    assert "(events=9, new=1, duplicates=8, " in ingest(toys, LINES + '{"rid": "r9"}\n')
+
+
+def test_a_line_that_stands_twice_is_two_events(toys: Run, tmp_path: Path) -> None:
+    twice = '{"rid": "a"}\n{"rid": "a"}\n'
+    assert "(events=2, new=2, " in ingest(toys, twice)
+    assert "(events=3, new=1, duplicates=2, " in ingest(toys, twice + '{"rid": "a"}\n')
+    ids = [row["record_id"] for row in rows(tmp_path, "toy_stream")]
+    assert len(set(ids)) == 3
+    assert len({found[:16] for found in ids}) == 1
+
+
+def test_one_line_may_hold_several_events(toys: Run, tmp_path: Path) -> None:
+    many = '[{"rid": "a", "lane": "far"}, {"rid": "b"}]\n'
+    assert "(events=2, new=2, duplicates=0, rejected=0, routed=50%)" in ingest(toys, many)
+    assert "(events=2, new=0, duplicates=2, rejected=0, routed=50%)" in ingest(toys, many)
+    assert [row["rid"] for row in rows(tmp_path, "toy_stream")] == ["a", "b"]
+
+
+def test_what_cannot_be_read_is_kept_once_with_number_and_reason(toys: Run, tmp_path: Path) -> None:
+    assert "(events=1, new=1, duplicates=0, rejected=1, " in ingest(toys, '{"rid": "a"}\nnonsense\n')
+    assert "(events=1, new=0, duplicates=1, rejected=1, " in ingest(toys, '{"rid": "a"}\nnonsense\n')
+    [row] = rows(tmp_path, "toy_stream.rejected")
+    assert (row["line_number"], row["rejected"], row["line"]) == (2, "no JSON", "nonsense")
+    done = toys("ingest", "toy-stream", "--window", "W", "--stdin", "--strict", stdin="nonsense\n")
+    assert done.returncode == 1
+    assert "error: 1 lines were rejected" in done.stderr
+
+
+def test_blank_lines_line_ends_and_a_missing_end(toys: Run) -> None:
+    assert "(events=2, new=2, duplicates=0, rejected=0, " in ingest(toys, '\r\n{"rid": "a"}\r\n\n{"rid": "b"}')
+    assert "(events=2, new=0, duplicates=2, rejected=0, " in ingest(toys, '{"rid": "a"}\n{"rid": "b"}\n')
+
+
+def test_a_window_of_its_own(toys: Run) -> None:
+    ingest(toys, LINES)
+    done = toys("ingest", "toy-stream", "--window", "W2", "--stdin", stdin=LINES)
+    assert "for W2 (events=8, new=8, " in done.stdout
+
+
+def test_the_block_shows_the_windows_events(toys: Run) -> None:
+    ingest(toys, LINES)
+    shown = toys("preview", "--window", "W0-CHN").stdout
+    assert "Toy Stream:\n  - events=8 routed=50% p50=35 ms\n" in shown
+
+
+def test_the_index_can_be_deleted_or_spoiled_at_any_time(toys: Run, tmp_path: Path) -> None:
+    ingest(toys, LINES)
+    index = tmp_path / "data" / ".index"
+    for spoil in (lambda path: path.unlink(), lambda path: path.write_bytes(b"garbage" * 100)):
+        for path in index.iterdir():
+            spoil(path)
+        assert "(events=8, new=0, duplicates=8, " in ingest(toys, LINES)
+        assert "events=8 routed=50% p50=35 ms" in toys("preview").stdout
+
+
+def test_a_dry_run_writes_nothing(toys: Run, tmp_path: Path) -> None:
+    ingest(toys, LINES, "--dry-run")
+    assert not (tmp_path / "data").exists()
