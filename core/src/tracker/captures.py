@@ -97,6 +97,19 @@ def canonical(group: Iterable[Capture]) -> Pair:
     return Pair(before=max(own_lane or earlier, key=lambda capture: capture.order, default=None), after=after)
 
 
+def lacking(groups: Mapping[str, Iterable[Capture]]) -> list[str]:
+    """What a window's providers lack for being measured: `toy AFTER`."""
+    missing = []
+    for name, group in sorted(groups.items()):
+        pair = canonical(group)
+        is_difference = pair.after is not None and pair.after.phase is None
+        if pair.before is None and not is_difference:
+            missing.append(f"{name} BEFORE")
+        if pair.after is None:
+            missing.append(f"{name} AFTER")
+    return missing
+
+
 def by_lane(group: Iterable[Capture]) -> dict[str | None, Pair]:
     """Every lane's own pair."""
     lanes: dict[str | None, list[Capture]] = {}
@@ -157,7 +170,9 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
 def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> Fall | None:
     """A meter's fall, unless it was reset in between; of the capacity meter even then."""
     old, new = before.gauge(meter), after.gauge(meter)
-    if old is None or new is None or old.used is None or new.used is None or new.used >= old.used:
+    if old is None or new is None or old.used is None or new.used is None:
+        return None
+    if not defaults.fell(old.used, new.used):
         return None
     assert before.as_of is not None
     assert after.as_of is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from tracker.hookspecs import hookimpl
@@ -33,6 +34,11 @@ def _change(meter: str, old: Gauge | None, new: Gauge | None, start: datetime, e
         return Change(meter=meter, delta=None, reason=f"{NOT_AFTER}:{meter}")
     if old.reset_at is not None and start < old.reset_at <= end:
         return Change(meter=meter, delta=None, reason=f"{CROSSED}:{meter}")
-    if new.used < old.used:
+    if fell(old.used, new.used):
         return Change(meter=meter, delta=None, reason=f"{FELL}:{meter}")
-    return Change(meter=meter, delta=round(new.used - old.used, 6))
+    return Change(meter=meter, delta=max(round(new.used - old.used, 6), 0))
+
+
+def fell(old: float, new: float) -> bool:
+    """Whether a meter went down; panes print the floor, so 90 after an exact 90.4 did not."""
+    return new < old and not (float(new).is_integer() and math.floor(old) <= new)

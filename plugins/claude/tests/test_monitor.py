@@ -14,16 +14,17 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tracker.models import PreviewContext, Reading
 from tracker.render import row
-from tracker.testing import SourceConformance
+from tracker.testing import ReportConformance
 from tracker_claude import monitor
 
 SAMPLES = Path(__file__).parent / "monitor"
 TEXTS = {path.stem: path.read_bytes().decode() for path in sorted(SAMPLES.glob("*.txt"))}
 
 
-class TestMonitor(SourceConformance):
+class TestMonitor(ReportConformance):
     source = "claude-monitor"
     screens = SAMPLES
 

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tracker.models import PreviewContext, Reading
 from tracker.render import row
-from tracker.testing import SourceConformance
+from tracker.testing import ReportConformance
 from tracker_codex import ccusage
 
 SAMPLES = Path(__file__).parent / "ccusage"
 
 
-class TestCcusage(SourceConformance):
+class TestCcusage(ReportConformance):
     source = "codex-ccusage"
     screens = SAMPLES
 

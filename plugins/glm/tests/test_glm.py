@@ -18,13 +18,13 @@ import tracker_glm
 from tracker.models import Change, Delta, Gauge, Reading
 from tracker.parsed import to_parsed
 from tracker.registry import Registry, discover
-from tracker.testing import SourceConformance
+from tracker.testing import StatusConformance
 
 SCREENS = Path(__file__).parent / "screens"
 TEXTS = [path.read_text() for path in sorted(SCREENS.glob("*.txt"))]
 
 
-class TestGlm(SourceConformance):
+class TestGlm(StatusConformance):
     source = "glm"
     screens = SCREENS
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from tracker.api import JSON, Gauge, Reading
+from tracker.api import JSON, Gauge, Reading, plain_text
 from tracker_glm.values import amount, count, epoch_ms, instant, percent, word
 
 Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
@@ -28,7 +28,7 @@ METERS = ("fiveh", "weekly", "mcp_month")
 def read(text: str) -> Reading:
     """The reading of either text."""
     try:
-        payload = orjson.loads(text.removeprefix("\ufeff"))
+        payload = orjson.loads(plain_text(text).removeprefix("\ufeff"))
     except ValueError:
         return Reading(errors=("invalid-json",))
     if not isinstance(payload, dict):

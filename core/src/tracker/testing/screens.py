@@ -1,0 +1,44 @@
+"""Screens: captured texts, and beside each what it is expected to say."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+
+class Screen:
+    """One captured text `NAME.txt`, and `NAME.json` beside it.
+
+    The JSON holds `captured_at`, `timezone`, `scope` and `origin`, which `parse_status` is given, and `parsed`: what
+    the record of that capture holds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, path.stem
+        self.text = path.read_bytes().decode()
+        self.expected: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        self.captured_at = datetime.fromisoformat(self.expected["captured_at"])
+        self.timezone = ZoneInfo(self.expected.get("timezone") or "UTC")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What `parse_status` is given beside the text."""
+        return {
+            "captured_at": self.captured_at,
+            "timezone": self.timezone,
+            "scope": self.expected.get("scope"),
+            "origin": self.expected.get("origin"),
+        }
+
+    def record(self, parsed: dict[str, Any]) -> None:
+        """Rewrite what is expected; the change shows in the diff."""
+        text = json.dumps(self.expected | {"parsed": parsed}, indent=2, ensure_ascii=False)
+        self.path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+
+
+def screens(folder: Path) -> list[Screen]:
+    """The screens of a folder, by name."""
+    return [Screen(path) for path in sorted(folder.glob("*.txt"))]

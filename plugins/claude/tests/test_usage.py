@@ -1,0 +1,259 @@
+"""The source `claude` against real panes: as recorded, and against what the backend had told Claude Code."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from itertools import pairwise
+from math import floor
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tracker.api import Reading
+from tracker.testing import Screen, StatusConformance, screens
+from tracker_claude import usage
+
+HERE = Path(__file__).parent
+PACKAGE = Path(usage.__file__).parent
+CAPTURED = datetime.fromisoformat("2026-11-22T06:45:00Z")
+IRKUTSK = ZoneInfo("Asia/Irkutsk")
+SCREENS = screens(HERE / "screens")
+TRUTH = json.loads((HERE / "usage_truth.json").read_text())
+TITLES = {
+    "five_hour": ("session", "Current session"),
+    "seven_day": ("all_models", "Current week (all models)"),
+    "seven_day_opus": ("opus", "Current week (Opus)"),
+    "seven_day_sonnet": ("sonnet", "Current week (Sonnet only)"),
+}
+
+
+def read(text: str, captured_at: datetime = CAPTURED, timezone: str = "Asia/Irkutsk") -> Reading:
+    return usage.parse_status(text=text, captured_at=captured_at, timezone=ZoneInfo(timezone))
+
+
+def used(reading: Reading) -> dict[str, float | None]:
+    return {gauge.meter: gauge.used for gauge in reading.gauges}
+
+
+class TestConformance(StatusConformance):
+    source = "claude"
+    screens = HERE / "screens"
+
+
+@pytest.mark.parametrize("entry", TRUTH, ids=lambda entry: entry["file"])
+def test_shows_what_the_backend_said(entry: dict[str, Any]) -> None:
+    """Every window that the pane shows, floored as Claude Code prints it, and its reset to the minute."""
+    text = (HERE / "screens" / entry["file"]).read_text()
+    shown = " ".join(text.split())
+    expected = {}
+    for name, (meter, title) in TITLES.items():
+        window = entry["backend_usage"].get(name)
+        if window and title in shown:
+            reset = window["resets_at"] and datetime.fromisoformat(window["resets_at"])
+            expected[meter] = (floor(window["utilization"]), reset and reset.replace(second=0, microsecond=0))
+    reading = read(text, datetime.fromisoformat(entry["captured_at"]), "America/New_York")
+    assert {gauge.meter: (gauge.used, gauge.reset_at) for gauge in reading.gauges} == expected
+    assert bool(reading.errors) == (not expected)
+    assert reading.as_of is None
+
+
+def test_each_state_of_the_truth_is_there() -> None:
+    """The test above would pass if no pane showed anything."""
+    shown = [read((HERE / "screens" / entry["file"]).read_text()) for entry in TRUTH]
+    assert sum(len(reading.gauges) for reading in shown) == 39
+    tags = [tag for reading in shown for tag in reading.errors]
+    assert sorted(set(tags)) == ["not-subscribed", "usage-not-loaded"]
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
+def test_explains_each_tag(screen: Screen) -> None:
+    tags = {tag.partition(":")[0] for tag in screen.expected["parsed"]["errors"]}
+    assert tags <= usage.source_info().tags.keys()
+
+
+def test_demo_consumes_quota_between_two_resets() -> None:
+    demo = usage.source_info().demo
+    assert demo is not None
+    assert [step.arguments[:3] for step in demo.steps] == [("alias", "start", "claude"), ("alias", "end", "claude")]
+    pairs = []
+    for step in demo.steps:
+        arguments = dict(pairwise(step.arguments))
+        at = datetime.fromisoformat(arguments["--captured-at"])
+        reading = read((PACKAGE / str(step.capture)).read_text(), at, arguments["--timezone"])
+        assert reading.errors == ()
+        assert all(gauge.reset_at and gauge.reset_at > at + timedelta(minutes=5) for gauge in reading.gauges)
+        pairs.append(used(reading))
+    assert pairs == [{"session": 1, "all_models": 78, "sonnet": 33}, {"session": 41, "all_models": 90, "sonnet": 34}]
+
+
+SESSION, WEEK = "Current session\n", "Current week (all models)\n"
+
+SINGLE = [  # body, session's value, errors
+    ("██  1% used\n", 1, ()),
+    ("<1% used\n", 0, ()),
+    ("110% used\n", 110, ()),
+    ("12.5% used\n", 12.5, ()),
+    ("1%\nused\n", 1, ()),
+    ("9\n0% used\n", 90, ()),
+    ("█ 9 \n 0% used\n", None, ("insufficient-data", "section-missing:session")),
+    ("<5% used\n", None, ("insufficient-data", "section-missing:session")),
+    ("1%\n", None, ("insufficient-data", "section-missing:session")),
+    ("1% use", None, ("insufficient-data", "section-missing:session")),
+    ("80% left\n", None, ("insufficient-data", "section-missing:session")),
+    ("-5% used\n", None, ("insufficient-data", "section-missing:session")),
+    ("$12% used\n", None, ("insufficient-data", "section-missing:session")),
+    ("1795341600% used\n", None, ("insufficient-data", "section-missing:session")),
+    ("24% of your usage came from subagents\n", None, ("insufficient-data", "section-missing:session")),
+    ("Claude Code and Cowork credit\n██ 24% used\n", None, ("insufficient-data", "section-missing:session")),
+    ("Failed to load usage data\n", None, ("usage-not-loaded", "section-missing:session")),
+    ("1% used\n\nShowing last-known usage\n", 1, ("stale-data",)),
+    ("1% used\n\nLoading usage data…\n", 1, ()),
+]
+
+
+@pytest.mark.parametrize(("body", "value", "errors"), SINGLE, ids=[body for body, *_ in SINGLE])
+def test_reads_one_section(body: str, value: float | None, errors: tuple[str, ...]) -> None:
+    reading = read(SESSION + body)
+    assert (used(reading), reading.errors) == ({"session": value}, errors)
+
+
+NAMES = {  # a title's line: the meter
+    "Current session": "session",
+    "Current week": "all_models",
+    "Current week (all models)": "all_models",
+    "Current week (Opus)": "opus",
+    "Current week (Sonnet only)": "sonnet",
+    "Current week (Sonnet\n only)": "sonnet",
+    "Current week (Son\nnet only)": "sonnet",
+    "Current\nweek (all models)": "all_models",
+    "Current week (Fable)": "fable",
+    "Current week (Opus only)": "opus_only",
+    "Current week (Claude \nFable 5)": "claude_fable_5",
+    "Current week (Session)": "week_session",
+    "Current week (5.5 Haiku)": "week_5_5_haiku",
+    "│ Current session │": "session",
+    "  ⎿  Current session": "session",
+}
+
+
+@pytest.mark.parametrize(("title", "meter"), NAMES.items(), ids=NAMES)
+def test_names_the_meter(title: str, meter: str) -> None:
+    assert used(read(f"{title}\n 7% used\n")) == {meter: 7}
+    assert used(read(f"{title}: 7% used · resets 5pm\n")) == {meter: 7}
+
+
+@pytest.mark.parametrize("title", ["Current week (Fab\nle)", "Current week (Fab", "Current week (语)"])
+def test_leaves_out_a_name_that_it_cannot_read(title: str) -> None:
+    reading = read(f"{SESSION} 1% used\n\n{title}\n 7% used\n")
+    assert (used(reading), reading.errors) == ({"session": 1}, ("section-missing:unknown",))
+
+
+UNKNOWN = [
+    "Session",
+    "Current sessions",
+    "Current session (Opus)",
+    "Your current session",
+    "Current weekly pace",
+    "Current month (all models)",
+    "Current week (Opus) was long",
+    "Weekly limit",
+    "5h limit",
+]
+
+
+@pytest.mark.parametrize("title", UNKNOWN)
+def test_takes_no_unknown_label_for_a_known_one(title: str) -> None:
+    reading = read(f"{title}\n ██ 7% used\n")
+    assert (used(reading), reading.errors) == ({}, ("insufficient-data",))
+    below = read(f"{WEEK} Resets Nov 25, 5:43pm (Asia/Irkutsk)\n\n{title}\n ██ 7% used\n")
+    assert used(below) == {"all_models": None}
+
+
+@pytest.mark.parametrize("title", ["Extra usage", "Usage credits"])
+def test_takes_no_credit_for_a_window_above(title: str) -> None:
+    wide = read(f"{SESSION}\n{title}\n ██ 24% used\n $12.34 / $1,050.00 spent · Resets Dec 1 (Asia/Irkutsk)\n\n")
+    narrow = read(f"{SESSION}\n{title} · $12.3\n4 / $1,050.00 spent · Resets Dec\n 1 (Asia/Irkutsk)\n █\n 24% used\n")
+    assert used(wide) == used(narrow) == {"session": None}
+    extra = {"enabled": True, "used_pct": 24, "spent": 12.34, "limit": 1050, "resets": "Dec 1 (Asia/Irkutsk)"}
+    assert wide.fields == narrow.fields == {"extra": extra}
+
+
+NOTICES = {
+    "> /usage\n Error: Failed to load usage data: {'error'": "usage-not-loaded",
+    '{"error": {"type": "rate_limit_error"}}': "usage-not-loaded",
+    "⚠ Couldn't load usage data": "usage-not-loaded",
+    "Couldn’t load usa\nge data": "usage-not-loaded",
+    "Usage endpoint is rate limited. Try again later.": "usage-not-loaded",
+    "The usage page is rate limited until 2:52pm": "usage-not-loaded",
+    "❯ /usage\n  ⎿  Status dialog dismissed": "usage-not-loaded",
+    " Loading usage data…": "usage-not-loaded",
+    "You are currently using your subscription to power your Claude Code usage\n": "usage-not-loaded",
+    "You are currently using your overages to power your Claude Code usage\n": "usage-not-loaded",
+    "/usage is only available for subscription plans.": "not-subscribed",
+    "/usage is only\n available for subscription plans.": "not-subscribed",
+    "": "insufficient-data",
+    "Unknown skill: usage": "insufficient-data",
+    "Settings  Status   Config   Usage   Stats\n": "insufficient-data",
+    "5h 89% left · weekly 36% left": "insufficient-data",
+    "Heads up, you've used over 75% of your weekly limit": "insufficient-data",
+    "Context low (8% remaining)": "insufficient-data",
+}
+
+
+@pytest.mark.parametrize(("text", "tag"), NOTICES.items(), ids=NOTICES)
+def test_says_why_there_is_nothing(text: str, tag: str) -> None:
+    reading = read(text)
+    assert (reading.gauges, reading.errors) == ((), (tag,))
+
+
+def pane(name: str) -> str:
+    return (HERE / "screens" / f"{name}.txt").read_text()
+
+
+GOOD, OTHER = pane("v2.1.330_base_max_110col"), pane("v2.1.330_edges_max_110col")
+FAILED = ["v2.0.14_e429_max_110col", "v2.1.200_slow_max_110col", "v2.1.330_slow_max_110col", "v2.1.70_base_none_110col"]
+
+
+@pytest.mark.parametrize("name", FAILED)
+def test_an_old_pane_that_failed_does_not_spoil_a_good_one(name: str) -> None:
+    assert read(pane(name) + GOOD).gauges == read(GOOD).gauges
+    assert read(pane(name) + GOOD).errors == ("multi-pane-trimmed",)
+    assert read(pane(name) + pane("print_v2.1.330_base_max_110col")).errors == ("multi-pane-trimmed",)
+
+
+@pytest.mark.parametrize("name", FAILED)
+def test_a_good_pane_does_not_hide_that_the_last_one_failed(name: str) -> None:
+    reading = read(GOOD + pane(name))
+    assert reading.gauges == ()
+    assert reading.errors == (*read(pane(name)).errors, "multi-pane-trimmed")
+
+
+def test_the_last_of_several_panes_counts() -> None:
+    for text in (GOOD + OTHER, pane("v2.0.60_base_max_110col") + GOOD + OTHER):
+        reading = read(text)
+        assert (used(reading), reading.errors) == (
+            {"session": 99, "all_models": 100, "sonnet": 0},
+            ("multi-pane-trimmed",),
+        )
+        assert reading.fields == {"extra": {"enabled": False}}
+
+
+def test_panes_without_their_beginning_are_told_apart_by_a_meter_that_comes_again() -> None:
+    first, second = f"{SESSION}1% used\n\n{WEEK}90% used\n", f"{SESSION}2% used\n\n{WEEK}91% used\n"
+    reading = read(first + second)
+    assert (used(reading), reading.errors) == ({"session": 2, "all_models": 91}, ("multi-pane-trimmed",))
+    assert used(read(f"{first}\n{SESSION}")) == {"session": 1, "all_models": 90}
+
+
+def test_a_command_and_the_card_under_it_are_one_pane() -> None:
+    for name in ("v2.0.76_base_max_110col", "v2.1.70_base_max_60col", "v2.0.14_base_max_42col"):
+        assert read(pane(name)).errors == ()
+
+
+def test_a_recording_of_a_terminal_is_played() -> None:
+    """`script` around a session: the command typed, a frame that loads, the pane, and a row drawn over itself."""
+    assert "\x1b[1A" in pane("pty_v2.1.330_base_max_110col")
+    assert read(pane("pty_v2.1.330_base_max_110col")) == read(GOOD)
