@@ -69,9 +69,14 @@ def test_golden_free_window():
     assert found.fieller == "unbounded"
 
 
-def test_equal_ratios_have_no_spread_whatever_their_rounding():
-    assert measure(EQUAL).se == 0
-    assert measure([(1, 0.1), (2, 0.2), (3, 0.1 + 0.2)]).se == 0
+@pytest.mark.parametrize(
+    "features", [(1, 2, 3), (6, 4, 9, 3, 5, 3), (9, 3, 5, 2, 2), (4, 3, 9, 8), (1, 5, 2, 4), (4, 2, 5)]
+)
+@pytest.mark.parametrize("points", [0.1, 0.7, 5])
+def test_equal_ratios_have_no_spread_whatever_their_rounding(features, points):
+    found = measure([(f, f * points) for f in features], confidence=0.8)
+    assert found.se == 0
+    assert found.fieller == "unbounded" or found.fieller == pytest.approx((1 / points, 1 / points), rel=1e-6)
 
 
 def test_golden_quality():

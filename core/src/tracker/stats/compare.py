@@ -9,13 +9,14 @@ from typing import Literal, NamedTuple, TypeAlias
 from attrs import frozen
 
 from tracker.stats.distributions import beta_cdf, beta_odds_below, t_cdf, t_quantile
-from tracker.stats.efficiency import ASSUMED_FANO, LARGEST, SMALLEST, Efficiency, Kind
+from tracker.stats.efficiency import ASSUMED_FANO, Efficiency, Kind, in_range
 from tracker.stats.gates import Gate, Pair, gates, welch_df
 
 RatioInterval: TypeAlias = tuple[float, float | None]
 Side: TypeAlias = Literal["a", "b"]
 
 NOT_ENOUGH = "not enough data"
+MOST_FEATURES = 1e12  # scipy's beta quantiles give nan from 1e16 on
 LARGEST_LOG = math.log(sys.float_info.max)
 
 
@@ -119,12 +120,12 @@ _NO_FIGURES = _Figures(kind="none", ratio=None, interval=None, p1=None, p2=None,
 
 def _comparable(a: Efficiency, b: Efficiency, exposures: Pair) -> bool:
     """Whether both have an efficiency, and floats hold what follows from the two."""
-    if a.efficiency is None or b.efficiency is None:
+    if a.efficiency is None or b.efficiency is None or not in_range(*exposures):
         return False
-    sizes = [*exposures, exposures[0] / exposures[1] if exposures[1] else 0.0]
-    if a.features and b.features:
-        sizes += [a.features / b.features, a.features / b.features * (exposures[1] / exposures[0])]
-    return all(SMALLEST <= size <= LARGEST for size in sizes)
+    if max(a.features, b.features) > MOST_FEATURES:
+        return False
+    cost, features = exposures[1] / exposures[0], a.features / b.features if b.features else 0.0
+    return in_range(cost) and (features == 0 or in_range(features, features * cost))
 
 
 def _figures(a: Efficiency, b: Efficiency, exposures: Pair, tail: float) -> _Figures:

@@ -163,7 +163,7 @@ def _estimate(
         quality=quality,
     )
     weight = max(q for _, _, q in rows) if features else 1.0
-    if not _computable(features, capacity, weight):
+    if _sum(f for f, _, _ in rows) > LARGEST or not _computable(features, capacity, weight):
         return totals
     efficiency = features / capacity
     shares = tuple((f * q / features if features else 0.0, c / capacity) for f, c, q in rows)
@@ -183,9 +183,13 @@ def _estimate(
 
 def _computable(features: float, capacity: float, weight: float) -> bool:
     """Whether there is an efficiency, and floats hold it and all that follows from it."""
-    if not SMALLEST <= capacity <= LARGEST or features > LARGEST:
+    if not in_range(capacity, weight):
         return False
-    sizes = (weight, weight / capacity, *((features, features / capacity) if features else ()))
+    return in_range(weight / capacity) and (features == 0 or in_range(features, features / weight, features / capacity))
+
+
+def in_range(*sizes: float) -> bool:
+    """Whether floats can be trusted with numbers of these sizes."""
     return all(SMALLEST <= size <= LARGEST for size in sizes)
 
 

@@ -1,0 +1,1 @@
+"""What the records amount to: comparison, scoreboard, decision card, plan."""

@@ -1,0 +1,188 @@
+"""Comparison, scoreboard, decision card and plan, in the real program with the installed providers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+D1 = [(3, 18), (2, 10), (4, 20)]
+D2 = [(2, 2), (3, 5), (1, 3), (4, 9), (2, 4), (3, 6)]
+
+
+def ok(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def error(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 1, done.stdout + done.stderr
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    return line
+
+
+def finalized(folder: Path, **providers: list[tuple[int, float]]) -> None:
+    """Finalize rows with these features and capacities: what the verdicts read."""
+    fields = {"codex": "weekly_pct", "claude": "all_models_pct", "glm": "prompts_used"}
+    data = folder / "data"
+    data.mkdir(exist_ok=True)
+    rows = []
+    for name, pairs in providers.items():
+        for at, (features, capacity) in enumerate(pairs, 1):
+            row: dict[str, Any] = {
+                "window": f"{name}-{at:02d}",
+                "provider": None,
+                "captured_at": f"2026-01-{at:02d}T00:00:00Z",
+                "finalized_at": f"2026-01-{at:02d}T00:00:00Z",
+                "schema_version": "1.0.0",
+                "features": {name: features},
+                "outcome": "pass" if at % 2 else "partial",
+                "methodology": "spec",
+                "providers": {name: {"delta": {fields[name]: capacity}, "errors": []}},
+            }
+            rows.append(json.dumps(row) + "\n")
+    (data / "windows.jsonl").write_text("".join(rows))
+
+
+def test_two_providers_of_one_unit(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=D2, claude=D1)
+    [found] = json.loads(ok(tracker_cli("compare", "codex", "claude", "--json")))
+    assert found["ratio"] == pytest.approx(2.758621, abs=1e-6)
+    assert found["certainty"] == pytest.approx(0.993196, abs=1e-6)
+    assert found["interval"] == pytest.approx([1.131015, 7.149267], abs=1e-6)
+    assert (found["kind"], found["looks"]) == ("measured", 1)
+    said = ok(tracker_cli("compare", "codex", "claude"))
+    assert "  ratio: 2.76 (1.13 to 7.15, 95%)\n  certainty that codex beats claude: 99.3%\n" in said
+    assert "  gate reallocate (75%): open\n  gate retire (99%): closed (needs 8 windows on each side; " in said
+    assert "  verdict: reallocate work from claude to codex, a small step that can be taken back\n" in said
+    assert "this is look 2 at this pair" in said
+
+
+def test_a_review_date_takes_the_smaller_gate(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=D2, claude=D1)
+    said = ok(tracker_cli("compare", "codex", "claude", "--review"))
+    assert "verdict: retire claude: codex delivers more" in said
+    assert "look" not in said
+
+
+def test_different_units_need_prices(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=D2, glm=[(3, 35), (2, 18), (4, 52), (1, 12), (2, 27)])
+    refused = error(tracker_cli("compare", "codex", "glm"))
+    assert "different units cannot be compared without prices (codex in pp, glm in prompts)" in refused
+    assert "--price codex=200/mo:4.3bars --price glm=30/mo:2400prompts" in refused
+    prices = ["--price", "codex=100/mo:1bars", "--price", "glm=25/mo:100prompts"]  # k = 1 and 4
+    [found] = json.loads(ok(tracker_cli("compare", "codex", "glm", *prices, "--json")))
+    assert found["ratio"] == pytest.approx(1.551724, abs=1e-6)
+    assert found["certainty"] == pytest.approx(0.873375, abs=1e-6)
+    (tmp_path / "tracker.toml").write_text('[prices]\ncodex = "100/mo:1bars"\nglm = "25/mo:100prompts"\n')
+    assert "features for the money" in ok(tracker_cli("compare", "codex", "glm"))
+    assert "must read like '200/mo:4.3bars'" in error(tracker_cli("compare", "codex", "glm", "--price", "codex=cheap"))
+    assert "measured in prompts" in error(tracker_cli("compare", "codex", "glm", "--price", "glm=3/mo:2bars"))
+
+
+def test_too_little_data_says_how_many_windows_are_missing(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=[(3, 18)], claude=[(2, 10)])
+    said = ok(tracker_cli("compare", "--all"))
+    assert "verdict: not enough data: about " in said
+    assert "more windows each" in said
+    assert "(assumed spread" in said
+
+
+def test_more_than_two_are_held_against_the_best(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=D1, claude=D2, glm=[(1, 10)])
+    prices = [word for name in ("codex", "claude") for word in ("--price", f"{name}=100/mo:1bars")]
+    found = json.loads(ok(tracker_cli("compare", "--all", *prices, "--price", "glm=100/mo:100prompts", "--json")))
+    assert [(one["a"], one["b"]) for one in found] == [("claude", "codex"), ("claude", "glm")]
+
+
+def test_a_comparison_of_nothing_is_refused(tracker_cli: Run, tmp_path: Path) -> None:
+    assert "needs two providers with finalized windows; no provider has any" in error(tracker_cli("compare"))
+    finalized(tmp_path, codex=D1)
+    assert "claude has no finalized window" in error(tracker_cli("compare", "codex", "claude"))
+    assert "did you mean codex?" in error(tracker_cli("compare", "codx", "claude"))
+    assert tracker_cli("compare", "codex").returncode == 2
+
+
+def test_the_scoreboard_in_every_form(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=D1)
+    price = ["--price", "codex=200/mo:4bars"]
+    [row] = json.loads(ok(tracker_cli("scoreboard", "--format", "json", *price)))
+    assert (row["group"], row["windows"], row["features"], row["capacity"], row["n"]) == ("codex", 3, 9, 48, 3)
+    assert row["ci_low"] == pytest.approx(0.085737, abs=1e-6)
+    assert (row["money"], row["money_per_feature"]) == (24, pytest.approx(24 / 9))
+    text = ok(tracker_cli("scoreboard", *price)).splitlines()
+    assert text[0].split()[:3] == ["group", "provider", "windows"]
+    assert " ".join(text[1].split()) == "codex codex 3 9 48 pp 0.19 0.09 0.36 3 n/a n/a 24.00 2.67"
+    markdown = ok(tracker_cli("scoreboard", "--format", "markdown")).splitlines()
+    assert markdown[1].startswith("| --- |")
+    [line] = csv.DictReader(io.StringIO(ok(tracker_cli("scoreboard", "--format", "csv"))))
+    assert (line["provider"], line["money"]) == ("codex", "")
+    groups = [row["group"] for row in json.loads(ok(tracker_cli("scoreboard", "--by", "outcome", "--format", "json")))]
+    assert groups == ["partial", "pass"]
+
+
+PANE = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      90% left\n  Weekly limit:  {}% left\n"
+
+
+@pytest.fixture
+def closed(tracker_cli: Run) -> Run:
+    """A finalized window W0-01 of 18 pp."""
+    ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(80)))
+    ok(tracker_cli("alias", "end", "codex", "--stdin", stdin=PANE.format(62)))
+    ok(tracker_cli("complete", "--window", "W0-01", "--codex-features", "3", "--outcome", "pass"))
+    return tracker_cli
+
+
+def test_the_card_goes_from_no_go_to_go(closed: Run, tmp_path: Path) -> None:
+    soft = closed("decision-card", "--window", "W0-01", "--exit-code")
+    assert soft.returncode == 3
+    assert soft.stdout.startswith("Decision card: W0-01\nVerdict: SOFT GO\nCompleteness: 60% (3/5)\n")
+    assert "missing churn: missing; `tracker churn --window W0-01`" in soft.stdout
+    data = tmp_path / "data"
+    (data / "churn.jsonl").write_text('{"window": "W0-01", "provider": "codex", "files_changed": 1, "net": 4}\n')
+    ledger = tmp_path / "docs" / "Ledgers" / "Acceptance_Evidence.csv"
+    ledger.parent.mkdir(parents=True)
+    header = "window_id,capability_id,test_run_id,runner,result,artifacts_path,artifact_hash,notes"
+    ledger.write_text(f"{header}\nW0-01,cap,run,pytest,pass,,,\n")
+    go = closed("decision-card", "--window", "W0-01", "--exit-code")
+    assert (go.returncode, go.stdout.splitlines()[1:3]) == (0, ["Verdict: GO", "Completeness: 100% (5/5)"])
+    ok(closed("alias", "delete", "codex", "--phase", "after", "--window", "W0-01"))
+    no = closed("--json", "decision-card", "--window", "W0-01", "--exit-code")
+    assert no.returncode == 4
+    found = json.loads(no.stdout)
+    assert (found["verdict"], found["completeness"]) == ("NO-GO", {"percent": 80.0, "done": 4, "of": 5})
+    assert found["reasons"] == ["finalized: stale for codex; `tracker complete --window W0-01` again"]
+
+
+def test_an_unfinished_window_is_no_go(tracker_cli: Run) -> None:
+    ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(80)))
+    said = ok(tracker_cli("decision-card", "--window", "W0-01"))
+    assert "Verdict: NO-GO\nCompleteness: 20% (1/5)\n" in said
+    assert "did you mean W0-01?" in error(tracker_cli("decision-card", "--window", "W0-02"))
+
+
+def test_the_plan_counts_what_fits_and_says_stop(closed: Run) -> None:
+    found = json.loads(ok(closed("plan", "--provider", "codex", "--json")))
+    [capacity] = [one for one in found["meters"] if one["capacity"]]
+    assert (capacity["used_pct"], capacity["cost"]["usual"], capacity["windows_that_fit"]["usual"]) == (38, 18, 2)
+    assert found["verdict"] == "GO"
+    said = ok(closed("plan", "--provider", "codex", "--windows-left", "3"))
+    assert (
+        "  a usual window costs 18 pp (of 1 window)\n  2 more fit and leave 10 pp\n  3 planned windows: only 2 fit\n"
+        in said
+    )
+    assert said.endswith("verdict: STOP\n")
+
+
+def test_the_plan_says_what_it_does_not_know(tracker_cli: Run) -> None:
+    assert "unknown: it was never captured\nverdict: unknown\n" in ok(tracker_cli("plan", "--provider", "codex"))
+    ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(80)))
+    assert "unknown: no finalized window says what one costs" in ok(tracker_cli("plan", "--provider", "codex"))
+    assert "prompts have no bar" in ok(tracker_cli("plan", "--provider", "glm"))
