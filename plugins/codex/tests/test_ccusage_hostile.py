@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tracker.models import PreviewContext, Reading
 from tracker_codex import ccusage
 

@@ -7,9 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tracker.api import Block, Demo, DemoStep, PreviewContext, Reading, Row, Source, hookimpl
-
-from tracker_claude.monitor_output import FIGURES, read_output
-from tracker_claude.monitor_values import instant
+from tracker_claude.origins import MONITOR
 
 DEMO_STEP = DemoStep(
     stage=20,
@@ -33,6 +31,7 @@ SOURCE = Source(
         "stale-data": "claude-monitor says itself that its numbers are old; capture again",
     },
     demo=Demo(steps=(DEMO_STEP,)),
+    origins=(MONITOR,),
 )
 
 TEXT = (
@@ -58,6 +57,8 @@ def source_info() -> Source:
 
 @hookimpl
 def parse_status(text: str) -> Reading:
+    from tracker_claude.monitor_output import read_output
+
     return read_output(text)
 
 
@@ -66,6 +67,9 @@ def render_preview_block(context: PreviewContext) -> Block | None:
     """The newest record, in one row; of two of one instant the later one."""
     if not context.records:
         return None
+    from tracker_claude.monitor_output import FIGURES
+    from tracker_claude.monitor_values import instant
+
     fields = _fields(sorted(context.records, key=lambda record: instant(record.get("captured_at")) or NEVER)[-1])
     values = {name: FIGURES[name].honest(fields.get(name)) for name in SHOWN}
     return Block(title=SOURCE.title, rows=(Row(values=values, text=TEXT),))
@@ -77,4 +81,6 @@ def _fields(record: Mapping[str, Any]) -> Mapping[str, Any]:
     fields = parsed if isinstance(parsed, Mapping) else {}
     if "record_id" in record or not isinstance(text, str):
         return fields
+    from tracker_claude.monitor_output import read_output
+
     return {**read_output(text).fields, **fields}

@@ -22,8 +22,8 @@ from typing import Any, TypeAlias
 
 import orjson
 from attrs import frozen
-from tracker.api import JSON, Reading, plain_text
 
+from tracker.api import JSON, Reading, plain_text
 from tracker_claude.monitor_values import amount, count, instant, instant_text, number, percent, word
 
 Raw: TypeAlias = "dict[str, Any]"  # a value per figure as the output has it, nothing known of it

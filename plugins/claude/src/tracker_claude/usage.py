@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 
 from tracker.api import Demo, DemoStep, Reading, Source, hookimpl, plain_text
-from tracker_claude import panes, payloads, windows
+from tracker_claude import windows
+from tracker_claude.origins import ORIGINS
 
 TAGS = {
     "usage-not-loaded": "Claude Code showed no figures because its request failed or had not ended; open /usage again",
@@ -47,11 +48,14 @@ def source_info() -> Source:
         prefix="a",
         tags=TAGS,
         demo=DEMO,
+        origins=ORIGINS,
     )
 
 
 @hookimpl
 def parse_status(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
+    from tracker_claude import panes, payloads  # late: their patterns take longer to compile than a preview to show
+
     plain = plain_text(text)
     pane = panes.read(plain, captured_at, timezone)
     if pane.gauges:

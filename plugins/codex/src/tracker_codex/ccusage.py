@@ -7,9 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tracker.api import Block, Comparison, Demo, DemoStep, PreviewContext, Reading, Row, Source, hookimpl
-
-from tracker_codex.ccusage_report import SCOPES, read_report, stored_figure
-from tracker_codex.ccusage_values import instant
+from tracker_codex.origins import CCUSAGE
 
 DEMO_TIME = "2026-11-22T08:10:00Z"
 
@@ -26,7 +24,7 @@ SOURCE = Source(
     kind="report",
     stream="codex_ccusage",
     prefix="occ",
-    scopes=tuple(SCOPES),
+    scopes=("session", "daily", "weekly", "monthly", "blocks"),
     place=30,
     comparisons=(Comparison(scope="weekly", figure="percent_used", provider="codex", meter="weekly"),),
     tags={
@@ -37,6 +35,7 @@ SOURCE = Source(
         "section-missing": "the figure is there but not readable as one; it is left empty",
     },
     demo=Demo(steps=(_demo_step("weekly"), _demo_step("daily"))),
+    origins=(CCUSAGE,),
 )
 
 # A row of the block per scope: how it reads, and the record's field behind each of its figures.
@@ -64,6 +63,8 @@ def source_info() -> Source:
 
 @hookimpl
 def parse_status(text: str, scope: str | None) -> Reading:
+    from tracker_codex.ccusage_report import read_report
+
     return read_report(text, scope)
 
 
@@ -71,6 +72,8 @@ def parse_status(text: str, scope: str | None) -> Reading:
 def render_preview_block(context: PreviewContext) -> Block | None:
     """The newest report of each scope; of two of one instant the later record."""
     newest: dict[str, Mapping[str, Any]] = {}
+    from tracker_codex.ccusage_values import instant
+
     for record in sorted(context.records, key=lambda record: instant(record.get("captured_at")) or NEVER):
         fields = _fields(record)
         newest[str(fields.get("scope"))] = fields
@@ -84,10 +87,14 @@ def _fields(record: Mapping[str, Any]) -> Mapping[str, Any]:
     fields = parsed if isinstance(parsed, Mapping) else {}
     if "record_id" in record or not isinstance(text, str):
         return fields
+    from tracker_codex.ccusage_report import read_report
+
     return {**read_report(text, None).fields, **fields}
 
 
 def _row(scope: str, fields: Mapping[str, Any]) -> Row:
     text, figures = ROWS[scope]
+    from tracker_codex.ccusage_report import stored_figure
+
     values = {shown: stored_figure(name, fields.get(name)) for shown, name in figures.items()}
     return Row(label=scope, text=text, values=values)

@@ -21,8 +21,8 @@ from typing import Any, TypeAlias
 
 import orjson
 from attrs import frozen
-from tracker.api import JSON, Reading
 
+from tracker.api import JSON, Reading
 from tracker_codex.ccusage_values import Number, amount, count, instant, moment, percent, shown_time
 
 Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from datetime import timedelta
 
 from tracker.api import Change, Delta, Demo, DemoStep, Meter, Reading, Source, hookimpl
+from tracker_glm.origins import ORIGINS
 from tracker_glm.reading import read
 
 PROMPTS = "prompts"
@@ -52,6 +53,7 @@ SOURCE = Source(
         ),
         features=1,
     ),
+    origins=ORIGINS,
 )
 
 

@@ -1,0 +1,118 @@
+"""The source `codex` against real panes: as recorded, and against what the backend had told Codex."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tracker.api import Reading
+from tracker.testing import StatusConformance
+from tracker_codex import status
+
+HERE = Path(__file__).parent
+PACKAGE = Path(status.__file__).parent
+CAPTURED = datetime(2026, 11, 22, 6, 33, 40, tzinfo=UTC)
+TRUTH: dict[str, dict[str, Any]] = json.loads((HERE / "status_truth.json").read_text())
+HIDDEN = {"v0.94.0_n50"}  # its box cut the percents off
+# These show the headers of a turn, too, which the truth does not hold; the backend sent the same ones as to 0.57.
+TURN_OF = dict.fromkeys(["v0.61.0_base", "v0.73.0_base", "v0.87.0_base"], "v0.57.0_base")
+MINUTE = timedelta(minutes=1)
+WINDOWS = {
+    5 * 60: ("fiveh", "5h limit:"),
+    24 * 60: ("daily", "Daily limit:"),
+    7 * 24 * 60: ("weekly", "Weekly limit:"),
+    30 * 24 * 60: ("monthly", "Monthly limit:"),
+    365 * 24 * 60: ("annual", "Annual limit:"),
+}
+BUCKETS = {"GPT-5.3-Codex-Spark": "gpt_5_3_codex_spark", "Alpha-Preview": "alpha_preview", "zeta_model": "zeta_model"}
+
+
+class TestConformance(StatusConformance):
+    source = "codex"
+    screens = HERE / "screens"
+
+
+def read(text: str, captured_at: datetime = CAPTURED, timezone: str = "UTC") -> Reading:
+    return status.parse_status(text=text, captured_at=captured_at, timezone=ZoneInfo(timezone))
+
+
+def used(reading: Reading) -> dict[str, float | None]:
+    return {gauge.meter: gauge.used for gauge in reading.gauges}
+
+
+def real(name: str) -> str:
+    return (HERE / "screens" / f"{name}.txt").read_text()
+
+
+def told(entry: dict[str, Any], text: str) -> Iterator[tuple[str, float, datetime, datetime]]:
+    """Meter, used percent, and the earliest and latest instant of its reset, of each window that the pane shows."""
+    shown = "".join(text.split())
+
+    def meter(minutes: int, name: str = "") -> str | None:
+        key, label = WINDOWS.get(minutes, ("secondary_usage", "Secondary usage limit:"))
+        labels = [label, "limit:"] if name else [label]
+        found = any(f"{name}{label}".replace(" ", "") in shown for label in labels)
+        return (f"{BUCKETS[name]}_{key}" if name else key) if found else None
+
+    usage, headers = entry["backend_usage"] or {}, entry["turn_headers"] or {}
+    minor = int(entry["version"].split(".")[1])
+    by_turn = bool(headers) and minor <= 57  # later ones ask the backend
+    for place in ("primary", "secondary") if by_turn else ():
+        if key := meter(int(headers[f"{place}-window-minutes"])):
+            first = last = datetime.fromtimestamp(int(headers[f"{place}-reset-at"]), UTC)
+            if minor < 49:  # the pane counts from the turn, some seconds before the capture
+                after = timedelta(seconds=int(headers[f"{place}-reset-after-seconds"]))
+                last = datetime.fromisoformat(entry["captured_at"]) + after
+                first = last - MINUTE
+            yield key, float(headers[f"{place}-used-percent"]), first, last
+    buckets = [("", usage.get("rate_limit"))] if not by_turn else []
+    buckets += [(other["limit_name"], other["rate_limit"]) for other in usage.get("additional_rate_limits") or []]
+    for name, limit in buckets:
+        for window in filter(None, (limit or {}).values()):
+            if isinstance(window, dict) and (key := meter(window["limit_window_seconds"] // 60, name)):
+                at = datetime.fromtimestamp(window["reset_at"], UTC)
+                yield key, float(window["used_percent"]), at, at
+    spending = (usage.get("spend_control") or {}).get("individual_limit")
+    if spending and "Monthlycreditlimit:" in shown:
+        at = datetime.fromtimestamp(spending["reset_at"], UTC)
+        yield "monthly_credit", float(spending["used_percent"]), at, at
+
+
+@pytest.mark.parametrize("name", TRUTH)
+def test_shows_what_the_backend_said(name: str) -> None:
+    entry, text = TRUTH[TURN_OF.get(name, name)], real(name)
+    reading = read(text, datetime.fromisoformat(entry["captured_at"]), entry["timezone"])
+    expected = {meter: (percent, first, last) for meter, percent, first, last in told(entry, text)}
+    assert used(reading) == {meter: None if name in HIDDEN else percent for meter, (percent, *_) in expected.items()}
+    for gauge in reading.gauges:
+        _percent, first, last = expected[gauge.meter]
+        assert gauge.reset_at is not None
+        assert first.replace(second=0, microsecond=0) <= gauge.reset_at <= last, gauge
+    assert ("insufficient-data" in reading.errors) == (not expected or name in HIDDEN)
+
+
+def test_the_truth_is_not_empty() -> None:
+    assert sum(len(list(told(entry, real(name)))) for name, entry in TRUTH.items()) == 100
+
+
+def test_the_demo_is_a_day_without_a_reset() -> None:
+    """Its captures read without an error, weekly rises by 18, and no reset lies between them or within 5 minutes."""
+    demo = status.source_info().demo
+    assert demo is not None
+    before, after = (
+        (read((PACKAGE / str(step.capture)).read_text(), at), at)
+        for step in demo.steps
+        for at in [datetime.fromisoformat(step.arguments[step.arguments.index("--captured-at") + 1])]
+    )
+    assert before[0].errors == after[0].errors == ()
+    assert used(before[0]) == {"fiveh": 11, "weekly": 64}
+    assert used(after[0]) == {"fiveh": 69, "weekly": 82}
+    margin = timedelta(minutes=5)
+    for reading, at in (before, after):
+        assert all(gauge.reset_at and gauge.reset_at > max(at, after[1]) + margin for gauge in reading.gauges)

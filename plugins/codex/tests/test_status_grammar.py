@@ -1,0 +1,514 @@
+"""The grammar of Codex's `/status` pane, row by row: what is read, what is left out, and what is said about it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tracker.api import Gauge, Reading
+from tracker_codex import status
+
+CAPTURED = datetime(2026, 11, 22, 6, 33, 40, tzinfo=UTC)
+
+
+def read(text: str, captured_at: datetime = CAPTURED, timezone: str = "UTC") -> Reading:
+    return status.parse_status(text=text, captured_at=captured_at, timezone=ZoneInfo(timezone))
+
+
+def used(reading: Reading) -> dict[str, float | None]:
+    return {gauge.meter: gauge.used for gauge in reading.gauges}
+
+
+def pane(*rows: str, version: str | None = "0.169.0") -> str:
+    """A pane of 0.160 and later; without a version, one whose head was not copied."""
+    head = f"/status\n\n  >_ OpenAI Codex (v{version})\n\n" if version else ""
+    return "\n".join([f"{head}  Model:  gpt-5\n", *rows, "\n\n› Ask Codex to do anything\n"])
+
+
+def boxed(*rows: str, version: str = "0.94.0", width: int = 76) -> str:
+    """A pane of 0.42 to 0.158, whose box cuts off what is too long."""
+    lines = [f"  >_ OpenAI Codex (v{version})", "", "  Model:  gpt-5", *rows]
+    box = [f"│{line:{width}.{width}}│" for line in lines]
+    return "\n".join(["/status", "", "╭" + "─" * width + "╮", *box, "╰" + "─" * width + "╯", "", "› Ask Codex"])
+
+
+def row(text: str, **arguments: str | None) -> Gauge:
+    [gauge] = read(pane(text, **arguments)).gauges
+    return gauge
+
+
+# -- percent and word
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "expected"),
+    [
+        ("5h limit: [██░░] 11% used (resets 08:27)", "0.44.0", 11),
+        ("5h limit: [██░░] 89% left (resets 08:27)", "0.169.0", 11),
+        ("5h limit: 89% left", "0.169.0", 11),
+        ("5h limit: [██░░] 11% used (resets 08:27)", "0.169.0", 11),  # the word decides, whatever the version
+        ("5h limit: [██░░] 110% used", "0.57.0", 110),
+        ("5h limit: [░░░░] 0% left", "0.169.0", 100),
+        ("5h limit: [████] 100% left", "0.169.0", 0),
+        ("5h limit: [░░░░] <1% used", "0.57.0", 0),
+        ("5h limit: [░░░░] <1% left", "0.169.0", 100),
+        ("5h limit: [████] 89.5% left", "0.169.0", 10.5),
+        ("5h limit: [██░░] 11%", "0.57.0", 11),  # the word cut off: the version decides
+        ("5h limit: [██░░] 89%", "0.58.0", 11),
+        ("5h limit: [██░░] 89%", "1.0.0", 11),
+        ("5h limit: [██░░] 11% us", "0.169.0", 11),
+        ("5h limit: [██░░] 89% l", "0.44.0", 11),
+        ("5h limit: [██░░] 89% (resets 08:27)", "0.94.0", 11),
+        ("5h limit: [██░░] 11%", None, None),
+        ("5h limit: [██░░] 8", "0.169.0", None),
+        ("5h limit: [██", "0.169.0", None),
+        ("5h limit:", "0.169.0", None),
+        ("5h limit: [██░░] 89% gone", "0.169.0", None),
+        ("5h limit: [██░░] -3% left", "0.169.0", None),
+        ("5h limit: [██░░] 1234% used", "0.57.0", None),
+        ("5h limit: 110% left", "0.169.0", None),
+    ],
+)
+def test_percent(text: str, version: str | None, expected: float | None) -> None:
+    gauge = row(f"  {text}", version=version)
+    assert (gauge.meter, gauge.used) == ("fiveh", expected)
+
+
+@pytest.mark.parametrize(
+    ("label", "meter"),
+    [
+        ("5h limit", "fiveh"),
+        ("Weekly limit", "weekly"),
+        ("Daily limit", "daily"),
+        ("Monthly limit", "monthly"),
+        ("Annual limit", "annual"),
+        ("Usage limit", "usage"),
+        ("Secondary usage limit", "secondary_usage"),
+        ("Monthly credit limit", "monthly_credit"),
+        ("Daily", "daily"),
+        ("12h limit", "bucket_12h"),  # unknown labels stay what they say
+        ("Bi-Weekly limit", "bi_weekly"),
+        ("SemiWeekly limit", "semiweekly"),
+        ("weekly limit", "weekly_limit"),
+    ],
+)
+def test_label(label: str, meter: str) -> None:
+    expected = {meter: 11.0} if label != "weekly limit" else {"bucket_weekly": 11.0}
+    assert used(read(pane(f"  {label}:   [███░] 89% left (resets 08:27)"))) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  Context window:  100% left (1.27K used / 272K)",
+        "  100% context left",
+        "  5h 89% left · weekly 36% left",
+        "  gpt-5 default · 5h 89% · weekly 36%",
+        "⚠ Heads up, you've used over 75% of your weekly limit. Run /status for a breakdown.",
+        "⚠ Heads up, you have less than 25% of your weekly limit left. Run /status for a breakdown.",
+        "  34% of your usage came from subagents",
+        "  Context low (8% remaining)",
+        "  I have used 5% of the rate limit: 95% left",
+        "  Weekly limits (all models): 3% used",
+    ],
+)
+def test_look_alikes_are_no_meters(line: str) -> None:
+    assert used(read(pane(line))) == {}
+    assert used(read(line)) == {}
+    assert read(pane(line)).errors == ("insufficient-data",)
+    assert used(read(pane("  Weekly limit:  36% left (resets 06:27 on 25 Nov)", line))) == {"weekly": 64}
+
+
+def test_plain_text_of_0_40() -> None:
+    text = """/status
+👤 Account
+  • Login: dev@example.com
+  • Plan: Pro
+
+💻 Client
+  • CLI Version: 0.40.0
+
+⏱️ Usage Limits
+  • 5h limit    : [██                  ] 11% used
+  • Weekly limit: [█████████████       ] 64% used
+
+▌ Improve documentation in @filename
+"""
+    reading = read(text)
+    assert used(reading) == {"fiveh": 11, "weekly": 64}
+    assert [gauge.resets for gauge in reading.gauges] == [None, None]
+    assert reading.fields == {"version": "0.40.0", "account": "d***@example.com", "plan": "Pro"}
+    assert reading.errors == ()
+
+
+# -- what is missing
+
+
+def test_no_value_at_all() -> None:
+    reading = read(boxed("  5h limit:      [██████] 8", "  Weekly limit:  [██████]"))
+    assert used(reading) == {"fiveh": None, "weekly": None}
+    assert reading.errors == ("insufficient-data",)
+
+
+def test_one_value_lost() -> None:
+    reading = read(boxed("  5h limit:      [██████] 8", "  Weekly limit:  [██████] 36% left (resets 06:27 on 25 Nov)"))
+    assert used(reading) == {"fiveh": None, "weekly": 64}
+    assert reading.errors == ("section-missing:fiveh",)
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        "data not available yet",
+        "refresh requested; run /status again shortly.",
+        "not available for this account",
+        "send a message to load usage data",
+        "visit chatgpt.com/codex/settings/usage",
+        "refresh requested; run\n/status\nagain shortly.",
+    ],
+)
+def test_limits_that_are_not_there(notice: str) -> None:
+    reading = read(pane(f"  Limits:   {notice}"))
+    assert reading.gauges == ()
+    assert reading.errors == ("insufficient-data",)
+
+
+def test_a_notice_that_breaks_at_the_command_does_not_begin_a_pane() -> None:
+    rows = ["  Warning:       limits may be stale - run", "                 /status", "                 again shortly."]
+    reading = read(pane(*rows, "  5h limit:      89% left (resets 08:27)"))
+    assert used(reading) == {"fiveh": 11}
+    assert reading.errors == ("stale-data",)
+
+
+def test_weekly_alone() -> None:
+    reading = read(pane("  Weekly limit:  [███░] 36% left (resets 06:27 on 25 Nov)"))
+    assert used(reading) == {"weekly": 64}
+    assert reading.errors == ()
+
+
+# -- credits
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("38 credits", 38), ("1,235 credits", 1235), ("0.5 credits", 0.5), ("Unlimited", "Unlimited")],
+)
+def test_credits(text: str, expected: float | str) -> None:
+    reading = read(pane("  5h limit:  89% left", f"  Credits:   {text}"))
+    assert reading.fields["credits"] == expected
+    assert "credits" not in read(pane("  5h limit:  89% left")).fields
+
+
+def test_credits_that_were_cut_off_are_left_out() -> None:
+    assert "credits" not in read(boxed("  5h limit:   89% left", "  Credits:   38 cr", width=30)).fields
+
+
+def test_monthly_credit_says_left_and_used() -> None:
+    rows = (
+        "  Monthly credit limit:  92% left",
+        "                         (resets 06:27 on",
+        "                         1 Dec)",
+    )
+    spent = "                         7,761 of 100,000", "                         credits used"
+    [gauge] = read(pane(*rows, *spent)).gauges
+    assert gauge == Gauge(
+        meter="monthly_credit", used=8, resets="06:27 on 1 Dec", reset_at=datetime(2026, 12, 1, 6, 27, tzinfo=UTC)
+    )
+
+
+# -- buckets
+
+MAIN = "  5h limit:      [███░] 89% left (resets 08:27)", "  Weekly limit:  [███░] 36% left (resets 06:27 on 25 Nov)"
+OTHER = "  5h limit:      [███░] 70% left (resets 07:27)", "  Weekly limit:  [░░░░] 0% left (resets 06:27 on 27 Nov)"
+
+
+def test_a_heading_names_the_rows_below_it() -> None:
+    reading = read(pane(*MAIN, "  GPT-5.3-Codex-Spark limit:", *OTHER))
+    assert used(reading) == {
+        "fiveh": 11,
+        "weekly": 64,
+        "gpt_5_3_codex_spark_fiveh": 30,
+        "gpt_5_3_codex_spark_weekly": 100,
+    }
+
+
+@pytest.mark.parametrize(
+    ("heading", "slug"),
+    [
+        (["  GPT-5.3-Codex-Spark", "  limit:"], "gpt_5_3_codex_spark"),
+        (["  GPT-5.3-", "  Codex-Spark limit:"], "gpt_5_3_codex_spark"),
+        (["  My own model limit:"], "my_own_model"),
+        (["  My own", "  model", "  limit:"], "my_own_model"),
+        (["  4o limit:"], "bucket_4o"),
+        (["  模型 limit:"], "bucket"),
+    ],
+)
+def test_headings_wrap(heading: list[str], slug: str) -> None:
+    reading = read(pane(*MAIN, "  Credits:       38 credits", *heading, *OTHER))
+    assert used(reading) == {"fiveh": 11, "weekly": 64, f"{slug}_fiveh": 30, f"{slug}_weekly": 100}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["  zeta_model Daily limit:  [███░] 95% left (resets 07:27)"],
+        ["  zeta_model Daily limit:", "  95% left", "  (resets 07:27)"],
+        ["  zeta_model", "  Daily limit:", "  95% left", "  (resets 07:27)"],
+        ["  zeta_model Daily", "  limit:", "  95% left", "  (resets 07:27)"],
+    ],
+)
+def test_a_bucket_in_one_line(rows: list[str]) -> None:
+    assert used(read(pane(*MAIN, *rows))) == {"fiveh": 11, "weekly": 64, "zeta_model_daily": 5}
+
+
+def test_a_wrapped_name_does_not_lend_its_row_to_the_main_bucket() -> None:
+    rows = ["  GPT-5.3-Codex-Spark", "  Weekly limit:  [░░░░] 7% left (resets 06:27 on 27 Nov)"]
+    assert used(read(pane(MAIN[0], *rows))) == {"fiveh": 11, "gpt_5_3_codex_spark_weekly": 93}
+
+
+def test_rows_whose_heading_is_lost_are_nobodys() -> None:
+    assert used(read(pane(*MAIN, *OTHER))) == {"fiveh": 11, "weekly": 64}
+    assert used(read(pane(MAIN[1], "  Credits:       38 credits", OTHER[0]))) == {"weekly": 64}
+    assert used(read(pane(MAIN[1], "  zeta_model Daily limit:  95% left", OTHER[0]))) == {
+        "weekly": 64,
+        "zeta_model_daily": 5,
+    }
+
+
+@pytest.mark.parametrize("width", [18, 21, 24, 26])
+def test_a_heading_that_the_box_cut_off_is_nobodys(width: int) -> None:
+    """Neither the main bucket's nor one with a cut name, as panes before 0.155 print it below 28 columns."""
+    rows = [
+        "  Weekly limit:   ",
+        "   64% used",
+        "  GPT-5.3-Codex-Spark limit:",
+        "  5h limit:",
+        "   70% used",
+        "  Weekly limit:",
+    ]
+    assert used(read(boxed(*rows, version="0.50.0", width=width))) == {"weekly": 64}
+    assert "gpt_5_3_codex_spark_fiveh" in used(read(boxed(*rows, version="0.50.0", width=28)))
+
+
+def test_the_first_row_of_a_name_stands() -> None:
+    rows = (
+        "  zeta_model Daily limit:  95% left",
+        "  zeta_model Daily limit:  5% left",
+        "  Hourly limit:  8%",
+        "  Hourly limit:  9%",
+    )
+    assert used(read(pane(*MAIN, *rows))) == {"fiveh": 11, "weekly": 64, "zeta_model_daily": 5, "hourly": 92}
+
+
+def test_a_heading_that_comes_first() -> None:
+    """What stands above it belongs to the line above that, and not to its name."""
+    rows = ["  Session:", "  01a201f2-1067-7ae1", "  7-3f753d076784", "  GPT-5.3-Codex-Spark limit:"]
+    assert used(read(pane(*rows, *OTHER))) == {"gpt_5_3_codex_spark_fiveh": 30, "gpt_5_3_codex_spark_weekly": 100}
+
+
+def test_a_bucket_never_takes_the_main_buckets_name() -> None:
+    rows = "  Secondary Usage limit:  [███░] 95% left", "  Monthly credit Weekly limit:  [███░] 94% left"
+    assert used(read(pane(*MAIN, *rows))) == {
+        "fiveh": 11,
+        "weekly": 64,
+        "bucket_secondary_usage": 5,
+        "monthly_credit_weekly": 6,
+    }
+
+
+# -- panes
+
+
+def test_the_last_of_several_panes_counts() -> None:
+    first = pane("  5h limit:  89% left", "  Monthly limit:  10% left")
+    reading = read(first + boxed("  5h limit:  [██] 50% left (resets 09:00)"))
+    assert used(reading) == {"fiveh": 50}
+    assert reading.errors == ("multi-pane-trimmed",)
+
+
+def test_a_pane_without_its_head_stands_before_the_others() -> None:
+    reading = read("5h limit: [███░] 89% left\n" + pane("  5h limit:  50% left"))
+    assert used(reading) == {"fiveh": 50}
+    assert reading.errors == ("multi-pane-trimmed",)
+
+
+def test_a_last_pane_without_values_counts_too() -> None:
+    reading = read(pane("  5h limit:  89% left") + pane("  Limits:  data not available yet"))
+    assert reading.gauges == ()
+    assert reading.errors == ("insufficient-data", "multi-pane-trimmed")
+
+
+WELCOME = """╭─────────────────────────────────────────────────────╮
+│ >_ OpenAI Codex (v0.169.0)                          │
+│                                                     │
+│ model:     gpt-5-codex   /model to change           │
+│ directory: /home/dev/code/acme/apps                 │
+╰─────────────────────────────────────────────────────╯
+"""
+
+
+def test_the_welcome_card_is_no_pane() -> None:
+    rows = pane("  5h limit:  89% left")
+    for text in (WELCOME + rows, rows + WELCOME, WELCOME + rows + WELCOME):
+        assert used(read(text)) == {"fiveh": 11}
+        assert read(text).errors == ()
+
+
+def test_a_command_and_its_card_are_one_pane() -> None:
+    text = boxed("  5h limit:  89% left")
+    assert read(text).errors == ()
+    assert read(text.removeprefix("/status")).errors == ()
+    assert read(f"› {text}").errors == ()
+
+
+def test_what_is_said_below_the_pane_is_not_read() -> None:
+    said = "› my colleague's pane says\n\n  Weekly limit:  [███░] 1% left (resets 06:27 on 25 Nov)\n"
+    assert used(read(pane("  5h limit:  89% left") + said)) == {"fiveh": 11}
+
+
+def test_a_head_that_was_not_copied() -> None:
+    assert used(read("5h limit: [██░░] 11% used (resets 08:27)\n")) == {"fiveh": 11}
+    assert used(read("$ codex\n  Weekly limit:  36% left\n  (resets 06:27 on 25 Nov)")) == {"weekly": 64}
+
+
+def test_a_long_history_above_a_pane_without_its_head() -> None:
+    assert used(read("some words of an agent\n" * 20_000 + "  5h limit:  89% left\n")) == {"fiveh": 11}
+
+
+def test_numbers_broken_by_the_panes_edge() -> None:
+    """At 34 columns panes break inside words; the value column is four characters wide here."""
+    rows = [
+        "│  5h limit:                   89% │",
+        "│                              left│",
+        "│                              (res│",
+        "│                              ets │",
+        "│                              08:2│",
+        "│                              7)  │",
+        "│  Weekly limit:               3   │",
+    ]
+    [fiveh, weekly] = read("│  >_ OpenAI Codex (v0.155.0)      │\n" + "\n".join(rows) + "\n╰──╯\n6% left\n").gauges
+    assert fiveh == Gauge(meter="fiveh", used=11, resets="08:27", reset_at=datetime(2026, 11, 22, 8, 27, tzinfo=UTC))
+    assert weekly.used is None
+
+
+@pytest.mark.parametrize(
+    "after",
+    ["9% left", "50%", "100% context left", "5h 12% left · weekly 44% left", "7% [====>   ]", "9%\n", "9% used by"],
+)
+@pytest.mark.parametrize("cut", ["[██", "[████] ", "[████] 8", "[████] 89", ""])
+@pytest.mark.parametrize("version", ["0.44.0", "0.169.0"])
+def test_other_output_does_not_complete_a_row(cut: str, after: str, version: str) -> None:
+    head = f"/status\n\n  >_ OpenAI Codex (v{version})\n\n  Model:    gpt-5 (reasoning low, summaries auto)\n"
+    [gauge] = read(f"{head}  5h limit:   {cut}\n{after}\n").gauges
+    assert gauge.used is None
+
+
+@pytest.mark.parametrize("cut", ["[██", "[████] 8", "[████████████████] 8"])
+def test_a_number_does_not_go_on_in_other_output(cut: str) -> None:
+    """Even where that looks like the rest of a row, and also where the row is the widest line of all."""
+    [gauge] = read(f"/status\n\n  >_ OpenAI Codex (v0.169.0)\n\n  5h limit:   {cut}\n9% left (resets 09:00)\n").gauges
+    assert gauge.used is None
+
+
+@pytest.mark.parametrize(
+    ("cut", "after"), [("(resets 08:2", "7)"), ("(resets 06:27 on 2", "5 Nov)"), ("(resets 08:27", ")")]
+)
+def test_a_reset_does_not_go_on_in_other_output(cut: str, after: str) -> None:
+    [gauge] = read(f"/status\n\n  >_ OpenAI Codex (v0.169.0)\n\n  5h limit:   89% left {cut}\n{after}\n").gauges
+    assert (gauge.used, gauge.resets) == (11, None)
+
+
+# -- fields
+
+
+def test_fields() -> None:
+    text = """  >_ OpenAI Codex (v0.170.0-alpha.2)
+
+  Model:            GPT-6.1-Sol (reasoning
+                    low)
+  Account:          first.last@mail.example.com
+                    (Pro 200)
+  Session:          01a2
+
+  Context window:   100% left (1.27K used /
+                    272K)
+  Weekly limit:     36% left
+"""
+    assert read(text).fields == {
+        "version": "0.170.0-alpha.2",
+        "model": "GPT-6.1-Sol",
+        "account": "f***@mail.example.com",
+        "plan": "Pro 200",
+        "context": "100% left (1.27K used / 272K)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("account", "expected"),
+    [
+        ("Pro 200", {"plan": "Pro 200"}),
+        ("API key configured (run codex login to use ChatGPT)", {}),
+        ("dev@example.com (Team)", {"account": "d***@example.com", "plan": "Team"}),
+        ("dev@exa", {}),
+    ],
+)
+def test_account(account: str, expected: dict[str, str]) -> None:
+    fields = read(pane(f"  Account:  {account}", "  5h limit:  89% left")).fields
+    assert {name: fields[name] for name in ("account", "plan") if name in fields} == expected
+
+
+# -- resets
+
+
+def reset(words: str, captured_at: str, zone: str) -> tuple[str | None, str | None]:
+    text = pane(f"  5h limit:  [███░] 89% left (resets {words})")
+    [gauge] = read(text, datetime.fromisoformat(captured_at).astimezone(UTC), zone).gauges
+    assert gauge.used == 11
+    return gauge.resets, gauge.reset_at.isoformat() if gauge.reset_at else None
+
+
+@pytest.mark.parametrize(
+    ("words", "captured_at", "zone", "expected"),
+    [
+        ("08:27", "2026-11-22T06:33:40Z", "UTC", "2026-11-22T08:27:00+00:00"),
+        ("06:00", "2026-11-22T06:33:40Z", "UTC", "2026-11-22T06:00:00+00:00"),  # past, and never tomorrow
+        ("00:10", "2026-11-22T23:58:00Z", "UTC", "2026-11-22T00:10:00+00:00"),
+        ("08:27", "2026-11-22T23:30:00Z", "Asia/Tokyo", "2026-11-22T23:27:00+00:00"),  # the 23rd there
+        ("06:27 on 25 Nov", "2026-11-22T06:33:40Z", "UTC", "2026-11-25T06:27:00+00:00"),
+        ("06:27 on 22 Nov", "2026-11-22T23:33:40Z", "UTC", "2026-11-22T06:27:00+00:00"),  # the capture's own day
+        ("06:27 on 21 Nov", "2026-11-22T06:33:40Z", "UTC", "2027-11-21T06:27:00+00:00"),
+        ("06:27 on 2 Jan", "2026-12-31T22:00:00Z", "America/New_York", "2027-01-02T11:27:00+00:00"),
+        ("06:27 on 31 Dec", "2027-01-01T02:00:00Z", "America/New_York", "2026-12-31T11:27:00+00:00"),
+        ("06:27 on 29 Feb", "2026-11-22T06:33:40Z", "UTC", "2028-02-29T06:27:00+00:00"),
+        ("06:27 on 3 Jan 2029", "2026-11-22T06:33:40Z", "UTC", "2029-01-03T06:27:00+00:00"),
+        ("09:00 on 29 Mar", "2026-03-27T12:00:00Z", "Europe/Berlin", "2026-03-29T07:00:00+00:00"),  # summer time
+        ("02:30 on 29 Mar", "2026-03-27T12:00:00Z", "Europe/Berlin", "2026-03-29T01:30:00+00:00"),  # is skipped
+        ("02:30", "2026-10-25T00:10:00Z", "Europe/Berlin", "2026-10-25T00:30:00+00:00"),  # comes twice
+        ("02:30", "2026-10-25T00:40:00Z", "Europe/Berlin", "2026-10-25T01:30:00+00:00"),
+        ("soon", "2026-11-22T06:33:40Z", "UTC", None),
+        ("later", "2026-11-22T06:33:40Z", "UTC", None),
+        ("06:27 on 25 November", "2026-11-22T06:33:40Z", "UTC", None),
+        ("25:61", "2026-11-22T06:33:40Z", "UTC", None),
+        ("06:27 on 31 Jun", "2026-11-22T06:33:40Z", "UTC", None),
+        ("06:27 on 25 Nov", "9999-12-30T06:33:40Z", "UTC", None),
+    ],
+)
+def test_reset(words: str, captured_at: str, zone: str, expected: str | None) -> None:
+    assert reset(words, captured_at, zone) == (None if "November" in words else words, expected)
+
+
+@pytest.mark.parametrize(
+    "tail", ["", " (resets", " (resets 08:2", " (resets 06:27", " (resets 06:27 on 2", " (resets 06:27 on 25 No"]
+)
+def test_a_reset_that_was_cut_off_is_none(tail: str) -> None:
+    text = boxed(f"  5h limit:      [███░] 89% left{tail}", "  Weekly limit:  [███░] 36% left", width=34 + len(tail))
+    fiveh, weekly = read(text).gauges
+    assert (fiveh.used, fiveh.resets, fiveh.reset_at, weekly.used) == (11, None, None, 64)
+
+
+def test_a_reset_that_lost_only_its_parenthesis() -> None:
+    row = "  5h limit:      [███░] 89% left (resets 06:27 on 25 Nov)"
+    [gauge] = read(boxed(row, width=len(row) - 1)).gauges
+    assert gauge.resets == "06:27 on 25 Nov"
