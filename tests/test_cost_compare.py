@@ -1,0 +1,138 @@
+"""What routing costs or saves: the CSV, its totals, the money and the marks, in the real program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+EVENTS = [
+    {"rid": "F-1", "lane": "zai", "model": "glm-4.6", "status": 200, "input_tokens": 900, "output_tokens": 100},
+    {
+        "rid": "F-1",
+        "lane": "base",
+        "model": "claude-sonnet-4-5",
+        "status": 200,
+        "input_tokens": 500,
+        "output_tokens": 50,
+    },
+    {
+        "rid": "F-2",
+        "lane": "base",
+        "model": "claude-sonnet-4-5",
+        "status": 500,
+        "input_tokens": 2000,
+        "output_tokens": 0,
+    },
+    {"rid": "=F", "lane": "zai", "model": "glm-4.6", "status": 200, "input_tokens": 20, "output_tokens": 5},
+]
+CSV = """\
+rid,baseline_tokens,glm_tokens,delta_glm_minus_base
+F-1,550,1000,450
+F-2,2000,0,-2000
+'=F,0,25,25
+# totals baseline=2550 glm=1025 glm_share=28.7%
+"""
+
+
+def log(*events: dict[str, Any]) -> str:
+    days = (f"2026-01-1{at % 2}T08:00:00Z" for at in range(len(events)))
+    return "".join(json.dumps({"ts": day} | event) + "\n" for day, event in zip(days, events, strict=True))
+
+
+@pytest.fixture
+def stored(tracker_cli: Run) -> Run:
+    done = tracker_cli("ingest", "proxy-telemetry", "--window", "W0-CHN", "--stdin", stdin=log(*EVENTS))
+    assert done.returncode == 0, done.stderr
+    return tracker_cli
+
+
+def test_rids_of_both_sides_come_first_then_the_largest_difference(stored: Run) -> None:
+    assert stored("cost-compare", "--window", "W0-CHN").stdout == CSV
+    assert stored("cost-compare").stdout == CSV
+
+
+def test_only_the_first_rows_but_the_totals_of_all(stored: Run) -> None:
+    shown = stored("cost-compare", "--top", "1").stdout.splitlines()
+    assert shown[1:] == [CSV.splitlines()[1], CSV.splitlines()[-1]]
+
+
+def test_a_log_that_is_not_stored(tracker_cli: Run, tmp_path: Path) -> None:
+    assert tracker_cli("cost-compare", "--file", "-", stdin=log(*EVENTS) + "nonsense\n").stdout == CSV
+    (tmp_path / "usage.jsonl").write_text(log(*EVENTS))
+    assert tracker_cli("cost-compare", "--file", "usage.jsonl").stdout == CSV
+    assert not (tmp_path / "data").exists()
+    missing = tracker_cli("cost-compare", "--file", "nope.jsonl")
+    assert (missing.returncode, "error: cannot read nope.jsonl" in missing.stderr) == (1, True)
+
+
+def test_the_script_prints_the_same(stored: Run, tmp_path: Path) -> None:
+    script = [sys.executable, str(ROOT / "scripts" / "tools" / "proxy_cost_compare.py"), "--data-dir", "data"]
+    assert subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == CSV
+
+
+def test_money_at_list_prices(stored: Run) -> None:
+    found = json.loads(stored("cost-compare", "--json").stdout)
+    sonnet, cheap = (3.0, 15.0), (0.6, 2.2)
+    first = found["rows"][0]
+    assert first["side"] == "both"
+    assert first["baseline_usd"] == pytest.approx((500 * sonnet[0] + 50 * sonnet[1]) / 1e6)
+    assert first["glm_usd"] == pytest.approx((900 * cheap[0] + 100 * cheap[1]) / 1e6)
+    assert first["saved_usd"] == pytest.approx((900 * sonnet[0] + 100 * sonnet[1]) / 1e6 - first["glm_usd"])
+    assert [row["side"] for row in found["rows"]] == ["both", "baseline", "glm"]
+    assert found["unpriced_models"] == []
+    assert found["totals"]["saved_usd"] == pytest.approx(sum(row["saved_usd"] for row in found["rows"]))
+    assert found["prices"]["as_of"]
+
+
+def test_a_model_without_a_price_is_named_and_never_counted_as_nothing(tracker_cli: Run, tmp_path: Path) -> None:
+    text = log(*EVENTS, {"rid": "F-9", "lane": "base", "model": "house-model", "input_tokens": 7, "output_tokens": 1})
+    done = tracker_cli("cost-compare", "--file", "-", "--json", stdin=text)
+    found = json.loads(done.stdout)
+    assert found["unpriced_models"] == ["house-model"]
+    assert found["totals"]["baseline_usd"] is None
+    assert found["totals"]["glm_usd"] > 0
+    said = tracker_cli("cost-compare", "--file", "-", stdin=text)
+    assert "note: no money: no price for house-model" in said.stderr
+    own = tmp_path / "config" / "tracker" / "prices.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text('[[model]]\nname = "house-model"\ninput = 1.0\noutput = 2.0\n')
+    home = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    priced = json.loads(tracker_cli("cost-compare", "--file", "-", "--json", stdin=text, **home).stdout)
+    assert priced["unpriced_models"] == []
+    own.write_text("[[model]]\nname = 3\n")
+    broken = tracker_cli("cost-compare", "--file", "-", stdin=text, **home)
+    assert (broken.returncode, "is no price table" in broken.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("by", "keys"),
+    [("model", {"glm-4.6", "claude-sonnet-4-5"}), ("lane", {"zai", "base"}), ("day", {"2026-01-10", "2026-01-11"})],
+)
+def test_by_something_else(stored: Run, by: str, keys: set[str]) -> None:
+    found = json.loads(stored("cost-compare", "--by", by, "--json").stdout)
+    assert {row[by] for row in found["rows"]} == keys
+    assert found["totals"]["baseline_tokens"] == 2550
+
+
+def test_lines_of_another_program_are_compared_too(tracker_cli: Run) -> None:
+    line = {
+        "id": "x", "litellm_call_id": "c", "trace_id": "t", "call_type": "completion", "status": "success",
+        "startTime": 1795331470.0, "endTime": 1795331471.0, "model": "claude-sonnet-4-5", "request_tags": ["lane:b"],
+        "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30,
+    }  # fmt: skip
+    assert "t,30,0,-30" in tracker_cli("cost-compare", "--file", "-", stdin=json.dumps(line) + "\n").stdout
+
+
+def test_a_mistyped_window_and_two_inputs_are_refused(stored: Run) -> None:
+    wrong = stored("cost-compare", "--window", "W0-CHM")
+    assert (wrong.returncode, "did you mean W0-CHN?" in wrong.stderr) == (1, True)
+    both = stored("cost-compare", "--window", "W0-CHN", "--file", "-")
+    assert (both.returncode, "give --window or --file, not both" in both.stderr) == (2, True)
