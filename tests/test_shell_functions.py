@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 ALIASES = Path(__file__).parents[1] / "scripts" / "tracker-aliases.sh"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "shells.md"
 PANES = Path(__file__).parents[1] / "plugins" / "codex" / "src" / "tracker_codex" / "demo"
 PROGRAM = Path(sys.executable).with_name("tracker")
 SHELLS = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}
@@ -256,3 +258,13 @@ def test_what_cannot_be_sourced_is_said_in_one_line(shell: str, tmp_path: Path) 
     done = run_in(shell, source('SOURCE || echo "status $?"'), tmp_path, PATH=system)
     assert done.stdout == "status 1\n"
     assert done.stderr == ("error: there is no tracker on the PATH; activate its environment, then source this again\n")
+
+
+def test_the_document_names_functions_that_there_are() -> None:
+    """docs/shells.md: each name of its table runs what stands beside it."""
+    rows = [line.split("|")[1:3] for line in DOCUMENT.read_text().splitlines() if line.startswith("| `")]
+    named = [(name, runs) for names, runs in rows for name in re.findall(r"`(\w+)`", names)]
+    assert {name for name, _ in named} == SPEC.keys()
+    for name, runs in named:
+        [verb] = re.findall(r"tracker (alias \w+|ingest)", runs)
+        assert SPEC[name].startswith(verb)

@@ -43,7 +43,7 @@ def test_a_preview_without_an_interval_imports_no_scipy(tmp_path: str) -> None:
     loaded = loaded_by(
         f"from tracker.cli import main; main(['--data-dir', {str(tmp_path)!r}, 'preview'], standalone_mode=False)"
     )
-    assert not {"scipy", "numpy", "cattrs", "pyte", "asyncio", "socket"} & loaded
+    assert not {"scipy", "numpy", "cattrs", "pyte", "asyncio"} & loaded
 
 
 def test_every_command_of_the_table_is_there_and_says_what_the_table_says() -> None:

@@ -115,6 +115,12 @@ def install(folder: Path, modules: dict[str, str], distribution: str = "tracker-
     return folder
 
 
+@pytest.fixture(scope="session")
+def toy_code() -> dict[str, str]:
+    """The toys' modules by source, for tests that run commands in their own process."""
+    return TOYS
+
+
 @pytest.fixture
 def toys(
     tmp_path: Path, tracker_cli: Callable[..., subprocess.CompletedProcess[str]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,7 @@ PARSERS = {
     "raise KeyboardInterrupt": "failed to parse_status: raised KeyboardInterrupt",
     "while True: pass": "failed to parse_status: did not finish within 0.5 s",
     "try:\n        time.sleep(60)\n    except Exception: pass": "failed to parse_status: did not finish within 0.5 s",
+    "while True:\n        try: time.sleep(60)\n        except BaseException: pass": "'bad' does not end",
     "return 'x'": "failed to parse_status: returned str, expected Reading or None",
     "return Reading.__new__(Reading)": "failed to parse_status: AttributeError",
     "return Reading(gauges=(Gauge(meter='m', used=float('nan')),))": "must be a finite number or None, got nan",
@@ -98,13 +100,14 @@ def test_a_parser_that_fails_stores_nothing(with_bad: Callable[[str], Run], tmp_
 
 
 def test_what_a_plugin_prints_changes_or_leaves_behind_is_put_right(with_bad: Callable[[str], Run]) -> None:
-    code = "print('noise'); os.chdir('/'); import locale; locale.setlocale(locale.LC_ALL, 'C')\n"
-    run = with_bad(f"{HEAD}{code}\n@hookimpl\ndef parse_status(text):\n    {code}    return Reading("
-                   "gauges=(Gauge(meter='m', used=1),))\n")  # fmt: skip
+    code = "print('noise'); os.write(1, b'noise'); sys.__stdout__.write('noise'); os.chdir('/')\n"
+    code += "    import locale; locale.setlocale(locale.LC_ALL, 'C')\n"
+    at_import, parser = textwrap.dedent("    " + code), SOUND.replace("    return", f"    {code}    return")
+    run = with_bad(HEAD + at_import + parser)
     done = run("--json", "--data-dir", "relative", "alias", "start", "bad", "--stdin", stdin="x")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("{")
-    assert "noise" in done.stderr
+    assert done.stderr.count("noise") == 6
     assert "Windows: W0-01" in run("--data-dir", "relative", "preview").stdout
 
 
@@ -145,3 +148,51 @@ def test_a_stream_goes_on_when_its_plugin_fails_on_a_line(with_bad: Callable[[st
     rejected = (tmp_path / "data" / "bad_events.rejected.jsonl").read_text()
     assert "the plugin failed: ZeroDivisionError" in rejected
     assert "secret-prompt" not in rejected
+
+
+LINES = {
+    "sys.exit(3)": "called sys.exit(3)",
+    "time.sleep(60)": "did not finish within 0.5 s",
+    "return (event for event in [])": "TypeError: returned generator, expected a list of events",
+    "return ['text']": "TypeError: an event is a str, expected a dict",
+    "return [{'lane': [], 'routed': False, 'ok': True}]": "TypeError: an event's lane or model is neither a",
+    "return [{'record_id': 'x'}]": "TypeError: an event has a field of the core's: {'record_id'}",
+    "return [{'rid': {1}}]": "TypeError: Type is not JSON serializable: set",
+}
+
+
+@pytest.mark.parametrize("code", LINES)
+def test_a_line_costs_no_more_than_itself(with_bad: Callable[[str], Run], tmp_path: Path, code: str) -> None:
+    source = HEAD.replace('capacity="m", meters=(Meter(key="m", title="M"),)', 'kind="telemetry", stream="bad_events"')
+    run = with_bad(
+        f"{source}\n@hookimpl\ndef ingest_line(line):\n    if line == b'boom':\n        {code}\n"
+        "    return [{'rid': line.decode(), 'routed': False, 'ok': True}]\n"
+    )
+    done = run("ingest", "bad", "--window", "W1", "--stdin", stdin="a\nboom\nb\n")
+    assert "(events=2, new=2, duplicates=0, rejected=1, routed=0%)" in done.stdout, done.stderr
+    assert f"plugin 'bad' failed to ingest_line: {LINES[code]}" in done.stderr
+    assert "; the line goes to bad_events.rejected.jsonl" in done.stderr
+
+
+def test_a_stream_whose_plugin_interrupts_it_stores_nothing_wrong(with_bad: Callable[[str], Run]) -> None:
+    source = HEAD.replace('capacity="m", meters=(Meter(key="m", title="M"),)', 'kind="telemetry", stream="bad_events"')
+    run = with_bad(f"{source}\n@hookimpl\ndef ingest_line(line):\n    raise KeyboardInterrupt\n")
+    done = run("ingest", "bad", "--window", "W1", "--stdin", stdin="a\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: plugin 'bad' failed to ingest_line: raised KeyboardInterrupt\n",
+    )
+
+
+def test_a_plugin_cannot_change_what_it_was_given(with_bad: Callable[[str], Run]) -> None:
+    run = with_bad(
+        f"{HEAD}{SOUND}\n@hookimpl\ndef render_preview_block(context):\n    for record in context.records:\n"
+        "        record['provider'] = record['phase'] = 'forged'; record['parsed'].clear()\n"
+        "    return Block(title='B', rows=(Row(values={'n': len(context.records)}),))\n"
+    )
+    for verb in ("start", "end"):
+        assert run("alias", verb, "bad", "--stdin", stdin="x").returncode == 0
+    shown = run("preview").stdout
+    assert "B:\n  - n=2\nSnapshots:\n  - bad: after, before" in shown
+    assert "capacity=0 pp" in shown
+    assert "forged" not in shown

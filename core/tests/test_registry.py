@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tracker.api import Block, Gauge, Meter, PreviewContext, Reading, Row, Source, hookimpl
+from tracker.api import Block, Change, Delta, Gauge, Meter, PreviewContext, Reading, Row, Source, hookimpl
 from tracker.errors import PluginError
 from tracker.registry import Registry, shell_names
 
@@ -131,6 +131,59 @@ def test_two_plugins_with_one_alias_prefix() -> None:
 def test_a_report_whose_function_is_a_providers() -> None:
     made = registry(plugin("a", source("a", prefix="t")), plugin("b", source("b", kind="report", prefix="ts")))
     assert "'ts', which is a's" in only_failure(made)
+
+
+def reading(used: float) -> Reading:
+    return Reading(gauges=(Gauge(meter="m", used=used),), as_of=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_a_plugin_that_changes_a_reading_is_refused_and_the_reading_is_whole() -> None:
+    def compute_delta(before: Reading, after: Reading) -> None:
+        object.__setattr__(before.gauges[0], "used", 0)
+
+    made, before = registry(plugin("bad", compute_delta=compute_delta)), reading(5)
+    with pytest.raises(PluginError, match="plugin 'bad' failed to compute_delta: ValueError: changed 'before'"):
+        made.call("bad", "compute_delta", before=before, after=reading(6))
+    assert before == reading(5)
+
+
+@pytest.mark.parametrize(
+    ("delta", "cause"),
+    [
+        (Delta(changes=(Change.__new__(Change),)), "AttributeError"),
+        (Delta(changes=(Change(meter="m", delta=1), Change(meter="m", delta=2))), "names one meter twice: m, m"),
+        (Delta.__new__(Delta), "AttributeError"),
+    ],
+)
+def test_a_half_built_or_ambiguous_delta_is_refused(delta: Delta, cause: str) -> None:
+    made = registry(plugin("bad", compute_delta=lambda before, after: delta))
+    with pytest.raises(PluginError, match=f"plugin 'bad' failed to compute_delta: {cause}"):
+        made.call("bad", "compute_delta", before=reading(5), after=reading(6))
+
+
+def test_a_declaration_with_a_half_built_meter_is_refused() -> None:
+    info = source("bad")
+    object.__setattr__(info, "meters", (Meter.__new__(Meter),))
+    assert "plugin 'bad' failed to declare its source: AttributeError" in only_failure(registry(plugin("bad", info)))
+
+
+def test_a_hook_that_is_not_marked_is_no_declaration() -> None:
+    module = plugin("bad")
+    module.source_info = lambda: source("bad")
+    assert "source_info is not marked with @hookimpl" in only_failure(registry(module))
+
+
+@pytest.mark.parametrize("part", [{"parse_status": lambda text, locale: None}, {"render_table": lambda: None}])
+def test_a_newer_plugin_is_told_to_wait_whatever_else_it_uses(part: dict[str, Any]) -> None:
+    """Its new hooks and arguments are not what is wrong: the core is too old for them."""
+    failure = only_failure(registry(plugin("new", source("new", contract="1.7"), **part)))
+    assert "it was built for contract 1.7, this core has 1." in failure
+    assert failure.endswith(": upgrade tracker-core")
+
+
+def test_a_stream_of_the_cores_is_refused() -> None:
+    failure = only_failure(registry(plugin("bad", source("bad", stream="windows"))))
+    assert "its stream 'windows' is the core's own" in failure
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def anomaly(
 
 
 def closing(found: Entry, cause: str, by: str, at: datetime, agent_id: str | None, source: str) -> dict[str, Any]:
-    """The row that closes an anomaly; `by` is the record (or tombstone) that did it."""
+    """The row that closes an anomaly; `by` is the record, or the tombstone, that did it."""
     return stamp(
         window=found.record.get("window"),
         provider=found.record.get("provider"),
@@ -45,16 +45,36 @@ def closing(found: Entry, cause: str, by: str, at: datetime, agent_id: str | Non
     )
 
 
+def closings(index: Index, streams: Iterable[str], entries: Iterable[Entry]) -> dict[str, Entry]:
+    """The row that closes each closed anomaly; it does so while the record stands that it names as `by`.
+
+    A crash may fall between the row and that record, and the record may be taken back: then nothing is closed.
+    """
+    rows = [entry for entry in entries if isinstance(entry.record.get("closes"), str)]
+    named = {entry.record_id: by for entry in rows if isinstance(by := entry.record.get("by"), str)}
+    standing = index.standing(list(streams), named.values())
+    return {entry.record["closes"]: entry for entry in rows if named.get(entry.record_id) in {None, *standing}}
+
+
 def open_anomalies(index: Index, streams: Iterable[str], windows: Iterable[str] | None = None) -> list[Entry]:
     """The anomalies that nothing closed and whose records all stand; `streams` are where those are."""
+    places = list(streams)
     entries = list(index.entries(STREAM, windows))
-    closed = {entry.record["closes"] for entry in entries if isinstance(entry.record.get("closes"), str)}
-    raised = [entry for entry in entries if "closes" not in entry.record and entry.record_id not in closed]
-    named = {record for entry in raised for record in _records(entry)}
-    standing = index.standing(list(streams), named)
-    return [entry for entry in raised if all(record in standing for record in _records(entry))]
+    closed = closings(index, places, entries)
+    return [entry for entry in raised(index, places, entries) if entry.record_id not in closed]
 
 
-def _records(entry: Entry) -> list[str]:
+def raised(index: Index, streams: Iterable[str], entries: Iterable[Entry], *, removed: bool = False) -> list[Entry]:
+    """The anomalies among some rows whose records all stand; with `removed` also those whose records once did.
+
+    One about a record that never was is what a crash, or a full disk, left between the row and that record.
+    """
+    rows = [entry for entry in entries if "closes" not in entry.record]
+    known = index.standing(list(streams), {one for entry in rows for one in about(entry)}, removed=removed)
+    return [entry for entry in rows if known.issuperset(about(entry))]
+
+
+def about(entry: Entry) -> list[str]:
+    """The ids of the records that an anomaly is about."""
     found = entry.record.get("records")
     return [record for record in found if isinstance(record, str)] if isinstance(found, list) else []

@@ -20,6 +20,7 @@ from tracker.models import (
     Row,
     Source,
 )
+from tracker.origin_kinds import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, StatusLineOrigin
 from tracker.redact import redact
 from tracker.screen import plain_text
 
@@ -27,20 +28,26 @@ __all__ = [
     "JSON",
     "Block",
     "Change",
+    "CommandOrigin",
     "Comparison",
     "Delta",
     "Demo",
     "DemoStep",
     "Event",
     "EventTotals",
+    "ExchangeOrigin",
+    "FileOrigin",
     "Gauge",
+    "HttpOrigin",
     "Meter",
+    "Origin",
     "PreviewContext",
     "Quantiles",
     "Reading",
     "Rejected",
     "Row",
     "Source",
+    "StatusLineOrigin",
     "hookimpl",
     "plain_text",
     "redact",

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from tracker.anomalies import STREAM as ANOMALIES
-from tracker.anomalies import open_anomalies
+from tracker.anomalies import closings, open_anomalies, raised
 from tracker.captures import Capture, Pair, by_lane, canonical, captures
 from tracker.capturing import status_streams
 from tracker.efficiencies import is_stale
+from tracker.index import Entry
 from tracker.parsed import iso
 from tracker.render import line, plural, value
 from tracker.session import Session
@@ -22,9 +23,10 @@ def audit(session: Session, window: str) -> dict[str, Any]:
     """Everything as JSON values."""
     groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
     row = finalized(session.index, [window]).get(window)
-    open_ids = {entry.record_id for entry in open_anomalies(session.index, status_streams(session), [window])}
-    raised = list(session.index.entries(ANOMALIES, [window]))
-    closed_by = {entry.record.get("closes"): entry.record for entry in raised if "closes" in entry.record}
+    streams = status_streams(session)
+    open_ids = {entry.record_id for entry in open_anomalies(session.index, streams, [window])}
+    rows = list(session.index.entries(ANOMALIES, [window]))
+    closed_by = closings(session.index, streams, rows)
     return {
         "window": window,
         "providers": {
@@ -40,7 +42,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
             }
             for entry in session.index.entries(WINDOWS, [window])
         ],
-        "duplicates": _duplicates(session, window),
+        "repeated_lines": _repeated_lines(session, window),
         "tombstones": _tombstones(session, window),
         "anomalies": [
             {
@@ -52,8 +54,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
                 "open": entry.record_id in open_ids,
                 "closed_by": _closed(closed_by.get(entry.record_id)),
             }
-            for entry in raised
-            if "closes" not in entry.record
+            for entry in raised(session.index, streams, rows, removed=True)
         ],
         "churn_rows": sum(1 for _ in session.index.entries("churn", [window])),
     }
@@ -64,6 +65,7 @@ def _provider(group: list[Capture]) -> dict[str, Any]:
     pair = canonical(group)
     return {
         "entries": dict(sorted(phases.items())),
+        "duplicates": {phase: count - 1 for phase, count in sorted(phases.items())},
         "canonical": _pair(pair),
         "lanes": {lane or "": _pair(own) for lane, own in by_lane(group).items()},
     }
@@ -79,14 +81,13 @@ def _pair(pair: Pair) -> dict[str, Any]:
     }
 
 
-def _duplicates(session: Session, window: str) -> dict[str, int]:
+def _repeated_lines(session: Session, window: str) -> dict[str, int]:
     """How many lines repeat a record that stands already, per stream."""
     found = {}
     for stream in session.journal.streams():
-        lines = session.index.line_count(stream, [window])
-        records = sum(1 for _ in session.index.entries(stream, [window], removed=True))
-        if lines > records:
-            found[stream] = lines - records
+        ids = [entry.record_id for entry in session.index.lines(stream, [window])]
+        if len(ids) > len(set(ids)):
+            found[stream] = len(ids) - len(set(ids))
     return found
 
 
@@ -112,10 +113,12 @@ def _tombstones(session: Session, window: str) -> list[dict[str, Any]]:
     return found
 
 
-def _closed(row: dict[str, Any] | None) -> dict[str, Any] | None:
-    if row is None:
+def _closed(found: Entry | None) -> dict[str, Any] | None:
+    """The row that closes an anomaly: when, why, by which record, in which lane."""
+    if found is None:
         return None
-    return {key: row.get(key) for key in ("record_id", "captured_at", "cause", "by", "agent_id")}
+    keys = ("captured_at", "cause", "by", "agent_id", "source")
+    return {"record_id": found.record_id} | {key: found.record.get(key) for key in keys}
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:
@@ -123,8 +126,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"Window: {line(found['window'])}"
     yield "Captures:" if found["providers"] else "Captures: none"
     for name, entry in found["providers"].items():
-        counts = ", ".join(f"{count} {phase}" for phase, count in entry["entries"].items())
-        yield f"  - {name}: {counts}{' (stale: re-run complete)' if entry['stale'] else ''}"
+        counts = (_count(count, phase, entry["duplicates"][phase]) for phase, count in entry["entries"].items())
+        yield f"  - {name}: {', '.join(counts)}{' (stale: re-run complete)' if entry['stale'] else ''}"
         yield f"      counts: {_times(entry['canonical'])}"
         if len(entry["lanes"]) > 1:
             for lane, pair in entry["lanes"].items():
@@ -134,10 +137,9 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     for row in rows:
         mark = " (counts)" if row["canonical"] else ""
         yield f"  - {value(row['finalized_at'])} outcome={value(row['outcome'])}{mark}"
-    if found["duplicates"]:
-        yield "Duplicates: " + ", ".join(
-            f"{plural(n, 'line')} in {name}.jsonl" for name, n in found["duplicates"].items()
-        )
+    if found["repeated_lines"]:
+        repeated = (f"{plural(count, 'line')} in {name}.jsonl" for name, count in found["repeated_lines"].items())
+        yield f"Repeated lines, counted once: {', '.join(repeated)}"
     yield "Taken back:" if found["tombstones"] else "Taken back: nothing"
     for one in found["tombstones"]:
         what = f"{value(one['provider'])} {value(one['phase'])} of {value(one['captured_at'])}"
@@ -145,11 +147,19 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     yield "Anomalies:" if found["anomalies"] else "Anomalies: none"
     for one in found["anomalies"]:
         state = "open" if one["open"] else "closed"
-        why = f" ({value(one['closed_by']['cause'])})" if one["closed_by"] else ""
-        yield f"  - {state}: {value(one['provider'])} {value(one['kind'])}: {value(one['cause'])}{why}"
+        yield f"  - {state}: {value(one['provider'])} {value(one['kind'])}: {value(one['cause'])}"
         if one["open"] and one["cure"]:
             yield f"      cure: {value(one['cure'])}"
+        if not one["open"] and not one["closed_by"]:
+            yield "      a record that it is about was taken back"
+        if by := one["closed_by"]:
+            lane = f" in lane {value(by['agent_id'])}" if by["agent_id"] else ""
+            yield f"      {value(by['cause'])} ({value(by['captured_at'])}{lane}, record {value(by['by'])})"
     yield f"Churn rows: {found['churn_rows']}"
+
+
+def _count(count: int, phase: str, duplicates: int) -> str:
+    return f"{count} {phase}" + (f" ({plural(duplicates, 'duplicate')})" if duplicates else "")
 
 
 def _times(pair: dict[str, Any]) -> str:

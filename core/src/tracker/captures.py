@@ -11,6 +11,7 @@ from attrs import evolve, field, frozen
 from tracker import defaults
 from tracker.index import Entry, Index, lane_of
 from tracker.models import Delta, Meter, Reading, Source
+from tracker.noting import PHASES, text
 from tracker.parsed import from_parsed, instant, number
 from tracker.registry import Registry
 
@@ -44,8 +45,8 @@ def capture_of(entry: Entry, source: Source) -> Capture:
     phase = record.get("phase")
     return Capture(
         record_id=entry.record_id,
-        window=str(record.get("window") or ""),
-        phase=phase if phase in ("before", "after") else None,
+        window=text(record.get("window")),
+        phase=phase if phase in PHASES else None,
         captured_at=taken,
         agent_id=lane_of(record),
         offset=entry.offset,
@@ -62,11 +63,12 @@ def captures(
     statuses = {name: source for name, source in registry.sources.items() if source.kind == "status"}
     found: dict[tuple[str, str], list[Capture]] = {}
     for stream in sorted({source.stream for source in statuses.values()}):
-        fallback = next(name for name, source in statuses.items() if source.stream == stream)
+        owners = [name for name, source in statuses.items() if source.stream == stream]
+        fallback = owners[0] if len(owners) == 1 else None  # of two providers a record without a name is nobody's
         for entry in index.entries(stream, wanted):
             name = entry.record.get("provider") or fallback
             source = statuses.get(name) if isinstance(name, str) else None
-            if source is not None:
+            if source is not None and entry.record.get("phase") in (None, *PHASES):
                 capture = capture_of(entry, source)
                 found.setdefault((capture.window, source.name), []).append(capture)
     for group in found.values():
@@ -183,7 +185,8 @@ def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> 
 def _difference(source: Source, after: Capture) -> Measured:
     """A count of schema 1.0.0, which was stored as the window's own."""
     meter = source.capacity_meter
-    own = after.record.get(meter.field_name) if meter else None
+    gauge = after.reading.gauge(source.capacity) if source.capacity else None
+    own = after.record.get(meter.field_name, gauge and gauge.used) if meter else None
     if meter is None or after.phase is not None or isinstance(own, bool) or not isinstance(own, int | float):
         return Measured(errors=("capacity-missing",))
     return Measured(delta={meter.field_name: own}, errors=after.reading.errors)

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from tracker import lanes
+from tracker import lanes, state
 from tracker.anomalies import STREAM as ANOMALIES
-from tracker.anomalies import anomaly, closing, open_anomalies
-from tracker.captures import Capture, Pair, canonical, captures, measure, reset_instants, with_instant
+from tracker.captures import Capture, canonical, captures, with_instant
 from tracker.errors import TrackerError
 from tracker.journal import command_line
-from tracker.models import Reading, Source
-from tracker.parsed import iso, number, to_parsed
+from tracker.models import Gauge, Reading, Source
+from tracker.parsed import number, to_parsed
 from tracker.records import stamp
 from tracker.redact import redact, redact_value
+from tracker.rules import LATE_AFTER, anomalies_of, late_after, reset_before, status_streams, superseded
 from tracker.session import Session
 from tracker.wording import near
 
-LATE_AFTER = "late-after"
-CLOCK_SKEW = "clock-skew"
-FUTURE = timedelta(minutes=2)  # clocks of machines differ; beyond that a capture claims to be from the future
+__all__ = [
+    "LATE_AFTER",
+    "Request",
+    "Stored",
+    "check_values",
+    "reset_before",
+    "stamped_notes",
+    "status_streams",
+    "store",
+]
+
+OLD_BASELINE = "baseline-from-state"  # the tag of a BEFORE that only a state file of schema 1.0.0 knew
 
 
 @frozen(kw_only=True)
@@ -33,6 +41,7 @@ class Request:
 
     phases: ``("before",)``, ``("after",)`` or both, when the pane also opens the next window. reading: as parsed;
     text: as it came, None for an override. origin: the record's `source`. needs_before: refuse an AFTER alone.
+    details: further fields of the record, such as where a reading was taken from.
     """
 
     source: Source
@@ -45,15 +54,20 @@ class Request:
     notes: str | None = None
     force: bool = False
     needs_before: bool = False
+    details: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
 class Stored:
-    """What was stored: the snapshots, in the order of the request's phases, and the anomalies they show."""
+    """What was stored: the snapshots, in the order of the request's phases, and the anomalies they show or close.
+
+    adopted: BEFOREs that stood in a state file of schema 1.0.0 alone and are records now.
+    """
 
     records: tuple[dict[str, Any], ...]
     anomalies: tuple[dict[str, Any], ...] = ()
-    closings: tuple[dict[str, Any], ...] = field(default=())
+    closings: tuple[dict[str, Any], ...] = ()
+    adopted: tuple[dict[str, Any], ...] = ()
 
 
 def store(session: Session, request: Request) -> Stored:
@@ -64,13 +78,16 @@ def store(session: Session, request: Request) -> Stored:
         return _prepare(session, request)
     with session.journal.lock(command_line()):
         stored = _prepare(session, request)
-        verify_state(session, source)
-        if stored.anomalies:  # first: a crash in between leaves an anomaly about nothing, not a silent one
-            session.journal.append(ANOMALIES, stored.anomalies)
-        session.journal.append(source.stream, stored.records)
-        if stored.closings:
-            session.journal.append(ANOMALIES, stored.closings)
-        write_state(session, source)
+        if stored.adopted:
+            window = stored.adopted[0]["window"]
+            session.warn(f"the BEFORE of {source.name} in {window} was in a state file alone: it is a record now")
+        else:
+            state.verify(session, source)
+        # first, so that a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
+        if rows := (*stored.anomalies, *stored.closings):
+            session.journal.append(ANOMALIES, rows)
+        session.journal.append(source.stream, (*stored.adopted, *stored.records))
+        state.write(session, source, session.lane)
     return stored
 
 
@@ -89,32 +106,45 @@ def check_values(source: Source, reading: Reading, *, force: bool) -> None:
 
 
 def _prepare(session: Session, request: Request) -> Stored:
+    """The rows to append. Of a pane that also opens the next window the second one is a BEFORE there."""
     source = request.source
-    window = lanes.check_window(request.window) if request.window else _choose(session, source, request)
-    group = captures(session.index, session.registry, [window]).get((window, source.name), [])
+    old = state.old_baseline(session, source)
+    window = lanes.check_window(request.window or _choose(session, request, old))
+    adopted = _adopt(session, request, old) if old and old.window == window and "after" in request.phases else []
+    windows = (window, lanes.check_window(lanes.next_window(window))) if len(request.phases) > 1 else (window,)
     records: list[dict[str, Any]] = []
     anomalies: list[dict[str, Any]] = []
     closings: list[dict[str, Any]] = []
-    for phase in request.phases:
-        here = window if phase == request.phases[0] else lanes.next_window(window)
-        if here != window:
-            group = captures(session.index, session.registry, [here]).get((here, source.name), [])
-        before = canonical([*group, _draft(request, phase, here, session.lane)]).before if phase == "after" else None
+    for phase, here in zip(request.phases, windows, strict=True):
+        group = captures(session.index, session.registry, [here]).get((here, source.name), [])
+        group += [capture for capture in adopted if capture.window == here]
         if phase == "after" and request.needs_before and not any(found.phase == "before" for found in group):
             raise _no_before(session, source, here)
+        draft = _draft(request, phase, here, session.lane)
+        before = canonical([*group, draft]).before if phase == "after" else None
         record = _record(session, request, phase, here, before)
-        new = _draft(request, phase, here, session.lane, record)
+        new = evolve(draft, record_id=record["record_id"], record=record)
+        late = None
+        if phase == "after":
+            insists = request.force or LATE_AFTER in (request.notes or "")
+            late = late_after(session, source, request.reading, request.captured_at, insists=insists)
         records.append(record)
-        late = _late(session, request) if phase == "after" else None
-        anomalies += _anomalies(session, request, record, canonical([*group, new]), group, late)
-        closings += _superseded(session, source, here, [*group, new], record)
-    return Stored(records=tuple(records), anomalies=tuple(anomalies), closings=tuple(closings))
+        anomalies += anomalies_of(session, source, new, group, late)
+        closings += superseded(session, source, new, group)
+    return Stored(
+        records=tuple(records),
+        anomalies=tuple(anomalies),
+        closings=tuple(closings),
+        adopted=tuple(dict(capture.record) for capture in adopted),
+    )
 
 
-def _choose(session: Session, source: Source, request: Request) -> str:
-    streams = {name: other.stream for name, other in session.registry.sources.items() if other.kind == "status"}
+def _choose(session: Session, request: Request, old: state.Baseline | None) -> str:
+    """The window of a capture that names none."""
+    source = request.source
     if request.phases[0] == "after":
         found = lanes.open_window(session.index, source.stream, session.lane, source.name)
+        found = found or (old.window if old else None)
         if found is not None:
             return found
         lane = f" in lane {session.lane}" if session.lane else ""
@@ -122,7 +152,29 @@ def _choose(session: Session, source: Source, request: Request) -> str:
             f"{source.name} has no open window{lane}; begin one with `tracker alias start {source.name} --stdin`,"
             " or name the window with --window"
         )
+    streams = {name: other.stream for name, other in session.registry.sources.items() if other.kind == "status"}
+    if old is not None and session.index.newest(source.stream, session.lane, source.name) is None:
+        return old.window
     return lanes.choose_window(session.index, streams, session.lane, source.name)
+
+
+def _adopt(session: Session, request: Request, old: state.Baseline) -> list[Capture]:
+    """The BEFORE that schema 1.0.0 kept in its state file alone, as a capture of its own."""
+    meter = request.source.capacity_meter
+    assert meter is not None
+    reading = Reading(gauges=(Gauge(meter=meter.key, used=old.used),), errors=(OLD_BASELINE,))
+    start = evolve(
+        request,
+        phases=("before",),
+        reading=reading,
+        text=None,
+        captured_at=min(old.at, request.captured_at),
+        notes="from the state file of schema 1.0.0",
+        details={},
+    )
+    draft = _draft(start, "before", old.window, session.lane)
+    record = _record(session, start, "before", old.window, None)
+    return [evolve(draft, record_id=record["record_id"], record=record, offset=draft.offset - 1)]
 
 
 def _no_before(session: Session, source: Source, window: str) -> TrackerError:
@@ -134,25 +186,23 @@ def _no_before(session: Session, source: Source, window: str) -> TrackerError:
     )
 
 
-def _draft(
-    request: Request, phase: str, window: str, agent: str | None, record: dict[str, Any] | None = None
-) -> Capture:
+def _draft(request: Request, phase: str, window: str, agent: str | None) -> Capture:
     """The capture that is about to be stored, later than any line of the journal."""
     return Capture(
-        record_id=record["record_id"] if record else "",
+        record_id="",
         window=window,
         phase=phase,
         captured_at=request.captured_at,
         agent_id=agent,
         offset=2**63,
-        record=record or {},
+        record={},
         reading=with_instant(request.reading, request.captured_at),
     )
 
 
 def _record(session: Session, request: Request, phase: str, window: str, before: Capture | None) -> dict[str, Any]:
     source, keep = request.source, session.config.keep_account
-    fields: dict[str, Any] = {"phase": phase, "git_head": git_head()}
+    fields: dict[str, Any] = {"phase": phase, "git_head": git_head(), **request.details}
     meter = source.capacity_meter
     if meter is not None and meter.unit != "pp":
         fields |= _count(meter.key, meter.field_name, request.reading, phase, before)
@@ -187,118 +237,6 @@ def stamped_notes(notes: str | None, lane: str | None) -> str | None:
     if lane is not None:
         parts.append(f"AGENT_ID={lane}")
     return "; ".join(parts) or None
-
-
-def _late(session: Session, request: Request) -> dict[str, Any] | None:
-    """The reset that this AFTER follows too closely: refused, unless the user insists."""
-    source, at = request.source, request.captured_at
-    buffer = timedelta(minutes=session.config.buffer_minutes)
-    stored = session.index.resets(source.stream, source.name, (at - buffer).timestamp(), at.timestamp())
-    here = [found for found in reset_instants(request.reading) if found <= at < found + buffer]
-    instants = [*here, *(datetime.fromtimestamp(found, at.tzinfo) for found in stored)]
-    if not instants:
-        return None
-    reset = max(instants)
-    over = reset + buffer
-    cause = f"captured at {iso(at)}, within {session.config.buffer_minutes:g} min after the reset at {iso(reset)}"
-    if not request.force and LATE_AFTER not in (request.notes or ""):
-        wait = over - at
-        raise TrackerError(
-            f"no {source.name} AFTER before {iso(over)}: a meter was reset at {iso(reset)} and the vendor's pane lags;"
-            f" wait {int(wait.total_seconds()) // 60} min {int(wait.total_seconds()) % 60} s and capture again, or"
-            f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes); nothing was stored"
-        )
-    return {"cause": cause}
-
-
-def _anomalies(
-    session: Session,
-    request: Request,
-    record: dict[str, Any],
-    pair: Pair,
-    group: Iterable[Capture],
-    late: dict[str, Any] | None,
-) -> list[dict[str, Any]]:
-    source, phase, window = request.source, record["phase"], record["window"]
-    cure = f"tracker alias delete {source.name} --phase {phase} --window {window}"
-    found = []
-    if late is not None:
-        again = f"capture again after the buffer: tracker alias end {source.name} --stdin --window {window}"
-        found.append(anomaly(LATE_AFTER, late["cause"], again, [record["record_id"]], record))
-    if request.captured_at > session.now + FUTURE:
-        cause = f"captured at {record['captured_at']}, which lies in the future"
-        found.append(anomaly(CLOCK_SKEW, cause, cure, [record["record_id"]], record))
-    befores = [capture for capture in group if capture.phase == "before"]
-    if phase == "after" and befores and pair.before is None:
-        latest = max(befores, key=lambda capture: capture.order)
-        cause = f"AFTER of {record['captured_at']} is earlier than its BEFORE of {iso(latest.captured_at)}"
-        found.append(anomaly(CLOCK_SKEW, cause, cure, [latest.record_id, record["record_id"]], record))
-    if pair.before is None or pair.after is None:
-        return found
-    ids = [pair.before.record_id, pair.after.record_id]
-    if record["record_id"] not in ids:
-        return found
-    for fall in measure(session.registry, source, pair).falls:
-        cause = f"{fall.meter} fell from {number(fall.before)} to {number(fall.after)}"
-        both = f"capture again, or {cure} (and the other phase: then {source.name} leaves the window)"
-        figures = {"meter": fall.meter, "before": number(fall.before), "after": number(fall.after)}
-        down = number(round(fall.after - fall.before, 6))
-        found.append(anomaly("negative-delta", cause, both, ids, record, delta=down, **figures))
-    return found
-
-
-def _superseded(
-    session: Session, source: Source, window: str, group: list[Capture], record: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """Rows that close the anomalies of captures which, after this one, no longer count."""
-    lane_pairs = [canonical([capture for capture in group if capture.agent_id == record["agent_id"]]), canonical(group)]
-    counting = {capture.record_id for pair in lane_pairs for capture in (pair.before, pair.after) if capture}
-    return [
-        closing(
-            found,
-            f"superseded by the {record['phase']} capture of {record['captured_at']}",
-            record["record_id"],
-            datetime.fromisoformat(record["captured_at"]),
-            record["agent_id"],
-            record["source"],
-        )
-        for found in open_anomalies(session.index, status_streams(session), [window])
-        if found.record.get("provider") == source.name
-        and (about := found.record.get("records"))
-        and not set(about) <= counting
-    ]
-
-
-def status_streams(session: Session) -> list[str]:
-    """The streams that captures stand in."""
-    return sorted({source.stream for source in session.registry.sources.values() if source.kind == "status"})
-
-
-# --- the lane's state
-
-
-def _state(session: Session, source: Source) -> tuple[Path, dict[str, Any]]:
-    newest = next(iter(session.index.captures(source.stream, session.lane, source.name)), None)
-    baseline = None
-    if newest is not None and newest.phase == "before":
-        _, record = next(iter(session.journal.read(source.stream, newest.offset)))
-        baseline = record.get("baseline")
-    path = lanes.state_path(session.root, session.state_dir, session.lane, source.name)
-    return path, lanes.state_of(newest, session.lane, baseline)
-
-
-def verify_state(session: Session, source: Source) -> None:
-    """Warn where the lane's state file does not say what the journal says."""
-    lanes.verify(*_state(session, source), session.warn)
-
-
-def write_state(session: Session, source: Source) -> None:
-    """Write the lane's state file; its loss would cost nothing, so a failure is a warning."""
-    path, state = _state(session, source)
-    try:
-        lanes.write_state(path, state)
-    except OSError as error:
-        session.warn(f"the lane's state {path} could not be written ({error.strerror}); the record is stored")
 
 
 def git_head() -> str | None:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -14,18 +14,45 @@ from tracker import __version__
 from tracker.command import Group, shared_options
 from tracker.errors import TrackerError
 from tracker.render import escape
+from tracker.session import Session
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "alias": "Capture a provider's meters: start, end, cross; delete takes one back.",
+    "capture": "Read a provider's meters from where its programs keep them, and store them as a snapshot.",
     "ingest": "Take in one text or stream of any source.",
     "override": "Store meter values that you read yourself.",
     "complete": "Finalize a window: its features, quality and outcome.",
     "preview": "Show what the windows delivered per unit of quota.",
+    "cost-compare": "Compare the tokens and the money of routed requests with the others', per feature.",
+    "compare": "Compare providers by what they deliver for the quota, or for the money.",
+    "scoreboard": "Show features, capacity, efficiency, churn, tokens and money per group of windows.",
+    "decision-card": "Say GO, SOFT GO or NO-GO for a window, with the reasons.",
+    "plan": "Say how many windows of the usual size still fit before each reset, and when to stop.",
+    "churn": "Measure the lines that changed in a window, per feature.",
+    "evidence": "Record what proves a capability: a run, its result, its artifact.",
+    "feature": "Reserve feature ids, and log what was built.",
+    "checkpoint": "Close a session: token ledger, churn, handoff.",
+    "handoff": "Write the brief with which the next person continues.",
+    "uat": "Run the acceptance checks of a window, then show its preview.",
     "window-audit": "Show everything that stands, or was taken back, in a window.",
     "plugins": "List the sources that are installed, and what is wrong with any.",
+    "status": "Show what is open in each lane, its last meters and what is due next.",
+    "statusline": "Print meters, resets and the open window in one line, for a prompt.",
+    "schedule": "Print what makes cron, systemd or launchd capture at the right moments.",
+    "doctor": "Check every stream, the lanes' state, the ledgers and the files; repair with --fix.",
+    "export": "Write the records as JSON lines, CSV or Parquet.",
+    "import": "Take in another tracker directory's records; what is here already stays as it is.",
+    "init": "Write a commented tracker.toml into this folder, after asking.",
+    "config": "Show the settings and where each comes from; change one.",
+    "shell-init": "Print the short functions of every source for a shell to read.",
+    "completion": "Print the completion for a shell to read.",
     "demo": "Run the main job on bundled captures, in a temporary folder.",
 }
 ALSO = {"window-finalize": "complete"}
+MODULES = {"import": "import_"}  # a word of Python's own
 
 
 class Root(Group):
@@ -38,18 +65,34 @@ class Root(Group):
         name = ALSO.get(name, name)
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"tracker.commands.{name.replace('-', '_')}").command
+        module = MODULES.get(name, name.replace("-", "_"))
+        command: click.Command = import_module(f"tracker.commands.{module}").command
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.ensure_object(Session).words = tuple(args)
+        return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        commands = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)  # the group's own imports every command
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         run: Callable[..., Any] = super().main
         if not standalone_mode:
             return run(*args, standalone_mode=False, **extra)
         try:
+            if "_TRACKER_COMPLETE" in os.environ:
+                from tracker.completing import answer
+
+                answer(self)
+                sys.exit()
             sys.exit(run(*args, standalone_mode=False, **extra) or 0)
         except (click.ClickException, TrackerError) as error:
             _fail(error)

@@ -35,13 +35,22 @@ def shared_options() -> list[click.Option]:
     ]
 
 
+def completed(context: click.Context, parameters: list[click.Parameter]) -> list[click.Parameter]:
+    """The parameters; where a shell asks for completions, with what each may be."""
+    if context.resilient_parsing:
+        from tracker.completing import with_suggestions
+
+        with_suggestions(parameters)
+    return parameters
+
+
 class Command(click.Command):
     """A command that takes the global options after its name, too, and lists them apart."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)
         taken = {name for parameter in own for name in parameter.opts}
-        return [*own, *(option for option in shared_options() if taken.isdisjoint(option.opts))]
+        return completed(ctx, [*own, *(option for option in shared_options() if taken.isdisjoint(option.opts))])
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         shared = {option.name for option in shared_options()}
@@ -57,15 +66,34 @@ class Command(click.Command):
 
 
 class WritingCommand(Command):
-    """A command that writes: `--dry-run` prints the records instead; a lane that is none is refused at once."""
+    """A command that writes: `--dry-run` prints the records instead; a lane that is none is refused at once.
+
+    One that came to its end is noted in the command log, unless it says `is_noted = False`.
+    """
+
+    is_noted = True
 
     def invoke(self, ctx: click.Context) -> Any:
-        ctx.ensure_object(Session).lane  # noqa: B018
-        return super().invoke(ctx)
+        session = ctx.ensure_object(Session)
+        session.lane  # noqa: B018
+        answer = super().invoke(ctx)
+        if self.is_noted:
+            from tracker.command_log import note
+
+            note(session, ctx.params)
+        return answer
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        about = "Print the records and write nothing."
-        return [*super().get_params(ctx), _option(["--dry-run"], "dry_run", about, is_flag=True)]
+        dry_run = _option(["--dry-run"], "dry_run", "Print the records and write nothing.", is_flag=True)
+        about = "Do not wait for the disk: a power cut may cost the last records."
+        no_fsync = _option(["--no-fsync"], "no_fsync", about, is_flag=True)
+        return [*super().get_params(ctx), dry_run, no_fsync]
+
+
+class SettingCommand(WritingCommand):
+    """A command that writes settings, which may come before any data directory: nothing is noted there."""
+
+    is_noted = False
 
 
 class ProviderCommand(WritingCommand):
@@ -90,6 +118,9 @@ class Group(click.Group):
     """A group of commands that says what was meant."""
 
     command_class = Command
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return completed(ctx, super().get_params(ctx))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -6,11 +6,10 @@ import os
 import tomllib
 from collections.abc import Mapping
 from datetime import tzinfo
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, field, fields, frozen
+from attrs import evolve, field, frozen
 
 from tracker.errors import TrackerError
 
@@ -49,15 +48,25 @@ class Handoff:
 
 @frozen(kw_only=True)
 class Config:
-    """Every setting with its default; `settings()` lists them."""
+    """Every setting with its default; `tracker.settings` lists them."""
 
-    data_dir: str | None = _setting(None, "text", "where the records live, relative to this file")
-    timezone: str | None = _setting(None, "zone", "the zone of times that name none, and of those that are shown")
+    data_dir: str | None = _setting(
+        None, "text", "where the records live, relative to this file; else data/week0/live in the working directory"
+    )
+    timezone: str | None = _setting(
+        None, "zone", "the zone of times that name none, and of those that are shown; else this machine's"
+    )
     buffer_minutes: float = _setting(
         5.0, "number", "minutes after a reset in which no AFTER is taken, since the vendors' panes lag", most=10080
     )
     stale_minutes: float = _setting(
         15.0, "number", "minutes after which a meter's automatic reading is too old for an AFTER", most=10080
+    )
+    key_variables: tuple[str, ...] = _setting(
+        (), "texts", "which environment variable holds a provider's key for captures, as PROVIDER=VARIABLE"
+    )
+    run_commands: tuple[str, ...] = _setting(
+        (), "texts", "commands for `tracker ingest SOURCE --run` instead of the declared, as SOURCE=COMMAND"
     )
     keep_account: bool = _setting(False, "switch", "keep the account's e-mail address in what is stored")
     fsync: bool = _setting(True, "switch", "flush every record to disk before saying that it is stored")
@@ -87,41 +96,6 @@ class Config:
         return self.path.parent if self.path else Path.cwd()
 
 
-TABLES: dict[str, type] = {"ledgers": Ledgers, "churn": Churn, "handoff": Handoff}
-
-
-@frozen(kw_only=True)
-class Setting:
-    """One setting; `key` is dotted where it stands in a table. Numbers are within `least` and `most`."""
-
-    key: str
-    kind: str
-    default: Any
-    about: str
-    least: float = 0
-    most: float = 0
-
-    def check(self, value: Any) -> Any:
-        """The value as the program uses it; a `ValueError` says what was expected."""
-        from tracker.setting_kinds import CHECKS
-
-        return CHECKS[self.kind](self, value)
-
-
-@cache
-def settings() -> dict[str, Setting]:
-    """All settings by key, in the order in which they are shown."""
-    found: list[Setting] = []
-    for one in fields(Config):
-        if one.name in TABLES:
-            table = fields(TABLES[one.name])
-            found += [Setting(key=f"{one.name}.{own.name}", default=own.default, **own.metadata) for own in table]
-        elif "kind" in one.metadata:
-            default = {} if one.metadata["kind"] == PRICES else one.default
-            found.append(Setting(key=one.name, default=default, **one.metadata))
-    return {setting.key: setting for setting in found}
-
-
 def find(start: Path) -> Path | None:
     """The nearest settings file in a folder or above it."""
     return next((path for folder in (start, *start.parents) if (path := folder / FILE).is_file()), None)
@@ -131,12 +105,20 @@ def read(path: Path) -> tuple[dict[str, Any], str]:
     """The values and the text of a file; one line says why it cannot be read."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        return tomllib.loads(text), text
     except OSError as error:
         raise TrackerError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise TrackerError(f"{path} is no TOML: {error}") from error
+    return parse(text, path), text
+
+
+def parse(text: str, path: Path) -> dict[str, Any]:
+    """The values of a file's text."""
+    try:
+        return tomllib.loads(text)
     except RecursionError as error:
         raise TrackerError(f"{path} is no TOML: it is nested too deeply") from error
-    except ValueError as error:  # no UTF-8, no TOML, or a number that Python refuses to read
+    except ValueError as error:  # no TOML, or a number that Python refuses to read
         raise TrackerError(f"{path} is no TOML: {error}") from error
 
 
@@ -147,11 +129,13 @@ def load(path: Path | None) -> Config:
 
 def structure(values: Mapping[str, Any], text: str, path: Path) -> Config:
     """Check names, types and limits; `text` is where the line of a wrong one is looked up."""
+    from tracker.settings import TABLES, leaves, setting_of
+
     found: dict[str, Any] = {}
     tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
     for key, value in leaves(values).items():
         try:
-            checked = setting(key).check(value)
+            checked = setting_of(key).check(value)
         except ValueError as error:
             from tracker.toml_text import line_of
 
@@ -163,34 +147,6 @@ def structure(values: Mapping[str, Any], text: str, path: Path) -> Config:
         (tables[table] if table else found)[name] = checked
     parts = {name: TABLES[name](**own) for name, own in tables.items()}
     return evolve(Config(**found, **parts), path=path)
-
-
-def leaves(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by dotted key: those of the tables that are known, everything else as it stands."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if name in TABLES and isinstance(value, dict):
-            found |= {f"{name}.{key}": own for key, own in value.items()}
-        else:
-            found[name] = value
-    return found
-
-
-def setting(key: str) -> Setting:
-    """The setting of that key; a `ValueError` says what is there instead."""
-    from tracker.wording import near
-
-    known = settings()
-    if key in known:
-        return known[key]
-    if key in TABLES:
-        raise ValueError(f"{key} is a table: write [{key}], then {near('', _keys_of(key))}")
-    same = [other for other in known if other.rpartition(".")[2] == key.rpartition(".")[2]]
-    raise ValueError(f"unknown setting {key!r}; {near(key, same if len(same) == 1 else known)}")
-
-
-def _keys_of(table: str) -> list[str]:
-    return [own.name for own in fields(TABLES[table])]
 
 
 def zone(name: str | None) -> tzinfo:

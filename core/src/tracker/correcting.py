@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from tracker import state
 from tracker.anomalies import STREAM as ANOMALIES
-from tracker.anomalies import closing, open_anomalies
-from tracker.captures import capture_of
-from tracker.capturing import stamped_notes, status_streams, verify_state, write_state
+from tracker.anomalies import about, closing, open_anomalies
+from tracker.captures import Capture, canonical, capture_of
+from tracker.capturing import stamped_notes
 from tracker.errors import TrackerError
 from tracker.index import Entry
 from tracker.journal import command_line
 from tracker.models import Source
+from tracker.noting import COUNT
 from tracker.records import stamp
 from tracker.redact import redact
+from tracker.render import value
+from tracker.rules import falls, status_streams
 from tracker.session import Session
+from tracker.windows import finalized
 from tracker.wording import near
 
 
@@ -22,52 +28,97 @@ def take_back(
     session: Session, source: Source, phase: str | None, window: str | None, position: int, reason: str
 ) -> None:
     """Append a tombstone for the Nth newest capture that fits, and close what it caused."""
-    with session.journal.lock(command_line()):
-        found = _find(session, source, phase, window, position)
-        capture = capture_of(found, source)
-        tombstone = stamp(
-            window=capture.window,
-            provider=source.name,
-            captured_at=session.now,
-            source="alias",
-            notes=stamped_notes(None, session.lane),
-            agent_id=session.lane,
-            tombstone=found.record_id,
-            reason=redact(reason),
-        )
-        closed = _closings(session, source, found, tombstone)
-        if not session.dry_run:
-            verify_state(session, source)
-            session.journal.append(source.stream, [tombstone])
-            if closed:
-                session.journal.append(ANOMALIES, closed)
-            write_state(session, source)
-    if session.dry_run or session.json:
+    if session.dry_run:
+        tombstone, *_ = _prepare(session, source, _find(session, source, phase, window, position), reason)
         session.data(tombstone)
         return
-    when = found.record.get("captured_at")
-    what = f"{capture.phase} snapshot" if capture.phase else "count"
-    session.say(f"removed {source.name} {what} for {capture.window} (captured_at={when})")
+    with session.journal.lock(command_line()):
+        found = _find(session, source, phase, window, position)
+        tombstone, closed, raised = _prepare(session, source, found, reason)
+        was_finalized = _is_finalized(session, source, found)
+        state.verify(session, source)
+        if closed:  # first: without the tombstone they close nothing
+            session.journal.append(ANOMALIES, closed)
+        session.journal.append(source.stream, [tombstone])
+        _append_after(session, raised)
+        state.write(session, source, session.lane)
+    if session.json:
+        session.data(tombstone)
+    else:
+        what = f"{found.phase} snapshot" if found.phase else "count"
+        when = value(found.record.get("captured_at"))
+        session.say(f"removed {source.name} {what} for {found.window} (captured_at={when})")
     if closed:
         session.note(f"note: closed {len(closed)} anomal{'y' if len(closed) == 1 else 'ies'} that it had caused")
-    if _is_finalized(session, source, found):
-        again = f"tracker complete --window {capture.window}"
-        session.note(f"note: {capture.window} was finalized with it and is stale until `{again} ...` runs again")
+    for row in raised:
+        session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
+    if was_finalized:
+        again = f"tracker complete --window {found.window}"
+        session.note(f"note: {found.window} was finalized with it and is stale until `{again} ...` runs again")
 
 
-def _find(session: Session, source: Source, phase: str | None, window: str | None, position: int) -> Entry:
-    """The Nth newest standing capture of the lane; of any lane where the lane has none in a named window."""
-    windows = [window] if window else None
-    standing = [
-        (capture_of(entry, source), entry)
-        for entry in session.index.entries(source.stream, windows)
-        if entry.record.get("provider", source.name) == source.name
+def _prepare(
+    session: Session, source: Source, found: Capture, reason: str
+) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
+    """The tombstone, the closings, and anomalies of the captures that count in its place."""
+    tombstone = stamp(
+        window=found.window,
+        provider=source.name,
+        captured_at=session.now,
+        source="alias",
+        notes=stamped_notes(None, session.lane),
+        agent_id=session.lane,
+        tombstone=found.record_id,
+        reason=redact(reason),
+    )
+    cause = f"{source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} was removed"
+    by = tombstone["record_id"]
+    opened = open_anomalies(session.index, status_streams(session), [found.window])
+    closed = [
+        closing(entry, cause, by, session.now, session.lane, "alias")
+        for entry in opened
+        if found.record_id in about(entry)
     ]
-    fitting = [(capture, entry) for capture, entry in standing if phase is None or capture.phase == phase]
-    own = [(capture, entry) for capture, entry in fitting if capture.agent_id == session.lane]
-    chosen = sorted(own or (fitting if window else []), key=lambda found: found[0].order, reverse=True)
+    rest = [capture for capture, _ in _standing(session, source, found.window) if capture.record_id != found.record_id]
+    rows = falls(session, source, canonical(rest), tombstone)
+    return tombstone, closed, [row for row in rows if not _is_said(row, opened)]
+
+
+def _is_said(row: dict[str, Any], opened: Iterable[Entry]) -> bool:
+    """Whether an open anomaly says the same already."""
+    keys = ("kind", "provider", "meter", "records")
+    return any(all(entry.record.get(key) == row[key] for key in keys) for entry in opened)
+
+
+def _append_after(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Append what follows from a row that is stored already: a failure is a warning, since that row stands."""
+    if rows:
+        try:
+            session.journal.append(ANOMALIES, rows)
+        except TrackerError as error:
+            session.warn(f"the capture was removed, but not what this shows: {error}")
+
+
+def _standing(session: Session, source: Source, window: str | None) -> list[tuple[Capture, Entry]]:
+    entries = session.index.entries(source.stream, [window] if window else None)
+    known = ((entry, entry.record.get("provider", source.name)) for entry in entries)
+    return [(capture_of(entry, source), entry) for entry, name in known if name == source.name]
+
+
+def _find(session: Session, source: Source, phase: str | None, window: str | None, position: int) -> Capture:
+    """The Nth newest standing capture of the lane; of any lane where the lane has none in a named window."""
+    if window is None:  # without reading the history
+        phases = () if phase is None else ("after", COUNT) if phase == "after" else (phase,)
+        mark = session.index.newest(source.stream, session.lane, source.name, phases, position)
+        if mark is not None:
+            record = session.journal.record(source.stream, mark.offset)
+            return capture_of(Entry(source.stream, mark.offset, mark.record_id, record), source)
+    standing = [capture for capture, _ in _standing(session, source, window)]
+    fitting = [capture for capture in standing if phase is None or (capture.phase or "after") == phase]
+    own = [capture for capture in fitting if capture.agent_id == session.lane]
+    chosen = sorted(own or (fitting if window else []), key=lambda capture: capture.order, reverse=True)
     if len(chosen) >= position:
-        return chosen[position - 1][1]
+        return chosen[position - 1]
     what = f"{source.name} {phase or 'capture'}" + (f" for {window}" if window else "")
     lane = f" in lane {session.lane}" if session.lane else ""
     if chosen:
@@ -75,8 +126,7 @@ def _find(session: Session, source: Source, phase: str | None, window: str | Non
         raise TrackerError(
             f"there {'is' if count == 1 else 'are'} only {count} {what}{lane}; --index goes up to {count}"
         )
-    known = session.index.windows()
-    if window and window not in known and known:
+    if window and not session.index.knows(window) and (known := session.index.windows()):
         raise TrackerError(f"no window {window!r}: {near(window, known)}")
     gone = " (it was removed before)" if window and _was_removed(session, source, phase, window) else ""
     raise TrackerError(f"there is no {what}{lane} to remove{gone}; `tracker window-audit --window W` shows what stands")
@@ -85,29 +135,16 @@ def _find(session: Session, source: Source, phase: str | None, window: str | Non
 def _was_removed(session: Session, source: Source, phase: str | None, window: str) -> bool:
     targets = session.index.tombstoned(source.stream)
     return any(
-        entry.record_id in targets and phase in (None, entry.record.get("phase"))
+        entry.record_id in targets and phase in (None, entry.record.get("phase", "after"))
         for entry in session.index.entries(source.stream, [window], removed=True)
     )
 
 
-def _closings(session: Session, source: Source, found: Entry, tombstone: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        closing(
-            entry,
-            f"{source.name} {found.record.get('phase')} of {found.record.get('captured_at')} was removed",
-            tombstone["record_id"],
-            session.now,
-            session.lane,
-            "alias",
-        )
-        for entry in open_anomalies(session.index, status_streams(session), [str(tombstone["window"])])
-        if found.record_id in (entry.record.get("records") or ())
-    ]
-
-
-def _is_finalized(session: Session, source: Source, found: Entry) -> bool:
-    from tracker.windows import finalized
-
-    row = finalized(session.index, [str(found.record.get("window"))]).get(str(found.record.get("window")))
-    used = row.providers.get(source.name, {}).get("records", {}) if row else {}
-    return found.record_id in used.values()
+def _is_finalized(session: Session, source: Source, found: Capture) -> bool:
+    """Whether the window's finalize row was measured with this capture; a row of schema 1.0.0 says no ids."""
+    row = finalized(session.index, [found.window]).get(found.window)
+    entry = row.providers.get(source.name) if row else None
+    if entry is None:
+        return False
+    used = entry.get("records")
+    return found.record_id in used.values() if isinstance(used, dict) else True

@@ -14,6 +14,7 @@ import click
 from attrs import frozen
 
 from tracker.errors import TrackerError
+from tracker.isolation import guarded
 from tracker.session import Session
 
 
@@ -77,5 +78,6 @@ def _copy(session: Session, source: str, name: str, folder: Path) -> Path:
     package = session.registry.package(source)
     target = folder / "captures" / source / Path(name).name
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(files(package).joinpath(name).read_bytes())
+    with guarded(source, f"bundle its demo's {name}"):
+        target.write_bytes(files(package).joinpath(name).read_bytes())
     return target

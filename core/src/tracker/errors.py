@@ -31,7 +31,8 @@ class PluginError(TrackerError):
 
 def _describe(cause: BaseException) -> str:
     try:
-        text = str(cause)
+        # attrs puts the attribute and the value behind the sentence
+        text = str(cause.args[0] if type(cause) in (ValueError, TypeError) and cause.args else cause)
     except Exception:  # noqa: BLE001  an exception's own __str__ is the plugin's code, too
         text = "(its message cannot be shown)"
     return f"{type(cause).__name__}: {text}"

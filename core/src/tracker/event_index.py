@@ -134,6 +134,8 @@ class Collector:
             sums = self.sums[key]
         except KeyError:
             sums = self.sums[key] = Sums()
+        except TypeError:  # a list where a name belongs, as in a file that was edited
+            sums = self.sums.setdefault((window, str(key[1]), str(key[2]), *key[3:]), Sums())
         sums.events += 1
         if get("ok") is not True:
             sums.errors += 1

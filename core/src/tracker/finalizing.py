@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tracker.anomalies import open_anomalies
-from tracker.captures import Capture, Measured, canonical, capacity_delta, captures, measure
+from tracker.captures import Capture, Measured, canonical, capacity_delta, captures, lacking, measure
 from tracker.capturing import stamped_notes, status_streams
 from tracker.defaults import FELL
 from tracker.divergence import divergences
@@ -75,14 +75,7 @@ def _check_known(session: Session, window: str, groups: Mapping[str, Any], featu
 
 
 def _check_pairs(window: str, groups: Mapping[str, list[Capture]]) -> None:
-    missing = []
-    for name, group in sorted(groups.items()):
-        pair = canonical(group)
-        is_difference = pair.after is not None and pair.after.phase is None
-        if pair.before is None and not is_difference:
-            missing.append(f"{name} BEFORE")
-        if pair.after is None:
-            missing.append(f"{name} AFTER")
+    missing = lacking(groups)
     if missing:
         verb = "end" if missing[0].endswith("AFTER") else "start"
         name = missing[0].split()[0]

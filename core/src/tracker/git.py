@@ -7,6 +7,7 @@ none of the settings with which users change what `git diff` and `git log` print
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -49,7 +50,7 @@ def _run(*arguments: str | bytes, data: bytes | None = None) -> subprocess.Compl
             env=os.environ | CALM,
             check=False,
         )
-    except FileNotFoundError:
+    except OSError:
         raise TrackerError("git is not installed, or not on the PATH; churn is measured with it") from None
     except subprocess.TimeoutExpired:
         raise TrackerError(f"git {line(arguments[0])} took over {SECONDS} s and was stopped") from None
@@ -76,15 +77,25 @@ def require_repository() -> None:
         raise TrackerError(f"{Path.cwd()} is in no git repository{why}; run this where the work was committed")
 
 
-def resolve(name: str) -> str:
-    """The full id of a commit that somebody named."""
+def resolve(name: str, by: str) -> str:
+    """The full id of a commit; `by` is who named it."""
     if not name.strip() or name.startswith("-") or not name.isprintable():
-        raise TrackerError(f"{line(name)!r} is no commit: it is empty, begins with a dash or holds control characters")
+        why = "begins with a dash" if name.startswith("-") else "is empty or holds control characters"
+        raise TrackerError(f"{line(name)!r} ({by}) is no commit: it {why}")
     done = _run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     if done.returncode:
         shallow = "; this clone is shallow: `git fetch --unshallow` brings what it lacks" if is_shallow() else ""
-        raise TrackerError(f"no commit {line(name)!r} in the repository of {Path.cwd()}{shallow}")
+        raise TrackerError(f"no commit {line(name)!r} ({by}) in the repository of {Path.cwd()}{shallow}")
     return done.stdout.decode().strip()
+
+
+def head() -> str | None:
+    """Where the working directory's repository stands: `main at 1a2b3c4d5e6f`; None where there is none."""
+    if shutil.which("git") is None:
+        return None
+    commit = _run("rev-parse", "--verify", "--quiet", "--short=12", "HEAD").stdout.decode().strip()
+    branch = _run("symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode("utf-8", "replace").strip()
+    return f"{branch or 'no branch'} at {commit}" if commit else None
 
 
 def is_shallow() -> bool:

@@ -19,39 +19,69 @@ from typing import Any
 from tracker.errors import PluginError
 
 SECONDS = float(os.environ.get("TRACKER_PLUGIN_SECONDS") or 10)
+PATIENCE = 3  # interruptions that a plugin may swallow before the command is ended in its stead
+STDOUT, STDERR = 1, 2
 
 
 class Hang(BaseException):
     """Raised in a plugin that took too long; no `except Exception` of the plugin's can swallow it."""
 
 
+class Timer:
+    """The time of one plugin: `restart` gives it anew, where the core calls the plugin many times under one guard."""
+
+    def __init__(self, plugin: str, seconds: float) -> None:
+        self.is_pressed = False  # whether the user pressed Ctrl-C meanwhile
+        self.is_armed = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+        self.seconds = seconds
+        self._plugin, self._swallowed = plugin, 0
+
+    def restart(self) -> None:
+        self._swallowed = 0
+        if self.is_armed:  # where the plugin swallows the first interruption, others follow
+            signal.setitimer(signal.ITIMER_REAL, self.seconds, min(self.seconds, 1))
+
+    def too_long(self, _number: int, _frame: FrameType | None) -> None:
+        if not self.is_armed:
+            return
+        self._swallowed += 1
+        if self._swallowed > PATIENCE:
+            os.write(STDERR, f"error: plugin {self._plugin!r} does not end and cannot be interrupted\n".encode())
+            os._exit(1)
+        raise Hang
+
+
 @contextlib.contextmanager
-def guarded(plugin: str, step: str, seconds: float | None = None) -> Iterator[None]:
+def guarded(plugin: str, step: str, seconds: float | None = None) -> Iterator[Timer]:
     """Run a plugin's code: every way out but the normal one is a `PluginError`, and what it changed is put back.
 
     What it prints goes to stderr, since stdout is for data. The user's own Ctrl-C stays a `KeyboardInterrupt`.
     """
     folder, place = _working_directory(), locale.setlocale(locale.LC_ALL)
     limit = SECONDS if seconds is None else seconds
-    with _timer(limit) as pressed, contextlib.redirect_stdout(sys.stderr):
+    with _timed(plugin, limit) as timer, _stdout_to_stderr():
         try:
-            yield
+            try:
+                yield timer
+            finally:
+                timer.is_armed = False  # an alarm that comes from here on is late, and nobody's fault
         except PluginError:
             raise
-        except Hang as error:
-            raise PluginError(plugin, step, f"did not finish within {limit:g} s") from error
-        except KeyboardInterrupt as error:
-            if pressed:
-                raise
-            raise PluginError(plugin, step, "raised KeyboardInterrupt") from error
-        except SystemExit as error:
-            raise PluginError(plugin, step, f"called sys.exit({error.code!r})") from error
-        except Exception as error:
-            raise PluginError(plugin, step, error) from error
         except BaseException as error:
-            raise PluginError(plugin, step, f"raised {type(error).__name__}") from error
+            if isinstance(error, KeyboardInterrupt) and timer.is_pressed:
+                raise
+            raise PluginError(plugin, step, fault(error, limit)) from error
         finally:
             _put_back(folder, place)
+
+
+def fault(error: BaseException, seconds: float) -> BaseException | str:
+    """What a plugin did, in words where its exception does not say it."""
+    if isinstance(error, Hang):
+        return f"did not finish within {seconds:g} s"
+    if isinstance(error, SystemExit):
+        return f"called sys.exit({error.code!r})"
+    return error if isinstance(error, Exception) else f"raised {type(error).__name__}"
 
 
 def _working_directory() -> str | None:
@@ -69,31 +99,47 @@ def _put_back(folder: str | None, place: str) -> None:
 
 
 @contextlib.contextmanager
-def _timer(seconds: float) -> Iterator[list[bool]]:
-    """Interrupts what takes too long; the list holds something once the user pressed Ctrl-C."""
-    pressed: list[bool] = []
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield pressed
+def _stdout_to_stderr() -> Iterator[None]:
+    """What is printed, and what a C library or another program writes to the descriptor itself."""
+    with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as after:
+        with contextlib.suppress(OSError):  # one of the two is closed
+            kept = os.dup(STDOUT)
+            after.callback(os.close, kept)
+            _flush()
+            os.dup2(STDERR, STDOUT)
+            after.callback(os.dup2, kept, STDOUT)
+            after.callback(_flush)
+        yield
+
+
+def _flush() -> None:
+    if sys.__stdout__ is not None and not sys.__stdout__.closed:
+        sys.__stdout__.flush()
+
+
+@contextlib.contextmanager
+def _timed(plugin: str, seconds: float) -> Iterator[Timer]:
+    """Interrupts what takes too long, and notes whether the user pressed Ctrl-C."""
+    timer = Timer(plugin, seconds)
+    if not timer.is_armed:
+        yield timer
         return
-
-    def too_long(_number: int, _frame: FrameType | None) -> None:
-        raise Hang
-
     old_interrupt = signal.getsignal(signal.SIGINT)
 
     def interrupt(number: int, frame: FrameType | None) -> Any:
-        pressed.append(True)
+        timer.is_pressed = True
         if callable(old_interrupt):
             return old_interrupt(number, frame)
         raise KeyboardInterrupt
 
-    old_alarm = signal.signal(signal.SIGALRM, too_long)
+    old_alarm = signal.signal(signal.SIGALRM, timer.too_long)
     if old_interrupt is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    old_timer = signal.getitimer(signal.ITIMER_REAL)
+    timer.restart()
     try:
-        yield pressed
+        yield timer
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, *old_timer)
         signal.signal(signal.SIGALRM, old_alarm)
         signal.signal(signal.SIGINT, old_interrupt)

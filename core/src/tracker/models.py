@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from attrs import Attribute, field, frozen
-from attrs.validators import deep_iterable, in_, instance_of, matches_re, optional
+from attrs.validators import in_, instance_of, matches_re, optional
+
+from tracker.origin_kinds import KINDS as ORIGIN_KINDS
+from tracker.origin_kinds import NAME, Origin
+from tracker.validators import TEXTS, aware, finite, mapping, tuple_of
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
-NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 SLUG = r"[a-z][a-z0-9_]*"
 PERCENT = "pp"
-
-
-def _finite(_owner: object, attribute: Attribute[Any], value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{attribute.name} must be a finite number or None, got {value!r}")
-
-
-def _aware(_owner: object, attribute: Attribute[Any], value: object) -> None:
-    if value is not None and (not isinstance(value, datetime) or value.utcoffset() is None):
-        raise ValueError(f"{attribute.name} must be a datetime with a zone or None, got {value!r}")
-
-
-def _tuple_of(kind: type | tuple[type, ...]) -> Any:
-    return deep_iterable(instance_of(kind), instance_of(tuple))
-
-
-def _mapping(_owner: object, attribute: Attribute[Any], value: object) -> None:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise ValueError(f"{attribute.name} must be a mapping with text keys, got {value!r:.200}")
-
-
-_TEXTS = _tuple_of(str)
 
 
 @frozen(kw_only=True)
@@ -75,7 +53,7 @@ class DemoStep:
     """
 
     stage: int = field(validator=instance_of(int))
-    arguments: tuple[str, ...] = field(validator=_TEXTS)
+    arguments: tuple[str, ...] = field(validator=TEXTS)
     capture: str | None = field(default=None, validator=optional(instance_of(str)))
 
 
@@ -83,7 +61,7 @@ class DemoStep:
 class Demo:
     """What a source contributes to ``tracker demo``: its steps, and the features that its provider finished."""
 
-    steps: tuple[DemoStep, ...] = field(validator=_tuple_of(DemoStep))
+    steps: tuple[DemoStep, ...] = field(validator=tuple_of(DemoStep))
     features: int | None = field(default=None, validator=optional(instance_of(int)))
 
 
@@ -131,6 +109,8 @@ class Source:
     comparisons: what its figures can be held against.
     routed_label: what requests that were routed away from the baseline are called, such as the cheaper vendor.
     demo: its part of ``tracker demo``.
+    origins: where ``tracker capture`` reads it from, the first that answers; for a ``report``, the command that
+        ``tracker ingest --run`` runs.
     """
 
     contract: str = field(validator=_contract)
@@ -138,16 +118,17 @@ class Source:
     title: str = field(validator=instance_of(str))
     kind: Kind = field(default="status", validator=in_(KINDS))
     stream: str = field(default="snapshots", validator=matches_re(SLUG))
-    meters: tuple[Meter, ...] = field(default=(), validator=_tuple_of(Meter))
+    meters: tuple[Meter, ...] = field(default=(), validator=tuple_of(Meter))
     open_meters: bool = field(default=False, validator=instance_of(bool))
     capacity: str | None = field(default=None)
     prefix: str | None = field(default=None, validator=optional(matches_re(r"[a-z]{1,8}")))
-    scopes: tuple[str, ...] = field(default=(), validator=_TEXTS)
+    scopes: tuple[str, ...] = field(default=(), validator=TEXTS)
     place: int = field(default=50, validator=instance_of(int))
-    tags: Mapping[str, str] = field(factory=dict, validator=_mapping)
-    comparisons: tuple[Comparison, ...] = field(default=(), validator=_tuple_of(Comparison))
+    tags: Mapping[str, str] = field(factory=dict, validator=mapping)
+    comparisons: tuple[Comparison, ...] = field(default=(), validator=tuple_of(Comparison))
     routed_label: str = field(default="routed", validator=matches_re(SLUG))
     demo: Demo | None = field(default=None, validator=optional(instance_of(Demo)))
+    origins: tuple[Origin, ...] = field(default=(), validator=tuple_of(ORIGIN_KINDS))
 
     @capacity.validator
     def _capacity_is_a_meter(self, _attribute: Attribute[Any], value: str | None) -> None:
@@ -159,6 +140,12 @@ class Source:
         keys = [meter.key for meter in value]
         if len(set(keys)) != len(keys):
             raise ValueError(f"meters have one key twice: {', '.join(keys)}")
+
+    @origins.validator
+    def _origins_differ(self, _attribute: Attribute[Any], value: tuple[Origin, ...]) -> None:
+        names = [origin.name for origin in value]
+        if len(set(names)) != len(names):
+            raise ValueError(f"origins have one name twice: {', '.join(names)}")
 
     def meter(self, key: str) -> Meter | None:
         """The meter of that key; one made up where `open_meters` permits it; None where it does not."""
@@ -186,9 +173,9 @@ class Gauge:
     """
 
     meter: str = field(validator=matches_re(SLUG))
-    used: float | None = field(validator=_finite)
+    used: float | None = field(validator=finite)
     resets: str | None = field(default=None, validator=optional(instance_of(str)))
-    reset_at: datetime | None = field(default=None, validator=_aware)
+    reset_at: datetime | None = field(default=None, validator=aware)
 
 
 @frozen(kw_only=True)
@@ -200,10 +187,10 @@ class Reading:
     as_of: the instant that the numbers are from where the text says it, else None: that of the capture.
     """
 
-    gauges: tuple[Gauge, ...] = field(default=(), validator=_tuple_of(Gauge))
-    fields: Mapping[str, JSON] = field(factory=dict, validator=_mapping)
-    errors: tuple[str, ...] = field(default=(), validator=_TEXTS)
-    as_of: datetime | None = field(default=None, validator=_aware)
+    gauges: tuple[Gauge, ...] = field(default=(), validator=tuple_of(Gauge))
+    fields: Mapping[str, JSON] = field(factory=dict, validator=mapping)
+    errors: tuple[str, ...] = field(default=(), validator=TEXTS)
+    as_of: datetime | None = field(default=None, validator=aware)
 
     @gauges.validator
     def _one_per_meter(self, _attribute: Attribute[Any], value: tuple[Gauge, ...]) -> None:
@@ -220,7 +207,7 @@ class Change:
     """How far one meter moved between two readings, in its unit; None, and the reason as a tag, where unknown."""
 
     meter: str = field(validator=matches_re(SLUG))
-    delta: float | None = field(validator=_finite)
+    delta: float | None = field(validator=finite)
     reason: str | None = field(default=None, validator=optional(instance_of(str)))
 
 
@@ -228,7 +215,7 @@ class Change:
 class Delta:
     """How far every meter moved."""
 
-    changes: tuple[Change, ...] = field(validator=_tuple_of(Change))
+    changes: tuple[Change, ...] = field(validator=tuple_of(Change))
 
     def change(self, meter: str) -> Change | None:
         return next((change for change in self.changes if change.meter == meter), None)
@@ -310,7 +297,7 @@ class Row:
     makes ``label: name=value name=value``. A missing value prints as ``n/a`` without its unit.
     """
 
-    values: Mapping[str, JSON] = field(validator=_mapping)
+    values: Mapping[str, JSON] = field(validator=mapping)
     label: str | None = field(default=None, validator=optional(instance_of(str)))
     text: str | None = field(default=None, validator=optional(instance_of(str)))
 
@@ -320,4 +307,4 @@ class Block:
     """One section of the preview, as data; the core renders it as text, JSON or on a terminal."""
 
     title: str = field(validator=instance_of(str))
-    rows: tuple[Row, ...] = field(validator=_tuple_of(Row))
+    rows: tuple[Row, ...] = field(validator=tuple_of(Row))

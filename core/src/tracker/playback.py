@@ -21,58 +21,43 @@ SCROLLED = 20_000  # lines that are kept
 TOKEN = re.compile(rf"{ESCAPE.pattern}|(?P<control>[\x00-\x1f\x7f-\x9f])|(?P<drawn>[^\x00-\x1f\x7f-\x9f]+)")
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 CONTROL = re.compile(r"[\x08-\x0d\x1b]")
-PLACED = re.compile(r"\x1b\[[0-9;]*[A-HJKSTXdfr`]|[\x08-\x0d]")  # between two of these, text runs on in one row
-# util-linux's script notes the size in its first line; the last recording of an appended file counts
-HEADER = re.compile(r'^Script started on [^\n]* COLUMNS="(\d{1,4})" LINES="(\d{1,4})"', re.MULTILINE)
+PLACED = re.compile(r"\x1b\[[0-9;]*[A-HJKSTXdfr`]|[\x08\n-\r]")  # between two of these, text runs on in one row
+# util-linux's script notes the size in its first line, and can append to a file
+BEGIN = re.compile(r"^(?=Script started on )", re.MULTILINE)
+SIZE = re.compile(r'Script started on [^\n]* COLUMNS="(\d{1,4})" LINES="(\d{1,4})"')
+RECORDINGS = 4  # of one file that are played, the last ones
 ROW = re.compile(r"\x1b\[(?:\d{0,4};)?(\d{1,4})r|\x1b\[(\d{1,4})(?:;\d*)?[Hfd]")
 COLUMN = re.compile(r"\x1b\[(?:\d{0,4};(\d{1,4})[Hf]|(\d{1,4})[G`])")
 
 CONTROLS = {
-    "\b": "backspace",
-    "\t": "tab",
-    "\n": "linefeed",
-    "\x0b": "linefeed",
-    "\x0c": "linefeed",
-    "\r": "carriage_return",
-}
+    "\b": "backspace", "\t": "tab", "\n": "linefeed", "\x0b": "linefeed", "\x0c": "linefeed", "\r": "carriage_return",
+}  # fmt: skip
 ESCAPES = {
-    "7": "save_cursor",
-    "8": "restore_cursor",
-    "D": "index",
-    "E": "next_line",
-    "M": "reverse_index",
-    "c": "reset",
-}
+    "7": "save_cursor", "8": "restore_cursor", "D": "index", "E": "next_line", "M": "reverse_index", "c": "reset",
+}  # fmt: skip
 MOVES = {  # each with one number, 1 unless given
-    "@": "insert_characters",
-    "A": "cursor_up",
-    "B": "cursor_down",
-    "C": "cursor_forward",
-    "D": "cursor_back",
-    "E": "cursor_down1",
-    "F": "cursor_up1",
-    "G": "cursor_to_column",
-    "L": "insert_lines",
-    "M": "delete_lines",
-    "P": "delete_characters",
-    "S": "scroll_up",
-    "T": "scroll_down",
-    "X": "erase_characters",
-    "`": "cursor_to_column",
-    "a": "cursor_forward",
-    "d": "cursor_to_line",
-    "e": "cursor_down",
-}
+    "@": "insert_characters", "A": "cursor_up", "B": "cursor_down", "C": "cursor_forward", "D": "cursor_back",
+    "E": "cursor_down1", "F": "cursor_up1", "G": "cursor_to_column", "L": "insert_lines", "M": "delete_lines",
+    "P": "delete_characters", "S": "scroll_up", "T": "scroll_down", "X": "erase_characters",
+    "`": "cursor_to_column", "a": "cursor_forward", "d": "cursor_to_line", "e": "cursor_down",
+}  # fmt: skip
 ALTERNATE = {47, 1047, 1049}  # modes that switch to a second screen and back
 
 
 def render(text: str) -> str:
     """The lines that a terminal shows after it played `text`, below all that scrolled off."""
-    noted = HEADER.findall(text)
-    text = _tail(COLOUR.sub("", text))
+    recordings = [recording for recording in BEGIN.split(text) if recording][-RECORDINGS:]
+    return "\n".join(_play(recording, len(recordings)) for recording in recordings)
+
+
+def _play(text: str, share: int) -> str:
+    noted = SIZE.match(text)
+    if BEGIN.match(text):
+        text = text.partition("\n")[2]  # script wrote that line to the file, not to the terminal
+    text = _tail(COLOUR.sub("", text), LONGEST // share, BUSIEST // share)
     if "\r\n" not in text:  # its line ends were converted
         text = text.replace("\n", "\r\n")
-    columns, rows = map(int, noted[-1]) if noted else (0, 0)
+    columns, rows = (int(noted[1]), int(noted[2])) if noted else (0, 0)
     if not (0 < columns <= WIDEST and 0 < rows <= HIGHEST):
         columns, rows = _inferred(text)
     screen = Playback(columns, rows)
@@ -81,10 +66,10 @@ def render(text: str) -> str:
     return screen.text()
 
 
-def _tail(text: str) -> str:
-    begin = max(0, len(text) - LONGEST)
-    places = [match.start() for match in CONTROL.finditer(text, begin)][-BUSIEST:]
-    if len(places) == BUSIEST or (begin and places):
+def _tail(text: str, longest: int, busiest: int) -> str:
+    begin = max(0, len(text) - longest)
+    places = [match.start() for match in CONTROL.finditer(text, begin)][-busiest:]
+    if len(places) == busiest or (begin and places):
         begin = places[0]
     return text[begin:]
 
@@ -92,8 +77,12 @@ def _tail(text: str) -> str:
 def _inferred(text: str) -> tuple[int, int]:
     """Columns and rows of a terminal that is large enough for what `text` addresses."""
     rows = _largest(ROW, text, HIGHEST)
-    longest = max(len(ESCAPE.sub("", run).expandtabs()) for run in PLACED.split(text))
+    longest = max(_width(ESCAPE.sub("", run).expandtabs()) for run in PLACED.split(text))
     return min(_largest(COLUMN, text, WIDEST) + longest, WIDEST), rows if rows >= LOWEST else HIGHEST
+
+
+def _width(text: str) -> int:
+    return len(text) if text.isascii() else sum(wcwidth(char) for char in text)
 
 
 def _largest(pattern: re.Pattern[str], text: str, limit: int) -> int:

@@ -76,7 +76,13 @@ def capture_time(text: str | None, now: datetime) -> datetime:
 
 
 def parse(
-    session: Session, source: Source, text: str, captured_at: datetime, timezone: str | None, scope: str | None = None
+    session: Session,
+    source: Source,
+    text: str,
+    captured_at: datetime,
+    timezone: str | None,
+    scope: str | None = None,
+    origin: str | None = None,
 ) -> Reading:
     """The source's reading; empty and tagged where it recognises nothing."""
     from tracker.config import zone
@@ -88,6 +94,6 @@ def parse(
         captured_at=captured_at,
         timezone=zone(timezone or session.config.timezone),
         scope=scope,
-        origin=None,
+        origin=origin,
     )
     return answer if isinstance(answer, Reading) else Reading(errors=("insufficient-data",))

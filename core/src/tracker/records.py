@@ -10,7 +10,9 @@ from typing import Any
 import orjson
 
 from tracker import __version__
+from tracker.errors import TrackerError
 from tracker.parsed import iso
+from tracker.plain import DEEPEST, is_too_deep, plain
 
 SCHEMA = "1.1.0"
 
@@ -43,11 +45,17 @@ def stamp(
         "nonce": secrets.token_hex(8),
         **fields,
     }
-    record["record_id"] = identify(record)
+    if is_too_deep(record):
+        raise TrackerError(f"the record would be nested deeper than {DEEPEST} levels; nothing was stored")
+    try:
+        record["record_id"] = identify(record)
+    except TypeError:  # half characters, as of an argument that is no UTF-8, or numbers of more than 64 bits
+        record = plain(record)
+        record["record_id"] = identify(record)
     return record
 
 
 def identify(record: dict[str, Any]) -> str:
-    """The id that the record's content gives."""
+    """The id that the record's content gives; what JSON has no number for (NaN) counts as null."""
     content = {key: value for key, value in record.items() if key != "record_id"}
     return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

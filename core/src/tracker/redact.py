@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import re
 
-# the name before the @ keeps its first character; a domain may be cut off by a narrow pane
-ADDRESS = re.compile(r"(?<![\w.+%-])([\w+%-])[\w.+%-]*@(?=[A-Za-z]|\s|$)")
+# the name before the @ keeps its first character; a domain may be cut off by a narrow pane, or begin with a digit
+ADDRESS = re.compile(r"(?<![\w.+%-])([\w+%-])[\w.+%'-]*@(?=[\w\[]|\s|$)")
+# a narrow pane wraps or cuts the address within its name
+NARROW = re.compile(
+    r"(\bAccount:[ \t]+)(\w)"
+    r"(?:[\w.+%'-]{0,100}(?:[ \t│]{0,200}\r?\n[ \t│]{0,200}[\w.+%'-]{1,100}){1,4}@|[\w.+%'-]*(?=[ \t]*│?\r?$))",
+    re.M,
+)
 KEYS = re.compile(r"\b(sk-|gsk_|ghp_|github_pat_|xox[abp]-|AKIA|AIza)[\w-]{8,}|\b(Bearer|Basic)\s+[\w.~+/=-]{8,}", re.I)
 
 
 def redact(text: str, *, keep_account: bool = False) -> str:
     """The text with `dev@example.com` as `d***@example.com`, and keys as `***`."""
     text = KEYS.sub(lambda found: f"{found[1] or found[2] + ' '}***", text)
-    return text if keep_account else ADDRESS.sub(r"\1***@", text)
+    if keep_account:
+        return text
+    return ADDRESS.sub(r"\1***@", NARROW.sub(_narrow, text))
+
+
+def _narrow(found: re.Match[str]) -> str:
+    return f"{found[1]}{found[2]}***{'@' if found[0].endswith('@') else ''}"
 
 
 def redact_value(value: object, *, keep_account: bool = False) -> object:

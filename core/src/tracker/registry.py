@@ -4,51 +4,50 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import attrs
-import orjson
 import pluggy
-from attrs import define, field, frozen
+from attrs import define, field
 
-from tracker import __version__, builtin, defaults, hookspecs
+from tracker import __version__, admission, answers, builtin, defaults, deprecation, hookspecs
+from tracker.admission import shell_names
 from tracker.errors import PluginError
 from tracker.isolation import guarded
-from tracker.models import Block, Delta, Reading, Source
-from tracker.parsed import to_parsed
+from tracker.models import Source
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint  # 27 ms
+
+__all__ = ["Found", "Registry", "discover", "new_manager", "shell_names"]
 
 GROUP = "tracker"
 DISABLE = "TRACKER_DISABLE_PLUGINS"  # names of sources or distributions to leave out, separated by commas
 STRICT = "TRACKER_STRICT"  # "1": raise instead of leaving a broken plugin out
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr
 
-RESULTS: dict[str, type] = {
-    "source_info": Source,
-    "parse_status": Reading,
-    "compute_delta": Delta,
-    "render_preview_block": Block,
-}
-NEEDED = {
-    "status": "parse_status",
-    "report": "parse_status",
-    "telemetry": "ingest_line",
-    "view": "render_preview_block",
-}
 
-
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Found:
-    """An installed entry point, loaded or not; `hooks` and `error` say what became of it."""
+    """An installed entry point, loaded or not.
+
+    declared: what it says of its source, also where it was refused for it; error: why it was left out; hooks: those
+    that it implements; deprecated: a sentence for each part of the contract that it uses and that will go.
+    """
 
     name: str
     distribution: str = ""
     version: str = ""
     hooks: tuple[str, ...] = ()
-    info: Source | None = None
+    declared: Source | None = None
+    deprecated: tuple[str, ...] = ()
     error: PluginError | None = None
+
+    @property
+    def info(self) -> Source | None:
+        """The declaration of a plugin that was let in."""
+        return self.declared if self.error is None else None
 
 
 @define
@@ -57,8 +56,10 @@ class Registry:
 
     sources: dict[str, Source] = field(factory=dict)
     found: list[Found] = field(factory=list)
+    disabled: list[Found] = field(factory=list)  # left out on the user's wish, without being loaded
     manager: pluggy.PluginManager = field(factory=lambda: new_manager())
     _modules: dict[str, object] = field(factory=dict)
+    _told: set[tuple[str, str]] = field(factory=set)  # the deprecations that were said
 
     @property
     def failures(self) -> list[PluginError]:
@@ -75,74 +76,63 @@ class Registry:
 
     def add(self, name: str, load: Callable[[], object], distribution: str = "", version: str = "") -> None:
         """Load and check one plugin; on any failure leave no trace of it but the reason."""
-        hooks: tuple[str, ...] = ()
+        found = Found(name=name, distribution=distribution, version=version)
         try:
             if name in self._modules:
-                other = next(found for found in self.found if found.name == name)
-                raise ValueError(f"the name is already taken by {other.distribution or 'another plugin'}")
-            with guarded(name, "be imported"):
-                module = load()
-            with guarded(name, "match the hook specifications"):
-                self.manager.register(module, name=name)
-                hooks = self._check_hooks(name, module)
-            with guarded(name, "declare its source"):
-                info = self._declare(name, module, hooks)
-        except (PluginError, ValueError) as error:
+                other = next(one.distribution for one in self.found if one.name == name) or "another plugin"
+                raise PluginError(name, "be found once", f"the name is already taken by {other}")
+            module, info = self._load(found, load)
+        except PluginError as error:
+            found.error = error
             if name not in self._modules and self.manager.has_plugin(name):
                 self.manager.unregister(name=name)
-            failure = error if isinstance(error, PluginError) else PluginError(name, "be found once", error)
             if os.environ.get(STRICT) == "1":
-                raise failure from error
-            self.found.append(Found(name=name, distribution=distribution, version=version, hooks=hooks, error=failure))
+                raise
         else:
-            self._modules[name] = module
-            self.sources[name] = info
-            self.found.append(Found(name=name, distribution=distribution, version=version, hooks=hooks, info=info))
+            self._modules[name], self.sources[name] = module, info
+            self._tell_of_old_parts(found, module, info)
+        self.found.append(found)
 
-    def _check_hooks(self, name: str, module: object) -> tuple[str, ...]:
-        known = [hook for hook, caller in vars(self.manager.hook).items() if caller.has_spec()]
-        implemented = []
-        for caller in self.manager.get_hookcallers(module) or ():
-            for implementation in caller.get_hookimpls():
-                if implementation.plugin is not module:
-                    continue
-                if not caller.has_spec():
-                    close = get_close_matches(caller.name, known, n=1)
-                    hint = f"did you mean {close[0]!r}?" if close else f"the hooks are {', '.join(sorted(known))}"
-                    raise LookupError(f"unknown hook {caller.name!r}; {hint}")
-                if implementation.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
-                    raise TypeError(f"{caller.name}: argument {implementation.kwargnames[0]!r} must not have a default")
-                implemented.append(caller.name)
-        if "source_info" not in implemented:
-            raise LookupError("missing hook 'source_info', which declares the source")
-        return tuple(sorted(implemented))
+    def _load(self, found: Found, load: Callable[[], object]) -> tuple[object, Source]:
+        name = found.name
+        with guarded(name, "be imported"):
+            module = load()
+        with guarded(name, "declare its source"):  # first of all: a plugin for another contract may use other hooks
+            declare = getattr(module, "source_info", None)
+            if declare is None:
+                raise LookupError("missing hook 'source_info', which declares the source")
+            answer = declare()
+            found.declared = answer if isinstance(answer, Source) else None
+            info = admission.declaration(name, answer)
+        with guarded(name, "match the hook specifications"):
+            self.manager.register(module, name=name)
+            found.hooks = tuple(sorted(hook for hook, _ in admission.implementations(self.manager, module)))
+            if "source_info" not in found.hooks:
+                raise LookupError("source_info is not marked with @hookimpl")
+        with guarded(name, "declare its source"):
+            admission.check_hooks(info, found.hooks)
+            admission.check_names(info, self.sources.values())
+        return module, info
 
-    def _declare(self, name: str, module: object, hooks: Sequence[str]) -> Source:
-        info = self._caller(name, "source_info", module)()
-        if not isinstance(info, Source):
-            raise TypeError(f"source_info must return a Source, got {type(info).__name__}")
-        if info.name != name:
-            raise ValueError(f"the entry point is named {name!r} but the source {info.name!r}")
-        if NEEDED[info.kind] not in hooks:
-            raise LookupError(f"missing hook {NEEDED[info.kind]!r}, which a source of kind {info.kind!r} needs")
-        major, minor = (int(part) for part in info.contract.split("."))
-        if major != hookspecs.CONTRACT[0] or minor > hookspecs.CONTRACT[1]:
-            ours = ".".join(map(str, hookspecs.CONTRACT))
-            cure = "upgrade tracker-core" if (major, minor) > hookspecs.CONTRACT else "upgrade the plugin"
-            raise ValueError(f"it was built for contract {info.contract}, this core has {ours}: {cure}")
-        names = shell_names(info)
-        for other in self.sources.values():
-            clash = names.keys() & shell_names(other).keys()
-            if clash:
-                raise ValueError(
-                    f"its prefix {info.prefix!r} makes the shell function {min(clash)!r}, which is {other.name}'s"
-                )
-        return info
+    def _tell_of_old_parts(self, found: Found, module: object, info: Source) -> None:
+        old = list(admission.deprecated(info, admission.implementations(self.manager, module)))
+        found.deprecated = tuple(sentence for sentence, _ in old)
+        for sentence, implementation in old:
+            self._tell(found.name, sentence, implementation.function)
 
-    def _caller(self, source: str, hook: str, module: object) -> pluggy.HookCaller:
-        keep = (module, defaults)
+    def _tell(self, source: str, sentence: str, function: Callable[..., Any]) -> None:
+        if (source, sentence) not in self._told:
+            self._told.add((source, sentence))
+            deprecation.warn(sentence, function)
+
+    def _caller(self, source: str, hook: str) -> pluggy.HookCaller:
+        keep = (self._modules[source], defaults)
         others = [plugin for plugin in self.manager.get_plugins() if plugin not in keep]
         return self.manager.subset_hook_caller(hook, others)
+
+    def _own(self, source: str, hook: str) -> pluggy.HookImpl | None:
+        found = self._caller(source, hook).get_hookimpls()
+        return next((one for one in found if one.plugin is self._modules[source]), None)
 
     def has(self, source: str, hook: str) -> bool:
         """Whether the source itself implements the hook."""
@@ -152,79 +142,47 @@ class Registry:
         """The answer of one source, with the core's defaults behind it; what is wrong with it is a `PluginError`."""
         if os.environ.get(TRACE) == "1":
             _trace(source, hook, arguments)
+        given = answers.own(arguments)
         with guarded(source, hook):
-            answer = self._caller(source, hook, self._modules[source])(**arguments)
-            wanted = RESULTS[hook]
-            if answer is not None and not isinstance(answer, wanted):
-                cause = f"returned {type(answer).__name__}, expected {wanted.__name__} or None"
-                raise PluginError(source, hook, cause)
-            if answer is not None:
-                self._check(source, hook, answer)
+            answer = self._caller(source, hook)(**given)
+            answers.check_untouched(arguments, given)
+            answers.check(self.sources[source], hook, answer)
+        for sentence in deprecation.of_value(answer):
+            own = self._own(source, hook)
+            if own is not None:
+                self._tell(source, sentence, own.function)
         return answer
 
-    def _check(self, source: str, hook: str, answer: Any) -> None:
-        """Refuse a value that was not built by its class, or that could not be stored."""
-        attrs.validate(answer)
-        if isinstance(answer, Reading):
-            parsed = to_parsed(answer, self.sources[source])  # refuses meters that are not declared
-            _refuse_if_not_json(source, hook, parsed)
-        if isinstance(answer, Block):
-            for row in answer.rows:
-                attrs.validate(row)
-                _refuse_if_not_json(source, hook, dict(row.values))
+    def module(self, source: str) -> object:
+        """What the source's entry point names."""
+        return self._modules[source]
+
+    def module_name(self, source: str) -> str:
+        """The import name of the source's module."""
+        return str(getattr(self._modules[source], "__name__", ""))
 
     def package(self, source: str) -> str:
-        """The import package of a source's plugin, where its bundled files lie."""
-        module: str = getattr(self._modules[source], "__name__", "")
-        has_path = hasattr(self._modules[source], "__path__")
-        return module if has_path else module.rpartition(".")[0]
+        """The import package of a source's plugin, where its bundled files lie; itself where it is a single module."""
+        name = self.module_name(source)
+        return name if hasattr(self._modules[source], "__path__") else name.rpartition(".")[0] or name
 
     def bind(self, source: str, hook: str) -> Callable[..., Any]:
         """The source's own function for a hook with all arguments positional, bound once: for streams."""
-        caller = self._caller(source, hook, self._modules[source])
-        [implementation] = [found for found in caller.get_hookimpls() if found.plugin is self._modules[source]]
-        names, function = implementation.argnames, implementation.function
-        spec = caller.spec.argnames  # type: ignore[union-attr]
+        own, spec = self._own(source, hook), self._caller(source, hook).spec
+        assert own is not None
+        assert spec is not None
+        names, function = own.argnames, own.function
         if os.environ.get(TRACE) == "1":
 
             def traced(*values: Any) -> Any:
-                _trace(source, hook, dict(zip(spec, values, strict=True)))
-                return function(*(values[spec.index(name)] for name in names))
+                _trace(source, hook, dict(zip(spec.argnames, values, strict=True)))
+                return function(*(values[spec.argnames.index(name)] for name in names))
 
             return traced
-        if tuple(names) == tuple(spec):
+        if tuple(names) == tuple(spec.argnames):
             return function
-        places = [spec.index(name) for name in names]
+        places = [spec.argnames.index(name) for name in names]
         return lambda *arguments: function(*(arguments[place] for place in places))
-
-
-def shell_names(source: Source) -> dict[str, str]:
-    """The operator's shell functions of a source, each with the words that follow `tracker`."""
-    if source.prefix is None:
-        return {}
-    if source.kind != "status":
-        return {source.prefix: f"ingest {source.name}"}
-    prefix, name = source.prefix, source.name
-    return {
-        f"{prefix}s": f"alias start {name}",
-        f"{prefix}e": f"alias end {name}",
-        f"{prefix}x": f"alias cross {name}",
-        f"{prefix}d": f"alias delete {name}",
-        f"{prefix}d1": f"alias delete {name} --phase after --index 1",
-        f"{prefix}d2": f"alias delete {name} --phase after --index 2",
-    }
-
-
-def _refuse_if_not_json(source: str, hook: str, values: dict[str, Any]) -> None:
-    for name, value in values.items():
-        try:
-            orjson.dumps(value)
-        except (TypeError, ValueError) as error:
-            raise PluginError(source, hook, f"gave a {name!r} that is no JSON value: {error}") from error
-
-
-def _same(module: object) -> object:
-    return module
 
 
 def _trace(source: str, hook: str, arguments: Mapping[str, object]) -> None:
@@ -245,16 +203,28 @@ def new_manager() -> pluggy.PluginManager:
     return manager
 
 
-def discover() -> Registry:
-    """Load every installed plugin that is not disabled, and the core's own."""
+def discover(only: Collection[str] | None = None) -> Registry:
+    """Load every installed plugin that is not disabled, and the core's own; with `only` those of these names."""
     from importlib.metadata import entry_points
 
     registry = Registry()
     for name, module in builtin.SOURCES.items():
         registry.add(name, partial(_same, module), "tracker-core", __version__)
     disabled = {name.strip() for name in os.environ.get(DISABLE, "").split(",")}
-    points = [(point.name, point.dist.name if point.dist else "", point) for point in entry_points(group=GROUP)]
-    for name, distribution, point in sorted(points, key=lambda found: found[:2]):
+    wanted = [point for point in entry_points(group=GROUP) if only is None or point.name in only]
+    points = [(point.name, *_owner(point), point) for point in wanted]
+    for name, distribution, version, point in sorted(points, key=lambda found: found[:2]):
         if disabled.isdisjoint({name, distribution}):
-            registry.add(name, point.load, distribution, point.dist.version if point.dist else "")
+            registry.add(name, point.load, distribution, version)
+        else:
+            registry.disabled.append(Found(name=name, distribution=distribution, version=version))
     return registry
+
+
+def _same(module: object) -> object:
+    return module
+
+
+def _owner(point: EntryPoint) -> tuple[str, str]:
+    """The distribution of an entry point and its version; a broken installation may name neither."""
+    return (point.dist.name or "", point.dist.version or "") if point.dist else ("", "")

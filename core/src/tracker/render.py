@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 MISSING = "n/a"
+HUGE = 1e21  # from here on digits say less than the exponent
 FIELD = re.compile(r"\{(\w+)(?::(?:\.(\d))?([^}]*))?\}")
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+# what moves the cursor, ends a line or turns the direction of writing
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
 
 
 def escape(text: str) -> str:
@@ -21,11 +25,26 @@ def line(text: object) -> str:
     return escape(str(text)).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def json_text(value: Any) -> str:
+    """A JSON document, indented; what could steer a terminal stands in it as JSON's own escapes."""
+    import orjson
+
+    from tracker.plain import plain
+
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    except TypeError:  # half characters, or numbers of more than 64 bits
+        text = orjson.dumps(plain(value), option=orjson.OPT_INDENT_2).decode()
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def number(value: float, digits: int | None = None) -> str:
     """Whole numbers without decimals, others with two, or with exactly the digits asked for."""
+    if abs(value) >= HUGE:
+        return f"{value:.3e}" if abs(value) < 1e300 else "huge"
     if digits is not None:
         return f"{value:.{digits}f}"
-    if float(value).is_integer() and abs(value) < 1e15:
+    if float(value).is_integer():
         return str(int(value))
     return f"{value:.2f}".rstrip("0").rstrip(".")
 

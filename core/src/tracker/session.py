@@ -38,7 +38,10 @@ class Session:
         self.quiet = False
         self.no_color = False
         self.dry_run = False
+        self.no_fsync = False
         self.state_dir: Path | None = None
+        self.words: tuple[str, ...] = ()  # the arguments as they were given, for the command log
+        self._warned: set[str] = set()
 
     @cached_property
     def config(self) -> Config:
@@ -63,13 +66,18 @@ class Session:
     def journal(self) -> Journal:
         from tracker.journal import Journal
 
-        return Journal(self.root, fsync=self.config.fsync, warn=self.warn)
+        fsync = self.config.fsync and not self.no_fsync
+        return Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
 
     @cached_property
     def index(self) -> Index:
         from tracker.index import Index
 
-        return Index(self.journal)
+        index = Index(self.journal, may_create=not self.dry_run)
+        context = click.get_current_context(silent=True)
+        if context is not None:
+            context.find_root().call_on_close(index.close)
+        return index
 
     @cached_property
     def registry(self) -> Registry:
@@ -115,11 +123,15 @@ class Session:
 
     def data(self, value: Any) -> None:
         """A result for programs: one JSON document."""
-        import orjson
+        from tracker.render import json_text
 
-        click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+        click.echo(json_text(value))
 
     def warn(self, text: str) -> None:
+        """Something that is wrong but stops nothing, said once."""
+        if text in self._warned:
+            return
+        self._warned.add(text)
         print(f"warning: {escape(text)}", file=sys.stderr)
 
     def note(self, text: str) -> None:

@@ -16,6 +16,7 @@ from tracker import __version__, event_index
 from tracker.capturing import stamped_notes
 from tracker.errors import PluginError
 from tracker.event_index import Collector, Known
+from tracker.isolation import Hang, Timer, fault, guarded
 from tracker.journal import command_line
 from tracker.models import Rejected, Source
 from tracker.parsed import iso
@@ -29,6 +30,7 @@ from tracker.tail import KEPT, LINE_LIMIT, Line, TooLong
 COMMON = "record_id window provider captured_at source notes agent_id schema_version tool_version nth part"
 RESERVED = frozenset(COMMON.split()) | {"tombstone", "phase", "rejected"}
 REASON_LIMIT = 200
+LABEL = (str, type(None))
 
 
 @define
@@ -115,6 +117,17 @@ class Stream:
         self, lines: Sequence[Line], digests: Sequence[bytes], hashes: Sequence[int], known: Mapping[int, Known]
     ) -> Batch:
         """The new records of a batch, counted in the summary and in what is known of their lines."""
+        with guarded(self.source.name, "ingest_line") as timer:
+            return self._read_guarded(lines, digests, hashes, known, timer)
+
+    def _read_guarded(
+        self,
+        lines: Sequence[Line],
+        digests: Sequence[bytes],
+        hashes: Sequence[int],
+        known: Mapping[int, Known],
+        timer: Timer,
+    ) -> Batch:
         batch = Batch(collector=Collector(self.source.stream))
         head, tail = self._envelope()
         summary, ingest, dumps = self.summary, self._ingest, orjson.dumps
@@ -132,15 +145,14 @@ class Stream:
                 if not isinstance(line, bytes):
                     raise Rejected(f"longer than {LINE_LIMIT >> 20} MB")
                 events = ingest(line, self._scratch)
-                for event in events:
-                    if not RESERVED.isdisjoint(event):
-                        raise TypeError(f"an event has a field of the core's: {RESERVED & event.keys()}")
+                _check(events)
                 bodies = [dumps(event) for event in events]
             except Rejected as reason:
                 self._reject(batch, one, line, digest, nth, str(reason))
                 continue
-            except Exception as error:  # noqa: BLE001  a plugin's fault costs one line, not the stream
-                self._reject(batch, one, line, digest, nth, self._fault(error))
+            except (Exception, SystemExit, Hang) as error:  # noqa: BLE001  a plugin's fault costs a line, not the stream
+                timer.restart()
+                self._reject(batch, one, line, digest, nth, self._fault(error, timer.seconds))
                 continue
             if not events:
                 continue
@@ -177,8 +189,8 @@ class Stream:
 
         return b'{"record_id":"', tail
 
-    def _fault(self, error: Exception) -> str:
-        failure = PluginError(self.source.name, "ingest_line", error)
+    def _fault(self, error: BaseException, seconds: float) -> str:
+        failure = PluginError(self.source.name, "ingest_line", fault(error, seconds))
         if os.environ.get(STRICT) == "1":
             raise failure from error
         if not self._has_failed:
@@ -216,3 +228,16 @@ class Stream:
                 key = event_index.as_key(self._digest(line.encode("utf-8", "surrogatepass")))
                 found[key] = found.get(key, 0) + 1
         return found
+
+
+def _check(events: object) -> None:
+    """Refuse what could not be stored, or not be added up."""
+    if not isinstance(events, list | tuple):
+        raise TypeError(f"returned {type(events).__name__}, expected a list of events")
+    for event in events:
+        if not isinstance(event, dict):
+            raise TypeError(f"an event is a {type(event).__name__}, expected a dict")
+        if not RESERVED.isdisjoint(event):
+            raise TypeError(f"an event has a field of the core's: {RESERVED & event.keys()}")
+        if not isinstance(event.get("lane"), LABEL) or not isinstance(event.get("model"), LABEL):
+            raise TypeError("an event's lane or model is neither a text nor None")

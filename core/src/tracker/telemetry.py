@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, evolve, field
 
 from tracker.event_index import Collector
+from tracker.isolation import guarded
 from tracker.models import EventTotals, Quantiles, Rejected, Source
 from tracker.session import Session
 from tracker.stats.percentiles import Buckets, percentiles
@@ -27,15 +29,16 @@ def events(session: Session, source: Source, windows: Iterable[str] | None) -> I
             yield entry.record
 
 
-def old_events(session: Session, source: Source, text: str) -> Iterator[Mapping[str, Any]]:
+def old_events(session: Session, source: Source, text: str) -> list[Mapping[str, Any]]:
     """The events of a whole stream in one text; lines that cannot be read were never counted."""
     ingest_line = session.registry.bind(source.name, "ingest_line")
     scratch: dict[str, Any] = {}
-    for line in text.splitlines():
-        try:
-            yield from ingest_line(line.encode("utf-8", "surrogatepass"), scratch)
-        except Rejected:
-            continue
+    found: list[Mapping[str, Any]] = []
+    with guarded(source.name, "ingest_line"):
+        for line in text.splitlines():
+            with suppress(Rejected):
+                found += ingest_line(line.encode("utf-8", "surrogatepass"), scratch)
+    return found
 
 
 @define

@@ -28,6 +28,17 @@ def state_dir_option(function: Any) -> Any:
     )(function)
 
 
+def waiting_options(function: Any) -> Any:
+    """`--wait`, `--stale-ok`."""
+    wait = "Wait until the buffer after a reset is over, and for an origin that is not ready."
+    for option in (
+        click.option("--stale-ok", is_flag=True, help="Take an old reading for an AFTER, too; it is tagged."),
+        click.option("--wait", is_flag=True, help=wait),
+    ):
+        function = option(function)
+    return function
+
+
 class AliasGroup(Group):
     command_class = Command
 
@@ -41,6 +52,10 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
     @command.command(verb, cls=WritingCommand, help=about, short_help=about.split(".")[0] + ".")
     @click.argument("provider")
     @input_options
+    @click.option(
+        "--auto", "automatic", is_flag=True, help="Read the provider's own origins, as `tracker capture` does."
+    )
+    @waiting_options
     @click.option("--window", metavar="W", help="The window [default: the open one, or the next].")
     @click.option("--source", "origin", default="alias", hidden=True, help="Where the record says it comes from.")
     @state_dir_option
@@ -54,12 +69,34 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         force: bool,
         window: str | None,
         origin: str,
+        automatic: bool,
+        wait: bool,
+        stale_ok: bool,
     ) -> None:
         from tracker.capturing import Request, store
         from tracker.wording import stored_message
 
         here = session()
         source = here.source(provider, kinds=["status"])
+        if automatic:
+            from tracker.automation import Wish, capture
+
+            if use_stdin or path is not None or captured_at is not None:
+                raise click.UsageError("--auto reads the meters itself, now: without --stdin, --file, --captured-at")
+            wish = Wish(
+                source=source,
+                phases=phases,
+                window=window,
+                notes=notes,
+                timezone=timezone,
+                wait=wait,
+                stale_ok=stale_ok,
+                force=force,
+            )
+            stored_message(here, source, capture(here, wish))
+            return
+        if wait or stale_ok:
+            raise click.UsageError("--wait and --stale-ok go with --auto")
         at = capture_time(captured_at, here.now)
         text = take_text(use_stdin, path)
         reading = parse(here, source, text, at, timezone)

@@ -11,7 +11,7 @@ from tracker.session import session
 @click.command("demo", cls=Command)
 @click.option("--window", default="W0-01", show_default=True, metavar="W", help="The demo's window.")
 def command(window: str) -> None:
-    """Run the main job on bundled captures, in a temporary folder: start, end, ingest, complete, preview."""
+    """Run the main job on bundled captures, in a temporary folder."""
     from tracker.demo import run
 
     run(session(), window)

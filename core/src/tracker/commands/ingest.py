@@ -17,6 +17,9 @@ from tracker.session import session
 @click.option("--phase", type=click.Choice(["before", "after"]), help="For a provider's meters.")
 @click.option("--scope", metavar="SCOPE", help="Which report it is [default: as the report says].")
 @input_options
+@click.option(
+    "--run", "is_run", is_flag=True, help="Run the program that prints the report, and take in what it prints."
+)
 @click.option("--follow", is_flag=True, help="Keep reading a file as it grows, through rotation.")
 @click.option("--strict", is_flag=True, help="End with status 1 where lines of a stream were rejected.")
 def command(
@@ -30,6 +33,7 @@ def command(
     captured_at: str | None,
     timezone: str | None,
     force: bool,
+    is_run: bool,
     follow: bool,
     strict: bool,
 ) -> None:
@@ -43,6 +47,8 @@ def command(
         raise click.UsageError(f"{source.name} knows no scope {scope!r}; {known}")
     if (follow or strict) and source.kind != "telemetry":
         raise click.UsageError(f"--follow and --strict are for streams; {source.name} is a {source.kind}")
+    if is_run and source.kind != "report":
+        raise click.UsageError(f"--run is for reports; {source.name} is a {source.kind}")
     if source.kind == "telemetry":
         from tracker.ingesting import ingest_stream
 
@@ -51,7 +57,14 @@ def command(
     at = capture_time(captured_at, here.now)
     if source.kind == "status" and phase is None:
         raise click.UsageError(f"{source.name} is read before and after the work: give --phase before or --phase after")
-    text = take_text(use_stdin, path)
+    if is_run:
+        from tracker.running import run_report
+
+        if use_stdin or path is not None:
+            raise click.UsageError("--run takes what the program prints: without --stdin and --file")
+        text = run_report(here, source, scope)
+    else:
+        text = take_text(use_stdin, path)
     reading = parse(here, source, text, at, timezone, scope)
     if source.kind == "status":
         from tracker.capturing import Request, store

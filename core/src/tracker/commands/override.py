@@ -30,7 +30,7 @@ class OverrideGroup(Group):
 
 @click.group("override", cls=OverrideGroup)
 def command() -> None:
-    """Store meter values that you read yourself, where a pane could not be parsed."""
+    """Store meter values that you read yourself."""
 
 
 def _command(source: Source) -> click.Command:

@@ -1,12 +1,12 @@
-"""`tracker plugins`: what is installed, and what is wrong with any of it."""
+"""`tracker plugins`: what is installed and what is wrong with any of it; how to write one, and whether it is sound."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import click
 
-from tracker.command import Command, Group
+from tracker.command import Command, Group, SettingCommand
 from tracker.session import session
 
 
@@ -25,42 +25,54 @@ def command(context: click.Context) -> None:
 @command.command("list")
 def list_() -> None:
     """List every source with its distribution, contract, hooks and state."""
+    from tracker.inventory import list_plugins, table
     from tracker.registry import discover
 
     here = session()
-    found = [_row(one) for one in discover().found]
+    rows = list_plugins(discover())
     if here.json:
-        here.data(found)
+        here.data(rows)
         return
-    for row in found:
-        head = f"{row['name']}  {row['kind'] or '?'}  {row['distribution']} {row['version']}".rstrip()
-        here.say(f"{head}  contract {row['contract'] or '?'}  {row['state']}")
-        if row["hooks"]:
-            here.say(f"    hooks: {', '.join(row['hooks'])}")
-        if row["error"]:
-            here.say(f"    {row['error']}")
-            here.say(f"    cure: {row['cure']}")
+    for row in table(rows):
+        here.say(row)
 
 
-def _row(found: Any) -> dict[str, Any]:
-    return {
-        "name": found.name,
-        "kind": found.info.kind if found.info else None,
-        "distribution": found.distribution,
-        "version": found.version,
-        "contract": found.info.contract if found.info else None,
-        "hooks": list(found.hooks),
-        "state": "ok" if found.error is None else "left out",
-        "error": None if found.error is None else str(found.error),
-        "step": None if found.error is None else found.error.step,
-        "cause": None if found.error is None else found.error.cause,
-        "cure": None if found.error is None else _cure(found),
-    }
+@command.command()
+@click.argument("name", metavar="SOURCE")
+def info(name: str) -> None:
+    """Show what a source declares: its meters, hooks, error tags and everything made from them."""
+    from tracker import inventory
+
+    here = session()
+    found = inventory.find(here, name)
+    if here.json:
+        here.data(inventory.document(here, found))
+        return
+    for row in inventory.describe(here, found):
+        here.say(row)
 
 
-def _cure(found: Any) -> str:
-    owner = found.distribution or "its author"
-    return {
-        "be imported": f"reinstall {owner}, or leave it out with TRACKER_DISABLE_PLUGINS={found.name}",
-        "be found once": f"uninstall one of the two distributions that claim {found.name!r}",
-    }.get(found.error.step, f"report it to {owner}; TRACKER_DISABLE_PLUGINS={found.name} silences it")
+@command.command()
+@click.argument("target", metavar="[PATH|SOURCE]", default=".")
+@click.option(
+    "--inputs",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Screens, or one file of lines, to check with [default: the project's tests, else the demo's].",
+)
+def check(target: str, inputs: Path | None) -> None:
+    """Check a plugin's folder, or an installed source, against every rule of the contract."""
+    from tracker import checking
+
+    checking.check(session(), target, inputs)
+
+
+@command.command(cls=SettingCommand)
+@click.argument("name")
+@click.option("--kind", type=click.Choice(["status", "report", "telemetry"]), default="status", show_default=True)
+@click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The folder above it.")
+def new(name: str, kind: str, into: Path) -> None:
+    """Write a complete plugin, which passes the conformance checks at once."""
+    from tracker import scaffold
+
+    scaffold.write(session(), name, kind, into)

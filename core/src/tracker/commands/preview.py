@@ -14,20 +14,22 @@ from tracker.session import session
 def command(windows: tuple[str, ...]) -> None:
     """Show what the windows delivered per unit of quota."""
     from tracker.preview import assemble, document, hint, lines
+    from tracker.render import escape
     from tracker.wording import near
 
     here = session()
-    known = here.index.windows()
     for window in windows:
-        if window not in known:
+        if not here.index.knows(window):
+            known = here.index.windows()
             what = near(window, known) if known else f"there are no records in {here.root}"
             raise TrackerError(f"no window {window!r}; {what}")
-    preview = assemble(here, dict.fromkeys(windows or known))
+    shown = windows or here.index.windows()
+    preview = assemble(here, dict.fromkeys(shown))
     if here.json:
         here.data(document(preview))
         return
-    click.echo("\n".join(lines(preview)))
-    if not known:
+    click.echo(escape("\n".join(lines(preview))))
+    if not shown:
         here.note(f"note: no records in {here.root}; begin with `tracker alias start PROVIDER --stdin`")
     elif (text := hint(preview)) is not None:
         here.note(text)

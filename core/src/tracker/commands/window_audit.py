@@ -14,14 +14,15 @@ from tracker.session import session
 def command(window: str) -> None:
     """Show everything that stands, or was taken back, in a window."""
     from tracker.audit import audit, lines
+    from tracker.render import escape
     from tracker.wording import near
 
     here = session()
-    known = here.index.windows()
-    if window not in known:
+    if not here.index.knows(window):
+        known = here.index.windows()
         raise TrackerError(f"no window {window!r}; {near(window, known) if known else 'there are no records yet'}")
     found = audit(here, window)
     if here.json:
         here.data(found)
     else:
-        click.echo("\n".join(lines(found)))
+        click.echo(escape("\n".join(lines(found))))

@@ -15,18 +15,51 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tracker.testing.conformance import (
-    ReportConformance,
-    SourceConformance,
-    StatusConformance,
-    TelemetryConformance,
-)
+from tracker.testing.conformance import SourceConformance
 from tracker.testing.screens import Screen, screens
+from tracker.testing.streams import TelemetryConformance
+from tracker.testing.texts import ReportConformance, StatusConformance
 
-__all__ = ["ReportConformance", "Screen", "SourceConformance", "StatusConformance", "TelemetryConformance", "screens"]
+if TYPE_CHECKING:
+    from tracker.models import Block, Reading
+
+__all__ = [
+    "ReportConformance",
+    "Screen",
+    "SourceConformance",
+    "StatusConformance",
+    "TelemetryConformance",
+    "call",
+    "screens",
+    "shown",
+    "stored",
+]
+
+
+def call(source: str, hook: str, **arguments: Any) -> Any:
+    """An installed source's answer, with the core's own behind it and its checks, as the commands get it."""
+    from tracker.registry import discover
+
+    return discover().call(source, hook, **arguments)
+
+
+def stored(source: str, reading: Reading) -> dict[str, Any]:
+    """What the record of an installed source's reading holds in its field `parsed`."""
+    from tracker.parsed import to_parsed
+    from tracker.registry import discover
+
+    return to_parsed(reading, discover().sources[source])
+
+
+def shown(block: Block | None) -> list[str]:
+    """The lines of a preview block as people read them, without the title; none of no block."""
+    from tracker.render import row
+
+    return [row(one.label, one.text, one.values) for one in block.rows] if block else []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

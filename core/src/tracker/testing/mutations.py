@@ -26,7 +26,8 @@ def wraps(text: str) -> Iterator[tuple[str, str]]:
 def dressings(text: str) -> Iterator[tuple[str, str]]:
     """The same content in other clothes: the values must be the same."""
     lines = text.splitlines()
-    yield "coloured", "\n".join(f"\x1b[38;5;{30 + at % 7}m{line}\x1b[0m" for at, line in enumerate(lines))
+    if not text.lstrip().startswith(("{", "[")):  # what a program answers is no screen
+        yield "coloured", "\n".join(f"\x1b[38;5;{30 + at % 7}m{line}\x1b[0m" for at, line in enumerate(lines))
     yield "with CR LF", "\r\n".join(lines)
     yield "with trailing spaces", "\n".join(f"{line}   " for line in lines)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from unittest import mock
 
@@ -23,17 +24,16 @@ CLOCKS = (
     "gmtime",
     "sleep",
 )
+# of `datetime`, which is in C and cannot be watched, and of `time`
 NAMES = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter", "localtime", "gmtime"}
 
 _watching: list[list[str]] = []
+_installed: list[bool] = []
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if _watching and event.startswith(WATCHED) and event not in HARMLESS:
         _watching[-1].append(f"{event}({', '.join(repr(argument) for argument in arguments[:1])})")
-
-
-_installed: list[bool] = []
 
 
 @contextlib.contextmanager
@@ -61,18 +61,40 @@ def no_input_or_output() -> Iterator[list[str]]:
             _watching.pop()
 
 
-def clock_calls(module: types.ModuleType) -> list[str]:
-    """Functions of a module that name a clock, such as `datetime.now`: it is in C and cannot be watched."""
-    found = []
-    for name, value in vars(module).items():
-        if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
-            used = NAMES & set(_names(value.__code__))
-            found += [f"{module.__name__}.{name} uses {word}" for word in sorted(used)]
-    return found
+@contextlib.contextmanager
+def time_zone(name: str) -> Iterator[None]:
+    """Let the machine be elsewhere, where the platform can."""
+    if not hasattr(time, "tzset"):
+        yield
+        return
+    try:
+        with mock.patch.dict(os.environ, TZ=name):
+            time.tzset()
+            yield
+    finally:
+        time.tzset()
 
 
-def _names(code: types.CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
+def clock_calls(modules: Iterable[types.ModuleType]) -> Iterator[str]:
+    """Where modules name a clock, such as `datetime.now`, or hold one that they imported from `time`."""
+    for module in modules:
+        for word in sorted(NAMES & set(_names(_code(module)))):
+            yield f"{module.__name__} uses {word}"
+        for name, value in vars(module).items():
+            if isinstance(value, types.BuiltinFunctionType) and value in _CLOCKS:
+                yield f"{module.__name__} imports {name} from time"
+
+
+_CLOCKS = [getattr(time, name) for name in CLOCKS]
+
+
+def _code(module: types.ModuleType) -> types.CodeType | None:
+    loader: Any = getattr(module.__spec__, "loader", None)
+    return loader.get_code(module.__name__) if hasattr(loader, "get_code") else None
+
+
+def _names(code: object) -> Iterator[str]:
+    if isinstance(code, types.CodeType):
+        yield from code.co_names
+        for constant in code.co_consts:
             yield from _names(constant)

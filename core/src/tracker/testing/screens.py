@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+CAPTURED_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)  # of a screen that nobody recorded yet
 
 
 class Screen:
     """One captured text `NAME.txt`, and `NAME.json` beside it.
 
     The JSON holds `captured_at`, `timezone`, `scope` and `origin`, which `parse_status` is given, and `parsed`: what
-    the record of that capture holds.
+    the record of that capture holds. `--update-screens` writes it where there is none.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.name = path, path.stem
+        self.path, self.name, self.beside = path, path.stem, path.with_suffix(".json")
         self.text = path.read_bytes().decode()
-        self.expected: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        self.expected: dict[str, Any] = {"captured_at": CAPTURED_AT.isoformat()}
+        self.is_recorded = self.beside.exists()
+        if self.is_recorded:
+            self.expected |= json.loads(self.beside.read_text(encoding="utf-8"))
         self.captured_at = datetime.fromisoformat(self.expected["captured_at"])
         self.timezone = ZoneInfo(self.expected.get("timezone") or "UTC")
 
@@ -33,10 +38,11 @@ class Screen:
             "origin": self.expected.get("origin"),
         }
 
-    def record(self, parsed: dict[str, Any]) -> None:
-        """Rewrite what is expected; the change shows in the diff."""
-        text = json.dumps(self.expected | {"parsed": parsed}, indent=2, ensure_ascii=False)
-        self.path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    def record(self, parsed: dict[str, Any] | None) -> None:
+        """Write what is expected from now on; the change shows in the diff."""
+        self.expected["parsed"] = parsed
+        text = json.dumps(self.expected, indent=2, ensure_ascii=False)
+        self.beside.write_text(text + "\n", encoding="utf-8")
 
 
 def screens(folder: Path) -> list[Screen]:

@@ -1,0 +1,34 @@
+"""A set of record ids of any number: on disk what memory should not hold."""
+
+from __future__ import annotations
+
+import sqlite3
+from types import TracebackType
+
+
+class Ids:
+    """Ids, each with the digest of its record; a temporary database that goes with the process."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None)  # SQLite's name of a temporary file
+        self._database.execute("CREATE TABLE known (id TEXT PRIMARY KEY, digest BLOB) WITHOUT ROWID")
+        self._database.execute("BEGIN")
+
+    def __enter__(self) -> Ids:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    def add(self, record_id: str, digest: bytes = b"") -> bytes | None:
+        """Remember an id; the digest that it had where it was there already."""
+        row = self._database.execute("SELECT digest FROM known WHERE id = ?", (record_id,)).fetchone()
+        if row is not None:
+            return bytes(row[0])
+        self._database.execute("INSERT INTO known VALUES (?, ?)", (record_id, digest))
+        return None
+
+    def __contains__(self, record_id: str) -> bool:
+        return self._database.execute("SELECT 1 FROM known WHERE id = ?", (record_id,)).fetchone() is not None

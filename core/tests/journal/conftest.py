@@ -1,0 +1,180 @@
+"""Commands run inside the test's own process, with toys as the only plugins: a thousand in the time of ten programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from attrs import define, frozen
+
+IS_SOAK = os.environ.get("TRACKER_SOAK") == "1"
+
+
+@pytest.fixture(scope="session")
+def often() -> Callable[[int, int], int]:
+    """How often something random is tried: the first number, with TRACKER_SOAK=1 the second."""
+    return lambda few, many: many if IS_SOAK else few
+
+
+@frozen
+class Done:
+    """What a command printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+    error: BaseException | None = None
+
+    def ok(self) -> str:
+        assert self.error is None, self.error
+        assert self.status == 0, self.err
+        return self.out
+
+    def refused(self, status: int = 1) -> str:
+        """The one `error:` line."""
+        assert self.error is None, self.error
+        assert self.status == status, self.out + self.err
+        [line] = [line for line in self.err.splitlines() if line.startswith("error: ")]
+        return line
+
+
+@frozen
+class Program:
+    """The command line on one data directory."""
+
+    root: Path
+
+    def __call__(self, *arguments: str, stdin: str | bytes = "", lane: str = "", root: Path | None = None) -> Done:
+        from click.testing import CliRunner
+
+        from tracker.cli import main
+
+        environment = {"TRACKER_DATA_DIR": str(root or self.root), "AGENT_ID": lane or None, "TZ": "UTC"}
+        result = CliRunner().invoke(main, list(arguments), input=stdin, env=environment)
+        error = result.exception if not isinstance(result.exception, SystemExit) else None
+        return Done(result.exit_code, result.stdout, result.stderr, error)
+
+    def rows(self, stream: str) -> list[dict[str, Any]]:
+        path = self.root / f"{stream}.jsonl"
+        return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+    def state(self, source: str, lane: str = "") -> Any:
+        return json.loads((self.root / "state" / lane / f"{source}.json").read_bytes())
+
+    def files(self) -> dict[str, bytes]:
+        """The streams as they stand."""
+        return {path.name: path.read_bytes() for path in sorted(self.root.glob("*.jsonl"))}
+
+
+@pytest.fixture(scope="session")
+def toy_registry(toy_code: dict[str, str]) -> Callable[[], Any]:
+    """Makes registries whose only plugins are the toys."""
+
+    def made() -> Any:
+        from tracker import builtin
+        from tracker.registry import Registry
+
+        registry = Registry()
+        for name, view in builtin.SOURCES.items():
+            registry.add(name, partial(lambda found: found, view), "tracker-core")
+        for name, code in toy_code.items():
+            module = ModuleType(name.replace("-", "_"))
+            exec(compile(code, name, "exec"), module.__dict__)
+            registry.add(name, partial(lambda found: found, module), "tracker-toys", "1.0")
+        assert not registry.failures
+        return registry
+
+    return made
+
+
+@pytest.fixture
+def quick_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk in memory where there is one: thousands of flushes cost nothing there."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory, prefix="tracker-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def program(quick_path: Path, toy_registry: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Runs commands in this process; `git` is not asked, which would start one of its own."""
+    registry = toy_registry()
+    monkeypatch.setattr("tracker.registry.discover", lambda: registry)
+    monkeypatch.setattr("tracker.capturing.git_head", lambda: None)
+    monkeypatch.chdir(quick_path)
+    return Program(quick_path / "data")
+
+
+@pytest.fixture
+def forked() -> Iterator[Callable[[Callable[[Callable[[str], None]], None]], Child]]:
+    """Starts a process of its own that runs a function and announces texts to this one."""
+    children: list[Child] = []
+
+    def start(work: Callable[[Callable[[str], None]], None]) -> Child:
+        child = Child.of(work)
+        children.append(child)
+        return child
+
+    yield start
+    for child in children:
+        child.kill()
+
+
+@define
+class Child:
+    """A process that was forked off: what it announced can be read, also after it was killed."""
+
+    pid: int
+    pipe: int
+    status: int | None = None
+
+    @classmethod
+    def of(cls, work: Callable[[Callable[[str], None]], None]) -> Child:
+        read, write = os.pipe()
+        say = os.write  # a test may patch it
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a thread of the test runner's may exist; the child starts nothing of it
+            pid = os.fork()
+        if pid:
+            os.close(write)
+            return cls(pid, read)
+        status = 1
+        try:
+            os.close(read)
+            work(lambda text: say(write, text.encode() + b"\n") and None)
+            status = 0
+        except BaseException:  # noqa: BLE001  nothing may return into the parent's test
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def kill(self) -> None:
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+
+    def wait(self) -> int:
+        if self.status is None:
+            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.status
+
+    def announced(self) -> list[str]:
+        """Everything that the process said until it ended."""
+        with os.fdopen(self.pipe, "rb") as file:
+            found = file.read()
+        self.wait()
+        *lines, _ = found.split(b"\n")
+        return [line.decode() for line in lines]

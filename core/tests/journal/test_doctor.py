@@ -1,0 +1,243 @@
+"""`tracker doctor`: what it finds in a broken directory, and what it repairs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+T0, T1 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z"
+
+
+@pytest.fixture
+def sound(program: Any) -> Any:
+    for arguments, pane in (
+        (f"alias start toy --stdin --window W1 --captured-at {T0}", "fuel 10%"),
+        (f"alias end toy --stdin --captured-at {T1}", "fuel 20%"),
+        ("alias start tally --stdin --window W1", "3"),
+        ("complete --window W1 --toy-features 1 --outcome pass", ""),
+    )[:3]:
+        program(*arguments.split(), stdin=pane).ok()
+    return program
+
+
+def findings(program: Any, *options: str) -> list[tuple[str, str, str, str]]:
+    done = program("--json", "doctor", *options)
+    assert done.error is None, repr(done.error)
+    found = json.loads(done.out)
+    assert (done.status == 0) is found["ok"], done.err
+    return [(one["level"], one["check"], one["where"], one["what"]) for one in found["findings"]]
+
+
+def append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def stream(program: Any) -> Path:
+    path: Path = program.root / "snapshots.jsonl"
+    return path
+
+
+def record(program: Any, **changes: Any) -> bytes:
+    row = json.loads(stream(program).read_bytes().splitlines()[0]) | {"record_id": "f" * 32, "nonce": "x"} | changes
+    row = {key: value for key, value in row.items() if value != "without"}
+    return json.dumps(row).encode() + b"\n"
+
+
+def test_a_sound_directory(sound: Any) -> None:
+    done = sound("doctor")
+    assert done.ok() == (
+        "commands.jsonl: 3 records\nsnapshots.jsonl: 2 records\ntally_counts.jsonl: 1 record\n"
+        "everything is as it should be\n"
+    )
+    assert findings(sound) == []
+
+
+def test_nothing_is_said_of_a_directory_that_is_not_there(program: Any) -> None:
+    assert "there are no records in" in program("doctor").refused()
+    assert not program.root.exists()
+
+
+BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
+    "no-json": (
+        lambda program: append(stream(program), b"{nonsense\n"),
+        ("error", "json", "snapshots.jsonl line 3", "is no JSON ("),
+    ),
+    "no-object": (
+        lambda program: append(stream(program), b"[1]\n"),
+        ("error", "json", "snapshots.jsonl line 3", "is no JSON object"),
+    ),
+    "no-utf-8": (
+        lambda program: append(stream(program), b'{"a": "\xff"}\n'),
+        ("error", "encoding", "snapshots.jsonl line 3", "is no UTF-8 (invalid start byte at byte 7)"),
+    ),
+    "too-deep": (
+        lambda program: append(stream(program), b'{"a":' + b"[" * 300 + b"]" * 300 + b"}\n"),
+        ("error", "json", "snapshots.jsonl line 3", "is nested too deeply"),
+    ),
+    "empty-line": (
+        lambda program: append(stream(program), b"\n"),
+        ("note", "json", "snapshots.jsonl line 3", "an empty line"),
+    ),
+    "not-strict": (
+        lambda program: append(stream(program), record(program, extra=float("nan"), nonce="without")),
+        ("note", "json", "snapshots.jsonl line 3", "is no strict JSON ("),
+    ),
+    "repeated": (
+        lambda program: append(stream(program), stream(program).read_bytes()),
+        ("note", "duplicate", "snapshots.jsonl line 3", "repeats a line"),
+    ),
+    "one-id-twice": (
+        lambda program: append(stream(program), record(program) + record(program, window="W9")),
+        ("error", "duplicate", "snapshots.jsonl line 4", f"has the id {'f' * 32} of another record"),
+    ),
+    "changed": (
+        lambda program: append(stream(program), record(program)),
+        ("warning", "changed", "snapshots.jsonl line 3", "does not give its own id"),
+    ),
+    "wrong-types": (
+        lambda program: append(stream(program), record(program, window=5, parsed=[], captured_at="soon", phase="now")),
+        ("warning", "schema", "snapshots.jsonl line 3", "has no usable window, parsed, phase, captured_at"),
+    ),
+    "newer-schema": (
+        lambda program: append(stream(program), record(program, schema_version="7.0.0", nonce="without")),
+        ("warning", "schema", "snapshots.jsonl line 3", "has the schema 7.0.0; this program knows 1.0.0 and 1.1.0"),
+    ),
+    "future": (
+        lambda program: append(stream(program), record(program, captured_at="2999-01-01T00:00:00Z", nonce="without")),
+        ("warning", "future", "snapshots.jsonl line 3", "was captured in the future"),
+    ),
+    "order": (
+        lambda program: append(stream(program), record(program, captured_at="2020-01-01T00:00:00Z", nonce="without")),
+        ("note", "order", "snapshots.jsonl", "1 records were captured before one that stands above them"),
+    ),
+    "unknown-target": (
+        lambda program: append(stream(program), record(program, tombstone="nobody", nonce="without")),
+        ("warning", "tombstone", "snapshots.jsonl line 3", "takes back nobody, which is not there"),
+    ),
+    "no-target": (
+        lambda program: append(stream(program), record(program, tombstone=5, nonce="without")),
+        ("warning", "tombstone", "snapshots.jsonl line 3", "takes back nothing"),
+    ),
+    "torn": (
+        lambda program: append(stream(program), b'{"half'),
+        ("warning", "torn", "snapshots.jsonl", "ends in a torn line of 6 bytes"),
+    ),
+    "unknown-anomaly": (
+        lambda program: append(
+            program.root / "anomalies.jsonl", b'{"closes": "nobody", "captured_at": "2026-01-01"}\n'
+        ),
+        ("warning", "reference", "anomalies.jsonl", "closes nobody, which is not there"),
+    ),
+    "anomaly-about-nothing": (
+        lambda program: append(program.root / "anomalies.jsonl", b'{"records": ["x"], "captured_at": "2026-01-01"}\n'),
+        ("note", "reference", "anomalies.jsonl", "is about x, which is not there"),
+    ),
+    "foreign-state": (
+        lambda program: (program.root / "state" / "toy.json").write_text('{"open": true, "window": "W7"}'),
+        ("warning", "state", "", "does not fit the journal"),
+    ),
+    "empty-state": (
+        lambda program: (program.root / "state" / "toy.json").write_text(""),
+        ("warning", "state", "", "cannot be read"),
+    ),
+    "missing-state": (
+        lambda program: (program.root / "state" / "toy.json").unlink(),
+        ("warning", "state", "", "is missing"),
+    ),
+    "state-of-nobody": (
+        lambda program: (program.root / "state" / "nobody.json").write_text('{"open": true, "window": "W7"}'),
+        ("warning", "state", "", "is of no lane and provider"),
+    ),
+    "link": (
+        lambda program: (program.root / "other.jsonl").symlink_to("snapshots.jsonl"),
+        ("error", "unreadable", "other.jsonl", "it is a symbolic link, which is not followed"),
+    ),
+    "pipe": (
+        lambda program: os.mkfifo(program.root / "pipe"),
+        ("warning", "file", "data/pipe", "is no regular file"),
+    ),
+    "permissions": (
+        lambda program: stream(program).chmod(0o644),
+        ("warning", "permissions", "data/snapshots.jsonl", "may be read by others (-rw-r--r--)"),
+    ),
+    "ledger": (
+        lambda program: ledger(program).write_text("date,nonsense\n"),
+        ("error", "ledger", "", "the header of "),
+    ),
+}
+
+
+def ledger(program: Any) -> Path:
+    path: Path = program.root.parent / "docs" / "Ledgers" / "Churn_Ledger.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_what_is_broken_is_found(sound: Any, how: str) -> None:
+    spoil, (level, check, where, what) = BROKEN[how]
+    spoil(sound)
+    found = findings(sound)
+    fitting = [one for one in found if one[:2] == (level, check) and where in one[2] and what in one[3]]
+    assert fitting, found
+    assert [one for one in found if one[0] == "error" and one not in fitting] == []
+    done = sound("doctor")
+    assert done.status == (1 if level == "error" else 0)
+    assert f"{level}: {fitting[0][2]}: {fitting[0][3]}; " in done.out
+
+
+def test_an_index_that_says_something_else(sound: Any) -> None:
+    import sqlite3
+
+    sound("preview").ok()
+    [path] = (sound.root / ".index").glob("*.sqlite3")
+    database = sqlite3.connect(path)
+    with database:
+        database.execute("UPDATE capture SET window = 'W5'")
+    database.close()
+    assert [one[1] for one in findings(sound)] == ["index"]
+    assert [one[1] for one in findings(sound, "--fix")] == ["index"]
+    assert findings(sound) == []
+
+
+def test_repairs_only_append_or_set_aside(sound: Any) -> None:
+    state = sound.root / "state" / "toy.json"
+    right = state.read_bytes()
+    state.write_bytes(b"garbage")
+    before = sound.files()
+    append(stream(sound), b'{"half')
+    assert {one[1] for one in findings(sound)} == {"torn", "state"}
+    assert stream(sound).read_bytes().endswith(b"half"), "without --fix nothing is touched"
+    assert state.read_bytes() == b"garbage"
+    done = sound("doctor", "--fix")
+    assert done.ok().count("repaired: ") == 2
+    assert sound.files() == before
+    assert state.read_bytes() == right
+    [aside] = state.parent.glob("toy.json.aside-*")
+    assert aside.read_bytes() == b"garbage"
+    assert (sound.root / "snapshots.jsonl.torn").read_bytes() == b'{"half\n'
+    assert [one[:3] for one in findings(sound)] == [("note", "torn", "snapshots.jsonl.torn")]
+
+
+def test_thousands_of_findings_are_counted(sound: Any) -> None:
+    append(stream(sound), b"nonsense\n" * 5000)
+    found = findings(sound)
+    assert len(found) == 21
+    assert found[-1][3] == "4980 more findings of the kind json"
+
+
+def test_every_finding_of_every_kind_can_be_told(sound: Any) -> None:
+    """All of it at once, in one directory."""
+    for spoil, _ in BROKEN.values():
+        spoil(sound)
+    shutil.rmtree(sound.root / ".index", ignore_errors=True)
+    (sound.root / "other.jsonl").unlink()
+    found = findings(sound)
+    assert {one[1] for one in found} >= {expected[1] for _, expected in BROKEN.values()} - {"unreadable"}

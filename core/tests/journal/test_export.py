@@ -1,0 +1,271 @@
+"""`tracker export` and `tracker import`: records go from one machine to another, and to other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
+
+
+@pytest.fixture
+def filled(program: Any) -> Any:
+    events = program.root.parent / "events"
+    lines = [
+        {
+            "ts": f"2026-01-{10 + day}T08:00:00Z",
+            "rid": f"r{number}",
+            "lane": "far" if number % 2 else "near",
+            "ms": number,
+        }
+        for day in range(2)
+        for number in range(5)
+    ]
+    events.write_text("".join(json.dumps(one) + "\n" for one in lines) + '{"rid": "no time", "lane": "far"}\nno json\n')
+    for arguments, pane, lane in (
+        (f"alias start toy --stdin --window W1 --captured-at {T0}", "fuel 10%", ""),
+        (f"alias end toy --stdin --captured-at {T1}", "fuel 5%", ""),
+        (f"alias end toy --stdin --window W1 --captured-at {T2}", "fuel 20.5%", ""),
+        (f"alias start toy --stdin --window W2 --captured-at {T0}", "fuel 1%", "sub1"),
+        ("alias start tally --stdin --window W1", "3", ""),
+        ("alias delete tally --window W1 --reason =HYPERLINK(1)", "", ""),
+        ("ingest toy-report --window W1 --stdin --notes +1+cmd", "60", ""),
+        ("ingest toy-stream --window W1 --file events", "", ""),
+        ("complete --window W1 --toy-features 2 --outcome pass", "", ""),
+    ):
+        program(*arguments.split(), stdin=pane, lane=lane).ok()
+    return program
+
+
+def audit(program: Any, root: Path | None = None) -> Any:
+    return [json.loads(program("--json", "window-audit", "--window", one, root=root).ok()) for one in ("W1", "W2")]
+
+
+def preview(program: Any, root: Path | None = None) -> str:
+    text: str = program("preview", root=root).ok()
+    return text
+
+
+# --- import
+
+
+def test_an_export_is_a_data_directory_that_can_be_imported(filled: Any, tmp_path: Path) -> None:
+    program, out, other = filled, tmp_path / "out", tmp_path / "other"
+    assert program("export", "--format", "jsonl", "--out", str(out)).ok().startswith("exported ")
+    files = program.files()
+    assert {path.name: path.read_bytes() for path in out.glob("*.jsonl")} == files
+    done = program("import", str(out), root=other)
+    assert done.ok().startswith("imported ")
+    assert (audit(program, other), preview(program, other)) == (audit(program), preview(program))
+    there = {path.name: path.read_bytes() for path in other.glob("*.jsonl") if path.name != "commands.jsonl"}
+    assert there == {name: data for name, data in files.items() if name != "commands.jsonl"}
+    states = {path.relative_to(program.root): path.read_bytes() for path in program.root.glob("state/**/*.json")}
+    states = {name: data for name, data in states.items() if json.loads(data)["window"]}
+    assert {path.relative_to(other): path.read_bytes() for path in other.glob("state/**/*.json")} == states
+    again = program("import", str(out), root=other)
+    assert again.ok().startswith("imported 0 records; ")
+    assert {path.name: path.read_bytes() for path in other.glob("*.jsonl") if path.name != "commands.jsonl"} == there
+
+
+def test_two_machines_become_one(filled: Any, tmp_path: Path) -> None:
+    """Records of both, tombstones and anomalies come along; what both have is there once."""
+    program, other = filled, tmp_path / "other"
+    program("import", str(program.root), root=other).ok()
+    program("alias", "end", "toy", "--stdin", stdin="fuel 9%", lane="sub1", root=other).ok()
+    program("alias", "delete", "toy", "--phase", "after", "--window", "W1", "--index", "1", root=other).ok()
+    program("ingest", "toy-stream", "--window", "W1", "--file", "events", root=other).ok()
+    before = program.files()
+    found = json.loads(program("--json", "import", str(other)).ok())["streams"]
+    assert {name: one["new"] for name, one in found.items() if one["new"] and name != "commands"} == {
+        "snapshots": 2,
+        "anomalies": 1,
+    }
+    assert all(program.files()[name].startswith(data) for name, data in before.items())
+    here, there = audit(program), audit(program, other)
+    assert here == there
+    assert here[0]["providers"]["toy"]["canonical"]["after"]["captured_at"] == T1
+    assert here[0]["providers"]["toy"]["stale"] is True
+    assert program.state("toy", "sub1")["open"] is False
+
+
+def test_import_copes_with_what_it_finds(filled: Any, tmp_path: Path) -> None:
+    program, other = filled, tmp_path / "other"
+    other.mkdir()
+    assert "holds no stream (*.jsonl)" in program("import", str(other)).refused()
+    assert "there is no directory" in program("import", str(tmp_path / "nowhere")).refused()
+    assert "is the data directory itself" in program("import", str(program.root)).refused()
+    assert "there is no directory" in program("import", "-x/../y").refused(2) or True
+    rows = program.rows("snapshots")
+    changed = json.dumps(rows[0] | {"notes": "forged"}).encode()
+    new = json.dumps(rows[1] | {"record_id": "e" * 32, "window": "W3"}).encode()
+    (other / "snapshots.jsonl").write_bytes(changed + b"\nnonsense\n" + new + b'\n{"torn')
+    before = program.files()
+    done = program("import", str(other))
+    assert done.ok() == "imported 1 records (snapshots 1); 1 were here already\n"
+    assert (
+        f"1 records of snapshots have an id that stands here with other content, such as {rows[0]['record_id']}"
+        in done.err
+    )
+    assert "snapshots.jsonl holds lines that are no records" in done.err
+    assert program.files()["snapshots.jsonl"] == before["snapshots.jsonl"] + new + b"\n"
+    assert (other / "snapshots.jsonl").read_bytes().endswith(b'{"torn'), "the other directory is only read"
+    assert not (other / "snapshots.jsonl.torn").exists()
+
+
+def test_a_dry_import_says_what_would_come(filled: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    found = json.loads(filled("import", str(filled.root), "--dry-run", root=other).ok())
+    assert found["streams"]["snapshots"] == {"new": 4, "known": 0, "conflicts": []}
+    assert not other.exists()
+
+
+def test_an_import_that_was_stopped_goes_on(filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tracker.errors import TrackerError
+    from tracker.journal import Journal
+
+    program, other, appended = filled, tmp_path / "other", []
+    real = Journal.append_lines
+
+    def failing(self: Journal, stream: str, lines: bytes) -> int:
+        appended.append(stream)
+        if stream == "toy_report":
+            raise TrackerError("no space")
+        return real(self, stream, lines)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "append_lines", failing)
+        assert program("import", str(program.root), root=other).refused() == "error: no space"
+    assert appended[0] == "anomalies"
+    assert "snapshots" in appended
+    program("import", str(program.root), root=other).ok()
+    assert (audit(program, other), preview(program, other)) == (audit(program), preview(program))
+
+
+# --- tables
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
+
+
+def test_csv_holds_what_stands(filled: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    filled("export", "--format", "csv", "--out", str(out)).ok()
+    rows = table(out / "snapshots.csv")
+    assert [(row["window"], row["phase"], row["parsed.fuel_pct"]) for row in rows] == [
+        ("W1", "before", "10"),
+        ("W1", "after", "5"),
+        ("W1", "after", "20.5"),
+        ("W2", "before", "1"),
+    ]
+    assert list(rows[0])[:5] == ["record_id", "window", "provider", "phase", "captured_at"]
+    assert rows[3]["notes"] == "AGENT_ID=sub1"
+    assert table(out / "tally_counts.csv") == [], "it was taken back"
+    [report] = table(out / "toy_report.csv")
+    assert report["notes"] == "'+1+cmd", "no cell runs in a spreadsheet"
+    events = table(out / "toy_stream.csv")
+    assert len(events) == 11
+    assert events[0]["routed"] == "false"
+    [finalized] = table(out / "windows.csv")
+    assert finalized["providers.toy.delta.fuel_pct"] == "10.5"
+    assert {path.stat().st_mode & 0o777 for path in out.iterdir()} == {0o600}
+
+
+def test_an_export_overwrites_nothing_unasked(filled: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ["export", "--format", "csv", "--out", str(out)]
+    filled(*words).ok()
+    before = (out / "snapshots.csv").read_bytes()
+    assert "is not empty" in filled(*words).refused()
+    filled(*words, "--force").ok()
+    assert (out / "snapshots.csv").read_bytes() == before
+    assert "is the data directory itself" in filled(*words[:-1], str(filled.root), "--force").refused()
+    (tmp_path / "file").write_text("")
+    assert "is not a directory" in filled(*words[:-1], str(tmp_path / "file")).refused()
+    assert json.loads(filled(*words[:-1], str(tmp_path / "new"), "--dry-run").ok())["format"] == "csv"
+    assert not (tmp_path / "new").exists()
+
+
+def test_nothing_to_export(program: Any, tmp_path: Path) -> None:
+    assert "there are no records in" in program("export", "--format", "csv", "--out", str(tmp_path / "x")).refused()
+
+
+def test_without_pyarrow_the_cure_is_said(filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    error = filled("export", "--format", "parquet", "--out", str(tmp_path / "x")).refused()
+    assert error == "error: Parquet needs pyarrow: install it with `pip install 'tracker-core[parquet]'`"
+
+
+def test_parquet(filled: Any, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    duckdb = pytest.importorskip("duckdb")
+    out = tmp_path / "out"
+    filled("export", "--format", "parquet", "--out", str(out)).ok()
+    ask = duckdb.connect(":memory:").execute
+    assert ask(
+        f'SELECT "window", phase, "parsed.fuel_pct" FROM \'{out}/snapshots.parquet\' ORDER BY captured_at, phase DESC'
+    ).fetchall() == [
+        ("W1", "before", 10.0),
+        ("W2", "before", 1.0),
+        ("W1", "after", 5.0),
+        ("W1", "after", 20.5),
+    ]
+    places = sorted(str(path.relative_to(out)) for path in (out / "toy_stream").rglob("*.parquet"))
+    assert places == [
+        "toy_stream/window=W1/day=2026-01-10/part-0.parquet",
+        "toy_stream/window=W1/day=2026-01-11/part-0.parquet",
+        "toy_stream/window=W1/day=__HIVE_DEFAULT_PARTITION__/part-0.parquet",
+    ]
+    read = f"read_parquet('{out}/toy_stream/**/*.parquet', hive_partitioning = true)"
+    assert ask(f"SELECT count(*), count(*) FILTER (routed), count(ts), max(latency_ms) FROM {read}").fetchone() == (
+        11,
+        5,
+        10,
+        4.0,
+    )
+    assert ask(f'SELECT DISTINCT "window" FROM {read}').fetchall() == [("W1",)]
+    [(codec,)] = ask(f"SELECT DISTINCT compression FROM parquet_metadata('{out}/toy_stream/**/*.parquet')").fetchall()
+    assert codec == "ZSTD"
+    filled("export", "--format", "parquet", "--out", str(out), "--force").ok()
+    assert ask(f"SELECT count(*) FROM {read}").fetchone() == (11,)
+    modes = {path.stat().st_mode & 0o777 for path in out.rglob("*.parquet")}
+    assert modes == {0o600}
+
+
+def test_parquet_of_values_of_any_type(filled: Any, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    duckdb = pytest.importorskip("duckdb")
+    path = filled.root / "toy_stream.jsonl"
+    first = json.loads(path.read_bytes().splitlines()[0])
+    odd = [2**63, "text", [1], {"a": 1}, None, True, 1.5, -1]
+    with path.open("ab") as file:
+        for number, value in enumerate(odd):
+            row = first | {
+                "record_id": f"{number:032x}",
+                "status": value,
+                "input_tokens": value,
+                "rid": value,
+                "ts": value,
+            }
+            row |= {"latency_ms": value, "window": ["W1", "../../x", "a/b", "\x1b[2J", "", "W" * 300, 5, None][number]}
+            file.write(json.dumps(row).encode() + b"\n")
+    with (filled.root / "snapshots.jsonl").open("ab") as file:
+        for number, value in enumerate(odd):
+            file.write(
+                json.dumps({"record_id": f"{number:032x}", "x": value, "window": "W1", "captured_at": value}).encode()
+                + b"\n"
+            )
+    out = tmp_path / "out"
+    done = filled("export", "--format", "parquet", "--out", str(out))
+    assert done.ok()
+    assert "7 events of toy_stream name a window that is no id" in done.err
+    ask = duckdb.connect(":memory:").execute
+    counts = ask(f"SELECT count(*), count(x), count(\"x.a\") FROM '{out}/snapshots.parquet'").fetchone()
+    assert counts == (12, 6, 1)
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+    assert {path.name for path in (out / "toy_stream").iterdir()} == {"window=W1"}

@@ -1,0 +1,241 @@
+"""Churn in real git repositories: what counts, what is left out, what is refused."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracker import churn
+from tracker.errors import TrackerError
+from tracker.session import Session
+
+Text = Callable[..., str]
+
+
+def measure(session: Session, start: str | None, end: str | None = None, **more: Any) -> churn.Churn:
+    request = churn.Request(window="W0-20", commit_start=start, commit_end=end, **more)
+    return churn.measure(session, request)
+
+
+def figures(found: churn.Churn) -> tuple[Any, ...]:
+    return tuple(found.record[name] for name in churn.FIGURES)
+
+
+def numstat(repository: Any, *arguments: str) -> tuple[int, ...]:
+    """What `git diff --numstat` itself adds up to."""
+    rows = [row.split("\t") for row in repository.git("diff", "-M", "--numstat", *arguments).splitlines()]
+    added = sum(int(row[0]) for row in rows if row[0] != "-")
+    deleted = sum(int(row[1]) for row in rows if row[1] != "-")
+    return len(rows), added, deleted, added - deleted
+
+
+def test_texts_binaries_renames_and_strange_names(session: Session, repository: Any, text_of: Text) -> None:
+    start = repository.commit(**{"old name.py": text_of(40), "gone.txt": text_of(7), "pic.png": b"\x89PNG\0\0"})
+    repository.git("mv", "old name.py", "neuer Näme\t.py")
+    repository.write("neuer Näme\t.py", text_of(40) + "one more\n")
+    repository.git("rm", "--quiet", "gone.txt")
+    end = repository.commit(**{"pic.png": b"\x89PNG\0\1", "日本 語.txt": text_of(3), "-n": "dash\n"})
+    found = measure(session, start, end)
+    assert figures(found) == (5, 5, 7, -2) == numstat(repository, f"{start}..{end}")
+    assert (found.record["commit_start"], found.record["commit_end"], found.record["commits"]) == (start, end, 1)
+    assert found.warnings == found.notes == ()
+
+
+def test_a_submodule_counts_as_git_counts_it(session: Session, repository: Any) -> None:
+    first = repository.commit(**{".gitmodules": '[submodule "sub"]\npath = sub\nurl = ./sub\nignore = all\n'})
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{first},sub")
+    repository.git("commit", "--quiet", "--message", "submodule")
+    start = repository.git("rev-parse", "HEAD")
+    repository.git("update-index", "--cacheinfo", f"160000,{start},sub")
+    repository.git("commit", "--quiet", "--message", "moved")
+    repository.git("config", "submodule.sub.ignore", "all")
+    assert figures(measure(session, start)) == (1, 1, 1, 0)
+
+
+def test_a_merge_counts_what_it_brought(session: Session, repository: Any, text_of: Text) -> None:
+    start = repository.commit(main=text_of(2))
+    repository.git("switch", "--quiet", "--create", "side")
+    repository.commit(side=text_of(5))
+    repository.git("switch", "--quiet", "main")
+    repository.commit(main=text_of(4))
+    repository.git("merge", "--quiet", "--no-edit", "side")
+    found = measure(session, start, "main")
+    assert figures(found) == (2, 7, 0, 7)
+    assert found.record["commits"] == 3
+
+
+def test_the_user_s_settings_change_nothing(
+    session: Session, repository: Any, text_of: Text, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = repository.commit(**{"a.txt": text_of(30)})
+    repository.git("mv", "a.txt", "b.txt")
+    end = repository.commit("xproto:: no\n\nbut", c=text_of(2))
+    plain = figures(measure(session, start, end))
+    (tmp_path / "gitconfig").write_text(
+        "[diff]\nexternal = false\nrenames = false\nnoprefix = true\nrelative = true\n[color]\nui = always\n"
+        "[log]\nshowSignature = true\nshowRoot = false\n[core]\nquotePath = true\n[i18n]\nlogOutputEncoding = latin1\n"
+    )
+    monkeypatch.setenv("GIT_EXTERNAL_DIFF", "false")
+    (repository.path / "sub").mkdir()
+    monkeypatch.chdir(repository.path / "sub")
+    assert figures(measure(session, start, end)) == plain == (0, 0, 0, 0)
+
+
+# --- prototypes
+
+
+def test_prototypes_are_left_out_and_said(session: Session, repository: Any, text_of: Text) -> None:
+    start = repository.commit(**{"kept.py": text_of(10)})
+    repository.commit("feature", **{"kept.py": text_of(15), "new.py": text_of(4)})
+    proto = repository.commit("xproto:: try", **{"kept.py": text_of(40), "proto.py": text_of(100)})
+    repository.commit("mentions xproto:: only\n\nxproto:: in the body", **{"new.py": text_of(6)})
+    repository.commit("Xproto", **{"kept.py": text_of(41)})
+    found = measure(session, start, features=3)
+    assert figures(found) == (2, 5 + 6 + 1, 0, 12)
+    assert found.record["prototypes"] == [proto]
+    assert found.record["commits"] == 3
+    assert found.record["normalized_churn"] == 4
+    assert found.notes[-1] == f"left out 1 prototype commit (xproto::): {proto[:12]}"
+    assert found.record["notes"] == "left out 1 prototype commit (xproto::)"
+
+
+def test_a_reverted_prototype_leaves_no_trace(session: Session, repository: Any, text_of: Text) -> None:
+    start = repository.commit(**{"a.py": text_of(10)})
+    repository.commit("xproto:: try", **{"a.py": text_of(50)})
+    repository.git("revert", "--no-edit", "HEAD")
+    repository.commit("work", **{"a.py": text_of(12)})
+    assert figures(measure(session, start)) == (1, 2, 0, 2)
+
+
+def test_a_prototype_is_left_out_under_every_name_of_its_file(session: Session, repository: Any, text_of: Text) -> None:
+    start = repository.commit(**{"a.py": text_of(50), "other.py": text_of(9)})
+    repository.commit("xproto:: try", **{"a.py": text_of(80)})
+    repository.git("mv", "a.py", "b.py")
+    repository.commit("moved", **{"b.py": text_of(83)})
+    repository.git("mv", "other.py", "another.py")
+    repository.commit("moved, too")
+    assert figures(measure(session, start)) == (2, 3, 0, 3)
+
+
+def test_a_prototype_on_a_merged_branch_is_left_out(session: Session, repository: Any, text_of: Text) -> None:
+    start = repository.commit(main=text_of(2))
+    repository.git("switch", "--quiet", "--create", "side")
+    repository.commit("xproto:: side", side=text_of(5))
+    repository.commit("real", real=text_of(3))
+    repository.git("switch", "--quiet", "main")
+    repository.commit(main=text_of(4))
+    repository.git("merge", "--quiet", "--no-edit", "side")
+    assert figures(measure(session, start)) == (2, 5, 0, 5)
+
+
+# --- what is limited
+
+
+def test_paths_and_exclusions_are_pathspecs(
+    session: Session, repository: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = repository.git("rev-parse", "HEAD")
+    repository.write("src/deep/code.py", text_of(5))
+    repository.write("src/lock/uv.lock", text_of(700))
+    repository.write("docs/guide.md", text_of(11))
+    repository.write("tracker.toml", '[churn]\nexclude = ["*.lock", ":(icase)DOCS/GUIDE.MD", "tracker.toml"]\n')
+    repository.commit()
+    assert figures(measure(session, start)) == (1, 5, 0, 5)
+    monkeypatch.chdir(repository.path / "src" / "deep")
+    inside = Session()
+    inside.data_dir = session.data_dir
+    assert figures(measure(inside, start)) == (1, 5, 0, 5)
+    assert figures(measure(inside, start, exclude=("code.py",))) == (0, 0, 0, 0)
+    assert figures(measure(inside, start, paths=("code.py",))) == (1, 5, 0, 5)
+    gone = measure(inside, start, paths=("nothing.py",))
+    assert gone.record["files_changed"] == 0
+    assert gone.notes[-1].endswith("there")
+    assert gone.record["paths"] == ["nothing.py"]
+
+
+def test_what_begins_with_a_dash_is_no_option_of_git(session: Session, repository: Any, tmp_path: Path) -> None:
+    start = repository.git("rev-parse", "HEAD")
+    repository.commit(a="a\n")
+    target = tmp_path / "written"
+    found = measure(session, start, paths=(f"--output={target}", "--no-index"))
+    assert found.record["files_changed"] == 0
+    for commit in (f"--output={target}", "-h", "--all"):
+        with pytest.raises(TrackerError, match=re.escape(f"'{commit}' (--commit-start) is no commit: it begins with")):
+            measure(session, commit)
+        with pytest.raises(TrackerError, match=re.escape(f"'{commit}' (--commit-end) is no commit")):
+            measure(session, start, commit)
+    assert not target.exists()
+
+
+# --- ranges that are none
+
+
+def test_outside_of_a_repository(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TrackerError, match="is in no git repository; run this where the work was committed"):
+        measure(session, "HEAD")
+    assert measure(session, None).record["decision"] == "missing-commit-range"
+
+
+def test_without_git(session: Session, repository: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.devnull)
+    with pytest.raises(TrackerError, match="git is not installed"):
+        measure(session, "HEAD")
+
+
+@pytest.mark.parametrize("commit", ["nowhere", "0" * 40, "HEAD~99", "HEAD..HEAD", "HEAD:first", " ", "a\nb", "a\0b"])
+def test_an_unknown_commit(session: Session, repository: Any, commit: str) -> None:
+    with pytest.raises(TrackerError, match="no commit") as raised:
+        measure(session, commit)
+    assert "--commit-start" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_start_that_is_no_ancestor(session: Session, repository: Any, text_of: Text) -> None:
+    fork = repository.commit(shared=text_of(3))
+    repository.git("switch", "--quiet", "--create", "work")
+    repository.commit(work=text_of(5))
+    repository.git("switch", "--quiet", "main")
+    start = repository.commit(main=text_of(50))
+    found = measure(session, start, "work")
+    assert figures(found) == (1, 5, 0, 5)
+    assert found.record["commit_start"] == start
+    assert found.record["commit_base"] == fork
+    assert f"{start[:12]} is no ancestor of" in found.warnings[0]
+
+
+def test_a_range_that_runs_backwards(session: Session, repository: Any) -> None:
+    first = repository.git("rev-parse", "HEAD")
+    second = repository.commit(a="a\n")
+    with pytest.raises(TrackerError, match="the range runs backwards"):
+        measure(session, second, first)
+
+
+def test_histories_that_have_nothing_in_common(session: Session, repository: Any) -> None:
+    first = repository.git("rev-parse", "HEAD")
+    repository.git("switch", "--quiet", "--orphan", "other")
+    other = repository.commit(b="b\n")
+    with pytest.raises(TrackerError, match="have no history in common"):
+        measure(session, first, other)
+
+
+def test_a_shallow_clone(
+    session: Session, repository: Any, text_of: Text, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = repository.commit(a=text_of(3))
+    repository.commit(a=text_of(5))
+    repository.commit(a=text_of(9))
+    repository.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    repository.git("clone", "--quiet", "--depth=1", f"file://{repository.path}", str(tmp_path / "shallow"))
+    monkeypatch.chdir(tmp_path / "shallow")
+    with pytest.raises(TrackerError, match=r"this clone is shallow: `git fetch --unshallow` brings"):
+        measure(session, start)
+    repository.git("-C", str(tmp_path / "shallow"), "fetch", "--quiet", "--depth=1", "origin", start)
+    found = measure(session, start)
+    assert figures(found) == (1, 6, 0, 6)
+    assert "shallow" in found.warnings[0]

@@ -1,0 +1,469 @@
+"""The end of a session with the real program: churn, features, evidence, checkpoint, handoff, command log."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Text = Callable[..., str]
+LEDGERS = Path("docs/Ledgers")
+
+
+def ok(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refused(done: subprocess.CompletedProcess[str], status: int = 1) -> str:
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    return error
+
+
+def rows(folder: Path, ledger: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO((folder / LEDGERS / ledger).read_text(), newline="")))
+
+
+def records(folder: Path, stream: str) -> list[dict[str, Any]]:
+    path = folder / "data" / f"{stream}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file that a command may not touch, apart from the index and git's own."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not {".index", ".git", ".lock-owner", "site", "__pycache__"} & set(path.parts)
+    }
+
+
+@pytest.fixture
+def work(tmp_path: Path, make_repository: Any) -> Any:
+    """The working folder of `toys` as a repository."""
+    made = make_repository(tmp_path)
+    made.commit("first", **{".gitignore": "/data/\n/site/\n/docs/\n*.xml\n"})
+    return made
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test that needs it leaves a finalized window for the others."""
+    return tmp_path_factory.mktemp("template") / "finalized"
+
+
+@pytest.fixture
+def finalized(request: pytest.FixtureRequest, toys: Run, tmp_path: Path, template: Path, text_of: Text) -> Run:
+    """Toys with W0-20 finalized: 6 files changed in it, +51/-47, 3 features."""
+    if template.exists():
+        shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+        return toys
+    work = request.getfixturevalue("work")
+    work.commit(**{f"file{number}.py": text_of(10, "old") for number in range(5)})
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
+    for number in range(4):
+        work.write(f"file{number}.py", text_of(10, "new"))
+    work.write("file4.py", text_of(3, "old"))
+    work.commit("the work", **{"file5.py": text_of(11)})
+    ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 28%"))
+    ok(toys("complete", "--window", "W0-20", "--toy-features", "3", "--quality", "1", "--outcome", "pass"))
+    shutil.copytree(tmp_path, template)
+    return toys
+
+
+# --- churn
+
+
+def test_churn_of_the_captures_commits_as_the_preview_shows_it(finalized: Run, tmp_path: Path) -> None:
+    done = finalized("churn", "--window", "W0-20", "--provider", "toy", "--methodology", "session002")
+    assert ok(done) == "recorded churn for W0-20: files=6, +51/-47 (net=4), per-feature=1.33\n"
+    [record] = records(tmp_path, "churn")
+    assert (record["source"], record["provider"], record["features"]) == ("churn", "toy", 3)
+    assert record["normalized_churn"] == pytest.approx(4 / 3, abs=1e-6)
+    assert record["decision"] is None
+    [row] = rows(tmp_path, "Churn_Ledger.csv")
+    assert (row["window"], row["files_changed"], row["net"], row["normalized_churn"]) == ("W0-20", "6", "4", "1.333333")
+    assert row["date"] == record["captured_at"][:10]
+    assert row["commit_start"] == record["commit_start"]
+    shown = ok(finalized("preview", "--window", "W0-20"))
+    assert (
+        "Churn:\n  - provider=toy window=W0-20 method=session002: files=6, +51/-47 (net=4), per-feature=1.33\n" in shown
+    )
+
+
+def test_the_range_comes_from_options_then_the_finalize_row_then_the_captures(
+    finalized: Run, make_repository: Any, tmp_path: Path
+) -> None:
+    work = make_repository(tmp_path)
+    first, last = work.git("rev-list", "--max-parents=0", "HEAD"), work.commit("later", later="x\n")
+    ok(
+        finalized(
+            *("complete", "--window", "W0-20", "--toy-features", "2", "--methodology", "m"),
+            *("--commit-start", first, "--commit-end", last),
+        )
+    )
+    ok(finalized("churn", "--window", "W0-20", "--provider", "toy"))
+    ok(finalized("churn", "--window", "W0-20", "--commit-start", f"{last}~1", "--features", "4", "--notes", "n"))
+    ends = [(record["commit_start"], record["commit_end"]) for record in records(tmp_path, "churn")]
+    assert ends == [(first, last), (work.git("rev-parse", "HEAD~1"), last)]
+    by_row, by_option = records(tmp_path, "churn")
+    assert (by_row["methodology"], by_row["features"], by_row["provider"]) == ("m", 2, "toy")
+    assert (by_option["features"], by_option["normalized_churn"], by_option["notes"]) == (4, 0.25, "n")
+
+
+def test_without_a_start_commit_churn_says_so_and_goes_on(toys: Run, tmp_path: Path) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
+    done = toys("churn", "--window", "W0-2O", "--notes", "a note")
+    assert ok(done) == "recorded churn for W0-2O: decision=missing-commit-range\n"
+    assert "warning: no start commit is known for W0-2O (no record names it; did you mean W0-20?)" in done.stderr
+    [record] = records(tmp_path, "churn")
+    assert (record["decision"], record["files_changed"]) == ("missing-commit-range", None)
+    [row] = rows(tmp_path, "Churn_Ledger.csv")
+    assert (row["net"], row["notes"]) == ("", "a note; decision=missing-commit-range")
+    assert "  - provider=n/a window=W0-2O method=n/a: decision=missing-commit-range\n" in ok(toys("preview"))
+
+
+def test_several_paths_in_a_row(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("churn", "--window", "W0-20", "--paths", "file0.py", "file5.py", "--features", "1"))
+    ok(finalized("churn", "--paths", "file0.py", "--paths=file5.py", "--exclude", "file0.py", "--window", "W0-20"))
+    both, one = records(tmp_path, "churn")
+    assert (both["paths"], both["files_changed"]) == (["file0.py", "file5.py"], 2)
+    assert (one["exclude"], one["files_changed"]) == (["file0.py"], 1)
+    assert "Got unexpected extra argument" in refused(finalized("churn", "--window", "W0-20", "stray"), 2)
+
+
+def test_a_ledger_that_is_refused_keeps_the_record_back(finalized: Run, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("date,window\n")
+    words = ("churn", "--window", "W0-20", "--ledger-path", "other.csv")
+    assert "it lacks provider" in refused(finalized(*words))
+    assert "it lacks provider" in refused(finalized(*words, "--dry-run"))
+    assert records(tmp_path, "churn") == []
+    other.unlink()
+    ok(finalized(*words))
+    assert other.read_text().startswith("date,window,provider,")
+    assert not (tmp_path / LEDGERS).exists()
+
+
+# --- features and evidence
+
+
+def test_ids_are_reserved_once(toys: Run, tmp_path: Path) -> None:
+    assert ok(toys("feature", "reserve", "--window", "W0-20", "--provider", "toy")) == "F-001\n"
+    assert ok(toys("feature", "reserve")) == "F-002\n"
+    error = refused(toys("feature", "reserve", "--feature-id", "F-001"))
+    assert error == "error: F-001 is taken; the next free id is F-003; nothing was written"
+    assert ok(toys("feature", "reserve", "--feature-id", "API-9")) == "API-9\n"
+    assert ok(toys("feature", "reserve")) == "API-10\n"
+    assert ok(toys("feature", "reserve", "--prefix", "F-")) == "F-003\n"
+    assert "is no feature id" in refused(toys("feature", "reserve", "--feature-id", "=1+1"))
+    ids = [(row["feature_id"], row["notes"]) for row in rows(tmp_path, "Feature_Log.csv")]
+    assert ids == [(name, "reserved") for name in ("F-001", "F-002", "API-9", "API-10", "F-003")]
+
+
+def test_a_feature_is_logged_with_every_column(toys: Run, tmp_path: Path) -> None:
+    given = {
+        "date": "2026-01-10",
+        "feature_id": "F-001",
+        "window": "W0-20",
+        "provider": "toy",
+        "files_touched": "4",
+        "scenario": "=an operator, who pays",
+        "commit_id": "c" * 40,
+        "baseline_commit": "b" * 40,
+        "implementation_commit": "i" * 40,
+        "docs_commit": "d" * 40,
+        "lines_added": "10",
+        "lines_removed": "3",
+        "notes": "ask dev@example.com",
+    }
+    words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
+    done = toys("feature", "log", *words, AGENT_ID="sub1")
+    assert ok(done) == "logged F-001 for W0-20\n"
+    assert "was not reserved" in done.stderr
+    shown = {"scenario": "'=an operator, who pays", "notes": "ask d***@example.com; AGENT_ID=sub1"}
+    assert rows(tmp_path, "Feature_Log.csv") == [given | shown]
+
+
+def test_evidence_hashes_its_artifact(toys: Run, tmp_path: Path) -> None:
+    artifact = tmp_path / "report.xml"
+    artifact.write_bytes(b"x" * 100_000)
+    digest = hashlib.sha256(b"x" * 100_000).hexdigest()
+    ok(
+        toys(
+            *("evidence", "add", "--window", "W0-20", "--capability-id", "C1", "--test-run-id", "r7"),
+            *("--runner", "pytest", "--result", "pass", "--artifacts-path", "report.xml", "--notes", "-n"),
+        )
+    )
+    ok(toys("evidence", "add", "--window", "W0-20", "--result", "pass", "--artifact", str(artifact)))
+    first, second = rows(tmp_path, "Acceptance_Evidence.csv")
+    assert list(first.values()) == ["W0-20", "C1", "r7", "pytest", "pass", "report.xml", digest, "'-n"]
+    assert second["artifacts_path"] == str(artifact)
+    words = ("evidence", "add", "--window", "W0-20", "--result", "pass", "--artifact")
+    assert "No such file" in refused(toys(*words, "nothing.xml"))
+    assert "it changed; nothing was written" in refused(toys(*words, "report.xml", "--artifact-hash", "0" * 64))
+    assert "is no SHA-256" in refused(toys(*words, "report.xml", "--artifact-hash", "abc"))
+    ok(toys(*words, "report.xml", "--artifact-hash", digest.upper()))
+    assert len(rows(tmp_path, "Acceptance_Evidence.csv")) == 3
+
+
+# --- checkpoint
+
+CLOSE = ("checkpoint", "--window", "W0-20", "--provider", "toy", "--task", "end_of_session", "--plan", "200000")
+
+
+def test_a_checkpoint_books_everything(finalized: Run, tmp_path: Path) -> None:
+    jobs = tmp_path / "docs" / "System" / "scheduler" / "standing_jobs.md"
+    jobs.parent.mkdir(parents=True)
+    jobs.write_bytes(
+        b"# Jobs\r\n\r\n## Backup\r\nlast run: never\r\n\r\n## Ledger checkpoint\r\n* **Last run:** never\r\n"
+    )
+    done = finalized(*CLOSE, "--actual", "168000", "--notes", "session002 close")
+    assert ok(done).splitlines() == [
+        "booked 168000 tokens for W0-20 (delta=-32000)",
+        "recorded churn for W0-20: files=6, +51/-47 (net=4), per-feature=1.33",
+        f"wrote the handoff of W0-20 to {tmp_path / 'docs' / 'SESSION_HANDOFF.md'}",
+    ]
+    [row] = rows(tmp_path, "Token_Churn_Ledger.csv")
+    assert list(row.values())[1:] == [
+        *("W0-20", "end_of_session", "200000", "168000", "-32000", "1", "51", "47", "3", "", "session002 close")
+    ]
+    assert len(rows(tmp_path, "Churn_Ledger.csv")) == len(records(tmp_path, "churn")) == 1
+    text = jobs.read_bytes().decode()
+    assert text.startswith(
+        "# Jobs\r\n\r\n## Backup\r\nlast run: never\r\n\r\n## Ledger checkpoint\r\n* **Last run:** 20"
+    )
+    assert text.endswith("Z checkpoint W0-20 toy end_of_session\r\n")
+
+
+def test_a_checkpoint_shows_the_decision_card(finalized: Run, tmp_path: Path) -> None:
+    said = ok(finalized(*CLOSE, "--actual", "1", "--decision-card"))
+    card = ok(finalized("decision-card", "--window", "W0-20"))
+    assert "Verdict: SOFT GO\n" in card
+    assert said.endswith(card)
+    assert card in handoff(tmp_path).decode()
+    assert ok(finalized("handoff")).endswith("is up to date\n")
+
+
+def test_a_checkpoint_goes_on_where_git_cannot_measure(toys: Run, work: Any, tmp_path: Path) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
+    record = records(tmp_path, "snapshots")[0]
+    gone = json.dumps(record).replace(record["git_head"], "0" * 40)
+    (tmp_path / "data" / "snapshots.jsonl").write_text(gone + "\n")
+    done = toys(*CLOSE, "--actual", "1")
+    assert f"warning: churn is left out: no commit '{'0' * 40}' (the BEFORE capture)" in done.stderr
+    assert "no churn was recorded" in ok(done)
+    assert rows(tmp_path, "Token_Churn_Ledger.csv")[0]["lines_added"] == ""
+
+
+@pytest.mark.parametrize("broken", ["docs/Ledgers/Churn_Ledger.csv", "docs/SESSION_HANDOFF.md"])
+def test_a_checkpoint_that_is_refused_writes_nothing(finalized: Run, tmp_path: Path, broken: str) -> None:
+    (tmp_path / broken).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / broken).write_text("window\n<!-- tracker handoff: end -->\n")
+    before = tree(tmp_path)
+    error = refused(finalized(*CLOSE, "--actual", "1"))
+    assert "its header" in error or "header of" in error or "marker lines" in error
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("churn", "--window", "W0-20"),
+        ("feature", "reserve", "--window", "W0-20"),
+        ("feature", "log", "--feature-id", "F-7"),
+        ("evidence", "add", "--window", "W0-20", "--result", "pass", "--artifact", "file0.py"),
+        (*CLOSE, "--actual", "1"),
+        ("handoff",),
+        ("uat", "--window", "W0-20", "--record"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_dry_run_writes_nothing(finalized: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    before = tree(tmp_path)
+    assert ok(finalized(*words, "--dry-run"))
+    assert tree(tmp_path) == before
+
+
+# --- handoff
+
+
+def handoff(folder: Path) -> bytes:
+    return (folder / "docs" / "SESSION_HANDOFF.md").read_bytes()
+
+
+def section(text: str, title: str) -> str:
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("alias", "start", "toy", "--stdin", "--window", "W0-21", stdin="fuel 30%", AGENT_ID="sub1"))
+    ok(finalized("alias", "start", "toy", "--stdin", "--window", "W0-22", stdin="fuel 50%"))
+    ok(finalized("alias", "end", "toy", "--stdin", "--window", "W0-22", stdin="fuel 40%"))
+    for tokens in ("5", "70", "6", "900"):
+        ok(finalized(*CLOSE, "--actual", tokens, "--task", f"task{tokens}", "--features-added", "1"))
+    ok(finalized("evidence", "add", "--window", "W0-20", "--result", "pass", "--artifact", "file0.py"))
+    ok(finalized("handoff"))
+    text = handoff(tmp_path).decode()
+    assert f"cd {tmp_path}\nexport TRACKER_DATA_DIR={tmp_path / 'data'}\nunset AGENT_ID" in text
+    assert "W0-21: open (toy in lane sub1)" in section(text, "Windows")
+    assert "W0-20: finalized" in section(text, "Windows")
+    assert "W0-21: toy in lane sub1 since 20" in section(text, "Open now")
+    assert "tracker --agent sub1 alias end toy --stdin --window W0-21\n" in section(text, "Next command")
+    assert "W0-22 toy negative-delta: fuel fell from 50 to 40" in section(text, "Open anomalies")
+    assert "cure: capture again, or tracker alias delete toy" in section(text, "Open anomalies")
+    assert re.findall(r"tokens_actual=(\d+)", section(text, "Largest cost rows")) == ["900", "70", "6"]
+    artifacts = section(text, "Artifacts").splitlines()
+    assert str(tmp_path / "data" / "snapshots.jsonl") in artifacts
+    assert str(tmp_path / LEDGERS / "Token_Churn_Ledger.csv") in artifacts
+    assert str(tmp_path / "file0.py") in artifacts
+    assert "docs/SOP/uat_opener.md (not there)" in section(text, "Read first")
+    checks = section(text, "Preview checks to start with")
+    assert "tracker preview --window W0-20 --window W0-21 --window W0-22\n" in checks
+    preview = ok(finalized("preview", *(word for one in (20, 21, 22) for word in ("--window", f"W0-{one}"))))
+    assert preview.partition("\nNotes:")[0] in checks
+    run = section(text, "Commands that were run")
+    assert "Z  tracker alias start toy --stdin --window W0-21\n" in run
+    assert "--task task900" in run
+
+
+def test_the_next_command_runs_as_it_stands(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("alias", "start", "toy", "--stdin", "--window", "W0-21", stdin="fuel 30%", AGENT_ID="sub1"))
+    ok(finalized(*CLOSE, "--actual", "1"))
+
+    def next_command() -> list[str]:
+        ok(finalized("handoff"))
+        steps = re.findall(r"```sh\n(.*)\n```", section(handoff(tmp_path).decode(), "Next command"))
+        return shlex.split(steps[0])[1:]
+
+    assert next_command() == ["--agent", "sub1", "alias", "end", "toy", "--stdin", "--window", "W0-21"]
+    ok(finalized(*next_command(), stdin="fuel 31%"))
+    ok(finalized("evidence", "add", "--window", "W0-20", "--result", "pass"))
+    assert next_command() == (
+        ["complete", "--window", "W0-21", "--toy-features", "N", "--quality", "Q", "--outcome", "WORD"]
+    )
+    ok(finalized("feature", "log", "--feature-id", "F-1", "--window", "W0-21", "--provider", "toy"))
+    done = [word.replace("Q", "1").replace("WORD", "pass") for word in next_command()]
+    assert done[4] == "1"
+    ok(finalized(*done))
+    assert next_command() == ["churn", "--window", "W0-21", "--provider", "toy"]
+    ok(finalized(*next_command()))
+    assert next_command() == ["uat", "--window", "W0-21", "--record"]
+    ok(finalized("evidence", "add", "--window", "W0-21", "--result", "pass"))
+    assert next_command()[:2] == ["alias", "start"]
+
+
+def test_running_it_twice_changes_nothing(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("handoff"))
+    first, stamp = handoff(tmp_path), (tmp_path / "docs" / "SESSION_HANDOFF.md").stat().st_mtime_ns
+    assert ok(finalized("handoff")).endswith("is up to date\n")
+    assert (tmp_path / "docs" / "SESSION_HANDOFF.md").stat().st_mtime_ns == stamp
+    ok(finalized("alias", "start", "toy", "--stdin", "--window", "W0-21", stdin="fuel 30%"))
+    ok(finalized("handoff"))
+    assert handoff(tmp_path) != first
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        (b"my words\n", b"\nmore of mine, without an end"),
+        (b"\xef\xbb\xbfWindows\r\n", b"\r\n\r\nmore\r\n"),
+        (b"\xff no UTF-8\n   \n", b"\n"),
+    ],
+)
+def test_what_people_wrote_around_it_stays(finalized: Run, tmp_path: Path, above: bytes, below: bytes) -> None:
+    path = tmp_path / "docs" / "SESSION_HANDOFF.md"
+    path.parent.mkdir()
+    path.write_bytes(above)
+    ok(finalized("handoff"))
+    assert handoff(tmp_path).startswith(above)
+    path.write_bytes(handoff(tmp_path).removesuffix(b"\n").removesuffix(b"\r") + below)
+    ok(finalized("handoff"))
+    once = handoff(tmp_path)
+    ok(finalized("churn", "--window", "W0-20"))
+    ok(finalized("handoff"))
+    twice = handoff(tmp_path)
+    assert twice.startswith(above)
+    assert twice.endswith(b"-->" + below)
+    assert (once != twice, twice.count(b"handoff: begin"), twice.count(b"handoff: end")) == (True, 1, 1)
+    assert (b"\r\n" in above) == (b"```text\r\n" in twice)
+    assert b"\n" not in twice.replace(b"\r\n", b"") or b"\r\n" not in above
+
+
+def test_markers_that_are_damaged_are_refused(finalized: Run, tmp_path: Path) -> None:
+    path = tmp_path / "docs" / "SESSION_HANDOFF.md"
+    ok(finalized("handoff"))
+    begin, _, rest = path.read_bytes().partition(b"\n")
+    for damaged in (rest, begin + b"\nx\n", path.read_bytes() * 2):
+        path.write_bytes(damaged)
+        assert "does not hold one pair of tracker's marker lines" in refused(finalized("handoff"))
+        assert path.read_bytes() == damaged
+
+
+def test_nothing_to_hand_over(toys: Run, tmp_path: Path) -> None:
+    assert "there is nothing to hand over" in refused(toys("handoff"))
+    assert not (tmp_path / "data").exists()
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
+    assert "did you mean W0-20?" in refused(toys("handoff", "--window", "W0-2O"))
+
+
+def test_recorded_texts_cannot_leave_their_place(finalized: Run, tmp_path: Path) -> None:
+    hostile = "x\n```\n<!-- tracker handoff: end -->\n\x1b[2J<!--"
+    ok(finalized("churn", "--window", "W0-20", "--notes", hostile))
+    ok(finalized("complete", "--window", "W0-20", "--toy-features", "3", "--outcome", hostile, "--notes", hostile))
+    ok(finalized(*CLOSE, "--actual", "1", "--task", hostile, "--notes", hostile))
+    ok(finalized("handoff"))
+    text = handoff(tmp_path).decode()
+    assert text.count("\n<!-- tracker handoff: end -->\n") == 1
+    assert "\x1b" not in text
+    fences = [line for line in text.splitlines() if line.lstrip().startswith("```")]
+    assert {fence.strip() for fence in fences[1::2]} == {"```"}
+    assert all(len(fence) > 3 for fence in fences[::2])
+
+
+# --- the command log
+
+
+def test_the_commands_are_noted_without_secrets(toys: Run, tmp_path: Path) -> None:
+    notes = "it's sk-abcdefgh12345 of dev@example.com\ntoken=hunter2"
+    ok(
+        toys(
+            "alias", "start", "toy", "--stdin", "--window", "W0-20", "--notes", notes, stdin="fuel 1%", AGENT_ID="sub1"
+        )
+    )
+    ok(toys("evidence", "add", "--window", "W0-20", "--result=pass", "--notes", "password: hunter2"))
+    ok(toys("alias", "end", "toy", "--stdin", "--dry-run", stdin="fuel 2%", AGENT_ID="sub1"))
+    refused(toys("alias", "end", "tally", "--stdin", stdin="5"))
+    ok(toys("preview"))
+    first, second = records(tmp_path, "commands")
+    assert (first["agent_id"], first["windows"], first["window"]) == ("sub1", ["W0-20"], None)
+    assert "\n" not in first["command"]
+    read_back = subprocess.run(
+        ["bash", "-c", f"printf '%s|' {first['command']}"], capture_output=True, check=True
+    ).stdout.decode()
+    assert read_back == (
+        "tracker|alias|start|toy|--stdin|--window|W0-20|--notes|it's sk-*** of d***@example.com\ntoken=***|"
+    )
+    assert second["command"] == "tracker evidence add --window W0-20 --result=pass --notes 'password: ***'"
+    assert "hunter2" not in (tmp_path / "data" / "commands.jsonl").read_text()
+    assert "W0-99" not in ok(toys("preview"))
+
+
+def test_a_command_that_names_a_window_makes_none(toys: Run, tmp_path: Path) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%"))
+    ok(toys("feature", "log", "--feature-id", "F-1", "--window", "W0-99"))
+    assert records(tmp_path, "commands")[-1]["windows"] == ["W0-99"]
+    assert ok(toys("preview")).startswith("Windows: W0-20\n")

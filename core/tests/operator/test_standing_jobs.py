@@ -1,0 +1,59 @@
+"""The one line of the scheduler's notes that is written by a checkpoint."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracker import standing_jobs
+from tracker.errors import TrackerError
+from tracker.session import Session
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Last run: never\n", "Last run: NOW\n"),
+        ("- **Last run:** 2025-10-18\nmore\n", "- **Last run:** NOW\nmore\n"),
+        ("* **last-run**: 2025-10-18\n", "* **last-run**: NOW\n"),
+        ("checkpoint, last_run 2025-10-18, ok\n", "checkpoint, last_run NOW\n"),
+        ("Last run:\r\nmore\r\n", "Last run: NOW\r\nmore\r\n"),
+        ("`last_run`: n/a", "`last_run`: NOW"),
+        ("# A\nlast run: x\n# Ledgers\nlast run: y\n", "# A\nlast run: x\n# Ledgers\nlast run: NOW\n"),
+        ("last run: x\nledger checkpoint last run: y\n", "last run: x\nledger checkpoint last run: NOW\n"),
+        (
+            "| job | last run |\nThe last run of a job is noted.",
+            "| job | last run |\nThe last run of a job is noted.\n\nLast run: NOW\n",
+        ),
+        ("# Jobs\n", "# Jobs\n\nLast run: NOW\n"),
+    ],
+)
+def test_the_last_run_line(before: str, after: str) -> None:
+    assert standing_jobs.updated(before, "NOW") == after
+
+
+def test_the_file_is_replaced_in_one_step_and_keeps_its_mode(session: Session, repository: Any) -> None:
+    path = repository.path / standing_jobs.FILE
+    assert standing_jobs.note(session, "NOW") is False
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\xff caf\xe9\nlast run: never\n")
+    path.chmod(0o640)
+    assert standing_jobs.note(session, "NOW") is True
+    assert path.read_bytes() == b"\xff caf\xe9\nlast run: NOW\n"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_a_link_or_pipe_in_its_place_is_refused(session: Session, repository: Any, tmp_path: Path) -> None:
+    path = repository.path / standing_jobs.FILE
+    path.parent.mkdir(parents=True)
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(TrackerError, match="symbolic link"):
+        standing_jobs.note(session, "NOW")
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(TrackerError, match="no regular file"):
+        standing_jobs.note(session, "NOW")

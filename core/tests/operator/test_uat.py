@@ -1,0 +1,116 @@
+"""`tracker uat` on small projects that pass, fail, or have nothing to run."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+NESTED = os.environ.get("TRACKER_NESTED") == "1"  # read before the tests' environment is cleaned
+pytestmark = pytest.mark.skipif(NESTED, reason="TRACKER_NESTED=1: it starts pytest and behave")
+GOOD = """
+import os
+
+def test_environment():
+    assert os.environ["TRACKER_NESTED"] == "1"
+    assert "TRACKER_DATA_DIR" not in os.environ and "AGENT_ID" not in os.environ
+"""
+FEATURE = "Feature: a day\n  Scenario: one\n    Given a step\n\n  Scenario: two\n    Given a step\n"
+STEPS = "from behave import given\n\n@given('a step')\ndef step(context):\n    pass\n"
+
+
+@pytest.fixture
+def project(toys: Run, tmp_path: Path) -> Run:
+    """A project that passes, with W0-20 open."""
+    (tmp_path / "tracker.toml").write_text("")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_it.py").write_text(GOOD)
+    (tmp_path / "features" / "steps").mkdir(parents=True)
+    (tmp_path / "features" / "day.feature").write_text(FEATURE)
+    (tmp_path / "features" / "steps" / "steps.py").write_text(STEPS)
+    done = toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%")
+    assert done.returncode == 0, done.stderr
+    return toys
+
+
+def evidence(folder: Path) -> list[dict[str, str]]:
+    with (folder / "docs" / "Ledgers" / "Acceptance_Evidence.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_it_runs_the_checks_then_the_preview(project: Run, tmp_path: Path) -> None:
+    done = project("uat", "--window", "W0-20", AGENT_ID="sub1")
+    assert done.returncode == 0, done.stderr
+    shown = project("preview", "--window", "W0-20").stdout
+    assert done.stdout == shown + (
+        "Checks:\n  - pytest: pass (1 passed)\n  - behave: pass (2 passed)\n  - preview: pass (0 open anomalies)\n"
+    )
+    assert "1 passed" in done.stderr
+    assert not (tmp_path / "docs").exists()
+    assert not (tmp_path / "data" / "uat").exists()
+
+
+def test_it_records_what_it_ran(project: Run, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    done = project("uat", "--window", "W0-20", "--record", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    rows = evidence(tmp_path)
+    assert [(row["window_id"], row["runner"], row["result"], row["notes"]) for row in rows] == [
+        ("W0-20", "pytest", "pass", "1 passed"),
+        ("W0-20", "behave", "pass", "2 passed"),
+        ("W0-20", "preview", "pass", "0 open anomalies"),
+    ]
+    assert {row["test_run_id"] for row in rows} == {found["test_run_id"]}
+    for row in rows:
+        artifact = tmp_path / row["artifacts_path"]
+        assert hashlib.sha256(artifact.read_bytes()).hexdigest() == row["artifact_hash"]
+    assert '"command":"tracker uat --window W0-20' in (tmp_path / "data" / "commands.jsonl").read_text()
+
+
+def test_what_fails_is_named_recorded_and_ends_with_status_1(project: Run, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_a():\n    assert 0\n\ndef test_b():\n    pass\n")
+    (tmp_path / "features" / "more.feature").write_text("Feature: x\n  Scenario: y\n    Given no such step\n")
+    done = project("uat", "--window", "W0-20", "--record", "--quiet")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: the acceptance run of W0-20 failed: pytest (1 passed, 1 failed), behave (2 passed, 1 failed)\n"
+    )
+    assert [row["result"] for row in evidence(tmp_path)] == ["fail", "fail", "pass"]
+
+
+def test_a_runner_that_breaks_has_failed(project: Run, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("import os\nos._exit(0)\n")
+    (tmp_path / "features" / "steps" / "steps.py").write_text("import nothing_of_that_name\n")
+    done = project("uat", "--window", "W0-20", "--quiet")
+    assert done.returncode == 1
+    assert "pytest (no report, exit status 0), behave (no report, exit status 1)" in done.stderr
+
+
+def test_a_runner_that_hangs_is_stopped(project: Run, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("import time\ntime.sleep(100)\n")
+    (tmp_path / "features" / "day.feature").unlink()
+    (tmp_path / "features" / "steps" / "steps.py").unlink()
+    (tmp_path / "features" / "steps").rmdir()
+    (tmp_path / "features").rmdir()
+    done = project("uat", "--window", "W0-20", "--timeout", "0.5")
+    assert done.returncode == 1
+    assert "  - behave: skipped (there is no folder features/)\n" in done.stdout
+    assert "failed: pytest (stopped after 0.5 s)" in done.stderr
+
+
+def test_a_window_without_records_and_a_project_without_tests(project: Run, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").unlink()
+    done = project("uat", "--window", "W0-21")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        "Checks:\n  - pytest: skipped (nothing ran)\n  - behave: pass (2 passed)\n"
+        "  - preview: skipped (there are no records of W0-21 yet)\n"
+    )

@@ -1,0 +1,143 @@
+"""The settings file: what holds, and what is refused, with its line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracker import config
+from tracker.errors import TrackerError
+from tracker.setting_kinds import KINDS, shown
+from tracker.settings import settings
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+
+def load(folder: Path, text: str | bytes) -> config.Config:
+    path = folder / "tracker.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return config.load(path)
+
+
+def refusal(folder: Path, text: str | bytes) -> str:
+    with pytest.raises(TrackerError) as caught:
+        load(folder, text)
+    message = str(caught.value)
+    assert message.startswith(str(folder / "tracker.toml"))
+    return message.removeprefix(str(folder / "tracker.toml"))
+
+
+def test_without_a_file_the_defaults_hold() -> None:
+    assert config.load(None) == config.Config()
+    assert config.Config().buffer_minutes == 5.0
+
+
+def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        """
+        timezone = "Europe/Berlin"
+        buffer_minutes = 3
+        fsync = false
+        prices = {toy = "200/mo:4.3bars", other = {month = 20}}
+        [churn]
+        exclude = ["*.lock"]
+        """,
+    )
+    assert (found.timezone, found.buffer_minutes, found.fsync) == ("Europe/Berlin", 3.0, False)
+    assert found.churn.exclude == ("*.lock",)
+    assert found.prices == {"toy": "200/mo:4.3bars", "other": {"month": 20}}
+    assert found.ledgers == config.Ledgers()
+    assert found.base == tmp_path
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> None:
+    assert load(tmp_path, b"\xef\xbb\xbfbuffer_minutes = 3\r\nfsync = false\r\n").buffer_minutes == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\nbufer_minutes = 3", " (line 2): unknown setting 'bufer_minutes'; did you mean buffer_minutes?"),
+        ("path = 'x'", " (line 1): unknown setting 'path'; there are data_dir, "),
+        ("exclude = ['x']", " (line 1): unknown setting 'exclude'; did you mean churn.exclude?"),
+        ("fsync = true\n[churnn]\nx = 1", " (line 2): unknown setting 'churnn'; did you mean churn?"),
+        ("[ledgers]\n# dir\ndri = 'x'", " (line 3): unknown setting 'ledgers.dri'; did you mean ledgers.dir?"),
+        (
+            "[ledgers]\ndir = 'x'\n[churn]\ndir = 'x'",
+            " (line 4): unknown setting 'churn.dir'; did you mean ledgers.dir?",
+        ),
+        ("'ledgers.dir' = 'x'", ": unknown setting '\"ledgers.dir\"'; did you mean"),
+        ("\n\nchurn = 5", " (line 3): churn is a table with churn.exclude, no value"),
+        ("[fsync]", " (line 1): fsync must be true or false, not {}"),
+        ("fsync = 1", " (line 1): fsync must be true or false, not 1"),
+        ("data_dir = 5", " (line 1): data_dir must be a text of one line, not 5"),
+        ("data_dir = ''", " (line 1): data_dir must be a text of one line, not ''"),
+        ('data_dir = "a\\u001b"', " (line 1): data_dir must be a text of one line, not 'a\\x1b'"),
+        ("buffer_minutes = 'five'", " (line 1): buffer_minutes must be a number from 0 to 10080, not 'five'"),
+        ("buffer_minutes = true", " (line 1): buffer_minutes must be a number from 0 to 10080, not true"),
+        ("buffer_minutes = nan", " (line 1): buffer_minutes must be a number from 0 to 10080, not nan"),
+        ("divergence_pp = inf", " (line 1): divergence_pp must be a number from 0 to 100, not inf"),
+        ("stale_minutes = -1", " (line 1): stale_minutes must be a number from 0 to 10080, not -1"),
+        ("effect = 0", " (line 1): effect must be a number from 1e-09 to 1e+06, not 0"),
+        ("timezone = 'Berlin'", " (line 1): timezone must be the name of a time zone such as Europe/Berlin or UTC"),
+        ("timezone = '../../etc/passwd'", " (line 1): timezone must be the name of a time zone"),
+        (
+            "[churn]\nexclude = [\n'a',\n5]",
+            ' (line 2): churn.exclude must be a list of texts such as ["a", "b"], not [',
+        ),
+        ("[churn]\nexclude = 'a'", ' (line 2): churn.exclude must be a list of texts such as ["a", "b"], not \'a\''),
+        ("prices = 5", " (line 1): prices must be a table with"),
+        ("[prices]\ntoy = {month = -3}", " (line 1): prices must be a table with"),
+        ("[prices]\ntoy = nan", " (line 1): prices must be a table with"),
+        ("fsync = ", " is no TOML: Invalid value (at end of document)"),
+        ("fsync = true\nfsync = true\n", " is no TOML: Cannot overwrite a value (at line 2, column 13)"),
+        (b"\xff", " is no TOML: 'utf-8' codec can't decode byte 0xff"),
+        ("effect = " + "9" * 5000, " is no TOML: Exceeds the limit (4300 digits)"),
+        ("x = " + "[" * 9000 + "]" * 9000, " is no TOML: it is nested too deeply"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str | bytes, expected: str) -> None:
+    message = refusal(tmp_path, text)
+    assert message.startswith(expected)
+    assert len(message) < 500
+
+
+def test_the_nearest_file_above_holds(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / "tracker.toml").touch()
+    assert config.find(inner) == tmp_path / "tracker.toml"
+    (tmp_path / "a" / "tracker.toml").touch()
+    assert config.find(inner) == tmp_path / "a" / "tracker.toml"
+
+
+def test_every_setting_has_a_sound_default_and_a_kind() -> None:
+    known = settings()
+    assert "path" not in known
+    for setting in known.values():
+        assert setting.about
+        if setting.default is not None:
+            default: Any = list(setting.default) if isinstance(setting.default, tuple) else setting.default
+            assert setting.check(default) == setting.default
+
+
+def test_the_document_lists_every_setting_as_it_is() -> None:
+    """docs/configuration.md is checked against the code, in the code's order."""
+    rows = [line for line in DOCUMENT.read_text().splitlines() if re.match(r"\| `[\w.]+` \| .* \| .* \| ", line)]
+    expected = []
+    for setting in settings().values():
+        default = f"`{shown(setting.default)}`" if setting.default not in (None, (), {}) else ""
+        expected.append(f"| `{setting.key}` | {KINDS[setting.kind].title} | {default} | {setting.about} |")
+    assert rows == expected
+
+
+def test_the_example_of_the_document_holds(tmp_path: Path) -> None:
+    text = DOCUMENT.read_text()
+    [example] = re.findall(r"```toml\n(.*?)```", text, re.S)
+    assert load(tmp_path, example).timezone == "Europe/Berlin"
+    [shown_error] = re.findall(r"error: \.\.\./tracker\.toml(.*)", text)
+    assert refusal(tmp_path, "fsync = true\nbufer_minutes = 3") == shown_error

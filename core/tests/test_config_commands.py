@@ -1,0 +1,264 @@
+"""`tracker init` and `tracker config`, with toys as the only plugins."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tracker.settings import leaves, settings
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def ok(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refused(done: subprocess.CompletedProcess[str], status: int = 1) -> str:
+    assert done.returncode == status, done.stdout + done.stderr
+    [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    return error
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "tracker.toml"
+
+
+# --- init
+
+
+def test_init_writes_every_setting_with_what_it_is_for(toys: Run, file: Path) -> None:
+    assert ok(toys("init", "--yes")) == f"wrote {file}\n"
+    text = file.read_text()
+    assert text.startswith("# Settings of tracker.")
+    assert (
+        "# minutes after a reset in which no AFTER is taken, since the vendors' panes lag\nbuffer_minutes = 5\n" in text
+    )
+    assert '# tally = "30/mo:2400calls"\n# toy = "200/mo:4.3bars"\n' in text
+    found = leaves(tomllib.loads(text))
+    assert list(found) == list(settings())
+    assert (found["data_dir"], found["timezone"], found["prices"]) == ("data/week0/live", "UTC", {})
+    for key, setting in settings().items():
+        if setting.default is not None:
+            assert setting.check(found[key]) == setting.default
+    assert not (file.parent / "data").exists()  # settings come before records
+
+
+def test_init_asks_for_what_people_change_and_asks_again(toys: Run, file: Path) -> None:
+    answers = ["records", "", "Europe/Berlin", "five", "-1", "3", "", "", "yes", "20/mo:1bars", "", "200/mo:4.3bars"]
+    done = toys("init", stdin="\n".join(answers) + "\n")
+    assert ok(done) == f"wrote {file}\n"  # the questions are on stderr
+    assert "buffer_minutes: minutes after a reset" in done.stderr
+    assert "buffer_minutes must be a number from 0 to 10080, not 'five'" in done.stderr
+    assert "buffer_minutes must be a number from 0 to 10080, not -1" in done.stderr
+    assert "prices.tally: what Tally costs, such as 30/mo:2400calls; empty: not known" in done.stderr
+    assert "tally is measured in calls: its price must read like '30/mo:2400calls', got '20/mo:1bars'" in done.stderr
+    found = tomllib.loads(file.read_text())
+    assert (found["data_dir"], found["timezone"], found["buffer_minutes"]) == ("records", "Europe/Berlin", 3)
+    assert (found["keep_account"], found["prices"]) == (True, {"toy": "200/mo:4.3bars"})
+
+
+def test_init_without_answers_writes_nothing(toys: Run, file: Path) -> None:
+    message = refused(toys("init", stdin="records\n"))
+    assert message == "error: there are no more answers; --yes takes the defaults; nothing was written"
+    assert not file.exists()
+
+
+def test_init_replaces_a_file_only_with_force(toys: Run, file: Path) -> None:
+    file.write_text("buffer_minutes = 7\n")
+    assert refused(toys("init", "--yes")) == (
+        f"error: {file} exists; `tracker config set KEY VALUE` changes one setting of it, --force replaces it all;"
+        " nothing was written"
+    )
+    assert file.read_text() == "buffer_minutes = 7\n"
+    ok(toys("init", "--yes", "--force"))
+    assert tomllib.loads(file.read_text())["buffer_minutes"] == 5
+
+
+def test_init_does_not_write_through_a_dangling_link(toys: Run, file: Path) -> None:
+    file.symlink_to(file.parent / "elsewhere.toml")
+    assert "exists" in refused(toys("init", "--yes"))
+    assert not (file.parent / "elsewhere.toml").exists()
+
+
+def test_init_in_a_dry_run_prints_the_file(toys: Run, file: Path) -> None:
+    assert tomllib.loads(ok(toys("init", "--yes", "--dry-run")))["buffer_minutes"] == 5
+    assert not file.exists()
+
+
+def test_init_says_which_file_held_until_now(toys: Run, file: Path, tmp_path: Path) -> None:
+    file.touch()
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    environment = {**os.environ, "TRACKER_DISABLE_PLUGINS": "tracker-codex,tracker-claude,tracker-glm,tracker-proxy"}
+    command = [sys.executable, "-m", "tracker.cli", "--data-dir", "d 'x'", "init", "--yes"]
+    done = subprocess.run(command, cwd=inner, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert ok(done) == f"wrote {inner / 'tracker.toml'}\n"
+    assert f"note: {file} holds here until now" in done.stderr
+    assert tomllib.loads((inner / "tracker.toml").read_text())["data_dir"] == "d 'x'"
+
+
+# --- config
+
+
+def test_list_says_value_type_and_origin(toys: Run, file: Path) -> None:
+    file.write_text("# mine\nbuffer_minutes = 3\n[churn]\nexclude = ['*.lock', 'docs/**']\n")
+    lines = ok(toys("config", "list")).splitlines()
+    assert "buffer_minutes = 3  (number; file)" in lines
+    assert "churn.exclude = *.lock, docs/**  (list of texts; file)" in lines
+    assert "fsync = true  (true or false; default)" in lines
+    assert f"data_dir = {file.parent / 'data'}  (text; variable)" in lines
+    assert "timezone = UTC  (time zone; variable)" in lines
+    assert "prices = {}  (table; default)" in lines
+
+
+def test_list_verbose_says_where_each_value_came_from(toys: Run, file: Path) -> None:
+    file.write_text("# mine\nbuffer_minutes = 3\n[churn]\nexclude = ['*.lock']\n")
+    text = ok(toys("config", "list", "--verbose"))
+    assert f"buffer_minutes = 3  (number; file {file} line 2)\n    minutes after a reset" in text
+    assert f"(list of texts; file {file} line 4)" in text
+    assert "(text; variable TRACKER_DATA_DIR)" in text
+    assert "(time zone; variable TZ)" in text
+    assert "data_dir = elsewhere  (text; option --data-dir)" in ok(
+        toys("--data-dir", "elsewhere", "config", "get", "data_dir", "--verbose")
+    )
+
+
+def test_list_as_json(toys: Run, file: Path) -> None:
+    file.write_text("effect = 0.2\n")
+    found = {one["key"]: one for one in json.loads(ok(toys("config", "list", "--json")))}
+    assert found["effect"] == {
+        "key": "effect",
+        "value": 0.2,
+        "type": "number",
+        "origin": "file",
+        "where": f"{file} line 1",
+        "default": 0.1,
+        "about": "the effect, in features per unit, that power is computed for",
+    }
+    assert (found["fsync"]["value"], found["fsync"]["where"]) == (True, None)
+
+
+def test_get_prints_the_value_in_force(toys: Run, file: Path) -> None:
+    file.write_text("data_dir = 'records'\n[prices]\ntoy = '20/mo:1bars'\n")
+    assert ok(toys("config", "get", "buffer_minutes")) == "5\n"
+    assert ok(toys("config", "get", "data_dir", TRACKER_DATA_DIR="")) == "records\n"
+    assert ok(toys("config", "get", "prices.toy")) == "20/mo:1bars\n"
+    assert refused(toys("config", "get", "prices.other")).startswith("error: no price is set for 'other'; set one with")
+    assert refused(toys("config", "get", "bufer_minutes")) == (
+        "error: unknown setting 'bufer_minutes'; did you mean buffer_minutes?; `tracker config list` shows the settings"
+    )
+    assert refused(toys("config", "get", "churn")).startswith("error: churn is a table with churn.exclude, no value")
+
+
+def test_set_edits_the_line_in_place(toys: Run, file: Path) -> None:
+    file.write_text("# mine\nbuffer_minutes = 3 # lag\n\n[churn]\n# nothing yet\n")
+    file.chmod(0o640)
+    assert ok(toys("config", "set", "buffer_minutes", "4.5")) == f"set buffer_minutes = 4.5 in {file}\n"
+    assert ok(toys("config", "set", "churn.exclude", "*.lock,docs/**")) == (
+        f'set churn.exclude = ["*.lock", "docs/**"] in {file}\n'
+    )
+    assert file.read_text() == (
+        '# mine\nbuffer_minutes = 4.5 # lag\n\n[churn]\nexclude = ["*.lock", "docs/**"]\n# nothing yet\n'
+    )
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in file.parent.iterdir()) == ["site", "tracker.toml"]
+
+
+def test_set_begins_a_file_and_takes_what_init_wrote(toys: Run, file: Path) -> None:
+    ok(toys("config", "set", "prices.toy", "200/mo:4.3bars"))
+    assert file.read_text() == '[prices]\ntoy = "200/mo:4.3bars"\n'
+    ok(toys("init", "--yes", "--force"))
+    before = file.read_text()
+    ok(toys("config", "set", "keep_account", "yes"))
+    assert file.read_text() == before.replace("keep_account = false", "keep_account = true")
+    ok(toys("config", "set", "prices.toy", "20/mo:1bars"))
+    assert '\ntoy = "20/mo:1bars"\n' in file.read_text()
+    assert "# toy" not in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("buffer_minutes", "nan", "buffer_minutes must be a number from 0 to 10080, not nan"),
+        ("buffer_minutes", "inf", "buffer_minutes must be a number from 0 to 10080, not inf"),
+        ("buffer_minutes", "-5", "buffer_minutes must be a number from 0 to 10080, not -5"),
+        ("divergence_pp", "many", "divergence_pp must be a number from 0 to 100, not 'many'"),
+        ("fsync", "maybe", "fsync must be true or false, not 'maybe'"),
+        ("timezone", "Berlin", "timezone must be the name of a time zone such as Europe/Berlin or UTC, not 'Berlin'"),
+        ("churn.exclude", "[1]", 'churn.exclude must be a list of texts such as ["a", "b"], not [1]'),
+        ("prices.toy", "many", "the price of toy must read like '200/mo:4.3bars', got 'many'"),
+        ("prices.toy", "[1]", "prices must be a table with a text such as '200/mo:4.3bars' or a table per provider"),
+        ("prices.toy.month", "5", "prices.toy.month is a part of a price: set prices.toy as a whole"),
+        ("prices", "5", "prices must be a table with a text such as '200/mo:4.3bars' or a table per provider"),
+        ("path", "x", "unknown setting 'path'"),
+        ("bufer_minutes", "5", "unknown setting 'bufer_minutes'; did you mean buffer_minutes?"),
+    ],
+)
+def test_set_writes_nothing_that_is_not_sound(toys: Run, file: Path, key: str, value: str, expected: str) -> None:
+    message = refused(toys("config", "set", key, value))
+    assert message.startswith(f"error: {expected}")
+    assert not file.exists()
+
+
+def test_set_mends_a_wrong_value_and_refuses_to_leave_another(toys: Run, file: Path) -> None:
+    file.write_text("buffer_minutes = 'five'\n")
+    ok(toys("config", "set", "buffer_minutes", "5"))
+    assert file.read_text() == "buffer_minutes = 5\n"
+    file.write_text("fsync = 1\nbuffer_minutes = 5\n")
+    assert "(line 1): fsync must be true or false" in refused(toys("config", "set", "buffer_minutes", "6"))
+    assert file.read_text() == "fsync = 1\nbuffer_minutes = 5\n"
+
+
+def test_set_takes_the_price_of_a_provider_that_is_elsewhere(toys: Run, file: Path) -> None:
+    done = toys("config", "set", "prices.toi", "{month = 20, bars = 1}")
+    assert ok(done) == f"set prices.toi = {{month = 20, bars = 1}} in {file}\n"
+    assert done.stderr == "warning: no provider 'toi' is installed; did you mean toy?\n"
+    assert ok(toys("config", "get", "prices.toi")) == "{month = 20, bars = 1}\n"
+
+
+def test_set_follows_a_link_to_the_file(toys: Run, file: Path) -> None:
+    target = file.parent / "shared.toml"
+    target.write_text("effect = 0.2\n")
+    file.symlink_to(target)
+    ok(toys("config", "set", "effect", "0.3"))
+    assert file.is_symlink()
+    assert target.read_text() == "effect = 0.3\n"
+
+
+def test_set_in_a_dry_run_writes_nothing(toys: Run, file: Path) -> None:
+    found = json.loads(ok(toys("config", "set", "effect", "0.3", "--dry-run")))
+    assert found == {"key": "effect", "value": 0.3, "path": str(file)}
+    assert not file.exists()
+
+
+def test_set_warns_where_something_else_wins(toys: Run) -> None:
+    done = toys("config", "set", "data_dir", "records")
+    ok(done)
+    assert "warning: TRACKER_DATA_DIR is given and wins" in done.stderr
+
+
+def test_a_wrong_file_stops_every_command_with_its_line(toys: Run, file: Path) -> None:
+    file.write_text("\nbuffer_minutes = nan\n")
+    for command in (["config", "list"], ["preview"], ["status"]):
+        message = refused(toys(*command))
+        assert message.startswith(f"error: {file} (line 2): buffer_minutes must be a number from 0 to 10080, not nan;")
+    assert ok(toys("--help"))
+
+
+def test_the_command_log_can_be_left_out(toys: Run, file: Path) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 10%"))
+    log = file.parent / "data" / "commands.jsonl"
+    assert len(log.read_text().splitlines()) == 1
+    ok(toys("config", "set", "command_log", "no"))  # is itself nothing that the log is for
+    ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 10%"))
+    assert len(log.read_text().splitlines()) == 1

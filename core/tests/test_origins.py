@@ -1,0 +1,131 @@
+"""What a plugin may declare as an origin, and what a provider without one says."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Meter, Origin, Source, StatusLineOrigin
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+FILES: dict[str, Any] = {"name": "log", "title": "Log", "folder": "~/.toy", "pattern": "*/run-*.log", "marker": "used"}
+HTTP: dict[str, Any] = {
+    "name": "quota",
+    "title": "Quota",
+    "address": "https://api.example.com",
+    "path": "/quota",
+    "key": "TRACKER_TOY_KEY",
+}
+
+
+def source(*origins: Origin) -> Source:
+    return Source(contract="1.0", name="toy", title="Toy", meters=(Meter(key="fuel", title="Fuel"),), origins=origins)
+
+
+def test_every_kind_can_be_declared() -> None:
+    declared = (
+        FileOrigin(**FILES, variable="TOY_HOME"),
+        CommandOrigin(name="print", title="toy --meters", argv=("toy", "--meters")),
+        ExchangeOrigin(name="server", title="toy serve", argv=("toy", "serve"), messages=({"id": 1, "method": "get"},)),
+        HttpOrigin(**HTTP),
+        StatusLineOrigin(name="statusline", title="the status line"),
+    )
+    assert source(*declared).origins == declared
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "why"),
+    [
+        (FileOrigin, FILES | {"name": "Log"}, "'name' must match regex"),
+        (FileOrigin, FILES | {"name": "stdin"}, "an origin cannot be named 'stdin', which is what is piped"),
+        (FileOrigin, FILES | {"pattern": "../*.log"}, "pattern must name files below the folder"),
+        (FileOrigin, FILES | {"pattern": "/etc/*"}, "pattern must name files below the folder"),
+        (FileOrigin, FILES | {"pattern": "**/*.log"}, "pattern must name files below the folder"),
+        (FileOrigin, FILES | {"marker": ""}, "'marker' must match regex"),
+        (FileOrigin, FILES | {"variable": "toy home"}, "'variable' must match regex"),
+        (FileOrigin, FILES | {"lines": 0}, "'lines' must be >= 1"),
+        (FileOrigin, FILES | {"seconds": float("nan")}, "seconds must be a finite number"),
+        (CommandOrigin, {"name": "print", "title": "t", "argv": ()}, "argv must begin with the program's name"),
+        (CommandOrigin, {"name": "print", "title": "t", "argv": "toy -m"}, "'argv' must be <class 'tuple'>"),
+        (ExchangeOrigin, {"name": "s", "title": "t", "argv": ("toy",), "messages": ("x",)}, "'messages' must be"),
+        (HttpOrigin, HTTP | {"address": "http://api.example.com"}, "address must begin with https://"),
+        (HttpOrigin, HTTP | {"path": "quota"}, "'path' must match regex"),
+        (HttpOrigin, HTTP | {"key": "TOY_KEY"}, "'key' must match regex"),
+        (HttpOrigin, HTTP | {"header": "X-Key: a\r\nX"}, "'header' must match regex"),
+        (HttpOrigin, HTTP | {"prefix": "Bearer\n"}, "'prefix' must match regex"),
+    ],
+)
+def test_what_cannot_be_one_is_refused_when_it_is_declared(kind: Any, given: dict[str, Any], why: str) -> None:
+    with pytest.raises((ValueError, TypeError)) as refused:
+        kind(**given)
+    assert why in str(refused.value)
+
+
+def test_origins_have_names_of_their_own_and_a_kind() -> None:
+    with pytest.raises(ValueError, match="origins have one name twice: log, log"):
+        source(FileOrigin(**FILES), FileOrigin(**FILES))
+    with pytest.raises(TypeError, match="origins"):
+        source(Origin(name="log", title="Log"))
+
+
+def test_a_provider_without_origins_is_read_from_a_pipe(toys: Run) -> None:
+    done = toys("capture", "toy")
+    assert done.returncode == 1
+    assert done.stderr == ("error: toy declares no origin to read; pipe its pane: tracker capture toy --from stdin\n")
+    piped = toys("capture", "toy", "--from", "stdin", stdin="fuel 12%")
+    assert piped.stdout == "stored toy before snapshot for W0-01 (awaiting end)\n"
+    assert toys("statusline", stdin="fuel 12%").stdout == "\n"
+
+
+def test_a_report_without_a_command_cannot_be_run(toys: Run) -> None:
+    done = toys("ingest", "toy-report", "--run", "--window", "W0-01")
+    assert done.returncode == 2
+    assert "error: toy-report declares no command that prints it; give the text with --stdin or --file" in done.stderr
+
+
+ORIGINS = """
+from tracker.api import CommandOrigin, Gauge, Meter, Reading, Source, hookimpl
+
+@hookimpl
+def source_info():
+    return Source(contract="1.0", name="gauge", title="Gauge", capacity="tank",
+                  meters=(Meter(key="tank", title="Tank"),),
+                  origins=(CommandOrigin(name="print", title="cat", argv=("cat",), stdin="41"),))
+
+@hookimpl
+def parse_status(text, origin):
+    return Reading(gauges=(Gauge(meter="tank", used=float(text)),)) if origin == "print" else None
+"""
+
+
+@pytest.fixture
+def gauge(tmp_path: Path, toys: Run) -> Run:
+    """A provider of somebody else's that is asked by a command."""
+    site = tmp_path / "other"
+    info = site / "gauge-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "gauge_plugin.py").write_text(ORIGINS)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gauge\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[tracker]\ngauge = gauge_plugin\n")
+
+    def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        return toys(*arguments, **({"PYTHONPATH": str(site)} | extra))
+
+    return run
+
+
+def test_a_third_party_s_origin_is_asked(gauge: Run) -> None:
+    done = gauge("capture", "gauge", "--window", "W0-03")
+    assert done.stdout == "stored gauge before snapshot for W0-03 (awaiting end)\n"
+    assert done.stderr == "note: read from print, under 1 min old\n"
+
+
+def test_times_that_are_none(gauge: Run) -> None:
+    done = gauge("capture", "gauge", TRACKER_ORIGIN_SECONDS="soon")
+    assert done.stderr == "error: TRACKER_ORIGIN_SECONDS=soon is no number of seconds\n"
+    done = gauge("capture", "gauge", "--wait", TRACKER_RETRY_SECONDS="now")
+    assert done.stderr == "error: TRACKER_RETRY_SECONDS=now is no number of seconds\n"

@@ -1,0 +1,222 @@
+"""`tracker plugins list`, `info` and `check`, with the toys and with plugins that were left out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+OURS = "tracker-codex,tracker-claude,tracker-glm,tracker-proxy"
+HEAD = """
+from tracker.api import Meter, Reading, Source, hookimpl
+
+@hookimpl
+def source_info():
+    return Source(contract="1.0", name="NAME", title="Other", capacity="m", meters=(Meter(key="m", title="M"),))
+
+@hookimpl
+def parse_status(text):
+    return None
+"""
+LEFT_OUT = {
+    "newer": (
+        HEAD.replace("1.0", "1.99") + "\n@hookimpl\ndef render_table(rows):\n    pass\n",
+        "it was built for contract 1.99, this core has 1.0: upgrade tracker-core",
+        "cure: pip install --upgrade tracker-core: tracker-zoo was built for a newer one",
+    ),
+    "older": (HEAD.replace("1.0", "0.9"), "upgrade the plugin", "cure: pip install --upgrade tracker-zoo"),
+    "newer-name": (
+        "from tracker.api import Sparkline\n" + HEAD,
+        "cannot import name 'Sparkline' from 'tracker.api'",
+        "cure: pip install --upgrade tracker-core: tracker-zoo was built for a newer one",
+    ),
+    "needy": (
+        "import not_there\n" + HEAD,
+        "No module named 'not_there'",
+        "cure: install what it needs with it: pip install --force-reinstall tracker-zoo",
+    ),
+    "toy": (
+        HEAD,
+        "the name is already taken by tracker-",
+        "cure: uninstall one of the two distributions that claim 'toy'",
+    ),
+    "shouting": (
+        HEAD + "\nraise RuntimeError('\\x1b[31mNO\\nWAY')\n",
+        r"RuntimeError: \x1b[31mNO WAY",
+        "cure: report it to the author of tracker-zoo; TRACKER_DISABLE_PLUGINS=shouting leaves it out",
+    ),
+}
+
+
+@pytest.fixture
+def others(toys: Run, tmp_path: Path) -> Run:
+    """The toys and, in another distribution, those that cannot be let in."""
+    site = tmp_path / "others"
+    info = site / "tracker_zoo-2.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tracker-zoo\nVersion: 2.0\n")
+    modules = {name: f"other_{name.replace('-', '_')}" for name in LEFT_OUT}
+    points = "\n".join(f"{name} = {module}" for name, module in modules.items())
+    (info / "entry_points.txt").write_text(f"[tracker]\n{points}\n")
+    for name, module in modules.items():
+        (site / f"{module}.py").write_text(LEFT_OUT[name][0].replace("NAME", name))
+
+    def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        return toys(*arguments, PYTHONPATH=f"{tmp_path / 'site'}:{site}", **extra)
+
+    return run
+
+
+def test_the_list_is_a_table_with_the_cause_and_the_cure(others: Run) -> None:
+    lines = others("plugins", "list").stdout.splitlines()
+    assert lines[0].split() == ["NAME", "KIND", "DISTRIBUTION", "VERSION", "CONTRACT", "STATE", "HOOKS"]
+    [toy] = [line for line in lines if line.split()[:2] == ["toy", "status"] and " ok " in line]
+    assert toy.split() == ["toy", "status", "tracker-toys", "1.0", "1.0", "ok", "parse_status"]
+    columns = [lines[0].index(word) for word in ("KIND", "DISTRIBUTION", "VERSION", "CONTRACT", "STATE")]
+    rows = [line for line in lines[1:] if not line.startswith("    ")]
+    assert all(row[at - 1] == " " != row[at] for row in rows for at in columns)
+    for name, (_, cause, cure) in LEFT_OUT.items():
+        [at] = [at for at, line in enumerate(lines) if line.split()[0] == name and "left out" in line]
+        assert cause in lines[at + 1]
+        assert lines[at + 1].startswith("    why:  failed to ")
+        assert lines[at + 2].strip().startswith(cure)
+
+
+def test_the_list_as_data(others: Run) -> None:
+    rows = {(row["name"], row["state"]): row for row in json.loads(others("plugins", "list", "--json").stdout)}
+    assert rows["toy-stream", "ok"] == {
+        "name": "toy-stream",
+        "kind": "telemetry",
+        "distribution": "tracker-toys",
+        "version": "1.0",
+        "contract": "1.0",
+        "hooks": ["ingest_line", "render_preview_block", "source_info"],
+        "state": "ok",
+        "error": None,
+        "step": None,
+        "cause": None,
+        "cure": None,
+        "deprecated": [],
+    }
+    newer = rows["newer", "left out"]
+    assert (newer["kind"], newer["contract"], newer["step"]) == ("status", "1.99", "declare its source")
+
+
+def test_a_disabled_plugin_is_listed_as_such(toys: Run) -> None:
+    listed = toys("plugins", "list", TRACKER_DISABLE_PLUGINS=f"{OURS},toy").stdout.splitlines()
+    [at] = [at for at, line in enumerate(listed) if line.split()[0] == "toy"]
+    assert listed[at].split() == ["toy", "-", "tracker-toys", "1.0", "-", "disabled", "-"]
+    assert listed[at + 1] == "    cure: unset TRACKER_DISABLE_PLUGINS"
+
+
+def test_every_command_says_that_a_newer_plugin_waits_for_a_newer_core(others: Run) -> None:
+    warned = [line for line in others("preview").stderr.splitlines() if "'newer'" in line]
+    assert warned == [
+        "warning: plugin 'newer' failed to declare its source: ValueError: it was built for contract 1.99, this core"
+        " has 1.0: upgrade tracker-core; the rest works (tracker plugins list)"
+    ]
+
+
+def test_info_shows_what_a_source_declares(toys: Run) -> None:
+    shown = toys("plugins", "info", "toy").stdout
+    for line in (
+        "toy: Toy, a status source",
+        "  distribution  tracker-toys 1.0, built for contract 1.0",
+        "  hooks         parse_status(text, captured_at)",
+        "  meters        fuel  Fuel  used percent, the capacity",
+        "  functions     ts   tracker alias start toy",
+        "  error tags    insufficient-data  no gauge is on the pane",
+    ):
+        assert f"{line}\n" in shown
+    about = json.loads(toys("plugins", "info", "toy-report", "--json").stdout)
+    assert about["hooks"]["parse_status"] == ["text", "scope"]
+    assert about["declaration"]["comparisons"] == [
+        {"scope": "weekly", "figure": "used", "provider": "toy", "meter": "fuel"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("tyo", "error: no source 'tyo'; did you mean toy?"),
+        (
+            "needy",
+            "error: needy was left out: it failed to be imported: ModuleNotFoundError: No module named 'not_there'",
+        ),
+    ],
+)
+def test_info_on_a_source_that_is_not_there(others: Run, name: str, message: str) -> None:
+    done = others("plugins", "info", name)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(message)
+
+
+def test_check_gives_a_verdict_on_an_installed_source(toys: Run) -> None:
+    done = toys("plugins", "check", "tally")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("tally: sound (")
+    assert "note: no text was checked; --inputs DIR names a folder of screens" in done.stdout
+
+
+def test_check_names_the_rules_that_given_texts_break(toys: Run, tmp_path: Path) -> None:
+    """The toy fails where a reset was cut."""
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "pane.txt").write_text("fuel 12% reset 2026-01-01T00:00:00+00:00\n")
+    done = toys("--json", "plugins", "check", "toy", "--inputs", str(texts))
+    assert done.returncode == 1
+    assert done.stderr == "error: toy cannot be relied on; 1 source checked\n"
+    [verdict] = json.loads(done.stdout)
+    assert (verdict["source"], verdict["sound"], verdict["note"]) == ("toy", False, None)
+    said = {one["message"] for one in verdict["broken"]}
+    assert any(
+        one.startswith("plugin 'toy' failed to parse_status: ValueError: Invalid isoformat string: '2026-01")
+        and one.endswith("(docs/plugins.md, section 'parse_status')")
+        for one in said
+    ), said
+
+
+def test_check_runs_a_projects_own_conformance_classes_from_its_folder(toys: Run, tmp_path: Path) -> None:
+    """It is not installed; its other tests are left alone, and a source without a class is checked all the same."""
+    root = tmp_path / "tracker-acme"
+    assert toys("plugins", "new", "acme").returncode == 0
+    (root / "tests" / "test_other.py").write_text("def test_no():\n    raise AssertionError\n")
+    sound = toys("plugins", "check", str(root))
+    assert (sound.returncode, sound.stdout.startswith("acme: sound (")) == (0, True), sound.stdout + sound.stderr
+    pane = root / "tests" / "screens" / "pane.json"
+    pane.write_text(pane.read_text().replace("40", "41"))
+    code = root / "pyproject.toml"
+    code.write_text(code.read_text().replace('acme = "', 'second = "tracker_second"\nacme = "'))
+    broken = toys("plugins", "check", str(root))
+    assert broken.returncode == 1
+    assert "acme: broken (1 rule, " in broken.stdout
+    assert "  - pane does not say what was recorded; --update-screens records it anew (docs/plugins.md" in broken.stdout
+    assert "second: broken (1 rule, " in broken.stdout
+    assert "failed to be imported: ModuleNotFoundError: No module named 'tracker_second'" in broken.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "pyproject.toml cannot be read, so "),
+        ("[project]\nname = 'x'\n", "pyproject.toml declares no entry point in group 'tracker' (docs/plugins.md"),
+        ("[project\n", "pyproject.toml cannot be read, so "),
+    ],
+)
+def test_check_of_a_folder_that_is_no_plugin(toys: Run, tmp_path: Path, text: str | None, message: str) -> None:
+    (tmp_path / "folder").mkdir()
+    if text is not None:
+        (tmp_path / "folder" / "pyproject.toml").write_text(text)
+    done = toys("plugins", "check", "folder")
+    assert (done.returncode, message in done.stderr) == (1, True), done.stderr
+
+
+def test_check_of_nothing_that_is_known(toys: Run) -> None:
+    assert (
+        "error: 'tyo' is neither a folder nor an installed source; did you mean toy?"
+        in toys("plugins", "check", "tyo").stderr
+    )

@@ -1,0 +1,126 @@
+"""`tracker shell-init` with plugins that nobody here wrote: their functions, and what cannot be one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tracker.models import Meter, Source
+from tracker.shells import TAKEN, functions, script
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+DECLARES = """
+from tracker.api import Meter, Reading, Source, hookimpl
+
+@hookimpl
+def source_info():
+    return Source(contract="1.0", name="{name}", title="{name}", prefix="{prefix}", capacity="m",
+                  meters=(Meter(key="m", title="m"),))
+
+@hookimpl
+def parse_status(text):
+    return None
+"""
+OURS = "tracker-codex,tracker-claude,tracker-glm,tracker-proxy"
+QUERY = {"bash": "compgen -bk", "zsh": "print -l ${(k)builtins} ${(k)reswords}", "fish": "builtin -n"}
+
+
+def provider(name: str, prefix: str | None, **more: object) -> Source:
+    meters = (Meter(key="m", title="m"),)
+    known = {"contract": "1.0", "name": name, "title": name, "prefix": prefix, "meters": meters, "capacity": "m"}
+    return Source(**known | more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def with_prefixes(tracker_cli: Run, tmp_path: Path) -> Run:
+    """`tracker shell-init bash` where these third-party providers are installed: name=prefix."""
+
+    def run(**prefixes: str) -> subprocess.CompletedProcess[str]:
+        site = tmp_path / "site"
+        for name, prefix in prefixes.items():
+            info = site / f"dist_{name}-1.0.dist-info"
+            info.mkdir(parents=True)
+            (site / f"dist_{name}.py").write_text(DECLARES.format(name=name, prefix=prefix))
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dist-{name}\nVersion: 1.0\n")
+            (info / "entry_points.txt").write_text(f"[tracker]\n{name} = dist_{name}\n")
+        return tracker_cli("shell-init", "bash", PYTHONPATH=str(site), TRACKER_DISABLE_PLUGINS=OURS)
+
+    return run
+
+
+def names(text: str) -> list[str]:
+    return [name for name in re.findall(r"^function (\w+)", text, re.M) if not name.startswith("_")]
+
+
+def test_a_third_partys_letter_makes_its_functions(toys: Run) -> None:
+    done = toys("shell-init", "bash")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert names(done.stdout) == ["ys", "ye", "yx", "yd", "yd1", "yd2", "ts", "te", "tx", "td", "td1", "td2", "tr"]
+    assert " alias cross toy --stdin " in done.stdout
+    assert " ingest toy-report --stdin " in done.stdout
+
+
+def test_two_providers_with_one_letter_are_told_apart(with_prefixes: Run) -> None:
+    done = with_prefixes(first="q", second="q")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "warning: plugin 'second' failed to declare its source: ValueError: its prefix 'q' makes the shell function"
+        " 'qd', which is first's; the rest works (tracker plugins list)\n"
+    )
+    assert names(done.stdout) == ["qs", "qe", "qx", "qd", "qd1", "qd2"]
+    assert "second" not in done.stdout
+
+
+def test_a_word_of_the_shell_is_no_function(with_prefixes: Run) -> None:
+    done = with_prefixes(careful="c")
+    assert done.returncode == 0
+    assert done.stderr == "warning: the function cd is left out: cd is a word of the shell itself\n"
+    assert names(done.stdout) == ["cs", "ce", "cx", "cd1", "cd2"]
+
+
+def test_without_a_prefix_there_is_the_completion_alone(tracker_cli: Run) -> None:
+    done = tracker_cli("shell-init", "zsh", TRACKER_DISABLE_PLUGINS=OURS)
+    assert done.returncode == 0
+    assert done.stderr == "note: no installed source declares a prefix for short functions\n"
+    assert done.stdout == tracker_cli("completion", "zsh", TRACKER_DISABLE_PLUGINS=OURS).stdout
+
+
+def test_another_shell_is_a_wrong_usage(tracker_cli: Run) -> None:
+    done = tracker_cli("shell-init", "tcsh")
+    assert done.returncode == 2
+    assert "error: Invalid value for '{bash|zsh|fish}': 'tcsh' is not one of 'bash', 'zsh', 'fish'." in done.stderr
+
+
+def test_what_reads_nothing_has_no_function() -> None:
+    view = Source(contract="1.0", name="seen", title="Seen", kind="view", prefix="v")
+    assert functions([view, provider("toy", "t"), provider("plain", None)])[0].keys() == {
+        "ts",
+        "te",
+        "tx",
+        "td",
+        "td1",
+        "td2",
+    }
+
+
+def test_fish_quotes_in_its_own_way() -> None:
+    assert r"'--data-dir=a\\b\'c' alias delete toy $argv" in script(
+        "fish", {"td": "alias delete toy"}, ["--data-dir=a\\b'c"]
+    )
+
+
+@pytest.mark.parametrize("shell", QUERY)
+def test_the_shells_own_words_are_known(shell: str) -> None:
+    """What a provider's letters could make: `cd`, `read`, `else`; newer shells may add longer ones."""
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"{shell} is not installed")
+    done = subprocess.run([program, "-c", QUERY[shell]], capture_output=True, text=True, timeout=60, check=True)
+    makeable = {word for word in done.stdout.split() if re.fullmatch(r"[a-z]{1,3}(s|e|x|d|d1|d2)", word)}
+    assert makeable
+    assert makeable <= TAKEN

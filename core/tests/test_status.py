@@ -1,0 +1,269 @@
+"""`tracker status`: what is open, how old the meters are, what is due next; with toys as the only plugins."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tracker.status_text import Clock, span
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def ago(**length: float) -> str:
+    return (NOW - timedelta(**length)).isoformat()
+
+
+def ok(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return ok(done).splitlines()
+
+
+def lane(done: subprocess.CompletedProcess[str], provider: str = "toy", agent: str | None = None) -> dict[str, Any]:
+    """One lane of the JSON answer."""
+    found = json.loads(ok(done))["lanes"]
+    [wanted] = [one for one in found if (one["provider"], one["agent_id"]) == (provider, agent)]
+    return dict(wanted)
+
+
+def start(toys: Run, pane: str, **length: float) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--captured-at", ago(**length), stdin=pane))
+
+
+def end(toys: Run, pane: str, *more: str, **length: float) -> None:
+    ok(toys("alias", "end", "toy", "--stdin", "--captured-at", ago(**length), *more, stdin=pane))
+
+
+def test_without_captures_it_says_how_to_begin(toys: Run, tmp_path: Path) -> None:
+    head, *rest = lines(toys("status"))
+    assert head.endswith(f"UTC (UTC)  {tmp_path / 'data'}")
+    assert rest == [
+        "No captures here yet.",
+        "Begin with `tracker alias start PROVIDER --stdin`, the provider's pane piped or pasted to it.",
+        "Providers: tally, toy",
+        "",
+        "Anomalies: 0 open",
+    ]
+    assert not (tmp_path / "data").exists()
+
+
+def test_without_any_provider_it_says_that(tracker_cli: Run) -> None:
+    ours = "tracker-codex,tracker-claude,tracker-glm,tracker-proxy"
+    text = ok(tracker_cli("status", TRACKER_DISABLE_PLUGINS=ours))
+    assert "No provider is installed, either: `tracker plugins list` shows what is." in text
+
+
+def test_an_open_window_its_meters_and_what_is_due(toys: Run) -> None:
+    reset = (NOW + timedelta(days=5)).isoformat()
+    start(toys, f"fuel 10% reset {reset}\nheat 5%", minutes=32, seconds=5)
+    found = lines(toys("status", TZ="UTC"))
+    opened = Clock(NOW, UTC).at(NOW - timedelta(minutes=32, seconds=5))
+    assert found[2] == f"toy: W0-01 open since {opened} (32 min)"
+    assert found[3].startswith(
+        f"  fuel  10%, 32 min ago, resets {Clock(NOW, UTC).at(NOW + timedelta(days=5))} (in 4 d 23"
+    )
+    assert found[4] == "  heat  5%, 32 min ago"
+    assert found[5] == "  next: AFTER when the work is done: tracker alias end toy --stdin"
+    assert found[-2:] == ["Not captured yet: tally", "Anomalies: 0 open"]
+
+
+def test_after_a_reset_the_buffer_is_said(toys: Run) -> None:
+    reset = NOW - timedelta(minutes=1)
+    start(toys, f"fuel 10%\nheat 50% reset {reset.isoformat()}", minutes=30)
+    allowed = Clock(NOW, ZoneInfo("Asia/Tokyo")).at(reset + timedelta(minutes=5))
+    found = ok(toys("status", TZ="Asia/Tokyo"))
+    assert f"  next: AFTER allowed from {allowed} (in 3 min), since a meter was just reset: tracker alias end" in found
+    due = lane(toys("status", "--json"))["next"]
+    assert due["action"] == "after"
+    assert datetime.fromisoformat(due["allowed_from"]) == reset + timedelta(minutes=5)
+
+
+def test_the_buffer_is_the_configured_one(toys: Run, tmp_path: Path) -> None:
+    (tmp_path / "tracker.toml").write_text("buffer_minutes = 90\ntimezone = 'America/New_York'\n")
+    reset = NOW - timedelta(minutes=1)
+    start(toys, f"fuel 10%\nheat 50% reset {reset.isoformat()}", minutes=30)
+    found = ok(toys("status"))
+    allowed = Clock(NOW, ZoneInfo("America/New_York")).at(reset + timedelta(minutes=90))
+    assert f"AFTER allowed from {allowed} (in 1 h 28 min)" in found
+    assert "(America/New_York)" in found.splitlines()[0]
+
+
+def test_a_reset_that_is_near_presses(toys: Run) -> None:
+    reset = NOW + timedelta(hours=2)
+    start(toys, f"fuel 10%\nheat 50% reset {reset.isoformat()}", minutes=30)
+    clock = Clock(NOW, UTC)
+    found = ok(toys("status"))
+    assert f"  next: AFTER before a meter is reset at {clock.at(reset)} (in 1 h 59 min), or allowed from " in found
+    assert f"allowed from {clock.at(reset + timedelta(minutes=5))}: tracker alias end toy --stdin" in found
+
+
+def test_a_capacity_meter_that_was_reset_asks_for_another_before(toys: Run) -> None:
+    reset = (NOW - timedelta(minutes=20)).isoformat()
+    start(toys, f"fuel 10% reset {reset}", minutes=30)
+    found = ok(toys("status"))
+    assert ", was reset " in found
+    assert (
+        "  next: BEFORE of W0-01, since fuel was reset since, so what was used cannot be measured:"
+        " tracker alias start toy --stdin --window W0-01\n"
+    ) in found
+
+
+def test_a_closed_window_is_to_be_completed_and_then_followed(toys: Run) -> None:
+    start(toys, "fuel 10%", minutes=30)
+    end(toys, "fuel 12%", minutes=10)
+    found = ok(toys("status"))
+    assert f"toy: W0-01 closed at {Clock(NOW, UTC).at(NOW - timedelta(minutes=10))}\n  fuel  12%, 10 min ago\n" in found
+    assert "  next: complete W0-01: tracker complete --window W0-01\n" in found
+    assert "\nReady to finalize: W0-01\n" in found
+    ok(toys("complete", "--window", "W0-01", "--toy-features", "1"))
+    found = ok(toys("status"))
+    assert "  next: BEFORE of W0-02, since W0-01 is finalized: tracker alias start toy --stdin\n" in found
+    assert "Ready" not in found
+
+
+def test_a_window_waits_for_every_provider_in_it(toys: Run) -> None:
+    start(toys, "fuel 10%", minutes=30)
+    end(toys, "fuel 12%", minutes=10)
+    ok(toys("alias", "start", "tally", "--stdin", "--window", "W0-01", stdin="7"))
+    found = ok(toys("status"))
+    assert "  next: nothing here: W0-01 waits for tally AFTER\n" in found
+    assert "\n  calls  7 calls, under 1 min ago\n" in found
+    assert "Ready" not in found
+
+
+def test_each_lane_stands_by_itself(toys: Run) -> None:
+    start(toys, "fuel 10%", minutes=30)
+    ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 11%", AGENT_ID="sub1"))
+    end(toys, "fuel 12%", minutes=10)
+    document = toys("status", "--json")
+    assert (lane(document)["open"], lane(document, agent="sub1")["open"]) == (False, True)
+    assert lane(document, agent="sub1")["next"]["command"] == "tracker alias end toy --stdin --agent sub1"
+    assert "toy, lane sub1: W0-01 open since " in ok(toys("status"))
+
+
+def test_anomalies_stand_below_with_their_cure(toys: Run) -> None:
+    start(toys, "fuel 30%", minutes=30)
+    end(toys, "fuel 12%", minutes=10)
+    found = ok(toys("status"))
+    assert "  next: nothing here: W0-01 has an open anomaly, whose cure stands below\n" in found
+    assert "Anomalies: 1 open\n  - W0-01 toy negative-delta: fuel fell from 30 to 12; cure: capture again, or" in found
+    assert "Ready" not in found
+    [anomaly] = json.loads(ok(toys("status", "--json")))["anomalies"]
+    assert anomaly["kind"] == "negative-delta"
+
+
+def test_a_capture_that_was_taken_back_does_not_count(toys: Run) -> None:
+    start(toys, "fuel 10%", minutes=30)
+    end(toys, "fuel 12%", minutes=10)
+    ok(toys("alias", "delete", "toy"))
+    assert lane(toys("status", "--json"))["open"] is True
+
+
+def test_json_has_every_figure(toys: Run, tmp_path: Path) -> None:
+    reset = (NOW + timedelta(days=5)).isoformat()
+    start(toys, f"fuel 10% reset {reset}", minutes=30)
+    document = json.loads(ok(toys("status", "--json", TZ="Europe/Berlin")))
+    assert document["timezone"] == "Europe/Berlin"
+    assert document["data_dir"] == str(tmp_path / "data")
+    assert document["not_captured"] == ["tally"]
+    assert (document["ready"], document["anomalies"]) == ([], [])
+    [found] = document["lanes"]
+    assert found | {"provider": "toy", "agent_id": None, "window": "W0-01", "open": True, "phase": "before"} == found
+    assert datetime.fromisoformat(found["captured_at"]) == NOW - timedelta(minutes=30)
+    assert found["age_s"] >= 1800
+    reset_at = reset.replace("+00:00", "Z")
+    assert found["meters"] == [{"meter": "fuel", "used": 10, "unit": "pp", "resets": reset, "reset_at": reset_at}]
+
+
+def test_nothing_that_was_recorded_steers_the_terminal(toys: Run, tmp_path: Path) -> None:
+    start(toys, "fuel 10%", minutes=30)
+    path = tmp_path / "data" / "snapshots.jsonl"
+    record = json.loads(path.read_text())
+    record |= {"record_id": "x" * 32, "agent_id": "\x1b[31m", "window": "W\n\x07", "provider": "gone\x1b"}
+    path.write_text(path.read_text() + json.dumps(record) + "\n")
+    found = ok(toys("status"))
+    assert "gone\\x1b, lane \\x1b[31m: W\\n\\x07 open since " in found
+    assert "  next: nothing here: the plugin of gone\\x1b is not installed\n" in found
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_watch_says_it_again_until_ctrl_c(tmp_path: Path, as_json: bool) -> None:
+    environment = {**os.environ, "TRACKER_DATA_DIR": str(tmp_path / "data"), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "tracker.cli", "status", "--watch", "0.1", *(["--json"] if as_json else [])]
+    watching = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True)
+    assert watching.stdout is not None
+    last = "}\n" if as_json else "Anomalies: 0 open\n"
+    seen = ""
+    while seen.count(f"\n{last}") < 2:  # ends where the program does
+        line = watching.stdout.readline()
+        assert line
+        seen += line
+    watching.send_signal(signal.SIGINT)
+    _, errors = watching.communicate(timeout=60)
+    assert (watching.returncode, errors) == (0, "")
+    assert f"\n{last}\n" in seen  # an empty line between two of them
+    assert "\x1b" not in seen
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo-terminal")
+def test_watch_redraws_on_a_terminal(tmp_path: Path) -> None:
+    import pty
+
+    mine, theirs = pty.openpty()
+    environment = {**os.environ, "TRACKER_DATA_DIR": str(tmp_path / "data")}
+    command = [sys.executable, "-m", "tracker.cli", "status", "--watch", "0.1"]
+    watching = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    seen = ""
+    while seen.count("Anomalies: 0 open") < 2:
+        seen += os.read(mine, 65536).decode()
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(timeout=60) == 0
+    os.close(mine)
+    assert seen.count("\x1b[2J") >= 2
+    assert "\r\n\r\n\x1b" not in seen
+
+
+# --- times
+
+
+def test_times_are_local_and_name_what_differs() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    clock = Clock(datetime(2026, 10, 24, 12, 0, tzinfo=UTC), berlin)
+    assert clock.head() == "Sat 24 Oct 2026 14:00 CEST (Europe/Berlin)"
+    assert clock.at(datetime(2026, 10, 24, 12, 6, tzinfo=UTC)) == "14:06"
+    assert clock.at(datetime(2026, 10, 24, 22, 6, tzinfo=UTC)) == "Sun 25 Oct 00:06"
+    assert clock.at(datetime(2026, 10, 26, 8, 0, tzinfo=UTC)) == "Mon 26 Oct 09:00 CET"  # winter time
+    assert clock.at(datetime(2027, 6, 1, 8, 0, tzinfo=UTC)) == "01 Jun 2027 10:00"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (-5, "under 1 min"),
+        (59, "under 1 min"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h 0 min"),
+        (47 * 3600 + 59 * 60, "47 h 59 min"),
+        (48 * 3600, "2 d 0 h"),
+        (411000, "4 d 18 h"),
+    ],
+)
+def test_spans_are_words(seconds: int, expected: str) -> None:
+    assert span(timedelta(seconds=seconds)) == expected

@@ -1,0 +1,155 @@
+"""Codex's session files: the newest event with the main bucket's limits, read from the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOREIGN = "codex_bengalfox"
+
+
+def read(machine: Any) -> Any:
+    """What the session files answer."""
+    return machine.ask("codex", "rollout").reading
+
+
+def weekly(machine: Any) -> float:
+    return float(read(machine).gauge("weekly").used)
+
+
+def test_a_record_says_where_its_numbers_are_from_and_how_old_they_are(machine: Any, event: Any) -> None:
+    machine.rollout("a", '{"type": "session_meta"}', event(64, age=120))
+    done = machine("capture", "codex", "--phase", "before")
+    assert done.returncode == 0, done.stderr
+    [row] = machine.rows()
+    assert (row["source"], row["origin"], row["phase"]) == ("automation", "rollout", "before")
+    assert 120 <= row["age_s"] <= 180
+    assert (row["parsed"]["weekly_pct"], row["parsed"]["fiveh_pct"]) == (64, 11)
+    assert row["parsed"]["as_of"].endswith(".250000Z")
+
+
+def test_the_folder_is_the_variable_s_or_the_home_s(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(1))
+    (machine.home / ".codex").rename(machine.folder / "elsewhere")
+    assert "there is no folder" in machine.why_not("codex", "rollout")
+    assert machine.ask("codex", "rollout", CODEX_HOME=str(machine.folder / "elsewhere")).has_value
+    gone = machine.why_not("codex", "rollout", CODEX_HOME=str(machine.folder / "gone"))
+    assert gone.startswith(f"there is no folder {machine.folder}/gone ($CODEX_HOME); ")
+
+
+def test_the_newest_event_counts_whatever_the_files_are_called(machine: Any, event: Any) -> None:
+    now = time.time()
+    machine.rollout("z", event(10, age=900), changed=now - 900)
+    machine.rollout("b", event(30, age=60), changed=now - 60)
+    machine.rollout("a", event(20, age=300), changed=now - 300)
+    assert weekly(machine) == 30
+
+
+def test_a_file_changed_last_need_not_hold_the_newest_event(machine: Any, event: Any) -> None:
+    """Copied trees have one time of change; a session that goes on without an answer has a late one."""
+    now = time.time()
+    for used, age in ((20, 600), (40, 200), (30, 400), (35, 300)):
+        machine.rollout(str(used), event(used, age=age), "{}", changed=now)
+    assert weekly(machine) == 40
+
+
+def test_files_that_cannot_hold_a_newer_reading_are_not_read(machine: Any, event: Any) -> None:
+    """A thousand old sessions cost no more than their names: this one says what no file of its age can."""
+    now = time.time()
+    machine.rollout("new", event(30, age=60), changed=now - 50)
+    machine.rollout("old", event(99, age=0), changed=now - 3600)
+    assert weekly(machine) == 30
+
+
+def test_of_a_copied_tree_the_last_by_name_are_read_too(machine: Any, event: Any) -> None:
+    """All changed now, in no order: files of a session are named by their time."""
+    now = time.time()
+    for number in range(60):
+        machine.rollout(f"{number:02}", event(number, age=7000 - 100 * number), changed=now - number)
+    assert weekly(machine) == 59
+
+
+def test_an_event_without_a_time_is_as_old_as_its_file(machine: Any, event: Any) -> None:
+    found = json.loads(event(12))
+    del found["timestamp"]
+    machine.rollout("a", json.dumps(found), changed=time.time() - 500)
+    assert 500 <= machine.ask("codex", "rollout").age <= 560
+
+
+def test_other_buckets_and_null_limits_are_passed_over(machine: Any, event: Any) -> None:
+    now = time.time()
+    empty = json.dumps({"type": "event_msg", "payload": {"type": "token_count", "info": None, "rate_limits": None}})
+    foreign = [event(90, age=5, bucket=FOREIGN) for _ in range(30)]
+    machine.rollout("new", empty, event(80, age=9, bucket=FOREIGN), changed=now)
+    machine.rollout("old", event(50, age=100), event(51, age=60), *foreign, empty, changed=now - 5)
+    assert weekly(machine) == 51
+
+
+def test_what_follows_the_event_may_be_long_and_the_last_line_torn(machine: Any, event: Any) -> None:
+    output = json.dumps({"type": "response_item", "payload": "x" * 3_000_000})
+    path = machine.rollout("a", event(41, age=50), output, output)
+    with path.open("a") as file:
+        file.write(event(99)[:150])
+    assert weekly(machine) == 41
+
+
+@pytest.mark.parametrize("length", [16_383, 16_384, 16_385, 49_151, 49_152, 49_153])
+def test_a_line_may_stand_across_the_blocks_that_are_read(machine: Any, event: Any, length: int) -> None:
+    line = event(42, age=50)
+    machine.rollout("a", "{}", line, " " * (length - len(line) // 2))
+    assert weekly(machine) == 42
+
+
+def test_nothing_but_the_event_is_kept_of_a_session(machine: Any, event: Any) -> None:
+    talk = json.dumps({"type": "response_item", "payload": {"text": 'what is "used_percent" in my secret plan?'}})
+    line = event(12, age=5)
+    machine.rollout("a", talk, line, talk, talk)
+    assert machine.ask("codex", "rollout").text == line
+
+
+def test_pipes_folders_and_links_that_lead_nowhere_are_passed_over(machine: Any, event: Any) -> None:
+    path = machine.rollout("a", event(33, age=20), changed=time.time() - 100)
+    os.mkfifo(path.with_name("rollout-pipe.jsonl"))
+    path.with_name("rollout-folder.jsonl").mkdir()
+    path.with_name("rollout-link.jsonl").symlink_to("gone")
+    assert weekly(machine) == 33
+
+
+@pytest.mark.parametrize(
+    "name", ["0.40.0_hdr", "0.44.0_base", "0.47.0_base", "0.55.0_base", "0.94.0_hdr", "0.169.0_statusline_footer"]
+)
+def test_files_of_every_version_are_read(machine: Any, name: str) -> None:
+    machine.rollout("a", *machine.screen("codex", f"rollout_v{name}").read_text().splitlines())
+    assert [read(machine).gauge(key).used for key in ("fiveh", "weekly")] == [11, 64]
+
+
+def test_files_without_limits_say_so(machine: Any) -> None:
+    machine.rollout("a", *machine.screen("codex", "rollout_v0.34.0_base").read_text().splitlines())
+    machine.rollout("b", *machine.screen("codex", "rollout_v0.40.0_base").read_text().splitlines())
+    assert "no reading in the 2 files of" in machine.why_not("codex", "rollout")
+
+
+def test_a_folder_without_files_says_which_were_looked_for(machine: Any) -> None:
+    (machine.home / ".codex").mkdir()
+    assert "no file sessions/*/*/*/rollout-*.jsonl in" in machine.why_not("codex", "rollout")
+
+
+def test_the_search_ends_when_its_time_is_over(machine: Any, event: Any) -> None:
+    for number in range(5):
+        machine.rollout(str(number), event(5))
+    why = machine.why_not("codex", "rollout", TRACKER_ORIGIN_SECONDS="0")
+    assert "no reading in the 5 files" in why
+    assert why.endswith("within 0 s")
+
+
+def test_a_file_is_left_as_it_is(machine: Any, event: Any) -> None:
+    path: Path = machine.rollout("a", event(5))
+    before = (path.read_bytes(), path.stat().st_mtime_ns)
+    assert weekly(machine) == 5
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    assert sorted(found.name for found in path.parent.iterdir()) == [path.name]

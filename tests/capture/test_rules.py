@@ -1,0 +1,308 @@
+"""Which phase is captured, which reading is too old, and what is waited for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+
+def ok(done: Any) -> str:
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def error(done: Any, status: int = 1) -> str:
+    assert done.returncode == status, done.stdout + done.stderr
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    return str(line)
+
+
+# --- phases
+
+
+def test_auto_is_before_and_then_after(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(10))
+    assert ok(machine("capture", "codex")) == "stored codex before snapshot for W0-01 (awaiting end)\n"
+    machine.rollout("a", event(12))
+    assert ok(machine("capture", "codex")) == "stored codex after snapshot for W0-01 (ready to finalize)\n"
+    assert ok(machine("capture", "codex")) == "stored codex before snapshot for W0-02 (awaiting end)\n"
+
+
+def test_auto_looks_at_this_lane_alone(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(10))
+    ok(machine("capture", "codex", AGENT_ID="sub1"))
+    assert "stored codex before" in ok(machine("capture", "codex", AGENT_ID="main"))
+    assert "stored codex after" in ok(machine("capture", "codex", AGENT_ID="sub1"))
+    assert [row["notes"] for row in machine.rows()] == ["AGENT_ID=sub1", "AGENT_ID=main", "AGENT_ID=sub1"]
+
+
+def test_auto_with_another_window_than_the_open_one_is_before(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(10))
+    ok(machine("capture", "codex", "--window", "W0-07"))
+    assert "before snapshot for W0-09" in ok(machine("capture", "codex", "--window", "W0-09"))
+    assert "after snapshot for W0-09" in ok(machine("capture", "codex", "--window", "W0-09", "--notes", "tidy"))
+    assert machine.rows()[-1]["notes"] == "tidy"
+
+
+def test_an_after_needs_a_before(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(10))
+    assert "codex has no open window" in error(machine("capture", "codex", "--phase", "after"))
+    assert "W0-05 has no codex BEFORE" in error(machine("capture", "codex", "--phase", "after", "--window", "W0-05"))
+    assert machine.rows() == []
+
+
+def test_the_aliases_capture_by_themselves(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(10))
+    ok(machine("alias", "start", "codex", "--auto", "--window", "W0-19", "--notes", "n"))
+    machine.rollout("a", event(15))
+    crossed = ok(machine("alias", "cross", "codex", "--auto"))
+    assert crossed == "stored codex after snapshot for W0-19 and seeded before snapshot for W0-20\n"
+    ok(machine("alias", "end", "codex", "--auto"))
+    assert [(row["phase"], row["source"], row["origin"]) for row in machine.rows()] == [
+        (phase, "automation", "rollout") for phase in ("before", "after", "before", "after")
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["--stdin"], ["--file", "x"], ["--captured-at", "2026-01-01T00:00:00Z"]])
+def test_an_automatic_capture_takes_no_text(machine: Any, arguments: list[str]) -> None:
+    assert "--auto reads the meters itself" in error(machine("alias", "start", "codex", "--auto", *arguments), 2)
+
+
+@pytest.mark.parametrize("option", ["--wait", "--stale-ok"])
+def test_what_belongs_to_automatic_captures_says_so(machine: Any, option: str) -> None:
+    assert "go with --auto" in error(machine("alias", "start", "codex", "--stdin", option), 2)
+
+
+def test_a_dry_run_prints_the_record_and_writes_nothing(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(10))
+    record = json.loads(ok(machine("capture", "codex", "--dry-run")))
+    assert (record["origin"], record["source"]) == ("rollout", "automation")
+    assert machine.rows() == []
+
+
+def test_a_pane_on_stdin(machine: Any) -> None:
+    pane = machine.screen("claude", "v2.1.330_base_max_110col").read_text()
+    ok(machine("capture", "claude", "--from", "stdin", stdin=pane))
+    [row] = machine.rows()
+    assert (row["source"], row["origin"], row["age_s"]) == ("automation", "stdin", 0)
+    assert row["raw_text"].startswith(pane[:20])
+    assert "holds no claude reading" in error(machine("capture", "claude", "--from", "stdin", stdin="nothing"))
+
+
+def test_old_counts_on_stdin_are_no_after(machine: Any) -> None:
+    counts = {"generated_at": "2026-01-10T08:00:00Z", "blocks": [{"window_id": "w", "prompts_used": 5}]}
+    ok(machine("capture", "glm", "--from", "stdin", stdin=json.dumps(counts)))
+    line = error(machine("capture", "glm", "--from", "stdin", "--wait", stdin=json.dumps(counts)))
+    assert line.startswith("error: glm stdin: its reading is ")
+    assert line.endswith("over 15 min (--stale-ok takes it); nothing was stored")
+    ok(machine("capture", "glm", "--from", "stdin", "--stale-ok", stdin=json.dumps(counts)))
+
+
+def test_an_origin_that_is_none(machine: Any) -> None:
+    assert "codex has no origin 'rolout'; did you mean rollout?" in error(
+        machine("capture", "codex", "--from", "rolout"), 2
+    )
+    assert "name a provider, or use --list" in error(machine("capture"), 2)
+    assert "no provider 'codx'" in error(machine("capture", "codx"), 2)
+
+
+# --- old readings
+
+
+@pytest.fixture
+def opened(machine: Any, event: Any) -> Any:
+    """A machine with codex's window W0-01 open."""
+    machine.rollout("a", event(10))
+    ok(machine("capture", "codex"))
+    return machine
+
+
+def test_an_old_reading_is_no_after(opened: Any, event: Any) -> None:
+    opened.rollout("a", event(20, age=16 * 60))
+    line = error(opened("capture", "codex", "--from", "rollout"))
+    assert "its reading is 16 min old, over 15 min (--stale-ok takes it); nothing is left to try" in line
+    assert len(opened.rows()) == 1
+    ok(opened("capture", "codex", "--from", "rollout", "--stale-ok"))
+    row = opened.rows()[-1]
+    assert row["parsed"]["errors"] == ["stale-data"]
+    assert 960 <= row["age_s"] <= 1020
+
+
+def test_a_reading_of_fourteen_minutes_is_one(opened: Any, event: Any) -> None:
+    opened.rollout("a", event(20, age=14 * 60))
+    ok(opened("capture", "codex"))
+    assert opened.rows()[-1]["parsed"]["errors"] == []
+
+
+def test_how_old_is_a_setting(opened: Any, event: Any) -> None:
+    (opened.folder / "tracker.toml").write_text("stale_minutes = 1\n")
+    opened.rollout("a", event(20, age=90))
+    assert "1 min old, over 1 min" in error(opened("capture", "codex", "--from", "rollout"))
+    (opened.folder / "tracker.toml").write_text("stale_minutes = 2\n")
+    ok(opened("capture", "codex"))
+
+
+def test_an_old_reading_makes_the_next_origin_be_asked(opened: Any, event: Any) -> None:
+    opened.rollout("a", event(20, age=3600))
+    limits = {"rateLimits": {"limitId": "codex", "secondary": {"usedPercent": 25, "windowDurationMins": 10080}}}
+    opened.program(
+        "codex",
+        "for line in sys.stdin:\n"
+        "    message = json.loads(line)\n"
+        f"    if 'id' in message: print(json.dumps({{'id': message['id'], 'result': {limits!r}}}), flush=True)\n",
+    )
+    done = opened("capture", "codex")
+    ok(done)
+    assert "codex rollout: its reading is 1 h 0 min old, over 15 min (--stale-ok takes it); trying app-server" in (
+        done.stderr
+    )
+    assert (opened.rows()[-1]["origin"], opened.rows()[-1]["parsed"]["weekly_pct"]) == ("app-server", 25)
+
+
+def test_an_old_reading_is_a_before_with_a_warning(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(20, age=2 * 86_400 + 3600))
+    done = machine("capture", "codex", "--from", "rollout")
+    ok(done)
+    assert "warning: the reading from rollout is 2 d 1 h old" in done.stderr
+    assert machine.rows()[0]["parsed"]["errors"] == []
+
+
+def test_a_clock_that_is_ahead_makes_no_negative_age(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(20, age=-3600))
+    ok(machine("capture", "codex"))
+    assert machine.rows()[0]["age_s"] == 0
+
+
+# --- the buffer after a reset
+
+
+def test_no_after_within_the_buffer(machine: Any, event: Any) -> None:
+    now = time.time()
+    machine.rollout("a", event(10, age=60, now=now, resets_in=-5))
+    ok(machine("capture", "codex"))
+    machine.rollout("a", event(12, now=now, resets_in=3600))
+    assert "no codex AFTER before" in error(machine("capture", "codex"))
+    assert len(machine.rows()) == 1
+
+
+def test_numbers_from_within_the_buffer_are_no_after_once_it_is_over(machine: Any, event: Any) -> None:
+    """Captured after the buffer, but read within it: the vendor lagged when the numbers were made."""
+    now = time.time()
+    machine.rollout("a", event(10, age=600, now=now, resets_in=-400))
+    ok(machine("capture", "codex"))
+    machine.rollout("a", event(12, age=300, now=now, resets_in=3600))
+    line = error(machine("capture", "codex", "--from", "rollout"))
+    assert "its numbers are of " in line
+    assert "within 5 min after the reset at " in line
+    machine.rollout("a", event(12, age=50, now=now, resets_in=3600))
+    ok(machine("capture", "codex"))
+
+
+def test_wait_waits_for_the_end_of_the_buffer_and_asks_then(machine: Any, event: Any) -> None:
+    (machine.folder / "tracker.toml").write_text("buffer_minutes = 0.04\n")
+    now = time.time()
+    machine.rollout("a", event(10, age=60, now=now, resets_in=1))
+    ok(machine("capture", "codex"))
+    machine.rollout("a", event(12, age=-600, now=now, resets_in=3600))
+    while time.time() < int(now) + 1:
+        time.sleep(0.02)
+    done = machine("capture", "codex", "--wait", "--phase", "after")
+    ok(done)
+    before, after = machine.rows()
+    over = datetime.fromisoformat(before["parsed"]["fiveh_reset_at"]) + timedelta(minutes=0.04)
+    assert datetime.fromisoformat(after["captured_at"]) >= over
+    assert "waiting 0:0" in done.stderr
+    assert "a codex meter was reset at" in done.stderr
+    assert machine.rows("anomalies") == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_a_terminal_sees_a_countdown(machine: Any, event: Any, tmp_path: Any) -> None:
+    import pty
+
+    (machine.folder / "tracker.toml").write_text("buffer_minutes = 0.05\n")
+    now = time.time()
+    machine.rollout("a", event(10, age=60, now=now, resets_in=3600))
+    ok(machine("capture", "codex"))
+    machine.rollout("a", event(12, now=now, resets_in=1))  # what is read names the reset, nothing before it did
+    while time.time() < int(now) + 1:
+        time.sleep(0.02)
+    ours, theirs = pty.openpty()
+    data = {"TRACKER_DATA_DIR": str(machine.folder / "data"), "TZ": "UTC"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracker.cli", "capture", "codex", "--wait"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        cwd=machine.folder,
+        env=os.environ | machine.environment | data,
+    )
+    os.close(theirs)
+    with process:
+        assert process.communicate(timeout=60)[0] == b"stored codex after snapshot for W0-01 (ready to finalize)\n"
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "\rwaiting 0:0" in shown
+    assert process.returncode == 0
+
+
+def test_wait_asks_an_origin_again_that_is_not_ready(machine: Any) -> None:
+    text = machine.screen("claude", "print_v2.1.330_base_max_110col").read_text()
+    empty = machine.screen("claude", "print_v2.1.330_slow_max_110col").read_text()
+    machine.program(
+        "claude",
+        "asked = os.path.exists('asked') and open('asked').read()\n"
+        "open('asked', 'a').write('x')\n"
+        f"print({text!r} if asked == 'xx' else {empty!r})",
+    )
+    done = machine("capture", "claude", "--wait", TRACKER_RETRY_SECONDS="0.01")
+    ok(done)
+    assert (machine.folder / "asked").read_text() == "xxx"
+    assert done.stderr.count("claude print: usage-not-loaded") == 1
+    assert "asking again every 0.01 s" in done.stderr
+
+
+def test_what_cannot_become_ready_is_not_waited_for(machine: Any) -> None:
+    assert "nothing is left to try" in error(machine("capture", "claude", "--wait", TRACKER_RETRY_SECONDS="1000"))
+
+
+def test_waiting_ends(machine: Any) -> None:
+    machine.program("claude", "open('asked', 'a').write('x'); print('Unknown skill: usage')")
+    done = machine("capture", "claude", "--from", "print", "--wait", TRACKER_RETRY_SECONDS="0")
+    assert "it said 'Unknown skill: usage'" in error(done)
+    assert len((machine.folder / "asked").read_text()) == 40
+
+
+# --- what there is
+
+
+def test_the_list_says_what_each_origin_would_answer(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(64, age=130))
+    lines = ok(machine("capture", "--list")).splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["claude", "print"],
+        ["claude", "statusline"],
+        ["codex", "rollout"],
+        ["codex", "app-server"],
+        ["glm", "quota"],
+        ["glm", "blocks"],
+    ]
+    assert lines[2] == "codex rollout (Codex's session files): fiveh=11% weekly=64%, 2 min old"
+    assert lines[3].startswith("codex app-server (codex app-server): no reading: codex is not on the PATH; ")
+    assert not (machine.folder / "data").exists()
+
+
+def test_the_list_is_there_for_programs(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(64, age=130))
+    rollout, server = json.loads(ok(machine("capture", "codex", "--list", "--json")))
+    assert (rollout["source"], rollout["origin"], rollout["parsed"]["weekly_pct"]) == ("codex", "rollout", 64)
+    assert 130 <= rollout["age_s"] <= 190
+    assert (server["parsed"], server["age_s"]) == (None, None)
+    assert server["why_not"].startswith("codex is not on the PATH")

@@ -1,0 +1,109 @@
+"""`tracker ingest SOURCE --run`: the program that prints a report, run and taken in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def ccusage(machine: Any, screen: str = "v20-codex-daily", name: str = "ccusage") -> None:
+    text = machine.screen("codex", "x").parents[1].joinpath("ccusage", f"{screen}.txt").read_text()
+    machine.program(name, f"open('argv', 'w').write(' '.join(sys.argv[1:]))\nprint({text!r})")
+
+
+def run(machine: Any, source: str, *arguments: str, **extra: str) -> Any:
+    return machine("ingest", source, "--run", "--window", "W0-01", *arguments, **extra)
+
+
+def argv(machine: Any) -> str:
+    return str((machine.folder / "argv").read_text())
+
+
+def error(done: Any, status: int = 1) -> str:
+    assert done.returncode == status, done.stdout + done.stderr
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    return str(line)
+
+
+def test_ccusage_is_run_and_taken_in(machine: Any) -> None:
+    ccusage(machine)
+    done = run(machine, "codex-ccusage")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "stored codex-ccusage daily report for W0-01\n"
+    assert argv(machine) == "codex daily --json --offline"
+    [row] = machine.rows("codex_ccusage")
+    assert (row["source"], row["parsed"]["scope"]) == ("ingest", "daily")
+
+
+def test_the_scope_is_the_command_s(machine: Any) -> None:
+    ccusage(machine, "v20-codex-session")
+    assert run(machine, "codex-ccusage", "--scope", "session").returncode == 0
+    assert argv(machine) == "codex session --json --offline"
+
+
+def test_claude_monitor_is_run_and_taken_in(machine: Any) -> None:
+    text = (machine.screen("claude", "x").parents[1] / "monitor" / "v4-once-json.txt").read_text()
+    machine.program("claude-monitor", f"open('argv', 'w').write(' '.join(sys.argv[1:]))\nprint({text!r})")
+    done = run(machine, "claude-monitor")
+    assert done.returncode == 0, done.stderr
+    assert argv(machine) == "--once --output json"
+    assert machine.rows("claude_monitor")[0]["parsed"]["tokens_used"] == 13709
+
+
+@pytest.mark.parametrize(
+    ("source", "cure"),
+    [
+        ("codex-ccusage", "ccusage is not on the PATH; install it with `npm install --global ccusage`"),
+        ("claude-monitor", "claude-monitor is not on the PATH; install it with `uv tool install claude-monitor`"),
+    ],
+)
+def test_a_program_that_is_not_there(machine: Any, source: str, cure: str) -> None:
+    line = error(run(machine, source))
+    assert line == f"error: {source}: {cure}; or name your command in run_commands (tracker.toml); nothing was stored"
+
+
+def test_the_command_is_a_setting(machine: Any) -> None:
+    ccusage(machine, "v20-codex-monthly", "npx")
+    (machine.folder / "tracker.toml").write_text(
+        'run_commands = ["claude-monitor=x", "codex-ccusage=npx \'cc usage@20\' {scope} --json; rm -rf ."]\n'
+    )
+    assert run(machine, "codex-ccusage", "--scope", "monthly").returncode == 0
+    assert argv(machine) == "cc usage@20 monthly --json; rm -rf ."
+    assert "'claude-monitor' takes no scope" not in run(machine, "claude-monitor").stderr
+
+
+@pytest.mark.parametrize("entry", ["ccusage daily", "codex-ccusage=", "codex-ccusage='x"])
+def test_a_setting_that_is_no_command(machine: Any, entry: str) -> None:
+    (machine.folder / "tracker.toml").write_text(f'run_commands = ["{entry}"]\n')
+    assert "run_commands in tracker.toml: " in error(run(machine, "codex-ccusage"))
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("sys.exit('No usage data found')", "ccusage ended with status 1: 'No usage data found'"),
+        ("time.sleep(600)", "ccusage did not print it all within 1 s"),
+        ("os.write(1, b' ' * (9 << 20))", "ccusage said over 8 MB"),
+        ("print('no JSON')", "holds no codex-ccusage reading (invalid-json)"),
+    ],
+    ids=["fails", "silent", "huge", "garbage"],
+)
+def test_what_fails_is_one_line_and_nothing_is_stored(machine: Any, code: str, why: str) -> None:
+    machine.program("ccusage", code)
+    assert why in error(run(machine, "codex-ccusage", TRACKER_ORIGIN_SECONDS="1"))
+    assert machine.rows("codex_ccusage") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["codex-ccusage", "--stdin"], "--run takes what the program prints: without --stdin and --file"),
+        (["codex-ccusage", "--file", "x"], "--run takes what the program prints"),
+        (["codex", "--phase", "before"], "--run is for reports; codex is a status"),
+        (["proxy-telemetry"], "--run is for reports; proxy-telemetry is a telemetry"),
+        (["codex-ccusage", "--scope", "yearly"], "knows no scope 'yearly'"),
+    ],
+)
+def test_wrong_usage(machine: Any, arguments: list[str], why: str) -> None:
+    assert why in error(run(machine, *arguments), 2)

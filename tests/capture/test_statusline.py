@@ -1,0 +1,213 @@
+"""`tracker statusline`: a line for a prompt, whatever happens; and the reading that it keeps."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracker import statusline
+from tracker.session import Session
+
+NOW = int(time.time())
+
+
+def handed(session: float | None = 42.5, week: float | None = 64, **more: Any) -> str:
+    """What Claude Code hands its status-line command, as far as it matters here."""
+    limits = {}
+    if session is not None:
+        limits["five_hour"] = {"used_percentage": session, "resets_at": NOW + 3600}
+    if week is not None:
+        limits["seven_day"] = {"used_percentage": week, "resets_at": NOW + 3 * 86_400}
+    here = {"session_id": "5e55", "transcript_path": "/home/dev/secret.jsonl", "cwd": "/home/dev/code/acme"}
+    return json.dumps(here | {"model": {"id": "x"}, "version": "2.1.330", "rate_limits": limits} | more)
+
+
+def line(machine: Any, text: str | bytes, *arguments: str, **extra: str) -> str:
+    """The one line; never an error, never a word on stderr."""
+    done = machine("statusline", *arguments, stdin=text, **extra)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("\n")
+    assert done.stdout.count("\n") == 1
+    return str(done.stdout[:-1])
+
+
+def clock(seconds: int, form: str = "%H:%M") -> str:
+    return time.strftime(form, time.gmtime(NOW + seconds))
+
+
+def kept(machine: Any) -> Path:
+    path: Path = machine.folder / "data" / "state" / ".statusline" / "claude.json"
+    return path
+
+
+def test_the_line_has_meters_resets_and_the_open_window(machine: Any) -> None:
+    week = clock(3 * 86_400, "%a %H:%M")
+    meters = f"session 42.5%, resets {clock(3600)} | all models 64%, resets {week}"
+    assert line(machine, handed()) == meters
+    machine("override", "claude", "--window", "W0-20", "--phase", "before", "--all-models-pct", "60")
+    assert line(machine, handed()) == f"{meters} | W0-20 open"
+    assert line(machine, handed(), AGENT_ID="sub1") == meters
+
+
+def test_times_are_those_of_the_configured_zone(machine: Any) -> None:
+    (machine.folder / "tracker.toml").write_text('timezone = "Asia/Kolkata"\n')
+    assert f"resets {clock(3600 + 19_800)}" in line(machine, handed(week=None))
+
+
+def test_the_reading_is_kept_with_its_time_and_nothing_else_of_what_was_handed_over(machine: Any) -> None:
+    line(machine, handed())
+    state = json.loads(kept(machine).read_text())
+    assert state["provider"] == "claude"
+    assert state["captured_at"].startswith("20")
+    assert (state["parsed"]["session_pct"], state["parsed"]["all_models_pct"]) == (42.5, 64)
+    assert "secret" not in kept(machine).read_text()
+    assert "acme" not in kept(machine).read_text()
+    assert kept(machine).stat().st_mode & 0o077 == 0
+
+
+def test_a_capture_reads_what_was_kept(machine: Any) -> None:
+    line(machine, handed(session=7))
+    state = json.loads(kept(machine).read_text())
+    kept(machine).write_text(json.dumps(state | {"captured_at": _iso(time.time() - 120)}))
+    done = machine("capture", "claude")
+    assert done.returncode == 0, done.stderr
+    assert "warning: claude print: claude is not on the PATH" in done.stderr
+    [row] = machine.rows()
+    assert (row["origin"], row["source"], row["raw_text"]) == ("statusline", "automation", None)
+    assert 120 <= row["age_s"] <= 180
+    assert row["parsed"]["session_pct"] == 7
+
+
+def _iso(instant: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(instant))
+
+
+def test_what_was_kept_is_shown_with_its_age_where_nothing_new_is_said(machine: Any) -> None:
+    line(machine, handed())
+    state = json.loads(kept(machine).read_text())
+    kept(machine).write_text(json.dumps(state | {"captured_at": _iso(time.time() - 12 * 60 - 5)}))
+    for text in (handed(None, None), "", "{}", "no JSON", handed(1_795_335_740, None)):
+        shown = line(machine, text)
+        assert shown.startswith("session 42.5%, resets ")
+        assert shown.endswith("| 12 min ago")
+    assert json.loads(kept(machine).read_text())["parsed"] == state["parsed"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "{",
+            "[]",
+            "null",
+            "{}",
+            '{"rate_limits": null}',
+            '{"rate_limits": {"five_hour": {"used_percentage": "x"}}}',
+        ),
+        *(handed(None, None), handed(-3, 1e300), "\x1b[2J\x07", "[" * 100_000, "9" * 2_000_000),
+        b"\xff\xfe\x00",
+    ],
+    ids=range(13),
+)
+def test_nonsense_makes_an_empty_line(tmp_path: Path, text: str | bytes) -> None:
+    session = Session()
+    session.data_dir = tmp_path
+    assert statusline.text(session, text.encode() if isinstance(text, str) else text) == ""
+
+
+def test_more_than_anybody_hands_over_is_not_read(machine: Any) -> None:
+    assert line(machine, handed() + " " * 2_000_000) == ""
+
+
+def test_what_is_kept_may_be_spoiled(machine: Any) -> None:
+    line(machine, handed())
+    for text in ("", "[1]", '{"captured_at": 5}', '{"captured_at": "2026-01-01T00:00:00Z", "parsed": []}', "\0"):
+        kept(machine).write_text(text)
+        assert line(machine, "") == ""
+    state = machine.folder / "data" / "state" / "claude.json"
+    state.write_text('{"open": true, "window": 7}')
+    assert "open" not in line(machine, handed())
+
+
+def test_what_is_wrong_makes_a_short_line(machine: Any) -> None:
+    (machine.folder / "tracker.toml").write_text("timezone = nowhere")
+    assert line(machine, handed()).startswith("tracker: ")
+    assert len(line(machine, handed())) <= 100
+    (machine.folder / "tracker.toml").unlink()
+    assert line(machine, handed(), AGENT_ID="../..").startswith("tracker: AGENT_ID '../..' is no lane name")
+
+
+def test_a_place_that_cannot_be_written_does_no_harm(machine: Any) -> None:
+    (machine.folder / "data").write_text("a file")
+    assert line(machine, handed()).startswith("session 42.5%")
+
+
+def test_options_that_are_none_and_broken_plugins_do_no_harm(machine: Any) -> None:
+    assert line(machine, handed(), "--padding", "3", "x").startswith("session 42.5%")
+    assert line(machine, handed(), TRACKER_DISABLE_PLUGINS="claude") == ""
+
+
+def test_no_data_directory_is_made_where_nobody_named_one(machine: Any) -> None:
+    shown = line(machine, handed(), TRACKER_DATA_DIR="")
+    assert shown.startswith("session 42.5%")
+    assert not (machine.folder / "data").exists()
+    (machine.folder / "data" / "week0" / "live").mkdir(parents=True)
+    line(machine, handed(), TRACKER_DATA_DIR="")
+    assert (machine.folder / "data" / "week0" / "live" / "state" / ".statusline" / "claude.json").exists()
+
+
+def test_a_pipe_that_stays_open_is_not_waited_for(machine: Any) -> None:
+    command = [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "statusline"]
+    environment = os.environ | machine.environment
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=machine.folder, env=environment
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(handed().encode())
+        process.stdin.flush()
+        assert process.stdout.readline().startswith(b"session 42.5%")
+        assert process.wait(60) == 0
+
+
+def test_nobody_need_read_the_line(machine: Any) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "statusline"],
+        input=handed().encode(),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        cwd=machine.folder,
+        env=os.environ | machine.environment,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_it_needs_none_of_what_other_commands_need(machine: Any) -> None:
+    """What would cost its time: measured by benchmarks/capture.py, kept out here."""
+    code = (
+        "import sys; from tracker.cli import main; main(['statusline'], standalone_mode=False);"
+        " print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=handed(),
+        capture_output=True,
+        text=True,
+        cwd=machine.folder,
+        env=os.environ | machine.environment | {"TRACKER_DATA_DIR": str(machine.folder / "data")},
+        check=True,
+    )
+    heavy = {"sqlite3", "filelock", "cattrs", "scipy", "numpy", "pyte", "urllib.request", "subprocess", "asyncio"}
+    assert not heavy & set(done.stderr.split())

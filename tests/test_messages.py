@@ -1,0 +1,58 @@
+"""Every message that the program raises on purpose is quoted by a test, a scenario or the guide, and is one line."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "core" / "src" / "tracker").rglob("*.py"))
+RAISED = ("TrackerError", "UsageError", "BadParameter", "Busy")
+SHORT = 3  # words that a quotation must share with the message
+QUOTED = "\n".join(
+    path.read_text(encoding="utf-8")
+    for pattern in ("core/tests/**/*.py", "tests/**/*.py", "features/*.feature", "docs/*.md", "plugins/*/tests/*.py")
+    for path in ROOT.glob(pattern)
+    if path.name != "test_messages.py"
+)
+WORDS = re.compile(r"[^\W_][\w'.-]*")
+
+
+def messages() -> Iterator[tuple[str, list[str]]]:
+    """Where each message is raised, and its literal parts."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in RAISED:
+                parts = [
+                    part.value
+                    for part in ast.walk(node.args[0])
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                ]
+                if parts:
+                    yield f"{path.relative_to(ROOT)}:{node.lineno}", parts
+
+
+CASES = list(messages())
+
+
+@pytest.mark.parametrize(("place", "parts"), CASES, ids=[place for place, _ in CASES])
+def test_a_test_prints_the_message(place: str, parts: list[str]) -> None:
+    text = " ".join(parts)
+    assert "\n" not in text, f"{place}: an error is one line"
+    fragments = [found for part in parts for found in runs(part)]
+    assert any(fragment in QUOTED for fragment in fragments), f"{place}: no test quotes any of {fragments[:6]}"
+
+
+def runs(part: str) -> list[str]:
+    """Every run of a few words of a literal part, as it stands; the whole of a shorter one."""
+    spans = [found.span() for found in WORDS.finditer(part)]
+    if len(spans) < SHORT:
+        return [part.strip()] if len(spans) == SHORT - 1 else []
+    return [part[spans[at][0] : spans[at + SHORT - 1][1]] for at in range(len(spans) - SHORT + 1)]

@@ -1,0 +1,102 @@
+"""`tracker plugins new`: what it writes builds, installs beside the core alone and passes its own tests at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
+from bare import ROOT, Bare, build_wheel, third_party
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+KINDS = ("status", "report", "telemetry")
+RULES = "E,F,W,I,UP,B,SIM,RUF,RET,PT,C4,PIE,BLE"
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
+    """An environment with the core's wheel, pytest and nothing else."""
+    folder = tmp_path_factory.mktemp("bare")
+    made = Bare(folder / "env")
+    made.link({"pytest"} | third_party(["tracker-core", "pytest"], extras=["screen"]))
+    made.unpack(build_wheel(ROOT / "core", folder))
+    return made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_plugin_passes_its_tests_at_once(kind: str, bare: Bare, tmp_path: Path) -> None:
+    tracker = ("-I", "-m", "tracker.cli")
+    written = bare.run(*tracker, "plugins", "new", f"my-{kind}", "--kind", kind, "--into", str(tmp_path))
+    assert written.returncode == 0, written.stderr
+    root = tmp_path / f"tracker-my-{kind}"
+    assert written.stdout.splitlines() == [str(path) for path in sorted(root.rglob("*")) if path.is_file()]
+    bare.unpack(build_wheel(root, tmp_path))
+    suite = bare.run("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=root)
+    assert suite.returncode == 0, suite.stdout[-3000:]
+    listed = json.loads(bare.run(*tracker, "--json", "plugins", "list").stdout)
+    assert {"name": f"my-{kind}", "kind": kind, "state": "ok"}.items() <= next(
+        row for row in listed if row["distribution"] == f"tracker-my-{kind}"
+    ).items()
+    checked = bare.run(*tracker, "plugins", "check", str(root))
+    assert checked.stdout.startswith(f"my-{kind}: sound ("), checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_plugin_has_all_that_a_distribution_needs(kind: str, tracker_cli: Run, tmp_path: Path) -> None:
+    assert tracker_cli("plugins", "new", "two-words", "--kind", kind).returncode == 0
+    root = tmp_path / "tracker-two-words"
+    found = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    wanted = {"pyproject.toml", "README.md", "LICENSE", ".gitignore", ".github/workflows/tests.yml"}
+    wanted |= {"src/tracker_two_words/__init__.py", "src/tracker_two_words/py.typed", "tests/test_two_words.py"}
+    assert wanted <= found
+    texts = {path: (root / path).read_text() for path in found}
+    assert [path for path, text in texts.items() if "{{" in text.replace("${{", "")] == []
+    for words in (["check", f"--select={RULES}"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *words, "--isolated", "--no-cache", "--line-length=120", "."]
+        done = subprocess.run(ruff, check=False, capture_output=True, text=True, cwd=root)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("My Tool", "'My Tool' is no name for a source: give lower-case letters and digits"),
+        ("a--b", "'a--b' is no name for a source"),
+        ("1up", "'1up' is no name for a source"),
+        ("../up", "'../up' is no name for a source"),
+        ("tracker-acme", "the distribution will be named tracker-acme; give the source's name alone: acme"),
+        ("core", "'core' is reserved for the core; give another, such as core-usage"),
+        ("windows", "'windows' is reserved for the core"),
+        ("churn", "'churn' is reserved for the core"),
+        ("codex", "the name 'codex' is taken by tracker-codex"),
+        ("proxy", "the name 'proxy' is taken: tracker-proxy is installed, with 'proxy-telemetry'"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(name: str, message: str, tracker_cli: Run, tmp_path: Path) -> None:
+    done = tracker_cli("plugins", "new", name)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_overwritten_and_a_dry_run_writes_nothing(tracker_cli: Run, tmp_path: Path) -> None:
+    dry = tracker_cli("plugins", "new", "acme", "--dry-run")
+    assert "tracker-acme/pyproject.toml" in dry.stdout
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "tracker-acme").mkdir()
+    done = tracker_cli("plugins", "new", "acme")
+    assert "tracker-acme exists; remove it, or give another folder with --into; nothing was written" in done.stderr
+    assert list((tmp_path / "tracker-acme").iterdir()) == []
+
+
+def test_the_shell_functions_are_nobody_elses(tracker_cli: Run, tmp_path: Path) -> None:
+    """`o` would make `os`, which is Codex's, and `pw` makes `pwd`, which is the shell's."""
+    for name, prefix in {"oa": '"oa"', "pwx": '"pwx"', "x": "None"}.items():
+        assert tracker_cli("plugins", "new", name).returncode == 0
+        code = (tmp_path / f"tracker-{name}" / "src" / f"tracker_{name}" / "__init__.py").read_text()
+        assert f"    prefix={prefix},\n" in code
