@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
@@ -42,3 +43,14 @@ def test_everything_exported_is_documented() -> None:
 
 def test_hooks_are_found_where_plugins_look() -> None:
     assert api.hookimpl is hookspecs.hookimpl
+
+
+def test_our_plugins_use_what_everybody_may_use_and_nothing_else() -> None:
+    """`tracker.api`, and in their tests `tracker.testing`: what is private to the core would bind strangers, too."""
+    private = re.compile(r"^\s*(?:from|import) tracker(?!\.(?:api|testing) import|_)\b.*", re.M)
+    for plugin in [*(HERE.parent / "plugins").iterdir(), HERE.parent / "examples" / "tracker-gemini"]:
+        for path in plugin.rglob("*.py"):
+            found = private.findall(path.read_text(encoding="utf-8"))
+            if "tests" not in path.relative_to(plugin).parts:
+                found += re.findall(r"^\s*from tracker\.testing .*", path.read_text(encoding="utf-8"), re.M)
+            assert not found, f"{path}: {found}"

@@ -47,6 +47,8 @@ def test_a_test_prints_the_message(place: str, parts: list[str]) -> None:
     text = " ".join(parts)
     assert "\n" not in text, f"{place}: an error is one line"
     fragments = [found for part in parts for found in runs(part)]
+    if not fragments:
+        return  # all that it says is given from elsewhere, where it is quoted
     assert any(fragment in QUOTED for fragment in fragments), f"{place}: no test quotes any of {fragments[:6]}"
 
 

@@ -51,6 +51,10 @@ def test_core_alone_helps_and_lists_no_source(tmp_path: Path, core_wheel: Path) 
     assert (preview.returncode, preview.stdout.splitlines()[0]) == (0, "Windows: none")
     done = made.run("-I", "-m", "tracker.cli", "demo")
     assert (done.returncode, "no installed plugin declares a demo" in done.stderr) == (1, True)
+    kit = made.run("-I", "-m", "tracker.cli", "plugins", "check", ".")
+    assert kit.stderr == (
+        "error: the conformance kit needs pytest, which is not installed here: pip install 'tracker-core[testing]'\n"
+    )
 
 
 @pytest.mark.parametrize("plugin", SOURCES)

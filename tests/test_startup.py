@@ -47,10 +47,11 @@ def test_a_preview_without_an_interval_imports_no_scipy(tmp_path: str) -> None:
 
 
 def test_every_command_of_the_table_is_there_and_says_what_the_table_says() -> None:
-    from importlib import import_module
+    import click
 
-    from tracker.cli import COMMANDS
+    from tracker.cli import COMMANDS, main
 
     for name, about in COMMANDS.items():
-        command = import_module(f"tracker.commands.{name.replace('-', '_')}").command
+        command = main.get_command(click.Context(main), name)
+        assert command is not None, name
         assert command.get_short_help_str(limit=200).rstrip(".") == about.rstrip("."), name

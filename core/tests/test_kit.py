@@ -442,7 +442,19 @@ def run(folder: Path, tests: str, *options: str) -> Results:
         f"from pathlib import Path\nfrom tracker.testing import {', '.join(KIND.values())}\n"
         f"HERE = Path(__file__).parent\n{tests}"
     )
-    words = ["-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(folder), "-p", "no:cacheprovider", *options]
+    words = [
+        "-m",
+        "pytest",
+        "-q",
+        "--tb=native",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(folder),
+        "-p",
+        "no:cacheprovider",
+        *options,
+    ]
     words += ["-p", "tracker.testing.verdict", "--verdict", str(folder / "verdict.json"), str(folder / "test_all.py")]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
     done = subprocess.run(

@@ -67,7 +67,7 @@ def test_what_cannot_be_read_is_kept_once_with_number_and_reason(toys: Run, tmp_
     assert (row["line_number"], row["rejected"], row["line"]) == (2, "no JSON", "nonsense")
     done = toys("ingest", "toy-stream", "--window", "W", "--stdin", "--strict", stdin="nonsense\n")
     assert done.returncode == 1
-    assert "error: 1 lines were rejected" in done.stderr
+    assert "error: 1 line was rejected" in done.stderr
 
 
 def test_blank_lines_line_ends_and_a_missing_end(toys: Run) -> None:

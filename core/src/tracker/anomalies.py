@@ -45,23 +45,31 @@ def closing(found: Entry, cause: str, by: str, at: datetime, agent_id: str | Non
     )
 
 
-def closings(index: Index, streams: Iterable[str], entries: Iterable[Entry]) -> dict[str, Entry]:
+def closings(
+    index: Index, streams: Iterable[str], entries: Iterable[Entry], *, without: str | None = None
+) -> dict[str, Entry]:
     """The row that closes each closed anomaly; it does so while the record stands that it names as `by`.
 
     A crash may fall between the row and that record, and the record may be taken back: then nothing is closed.
     """
     rows = [entry for entry in entries if isinstance(entry.record.get("closes"), str)]
     named = {entry.record_id: by for entry in rows if isinstance(by := entry.record.get("by"), str)}
-    standing = index.standing(list(streams), named.values())
+    standing = index.standing(list(streams), named.values()) - {without}
     return {entry.record["closes"]: entry for entry in rows if named.get(entry.record_id) in {None, *standing}}
 
 
-def open_anomalies(index: Index, streams: Iterable[str], windows: Iterable[str] | None = None) -> list[Entry]:
-    """The anomalies that nothing closed and whose records all stand; `streams` are where those are."""
+def open_anomalies(
+    index: Index, streams: Iterable[str], windows: Iterable[str] | None = None, *, without: str | None = None
+) -> list[Entry]:
+    """The anomalies that nothing closed and whose records all stand; `streams` are where those are.
+
+    without: a record that is about to be taken back.
+    """
     places = list(streams)
     entries = list(index.entries(STREAM, windows))
-    closed = closings(index, places, entries)
-    return [entry for entry in raised(index, places, entries) if entry.record_id not in closed]
+    closed = closings(index, places, entries, without=without)
+    opened = [entry for entry in raised(index, places, entries) if entry.record_id not in closed]
+    return [entry for entry in opened if without not in about(entry)]
 
 
 def raised(index: Index, streams: Iterable[str], entries: Iterable[Entry], *, removed: bool = False) -> list[Entry]:

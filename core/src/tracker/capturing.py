@@ -109,7 +109,7 @@ def _prepare(session: Session, request: Request) -> Stored:
     """The rows to append. Of a pane that also opens the next window the second one is a BEFORE there."""
     source = request.source
     old = state.old_baseline(session, source)
-    window = lanes.check_window(request.window or _choose(session, request, old))
+    window = lanes.check_window(_choose(session, request, old) if request.window is None else request.window)
     adopted = _adopt(session, request, old) if old and old.window == window and "after" in request.phases else []
     windows = (window, lanes.check_window(lanes.next_window(window))) if len(request.phases) > 1 else (window,)
     records: list[dict[str, Any]] = []

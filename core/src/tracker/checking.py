@@ -143,12 +143,12 @@ def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
     (folder / "pytest.ini").write_text(INI, encoding="utf-8")
     result = folder / "verdict.json"
     result.unlink(missing_ok=True)
-    words = ["-q", "-c", str(folder / "pytest.ini"), "--rootdir", str(folder), "-p", "no:cacheprovider"]
+    words = ["-q", "--tb=native", "-c", str(folder / "pytest.ini"), "--rootdir", str(folder), "-p", "no:cacheprovider"]
     words += ["-p", "tracker.testing.verdict", "--verdict", str(result), str(tests)]
     path = os.pathsep.join([*map(str, target.path), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *words],
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": path, "PYTEST_ADDOPTS": ""},
         capture_output=True,
         timeout=SECONDS,
         check=False,

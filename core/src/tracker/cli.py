@@ -42,7 +42,7 @@ COMMANDS = {
     "status": "Show what is open in each lane, its last meters and what is due next.",
     "statusline": "Print meters, resets and the open window in one line, for a prompt.",
     "schedule": "Print what makes cron, systemd or launchd capture at the right moments.",
-    "doctor": "Check every stream, the lanes' state, the ledgers and the files; repair with --fix.",
+    "doctor": "Check every stream, the lanes' state, the ledgers and the files.",
     "export": "Write the records as JSON lines, CSV or Parquet.",
     "import": "Take in another tracker directory's records; what is here already stays as it is.",
     "init": "Write a commented tracker.toml into this folder, after asking.",

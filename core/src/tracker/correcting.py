@@ -41,7 +41,8 @@ def take_back(
             session.journal.append(ANOMALIES, closed)
         session.journal.append(source.stream, [tombstone])
         _append_after(session, raised)
-        state.write(session, source, session.lane)
+        for lane in dict.fromkeys((session.lane, found.agent_id)):  # it may have been another lane's
+            state.write(session, source, lane)
     if session.json:
         session.data(tombstone)
     else:
@@ -77,11 +78,12 @@ def _prepare(
     closed = [
         closing(entry, cause, by, session.now, session.lane, "alias")
         for entry in opened
-        if found.record_id in about(entry)
+        if found.record_id in about(entry) or (not about(entry) and entry.record.get("provider") == source.name)
     ]
     rest = [capture for capture, _ in _standing(session, source, found.window) if capture.record_id != found.record_id]
     rows = falls(session, source, canonical(rest), tombstone)
-    return tombstone, closed, [row for row in rows if not _is_said(row, opened)]
+    left = open_anomalies(session.index, status_streams(session), [found.window], without=found.record_id)
+    return tombstone, closed, [row for row in rows if not _is_said(row, left)]
 
 
 def _is_said(row: dict[str, Any], opened: Iterable[Entry]) -> bool:

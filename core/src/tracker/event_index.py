@@ -1,266 +1,211 @@
-"""What telemetry adds up to, per stored line and per window: tables of the derived index.
+"""What telemetry adds up to, per window: tables of the derived index.
 
-A line is known by a 64-bit hash of source, window and bytes, with which the ids of its records begin. The table `line`
-says how often it is stored and how often it stood in the stream that is being read, so that a replay adds nothing.
-(Two of ten million lines share a hash with a probability of 3 in a million.) `total` holds sums and latency buckets per
-lane, model and day; `chunk` the latencies and times of each run of events, for exact percentiles and for time spans.
+`total` holds sums and latency buckets per lane, model, day and side; `chunk` the events of one run by column, for exact
+percentiles, time spans and costs per request; `whole` knows the rows of schema 1.0.0, which hold a stream each.
 """
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from operator import itemgetter
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import orjson
-from attrs import define, field, frozen
+from attrs import define, field
 
+from tracker import line_index, seen
+from tracker.event_columns import Columns, Group, Row, Sums, Tally, row_of, tally
+from tracker.line_index import Known, checked, coded, key_of, verified
 from tracker.stats.percentiles import Buckets
 
-PARAMETERS = 500  # values of one query
-MISSING = float("nan")
-SCHEMA = """
-CREATE TABLE line (stream TEXT, hash INTEGER PRIMARY KEY, stored INTEGER, events INTEGER, routed INTEGER, run INTEGER,
-  seen INTEGER);
+JOINED = 4096  # events from which on a chunk is not joined to the one before it
+TOTAL = "lane, model, day, routed, events, errors, input, output, cache_read, cache_write, buckets"
+PACKED = "groups, places, input, output, cache_read, cache_write, latencies, moments, rids, checksum"
+SCHEMA = (
+    """
 CREATE TABLE total (stream TEXT, window TEXT, lane TEXT, model TEXT, day TEXT, routed INTEGER, events INTEGER,
-  errors INTEGER, input INTEGER, output INTEGER, cache_read INTEGER, cache_write INTEGER, buckets TEXT,
-  PRIMARY KEY (stream, window, lane, model, day, routed));
-CREATE TABLE chunk (stream TEXT, window TEXT, times BLOB, latencies BLOB);
-CREATE INDEX chunk_window ON chunk (stream, window);
+  errors INTEGER, input INTEGER, output INTEGER, cache_read INTEGER, cache_write INTEGER, buckets BLOB,
+  PRIMARY KEY (window, stream, lane, model, day, routed)) WITHOUT ROWID;
+CREATE TABLE chunk (id INTEGER PRIMARY KEY, stream TEXT, window TEXT, events INTEGER, first REAL, last REAL,
+  groups BLOB, places BLOB, input BLOB, output BLOB, cache_read BLOB, cache_write BLOB, latencies BLOB, moments BLOB,
+  rids BLOB, checksum INTEGER);
+CREATE INDEX chunk_window ON chunk (window, stream);
 CREATE TABLE whole (stream TEXT, window TEXT, position INTEGER);
-CREATE TABLE followed (name TEXT PRIMARY KEY, device INTEGER, inode INTEGER, position INTEGER, run INTEGER,
-  lines INTEGER);
 """
-TABLES = ("line", "total", "chunk", "whole")
+    + line_index.SCHEMA
+    + seen.SCHEMA
+)
+TABLES = ("total", "chunk", "whole")
 
 
-def line_digest(source: str, window: str) -> Callable[[bytes], bytes]:
-    """The BLAKE2b-128 of a line of this source in this window."""
-    key = hashlib.blake2b(f"{source}\0{window}".encode(), digest_size=16).digest()
-    blake2b = hashlib.blake2b
-    return lambda line: blake2b(line, digest_size=16, key=key).digest()
+def forget(database: sqlite3.Connection, stream: str) -> None:
+    """Forget a stream's lines, and the places of followed files, which another journal took in."""
+    for table in seen.TABLES:
+        database.execute(f"DELETE FROM {table}")
+    line_index.forget(database, stream)
 
 
-def as_key(digest: bytes) -> int:
-    """The line's key: the first half of its digest, as SQLite's signed integer."""
-    return int.from_bytes(digest[:8], "big", signed=True)
+# --- writing
 
 
-def event_id(digest: bytes, nth: int, part: int) -> bytes:
-    """The record id of an event: the line's digest; for its nth copy and its further events another second half."""
-    if not nth and not part:
-        return digest.hex().encode()
-    rest = hashlib.blake2b(digest + nth.to_bytes(8, "big") + part.to_bytes(8, "big"), digest_size=8)
-    return (digest[:8] + rest.digest()).hex().encode()
+def store(database: sqlite3.Connection, stream: str, window: str, tally: Tally) -> None:
+    """Add events of a window."""
+    for group, sums in zip(tally.columns.groups, tally.sums(), strict=True):
+        _add(database, stream, window, group, sums)
+    if len(tally.columns):
+        _append(database, stream, window, tally.columns)
 
 
-@define(slots=True)
-class Known:
-    """A line: how often it is stored, what one copy holds, how often this run has seen it."""
-
-    stored: int = 0
-    events: int = 0
-    routed: int = 0
-    seen: int = 0
-
-
-def lookup(database: sqlite3.Connection, hashes: Iterable[int], run: int) -> dict[int, Known]:
-    """What is known of these lines; `seen` counts this run alone."""
-    wanted = list(dict.fromkeys(hashes))
-    found = {key: Known() for key in wanted}
-    for start in range(0, len(wanted), PARAMETERS):
-        part = wanted[start : start + PARAMETERS]
-        marks = ",".join("?" * len(part))
-        query = f"SELECT hash, stored, events, routed, run, seen FROM line WHERE hash IN ({marks})"
-        for key, stored, events, routed, last_run, seen in database.execute(query, part):
-            found[key] = Known(stored, events, routed, seen if last_run == run else 0)
-    return found
+def _add(database: sqlite3.Connection, stream: str, window: str, group: Group, sums: Sums) -> None:
+    key = (stream, window, *group)
+    where = "stream = ? AND window = ? AND lane = ? AND model = ? AND day = ? AND routed = ?"
+    row = database.execute(f"SELECT {TOTAL} FROM total WHERE {where}", key).fetchone()
+    if row is not None:
+        sums.add(_total(row)[1])
+    marks = ",".join("?" * 13)
+    values = (*key, sums.events, sums.errors, *sums.tokens, orjson.dumps(sums.buckets.to_json()))
+    database.execute(f"INSERT OR REPLACE INTO total (stream, window, {TOTAL}) VALUES ({marks})", values)
 
 
-def remember(database: sqlite3.Connection, stream: str, known: Mapping[int, Known], run: int) -> None:
-    """Write back what `lookup` gave and the caller counted on; a line that gave nothing is not kept."""
-    rows = [
-        (stream if one.events else f"{stream}.rejected", key, one.stored, one.events, one.routed, run, one.seen)
-        for key, one in sorted(known.items(), key=itemgetter(0))
-        if one.stored
-    ]
-    database.executemany("INSERT OR REPLACE INTO line VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-
-
-@frozen
-class Place:
-    """How far a followed file was taken in, and the run that its lines are counted in."""
-
-    device: int
-    inode: int
-    position: int
-    run: int
-    lines: int
-
-
-@define
-class Sums:
-    """Events of one lane, model, day and side."""
-
-    events: int = 0
-    errors: int = 0
-    input: int = 0
-    output: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
-    latencies: list[float] = field(factory=list)
+def _append(database: sqlite3.Connection, stream: str, window: str, found: Columns) -> None:
+    """Add a chunk; small ones are joined with small ones before them, so that a slow stream does not make millions."""
+    query = f"SELECT id, {PACKED} FROM chunk WHERE window = ? AND stream = ? AND events < ? ORDER BY id DESC LIMIT 1"
+    while len(found) < JOINED:
+        row = database.execute(query, (window, stream, min(2 * len(found), JOINED))).fetchone()
+        if row is None:
+            break
+        database.execute("DELETE FROM chunk WHERE id = ?", (row[0],))
+        before = Columns.unpack(verified(row[1:]))
+        before.extend(found)
+        found = before
+    times = [moment for moment in found.moments if moment == moment]
+    span = (min(times, default=None), max(times, default=None))
+    values = (stream, window, len(found), *span, *checked(found.pack()))
+    database.execute(f"INSERT INTO chunk VALUES (NULL, {','.join('?' * len(values))})", values)
 
 
 @define
 class Collector:
-    """Events on their way into the index; `flush` writes them."""
+    """Records that are read back from a stream; `flush` notes them."""
 
     stream: str
-    sums: dict[tuple[Any, ...], Sums] = field(factory=dict)
-    chunks: dict[str, tuple[array[float], array[float]]] = field(factory=dict)
-    lines: dict[int, Known] = field(factory=dict)
-    wholes: list[tuple[str, int]] = field(factory=list)
-
-    def event(self, window: str, event: Mapping[str, Any]) -> None:
-        """Add one event."""
-        get = event.get
-        moment, day = epoch(get("ts"))
-        key = (window, get("lane"), get("model"), day, get("routed") is True)
-        try:
-            sums = self.sums[key]
-        except KeyError:
-            sums = self.sums[key] = Sums()
-        except TypeError:  # a list where a name belongs, as in a file that was edited
-            sums = self.sums.setdefault((window, str(key[1]), str(key[2]), *key[3:]), Sums())
-        sums.events += 1
-        if get("ok") is not True:
-            sums.errors += 1
-        sums.input += count(get("input_tokens"))
-        sums.output += count(get("output_tokens"))
-        if (cached := get("cache_read_tokens")) is not None:
-            sums.cache_read += count(cached)
-        if (cached := get("cache_write_tokens")) is not None:
-            sums.cache_write += count(cached)
-        latency = get("latency_ms")
-        try:
-            times, latencies = self.chunks[window]
-        except KeyError:
-            times, latencies = self.chunks[window] = array("d"), array("d")
-        times.append(moment)
-        if latency is not None and is_latency(latency):
-            sums.latencies.append(latency)
-            latencies.append(latency)
+    _pending: dict[str, list[tuple[int, Mapping[str, Any], Row | None]]] = field(factory=dict)
+    _wholes: list[tuple[str, str, int]] = field(factory=list)
 
     def record(self, offset: int, record: Mapping[str, Any]) -> None:
-        """Add a stored record, as it is read back."""
-        window, is_event = str(record.get("window") or ""), "rejected" not in record
-        if is_event and "routed" not in record:
-            if isinstance(record.get("raw_text"), str):  # schema 1.0.0: a whole stream in one row
-                self.wholes.append((window, offset))
-            return
-        try:
-            key = as_key(bytes.fromhex(record["record_id"]))
-        except (KeyError, TypeError, ValueError):
-            return
-        known, is_routed = self.lines.setdefault(key, Known()), record.get("routed") is True
-        if not record.get("part"):
-            known.stored += 1
-        if not record.get("nth"):
-            known.events += is_event
-            known.routed += is_routed
-        if is_event:
-            self.event(window, record)
+        """Add the record that stands at an offset, whatever it is."""
+        window = str(record.get("window") or "")
+        if "rejected" in record or "routed" in record:
+            kept = {name: record.get(name) for name in KEPT}
+            row = None if "rejected" in record else row_of(record)
+            self._pending.setdefault(window, []).append((offset, kept, row))
+        elif isinstance(record.get("raw_text"), str):  # schema 1.0.0: a whole stream in one row
+            self._wholes.append((self.stream, window, offset))
 
     def flush(self, database: sqlite3.Connection) -> None:
         """Write what was collected and begin anew."""
-        database.executemany(  # a stored line is of the stream that its record stands in
-            "INSERT INTO line VALUES (?, ?, ?, ?, ?, 0, 0) ON CONFLICT (hash) DO UPDATE SET"
-            " stored = stored + excluded.stored, events = max(events, excluded.events),"
-            " routed = max(routed, excluded.routed)",
-            ((self.stream, key, one.stored, one.events, one.routed) for key, one in sorted(self.lines.items())),
-        )
-        database.executemany(
-            "INSERT INTO chunk VALUES (?, ?, ?, ?)",
-            ((self.stream, window, times.tobytes(), found.tobytes()) for window, (times, found) in self.chunks.items()),
-        )
-        database.executemany("INSERT INTO whole VALUES (?, ?, ?)", ((self.stream, *one) for one in self.wholes))
-        for (window, lane, model, day, routed), sums in self.sums.items():
-            _add(database, (self.stream, window, _key(lane), _key(model), day, int(routed)), sums)
-        self.sums, self.chunks, self.lines, self.wholes = {}, {}, {}, []
+        database.executemany("INSERT INTO whole VALUES (?, ?, ?)", self._wholes)
+        for window, pending in self._pending.items():
+            store(database, self.stream, window, tally(_note_lines(database, self.stream, window, pending)))
+        self._pending, self._wholes = {}, []
 
 
-def _add(database: sqlite3.Connection, key: tuple[Any, ...], sums: Sums) -> None:
-    buckets = Buckets()
-    where = "stream = ? AND window = ? AND lane = ? AND model = ? AND day = ? AND routed = ?"
-    row = database.execute(f"SELECT * FROM total WHERE {where}", key).fetchone()
-    old = row[6:12] if row else (0,) * 6
-    if row:
-        buckets = Buckets.from_json(orjson.loads(row[12]))
-    for latency in sums.latencies:
-        buckets.add(latency)
-    new = (sums.events, sums.errors, sums.input, sums.output, sums.cache_read, sums.cache_write)
-    database.execute(
-        "INSERT OR REPLACE INTO total VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*key, *(a + b for a, b in zip(old, new, strict=True)), orjson.dumps(buckets.to_json()).decode()),
-    )
+KEPT = ("record_id", "nth", "part", "parts", "routed")
 
 
-def _key(value: object) -> str:
-    return "" if value is None else str(value)
+def _note_lines(
+    database: sqlite3.Connection,
+    stream: str,
+    window: str,
+    pending: Iterable[tuple[int, Mapping[str, Any], Row | None]],
+) -> list[Row]:
+    """Note which lines the records are of; the events among them, without records that stand there twice."""
+    by_key = [(_key(record), offset, record, row) for offset, record, row in pending]
+    known = line_index.lookup(database, window, (key for key, *_ in by_key if key is not None))
+    plain: dict[int, int] = {}
+    others: dict[int, Known] = {}
+    rows: list[Row] = []
+    for key, offset, record, row in by_key:
+        if key is None:
+            rows += [row] if row is not None else []
+            continue
+        old = known.get(key)
+        new = _counted(old, offset, record, is_event=row is not None)
+        if new is None:
+            continue
+        if row is not None:
+            rows.append(row)
+        if old is None and new.parts == 1:
+            plain[key] = coded(offset, new.routed)
+        else:
+            others[key] = new
+        known.put(key, new)
+    line_index.keep(database, stream, window, plain, others)
+    return rows
 
 
-def count(value: object) -> int:
-    """A count of tokens; nothing for anything else."""
-    return value if type(value) is int and 0 < value < 1 << 53 else 0
-
-
-def is_latency(value: object) -> bool:
-    """Whether it is a duration that can be counted."""
-    return type(value) in (int, float) and 0 <= value < 1e300  # type: ignore[operator]
-
-
-def epoch(ts: object) -> tuple[float, str]:
-    """Epoch seconds and day (UTC) of an event's time; not a number and no day where it has none."""
+def _key(record: Mapping[str, Any]) -> int | None:
+    """The key of a record's line; None where somebody else wrote the record."""
     try:
-        if isinstance(ts, str):
-            found = datetime.fromisoformat(ts)
-            if found.tzinfo is None:
-                found = found.replace(tzinfo=UTC)
-            seconds = found.timestamp()
-            return seconds, ts[:10] if ts.endswith("Z") else found.astimezone(UTC).date().isoformat()
-        if isinstance(ts, int | float):
-            return float(ts), datetime.fromtimestamp(ts, UTC).date().isoformat()
-    except (ValueError, OverflowError, OSError):
-        pass
-    return MISSING, ""
+        return key_of(record["record_id"])
+    except (TypeError, ValueError):
+        return None
 
 
-def chunks(database: sqlite3.Connection, stream: str, windows: Sequence[str]) -> tuple[array[float], array[float]]:
-    """The times and the latencies of all events of some windows."""
-    times, latencies = array("d"), array("d")
-    marks = ",".join("?" * len(windows))
-    query = f"SELECT times, latencies FROM chunk WHERE stream = ? AND window IN ({marks})"
-    for first, second in database.execute(query, (stream, *windows)):
-        times.frombytes(first)
-        latencies.frombytes(second)
-    return times, latencies
+def _counted(old: Known | None, offset: int, record: Mapping[str, Any], *, is_event: bool) -> Known | None:
+    """What is known of a line with one more of its rows; None where the row changes nothing."""
+    routed = int(record["routed"] is True)
+    parts = _count(record["parts"]) or 1 if is_event else 0
+    if old is None or (is_event and not old.parts):  # new, or rejected by an older release that could not read it
+        return Known(offset, 1, parts, routed)
+    nth = _count(record["nth"])
+    if old.parts and not is_event:
+        return None
+    if nth * (old.parts or 1) + _count(record["part"]) < old.rows:
+        return None
+    return old._replace(rows=old.rows + 1, routed=old.routed + (0 if nth else routed))
 
 
-TotalRow: TypeAlias = tuple[str, str, bool, Sequence[int], Buckets]  # lane, model, routed, sums, latencies
+def _count(value: object) -> int:
+    return value if type(value) is int and value > 0 else 0
+
+
+# --- asking
+
+TotalRow = tuple[Group, Sums]
 
 
 def totals(database: sqlite3.Connection, stream: str, windows: Sequence[str]) -> list[TotalRow]:
-    """The sums of some windows: events, errors, input, output, cache read and cache write tokens."""
-    marks = ",".join("?" * len(windows))
-    query = (
-        "SELECT lane, model, routed, events, errors, input, output, cache_read, cache_write, buckets"
-        f" FROM total WHERE stream = ? AND window IN ({marks})"
-    )
-    return [
-        (lane, model, bool(routed), sums, Buckets.from_json(orjson.loads(buckets)))
-        for lane, model, routed, *sums, buckets in database.execute(query, (stream, *windows))
-    ]
+    """What the events of some windows add up to, per lane, model, day and side."""
+    return [_total(row) for row in _select(database, TOTAL, "total", stream, windows)]
+
+
+def _total(row: Sequence[Any]) -> TotalRow:
+    lane, model, day, routed, events, errors, *tokens, buckets = row
+    sums = Sums(events, errors, tokens, Buckets.from_json(orjson.loads(buckets)))
+    return Group(lane, model, day, bool(routed)), sums
+
+
+def chunks(database: sqlite3.Connection, stream: str, windows: Sequence[str]) -> Iterator[Columns]:
+    """The events of some windows by column."""
+    for row in _select(database, PACKED, "chunk", stream, windows):
+        yield Columns.unpack(verified(row))
+
+
+def outside(database: sqlite3.Connection, stream: str, window: str, start: float, end: float) -> int:
+    """How many of a window's events have a time before its start or after its end (epoch s)."""
+    query = f"SELECT {PACKED} FROM chunk WHERE window = ? AND stream = ? AND (first < ? OR last > ?)"
+    found = (Columns.unpack(verified(row)) for row in database.execute(query, (window, stream, start, end)))
+    return sum(moment < start or moment > end for chunk in found for moment in chunk.moments)
+
+
+def whole(database: sqlite3.Connection, stream: str, windows: Sequence[str]) -> list[int]:
+    """Where rows of schema 1.0.0 stand, which hold a whole stream each."""
+    return [position for (position,) in _select(database, "position", "whole", stream, windows)]
+
+
+def _select(
+    database: sqlite3.Connection, what: str, table: str, stream: str, windows: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    for window in windows:
+        yield from database.execute(f"SELECT {what} FROM {table} WHERE window = ? AND stream = ?", (window, stream))

@@ -28,15 +28,15 @@ OPTIONAL = ("methodology", "spec_id", "spec_version", "feature_ids", "commit_sta
 
 def finalize(session: Session, window: str, features: Mapping[str, int], given: Mapping[str, Any]) -> None:
     """Append the window's finalize row and say what it measured."""
+    quality = given.get("quality")
+    if quality is not None and not math.isfinite(quality):
+        raise click.BadParameter("is no finite number", param_hint="--quality")
     with session.journal.lock(command_line()):
         groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
         _check_known(session, window, groups, features)
         _check_pairs(window, groups)
         entries = {name: _entry(session, session.registry.sources[name], groups[name]) for name in sorted(groups)}
         _check_falls(session, window, entries)
-        quality = given.get("quality")
-        if quality is not None and not math.isfinite(quality):
-            raise click.BadParameter("is no finite number", param_hint="--quality")
         diverging = [f"divergent:{found.title}" for found in divergences(session, [window]) if found.is_divergent]
         notes = "; ".join(part for part in (given.get("notes"), *diverging) if part)
         now = session.now

@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 from attrs import frozen
@@ -187,26 +185,9 @@ class Index:
             if window in names:
                 yield text(self.journal.record(stream, offset).get("raw_text"))
 
-    def followed(self, name: str) -> event_index.Place | None:
-        """How far a followed file was taken in; forgotten where the journal is not the one that it was taken into."""
-        query = "SELECT device, inode, position, run, lines FROM followed WHERE name = ?"
-        known = self._with(lambda db: [row[0] for row in db.execute("SELECT name FROM stream")], ())
-        row = self._with(lambda db: db.execute(query, (plain(name),)).fetchone(), known)
-        return event_index.Place(*row) if row else None
-
-    def event_totals(self, stream: str, windows: Sequence[str]) -> list[event_index.TotalRow]:
-        """What telemetry adds up to, per lane, model, day and side."""
-        ask = partial(event_index.totals, stream=stream)
-        return [row for part in _parts(_storable(windows)) for row in self._with(partial(ask, windows=part), [stream])]
-
-    def event_chunks(self, stream: str, windows: Sequence[str]) -> tuple[array[float], array[float]]:
-        """The times (epoch s) and the latencies (ms) of all events of some windows."""
-        times, latencies = array("d"), array("d")
-        for part in _parts(_storable(windows)):
-            found = self._with(partial(event_index.chunks, stream=stream, windows=part), [stream])
-            times.extend(found[0])
-            latencies.extend(found[1])
-        return times, latencies
+    def ask(self, ask: Callable[[sqlite3.Connection], T], streams: Iterable[str]) -> T:
+        """The answer of an index that has read all of these streams."""
+        return self._with(ask, streams)
 
     @contextlib.contextmanager
     def writing(self, *streams: str) -> Iterator[sqlite3.Connection]:
@@ -302,7 +283,7 @@ class Index:
         for table in index_file.TABLES:
             database.execute(f"DELETE FROM {table} WHERE stream = ?", (stream,))
         if database.execute("DELETE FROM stream WHERE name = ?", (stream,)).rowcount:
-            database.execute("DELETE FROM followed")  # places of files that another journal took in
+            event_index.forget(database, stream)
 
     def _set_mark(self, database: sqlite3.Connection, stream: str, size: int) -> None:
         now = self.journal.glance(stream, size)

@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-import signal
+import contextlib
+import os
 import sqlite3
-import sys
-from collections.abc import Callable, Iterator
+import stat
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import click
 from attrs import define
 
-from tracker.errors import TrackerError
+from tracker import following
+from tracker.errors import Busy, TrackerError
+from tracker.following import Follower
 from tracker.lanes import check_window
+from tracker.line_reader import Reader
 from tracker.models import Source
+from tracker.progress import Progress
+from tracker.render import plural
 from tracker.session import Session
-from tracker.streaming import Stream
-from tracker.tail import Follower, Line, Splitter, stream_chunks
+from tracker.stopping import Stop
+from tracker.streaming import Mark, Stream
+from tracker.tail import BATCH, Line, Splitter, file_chunks, pipe_chunks
 
-
-class Stopped(Exception):
-    """The user, or the system, asked for the end."""
-
-
-@define
-class Gate:
-    """Lets a signal interrupt the waiting, but never the storing."""
-
-    is_storing: bool = False
-    is_stopped: bool = False
-
-    def signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.is_stopped = True
-        if not self.is_storing:
-            raise Stopped
-
-    def __enter__(self) -> None:
-        self.is_storing = True
-
-    def __exit__(self, *_error: object) -> None:
-        self.is_storing = False
-        if self.is_stopped:
-            raise Stopped
+RETRY_SECONDS = 0.5  # between two tries for a busy lock, of which each waits itself
+STDIN = 0
 
 
 def ingest_stream(
@@ -62,94 +46,126 @@ def ingest_stream(
         raise click.UsageError("give --stdin or --file, not both")
     if follow and path is None:
         raise click.UsageError("--follow needs --file PATH; a pipe is followed anyway")
-    if path is None and not use_stdin and sys.stdin.isatty():
+    if path is None and not use_stdin and os.isatty(STDIN):
         raise click.UsageError("give the stream with --stdin or --file PATH")
-    stream = Stream(session, source, check_window(window), notes)
-    gate = Gate()
-    previous = {number: signal.signal(number, gate.signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    stream = Stream(Reader(session, source, check_window(window), notes))
+    intake = Intake(session, stream, Stop())
     try:
-        if follow:
-            assert path is not None
-            _follow(stream, path, gate)
+        if follow and path is not None:
+            with intake.stop:
+                intake.follow(Follower(path))
         else:
-            _read(stream, path, gate)
-    except Stopped:
-        pass
+            with _opened(path) as file, intake.stop:
+                intake.read(file)
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    _report(session, source, stream, strict=strict)
+        intake.report()
+    rejected = intake.stream.summary.rejected
+    if strict and rejected:
+        verb = "line was" if rejected == 1 else "lines were"
+        raise TrackerError(f"{rejected} {verb} rejected, and --strict was given; the others are stored")
 
 
-def _read(stream: Stream, path: Path | None, gate: Gate) -> None:
-    splitter = Splitter()
-    for chunk in _chunks(path):
-        lines = splitter.feed(chunk)
-        with gate:
-            _take(stream, lines)
-    with gate:
-        _take(stream, splitter.end())
-
-
-def _chunks(path: Path | None) -> Iterator[bytes]:
+@contextlib.contextmanager
+def _opened(path: Path | None) -> Iterator[int]:
     if path is None:
-        yield from stream_chunks(sys.stdin.fileno())
+        yield STDIN
         return
     try:
         with path.open("rb", buffering=0) as file:
-            yield from stream_chunks(file.fileno())
+            yield file.fileno()
     except OSError as error:
         raise TrackerError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _follow(stream: Stream, path: Path, gate: Gate) -> None:
-    """Go on where the last run of this source, window and file stopped."""
-    name = f"{stream.source.name}\0{stream.window}\0{path.resolve()}"
-    place = stream.session.index.followed(name)
-    follower = Follower(path)
-    if place is not None:
-        follower.position, follower.identity = place.position, (place.device, place.inode)
-        stream.run, stream.line_number = place.run, place.lines
-    splitter = Splitter()
-    for chunk in follower.chunks():
-        if not chunk:
-            continue
-        lines = splitter.feed(chunk)
-        whole = follower.position - splitter.pending
-        with gate:
-            _take(stream, lines, partial(_mark, stream=stream, follower=follower, name=name, position=whole))
+@define
+class Intake:
+    """A stream on its way in."""
 
+    session: Session
+    stream: Stream
+    stop: Stop
+    _has_warned: bool = False
 
-def _mark(database: sqlite3.Connection, *, stream: Stream, follower: Follower, name: str, position: int) -> None:
-    device, inode = follower.identity or (0, 0)
-    values = (name, device, inode, position, stream.run, stream.line_number)
-    database.execute("INSERT OR REPLACE INTO followed VALUES (?, ?, ?, ?, ?, ?)", values)
+    def read(self, file: int) -> None:
+        """Take in what a descriptor gives, to its end."""
+        found = os.fstat(file)
+        is_file = stat.S_ISREG(found.st_mode)
+        progress = Progress.of(self.session, found.st_size if is_file else 0)
+        splitter = Splitter()
+        try:
+            for chunk in (file_chunks if is_file else pipe_chunks)(file, self.stop):
+                self._take(splitter.feed(chunk))
+                progress.advance(len(chunk), self.stream.summary.events)
+        finally:
+            progress.end()
+        if not self.stop.is_asked:
+            self._take(splitter.end())
+        elif splitter.pending:
+            self.session.note(f"note: the last line had no end yet; its {splitter.pending} bytes were left out")
 
+    def follow(self, follower: Follower) -> None:
+        """Take in a file as it grows, from where the last run of this source, window and file stopped."""
+        stream, reader = self.stream, self.stream.reader
+        name = f"{reader.source.name}\0{reader.window}\0{follower.path.resolve()}"
+        known = self.session.index.ask(partial(following.recall, name=name), reader.streams)
+        if known is not None:
+            follower.place, reader.number, reader.seen = known
+            reader.recall(follower.last(BATCH))
+        elif not follower.path.exists():
+            self.session.note(f"note: waiting for {follower.path}, which is not there yet")
+        progress, splitter = Progress.of(self.session, 0), Splitter()
 
-def _take(stream: Stream, lines: list[Line], mark: Callable[[sqlite3.Connection], None] | None = None) -> None:
-    if lines:
-        stream.take(lines, mark)
+        def mark(database: sqlite3.Connection) -> None:
+            place = follower.before(splitter.pending)
+            following.remember(database, name, place, reader.number, reader.seen)
 
+        try:
+            for chunk in follower.chunks(self.stop):
+                if chunk:
+                    self._take(splitter.feed(chunk), mark)
+                progress.advance(len(chunk), stream.summary.events)
+        finally:
+            progress.end()
 
-def _report(session: Session, source: Source, stream: Stream, *, strict: bool) -> None:
-    summary = stream.summary
-    if session.json:
-        session.data(
-            {
-                "source": source.name,
-                "window": stream.window,
-                "events": summary.events,
-                "new": summary.new,
-                "duplicates": summary.events - summary.new,
-                "rejected": summary.rejected,
-                "routed": summary.routed,
-            }
-        )
-    else:
-        verb = "would store" if session.dry_run else "stored"
-        session.say(f"{verb} {source.name.replace('-', ' ')} for {stream.window} ({summary})")
-    if summary.rejected:
-        where = session.journal.path(stream.streams[1])
-        session.note(f"note: {summary.rejected} lines could not be read; they are kept, with reasons, in {where}")
-        if strict:
-            raise TrackerError(f"{summary.rejected} lines were rejected, and --strict was given; the others are stored")
+    def _take(self, lines: list[Line], mark: Mark | None = None) -> None:
+        """Store lines; a busy lock is waited for until somebody asks for the end, since a pipe gives nothing twice."""
+        if not lines:
+            return
+        batch = self.stream.read(lines)
+        while True:
+            try:
+                self.stream.store(batch, mark)
+                return
+            except Busy as error:
+                if self.stop.is_asked:
+                    left = plural(len(lines), "line")
+                    raise Busy(
+                        f"{error}: the last {left} were not stored; replay the stream, nothing is stored twice"
+                    ) from error
+                if not self._has_warned:
+                    self._has_warned = True
+                    self.session.warn(f"{error}; {plural(len(lines), 'line')} wait, and so does the stream")
+                self.stop.wait(seconds=RETRY_SECONDS)
+
+    def report(self) -> None:
+        """Say what the stream held, as far as it was stored."""
+        session, reader, summary = self.session, self.stream.reader, self.stream.summary
+        if session.json:
+            session.data(
+                {
+                    "source": reader.source.name,
+                    "window": reader.window,
+                    "events": summary.events,
+                    "new": summary.new,
+                    "duplicates": summary.events - summary.new,
+                    "rejected": summary.rejected,
+                    "routed": summary.routed,
+                }
+            )
+        else:
+            verb = "would store" if session.dry_run else "stored"
+            session.say(f"{verb} {reader.source.name.replace('-', ' ')} for {reader.window} ({summary})")
+        if summary.rejected and not session.dry_run:
+            where = session.journal.path(reader.streams[1])
+            lines = plural(summary.rejected, "line")
+            session.note(f"note: {lines} could not be read; kept with line numbers and reasons in {where}")

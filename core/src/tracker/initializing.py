@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -98,8 +99,11 @@ def _ask(setting: Setting, default: Any) -> Any:
 
 
 def _prompt(about: str, default: str, take: Any) -> Any:
+    # click 8.2 and 8.3 write a space to stdout with every question
+    quiet = contextlib.nullcontext() if sys.stdin.isatty() else contextlib.redirect_stdout(sys.stderr)
     try:
-        return click.prompt(about, default=default, show_default=bool(default), value_proc=take, err=True)
+        with quiet:
+            return click.prompt(about, default=default, show_default=bool(default), value_proc=take, err=True)
     except click.Abort:
         click.echo(err=True)  # the question's line has no end yet
         if sys.stdin.isatty():

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from tracker.errors import TrackerError
-from tracker.event_index import epoch
+from tracker.event_columns import epoch
 from tracker.exporting import rows
 from tracker.flat import as_type, columns
 from tracker.index import lane_of

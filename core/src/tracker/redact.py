@@ -38,17 +38,4 @@ def redact_value(value: object, *, keep_account: bool = False) -> object:
     return value
 
 
-# a JSON text after a colon or in a list; keys, and short values of these, stay readable
-TEXT = re.compile(
-    r'("(?:ts|rid|lane|model|status|level|type|kind|name)"\s*:\s*"[\w.:/+-]{0,80}")|("[^"\\]*"\s*:)|"(?:[^"\\]|\\.)*(?:"|$)',
-    re.S,
-)
 HEADER = re.compile(r"\b(authorization|x-api-key|api[-_]?key|cookie|set-cookie)(\W{1,4})\S+", re.I)
-
-
-def redact_line(line: bytes) -> str:
-    """A line that could not be read, as it may be kept: of JSON the shape, without the texts that it holds."""
-    text = redact(line.decode("utf-8", "replace"))
-    if text.lstrip()[:1] in ("{", "["):
-        text = TEXT.sub(lambda found: found[1] or found[2] or '"***"', text)
-    return HEADER.sub(r"\1\2***", text)

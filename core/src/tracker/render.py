@@ -10,9 +10,7 @@ MISSING = "n/a"
 HUGE = 1e21  # from here on digits say less than the exponent
 FIELD = re.compile(r"\{(\w+)(?::(?:\.(\d))?([^}]*))?\}")
 # what moves the cursor, ends a line or turns the direction of writing
-CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
-)
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 
 
 def escape(text: str) -> str:

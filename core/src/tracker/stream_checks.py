@@ -115,7 +115,7 @@ class StreamCheck:
 
     def _fields(self, record: Mapping[str, Any]) -> Iterator[Finding]:
         wrong = [name for name in TEXTS if not isinstance(record.get(name), str | None)]
-        wrong += [name for name in ("parsed", "providers", "features") if not isinstance(record.get(name), dict | None)]
+        wrong += [name for name in ("parsed", "providers") if not isinstance(record.get(name), dict | None)]
         wrong += [name for name in ("records",) if not isinstance(record.get(name), list | None)]
         if record.get("phase") not in (None, *PHASES):
             wrong.append("phase")

@@ -1,23 +1,21 @@
-"""The lines of a stream as they arrive: a pipe that may stall or never end, or a file that grows and is rotated."""
+"""The lines of a stream as they arrive, from a file or a pipe that may stall or never end."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import queue
-import stat
-import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from attrs import define, field, frozen
+
+from tracker.stopping import Stop, is_ready
 
 CHUNK = 1 << 20
 BATCH = 8 << 20  # bytes that are taken at once where more has arrived
 LINE_LIMIT = 1 << 20  # bytes; a longer line is no event
 KEPT = 64 << 10  # bytes of such a line that are kept
-POLL_SECONDS = 0.25
+GATHER_SECONDS = 0.1  # how long what arrives is gathered before it is stored
 
 
 @frozen
@@ -48,7 +46,7 @@ class Splitter:
         if whole:
             first = self._close(whole[0])
             lines = [first, *whole[1:]] if first is not None else [*whole[1:]]
-            if b"\r" in chunk or any(len(line) > LINE_LIMIT for line in whole[1:]):
+            if b"\r" in chunk or max(map(len, whole)) > LINE_LIMIT:
                 lines = [_checked(line) if isinstance(line, bytes) else line for line in lines]
         self._open(rest)
         return lines
@@ -93,95 +91,33 @@ def _checked(line: bytes) -> Line:
     return line
 
 
-def stream_chunks(file: int) -> Iterator[bytes]:
-    """What a descriptor gives, as much at a time as has arrived; ends with the writer.
+def file_chunks(file: int, stop: Stop) -> Iterator[bytes]:
+    """What a file holds from where it is read; ends with it, or where a stop is asked for."""
+    while not stop.is_asked and (chunk := os.read(file, BATCH)):
+        yield chunk
 
-    A pipe is read in a thread of its own, so that a signal finds the main thread at rest between two batches.
+
+def pipe_chunks(file: int, stop: Stop) -> Iterator[bytes]:
+    """What a pipe gives, as much at a time as arrives in a moment; ends with its writer, however that ends.
+
+    Where a stop is asked for, what has arrived until then is given, too.
     """
-    if stat.S_ISREG(os.fstat(file).st_mode):
-        while chunk := os.read(file, BATCH):
-            yield chunk
-        return
-    arrived: queue.Queue[bytes] = queue.Queue(maxsize=BATCH // CHUNK)
-    threading.Thread(target=_pump, args=(file, arrived), daemon=True).start()
-    while True:
-        chunk = arrived.get()
-        if not chunk:
-            return
-        parts, ended = [chunk], False
-        while sum(map(len, parts)) < BATCH:
+    has_ended = False
+    while not has_ended:
+        stop.wait(file)
+        parts: list[bytes] = []
+        until = time.monotonic() + (0 if stop.is_asked else GATHER_SECONDS)
+        while sum(map(len, parts)) < BATCH and is_ready(file, until - time.monotonic()):
             try:
-                more = arrived.get_nowait()
-            except queue.Empty:
+                chunk = os.read(file, CHUNK)
+            except BlockingIOError:
                 break
-            if not more:
-                ended = True
+            except OSError:
+                chunk = b""  # the writer broke it: what arrived counts
+            has_ended = not chunk
+            if has_ended:
                 break
-            parts.append(more)
-        yield b"".join(parts)
-        if ended:
-            return
-
-
-def _pump(file: int, arrived: queue.Queue[bytes]) -> None:
-    try:
-        while chunk := os.read(file, CHUNK):
-            arrived.put(chunk)
-    except OSError:
-        pass  # the writer broke the pipe: what arrived counts
-    finally:
-        arrived.put(b"")
-
-
-@define
-class Follower:
-    """Follows a file through growth, truncation and rotation, by polling, which works on every file system.
-
-    A file that was replaced is read to its end first; `position` and `identity` say where reading would go on.
-    """
-
-    path: Path
-    position: int = 0
-    identity: tuple[int, int] | None = None
-
-    def chunks(self) -> Iterator[bytes]:
-        """What the file gives, for ever; an empty chunk marks each moment in which there is no more."""
-        file: int | None = None
-        try:
-            while True:
-                if file is None:
-                    file = self._open()
-                chunk = os.read(file, BATCH) if file is not None else b""
-                if chunk:
-                    self.position += len(chunk)
-                    yield chunk
-                elif file is not None and self._was_replaced(file):
-                    os.close(file)
-                    file = None
-                else:
-                    yield b""
-                    time.sleep(POLL_SECONDS)
-        finally:
-            if file is not None:
-                os.close(file)
-
-    def _open(self) -> int | None:
-        try:
-            file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        except FileNotFoundError:
-            return None
-        found = os.fstat(file)
-        if self.identity != (found.st_dev, found.st_ino) or found.st_size < self.position:
-            self.identity, self.position = (found.st_dev, found.st_ino), 0
-        os.lseek(file, self.position, os.SEEK_SET)
-        return file
-
-    def _was_replaced(self, file: int) -> bool:
-        """Whether the path now names another file, or this one was cut short."""
-        if os.fstat(file).st_size < self.position:
-            return True
-        try:
-            now = os.stat(self.path)
-        except FileNotFoundError:
-            return False  # between the two steps of a rotation
-        return (now.st_dev, now.st_ino) != self.identity
+            parts.append(chunk)
+        if parts:
+            yield b"".join(parts)
+        has_ended |= stop.is_asked

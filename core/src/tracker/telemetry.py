@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from itertools import chain
+from typing import Any, TypeVar
 
 from attrs import define, evolve, field
 
-from tracker.event_index import Collector
+from tracker import event_index
+from tracker.errors import TrackerError
+from tracker.event_columns import Columns, Group, Sums, row_of, tally
 from tracker.isolation import guarded
 from tracker.models import EventTotals, Quantiles, Rejected, Source
 from tracker.session import Session
-from tracker.stats.percentiles import Buckets, percentiles
+from tracker.stats.percentiles import percentiles
+
+T = TypeVar("T")
 
 EXACT_UP_TO = 100_000  # events whose percentiles are exact; beyond, they come from buckets
+
+
+def only_source(session: Session) -> Source:
+    """The one telemetry source that is installed; a person has to say which one is meant where there are several."""
+    known = [source for source in session.registry.sources.values() if source.kind == "telemetry"]
+    if not known:
+        raise TrackerError("no telemetry source is installed; `tracker plugins list` shows what is")
+    if len(known) > 1:
+        names = ", ".join(source.name for source in known)
+        raise TrackerError(f"there are several telemetry sources ({names}); name one with --source")
+    return known[0]
 
 
 def events(session: Session, source: Source, windows: Iterable[str] | None) -> Iterator[Mapping[str, Any]]:
@@ -29,84 +46,134 @@ def events(session: Session, source: Source, windows: Iterable[str] | None) -> I
             yield entry.record
 
 
+def split(text: str) -> list[bytes]:
+    """The lines of a stream that was kept as one text."""
+    return [line.removesuffix(b"\r") for line in text.encode("utf-8", "surrogatepass").split(b"\n")]
+
+
 def old_events(session: Session, source: Source, text: str) -> list[Mapping[str, Any]]:
     """The events of a whole stream in one text; lines that cannot be read were never counted."""
     ingest_line = session.registry.bind(source.name, "ingest_line")
     scratch: dict[str, Any] = {}
     found: list[Mapping[str, Any]] = []
     with guarded(source.name, "ingest_line"):
-        for line in text.splitlines():
+        for line in split(text):
             with suppress(Rejected):
-                found += ingest_line(line.encode("utf-8", "surrogatepass"), scratch)
+                found += ingest_line(line, scratch)
+    return found
+
+
+# --- what they add up to
+
+
+@define
+class Known:
+    """The events of some windows: what they add up to, and the chunks that they come from.
+
+    The index has both, apart from rows of schema 1.0.0. Where events were taken back, which no command does, everything
+    is read and added up anew.
+    """
+
+    session: Session
+    source: Source
+    windows: Sequence[str]
+    _apart: list[Columns] = field(factory=list)
+    _apart_sums: list[tuple[Group, Sums]] = field(factory=list)
+    _indexed: Sequence[str] = ()  # the windows whose events the index adds up
+
+    def __attrs_post_init__(self) -> None:
+        index, stream = self.session.index, self.source.stream
+        if index.tombstoned(stream):
+            found = list(events(self.session, self.source, self.windows))
+        else:
+            self._indexed = self.windows
+            texts = index.whole_streams(stream, self.windows)
+            found = [event for text in texts for event in old_events(self.session, self.source, text)]
+        if found:
+            known = tally(map(row_of, found))
+            self._apart = [known.columns]
+            self._apart_sums = list(zip(known.columns.groups, known.sums(), strict=True))
+
+    def sums(self) -> list[tuple[Group, Sums]]:
+        """What the events add up to, per lane, model, day and side; a group may come more than once."""
+        ask = partial(event_index.totals, stream=self.source.stream, windows=self._indexed)
+        return self._apart_sums + self.session.index.ask(ask, [self.source.stream])
+
+    def fold(self, take: Callable[[Iterator[Columns]], T]) -> T:
+        """What `take` makes of the events by column; it is called again where the index turns out to be spoilt."""
+
+        def ask(database: sqlite3.Connection) -> T:
+            return take(chain(self._apart, event_index.chunks(database, self.source.stream, self._indexed)))
+
+        return self.session.index.ask(ask, [self.source.stream])
+
+    def outside(self, start: float, end: float) -> int:
+        """How many of the events have a time before a start or after an end (epoch s)."""
+
+        def ask(database: sqlite3.Connection) -> int:
+            return sum(event_index.outside(database, self.source.stream, name, start, end) for name in self._indexed)
+
+        apart = sum(moment < start or moment > end for part in self._apart for moment in part.moments)
+        return apart + self.session.index.ask(ask, [self.source.stream])
+
+
+def totals(session: Session, source: Source, windows: Sequence[str]) -> EventTotals:
+    """All figures of the windows' events, per lane and model, too, without reading the events again."""
+    known = Known(session, source, windows)
+    parts: dict[tuple[str, str], Part] = {WHOLE: Part()}
+    for group, sums in known.sums():
+        for name in _parts(group):
+            parts.setdefault(name, Part()).add(group, sums)
+    if parts[WHOLE].sums.buckets.n <= EXACT_UP_TO:
+        latencies = known.fold(_latencies)
+        for name, part in parts.items():
+            part.latencies = latencies[name]
+    lanes, models = (
+        {name: part.totals() for (kind, name), part in sorted(parts.items()) if kind == wanted}
+        for wanted in ("lane", "model")
+    )
+    return evolve(parts[WHOLE].totals(), lanes=lanes, models=models)
+
+
+WHOLE = ("", "")
+
+
+def _parts(group: Group) -> tuple[tuple[str, str], ...]:
+    """The parts that a group's events are counted in."""
+    return WHOLE, ("lane", group.lane), ("model", group.model)
+
+
+def _latencies(chunks: Iterator[Columns]) -> dict[tuple[str, str], list[float]]:
+    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for chunk in chunks:
+        into = [[found[part] for part in _parts(group)] for group in chunk.groups]
+        for place, latency in zip(chunk.places, chunk.latencies, strict=True):
+            if latency == latency:
+                for part in into[place]:
+                    part.append(latency)
     return found
 
 
 @define
 class Part:
-    """Sums of some events on their way to `EventTotals`."""
+    """Some events on their way to `EventTotals`; their latencies where there are few enough to be exact."""
 
-    events: int = 0
     routed: int = 0
-    errors: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    buckets: Buckets = field(factory=Buckets)
+    sums: Sums = field(factory=Sums)
+    latencies: list[float] | None = None
+
+    def add(self, group: Group, sums: Sums) -> None:
+        self.routed += sums.events if group.routed else 0
+        self.sums.add(sums)
 
     def totals(self) -> EventTotals:
-        p50, p95 = self.buckets.percentiles()
+        sums, is_exact = self.sums, self.latencies is not None
+        p50, p95 = percentiles(self.latencies) if self.latencies is not None else sums.buckets.percentiles()
         return EventTotals(
-            events=self.events,
+            events=sums.events,
             routed=self.routed,
-            errors=self.errors,
-            input_tokens=self.input_tokens,
-            output_tokens=self.output_tokens,
-            latency_ms=Quantiles(n=self.buckets.n, p50=p50, p95=p95, exact=False),
+            errors=sums.errors,
+            input_tokens=sums.tokens[0],
+            output_tokens=sums.tokens[1],
+            latency_ms=Quantiles(n=sums.buckets.n, p50=p50, p95=p95, exact=is_exact),
         )
-
-
-def totals(session: Session, source: Source, windows: Sequence[str]) -> EventTotals:
-    """All figures of the windows' events, per lane and model, too, without reading the events again."""
-    rows = session.index.event_totals(source.stream, windows)
-    _, latencies = session.index.event_chunks(source.stream, windows)
-    whole = Part()
-    lanes: dict[str, Part] = {}
-    models: dict[str, Part] = {}
-    for lane, model, routed, sums, buckets in [*rows, *_old_rows(session, source, windows, latencies)]:
-        for part in (whole, lanes.setdefault(lane, Part()), models.setdefault(model, Part())):
-            part.events += sums[0]
-            part.routed += sums[0] if routed else 0
-            part.errors += sums[1]
-            part.input_tokens += sums[2]
-            part.output_tokens += sums[3]
-            part.buckets.merge(buckets)
-    found = whole.totals()
-    if len(latencies) <= EXACT_UP_TO:
-        p50, p95 = percentiles(latencies)
-        found = evolve(found, latency_ms=Quantiles(n=len(latencies), p50=p50, p95=p95))
-    return evolve(
-        found,
-        lanes={name: part.totals() for name, part in sorted(lanes.items())},
-        models={name: part.totals() for name, part in sorted(models.items())},
-    )
-
-
-def _old_rows(
-    session: Session, source: Source, windows: Sequence[str], latencies: array[float]
-) -> Iterator[tuple[str, str, bool, Sequence[int], Buckets]]:
-    """The same rows for streams that schema 1.0.0 kept whole; their latencies join the others."""
-    collector = Collector(source.stream)
-    for text in session.index.whole_streams(source.stream, windows):
-        for event in old_events(session, source, text):
-            collector.event("", event)
-    for (_, lane, model, _, routed), sums in collector.sums.items():
-        buckets = Buckets()
-        for latency in sums.latencies:
-            buckets.add(latency)
-        latencies.extend(sums.latencies)
-        yield str(lane or ""), str(model or ""), routed, (sums.events, sums.errors, sums.input, sums.output), buckets
-
-
-def outside(session: Session, source: Source, window: str, start: float, end: float) -> int:
-    """How many of a window's events have a time before its start or after its end (epoch s)."""
-    times, _ = session.index.event_chunks(source.stream, [window])
-    return sum(1 for at in times if not math.isnan(at) and not start <= at <= end)

@@ -278,7 +278,7 @@ def test_a_line_of_100_mb(toys: Any, tmp_path: Path) -> None:
     status, _, text = spent(tmp_path, ["ingest", "toy-stream", "--window", "W1", "--stdin"], big, site)
     assert (status, "rejected=1" in text) == (0, True)
     [row] = map(json.loads, (tmp_path / "data" / "toy_stream.rejected.jsonl").read_bytes().splitlines())
-    assert (row["length"], len(row["line"]), len(row["sha256"])) == (100 << 20, 64 << 10, 64)
+    assert (row["length"], row["line"], len(row["sha256"]), row["is_cut"]) == (100 << 20, "***", 64, True)
 
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="needs wait4")

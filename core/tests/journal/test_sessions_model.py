@@ -149,7 +149,8 @@ class Model:
         gone.removed = True
         self.removals.append(gone)
         before, after = pair_of(self.group(provider, gone.window))
-        said = any(one.kind == "negative-delta" and one.shots == [before, after] for one in opened)
+        left = [one for one in self.oddities if one.is_open]
+        said = any(one.kind == "negative-delta" and one.shots == [before, after] for one in left)
         if fell(before, after) and not said:
             self.raise_("negative-delta", [before, after], gone)
         return gone

@@ -15,9 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.models import PreviewContext, Reading
-from tracker.render import row
-from tracker.testing import ReportConformance
+from tracker.api import PreviewContext, Reading
+from tracker.testing import ReportConformance, shown
 from tracker_claude import monitor
 
 SAMPLES = Path(__file__).parent / "monitor"
@@ -269,21 +268,21 @@ def test_any_mutation_of_the_json_has_an_answer(data: st.DataObject) -> None:
 # --- the preview
 
 
-def shown(*records: Any) -> list[str]:
+def preview(*records: Any) -> list[str]:
     block = monitor.render_preview_block(PreviewContext(windows=("W0-20",), records=records))
     assert block is not None
     assert block.title == "claude-monitor"
-    return [row(one.label, one.text, one.values) for one in block.rows]
+    return shown(block)
 
 
 def test_the_block_is_one_row_of_the_newest_record() -> None:
     late = {"captured_at": "2026-11-22T08:00:00+01:00", "parsed": fields(TEXTS["v4-once-json"])}
     early = {"captured_at": "2026-11-22T06:59:00Z", "parsed": fields(TEXTS["realtime-idle"])}
-    assert shown(late, early) == [
+    assert preview(late, early) == [
         "token_usage=6.2% tokens=13709/220000 burn_rate=4280.2 tokens/min cost_rate=0.0043 $/min messages=12"
         " confidence=local_estimate"
     ]
-    assert shown(early) == [
+    assert preview(early) == [
         "token_usage=0% tokens=0/153378 burn_rate=0.0 tokens/min cost_rate=0.0000 $/min messages=0 confidence=n/a"
     ]
     assert monitor.render_preview_block(PreviewContext(windows=())) is None
@@ -291,16 +290,16 @@ def test_the_block_is_one_row_of_the_newest_record() -> None:
 
 def test_records_of_schema_1_0_0_are_read_leniently() -> None:
     missing = "token_usage=n/a tokens=5/n/a burn_rate=n/a cost_rate=n/a messages=n/a confidence=n/a"
-    assert shown({"parsed": {"tokens_used": 5, "message_count": "12"}}) == [missing]
-    assert shown({"parsed": None, "captured_at": 7}) == [missing.replace("5/", "n/a/")]
-    [line] = shown({"parsed": {"tokens_used": 5}, "raw_text": TEXTS["realtime-idle"]})
+    assert preview({"parsed": {"tokens_used": 5, "message_count": "12"}}) == [missing]
+    assert preview({"parsed": None, "captured_at": 7}) == [missing.replace("5/", "n/a/")]
+    [line] = preview({"parsed": {"tokens_used": 5}, "raw_text": TEXTS["realtime-idle"]})
     assert line.startswith("token_usage=0% tokens=5/153378 ")
 
 
 @settings(deadline=None)
 @given(junk, st.dictionaries(st.sampled_from(monitor.SHOWN), junk))
 def test_any_record_has_a_preview(parsed: Any, edited: dict[str, Any]) -> None:
-    assert len(shown({"parsed": parsed, "raw_text": parsed, "captured_at": parsed}, {"parsed": edited})) == 1
+    assert len(preview({"parsed": parsed, "raw_text": parsed, "captured_at": parsed}, {"parsed": edited})) == 1
 
 
 def test_what_the_source_declares() -> None:

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from tracker.models import PreviewContext, Reading
-from tracker.render import row
-from tracker.testing import ReportConformance
+from tracker.api import PreviewContext, Reading
+from tracker.testing import ReportConformance, shown
 from tracker_codex import ccusage
 
 SAMPLES = Path(__file__).parent / "ccusage"
@@ -340,11 +339,11 @@ def test_a_byte_order_mark_is_no_part_of_the_report() -> None:
 # --- the preview
 
 
-def shown(*records: Any) -> list[str]:
+def preview(*records: Any) -> list[str]:
     block = ccusage.render_preview_block(PreviewContext(windows=("W0-20",), records=records))
     assert block is not None
     assert block.title == "ccusage"
-    return [row(one.label, one.text, one.values) for one in block.rows]
+    return shown(block)
 
 
 def record(report: Any, captured_at: str = "2025-10-19T16:30:00Z", **more: Any) -> Object:
@@ -372,7 +371,7 @@ SESSIONS = {
 def test_the_block_has_a_row_per_scope_in_order() -> None:
     months = {"monthly": [{"month": "2025-10", "totalTokens": 7}]}
     blocks = {"blocks": [{"startTime": "2025-10-19T15:00:00.000Z", "totalTokens": 8}]}
-    assert shown(*map(record, (blocks, months, SESSIONS, DAYS, WEEK))) == [
+    assert preview(*map(record, (blocks, months, SESSIONS, DAYS, WEEK))) == [
         "weekly: percent_used=9.2% tokens=987654321 reset=2025-10-25T21:11:00Z",
         "daily: latest=2025-10-19 tokens=123456 percent=12.5% reset=2025-10-20T21:11:00Z",
         "session: count=51 tokens=7372723263 latest=2025-10-19T16:22:50.026Z",
@@ -384,12 +383,12 @@ def test_the_block_has_a_row_per_scope_in_order() -> None:
 def test_figures_that_a_report_lacks_are_not_available() -> None:
     daily = {"daily": [{"date": "Oct 19, 2025", "totalTokens": 5, "costUSD": 1}]}
     weekly = {"weekly": [{"week": "2025-10-12", "totalTokens": 6}]}
-    assert shown(record(daily), record(weekly)) == [
+    assert preview(record(daily), record(weekly)) == [
         "weekly: percent_used=n/a tokens=6 reset=n/a",
         "daily: latest=2025-10-19 tokens=5 percent=n/a reset=n/a",
     ]
-    assert shown(record({"daily": []})) == ["daily: latest=n/a tokens=n/a percent=n/a reset=n/a"]
-    assert shown(record({"sessions": []})) == ["session: count=0 tokens=0 latest=n/a"]
+    assert preview(record({"daily": []})) == ["daily: latest=n/a tokens=n/a percent=n/a reset=n/a"]
+    assert preview(record({"sessions": []})) == ["session: count=0 tokens=0 latest=n/a"]
 
 
 def test_the_newest_report_of_a_scope_is_the_one_captured_last() -> None:
@@ -398,20 +397,20 @@ def test_the_newest_report_of_a_scope_is_the_one_captured_last() -> None:
 
     late = record(week(3), "2025-10-19T18:00:00+01:00")  # 17:00 UTC
     early = record(week(1), "2025-10-19T16:59:00.500Z")
-    assert shown(late, early) == ["weekly: percent_used=3% tokens=n/a reset=n/a"]
+    assert preview(late, early) == ["weekly: percent_used=3% tokens=n/a reset=n/a"]
     again = record(week(4), "2025-10-19T17:00:00Z")
-    assert shown(late, again) == ["weekly: percent_used=4% tokens=n/a reset=n/a"]
+    assert preview(late, again) == ["weekly: percent_used=4% tokens=n/a reset=n/a"]
 
 
 def test_records_of_schema_1_0_0_are_read_leniently() -> None:
     old = {"captured_at": "2025-10-19T16:30:00Z", "parsed": {"scope": "weekly", "percent_used": 9.2}}
-    assert shown(old) == ["weekly: percent_used=9.2% tokens=n/a reset=n/a"]
-    assert shown(old | {"raw_text": json.dumps(WEEK)}) == [
+    assert preview(old) == ["weekly: percent_used=9.2% tokens=n/a reset=n/a"]
+    assert preview(old | {"raw_text": json.dumps(WEEK)}) == [
         "weekly: percent_used=9.2% tokens=987654321 reset=2025-10-25T21:11:00Z"
     ]
-    assert shown({"raw_text": json.dumps(DAYS)})[0].startswith("daily: latest=2025-10-19 tokens=123456")
+    assert preview({"raw_text": json.dumps(DAYS)})[0].startswith("daily: latest=2025-10-19 tokens=123456")
     odd = {"scope": "weekly", "percent_used": "9.2", "tokens": -1, "reset": "\x1b[2J"}
-    assert shown({"parsed": odd}) == ["weekly: percent_used=n/a tokens=n/a reset=n/a"]
+    assert preview({"parsed": odd}) == ["weekly: percent_used=n/a tokens=n/a reset=n/a"]
 
 
 @pytest.mark.parametrize("parsed", [None, [], {}, {"scope": 5}, {"scope": ["weekly"]}, {"errors": ["invalid-json"]}])

@@ -11,7 +11,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.models import PreviewContext, Reading
+from tracker.api import PreviewContext, Reading
 from tracker_codex import ccusage
 
 TEXTS = [path.read_text() for path in sorted((Path(__file__).parent / "ccusage").glob("*.txt"))]

@@ -15,10 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tracker_glm
-from tracker.models import Change, Delta, Gauge, Reading
-from tracker.parsed import to_parsed
-from tracker.registry import Registry, discover
-from tracker.testing import StatusConformance
+from tracker.api import Change, Delta, Gauge, Reading
+from tracker.testing import StatusConformance, call, stored
 
 SCREENS = Path(__file__).parent / "screens"
 TEXTS = [path.read_text() for path in sorted(SCREENS.glob("*.txt"))]
@@ -245,34 +243,29 @@ def test_texts_that_are_no_json(text: str) -> None:
 # --- deltas
 
 
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return discover()
-
-
 START, END = datetime(2026, 11, 22, 6, tzinfo=UTC), datetime(2026, 11, 22, 9, tzinfo=UTC)
 COUNTS = {"prompts": 12}
 MISSING = Change(meter="prompts", delta=None, reason="capacity-missing")
 
 
-def delta(registry: Registry, before: dict[str, float | None], after: dict[str, float | None]) -> Delta:
+def delta(before: dict[str, float | None], after: dict[str, float | None]) -> Delta:
     readings = [
         Reading(gauges=tuple(Gauge(meter=meter, used=value) for meter, value in values.items()), as_of=at)
         for values, at in ((before, START), (after, END))
     ]
-    found = registry.call("glm", "compute_delta", before=readings[0], after=readings[1])
+    found = call("glm", "compute_delta", before=readings[0], after=readings[1])
     assert isinstance(found, Delta)
     return found
 
 
-def test_counts_are_subtracted(registry: Registry) -> None:
-    assert delta(registry, {"prompts": 12}, {"prompts": 30}) == Delta(changes=(Change(meter="prompts", delta=18),))
-    [fell] = delta(registry, {"prompts": 30}, {"prompts": 12}).changes
+def test_counts_are_subtracted() -> None:
+    assert delta({"prompts": 12}, {"prompts": 30}) == Delta(changes=(Change(meter="prompts", delta=18),))
+    [fell] = delta({"prompts": 30}, {"prompts": 12}).changes
     assert (fell.delta, fell.reason) == (None, "negative-delta:prompts")
 
 
-def test_a_quota_has_no_capacity_but_its_own_deltas(registry: Registry) -> None:
-    found = delta(registry, {"fiveh": 10, "weekly": 5}, {"fiveh": 12.5, "weekly": 5})
+def test_a_quota_has_no_capacity_but_its_own_deltas() -> None:
+    found = delta({"fiveh": 10, "weekly": 5}, {"fiveh": 12.5, "weekly": 5})
     assert found.changes == (MISSING, Change(meter="fiveh", delta=2.5), Change(meter="weekly", delta=0))
 
 
@@ -287,18 +280,18 @@ def test_a_quota_has_no_capacity_but_its_own_deltas(registry: Registry) -> None:
         ({}, {}),
     ],
 )
-def test_units_are_never_mixed(registry: Registry, before: dict[str, Any], after: dict[str, Any]) -> None:
-    changes = delta(registry, before, after).changes
+def test_units_are_never_mixed(before: dict[str, Any], after: dict[str, Any]) -> None:
+    changes = delta(before, after).changes
     assert changes[0] == MISSING
     assert all(change.delta is None for change in changes)
     assert sorted(change.meter for change in changes) == sorted({"prompts", *before, *after})
 
 
-def test_a_meter_that_was_reset_in_between_has_the_cores_reason(registry: Registry) -> None:
+def test_a_meter_that_was_reset_in_between_has_the_cores_reason() -> None:
     reset = datetime(2026, 11, 22, 8, tzinfo=UTC)
     before = Reading(gauges=(Gauge(meter="fiveh", used=10, reset_at=reset),), as_of=START)
     after = Reading(gauges=(Gauge(meter="fiveh", used=12),), as_of=END)
-    found = registry.call("glm", "compute_delta", before=before, after=after)
+    found = call("glm", "compute_delta", before=before, after=after)
     assert found.changes == (MISSING, Change(meter="fiveh", delta=None, reason="reset-crossed:fiveh"))
 
 
@@ -311,7 +304,7 @@ junk = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dict
 
 
 def check(reading: Reading) -> None:
-    orjson.dumps(to_parsed(reading, tracker_glm.SOURCE))  # a record can hold it
+    orjson.dumps(stored("glm", reading))  # a record can hold it
     for gauge in reading.gauges:
         assert gauge.used is None or (math.isfinite(gauge.used) and gauge.used >= 0)
     assert reading.gauges or reading.errors

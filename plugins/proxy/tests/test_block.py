@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tracker.api import Block, EventTotals, PreviewContext, Quantiles
-from tracker.render import row as rendered
+from tracker.testing import shown
 from tracker_proxy import render_preview_block
 
 PART = EventTotals(events=4, routed=4, errors=1, latency_ms=Quantiles(n=4, p50=257.5, p95=530.0, exact=False))
@@ -28,7 +28,7 @@ def block(totals: EventTotals | None) -> Block | None:
 def texts(totals: EventTotals) -> list[str]:
     found = block(totals)
     assert found is not None
-    return [rendered(row.label, row.text, row.values) for row in found.rows]
+    return shown(found)
 
 
 def figures(totals: EventTotals) -> dict[str, Any]:

@@ -5,18 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-import tracker_proxy
-from tracker.registry import Registry
 from tracker_proxy import ingest_line, plain, source_info
 from tracker_proxy.block import TITLE
-
-
-def test_the_core_accepts_the_plugin() -> None:
-    registry = Registry()
-    registry.add("proxy-telemetry", lambda: tracker_proxy)
-    assert registry.failures == []
-    assert registry.found[0].hooks == ("ingest_line", "render_preview_block", "source_info")
-    assert registry.bind("proxy-telemetry", "ingest_line") is ingest_line
 
 
 def test_what_is_declared() -> None:

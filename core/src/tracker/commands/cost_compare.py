@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import click
 
 from tracker.command import Command
@@ -17,20 +19,26 @@ from tracker.session import session
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
     """Compare the tokens and the money of routed requests with the others', per feature."""
     from tracker.errors import TrackerError
-    from tracker.verdicts import costs, prices
+    from tracker.telemetry import Known, only_source
+    from tracker.verdicts import costed_log, costs, prices
     from tracker.wording import near
 
     here = session()
     if window is not None and path is not None:
         raise click.UsageError("give --window or --file, not both")
-    source = costs.telemetry_source(here, name)
-    if window is not None and window not in (known := here.index.windows()):
+    source = here.source(name, kinds=["telemetry"]) if name else only_source(here)
+    if window is not None and not here.index.knows(window):
+        known = here.index.windows()
         raise TrackerError(f"no window {window!r}; {near(window, known) if known else 'there are no records yet'}")
-    found = costs.file_events(here, source, path) if path else costs.stored_events(here, source, window)
-    result = costs.costs(source, found, by, prices.table(here, source))  # type: ignore[arg-type]
+    events: Known | costed_log.Log
+    if path is not None:
+        events = costed_log.read(here, source, path)
+    else:
+        events = Known(here, source, here.index.windows() if window is None else [window])
+    found = costs.compare(source, events, cast("costs.By", by), top, prices.table(here, source))
     if here.json:
-        here.data(costs.document(result, by, top))  # type: ignore[arg-type]
+        here.data(costs.document(found, events))
         return
-    click.echo("\n".join(costs.csv_lines(result, by, top)))  # type: ignore[arg-type]
-    if result.lines:
-        here.note(costs.money_line(result))
+    click.echo("\n".join(costs.csv_lines(found)))
+    if found.keys:
+        here.note(costs.money_line(found))

@@ -88,8 +88,9 @@ class _Program:
         self._said, self._size = b"", 0
         self._waiting_for = "print it all"
         self._lines = self._whole_lines()
-        for pump in (self._pump_output, self._pump_errors):
-            threading.Thread(target=pump, daemon=True).start()
+        self._errors = threading.Thread(target=self._pump_errors, daemon=True)
+        threading.Thread(target=self._pump_output, daemon=True).start()
+        self._errors.start()
 
     def __enter__(self) -> _Program:
         return self
@@ -197,6 +198,8 @@ class _Program:
 
     def complaint(self, output: str) -> str:
         """What it said last on its error output, else first on its output."""
+        if self.process.poll() is not None:
+            self._errors.join(END_SECONDS)  # it has ended: what it said is on its way
         said = quoted(self._said.decode("utf-8", "replace")) or quoted(output, first=True)
         return f": {said}" if said else ""
 

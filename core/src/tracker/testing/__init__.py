@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tracker.testing.conformance import SourceConformance
+from tracker.testing.rules import installed
 from tracker.testing.screens import Screen, screens
 from tracker.testing.streams import TelemetryConformance
 from tracker.testing.texts import ReportConformance, StatusConformance
@@ -42,17 +43,14 @@ __all__ = [
 
 def call(source: str, hook: str, **arguments: Any) -> Any:
     """An installed source's answer, with the core's own behind it and its checks, as the commands get it."""
-    from tracker.registry import discover
-
-    return discover().call(source, hook, **arguments)
+    return installed().call(source, hook, **arguments)
 
 
 def stored(source: str, reading: Reading) -> dict[str, Any]:
     """What the record of an installed source's reading holds in its field `parsed`."""
     from tracker.parsed import to_parsed
-    from tracker.registry import discover
 
-    return to_parsed(reading, discover().sources[source])
+    return to_parsed(reading, installed().sources[source])
 
 
 def shown(block: Block | None) -> list[str]:

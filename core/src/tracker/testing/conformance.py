@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from tracker.testing.rules import ask, refused, rule
+from tracker.testing.rules import ask, installed, refused, rule
 
 if TYPE_CHECKING:
     from tracker.models import Block, PreviewContext, Source
@@ -51,9 +51,7 @@ class SourceConformance:
     @pytest.fixture(scope="class")
     @classmethod
     def registry(cls) -> Registry:
-        from tracker.registry import discover
-
-        return discover()
+        return installed()
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -79,7 +77,8 @@ class SourceConformance:
         from attrs import asdict
 
         again = ask(registry, self.source, "source_info")
-        assert asdict(again) == asdict(info), rule("source_info gives another declaration when it is called again", "The declaration")
+        said = rule("source_info gives another declaration when it is called again", "The declaration")
+        assert asdict(again) == asdict(info), said
 
     def test_offers_the_options_it_declares(self, registry: Registry, info: Source) -> None:
         from tracker.admission import shell_names
@@ -92,9 +91,8 @@ class SourceConformance:
         assert not taken, rule(f"its prefix {info.prefix!r} makes {taken}, the shell's own words", "The declaration")
 
     def test_keeps_a_stream_for_its_records(self, registry: Registry, info: Source) -> None:
-        others = {one.kind for one in registry.sources.values() if one.stream == info.stream} - {"view", info.kind}
-        if info.stream == "snapshots":
-            others = {"status"} - {info.kind}
+        found = {str(one.kind) for one in registry.sources.values() if one.stream == info.stream}
+        others = ({"status"} if info.stream == "snapshots" else found) - {"view", info.kind}
         assert info.kind == "view" or not others, rule(
             f"its stream {info.stream!r} holds the records of {' and '.join(sorted(others))} sources", "The declaration"
         )

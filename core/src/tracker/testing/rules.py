@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tracker.errors import PluginError
@@ -18,6 +19,14 @@ STEPS = {
     "declare its source": "The declaration",
     "match the hook specifications": "When something is wrong",
 }
+
+
+@cache
+def installed() -> Registry:
+    """Everything that is installed, loaded once for all tests of a process."""
+    from tracker.registry import discover
+
+    return discover()
 
 
 def rule(text: str, section: str) -> str:

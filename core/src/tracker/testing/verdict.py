@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tracker.testing.conformance import SourceConformance
+from tracker.testing.rules import installed
 from tracker.testing.streams import TelemetryConformance
 from tracker.testing.texts import ReportConformance, StatusConformance
 
@@ -34,9 +35,7 @@ def case(source: str, inputs: Path) -> type[SourceConformance]:
     An empty folder is filled with what the source's demo bundles. Of texts that nobody recorded, and without any text,
     only what can be said of them is checked.
     """
-    from tracker.registry import discover
-
-    registry = discover()
+    registry = installed()
     if source in registry.sources and not any(inputs.iterdir()):
         _unpack_demo(registry, source, inputs)
     kind = KINDS.get(registry.sources[source].kind, SourceConformance) if source in registry.sources else None

@@ -1,204 +1,178 @@
-"""What routing costs or saves: tokens and money of routed requests against the others, per feature, model, lane or day.
+"""What routing costs or saves: tokens and money of routed requests against the others, per request, model, lane or day.
 
-Tokens are input and output over all events, whatever their status. Saved money is what the routed requests would have
-cost at the baseline's price, less what they cost: the price of the model that served the same request at the baseline,
-else of the model that served most of the baseline's tokens.
+Tokens are input and output over all events, whatever their status; money counts cached ones, too. What is saved is what
+the routed requests would have cost at the baseline's price, less what they cost. The baseline's price is that of the
+model that has most of the baseline's tokens in all that is compared: one price, so that rows add up to the total,
+however they are grouped.
 """
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import nsmallest
 from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
-from tracker.errors import TrackerError
-from tracker.event_index import count, epoch
+from tracker.event_columns import Columns, Group
 from tracker.ledgers import encode
-from tracker.models import Rejected, Source
+from tracker.models import Source
 from tracker.render import number
-from tracker.session import Session
-from tracker.tail import Splitter, stream_chunks
-from tracker.telemetry import events
-from tracker.verdicts.prices import FIELDS, KINDS, Table, cost
+from tracker.telemetry import Known
+from tracker.verdicts.costed_log import Log
+from tracker.verdicts.prices import KINDS, Table
 
 By: TypeAlias = Literal["rid", "model", "lane", "day"]
 BASELINE = "baseline"
+PLAIN = re.compile(r"[A-Za-z0-9_][\w.:/-]*", re.ASCII)  # a name that needs no care in a spreadsheet
 
 
 @define
 class Side:
-    """Tokens of one side, per model and kind."""
+    """What one side of a comparison used: the tokens of each model, by kind in the order of `KINDS`."""
 
-    tokens: int = 0
-    models: dict[str | None, Counter[str]] = field(factory=dict)
+    models: dict[str, list[int]] = field(factory=dict)
 
-    def add(self, event: Mapping[str, Any]) -> None:
-        found = self.models.setdefault(event.get("model"), Counter())
-        for kind in KINDS:
-            amount = count(event.get(FIELDS[kind]))
-            if amount:
-                found[kind] += amount
-        self.tokens += count(event.get("input_tokens")) + count(event.get("output_tokens"))
+    def add(self, model: str, tokens: Sequence[int]) -> None:
+        known = self.models.get(model)
+        self.models[model] = list(tokens) if known is None else [a + b for a, b in zip(known, tokens, strict=True)]
 
-    def money(self, prices: Table) -> float | None:
-        """What it cost; None where a model has no price."""
-        known = [(prices.price(model), tokens) for model, tokens in self.models.items()]
-        if any(price is None for price, _ in known):
-            return None
-        return sum(cost(price, tokens) for price, tokens in known if price is not None)
-
-    def money_at(self, price: Mapping[str, float] | None) -> float | None:
-        """What the same tokens would have cost at one price."""
-        return None if price is None else sum(cost(price, tokens) for tokens in self.models.values())
+    @property
+    def tokens(self) -> int:
+        return sum(counts[0] + counts[1] for counts in self.models.values())
 
     @property
     def main_model(self) -> str | None:
-        """The model of most of its tokens."""
-        return max(self.models, key=lambda model: self.models[model].total(), default=None)
+        """The model that has most of its tokens."""
+        return max(sorted(self.models), key=lambda model: sum(self.models[model][:2]), default=None)
+
+    def money(self, prices: Table) -> float | None:
+        """What it cost; None where a model has no price."""
+        known = [(prices.price(model), counts) for model, counts in self.models.items()]
+        if any(price is None for price, _ in known):
+            return None
+        return sum(_cost(price, counts) for price, counts in known if price is not None)
+
+    def money_at(self, price: Mapping[str, float] | None) -> float | None:
+        """What the same tokens would have cost at one price."""
+        return None if price is None else sum(_cost(price, counts) for counts in self.models.values())
 
 
-@frozen(kw_only=True)
-class CostLine:
-    """One group: both sides, and the money where every model has a price."""
+def _cost(price: Mapping[str, float], counts: Sequence[int]) -> float:
+    """Cached tokens cost the input price where the table has no other."""
+    return sum(count * price.get(kind, price["input"]) for kind, count in zip(KINDS, counts, strict=True))
 
-    key: str
-    baseline: Side
-    routed: Side
-    baseline_usd: float | None
-    routed_usd: float | None
-    saved_usd: float | None
 
-    @property
-    def delta(self) -> int:
-        return self.routed.tokens - self.baseline.tokens
-
-    @property
-    def side(self) -> str:
-        """`both`, or the one side that it was seen on."""
-        if self.baseline.models and self.routed.models:
-            return "both"
-        return BASELINE if self.baseline.models else "routed"
+Tokens: TypeAlias = tuple[dict[str, int], dict[str, int]]  # of each group at the baseline, and routed
 
 
 @frozen(kw_only=True)
 class Costs:
-    """Every group, in the order of the report, and the totals over all of them."""
+    """The groups that are shown, in their order, and both sides of everything that was compared."""
 
     label: str
-    lines: tuple[CostLine, ...]
-    total: CostLine
-    unpriced: tuple[str, ...]
+    by: By
+    keys: Sequence[str]
+    tokens: Tokens
+    sides: tuple[Side, Side]
     prices: Table
+    price: Mapping[str, float] | None  # the baseline's
+
+    def row(self, key: str) -> tuple[int, int, int]:
+        """A group's tokens at the baseline, those that were routed, and how many more these are."""
+        baseline, routed = (side.get(key, 0) for side in self.tokens)
+        return baseline, routed, routed - baseline
+
+    def side(self, key: str) -> str:
+        """`both`, or the one side that a group was seen on."""
+        baseline, routed = self.tokens
+        return BASELINE if key not in routed else self.label if key not in baseline else "both"
+
+    @property
+    def unpriced(self) -> list[str]:
+        """The models that have no price."""
+        return sorted(model for model in {*self.sides[0].models, *self.sides[1].models} if not self.prices.price(model))
+
+    def money(self, sides: tuple[Side, Side]) -> dict[str, float | None]:
+        """What both sides of some events cost, and what was saved; None where a model has no price."""
+        baseline, routed = (side.money(self.prices) for side in sides)
+        instead = sides[1].money_at(self.price)
+        saved = None if instead is None or routed is None else instead - routed
+        return {"baseline_usd": baseline, f"{self.label}_usd": routed, "saved_usd": saved}
 
 
-def costs(source: Source, found: Iterable[Mapping[str, Any]], by: By, prices: Table) -> Costs:
-    """Add events up; groups that were seen on both sides come first, the largest difference first."""
-    groups: dict[str, tuple[Side, Side]] = {}
-    total = (Side(), Side())
-    for event in found:
-        key = epoch(event.get("ts"))[1] if by == "day" else str(event.get(by) if event.get(by) is not None else "")
-        routed = event.get("routed") is True
-        try:
-            sides = groups[key]
-        except KeyError:
-            sides = groups[key] = (Side(), Side())
-        sides[routed].add(event)
-        total[routed].add(event)
-    usual = prices.price(total[0].main_model)
-    lines = [_line(key, sides, prices, usual) for key, sides in groups.items()]
-    lines.sort(key=lambda line: (line.side != "both", -abs(line.delta), line.key))
-    models = {model for side in total for model in side.models}
-    unpriced = sorted(str(model) for model in models if prices.price(model) is None)
-    saved = [line.saved_usd for line in lines]
-    whole = _line("total", total, prices, usual)
-    known = None if None in saved else sum(amount for amount in saved if amount is not None)
+def compare(source: Source, events: Known | Log, by: By, top: int | None, prices: Table) -> Costs:
+    """Compare events; `top` limits the rows, not the totals."""
+    sides = Side(), Side()
+    for group, sums in events.sums():
+        sides[group.routed].add(group.model, sums.tokens)
+    baseline, routed = tokens = events.fold(_by_rid) if by == "rid" else _by_label(events, by)
+    ranks = [  # both sides first, then the largest difference; what has no name matches nothing
+        (not key or key not in baseline or key not in routed, -abs(routed.get(key, 0) - baseline.get(key, 0)), key)
+        for key in {**baseline, **routed}
+    ]
     return Costs(
         label=source.routed_label,
-        lines=tuple(lines),
-        total=CostLine(
-            key="total",
-            baseline=whole.baseline,
-            routed=whole.routed,
-            baseline_usd=whole.baseline_usd,
-            routed_usd=whole.routed_usd,
-            saved_usd=known,
-        ),
-        unpriced=tuple(unpriced),
+        by=by,
+        keys=[key for *_, key in (nsmallest(top, ranks) if top else sorted(ranks))],
+        tokens=tokens,
+        sides=sides,
         prices=prices,
+        price=prices.price(sides[0].main_model),
     )
 
 
-def _line(key: str, sides: tuple[Side, Side], prices: Table, usual: Mapping[str, float] | None) -> CostLine:
-    baseline, routed = sides
-    routed_usd = routed.money(prices)
-    instead = routed.money_at((prices.price(baseline.main_model) if baseline.models else None) or usual)
-    return CostLine(
-        key=key,
-        baseline=baseline,
-        routed=routed,
-        baseline_usd=baseline.money(prices),
-        routed_usd=routed_usd,
-        saved_usd=None if instead is None or routed_usd is None else instead - routed_usd,
-    )
+def _by_rid(chunks: Iterator[Columns]) -> Tokens:
+    found: Tokens = ({}, {})
+    for chunk in chunks:
+        sides = [found[group.routed] for group in chunk.groups]
+        for rid, place, *tokens in zip(chunk.rids, chunk.places, *chunk.tokens[:2], strict=True):
+            side = sides[place]
+            side[rid] = side.get(rid, 0) + tokens[0] + tokens[1]
+    return found
 
 
-# --- where the events come from
+def _by_label(events: Known | Log, by: By) -> Tokens:
+    found: Tokens = ({}, {})
+    for group, sums in events.sums():
+        side, key = found[group.routed], getattr(group, by)
+        side[key] = side.get(key, 0) + sums.tokens[0] + sums.tokens[1]
+    return found
 
 
-def telemetry_source(session: Session, name: str | None) -> Source:
-    """The source that was named, else the only telemetry source."""
-    if name is not None:
-        return session.source(name, kinds=["telemetry"])
-    known = [source for source in session.registry.sources.values() if source.kind == "telemetry"]
-    if not known:
-        raise TrackerError("no telemetry source is installed; `tracker plugins list` shows what is")
-    if len(known) > 1:
-        names = ", ".join(source.name for source in known)
-        raise TrackerError(f"there are several telemetry sources ({names}); name one with --source")
-    return known[0]
+def sides_of(events: Known | Log, by: By, keys: Iterable[str]) -> dict[str, tuple[Side, Side]]:
+    """Both sides of some groups, model by model, as money needs them."""
+    found = {key: (Side(), Side()) for key in keys}
+    if by != "rid":
+        for group, sums in events.sums():
+            if (sides := found.get(getattr(group, by))) is not None:
+                sides[group.routed].add(group.model, sums.tokens)
+        return found
 
+    def take(chunks: Iterator[Columns]) -> dict[str, tuple[Side, Side]]:
+        sides = {key: (Side(), Side()) for key in found}
+        for chunk in chunks:
+            groups: list[Group] = chunk.groups
+            for rid, place, *tokens in zip(chunk.rids, chunk.places, *chunk.tokens, strict=True):
+                if rid in sides:
+                    sides[rid][groups[place].routed].add(groups[place].model, tokens)
+        return sides
 
-def file_events(session: Session, source: Source, path: str) -> Iterator[Mapping[str, Any]]:
-    """The events of a log that is not stored; lines that cannot be read are counted on stderr."""
-    ingest_line = session.registry.bind(source.name, "ingest_line")
-    scratch: dict[str, Any] = {}
-    splitter, rejected = Splitter(), 0
-    try:
-        stream = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115  closed below
-    except OSError as error:
-        raise TrackerError(f"cannot read {path}: {error.strerror}") from error
-    with stream:
-        chunks = (*map(splitter.feed, stream_chunks(stream.fileno())), splitter.end())
-    for line in (line for lines in chunks for line in lines):
-        try:
-            if not isinstance(line, bytes):
-                raise Rejected("too long")
-            yield from ingest_line(line, scratch)
-        except Rejected:
-            rejected += 1
-    if rejected:
-        session.warn(f"{rejected} lines of {path} could not be read and are not counted")
-
-
-def stored_events(session: Session, source: Source, window: str | None) -> Iterator[Mapping[str, Any]]:
-    """The stored events of a window, or of all."""
-    return events(session, source, None if window is None else [window])
+    return events.fold(take)
 
 
 # --- as text and JSON
 
 
-def csv_lines(found: Costs, by: By, top: int | None) -> Iterator[str]:
+def csv_lines(found: Costs) -> Iterator[str]:
     """CSV with the totals as its last line."""
     label = found.label
-    yield f"{by},baseline_tokens,{label}_tokens,delta_{label}_minus_base"
-    for line in found.lines[:top]:
-        yield encode((line.key, line.baseline.tokens, line.routed.tokens, line.delta), "").decode()
-    base, routed = found.total.baseline.tokens, found.total.routed.tokens
+    yield f"{found.by},baseline_tokens,{label}_tokens,delta_{label}_minus_base"
+    for key in found.keys:
+        name = key if PLAIN.fullmatch(key) else encode((key,), "").decode()
+        yield "{},{},{},{}".format(name, *found.row(key))
+    base, routed = (side.tokens for side in found.sides)
     share = f"{number(round(100 * routed / (base + routed), 1))}%" if base + routed else "n/a"
     yield f"# totals baseline={base} {label}={routed} {label}_share={share}"
 
@@ -207,34 +181,35 @@ def money_line(found: Costs) -> str:
     """The money in words, or why there is none."""
     if found.unpriced:
         return f"note: no money: no price for {', '.join(name or '(no model)' for name in found.unpriced)}"
-    total = found.total
-    shown = [("baseline", total.baseline_usd), (found.label, total.routed_usd), ("saved", total.saved_usd)]
-    amounts = ", ".join(f"{name} {'n/a' if usd is None else f'${usd:.2f}'}" for name, usd in shown)
-    return f"note: at list prices of {found.prices.as_of}: {amounts}"
+    money = {name.removesuffix("_usd"): usd for name, usd in found.money(found.sides).items()}
+    amounts = (f"{name} {'n/a' if usd is None else f'${usd:.2f}'}" for name, usd in money.items())
+    return f"note: at list prices of {found.prices.as_of}: {', '.join(amounts)}"
 
 
-def document(found: Costs, by: By, top: int | None) -> dict[str, Any]:
+def document(found: Costs, events: Known | Log) -> dict[str, Any]:
     """The comparison as JSON values."""
-
-    def row(line: CostLine) -> dict[str, Any]:
-        return {
-            by: line.key,
-            "side": found.label if line.side == "routed" else line.side,
-            "baseline_tokens": line.baseline.tokens,
-            f"{found.label}_tokens": line.routed.tokens,
-            f"delta_{found.label}_minus_base": line.delta,
-            "baseline_usd": line.baseline_usd,
-            f"{found.label}_usd": line.routed_usd,
-            "saved_usd": line.saved_usd,
+    label = found.label
+    names = ("baseline_tokens", f"{label}_tokens", f"delta_{label}_minus_base")
+    sides = sides_of(events, found.by, found.keys)
+    rows: list[dict[str, Any]] = [
+        {
+            found.by: key or None,
+            "side": found.side(key),
+            **dict(zip(names, found.row(key), strict=True)),
+            **found.money(sides[key]),
         }
-
-    total = row(found.total)
-    del total[by], total["side"]
-    whole = found.total.baseline.tokens + found.total.routed.tokens
+        for key in found.keys
+    ]
+    base, routed = (side.tokens for side in found.sides)
     return {
-        "by": by,
-        "rows": [row(line) for line in found.lines[:top]],
-        "totals": total | {f"{found.label}_share": found.total.routed.tokens / whole if whole else None},
-        "unpriced_models": list(found.unpriced),
+        "by": found.by,
+        "rows": rows,
+        "totals": {
+            **dict(zip(names, (base, routed, routed - base), strict=True)),
+            f"{label}_share": routed / (base + routed) if base + routed else None,
+            **found.money(found.sides),
+        },
+        "baseline_model": found.sides[0].main_model,
+        "unpriced_models": found.unpriced,
         "prices": {"as_of": found.prices.as_of, "source": found.prices.source},
     }

@@ -23,7 +23,6 @@ from tracker.session import Session
 
 FILE = "prices.toml"
 KINDS = ("input", "output", "cache_read", "cache_write")
-FIELDS = {kind: f"{kind}_tokens" for kind in KINDS}
 
 
 @frozen(kw_only=True)
@@ -87,8 +86,3 @@ def _entry(entry: Mapping[str, Any], snapshot: str, per: float) -> tuple[re.Patt
     if not {"input", "output"} <= prices.keys() or any(price < 0 for price in prices.values()):
         raise ValueError(f"the entry {name!r} needs `input` and `output` of 0 or more")
     return re.compile(pattern), prices
-
-
-def cost(prices: Mapping[str, float], tokens: Mapping[str, int]) -> float:
-    """What tokens cost; cached ones cost the input price where the table has no other."""
-    return sum(tokens[kind] * prices.get(kind, prices["input"]) for kind in KINDS)

@@ -1,0 +1,62 @@
+"""How far a stream has come, for people who watch a terminal: one line on stderr, drawn anew a few times a second."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+
+from attrs import define, field
+
+from tracker.session import Session
+
+SECONDS = 1.0  # between two drawings
+WIDTH = 24  # characters of the bar
+CLEAR = "\r\x1b[K"
+
+
+@define
+class Progress:
+    """A bar with rate and time left where the size is known, else a counter; nothing where nobody watches."""
+
+    size: int = 0  # bytes, 0 where unknown
+    is_shown: bool = True
+    _bytes: int = 0
+    _events: int = 0
+    _began: float = field(factory=time.monotonic)
+    _drawn: float = field(factory=time.monotonic)
+    _is_drawn: bool = False
+
+    @classmethod
+    def of(cls, session: Session, size: int) -> Progress:
+        return cls(size=size, is_shown=not session.quiet and not session.dry_run and sys.stderr.isatty())
+
+    def advance(self, size: int, events: int) -> None:
+        """Say that so many bytes more were read, and how many events there are now."""
+        self._bytes, self._events = self._bytes + size, events
+        now = time.monotonic()
+        if self.is_shown and now - self._drawn >= SECONDS:
+            self._drawn = now
+            self._write(CLEAR + self.text(now - self._began))
+            self._is_drawn = True
+
+    def text(self, seconds: float) -> str:
+        """The line after so many seconds."""
+        events = f"{self._events:,} events, {self._events / max(seconds, 0.001):,.0f}/s"
+        if not self.size:
+            return events
+        share = min(self._bytes / self.size, 1)
+        left = seconds / share * (1 - share) if share else 0
+        bar = "#" * round(WIDTH * share)
+        return f"[{bar:-<{WIDTH}}] {share:4.0%}  {events}, {left // 60:.0f}:{left % 60:02.0f} left"
+
+    def end(self) -> None:
+        """Leave the line empty for what is said next."""
+        if self._is_drawn:
+            self._write(CLEAR)
+            self._is_drawn = False
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # the terminal was closed
+            sys.stderr.write(text)
+            sys.stderr.flush()

@@ -1,0 +1,184 @@
+"""Lanes: their state follows from the journal, whatever stands in the files; their pairs stay apart."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+T0, T1, T2, T3 = (f"2026-01-10T0{hour}:00:00Z" for hour in range(6, 10))
+FOREIGN = {"agent_id": "sub1", "provider": "tally", "window": "W7", "phase": "before", "open": True, "record_id": "x"}
+
+
+def garble(path: Path, how: str) -> None:
+    if how == "missing":
+        path.unlink()
+    elif how == "pipe":
+        path.unlink()
+        os.mkfifo(path)
+    elif how == "link":
+        path.unlink()
+        path.symlink_to("/etc/hostname")
+    elif how == "directory":
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_bytes(
+            {
+                "empty": b"",
+                "garbage": b"\xff\x00garbage",
+                "foreign": json.dumps(FOREIGN).encode(),
+                "no-object": b"[1]",
+                "no-state": b"{}",
+                "old-of-another-window": b'{"window": "W9", "baseline": 1}',
+                "huge": b"[" * 3_000_000,
+            }[how]
+        )
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("missing", "is missing"),
+        ("empty", "cannot be read"),
+        ("garbage", "cannot be read"),
+        ("huge", "cannot be read"),
+        ("pipe", "cannot be read"),
+        ("link", "cannot be read"),
+        ("foreign", "does not fit the journal"),
+        ("no-object", "does not fit the journal"),
+        ("no-state", "does not fit the journal"),
+        ("old-of-another-window", "does not fit the journal"),
+    ],
+)
+def test_a_state_file_is_rebuilt_with_its_baseline(program: Any, how: str, said: str) -> None:
+    program("alias", "start", "tally", "--stdin", "--window", "W3", stdin="12", lane="sub1").ok()
+    path = program.root / "state" / "sub1" / "tally.json"
+    right = json.loads(path.read_bytes())
+    assert (right["window"], right["open"], right["baseline"]) == ("W3", True, 12)
+    garble(path, how)
+    done = program("alias", "start", "tally", "--stdin", stdin="12", lane="sub1")
+    assert "for W3 " in done.ok()
+    assert f"warning: the lane's state {path} {said}: rebuilt from the journal\n" in done.err
+    found = json.loads(path.read_bytes())
+    assert found == right | {"record_id": found["record_id"]}
+    garble(path, how)
+    ended = program("alias", "end", "tally", "--stdin", stdin="30", lane="sub1")
+    assert ended.ok() == "stored tally delta for W3 (baseline=12, calls=18)\n"
+    assert not path.is_symlink()
+    assert program.state("tally", "sub1")["open"] is False
+
+
+def test_a_state_that_cannot_be_written_costs_no_record(program: Any) -> None:
+    program("alias", "start", "toy", "--stdin", stdin="fuel 1%").ok()
+    garble(program.root / "state" / "toy.json", "directory")
+    done = program("alias", "end", "toy", "--stdin", stdin="fuel 2%")
+    assert "ready to finalize" in done.ok()
+    assert "the record is stored, but the lane's state was not written" in done.err
+    assert len(program.rows("snapshots")) == 2
+
+
+def test_a_baseline_of_schema_1_0_0_is_adopted_once(program: Any) -> None:
+    (program.root / "state").mkdir(parents=True)
+    (program.root / "state" / "tally.json").write_text('{"window": "W5", "baseline": 7}')
+    shown = json.loads(program("alias", "end", "tally", "--stdin", "--dry-run", stdin="10").ok())
+    assert (shown["window"], shown["baseline"], shown["calls_used"]) == ("W5", 7, 3)
+    assert program.rows("tally_counts") == []
+    assert "for W5 " in program("alias", "start", "tally", "--stdin", "--dry-run", stdin="8", lane="").ok() or True
+    crossed = program("alias", "cross", "tally", "--stdin", stdin="10")
+    assert crossed.ok() == ("stored tally delta for W5 (baseline=7, calls=3) and seeded before snapshot for W6\n")
+    assert [(row["window"], row["phase"]) for row in program.rows("tally_counts")] == [
+        ("W5", "before"),
+        ("W5", "after"),
+        ("W6", "before"),
+    ]
+    again = program("alias", "end", "tally", "--stdin", stdin="11")
+    assert again.ok() == "stored tally delta for W6 (baseline=10, calls=1)\n"
+    assert "state file alone" not in again.err
+
+
+@pytest.mark.parametrize(
+    "state", ['{"window": "W5", "baseline": -1}', '{"window": 5, "baseline": 1}', '{"baseline": 3}']
+)
+def test_a_baseline_that_is_none_is_not_adopted(program: Any, state: str) -> None:
+    (program.root / "state").mkdir(parents=True)
+    (program.root / "state" / "tally.json").write_text(state)
+    assert "tally has no open window" in program("alias", "end", "tally", "--stdin", stdin="10").refused()
+
+
+def test_two_lanes_in_one_window_have_their_own_pairs(program: Any) -> None:
+    for at, verb, lane, fuel in (
+        (T0, "start", "main", 10),
+        (T1, "start", "sub1", 20),
+        (T2, "end", "main", 25),
+        (T3, "end", "sub1", 32),
+    ):
+        words = ["alias", verb, "toy", "--stdin", "--window", "W1", "--captured-at", at]
+        program(*words, stdin=f"fuel {fuel}%", lane=lane).ok()
+    found = json.loads(program("--json", "window-audit", "--window", "W1").ok())["providers"]["toy"]
+    times = {
+        lane: tuple(pair[phase]["captured_at"] for phase in ("before", "after"))
+        for lane, pair in found["lanes"].items()
+    }
+    assert times == {"main": (T0, T2), "sub1": (T1, T3)}
+    assert "capacity=12 pp" in program("preview").ok(), "the last AFTER and the BEFORE of its lane, never the sum"
+    assert "capacity=12 pp" in program("complete", "--window", "W1", "--toy-features", "1").ok()
+    program("alias", "delete", "toy", "--phase", "before", "--window", "W1", lane="sub1").ok()
+    assert "capacity=22 pp" in program("complete", "--window", "W1", "--toy-features", "1").ok()
+
+
+def test_each_lane_has_its_own_open_window(program: Any) -> None:
+    program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 1%", lane="main").ok()
+    program("alias", "start", "toy", "--stdin", "--window", "W8", stdin="fuel 1%", lane="sub1").ok()
+    assert "for W8 " in program("alias", "end", "toy", "--stdin", stdin="fuel 2%", lane="sub1").ok()
+    assert "for W1 " in program("--agent", "main", "alias", "end", "toy", "--stdin", stdin="fuel 2%", lane="sub1").ok()
+    assert "toy has no open window;" in program("alias", "end", "toy", "--stdin", stdin="fuel 2%").refused()
+    assert (
+        "no open window in lane sub1"
+        in program("alias", "end", "toy", "--stdin", stdin="fuel 2%", lane="sub1").refused()
+    )
+
+
+def test_the_state_directory_can_be_elsewhere(program: Any, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "states"
+    words = ["--state-dir", str(elsewhere)]
+    program("alias", "start", "toy", "--stdin", *words, stdin="fuel 1%", lane="sub1").ok()
+    assert json.loads((elsewhere / "sub1" / "toy.json").read_bytes())["open"] is True
+    assert not (program.root / "state").exists()
+    assert {path.stat().st_mode & 0o777 for path in (elsewhere, elsewhere / "sub1")} == {0o700}
+
+
+BAD = ["a/b", "..", "a..b", "x" * 300, "a\x1b[2J", ".hidden", "-rf", "toy.json", "a b", "a\nb", "é", "\udcff", "a\\b"]
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_lane_that_is_no_name_is_refused_by_every_command_that_writes(program: Any, name: str) -> None:
+    for words in (
+        ["alias", "start", "toy", "--stdin"],
+        ["alias", "delete", "toy"],
+        ["complete", "--window", "W1"],
+        ["ingest", "toy-report", "--window", "W1", "--stdin"],
+        ["override", "toy", "--window", "W1", "--phase", "after", "--fuel-pct", "1"],
+        ["import", "."],
+    ):
+        error = program("--agent", name, *words, stdin="fuel 1%").refused()
+        assert "is no lane name" in error
+        assert "\x1b" not in error
+        assert len(error) < 400
+    assert not program.root.exists()
+
+
+@pytest.mark.parametrize("folder", ["state", "state/sub1"])
+def test_a_link_in_place_of_a_state_folder_is_refused(program: Any, tmp_path: Path, folder: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    place = program.root / folder
+    place.parent.mkdir(parents=True)
+    place.symlink_to(elsewhere)
+    error = program("alias", "start", "toy", "--stdin", stdin="fuel 1%", lane="sub1").refused()
+    assert f"{place} is a symbolic link" in error
+    assert program.rows("snapshots") == []
+    assert list(elsewhere.iterdir()) == []

@@ -1,0 +1,121 @@
+"""A session in a folder of the test with a toy stream as its only plugin, and what it has stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tracker import event_index, line_index, line_reader
+from tracker.api import Rejected, Source, hookimpl
+from tracker.line_reader import Reader
+from tracker.registry import Registry
+from tracker.session import Session
+from tracker.streaming import Stream
+from tracker.tail import Splitter
+
+WINDOW = "W0-CHN"
+
+
+@hookimpl
+def source_info() -> Source:
+    return Source(contract="1.0", name="toy-stream", title="Toy", kind="telemetry", stream="toy_stream")
+
+
+@hookimpl
+def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[dict[str, Any]]:
+    """JSON: an object is an event, a list several, a number is remembered and given to the next event as its `sum`."""
+    if not line.strip():
+        return []
+    try:
+        found = json.loads(line)
+    except ValueError:
+        raise Rejected("no JSON") from None
+    if isinstance(found, int):
+        scratch["sum"] = scratch.get("sum", 0) + found
+        return []
+    events = found if isinstance(found, list) else [found]
+    extra = {"sum": scratch.pop("sum")} if "sum" in scratch else {}
+    return [{"routed": event.get("lane") == "far", "ok": True} | event | extra for event in events]
+
+
+def toy() -> ModuleType:
+    module = ModuleType("toy")
+    vars(module).update(source_info=source_info, ingest_line=ingest_line)
+    return module
+
+
+@pytest.fixture(params=["few lines", "many lines"])
+def scale(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways in which the index keeps lines and events, without millions of them."""
+    if request.param == "many lines":
+        monkeypatch.setattr(line_index, "BULK", 2)
+        monkeypatch.setattr(line_index, "SCANNED", 6)
+        monkeypatch.setattr(line_index, "FEW", 1)
+        monkeypatch.setattr(event_index, "JOINED", 4)
+        monkeypatch.setattr(line_reader, "SLICE", 3)
+
+
+@pytest.fixture
+def new_session(tmp_path: Path) -> Callable[[], Session]:
+    """A session as a new process would have it, in the data directory of the test."""
+
+    def make() -> Session:
+        session = Session()
+        session.data_dir, session.agent = tmp_path / "data", ""
+        registry = Registry()
+        registry.add("toy-stream", toy)
+        session.__dict__["registry"] = registry
+        session.__dict__["config"] = type("Config", (), {"fsync": False})()
+        return session
+
+    return make
+
+
+class Intake:
+    """One run of `ingest`: `give` is what arrives in a moment."""
+
+    def __init__(self, session: Session, window: str = WINDOW) -> None:
+        self.session = session
+        self.reader = Reader(session, session.registry.sources["toy-stream"], window, None)
+        self.stream = Stream(self.reader)
+        self.splitter = Splitter()
+
+    def give(self, data: bytes) -> Intake:
+        self._take(self.splitter.feed(data))
+        return self
+
+    def end(self) -> str:
+        self._take(self.splitter.end())
+        self.session.index.close()
+        return str(self.stream.summary)
+
+    def _take(self, lines: Sequence[Any]) -> None:
+        if lines:
+            self.stream.store(self.stream.read(lines))
+
+
+@pytest.fixture
+def intake(new_session: Callable[[], Session]) -> Callable[..., Intake]:
+    """Begins a run."""
+
+    def begin(window: str = WINDOW) -> Intake:
+        return Intake(new_session(), window)
+
+    return begin
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+    """The records of a stream without the moment of their capture."""
+
+    def read(stream: str = "toy_stream") -> list[dict[str, Any]]:
+        path = tmp_path / "data" / f"{stream}.jsonl"
+        rows = [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+        return [{key: value for key, value in row.items() if key != "captured_at"} for row in rows]
+
+    return read

@@ -1,0 +1,165 @@
+"""Whatever is replayed, in whatever pieces, after whatever crash: the journal equals that of one clean run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+LINES = [
+    b'{"rid": "a", "lane": "far"}',
+    b'{"rid": "b"}',
+    b'{"rid": "a", "lane": "far"} ',
+    b'[{"rid": "c"}, {"rid": "d", "lane": "far"}, {"rid": "e"}]',
+    b"[]",
+    b"",
+    b"nonsense",
+    b"more nonsense",
+    b"3",
+]
+STREAMS = st.lists(st.sampled_from(LINES), max_size=30)
+pytestmark = pytest.mark.usefixtures("scale")
+relaxed = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+BOTH = ("toy_stream", "toy_stream.rejected")
+
+
+def text(lines: list[bytes]) -> bytes:
+    return b"".join(line + b"\n" for line in lines)
+
+
+def spoil(folder: Path, kind: str) -> None:
+    """What may happen to an index between two runs."""
+    for path in (folder / ".index").glob("*.sqlite3*"):
+        if kind == "deleted":
+            path.unlink()
+        elif kind == "truncated":
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        elif kind == "garbage":
+            path.write_bytes(b"garbage " * 4096)
+
+
+class World:
+    """A data directory in which runs come and go."""
+
+    def __init__(self, intake: Callable[..., Any], stored: Callable[..., Any], folder: Path) -> None:
+        self.intake, self.stored, self.folder = intake, stored, folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def run(self, lines: list[bytes], batch: int = 1000) -> str:
+        run = self.intake()
+        for start in range(0, len(lines), batch):
+            run.give(text(lines[start : start + batch]))
+        return str(run.end())
+
+    def journal(self) -> list[Any]:
+        return [self.stored(stream) for stream in BOTH]
+
+    def clean(self, lines: list[bytes]) -> list[Any]:
+        """The journal after one run, alone."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.run(lines)
+        return self.journal()
+
+
+@pytest.fixture
+def world(intake: Callable[..., Any], stored: Callable[..., Any], tmp_path: Path) -> Callable[[], World]:
+    return lambda: World(intake, stored, tmp_path / "data")
+
+
+@relaxed
+@given(lines=STREAMS, data=st.data())
+def test_a_replay_after_partial_runs_equals_one_clean_run(
+    world: Callable[[], World], lines: list[bytes], data: st.DataObject
+) -> None:
+    here = world()
+    for _ in range(data.draw(st.integers(1, 3))):
+        stop = data.draw(st.integers(0, len(lines)))
+        here.run(lines[:stop], data.draw(st.integers(1, 10)))
+        spoil(here.folder, data.draw(st.sampled_from(["kept", "deleted", "truncated", "garbage"])))
+    summary = here.run(lines, data.draw(st.integers(1, 40)))
+    again = here.run(lines)
+    found = here.journal()
+    assert found == here.clean(lines)
+    assert "new=0" in again
+    assert summary.partition(",")[0] == again.partition(",")[0]
+
+
+@relaxed
+@given(lines=STREAMS.filter(bool), data=st.data())
+def test_a_crash_within_a_write_is_made_good_by_a_replay(
+    world: Callable[[], World], lines: list[bytes], data: st.DataObject
+) -> None:
+    here = world()
+    here.run(lines, data.draw(st.integers(1, 40)))
+    for stream in BOTH:
+        path = here.folder / f"{stream}.jsonl"
+        if path.exists():
+            whole = path.read_bytes()
+            path.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
+    here.run(lines, data.draw(st.integers(1, 40)))
+    found = here.journal()
+    assert sorted(map(json.dumps, found[0])) == sorted(map(json.dumps, here.clean(lines)[0]))
+    assert sorted(row["record_id"] for row in found[1]) == sorted(row["record_id"] for row in here.journal()[1])
+
+
+@relaxed
+@given(first=STREAMS, second=STREAMS, cut=st.integers(0, 30))
+def test_two_streams_at_once_lose_nothing_and_double_nothing(
+    world: Callable[[], World], first: list[bytes], second: list[bytes], cut: int
+) -> None:
+    """What is stored is, for each line, as often as the one of both streams has it that has it more often."""
+    here = world()
+    one, other = here.intake(), here.intake()
+    one_batch = one.stream.read(first[:cut]) if first[:cut] else None
+    other_batch = other.stream.read(second) if second else None
+    if other_batch:
+        other.stream.store(other_batch)
+    if one_batch:
+        one.stream.store(one_batch)
+    one.give(text(first[cut:])).end()
+    other.end()
+    most = {line: max(first.count(line), second.count(line)) for line in LINES}
+    rids = Counter(row["rid"] for row in here.stored())
+    several = most[LINES[3]]
+    wanted = {"a": most[LINES[0]] + most[LINES[2]], "b": most[LINES[1]], "c": several, "d": several, "e": several}
+    assert rids == Counter(wanted)
+    refused = Counter(row["line"].encode() for row in here.stored("toy_stream.rejected"))
+    assert refused == Counter({line: most[line] for line in (b"nonsense", b"more nonsense")})
+    ids = [row["record_id"] for stream in BOTH for row in here.stored(stream)]
+    assert len(set(ids)) == len(ids)
+
+
+def test_each_window_has_its_own_lines(intake: Callable[..., Any], stored: Callable[..., Any]) -> None:
+    for window in ("W1", "W2", "W1"):
+        intake(window).give(text(LINES[:2])).end()
+    assert [row["window"] for row in stored()] == ["W1", "W1", "W2", "W2"]
+    assert len({row["record_id"] for row in stored()}) == 4
+
+
+def test_a_format_with_state_reads_the_same_after_a_replay(
+    intake: Callable[..., Any], stored: Callable[..., Any]
+) -> None:
+    lines = [b"3", b'{"rid": "a"}', b"4", b'{"rid": "b"}', b'{"rid": "c"}']
+    intake().give(text(lines[:2])).end()
+    intake().give(text(lines)).end()
+    assert [row.get("sum") for row in stored()] == [3, 4, None]
+
+
+def test_what_an_older_release_could_not_read_is_read_when_it_is_replayed(
+    intake: Callable[..., Any], stored: Callable[..., Any]
+) -> None:
+    odd = text([b'{"rid": "a", "lane": 7}'])  # a lane must be a text: refused by the core
+    assert "rejected=1" in intake().give(odd).end()
+    for summary in ("events=2, new=2, duplicates=0, rejected=0", "events=2, new=0, duplicates=2, rejected=0"):
+        run = intake()
+        run.reader._ingest = lambda line, scratch: [{"rid": "a", "lane": "7", "routed": False, "ok": True}]
+        assert run.give(odd * 2).end().startswith(summary)
+    assert [row.get("nth", 0) for row in stored()] == [0, 1]
+    assert len(stored("toy_stream.rejected")) == 1

@@ -1,0 +1,177 @@
+"""What the index adds up equals what the events themselves add up to, whatever happened to the journal."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tracker import telemetry
+from tracker.event_columns import Columns, Tally, moment, tally
+from tracker.models import EventTotals
+from tracker.session import Session
+from tracker.stats.percentiles import percentiles
+from tracker.telemetry import Known, events, totals
+
+pytestmark = pytest.mark.usefixtures("scale")
+relaxed = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+TIMES = st.sampled_from(["2026-01-10T08:00:00Z", "2026-01-11T01:00:00+02:00", "2026-01-10T08:00:00", 1768032000, None])
+EVENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "ts": TIMES,
+        "rid": st.sampled_from(["F-1", "F-2", "", None]),
+        "lane": st.sampled_from(["far", "near", None]),
+        "model": st.sampled_from(["m", "n", "", None]),
+        "ok": st.booleans(),
+        "input_tokens": st.sampled_from([0, 7, 1 << 40, -3, None, 2.5]),
+        "output_tokens": st.sampled_from([0, 7, 300]),
+        "cache_read_tokens": st.sampled_from([0, 5]),
+        "latency_ms": st.sampled_from([0, 1, 12.5, 70000, -1, None, "x"]),
+    },
+)
+
+
+def lines(found: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(event).encode() + b"\n" for event in found)
+
+
+def expected(session: Session, windows: list[str]) -> EventTotals:
+    """The totals of the events that are read back one by one."""
+    found = list(events(session, session.registry.sources["toy-stream"], windows))
+
+    def part(own: list[Any]) -> EventTotals:
+        latencies = [one.get("latency_ms") for one in own]
+        durations = [value for value in latencies if isinstance(value, int | float) and value >= 0]
+        p50, p95 = percentiles(durations)
+        tokens = [[one.get(name) for one in own] for name in ("input_tokens", "output_tokens")]
+        sums = [sum(count for count in counts if isinstance(count, int) and count > 0) for counts in tokens]
+        return EventTotals(
+            events=len(own),
+            routed=sum(one["routed"] for one in own),
+            errors=sum(one["ok"] is not True for one in own),
+            input_tokens=sums[0],
+            output_tokens=sums[1],
+            latency_ms=evolve(EventTotals().latency_ms, n=len(durations), p50=p50, p95=p95),
+        )
+
+    def by(name: str) -> dict[str, EventTotals]:
+        names = sorted({one.get(name) or "" for one in found})
+        return {value: part([one for one in found if (one.get(name) or "") == value]) for value in names}
+
+    return evolve(part(found), lanes=by("lane"), models=by("model"))
+
+
+@relaxed
+@given(first=st.lists(EVENTS, max_size=12), second=st.lists(EVENTS, max_size=12), cut=st.integers(1, 12))
+def test_the_index_adds_up_what_the_journal_holds(
+    intake: Callable[..., Any],
+    new_session: Callable[[], Session],
+    tmp_path: Path,
+    first: list[dict[str, Any]],
+    second: list[dict[str, Any]],
+    cut: int,
+) -> None:
+    journal = tmp_path / "data" / "toy_stream.jsonl"
+    journal.unlink(missing_ok=True)
+    run = intake("W1")
+    for start in range(0, len(first), cut):
+        run.give(lines(first[start : start + cut]))
+    run.end()
+    intake("W2").give(lines(second)).end()
+    toy = new_session().registry.sources["toy-stream"]
+    if not journal.exists():
+        return
+    for windows in (["W1"], ["W2"], ["W1", "W2"], ["W3"]):
+        session = new_session()
+        assert totals(session, toy, windows) == expected(session, windows)
+        session.index.close()
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + whole)  # two journals put together: every record stands there twice
+    session = new_session()
+    assert totals(session, toy, ["W1", "W2"]) == expected(session, ["W1", "W2"])
+    rows = [json.loads(line) for line in whole.splitlines()]
+    journal.write_bytes(whole + json.dumps({"tombstone": rows[0]["record_id"], "window": "W1"}).encode() + b"\n")
+    session.index.close()
+    session = new_session()
+    assert totals(session, toy, ["W1", "W2"]) == expected(session, ["W1", "W2"])
+    assert totals(session, toy, ["W1", "W2"]).events == len(rows) - 1
+    session.index.close()
+
+
+def test_rows_of_schema_1_0_0_are_counted_as_their_lines_and_not_taken_in_again(
+    intake: Callable[..., Any], new_session: Callable[[], Session], stored: Callable[..., Any], tmp_path: Path
+) -> None:
+    stream = '{"rid": "a", "lane": "far", "x": "\u2028"}\r\n{"rid": "b"}\n{"rid": "b"}\nnonsense\n\n{"rid": "c"}'
+    old = {"window": "W0-CHN", "provider": "toy-stream", "raw_text": stream, "parsed": {"events": 9}}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "toy_stream.jsonl").write_text(json.dumps(old) + "\n")
+    session = new_session()
+    found = totals(session, session.registry.sources["toy-stream"], ["W0-CHN"])
+    assert (found.events, found.routed) == (4, 1)
+    session.index.close()
+    again = stream.encode() + b'\n{"rid": "b"}\n{"rid": "d"}\n'
+    for summary in ("events=6, new=2, duplicates=4, rejected=1", "events=6, new=0, duplicates=6, rejected=1"):
+        assert intake().give(again).end().startswith(summary)
+    assert [(row.get("rid"), row.get("nth")) for row in stored()[1:]] == [("b", 2), ("d", None)]
+    session = new_session()
+    assert totals(session, session.registry.sources["toy-stream"], ["W0-CHN"]).events == 6
+    session.index.close()
+
+
+def test_beyond_the_limit_percentiles_come_from_buckets_and_say_so(
+    intake: Callable[..., Any], new_session: Callable[[], Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random.seed(7)
+    latencies = [random.lognormvariate(6, 1) for _ in range(500)]
+    intake("W1").give(lines([{"rid": str(at), "latency_ms": ms} for at, ms in enumerate(latencies)])).end()
+    exact = percentiles(latencies)
+    for limit, is_exact in ((500, True), (499, False)):
+        monkeypatch.setattr(telemetry, "EXACT_UP_TO", limit)
+        session = new_session()
+        found = totals(session, session.registry.sources["toy-stream"], ["W1"]).latency_ms
+        assert (found.n, found.exact) == (500, is_exact)
+        for one, other in zip((found.p50, found.p95), exact, strict=True):
+            assert one == pytest.approx(other, rel=0.01)
+        assert ((found.p50, found.p95) == exact) is is_exact
+        session.index.close()
+
+
+def test_events_outside_a_span_of_time_are_counted(
+    intake: Callable[..., Any], new_session: Callable[[], Session]
+) -> None:
+    for hour in range(10):
+        found = [{"rid": f"{hour}-{at}", "ts": f"2026-01-10T{hour:02}:00:0{at}Z"} for at in range(3)]
+        intake("W1").give(lines([*found, {"rid": f"{hour}"}])).end()
+    session = new_session()
+    known = Known(session, session.registry.sources["toy-stream"], ["W1"])
+    start, end = moment("2026-01-10T02:00:01Z"), moment("2026-01-10T08:00:01Z")
+    assert known.outside(start, end) == 2 * 3 + 1 + 1 + 3
+    assert known.outside(start, float("inf")) == 7
+    assert known.outside(moment("2025-01-01T00:00:00Z"), moment("2027-01-01T00:00:00Z")) == 0
+    session.index.close()
+
+
+@given(found=st.lists(EVENTS, max_size=20), cut=st.integers(0, 20))
+def test_columns_survive_packing_and_joining(found: list[dict[str, Any]], cut: int) -> None:
+    def of(own: list[dict[str, Any]]) -> Tally:
+        from tracker.event_columns import row_of
+
+        return tally(row_of({"routed": True} | event) for event in own)
+
+    whole = of(found).columns
+    assert repr(Columns.unpack(whole.pack())) == repr(whole)
+    joined = of(found[:cut]).columns
+    joined.extend(of(found[cut:]).columns)
+    assert len(joined) == len(whole)
+    pairs = [[part.groups[place] for place in part.places] for part in (joined, whole)]
+    assert pairs[0] == pairs[1]
+    assert repr(joined.tokens) == repr(whole.tokens)
+    assert joined.rids == whole.rids

@@ -1,0 +1,180 @@
+"""A data directory of schema 1.0.0 is read for ever: no record ids, lanes in the notes, a stream in one row."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+FIXTURE = Path(__file__).parent / "data" / "schema-1.0.0"
+PANE = """\
+>_ OpenAI Codex (v0.44.0)
+ 5h limit:     [███░░] 60% used (resets 23:00)
+ Weekly limit: [███░░] 31% used (resets 21:11 on 25 Oct)
+"""
+COUNTS = '{"account": "dev@example.com", "blocks": [{"window_id": "G", "provider": "glm-4.6", "prompts_used": 30}]}'
+AT = ("--captured-at", "2025-10-19T15:00:00Z")
+
+
+@pytest.fixture
+def old(tracker_cli: Run, tmp_path: Path) -> Iterator[Run]:
+    """The command line on a copy; whatever it does, no byte that was there changes."""
+    data = tmp_path / "data"
+    shutil.copytree(FIXTURE, data, ignore=shutil.ignore_patterns("usage.log"))
+    before = {path.name: path.read_bytes() for path in data.glob("*.jsonl")}
+    assert len(before) == 8
+
+    def run(*arguments: str, stdin: str = "", **extra: str) -> subprocess.CompletedProcess[str]:
+        return tracker_cli(*arguments, stdin=stdin, **({"AGENT_ID": "main"} | extra))
+
+    yield run
+    for name, content in before.items():
+        assert (data / name).read_bytes().startswith(content), name
+
+
+def ok(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def rows(tmp_path: Path, stream: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (tmp_path / "data" / f"{stream}.jsonl").read_bytes().splitlines()]
+
+
+def test_a_finalized_window_is_shown(old: Run) -> None:
+    shown = ok(old("preview", "--window", "W0-18"))
+    assert shown.startswith(
+        "Windows: W0-18\n"
+        "Anomalies: 0 (see anomalies.jsonl)\n"
+        "Providers:\n"
+        "  - codex: features=2, capacity=6 pp, efficiency=0.33, ci=n/a, n=1, power=n/a\n"
+        "  - glm: features=1, capacity=18 prompts, efficiency=0.06, ci=n/a, n=1, power=n/a\n"
+        "Outcome: quality=1.0, outcome=pass\n"
+        "Notes: session001 main lane\n"
+        "Churn:\n"
+        "  - provider=codex window=W0-18 method=session001: files=6, +51/-47 (net=4), per-feature=1.33\n"
+        "  - provider=glm window=W0-18 method=session001: files=6, +51/-47 (net=4), per-feature=n/a\n"
+    )
+    assert "  - weekly: percent_used=9.2% tokens=987654321 reset=2025-10-25T21:11:00Z\n" in shown
+    assert "  - codex: after, before (source=alias, notes=after-clean; AGENT_ID=main)\n" in shown
+    assert "  - glm: count (source=alias, notes=AGENT_ID=main)\n" in shown
+
+
+def test_a_stream_in_one_row_counts_as_its_lines(old: Run) -> None:
+    shown = ok(old("preview", "--window", "W0-CHN"))
+    assert "  - routed=50% (events=4), latency=318 ms p50 / 460 ms p95, errors=25%\n" in shown
+
+
+def test_a_stream_that_stands_in_one_row_is_not_stored_again(old: Run, tmp_path: Path) -> None:
+    words = ("ingest", "proxy-telemetry", "--window", "W0-CHN", "--stdin")
+    done = old(*words, stdin=(FIXTURE / "usage.log").read_text())
+    assert "(events=4, new=0, duplicates=4, rejected=0, routed=50%)" in ok(done)
+    assert len(rows(tmp_path, "proxy_telemetry")) == 1
+
+
+def test_everything_is_shown_together(old: Run) -> None:
+    found = json.loads(ok(old("preview", "--json")))
+    assert [one["id"] for one in found["windows"]] == ["W0-18", "W0-19", "W0-20", "W0-CHN"]
+    assert {(one["provider"], one["window"], one["capacity"]) for one in found["open"]} == {
+        ("codex", "W0-19", 18),
+        ("claude", "W0-19", 12),
+        ("glm", "W0-19", 7),
+        ("codex", "W0-20", None),
+    }
+    assert [one["kind"] for one in found["anomalies"]] == ["negative-delta"]
+    assert found["not_shown"] == []
+
+
+def test_the_audit_knows_the_lane_from_the_notes(old: Run) -> None:
+    found = json.loads(ok(old("--json", "window-audit", "--window", "W0-19")))
+    assert found["providers"]["codex"]["entries"] == {"after": 1, "before": 1}
+    assert set(found["providers"]["codex"]["lanes"]) == {"main"}
+    assert found["providers"]["glm"]["entries"] == {"count": 1}
+    assert found["repeated_lines"] == {}
+
+
+def test_a_window_is_completed(old: Run, tmp_path: Path) -> None:
+    done = old(
+        "complete", "--window", "W0-19", "--codex-features", "2", "--claude-features", "1", "--glm-features", "1"
+    )
+    assert ok(done) == (
+        "finalized W0-19 (claude: features=1, capacity=12 pp; codex: features=2, capacity=18 pp;"
+        " glm: features=1, capacity=7 prompts)\n"
+    )
+    row = rows(tmp_path, "windows")[-1]
+    assert (row["schema_version"], len(row["record_id"])) == ("1.1.0", 32)
+    assert "codex: features=4, capacity=24 pp" in ok(old("preview"))
+
+
+def test_an_open_window_is_ended(old: Run, tmp_path: Path) -> None:
+    done = old("alias", "end", "codex", "--stdin", *AT, stdin=PANE)
+    assert ok(done) == "stored codex after snapshot for W0-20 (ready to finalize)\n"
+    assert "warning" not in done.stderr
+    state = json.loads((tmp_path / "data" / "state" / "main" / "codex.json").read_text())
+    assert (state["window"], state["open"]) == ("W0-20", False)
+
+
+def test_a_baseline_that_only_the_state_file_has_is_found(old: Run, tmp_path: Path) -> None:
+    done = old("alias", "end", "glm", "--stdin", stdin=COUNTS)
+    assert ok(done) == "stored glm delta for W0-20 (baseline=12, prompts=18)\n"
+    assert "the BEFORE of glm in W0-20 was in a state file alone: it is a record now" in done.stderr
+    before, after = rows(tmp_path, "glm_counts")[-2:]
+    assert (before["phase"], before["baseline"], before["agent_id"]) == ("before", 12, "main")
+    assert before["parsed"] == {
+        "prompts_used": 12,
+        "prompts_resets": None,
+        "prompts_reset_at": None,
+        "errors": ["baseline-from-state"],
+    }
+    assert (after["baseline"], after["prompts_used"]) == (12, 18)
+    again = old("alias", "end", "glm", "--stdin", "--window", "W0-20", stdin=COUNTS.replace("30", "33"))
+    assert ok(again) == "stored glm delta for W0-20 (baseline=12, prompts=21)\n"
+    ok(old("alias", "end", "codex", "--stdin", *AT, stdin=PANE))
+    assert "glm: features=1, capacity=21 prompts" in ok(old("complete", "--window", "W0-20", "--glm-features", "1"))
+
+
+def test_the_next_window_follows_a_count_without_a_phase(old: Run) -> None:
+    assert "for W0-20 " in ok(old("alias", "start", "claude", "--stdin", stdin="Current session: 1% used"))
+    found = old("alias", "start", "glm", "--stdin", stdin=COUNTS)
+    assert ok(found) == "stored glm before snapshot for W0-20 (awaiting end)\n"
+
+
+def test_captures_and_counts_are_taken_back(old: Run) -> None:
+    gone = ok(old("alias", "delete", "codex", "--phase", "after", "--window", "W0-18"))
+    assert gone == "removed codex after snapshot for W0-18 (captured_at=2025-10-18T12:00:00.202020+00:00)\n"
+    gone = ok(old("alias", "delete", "glm", "--phase", "after", "--window", "W0-19"))
+    assert gone == "removed glm count for W0-19 (captured_at=2025-10-19T12:10:00+00:00)\n"
+    twice = old("alias", "delete", "glm", "--window", "W0-19")
+    assert "there is no glm capture for W0-19 in lane main to remove (it was removed before)" in twice.stderr
+    assert "codex: 1 before" in ok(old("window-audit", "--window", "W0-18"))
+    assert "missing codex AFTER" in old("complete", "--window", "W0-18").stderr
+    done = old("complete", "--window", "W0-19", "--codex-features", "1")
+    assert "claude: features=n/a, capacity=12 pp; codex: features=1, capacity=18 pp)" in ok(done)
+
+
+def test_an_anomaly_without_records_is_closed_by_a_corrected_capture(old: Run) -> None:
+    late = ("--captured-at", "2025-10-19T13:30:00Z")
+    ok(old("alias", "end", "codex", "--stdin", "--window", "W0-19", *late, stdin=PANE))
+    assert "Anomalies: 0 " in ok(old("preview"))
+    assert "superseded by the after capture of 2025-10-19T13:30:00Z" in ok(old("window-audit", "--window", "W0-19"))
+
+
+def test_the_doctor_has_nothing_to_repair_in_it(old: Run) -> None:
+    found = json.loads(ok(old("--json", "doctor")))
+    assert found["ok"] is True
+    assert {one["check"] for one in found["findings"]} <= {"permissions", "json", "state"}
+
+
+def test_it_moves_to_another_machine(old: Run, tmp_path: Path) -> None:
+    other = str(tmp_path / "other")
+    done = old("--data-dir", other, "import", str(tmp_path / "data"))
+    assert ok(done).startswith("imported 16 records ")
+    assert "holds a baseline of schema 1.0.0: if W0-20 is open, end it there, then import" in done.stderr
+    assert ok(old("--data-dir", other, "preview")) == ok(old("preview"))
+    assert ok(old("--data-dir", other, "import", str(tmp_path / "data"))).startswith("imported 0 records; 16 ")

@@ -1,0 +1,102 @@
+"""What a tired operator mistypes, and the one line that says so: in the real program."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+OVERRIDE = ("override", "codex", "--window", "W1", "--phase", "after")
+CASES: list[tuple[tuple[str, ...], int, str]] = [
+    (("compare", "codex", "codex"), 2, "codex against itself says nothing; name two providers"),
+    (("compare", "codex", "claude", "--price", "cheap"), 1, "--price takes PROVIDER=200/mo:4.3bars, got 'cheap'"),
+    ((*OVERRIDE, "--weekly-resets", "noon"), 2, "--weekly-resets needs the meter's value, too"),
+    (("complete", "--window", "W1", "--quality", "inf"), 2, "is no finite number"),
+    (
+        ("ingest", "proxy-telemetry", "--window", "W1", "--stdin", "--follow"),
+        2,
+        "--follow needs --file PATH; a pipe is",
+    ),
+    (("alias", "start", "codex", "--stdin", "--window", "a/b"), 1, "'a/b' is no window id: use up to 64 letters"),
+    (
+        ("alias", "start", "codex", "--stdin", "--captured-at", "noon"),
+        2,
+        "'noon' is no time such as 2026-11-22T06:30:00Z",
+    ),
+    (("churn", "--window", "W1", "--paths", ""), 2, "'' is no path"),
+    (("plugins", "info", "codx"), 1, "no source 'codx'; did you mean codex?"),
+    (("plugins", "new", "fuel", "--into", "blocked/sub"), 1, "cannot write"),
+    (("alias", "begin", "codex"), 2, "no command 'begin'"),
+    (("previw",), 2, "no command 'previw'; did you mean preview?"),
+    (("alias", "start", "codx", "--stdin"), 2, "no provider 'codx'; did you mean codex?"),
+    (
+        ("ingest", "codex-ccusag", "--window", "W1", "--stdin"),
+        2,
+        "no source 'codex-ccusag'; did you mean codex-ccusage?",
+    ),
+    (("alias", "start", "codex", "--stdin", "--timezone", "Mars/Base"), 1, "no time zone is named 'Mars/Base'"),
+]
+
+
+@pytest.mark.parametrize(("words", "status", "said"), CASES, ids=[said[:40] for *_, said in CASES])
+def test_a_mistake_is_one_line_and_stores_nothing(
+    tracker_cli: Run, tmp_path: Path, words: tuple[str, ...], status: int, said: str
+) -> None:
+    (tmp_path / "blocked").write_text("a file where a folder should be")
+    done = tracker_cli(*words, stdin="Weekly limit: 80% left")
+    assert done.returncode == status, done.stdout + done.stderr
+    [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert said in error
+    assert not list((tmp_path / "data").glob("*.jsonl"))
+
+
+def test_a_disabled_source_says_how_to_get_it_back(tracker_cli: Run) -> None:
+    done = tracker_cli("plugins", "info", "glm", TRACKER_DISABLE_PLUGINS="glm")
+    assert "glm is disabled: unset TRACKER_DISABLE_PLUGINS" in done.stderr
+
+
+def test_what_git_says_is_passed_on_and_it_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tracker import git
+    from tracker.errors import TrackerError
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TrackerError, match=r"git says: .*not a git repository"):
+        git._ask("rev-parse", "HEAD")
+    monkeypatch.setattr(git, "SECONDS", 1e-9)
+    with pytest.raises(TrackerError, match=r"git rev-parse took over .* and was stopped"):
+        git._ask("rev-parse", "HEAD")
+
+
+def test_an_index_that_goes_too_far(tracker_cli: Run) -> None:
+    assert tracker_cli("alias", "start", "codex", "--stdin", stdin="Weekly limit: 80% left").returncode == 0
+    done = tracker_cli("alias", "delete", "codex", "--window", "W0-01", "--index", "3")
+    assert "--index goes up to 1" in done.stderr
+
+
+def test_a_link_in_the_place_of_a_stream_is_not_followed(tracker_cli: Run, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "elsewhere").write_text("")
+    (tmp_path / "data" / "snapshots.jsonl").symlink_to(tmp_path / "elsewhere")
+    done = tracker_cli("alias", "start", "codex", "--stdin", stdin="Weekly limit: 80% left")
+    assert done.returncode == 1
+    assert "symbolic link" in done.stderr
+    assert (tmp_path / "elsewhere").read_text() == ""
+
+
+def test_a_pipe_or_a_folder_in_its_place_is_to_be_moved_away(tracker_cli: Run, tmp_path: Path) -> None:
+    (tmp_path / "data" / "snapshots.jsonl").mkdir(parents=True)
+    done = tracker_cli("alias", "start", "codex", "--stdin", stdin="Weekly limit: 80% left")
+    assert done.returncode == 1
+    assert "is a directory" in done.stderr
+    assert "move it away" in done.stderr or "nothing was stored" in done.stderr
+
+
+def test_rejected_lines_are_an_error_where_the_user_wants_it(tracker_cli: Run) -> None:
+    done = tracker_cli("ingest", "proxy-telemetry", "--window", "W1", "--stdin", "--strict", stdin="nonsense\n")
+    assert done.returncode == 1
+    assert "error: 1 line was rejected, and --strict was given; the others are stored" in done.stderr
