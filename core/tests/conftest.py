@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: our programs must hear Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 STATUS = '''
 import re

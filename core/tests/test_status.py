@@ -21,6 +21,12 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
+@pytest.fixture(autouse=True)
+def _now() -> None:
+    """The moment of each test: a long run must not make the first one's of it."""
+    globals()["NOW"] = datetime.now(UTC).replace(microsecond=0)
+
+
 def ago(**length: float) -> str:
     return (NOW - timedelta(**length)).isoformat()
 

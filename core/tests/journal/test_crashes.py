@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -43,19 +44,25 @@ def ids_of(out: str) -> list[str]:
 WRITE = os.write
 
 
-def slowly(file: int, data: Any) -> int:
-    """A disk that takes a few bytes at a time, so that a kill falls between them."""
-    time.sleep(0.0003)
-    return WRITE(file, bytes(data)[:64])
+def breaking(at: int) -> Callable[[int, Any], int]:
+    """A disk that takes a few bytes at a time, and a process that is killed between the pieces."""
+    pieces = iter(range(at))
+
+    def write(file: int, data: Any) -> int:
+        if next(pieces, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return WRITE(file, bytes(data)[:64])
+
+    return write
 
 
-def work(program: Any, seed: int, is_slow: bool) -> Callable[[Callable[[str], None]], None]:
+def work(program: Any, seed: int, dies_at: int | None) -> Callable[[Callable[[str], None]], None]:
     """Commands without end, each announced when it has come to its own."""
 
     def run(announce: Callable[[str], None]) -> None:
         dice = random.Random(seed)
-        if is_slow:
-            os.write = slowly
+        if dies_at is not None:
+            os.write = breaking(dies_at)
         for turn in range(10_000):
             arguments, pane = commands(dice, turn)
             done = program("--json", *arguments, stdin=pane)
@@ -112,16 +119,21 @@ def test_a_killed_process_loses_nothing_that_it_announced(
 ) -> None:
     (program.root.parent / "events.jsonl").write_text(EVENTS)
     program("alias", "start", "toy", "--stdin", "--window", "W0", stdin="fuel 1%").ok()
-    dice = random.Random(os.environ.get("PYTEST_SEED", 7))
+    dice = random.Random(os.environ.get("TRACKER_SEED", "7"))
     torn = announced = 0
     for kill in range(often(60, 1000)):
         before = program.files()
-        child = forked(work(program, dice.randrange(1 << 30), is_slow=bool(kill % 3)))
-        time.sleep(dice.uniform(0.005, 0.08))
-        child.kill()
-        said = child.announced()
-        announced += len(said)
-        torn += check(program, said, before)
-    assert announced > kill / 2, "the processes must live long enough to store something"
+        dies_at = dice.randrange(150) if kill % 2 else None
+        child = forked(work(program, dice.randrange(1 << 30), dies_at))
+        said = b""
+        if dies_at is None:  # killed from outside, some time after it has announced something
+            for _ in range(dice.randrange(1, 4)):
+                said += os.read(child.pipe, 1 << 16)
+            time.sleep(dice.uniform(0, 0.02))
+            child.kill()
+        lines = (said.decode() + "".join(f"{text}\n" for text in child.announced())).splitlines()
+        announced += len(lines)
+        torn += check(program, lines, before)
+    assert announced >= kill / 2
     assert torn, "some kill must fall into a line"
     same_without_index(program)
