@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -72,7 +71,7 @@ class Batch:
 
     known: Stored
     sizes: object
-    repeats: Counter[int] | None = None
+    repeats: dict[int, int] = field(factory=dict)
     pieces: list[bytes] = field(factory=list)
     lengths: list[int] = field(factory=list)
     keys: list[int] = field(factory=list)
@@ -82,13 +81,31 @@ class Batch:
     refused: list[Refused] = field(factory=list)
     summary: Summary = field(factory=Summary)
 
-    def add(self, pieces: Sequence[bytes], keys: Sequence[int], routed: Sequence[int], rows: Sequence[Row]) -> None:
-        """Add the new ones of some thousand lines: encoded rows, keys and routed events of each, all their events."""
-        self.pieces.append(b"".join(pieces))
-        self.lengths += map(len, pieces)
+    def add(self, rows: Sequence[bytes], keys: Sequence[int], events: Sequence[Row]) -> None:
+        """Add new lines that are one event each: their encoded rows, their keys, the events by column."""
+        routed = [event[4] for event in events]
+        self.pieces.append(b"".join(rows))
+        self.lengths += map(len, rows)
         self.keys += keys
         self.routed += routed
-        self.tally.add(rows)
+        self.tally.add(events)
+        self.summary.events += len(events)
+        self.summary.routed += sum(routed)
+
+    def add_copy(self, rows: bytes, key: int, events: Sequence[Row], copy: Copy) -> None:
+        """Add a line with several events, or one that is stored already; `rows` are those that are not."""
+        self.copies[len(self.keys)] = copy
+        self.pieces.append(rows)
+        self.lengths.append(len(rows))
+        self.keys.append(key)
+        self.routed.append(sum(event[4] for event in events))
+        self.tally.add(events[copy.have :])
+        self.count(events)
+
+    def count(self, events: Sequence[Row]) -> None:
+        """Count events that are in the stream, whether they are new or not."""
+        self.summary.events += len(events)
+        self.summary.routed += sum(event[4] for event in events)
 
     @property
     def data(self) -> bytes:

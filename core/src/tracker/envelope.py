@@ -43,9 +43,13 @@ class Envelope:
         values = (window, source, iso(captured_at), "ingest", notes, agent_id, SCHEMA, __version__)
         return cls(dict(zip(COMMON.split(), values, strict=True)))
 
-    def event(self, digest: bytes, body: bytes) -> bytes:
-        """The row of a line's only event, encoded as a JSON object."""
-        return b'{"record_id":"%b%b%b\n' % (hexlify(digest), self._fixed, body[1:])
+    def events(self, digests: Sequence[bytes], bodies: Sequence[bytes]) -> list[bytes]:
+        """The rows of lines that are one event each, encoded as JSON objects."""
+        fixed = self._fixed
+        return [
+            b'{"record_id":"%b%b%b\n' % (hexlify(digest), fixed, body[1:])
+            for digest, body in zip(digests, bodies, strict=True)
+        ]
 
     def line(self, digest: bytes, copy: Copy, bodies: Sequence[bytes]) -> bytes:
         """The rows of a copy of a line with one or several events, from the one on that is not stored yet."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -26,20 +26,23 @@ CACHE = ("cache_read_tokens", "cache_write_tokens")
 TOKENS = ("input", "output", "cache_read", "cache_write")
 WIDTHS = {1: "B", 2: "H", 4: "I", 8: "q"}  # bytes of an item and the type of array that has them
 
-Row: TypeAlias = tuple[Any, ...]  # FIELDS and CACHE of one event
+Row: TypeAlias = tuple[Any, ...]  # FIELDS and CACHE of one event, or FIELDS alone
 _fields = itemgetter(*FIELDS)
-_no_cache = (0, 0)
 
 
 def row_of(event: Mapping[str, Any]) -> Row:
     """What is kept of an event."""
+    return tuple(map(event.get, (*FIELDS, *CACHE)))
+
+
+def rows_of(events: Iterable[Mapping[str, Any]], names: Collection[str]) -> list[Row]:
+    """What is kept of events that have these names among them."""
+    if not {*FIELDS} <= {*names} or not {*CACHE}.isdisjoint(names):
+        return list(map(row_of, events))
     try:
-        row: Row = _fields(event)
+        return list(map(_fields, events))
     except KeyError:
-        row = tuple(map(event.get, FIELDS))
-    if CACHE[0] in event or CACHE[1] in event:
-        return *row, *map(event.get, CACHE)
-    return row + _no_cache
+        return list(map(row_of, events))
 
 
 class Group(NamedTuple):
@@ -138,11 +141,25 @@ class Tally:
     _groups: dict[Group, int] = field(factory=dict)
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Add events, some thousand at a time."""
-        if not rows:
-            return
+        """Add events, some hundred at a time; all rows have the values of `CACHE`, or none has."""
+        if rows:
+            self._add(*zip(*rows, strict=True))
+
+    def _add(
+        self,
+        ts: Sequence[Any],
+        rids: Sequence[Any],
+        lanes: Sequence[Any],
+        models: Sequence[Any],
+        sides: Sequence[Any],
+        fine: Sequence[Any],
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        latencies: Sequence[Any],
+        reads: Sequence[Any] = (),
+        writes: Sequence[Any] = (),
+    ) -> None:
         to = self.columns
-        ts, rids, lanes, models, sides, fine, inputs, outputs, latencies, reads, writes = zip(*rows, strict=True)
         moments = _moments(ts)
         days = [moment // DAY if moment == moment else None for moment in moments]
         places = self._places(lanes, models, days, sides)
@@ -150,7 +167,7 @@ class Tally:
             self._errors.update(place for place, is_fine in zip(places, fine, strict=True) if is_fine is not True)
         to.places.extend(places)
         for column, counts in zip(to.tokens, (inputs, outputs, reads, writes), strict=True):
-            column.extend(_whole(counts))
+            column.extend(_whole(counts) if any(counts) else array("q", bytes(8 * len(ts))))
         to.latencies.extend(_durations(latencies))
         to.moments.extend(moments)
         to.rids += [rid if type(rid) is str else _text(rid) for rid in rids]

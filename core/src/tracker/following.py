@@ -8,9 +8,11 @@ followed, or what a rotation copied away before it cut the file, is found in fil
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import define, evolve, field, frozen
@@ -24,6 +26,7 @@ from tracker.tail import BATCH
 POLL_SECONDS = 0.25
 TAIL = 256  # bytes before a place by which it is known
 OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
+NUMBERS = re.compile(r"[0-9]+")
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
@@ -66,6 +69,7 @@ class Follower:
     path: Path
     place: Place = field(factory=Place)
     _file: int | None = None
+    _left: set[tuple[int, int]] = field(factory=set)  # files that were read to their end
     _is_leaving: bool = False
 
     def chunks(self, stop: Stop) -> Iterator[bytes]:
@@ -138,11 +142,24 @@ class Follower:
         return file
 
     def _successor(self) -> int | None:
-        """The file that was begun when the open one had been left: rotated away since, too, or current."""
+        """The file that was begun when the open one had been left: current, or rotated away since, too.
+
+        Rotations count up or down, so it is the time of the last writing that tells, in files not read before.
+        """
         assert self._file is not None
-        name = self._name_of(self._file)
-        newer = [] if name is None else [other for other in self._siblings() if _is_newer(other, name)]
-        return _opened(min(newer, key=_age)) if newer else _opened(self.path)
+        name, left = self._name_of(self._file), os.fstat(self._file)
+        self._left.add((left.st_dev, left.st_ino))
+        newer = [] if name is None else [found for found in self._rotated(name) if found[0] >= left.st_mtime_ns]
+        return _opened(min(newer)[1] if newer else self.path)
+
+    def _rotated(self, name: Path) -> Iterator[tuple[int, Path]]:
+        """The files beside this one that the same rotation made, each with the time of its last writing."""
+        for path in self._siblings():
+            with suppress(OSError):
+                found = path.stat()
+                is_alike = NUMBERS.sub("#", path.name) == NUMBERS.sub("#", name.name)
+                if is_alike and (found.st_dev, found.st_ino) not in self._left:
+                    yield found.st_mtime_ns, path
 
     def _name_of(self, file: int) -> Path | None:
         found = os.fstat(file)
@@ -169,20 +186,6 @@ class Follower:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-
-
-def _age(path: Path) -> tuple[int, str]:
-    """What rotated files of one kind are ordered by, the oldest first: `.2` before `.1`, `-1019` before `-1020`."""
-    number = path.suffix[1:]
-    return (-int(number), "") if number.isdecimal() and len(number) < 5 else (0, path.name)
-
-
-def _is_newer(one: Path, other: Path) -> bool:
-    """Whether a rotation by number, or by date, made one file after the other."""
-    (first, _), (second, _) = _age(one), _age(other)
-    if first and second:
-        return one.stem == other.stem and first > second
-    return not first and not second and len(one.name) == len(other.name) and one.name > other.name
 
 
 def _opened(path: Path) -> int | None:

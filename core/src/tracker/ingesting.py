@@ -14,6 +14,7 @@ import click
 from attrs import define
 
 from tracker import following
+from tracker.batch import Summary
 from tracker.errors import Busy, TrackerError
 from tracker.following import Follower
 from tracker.lanes import check_window
@@ -57,8 +58,11 @@ def ingest_stream(
         else:
             with _opened(path) as file, intake.stop:
                 intake.read(file)
-    finally:
-        intake.report()
+    except BaseException:
+        if intake.stream.summary != Summary():
+            intake.report()  # what was stored until then
+        raise
+    intake.report()
     rejected = intake.stream.summary.rejected
     if strict and rejected:
         verb = "line was" if rejected == 1 else "lines were"

@@ -7,17 +7,16 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-import orjson
 from attrs import define, field
 
 from tracker import line_index
 from tracker.batch import Batch, Copy, Refused
 from tracker.capturing import stamped_notes
-from tracker.envelope import RESERVED, Envelope
+from tracker.encoding import encode, encode_all
+from tracker.envelope import Envelope
 from tracker.errors import PluginError
-from tracker.event_columns import Row, row_of
 from tracker.isolation import Hang, Timer, guarded
 from tracker.isolation import fault as said
 from tracker.line_index import Known
@@ -28,7 +27,22 @@ from tracker.session import Session
 from tracker.tail import LINE_LIMIT, Line
 from tracker.telemetry import split
 
-SLICE = 2000  # lines that are read at once: more do not fit into a processor's cache, which makes each twice as slow
+SLICE = 500  # lines that are read at once: more do not fit into a processor's cache, and take half as long again
+
+
+class Shown(NamedTuple):
+    """A line that the stream shows.
+
+    nth: how often it was shown before. old: what is stored of it. have: how many events of this copy are stored.
+    """
+
+    line: Line
+    digest: bytes
+    key: int
+    number: int
+    nth: int = 0
+    old: Known | None = None
+    have: int = 0
 
 
 @define
@@ -64,7 +78,7 @@ class Reader:
         """What the lines are; those that are stored are only counted."""
         digests = self._digests(line if isinstance(line, bytes) else line.sha256.encode() for line in lines)
         keys = line_index.keys(digests)
-        repeats = Counter[int]() if len(set(keys)) < len(keys) else None
+        repeats = {key: 0 for key, times in Counter(keys).items() if times > 1} if len(set(keys)) < len(keys) else {}
 
         def look_up(database: sqlite3.Connection) -> Batch:
             return Batch(line_index.lookup(database, self.window, keys), self.sizes(database), repeats)
@@ -100,71 +114,53 @@ class Reader:
     def _read_slice(
         self, part: Iterable[tuple[Line, bytes, int]], batch: Batch, envelope: Envelope, timer: Timer
     ) -> None:
-        plain, others, repeats = batch.known.plain, batch.known.others, batch.repeats
-        old_lines, count, ingest, scratch = self.old, self.seen.count, self._ingest, self._scratch
-        summary, encoded, pieces = batch.summary, envelope.event, []
-        keys: list[int] = []
-        routed: list[int] = []
-        rows: list[Row] = []
+        plain, others, old_lines, repeats = batch.known.plain, batch.known.others, self.old, batch.repeats
+        ingest, scratch, count, summary = self._ingest, self._scratch, self.seen.count, batch.summary
+        is_any_known = bool(plain or others or old_lines or repeats)
+        singles: list[Shown] = []
+        events: list[dict[str, Any]] = []
+        number = self.number
         for line, digest, key in part:
-            self.number += 1
-            nth, have, old = 0, 0, None
-            if (code := plain.get(key)) is not None:
-                nth = count(code >> 1)
-                old, have = Known(code >> 1, 1, 1, code & 1), int(not nth)
-            elif key in others or key in old_lines:
-                old = others.get(key)
-                nth, have = self._shown(key, old)
-            if old is not None and 0 < old.parts <= have:
-                summary.events += old.parts
-                summary.routed += old.routed
-                if scratch:
-                    self._feed(line)
-                continue
+            number += 1
+            nth, have, old, is_new = 0, 0, None, True
+            if is_any_known:
+                if (code := plain.get(key)) is not None:
+                    nth = count(code >> 1)
+                    old, have, is_new = Known(code >> 1, 1, 1, code & 1), int(not nth), False
+                elif key in others or key in old_lines or key in repeats:
+                    old = others.get(key)
+                    (nth, have), is_new = self._shown(key, old), False
+                if old is not None and 0 < old.parts <= have:
+                    summary.events += old.parts
+                    summary.routed += old.routed
+                    if scratch:
+                        self._feed(line)
+                    continue
+            shown = Shown(line, digest, key, number, nth, old, have)
             try:
-                events = _listed(ingest(line, scratch)) if type(line) is bytes else _too_long()
-                found = [_encoded(event) for event in events]
+                found = _listed(ingest(line, scratch)) if isinstance(line, bytes) else _too_long()
+                if is_new and len(found) == 1:
+                    singles.append(shown)
+                    events.append(found[0])
+                    continue
+                self._encode_singles(batch, envelope, singles, events)
+                self._encode_copy(batch, envelope, shown, found)
             except Rejected as error:
-                self._refuse(batch, Refused(key, digest, nth, line, self.number, str(error)), old)
-                continue
+                self._refuse(batch, shown, str(error))
             except (Exception, SystemExit, Hang) as error:  # noqa: BLE001  a plugin's fault costs a line, not the stream
                 timer.restart()
-                fault = self._fault(error, timer.seconds)
-                self._refuse(batch, Refused(key, digest, nth, line, self.number, fault), old)
-                continue
-            if not found:
-                continue
-            is_new = old is None and key not in old_lines
-            if is_new and repeats is not None:
-                nth = repeats[key]
-                repeats[key] += 1
-            if is_new and not nth and len(found) == 1:
-                [(body, row)] = found
-                piece, is_routed = encoded(digest, body), row[4]
-                rows.append(row)
-            else:
-                is_routed = sum(row[4] for _, row in found)
-                piece = b""
-                if nth >= old_lines.get(key, 0):
-                    copy = Copy(nth, len(found), have)
-                    batch.copies[len(batch.keys) + len(keys)] = copy
-                    piece = envelope.line(digest, copy, [body for body, _ in found])
-                    rows += [row for _, row in found[have:]]
-            summary.events += len(found)
-            summary.routed += is_routed
-            if piece:
-                pieces.append(piece)
-                keys.append(key)
-                routed.append(is_routed)
-        batch.add(pieces, keys, routed, rows)
+                self._refuse(batch, shown, self._fault(error, timer.seconds))
+        self.number = number
+        self._encode_singles(batch, envelope, singles, events)
 
     def _shown(self, key: int, old: Known | None) -> tuple[int, int]:
         """How often the stream has shown a line before, and how many events of this copy are stored."""
         if key in self.old:
             nth = self._old_shown[key]
             self._old_shown[key] += 1
+        elif old is None:
+            return 0, 0
         else:
-            assert old is not None
             nth = (self.seen if old.parts else self.refused_before).count(old.position)
         stored = old.rows - (nth - self.old.get(key, 0)) * old.parts if old is not None and old.parts else 0
         return nth, max(stored, 0)
@@ -175,13 +171,53 @@ class Reader:
             if isinstance(line, bytes):
                 self._ingest(line, self._scratch)
 
-    def _refuse(self, batch: Batch, refused: Refused, old: Known | None) -> None:
+    # --- what lines turned out to be
+
+    def _encode_singles(
+        self, batch: Batch, envelope: Envelope, singles: list[Shown], events: list[dict[str, Any]]
+    ) -> None:
+        """Add new lines that are one event each; the lists begin anew."""
+        if not events:
+            return
+        try:
+            bodies, rows = encode_all(events)
+            batch.add(envelope.events([one.digest for one in singles], bodies), [one.key for one in singles], rows)
+        except TypeError:
+            for one, event in zip(singles, events, strict=True):
+                try:
+                    self._encode_copy(batch, envelope, one, [event])
+                except TypeError as error:
+                    self._refuse(batch, one, self._fault(error, 0))
+        singles.clear()
+        events.clear()
+
+    def _encode_copy(self, batch: Batch, envelope: Envelope, shown: Shown, events: Sequence[dict[str, Any]]) -> None:
+        """Add a line with several events, or one that was shown before, or that may be."""
+        if not events:
+            return
+        pairs = [encode(event) for event in events]
+        nth = self._nth(batch, shown)
+        bodies, rows = [body for body, _ in pairs], [row for _, row in pairs]
+        if nth < self.old.get(shown.key, 0):
+            batch.count(rows)
+        elif shown.old is None and not nth and len(rows) == 1:
+            batch.add(envelope.events([shown.digest], bodies), [shown.key], rows)
+        else:
+            copy = Copy(nth, len(rows), shown.have)
+            batch.add_copy(envelope.line(shown.digest, copy, bodies), shown.key, rows, copy)
+
+    def _nth(self, batch: Batch, shown: Shown) -> int:
+        """How often a line was shown before, in this batch, too; only lines that give something count there."""
+        if shown.old is None and shown.key in batch.repeats and shown.key not in self.old:
+            batch.repeats[shown.key] += 1
+            return batch.repeats[shown.key] - 1
+        return shown.nth
+
+    def _refuse(self, batch: Batch, shown: Shown, reason: str) -> None:
         batch.summary.rejected += 1
-        if old is None and batch.repeats is not None and refused.key not in self.old:
-            refused = refused._replace(nth=batch.repeats[refused.key])
-            batch.repeats[refused.key] += 1
-        if old is None or old.parts or refused.nth >= old.rows:
-            batch.refused.append(refused)
+        nth, old = self._nth(batch, shown), shown.old
+        if old is None or old.parts or nth >= old.rows:
+            batch.refused.append(Refused(shown.key, shown.digest, nth, shown.line, shown.number, reason))
 
     def _fault(self, error: BaseException, seconds: float) -> str:
         failure = PluginError(self.source.name, "ingest_line", said(error, seconds))
@@ -201,18 +237,3 @@ def _listed(events: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     if type(events) is not list and not isinstance(events, list | tuple):
         raise TypeError(f"returned {type(events).__name__}, expected a list of events")
     return events
-
-
-def _encoded(event: dict[str, Any]) -> tuple[bytes, Row]:
-    """An event as JSON and by column; a `TypeError` where it could not be stored, or not be added up."""
-    if not isinstance(event, dict):
-        raise TypeError(f"an event is a {type(event).__name__}, expected a dict")
-    if not RESERVED.isdisjoint(event):
-        raise TypeError(f"an event has a field of the core's: {RESERVED & event.keys()}")
-    row = row_of(event)
-    if type(row[4]) is not bool or row[5] is None:
-        event = {**event, "routed": row[4] is True, "ok": row[5] in (None, True)}
-        row = row_of(event)
-    if not (type(row[2]) is str or row[2] is None) or not (type(row[3]) is str or row[3] is None):
-        raise TypeError("an event's lane or model is neither a text nor None")
-    return orjson.dumps(event), row

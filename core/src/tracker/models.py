@@ -108,6 +108,7 @@ class Source:
     tags: the meaning and cure of each error tag that its readings carry, shown to people.
     comparisons: what its figures can be held against.
     routed_label: what requests that were routed away from the baseline are called, such as the cheaper vendor.
+    prices: a TOML file in the plugin's package with the list prices of models, for ``tracker cost-compare``.
     demo: its part of ``tracker demo``.
     origins: where ``tracker capture`` reads it from, the first that answers; for a ``report``, the command that
         ``tracker ingest --run`` runs.
@@ -127,6 +128,7 @@ class Source:
     tags: Mapping[str, str] = field(factory=dict, validator=mapping)
     comparisons: tuple[Comparison, ...] = field(default=(), validator=tuple_of(Comparison))
     routed_label: str = field(default="routed", validator=matches_re(SLUG))
+    prices: str | None = field(default=None, validator=optional(instance_of(str)))
     demo: Demo | None = field(default=None, validator=optional(instance_of(Demo)))
     origins: tuple[Origin, ...] = field(default=(), validator=tuple_of(ORIGIN_KINDS))
 

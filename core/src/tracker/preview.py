@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from tracker.anomalies import STREAM as ANOMALIES
 from tracker.anomalies import open_anomalies
@@ -27,10 +27,11 @@ from tracker.windows import Finalized, finalized
 
 @frozen(kw_only=True)
 class Shown:
-    """A block and where it comes from."""
+    """A block and where it comes from; of telemetry also how many events lie outside of each window's span."""
 
     source: Source
     block: Block
+    outside: Mapping[str, int] = field(factory=dict)
 
 
 @frozen(kw_only=True)
@@ -68,7 +69,7 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
             not_shown.append(error)
         else:
             if block is not None:
-                blocks.append(Shown(source=source, block=block))
+                blocks.append(Shown(source=source, block=block, outside=_outside(session, source, shown, groups)))
     not_finalized = [window for window in shown if window not in rows]
     return Preview(
         windows=shown,
@@ -95,6 +96,14 @@ def _context(session: Session, source: Source, windows: tuple[str, ...], groups:
             records = [record for record in records if record.get("provider", source.name) == source.name]
     records.sort(key=lambda record: str(record.get("captured_at")))
     return PreviewContext(windows=windows, records=tuple(records))
+
+
+def _outside(session: Session, source: Source, windows: tuple[str, ...], groups: Groups) -> Mapping[str, int]:
+    if source.kind != "telemetry":
+        return {}
+    from tracker.telemetry import outside
+
+    return outside(session, source, windows, groups)
 
 
 # --- as text
@@ -202,6 +211,7 @@ def document(preview: Preview) -> dict[str, Any]:
                 "title": shown.block.title,
                 "source": shown.source.name,
                 "rows": [({"label": one.label} if one.label else {}) | dict(one.values) for one in shown.block.rows],
+                **({"outside_window": dict(shown.outside)} if shown.outside else {}),
             }
             for shown in preview.blocks
         ],
@@ -240,6 +250,16 @@ def _provider(figures: ProviderFigures) -> dict[str, Any]:
         "excluded": [dict(one) for one in figures.excluded],
         "stale": list(figures.stale),
     }
+
+
+def outside_notes(preview: Preview) -> Iterator[str]:
+    """Where events lie outside of the time between a window's captures: they are counted all the same."""
+    for shown in preview.blocks:
+        for window, events in shown.outside.items():
+            yield (
+                f"note: outside window: {plural(events, 'event')} of {line(shown.block.title)} in {line(window)} came"
+                " before its first BEFORE or after its last AFTER"
+            )
 
 
 def hint(preview: Preview) -> str | None:

@@ -11,7 +11,7 @@ from tracker.tail import Line, TooLong
 
 KEPT = 64 << 10  # bytes of a line that are kept
 REASON_LIMIT = 200
-WORDS_LIMIT = 120  # characters of a line that is no JSON
+WORDS = re.compile(r"(?=.{1,40}$)[\w.-]+(?: [\w.-]+){0,3}")  # of a line that is no JSON: too little to quote anybody
 # Of JSON, from left to right: a short value that names something, a field's name, any other text (the last one may be
 # cut off), and what stands outside of texts.
 TOKEN = re.compile(
@@ -24,6 +24,7 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+QUOTES = frozenset("\"'\\{}")
 HEADER = re.compile(r"^\s*[<>]?\s*([A-Za-z][\w-]*)\s*[:=].*", re.DOTALL)
 
 
@@ -36,15 +37,13 @@ def describe(line: Line) -> dict[str, Any]:
 
 
 def redact_line(line: bytes) -> str:
-    """JSON without its texts; of anything else a few words, unless it is a part of a text, a header or a traceback."""
+    """JSON without its texts; of a header its name, of anything else up to four words that are nothing but words."""
     text = redact(line.decode("utf-8", "replace"))
     if text.lstrip()[:1] in ("{", "["):
         return TOKEN.sub(_masked, text)
-    if '"' in text or "\\" in text or "{" in text:
-        return "***"  # a piece of JSON: where its texts begin and end cannot be known
-    if found := HEADER.match(text):
+    if (found := HEADER.match(text)) and QUOTES.isdisjoint(text):
         return f"{found[1]}: ***"
-    return text if len(text) <= WORDS_LIMIT and not text[:1].isspace() else "***"
+    return text if WORDS.fullmatch(text) else "***"  # of a piece of JSON it is not known where a text begins
 
 
 def _masked(found: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ NARROW = re.compile(
     re.M,
 )
 KEYS = re.compile(r"\b(sk-|gsk_|ghp_|github_pat_|xox[abp]-|AKIA|AIza)[\w-]{8,}|\b(Bearer|Basic)\s+[\w.~+/=-]{8,}", re.I)
+HEADER = re.compile(r"\b(authorization|x-api-key|api[-_]?key|cookie|set-cookie)(\W{1,4})\S+", re.I)
 
 
 def redact(text: str, *, keep_account: bool = False) -> str:
@@ -36,6 +37,3 @@ def redact_value(value: object, *, keep_account: bool = False) -> object:
     if isinstance(value, dict):
         return {key: redact_value(item, keep_account=keep_account) for key, item in value.items()}
     return value
-
-
-HEADER = re.compile(r"\b(authorization|x-api-key|api[-_]?key|cookie|set-cookie)(\W{1,4})\S+", re.I)

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from tracker.stopping import Stop, is_ready
 
@@ -35,51 +35,59 @@ class Splitter:
     """Cuts chunks into lines without their ends (`\\n` or `\\r\\n`), in bounded memory."""
 
     _rest: bytes = b""
-    _long: hashlib._Hash | None = field(default=None)
+    _long: hashlib._Hash | None = None
     _head: bytes = b""
     _length: int = 0
+    _last: bytes = b""  # the last byte of a long line: it is no part of it where it belongs to the end
 
     def feed(self, chunk: bytes) -> list[Line]:
         """The lines that this chunk completes."""
         *whole, rest = chunk.split(b"\n")
         lines: list[Line] = []
         if whole:
-            first = self._close(whole[0])
-            lines = [first, *whole[1:]] if first is not None else [*whole[1:]]
+            lines = [self._close(whole[0])]
             if b"\r" in chunk or max(map(len, whole)) > LINE_LIMIT:
-                lines = [_checked(line) if isinstance(line, bytes) else line for line in lines]
+                lines += map(_checked, whole[1:])
+            else:
+                lines += whole[1:]
         self._open(rest)
         return lines
 
     @property
     def pending(self) -> int:
         """The bytes of the line that has no end yet."""
-        return self._length if self._long is not None else len(self._rest)
+        return self._length + len(self._last) if self._long is not None else len(self._rest)
 
     def end(self) -> list[Line]:
         """The last line, where the stream ended without ending it."""
-        if self._long is None and not self._rest:
-            return []
-        last = self._close(b"")
-        return [] if last is None else [_checked(last) if isinstance(last, bytes) else last]
+        return [self._close(b"")] if self._long is not None or self._rest else []
 
     def _open(self, rest: bytes) -> None:
-        if self._long is not None:
-            self._long.update(rest)
-            self._length += len(rest)
-        elif len(self._rest) + len(rest) > LINE_LIMIT + 1:
-            begun = self._rest + rest
-            self._long, self._head, self._length = hashlib.sha256(begun), begun[:KEPT], len(begun)
-            self._rest = b""
-        else:
+        if self._long is None and len(self._rest) + len(rest) <= LINE_LIMIT + 1:
             self._rest += rest
+            return
+        if self._long is None:
+            rest, self._rest = self._rest + rest, b""
+            self._long, self._head, self._length, self._last = hashlib.sha256(), rest[:KEPT], 0, b""
+        self._add(rest)
 
-    def _close(self, rest: bytes) -> Line | None:
+    def _add(self, rest: bytes) -> None:
+        assert self._long is not None
+        if rest:
+            for part in (self._last, rest[:-1]):
+                self._long.update(part)
+                self._length += len(part)
+            self._last = rest[-1:]
+
+    def _close(self, rest: bytes) -> Line:
         if self._long is None:
             line, self._rest = self._rest + rest, b""
-            return line
-        self._long.update(rest)
-        found = TooLong(self._head, self._length + len(rest), self._long.hexdigest())
+            return _checked(line)
+        self._add(rest)
+        if self._last != b"\r":
+            self._long.update(self._last)
+            self._length += len(self._last)
+        found = TooLong(self._head, self._length, self._long.hexdigest())
         self._long = None
         return found
 
@@ -105,8 +113,9 @@ def pipe_chunks(file: int, stop: Stop) -> Iterator[bytes]:
     has_ended = False
     while not has_ended:
         stop.wait(file)
+        is_last = stop.is_asked  # a stop that is asked for from here on is granted in the next round
         parts: list[bytes] = []
-        until = time.monotonic() + (0 if stop.is_asked else GATHER_SECONDS)
+        until = time.monotonic() + (0 if is_last else GATHER_SECONDS)
         while sum(map(len, parts)) < BATCH and is_ready(file, until - time.monotonic()):
             try:
                 chunk = os.read(file, CHUNK)
@@ -120,4 +129,4 @@ def pipe_chunks(file: int, stop: Stop) -> Iterator[bytes]:
             parts.append(chunk)
         if parts:
             yield b"".join(parts)
-        has_ended |= stop.is_asked
+        has_ended |= is_last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 from attrs import define, evolve, field
 
 from tracker import event_index
+from tracker.captures import Capture, canonical
 from tracker.errors import TrackerError
 from tracker.event_columns import Columns, Group, Sums, row_of, tally
 from tracker.isolation import guarded
@@ -115,6 +117,24 @@ class Known:
 
         apart = sum(moment < start or moment > end for part in self._apart for moment in part.moments)
         return apart + self.session.index.ask(ask, [self.source.stream])
+
+
+def outside(
+    session: Session, source: Source, windows: Sequence[str], groups: Mapping[tuple[str, str], list[Capture]]
+) -> dict[str, int]:
+    """How many events of each window came before its first canonical BEFORE or after its last canonical AFTER.
+
+    `groups` are the captures by window and provider. A window without a BEFORE has no span, one without AFTER no end.
+    """
+    found = {}
+    for window in windows:
+        pairs = [canonical(group) for (name, _), group in groups.items() if name == window]
+        befores = [pair.before.captured_at.timestamp() for pair in pairs if pair.before is not None]
+        afters = [pair.after.captured_at.timestamp() for pair in pairs if pair.after is not None]
+        if befores:
+            known = Known(session, source, [window])
+            found[window] = known.outside(min(befores), max(afters, default=math.inf))
+    return {window: events for window, events in found.items() if events}
 
 
 def totals(session: Session, source: Source, windows: Sequence[str]) -> EventTotals:

@@ -13,7 +13,7 @@ from tracker.session import session
 @click.option("--window", "windows", multiple=True, metavar="W", help="A window; may be given again [default: all].")
 def command(windows: tuple[str, ...]) -> None:
     """Show what the windows delivered per unit of quota."""
-    from tracker.preview import assemble, document, hint, lines
+    from tracker.preview import assemble, document, hint, lines, outside_notes
     from tracker.render import escape
     from tracker.wording import near
 
@@ -29,6 +29,8 @@ def command(windows: tuple[str, ...]) -> None:
         here.data(document(preview))
         return
     click.echo(escape("\n".join(lines(preview))))
+    for outside in outside_notes(preview):
+        here.note(outside)
     if not shown:
         here.note(f"note: no records in {here.root}; begin with `tracker alias start PROVIDER --stdin`")
     elif (text := hint(preview)) is not None:

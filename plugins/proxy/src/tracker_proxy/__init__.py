@@ -16,6 +16,7 @@ SOURCE = Source(
     stream="proxy_telemetry",
     place=20,
     routed_label="glm",
+    prices="prices.toml",
     tags={
         "ts:invalid": "The time is neither ISO 8601 nor epoch seconds; the event is kept without it.",
         "rid:invalid": "The request's id is no short text, or looks like an address or a key; costs are not joined.",

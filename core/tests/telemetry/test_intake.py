@@ -1,0 +1,182 @@
+"""The way from bytes to batches: lines of any length in any pieces, a busy lock, a bar for people."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracker import tail
+from tracker.errors import Busy
+from tracker.ingesting import Intake
+from tracker.line_reader import Reader
+from tracker.progress import Progress
+from tracker.session import Session
+from tracker.stopping import Stop
+from tracker.streaming import Stream
+from tracker.tail import LINE_LIMIT, Line, Splitter, TooLong, pipe_chunks
+
+TEXTS = st.lists(
+    st.sampled_from([b"", b"a", b"bc", b"\r", b"d" * 7, b"e" * 8, b"f" * 9, b"g" * 30, b"h\r"]), max_size=8
+)
+
+
+def split(data: bytes, sizes: list[int]) -> list[Line]:
+    splitter, found = Splitter(), list[Line]()
+    while data:
+        size = sizes.pop() if sizes else len(data)
+        found += splitter.feed(data[:size])
+        data = data[size:]
+    return found + splitter.end()
+
+
+@settings(deadline=None)
+@given(lines=TEXTS, has_end=st.booleans(), sizes=st.lists(st.integers(1, 12)))
+def test_lines_do_not_depend_on_the_pieces_they_came_in(lines: list[bytes], has_end: bool, sizes: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tail, "LINE_LIMIT", 8)
+        patch.setattr(tail, "KEPT", 3)
+        data = b"\n".join(lines) + (b"\n" if has_end else b"")
+        whole = [line.removesuffix(b"\r") for line in data.split(b"\n")]
+        expected = whole[:-1] if data.endswith(b"\n") or not data else whole
+        expected = expected if expected != [b""] or data else []
+        found = split(data, list(sizes))
+        assert [line if isinstance(line, bytes) else line.length for line in found if line != b""] == [
+            line if len(line) <= 8 else len(line) for line in expected if line
+        ]
+        for line in found:
+            if isinstance(line, TooLong):
+                assert line.head in {one[:3] for one in expected}
+                assert line.sha256 in {hashlib.sha256(one).hexdigest() for one in expected}
+
+
+def test_a_line_of_exactly_the_limit_is_one() -> None:
+    [line] = Splitter().feed(b"x" * LINE_LIMIT + b"\n")
+    assert isinstance(line, bytes)
+    [line] = Splitter().feed(b"x" * (LINE_LIMIT + 1) + b"\n")
+    assert isinstance(line, TooLong)
+
+
+def test_an_endless_line_takes_bounded_memory() -> None:
+    splitter = Splitter()
+    for _ in range(64):
+        assert splitter.feed(b"x" * LINE_LIMIT) == []
+        assert len(splitter._rest) + len(splitter._head) <= 2 * LINE_LIMIT
+    [line] = splitter.end()
+    assert isinstance(line, TooLong)
+    assert line.length == 64 * LINE_LIMIT
+
+
+def test_what_arrives_in_a_moment_is_one_chunk() -> None:
+    reading, writing = os.pipe()
+    writer = threading.Thread(target=lambda: (os.write(writing, b"a\n"), os.write(writing, b"b\n"), os.close(writing)))
+    writer.start()
+    with Stop() as stop:
+        assert b"".join(pipe_chunks(reading, stop)) == b"a\nb\n"
+    writer.join()
+    os.close(reading)
+
+
+def test_what_had_arrived_when_the_end_was_asked_for_is_given() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"a\n")
+    with Stop() as stop:
+        stop.is_asked = True
+        assert list(pipe_chunks(reading, stop)) == [b"a\n"]
+    os.close(reading)
+    os.close(writing)
+
+
+@pytest.fixture
+def at_work(new_session: Callable[[], Session], monkeypatch: pytest.MonkeyPatch) -> Intake:
+    monkeypatch.setattr("tracker.ingesting.RETRY_SECONDS", 0)
+    session = new_session()
+    return Intake(session, Stream(Reader(session, session.registry.sources["toy-stream"], "W1", None)), Stop())
+
+
+def given_file(tmp_path: Path, data: bytes) -> int:
+    (tmp_path / "stream").write_bytes(data)
+    return os.open(tmp_path / "stream", os.O_RDONLY)
+
+
+def test_a_busy_lock_is_waited_for(
+    at_work: Intake, stored: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    journal, tries = at_work.session.journal, [1, 1, 1, 0]
+    real = journal.lock
+
+    @contextmanager
+    def lock(purpose: str) -> Any:
+        if tries.pop(0):
+            raise Busy("the lock is busy")
+        with real(purpose):
+            yield
+
+    monkeypatch.setattr(journal, "lock", lock)
+    file = given_file(tmp_path, b'{"rid": "a"}\n{"rid": "b"}\n')
+    at_work.read(file)
+    os.close(file)
+    assert [row["rid"] for row in stored()] == ["a", "b"]
+    assert capsys.readouterr().err.count("the lock is busy; 2 lines wait, and so does the stream") == 1
+    at_work.session.index.close()
+
+
+def test_who_asks_for_the_end_is_told_what_was_not_stored(
+    at_work: Intake, stored: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def lock(_purpose: str) -> Any:
+        at_work.stop.is_asked = True
+        raise Busy("the lock is busy")
+        yield
+
+    monkeypatch.setattr(at_work.session.journal, "lock", lock)
+    file = given_file(tmp_path, b'{"rid": "a"}\n')
+    with pytest.raises(Busy, match=r"the last 1 line were not stored|replay the stream") as raised:
+        at_work.read(file)
+    os.close(file)
+    assert raised.value.status == 75
+    assert stored() == []
+    at_work.session.index.close()
+
+
+def test_an_index_that_fails_after_the_journal_was_written_costs_nothing(
+    at_work: Intake, stored: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tracker import event_index
+
+    real, fails = event_index.store, [True]
+
+    def store(*arguments: Any) -> None:
+        if fails.pop():
+            fails.append(False)
+            raise sqlite3.OperationalError("disk I/O error")
+        fails.append(False)
+        real(*arguments)
+
+    monkeypatch.setattr(event_index, "store", store)
+    for data in (b'{"rid": "a"}\n{"rid": "a"}\n', b'{"rid": "a"}\n{"rid": "b"}\n'):
+        file = given_file(tmp_path, data)
+        at_work.read(file)
+        os.close(file)
+    assert [(row["rid"], row.get("nth", 0)) for row in stored()] == [("a", 0), ("a", 1), ("a", 2), ("b", 0)]
+    assert at_work.stream.summary.new == 4
+    at_work.session.index.close()
+
+
+def test_a_bar_has_a_rate_and_the_time_left() -> None:
+    bar = Progress(size=1000, is_shown=False)
+    bar.advance(250, 5000)
+    assert bar.text(10) == "[######------------------]  25%  5,000 events, 500/s, 0:30 left"
+    counter = Progress(is_shown=False)
+    counter.advance(250, 5000)
+    assert counter.text(10) == "5,000 events, 500/s"

@@ -1,0 +1,183 @@
+"""`--file PATH --follow`: growth, truncation, rotation and restarts, without loss and without doubling."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Start = Callable[..., Any]
+
+
+class Log:
+    """A log that some program writes and rotates; `rids` is everything it ever held, in order."""
+
+    def __init__(self, path: Path, line: Start) -> None:
+        self.path, self.line = path, line
+        self.rids: list[str] = []
+
+    def write(self, *rids: str, to: Path | None = None) -> None:
+        with (to or self.path).open("ab") as file:
+            for rid in rids:
+                file.write(self.line(rid))
+        self.rids += rids
+
+
+def old(path: Path, log: Log) -> None:
+    """A file that was rotated away before anybody followed."""
+    path.write_bytes(log.line("long ago"))
+    os.utime(path, (1, 1))
+
+
+@pytest.fixture
+def log(tmp_path: Path, line: Start) -> Log:
+    return Log(tmp_path / "usage.jsonl", line)
+
+
+@pytest.fixture
+def follow(ingest: Start) -> Start:
+    return lambda: ingest("--file", "usage.jsonl", "--follow")
+
+
+@pytest.fixture
+def caught_up(data: Any, log: Log, wait_for: Start) -> Start:
+    """Waits until the journal holds all that the log ever held; and nothing else, and nothing twice."""
+
+    def check() -> None:
+        wait_for(lambda: len(data.rids()) >= len(log.rids))
+        assert data.rids() == log.rids
+
+    return check
+
+
+def test_a_file_that_grows(follow: Start, log: Log, caught_up: Start) -> None:
+    log.write("a")
+    run = follow()
+    caught_up()
+    log.write("b", "c")
+    caught_up()
+    status, out, err = run.signal(signal.SIGINT)
+    assert (status, err) == (0, "")
+    assert "(events=3, new=3, " in out
+
+
+def test_a_file_that_is_not_there_yet(follow: Start, log: Log, caught_up: Start) -> None:
+    run = follow()
+    log.write("a")
+    caught_up()
+    assert run.signal(signal.SIGTERM)[0] == 0
+
+
+def test_a_file_that_is_truncated(follow: Start, log: Log, caught_up: Start) -> None:
+    log.write("a", "b")
+    follow()
+    caught_up()
+    log.path.write_bytes(b"")
+    log.write("c")
+    caught_up()
+    log.path.write_bytes(b"")
+    log.write("d", "e", "f", "g")  # longer than before: its size alone does not tell
+    caught_up()
+
+
+@pytest.mark.parametrize("names", ["012", "321"])
+def test_a_file_that_is_renamed_and_made_anew(follow: Start, log: Log, caught_up: Start, names: str) -> None:
+    log.write("a")
+    follow()
+    caught_up()
+    for number in names:
+        rotated = log.path.with_suffix(f".jsonl.{number}")
+        log.path.rename(rotated)
+        log.write(f"late-{number}", to=rotated)  # the writer still has it open
+        log.write(f"new-{number}")
+        caught_up()
+
+
+def test_a_file_that_is_copied_and_cut(follow: Start, log: Log, caught_up: Start) -> None:
+    log.write("a")
+    follow()
+    caught_up()
+    log.write("b")
+    shutil.copy(log.path, log.path.with_suffix(".jsonl.1"))
+    log.path.write_bytes(b"")
+    log.write("c")
+    caught_up()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_it_goes_on_where_it_was(follow: Start, log: Log, caught_up: Start, number: int) -> None:
+    log.write("a", "a", "b")
+    run = follow()
+    caught_up()
+    log.write("a")
+    run.process.send_signal(number)
+    run.process.wait()
+    log.write("c", "a")
+    run = follow()
+    caught_up()
+    log.write("b")
+    caught_up()
+    status, out, _ = run.signal(signal.SIGINT)
+    assert status == 0
+    assert "duplicates=0" in out
+
+
+def test_rotations_while_nobody_followed(follow: Start, log: Log, caught_up: Start, tmp_path: Path) -> None:
+    log.write("a", "b")
+    run = follow()
+    caught_up()
+    run.signal(signal.SIGTERM)
+    log.write("c")
+    first = tmp_path / "usage.jsonl.2"
+    log.path.rename(first)
+    log.write("d")
+    log.path.rename(tmp_path / "usage.jsonl.1")
+    old(tmp_path / "usage.jsonl.3", log)
+    (tmp_path / "usage.jsonl.bak").write_bytes(log.line("somebody's copy"))
+    log.write("e")
+    follow()
+    caught_up()
+    log.write("f")
+    caught_up()
+
+
+def test_dated_rotations_while_nobody_followed(follow: Start, log: Log, caught_up: Start, tmp_path: Path) -> None:
+    log.write("a")
+    run = follow()
+    caught_up()
+    run.signal(signal.SIGTERM)
+    log.write("b")
+    log.path.rename(tmp_path / "usage.jsonl-20260110")
+    log.write("c")
+    log.path.rename(tmp_path / "usage.jsonl-20260111")
+    old(tmp_path / "usage.jsonl-20260109", log)
+    log.write("d")
+    follow()
+    caught_up()
+
+
+def test_without_its_index_it_reads_the_file_again_and_stores_nothing_twice(
+    follow: Start, log: Log, caught_up: Start, data: Any
+) -> None:
+    log.write("a", "b", "a")
+    run = follow()
+    caught_up()
+    run.signal(signal.SIGTERM)
+    shutil.rmtree(data.folder / ".index")
+    log.write("c", "a")
+    run = follow()
+    caught_up()
+    assert "(events=5, new=2, duplicates=3, " in run.signal(signal.SIGTERM)[1]
+
+
+def test_only_regular_files_are_followed(ingest: Start, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    status, _, err = ingest("--file", "folder", "--follow").end()
+    assert (status, "is no regular file, and only those are followed" in err) == (1, True)
+    status, _, err = ingest("--stdin", "--follow").end()
+    assert (status, "--follow needs --file PATH" in err) == (2, True)
