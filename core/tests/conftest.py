@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: our programs must hear Ctrl-C
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # started in the background: what is started here must hear Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 STATUS = '''

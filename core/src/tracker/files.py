@@ -56,12 +56,12 @@ def check_directory(path: Path) -> bool:
     return True
 
 
-def make_private(path: Path) -> None:
+def make_private(path: Path, *, fsync: bool = True) -> None:
     """Make a directory that only its owner may enter, with the folders above it where they lack."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.mkdir(mode=0o700, exist_ok=True)
-    for folder in missing:
+    for folder in missing if fsync else ():
         sync_directory(folder.parent)
 
 
@@ -132,3 +132,19 @@ def sync_directory(path: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def set_aside(path: Path, file: int, start: int) -> Path:
+    """Copy what stands in an open file behind an offset to a file beside it, and onto the disk."""
+    aside = path.with_name(path.name + ".torn")
+    kept = os.open(aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT | OPEN, 0o600)
+    try:
+        while chunk := read_at(file, CHUNK, start):
+            write_all(kept, chunk)
+            start += len(chunk)
+        write_all(kept, b"\n")
+        os.fsync(kept)
+    finally:
+        os.close(kept)
+    sync_directory(path.parent)
+    return aside

@@ -1,23 +1,20 @@
 """Where records stand in the journal: a derived index that may be deleted at any time and is rebuilt.
 
-No answer depends on it: it remembers, per stream, how far it has read, in which file, and what the bytes around that
-point were, and reads on from there; an index that does not fit its stream, or that SQLite cannot read, is made anew.
+No answer depends on it: see `upkeep.py`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from attrs import frozen
 
-from tracker import event_index, index_file
-from tracker.journal import Journal
-from tracker.noting import Notes, identity, lane_of, text
+from tracker.noting import identity, lane_of, text
 from tracker.plain import plain
+from tracker.upkeep import Upkeep
 
 __all__ = ["CaptureMark", "Entry", "Index", "identity", "lane_of", "natural"]
 
@@ -25,7 +22,6 @@ GAP = 64 << 10  # bytes of other windows that are read over rather than jumped
 FEW = 1000  # tombstones that are remembered together; of more each is looked up
 PARAMETERS = 500  # values of one query
 MARK = "record_id, provider, window, phase, at, stream, position"
-T = TypeVar("T")
 
 
 @frozen
@@ -56,16 +52,8 @@ def _stands(table: str) -> str:
     return f"NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.target = {table}.record_id AND t.stream = {table}.stream)"
 
 
-class Index:
-    """The journal's records by window, lane and reset, read on demand.
-
-    may_create: whether a file may be made where there is none; otherwise the index lasts as long as this process.
-    """
-
-    def __init__(self, journal: Journal, *, may_create: bool = True) -> None:
-        self.journal, self.may_create = journal, may_create
-        self._database: sqlite3.Connection | None = None
-        self._is_early = False  # asked before there is a directory
+class Index(Upkeep):
+    """The journal's records by window, lane and reset, read on demand."""
 
     # --- records
 
@@ -76,13 +64,13 @@ class Index:
             rows = database.execute("SELECT DISTINCT window FROM extent WHERE window != ''")
             return sorted((row[0] for row in rows), key=natural)
 
-        return self._with(ask, self.journal.streams())
+        return self.ask(ask, self.journal.streams())
 
     def knows(self, window: str) -> bool:
         """Whether any stream names the window."""
         query = "SELECT 1 FROM extent WHERE window = ? AND window != '' LIMIT 1"
         named = _storable([window])
-        return self._with(lambda db: any(db.execute(query, (one,)).fetchone() for one in named), self.journal.streams())
+        return self.ask(lambda db: any(db.execute(query, (one,)).fetchone() for one in named), self.journal.streams())
 
     def entries(self, stream: str, windows: Iterable[str] | None = None, *, removed: bool = False) -> Iterator[Entry]:
         """The standing records of a stream in some windows, oldest line first; with `removed` every record once."""
@@ -106,21 +94,21 @@ class Index:
     def tombstoned(self, stream: str) -> set[str]:
         """The ids of the stream's records that were taken back."""
         query = "SELECT target FROM tombstone WHERE stream = ?"
-        return self._with(lambda db: {row[0] for row in db.execute(query, (stream,))}, [stream])
+        return self.ask(lambda db: {row[0] for row in db.execute(query, (stream,))}, [stream])
 
     def _removals(self, stream: str) -> Callable[[str], bool]:
         """Says of an id whether its record was taken back, in bounded memory."""
         query = "SELECT target FROM tombstone WHERE stream = ? LIMIT ?"
-        few = self._with(lambda db: {row[0] for row in db.execute(query, (stream, FEW + 1))}, [stream])
+        few = self.ask(lambda db: {row[0] for row in db.execute(query, (stream, FEW + 1))}, [stream])
         if len(few) <= FEW:
             return few.__contains__
         one = "SELECT 1 FROM tombstone WHERE target = ? AND stream = ?"
-        return lambda found: self._with(lambda db: db.execute(one, (found, stream)).fetchone() is not None, ())
+        return lambda found: self.ask(lambda db: db.execute(one, (found, stream)).fetchone() is not None, ())
 
     def _spans(self, stream: str, windows: set[str]) -> list[tuple[int, int]]:
         """Where records of some windows stand; what lies close together is one span."""
         query = "SELECT start, stop FROM extent WHERE stream = ? AND window IN ({})"
-        spans = self._with(lambda db: sorted(_in_parts(db, query, [stream], _storable(windows))), [stream])
+        spans = self.ask(lambda db: sorted(_in_parts(db, query, [stream], _storable(windows))), [stream])
         joined: list[tuple[int, int]] = []
         for start, stop in spans:
             if joined and start - joined[-1][1] <= GAP:
@@ -141,13 +129,13 @@ class Index:
             " ORDER BY at DESC, position DESC LIMIT 1 OFFSET ?"
         )
         values = (stream, provider, agent or "", *phases, position - 1)
-        row = self._with(lambda db: db.execute(query, values).fetchone(), [stream])
+        row = self.ask(lambda db: db.execute(query, values).fetchone(), [stream])
         return CaptureMark(*row) if row else None
 
     def lanes(self, stream: str) -> list[tuple[str | None, CaptureMark]]:
         """The newest standing capture of each provider in each lane, by the lane's name."""
         query = "SELECT DISTINCT agent, provider FROM capture WHERE stream = ? ORDER BY agent, provider"
-        groups = self._with(lambda db: db.execute(query, (stream,)).fetchall(), [stream])
+        groups = self.ask(lambda db: db.execute(query, (stream,)).fetchall(), [stream])
         found = ((agent or None, self.newest(stream, agent, provider)) for agent, provider in groups)
         return [(agent, mark) for agent, mark in found if mark is not None]
 
@@ -158,7 +146,7 @@ class Index:
             " ORDER BY at"
         )
         values = (stream, provider, after, until)
-        return self._with(lambda db: [row[0] for row in db.execute(query, values)], [stream])
+        return self.ask(lambda db: [row[0] for row in db.execute(query, values)], [stream])
 
     def standing(self, streams: list[str], record_ids: Iterable[str], *, removed: bool = False) -> set[str]:
         """Which of these are captures that were not taken back (with `removed` those, too), or tombstones."""
@@ -167,128 +155,19 @@ class Index:
             "SELECT record_id FROM tombstone WHERE record_id IN ({})",
         )
         ids = sorted(set(record_ids))
-        return self._with(lambda db: {row[0] for one in queries for row in _in_parts(db, one, (), ids)}, streams)
-
-    def table(self, name: str, streams: Iterable[str]) -> list[tuple[Any, ...]]:
-        """A whole table, sorted: for `tracker doctor`, which compares it with that of a new index."""
-        return self._with(lambda db: sorted(db.execute(f"SELECT * FROM {name}")), streams)
+        return self.ask(lambda db: {row[0] for one in queries for row in _in_parts(db, one, (), ids)}, streams)
 
     # --- telemetry
 
     def whole_streams(self, stream: str, windows: Iterable[str]) -> Iterator[str]:
         """The texts of records of schema 1.0.0 that hold a whole telemetry stream."""
         names = set(windows)
-        rows = self._with(
+        rows = self.ask(
             lambda db: db.execute("SELECT window, position FROM whole WHERE stream = ?", (stream,)).fetchall(), [stream]
         )
         for window, offset in rows:
             if window in names:
                 yield text(self.journal.record(stream, offset).get("raw_text"))
-
-    def ask(self, ask: Callable[[sqlite3.Connection], T], streams: Iterable[str]) -> T:
-        """The answer of an index that has read all of these streams."""
-        return self._with(ask, streams)
-
-    @contextlib.contextmanager
-    def writing(self, *streams: str) -> Iterator[sqlite3.Connection]:
-        """A transaction of a writer that holds the journal's lock, on an index that has read all of these streams."""
-        self._with(lambda database: None, streams)
-        database = self._open()
-        with index_file.writing(database):
-            yield database
-
-    def advance(self, database: sqlite3.Connection, stream: str, window: str, start: int) -> None:
-        """Note, in such a transaction, that records of one window were appended from an offset on."""
-        size = self.journal.size(stream)
-        notes = Notes(database, stream, start)
-        notes.enter(start, window)
-        notes.end(size)
-        self._set_mark(database, stream, size)
-
-    # --- keeping up
-
-    def _with(self, ask: Callable[[sqlite3.Connection], T], streams: Iterable[str]) -> T:
-        """Ask an index that has read all of these streams.
-
-        A file that is spoilt is made anew; where that does not help, or the file is busy, or the disk is full, an
-        index in memory answers.
-        """
-        try:
-            return self._ask(ask, streams)
-        except sqlite3.DatabaseError as error:
-            self.close()
-            if index_file.is_spoilt(error):
-                with contextlib.suppress(OSError):
-                    index_file.discard(self.journal.root)
-                with contextlib.suppress(sqlite3.DatabaseError):
-                    return self._ask(ask, self.journal.streams())
-                self.close()
-        self._database = index_file.open_memory()
-        return self._ask(ask, self.journal.streams())
-
-    def _ask(self, ask: Callable[[sqlite3.Connection], T], streams: Iterable[str]) -> T:
-        database = self._open()
-        for stream in streams:
-            self._catch_up(database, stream)
-        return ask(database)
-
-    def _open(self) -> sqlite3.Connection:
-        if self._is_early and self.journal.root.is_dir():  # the directory was made since
-            self.close()
-        if self._database is None:
-            root = self.journal.root
-            self._is_early = self.may_create and not root.is_dir()
-            has_place = not self._is_early and (self.may_create or index_file.find(root) is not None)
-            try:
-                self._database = index_file.open_file(root) if has_place else index_file.open_memory()
-            except OSError:  # a directory that may only be read
-                self._database = index_file.open_memory()
-        return self._database
-
-    def use(self, database: sqlite3.Connection) -> None:
-        """Keep the index in this database."""
-        self._database = database
-
-    def close(self) -> None:
-        self._is_early = False
-        if self._database is not None:
-            self._database.close()
-            self._database = None
-
-    def _catch_up(self, database: sqlite3.Connection, stream: str) -> None:
-        if self._unread(database, stream) is None:
-            return
-        with index_file.writing(database):
-            unread = self._unread(database, stream)  # another process may have been faster
-            if unread is None:
-                return
-            start, stop = unread
-            if start == 0:
-                self._forget(database, stream)
-            notes = Notes(database, stream, start)
-            for offset, line, record in self.journal.records(stream, start, stop):
-                notes.take(offset, line, record)
-            notes.end(stop)
-            self._set_mark(database, stream, stop)
-
-    def _unread(self, database: sqlite3.Connection, stream: str) -> tuple[int, int] | None:
-        """What of a stream the index has not read: all of it where it is of another file; None for nothing."""
-        query = "SELECT size, inode, head, tail FROM stream WHERE name = ?"
-        size, *known = database.execute(query, (stream,)).fetchone() or (0, None)
-        now = self.journal.glance(stream, size)
-        fits = known == [now.inode, now.head, now.tail]
-        return None if (fits or not now.size) and now.size == size else (size if fits else 0, now.size)
-
-    def _forget(self, database: sqlite3.Connection, stream: str) -> None:
-        for table in index_file.TABLES:
-            database.execute(f"DELETE FROM {table} WHERE stream = ?", (stream,))
-        if database.execute("DELETE FROM stream WHERE name = ?", (stream,)).rowcount:
-            event_index.forget(database, stream)
-
-    def _set_mark(self, database: sqlite3.Connection, stream: str, size: int) -> None:
-        now = self.journal.glance(stream, size)
-        values = (stream, size, now.inode, now.head, now.tail)
-        database.execute("INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?, ?)", values)
 
 
 def _storable(windows: Iterable[str]) -> list[str]:

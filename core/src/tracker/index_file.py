@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tracker import event_index
 
-VERSION = 3
+VERSION = 4
 FOLDER = ".index"
 WAIT_SECONDS = 30
 SCHEMA = (

@@ -21,7 +21,6 @@ from attrs import frozen
 
 from tracker.errors import TrackerError
 from tracker.files import (
-    CHUNK,
     LINE_LIMIT,
     OPEN,
     check_directory,
@@ -29,6 +28,7 @@ from tracker.files import (
     make_private,
     read_at,
     refuse_special,
+    set_aside,
     special,
     sync_directory,
     whole_lines,
@@ -88,7 +88,7 @@ class Journal:
         """Make the directory, private to its owner; refuse what is none."""
         try:
             if not check_directory(self.root):
-                make_private(self.root)
+                make_private(self.root, fsync=self.fsync)
         except (OSError, ValueError) as error:
             raise failed("create the data directory", self.root, error) from error
 
@@ -159,27 +159,12 @@ class Journal:
             if size - whole <= LINE_LIMIT and decode(read_at(file, size - whole, whole)) is not None:
                 write_all(file, b"\n")  # only its end is missing, as after an edit by hand
                 return size + 1
-            aside = self._set_aside(path, file, whole)
+            aside = set_aside(path, file, whole)
             os.ftruncate(file, whole)
         except OSError as error:
             raise failed("set the torn last line aside of", path, error) from error
         self.warn(f"{path.name} ended in a torn line of {size - whole} bytes, which was set aside in {aside.name}")
         return whole
-
-    def _set_aside(self, path: Path, file: int, start: int) -> Path:
-        """Copy what stands behind an offset to a file beside it, and onto the disk."""
-        aside = path.with_name(path.name + ".torn")
-        kept = os.open(aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT | OPEN, 0o600)
-        try:
-            while chunk := read_at(file, CHUNK, start):
-                write_all(kept, chunk)
-                start += len(chunk)
-            write_all(kept, b"\n")
-            os.fsync(kept)
-        finally:
-            os.close(kept)
-        sync_directory(self.root)
-        return aside
 
     def mend(self, stream: str) -> None:
         """Set a torn last line aside; the caller holds the lock."""

@@ -32,9 +32,9 @@ def is_too_deep(value: Any, deepest: int = DEEPEST) -> bool:
     level = [value]
     for _ in range(deepest + 1):
         nested = [one for one in level if isinstance(one, dict | list)]
-        level = [child for one in nested for child in (one.values() if isinstance(one, dict) else one)]
-        if not level:
+        if not nested:
             return False
+        level = [child for one in nested for child in (one.values() if isinstance(one, dict) else one)]
     return True
 
 

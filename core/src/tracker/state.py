@@ -101,7 +101,7 @@ def replace(path: Path, state: dict[str, Any], *, fsync: bool = True) -> None:
     """Replace a state file in one step."""
     for folder in (path.parent.parent, path.parent):
         if not folder.exists():
-            make_private(folder)
+            make_private(folder, fsync=fsync)
     file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(file, "wb") as stream:

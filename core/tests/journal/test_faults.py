@@ -276,6 +276,12 @@ def test_a_full_disk(toys: Any, tmp_path: Path) -> None:
         assert all("error: cannot " in said and "No space left on device" in said for said in failed), failed
         rows = [json.loads(line) for line in (disk / "snapshots.jsonl").read_bytes().splitlines()]
         assert len(rows) == announced > 0
+        for path in disk.glob(".index/*"):
+            path.unlink()
+        (tmp_path / "events").write_text('{"rid": "a", "lane": "far"}\n' * 3000)
+        said = toys("ingest", "toy-stream", "--window", "W1", "--file", "events")
+        assert (said.returncode, "Traceback" in said.stderr) == (1, False), said.stderr
+        assert "error: cannot " in said.stderr
         shown = toys("window-audit", "--window", "W1")
         assert (shown.returncode, f"toy: {announced} before" in shown.stdout) == (0, True), shown.stderr
     finally:

@@ -190,6 +190,41 @@ def test_an_index_that_cannot_be_written_is_left_alone(
     assert path.exists()
 
 
+def test_a_stream_is_stored_though_its_index_cannot_be_written(
+    filled: tuple[Any, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The events stand before the index says so: a replay adds nothing twice."""
+    from contextlib import contextmanager
+
+    from tracker import index_file as module
+
+    program, _ = filled
+    real = module.writing
+
+    @contextmanager
+    def full_at_the_end(database: sqlite3.Connection) -> Any:
+        with real(database):
+            yield
+            if "toy_stream.jsonl" in opened:
+                raise sqlite3.OperationalError("database or disk is full")
+
+    from tracker.journal import Journal
+
+    opened: list[str] = []
+    append = Journal.append_lines
+    monkeypatch.setattr(
+        Journal, "append_lines", lambda self, name, data: (opened.append(f"{name}.jsonl"), append(self, name, data))[1]
+    )
+    (program.root.parent / "more").write_text('{"rid": "new", "lane": "far"}\n' * 3)
+    words = ["ingest", "toy-stream", "--window", "W1", "--file", "more"]
+    with monkeypatch.context() as patched:
+        patched.setattr("tracker.index_file.writing", full_at_the_end)
+        assert "(events=3, new=3, duplicates=0, " in program(*words).ok()
+    assert len(program.rows("toy_stream")) == 33
+    assert "(events=3, new=0, duplicates=3, " in program(*words).ok()
+    assert len(program.rows("toy_stream")) == 33
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_the_index_is_deleted_again_and_again_while_many_use_it(
     program: Any, forked: Callable[..., Any], often: Callable[[int, int], int]

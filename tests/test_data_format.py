@@ -1,0 +1,209 @@
+"""docs/data-format.md is true: its examples fit its tables, so do real records, and its recipes run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOCUMENT = (Path(__file__).parents[1] / "docs" / "data-format.md").read_text(encoding="utf-8")
+SECTIONS = dict(zip(*[iter(re.split(r"^## (.+)$", DOCUMENT, flags=re.M)[1:])] * 2, strict=True))
+STREAMS = {name.strip("`").removesuffix(".jsonl"): text for name, text in SECTIONS.items() if name.endswith(".jsonl`")}
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def is_time(value: object) -> bool:
+    return isinstance(value, str) and datetime.fromisoformat(value).utcoffset() is not None
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+TYPES: dict[str, Callable[[Any], bool]] = {
+    "text": lambda value: isinstance(value, str),
+    "time": is_time,
+    "null": lambda value: value is None,
+    "number": is_number,
+    "integer": lambda value: is_number(value) and isinstance(value, int),
+    "true": lambda value: value is True,
+    "false": lambda value: value is False,
+    "list": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, dict),
+    "any": lambda value: True,
+}
+
+
+def tables(text: str) -> list[dict[str, str]]:
+    """The tables of fields in a section: field -> type."""
+    found: list[dict[str, str]] = []
+    for line in text.splitlines():
+        if line.startswith("| field "):
+            found.append({})
+        elif found and (row := re.match(r"\| (?:`(\w+)`|(\(others\))) \| ([^|]*) \|", line)):
+            found[-1][row[1] or row[2]] = row[3].strip()
+    return found
+
+
+def examples(text: str, kind: str = "json") -> list[str]:
+    return re.findall(rf"^```{re.escape(kind)}\n(.*?)^```$", text, flags=re.M | re.S)
+
+
+COMMON = tables(SECTIONS["Every record"])[0]
+
+
+def unfit(record: dict[str, Any], stream: str) -> str | None:
+    """Why a record fits none of its stream's tables."""
+    reasons = []
+    for table in tables(STREAMS[stream]):
+        known = COMMON | table
+        reason = next(filter(None, (_wrong(record, name, kind) for name, kind in known.items())), None)
+        strange = set() if "(others)" in table else record.keys() - known.keys()
+        if reason is None and not strange:
+            return None
+        reasons.append(reason or f"{sorted(strange)} is not documented")
+    return "; ".join(reasons)
+
+
+def _wrong(record: dict[str, Any], name: str, kind: str) -> str | None:
+    kind, _, optional = kind.partition(", ")
+    if name == "(others)" or (optional and name not in record):
+        return None
+    if name not in record:
+        return f"{name} is missing"
+    fits = any(TYPES[one](record[name]) for one in kind.split(" or "))
+    return None if fits else f"{name} is {record[name]!r}, no {kind}"
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_the_examples_fit_the_tables(stream: str) -> None:
+    assert tables(STREAMS[stream])
+    shown = [json.loads(example) for example in examples(STREAMS[stream])]
+    assert shown
+    assert [unfit(record, stream) for record in shown] == [None] * len(shown)
+    for record in shown:
+        without = {key: value for key, value in record.items() if key != "captured_at"}
+        assert unfit(without, stream) is not None, "the check can fail"
+        assert "(others)" in STREAMS[stream] or unfit(record | {"strange": 1}, stream) is not None
+
+
+def test_every_stream_of_the_specification_is_described() -> None:
+    named = "snapshots windows glm_counts codex_ccusage claude_monitor proxy_telemetry anomalies churn"
+    assert set(named.split()) <= STREAMS.keys()
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a data directory that holds every kind of record."""
+    folder = tmp_path_factory.mktemp("filled")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
+    environment |= {"TRACKER_DATA_DIR": str(folder / "data"), "TZ": "UTC", "TMPDIR": str(folder)}
+
+    def run(words: str, stdin: str = "", program: tuple[str, ...] = ("-m", "tracker.cli"), **extra: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *program, *words.split()],
+            input=stdin,
+            text=True,
+            capture_output=True,
+            cwd=folder,
+            env=environment | extra,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    printed = run("demo")
+    [demo] = re.findall(r"^The records of this demo lie in (\S+)$", printed, re.M)
+    shutil.copytree(demo, folder / "data")
+    (folder / "bad").write_text('{"lane": 1\n')
+    run("ingest proxy-telemetry --window W0-01 --file bad")
+    run("override codex --window W0-02 --phase before --weekly-pct 50 --notes by-hand", AGENT_ID="sub1")
+    run("override codex --window W0-02 --phase after --weekly-pct 40", AGENT_ID="sub1")
+    run("alias delete codex --phase after --window W0-02", AGENT_ID="sub1")
+    run("churn --window W0-01")
+    run("export --format parquet --out out") if _has("pyarrow") else None
+    return folder
+
+
+def _has(module: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(module) is not None
+
+
+def test_real_records_fit_the_tables(filled: Path) -> None:
+    seen: dict[str, int] = {}
+    for path in sorted((filled / "data").glob("*.jsonl")):
+        for line in path.read_bytes().splitlines():
+            record = json.loads(line)
+            assert unfit(record, path.stem) is None, (path.name, record)
+            seen[path.stem] = seen.get(path.stem, 0) + 1
+    assert set(seen) == STREAMS.keys() - {"looks"}
+
+
+def test_a_record_id_is_what_the_document_says(filled: Path) -> None:
+    import hashlib
+
+    for line in (filled / "data" / "snapshots.jsonl").read_bytes().splitlines():
+        record = json.loads(line)
+        record_id = record.pop("record_id")
+        text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert hashlib.blake2b(text.encode(), digest_size=16).hexdigest() == record_id
+
+
+def test_the_state_is_what_the_document_says(filled: Path) -> None:
+    [shown] = map(json.loads, examples(SECTIONS["State"], "json state"))
+    found = json.loads((filled / "data" / "state" / "sub1" / "codex.json").read_bytes())
+    assert {key: type(value) for key, value in found.items()} == {key: type(value) for key, value in shown.items()}
+
+
+# --- recipes
+
+READING = SECTIONS["Reading the files"]
+
+
+def test_the_jq_recipes(filled: Path) -> None:
+    if shutil.which("jq") is None:
+        pytest.skip("jq is not installed")
+    printed = [
+        subprocess.run(["bash", "-c", recipe], cwd=filled, text=True, capture_output=True, check=True).stdout
+        for recipe in examples(READING, "sh jq")
+    ]
+    assert len(printed) == 2
+    assert [line.split("\t")[:2] for line in printed[0].splitlines()] == [["W0-01", "claude"], ["W0-01", "codex"]]
+    features = {tuple(line.split("\t")[:3]) for line in printed[1].splitlines()}
+    assert features == {("W0-01", "claude", "2"), ("W0-01", "codex", "3"), ("W0-01", "glm", "1")}
+
+
+def test_the_pandas_recipe(filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pandas")
+    monkeypatch.chdir(filled)
+    [recipe] = examples(READING, "python pandas")
+    exec(compile(recipe, "recipe", "exec"), {})
+    assert re.search(r"^[\d-]{10} baseline +\d+ +\d+$", capsys.readouterr().out, re.M)
+
+
+def test_the_duckdb_recipes(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    monkeypatch.chdir(filled)
+    [recipe] = examples(READING, "sql duckdb")
+    assert duckdb.connect(":memory:").execute(recipe).fetchall() == [("codex", "W0-01", 18), ("codex", "W0-02", 0)]
+
+
+def test_the_duckdb_recipe_on_parquet(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(filled)
+    [recipe] = examples(READING, "sql duckdb-parquet")
+    rows = duckdb.connect(":memory:").execute(recipe).fetchall()
+    assert sum(row[3] for row in rows) == 8
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", str(row[1])) for row in rows)
