@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -38,16 +39,27 @@ def third_party(names: Iterable[str], extras: Iterable[str] = ()) -> set[str]:
         if here in visited:
             continue
         visited.add(here)
-        for raw in distribution(name).requires or ():
-            requirement = Requirement(raw)
-            marker = requirement.marker
-            if marker and not any(marker.evaluate({"extra": extra}) for extra in ("", *wanted)):
-                continue
+        for requirement in _requirements(name, wanted):
             key = canonicalize_name(requirement.name)
             if not key.startswith("tracker-"):
                 found.add(key)
             queue.append((key, tuple(sorted(requirement.extras))))
     return found
+
+
+def _requirements(name: str, extras: Iterable[str]) -> Iterator[Requirement]:
+    """Of ours what the pyproject says, which an environment may not know yet; of others what is installed."""
+    if name.startswith("tracker-"):
+        short = name.removeprefix("tracker-")
+        path = ROOT / ("core" if short == "core" else f"plugins/{short}") / "pyproject.toml"
+        about = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+        chosen = [about["dependencies"], *(about["optional-dependencies"].get(extra, []) for extra in extras)]
+        yield from (Requirement(text) for some in chosen for text in some)
+        return
+    for requirement in map(Requirement, distribution(name).requires or ()):
+        marker = requirement.marker
+        if not marker or any(marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+            yield requirement
 
 
 class Bare:

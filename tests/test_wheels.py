@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -67,4 +68,5 @@ def test_every_requirement_has_a_lower_bound_that_is_met_here(project: str) -> N
             assert needed.extras == {"testing"}  # the version is bounded beside it
             continue
         assert any(one.operator == ">=" for one in needed.specifier), text
-        assert Version(version(needed.name)) in needed.specifier, text
+        with suppress(PackageNotFoundError):  # what only some users need
+            assert Version(version(needed.name)) in needed.specifier, text

@@ -106,11 +106,14 @@ def test_the_list_as_data(others: Run) -> None:
     assert (newer["kind"], newer["contract"], newer["step"]) == ("status", "1.99", "declare its source")
 
 
-def test_a_disabled_plugin_is_listed_as_such(toys: Run) -> None:
-    listed = toys("plugins", "list", TRACKER_DISABLE_PLUGINS=f"{OURS},toy").stdout.splitlines()
-    [at] = [at for at, line in enumerate(listed) if line.split()[0] == "toy"]
-    assert listed[at].split() == ["toy", "-", "tracker-toys", "1.0", "-", "disabled", "-"]
-    assert listed[at + 1] == "    cure: unset TRACKER_DISABLE_PLUGINS"
+def test_those_that_the_user_left_out_are_noted(toys: Run) -> None:
+    done = toys("plugins", "list", TRACKER_DISABLE_PLUGINS=f"{OURS},toy")
+    assert "toy" not in {line.split()[0] for line in done.stdout.splitlines()}
+    assert "toy-report" in done.stdout
+    assert done.stderr.startswith("note: TRACKER_DISABLE_PLUGINS leaves out ")
+    assert "toy (tracker-toys)" in done.stderr
+    asked = toys("plugins", "info", "toy", TRACKER_DISABLE_PLUGINS=f"{OURS},toy")
+    assert asked.stderr == "error: toy is disabled: unset TRACKER_DISABLE_PLUGINS\n"
 
 
 def test_every_command_says_that_a_newer_plugin_waits_for_a_newer_core(others: Run) -> None:

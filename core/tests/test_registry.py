@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tracker import hookspecs
 from tracker.api import Block, Change, Delta, Gauge, Meter, PreviewContext, Reading, Row, Source, hookimpl
 from tracker.errors import PluginError
 from tracker.registry import Registry, shell_names
@@ -192,6 +193,14 @@ def test_a_stream_of_the_cores_is_refused() -> None:
 )
 def test_a_plugin_for_another_contract_says_what_to_upgrade(contract: str, cure: str) -> None:
     assert cure in only_failure(registry(plugin("bad", source("bad", contract=contract))))
+
+
+@pytest.mark.parametrize(("contract", "is_in"), [("1.0", True), ("1.3", True), ("1.4", False), ("0.3", False)])
+def test_a_later_core_takes_every_older_minor_version(
+    monkeypatch: pytest.MonkeyPatch, contract: str, is_in: bool
+) -> None:
+    monkeypatch.setattr(hookspecs, "CONTRACT", (1, 3))
+    assert ("toy" in registry(plugin("toy", source("toy", contract=contract))).sources) is is_in
 
 
 def test_a_wrong_return_type_is_the_plugins_error() -> None:

@@ -23,11 +23,10 @@ UNKNOWN = "-"
 
 def list_plugins(registry: Registry) -> list[dict[str, Any]]:
     """A row per installed source, as data."""
-    rows = [_row(found, "ok" if found.error is None else "left out") for found in registry.found]
-    return rows + [_row(found, "disabled") for found in registry.disabled]
+    return [_row(found) for found in registry.found]
 
 
-def _row(found: Found, state: str) -> dict[str, Any]:
+def _row(found: Found) -> dict[str, Any]:
     return {
         "name": found.name,
         "kind": found.declared.kind if found.declared else None,
@@ -35,11 +34,11 @@ def _row(found: Found, state: str) -> dict[str, Any]:
         "version": found.version,
         "contract": found.declared.contract if found.declared else None,
         "hooks": list(found.hooks),
-        "state": state,
+        "state": "ok" if found.error is None else "left out",
         "error": str(found.error) if found.error else None,
         "step": found.error.step if found.error else None,
         "cause": found.error.cause if found.error else None,
-        "cure": _cure(found) if found.error else f"unset {DISABLE}" if state == "disabled" else None,
+        "cure": _cure(found) if found.error else None,
         "deprecated": list(found.deprecated),
     }
 
@@ -80,6 +79,14 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
     if name == "hooks":
         return ", ".join(hook for hook in row["hooks"] if hook != DECLARATION) or UNKNOWN
     return line(row[name] or UNKNOWN)
+
+
+def disabled(registry: Registry) -> str | None:
+    """A note on those that the user left out."""
+    if not registry.disabled:
+        return None
+    named = ", ".join(f"{line(found.name)} ({line(found.distribution)})" for found in registry.disabled)
+    return f"note: {DISABLE} leaves out {named}"
 
 
 # --- one of them

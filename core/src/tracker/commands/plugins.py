@@ -25,16 +25,18 @@ def command(context: click.Context) -> None:
 @command.command("list")
 def list_() -> None:
     """List every source with its distribution, contract, hooks and state."""
-    from tracker.inventory import list_plugins, table
+    from tracker import inventory
     from tracker.registry import discover
 
-    here = session()
-    rows = list_plugins(discover())
+    here, registry = session(), discover()
+    rows, note = inventory.list_plugins(registry), inventory.disabled(registry)
     if here.json:
         here.data(rows)
-        return
-    for row in table(rows):
-        here.say(row)
+    else:
+        for row in inventory.table(rows):
+            here.say(row)
+    if note:
+        here.note(note)
 
 
 @command.command()

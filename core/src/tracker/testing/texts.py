@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import copy
-import json
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from tracker.testing import canary, mutations
+from tracker.testing import canary, claims, mutations
 from tracker.testing.conformance import SourceConformance
 from tracker.testing.rules import ask, asked, rule
 from tracker.testing.screens import CAPTURED_AT, Screen, screens
 
 if TYPE_CHECKING:
-    from tracker.models import Delta, Gauge, Reading, Source
+    from tracker.models import Delta, Reading, Source
     from tracker.registry import Registry
 
 FAR_AWAY = "Pacific/Kiritimati"  # 14 hours before Greenwich: another day for most of it
@@ -71,33 +69,33 @@ class TextConformance(SourceConformance):
 
     def test_keeps_nothing_personal(self, registry: Registry, info: Source, screen: Screen) -> None:
         for text in (screen.text, *canary.in_text(screen.text)):
-            kept = _kept(self.parse(registry, text, **screen.arguments))
+            kept = claims.kept(self.parse(registry, text, **screen.arguments))
             found = canary.escaped(kept) or canary.ADDRESS.findall(kept)
             assert not found, rule(f"{screen.name}: the reading keeps {found[0] if found else ''}", "Privacy")
 
     @pytest.mark.parametrize("text", mutations.FOREIGN, ids=range(len(mutations.FOREIGN)))
     def test_takes_no_value_from_foreign_text(self, registry: Registry, info: Source, text: str) -> None:
-        reading = self.parse(registry, text)
-        values = _values(reading) | {name: value for name, value in reading.fields.items() if _is_number(value)}
-        assert not values, rule(f"{text[:40]!r} gave {_said(values)}", "Never a guess")
+        found = claims.figures(self.parse(registry, text))
+        assert not found, rule(f"{text[:40]!r} gave {claims.said(found)}", "Never a guess")
 
     def test_reads_the_same_in_other_clothes(self, registry: Registry, info: Source, screen: Screen) -> None:
-        true = self.parse(registry, screen.text, **screen.arguments)
+        whole = self.parse(registry, screen.text, **screen.arguments)
+        true = claims.of(whole)
         for what, text in mutations.dressings(screen.text):
-            found = self.parse(registry, text, **screen.arguments)
-            assert _claims(found) == _claims(true), rule(
-                f"{screen.name} {what} gave {_said(_claims(found))}, the truth is {_said(_claims(true))}", "Panes"
-            )
-            assert found.fields == true.fields, rule(f"{screen.name} {what} gave other fields", "Panes")
+            reading = self.parse(registry, text, **screen.arguments)
+            found = claims.of(reading)
+            gave = f"{screen.name} {what} gave {claims.said(found)}, the truth is {claims.said(true)}"
+            assert found == true, rule(gave, "Panes")
+            assert reading.fields == whole.fields, rule(f"{screen.name} {what} gave other fields", "Panes")
 
     @pytest.mark.parametrize("how", ["cuts", "wraps", "surroundings"])
     def test_gives_the_true_value_or_none(self, registry: Registry, info: Source, screen: Screen, how: str) -> None:
         true = self.figures(info, self.parse(registry, screen.text, **screen.arguments))
         for what, text in getattr(mutations, how)(screen.text):
             found = self.figures(info, self.parse(registry, text, **screen.arguments))
-            wrong = {name: value for name, value in found.items() if not _is_true(value, true.get(name))}
+            wrong = {name: value for name, value in found.items() if not claims.is_true(value, true.get(name))}
             assert not wrong, rule(
-                f"{screen.name} {what} gave {_said(wrong)}, the truth is {_said(true)}", "Never a guess"
+                f"{screen.name} {what} gave {claims.said(wrong)}, the truth is {claims.said(true)}", "Never a guess"
             )
 
     def figures(self, info: Source, reading: Reading) -> dict[str, Any]:
@@ -141,12 +139,11 @@ class StatusConformance(TextConformance):
     """A `status` source: panes that are cut, wrapped, coloured and doubled, and deltas between them."""
 
     def figures(self, info: Source, reading: Reading) -> dict[str, Any]:
-        return _claims(reading)
+        return claims.of(reading)
 
     def test_shows_its_capacity_meter(self, registry: Registry, info: Source) -> None:
-        shown = {
-            key for one in screens(self.screens) for key in _values(self.parse(registry, one.text, **one.arguments))
-        }
+        readings = [self.parse(registry, screen.text, **screen.arguments) for screen in screens(self.screens)]
+        shown = {key for reading in readings for key in claims.values(reading)}
         assert info.capacity is None or info.capacity in shown, rule(
             f"no screen gives the capacity meter {info.capacity!r} a value", "The declaration"
         )
@@ -161,13 +158,13 @@ class StatusConformance(TextConformance):
 
     def test_no_meter_goes_down(self, registry: Registry, info: Source, screen: Screen) -> None:
         before = self._timed(registry, screen)
-        delta = self._delta(registry, before, _later(before, lambda used: used / 2))
+        delta = self._delta(registry, before, claims.later(before, lambda used: used / 2))
         wrong = [change for change in delta.changes if change.delta is not None and change.delta < 0]
         assert not wrong, rule(f"a delta below 0 is impossible: {wrong}", "compute_delta")
 
     def test_a_rise_is_the_difference_or_unknown(self, registry: Registry, info: Source, screen: Screen) -> None:
         before = self._timed(registry, screen)
-        delta = self._delta(registry, before, _later(before, lambda used: used + RISE))
+        delta = self._delta(registry, before, claims.later(before, lambda used: used + RISE))
         wrong = [change for change in delta.changes if change.delta not in (RISE, None)]
         assert not wrong, rule(f"meters that rose by {RISE} rose by {wrong}", "compute_delta")
 
@@ -180,51 +177,3 @@ class StatusConformance(TextConformance):
 
         reading = self.parse(registry, screen.text, **screen.arguments)
         return attrs.evolve(reading, as_of=reading.as_of or screen.captured_at)
-
-
-def _later(before: Reading, change: Any) -> Reading:
-    """A reading a minute later, in which every value has changed."""
-    import attrs
-
-    assert before.as_of is not None
-
-    def moved(gauge: Gauge) -> Gauge:
-        return attrs.evolve(gauge, used=None if gauge.used is None else change(gauge.used))
-
-    as_of = before.as_of + timedelta(minutes=1)
-    return attrs.evolve(before, gauges=tuple(moved(gauge) for gauge in before.gauges), as_of=as_of)
-
-
-def _values(reading: Reading) -> dict[str, float]:
-    """Every value that a reading gives."""
-    return {gauge.meter: gauge.used for gauge in reading.gauges if gauge.used is not None}
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _claims(reading: Reading) -> dict[str, Any]:
-    """The same, and of every reset its instant and its words, however they are spaced."""
-    claims: dict[str, Any] = dict(_values(reading))
-    for gauge in reading.gauges:
-        claims[f"{gauge.meter} resets at"] = gauge.reset_at
-        claims[f"{gauge.meter} resets"] = None if gauge.resets is None else "".join(gauge.resets.split())
-    return {name: claim for name, claim in claims.items() if claim is not None}
-
-
-def _said(claims: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {claim}" for name, claim in claims.items()) or "nothing"
-
-
-def _is_true(found: Any, true: Any) -> bool:
-    """Whether a claim is none at all, or true: an instant to the minute, since an earlier line may say it less well."""
-    if isinstance(found, datetime) and isinstance(true, datetime):
-        return abs(found - true) < timedelta(minutes=1)
-    return found in (None, true)
-
-
-def _kept(reading: Reading) -> str:
-    """All the text that a record would keep."""
-    words = [gauge.resets for gauge in reading.gauges]
-    return json.dumps([words, dict(reading.fields), reading.errors], default=str, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""tracker plugin: the sources of Claude."""

@@ -1,0 +1,116 @@
+"""Claude Code's `/usage` panes and the output of its print mode: the last one of a paste, and what it says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+from itertools import pairwise
+
+from tracker.api import Gauge, Reading
+from tracker_claude import resets, windows
+from tracker_claude.grammar import loose
+from tracker_claude.sections import TITLE, Section, sections
+
+FRAMES = re.compile("[─-▟⎿]+")  # rules, boxes, bars, and the elbow before a command's result
+CUT_NUMBER = re.compile(r"(?<=[0-9])\n(?=[0-9])")  # only a terminal breaks a line there, and it does not indent
+PRINTED = loose("You are currently using your")  # ... subscription, or overages, to power your Claude Code usage
+# A command and the card under it, or the first line of a card or of the print mode without its command
+START = re.compile(
+    r"^[^\S\n]*(?:(?:[>❯][^\S\n]*)?/(?:usage|status)[^\S\n]*$"
+    r"|Set\w*:?\s+Sta\w*\s+Co"  # narrow cards cut these words: `Setting Status  Config`
+    rf"|{PRINTED})",
+    re.MULTILINE,
+)
+NOTICES = {
+    "not-subscribed": re.compile(loose("/usage is only available for subscription plans")),
+    "usage-not-loaded": re.compile(
+        rf"(?:{loose('Failed to')}|{loose('Couldn')}\s*['’]?\s*t)\s*{loose('load usage data')}"
+        rf"|{loose('Usage endpoint is rate limited')}|{loose('usage page is rate limited')}"
+        rf"|{loose('Status dialog dismissed')}|{loose('Loading usage data')}"
+    ),
+}
+NOTHING_PRINTED = re.compile(PRINTED)  # the print mode's only line where its request failed
+STALE = re.compile(loose("Showing last-known usage"))
+
+
+def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
+    """The reading of the last pane in a plain text."""
+    *earlier, pane = _panes(CUT_NUMBER.sub("", FRAMES.sub(" ", text)))
+    found = sections(pane)
+    shown = found[_last_pane(found) :]
+    gauges = _gauges(pane, shown, captured_at, timezone)
+    group = next((section.extra for section in shown if section.extra), None)
+    return Reading(
+        gauges=gauges,
+        fields={"extra": group} if group else {},
+        errors=tuple(_errors(pane, shown, gauges, bool(earlier) or len(shown) < len(found))),
+    )
+
+
+def _panes(text: str) -> list[str]:
+    """The text of each pane; what stands above the first beginning is one where it says something."""
+    starts: list[int] = []
+    end = 0
+    for found in START.finditer(text):
+        if not starts or text[end : found.start()].strip():  # else it is the card right under its command
+            starts.append(found.start())
+        end = found.end()
+    if not starts:
+        return [text]
+    above = text[: starts[0]]
+    panes = [text[start:stop] for start, stop in pairwise([*starts, len(text)])]
+    return [above, *panes] if TITLE.search(above) or _notices(above) else panes
+
+
+def _last_pane(found: Sequence[Section]) -> int:
+    """Where the last pane begins among sections: none shows a meter twice, but a cut title can look like another's."""
+    begin, seen = 0, set[str | None]()
+    for place, section in enumerate(found):
+        if section.used is not None and section.key in seen:
+            begin, seen = place, set()
+        seen.add(section.key)
+    return begin
+
+
+def _gauges(pane: str, shown: Sequence[Section], captured_at: datetime, timezone: tzinfo) -> tuple[Gauge, ...]:
+    zones = START.match(pane) is not None or any(section.when and section.when.zone for section in shown)
+    gauges: dict[str, Gauge] = {}
+    for section in shown:
+        if section.key is None or section.key in gauges:
+            continue
+        when = None if section.open and _cut(section.when, zones) else section.when
+        reset_at = when and resets.instant(when, captured_at, timezone, windows.length(section.key))
+        gauges[section.key] = Gauge(meter=section.key, used=section.used, resets=when and when.words, reset_at=reset_at)
+    return tuple(gauges.values())
+
+
+def _cut(when: resets.When | None, zones: bool) -> bool:
+    """Whether words that nothing ends lost some: `Nov 2`, or the zone in a pane that prints zones.
+
+    Whole panes of every version print zones. Only in lines that someone picked out of a pane, and in none of which a
+    zone stands, is a time at the end taken for the whole of it.
+    """
+    if when is None or when.words.endswith(")"):
+        return False
+    return zones if when.clock else when.words[0].isupper() or when.words[0].isdigit()
+
+
+def _errors(pane: str, shown: Sequence[Section], gauges: Sequence[Gauge], trimmed: bool) -> Iterator[str]:
+    if all(gauge.used is None for gauge in gauges):
+        notices = _notices(pane)
+        if not notices and not shown and NOTHING_PRINTED.search(pane):
+            notices = ["usage-not-loaded"]
+        yield from notices or ["insufficient-data"]
+    missing = [gauge.meter for gauge in gauges if gauge.used is None]
+    if any(section.key is None and section.extra is None for section in shown):
+        missing.append("unknown")
+    yield from (f"section-missing:{meter}" for meter in missing)
+    if STALE.search(pane):
+        yield "stale-data"
+    if trimmed:
+        yield "multi-pane-trimmed"
+
+
+def _notices(pane: str) -> list[str]:
+    return [tag for tag, pattern in NOTICES.items() if pattern.search(pane)]

@@ -1,0 +1,120 @@
+"""The JSON forms of the same figures: the OAuth usage answer, and what Claude Code passes its status-line command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from tracker.api import JSON, Gauge, Reading
+from tracker_claude import windows
+
+BEGINNING = re.compile(r"^\{", re.MULTILINE)
+NAMED = {"five_hour": windows.SESSION, "seven_day": windows.ALL_MODELS}
+WEEKLY = "seven_day_"
+# `kind` of an entry of `limits` that has no scope
+KINDS = NAMED | {"session": windows.SESSION, "weekly": windows.ALL_MODELS, "weekly_all": windows.ALL_MODELS}
+
+
+def read(text: str) -> Reading | None:
+    """The reading of the last JSON object in a plain text, with a shell prompt around it or not; None without one."""
+    text = text.strip()
+    begins, end = [found.start() for found in BEGINNING.finditer(text)], text.rfind("}") + 1
+    for begin in dict.fromkeys([*begins[:1], *begins[-1:]]):  # one object, or the last of several
+        try:
+            payload = orjson.loads(text[begin:end])
+        except orjson.JSONDecodeError:
+            continue
+        return _reading(payload, several=begin != begins[0])
+    return None
+
+
+def _reading(payload: Mapping[str, Any], several: bool) -> Reading:
+    """Percentages are as exact as they come, where panes print the floor."""
+    found = _object(payload.get("rate_limits")) or payload
+    gauges: dict[str, Gauge] = {}
+    for key, window in [*_named(found), *_listed(found.get("limits"))]:
+        gauges.setdefault(key, _gauge(key, window))
+    missing = [key for key, gauge in gauges.items() if gauge.used is None]
+    errors = [f"section-missing:{key}" for key in missing]
+    if len(missing) == len(gauges):
+        errors.insert(0, "usage-not-loaded" if payload.get("error") else "insufficient-data")
+    if several:
+        errors.append("multi-pane-trimmed")
+    return Reading(gauges=tuple(gauges.values()), fields=_fields(payload), errors=tuple(errors))
+
+
+def _named(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The windows under names of their own; one that is null does not exist for the account."""
+    for name, window in found.items():
+        key = windows.weekly_key(name.removeprefix(WEEKLY)) if name.startswith(WEEKLY) else NAMED.get(name)
+        if key and isinstance(window, dict):
+            yield key, window
+
+
+def _listed(limits: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The windows of the later list: the unscoped ones of known kinds, and the weekly ones of single models."""
+    for entry in limits if isinstance(limits, list) else ():
+        kind, scope = _object(entry).get("kind"), _object(entry).get("scope")
+        model = _object(_object(scope).get("model")).get("display_name")
+        key = None
+        if scope is None and isinstance(kind, str):
+            key = KINDS.get(kind)
+        elif isinstance(model, str) and isinstance(kind, str) and KINDS.get(kind) != windows.SESSION:
+            key = windows.weekly_key(model)
+        if key:
+            yield key, entry
+
+
+def _gauge(key: str, window: Mapping[str, Any]) -> Gauge:
+    used = next((window[name] for name in ("utilization", "used_percentage", "percent") if name in window), None)
+    used, resets = _number(used), window.get("resets_at")
+    return Gauge(
+        meter=key,
+        used=used if used is not None and 0 <= used < windows.NONSENSE else None,
+        resets=resets if isinstance(resets, str) else None,
+        reset_at=_instant(resets),
+    )
+
+
+def _instant(value: Any) -> datetime | None:
+    """Of ISO 8601 text, or of epoch seconds."""
+    seconds = _number(value)
+    try:
+        if isinstance(value, str):
+            found = datetime.fromisoformat(value)
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _fields(payload: Mapping[str, Any]) -> dict[str, JSON]:
+    """`extra_usage` as the group that a pane's section makes; its amounts are cents."""
+    credits = _object(payload.get("extra_usage"))
+    enabled, limit = credits.get("is_enabled"), credits.get("monthly_limit")
+    group: dict[str, JSON] = {
+        "enabled": enabled if isinstance(enabled, bool) else None,
+        "used_pct": _number(credits.get("utilization")),
+        "spent": _dollars(credits.get("used_credits")),
+        "limit": _dollars(limit),
+        "unlimited": True if enabled is True and "monthly_limit" in credits and limit is None else None,
+    }
+    group = {name: value for name, value in group.items() if value is not None}
+    return {"extra": group} if group else {}
+
+
+def _dollars(cents: Any) -> float | None:
+    number = _number(cents)
+    return None if number is None else number / 100
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

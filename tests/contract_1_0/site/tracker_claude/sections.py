@@ -1,0 +1,75 @@
+"""The sections of one `/usage` pane, or the lines of its print mode: a title, and what stands under it."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import NamedTuple
+
+from tracker.api import JSON
+from tracker_claude import extra, resets, windows
+from tracker_claude.grammar import PERCENT, RESETS, consume, loose, percentage
+
+ENDS = r"(?=[^\S\n]*(?:\n|\Z|[·•:]|<?[0-9]{1,3}\s*%))"
+TITLE = re.compile(
+    rf"^[^\S\n]*(?:(?P<session>{loose('Current session')}){ENDS}"
+    rf"|(?P<extra>{loose('Extra usage')}|{loose('Usage credits')}){ENDS}"
+    rf"|{loose('Current week')}"
+    rf"(?:\s*\((?P<scope>[^()]{{1,60}})\){ENDS}|(?P<cut>\s*\((?![^()]{{1,60}}\)))|{ENDS}))",
+    re.MULTILINE,
+)
+BODY = {
+    "percent": PERCENT,
+    "when": re.compile(rf"{RESETS}\s*{resets.WHEN}"),
+    # Words that name no time; only where the line below is blank, since else they may go on there.
+    "words": re.compile(rf"{RESETS}[^\S\n]+(?P<words>\S[^\n]*)(?=\Z|\n[^\S\n]*(?:\n|\Z))"),
+}
+BLANK_LINE = re.compile(r"[^\S\n]*\n[^\S\n]*\n")
+MOST = 100  # sections that are read, the last ones: a bound for hostile input
+
+
+class Section(NamedTuple):
+    """One window, or extra usage.
+
+    key: the meter; None for extra usage, and where the name cannot be read. used: None where it was cut off. open:
+    it is the last one, and neither a blank line nor the percentage ends its reset, which may have been cut.
+    """
+
+    key: str | None
+    used: float | None = None
+    when: resets.When | None = None
+    open: bool = False
+    extra: dict[str, JSON] | None = None
+
+
+def sections(pane: str) -> list[Section]:
+    """The sections in their order."""
+    titles = deque(TITLE.finditer(pane), MOST)
+    ends = [*(title.start() for title in titles), len(pane)][1:]
+    return [
+        Section(key=None, extra=extra.from_pane(pane[title.end() : end]))
+        if title["extra"]
+        else _window(title, pane[title.end() : end], last=end == len(pane))
+        for title, end in zip(titles, ends, strict=True)
+    ]
+
+
+def _window(title: re.Match[str], body: str, last: bool) -> Section:
+    found = consume(body, BODY)
+    percent, reset = found.get("percent"), found.get("when") or found.get("words")
+    after = reset.end() if reset else 0
+    ended = reset is None or (percent is not None and (percent.start() >= after or BLANK_LINE.match(body, after)))
+    return Section(
+        key=_key(title),
+        used=percentage(percent),
+        when=reset and (resets.read(reset) if "when" in found else resets.When(reset["words"].strip())),
+        open=last and not ended,
+    )
+
+
+def _key(title: re.Match[str]) -> str | None:
+    if title["session"]:
+        return windows.SESSION
+    if title["cut"]:
+        return None
+    return windows.weekly_key(title["scope"]) if title["scope"] else windows.ALL_MODELS

@@ -1,0 +1,40 @@
+"""Claude's quota windows: the declared meters, and the keys of those that the vendor may add."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from tracker.api import Meter
+
+SESSION, ALL_MODELS = "session", "all_models"
+FIVE_HOURS, WEEK = timedelta(hours=5), timedelta(days=7)
+METERS = (
+    Meter(key=SESSION, title="Current session", window=FIVE_HOURS),
+    Meter(key=ALL_MODELS, title="Current week (all models)", window=WEEK),
+    Meter(key="opus", title="Current week (Opus)", window=WEEK),
+    Meter(key="sonnet", title="Current week (Sonnet only)", window=WEEK),
+)
+SPELLINGS = {"allmodels": ALL_MODELS, "opus": "opus", "sonnet": "sonnet", "sonnetonly": "sonnet"}
+# 110% is real; Claude Code has put an epoch where a percentage belongs
+NONSENSE = 1000
+
+
+def weekly_key(scope: str) -> str | None:
+    """The meter of the weekly window of a model: its slug, with `week_` before one that is no key or the session's.
+
+    None for a name whose words cannot be told apart: a terminal that wraps anywhere breaks a line inside a word or
+    between two, a program that wraps its own pane indents the next line. Known names need no such care.
+    """
+    known = SPELLINGS.get("".join(scope.split()).casefold())
+    if known or re.search(r"\S\n\S", scope):
+        return known
+    slug = re.sub(r"[^a-z0-9]+", "_", scope.casefold()).strip("_")
+    if slug[:1].isdigit() or slug == SESSION:
+        slug = f"week_{slug}"
+    return slug or None
+
+
+def length(key: str) -> timedelta:
+    """After which time the vendor resets that meter."""
+    return FIVE_HOURS if key == SESSION else WEEK

@@ -1,0 +1,85 @@
+"""The backend's figures in Codex's JSON, in the spelling of session files or of `codex app-server`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tracker.api import JSON, Gauge
+from tracker_codex.ccusage_values import percent
+from tracker_codex.meters import MONTHLY_CREDIT, key_of, of_length
+
+PLACES = ("primary", "secondary")
+LIMIT = 10**11  # seconds until the year 5138, or credits
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value where it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def text(value: object) -> str | None:
+    """The value where it is a text with something in it."""
+    return value if isinstance(value, str) and value else None
+
+
+def gauges(limits: Mapping[str, Any], bucket: str | None, as_of: datetime | None = None) -> Iterator[Gauge]:
+    """The gauges of one bucket; relative resets count from `as_of`."""
+    for place in PLACES:
+        window = limits.get(place)
+        if window is None:  # 0.40: `primary_used_percent` and so on
+            window = {name.removeprefix(f"{place}_"): value for name, value in limits.items() if name in _FLAT[place]}
+        if window := mapping(window):
+            key = of_length(_either(window, "window_minutes", "windowDurationMins"), place)
+            used = percent(_either(window, "used_percent", "usedPercent"))
+            yield Gauge(meter=key_of(bucket, key), used=used, reset_at=_reset(window, as_of))
+    spending = mapping(_either(limits, "individual_limit", "individualLimit"))
+    if spending and bucket is None:
+        left = percent(_either(spending, "remaining_percent", "remainingPercent"))
+        used = 100 - left if left is not None and left <= 100 else None
+        yield Gauge(meter=MONTHLY_CREDIT, used=used, reset_at=_reset(spending, as_of))
+
+
+_FLAT = {place: {f"{place}_used_percent", f"{place}_window_minutes", f"{place}_resets_in_seconds"} for place in PLACES}
+
+
+def fields(limits: Mapping[str, Any]) -> dict[str, JSON]:
+    """Plan and credits, where the account has any."""
+    found: dict[str, JSON] = {}
+    if plan := text(_either(limits, "plan_type", "planType")):
+        found["plan"] = plan
+    credits = mapping(limits.get("credits"))
+    if credits.get("unlimited") is True:
+        found["credits"] = "Unlimited"
+    elif balance := _balance(credits.get("balance")):
+        found["credits"] = balance
+    return found
+
+
+def _either(values: Mapping[str, Any], name: str, other: str) -> Any:
+    return values.get(name, values.get(other))
+
+
+def _balance(value: object) -> float | int | None:
+    try:
+        amount = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
+    except (ValueError, OverflowError):
+        return None
+    if not 0 < amount < LIMIT:
+        return None
+    return int(amount) if amount.is_integer() else amount
+
+
+def _reset(window: Mapping[str, Any], as_of: datetime | None) -> datetime | None:
+    start: datetime | None = EPOCH
+    seconds = _either(window, "resets_at", "resetsAt")
+    if seconds is None:
+        start, seconds = as_of, window.get("resets_in_seconds")
+    if start is None or isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < LIMIT:
+        return None
+    try:
+        return (start + timedelta(seconds=seconds)).replace(microsecond=0)
+    except OverflowError:
+        return None

@@ -1,0 +1,191 @@
+"""Read a report of ccusage 16 to 20, or a hand-made summary of one, into flat figures.
+
+The figures, all None where the report lacks them:
+
+    scope                     daily, weekly, monthly, session or blocks
+    rows                      days, weeks, months, sessions or blocks (without the gaps between blocks)
+    latest                    the newest row's ISO day, month, or instant as given
+    tokens, cost_usd          of the newest row (of all rows that name the newest time)
+    input_tokens              of the newest row, without those read from the cache, whatever the version
+    output_tokens, reasoning_output_tokens, cache_read_tokens, cache_write_tokens   of the newest row
+    percent_used              the newest row's used percent of the quota
+    tokens_remaining, reset   of a hand-made summary; `reset` is ISO 8601 text as given
+    total_tokens, total_cost_usd   over the report: its own totals, else the sum of its rows
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import orjson
+from attrs import frozen
+
+from tracker.api import JSON, Reading
+from tracker_codex.ccusage_values import Number, amount, count, instant, moment, percent, shown_time
+
+Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
+Tags: TypeAlias = "dict[str, None]"  # in order, each once
+
+
+class Unreadable(ValueError):
+    """Raised where a text gives no figures; its message is the tag that says why."""
+
+
+@frozen(kw_only=True)
+class Scope:
+    """How one kind of report looks: the key of its rows, the keys that mark one, and those that hold its time."""
+
+    lists: tuple[str, ...]
+    marks: tuple[str, ...]
+    times: tuple[str, ...]
+
+
+# `period` is the day, week, month or session id in the unified reports of 20; `days` and `currentWeek` are hand-made.
+SCOPES = {
+    "session": Scope(lists=("sessions", "session"), marks=("sessionId", "period"), times=("lastActivity",)),
+    "daily": Scope(lists=("daily", "days"), marks=("date", "period"), times=("date", "period")),
+    "weekly": Scope(
+        lists=("weekly", "currentWeek"),
+        marks=("week", "period", "startDate", "percentUsed", "tokensUsed"),
+        times=("week", "period", "startDate"),
+    ),
+    "monthly": Scope(lists=("monthly",), marks=("month", "period"), times=("month", "period")),
+    "blocks": Scope(lists=("blocks",), marks=("startTime",), times=("startTime",)),
+}
+
+# What a row says, the names that it has had, and how an honest value is told.
+FIGURES: dict[str, tuple[tuple[str, ...], Callable[[object], Number | None]]] = {
+    "tokens": (("totalTokens", "tokensUsed"), count),
+    "input_tokens": (("inputTokens",), count),
+    "output_tokens": (("outputTokens",), count),
+    "reasoning_output_tokens": (("reasoningOutputTokens",), count),
+    "cache_read_tokens": (("cacheReadTokens", "cacheReadInputTokens", "cachedInputTokens"), count),
+    "cache_write_tokens": (("cacheCreationTokens", "cacheCreationInputTokens"), count),
+    "cost_usd": (("costUSD", "totalCost"), amount),
+    "percent_used": (("percentUsed",), percent),
+    "tokens_remaining": (("tokensRemaining",), count),
+}
+TOTALS = {"total_tokens": "tokens", "total_cost_usd": "cost_usd"}
+
+
+def read_report(text: str, scope: str | None) -> Reading:
+    """The figures of one report; `scope` is the kind that it must be, None where the text decides."""
+    try:
+        payload = _payload(text, scope)
+        scope, rows = _rows(payload, scope)
+    except Unreadable as reason:
+        return Reading(errors=(str(reason),))
+    tags: Tags = {}
+    latest, newest = _newest(SCOPES[scope], rows, tags)
+    fields: dict[str, JSON] = {"scope": scope, "rows": len(rows), "latest": latest}
+    fields |= {name: _sum(newest, name, tags) if newest else None for name in FIGURES}
+    fields["reset"] = shown_time(payload.get("resetAt"))
+    if payload.get("resetAt") is not None and fields["reset"] is None:
+        tags["section-missing:reset"] = None
+    totals = payload.get("totals")
+    for shown, name in TOTALS.items():
+        own = _figure(totals, name, tags, shown) if isinstance(totals, dict) else None
+        fields[shown] = _sum(rows, name, tags, shown) if own is None else own
+    return Reading(fields=fields, errors=tuple(tags), as_of=instant(payload.get("generated_at")))
+
+
+def stored_figure(name: str, value: object) -> JSON:
+    """A figure of a record that others may have written: None where it is nothing that this module stores."""
+    if name in ("latest", "reset"):
+        return shown_time(value)
+    return FIGURES[name][1](value) if name in FIGURES else count(value)
+
+
+def _payload(text: str, scope: str | None) -> Object:
+    try:
+        payload = orjson.loads(text.removeprefix("\ufeff"))
+    except ValueError as error:
+        raise Unreadable("invalid-json") from error
+    if payload == []:  # the whole answer of some versions where there is nothing to report
+        if scope not in SCOPES:
+            raise Unreadable("scope-unknown")
+        return {SCOPES[scope].lists[0]: []}
+    if not isinstance(payload, dict):
+        raise Unreadable("invalid-report")
+    return payload
+
+
+def _rows(payload: Object, scope: str | None) -> tuple[str, list[Object]]:
+    """The report's scope and the rows that count."""
+    found = {name: key for name, known in SCOPES.items() for key in known.lists if key in payload}
+    view = payload.get("view")
+    if not found or (isinstance(view, str) and view not in found):
+        raise Unreadable("invalid-report")
+    if scope is None and len(found) > 1:
+        raise Unreadable("scope-unknown")
+    scope = scope or next(iter(found))
+    if scope not in found:
+        raise Unreadable("scope-mismatch")
+    rows = payload[found[scope]]
+    if found[scope] == "currentWeek":
+        rows = [rows]
+    if not isinstance(rows, list) or not all(_is_row(SCOPES[scope], row) for row in rows):
+        raise Unreadable("invalid-report")
+    whole = {str(row.get("period")) for row in rows if row.get("agent") == "all"}
+    return scope, [_normal(row) for row in rows if not _is_extra(row, whole)]
+
+
+def _is_row(scope: Scope, row: object) -> bool:
+    return isinstance(row, dict) and any(mark in row for mark in scope.marks)
+
+
+def _is_extra(row: Object, whole: set[str]) -> bool:
+    """Whether a row is a gap between blocks, or one agent's part of a period that has a row for all agents."""
+    return row.get("isGap") is True or (row.get("agent") not in (None, "all") and str(row.get("period")) in whole)
+
+
+def _normal(row: Object) -> Object:
+    """A row with the token kinds of a block in it, and input without what was read from the cache."""
+    kinds = row.get("tokenCounts")
+    if isinstance(kinds, dict):
+        row = kinds | row
+    given, cached = count(row.get("inputTokens")), row.get("cachedInputTokens")
+    if given is None or cached is None or row.get("cacheReadTokens") is not None:
+        return row
+    read = count(cached)
+    return row | {"inputTokens": cached if read is None else given - read}
+
+
+def _newest(scope: Scope, rows: list[Object], tags: Tags) -> tuple[str | None, list[Object]]:
+    """The newest time and the rows that name it; neither where one of several rows has none that can be read."""
+    times = [_time(scope, row) for row in rows]
+    known = [found for found in map(moment, times) if found is not None]
+    if len(known) < len(rows):
+        if any(time is not None for time in times):
+            tags["section-missing:latest"] = None
+        return None, rows if len(rows) == 1 else []
+    if not rows:
+        return None, []
+    last, shown = max(known, key=lambda found: found[0])
+    return shown, [row for row, found in zip(rows, known, strict=True) if found[0] == last]
+
+
+def _time(scope: Scope, row: Object) -> object:
+    metadata = row.get("metadata")  # where the unified reports keep what not every agent has
+    places = (row, metadata if isinstance(metadata, dict) else {})
+    return next((place[key] for place in places for key in scope.times if place.get(key) is not None), None)
+
+
+def _figure(row: Object, name: str, tags: Tags, shown: str | None = None) -> Number | None:
+    names, honest = FIGURES[name]
+    value = next((row[known] for known in names if row.get(known) is not None), None)
+    figure = honest(value)
+    if value is not None and figure is None:
+        tags[f"section-missing:{shown or name}"] = None
+    return figure
+
+
+def _sum(rows: Sequence[Object], name: str, tags: Tags, shown: str | None = None) -> Number | None:
+    """A figure over rows; None where a row lacks it, and of percentages, which do not add up."""
+    values = [_figure(row, name, tags, shown) for row in rows]
+    known = [value for value in values if value is not None]
+    if len(known) < len(values) or (name == "percent_used" and len(values) > 1):
+        return None
+    return FIGURES[name][1](sum(known) if all(isinstance(value, int) for value in known) else math.fsum(known))

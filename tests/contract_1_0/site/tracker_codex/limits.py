@@ -1,0 +1,188 @@
+"""The limits of a pane: label, bar, percent, `used` or `left`, reset, in this order; and whose bucket each is."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from tracker_codex import resets
+from tracker_codex.meters import LABELS, MONTHLY_CREDIT, foreign, key_of, slug
+from tracker_codex.panes import Sheet
+
+LEFT_SINCE = (0, 58)  # versions before print what is used
+COMPACT_LABELS = {label.replace(" ", ""): meter for label, meter in LABELS.items()}
+KNOWN = re.compile(rf"({'|'.join(sorted(COMPACT_LABELS, key=len, reverse=True))}):")
+ANY = re.compile(r"[^:%,]{1,80}?limit:")
+AT_END = re.compile(rf"({'|'.join(COMPACT_LABELS)})$")
+FIELD = re.compile(r"[A-Z][\w./'-]{0,40}:")
+CREDITS = re.compile(r"Credits:(?:(?P<count>[0-9][0-9,]*(?:\.[0-9]+)?)credits?|(?P<unlimited>Unlimited))")
+
+BAR = re.compile(r"\[[^\]\w(%<]*\]")
+PERCENT = re.compile(r"(?:<1|[0-9]{1,3}(?:\.[0-9]{1,2})?)%")
+WORD = re.compile(r"used|left|use|us|u|lef|le|l")
+RESET = re.compile(rf"\([Rr]esets(?:{resets.WHEN.pattern}\)|(?P<vague>[a-z]{{1,20}})\))")
+CUT_RESET = re.compile(rf"\([Rr]esets{resets.WHEN.pattern}")  # the box cut the parenthesis off
+SPENT = re.compile(r"[0-9.,]+of[0-9.,]+creditsused")  # below the monthly credit
+TOKEN = re.compile(r"[0-9:.,%)<]{2}")
+
+
+class Limit(NamedTuple):
+    """One row: `used` is None where it cannot be read, `when` where there is no reset time."""
+
+    key: str
+    used: float | None
+    words: str | None = None
+    when: re.Match[str] | None = None
+
+
+class Limits(NamedTuple):
+    """All rows of a pane, the first of each key, and its credits."""
+
+    rows: tuple[Limit, ...]
+    credits: float | str | None
+
+
+class _Value(NamedTuple):
+    used: float | None
+    words: str | None
+    when: re.Match[str] | None
+    end: int
+    whole: bool  # whether the row ends here for certain
+
+
+def read(sheet: Sheet, version: tuple[int, int] | None) -> Limits:
+    """The limits of a pane; the version decides where the word behind a percent was cut off."""
+    return _Reader(sheet, version).read()
+
+
+def _amount(text: str) -> float:
+    amount = float(text.replace(",", ""))
+    return int(amount) if amount.is_integer() else amount
+
+
+class _Reader:
+    """Walks down a pane's lines, and knows whose rows follow."""
+
+    def __init__(self, sheet: Sheet, version: tuple[int, int] | None) -> None:
+        self.sheet, self.text, self.version = sheet, sheet.compact, version
+        self.bucket: str | None = None  # the main one
+        self.lost = False  # no heading says whose rows follow
+        self.open = True  # a line without a label belongs to what stands above it; else it begins a name
+        self.rows: dict[str, Limit] = {}
+        self.credits: float | str | None = None
+
+    def read(self) -> Limits:
+        line = 0
+        while line < len(self.sheet.starts):
+            end = self._entry(self.sheet.starts[line])
+            line = max(line + 1, self.sheet.line_after(end))
+        return Limits(tuple(self.rows.values()), self.credits)
+
+    def _entry(self, place: int) -> int:
+        """Read what begins on a line; returns its end."""
+        if known := KNOWN.match(self.text, place):
+            return self._row(None, COMPACT_LABELS[known[1]], known.end())
+        if credits := CREDITS.match(self.text, place):
+            self.credits = "Unlimited" if credits["unlimited"] else _amount(credits["count"])
+            self.open, self.lost = False, bool(self.rows)
+            return credits.end()
+        if label := ANY.match(self.text, place):
+            return self._named(place, label.end())
+        self.open = self.open or bool(FIELD.match(self.text, place))
+        return place
+
+    def _named(self, place: int, end: int) -> int:
+        """A label with a name before it: a bucket's heading, its only row, or a limit that is not known."""
+        starts = [start for start, _whole in self.sheet.breaks(place, end)]
+        for start in starts:
+            if known := KNOWN.match(self.text, start):  # the name stands on lines of its own
+                if self.open:
+                    return place
+                if self.sheet.is_cut(start):  # a heading that the box cut off, so whose?
+                    self.lost = True
+                    return start
+                return self._row(self.sheet.words(place, start), COMPACT_LABELS[known[1]], known.end())
+        if self.open and any(ANY.match(self.text, start) for start in starts):
+            return place
+        known = AT_END.search(self.text, place + 1, end - 1)
+        if known and self.sheet.is_apart(known.start()):  # zeta_model Daily limit:
+            return self._row(self.sheet.words(place, known.start()), COMPACT_LABELS[known[1]], end)
+        name = self.sheet.words(place, end - len("limit:"))
+        if self.sheet.starts_line(end) and KNOWN.match(self.text, end):
+            self.bucket, self.lost, self.open = name, False, False
+            return end
+        if self._value(end).used is None or not (self.rows or BAR.match(self.text, end)):
+            self.open = True  # a sentence about some limit
+            return end
+        return self._add(foreign(slug(name)), end)
+
+    def _row(self, name: str | None, meter: str, at: int) -> int:
+        """A row of the bucket `name`, else of the one that the last heading named."""
+        if name is not None or meter == MONTHLY_CREDIT:
+            self.lost = name is not None or bool(self.rows)
+            return self._add(meter if name is None else key_of(name, meter), at)
+        key = key_of(self.bucket, meter)
+        self.lost = self.lost or key in self.rows
+        return self._value(at).end if self.lost else self._add(key, at)
+
+    def _add(self, key: str, at: int) -> int:
+        value = self._value(at)
+        self.open = not value.whole
+        self.rows.setdefault(key, Limit(key, value.used, value.words, value.when))
+        return value.end
+
+    def _value(self, at: int) -> _Value:
+        bar = BAR.match(self.text, at)
+        used, end = self._used(at, bar.end() if bar else at)
+        words, when, end = self._reset(end)
+        if spent := SPENT.match(self.text, end):
+            end = spent.end()
+        known = used is not None or words is not None
+        ended = end == len(self.text) or (self.sheet.ends_line(end) and self.text[end] != "(")
+        return _Value(used, words, when, end, known and ended)
+
+    def _used(self, label_end: int, at: int) -> tuple[float | None, int]:
+        """The used percent at `at` and where it ends."""
+        percent = PERCENT.match(self.text, at)
+        if percent is None or not self._intact(*percent.span()):
+            return None, at
+        word = WORD.match(self.text, percent.end())
+        end = word.end() if word else percent.end()
+        below = any(self.sheet.breaks(label_end - 1, end))
+        if self.sheet.ends_line(end) and (not below or self._goes_on(end)):
+            kind = ("used" if word[0].startswith("u") else "left") if word else self._word_of_version()
+        elif word and word[0] in ("used", "left") and not below:
+            kind = word[0]
+        else:  # other text that happens to follow a row that was cut off
+            return None, at
+        number = 0.0 if percent[0] == "<1%" else float(percent[0][:-1])
+        used = {"used": number, "left": 100 - number}.get(kind)
+        return (used if used is None or used >= 0 else None), end
+
+    def _goes_on(self, place: int) -> bool:
+        """Whether what follows is a reset, another label, or the pane's end and no cut."""
+        if place == len(self.text):
+            return self.sheet.ended
+        return self.text[place] == "(" or any(label.match(self.text, place) for label in (KNOWN, CREDITS, ANY, FIELD))
+
+    def _word_of_version(self) -> str:
+        return "" if self.version is None else "left" if self.version >= LEFT_SINCE else "used"
+
+    def _reset(self, at: int) -> tuple[str | None, re.Match[str] | None, int]:
+        """The reset's words, its time where they name one, and where it ends."""
+        reset = RESET.match(self.text, at) or CUT_RESET.match(self.text, at)
+        if reset is None or not self._intact(*reset.span()):
+            return None, None, at
+        if any(self.sheet.breaks(*reset.span())) and not self.sheet.ends_line(reset.end()):
+            return None, None, at  # other text that happens to follow a row that was cut off
+        vague = reset.groupdict().get("vague")
+        if vague:
+            return self.sheet.words(*reset.span("vague")), None, reset.end()
+        if reset[0][-1] != ")" and (not reset["day"] or reset["year"] or not self.sheet.ends_line(reset.end())):
+            return None, None, at  # more of it may have been cut off
+        return resets.words(reset), reset, reset.end()
+
+    def _intact(self, begin: int, end: int) -> bool:
+        """Whether no line break inside a number can be the end of one text and the begin of another."""
+        breaks = self.sheet.breaks(begin, end)
+        return all(whole or not TOKEN.fullmatch(self.text, start - 1, start + 1) for start, whole in breaks)

@@ -1,0 +1,82 @@
+"""Codex's meters: their labels in the pane, their window lengths in the backend's figures, their buckets' names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from tracker.api import JSON, Gauge, Meter, Reading
+
+MONTHLY_CREDIT = "monthly_credit"
+METERS = (
+    Meter(key="fiveh", title="5 h", window=timedelta(hours=5)),
+    Meter(key="weekly", title="7 d", window=timedelta(days=7)),
+    Meter(key="daily", title="24 h", window=timedelta(days=1)),
+    Meter(key="monthly", title="30 d", window=timedelta(days=30)),
+    Meter(key="annual", title="365 d", window=timedelta(days=365)),
+    Meter(key="usage", title="another window"),
+    Meter(key="secondary_usage", title="a second other window"),
+    Meter(key=MONTHLY_CREDIT, title="monthly credit"),
+)
+KEYS = {meter.key for meter in METERS}
+WINDOWS = {meter.window: meter.key for meter in METERS if meter.window is not None}
+TOLERANCE = timedelta(minutes=3)  # backends sent 299 and 10079 minutes, too; Codex's own labels allow three minutes
+
+LONGEST_NAME = 80  # of a bucket
+INSUFFICIENT = "insufficient-data"
+MISSING = "section-missing"
+
+LABELS = {
+    "5h limit": "fiveh",
+    "Weekly limit": "weekly",
+    "Daily limit": "daily",
+    "Daily": "daily",
+    "Monthly limit": "monthly",
+    "Monthly": "monthly",
+    "Annual limit": "annual",
+    "Annual": "annual",
+    "Usage limit": "usage",
+    "Secondary usage limit": "secondary_usage",
+    "Monthly credit limit": MONTHLY_CREDIT,
+}
+
+
+def slug(name: str) -> str:
+    """A bucket's name in a meter's key: `GPT-5.3-Codex-Spark` is `gpt_5_3_codex_spark`."""
+    found = re.sub(r"[^a-z0-9]+", "_", name[:LONGEST_NAME].lower()).strip("_")
+    return found if found[:1].isalpha() else f"bucket_{found}".rstrip("_")
+
+
+def key_of(bucket: str | None, meter: str) -> str:
+    """A meter's key: of the main bucket (None) its own, of another with the bucket's slug before it."""
+    if bucket is None:
+        return meter
+    return foreign(f"{slug(bucket)}_{meter}")
+
+
+def foreign(key: str) -> str:
+    """A key that is none of the main bucket's, whatever the vendor names a bucket."""
+    return f"bucket_{key}" if key in KEYS else key
+
+
+def of_length(minutes: object, place: str) -> str:
+    """The meter of a window that long; `place` is the backend's `primary` or `secondary`."""
+    if isinstance(minutes, int | float) and not isinstance(minutes, bool) and 0 < minutes < 1e7:
+        length = timedelta(minutes=minutes)
+        for window, key in WINDOWS.items():
+            if abs(window - length) <= TOLERANCE:
+                return key
+    return "usage" if place == "primary" else "secondary_usage"
+
+
+def reading(
+    gauges: Iterable[Gauge], fields: Mapping[str, JSON], errors: Iterable[str] = (), as_of: datetime | None = None
+) -> Reading:
+    """A reading of the first gauge of each meter, tagged with what has no value."""
+    first: dict[str, Gauge] = {}
+    for gauge in gauges:
+        first.setdefault(gauge.meter, gauge)
+    missing = [key for key, gauge in first.items() if gauge.used is None]
+    tags = [f"{MISSING}:{key}" for key in missing] if len(missing) < len(first) else [INSUFFICIENT]
+    return Reading(gauges=tuple(first.values()), fields=fields, errors=(*tags, *errors), as_of=as_of)

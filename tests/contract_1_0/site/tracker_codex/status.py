@@ -1,0 +1,88 @@
+"""The source `codex`: Codex's `/status` pane, its session files, and the answers of `codex app-server`."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, tzinfo
+
+from tracker.api import Demo, DemoStep, Gauge, Reading, Source, hookimpl, plain_text
+from tracker_codex.meters import INSUFFICIENT, METERS, MISSING, reading
+from tracker_codex.origins import ORIGINS
+
+TRIMMED = "multi-pane-trimmed"
+STALE = "stale-data"
+TAGS = {
+    INSUFFICIENT: "no meter has a value in the text; send Codex a message, then capture the whole /status pane",
+    MISSING: "a meter's label is there without a readable percentage; capture again in a wider terminal",
+    TRIMMED: "the text holds several panes and only the last one counts; nothing to do",
+    STALE: "Codex showed figures that it calls possibly stale; run /status again and capture that",
+    "not-authenticated": "Codex is not logged in with the plan's account; run codex login",
+    "usage-not-loaded": "Codex could not fetch the limits; try again later",
+}
+JSON_BEGIN = re.compile(r"\s*(?:[<>]\s*)?\{")
+
+
+def _step(stage: int, alias: str, captured_at: str, capture: str) -> DemoStep:
+    words = ("alias", alias, "codex", "--stdin", "--window", "{window}", "--captured-at", captured_at)
+    return DemoStep(stage=stage, arguments=(*words, "--timezone", "UTC"), capture=capture)
+
+
+# Both are the pane of Codex 0.169.0 as captured; after says 31% where that said 89% of the 5 h limit and 18% where it
+# said 36% of the weekly one. Bars were left as they are.
+DEMO = Demo(
+    steps=(
+        _step(10, "start", "2026-11-22T06:28:16Z", "demo/status_before.txt"),
+        _step(30, "end", "2026-11-22T07:45:00Z", "demo/status_after.txt"),
+    ),
+    features=3,
+)
+
+
+@hookimpl
+def source_info() -> Source:
+    return Source(
+        contract="1.0",
+        name="codex",
+        title="Codex",
+        kind="status",
+        stream="snapshots",
+        meters=METERS,
+        open_meters=True,
+        capacity="weekly",
+        prefix="o",
+        tags=TAGS,
+        demo=DEMO,
+        origins=ORIGINS,
+    )
+
+
+@hookimpl
+def parse_status(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
+    from tracker_codex import app_server, rollout  # late: a preview parses nothing
+
+    plain = plain_text(text)
+    found = None if JSON_BEGIN.match(plain) else _pane(plain, captured_at, timezone)
+    return found or rollout.read(plain) or app_server.read(plain) or reading((), {})
+
+
+def _pane(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
+    from tracker_codex import limits, resets
+    from tracker_codex.fields import fields, version
+    from tracker_codex.panes import last_pane
+
+    sheet, trimmed = last_pane(text)
+    if sheet is None:
+        return None
+    found = limits.read(sheet, version(sheet))
+    gauges = (
+        Gauge(
+            meter=row.key,
+            used=row.used,
+            resets=row.words,
+            reset_at=row.when and resets.instant(row.when, captured_at, timezone),
+        )
+        for row in found.rows
+    )
+    known = fields(sheet) | ({"credits": found.credits} if found.credits else {})
+    errors = [tag for tag, seen in ((STALE, "limitsmaybestale" in sheet.compact), (TRIMMED, trimmed)) if seen]
+    return reading(gauges, known, errors)

@@ -1,0 +1,82 @@
+"""The source `glm`: GLM's prompt counts, and the vendor's own quota answer.
+
+The two are told apart by their shape and never mixed: a quota answer has percentages and no prompt count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import timedelta
+
+from tracker.api import Change, Delta, Demo, DemoStep, Meter, Reading, Source, hookimpl
+from tracker_glm.origins import ORIGINS
+from tracker_glm.reading import read
+
+PROMPTS = "prompts"
+CAPACITY_MISSING = "capacity-missing"
+
+
+def _demo_step(stage: int, command: str, capture: str, captured_at: str) -> DemoStep:
+    arguments = ("alias", command, "glm", "--window", "{window}", "--stdin", "--captured-at", captured_at)
+    return DemoStep(stage=stage, arguments=arguments, capture=f"demo/{capture}.json")
+
+
+SOURCE = Source(
+    contract="1.0",
+    name="glm",
+    title="GLM",
+    stream="glm_counts",
+    prefix="z",
+    meters=(
+        Meter(key=PROMPTS, title="Prompts", unit="prompts"),
+        Meter(key="fiveh", title="5h limit", window=timedelta(hours=5)),
+        Meter(key="weekly", title="Weekly limit", window=timedelta(days=7)),
+        Meter(key="mcp_month", title="Monthly tool quota"),
+    ),
+    capacity=PROMPTS,
+    tags={
+        "invalid-json": "the text is no JSON; pipe the prompt counts or the quota answer and nothing else",
+        "no-blocks": "the prompt counts hold no block; count again once prompts were sent",
+        "invalid-blocks": "a block's prompt count is not readable, so their sum is not known; repair the counts",
+        "usage-not-loaded": "the vendor answered with an error instead of the quota; ask again",
+        "insufficient-data": "the quota answer holds no limit that is known here",
+        "section-missing": "the limit is there without a readable percentage",
+        "limit-ambiguous": "the answer holds the limit twice with different values; it is left empty",
+        "limit-unknown": "the answer holds a limit that is not known here; it is left out",
+        "reset-unreadable": "the limit's reset is no instant of this century in milliseconds; it is left out",
+        CAPACITY_MISSING: "one of the readings has no prompt count; capture the counts before and after",
+    },
+    demo=Demo(
+        steps=(
+            _demo_step(10, "start", "before", "2026-11-22T06:45:00Z"),
+            _demo_step(30, "end", "after", "2026-11-22T08:20:00Z"),
+        ),
+        features=1,
+    ),
+    origins=ORIGINS,
+)
+
+
+@hookimpl
+def source_info() -> Source:
+    return SOURCE
+
+
+@hookimpl
+def parse_status(text: str) -> Reading:
+    return read(text)
+
+
+@hookimpl(wrapper=True)
+def compute_delta(before: Reading, after: Reading) -> Generator[None, Delta, Delta]:
+    """The core's subtraction; where a reading has no prompt count, that is the reason and no percentage stands in."""
+    delta = yield
+    if _has_count(before) and _has_count(after):
+        return delta
+    others = tuple(change for change in delta.changes if change.meter != PROMPTS)
+    return Delta(changes=(Change(meter=PROMPTS, delta=None, reason=CAPACITY_MISSING), *others))
+
+
+def _has_count(reading: Reading) -> bool:
+    gauge = reading.gauge(PROMPTS)
+    return gauge is not None and gauge.used is not None

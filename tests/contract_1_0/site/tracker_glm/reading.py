@@ -1,0 +1,122 @@
+"""Read GLM's two JSON texts: prompt counts in blocks, and the vendor's quota answer.
+
+Prompt counts: `{"account", "generated_at", "blocks": [{"window_id", "provider", "prompts_used", ...}]}`; the meter
+`prompts` is the sum, field `blocks` how many there are. The account is personal and not kept.
+
+Quota: `{"code": 200, "success": true, "data": {"level" or "planName", "limits": [{"type", "unit", "number", "usage",
+"currentValue", "percentage", "nextResetTime"}]}}`; the meters `fiveh`, `weekly` and `mcp_month`, field `plan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import orjson
+
+from tracker.api import JSON, Gauge, Reading, plain_text
+from tracker_glm.values import amount, count, epoch_ms, instant, percent, word
+
+Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
+
+TOKEN_TYPES = ("TOKENS_LIMIT", "CREDIT_LIMIT")  # until mid-2026, and since
+TOOL_TYPE = "TIME_LIMIT"
+POOLS = {(3, 5): "fiveh", (6, 1): "weekly"}  # (unit, number): 5 hours, 1 week
+METERS = ("fiveh", "weekly", "mcp_month")
+
+
+def read(text: str) -> Reading:
+    """The reading of either text."""
+    try:
+        payload = orjson.loads(plain_text(text).removeprefix("\ufeff"))
+    except ValueError:
+        return Reading(errors=("invalid-json",))
+    if not isinstance(payload, dict):
+        return Reading(errors=("no-blocks",))
+    if "blocks" not in payload and not payload.keys().isdisjoint(("code", "success", "data")):
+        return _read_quota(payload)
+    return _read_counts(payload)
+
+
+def _read_counts(payload: Object) -> Reading:
+    blocks = payload.get("blocks")
+    if blocks is None or blocks == []:
+        return Reading(errors=("no-blocks",))
+    if not isinstance(blocks, list):
+        return Reading(errors=("invalid-blocks",))
+    counts = [count(block.get("prompts_used")) if isinstance(block, dict) else None for block in blocks]
+    known = [prompts for prompts in counts if prompts is not None]
+    total = count(sum(known))
+    if total is None or len(known) < len(counts):  # a sum without some of its parts would be a guess
+        return Reading(errors=("invalid-blocks",))
+    return Reading(
+        gauges=(Gauge(meter="prompts", used=total),),
+        fields={"blocks": len(blocks)},
+        as_of=instant(payload.get("generated_at")),
+    )
+
+
+def _read_quota(payload: Object) -> Reading:
+    success, code, data = payload.get("success"), payload.get("code"), payload.get("data")
+    if success not in (None, True) or code not in (None, 200):
+        return Reading(errors=("usage-not-loaded",))
+    if not isinstance(data, dict) or not isinstance(limits := data.get("limits"), list):
+        return Reading(errors=("insufficient-data",))
+    tags: dict[str, None] = {}
+    gauges = _gauges(limits, tags)
+    if all(gauge.used is None for gauge in gauges):
+        return Reading(gauges=gauges, errors=("insufficient-data", *tags))
+    return Reading(gauges=gauges, fields=_plan(data), errors=tuple(tags))
+
+
+def _plan(data: Mapping[str, Any]) -> dict[str, JSON]:
+    plan = word(data.get("level")) or word(data.get("planName"))
+    return {} if plan is None else {"plan": plan}
+
+
+def _gauges(limits: list[Any], tags: dict[str, None]) -> tuple[Gauge, ...]:
+    """A gauge per known meter; one that the answer holds twice with different values has none."""
+    found: dict[str, Gauge] = {}
+    first = next((limit for limit in limits if isinstance(limit, dict) and limit.get("type") in TOKEN_TYPES), None)
+    for limit in limits:
+        meter = _meter(limit, is_first=limit is first)
+        if meter is None:
+            tags["limit-unknown"] = None
+            continue
+        gauge = _gauge(meter, limit, tags)
+        if found.setdefault(meter, gauge) != gauge:
+            tags[f"limit-ambiguous:{meter}"] = None
+            found[meter] = Gauge(meter=meter, used=None)
+    return tuple(found[meter] for meter in METERS if meter in found)
+
+
+def _meter(limit: object, is_first: bool) -> str | None:
+    """The meter of a limit, None where its type or its length is not known."""
+    if not isinstance(limit, dict):
+        return None
+    if limit.get("type") == TOOL_TYPE:
+        return "mcp_month"
+    if limit.get("type") not in TOKEN_TYPES:
+        return None
+    if limit.get("unit") is None:
+        return "fiveh" if is_first else None
+    return POOLS.get((count(limit["unit"]) or 0, count(limit.get("number")) or 0))
+
+
+def _gauge(meter: str, limit: Object, tags: dict[str, None]) -> Gauge:
+    used = _used(limit)
+    if used is None:
+        tags[f"section-missing:{meter}"] = None
+    reset = limit.get("nextResetTime")
+    reset_at = epoch_ms(reset)
+    if reset is not None and reset_at is None:
+        tags[f"reset-unreadable:{meter}"] = None
+    return Gauge(meter=meter, used=used, reset_at=reset_at)
+
+
+def _used(limit: Object) -> float | None:
+    """The used percentage; from the value and its limit, which is called `usage`, only where the answer has none."""
+    if limit.get("percentage") is not None:
+        return percent(limit["percentage"])
+    value, whole = amount(limit.get("currentValue")), amount(limit.get("usage"))
+    return percent(round(100 * value / whole, 6)) if value is not None and whole else None

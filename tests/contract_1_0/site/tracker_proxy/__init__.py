@@ -1,0 +1,43 @@
+"""The source `proxy-telemetry`: requests that a proxy, a router or an agent logged, in four forms and a plain one."""
+
+from __future__ import annotations
+
+from tracker.api import Demo, DemoStep, Source, hookimpl
+from tracker_proxy.block import TITLE, render_preview_block
+from tracker_proxy.shape import ingest_line
+
+__all__ = ["ingest_line", "render_preview_block", "source_info"]
+
+SOURCE = Source(
+    contract="1.0",
+    name="proxy-telemetry",
+    title=TITLE,
+    kind="telemetry",
+    stream="proxy_telemetry",
+    place=20,
+    routed_label="glm",
+    tags={
+        "ts:invalid": "The time is neither ISO 8601 nor epoch seconds; the event is kept without it.",
+        "rid:invalid": "The request's id is no short text, or looks like an address or a key; costs are not joined.",
+        "lane:invalid": "The lane is no short text, or looks like an address or a key; name lanes by a word.",
+        "model:invalid": "The model is no short text; whether the request was routed is told by the lane alone.",
+        "status:invalid": "The status is neither a word nor a number; the event counts as an error.",
+        "tokens:invalid": "A count of tokens is no whole number; the event counts in requests but not in tokens.",
+        "reason:invalid": "The reason is more than a word and was left out: messages may quote prompts.",
+        "latency:invalid": "The latency is no number of milliseconds; the event is left out of the percentiles.",
+    },
+    demo=Demo(
+        steps=(
+            DemoStep(
+                stage=20,
+                arguments=("ingest", "proxy-telemetry", "--window", "{window}", "--stdin"),
+                capture="demo/usage.jsonl",
+            ),
+        )
+    ),
+)
+
+
+@hookimpl
+def source_info() -> Source:
+    return SOURCE

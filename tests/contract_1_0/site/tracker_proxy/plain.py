@@ -1,0 +1,130 @@
+"""The plain form: one request a line under an event's own names; every other form is brought into it first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeAlias, cast
+
+from tracker.api import Event
+from tracker_proxy import values
+from tracker_proxy.values import LIMIT, YEAR_10000
+
+Reader: TypeAlias = "tuple[Callable[[object], object], str]"
+
+# What an event holds, who reads it, and the tag of a value that cannot be read.
+FIELDS: Final[dict[str, Reader]] = {
+    "ts": (values.time, "ts:invalid"),
+    "rid": (values.identifier, "rid:invalid"),
+    "lane": (values.name, "lane:invalid"),
+    "model": (values.name, "model:invalid"),
+    "status": (values.status, "status:invalid"),
+    "input_tokens": (values.count, "tokens:invalid"),
+    "output_tokens": (values.count, "tokens:invalid"),
+    "reason": (values.word, "reason:invalid"),
+    "latency_ms": (values.milliseconds, "latency:invalid"),
+}
+# These stand in an event only where the line tells them apart from `input_tokens`.
+CACHE_FIELDS: Final[dict[str, Reader]] = {
+    "cache_read_tokens": (values.count, "tokens:invalid"),
+    "cache_write_tokens": (values.count, "tokens:invalid"),
+}
+READERS: Final = FIELDS | CACHE_FIELDS
+BLANK: Final = dict.fromkeys(FIELDS)
+WIDTH: Final = len(FIELDS)
+TEXTS = frozenset({"rid", "lane", "model", "status", "reason"})  # here "" is what programs write for nothing
+TELLING = frozenset(FIELDS) - {"ts", "reason"}  # a time and a message alone are some other program's log line
+
+NUMBERS = frozenset({int, float})
+_parse_time = datetime.fromisoformat
+
+
+def event(fields: Mapping[str, object]) -> Event:
+    """The event of a line's fields; a value that cannot be read is left out and tagged, and the event stays."""
+    found: dict[str, Any] = {}
+    tags: list[str] = []
+    for field, (read, tag) in READERS.items():
+        value = fields.get(field)
+        if value is None or (value == "" and field in TEXTS):
+            if field in FIELDS:
+                found[field] = None
+            continue
+        found[field] = read(value)
+        if found[field] is None and tag not in tags:
+            tags.append(tag)
+    status, reason = found["status"], found["reason"]
+    missing = status is None and "status:invalid" not in tags
+    found["routed"] = values.is_routed(found["lane"], found["model"])
+    found["ok"] = missing or values.is_healthy(status) or values.is_healthy(reason)
+    if tags:
+        found["tags"] = tags
+    return cast(Event, found)
+
+
+def kept(field: str, value: object) -> object:
+    """A value while its request waits for more lines: as an event holds it, so that nothing long or private waits."""
+    if value is None or value == "":
+        return None
+    found = READERS[field][0](value)
+    return values.UNREADABLE if found is None else found
+
+
+def as_is(record: Any) -> Event | None:
+    """The record itself as the event, where it has no other fields and each is as `event` would give it; else None.
+
+    Nearly every line of a plain stream is such a one, and this takes less than half of `event`'s time. It may say None
+    to any record, but what it lets through must equal `event`'s answer: a test holds the two together.
+    """
+    try:
+        if len(record) != WIDTH:
+            if not record.keys() <= FIELDS.keys():
+                return None
+            record = BLANK | record
+        key = record["lane"], record["model"], record["status"], record["reason"]
+        if (
+            type(tokens := record["input_tokens"]) is int
+            and 0 <= tokens < LIMIT
+            and type(tokens := record["output_tokens"]) is int
+            and 0 <= tokens < LIMIT
+            and type(latency := record["latency_ms"]) in NUMBERS
+            and 0 <= latency < LIMIT
+            and (_parse_time(ts) if type(ts := record["ts"]) is str else type(ts) in NUMBERS and 0 <= ts < YEAR_10000)
+            and (
+                (len(rid := record["rid"]) <= 36 and rid.replace("-", "").isalnum() and "sk-" not in rid)
+                or values.identifier(rid) is rid
+            )
+        ):
+            record["routed"], record["ok"], record["status"] = _VERDICTS[key]
+            whole: Event = record
+            return whole
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    return None
+
+
+Key: TypeAlias = "tuple[str | None, str | None, str | int | None, str | None]"
+
+
+class _Verdicts(dict[Key, tuple[bool, bool, "str | int | None"]]):
+    """Routed, ok and the status of each lane, model, status and reason that were met and need no repair.
+
+    A stream has few of these combinations. ValueError for any that `event` would change: those are never kept, so what
+    is kept is short, and no private text among it.
+    """
+
+    SIZE = 1024
+
+    def __missing__(self, key: Key) -> tuple[bool, bool, str | int | None]:
+        fields = dict(zip(("lane", "model", "status", "reason"), key, strict=True))
+        judged = event(fields)
+        if "tags" in judged or any(judged.get(field) != value for field, value in fields.items()):
+            raise ValueError("needs repair")
+        if key[2] in (0, 1):  # as keys they equal False and True, which are no status
+            raise ValueError("ambiguous")
+        if len(self) >= self.SIZE:
+            self.clear()
+        self[key] = judged["routed"], judged["ok"], judged["status"]  # the status, since 200.0 finds the entry of 200
+        return self[key]
+
+
+_VERDICTS = _Verdicts()

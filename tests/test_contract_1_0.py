@@ -1,0 +1,133 @@
+"""Plugins that were built for contract 1.0 keep working: frozen copies of ours, with recorded inputs, against the core.
+
+The frozen copies come before the installed ones on the path, and hide them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+FROZEN = HERE / "contract_1_0"
+KINDS = {
+    "codex": "Status",
+    "codex-ccusage": "Report",
+    "claude": "Status",
+    "claude-monitor": "Report",
+    "glm": "Status",
+    "proxy-telemetry": "Telemetry",
+}
+
+
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID", "PYTEST_"))}
+    return kept | {"PYTHONPATH": str(FROZEN / "site"), "TZ": "UTC"}
+
+
+@pytest.fixture(scope="module")
+def checks(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> dict[str, dict[str, str]]:
+    """What each conformance check says of each frozen source: nothing where it holds."""
+    folder = tmp_path_factory.mktemp("contract")
+    code = ["from pathlib import Path", "from tracker import testing", f"FROZEN = Path({str(FROZEN)!r})"]
+    for name, kind in KINDS.items():
+        code += [f"class Test{name.title().replace('-', '')}(testing.{kind}Conformance):", f"    source = {name!r}"]
+        code += [f"    screens = FROZEN / 'screens' / {name!r}", f"    lines = FROZEN / 'lines' / '{name}.jsonl'"]
+        code += ["    test_packs_what_its_demo_needs = None"]  # demos are not frozen
+    (folder / "test_frozen.py").write_text("\n".join(code) + "\n")
+    words = [
+        "-q",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(folder),
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "tracker.testing.verdict",
+    ]
+    words += ["--verdict", str(folder / "verdict.json"), str(folder / "test_frozen.py")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (folder / "verdict.json").exists(), done.stdout + done.stderr
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in json.loads((folder / "verdict.json").read_text()):
+        found[row["source"]][row["check"]] = row["message"]
+    return found
+
+
+@pytest.mark.parametrize("source", KINDS)
+def test_a_plugin_of_contract_1_0_still_conforms(checks: dict[str, dict[str, str]], source: str) -> None:
+    assert {check: message for check, message in checks[source].items() if message} == {}
+    assert len(checks[source]) > 20
+
+
+def test_it_is_the_frozen_code_that_runs(environment: dict[str, str], tmp_path: Path) -> None:
+    code = (
+        "from tracker.registry import discover; found = discover()",
+        "for name, source in found.sources.items():",
+        "    if name not in found.builtin: print(name, source.contract, found.module(name).__file__)",
+    )
+    words = [sys.executable, "-W", "error", "-c", "\n".join(code)]
+    lines = subprocess.check_output(words, env=environment, text=True, cwd=tmp_path).splitlines()
+    for line in lines:
+        name, contract, place = line.split(" ", 2)
+        assert (contract, Path(place).is_relative_to(FROZEN)) == ("1.0", True), name
+    assert {line.split()[0] for line in lines} == set(KINDS)
+
+
+def test_a_frozen_plugin_works_in_the_real_program(environment: dict[str, str], tmp_path: Path) -> None:
+    def tracker(*arguments: str, stdin: str = "") -> str:
+        words = [sys.executable, "-W", "error", "-m", "tracker.cli", *arguments]
+        done = subprocess.run(
+            words, input=stdin, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    for name in ("codex", "claude", "glm"):
+        pane = sorted((FROZEN / "screens" / name).glob("*.txt"))[-1].read_text()
+        assert f"stored {name} before snapshot for W0-01" in tracker("alias", "start", name, "--stdin", stdin=pane)
+        assert f"stored {name} " in tracker("alias", "end", name, "--stdin", "--force", stdin=pane)
+    lines = (FROZEN / "lines" / "proxy-telemetry.jsonl").read_text()
+    assert "stored proxy telemetry for W0-01 (events=" in tracker(
+        "ingest", "proxy-telemetry", "--window", "W0-01", "--stdin", stdin=lines
+    )
+    report = (FROZEN / "screens" / "codex-ccusage" / "handmade-weekly.txt").read_text()
+    tracker("ingest", "codex-ccusage", "--window", "W0-01", "--stdin", stdin=report)
+    shown = tracker("preview")
+    assert "not shown" not in shown
+    assert "\nccusage:\n  - weekly: percent_used=" in shown
+
+
+def test_nothing_of_contract_1_0_is_gone() -> None:
+    """Hooks keep their arguments, values their fields and defaults; both only grow."""
+    now = _parts(runpy.run_path(str(HERE / "contract.py"))["contract"]())
+    for name, parts in _parts((FROZEN / "contract.txt").read_text()).items():
+        assert parts - now.get(name, set()) == set(), name
+
+
+def _parts(text: str) -> dict[str, set[str]]:
+    """The arguments and the result of each hook and function, the fields of each value."""
+    found: dict[str, set[str]] = {}
+    name = ""
+    for line in text.splitlines()[1:]:
+        if line.startswith("    "):
+            found[name].add(line.strip())
+        elif signature := re.fullmatch(r"(\w+)\((.*)\)(?: -> (.*))?", line):
+            name = signature[1]
+            found[name] = {*re.split(r", (?=\w+:|\*)", signature[2]), f"-> {signature[3]}"}
+        elif line:
+            name = line.removesuffix(":")
+            found[name] = set()
+    return found
