@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tracker import config
+from tracker import config, config_file
 from tracker.errors import TrackerError
 from tracker.setting_kinds import KINDS, shown
 from tracker.settings import settings
@@ -19,7 +19,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 def load(folder: Path, text: str | bytes) -> config.Config:
     path = folder / "tracker.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return config.load(path)
+    return config_file.load(path)
 
 
 def refusal(folder: Path, text: str | bytes) -> str:
@@ -31,7 +31,7 @@ def refusal(folder: Path, text: str | bytes) -> str:
 
 
 def test_without_a_file_the_defaults_hold() -> None:
-    assert config.load(None) == config.Config()
+    assert config_file.load(None) == config.Config()
     assert config.Config().buffer_minutes == 5.0
 
 
@@ -110,9 +110,9 @@ def test_the_nearest_file_above_holds(tmp_path: Path) -> None:
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
     (tmp_path / "tracker.toml").touch()
-    assert config.find(inner) == tmp_path / "tracker.toml"
+    assert config_file.find(inner) == tmp_path / "tracker.toml"
     (tmp_path / "a" / "tracker.toml").touch()
-    assert config.find(inner) == tmp_path / "a" / "tracker.toml"
+    assert config_file.find(inner) == tmp_path / "a" / "tracker.toml"
 
 
 def test_every_setting_has_a_sound_default_and_a_kind() -> None:

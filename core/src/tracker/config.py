@@ -1,20 +1,14 @@
-"""Settings: `tracker.toml`, found in the working directory or the nearest folder above it."""
+"""Every setting: its default, its kind and what it is for."""
 
 from __future__ import annotations
 
-import os
-import tomllib
 from collections.abc import Mapping
-from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from tracker.errors import TrackerError
-
-FILE = "tracker.toml"
-DATA_DIR = Path("data/week0/live")
+DEFAULT_DATA_DIR = Path("data/week0/live")
 PRICES = "prices"
 
 
@@ -94,83 +88,3 @@ class Config:
     def base(self) -> Path:
         """What relative settings are relative to: the file's folder, else the working directory."""
         return self.path.parent if self.path else Path.cwd()
-
-
-def find(start: Path) -> Path | None:
-    """The nearest settings file in a folder or above it."""
-    return next((path for folder in (start, *start.parents) if (path := folder / FILE).is_file()), None)
-
-
-def read(path: Path) -> tuple[dict[str, Any], str]:
-    """The values and the text of a file; one line says why it cannot be read."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise TrackerError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise TrackerError(f"{path} is no TOML: {error}") from error
-    return parse(text, path), text
-
-
-def parse(text: str, path: Path) -> dict[str, Any]:
-    """The values of a file's text."""
-    try:
-        return tomllib.loads(text)
-    except RecursionError as error:
-        raise TrackerError(f"{path} is no TOML: it is nested too deeply") from error
-    except ValueError as error:  # no TOML, or a number that Python refuses to read
-        raise TrackerError(f"{path} is no TOML: {error}") from error
-
-
-def load(path: Path | None) -> Config:
-    """The settings of a file; one line says what is wrong with it, and where."""
-    return Config() if path is None else structure(*read(path), path)
-
-
-def structure(values: Mapping[str, Any], text: str, path: Path) -> Config:
-    """Check names, types and limits; `text` is where the line of a wrong one is looked up."""
-    from tracker.settings import TABLES, leaves, setting_of
-
-    found: dict[str, Any] = {}
-    tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
-    for key, value in leaves(values).items():
-        try:
-            checked = setting_of(key).check(value)
-        except ValueError as error:
-            from tracker.toml_text import line_of
-
-            number = line_of(text, tuple(key.split(".")))
-            raise TrackerError(
-                f"{path}{f' (line {number})' if number else ''}: {error}; `tracker config list` shows the settings"
-            ) from error
-        table, _, name = key.rpartition(".")
-        (tables[table] if table else found)[name] = checked
-    parts = {name: TABLES[name](**own) for name, own in tables.items()}
-    return evolve(Config(**found, **parts), path=path)
-
-
-def zone(name: str | None) -> tzinfo:
-    """The named zone; the machine's where none is named."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    if name is None:
-        return local_zone()
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise TrackerError(f"no time zone is named {name!r}; names look like Europe/Berlin or UTC") from error
-
-
-def local_zone() -> tzinfo:
-    """The machine's zone with its rules for summer time, not just today's offset."""
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    for name in (os.environ.get("TZ", ""), os.path.realpath("/etc/localtime").partition("zoneinfo/")[2]):
-        try:
-            return ZoneInfo(name.lstrip(":"))
-        except (KeyError, ValueError, OSError):
-            continue
-    found = datetime.now().astimezone().tzinfo
-    assert found is not None
-    return found

@@ -8,15 +8,16 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker import config
-from tracker.config import PRICES
+from tracker import config_file
+from tracker.config import DEFAULT_DATA_DIR, PRICES
 from tracker.documents import replace
 from tracker.errors import TrackerError
 from tracker.models import PERCENT, Source
 from tracker.session import DATA_DIR, Session
-from tracker.setting_kinds import KINDS, from_words, shown
-from tracker.settings import Setting, leaves, setting_of, settings
+from tracker.setting_kinds import KINDS, Setting, from_words, shown
+from tracker.settings import leaves, setting_of, settings
 from tracker.toml_text import Key, line_of, literal, put
+from tracker.zones import local_zone
 
 
 @frozen(kw_only=True)
@@ -58,7 +59,7 @@ class Held:
 def held(session: Session) -> dict[str, Held]:
     """Every setting in force, by key."""
     path = session.config.path  # a file that is wrong anywhere is refused here
-    values, text = config.read(path) if path else ({}, "")
+    values, text = config_file.read(path) if path else ({}, "")
     given = leaves(values)
     found = {}
     for key, setting in settings().items():
@@ -81,13 +82,13 @@ def _data_dir(session: Session) -> Held | None:
         return Held(setting=setting, value=str(session.data_dir), origin="option", where="--data-dir")
     if os.environ.get(DATA_DIR):
         return Held(setting=setting, value=os.environ[DATA_DIR], origin="variable", where=DATA_DIR)
-    return None if session.config.data_dir else Held(setting=setting, value=str(config.DATA_DIR))
+    return None if session.config.data_dir else Held(setting=setting, value=str(DEFAULT_DATA_DIR))
 
 
 def _timezone(session: Session) -> Held | None:
     if session.config.timezone:
         return None
-    name = str(config.local_zone())
+    name = str(local_zone())
     if os.environ.get("TZ", "").lstrip(":") == name:
         return Held(setting=settings()["timezone"], value=name, origin="variable", where="TZ")
     return Held(setting=settings()["timezone"], value=name, where="of this machine")
@@ -114,9 +115,9 @@ def look_up(session: Session, key: str) -> Held:
 
 def change(session: Session, key: str, words: str) -> None:
     """Set one value in the nearest file, or in a new one here; what would not be sound is not written."""
-    path = (config.find(Path.cwd()) or Path.cwd() / config.FILE).resolve()
+    path = (config_file.find(Path.cwd()) or Path.cwd() / config_file.FILE).resolve()
     place, value = _meant(key, words)
-    text = config.read(path)[1] if path.exists() else ""
+    text = config_file.read(path)[1] if path.exists() else ""
     changed = put(text, place, value)
     if key.startswith(f"{PRICES}."):
         _check_price(session, place[-1], value)
@@ -124,7 +125,7 @@ def change(session: Session, key: str, words: str) -> None:
         raise TrackerError(
             f"{path}: {key} cannot be set there without changing more than it; edit the file; nothing was written"
         )
-    config.structure(config.parse(changed, path), changed, path)
+    config_file.structure(config_file.parse(changed, path), changed, path)
     if not session.dry_run and changed != text:
         replace(path, changed.encode())
     if session.dry_run or session.json:

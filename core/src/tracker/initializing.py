@@ -11,16 +11,17 @@ from typing import Any
 
 import click
 
-from tracker import config
-from tracker.config import PRICES
+from tracker import config_file
+from tracker.config import DEFAULT_DATA_DIR, PRICES
 from tracker.configuring import example, sound_price
 from tracker.documents import replace
 from tracker.errors import TrackerError
 from tracker.models import Source
 from tracker.session import Session
-from tracker.setting_kinds import from_words, shown
-from tracker.settings import Setting, settings
+from tracker.setting_kinds import Setting, from_words, shown
+from tracker.settings import settings
 from tracker.toml_text import literal, spell
+from tracker.zones import local_zone
 
 ASKED = ("data_dir", "ledgers.dir", "timezone", "buffer_minutes", "divergence_pp", "effect", "keep_account")
 TITLE = "# Settings of tracker. A line that is missing means the default; `tracker config list` shows what holds.\n"
@@ -28,17 +29,17 @@ TITLE = "# Settings of tracker. A line that is missing means the default; `track
 
 def initialize(session: Session, *, ask: bool, force: bool) -> None:
     """Write the file into the working directory, which has none unless `force` is given."""
-    path = Path.cwd() / config.FILE
+    path = Path.cwd() / config_file.FILE
     if path.is_symlink() or path.exists():
         if not force:
             raise _exists(path)
-    elif (outer := config.find(path.parent)) is not None:
+    elif (outer := config_file.find(path.parent)) is not None:
         session.note(f"note: {outer} holds here until now; the new file takes its place for this folder")
     values = _defaults(session)
     if ask:
         values |= _asked(session, values)
     text = compose(values, session.registry.providers)
-    config.structure(config.parse(text, path), text, path)
+    config_file.structure(config_file.parse(text, path), text, path)
     if session.dry_run:
         click.echo(text, nl=False)
         return
@@ -59,8 +60,8 @@ def _exists(path: Path) -> TrackerError:
 def _defaults(session: Session) -> dict[str, Any]:
     """What a file starts from: the defaults, this machine's zone, and a data directory given as an option."""
     values = {key: setting.default for key, setting in settings().items() if key != PRICES}
-    values["data_dir"] = str(session.data_dir or config.DATA_DIR)
-    name = str(config.local_zone())
+    values["data_dir"] = str(session.data_dir or DEFAULT_DATA_DIR)
+    name = str(local_zone())
     try:
         values["timezone"] = settings()["timezone"].check(name)
     except ValueError:  # an offset that has no name

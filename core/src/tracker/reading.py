@@ -85,7 +85,7 @@ def parse(
     origin: str | None = None,
 ) -> Reading:
     """The source's reading; empty and tagged where it recognises nothing."""
-    from tracker.config import zone
+    from tracker.zones import zone
 
     answer = session.registry.call(
         source.name,

@@ -16,13 +16,13 @@ import click
 from attrs import frozen
 
 from tracker.captures import capture_of
-from tracker.config import local_zone
 from tracker.errors import TrackerError
 from tracker.index import Entry
 from tracker.models import Source
 from tracker.origin_kinds import FileOrigin, HttpOrigin
 from tracker.render import CONTROL
 from tracker.session import Session
+from tracker.zones import local_zone
 
 DURATION = re.compile(r"([1-9]\d{0,3})(m|h|d)")
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60}

@@ -45,14 +45,14 @@ class Session:
 
     @cached_property
     def config(self) -> Config:
-        from tracker import config
+        from tracker import config_file
 
-        return config.load(config.find(Path.cwd()))
+        return config_file.load(config_file.find(Path.cwd()))
 
     @cached_property
     def root(self) -> Path:
         """The data directory."""
-        from tracker.config import DATA_DIR as DEFAULT
+        from tracker.config import DEFAULT_DATA_DIR
 
         if self.data_dir is not None:
             return self.data_dir
@@ -60,7 +60,7 @@ class Session:
             return Path(os.environ[DATA_DIR])
         if self.config.data_dir is not None:
             return self.config.base / self.config.data_dir
-        return DEFAULT
+        return DEFAULT_DATA_DIR
 
     @cached_property
     def journal(self) -> Journal:

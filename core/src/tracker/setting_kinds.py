@@ -1,21 +1,38 @@
-"""The kinds of settings: what a value may be, and how it is written on a command line."""
+"""A setting and the kinds of settings: what a value may be, and how it is written on a command line."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import frozen
 
 from tracker.errors import TrackerError
 from tracker.render import CONTROL
 
-if TYPE_CHECKING:
-    from tracker.settings import Setting
-
 LARGEST_PRICE = 1e12
 SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+@frozen(kw_only=True)
+class Setting:
+    """One setting; `key` is dotted where it stands in a table. Numbers are within `least` and `most`."""
+
+    key: str
+    kind: str
+    default: Any
+    about: str
+    least: float = 0
+    most: float = 0
+
+    def check(self, value: Any) -> Any:
+        """The value as the program uses it; a `ValueError` says what was expected."""
+        kind = KINDS[self.kind]
+        found = kind.take(self, value)
+        if found is None:
+            raise ValueError(f"{self.key} must be {kind.expected.format(self)}, not {_brief(value)}")
+        return found
 
 
 @frozen
@@ -29,15 +46,6 @@ class Kind:
     title: str
     expected: str
     take: Callable[[Setting, Any], Any]
-
-
-def check(setting: Setting, value: Any) -> Any:
-    """The value as the program uses it; a `ValueError` says what was expected."""
-    kind = KINDS[setting.kind]
-    found = kind.take(setting, value)
-    if found is None:
-        raise ValueError(f"{setting.key} must be {kind.expected.format(setting)}, not {_brief(value)}")
-    return found
 
 
 def _text(_setting: Setting, value: Any) -> str | None:
@@ -60,7 +68,7 @@ def _number(setting: Setting, value: Any) -> float | None:
 
 
 def _zone(setting: Setting, value: Any) -> str | None:
-    from tracker.config import zone
+    from tracker.zones import zone
 
     name = _text(setting, value)
     try:

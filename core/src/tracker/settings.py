@@ -1,4 +1,4 @@
-"""The settings one by one: each with its key, its kind and what it is for."""
+"""The settings one by one, by their keys."""
 
 from __future__ import annotations
 
@@ -6,28 +6,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from attrs import fields, frozen
+from attrs import fields
 
 from tracker.config import PRICES, Churn, Config, Handoff, Ledgers
-from tracker.setting_kinds import check
+from tracker.setting_kinds import Setting
 
 TABLES: dict[str, type] = {"ledgers": Ledgers, "churn": Churn, "handoff": Handoff}
-
-
-@frozen(kw_only=True)
-class Setting:
-    """One setting; `key` is dotted where it stands in a table. Numbers are within `least` and `most`."""
-
-    key: str
-    kind: str
-    default: Any
-    about: str
-    least: float = 0
-    most: float = 0
-
-    def check(self, value: Any) -> Any:
-        """The value as the program uses it; a `ValueError` says what was expected."""
-        return check(self, value)
 
 
 @cache

@@ -52,7 +52,7 @@ def kept(asking: Asking) -> Answer:
 
 def text(session: Session, data: bytes) -> str:
     """The line for what was handed over; of the kept readings where that tells nothing."""
-    from tracker.config import zone
+    from tracker.zones import zone
 
     now, local = session.now, zone(session.config.timezone)
     found = _take_or_load(session, data, now)

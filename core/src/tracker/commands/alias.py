@@ -74,7 +74,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         stale_ok: bool,
     ) -> None:
         from tracker.capturing import Request, store
-        from tracker.wording import stored_message
+        from tracker.told import stored_message
 
         here = session()
         source = here.source(provider, kinds=["status"])

@@ -40,7 +40,7 @@ def command(
 ) -> None:
     """Read a provider's meters from where its programs keep them, and store them as a snapshot."""
     from tracker.automation import Wish, capture, phases_of
-    from tracker.wording import stored_message
+    from tracker.told import stored_message
 
     here = session()
     if is_list:

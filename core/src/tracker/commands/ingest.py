@@ -68,7 +68,7 @@ def command(
     reading = parse(here, source, text, at, timezone, scope)
     if source.kind == "status":
         from tracker.capturing import Request, store
-        from tracker.wording import stored_message
+        from tracker.told import stored_message
 
         assert phase is not None
         request = Request(

@@ -74,7 +74,7 @@ def _override(
     source: Source, window: str, phase: str, notes: str | None, captured_at: str | None, force: bool, **given: Any
 ) -> None:
     from tracker.capturing import Request, store
-    from tracker.wording import stored_message
+    from tracker.told import stored_message
 
     here = session()
     found = [_gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"]) for meter in source.meters]

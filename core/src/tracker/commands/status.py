@@ -39,10 +39,10 @@ def _repeat(here: Session, seconds: float) -> None:
 
 
 def _screen(here: Session) -> str:
-    from tracker.config import zone
     from tracker.render import json_text
     from tracker.status import look
     from tracker.status_text import document, lines
+    from tracker.zones import zone
 
     status, local = look(here), zone(here.config.timezone)
     if here.json:
