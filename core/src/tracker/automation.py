@@ -14,7 +14,8 @@ from tracker.capturing import LATE_AFTER, Request, Stored, reset_before, store
 from tracker.errors import TrackerError
 from tracker.models import Reading, Source
 from tracker.origin_kinds import STDIN, Origin
-from tracker.origins import Answer, OriginError, ask
+from tracker.origins.answers import Answer, OriginError
+from tracker.origins.asking import ask
 from tracker.parsed import iso
 from tracker.reading import parse, take_text
 from tracker.session import Session

@@ -10,7 +10,8 @@ from attrs import frozen
 
 from tracker.models import Source
 from tracker.origin_kinds import STDIN, Origin
-from tracker.origins import Answer, OriginError, ask
+from tracker.origins.answers import Answer, OriginError
+from tracker.origins.asking import ask
 from tracker.parsed import to_parsed
 from tracker.render import value
 from tracker.session import Session

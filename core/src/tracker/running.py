@@ -10,7 +10,7 @@ import click
 from tracker.errors import TrackerError
 from tracker.models import Source
 from tracker.origin_kinds import CommandOrigin
-from tracker.origins import OriginError, begin
+from tracker.origins.answers import OriginError, begin
 from tracker.origins.programs import printed
 from tracker.reading import LIMIT
 from tracker.render import line

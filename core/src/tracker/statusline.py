@@ -22,7 +22,7 @@ from tracker.parsed import from_parsed, instant, iso, to_parsed
 from tracker.render import line, value
 
 if TYPE_CHECKING:
-    from tracker.origins import Answer, Asking
+    from tracker.origins.answers import Answer, Asking
     from tracker.session import Session
 
 LIMIT = 1 << 20  # bytes of what is handed over
@@ -42,7 +42,7 @@ class Kept:
 
 def kept(asking: Asking) -> Answer:
     """The kept reading as a capture's answer."""
-    from tracker.origins import Answer, missing
+    from tracker.origins.answers import Answer, missing
 
     found = _load(asking.session, asking.source)
     if found is None:

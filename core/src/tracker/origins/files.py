@@ -16,7 +16,7 @@ from attrs import evolve
 
 from tracker.files import OPEN, read_at
 from tracker.origin_kinds import FileOrigin
-from tracker.origins import LIMIT, Answer, Asking, OriginError, missing
+from tracker.origins.answers import LIMIT, Answer, Asking, OriginError, missing
 from tracker.render import line
 
 File = tuple[float, str]  # the instant of its last change, and its path

@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 from tracker import __version__
 from tracker.errors import TrackerError
 from tracker.origin_kinds import VARIABLE, HttpOrigin
-from tracker.origins import LIMIT, Answer, Asking, OriginError
+from tracker.origins.answers import LIMIT, Answer, Asking, OriginError
 from tracker.render import line
 
 CHUNK = 1 << 16

@@ -19,7 +19,7 @@ from typing import IO, Any
 import orjson
 
 from tracker.origin_kinds import CommandOrigin, ExchangeOrigin, Origin
-from tracker.origins import Answer, Asking, OriginError, missing, quoted
+from tracker.origins.answers import Answer, Asking, OriginError, missing, quoted
 from tracker.render import line
 
 POLL_SECONDS = 0.2  # how long after a program's end the output of its children is waited for
