@@ -94,3 +94,18 @@ def test_an_ended_codex_window_reads_as_the_specification_says(tracker_cli: Run)
         "Snapshots:\n"
         "  - codex: after, before (source=alias, notes=AGENT_ID=main)\n"
     )
+
+
+def test_every_document_is_listed_and_every_link_leads_somewhere() -> None:
+    links = set(re.findall(r"\]\(((?!http)[^)#]+)\)", README))
+    assert {link for link in links if not (ROOT / link).exists()} == set()
+    assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} - links == set()
+
+
+def test_the_commands_for_ones_own_work_exist() -> None:
+    [block] = re.findall(r"## On your own work\n\n```sh\n(.*?)```", README, re.S)
+    for words in re.findall(r"\btracker ([a-z-]+)", block):
+        done = subprocess.run(
+            [sys.executable, "-m", "tracker.cli", words, "--help"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
