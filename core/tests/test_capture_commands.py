@@ -255,6 +255,16 @@ def test_complete_needs_every_pair(toys: Run) -> None:
     assert "no provider was captured in W0-11 (did you mean W0-01?)" in refused(toys("complete", "--window", "W0-11"))
 
 
+def test_several_values_may_follow_one_option(captured: Run, tmp_path: Path) -> None:
+    done = captured("complete", "--window", "W0-01", "--feature-id", "F-1", "F-2", "--toy-features", "2")
+    assert ok(done) == "finalized W0-01 (toy: features=2, capacity=18 pp)\n"
+    assert rows(tmp_path, "windows")[0]["feature_ids"] == ["F-1", "F-2"]
+    ok(captured("alias", "start", "toy", "--stdin", stdin="fuel 30%"))
+    shown = ok(captured("preview", "--window", "W0-01", "W0-02"))
+    assert shown.startswith("Windows: W0-01, W0-02\n")
+    assert shown == ok(captured("preview", "--window", "W0-01", "--window", "W0-02"))
+
+
 def test_complete_says_who_was_not_credited(captured: Run, tmp_path: Path) -> None:
     done = captured("complete", "--window", "W0-01", "--quality", "0.9", "--outcome", "pass", "--feature-id", "F-1")
     assert ok(done) == "finalized W0-01 (toy: features=n/a, capacity=18 pp)\n"

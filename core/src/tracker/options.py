@@ -12,13 +12,17 @@ from tracker.render import line
 from tracker.session import Session
 
 
-class SeveralCommand(WritingCommand):
-    """A writing command without arguments, whose options with `multiple` take several values in a row."""
+class Several(click.Command):
+    """Of a command without arguments: its options with `multiple` take several values in a row."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         several = [found for found in self.params if isinstance(found, click.Option) and found.multiple]
         flags = {name for found in several for name in found.opts}
         return super().parse_args(ctx, list(_repeated(args, flags)))
+
+
+class SeveralCommand(Several, WritingCommand):
+    """A writing command whose options take several values in a row."""
 
 
 def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:

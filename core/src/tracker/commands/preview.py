@@ -6,11 +6,16 @@ import click
 
 from tracker.command import Command
 from tracker.errors import TrackerError
+from tracker.options import Several
 from tracker.session import session
 
 
-@click.command("preview", cls=Command)
-@click.option("--window", "windows", multiple=True, metavar="W", help="A window; may be given again [default: all].")
+class PreviewCommand(Several, Command):
+    """Several windows may follow one `--window`."""
+
+
+@click.command("preview", cls=PreviewCommand)
+@click.option("--window", "windows", multiple=True, metavar="W ...", help="The windows [default: all].")
 def command(windows: tuple[str, ...]) -> None:
     """Show what the windows delivered per unit of quota."""
     from tracker.preview import assemble, document, hint, lines, outside_notes
