@@ -276,6 +276,24 @@ def test_complete_says_who_was_not_credited(captured: Run, tmp_path: Path) -> No
     assert row["providers"]["toy"]["captured_at"] == {"before": T0, "after": T1}
 
 
+def test_what_was_not_given_or_does_not_count_is_no_zero(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--quality", "0.92"))
+    shown = ok(captured("preview"))
+    assert "  - toy: features=n/a, capacity=n/a, efficiency=n/a, ci=n/a, n=0, power=n/a (excluded W0-01:" in shown
+    assert "Outcome: quality=0.9, outcome=n/a\n" in shown
+    [provider] = json.loads(ok(captured("preview", "--json")))["providers"]
+    assert (provider["features"], provider["capacity"]) == (None, None)
+    assert ok(captured("scoreboard", "--format", "csv")).splitlines()[1].startswith("toy,toy,1,,,pp,")
+
+
+def test_a_provider_line_holds_the_same_fields_whatever_the_quality(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "3", "--quality", "0.5"))
+    line = "  - toy: features=3, capacity=18 pp, efficiency=0.17, ci=n/a, n=1, power=n/a\n"
+    assert line in ok(captured("preview"))
+    [provider] = json.loads(ok(captured("preview", "--json")))["providers"]
+    assert provider["efficiency_quality"] == pytest.approx(1.5 / 18)
+
+
 def test_the_latest_finalize_row_counts(captured: Run) -> None:
     ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
     ok(captured("window-finalize", "--window", "W0-01", "--toy-features", "3", "--outcome", "pass"))

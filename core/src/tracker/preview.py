@@ -133,13 +133,12 @@ def lines(preview: Preview) -> Iterator[str]:
 
 def _provider_line(figures: ProviderFigures) -> str:
     estimate, unit = figures.efficiency, f" {figures.unit}"
+    totals = figures.totals
     parts = [
-        f"features={value(estimate.features)}",
-        f"capacity={value(estimate.capacity if estimate.n else None, unit=unit)}",
+        f"features={value(totals['features'])}",
+        f"capacity={value(totals['capacity'], unit=unit)}",
         f"efficiency={value(estimate.efficiency, digits=2)}",
     ]
-    if estimate.efficiency_quality is not None and estimate.efficiency_quality != estimate.efficiency:
-        parts.append(f"quality-adjusted={number(estimate.efficiency_quality, 2)}")
     ci, power = MISSING, MISSING
     if estimate.ci_kind == "measured":
         if estimate.ci is not None:
@@ -155,8 +154,7 @@ def _outcomes(preview: Preview) -> Iterator[str]:
     def one(window: str) -> str:
         found = preview.rows.get(window)
         quality = found.quality if found else None
-        shown = MISSING if quality is None else f"{quality:.1f}" if round(quality, 1) == quality else number(quality)
-        return f"quality={shown}, outcome={value(found.text('outcome') if found else None)}"
+        return f"quality={value(quality, digits=1)}, outcome={value(found.text('outcome') if found else None)}"
 
     if len(preview.windows) == 1:
         yield f"Outcome: {one(preview.windows[0])}"
@@ -247,6 +245,7 @@ def _provider(figures: ProviderFigures) -> dict[str, Any]:
         "provider": figures.source.name,
         "unit": figures.unit,
         **figures.efficiency.figures(),
+        **figures.totals,
         "excluded": [dict(one) for one in figures.excluded],
         "stale": list(figures.stale),
     }
