@@ -92,7 +92,7 @@ def test_too_little_data_says_how_many_windows_are_missing(tracker_cli: Run, tmp
     said = ok(tracker_cli("compare", "--all"))
     assert "verdict: not enough data: about " in said
     assert "more windows each" in said
-    assert "(assumed spread" in said
+    assert "(assumed spread: too few windows, or features, on a side)" in said
 
 
 def test_more_than_two_are_held_against_the_best(tracker_cli: Run, tmp_path: Path) -> None:
@@ -108,6 +108,14 @@ def test_a_comparison_of_nothing_is_refused(tracker_cli: Run, tmp_path: Path) ->
     assert "claude has no finalized window" in error(tracker_cli("compare", "codex", "claude"))
     assert "did you mean codex?" in error(tracker_cli("compare", "codx", "claude"))
     assert tracker_cli("compare", "codex").returncode == 2
+
+
+def test_churn_per_feature_counts_the_features_of_windows_with_churn(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=[(3, 18), (2, 10)])
+    churn = {"window": "codex-01", "provider": "codex", "net": 6, "captured_at": "2026-01-01T00:00:00Z"}
+    (tmp_path / "data" / "churn.jsonl").write_text(json.dumps(churn) + "\n")
+    [row] = json.loads(ok(tracker_cli("scoreboard", "--format", "json")))
+    assert (row["features"], row["churn_per_feature"]) == (5, 2)
 
 
 def test_the_scoreboard_in_every_form(tracker_cli: Run, tmp_path: Path) -> None:
