@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -31,7 +32,7 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
     quality = given.get("quality")
     if quality is not None and not math.isfinite(quality):
         raise click.BadParameter("is no finite number", param_hint="--quality")
-    with session.journal.lock(command_line()):
+    with nullcontext() if session.dry_run else session.journal.lock(command_line()):
         groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
         _check_known(session, window, groups, features)
         _check_pairs(window, groups)
