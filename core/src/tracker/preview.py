@@ -18,6 +18,7 @@ from tracker.efficiencies import Groups, OpenFigures, ProviderFigures, finalized
 from tracker.errors import PluginError
 from tracker.index import Entry
 from tracker.models import Block, PreviewContext, Source
+from tracker.parsed import EPOCH, instant
 from tracker.records import SCHEMA
 from tracker.registry import STRICT
 from tracker.render import MISSING, line, number, plural, row, value
@@ -94,7 +95,7 @@ def _context(session: Session, source: Source, windows: tuple[str, ...], groups:
         records = [entry.record for entry in session.index.entries(source.stream, windows)]
         if source.kind != "view":
             records = [record for record in records if record.get("provider", source.name) == source.name]
-    records.sort(key=lambda record: str(record.get("captured_at")))
+    records.sort(key=lambda record: instant(record.get("captured_at")) or EPOCH)  # of one instant the later line last
     return PreviewContext(windows=windows, records=tuple(records))
 
 
