@@ -241,6 +241,45 @@ def test_addresses_and_keys_are_redacted(toys: Run, tmp_path: Path) -> None:
     assert "d***@example.com (Pro)" in stored
 
 
+def test_a_dry_run_of_complete_leaves_no_lock_behind(captured: Run, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for name in (".lock", ".lock-owner"):
+        (data / name).unlink(missing_ok=True)
+    before = {path.name for path in data.iterdir()}
+    assert json.loads(ok(captured("complete", "--window", "W0-01", "--toy-features", "1", "--dry-run")))
+    assert {path.name for path in data.iterdir()} == before
+
+
+def test_the_source_of_a_record_may_be_given(toys: Run, tmp_path: Path) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--source", "automation", stdin="fuel 1%"))
+    assert rows(tmp_path, "snapshots")[0]["source"] == "automation"
+    assert "--source S " in ok(toys("alias", "end", "--help"))
+
+
+def test_there_is_no_older_capture_to_delete(captured: Run) -> None:
+    error = refused(captured("alias", "delete", "toy", "--index", "3"))
+    assert error == "error: toy has only 2 captures; --index goes up to 2"
+
+
+def test_the_snapshots_block_shows_the_newest_note(toys: Run, tmp_path: Path) -> None:
+    for at, note in (("08:00:00Z", "first"), ("08:00:00.5Z", "later"), ("08:00:00.5Z", "last line")):
+        day = f"2026-01-10T{at}"
+        ok(toys("alias", "start", "toy", "--stdin", "--captured-at", day, "--notes", note, stdin="fuel 1%"))
+    assert "  - toy: before (source=alias, notes=last line)\n" in ok(toys("preview"))
+    path = tmp_path / "data" / "snapshots.jsonl"
+    path.write_text(path.read_text().replace('"last line"', '""'))
+    assert "  - toy: before (source=alias, notes=n/a)\n" in ok(toys("preview"))
+
+
+def test_finalize_rows_are_ordered_by_time_whatever_their_zone(captured: Run, tmp_path: Path) -> None:
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
+    [row] = rows(tmp_path, "windows")
+    older = row | {"record_id": "0" * 32, "finalized_at": "2026-01-11T03:00:00+08:00", "features": {"toy": 2}}
+    newer = row | {"record_id": "1" * 32, "finalized_at": "2026-01-10T20:00:00Z", "features": {"toy": 3}}
+    (tmp_path / "data" / "windows.jsonl").write_text(json.dumps(newer) + "\n" + json.dumps(older) + "\n")
+    assert "toy: features=3, " in ok(captured("preview"))
+
+
 def test_an_ingested_phase_is_the_same_capture(toys: Run, tmp_path: Path) -> None:
     (tmp_path / "pane.txt").write_text("fuel 3%")
     done = toys("ingest", "toy", "--window", "W0-03", "--phase", "before", "--file", "pane.txt")
