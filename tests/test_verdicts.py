@@ -148,6 +148,13 @@ def closed(tracker_cli: Run) -> Run:
     return tracker_cli
 
 
+def test_the_card_names_the_command_that_gives_an_outcome(closed: Run) -> None:
+    ok(closed("complete", "--window", "W0-01", "--codex-features", "3", "--quality", "1"))
+    shown = ok(closed("decision-card", "--window", "W0-01"))
+    assert "outcome: not given; `tracker complete --window W0-01 --outcome pass`\n" in shown
+    assert "quality=1.0, features codex=3" in ok(closed("handoff", "--dry-run"))
+
+
 def test_the_card_goes_from_no_go_to_go(closed: Run, tmp_path: Path) -> None:
     soft = closed("decision-card", "--window", "W0-01", "--exit-code")
     assert soft.returncode == 3

@@ -261,6 +261,14 @@ def test_there_is_no_older_capture_to_delete(captured: Run) -> None:
     assert error == "error: toy has only 2 captures; --index goes up to 2"
 
 
+def test_the_wait_after_a_reset_is_never_said_too_short(toys: Run) -> None:
+    pane = "fuel 1% reset 2026-01-10T09:00:00+00:00"
+    ok(toys("alias", "start", "toy", "--stdin", "--captured-at", T0, stdin=pane))
+    error = refused(toys("alias", "end", "toy", "--stdin", "--captured-at", "2026-01-10T09:03:59.25Z", stdin=pane))
+    assert "no toy AFTER before 2026-01-10T09:05:00Z" in error
+    assert "wait 1 min 1 s and capture again" in error
+
+
 def test_the_snapshots_block_shows_the_newest_note(toys: Run, tmp_path: Path) -> None:
     for at, note in (("08:00:00Z", "first"), ("08:00:00.5Z", "later"), ("08:00:00.5Z", "last line")):
         day = f"2026-01-10T{at}"
