@@ -65,6 +65,16 @@ def test_two_providers_of_one_unit(tracker_cli: Run, tmp_path: Path) -> None:
     assert "this is look 2 at this pair" in said
 
 
+def test_power_is_for_the_effect_that_was_asked_for(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=D1)
+    [usual] = json.loads(ok(tracker_cli("preview", "--json")))["providers"]
+    assert (usual["power"], usual["windows_needed"]) == (pytest.approx(0.161460, abs=1e-6), 12)
+    [larger] = json.loads(ok(tracker_cli("preview", "--json", "--effect", "0.3")))["providers"]
+    assert larger["power"] > 0.5
+    assert larger["windows_needed"] < 12
+    assert larger["efficiency"] == usual["efficiency"]
+
+
 def test_a_review_date_takes_the_smaller_gate(tracker_cli: Run, tmp_path: Path) -> None:
     finalized(tmp_path, codex=D2, claude=D1)
     said = ok(tracker_cli("compare", "codex", "claude", "--review"))

@@ -16,13 +16,23 @@ class PreviewCommand(Several, Command):
 
 @click.command("preview", cls=PreviewCommand)
 @click.option("--window", "windows", multiple=True, metavar="W ...", help="The windows [default: all].")
-def command(windows: tuple[str, ...]) -> None:
+@click.option(
+    "--effect",
+    type=click.FloatRange(min=1e-9, max=1e6),
+    metavar="E",
+    help="What power is computed for, in features per unit [default: the setting, 0.1].",
+)
+def command(windows: tuple[str, ...], effect: float | None) -> None:
     """Show what the windows delivered per unit of quota."""
+    from attrs import evolve
+
     from tracker.preview import assemble, document, hint, lines, outside_notes
     from tracker.render import escape
     from tracker.wording import near
 
     here = session()
+    if effect is not None:
+        here.config = evolve(here.config, effect=effect)
     for window in windows:
         if not here.index.knows(window):
             known = here.index.windows()
