@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -38,6 +39,16 @@ def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
                 yield current
             has_value = True
         yield word
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range; `nan` and `inf`, which a comparison lets through, are in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail("is no finite number", param, ctx)
+        return found
 
 
 def provider_option(*, required: bool = False) -> Callable[[Any], Any]:
