@@ -207,3 +207,16 @@ def test_the_duckdb_recipe_on_parquet(filled: Path, monkeypatch: pytest.MonkeyPa
     rows = duckdb.connect(":memory:").execute(recipe).fetchall()
     assert sum(row[3] for row in rows) == 8
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", str(row[1])) for row in rows)
+
+
+@pytest.mark.parametrize(("switch", "account"), [("false", "d***@example.com"), ("true", "dev@example.com")])
+def test_an_account_is_kept_where_that_is_configured(
+    tracker_cli: Run, tmp_path: Path, switch: str, account: str
+) -> None:
+    (tmp_path / "tracker.toml").write_text(f"keep_account = {switch}\n")
+    pane = "/status\n\n  Account: dev@example.com (Pro)\n  Weekly limit: 62% left (resets 06:27 on 25 Nov)\n"
+    done = tracker_cli("alias", "start", "codex", "--stdin", stdin=pane)
+    assert done.returncode == 0, done.stderr
+    [record] = [json.loads(line) for line in (tmp_path / "data" / "snapshots.jsonl").read_text().splitlines()]
+    assert record["parsed"]["account"] == account
+    assert f"Account: {account} (Pro)" in record["raw_text"]

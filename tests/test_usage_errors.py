@@ -15,6 +15,9 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("compare", "codex", "claude", "--price", "cheap"), 1, "--price takes PROVIDER=200/mo:4.3bars, got 'cheap'"),
     ((*OVERRIDE, "--weekly-resets", "noon"), 2, "--weekly-resets needs the meter's value, too"),
     (("complete", "--window", "W1", "--quality", "inf"), 2, "is no finite number"),
+    (("compare", "codex", "claude", "--effect", "nan"), 2, "is no finite number"),
+    (("preview", "--effect", "nan"), 2, "is no finite number"),
+    (("status", "--watch", "nan"), 2, "is no finite number"),
     (
         ("ingest", "proxy-telemetry", "--window", "W1", "--stdin", "--follow"),
         2,

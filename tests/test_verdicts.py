@@ -65,6 +65,16 @@ def test_two_providers_of_one_unit(tracker_cli: Run, tmp_path: Path) -> None:
     assert "this is look 2 at this pair" in said
 
 
+def test_power_is_for_the_effect_that_was_asked_for(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=D1)
+    [usual] = json.loads(ok(tracker_cli("preview", "--json")))["providers"]
+    assert (usual["power"], usual["windows_needed"]) == (pytest.approx(0.161460, abs=1e-6), 12)
+    [larger] = json.loads(ok(tracker_cli("preview", "--json", "--effect", "0.3")))["providers"]
+    assert larger["power"] > 0.5
+    assert larger["windows_needed"] < 12
+    assert larger["efficiency"] == usual["efficiency"]
+
+
 def test_a_review_date_takes_the_smaller_gate(tracker_cli: Run, tmp_path: Path) -> None:
     finalized(tmp_path, codex=D2, claude=D1)
     said = ok(tracker_cli("compare", "codex", "claude", "--review"))
@@ -92,7 +102,7 @@ def test_too_little_data_says_how_many_windows_are_missing(tracker_cli: Run, tmp
     said = ok(tracker_cli("compare", "--all"))
     assert "verdict: not enough data: about " in said
     assert "more windows each" in said
-    assert "(assumed spread" in said
+    assert "(assumed spread: too few windows, or features, on a side)" in said
 
 
 def test_more_than_two_are_held_against_the_best(tracker_cli: Run, tmp_path: Path) -> None:
@@ -108,6 +118,14 @@ def test_a_comparison_of_nothing_is_refused(tracker_cli: Run, tmp_path: Path) ->
     assert "claude has no finalized window" in error(tracker_cli("compare", "codex", "claude"))
     assert "did you mean codex?" in error(tracker_cli("compare", "codx", "claude"))
     assert tracker_cli("compare", "codex").returncode == 2
+
+
+def test_churn_per_feature_counts_the_features_of_windows_with_churn(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=[(3, 18), (2, 10)])
+    churn = {"window": "codex-01", "provider": "codex", "net": 6, "captured_at": "2026-01-01T00:00:00Z"}
+    (tmp_path / "data" / "churn.jsonl").write_text(json.dumps(churn) + "\n")
+    [row] = json.loads(ok(tracker_cli("scoreboard", "--format", "json")))
+    assert (row["features"], row["churn_per_feature"]) == (5, 2)
 
 
 def test_the_scoreboard_in_every_form(tracker_cli: Run, tmp_path: Path) -> None:
@@ -138,6 +156,13 @@ def closed(tracker_cli: Run) -> Run:
     ok(tracker_cli("alias", "end", "codex", "--stdin", stdin=PANE.format(62)))
     ok(tracker_cli("complete", "--window", "W0-01", "--codex-features", "3", "--outcome", "pass"))
     return tracker_cli
+
+
+def test_the_card_names_the_command_that_gives_an_outcome(closed: Run) -> None:
+    ok(closed("complete", "--window", "W0-01", "--codex-features", "3", "--quality", "1"))
+    shown = ok(closed("decision-card", "--window", "W0-01"))
+    assert "outcome: not given; `tracker complete --window W0-01 --outcome pass`\n" in shown
+    assert "quality=1.0, features codex=3" in ok(closed("handoff", "--dry-run"))
 
 
 def test_the_card_goes_from_no_go_to_go(closed: Run, tmp_path: Path) -> None:

@@ -241,6 +241,53 @@ def test_addresses_and_keys_are_redacted(toys: Run, tmp_path: Path) -> None:
     assert "d***@example.com (Pro)" in stored
 
 
+def test_a_dry_run_of_complete_leaves_no_lock_behind(captured: Run, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for name in (".lock", ".lock-owner"):
+        (data / name).unlink(missing_ok=True)
+    before = {path.name for path in data.iterdir()}
+    assert json.loads(ok(captured("complete", "--window", "W0-01", "--toy-features", "1", "--dry-run")))
+    assert {path.name for path in data.iterdir()} == before
+
+
+def test_the_source_of_a_record_may_be_given(toys: Run, tmp_path: Path) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--source", "automation", stdin="fuel 1%"))
+    assert rows(tmp_path, "snapshots")[0]["source"] == "automation"
+    assert "--source S " in ok(toys("alias", "end", "--help"))
+
+
+def test_there_is_no_older_capture_to_delete(captured: Run) -> None:
+    error = refused(captured("alias", "delete", "toy", "--index", "3"))
+    assert error == "error: toy has only 2 captures; --index goes up to 2"
+
+
+def test_the_wait_after_a_reset_is_never_said_too_short(toys: Run) -> None:
+    pane = "fuel 1% reset 2026-01-10T09:00:00+00:00"
+    ok(toys("alias", "start", "toy", "--stdin", "--captured-at", T0, stdin=pane))
+    error = refused(toys("alias", "end", "toy", "--stdin", "--captured-at", "2026-01-10T09:03:59.25Z", stdin=pane))
+    assert "no toy AFTER before 2026-01-10T09:05:00Z" in error
+    assert "wait 1 min 1 s and capture again" in error
+
+
+def test_the_snapshots_block_shows_the_newest_note(toys: Run, tmp_path: Path) -> None:
+    for at, note in (("08:00:00Z", "first"), ("08:00:00.5Z", "later"), ("08:00:00.5Z", "last line")):
+        day = f"2026-01-10T{at}"
+        ok(toys("alias", "start", "toy", "--stdin", "--captured-at", day, "--notes", note, stdin="fuel 1%"))
+    assert "  - toy: before (source=alias, notes=last line)\n" in ok(toys("preview"))
+    path = tmp_path / "data" / "snapshots.jsonl"
+    path.write_text(path.read_text().replace('"last line"', '""'))
+    assert "  - toy: before (source=alias, notes=n/a)\n" in ok(toys("preview"))
+
+
+def test_finalize_rows_are_ordered_by_time_whatever_their_zone(captured: Run, tmp_path: Path) -> None:
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
+    [row] = rows(tmp_path, "windows")
+    older = row | {"record_id": "0" * 32, "finalized_at": "2026-01-11T03:00:00+08:00", "features": {"toy": 2}}
+    newer = row | {"record_id": "1" * 32, "finalized_at": "2026-01-10T20:00:00Z", "features": {"toy": 3}}
+    (tmp_path / "data" / "windows.jsonl").write_text(json.dumps(newer) + "\n" + json.dumps(older) + "\n")
+    assert "toy: features=3, " in ok(captured("preview"))
+
+
 def test_an_ingested_phase_is_the_same_capture(toys: Run, tmp_path: Path) -> None:
     (tmp_path / "pane.txt").write_text("fuel 3%")
     done = toys("ingest", "toy", "--window", "W0-03", "--phase", "before", "--file", "pane.txt")
@@ -255,6 +302,16 @@ def test_complete_needs_every_pair(toys: Run) -> None:
     assert "no provider was captured in W0-11 (did you mean W0-01?)" in refused(toys("complete", "--window", "W0-11"))
 
 
+def test_several_values_may_follow_one_option(captured: Run, tmp_path: Path) -> None:
+    done = captured("complete", "--window", "W0-01", "--feature-id", "F-1", "F-2", "--toy-features", "2")
+    assert ok(done) == "finalized W0-01 (toy: features=2, capacity=18 pp)\n"
+    assert rows(tmp_path, "windows")[0]["feature_ids"] == ["F-1", "F-2"]
+    ok(captured("alias", "start", "toy", "--stdin", stdin="fuel 30%"))
+    shown = ok(captured("preview", "--window", "W0-01", "W0-02"))
+    assert shown.startswith("Windows: W0-01, W0-02\n")
+    assert shown == ok(captured("preview", "--window", "W0-01", "--window", "W0-02"))
+
+
 def test_complete_says_who_was_not_credited(captured: Run, tmp_path: Path) -> None:
     done = captured("complete", "--window", "W0-01", "--quality", "0.9", "--outcome", "pass", "--feature-id", "F-1")
     assert ok(done) == "finalized W0-01 (toy: features=n/a, capacity=18 pp)\n"
@@ -264,6 +321,24 @@ def test_complete_says_who_was_not_credited(captured: Run, tmp_path: Path) -> No
     assert (row["quality"], row["quality_score"], row["outcome"], row["feature_ids"]) == (0.9, 0.9, "pass", ["F-1"])
     assert row["providers"]["toy"]["delta"] == {"fuel_pct": 18, "heat_pct": 2}
     assert row["providers"]["toy"]["captured_at"] == {"before": T0, "after": T1}
+
+
+def test_what_was_not_given_or_does_not_count_is_no_zero(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--quality", "0.92"))
+    shown = ok(captured("preview"))
+    assert "  - toy: features=n/a, capacity=n/a, efficiency=n/a, ci=n/a, n=0, power=n/a (excluded W0-01:" in shown
+    assert "Outcome: quality=0.9, outcome=n/a\n" in shown
+    [provider] = json.loads(ok(captured("preview", "--json")))["providers"]
+    assert (provider["features"], provider["capacity"]) == (None, None)
+    assert ok(captured("scoreboard", "--format", "csv")).splitlines()[1].startswith("toy,toy,1,,,pp,")
+
+
+def test_a_provider_line_holds_the_same_fields_whatever_the_quality(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "3", "--quality", "0.5"))
+    line = "  - toy: features=3, capacity=18 pp, efficiency=0.17, ci=n/a, n=1, power=n/a\n"
+    assert line in ok(captured("preview"))
+    [provider] = json.loads(ok(captured("preview", "--json")))["providers"]
+    assert provider["efficiency_quality"] == pytest.approx(1.5 / 18)
 
 
 def test_the_latest_finalize_row_counts(captured: Run) -> None:

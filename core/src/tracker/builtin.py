@@ -55,13 +55,13 @@ class SnapshotsView:
         for (provider, window), records in sorted(groups.items()):
             label = provider if len(context.windows) == 1 else f"{provider} {window}"
             phases = sorted({str(record.get("phase") or "count") for record in records})
-            newest = max(records, key=lambda record: str(record.get("captured_at")))
+            newest = records[-1]  # they come oldest first, of one instant the later line last
             values = {
                 "provider": provider,
                 "window": window,
                 "phases": ", ".join(phases),
                 "source": newest.get("source"),
-                "notes": newest.get("notes"),
+                "notes": newest.get("notes") or None,  # rows of schema 1.0.0 may hold an empty text
             }
             rows.append(Row(label=label, values=values, text="{phases} (source={source}, notes={notes})"))
         return Block(title="Snapshots", rows=tuple(rows)) if rows else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -12,10 +12,8 @@ from tracker import defaults
 from tracker.index import Entry, Index, lane_of
 from tracker.models import Delta, Meter, Reading, Source
 from tracker.noting import PHASES, text
-from tracker.parsed import from_parsed, instant, number
+from tracker.parsed import EPOCH, from_parsed, instant, number
 from tracker.registry import Registry
-
-EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @frozen(kw_only=True)

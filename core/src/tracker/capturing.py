@@ -16,7 +16,7 @@ from tracker.journal import command_line
 from tracker.models import Gauge, Reading, Source
 from tracker.parsed import number, to_parsed
 from tracker.records import stamp
-from tracker.redact import redact, redact_value
+from tracker.redact import redact, redact_value, with_addresses
 from tracker.rules import LATE_AFTER, anomalies_of, late_after, reset_before, status_streams, superseded
 from tracker.session import Session
 from tracker.wording import near
@@ -207,6 +207,8 @@ def _record(session: Session, request: Request, phase: str, window: str, before:
     if meter is not None and meter.unit != "pp":
         fields |= _count(meter.key, meter.field_name, request.reading, phase, before)
     fields["parsed"] = redact_value(to_parsed(request.reading, source), keep_account=keep)
+    if keep and request.text is not None:
+        fields["parsed"] = with_addresses(fields["parsed"], request.text)
     fields["raw_text"] = None if request.text is None else redact(request.text, keep_account=keep)
     return stamp(
         window=window,

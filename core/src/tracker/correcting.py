@@ -17,7 +17,7 @@ from tracker.models import Source
 from tracker.noting import COUNT
 from tracker.records import stamp
 from tracker.redact import redact
-from tracker.render import value
+from tracker.render import plural, value
 from tracker.rules import falls, status_streams
 from tracker.session import Session
 from tracker.windows import finalized
@@ -121,13 +121,13 @@ def _find(session: Session, source: Source, phase: str | None, window: str | Non
     chosen = sorted(own or (fitting if window else []), key=lambda capture: capture.order, reverse=True)
     if len(chosen) >= position:
         return chosen[position - 1]
-    what = f"{source.name} {phase or 'capture'}" + (f" for {window}" if window else "")
+    place = f" for {window}" if window else ""
+    what = f"{source.name} {phase or 'capture'}{place}"
     lane = f" in lane {session.lane}" if session.lane else ""
     if chosen:
         count = len(chosen)
-        raise TrackerError(
-            f"there {'is' if count == 1 else 'are'} only {count} {what}{lane}; --index goes up to {count}"
-        )
+        captures = plural(count, f"{phase} capture" if phase else "capture")
+        raise TrackerError(f"{source.name} has only {captures}{place}{lane}; --index goes up to {count}")
     if window and not session.index.knows(window) and (known := session.index.windows()):
         raise TrackerError(f"no window {window!r}: {near(window, known)}")
     gone = " (it was removed before)" if window and _was_removed(session, source, phase, window) else ""

@@ -30,6 +30,13 @@ class ProviderFigures:
     excluded: tuple[Mapping[str, str], ...] = ()
     stale: tuple[str, ...] = ()
 
+    @property
+    def totals(self) -> dict[str, float | None]:
+        """Features and capacity; both null where every window was left out, since 0 would be a measurement."""
+        known = self.efficiency.n or not self.excluded
+        found = {"features": self.efficiency.features, "capacity": self.efficiency.capacity}
+        return {name: total if known else None for name, total in found.items()}
+
 
 @frozen(kw_only=True)
 class OpenFigures:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
-
-import click
 
 from tracker.anomalies import open_anomalies
 from tracker.captures import Capture, Measured, canonical, capacity_delta, captures, lacking, measure
@@ -29,9 +27,7 @@ OPTIONAL = ("methodology", "spec_id", "spec_version", "feature_ids", "commit_sta
 def finalize(session: Session, window: str, features: Mapping[str, int], given: Mapping[str, Any]) -> None:
     """Append the window's finalize row and say what it measured."""
     quality = given.get("quality")
-    if quality is not None and not math.isfinite(quality):
-        raise click.BadParameter("is no finite number", param_hint="--quality")
-    with session.journal.lock(command_line()):
+    with nullcontext() if session.dry_run else session.journal.lock(command_line()):
         groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
         _check_known(session, window, groups, features)
         _check_pairs(window, groups)

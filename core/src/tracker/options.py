@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,13 +13,17 @@ from tracker.render import line
 from tracker.session import Session
 
 
-class SeveralCommand(WritingCommand):
-    """A writing command without arguments, whose options with `multiple` take several values in a row."""
+class Several(click.Command):
+    """Of a command without arguments: its options with `multiple` take several values in a row."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         several = [found for found in self.params if isinstance(found, click.Option) and found.multiple]
         flags = {name for found in several for name in found.opts}
         return super().parse_args(ctx, list(_repeated(args, flags)))
+
+
+class SeveralCommand(Several, WritingCommand):
+    """A writing command whose options take several values in a row."""
 
 
 def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
@@ -34,6 +39,16 @@ def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
                 yield current
             has_value = True
         yield word
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range; `nan` and `inf`, which a comparison lets through, are in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail("is no finite number", param, ctx)
+        return found
 
 
 def provider_option(*, required: bool = False) -> Callable[[Any], Any]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from tracker.models import Gauge, Reading, Source
 
+EPOCH = datetime.fromtimestamp(0, UTC)  # of records without a time
+
 
 def number(value: float) -> float | int:
     """Whole numbers as integers, so that a record says 11 and not 11.0."""

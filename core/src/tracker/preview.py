@@ -18,6 +18,7 @@ from tracker.efficiencies import Groups, OpenFigures, ProviderFigures, finalized
 from tracker.errors import PluginError
 from tracker.index import Entry
 from tracker.models import Block, PreviewContext, Source
+from tracker.parsed import EPOCH, instant
 from tracker.records import SCHEMA
 from tracker.registry import STRICT
 from tracker.render import MISSING, line, number, plural, row, value
@@ -94,7 +95,7 @@ def _context(session: Session, source: Source, windows: tuple[str, ...], groups:
         records = [entry.record for entry in session.index.entries(source.stream, windows)]
         if source.kind != "view":
             records = [record for record in records if record.get("provider", source.name) == source.name]
-    records.sort(key=lambda record: str(record.get("captured_at")))
+    records.sort(key=lambda record: instant(record.get("captured_at")) or EPOCH)  # of one instant the later line last
     return PreviewContext(windows=windows, records=tuple(records))
 
 
@@ -133,13 +134,12 @@ def lines(preview: Preview) -> Iterator[str]:
 
 def _provider_line(figures: ProviderFigures) -> str:
     estimate, unit = figures.efficiency, f" {figures.unit}"
+    totals = figures.totals
     parts = [
-        f"features={value(estimate.features)}",
-        f"capacity={value(estimate.capacity if estimate.n else None, unit=unit)}",
+        f"features={value(totals['features'])}",
+        f"capacity={value(totals['capacity'], unit=unit)}",
         f"efficiency={value(estimate.efficiency, digits=2)}",
     ]
-    if estimate.efficiency_quality is not None and estimate.efficiency_quality != estimate.efficiency:
-        parts.append(f"quality-adjusted={number(estimate.efficiency_quality, 2)}")
     ci, power = MISSING, MISSING
     if estimate.ci_kind == "measured":
         if estimate.ci is not None:
@@ -155,8 +155,7 @@ def _outcomes(preview: Preview) -> Iterator[str]:
     def one(window: str) -> str:
         found = preview.rows.get(window)
         quality = found.quality if found else None
-        shown = MISSING if quality is None else f"{quality:.1f}" if round(quality, 1) == quality else number(quality)
-        return f"quality={shown}, outcome={value(found.text('outcome') if found else None)}"
+        return f"quality={value(quality, digits=1)}, outcome={value(found.text('outcome') if found else None)}"
 
     if len(preview.windows) == 1:
         yield f"Outcome: {one(preview.windows[0])}"
@@ -247,6 +246,7 @@ def _provider(figures: ProviderFigures) -> dict[str, Any]:
         "provider": figures.source.name,
         "unit": figures.unit,
         **figures.efficiency.figures(),
+        **figures.totals,
         "excluded": [dict(one) for one in figures.excluded],
         "stale": list(figures.stale),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,7 +41,7 @@ def late_after(session: Session, source: Source, reading: Reading, at: datetime,
         return None
     over = reset + timedelta(minutes=session.config.buffer_minutes)
     if not insists:
-        wait = int((over - at).total_seconds())
+        wait = math.ceil((over - at).total_seconds())
         raise TrackerError(
             f"no {source.name} AFTER before {iso(over)}: a meter was reset at {iso(reset)} and the vendor's pane lags;"
             f" wait {wait // 60} min {wait % 60} s and capture again, or"

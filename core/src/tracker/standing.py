@@ -125,7 +125,7 @@ def _finalized(
     features = ", ".join(f"{name}={value(count)}" for name, count in row.features.items()) or "none given"
     state = (
         f"finalized {value(row.text('finalized_at'))}: outcome={value(row.text('outcome'))},"
-        f" quality={value(row.quality)}, features {features}"
+        f" quality={value(row.quality, digits=1)}, features {features}"
     )
     if any(is_stale(row.providers.get(name, {}), group) for name, group in groups.items()):
         return f"{state} (stale: re-run complete)", [_complete(session, window, sorted(groups))]

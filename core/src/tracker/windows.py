@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from attrs import frozen
 
 from tracker.index import Index
+from tracker.parsed import EPOCH, instant
 
 STREAM = "windows"
 
@@ -52,12 +54,12 @@ def _is_count(value: object) -> bool:
 
 def finalized(index: Index, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
     """The latest finalize row of each window; of two of one instant the later line."""
-    found: dict[str, tuple[str, Finalized]] = {}
+    found: dict[str, tuple[datetime, Finalized]] = {}
     for entry in index.entries(STREAM, windows):
         window = entry.record.get("window")
         if not isinstance(window, str):
             continue
-        at = str(entry.record.get("finalized_at") or entry.record.get("captured_at") or "")
+        at = instant(entry.record.get("finalized_at") or entry.record.get("captured_at")) or EPOCH
         if window not in found or at >= found[window][0]:
             found[window] = (at, Finalized(window=window, record_id=entry.record_id, record=entry.record))
     return {window: row for window, (_, row) in found.items()}

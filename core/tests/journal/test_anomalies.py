@@ -191,7 +191,7 @@ def test_deleting_says_what_there_is_to_delete(program: Any) -> None:
 
     assert "there is no toy capture to remove" in refused()
     capture(program, "start", 8, 10).ok()
-    assert "there is only 1 toy before for W1; --index goes up to 1" in refused(
+    assert "toy has only 1 before capture for W1; --index goes up to 1" in refused(
         "--phase", "before", "--window", "W1", "--index", "2"
     )
     assert "there is no toy after for W1 to remove;" in refused("--phase", "after", "--window", "W1")

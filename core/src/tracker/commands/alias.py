@@ -57,7 +57,14 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
     )
     @waiting_options
     @click.option("--window", metavar="W", help="The window [default: the open one, or the next].")
-    @click.option("--source", "origin", default="alias", hidden=True, help="Where the record says it comes from.")
+    @click.option(
+        "--source",
+        "origin",
+        default="alias",
+        metavar="S",
+        show_default=True,
+        help="What the record says as its source.",
+    )
     @state_dir_option
     def run(
         provider: str,

@@ -7,17 +7,22 @@ from typing import Any
 import click
 
 from tracker.command import ProviderCommand
+from tracker.options import FiniteRange, Several
 from tracker.session import session
 
 
-@click.command("complete", cls=ProviderCommand)
+class CompleteCommand(Several, ProviderCommand):
+    """Several features may follow one `--feature-id`."""
+
+
+@click.command("complete", cls=CompleteCommand)
 @click.option("--window", required=True, metavar="W", help="The window.")
-@click.option("--quality", type=click.FloatRange(min=0), metavar="Q", help="How good the work is; 1 is as planned.")
+@click.option("--quality", type=FiniteRange(min=0), metavar="Q", help="How good the work is; 1 is as planned.")
 @click.option("--outcome", metavar="WORD", help="pass, partial, fail, or a word of yours.")
 @click.option("--methodology", metavar="M", help="How the work was done.")
 @click.option("--commit-start", metavar="SHA", help="The commit before the work.")
 @click.option("--commit-end", metavar="SHA", help="The commit after it.")
-@click.option("--feature-id", "feature_ids", multiple=True, metavar="ID", help="A feature; may be given again.")
+@click.option("--feature-id", "feature_ids", multiple=True, metavar="ID ...", help="The features that were built.")
 @click.option("--spec-id", metavar="S", help="The specification that was worked from.")
 @click.option("--spec-version", metavar="V", help="Its version.")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")

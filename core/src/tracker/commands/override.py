@@ -84,7 +84,7 @@ def _override(
         raise click.UsageError(f"give at least one meter: {flags}")
     for gauge in gauges:
         if gauge.used is not None and not 0 <= gauge.used < 1e9:
-            raise click.UsageError(f"{gauge.meter} cannot be {gauge.used:g}; a meter is 0 or more")
+            raise click.UsageError(f"{gauge.meter} cannot be {gauge.used:g}; a meter is 0 or more, and below 1e9")
     stored = store(
         here,
         Request(

@@ -6,18 +6,33 @@ import click
 
 from tracker.command import Command
 from tracker.errors import TrackerError
+from tracker.options import FiniteRange, Several
 from tracker.session import session
 
 
-@click.command("preview", cls=Command)
-@click.option("--window", "windows", multiple=True, metavar="W", help="A window; may be given again [default: all].")
-def command(windows: tuple[str, ...]) -> None:
+class PreviewCommand(Several, Command):
+    """Several windows may follow one `--window`."""
+
+
+@click.command("preview", cls=PreviewCommand)
+@click.option("--window", "windows", multiple=True, metavar="W ...", help="The windows [default: all].")
+@click.option(
+    "--effect",
+    type=FiniteRange(min=1e-9, max=1e6),
+    metavar="E",
+    help="What power is computed for, in features per unit [default: the setting, 0.1].",
+)
+def command(windows: tuple[str, ...], effect: float | None) -> None:
     """Show what the windows delivered per unit of quota."""
+    from attrs import evolve
+
     from tracker.preview import assemble, document, hint, lines, outside_notes
     from tracker.render import escape
     from tracker.wording import near
 
     here = session()
+    if effect is not None:
+        here.config = evolve(here.config, effect=effect)
     for window in windows:
         if not here.index.knows(window):
             known = here.index.windows()

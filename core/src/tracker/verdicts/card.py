@@ -75,7 +75,7 @@ def card(session: Session, window: str) -> Card:
             Check(
                 name="outcome",
                 holds=outcome in GOOD,
-                says=line(outcome) if outcome else f"not given; {again} --outcome pass",
+                says=line(outcome) if outcome else f"not given; {again[:-1]} --outcome pass`",
                 needed=True,
             ),
             Check(

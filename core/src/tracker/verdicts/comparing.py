@@ -172,7 +172,7 @@ def _interval(found: Comparison) -> str:
 
 
 def _assumed(found: Comparison) -> str:
-    return " (assumed spread: fewer than 3 usable windows on a side)" if found.kind == "assumed" else ""
+    return " (assumed spread: too few windows, or features, on a side)" if found.kind == "assumed" else ""
 
 
 def _wanting(match: Match, gate: Any) -> str:

@@ -45,8 +45,7 @@ class Line:
             self.group,
             self.figures.source.name,
             self.windows,
-            estimate.features,
-            estimate.capacity if estimate.n else None,
+            *self.figures.totals.values(),
             self.figures.unit,
             estimate.efficiency,
             low,
@@ -75,13 +74,14 @@ def scoreboard(session: Session, by: By, worths: Mapping[str, Worth]) -> list[Li
             figures = figures_of(session, source, part, groups)
             estimate = figures.efficiency
             worth = worths.get(source.name)
-            net = [churn[window, source.name] for window in part if (window, source.name) in churn]
+            net = {window: churn[window, source.name] for window in part if (window, source.name) in churn}
+            built = sum(part[window].features.get(source.name, 0) for window in net)
             found.append(
                 Line(
                     group=name,
                     figures=figures,
                     windows=len(part),
-                    churn_per_feature=sum(net) / estimate.features if net and estimate.features else None,
+                    churn_per_feature=sum(net.values()) / built if built else None,
                     tokens=_tokens(session, source, list(part)),
                     money=worth.cost(estimate.capacity) if worth and estimate.n else None,
                 )
