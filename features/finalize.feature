@@ -13,7 +13,7 @@ Feature: Finalizing a window and reading the verdict
       Providers:
         - codex: features=3, capacity=18 pp, efficiency=0.17, ci=n/a, n=1, power=n/a
       Outcome: quality=1.0, outcome=pass
-      Notes: session002 main lane; AGENT_ID=main
+      Notes: session002 main lane
       Snapshots:
         - codex: after, before (source=alias, notes=AGENT_ID=main)
       """

@@ -165,7 +165,7 @@ def test_delete_counts_from_the_newest_and_erases_nothing(captured: Run, tmp_pat
     gone = ok(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01", "--index", "2"))
     assert f"(captured_at={T1})" in gone
     assert (tmp_path / "data" / "snapshots.jsonl").read_bytes().startswith(journal)
-    assert "only 1 toy after for W0-01" in refused(
+    assert "toy has only 1 after capture for W0-01" in refused(
         captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01", "--index", "2")
     )
     assert "no window 'W0-11': did you mean W0-01?" in refused(captured("alias", "delete", "toy", "--window", "W0-11"))

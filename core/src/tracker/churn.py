@@ -15,7 +15,7 @@ from tracker.diffs import Diff, diff, pathspecs
 from tracker.journal import command_line
 from tracker.parsed import number
 from tracker.records import stamp
-from tracker.render import line, plural, value
+from tracker.render import figure, line, plural, value
 from tracker.session import Session
 from tracker.windows import Finalized, finalized
 from tracker.wording import near
@@ -103,7 +103,7 @@ def sentence(record: Mapping[str, Any]) -> str:
     if record.get("decision"):
         return f"{head}decision={record['decision']}"
     files, added, deleted, net = (value(record[name]) for name in FIGURES)
-    each = value(record["normalized_churn"], digits=2)
+    each = figure(record["normalized_churn"], digits=2)
     return f"{head}files={files}, +{added}/-{deleted} (net={net}), per-feature={each}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tracker.anomalies import open_anomalies
 from tracker.captures import Capture, Measured, canonical, capacity_delta, captures, lacking, measure
-from tracker.capturing import stamped_notes, status_streams
+from tracker.capturing import status_streams
 from tracker.defaults import FELL
 from tracker.divergence import divergences
 from tracker.errors import TrackerError
@@ -16,6 +16,7 @@ from tracker.journal import command_line
 from tracker.models import Source
 from tracker.parsed import iso, number
 from tracker.records import stamp
+from tracker.redact import redact
 from tracker.render import line, value
 from tracker.session import Session
 from tracker.windows import STREAM
@@ -41,7 +42,7 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
             provider=None,
             captured_at=now,
             source="finalize",
-            notes=stamped_notes(notes, session.lane),
+            notes=redact(notes) or None,
             agent_id=session.lane,
             finalized_at=iso(now),
             features={name: features.get(name) for name in sorted({*groups, *features})},

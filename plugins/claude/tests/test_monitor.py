@@ -283,7 +283,7 @@ def test_the_block_is_one_row_of_the_newest_record() -> None:
         " confidence=local_estimate"
     ]
     assert preview(early) == [
-        "token_usage=0% tokens=0/153378 burn_rate=0.0 tokens/min cost_rate=0.0000 $/min messages=0 confidence=n/a"
+        "token_usage=0% tokens=0/153378 burn_rate=0 tokens/min cost_rate=0 $/min messages=0 confidence=n/a"
     ]
     assert monitor.render_preview_block(PreviewContext(windows=())) is None
 
