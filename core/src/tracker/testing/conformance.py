@@ -58,9 +58,11 @@ class SourceConformance:
     def info(cls, registry: Registry) -> Source:
         failure = next((failure for failure in registry.failures if failure.plugin == cls.source), None)
         assert failure is None, refused(failure)
-        assert cls.source in registry.sources, rule(
-            f"{cls.source!r} is no installed entry point of group 'tracker'", "Packaging"
+        is_there = cls.source in registry.sources  # apart, since pytest would print the registry
+        text = (
+            f"{cls.source!r} is no installed entry point of group 'tracker'; one that was added needs an installation"
         )
+        assert is_there, rule(text, "Packaging")
         return registry.sources[cls.source]
 
     def test_is_discovered_and_sound(self, info: Source) -> None:

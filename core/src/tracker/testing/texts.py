@@ -86,7 +86,9 @@ class TextConformance(SourceConformance):
             found = claims.of(reading)
             gave = f"{screen.name} {what} gave {claims.said(found)}, the truth is {claims.said(true)}"
             assert found == true, rule(gave, "Panes")
-            assert reading.fields == whole.fields, rule(f"{screen.name} {what} gave other fields", "Panes")
+            names = sorted(reading.fields.keys() | whole.fields.keys())
+            other = [name for name in names if reading.fields.get(name) != whole.fields.get(name)]
+            assert not other, rule(f"{screen.name} {what} gave other fields: {', '.join(other)}", "Panes")
 
     @pytest.mark.parametrize("how", ["cuts", "wraps", "surroundings"])
     def test_gives_the_true_value_or_none(self, registry: Registry, info: Source, screen: Screen, how: str) -> None:
@@ -129,6 +131,19 @@ class TextConformance(SourceConformance):
         kept = copy.deepcopy(record)
         self.block(registry, PreviewContext(windows=("W0-01",), records=(record,)))
         assert record == kept, rule("the block changed the record that it was given", "Purity")
+
+    def test_shows_what_records_lack_as_missing(self, registry: Registry, info: Source) -> None:
+        """Records of other versions, and those that were edited by hand."""
+        from tracker.models import PreviewContext
+
+        if not registry.has(self.source, "render_preview_block"):
+            return
+        known = [screen.expected["parsed"] for screen in screens(self.screens) if screen.expected.get("parsed")]
+        parts: list[Any] = [None, [], {}]
+        parts += [dict.fromkeys(one, odd) for odd in (None, "?", {"a": []}) for one in known]
+        for record in ({}, *({"window": "W0-01", "parsed": part} for part in parts)):
+            context = PreviewContext(windows=("W0-01",), records=(record,))
+            ask(registry, self.source, "render_preview_block", context=context)
 
 
 class ReportConformance(TextConformance):
