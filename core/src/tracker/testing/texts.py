@@ -139,8 +139,8 @@ class TextConformance(SourceConformance):
         if not registry.has(self.source, "render_preview_block"):
             return
         known = [screen.expected["parsed"] for screen in screens(self.screens) if screen.expected.get("parsed")]
-        parts: list[Any] = [None, [], {}]
-        parts += [dict.fromkeys(one, odd) for odd in (None, "?", {"a": []}) for one in known]
+        odd: list[Any] = [None, "?", {"a": []}]
+        parts: list[Any] = [None, [], {}, *(dict.fromkeys(one, value) for one in known for value in odd)]
         for record in ({}, *({"window": "W0-01", "parsed": part} for part in parts)):
             context = PreviewContext(windows=("W0-01",), records=(record,))
             ask(registry, self.source, "render_preview_block", context=context)
