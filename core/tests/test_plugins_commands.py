@@ -26,7 +26,7 @@ def parse_status(text):
 LEFT_OUT = {
     "newer": (
         HEAD.replace("1.0", "1.99") + "\n@hookimpl\ndef render_table(rows):\n    pass\n",
-        "it was built for contract 1.99, this core has 1.0: upgrade tracker-core",
+        "it was built for contract 1.99, this core has 1.1: upgrade tracker-core",
         "cure: pip install --upgrade tracker-core: tracker-zoo was built for a newer one",
     ),
     "older": (HEAD.replace("1.0", "0.9"), "upgrade the plugin", "cure: pip install --upgrade tracker-zoo"),
@@ -125,7 +125,7 @@ def test_every_command_says_that_a_newer_plugin_waits_for_a_newer_core(others: R
     warned = [line for line in others("preview").stderr.splitlines() if "'newer'" in line]
     assert warned == [
         "warning: plugin 'newer' failed to declare its source: ValueError: it was built for contract 1.99, this core"
-        " has 1.0: upgrade tracker-core; the rest works (tracker plugins list)"
+        " has 1.1: upgrade tracker-core; the rest works (tracker plugins list)"
     ]
 
 
