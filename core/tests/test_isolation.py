@@ -223,6 +223,7 @@ def test_a_stream_goes_on_when_its_plugin_fails_on_a_line(with_bad: Callable[[st
 
 LINES = {
     "sys.exit(3)": "called sys.exit(3)",
+    "os._exit(3)": "called os._exit(3)",
     "time.sleep(60)": "did not finish within 0.5 s",
     "return (event for event in [])": "TypeError: returned generator, expected a list of events",
     "return ['text']": "TypeError: an event is a str, expected a dict",

@@ -156,9 +156,16 @@ BREAKS = {
         "is read by the machine's own time zone",
         "Purity",
     ),
-    "heavy": Break("status", "json, re", "json, re, sqlite3", "imports_lightly", "imports sqlite3", "Import late"),
+    "heavy": Break(
+        "status", "json, re", "json, re, sqlite3", "imports_lightly", "imports sqlite3; do it later", "Import late"
+    ),
     "process": Break(
-        "status", "", '\nimport os; os.system("true")\n', "imports_lightly", "touches os.system", "Import late"
+        "status",
+        "",
+        '\nimport os; os.system("true")\n',
+        "imports_lightly",
+        "touches os.system; it must do nothing",
+        "Import late",
     ),
     "unmarked": Break(
         "status",
@@ -316,7 +323,7 @@ BREAKS = {
         "",
         DELTA.replace("{}", "max(new - old, 0) or 1"),
         "reports_no_change_between_equal_readings",
-        "equal readings differ by",
+        "equal readings differ by fuel: 1",
         "compute_delta",
     ),
     "silent": Break(
@@ -340,7 +347,7 @@ BREAKS = {
         "",
         DELTA.replace("{}", "max(2 * (new - old), 0)"),
         "a_rise_is_the_difference_or_unknown",
-        "meters that rose by 5 rose by",
+        "meters that rose by 5 have the delta fuel: 10.0",
         "compute_delta",
     ),
     "junk": Break(

@@ -76,7 +76,9 @@ class TextConformance(SourceConformance):
     @pytest.mark.parametrize("text", mutations.FOREIGN, ids=range(len(mutations.FOREIGN)))
     def test_takes_no_value_from_foreign_text(self, registry: Registry, info: Source, text: str) -> None:
         found = claims.figures(self.parse(registry, text))
-        assert not found, rule(f"{text[:40]!r} gave {claims.said(found)}", "Never a guess")
+        assert not found, rule(
+            f"{text[:40]!r} gave {claims.said(found)}; what is not its own gives nothing", "Never a guess"
+        )
 
     def test_reads_the_same_in_other_clothes(self, registry: Registry, info: Source, screen: Screen) -> None:
         whole = self.parse(registry, screen.text, **screen.arguments)
@@ -110,7 +112,7 @@ class TextConformance(SourceConformance):
         first = self.parse(registry, screen.text, **screen.arguments)  # what is imported late is imported now
         with no_input_or_output() as touched:
             second = asked("Purity", lambda: self.parse(registry, screen.text, **screen.arguments))
-        assert not touched, rule(f"parse_status touched {', '.join(touched)}", "Purity")
+        assert not touched, rule(f"parse_status touched {', '.join(touched)}; a hook only takes values", "Purity")
         assert first == second, rule("two readings of one text differ", "Purity")
 
     def test_reads_alike_wherever_the_machine_is(self, registry: Registry, info: Source, screen: Screen) -> None:
@@ -167,21 +169,21 @@ class StatusConformance(TextConformance):
         reading = self._timed(registry, screen)
         delta = self._delta(registry, reading, reading)
         moved = [change for change in delta.changes if change.delta not in (0, None)]
-        assert not moved, rule(f"equal readings differ by {moved}", "compute_delta")
+        assert not moved, rule(f"equal readings differ by {claims.moves(moved)}", "compute_delta")
         silent = [change for change in delta.changes if change.delta is None and not change.reason]
-        assert not silent, rule(f"an unknown delta has no reason: {silent}", "compute_delta")
+        assert not silent, rule(f"an unknown delta has no reason: {claims.moves(silent)}", "compute_delta")
 
     def test_no_meter_goes_down(self, registry: Registry, info: Source, screen: Screen) -> None:
         before = self._timed(registry, screen)
         delta = self._delta(registry, before, claims.later(before, lambda used: used / 2))
         wrong = [change for change in delta.changes if change.delta is not None and change.delta < 0]
-        assert not wrong, rule(f"a delta below 0 is impossible: {wrong}", "compute_delta")
+        assert not wrong, rule(f"a delta below 0 is impossible: {claims.moves(wrong)}", "compute_delta")
 
     def test_a_rise_is_the_difference_or_unknown(self, registry: Registry, info: Source, screen: Screen) -> None:
         before = self._timed(registry, screen)
         delta = self._delta(registry, before, claims.later(before, lambda used: used + RISE))
         wrong = [change for change in delta.changes if change.delta not in (RISE, None)]
-        assert not wrong, rule(f"meters that rose by {RISE} rose by {wrong}", "compute_delta")
+        assert not wrong, rule(f"meters that rose by {RISE} have the delta {claims.moves(wrong)}", "compute_delta")
 
     def _delta(self, registry: Registry, before: Reading, after: Reading) -> Delta:
         delta: Delta = ask(registry, self.source, "compute_delta", before=before, after=after)
