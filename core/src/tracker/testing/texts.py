@@ -143,7 +143,8 @@ class TextConformance(SourceConformance):
         known = [screen.expected["parsed"] for screen in screens(self.screens) if screen.expected.get("parsed")]
         odd: list[Any] = [None, "?", {"a": []}]
         parts: list[Any] = [None, [], {}, *(dict.fromkeys(one, value) for one in known for value in odd)]
-        for record in ({}, *({"window": "W0-01", "parsed": part} for part in parts)):
+        bare = {"window": "W0-01"}  # by which the core finds them
+        for record in (bare, *(bare | {"parsed": part} for part in parts)):
             context = PreviewContext(windows=("W0-01",), records=(record,))
             ask(registry, self.source, "render_preview_block", context=context)
 
