@@ -1,4 +1,7 @@
-"""Every message that the program raises on purpose is quoted by a test, a scenario or the guide, and is one line."""
+"""Every message that the program raises on purpose, or a check of the kit gives, is one line, and is quoted somewhere.
+
+That is by a test, a scenario or the guide.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "core" / "src" / "tracker").rglob("*.py"))
-RAISED = ("TrackerError", "UsageError", "BadParameter", "Busy")
+RAISED = ("TrackerError", "UsageError", "BadParameter", "Busy", "rule")
 SHORT = 3  # words that a quotation must share with the message
 QUOTED = "\n".join(
     path.read_text(encoding="utf-8")

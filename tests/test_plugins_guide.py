@@ -29,6 +29,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 HOOKS = sorted(name for name in vars(new_manager().hook) if name != "source_info")
 VALUES = ("Source", "Meter", "Demo", "DemoStep", "Comparison", "Origin", "Reading", "Gauge", "Delta", "Change")
 VALUES += ("PreviewContext", "EventTotals", "Quantiles", "Block", "Row")
+VALUES += ("FileOrigin", "CommandOrigin", "ExchangeOrigin", "HttpOrigin", "StatusLineOrigin")
 
 
 def blocks(*languages: str, text: str = GUIDE) -> list[tuple[str, str]]:

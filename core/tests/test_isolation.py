@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import sys
 import textwrap
+import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tracker.isolation import guarded
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 HEAD = """
@@ -24,14 +31,16 @@ def parse_status(text):
     return Reading(gauges=(Gauge(meter="m", used=1),))
 """
 IMPORTS = {
-    "raise RuntimeError('no')": "failed to be imported: RuntimeError: no",
-    "import nope_not_there": "failed to be imported: ModuleNotFoundError",
-    "sys.exit(3)": "failed to be imported: called sys.exit(3)",
-    "raise KeyboardInterrupt": "failed to be imported: raised KeyboardInterrupt",
-    "while True: pass": "failed to be imported: did not finish within 0.5 s",
-    "time.sleep(60)": "failed to be imported: did not finish within 0.5 s",
-    "raise ValueError('x' * 1_000_000)": "failed to be imported: ValueError: xxx",
-    "class Odd(BaseException): pass\nraise Odd": "failed to be imported: raised Odd",
+    "raise RuntimeError('no')": "RuntimeError: no",
+    "import nope_not_there": "ModuleNotFoundError",
+    "sys.exit(3)": "called sys.exit(3)",
+    "raise KeyboardInterrupt": "raised KeyboardInterrupt",
+    "while True: pass": "did not finish within 0.5 s",
+    "time.sleep(60)": "did not finish within 0.5 s",
+    "raise ValueError('x' * 1_000_000)": "ValueError: xxx",
+    "class Odd(BaseException): pass\nraise Odd": "raised Odd",
+    "os._exit(0)": "called os._exit(0)",
+    "from threading import Thread as T; T(target=time.sleep, args=[99]).start()": "RuntimeError: left a thread running",
 }
 PARSERS = {
     "raise RuntimeError('no')": "failed to parse_status: RuntimeError: no",
@@ -47,6 +56,9 @@ PARSERS = {
     "return Reading(fields={'a': object()}, gauges=(Gauge(meter='m', used=1),))": "gave a 'a' that is no JSON value",
     "return Reading(fields={'m_pct': 3}, gauges=(Gauge(meter='m', used=1),))": "fields repeat a meter's: m_pct",
     "parse_status(text)": "failed to parse_status: RecursionError",
+    "raise MemoryError": "failed to parse_status: MemoryError",
+    "try: os._exit(0)\n    except Exception: pass": "failed to parse_status: called os._exit(0)",
+    "class E(Exception):\n        def __str__(self): sys.exit()\n    raise E": "E: (its message cannot be shown)",
 }
 
 
@@ -82,7 +94,8 @@ def test_an_import_that_fails_costs_only_that_plugin(with_bad: Callable[[str], R
     done = run("alias", "start", "toy", "--stdin", stdin="fuel 1%")
     assert done.stdout == "stored toy before snapshot for W0-01 (awaiting end)\n"
     [warning] = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
-    assert f"plugin 'bad' {IMPORTS[code]}" in warning
+    assert warning.startswith("warning: plugin 'bad' failed to be imported: ")
+    assert IMPORTS[code] in warning
     assert len(warning) < 800
     asked = run("alias", "start", "bad", "--stdin", stdin="x")
     assert asked.returncode == 1
@@ -109,6 +122,64 @@ def test_what_a_plugin_prints_changes_or_leaves_behind_is_put_right(with_bad: Ca
     assert done.stdout.startswith("{")
     assert done.stderr.count("noise") == 6
     assert "Windows: W0-01" in run("--data-dir", "relative", "preview").stdout
+
+
+WRECK = """
+import signal, warnings
+
+def wreck():
+    if os.fork() == 0:
+        return
+    for name in ('TRACKER_DATA_DIR', 'AGENT_ID', 'TZ'): os.environ[name] = '/forged'
+    time.tzset(); os.umask(0); sys.setrecursionlimit(90); warnings.simplefilter('error')
+    signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdin.close(); sys.stdout.close(); sys.__stdout__.close(); sys.stderr.close()
+    os.close(0); os.close(1); os.close(2)
+    sys.stdin = sys.stdout = sys.stderr = None
+
+wreck()
+"""
+
+
+def test_what_a_plugin_wrecks_is_whole_again(with_bad: Callable[[str], Run], tmp_path: Path) -> None:
+    """At import and in a hook: nothing is stored twice or elsewhere, and what is said afterwards is heard."""
+    run = with_bad(HEAD + WRECK + SOUND.replace("    return", "    wreck()\n    return"))
+    done = run("alias", "start", "bad", "--stdin", stdin="x")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "stored bad before snapshot for W0-01 (awaiting end)\n"
+    records = tmp_path / "data" / "snapshots.jsonl"
+    assert len(records.read_text().splitlines()) == 1
+    assert records.stat().st_mode & 0o002 == 0
+    again = run("alias", "end", "toy", "--stdin", stdin="x")
+    assert (again.returncode, again.stderr.startswith("error: ")) == (1, True)
+
+
+def test_the_process_is_put_back_after_a_plugin() -> None:
+    def state() -> tuple[object, ...]:
+        mask = os.umask(0o022)
+        os.umask(mask)
+        handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+        return (
+            dict(os.environ),
+            mask,
+            sys.getrecursionlimit(),
+            list(warnings.filters),
+            handlers,
+            sys.stdout,
+            time.tzname,
+        )
+
+    before = state()
+    with guarded("bad", "be tried"):
+        os.environ |= {"TZ": "Asia/Tokyo", "HOME": "/forged"}
+        time.tzset()
+        os.umask(before[1] ^ 0o022)  # type: ignore[operator]
+        sys.setrecursionlimit(9999)
+        warnings.simplefilter("always")
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.stdout = None  # type: ignore[assignment]
+        assert sys.stdin.read() == ""
+    assert state() == before
 
 
 @pytest.mark.parametrize(
@@ -152,6 +223,7 @@ def test_a_stream_goes_on_when_its_plugin_fails_on_a_line(with_bad: Callable[[st
 
 LINES = {
     "sys.exit(3)": "called sys.exit(3)",
+    "os._exit(3)": "called os._exit(3)",
     "time.sleep(60)": "did not finish within 0.5 s",
     "return (event for event in [])": "TypeError: returned generator, expected a list of events",
     "return ['text']": "TypeError: an event is a str, expected a dict",

@@ -39,7 +39,8 @@ def parse_status(text, captured_at, timezone):
 
 @hookimpl
 def render_preview_block(context):
-    rows = tuple(Row(values={"fuel": one["parsed"].get("fuel_pct")}, text="fuel={fuel:%}") for one in context.records)
+    found = [one.get("parsed") or {} for one in context.records]
+    rows = tuple(Row(values={"fuel": one.get("fuel_pct")}, text="fuel={fuel:%}") for one in found)
     return Block(title="Toy", rows=rows) if rows else None
 """
 SCREEN = "ACME\n\nfuel: 42% used, resets 2026-01-01T15:45:00Z by dev@example.com\n"
@@ -155,9 +156,16 @@ BREAKS = {
         "is read by the machine's own time zone",
         "Purity",
     ),
-    "heavy": Break("status", "json, re", "json, re, sqlite3", "imports_lightly", "imports sqlite3", "Import late"),
+    "heavy": Break(
+        "status", "json, re", "json, re, sqlite3", "imports_lightly", "imports sqlite3; do it later", "Import late"
+    ),
     "process": Break(
-        "status", "", '\nimport os; os.system("true")\n', "imports_lightly", "touches os.system", "Import late"
+        "status",
+        "",
+        '\nimport os; os.system("true")\n',
+        "imports_lightly",
+        "touches os.system; it must do nothing",
+        "Import late",
     ),
     "unmarked": Break(
         "status",
@@ -184,7 +192,15 @@ BREAKS = {
         'scope="weekly"',
         'scope="daily"',
         "declares_what_fits_together",
-        "the scope 'daily'",
+        "a comparison has the scope 'daily'",
+        "The declaration",
+    ),
+    "meter": Break(
+        "report",
+        'provider="toy", meter="fuel"',
+        'provider="sound-status", meter="oil"',
+        "declares_what_fits_together",
+        "sound-status has no meter 'oil' to compare with",
         "The declaration",
     ),
     "stream": Break(
@@ -212,7 +228,12 @@ BREAKS = {
         "render_preview_block",
     ),
     "holder": Break(
-        "status", "{fuel:%}", "{oil:%}", "shows_its_records_as_data", "names ['oil'], no value", "render_preview_block"
+        "status",
+        "{fuel:%}",
+        "{oil:%}",
+        "shows_its_records_as_data",
+        "a row's text names ['oil'], no value of it",
+        "render_preview_block",
     ),
     "escape": Break(
         "status",
@@ -225,10 +246,18 @@ BREAKS = {
     "changes": Break(
         "status",
         CHANGE,
-        "    for one in context.records:\n        one['parsed']['x'] = 1\n" + CHANGE,
+        "    for one in context.records:\n        one['x'] = 1\n" + CHANGE,
         "shows_its_records_as_data",
         "the block changed the record",
         "Purity",
+    ),
+    "lacking": Break(
+        "status",
+        'one.get("parsed") or {}',
+        'one["parsed"]',
+        "shows_what_records_lack_as_missing",
+        "KeyError: 'parsed', at kit_lacking, line 24; records may lack anything",
+        "render_preview_block",
     ),
     "untagged": Break(
         "status",
@@ -257,6 +286,14 @@ BREAKS = {
         "screen coloured gave nothing, the truth is fuel: 42.0",
         "Panes",
     ),
+    "spaces": Break(
+        "report",
+        '["used"]}',
+        '["used"] + text.endswith("   ")}',
+        "reads_the_same_in_other_clothes",
+        "screen with trailing spaces gave other fields: used",
+        "Panes",
+    ),
     "cut": Break(
         "status",
         READ,
@@ -278,7 +315,7 @@ BREAKS = {
         READ,
         RAISE + READ,
         "gives_the_true_value_or_none takes_no_value_from_foreign_text",
-        "failed to parse_status: ZeroDivisionError: empty",
+        "ZeroDivisionError: empty, at kit_raises, line 17; it must not raise, whatever the text",
         "parse_status",
     ),
     "moving": Break(
@@ -286,7 +323,7 @@ BREAKS = {
         "",
         DELTA.replace("{}", "max(new - old, 0) or 1"),
         "reports_no_change_between_equal_readings",
-        "equal readings differ by",
+        "equal readings differ by fuel: 1",
         "compute_delta",
     ),
     "silent": Break(
@@ -310,7 +347,7 @@ BREAKS = {
         "",
         DELTA.replace("{}", "max(2 * (new - old), 0)"),
         "a_rise_is_the_difference_or_unknown",
-        "meters that rose by 5 rose by",
+        "meters that rose by 5 have the delta fuel: 10.0",
         "compute_delta",
     ),
     "junk": Break(
@@ -318,7 +355,7 @@ BREAKS = {
         CAREFUL,
         "except (ValueError, TypeError, RecursionError)",
         "rejects_junk_telemetry",
-        "failed to ingest_line: KeyError: 'id'",
+        "KeyError: 'id', at kit_junk, line 13; a line that cannot be read raises Rejected and nothing else",
         "ingest_line",
     ),
     "cuts": Break(
@@ -347,6 +384,14 @@ BREAKS = {
     ),
     "nojson": Break(
         "telemetry", '"rid"', '"latency_ms": float("nan"), "rid"', "every event", "an event is no JSON", "ingest_line"
+    ),
+    "nodict": Break(
+        "telemetry",
+        "return [event]",
+        "return [[event]]",
+        "every event",
+        "an event is a list, not a dict",
+        "ingest_line",
     ),
     "nolist": Break(
         "telemetry",
@@ -399,7 +444,8 @@ BREAKS = {
 }
 SOUND = {"sound-status": "status", "sound-report": "report", "sound-telemetry": "telemetry"}
 NOT_LOADED = {
-    "absent": "'absent' is no installed entry point of group 'tracker' (docs/plugins.md, section 'Packaging')",
+    "absent": "'absent' is no installed entry point of group 'tracker'; one that was added needs an installation"
+    " (docs/plugins.md, section 'Packaging')",
     "unloadable": "ModuleNotFoundError: No module named 'nowhere' (docs/plugins.md, section 'Import late')",
     "mistyped": "is named 'mistyped' but the source 'other' (docs/plugins.md, section 'The declaration')",
     "misspelt": "did you mean 'parse_status'? (docs/plugins.md, section 'When something is wrong')",

@@ -23,6 +23,7 @@ from tracker.models import (
 from tracker.origin_kinds import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, StatusLineOrigin
 from tracker.redact import redact
 from tracker.screen import plain_text
+from tracker.values import amount, count, instant, percent
 
 __all__ = [
     "JSON",
@@ -48,7 +49,11 @@ __all__ = [
     "Row",
     "Source",
     "StatusLineOrigin",
+    "amount",
+    "count",
     "hookimpl",
+    "instant",
+    "percent",
     "plain_text",
     "redact",
 ]

@@ -33,6 +33,6 @@ def _describe(cause: BaseException) -> str:
     try:
         # attrs puts the attribute and the value behind the sentence
         text = str(cause.args[0] if type(cause) in (ValueError, TypeError) and cause.args else cause)
-    except Exception:  # noqa: BLE001  an exception's own __str__ is the plugin's code, too
+    except BaseException:  # noqa: BLE001  an exception's own __str__ is the plugin's code, too
         text = "(its message cannot be shown)"
-    return f"{type(cause).__name__}: {text}"
+    return f"{type(cause).__name__}: {text}" if text else type(cause).__name__

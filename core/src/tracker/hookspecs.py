@@ -16,7 +16,7 @@ import pluggy
 if TYPE_CHECKING:
     from tracker.models import Block, Delta, Event, PreviewContext, Reading, Source
 
-CONTRACT = (1, 0)  # major, minor; the minor grows with every argument or field that is added
+CONTRACT = (1, 1)  # major, minor; the minor grows with every argument, field or function that is added
 PROJECT = "tracker"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from textwrap import wrap
 from typing import Any
 
 from tracker.admission import shell_names
@@ -13,7 +14,8 @@ from tracker.registry import DISABLE, Found, Registry
 from tracker.render import line, number
 from tracker.session import Session
 
-COLUMNS = ("name", "kind", "distribution", "version", "contract", "state", "hooks")
+COLUMNS = ("name", "kind", "distribution", "version", "contract", "state")
+WIDTH, INDENT = 80, 11
 DECLARATION = "source_info"  # what every plugin has, so that the table need not say it
 UNKNOWN = "-"
 
@@ -60,25 +62,25 @@ def _cure(found: Found) -> str:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """The rows as an aligned table; below one that was left out, why and what to do."""
-    cells = [[name.upper() for name in COLUMNS], *([_cell(row, name) for name in COLUMNS] for row in rows)]
+    """The rows as an aligned table; below each its hooks, and below one that was left out, why and what to do."""
+    cells = [[name.upper() for name in COLUMNS], *([line(row[name] or UNKNOWN) for name in COLUMNS] for row in rows)]
     widths = [max(len(row[place]) for row in cells) for place in range(len(COLUMNS))]
     for cell, row in zip(cells, [None, *rows], strict=True):
         yield "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=True)).rstrip()
-        if row is None:
-            continue
-        if row["step"]:
-            yield f"    why:  failed to {row['step']}: {line(row['cause'])}"
-        if row["cure"]:
-            yield f"    cure: {line(row['cure'])}"
-        for sentence in row["deprecated"]:
-            yield f"    note: {line(sentence)}"
+        for label, text in _below(row) if row else ():
+            head = f"    {label}:".ljust(INDENT)
+            yield from wrap(head + line(text), WIDTH, subsequent_indent=" " * INDENT, break_on_hyphens=False)
 
 
-def _cell(row: Mapping[str, Any], name: str) -> str:
-    if name == "hooks":
-        return ", ".join(hook for hook in row["hooks"] if hook != DECLARATION) or UNKNOWN
-    return line(row[name] or UNKNOWN)
+def _below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    hooks = [hook for hook in row["hooks"] if hook != DECLARATION]
+    if hooks:
+        yield "hooks", ", ".join(hooks)
+    if row["step"]:
+        yield "why", f"failed to {row['step']}: {row['cause']}"
+    if row["cure"]:
+        yield "cure", row["cure"]
+    yield from (("note", sentence) for sentence in row["deprecated"])
 
 
 def disabled(registry: Registry) -> str | None:

@@ -1,13 +1,12 @@
 """A plugin's code at arm's length: whatever it does, the command goes on or ends cleanly, and says who it was.
 
 In the main thread of a POSIX system a plugin that does not come back is interrupted by a timer; elsewhere it can only
-be waited for. A plugin that calls `os._exit`, or that crashes the interpreter, cannot be held back.
+be waited for. A plugin that kills the process, or that crashes the interpreter, cannot be held back.
 """
 
 from __future__ import annotations
 
 import contextlib
-import locale
 import os
 import signal
 import sys
@@ -17,10 +16,12 @@ from types import FrameType
 from typing import Any
 
 from tracker.errors import PluginError
+from tracker.surroundings import STDERR, Exit, exit_now, put_back
 
 SECONDS = float(os.environ.get("TRACKER_PLUGIN_SECONDS") or 10)
 PATIENCE = 3  # interruptions that a plugin may swallow before the command is ended in its stead
-STDOUT, STDERR = 1, 2
+
+_strays: list[threading.Thread] = []  # that plugins left running
 
 
 class Hang(BaseException):
@@ -47,7 +48,7 @@ class Timer:
         self._swallowed += 1
         if self._swallowed > PATIENCE:
             os.write(STDERR, f"error: plugin {self._plugin!r} does not end and cannot be interrupted\n".encode())
-            os._exit(1)
+            exit_now(1)
         raise Hang
 
 
@@ -57,12 +58,12 @@ def guarded(plugin: str, step: str, seconds: float | None = None) -> Iterator[Ti
 
     What it prints goes to stderr, since stdout is for data. The user's own Ctrl-C stays a `KeyboardInterrupt`.
     """
-    folder, place = _working_directory(), locale.setlocale(locale.LC_ALL)
     limit = SECONDS if seconds is None else seconds
-    with _timed(plugin, limit) as timer, _stdout_to_stderr():
+    with _timed(plugin, limit) as timer, put_back():
         try:
             try:
-                yield timer
+                with _no_thread_left():
+                    yield timer
             finally:
                 timer.is_armed = False  # an alarm that comes from here on is late, and nobody's fault
         except PluginError:
@@ -71,50 +72,39 @@ def guarded(plugin: str, step: str, seconds: float | None = None) -> Iterator[Ti
             if isinstance(error, KeyboardInterrupt) and timer.is_pressed:
                 raise
             raise PluginError(plugin, step, fault(error, limit)) from error
-        finally:
-            _put_back(folder, place)
 
 
 def fault(error: BaseException, seconds: float) -> BaseException | str:
     """What a plugin did, in words where its exception does not say it."""
     if isinstance(error, Hang):
         return f"did not finish within {seconds:g} s"
+    if isinstance(error, Exit):
+        return f"called os._exit({error.code!r})"
     if isinstance(error, SystemExit):
         return f"called sys.exit({error.code!r})"
     return error if isinstance(error, Exception) else f"raised {type(error).__name__}"
 
 
-def _working_directory() -> str | None:
-    try:
-        return os.getcwd()
-    except OSError:
-        return None  # it was removed
-
-
-def _put_back(folder: str | None, place: str) -> None:
-    if folder is not None and _working_directory() != folder:
-        os.chdir(folder)
-    if locale.setlocale(locale.LC_ALL) != place:
-        locale.setlocale(locale.LC_ALL, place)
-
-
 @contextlib.contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
-    """What is printed, and what a C library or another program writes to the descriptor itself."""
-    with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as after:
-        with contextlib.suppress(OSError):  # one of the two is closed
-            kept = os.dup(STDOUT)
-            after.callback(os.close, kept)
-            _flush()
-            os.dup2(STDERR, STDOUT)
-            after.callback(os.dup2, kept, STDOUT)
-            after.callback(_flush)
+def _no_thread_left() -> Iterator[None]:
+    """Refuse what starts a thread and does not wait for it: it could print, or change values, at any later time."""
+    before = set(threading.enumerate())
+    try:
         yield
+    finally:
+        left = [thread for thread in threading.enumerate() if thread not in before]
+        _strays.extend(left)
+    if left and threading.current_thread() is threading.main_thread():
+        raise RuntimeError("left a thread running")
 
 
-def _flush() -> None:
-    if sys.__stdout__ is not None and not sys.__stdout__.closed:
-        sys.__stdout__.flush()
+def leave_strays(status: object) -> None:
+    """End the process with that status if a plugin's thread would keep it alive for longer."""
+    if any(thread.is_alive() and not thread.daemon for thread in _strays):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        exit_now(status if isinstance(status, int) else int(status is not None))
 
 
 @contextlib.contextmanager

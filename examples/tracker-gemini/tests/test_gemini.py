@@ -30,6 +30,8 @@ class TestGemini(StatusConformance):
         ("99% used (Limit resets in 4m)", 99, "2026-01-01T12:04:00+00:00"),
         ("Limit reached", 100, None),
         ("Limit reached, resets in 5h 1m", 100, "2026-01-01T17:01:00+00:00"),
+        ("42% used (Limit resets in )", 42, None),
+        ("Limit reached, resets in ", 100, None),
         ("0% used (Limit resets in tomorrow)", None, None),
         ("Usage limit: 42%", None, None),
     ],

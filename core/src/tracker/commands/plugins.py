@@ -42,7 +42,7 @@ def list_() -> None:
 @command.command()
 @click.argument("name", metavar="SOURCE")
 def info(name: str) -> None:
-    """Show what a source declares: its meters, hooks, error tags and everything made from them."""
+    """Show what a source declares, and what is made from it."""
     from tracker import inventory
 
     here = session()
@@ -63,7 +63,7 @@ def info(name: str) -> None:
     help="Screens, or one file of lines, to check with [default: the project's tests, else the demo's].",
 )
 def check(target: str, inputs: Path | None) -> None:
-    """Check a plugin's folder, or an installed source, against every rule of the contract."""
+    """Check a plugin's folder, or an installed source, by every rule."""
     from tracker import checking
 
     checking.check(session(), target, inputs)
@@ -74,7 +74,7 @@ def check(target: str, inputs: Path | None) -> None:
 @click.option("--kind", type=click.Choice(["status", "report", "telemetry"]), default="status", show_default=True)
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The folder above it.")
 def new(name: str, kind: str, into: Path) -> None:
-    """Write a complete plugin, which passes the conformance checks at once."""
+    """Write a complete plugin that passes the conformance checks."""
     from tracker import scaffold
 
     scaffold.write(session(), name, kind, into)

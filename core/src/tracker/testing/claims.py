@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracker.models import Gauge, Reading
+    from tracker.models import Change, Gauge, Reading
 
 
 def later(before: Reading, change: Any) -> Reading:
@@ -48,6 +48,10 @@ def of(reading: Reading) -> dict[str, Any]:
 
 def said(found: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}: {claim}" for name, claim in found.items()) or "nothing"
+
+
+def moves(changes: Iterable[Change]) -> str:
+    return ", ".join(f"{change.meter}: {change.delta}" for change in changes)
 
 
 def is_true(found: Any, true: Any) -> bool:

@@ -58,9 +58,11 @@ class SourceConformance:
     def info(cls, registry: Registry) -> Source:
         failure = next((failure for failure in registry.failures if failure.plugin == cls.source), None)
         assert failure is None, refused(failure)
-        assert cls.source in registry.sources, rule(
-            f"{cls.source!r} is no installed entry point of group 'tracker'", "Packaging"
+        is_there = cls.source in registry.sources  # apart, since pytest would print the registry
+        text = (
+            f"{cls.source!r} is no installed entry point of group 'tracker'; one that was added needs an installation"
         )
+        assert is_there, rule(text, "Packaging")
         return registry.sources[cls.source]
 
     def test_is_discovered_and_sound(self, info: Source) -> None:
@@ -94,12 +96,14 @@ class SourceConformance:
         found = {str(one.kind) for one in registry.sources.values() if one.stream == info.stream}
         others = ({"status"} if info.stream == "snapshots" else found) - {"view", info.kind}
         assert info.kind == "view" or not others, rule(
-            f"its stream {info.stream!r} holds the records of {' and '.join(sorted(others))} sources", "The declaration"
+            f"its stream {info.stream!r} holds the records of {' and '.join(sorted(others))} sources; take another",
+            "The declaration",
         )
 
     def test_declares_what_fits_together(self, registry: Registry, info: Source) -> None:
         for held in info.comparisons:
-            assert held.scope in info.scopes, rule(f"a comparison has the scope {held.scope!r}", "The declaration")
+            text = f"a comparison has the scope {held.scope!r}, which is none of its scopes"
+            assert held.scope in info.scopes, rule(text, "The declaration")
             provider = registry.sources.get(held.provider)
             known = provider is None or provider.meter(held.meter) is not None
             assert known, rule(f"{held.provider} has no meter {held.meter!r} to compare with", "The declaration")
@@ -117,8 +121,8 @@ class SourceConformance:
         code = [sys.executable, "-c", IMPORT.format(module=name)]
         loaded, touched = subprocess.check_output(code, text=True).split("\n")[-3:-1]
         heavy = HEAVY & {module.split(".")[0] for module in loaded.split()}
-        assert not heavy, rule(f"importing {name} imports {', '.join(sorted(heavy))}", "Import late")
-        assert not touched, rule(f"importing {name} touches {touched}", "Import late")
+        assert not heavy, rule(f"importing {name} imports {', '.join(sorted(heavy))}; do it later", "Import late")
+        assert not touched, rule(f"importing {name} touches {touched}; it must do nothing", "Import late")
 
     def test_names_no_clock(self, registry: Registry, info: Source) -> None:
         from tracker.testing.purity import clock_calls

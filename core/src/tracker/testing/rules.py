@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,13 @@ STEPS = {
     "be found once": "Packaging",
     "declare its source": "The declaration",
     "match the hook specifications": "When something is wrong",
+}
+# what a hook that raises has broken
+MUST = {
+    "parse_status": "it must not raise, whatever the text",
+    "compute_delta": "it must not raise, whatever a reading lacks",
+    "ingest_line": "a line that cannot be read raises Rejected and nothing else",
+    "render_preview_block": "records may lack anything",
 }
 
 
@@ -49,4 +57,17 @@ def asked(section: str, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except PluginError as error:
-        raise AssertionError(rule(str(error), section)) from error
+        raise AssertionError(rule(f"{error}{_where(error)}", section)) from error
+
+
+def _where(error: PluginError) -> str:
+    """The line of the plugin that raised, and the rule against that; nothing where the core refused an answer."""
+    if error.__cause__ is None or error.plugin not in installed().sources:
+        return ""
+    package = installed().module_name(error.plugin).partition(".")[0]
+    place = ""
+    for frame, line in traceback.walk_tb(error.__cause__.__traceback__):
+        module = frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] == package:
+            place = f", at {module}, line {line}"
+    return f"{place}; {MUST[error.step]}" if place and error.step in MUST else place

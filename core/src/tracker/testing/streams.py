@@ -60,7 +60,7 @@ class TelemetryConformance(SourceConformance):
         self._stream(registry, lines)  # what is imported late is imported now
         with no_input_or_output() as touched:
             self._stream(registry, lines)
-        assert not touched, rule(f"ingest_line touched {', '.join(touched)}", "Purity")
+        assert not touched, rule(f"ingest_line touched {', '.join(touched)}; a hook only takes values", "Purity")
 
     def test_shows_its_totals_as_data(self, registry: Registry, info: Source) -> None:
         from tracker.models import PreviewContext
@@ -108,7 +108,8 @@ def _check(event: Any) -> None:
     wrong = [name for name in ("routed", "ok") if not isinstance(event.get(name), bool)]
     wrong += [name for name in TEXTS if not isinstance(event.get(name), str | None)]
     wrong += [name for name in COUNTS if type(event.get(name)) not in (int, type(None))]
-    assert not wrong, rule(f"an event has wrong types: { {name: event.get(name) for name in wrong} }", "ingest_line")
+    shown = {name: event.get(name) for name in wrong}
+    assert not wrong, rule(f"an event has wrong types: {shown}; the guide's table gives the right ones", "ingest_line")
     try:
         json.dumps(event, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -13,7 +13,7 @@ from tracker.api import JSON, Block, Gauge, Meter, PreviewContext, Reading, Row,
 
 HEAD = "Stats For Nerds"
 LINE = re.compile(r"│ +(.*?) *│ *")  # a line that was cut or wrapped has no right edge: it is not read
-QUOTA = re.compile(r"(?:(?P<used>\d{1,3})% used|Limit reached)(?:(?: \(Limit |, )resets (?P<when>in [\dhm ]+)\)?)?")
+QUOTA = re.compile(r"(?:(?P<used>\d{1,3})% used|Limit reached)(?:(?: \(Limit |, )resets (?P<when>in[\dhm ]*)\)?)?")
 WHEN = re.compile(r"in(?: (\d{1,3})h)?(?: (\d{1,2})m)?")
 COUNT = re.compile(r"([\d,]{1,20})(?: \(\d+\.\d%\))?")
 COUNTS = {
@@ -57,7 +57,7 @@ def parse_status(text: str, captured_at: datetime) -> Reading:
 def _gauge(quota: re.Match[str], captured_at: datetime) -> Gauge:
     used = 100 if quota["used"] is None else int(quota["used"])
     when = WHEN.fullmatch(quota["when"] or "")
-    if when is None:
+    if when is None or not any(when.groups()):  # a reset that is over prints no time
         return Gauge(meter="daily", used=used)
     left = timedelta(hours=int(when[1] or 0), minutes=int(when[2] or 0))
     return Gauge(meter="daily", used=used, resets=quota["when"], reset_at=captured_at + left)

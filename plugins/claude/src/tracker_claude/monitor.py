@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tracker.api import Block, Demo, DemoStep, PreviewContext, Reading, Row, Source, hookimpl
+from tracker.api import Block, Demo, DemoStep, PreviewContext, Reading, Row, Source, hookimpl, instant
 from tracker_claude.origins import MONITOR
 
 DEMO_STEP = DemoStep(
@@ -16,7 +16,7 @@ DEMO_STEP = DemoStep(
 )
 
 SOURCE = Source(
-    contract="1.0",
+    contract="1.1",
     name="claude-monitor",
     title="claude-monitor",
     kind="report",
@@ -68,7 +68,6 @@ def render_preview_block(context: PreviewContext) -> Block | None:
     if not context.records:
         return None
     from tracker_claude.monitor_output import FIGURES
-    from tracker_claude.monitor_values import instant
 
     fields = _fields(sorted(context.records, key=lambda record: instant(record.get("captured_at")) or NEVER)[-1])
     values = {name: FIGURES[name].honest(fields.get(name)) for name in SHOWN}

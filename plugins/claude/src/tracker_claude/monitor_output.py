@@ -23,8 +23,8 @@ from typing import Any, TypeAlias
 import orjson
 from attrs import frozen
 
-from tracker.api import JSON, Reading, plain_text
-from tracker_claude.monitor_values import amount, count, instant, instant_text, number, percent, word
+from tracker.api import JSON, Reading, amount, count, instant, percent, plain_text
+from tracker_claude.monitor_values import instant_text, number, word
 
 Raw: TypeAlias = "dict[str, Any]"  # a value per figure as the output has it, nothing known of it
 LINE_LIMIT = 500  # longer lines are none of a screen's; it bounds the work of the patterns

@@ -37,7 +37,7 @@ DEMO = Demo(
 @hookimpl
 def source_info() -> Source:
     return Source(
-        contract="1.0",
+        contract="1.1",
         name="claude",
         title="Claude",
         kind="status",

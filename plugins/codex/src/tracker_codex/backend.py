@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tracker.api import JSON, Gauge
-from tracker_codex.ccusage_values import percent
+from tracker.api import JSON, Gauge, percent
 from tracker_codex.meters import MONTHLY_CREDIT, key_of, of_length
 
 PLACES = ("primary", "secondary")

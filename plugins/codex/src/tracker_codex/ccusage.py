@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tracker.api import Block, Comparison, Demo, DemoStep, PreviewContext, Reading, Row, Source, hookimpl
+from tracker.api import Block, Comparison, Demo, DemoStep, PreviewContext, Reading, Row, Source, hookimpl, instant
 from tracker_codex.origins import CCUSAGE
 
 DEMO_TIME = "2026-11-22T08:10:00Z"
@@ -18,7 +18,7 @@ def _demo_step(scope: str) -> DemoStep:
 
 
 SOURCE = Source(
-    contract="1.0",
+    contract="1.1",
     name="codex-ccusage",
     title="ccusage",
     kind="report",
@@ -72,7 +72,6 @@ def parse_status(text: str, scope: str | None) -> Reading:
 def render_preview_block(context: PreviewContext) -> Block | None:
     """The newest report of each scope; of two of one instant the later record."""
     newest: dict[str, Mapping[str, Any]] = {}
-    from tracker_codex.ccusage_values import instant
 
     for record in sorted(context.records, key=lambda record: instant(record.get("captured_at")) or NEVER):
         fields = _fields(record)

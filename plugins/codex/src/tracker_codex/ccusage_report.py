@@ -22,8 +22,8 @@ from typing import Any, TypeAlias
 import orjson
 from attrs import frozen
 
-from tracker.api import JSON, Reading
-from tracker_codex.ccusage_values import Number, amount, count, instant, moment, percent, shown_time
+from tracker.api import JSON, Reading, amount, count, instant, percent
+from tracker_codex.ccusage_values import moment, shown_time
 
 Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
 Tags: TypeAlias = "dict[str, None]"  # in order, each once
@@ -56,7 +56,7 @@ SCOPES = {
 }
 
 # What a row says, the names that it has had, and how an honest value is told.
-FIGURES: dict[str, tuple[tuple[str, ...], Callable[[object], Number | None]]] = {
+FIGURES: dict[str, tuple[tuple[str, ...], Callable[[object], float | None]]] = {
     "tokens": (("totalTokens", "tokensUsed"), count),
     "input_tokens": (("inputTokens",), count),
     "output_tokens": (("outputTokens",), count),
@@ -173,7 +173,7 @@ def _time(scope: Scope, row: Object) -> object:
     return next((place[key] for place in places for key in scope.times if place.get(key) is not None), None)
 
 
-def _figure(row: Object, name: str, tags: Tags, shown: str | None = None) -> Number | None:
+def _figure(row: Object, name: str, tags: Tags, shown: str | None = None) -> float | None:
     names, honest = FIGURES[name]
     value = next((row[known] for known in names if row.get(known) is not None), None)
     figure = honest(value)
@@ -182,7 +182,7 @@ def _figure(row: Object, name: str, tags: Tags, shown: str | None = None) -> Num
     return figure
 
 
-def _sum(rows: Sequence[Object], name: str, tags: Tags, shown: str | None = None) -> Number | None:
+def _sum(rows: Sequence[Object], name: str, tags: Tags, shown: str | None = None) -> float | None:
     """A figure over rows; None where a row lacks it, and of percentages, which do not add up."""
     values = [_figure(row, name, tags, shown) for row in rows]
     known = [value for value in values if value is not None]

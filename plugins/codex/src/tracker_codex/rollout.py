@@ -7,9 +7,8 @@ from typing import Any
 
 import orjson
 
-from tracker.api import Reading
+from tracker.api import Reading, instant
 from tracker_codex import backend
-from tracker_codex.ccusage_values import instant
 from tracker_codex.meters import reading
 
 MAIN = (None, "codex")  # `limit_id`; other buckets have events of their own

@@ -22,7 +22,7 @@ def _demo_step(stage: int, command: str, capture: str, captured_at: str) -> Demo
 
 
 SOURCE = Source(
-    contract="1.0",
+    contract="1.1",
     name="glm",
     title="GLM",
     stream="glm_counts",

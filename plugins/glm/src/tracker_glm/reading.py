@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from tracker.api import JSON, Gauge, Reading, plain_text
-from tracker_glm.values import amount, count, epoch_ms, instant, percent, word
+from tracker.api import JSON, Gauge, Reading, amount, count, instant, percent, plain_text
+from tracker_glm.values import epoch_ms, word
 
 Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
 
