@@ -31,7 +31,7 @@ KINDS = {
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID", "PYTEST_"))}
-    return kept | {"PYTHONPATH": str(FROZEN / "site"), "TZ": "UTC"}
+    return kept | {"PYTHONPATH": str(FROZEN / "plugins.zip"), "TZ": "UTC"}
 
 
 @pytest.fixture(scope="module")

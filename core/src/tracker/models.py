@@ -296,8 +296,8 @@ class Row:
 
     values: the figures as JSON values, None where one is missing. text: how they read, with ``{name}`` for a value,
     ``{name:%}`` for one with a unit behind it, ``{name:.2}`` for two decimals (a whole number has none) and
-    ``{name:.0 ms}`` for both; None makes ``label: name=value name=value``. A missing value prints as ``n/a`` without its
-    unit.
+    ``{name:.0 ms}`` for both; None makes ``label: name=value name=value``. A missing value prints as ``n/a`` without
+    its unit.
     """
 
     values: Mapping[str, JSON] = field(validator=mapping)

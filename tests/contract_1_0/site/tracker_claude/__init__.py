@@ -1,1 +1,0 @@
-"""tracker plugin: the sources of Claude."""
