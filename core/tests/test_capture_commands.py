@@ -407,3 +407,15 @@ def test_a_preview_of_nothing_says_how_to_begin(toys: Run) -> None:
     done = toys("preview")
     assert ok(done).startswith("Windows: none\nAnomalies: 0 (see anomalies.jsonl)\n")
     assert "begin with `tracker alias start PROVIDER --stdin`" in done.stderr
+
+
+def test_a_lane_hears_who_else_measures_in_the_window_that_it_is_given(toys: Run) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%", AGENT_ID="main"))
+    note = (
+        "note: W0-01 holds captures of toy by lane main, too; one pair per provider and window counts:"
+        " `--window` names another\n"
+    )
+    assert note in toys("alias", "start", "toy", "--stdin", stdin="fuel 1%", AGENT_ID="sub1").stderr
+    assert note not in toys("alias", "start", "toy", "--stdin", stdin="fuel 2%", AGENT_ID="sub1").stderr
+    named = toys("alias", "start", "toy", "--stdin", "--window", "W0-01", stdin="fuel 2%", AGENT_ID="sub2")
+    assert (named.returncode, note in named.stderr) == (0, False)

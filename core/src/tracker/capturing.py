@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from tracker.models import Gauge, Reading, Source
 from tracker.parsed import number, to_parsed
 from tracker.records import stamp
 from tracker.redact import redact, redact_value, with_addresses
+from tracker.render import line
 from tracker.rules import LATE_AFTER, anomalies_of, late_after, reset_before, status_streams, superseded
 from tracker.session import Session
 from tracker.wording import near
@@ -120,6 +121,8 @@ def _prepare(session: Session, request: Request) -> Stored:
         group += [capture for capture in adopted if capture.window == here]
         if phase == "after" and request.needs_before and not any(found.phase == "before" for found in group):
             raise _no_before(session, source, here)
+        if phase == "before" and request.window is None:
+            _say_who_else(session, source, here, group)
         draft = _draft(request, phase, here, session.lane)
         before = canonical([*group, draft]).before if phase == "after" else None
         record = _record(session, request, phase, here, before)
@@ -175,6 +178,17 @@ def _adopt(session: Session, request: Request, old: state.Baseline) -> list[Capt
     draft = _draft(start, "before", old.window, session.lane)
     record = _record(session, start, "before", old.window, None)
     return [evolve(draft, record_id=record["record_id"], record=record, offset=draft.offset - 1)]
+
+
+def _say_who_else(session: Session, source: Source, window: str, group: Iterable[Capture]) -> None:
+    """A lane's first capture in a window that it did not name: another lane may be measuring there."""
+    found = {capture.agent_id for capture in group}
+    if found and session.lane not in found:
+        named = ", ".join(sorted(f"lane {agent}" if agent else "the lane without a name" for agent in found))
+        session.note(
+            f"note: {window} holds captures of {source.name} by {line(named)}, too; one pair per provider and window"
+            " counts: `--window` names another"
+        )
 
 
 def _no_before(session: Session, source: Source, window: str) -> TrackerError:

@@ -88,8 +88,10 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         if automatic:
             from tracker.automation import Wish, capture
 
-            if use_stdin or path is not None or captured_at is not None:
-                raise click.UsageError("--auto reads the meters itself, now: without --stdin, --file, --captured-at")
+            if use_stdin or path is not None or captured_at is not None or origin != "alias":
+                raise click.UsageError(
+                    "--auto reads the meters itself, now: without --stdin, --file, --captured-at, --source"
+                )
             wish = Wish(
                 source=source,
                 phases=phases,
