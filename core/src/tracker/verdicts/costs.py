@@ -8,14 +8,15 @@ however they are grouped.
 
 from __future__ import annotations
 
+import operator
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import nsmallest
 from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
-from tracker.event_columns import Columns, Group
+from tracker.event_columns import Columns
 from tracker.ledgers import encode
 from tracker.models import Source
 from tracker.render import number
@@ -81,7 +82,7 @@ class Costs:
 
     def row(self, key: str) -> tuple[int, int, int]:
         """A group's tokens at the baseline, those that were routed, and how many more these are."""
-        baseline, routed = (side.get(key, 0) for side in self.tokens)
+        baseline, routed = self.tokens[0].get(key, 0), self.tokens[1].get(key, 0)
         return baseline, routed, routed - baseline
 
     def side(self, key: str) -> str:
@@ -107,15 +108,11 @@ def compare(source: Source, events: Known | Log, by: By, top: int | None, prices
     sides = Side(), Side()
     for group, sums in events.sums():
         sides[group.routed].add(group.model, sums.tokens)
-    baseline, routed = tokens = events.fold(_by_rid) if by == "rid" else _by_label(events, by)
-    ranks = [  # both sides first, then the largest difference; what has no name matches nothing
-        (not key or key not in baseline or key not in routed, -abs(routed.get(key, 0) - baseline.get(key, 0)), key)
-        for key in {**baseline, **routed}
-    ]
+    tokens = events.fold(_by_rid) if by == "rid" else _by_label(events, by)
     return Costs(
         label=source.routed_label,
         by=by,
-        keys=[key for *_, key in (nsmallest(top, ranks) if top else sorted(ranks))],
+        keys=_ranked(tokens)[:top],
         tokens=tokens,
         sides=sides,
         prices=prices,
@@ -123,13 +120,23 @@ def compare(source: Source, events: Known | Log, by: By, top: int | None, prices
     )
 
 
+def _ranked(tokens: Tokens) -> list[str]:
+    """Groups of both sides first, then the largest difference; what has no name matches nothing."""
+    baseline, routed = tokens
+    matched: list[tuple[int, str]] = []
+    others = [(-count, key) for key, count in routed.items() if key not in baseline]
+    for key, count in baseline.items():
+        (matched if key and key in routed else others).append((-abs(routed.get(key, 0) - count), key))
+    return [key for part in (matched, others) for _, key in sorted(part)]
+
+
 def _by_rid(chunks: Iterator[Columns]) -> Tokens:
-    found: Tokens = ({}, {})
+    found: Tokens = (defaultdict(int), defaultdict(int))
     for chunk in chunks:
         sides = [found[group.routed] for group in chunk.groups]
-        for rid, place, *tokens in zip(chunk.rids, chunk.places, *chunk.tokens[:2], strict=True):
-            side = sides[place]
-            side[rid] = side.get(rid, 0) + tokens[0] + tokens[1]
+        counts = map(operator.add, *chunk.tokens[:2])
+        for rid, side, count in zip(chunk.rids, map(sides.__getitem__, chunk.places), counts, strict=True):
+            side[rid] += count
     return found
 
 
@@ -144,22 +151,27 @@ def _by_label(events: Known | Log, by: By) -> Tokens:
 def sides_of(events: Known | Log, by: By, keys: Iterable[str]) -> dict[str, tuple[Side, Side]]:
     """Both sides of some groups, model by model, as money needs them."""
     found = {key: (Side(), Side()) for key in keys}
-    if by != "rid":
-        for group, sums in events.sums():
-            if (sides := found.get(getattr(group, by))) is not None:
-                sides[group.routed].add(group.model, sums.tokens)
+    if by == "rid":
+        for (model, is_routed), counts in events.fold(_by_model_and_rid).items():
+            for rid in found.keys() & counts.keys():
+                found[rid][is_routed].models[model] = counts[rid]
         return found
+    for group, sums in events.sums():
+        if (sides := found.get(getattr(group, by))) is not None:
+            sides[group.routed].add(group.model, sums.tokens)
+    return found
 
-    def take(chunks: Iterator[Columns]) -> dict[str, tuple[Side, Side]]:
-        sides = {key: (Side(), Side()) for key in found}
-        for chunk in chunks:
-            groups: list[Group] = chunk.groups
-            for rid, place, *tokens in zip(chunk.rids, chunk.places, *chunk.tokens, strict=True):
-                if rid in sides:
-                    sides[rid][groups[place].routed].add(groups[place].model, tokens)
-        return sides
 
-    return events.fold(take)
+def _by_model_and_rid(chunks: Iterator[Columns]) -> dict[tuple[str, bool], dict[str, list[int]]]:
+    """The tokens of each model on each side, of each request."""
+    found: dict[tuple[str, bool], dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0] * len(KINDS)))
+    for chunk in chunks:
+        sides = [found[group.model, group.routed] for group in chunk.groups]
+        for at, column in enumerate(chunk.tokens):
+            if any(column):
+                for rid, side, count in zip(chunk.rids, map(sides.__getitem__, chunk.places), column, strict=True):
+                    side[rid][at] += count
+    return found
 
 
 # --- as text and JSON
@@ -171,7 +183,8 @@ def csv_lines(found: Costs) -> Iterator[str]:
     yield f"{found.by},baseline_tokens,{label}_tokens,delta_{label}_minus_base"
     for key in found.keys:
         name = key if PLAIN.fullmatch(key) else encode((key,), "").decode()
-        yield "{},{},{},{}".format(name, *found.row(key))
+        baseline, routed, more = found.row(key)
+        yield f"{name},{baseline},{routed},{more}"
     base, routed = (side.tokens for side in found.sides)
     share = f"{number(round(100 * routed / (base + routed), 1))}%" if base + routed else "n/a"
     yield f"# totals baseline={base} {label}={routed} {label}_share={share}"
