@@ -127,6 +127,11 @@ class Intake:
         if known is not None:
             follower.place, reader.number, reader.seen = known
             reader.recall(follower.last(BATCH))
+            if follower.is_lost:
+                self.session.warn(
+                    f"the file that was read as {follower.path} is neither there nor beside it: what it got after the"
+                    " last run is missing; pipe its copy to --stdin, nothing is stored twice"
+                )
         elif not follower.path.exists():
             self.session.note(f"note: waiting for {follower.path}, which is not there yet")
         progress, splitter = Progress.of(self.session, 0), Splitter()
