@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tracker.verdicts.prices import parse
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -136,3 +139,12 @@ def test_a_mistyped_window_and_two_inputs_are_refused(stored: Run) -> None:
     assert (wrong.returncode, "did you mean W0-CHN?" in wrong.stderr) == (1, True)
     both = stored("cost-compare", "--window", "W0-CHN", "--file", "-")
     assert (both.returncode, "give --window or --file, not both" in both.stderr) == (2, True)
+
+
+def test_the_prices_on_the_page_are_read() -> None:
+    page = (ROOT / "docs" / "telemetry.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"^```toml\n(.*?)^```$", page, flags=re.M | re.S)
+    table = parse(example, "prices.toml", r"-\d{8}")
+    expected = {"input": 1e-6, "output": 4e-6, "cache_read": 1e-7}
+    assert table.price("house-model-20260110") == pytest.approx(expected)
+    assert table.price("house-model-mini") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import signal
@@ -159,6 +160,29 @@ def test_dated_rotations_while_nobody_followed(follow: Start, log: Log, caught_u
     log.write("d")
     follow()
     caught_up()
+
+
+def test_a_rotated_file_that_was_compressed_before_it_was_read_is_said(
+    ingest: Start, follow: Start, log: Log, data: Any, wait_for: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "usage.jsonl.2.gz").write_bytes(gzip.compress(log.line("long ago")))
+    log.write("a", "b")
+    run = follow()
+    wait_for(lambda: data.rids() == ["a", "b"])
+    assert "warning" not in run.signal(signal.SIGTERM)[2]
+    log.write("c")
+    rotated = log.path.read_bytes()
+    (tmp_path / "usage.jsonl.1.gz").write_bytes(gzip.compress(rotated))
+    log.path.unlink()
+    log.write("d")
+    run = follow()
+    wait_for(lambda: data.rids() == ["a", "b", "d"])
+    err = run.signal(signal.SIGTERM)[2]
+    assert "is neither there nor beside it: what it got after the last run is missing; pipe its copy to --stdin" in err
+    run = ingest("--stdin")
+    run.write(rotated)
+    assert "new=1, duplicates=2" in run.end()[1]
+    assert sorted(data.rids()) == log.rids
 
 
 def test_without_its_index_it_reads_the_file_again_and_stores_nothing_twice(

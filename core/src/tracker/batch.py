@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 from attrs import define, field
 
-from tracker.event_columns import Row, Tally, row_of, tally
+from tracker.event_columns import Column, Row, Tally, row_of, tally
 from tracker.line_index import Stored
 from tracker.render import number
 from tracker.tail import Line
@@ -81,15 +81,15 @@ class Batch:
     refused: list[Refused] = field(factory=list)
     summary: Summary = field(factory=Summary)
 
-    def add(self, rows: Sequence[bytes], keys: Sequence[int], events: Sequence[Row]) -> None:
+    def add(self, rows: bytes, lengths: Sequence[int], keys: Sequence[int], columns: Sequence[Column]) -> None:
         """Add new lines that are one event each: their encoded rows, their keys, the events by column."""
-        routed = [event[4] for event in events]
-        self.pieces.append(b"".join(rows))
-        self.lengths += map(len, rows)
+        routed = columns[4]
+        self.pieces.append(rows)
+        self.lengths += lengths
         self.keys += keys
         self.routed += routed
-        self.tally.add(events)
-        self.summary.events += len(events)
+        self.tally.add_columns(*columns)
+        self.summary.events += len(keys)
         self.summary.routed += sum(routed)
 
     def add_copy(self, rows: bytes, key: int, events: Sequence[Row], copy: Copy) -> None:

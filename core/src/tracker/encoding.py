@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 import orjson
 
 from tracker.envelope import RESERVED
-from tracker.event_columns import Row, row_of, rows_of
+from tracker.event_columns import Column, Row, columns_of, row_of
 
 Event = dict[str, Any]
 LABEL = frozenset({str, type(None)})
-LANE, MODEL, ROUTED, OK = map(itemgetter, range(2, 6))  # of a row
+LANE, MODEL, ROUTED, OK = range(2, 6)  # of a row
 
 
 def encode(event: Event) -> tuple[bytes, Row]:
@@ -26,19 +24,19 @@ def encode(event: Event) -> tuple[bytes, Row]:
     if type(event.get("routed")) is not bool or event.get("ok") is None:
         event = {**event, "routed": event.get("routed") is True, "ok": event.get("ok") in (None, True)}
     row = row_of(event)
-    if type(LANE(row)) not in LABEL or type(MODEL(row)) not in LABEL:
+    if type(row[LANE]) not in LABEL or type(row[MODEL]) not in LABEL:
         raise TypeError("an event's lane or model is neither a text nor None")
     return orjson.dumps(event), row
 
 
-def encode_all(events: Sequence[Event]) -> tuple[list[bytes], list[Row]]:
+def encode_all(events: Sequence[Event]) -> tuple[list[bytes], Sequence[Column]]:
     """Some hundred events at once, which takes half the time; a `TypeError` does not say which one is wrong."""
     if set(map(type, events)) != {dict}:
         raise TypeError("not every event is a dict")
-    names = set(chain.from_iterable(events))
-    rows = rows_of(events, names)
-    kinds = [set(map(type, map(of, rows))) for of in (LANE, MODEL, ROUTED)]
-    is_sound = kinds[0] <= LABEL and kinds[1] <= LABEL and kinds[2] == {bool} and None not in map(OK, rows)
-    if not is_sound or not RESERVED.isdisjoint(names):
+    names: set[str] = set().union(*events)
+    columns = columns_of(events, names)
+    lanes, models, routed, ok = columns[LANE], columns[MODEL], columns[ROUTED], columns[OK]
+    is_labelled = {*map(type, lanes), *map(type, models)} <= LABEL
+    if not is_labelled or set(map(type, routed)) != {bool} or None in ok or not RESERVED.isdisjoint(names):
         raise TypeError("not every event is as it is to be")
-    return list(map(orjson.dumps, events)), rows
+    return list(map(orjson.dumps, events)), columns

@@ -22,6 +22,7 @@ COMMON = "window provider captured_at source notes agent_id schema_version tool_
 OWN = "record_id nth part parts tombstone phase rejected raw_text"
 RESERVED = frozenset(f"{COMMON} {OWN}".split())  # fields that no event may have
 REJECTED = b"rejected"
+BEGIN, RECORD_ID = b'{"record_id":"', 32
 
 
 @define
@@ -43,13 +44,13 @@ class Envelope:
         values = (window, source, iso(captured_at), "ingest", notes, agent_id, SCHEMA, __version__)
         return cls(dict(zip(COMMON.split(), values, strict=True)))
 
-    def events(self, digests: Sequence[bytes], bodies: Sequence[bytes]) -> list[bytes]:
-        """The rows of lines that are one event each, encoded as JSON objects."""
-        fixed = self._fixed
-        return [
-            b'{"record_id":"%b%b%b\n' % (hexlify(digest), fixed, body[1:])
-            for digest, body in zip(digests, bodies, strict=True)
-        ]
+    def events(self, digests: Sequence[bytes], bodies: Sequence[bytes]) -> tuple[bytes, list[int]]:
+        """The rows of lines that are one event each, encoded as JSON objects; and how long each row is."""
+        parts = [BEGIN, b"", self._fixed, b"", b"\n"] * len(bodies)
+        parts[1::5] = map(hexlify, digests)
+        parts[3::5] = [body[1:] for body in bodies]
+        rest = len(BEGIN) + RECORD_ID + len(self._fixed)  # the end of the line takes the place of the brace
+        return b"".join(parts), [rest + len(body) for body in bodies]
 
     def line(self, digest: bytes, copy: Copy, bodies: Sequence[bytes]) -> bytes:
         """The rows of a copy of a line with one or several events, from the one on that is not stored yet."""
@@ -60,10 +61,10 @@ class Envelope:
         own = {"nth": nth} if nth else {}
         own |= {"part": part, "parts": parts} if parts > 1 else {}
         middle = orjson.dumps(own)[1:-1] + b"," if own else b""
-        return b'{"record_id":"' + row_id(digest, nth, part) + self._fixed + middle + body[1:] + b"\n"
+        return BEGIN + row_id(digest, nth, part) + self._fixed + middle + body[1:] + b"\n"
 
     def rejected(self, digest: bytes, nth: int, line: Line, number: int, reason: str) -> bytes:
         """The row of a line that could not be read."""
         own: dict[str, Any] = {"line_number": number, "rejected": reason[:REASON_LIMIT], **describe(line)}
         own |= {"nth": nth} if nth else {}
-        return b'{"record_id":"' + row_id(digest, nth, 0, REJECTED) + self._fixed + orjson.dumps(own)[1:] + b"\n"
+        return BEGIN + row_id(digest, nth, 0, REJECTED) + self._fixed + orjson.dumps(own)[1:] + b"\n"

@@ -115,6 +115,17 @@ class Follower:
         finally:
             os.close(file)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether no file is left that the place is in: it was compressed or deleted while nobody followed."""
+        file = self._find()
+        if file is None:
+            return False
+        try:
+            return bool(self.place.inode) and not self.place.fits(file)
+        finally:
+            os.close(file)
+
     # --- which file
 
     def _turn_to(self, file: int | None) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tracker import event_index
 
-VERSION = 4
+VERSION = 5
 FOLDER = ".index"
 WAIT_SECONDS = 30
 SCHEMA = (

@@ -15,6 +15,7 @@ from attrs import define
 
 from tracker import following
 from tracker.batch import Summary
+from tracker.captures import captures
 from tracker.errors import Busy, TrackerError
 from tracker.following import Follower
 from tracker.lanes import check_window
@@ -26,6 +27,7 @@ from tracker.session import Session
 from tracker.stopping import Stop
 from tracker.streaming import Mark, Stream
 from tracker.tail import BATCH, Line, Splitter, file_chunks, pipe_chunks
+from tracker.telemetry import outside, outside_note
 
 RETRY_SECONDS = 0.5  # between two tries for a busy lock, of which each waits itself
 STDIN = 0
@@ -63,10 +65,20 @@ def ingest_stream(
             intake.report()  # what was stored until then
         raise
     intake.report()
+    _note_outside(session, source, window)
     rejected = intake.stream.summary.rejected
     if strict and rejected:
         verb = "line was" if rejected == 1 else "lines were"
         raise TrackerError(f"{rejected} {verb} rejected, and --strict was given; the others are stored")
+
+
+def _note_outside(session: Session, source: Source, window: str) -> None:
+    """Say it while the operator still knows which window was meant: what is stored stays in it."""
+    if session.dry_run or session.quiet:
+        return
+    groups = captures(session.index, session.registry, [window])
+    for name, events in outside(session, source, [window], groups).items():
+        session.note(outside_note(source, name, events))
 
 
 @contextlib.contextmanager
@@ -115,6 +127,11 @@ class Intake:
         if known is not None:
             follower.place, reader.number, reader.seen = known
             reader.recall(follower.last(BATCH))
+            if follower.is_lost:
+                self.session.warn(
+                    f"the file that was read as {follower.path} is neither there nor beside it: what it got after the"
+                    " last run is missing; pipe its copy to --stdin, nothing is stored twice"
+                )
         elif not follower.path.exists():
             self.session.note(f"note: waiting for {follower.path}, which is not there yet")
         progress, splitter = Progress.of(self.session, 0), Splitter()

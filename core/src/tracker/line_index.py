@@ -28,7 +28,7 @@ CREATE TABLE line_stream (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
 CREATE TABLE line (hash INTEGER PRIMARY KEY, stream INTEGER, position INTEGER, rows INTEGER, parts INTEGER,
   routed INTEGER);
 CREATE TABLE recent (id INTEGER PRIMARY KEY, stream TEXT, window TEXT, hashes BLOB, codes BLOB, checksum INTEGER);
-CREATE INDEX recent_window ON recent (window, stream);
+CREATE INDEX recent_window ON recent (window, stream, checksum);
 """
 RECENT = "hashes, codes, checksum"
 
@@ -133,17 +133,42 @@ def row_id(digest: bytes, nth: int, part: int, kind: bytes = b"") -> bytes:
 # --- asking
 
 
-def lookup(database: sqlite3.Connection, window: str, wanted: Iterable[int]) -> Stored:
-    """What is stored of these lines of a window, and maybe of others."""
-    missing = set(wanted)
-    found = Stored()
-    for row in database.execute(f"SELECT {RECENT} FROM recent WHERE window = ?", (window,)):
-        hashes, codes = (array("q", blob) for blob in verified(row))
-        if not missing.isdisjoint(hashes):
-            found.plain.update(zip(hashes, codes, strict=True))
-    for key, known in _in_tree(database, missing):
+@define
+class Scanned:
+    """What one stream has read of `recent`: the hashes by id and checksum, and the row that it met last."""
+
+    hashes: dict[tuple[int, int], array[int]] = field(factory=dict)
+    met: int = 0
+
+
+def lookup(database: sqlite3.Connection, window: str, wanted: Iterable[int], scanned: Scanned | None = None) -> Stored:
+    """What is stored of these lines of a window, and maybe of others; `scanned` makes the next time faster."""
+    keys, found = set(wanted), Stored()
+    missing, scanned = keys.copy(), scanned or Scanned()
+    query = "SELECT id, checksum FROM recent WHERE window = ? ORDER BY id < ?, id"  # a replay goes on where it was
+    rows = database.execute(query, (window, scanned.met)).fetchall()
+    for gone in scanned.hashes.keys() - set(rows):
+        del scanned.hashes[gone]
+    for row in rows:
+        if not missing:
+            break
+        if row not in scanned.hashes:
+            scanned.hashes[row], _ = _row(database, row[0])
+        before = len(missing)
+        missing.difference_update(scanned.hashes[row])
+        if len(missing) < before:
+            found.plain.update(zip(*_row(database, row[0]), strict=True))
+            scanned.met = row[0]
+    for key, known in _in_tree(database, keys):
         found.put(key, known)
     return found
+
+
+def _row(database: sqlite3.Connection, number: int) -> tuple[array[int], array[int]]:
+    """The hashes and the codes of a row of `recent`."""
+    row = database.execute(f"SELECT {RECENT} FROM recent WHERE id = ?", (number,)).fetchone() or (None,) * 3
+    hashes, codes = (array("q", blob) for blob in verified(row))
+    return hashes, codes
 
 
 def _in_tree(database: sqlite3.Connection, wanted: set[int]) -> Iterator[tuple[int, Known]]:
@@ -186,8 +211,7 @@ def _settle(database: sqlite3.Connection, stream: str, window: str, most: int) -
     total = sum(lines for _, lines in rows)
     if total > most:
         oldest, _ = rows[0]
-        row = database.execute(f"SELECT {RECENT} FROM recent WHERE id = ?", (oldest,)).fetchone()
-        _fill(database, stream, zip(*(array("q", blob) for blob in verified(row)), strict=True))
+        _fill(database, stream, zip(*_row(database, oldest), strict=True))
         database.execute("DELETE FROM recent WHERE id = ?", (oldest,))
 
 

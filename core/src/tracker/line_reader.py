@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from attrs import define, field
 
@@ -19,7 +19,7 @@ from tracker.envelope import Envelope
 from tracker.errors import PluginError
 from tracker.isolation import Hang, Timer, guarded
 from tracker.isolation import fault as said
-from tracker.line_index import Known
+from tracker.line_index import Known, Scanned
 from tracker.models import Rejected, Source
 from tracker.registry import STRICT
 from tracker.seen import Seen
@@ -45,6 +45,9 @@ class Shown(NamedTuple):
     have: int = 0
 
 
+Single: TypeAlias = tuple[Line, bytes, int, int]  # the first four of a line that is new and one event
+
+
 @define
 class Reader:
     """The lines of one stream. `seen` and `number` go on where a followed file was left."""
@@ -58,6 +61,7 @@ class Reader:
     number: int = 0
     old: Mapping[int, int] = field(init=False)  # how often lines stand in rows of schema 1.0.0
     _old_shown: Counter[int] = field(factory=Counter)
+    _scanned: Scanned = field(factory=Scanned)
     _scratch: dict[str, Any] = field(factory=dict)
     _ingest: Callable[[bytes, dict[str, Any]], Sequence[dict[str, Any]]] = field(init=False)
     _digests: Callable[[Iterable[bytes]], list[bytes]] = field(init=False)
@@ -81,7 +85,7 @@ class Reader:
         repeats = {key: 0 for key, times in Counter(keys).items() if times > 1} if len(set(keys)) < len(keys) else {}
 
         def look_up(database: sqlite3.Connection) -> Batch:
-            return Batch(line_index.lookup(database, self.window, keys), self.sizes(database), repeats)
+            return Batch(line_index.lookup(database, self.window, keys, self._scanned), self.sizes(database), repeats)
 
         batch = self.session.index.ask(look_up, self.streams)
         batch.known.tell_apart(self.old)
@@ -116,8 +120,9 @@ class Reader:
     ) -> None:
         plain, others, old_lines, repeats = batch.known.plain, batch.known.others, self.old, batch.repeats
         ingest, scratch, count, summary = self._ingest, self._scratch, self.seen.count, batch.summary
+        known = known_routed = 0
         is_any_known = bool(plain or others or old_lines or repeats)
-        singles: list[Shown] = []
+        singles: list[Single] = []
         events: list[dict[str, Any]] = []
         number = self.number
         for line, digest, key in part:
@@ -126,7 +131,13 @@ class Reader:
             if is_any_known:
                 if (code := plain.get(key)) is not None:
                     nth = count(code >> 1)
-                    old, have, is_new = Known(code >> 1, 1, 1, code & 1), int(not nth), False
+                    if not nth:  # as every line of a replay
+                        known += 1
+                        known_routed += code & 1
+                        if scratch:
+                            self._feed(line)
+                        continue
+                    old, is_new = Known(code >> 1, 1, 1, code & 1), False
                 elif key in others or key in old_lines or key in repeats:
                     old = others.get(key)
                     (nth, have), is_new = self._shown(key, old), False
@@ -136,21 +147,23 @@ class Reader:
                     if scratch:
                         self._feed(line)
                     continue
-            shown = Shown(line, digest, key, number, nth, old, have)
             try:
-                found = _listed(ingest(line, scratch)) if isinstance(line, bytes) else _too_long()
-                if is_new and len(found) == 1:
-                    singles.append(shown)
+                found = ingest(line, scratch) if type(line) is bytes else _too_long()
+                if is_new and type(found) is list and len(found) == 1:
+                    singles.append((line, digest, key, number))
                     events.append(found[0])
                     continue
                 self._encode_singles(batch, envelope, singles, events)
-                self._encode_copy(batch, envelope, shown, found)
+                self._encode_copy(batch, envelope, Shown(line, digest, key, number, nth, old, have), _listed(found))
             except Rejected as error:
-                self._refuse(batch, shown, str(error))
+                self._refuse(batch, Shown(line, digest, key, number, nth, old, have), str(error))
             except (Exception, SystemExit, Hang) as error:  # noqa: BLE001  a plugin's fault costs a line, not the stream
                 timer.restart()
-                self._refuse(batch, shown, self._fault(error, timer.seconds))
+                fault = self._fault(error, timer.seconds)
+                self._refuse(batch, Shown(line, digest, key, number, nth, old, have), fault)
         self.number = number
+        summary.events += known
+        summary.routed += known_routed
         self._encode_singles(batch, envelope, singles, events)
 
     def _shown(self, key: int, old: Known | None) -> tuple[int, int]:
@@ -174,20 +187,22 @@ class Reader:
     # --- what lines turned out to be
 
     def _encode_singles(
-        self, batch: Batch, envelope: Envelope, singles: list[Shown], events: list[dict[str, Any]]
+        self, batch: Batch, envelope: Envelope, singles: list[Single], events: list[dict[str, Any]]
     ) -> None:
         """Add new lines that are one event each; the lists begin anew."""
         if not events:
             return
         try:
-            bodies, rows = encode_all(events)
-            batch.add(envelope.events([one.digest for one in singles], bodies), [one.key for one in singles], rows)
+            bodies, columns = encode_all(events)
+            _, digests, keys, _ = zip(*singles, strict=True)
+            batch.add(*envelope.events(digests, bodies), keys, columns)
         except TypeError:
-            for one, event in zip(singles, events, strict=True):
+            for single, event in zip(singles, events, strict=True):
+                shown = Shown(*single)
                 try:
-                    self._encode_copy(batch, envelope, one, [event])
+                    self._encode_copy(batch, envelope, shown, [event])
                 except TypeError as error:
-                    self._refuse(batch, one, self._fault(error, 0))
+                    self._refuse(batch, shown, self._fault(error, 0))
         singles.clear()
         events.clear()
 
@@ -201,7 +216,7 @@ class Reader:
         if nth < self.old.get(shown.key, 0):
             batch.count(rows)
         elif shown.old is None and not nth and len(rows) == 1:
-            batch.add(envelope.events([shown.digest], bodies), [shown.key], rows)
+            batch.add(*envelope.events([shown.digest], bodies), [shown.key], list(zip(*rows, strict=True)))
         else:
             copy = Copy(nth, len(rows), shown.have)
             batch.add_copy(envelope.line(shown.digest, copy, bodies), shown.key, rows, copy)

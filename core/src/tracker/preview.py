@@ -253,13 +253,13 @@ def _provider(figures: ProviderFigures) -> dict[str, Any]:
 
 
 def outside_notes(preview: Preview) -> Iterator[str]:
-    """Where events lie outside of the time between a window's captures: they are counted all the same."""
+    """Where events lie outside of the time between a window's captures."""
     for shown in preview.blocks:
-        for window, events in shown.outside.items():
-            yield (
-                f"note: outside window: {plural(events, 'event')} of {line(shown.block.title)} in {line(window)} came"
-                " before its first BEFORE or after its last AFTER"
-            )
+        if shown.outside:
+            from tracker.telemetry import outside_note
+
+            for window, events in shown.outside.items():
+                yield outside_note(shown.source, window, events)
 
 
 def hint(preview: Preview) -> str | None:

@@ -16,7 +16,7 @@ from tracker import event_index, line_index
 from tracker.batch import Batch, Copy, Summary
 from tracker.errors import Busy
 from tracker.journal import command_line
-from tracker.line_index import Known, coded
+from tracker.line_index import Known
 from tracker.line_reader import Reader
 from tracker.tail import Line
 
@@ -123,7 +123,7 @@ class Stream:
 
     def _plain(self, batch: Batch, places: Sequence[int]) -> dict[int, int]:
         """The new lines that are one event."""
-        codes = map(coded, places, batch.routed)
+        codes = [place << 1 | routed for place, routed in zip(places, batch.routed, strict=False)]  # as `coded`
         if batch.copies:
             new = (both for at, both in enumerate(zip(batch.keys, codes, strict=True)) if at not in batch.copies)
             plain = dict(new)

@@ -19,6 +19,7 @@ from tracker.errors import TrackerError
 from tracker.event_columns import Columns, Group, Sums, row_of, tally
 from tracker.isolation import guarded
 from tracker.models import EventTotals, Quantiles, Rejected, Source
+from tracker.render import line, plural
 from tracker.session import Session
 from tracker.stats.percentiles import percentiles
 
@@ -135,6 +136,14 @@ def outside(
             known = Known(session, source, [window])
             found[window] = known.outside(min(befores), max(afters, default=math.inf))
     return {window: events for window, events in found.items() if events}
+
+
+def outside_note(source: Source, window: str, events: int) -> str:
+    """What people are told of them: they are counted all the same."""
+    return (
+        f"note: outside window: {plural(events, 'event')} of {line(source.title)} in {line(window)} came"
+        " before its first BEFORE or after its last AFTER"
+    )
 
 
 def totals(session: Session, source: Source, windows: Sequence[str]) -> EventTotals:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.api import Rejected
@@ -203,6 +203,7 @@ CHOICES: dict[str, list[object]] = {
 RECORDS = st.fixed_dictionaries({}, optional={field: st.sampled_from(CHOICES[field]) | SCALARS for field in CHOICES})
 
 
+@settings(deadline=None)
 @given(st.lists(RECORDS, max_size=4))
 def test_the_fast_way_agrees_with_the_careful_one(records: list[dict[str, Any]]) -> None:
     """Several in a row, since the fast way remembers what it met."""

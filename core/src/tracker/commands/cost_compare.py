@@ -40,5 +40,5 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
         here.data(costs.document(found, events))
         return
     click.echo("\n".join(costs.csv_lines(found)))
-    if found.keys:
+    if found.rows:
         here.note(costs.money_line(found))

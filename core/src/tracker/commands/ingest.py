@@ -20,7 +20,7 @@ from tracker.session import session
 @click.option(
     "--run", "is_run", is_flag=True, help="Run the program that prints the report, and take in what it prints."
 )
-@click.option("--follow", is_flag=True, help="Keep reading a file as it grows, through rotation.")
+@click.option("--follow", is_flag=True, help="Keep reading a file as it grows, through rotation (polls).")
 @click.option("--strict", is_flag=True, help="End with status 1 where lines of a stream were rejected.")
 def command(
     name: str,

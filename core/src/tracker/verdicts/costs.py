@@ -8,14 +8,16 @@ however they are grouped.
 
 from __future__ import annotations
 
+import operator
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import nsmallest
+from itertools import count
 from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
-from tracker.event_columns import Columns, Group
+from tracker.event_columns import Columns
 from tracker.ledgers import encode
 from tracker.models import Source
 from tracker.render import number
@@ -25,6 +27,7 @@ from tracker.verdicts.prices import KINDS, Table
 
 By: TypeAlias = Literal["rid", "model", "lane", "day"]
 BASELINE = "baseline"
+ABSENT = -1  # of tokens
 PLAIN = re.compile(r"[A-Za-z0-9_][\w.:/-]*", re.ASCII)  # a name that needs no care in a spreadsheet
 
 
@@ -64,7 +67,8 @@ def _cost(price: Mapping[str, float], counts: Sequence[int]) -> float:
     return sum(count * price.get(kind, price["input"]) for kind, count in zip(KINDS, counts, strict=True))
 
 
-Tokens: TypeAlias = tuple[dict[str, int], dict[str, int]]  # of each group at the baseline, and routed
+Compared: TypeAlias = tuple[str, "int | None", "int | None"]  # a group's tokens at the baseline, and routed, if any
+Ranked: TypeAlias = tuple[int, str, "int | None", "int | None"]  # the same behind what it is ordered by
 
 
 @frozen(kw_only=True)
@@ -73,21 +77,10 @@ class Costs:
 
     label: str
     by: By
-    keys: Sequence[str]
-    tokens: Tokens
+    rows: Sequence[Ranked]
     sides: tuple[Side, Side]
     prices: Table
     price: Mapping[str, float] | None  # the baseline's
-
-    def row(self, key: str) -> tuple[int, int, int]:
-        """A group's tokens at the baseline, those that were routed, and how many more these are."""
-        baseline, routed = (side.get(key, 0) for side in self.tokens)
-        return baseline, routed, routed - baseline
-
-    def side(self, key: str) -> str:
-        """`both`, or the one side that a group was seen on."""
-        baseline, routed = self.tokens
-        return BASELINE if key not in routed else self.label if key not in baseline else "both"
 
     @property
     def unpriced(self) -> list[str]:
@@ -107,59 +100,77 @@ def compare(source: Source, events: Known | Log, by: By, top: int | None, prices
     sides = Side(), Side()
     for group, sums in events.sums():
         sides[group.routed].add(group.model, sums.tokens)
-    baseline, routed = tokens = events.fold(_by_rid) if by == "rid" else _by_label(events, by)
-    ranks = [  # both sides first, then the largest difference; what has no name matches nothing
-        (not key or key not in baseline or key not in routed, -abs(routed.get(key, 0) - baseline.get(key, 0)), key)
-        for key in {**baseline, **routed}
-    ]
     return Costs(
         label=source.routed_label,
         by=by,
-        keys=[key for *_, key in (nsmallest(top, ranks) if top else sorted(ranks))],
-        tokens=tokens,
+        rows=_ranked(events.fold(_by_rid) if by == "rid" else _by_label(events, by))[:top],
         sides=sides,
         prices=prices,
         price=prices.price(sides[0].main_model),
     )
 
 
-def _by_rid(chunks: Iterator[Columns]) -> Tokens:
-    found: Tokens = ({}, {})
+def _ranked(rows: Iterable[Compared]) -> list[Ranked]:
+    """Groups of both sides first, then the largest difference; what has no name matches nothing."""
+    matched: list[Ranked] = []
+    others: list[Ranked] = []
+    for key, baseline, routed in rows:
+        if key and baseline is not None and routed is not None:
+            matched.append((-abs(routed - baseline), key, baseline, routed))
+        else:
+            others.append((-abs((routed or 0) - (baseline or 0)), key, baseline, routed))
+    return sorted(matched) + sorted(others)  # no two have one key, so that nothing behind it is compared
+
+
+def _by_rid(chunks: Iterator[Columns]) -> Iterable[Compared]:
+    """Each request is looked up once, and counted in lists: twice as fast as two dictionaries of a million events."""
+    numbers: dict[str, int] = defaultdict(count().__next__)
+    sides: tuple[list[int], list[int]] = ([], [])
     for chunk in chunks:
-        sides = [found[group.routed] for group in chunk.groups]
-        for rid, place, *tokens in zip(chunk.rids, chunk.places, *chunk.tokens[:2], strict=True):
-            side = sides[place]
-            side[rid] = side.get(rid, 0) + tokens[0] + tokens[1]
-    return found
+        found = list(map(numbers.__getitem__, chunk.rids))
+        for side in sides:
+            side.extend([ABSENT] * (len(numbers) - len(side)))
+        into = [sides[group.routed] for group in chunk.groups]
+        counts = map(operator.add, *chunk.tokens[:2])
+        for place, side, tokens in zip(found, map(into.__getitem__, chunk.places), counts, strict=True):
+            before = side[place]
+            side[place] = tokens if before == ABSENT else before + tokens
+    both = (([None if tokens == ABSENT else tokens for tokens in side]) for side in sides)
+    return zip(numbers, *both, strict=True)
 
 
-def _by_label(events: Known | Log, by: By) -> Tokens:
-    found: Tokens = ({}, {})
+def _by_label(events: Known | Log, by: By) -> list[Compared]:
+    found: tuple[dict[str, int], dict[str, int]] = ({}, {})
     for group, sums in events.sums():
         side, key = found[group.routed], getattr(group, by)
         side[key] = side.get(key, 0) + sums.tokens[0] + sums.tokens[1]
-    return found
+    return [(key, found[0].get(key), found[1].get(key)) for key in {**found[0], **found[1]}]
 
 
 def sides_of(events: Known | Log, by: By, keys: Iterable[str]) -> dict[str, tuple[Side, Side]]:
     """Both sides of some groups, model by model, as money needs them."""
     found = {key: (Side(), Side()) for key in keys}
-    if by != "rid":
-        for group, sums in events.sums():
-            if (sides := found.get(getattr(group, by))) is not None:
-                sides[group.routed].add(group.model, sums.tokens)
+    if by == "rid":
+        for (model, is_routed), counts in events.fold(_by_model_and_rid).items():
+            for rid in found.keys() & counts.keys():
+                found[rid][is_routed].models[model] = counts[rid]
         return found
+    for group, sums in events.sums():
+        if (sides := found.get(getattr(group, by))) is not None:
+            sides[group.routed].add(group.model, sums.tokens)
+    return found
 
-    def take(chunks: Iterator[Columns]) -> dict[str, tuple[Side, Side]]:
-        sides = {key: (Side(), Side()) for key in found}
-        for chunk in chunks:
-            groups: list[Group] = chunk.groups
-            for rid, place, *tokens in zip(chunk.rids, chunk.places, *chunk.tokens, strict=True):
-                if rid in sides:
-                    sides[rid][groups[place].routed].add(groups[place].model, tokens)
-        return sides
 
-    return events.fold(take)
+def _by_model_and_rid(chunks: Iterator[Columns]) -> dict[tuple[str, bool], dict[str, list[int]]]:
+    """The tokens of each model on each side, of each request."""
+    found: dict[tuple[str, bool], dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0] * len(KINDS)))
+    for chunk in chunks:
+        sides = [found[group.model, group.routed] for group in chunk.groups]
+        for at, column in enumerate(chunk.tokens):
+            if any(column):
+                for rid, side, count in zip(chunk.rids, map(sides.__getitem__, chunk.places), column, strict=True):
+                    side[rid][at] += count
+    return found
 
 
 # --- as text and JSON
@@ -169,9 +180,9 @@ def csv_lines(found: Costs) -> Iterator[str]:
     """CSV with the totals as its last line."""
     label = found.label
     yield f"{found.by},baseline_tokens,{label}_tokens,delta_{label}_minus_base"
-    for key in found.keys:
+    for _, key, baseline, routed in found.rows:
         name = key if PLAIN.fullmatch(key) else encode((key,), "").decode()
-        yield "{},{},{},{}".format(name, *found.row(key))
+        yield f"{name},{baseline or 0},{routed or 0},{(routed or 0) - (baseline or 0)}"
     base, routed = (side.tokens for side in found.sides)
     share = f"{number(round(100 * routed / (base + routed), 1))}%" if base + routed else "n/a"
     yield f"# totals baseline={base} {label}={routed} {label}_share={share}"
@@ -190,15 +201,15 @@ def document(found: Costs, events: Known | Log) -> dict[str, Any]:
     """The comparison as JSON values."""
     label = found.label
     names = ("baseline_tokens", f"{label}_tokens", f"delta_{label}_minus_base")
-    sides = sides_of(events, found.by, found.keys)
+    sides = sides_of(events, found.by, [row[1] for row in found.rows])
     rows: list[dict[str, Any]] = [
         {
             found.by: key or None,
-            "side": found.side(key),
-            **dict(zip(names, found.row(key), strict=True)),
+            "side": BASELINE if routed is None else label if baseline is None else "both",
+            **dict(zip(names, (baseline or 0, routed or 0, (routed or 0) - (baseline or 0)), strict=True)),
             **found.money(sides[key]),
         }
-        for key in found.keys
+        for _, key, baseline, routed in found.rows
     ]
     base, routed = (side.tokens for side in found.sides)
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final, TypeAlias, cast
 
 from tracker.api import Event
@@ -37,6 +38,7 @@ TELLING = frozenset(FIELDS) - {"ts", "reason"}  # a time and a message alone are
 
 NUMBERS = frozenset({int, float})
 _parse_time = datetime.fromisoformat
+_fields = itemgetter(*FIELDS)
 
 
 def event(fields: Mapping[str, object]) -> Event:
@@ -80,21 +82,21 @@ def as_is(record: Any) -> Event | None:
             if not record.keys() <= FIELDS.keys():
                 return None
             record = BLANK | record
-        key = record["lane"], record["model"], record["status"], record["reason"]
+        ts, rid, lane, model, status, inputs, outputs, reason, latency = _fields(record)
         if (
-            type(tokens := record["input_tokens"]) is int
-            and 0 <= tokens < LIMIT
-            and type(tokens := record["output_tokens"]) is int
-            and 0 <= tokens < LIMIT
-            and type(latency := record["latency_ms"]) in NUMBERS
+            type(inputs) is int
+            and 0 <= inputs < LIMIT
+            and type(outputs) is int
+            and 0 <= outputs < LIMIT
+            and type(latency) in NUMBERS
             and 0 <= latency < LIMIT
-            and (_parse_time(ts) if type(ts := record["ts"]) is str else type(ts) in NUMBERS and 0 <= ts < YEAR_10000)
+            and (_parse_time(ts) if type(ts) is str else type(ts) in NUMBERS and 0 <= ts < YEAR_10000)
             and (
-                (len(rid := record["rid"]) <= 36 and rid.replace("-", "").isalnum() and "sk-" not in rid)
+                (len(rid) <= 36 and rid.replace("-", "").isalnum() and "sk-" not in rid)
                 or values.identifier(rid) is rid
             )
         ):
-            record["routed"], record["ok"], record["status"] = _VERDICTS[key]
+            record["routed"], record["ok"], record["status"] = _VERDICTS[lane, model, status, reason]
             whole: Event = record
             return whole
     except (AttributeError, KeyError, TypeError, ValueError):

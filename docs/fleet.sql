@@ -1,0 +1,143 @@
+-- What `tracker cost-compare` and the preview's Subagent Proxy figures say, over the exports of many machines.
+-- ANSI SQL over a view `telemetry`, which docs/fleet.md makes in one line for DuckDB, Spark and ClickHouse.
+
+-- events: a line that two machines took in is one event, as in `tracker import`; what is missing counts as nothing
+CREATE VIEW events AS
+SELECT
+  copies.window_id AS window_id,
+  COALESCE(copies.rid, '') AS rid,
+  COALESCE(copies.lane, '') AS lane,
+  COALESCE(copies.model, '') AS model,
+  CASE WHEN copies.routed THEN 1 ELSE 0 END AS is_glm,
+  CASE WHEN copies.ok THEN 0 ELSE 1 END AS is_error,
+  COALESCE(copies.input_tokens, 0) AS input_tokens,
+  COALESCE(copies.output_tokens, 0) AS output_tokens,
+  COALESCE(copies.cache_read_tokens, 0) AS cache_read_tokens,
+  COALESCE(copies.cache_write_tokens, 0) AS cache_write_tokens,
+  copies.latency_ms AS latency_ms
+FROM (
+  SELECT telemetry.*, ROW_NUMBER() OVER (PARTITION BY record_id ORDER BY machine) AS copy_number FROM telemetry
+) AS copies
+WHERE copies.copy_number = 1;
+
+-- cost_compare: a row per request, those of both sides first, then the largest difference
+CREATE VIEW cost_compare AS
+SELECT
+  sums.window_id AS window_id,
+  sums.rid AS rid,
+  CASE WHEN sums.of_glm = sums.requests THEN 'glm' WHEN sums.of_glm = 0 THEN 'baseline' ELSE 'both' END AS side,
+  sums.baseline_tokens AS baseline_tokens,
+  sums.glm_tokens AS glm_tokens,
+  sums.glm_tokens - sums.baseline_tokens AS delta_glm_minus_base
+FROM (
+  SELECT
+    window_id,
+    rid,
+    COUNT(*) AS requests,
+    SUM(is_glm) AS of_glm,
+    SUM((1 - is_glm) * (input_tokens + output_tokens)) AS baseline_tokens,
+    SUM(is_glm * (input_tokens + output_tokens)) AS glm_tokens
+  FROM events
+  GROUP BY window_id, rid
+) AS sums;
+
+-- by_model: the tokens of each kind, which a price list turns into money
+CREATE VIEW by_model AS
+SELECT
+  window_id,
+  model,
+  is_glm,
+  COUNT(*) AS requests,
+  SUM(input_tokens) AS input_tokens,
+  SUM(output_tokens) AS output_tokens,
+  SUM(cache_read_tokens) AS cache_read_tokens,
+  SUM(cache_write_tokens) AS cache_write_tokens
+FROM events
+GROUP BY window_id, model, is_glm;
+
+-- subagent_proxy: the figures of each window in all, by lane and by model; percentiles interpolate between neighbours
+CREATE VIEW subagent_proxy AS
+WITH parts AS (
+  SELECT window_id, 'all' AS part, '' AS name, is_glm, is_error, latency_ms FROM events
+  UNION ALL
+  SELECT window_id, 'lane' AS part, lane AS name, is_glm, is_error, latency_ms FROM events
+  UNION ALL
+  SELECT window_id, 'model' AS part, model AS name, is_glm, is_error, latency_ms FROM events
+),
+counted AS (
+  SELECT
+    window_id,
+    part,
+    name,
+    is_glm,
+    is_error,
+    latency_ms,
+    COUNT(latency_ms) OVER (PARTITION BY window_id, part, name) AS latencies
+  FROM parts
+),
+ranked AS (
+  SELECT
+    window_id,
+    part,
+    name,
+    is_glm,
+    is_error,
+    latency_ms,
+    latencies,
+    ROW_NUMBER() OVER (
+      PARTITION BY window_id, part, name, CASE WHEN latency_ms IS NULL THEN 1 ELSE 0 END
+      ORDER BY latency_ms
+    ) - 1 AS place
+  FROM counted
+),
+weighed AS (
+  SELECT
+    window_id,
+    part,
+    name,
+    is_glm,
+    is_error,
+    latency_ms,
+    latencies,
+    1 - ABS(place - 0.50 * (latencies - 1)) AS weight_50,
+    1 - ABS(place - 0.95 * (latencies - 1)) AS weight_95
+  FROM ranked
+)
+SELECT
+  window_id,
+  part,
+  name,
+  COUNT(*) AS events,
+  100.0 * SUM(is_glm) / COUNT(*) AS routed_pct,
+  SUM(CASE WHEN weight_50 > 0 THEN weight_50 * latency_ms END) AS p50_ms,
+  SUM(CASE WHEN weight_95 > 0 THEN weight_95 * latency_ms END) AS p95_ms,
+  CASE WHEN MAX(latencies) < 20 THEN 1 ELSE 0 END AS p95_few_events,
+  100.0 * SUM(is_error) / COUNT(*) AS error_pct
+FROM weighed
+GROUP BY window_id, part, name;
+
+SELECT window_id, rid, side, baseline_tokens, glm_tokens, delta_glm_minus_base
+FROM cost_compare
+ORDER BY
+  window_id,
+  CASE WHEN side = 'both' AND rid <> '' THEN 0 ELSE 1 END,
+  ABS(delta_glm_minus_base) DESC,
+  rid;
+
+SELECT
+  window_id,
+  SUM(baseline_tokens) AS baseline_tokens,
+  SUM(glm_tokens) AS glm_tokens,
+  SUM(delta_glm_minus_base) AS delta_glm_minus_base,
+  1.0 * SUM(glm_tokens) / NULLIF(SUM(baseline_tokens) + SUM(glm_tokens), 0) AS glm_share
+FROM cost_compare
+GROUP BY window_id
+ORDER BY window_id;
+
+SELECT window_id, model, is_glm, requests, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens
+FROM by_model
+ORDER BY window_id, is_glm, model;
+
+SELECT window_id, part, name, events, routed_pct, p50_ms, p95_ms, p95_few_events, error_pct
+FROM subagent_proxy
+ORDER BY window_id, part, events DESC, name;
