@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -45,7 +46,7 @@ class Upkeep:
                 with contextlib.suppress(sqlite3.DatabaseError):
                     return self._ask(ask, self.journal.streams())
                 self.close()
-        self._database = index_file.open_memory()
+        self.use(index_file.open_memory())
         return self._ask(ask, self.journal.streams())
 
     def _ask(self, ask: Callable[[sqlite3.Connection], T], streams: Iterable[str]) -> T:
@@ -62,19 +63,22 @@ class Upkeep:
             self._is_early = self.may_create and not root.is_dir()
             has_place = not self._is_early and (self.may_create or index_file.find(root) is not None)
             try:
-                self._database = index_file.open_file(root) if has_place else index_file.open_memory()
+                return self.use(index_file.open_file(root) if has_place else index_file.open_memory())
             except OSError:  # a directory that may only be read
-                self._database = index_file.open_memory()
+                return self.use(index_file.open_memory())
         return self._database
 
-    def use(self, database: sqlite3.Connection) -> None:
-        """Keep the index in this database."""
+    def use(self, database: sqlite3.Connection) -> sqlite3.Connection:
+        """Keep the index in this database, which is closed with this object at the latest."""
         self._database = database
+        self._closing = weakref.finalize(self, database.close)
+        self._closing.atexit = False  # a forked process closes nothing of its parent's
+        return database
 
     def close(self) -> None:
         self._is_early = False
         if self._database is not None:
-            self._database.close()
+            self._closing()
             self._database = None
 
     def _catch_up(self, database: sqlite3.Connection, stream: str) -> None:
