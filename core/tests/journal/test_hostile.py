@@ -317,10 +317,32 @@ def test_a_line_of_100_mb_in_the_journal(toys: Any, tmp_path: Path, is_record: b
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc for the most memory that was taken")
 def test_a_pane_of_8_mb_is_stored_and_read_back(toys: Any, tmp_path: Path) -> None:
-    pane, empty = tmp_path / "pane", tmp_path / "empty"
-    pane.write_bytes(b"fuel 5%" + b"\x01" * ((8 << 20) - 7))
+    """One character of four bytes, so that Python keeps four of each; escapes, so that the line is longer still."""
+    pane, empty, site = tmp_path / "pane", tmp_path / "empty", tmp_path / "site"
+    head = "fuel 5% \U0001f600\n".encode()
+    pane.write_bytes(head + (b"\x1b[31mfoo" * (1 << 20))[: (8 << 20) - len(head)])
     empty.write_bytes(b"")
-    status, text = spent(tmp_path, ["alias", "start", "toy", "--stdin"], pane, tmp_path / "site")
-    assert status == 0, text
-    status, text = spent(tmp_path, ["preview"], empty, tmp_path / "site")
-    assert (status, "toy: features=n/a" in text) == (0, True), text
+    for verb in ("start", "cross"):
+        status, text = spent(tmp_path, ["alias", verb, "toy", "--stdin"], pane, site)
+        assert status == 0, text
+    out = ["--out", str(tmp_path / "out")]
+    for words in (
+        ["preview"],
+        ["--json", "window-audit", "--window", "W0-01"],
+        ["export", "--format", "parquet", *out],
+    ):
+        status, text = spent(tmp_path, words, empty, site)
+        assert (status, "W0-01" in text or "snapshots 3" in text) == (0, True), text
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc for the most memory that was taken")
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_pane_that_would_be_a_line_too_long_to_read_is_refused(toys: Any, tmp_path: Path, options: list[str]) -> None:
+    pane = tmp_path / "pane"
+    pane.write_bytes(b"fuel 5%" + b"\x01" * ((8 << 20) - 7))
+    status, text = spent(tmp_path, ["alias", "start", "toy", "--stdin", *options], pane, tmp_path / "site")
+    assert status == 1
+    assert (
+        "error: the record would be a line of 48 MB, and one of more than 16 MB is not read back: its text is" in text
+    )
+    assert not list((tmp_path / "data").glob("*.jsonl"))
