@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -34,6 +35,16 @@ def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
                 yield current
             has_value = True
         yield word
+
+
+class Finite(click.FloatRange):
+    """A number in a range; click takes `nan` for one in every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{line(value)!r} is no number such as 1.5", param, ctx)
+        return found
 
 
 def provider_option(*, required: bool = False) -> Callable[[Any], Any]:

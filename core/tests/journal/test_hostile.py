@@ -346,3 +346,23 @@ def test_a_pane_that_would_be_a_line_too_long_to_read_is_refused(toys: Any, tmp_
         "error: the record would be a line of 48 MB, and one of more than 16 MB is not read back: its text is" in text
     )
     assert not list((tmp_path / "data").glob("*.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status", "--watch", "{}"],
+        ["compare", "--effect", "{}"],
+        ["complete", "--window", "W1", "--quality", "{}"],
+        ["uat", "--window", "W1", "--timeout", "{}"],
+    ],
+)
+@pytest.mark.parametrize("number", ["nan", "-nan", "1e999"])
+def test_a_number_that_is_none_is_refused(filled: Any, words: list[str], number: str) -> None:
+    error = filled(*(word.format(number) for word in words)).refused(2)
+    assert f"{number!r} is no number such as 1.5" in error or "is not in the range" in error
+
+
+@pytest.mark.parametrize("window", ["/nope/\udcff", " ", "\ud800", "W\x1b[2J"])
+def test_the_demo_refuses_a_window_before_it_prints_it(program: Any, window: str) -> None:
+    assert "is no window id" in program("demo", f"--window={window}").refused()

@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from tracker.command import ProviderCommand
+from tracker.options import Finite
 from tracker.session import session
 
 
 @click.command("complete", cls=ProviderCommand)
 @click.option("--window", required=True, metavar="W", help="The window.")
-@click.option("--quality", type=click.FloatRange(min=0), metavar="Q", help="How good the work is; 1 is as planned.")
+@click.option("--quality", type=Finite(min=0), metavar="Q", help="How good the work is; 1 is as planned.")
 @click.option("--outcome", metavar="WORD", help="pass, partial, fail, or a word of yours.")
 @click.option("--methodology", metavar="M", help="How the work was done.")
 @click.option("--commit-start", metavar="SHA", help="The commit before the work.")
