@@ -130,14 +130,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("override codex --window W0-02 --phase after --weekly-pct 40", AGENT_ID="sub1")
     run("alias delete codex --phase after --window W0-02", AGENT_ID="sub1")
     run("churn --window W0-01")
-    run("export --format parquet --out out") if _has("pyarrow") else None
+    run("export --format parquet --out out")
     return folder
-
-
-def _has(module: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(module) is not None
 
 
 def test_real_records_fit_the_tables(filled: Path) -> None:
@@ -185,7 +179,6 @@ def test_the_jq_recipes(filled: Path) -> None:
 
 
 def test_the_pandas_recipe(filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("pandas")
     monkeypatch.chdir(filled)
     [recipe] = examples(READING, "python pandas")
     exec(compile(recipe, "recipe", "exec"), {})
@@ -193,15 +186,16 @@ def test_the_pandas_recipe(filled: Path, monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def test_the_duckdb_recipes(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    duckdb = pytest.importorskip("duckdb")
+    import duckdb
+
     monkeypatch.chdir(filled)
     [recipe] = examples(READING, "sql duckdb")
     assert duckdb.connect(":memory:").execute(recipe).fetchall() == [("codex", "W0-01", 18), ("codex", "W0-02", 0)]
 
 
 def test_the_duckdb_recipe_on_parquet(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    duckdb = pytest.importorskip("duckdb")
-    pytest.importorskip("pyarrow")
+    import duckdb
+
     monkeypatch.chdir(filled)
     [recipe] = examples(READING, "sql duckdb-parquet")
     rows = duckdb.connect(":memory:").execute(recipe).fetchall()

@@ -12,6 +12,7 @@ from tracker.captures import Capture, Pair, by_lane, canonical, captures
 from tracker.capturing import status_streams
 from tracker.efficiencies import is_stale
 from tracker.index import Entry
+from tracker.noting import without_text
 from tracker.parsed import iso
 from tracker.render import line, plural, value
 from tracker.session import Session
@@ -94,7 +95,8 @@ def _repeated_lines(session: Session, window: str) -> dict[str, int]:
 def _tombstones(session: Session, window: str) -> list[dict[str, Any]]:
     found = []
     for stream in status_streams(session):
-        everything = {entry.record_id: entry.record for entry in session.index.entries(stream, [window], removed=True)}
+        entries = session.index.entries(stream, [window], removed=True)
+        everything = {entry.record_id: without_text(entry.record) for entry in entries}
         for record_id, record in everything.items():
             if "tombstone" in record:
                 target = everything.get(str(record["tombstone"]), {})

@@ -13,6 +13,7 @@ from typing import Any
 from attrs import define
 
 from tracker.errors import Busy, TrackerError
+from tracker.files import write_all
 from tracker.journal import OPEN, WAIT_SECONDS, failed, read_at, refuse_special
 from tracker.ledgers import Ledger, Row, check_header, encode, path_of, split
 from tracker.session import Session
@@ -46,7 +47,7 @@ class Book:
         if self.needs_header:
             row = encode(self.ledger.columns, self.end) + row
         try:
-            _write(self.file, row)
+            write_all(self.file, row)
             if self.fsync:
                 os.fsync(self.file)
         except OSError as error:
@@ -114,7 +115,7 @@ def _mend_last(session: Session, book: Book, found: list[Row], data: bytes) -> N
             raise _damaged(book, last)
     elif last.closed and (last is found[0] or len(last.cells) == len(book.ledger.columns)):
         missing = book.end[1:] if data.endswith(b"\r") else book.end
-        _write(book.file, missing.encode())
+        write_all(book.file, missing.encode())
         book.size += len(missing)
     else:
         _set_aside(session, book, last, data[last.start :])
@@ -130,7 +131,7 @@ def _set_aside(session: Session, book: Book, row: Row, torn: bytes) -> None:
     try:
         kept = os.open(aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT | OPEN, 0o666)
         try:
-            _write(kept, torn + b"\n")
+            write_all(kept, torn + b"\n")
             os.fsync(kept)
         finally:
             os.close(kept)
@@ -147,12 +148,6 @@ def _damaged(book: Book, row: Row) -> TrackerError:
         f"{book.path}: the row in line {row.number} opens a quote that never closes; mend it by hand;"
         " nothing was written"
     )
-
-
-def _write(file: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:  # one write, unless the system takes less
-        view = view[os.write(file, view) :]
 
 
 def _contents(file: int) -> bytes:

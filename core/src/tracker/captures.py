@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from tracker import defaults
 from tracker.index import Entry, Index, lane_of
 from tracker.models import Delta, Meter, Reading, Source
-from tracker.noting import PHASES, text
+from tracker.noting import PHASES, text, without_text
 from tracker.parsed import EPOCH, from_parsed, instant, number
 from tracker.registry import Registry
 
@@ -36,8 +36,8 @@ class Capture:
 
 
 def capture_of(entry: Entry, source: Source) -> Capture:
-    """A stored record as a capture, whatever its schema."""
-    record = entry.record
+    """A stored record as a capture, whatever its schema, without its text."""
+    record = without_text(entry.record)
     taken = instant(record.get("captured_at")) or EPOCH
     parsed = record.get("parsed")
     phase = record.get("phase")

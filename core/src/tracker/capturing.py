@@ -75,6 +75,8 @@ def store(session: Session, request: Request) -> Stored:
     """Check the rules and append, under the lock; with `--dry-run` all but the appending."""
     source = request.source
     check_values(source, request.reading, force=request.force)
+    if request.text is not None:
+        request = evolve(request, text=redact(request.text, keep_account=session.config.keep_account))
     if session.dry_run:
         return _prepare(session, request)
     with session.journal.lock(command_line()):
@@ -223,7 +225,7 @@ def _record(session: Session, request: Request, phase: str, window: str, before:
     fields["parsed"] = redact_value(to_parsed(request.reading, source), keep_account=keep)
     if keep and request.text is not None:
         fields["parsed"] = with_addresses(fields["parsed"], request.text)
-    fields["raw_text"] = None if request.text is None else redact(request.text, keep_account=keep)
+    fields["raw_text"] = request.text
     return stamp(
         window=window,
         provider=source.name,

@@ -56,8 +56,11 @@ def close(session: Session, request: Request, *, with_card: bool) -> None:
             lines.append(measured.row)
             session.journal.append(churn.STREAM, [measured.record])
     note(session, {"window": request.window})  # before the handoff, which shows it
-    written = handoff.update(session, also=[request.window])
-    found = card.card(session, request.window) if with_card else None
+    try:
+        written = handoff.update(session, also=[request.window])
+        found = card.card(session, request.window) if with_card else None
+    except TrackerError as error:
+        raise TrackerError(f"the tokens are booked, do not book them again; the rest failed: {error}") from error
     if session.json:
         shown = {"tokens": row, "churn": measured and measured.record, "handoff": str(written.path)}
         session.data(shown | ({"card": card.document(found)} if found else {}))

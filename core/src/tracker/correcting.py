@@ -80,7 +80,7 @@ def _prepare(
         for entry in opened
         if found.record_id in about(entry) or (not about(entry) and entry.record.get("provider") == source.name)
     ]
-    rest = [capture for capture, _ in _standing(session, source, found.window) if capture.record_id != found.record_id]
+    rest = [capture for capture in _standing(session, source, found.window) if capture.record_id != found.record_id]
     rows = falls(session, source, canonical(rest), tombstone)
     left = open_anomalies(session.index, status_streams(session), [found.window], without=found.record_id)
     return tombstone, closed, [row for row in rows if not _is_said(row, left)]
@@ -101,10 +101,9 @@ def _append_after(session: Session, rows: list[dict[str, Any]]) -> None:
             session.warn(f"the capture was removed, but not what this shows: {error}")
 
 
-def _standing(session: Session, source: Source, window: str | None) -> list[tuple[Capture, Entry]]:
+def _standing(session: Session, source: Source, window: str | None) -> list[Capture]:
     entries = session.index.entries(source.stream, [window] if window else None)
-    known = ((entry, entry.record.get("provider", source.name)) for entry in entries)
-    return [(capture_of(entry, source), entry) for entry, name in known if name == source.name]
+    return [capture_of(entry, source) for entry in entries if entry.record.get("provider", source.name) == source.name]
 
 
 def _find(session: Session, source: Source, phase: str | None, window: str | None, position: int) -> Capture:
@@ -115,7 +114,7 @@ def _find(session: Session, source: Source, phase: str | None, window: str | Non
         if mark is not None:
             record = session.journal.record(source.stream, mark.offset)
             return capture_of(Entry(source.stream, mark.offset, mark.record_id, record), source)
-    standing = [capture for capture, _ in _standing(session, source, window)]
+    standing = _standing(session, source, window)
     fitting = [capture for capture in standing if phase is None or (capture.phase or "after") == phase]
     own = [capture for capture in fitting if capture.agent_id == session.lane]
     chosen = sorted(own or (fitting if window else []), key=lambda capture: capture.order, reverse=True)

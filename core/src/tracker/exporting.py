@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 
 from tracker.errors import TrackerError
 from tracker.files import OPEN, failed, make_private, write_all
 from tracker.flat import Scalar, columns, row
+from tracker.render import plural
 from tracker.session import Session
 
 FORMATS = ("jsonl", "csv", "parquet")
 BUFFER = 1 << 20
+CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
 
 
 def export(session: Session, form: str, folder: Path, *, force: bool) -> None:
@@ -57,7 +60,7 @@ def _check_pyarrow() -> None:
 
 def rows(session: Session, stream: str, stop: int) -> Iterator[Mapping[str, Scalar]]:
     """The standing records of a stream as rows, those that stand before an offset: it may grow meanwhile."""
-    return (row(entry) for entry in session.index.entries(stream) if entry.offset < stop)
+    return map(row, takewhile(lambda entry: entry.offset < stop, session.index.entries(stream)))
 
 
 def _lines(session: Session, stream: str, folder: Path) -> int:
@@ -74,19 +77,28 @@ def _table(session: Session, stream: str, folder: Path) -> int:
     """The standing records as CSV (RFC 4180); nothing in a cell runs in a spreadsheet."""
     from tracker.ledgers import encode
 
-    stop = session.journal.size(stream)
+    stop, cut = session.journal.size(stream), 0
     names = columns(rows(session, stream, stop))
+
+    def cell(value: Scalar) -> Scalar:
+        nonlocal cut
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, str) and len(value) > CELL:
+            cut += 1
+            return f"{value[: CELL - 1]}…"
+        return value
 
     def every() -> Iterator[bytes]:
         yield encode(list(names))
         for one in rows(session, stream, stop):
-            yield encode([_cell(one.get(name)) for name in names])
+            yield encode([cell(one.get(name)) for name in names])
 
-    return _write(folder / f"{stream}.csv", every()) - 1
-
-
-def _cell(value: Scalar) -> Scalar:
-    return str(value).lower() if isinstance(value, bool) else value
+    count = _write(folder / f"{stream}.csv", every()) - 1
+    if cut:
+        whole = "jsonl and parquet have them whole"
+        session.warn(f"{plural(cut, 'text')} of {stream} were cut at {CELL:,} characters, a cell's most; {whole}")
+    return count
 
 
 def _parquet(session: Session, stream: str, folder: Path) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tracker.errors import TrackerError
 
 CHUNK = 1 << 20
-LINE_LIMIT = 64 << 20  # bytes of a line; an 8 MB pane of control characters is 48 MB of JSON
+LINE_LIMIT = 16 << 20  # bytes of a line; one character beyond ASCII makes four of each as text
 # follow no link, wait for no pipe, translate no line end: each where the platform knows it
 OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 
@@ -65,7 +65,7 @@ def make_private(path: Path, *, fsync: bool = True) -> None:
         sync_directory(folder.parent)
 
 
-def write_all(file: int, data: bytes) -> None:
+def write_all(file: int, data: bytes | bytearray) -> None:
     """Write in one call, unless the system takes less."""
     view = memoryview(data)
     while view:
@@ -114,7 +114,10 @@ def whole_lines(file: int, start: int, stop: int | None) -> Iterator[tuple[int, 
             parts.clear()
         if not end:
             continue
-        yield offset, b"".join(parts) if held <= LINE_LIMIT else None
+        whole = b"".join(parts) if held <= LINE_LIMIT else None
+        parts.clear()
+        yield offset, whole
+        whole = None  # not held any longer than the reader does
         offset += held + 1
         *lines, tail = rest.split(b"\n")
         for line in lines:

@@ -82,6 +82,7 @@ class Index(Upkeep):
             seen.add(entry.record_id)
             if was_removed is None or not was_removed(entry.record_id):
                 yield entry
+            del entry
 
     def lines(self, stream: str, windows: Iterable[str] | None = None) -> Iterator[Entry]:
         """Every record of a stream in some windows as often as it stands there, those that were taken back, too."""
@@ -90,6 +91,7 @@ class Index(Upkeep):
             for offset, line, record in self.journal.records(stream, start, stop):
                 if names is None or text(record.get("window")) in names:
                     yield Entry(stream, offset, identity(stream, line, record), record)
+                line, record = b"", {}  # a long one is let go before the next is read
 
     def tombstoned(self, stream: str) -> set[str]:
         """The ids of the stream's records that were taken back."""

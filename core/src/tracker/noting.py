@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field
@@ -33,6 +34,11 @@ def lane_of(record: dict[str, Any]) -> str | None:
         stamps = STAMP.findall(text(record.get("notes")))
         return stamps[-1] if stamps else None
     return found if isinstance(found, str) and found else None
+
+
+def without_text(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record without the pane that it was read from: of many, the figures alone fit into memory."""
+    return {key: value for key, value in record.items() if key != "raw_text"}
 
 
 def text(value: object) -> str:

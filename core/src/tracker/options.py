@@ -41,13 +41,13 @@ def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
         yield word
 
 
-class FiniteRange(click.FloatRange):
-    """A number in a range; `nan` and `inf`, which a comparison lets through, are in none."""
+class Finite(click.FloatRange):
+    """A number in a range; click takes `nan` for one in every range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         found = super().convert(value, param, ctx)
         if not math.isfinite(found):
-            self.fail("is no finite number", param, ctx)
+            self.fail(f"{line(value)!r} is no number such as 1.5", param, ctx)
         return found
 
 

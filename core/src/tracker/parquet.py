@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from tracker.parsed import instant
 from tracker.session import Session
 from tracker.telemetry import old_events
 
-BATCH = 20_000  # rows that are held in memory
+BATCH, TEXTS = 20_000, 4 << 20  # rows that are held in memory, and characters of their texts
 TIMES = ("captured_at", "finalized_at")
 KINDS = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
 INSTANT = pa.timestamp("us", tz="UTC")
@@ -58,11 +57,17 @@ def write_table(session: Session, stream: str, path: Path) -> int:
         return 0
     names = {name: INSTANT if name in TIMES else KINDS[kind] for name, kind in kinds.items()}
     schema, count = pa.schema(list(names.items())), 0
-    with _errors(path), _private(), pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    short = [name for name in names if name != "raw_text"]  # a text's dictionary and extremes are whole texts again
+    options = {"compression": "zstd", "use_dictionary": short, "write_statistics": short}
+    with _errors(path), _private(), pq.ParquetWriter(path, schema, **options) as writer:
         for part in _batches(rows(session, stream, stop)):
-            values = [{name: _value(name, one.get(name), kinds[name]) for name in names} for one in part]
-            writer.write_batch(pa.RecordBatch.from_pylist(values, schema=schema))
             count += len(part)
+            values = ({name: _value(name, one.get(name), kinds[name]) for name in names} for one in part)
+            table = pa.Table.from_pylist(list(values), schema=schema)
+            part.clear()
+            writer.write_table(table)  # a row group, which `write_batch` would go on with in memory
+            del table
+            pa.default_memory_pool().release_unused()
     return count
 
 
@@ -143,9 +148,16 @@ def _fits(kind: pa.DataType, value: object) -> bool:
     return value is None or (isinstance(value, str) and pa.types.is_string(kind))
 
 
-def _batches(found: Iterable[Any]) -> Iterator[list[Any]]:
-    found = iter(found)
-    while part := list(islice(found, BATCH)):
+def _batches(found: Iterable[Mapping[str, Any]]) -> Iterator[list[Any]]:
+    """The rows, as many at a time as memory bears: their number, and the length of their texts."""
+    part, size = list[Any](), 0
+    for one in found:
+        part.append(one)
+        size += sum(len(value) for value in one.values() if isinstance(value, str))
+        if len(part) >= BATCH or size >= TEXTS:
+            yield part
+            part, size, one = [], 0, {}
+    if part:
         yield part
 
 

@@ -13,7 +13,7 @@ from pyte.screens import Margins, wcwidth
 from tracker.screen import ESCAPE
 
 LONGEST = 1_000_000  # characters without colours that are played, the last ones: a second or two of work
-BUSIEST = 60_000  # control sequences and line ends that are played, the last ones
+BUSIEST = 30_000  # control sequences and line ends that are played, the last ones
 HIGHEST, WIDEST = 200, 500  # no terminal is larger; programs send the cursor to 999;999 only to ask for its size
 LOWEST = 10  # a program that addresses only the rows above this one does not tell how many there are
 SCROLLED = 20_000  # lines that are kept

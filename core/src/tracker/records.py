@@ -11,10 +11,12 @@ import orjson
 
 from tracker import __version__
 from tracker.errors import TrackerError
+from tracker.files import LINE_LIMIT
 from tracker.parsed import iso
 from tracker.plain import DEEPEST, is_too_deep, plain
 
 SCHEMA = "1.1.0"
+ID_ROOM = 64  # bytes of the id's field, which its record gets in the end
 
 
 def stamp(
@@ -48,14 +50,28 @@ def stamp(
     if is_too_deep(record):
         raise TrackerError(f"the record would be nested deeper than {DEEPEST} levels; nothing was stored")
     try:
-        record["record_id"] = identify(record)
+        content = _canonical(record)
     except TypeError:  # half characters, as of an argument that is no UTF-8, or numbers of more than 64 bits
         record = plain(record)
-        record["record_id"] = identify(record)
-    return record
+        content = _canonical(record)
+    if len(content) + ID_ROOM > LINE_LIMIT:
+        raise TrackerError(
+            f"the record would be a line of {len(content) >> 20} MB, and one of more than {LINE_LIMIT >> 20} MB is not"
+            " read back: its text is mostly control characters, or none; nothing was stored"
+        )
+    return record | {"record_id": _digest(content)}
 
 
 def identify(record: dict[str, Any]) -> str:
     """The id that the record's content gives; what JSON has no number for (NaN) counts as null."""
-    content = {key: value for key, value in record.items() if key != "record_id"}
-    return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    return _digest(_canonical(record))
+
+
+def _canonical(record: dict[str, Any]) -> bytes:
+    return orjson.dumps(
+        {key: value for key, value in record.items() if key != "record_id"}, option=orjson.OPT_SORT_KEYS
+    )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

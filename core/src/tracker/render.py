@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from codecs import iterdecode
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 MISSING = "n/a"
+PART = 1 << 20  # bytes
 HUGE = 1e21  # from here on digits say less than the exponent
 FIELD = re.compile(r"\{(\w+)(?::(?:\.(\d))?([^}]*))?\}")
 # what moves the cursor, ends a line or turns the direction of writing
@@ -25,15 +27,21 @@ def line(text: object) -> str:
 
 def json_text(value: Any) -> str:
     """A JSON document, indented; what could steer a terminal stands in it as JSON's own escapes."""
+    return "".join(json_parts(value))
+
+
+def json_parts(value: Any) -> Iterator[str]:
+    """The same in parts: as one text a pane of 8 MB can take 100 MB and more."""
     import orjson
 
     from tracker.plain import plain
 
     try:
-        text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+        data = orjson.dumps(value, option=orjson.OPT_INDENT_2)
     except TypeError:  # half characters, or numbers of more than 64 bits
-        text = orjson.dumps(plain(value), option=orjson.OPT_INDENT_2).decode()
-    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        data = orjson.dumps(plain(value), option=orjson.OPT_INDENT_2)
+    for text in iterdecode((data[start : start + PART] for start in range(0, len(data), PART)), "utf-8"):
+        yield CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def number(value: float, digits: int | None = None) -> str:

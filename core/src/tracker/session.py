@@ -123,9 +123,11 @@ class Session:
 
     def data(self, value: Any) -> None:
         """A result for programs: one JSON document."""
-        from tracker.render import json_text
+        from tracker.render import json_parts
 
-        click.echo(json_text(value))
+        for part in json_parts(value):
+            click.echo(part, nl=False)
+        click.echo()
 
     def warn(self, text: str) -> None:
         """Something that is wrong but stops nothing, said once."""

@@ -9,7 +9,7 @@ from attrs import frozen
 from tracker import ledgers
 from tracker.anomalies import open_anomalies
 from tracker.builtin import CHURN
-from tracker.captures import Capture, canonical
+from tracker.captures import Capture, lacking
 from tracker.capturing import status_streams
 from tracker.command_log import quoted
 from tracker.efficiencies import is_stale
@@ -99,13 +99,8 @@ def _end(found: Opening) -> Step:
 
 
 def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) -> tuple[str, list[Step]]:
-    pairs = {name: canonical(group) for name, group in groups.items()}
-    lacking = [f"{name} has no AFTER" for name, pair in pairs.items() if pair.after is None]
-    lacking += [
-        f"{name} has no BEFORE" for name, pair in pairs.items() if pair.after and pair.after.phase and not pair.before
-    ]
-    if lacking:
-        return ", ".join(lacking), []
+    if missing := lacking(groups):
+        return ", ".join(one.replace(" ", " has no ") for one in missing), []
     return f"ready to finalize ({', '.join(sorted(groups))})", [_complete(session, window, sorted(groups))]
 
 

@@ -266,3 +266,25 @@ def test_parquet_of_values_of_any_type(filled: Any, tmp_path: Path) -> None:
     assert counts == (12, 6, 1)
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
     assert {path.name for path in (out / "toy_stream").iterdir()} == {"window=W1"}
+
+
+def test_a_text_that_no_cell_takes_is_cut_and_said(
+    filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.exporting.CELL", 7)
+    done = filled("export", "--format", "csv", "--out", str(tmp_path / "out"))
+    done.ok()
+    assert "texts of snapshots were cut at 7 characters, a cell's most; jsonl and parquet have them whole" in done.err
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "snapshots.csv").read_text())))
+    assert {row["raw_text"] for row in rows} == {"", "fuel 1…", "fuel 5%", "fuel 2…", "fuel 1%"} - {""}
+
+
+def test_parquet_holds_few_texts_at_once(filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow")
+    from pyarrow import parquet as pq
+
+    monkeypatch.setattr("tracker.parquet.TEXTS", 1)
+    filled("export", "--format", "parquet", "--out", str(tmp_path / "out")).ok()
+    file = pq.ParquetFile(tmp_path / "out" / "snapshots.parquet")
+    assert file.num_row_groups == file.metadata.num_rows == 4
+    assert [row["raw_text"] for row in file.read().to_pylist()] == [row["raw_text"] for row in filled.rows("snapshots")]

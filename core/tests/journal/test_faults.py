@@ -27,7 +27,18 @@ COMMANDS: dict[str, tuple[str, str, str]] = {  # arguments, standard input, the 
     "report": ("ingest toy-report --window W1 --stdin", "60", "toy_report"),
     "events": ("ingest toy-stream --window W1 --file events.jsonl", "", "toy_stream"),
     "complete": ("complete --window W0 --toy-features 1", "", "windows"),
+    "torn": (f"alias end toy --stdin --captured-at {T2}", "fuel 40%", "snapshots"),
+    "capture": ("capture toy --from stdin", "fuel 40%", "snapshots"),
+    "import": ("import other", "", "snapshots"),
+    "doctor": ("doctor --fix", "", "snapshots"),
+    "churn": ("churn --window W0 --provider toy", "", "churn"),
+    "evidence": ("evidence add --window W0 --result pass --runner me", "", "Acceptance_Evidence.csv"),
+    "reserve": ("feature reserve --prefix F-", "", "Feature_Log.csv"),
+    "log": ("feature log --id F-7 --window W0 --provider toy", "", "Feature_Log.csv"),
+    "checkpoint": ("checkpoint --window W0 --provider toy --task t --plan 5 --actual 6", "", "Token_Churn_Ledger.csv"),
+    "handoff": ("handoff --window W0", "", "SESSION_HANDOFF.md"),
 }
+TORN = b'{"record_id": "half'  # what a crash left before the commands that mend it
 
 
 class Faults:
@@ -82,13 +93,28 @@ def prepared(program: Any, template: Path) -> Callable[[], None]:
         ):
             program(*arguments.split(), stdin=pane).ok()
         shutil.copytree(program.root, template / "data")
+        shutil.copytree(program.root, template / "other")
+        program("alias", "end", "toy", "--stdin", stdin="fuel 30%", root=template / "other").ok()
     (program.root.parent / "events.jsonl").write_bytes(EVENTS)
+    shutil.copytree(template / "other", program.root.parent / "other")
 
     def again() -> None:
-        shutil.rmtree(program.root, ignore_errors=True)
+        for folder in (program.root, program.root.parent / "docs"):
+            shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(template / "data", program.root)
 
     return again
+
+
+def written(program: Any, name: str) -> int:
+    """The lines of a stream, or of a file that people read, too."""
+    if "." not in name:
+        name = f"{name}.jsonl"
+    return sum(len(path.read_bytes().splitlines()) for path in program.root.parent.glob(f"d[ao]*/**/{name}"))
+
+
+def documents(program: Any) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in program.root.parent.glob("docs/**/*") if path.is_file()}
 
 
 def view(program: Any) -> Any:
@@ -104,24 +130,39 @@ def kinds(call: str) -> list[BaseException | str]:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the fault layer asks /proc whose descriptor it is")
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_call_fails_in_turn(
-    program: Any, prepared: Callable[[], None], monkeypatch: pytest.MonkeyPatch, name: str
+    program: Any,
+    prepared: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    often: Callable[[int, int], int],
+    name: str,
 ) -> None:
+    """In full every call fails in every way; otherwise in the ways by turns."""
     arguments, pane, stream = COMMANDS[name]
+    is_torn = name in ("torn", "doctor")
+
+    def ready() -> None:
+        prepared()
+        if is_torn:
+            with (program.root / "snapshots.jsonl").open("ab") as file:
+                file.write(TORN)
+
     prepared()
     before, seen = program.files(), view(program)
+    ready()
     with monkeypatch.context() as patched:
-        faults = Faults(program.root)
+        faults = Faults(program.root.parent)
         faults.patch(patched)
         program(*arguments.split(), stdin=pane).ok()
-    clean = {key: len(data.splitlines()) for key, data in program.files().items()}
-    assert faults.counts["fsync"] >= 2, "the layer must see what the command does"
+    clean = written(program, stream)
+    assert faults.counts["fsync"], "the layer must see what the command does"
     tried = Counter[bool]()
     for call, times in faults.counts.items():
         for at in range(1, times + 1):
-            for how in kinds(call):
-                prepared()
+            ways = kinds(call)
+            for how in [ways[at % len(ways)]] if often(1, 0) else ways:
+                ready()
                 with monkeypatch.context() as patched:
-                    fault = Faults(program.root)
+                    fault = Faults(program.root.parent)
                     fault.failing[call] = at, how
                     fault.patch(patched)
                     done = program(*arguments.split(), stdin=pane)
@@ -130,13 +171,23 @@ def test_each_call_fails_in_turn(
                 after = program.files()
                 for key, data in before.items():
                     assert after[key].startswith(data), where
-                rows = len(after.get(f"{stream}.jsonl", b"").splitlines())
+                torn = program.root / "snapshots.jsonl.torn"
+                if is_torn and not after["snapshots.jsonl"].endswith(TORN):
+                    assert TORN in torn.read_bytes(), where
                 tried[done.status == 0] += 1
                 if done.status == 0:
-                    assert rows == clean[f"{stream}.jsonl"], where
+                    assert written(program, stream) == clean or name == "doctor", where
                 else:
                     assert done.status == 1, where
-                    assert "\nerror: cannot " in f"\n{done.err}", where
+                    if name == "checkpoint" and documents(program):
+                        assert "\nerror: the tokens are booked, do not book them again; the rest failed: " in done.err
+                        continue
+                    if name == "import":  # what came stays, and the rest comes next time
+                        assert program(*arguments.split()).status == 0, where
+                        assert written(program, stream) == clean, where
+                        continue
+                    assert "\nerror: cannot " in f"\n{done.err}" or name == "doctor", where
+                    assert documents(program) == {}, where
                     assert view(program) == seen, where
                 program("alias", "start", "toy", "--stdin", "--window", "W9", stdin="fuel 1%").ok()
     assert tried[False], tried

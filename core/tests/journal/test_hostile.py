@@ -27,6 +27,12 @@ READING = (
     ["decision-card", "--window", "W1"],
     ["compare"],
     ["cost-compare"],
+    ["scoreboard"],
+    ["plan", "--provider", "toy"],
+    ["statusline"],
+    ["handoff", "--window", "W1", "--dry-run"],
+    ["checkpoint", "--window", "W1", "--provider", "toy", "--task", "t", "--plan", "1", "--actual", "2", "--dry-run"],
+    ["churn", "--window", "W1", "--dry-run"],
     ["complete", "--window", "W1", "--toy-features", "1", "--dry-run"],
     ["alias", "start", "toy", "--file", "pane", "--dry-run"],
     ["alias", "end", "tally", "--file", "count", "--window", "W1", "--dry-run"],
@@ -112,7 +118,7 @@ def test_wrong_types_in_every_field_of_every_record(filled: Any, often: Callable
         cases += [(name, record, path) for record in kinds.values() for path in paths(record)]
     assert len(cases) > 200
     random.Random(3).shuffle(cases)
-    step = often(12, 1)
+    step = often(20, 1)
     for start in range(0, len(cases), step):
         for name, data in streams.items():
             (program.root / name).write_bytes(data)
@@ -123,8 +129,9 @@ def test_wrong_types_in_every_field_of_every_record(filled: Any, often: Callable
                     row["record_id"] = f"{number:032x}"
             with (program.root / name).open("ab") as file:
                 file.write(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-        for words in known_commands():
-            for form in ((), ("--json",)):
+        for number, words in enumerate(known_commands()):
+            forms = [(), ("--json",)] if often(0, 1) else [("--json",) if (start // step + number) % 2 else ()]
+            for form in forms:
                 check(program(*form, *words), (words, cases[start : start + step]))
 
 
@@ -317,10 +324,52 @@ def test_a_line_of_100_mb_in_the_journal(toys: Any, tmp_path: Path, is_record: b
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc for the most memory that was taken")
 def test_a_pane_of_8_mb_is_stored_and_read_back(toys: Any, tmp_path: Path) -> None:
-    pane, empty = tmp_path / "pane", tmp_path / "empty"
-    pane.write_bytes(b"fuel 5%" + b"\x01" * ((8 << 20) - 7))
+    """One character of four bytes, so that Python keeps four of each; escapes, so that the line is longer still."""
+    pane, empty, site = tmp_path / "pane", tmp_path / "empty", tmp_path / "site"
+    head = "fuel 5% \U0001f600\n".encode()
+    pane.write_bytes(head + (b"\x1b[31mfoo" * (1 << 20))[: (8 << 20) - len(head)])
     empty.write_bytes(b"")
-    status, text = spent(tmp_path, ["alias", "start", "toy", "--stdin"], pane, tmp_path / "site")
-    assert status == 0, text
-    status, text = spent(tmp_path, ["preview"], empty, tmp_path / "site")
-    assert (status, "toy: features=n/a" in text) == (0, True), text
+    for verb in ("start", "cross"):
+        status, text = spent(tmp_path, ["alias", verb, "toy", "--stdin"], pane, site)
+        assert status == 0, text
+    out = ["--out", str(tmp_path / "out")]
+    for words in (
+        ["preview"],
+        ["--json", "window-audit", "--window", "W0-01"],
+        ["export", "--format", "parquet", *out],
+    ):
+        status, text = spent(tmp_path, words, empty, site)
+        assert (status, "W0-01" in text or "snapshots 3" in text) == (0, True), text
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc for the most memory that was taken")
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_pane_that_would_be_a_line_too_long_to_read_is_refused(toys: Any, tmp_path: Path, options: list[str]) -> None:
+    pane = tmp_path / "pane"
+    pane.write_bytes(b"fuel 5%" + b"\x01" * ((8 << 20) - 7))
+    status, text = spent(tmp_path, ["alias", "start", "toy", "--stdin", *options], pane, tmp_path / "site")
+    assert status == 1
+    assert (
+        "error: the record would be a line of 48 MB, and one of more than 16 MB is not read back: its text is" in text
+    )
+    assert not list((tmp_path / "data").glob("*.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status", "--watch", "{}"],
+        ["compare", "--effect", "{}"],
+        ["complete", "--window", "W1", "--quality", "{}"],
+        ["uat", "--window", "W1", "--timeout", "{}"],
+    ],
+)
+@pytest.mark.parametrize("number", ["nan", "-nan", "1e999"])
+def test_a_number_that_is_none_is_refused(filled: Any, words: list[str], number: str) -> None:
+    error = filled(*(word.format(number) for word in words)).refused(2)
+    assert f"{number!r} is no number such as 1.5" in error or "is not in the range" in error
+
+
+@pytest.mark.parametrize("window", ["/nope/\udcff", " ", "\ud800", "W\x1b[2J"])
+def test_the_demo_refuses_a_window_before_it_prints_it(program: Any, window: str) -> None:
+    assert "is no window id" in program("demo", f"--window={window}").refused()

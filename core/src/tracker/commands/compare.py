@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tracker.command import WritingCommand
-from tracker.options import FiniteRange
+from tracker.options import Finite
 from tracker.session import session
 
 
@@ -13,7 +13,7 @@ from tracker.session import session
 @click.argument("names", metavar="[A B]", nargs=-1)
 @click.option("--all", "everyone", is_flag=True, help="Every provider with finalized windows, each against the best.")
 @click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")
-@click.option("--effect", type=FiniteRange(min=1, min_open=True), default=1.5, show_default=True, metavar="RATIO")
+@click.option("--effect", type=Finite(min=1, min_open=True), default=1.5, show_default=True, metavar="RATIO")
 @click.option("--review", is_flag=True, help="Today is a review date that was fixed beforehand.")
 def command(names: tuple[str, ...], everyone: bool, given: tuple[str, ...], effect: float, review: bool) -> None:
     """Compare providers by what they deliver for the quota, or for the money."""

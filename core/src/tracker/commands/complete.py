@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tracker.command import ProviderCommand
-from tracker.options import FiniteRange, Several
+from tracker.options import Finite, Several
 from tracker.session import session
 
 
@@ -17,7 +17,7 @@ class CompleteCommand(Several, ProviderCommand):
 
 @click.command("complete", cls=CompleteCommand)
 @click.option("--window", required=True, metavar="W", help="The window.")
-@click.option("--quality", type=FiniteRange(min=0), metavar="Q", help="How good the work is; 1 is as planned.")
+@click.option("--quality", type=Finite(min=0), metavar="Q", help="How good the work is; 1 is as planned.")
 @click.option("--outcome", metavar="WORD", help="pass, partial, fail, or a word of yours.")
 @click.option("--methodology", metavar="M", help="How the work was done.")
 @click.option("--commit-start", metavar="SHA", help="The commit before the work.")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from tracker.command import Command
+from tracker.options import window_option
 from tracker.session import session
 
 
 @click.command("demo", cls=Command)
-@click.option("--window", default="W0-01", show_default=True, metavar="W", help="The demo's window.")
+@window_option(default="W0-01", show_default=True, help="The demo's window.")
 def command(window: str) -> None:
     """Run the main job on bundled captures, in a temporary folder."""
     from tracker.demo import run

@@ -6,7 +6,7 @@ import click
 
 from tracker.command import Command
 from tracker.errors import TrackerError
-from tracker.options import FiniteRange, Several
+from tracker.options import Finite, Several
 from tracker.session import session
 
 
@@ -18,7 +18,7 @@ class PreviewCommand(Several, Command):
 @click.option("--window", "windows", multiple=True, metavar="W ...", help="The windows [default: all].")
 @click.option(
     "--effect",
-    type=FiniteRange(min=1e-9, max=1e6),
+    type=Finite(min=1e-9, max=1e6),
     metavar="E",
     help="What power is computed for, in features per unit [default: the setting, 0.1].",
 )

@@ -7,12 +7,12 @@ import sys
 import click
 
 from tracker.command import Command
-from tracker.options import FiniteRange
+from tracker.options import Finite
 from tracker.session import Session, session
 
 
 @click.command("status", cls=Command)
-@click.option("--watch", type=FiniteRange(min=0.1), metavar="SECONDS", help="Say it again every so often.")
+@click.option("--watch", type=Finite(min=0.1, max=86_400), metavar="SECONDS", help="Say it again every so often.")
 def command(watch: float | None) -> None:
     """Show what is open in each lane, its last meters and what is due next."""
     here = session()

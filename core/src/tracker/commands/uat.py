@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tracker.command import WritingCommand
-from tracker.options import FiniteRange, window_option
+from tracker.options import Finite, window_option
 from tracker.session import session
 
 
@@ -20,7 +20,7 @@ class UatCommand(WritingCommand):
 @click.option("--record", is_flag=True, help="Keep the reports, and append a row of evidence for each.")
 @click.option(
     "--timeout",
-    type=FiniteRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     default=3600,
     show_default=True,
     metavar="SECONDS",
