@@ -9,7 +9,7 @@ import attrs
 
 from tracker import api
 from tracker.hookspecs import CONTRACT
-from tracker.registry import new_manager
+from tracker.hosting.registry import new_manager
 
 
 def contract() -> str:

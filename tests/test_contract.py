@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracker import api, hookspecs
-from tracker.registry import new_manager
+from tracker.hosting.registry import new_manager
 
 HERE = Path(__file__).parent
 HOOKS = sorted(vars(new_manager().hook))

@@ -74,7 +74,7 @@ def test_a_plugin_of_contract_1_0_still_conforms(checks: dict[str, dict[str, str
 
 def test_it_is_the_frozen_code_that_runs(environment: dict[str, str], tmp_path: Path) -> None:
     code = (
-        "from tracker.registry import discover; found = discover()",
+        "from tracker.hosting.registry import discover; found = discover()",
         "for name, source in found.sources.items():",
         "    if name not in found.builtin: print(name, source.contract, found.module(name).__file__)",
     )

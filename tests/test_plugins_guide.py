@@ -19,7 +19,7 @@ import attrs
 import pytest
 
 from tracker import api
-from tracker.registry import new_manager
+from tracker.hosting.registry import new_manager
 from tracker.testing import rules
 
 ROOT = Path(__file__).parents[1]

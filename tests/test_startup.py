@@ -36,7 +36,7 @@ def test_the_package_imports_nothing() -> None:
 def test_help_imports_no_plugin_and_nothing_heavy(arguments: list[str]) -> None:
     loaded = loaded_by(f"from tracker.cli import main; main({arguments}, standalone_mode=False)")
     assert not HEAVY & loaded
-    assert not {name for name in loaded if name.startswith(("tracker_", "tracker.models", "tracker.registry"))}
+    assert not {name for name in loaded if name.startswith(("tracker_", "tracker.models", "tracker.hosting.registry"))}
 
 
 def test_a_preview_without_an_interval_imports_no_scipy(tmp_path: str) -> None:

@@ -64,7 +64,7 @@ def test_a_disabled_source_says_how_to_get_it_back(tracker_cli: Run) -> None:
 def test_what_git_says_is_passed_on_and_it_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tracker import git
+    from tracker.delivery import git
     from tracker.errors import TrackerError
 
     monkeypatch.chdir(tmp_path)

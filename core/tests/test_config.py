@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tracker import config, config_file
+from tracker.configuration import config, config_file
+from tracker.configuration.setting_kinds import KINDS, shown
+from tracker.configuration.settings import settings
 from tracker.errors import TrackerError
-from tracker.setting_kinds import KINDS, shown
-from tracker.settings import settings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 

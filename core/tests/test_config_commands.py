@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.settings import leaves, settings
+from tracker.configuration.settings import leaves, settings
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -11,9 +11,9 @@ from types import ModuleType
 
 import pytest
 
-from tracker import deprecation
-from tracker.deprecation import ContractDeprecation, Deprecated
-from tracker.registry import Registry
+from tracker.hosting import deprecation
+from tracker.hosting.deprecation import ContractDeprecation, Deprecated
+from tracker.hosting.registry import Registry
 
 CODE = '''"""A plugin that uses two parts of the contract that will go."""
 from tracker.api import Gauge, Meter, Reading, Source, hookimpl

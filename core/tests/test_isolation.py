@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.isolation import guarded
+from tracker.hosting.isolation import guarded
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 HEAD = """

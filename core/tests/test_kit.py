@@ -603,8 +603,8 @@ def test_a_missing_option_is_named() -> None:
     """No declaration makes one miss today; the check is tried with a meter that the command line does not know."""
     from attrs import evolve
 
+    from tracker.hosting.registry import Registry
     from tracker.models import Meter, Source
-    from tracker.registry import Registry
     from tracker.testing.options import missing_options
 
     fuel = Meter(key="fuel", title="Fuel")

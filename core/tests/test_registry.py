@@ -12,7 +12,7 @@ import pytest
 from tracker import hookspecs
 from tracker.api import Block, Change, Delta, Gauge, Meter, PreviewContext, Reading, Row, Source, hookimpl
 from tracker.errors import PluginError
-from tracker.registry import Registry, shell_names
+from tracker.hosting.registry import Registry, shell_names
 
 
 def source(name: str, **fields: Any) -> Source:

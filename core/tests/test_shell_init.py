@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tracker.models import Meter, Source
-from tracker.shells import TAKEN, functions, script
+from tracker.shell.shells import TAKEN, functions, script
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 DECLARES = """

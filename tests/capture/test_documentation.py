@@ -39,7 +39,7 @@ def test_every_block_prints_what_stands_below_it(machine: Any, event: Any) -> No
 
 
 def test_every_origin_is_in_the_table(machine: Any) -> None:
-    from tracker.registry import discover
+    from tracker.hosting.registry import discover
 
     for source in discover().sources.values():
         for origin in source.origins if source.kind == "status" else ():

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tracker import statusline
+from tracker.origins import statusline
 from tracker.session import Session
 
 NOW = int(time.time())

@@ -21,8 +21,8 @@ from tracker.models import (
     Source,
 )
 from tracker.origin_kinds import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, StatusLineOrigin
-from tracker.redact import redact
-from tracker.screen import plain_text
+from tracker.texts.redact import redact
+from tracker.texts.screen import plain_text
 from tracker.values import amount, count, instant, percent
 
 __all__ = [

@@ -14,8 +14,8 @@ import click
 from tracker import __version__
 from tracker.command import Group, shared_options
 from tracker.errors import TrackerError
-from tracker.render import escape
 from tracker.session import Session
+from tracker.texts.render import escape
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -91,7 +91,7 @@ class Root(Group):
         gc.set_threshold(200_000, 20, 20)  # events are many and no cycles: a tenth of the time of a large stream
         try:
             if "_TRACKER_COMPLETE" in os.environ:
-                from tracker.completing import answer
+                from tracker.shell.completing import answer
 
                 answer(self)
                 sys.exit()
@@ -112,7 +112,7 @@ class Root(Group):
 
 def _leave_threads() -> None:
     """Let no thread that a plugin left running keep the program from ending."""
-    isolation, ending = sys.modules.get("tracker.isolation"), sys.exc_info()[1]
+    isolation, ending = sys.modules.get("tracker.hosting.isolation"), sys.exc_info()[1]
     if isolation is not None and isinstance(ending, SystemExit):
         isolation.leave_strays(ending.code)
 

@@ -38,7 +38,7 @@ def shared_options() -> list[click.Option]:
 def completed(context: click.Context, parameters: list[click.Parameter]) -> list[click.Parameter]:
     """The parameters; where a shell asks for completions, with what each may be."""
     if context.resilient_parsing:
-        from tracker.completing import with_suggestions
+        from tracker.shell.completing import with_suggestions
 
         with_suggestions(parameters)
     return parameters
@@ -127,8 +127,8 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            from tracker.render import line
-            from tracker.wording import near
+            from tracker.texts.render import line
+            from tracker.texts.wording import near
 
             hint = near(name, self.list_commands(ctx))
             raise click.UsageError(f"no command {line(name)!r}; {hint}", ctx)

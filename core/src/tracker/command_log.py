@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tracker.errors import TrackerError
-from tracker.records import stamp
-from tracker.redact import HEADER, redact
-from tracker.render import escape
 from tracker.session import Session
+from tracker.store.records import stamp
+from tracker.texts.redact import HEADER, redact
+from tracker.texts.render import escape
 
 STREAM = "commands"
 # an option whose value is a secret by its name, such as --api-key or --github-token

@@ -14,7 +14,7 @@ import click
 from attrs import frozen
 
 from tracker.errors import TrackerError
-from tracker.isolation import guarded
+from tracker.hosting.isolation import guarded
 from tracker.session import Session
 
 

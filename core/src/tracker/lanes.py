@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
-    from tracker.index import Index
+    from tracker.store.index import Index
 
 LONGEST = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")

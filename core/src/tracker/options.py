@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from tracker.command import WritingCommand
-from tracker.render import line
 from tracker.session import Session
+from tracker.texts.render import line
 
 
 class Several(click.Command):

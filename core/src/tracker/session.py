@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracker.errors import TrackerError
-from tracker.render import escape
+from tracker.texts.render import escape
 
 if TYPE_CHECKING:
-    from tracker.config import Config
-    from tracker.index import Index
-    from tracker.journal import Journal
+    from tracker.configuration.config import Config
+    from tracker.hosting.registry import Registry
     from tracker.models import Source
-    from tracker.registry import Registry
+    from tracker.store.index import Index
+    from tracker.store.journal import Journal
 
 DATA_DIR = "TRACKER_DATA_DIR"
 
@@ -45,14 +45,14 @@ class Session:
 
     @cached_property
     def config(self) -> Config:
-        from tracker import config_file
+        from tracker.configuration import config_file
 
         return config_file.load(config_file.find(Path.cwd()))
 
     @cached_property
     def root(self) -> Path:
         """The data directory."""
-        from tracker.config import DEFAULT_DATA_DIR
+        from tracker.configuration.config import DEFAULT_DATA_DIR
 
         if self.data_dir is not None:
             return self.data_dir
@@ -64,14 +64,14 @@ class Session:
 
     @cached_property
     def journal(self) -> Journal:
-        from tracker.journal import Journal
+        from tracker.store.journal import Journal
 
         fsync = self.config.fsync and not self.no_fsync
         return Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
 
     @cached_property
     def index(self) -> Index:
-        from tracker.index import Index
+        from tracker.store.index import Index
 
         index = Index(self.journal, may_create=not self.dry_run)
         context = click.get_current_context(silent=True)
@@ -82,7 +82,7 @@ class Session:
     @cached_property
     def registry(self) -> Registry:
         """The discovered plugins; each that is broken is named on stderr, before anything else is said."""
-        from tracker.registry import discover
+        from tracker.hosting.registry import discover
 
         registry = discover()
         for failure in registry.failures:
@@ -102,7 +102,7 @@ class Session:
 
     def source(self, name: str, *, kinds: Sequence[str] = ()) -> Source:
         """The source of that name; what is there otherwise."""
-        from tracker.wording import near
+        from tracker.texts.wording import near
 
         fitting = [source for source in self.registry.sources.values() if not kinds or source.kind in kinds]
         names = [source.name for source in fitting if source.name not in self.registry.builtin]
@@ -123,7 +123,7 @@ class Session:
 
     def data(self, value: Any) -> None:
         """A result for programs: one JSON document."""
-        from tracker.render import json_parts
+        from tracker.texts.render import json_parts
 
         for part in json_parts(value):
             click.echo(part, nl=False)

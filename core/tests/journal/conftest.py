@@ -81,8 +81,8 @@ def toy_registry(toy_code: dict[str, str]) -> Callable[[], Any]:
     """Makes registries whose only plugins are the toys."""
 
     def made() -> Any:
-        from tracker import builtin
-        from tracker.registry import Registry
+        from tracker.hosting import builtin
+        from tracker.hosting.registry import Registry
 
         registry = Registry()
         for name, view in builtin.SOURCES.items():
@@ -112,8 +112,8 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
 def program(quick_path: Path, toy_registry: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Program:
     """Runs commands in this process; `git` is not asked, which would start one of its own."""
     registry = toy_registry()
-    monkeypatch.setattr("tracker.registry.discover", lambda: registry)
-    monkeypatch.setattr("tracker.capturing.git_head", lambda: None)
+    monkeypatch.setattr("tracker.hosting.registry.discover", lambda: registry)
+    monkeypatch.setattr("tracker.measuring.capturing.git_head", lambda: None)
     monkeypatch.chdir(quick_path)
     return Program(quick_path / "data")
 

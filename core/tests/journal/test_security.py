@@ -121,8 +121,8 @@ def test_an_argument_that_is_no_utf_8_is_stored_readably(program: Any) -> None:
 def test_what_json_cannot_say_is_stored_readably() -> None:
     from datetime import UTC, datetime
 
-    from tracker.journal import decode
-    from tracker.records import stamp
+    from tracker.store.journal import decode
+    from tracker.store.records import stamp
 
     odd = {"long": [2**64, -(10**400)], "none": float("nan"), "half": {"\ud800": "\udc00"}}
     record = stamp(window="W1", provider="toy", captured_at=datetime.now(UTC), source="alias", odd=odd)

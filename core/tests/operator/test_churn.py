@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tracker import churn
+from tracker.delivery import churn
 from tracker.errors import TrackerError
 from tracker.session import Session
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tracker import booking, ledgers
+from tracker.delivery import booking, ledgers
+from tracker.delivery.ledgers import CHURN, EVIDENCE, FEATURES, TOKENS, Ledger
 from tracker.errors import Busy, TrackerError
-from tracker.ledgers import CHURN, EVIDENCE, FEATURES, TOKENS, Ledger
 from tracker.session import Session
 
 HEADER = b"window_id,capability_id,test_run_id,runner,result,artifacts_path,artifact_hash,notes\n"
@@ -266,7 +266,7 @@ def test_links_pipes_and_folders_are_refused(session: Session, path: Path, make:
 RACE = """
 import sys
 from pathlib import Path
-from tracker import booking, ledgers
+from tracker.delivery import booking, ledgers
 from tracker.session import Session
 
 session = Session()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tracker import standing_jobs
 from tracker.errors import TrackerError
+from tracker.handover import standing_jobs
 from tracker.session import Session
 
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from tracker import event_index, line_index, line_reader
 from tracker.api import Rejected, Source, hookimpl
-from tracker.line_reader import Reader
-from tracker.registry import Registry
+from tracker.events import event_index, line_index
+from tracker.hosting.registry import Registry
 from tracker.session import Session
-from tracker.streaming import Stream
-from tracker.tail import Splitter
+from tracker.telemetry import line_reader
+from tracker.telemetry.line_reader import Reader
+from tracker.telemetry.streaming import Stream
+from tracker.telemetry.tail import Splitter
 
 WINDOW = "W0-CHN"
 

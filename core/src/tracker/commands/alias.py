@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tracker.command import Command, Group, WritingCommand
-from tracker.reading import capture_time, input_options, parse, take_text
+from tracker.origins.reading import capture_time, input_options, parse, take_text
 from tracker.session import Session, session
 
 
@@ -80,13 +80,13 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         wait: bool,
         stale_ok: bool,
     ) -> None:
-        from tracker.capturing import Request, store
-        from tracker.told import stored_message
+        from tracker.measuring.capturing import Request, store
+        from tracker.measuring.telling import stored_message
 
         here = session()
         source = here.source(provider, kinds=["status"])
         if automatic:
-            from tracker.automation import Wish, capture
+            from tracker.origins.automation import Wish, capture
 
             if use_stdin or path is not None or captured_at is not None or origin != "alias":
                 raise click.UsageError(
@@ -141,7 +141,7 @@ _capture("cross", ("after", "before"), "Store a pane as AFTER and as the next wi
 @state_dir_option
 def delete(provider: str, phase: str | None, window: str | None, position: int, reason: str) -> None:
     """Take a capture back: a row in the journal says so, nothing is erased."""
-    from tracker.correcting import take_back
+    from tracker.measuring.correcting import take_back
 
     here = session()
     take_back(here, here.source(provider, kinds=["status"]), phase, window, position, reason)

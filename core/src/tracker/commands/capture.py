@@ -39,12 +39,12 @@ def command(
     is_list: bool,
 ) -> None:
     """Read a provider's meters from where its programs keep them, and store them as a snapshot."""
-    from tracker.automation import Wish, capture, phases_of
-    from tracker.told import stored_message
+    from tracker.measuring.telling import stored_message
+    from tracker.origins.automation import Wish, capture, phases_of
 
     here = session()
     if is_list:
-        from tracker.listing import show
+        from tracker.origins.listing import show
 
         here.dry_run = True  # nothing is written, nor noted in the command log
         statuses = [source for source in here.registry.sources.values() if source.kind == "status"]

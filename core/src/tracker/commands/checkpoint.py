@@ -35,6 +35,6 @@ class CheckpointCommand(WritingCommand):
 @click.option("--decision-card", "with_card", is_flag=True, help="Show the window's decision card, too.")
 def command(with_card: bool, **given: Any) -> None:
     """Close a session: token ledger, churn, handoff. Where there is a list of standing jobs, its last run, too."""
-    from tracker.checkpoint import Request, close
+    from tracker.handover.checkpoint import Request, close
 
     close(session(), Request(**given), with_card=with_card)

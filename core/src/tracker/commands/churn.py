@@ -24,6 +24,6 @@ from tracker.session import session
 @click.option("--ledger-path", type=click.Path(path_type=Path), metavar="F", help="Another ledger than the usual one.")
 def command(ledger_path: Path | None, **given: Any) -> None:
     """Measure the lines that changed in a window, per feature. Commits marked `xproto::` are left out."""
-    from tracker.churn import Request, book
+    from tracker.delivery.churn import Request, book
 
     book(session(), Request(**given), ledger_path)

@@ -28,7 +28,7 @@ class CompleteCommand(Several, ProviderCommand):
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 def command(window: str, **given: Any) -> None:
     """Finalize a window: its features, quality and outcome. Again appends; the latest row counts."""
-    from tracker.finalizing import finalize
+    from tracker.measuring.finalizing import finalize
 
     features = {name.removeprefix("features_"): given.pop(name) for name in list(given) if name.startswith("features_")}
     finalize(session(), window, {name: count for name, count in features.items() if count is not None}, given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tracker.command import Command
-from tracker.completing import SCRIPTS
+from tracker.shell.completing import SCRIPTS
 
 
 @click.command("completion", cls=Command)

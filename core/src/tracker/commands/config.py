@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from tracker.command import Command, Group, SettingCommand
-from tracker.render import escape
 from tracker.session import session
+from tracker.texts.render import escape
 
 
 class ConfigGroup(Group):
@@ -22,7 +22,7 @@ def command() -> None:
 @click.option("--verbose", is_flag=True, help="Say where each value came from, and what it is for.")
 def list_(verbose: bool) -> None:
     """List every setting with its value, type and origin."""
-    from tracker.configuring import held
+    from tracker.setup.configuring import held
 
     here = session()
     found = held(here).values()
@@ -38,7 +38,7 @@ def list_(verbose: bool) -> None:
 @click.option("--verbose", is_flag=True, help="Say which file, variable or option the value came from.")
 def get(key: str, verbose: bool) -> None:
     """Print the value of one setting that is in force."""
-    from tracker.configuring import look_up
+    from tracker.setup.configuring import look_up
 
     here = session()
     found = look_up(here, key)
@@ -53,6 +53,6 @@ def get(key: str, verbose: bool) -> None:
 @click.argument("value")
 def set_(key: str, value: str) -> None:
     """Change one setting in its file, whose comments and order stay; a list is written A,B,C."""
-    from tracker.configuring import change
+    from tracker.setup.configuring import change
 
     change(session(), key, value)

@@ -19,9 +19,9 @@ from tracker.session import session
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
     """Compare the tokens and the money of routed requests with the others', per feature."""
     from tracker.errors import TrackerError
-    from tracker.telemetry import Known, only_source
+    from tracker.telemetry.totals import Known, only_source
+    from tracker.texts.wording import near
     from tracker.verdicts import costed_log, costs, prices
-    from tracker.wording import near
 
     here = session()
     if window is not None and path is not None:

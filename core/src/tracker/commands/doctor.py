@@ -15,8 +15,8 @@ from tracker.session import session
 @click.option("--fix", is_flag=True, help="Repair what can be repaired by appending, or by setting something aside.")
 def command(fix: bool) -> None:
     """Check every stream, the lanes' state, the ledgers and the files."""
-    from tracker.doctor import examine
-    from tracker.render import line, plural
+    from tracker.checks.doctor import examine
+    from tracker.texts.render import line, plural
 
     here = session()
     if not here.root.is_dir() and not here.root.is_symlink():

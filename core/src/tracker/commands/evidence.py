@@ -39,6 +39,6 @@ def command() -> None:
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 def add(**given: Any) -> None:
     """Append a row to the evidence ledger."""
-    from tracker.evidence import add as add_evidence
+    from tracker.delivery.evidence import add as add_evidence
 
     add_evidence(session(), given)

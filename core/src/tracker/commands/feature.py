@@ -55,8 +55,8 @@ def _columns(function: Any) -> Any:
 @_columns
 def reserve(prefix: str | None, **given: Any) -> None:
     """Take an id before the work begins, and print it. One that is taken is refused."""
-    from tracker.features import check_id
-    from tracker.features import reserve as take
+    from tracker.delivery.features import check_id
+    from tracker.delivery.features import reserve as take
 
     if prefix is not None:
         check_id(prefix)
@@ -68,6 +68,6 @@ def reserve(prefix: str | None, **given: Any) -> None:
 @_columns
 def log(**given: Any) -> None:
     """Note what was built under an id."""
-    from tracker.features import log as note
+    from tracker.delivery.features import log as note
 
     note(session(), given)

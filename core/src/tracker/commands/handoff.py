@@ -23,6 +23,6 @@ class HandoffCommand(SeveralCommand):
 )
 def command(windows: tuple[str, ...]) -> None:
     """Write the brief with which the next person continues. It fills its own part of docs/SESSION_HANDOFF.md."""
-    from tracker.handoff import write
+    from tracker.handover.handoff import write
 
     write(session(), windows)

@@ -14,6 +14,6 @@ from tracker.session import session
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 def command(directory: Path) -> None:
     """Take in another tracker directory's records; what is here already stays as it is."""
-    from tracker.importing import take_in
+    from tracker.exchange.importing import take_in
 
     take_in(session(), directory)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tracker.command import WritingCommand
-from tracker.reading import capture_time, input_options, parse, take_text
+from tracker.origins.reading import capture_time, input_options, parse, take_text
 from tracker.session import session
 
 
@@ -50,7 +50,7 @@ def command(
     if is_run and source.kind != "report":
         raise click.UsageError(f"--run is for reports; {source.name} is a {source.kind}")
     if source.kind == "telemetry":
-        from tracker.ingesting import ingest_stream
+        from tracker.telemetry.ingesting import ingest_stream
 
         ingest_stream(here, source, window, use_stdin=use_stdin, path=path, notes=notes, follow=follow, strict=strict)
         return
@@ -58,7 +58,7 @@ def command(
     if source.kind == "status" and phase is None:
         raise click.UsageError(f"{source.name} is read before and after the work: give --phase before or --phase after")
     if is_run:
-        from tracker.running import run_report
+        from tracker.origins.running import run_report
 
         if use_stdin or path is not None:
             raise click.UsageError("--run takes what the program prints: without --stdin and --file")
@@ -67,8 +67,8 @@ def command(
         text = take_text(use_stdin, path)
     reading = parse(here, source, text, at, timezone, scope)
     if source.kind == "status":
-        from tracker.capturing import Request, store
-        from tracker.told import stored_message
+        from tracker.measuring.capturing import Request, store
+        from tracker.measuring.telling import stored_message
 
         assert phase is not None
         request = Request(
@@ -84,6 +84,6 @@ def command(
         )
         stored_message(here, source, store(here, request))
         return
-    from tracker.reports import store_report
+    from tracker.measuring.reports import store_report
 
     store_report(here, source, window, reading, text, at, notes, force=force)

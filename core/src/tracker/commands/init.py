@@ -13,6 +13,6 @@ from tracker.session import session
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def command(yes: bool, force: bool) -> None:
     """Write a commented tracker.toml into this folder, after asking."""
-    from tracker.initializing import initialize
+    from tracker.setup.initializing import initialize
 
     initialize(session(), ask=not yes, force=force)

@@ -9,7 +9,7 @@ import click
 from tracker.command import Group, WritingCommand
 from tracker.commands.alias import state_dir_option
 from tracker.models import Gauge, Meter, Reading, Source
-from tracker.reading import capture_time
+from tracker.origins.reading import capture_time
 from tracker.session import Session, session
 
 
@@ -73,8 +73,8 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
 def _override(
     source: Source, window: str, phase: str, notes: str | None, captured_at: str | None, force: bool, **given: Any
 ) -> None:
-    from tracker.capturing import Request, store
-    from tracker.told import stored_message
+    from tracker.measuring.capturing import Request, store
+    from tracker.measuring.telling import stored_message
 
     here = session()
     found = [_gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"]) for meter in source.meters]

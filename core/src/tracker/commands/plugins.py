@@ -25,8 +25,8 @@ def command(context: click.Context) -> None:
 @command.command("list")
 def list_() -> None:
     """List every source with its distribution, contract, hooks and state."""
-    from tracker import inventory
-    from tracker.registry import discover
+    from tracker.authoring import inventory
+    from tracker.hosting.registry import discover
 
     here, registry = session(), discover()
     rows, note = inventory.list_plugins(registry), inventory.disabled(registry)
@@ -43,7 +43,7 @@ def list_() -> None:
 @click.argument("name", metavar="SOURCE")
 def info(name: str) -> None:
     """Show what a source declares, and what is made from it."""
-    from tracker import inventory
+    from tracker.authoring import inventory
 
     here = session()
     found = inventory.find(here, name)
@@ -64,7 +64,7 @@ def info(name: str) -> None:
 )
 def check(target: str, inputs: Path | None) -> None:
     """Check a plugin's folder, or an installed source, by every rule."""
-    from tracker import checking
+    from tracker.authoring import checking
 
     checking.check(session(), target, inputs)
 
@@ -75,6 +75,6 @@ def check(target: str, inputs: Path | None) -> None:
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The folder above it.")
 def new(name: str, kind: str, into: Path) -> None:
     """Write a complete plugin that passes the conformance checks."""
-    from tracker import scaffold
+    from tracker.authoring import scaffold
 
     scaffold.write(session(), name, kind, into)

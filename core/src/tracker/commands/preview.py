@@ -26,9 +26,9 @@ def command(windows: tuple[str, ...], effect: float | None) -> None:
     """Show what the windows delivered per unit of quota."""
     from attrs import evolve
 
-    from tracker.preview import assemble, document, hint, lines, outside_notes
-    from tracker.render import escape
-    from tracker.wording import near
+    from tracker.texts.render import escape
+    from tracker.texts.wording import near
+    from tracker.verdicts.preview import assemble, document, hint, lines, outside_notes
 
     here = session()
     if effect is not None:

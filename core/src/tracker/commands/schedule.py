@@ -31,8 +31,8 @@ def command() -> None:
 )
 def print_(provider: str | None, every: str | None, at_reset: str | None, form: str, phase: str) -> None:
     """Print a schedule for one provider, or for all that can be read by themselves; nothing is installed."""
-    from tracker.schedule_formats import FORMATS
-    from tracker.scheduling import minutes, plans
+    from tracker.origins.schedule_formats import FORMATS
+    from tracker.origins.scheduling import minutes, plans
 
     here = session()
     if (every is None) == (at_reset is None):

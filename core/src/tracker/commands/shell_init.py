@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from tracker.command import Command
-from tracker.completing import SCRIPTS
 from tracker.session import Session, session
+from tracker.shell.completing import SCRIPTS
 
 
 @click.command("shell-init", cls=Command)
@@ -20,7 +20,7 @@ def command(shell: str) -> None:
     bash, zsh:  eval "$(tracker shell-init bash)"
     fish:       tracker shell-init fish | source
     """
-    from tracker.shells import functions, script
+    from tracker.shell.shells import functions, script
 
     here = session()
     named, left_out = functions(here.registry.sources.values())

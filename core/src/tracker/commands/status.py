@@ -40,10 +40,10 @@ def _repeat(here: Session, seconds: float) -> None:
 
 
 def _screen(here: Session) -> str:
-    from tracker.render import json_text
-    from tracker.status import look
-    from tracker.status_text import document, lines
-    from tracker.zones import zone
+    from tracker.configuration.zones import zone
+    from tracker.measuring.status import look
+    from tracker.measuring.status_text import document, lines
+    from tracker.texts.render import json_text
 
     status, local = look(here), zone(here.config.timezone)
     if here.json:

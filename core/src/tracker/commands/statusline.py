@@ -11,8 +11,8 @@ import click
 
 from tracker.command import Command
 from tracker.errors import TrackerError
-from tracker.render import line
 from tracker.session import session
+from tracker.texts.render import line
 
 LENGTH = 100  # characters of what went wrong
 
@@ -27,7 +27,7 @@ def command() -> None:
     shown = ""
     with contextlib.redirect_stderr(io.StringIO()):  # a prompt has no place for warnings
         try:
-            from tracker.statusline import handed_over, text
+            from tracker.origins.statusline import handed_over, text
 
             shown = text(session(), handed_over())
         except TrackerError as error:

@@ -28,6 +28,6 @@ class UatCommand(WritingCommand):
 )
 def command(window: str, record: bool, timeout: float) -> None:
     """Run the acceptance checks of a window, then show its preview. The checks are pytest and behave features."""
-    from tracker.uat import run
+    from tracker.handover.uat import run
 
     run(session(), window, record=record, seconds=timeout)

@@ -13,9 +13,9 @@ from tracker.session import session
 @click.option("--window", required=True, metavar="W", help="The window.")
 def command(window: str) -> None:
     """Show everything that stands, or was taken back, in a window."""
-    from tracker.audit import audit, lines
-    from tracker.render import escape
-    from tracker.wording import near
+    from tracker.measuring.audit import audit, lines
+    from tracker.texts.render import escape
+    from tracker.texts.wording import near
 
     here = session()
     if not here.index.knows(window):

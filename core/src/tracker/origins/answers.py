@@ -16,9 +16,9 @@ from attrs import frozen
 from tracker.errors import PluginError, TrackerError
 from tracker.models import Reading, Source
 from tracker.origin_kinds import Origin
-from tracker.reading import parse
-from tracker.redact import redact
-from tracker.render import line
+from tracker.origins.reading import parse
+from tracker.texts.redact import redact
+from tracker.texts.render import line
 
 if TYPE_CHECKING:
     from tracker.session import Session

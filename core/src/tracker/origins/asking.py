@@ -46,7 +46,7 @@ def _way(origin: Origin) -> Callable[[Asking], Answer]:
 
         return answer_to
     assert isinstance(origin, StatusLineOrigin)
-    from tracker.statusline import kept
+    from tracker.origins.statusline import kept
 
     return kept
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from attrs import evolve
 
-from tracker.files import OPEN, read_at
 from tracker.origin_kinds import FileOrigin
 from tracker.origins.answers import LIMIT, Answer, Asking, OriginError, missing
-from tracker.render import line
+from tracker.store.files import OPEN, read_at
+from tracker.texts.render import line
 
 File = tuple[float, str]  # the instant of its last change, and its path
 PATIENCE = 16  # files whose readings are no later than the best one

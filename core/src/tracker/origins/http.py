@@ -21,7 +21,7 @@ from tracker import __version__
 from tracker.errors import TrackerError
 from tracker.origin_kinds import VARIABLE, HttpOrigin
 from tracker.origins.answers import LIMIT, Answer, Asking, OriginError
-from tracker.render import line
+from tracker.texts.render import line
 
 CHUNK = 1 << 16
 GRACE_SECONDS = 0.5  # for the request to say itself that it took too long

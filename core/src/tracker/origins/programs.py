@@ -20,7 +20,7 @@ import orjson
 
 from tracker.origin_kinds import CommandOrigin, ExchangeOrigin, Origin
 from tracker.origins.answers import Answer, Asking, OriginError, missing, quoted
-from tracker.render import line
+from tracker.texts.render import line
 
 POLL_SECONDS = 0.2  # how long after a program's end the output of its children is waited for
 END_SECONDS = 2.0  # how long one that closed its output may take to end

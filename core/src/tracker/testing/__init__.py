@@ -55,7 +55,7 @@ def stored(source: str, reading: Reading) -> dict[str, Any]:
 
 def shown(block: Block | None) -> list[str]:
     """The lines of a preview block as people read them, without the title; none of no block."""
-    from tracker.render import row
+    from tracker.texts.render import row
 
     return [row(one.label, one.text, one.values) for one in block.rows] if block else []
 

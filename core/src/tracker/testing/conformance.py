@@ -12,8 +12,8 @@ import pytest
 from tracker.testing.rules import ask, installed, refused, rule
 
 if TYPE_CHECKING:
+    from tracker.hosting.registry import Registry
     from tracker.models import Block, PreviewContext, Source
-    from tracker.registry import Registry
 
 HEAVY = {
     "cattrs",
@@ -83,8 +83,8 @@ class SourceConformance:
         assert asdict(again) == asdict(info), said
 
     def test_offers_the_options_it_declares(self, registry: Registry, info: Source) -> None:
-        from tracker.admission import shell_names
-        from tracker.shells import TAKEN
+        from tracker.hosting.admission import shell_names
+        from tracker.shell.shells import TAKEN
         from tracker.testing.options import missing_options
 
         missing = missing_options(registry, info)
@@ -142,7 +142,7 @@ class SourceConformance:
 
     def block(self, registry: Registry, context: PreviewContext) -> Block | None:
         """The source's preview block, which holds data and nothing that steers a terminal."""
-        from tracker.render import CONTROL, FIELD
+        from tracker.texts.render import CONTROL, FIELD
 
         found: Block | None = ask(registry, self.source, "render_preview_block", context=context)
         for row in found.rows if found else ():

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from tracker.hosting.registry import Registry
     from tracker.models import Source
-    from tracker.registry import Registry
 
 
 def missing_options(registry: Registry, info: Source) -> list[str]:

@@ -13,8 +13,8 @@ from tracker.testing.conformance import SourceConformance
 from tracker.testing.rules import asked, rule
 
 if TYPE_CHECKING:
+    from tracker.hosting.registry import Registry
     from tracker.models import EventTotals, Source
-    from tracker.registry import Registry
 
 TEXTS = ("rid", "lane", "model", "reason")
 COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
@@ -78,7 +78,7 @@ class TelemetryConformance(SourceConformance):
         return [self._events(registry, line, scratch) for line in lines]
 
     def _events(self, registry: Registry, line: bytes, scratch: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        from tracker.isolation import guarded
+        from tracker.hosting.isolation import guarded
         from tracker.models import Rejected
 
         found: Any = []

@@ -15,8 +15,8 @@ from tracker.testing.rules import ask, asked, rule
 from tracker.testing.screens import CAPTURED_AT, Screen, screens
 
 if TYPE_CHECKING:
+    from tracker.hosting.registry import Registry
     from tracker.models import Delta, Reading, Source
-    from tracker.registry import Registry
 
 FAR_AWAY = "Pacific/Kiritimati"  # 14 hours before Greenwich: another day for most of it
 RISE = 5

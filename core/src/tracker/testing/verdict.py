@@ -19,7 +19,7 @@ from tracker.testing.streams import TelemetryConformance
 from tracker.testing.texts import ReportConformance, StatusConformance
 
 if TYPE_CHECKING:
-    from tracker.registry import Registry
+    from tracker.hosting.registry import Registry
 
 KINDS: dict[str, type[SourceConformance]] = {
     "status": StatusConformance,

@@ -7,16 +7,16 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker import ledgers
-from tracker.anomalies import open_anomalies
-from tracker.captures import captures
-from tracker.capturing import status_streams
-from tracker.efficiencies import is_stale
+from tracker.delivery import ledgers
 from tracker.errors import TrackerError
-from tracker.render import line, number, plural
+from tracker.measuring.anomalies import open_anomalies
+from tracker.measuring.captures import captures
+from tracker.measuring.capturing import status_streams
+from tracker.measuring.efficiencies import is_stale
+from tracker.measuring.windows import finalized
 from tracker.session import Session
-from tracker.windows import finalized
-from tracker.wording import near
+from tracker.texts.render import line, number, plural
+from tracker.texts.wording import near
 
 GOOD = ("pass", "partial")
 STATUS = {"GO": 0, "SOFT GO": 3, "NO-GO": 4}

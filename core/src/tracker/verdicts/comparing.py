@@ -7,17 +7,17 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.captures import captures
-from tracker.efficiencies import ProviderFigures, finalized_figures
 from tracker.errors import TrackerError
-from tracker.journal import command_line
-from tracker.records import stamp
-from tracker.render import number, value
+from tracker.measuring.captures import captures
+from tracker.measuring.efficiencies import ProviderFigures, finalized_figures
+from tracker.measuring.windows import finalized
 from tracker.session import Session
 from tracker.stats.compare import NOT_ENOUGH, Comparison, compare
+from tracker.store.journal import command_line
+from tracker.store.records import stamp
+from tracker.texts.render import number, value
+from tracker.texts.wording import near
 from tracker.verdicts.worth import EXAMPLE, Worth
-from tracker.windows import finalized
-from tracker.wording import near
 
 LOOKS = "looks"
 

@@ -10,11 +10,11 @@ from typing import Any, BinaryIO, TypeVar
 from attrs import define, field
 
 from tracker.errors import TrackerError
-from tracker.event_columns import Columns, Group, Row, Sums, Tally, row_of
-from tracker.isolation import guarded
+from tracker.events.event_columns import Columns, Group, Row, Sums, Tally, row_of
+from tracker.hosting.isolation import guarded
 from tracker.models import Rejected, Source
 from tracker.session import Session
-from tracker.tail import CHUNK, Line, Splitter
+from tracker.telemetry.tail import CHUNK, Line, Splitter
 
 T = TypeVar("T")
 

@@ -17,11 +17,11 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
-from tracker.event_columns import Columns
-from tracker.ledgers import encode
+from tracker.delivery.ledgers import encode
+from tracker.events.event_columns import Columns
 from tracker.models import Source
-from tracker.render import number
-from tracker.telemetry import Known
+from tracker.telemetry.totals import Known
+from tracker.texts.render import number
 from tracker.verdicts.costed_log import Log
 from tracker.verdicts.prices import KINDS, Table
 

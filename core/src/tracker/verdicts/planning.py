@@ -10,12 +10,12 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.captures import Capture, captures
+from tracker.measuring.captures import Capture, captures
+from tracker.measuring.windows import finalized
 from tracker.models import PERCENT, Meter, Source
 from tracker.parsed import iso
-from tracker.render import number, plural, value
 from tracker.session import Session
-from tracker.windows import finalized
+from tracker.texts.render import number, plural, value
 
 FULL = 100.0
 MANY = 10**6  # windows that cost nothing

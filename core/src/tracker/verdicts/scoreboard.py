@@ -9,15 +9,15 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
 
-from tracker.captures import canonical, captures
-from tracker.efficiencies import Groups, ProviderFigures, figures_of
-from tracker.ledgers import cell
+from tracker.delivery.ledgers import cell
+from tracker.measuring.captures import canonical, captures
+from tracker.measuring.efficiencies import Groups, ProviderFigures, figures_of
+from tracker.measuring.windows import Finalized, finalized
 from tracker.models import Source
-from tracker.render import value
 from tracker.session import Session
-from tracker.telemetry import totals
+from tracker.telemetry.totals import totals
+from tracker.texts.render import value
 from tracker.verdicts.worth import Worth
-from tracker.windows import Finalized, finalized
 
 By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
 FIGURES = ("group", "provider", "windows", "features", "capacity", "unit", "efficiency", "ci_low", "ci_high", "n")

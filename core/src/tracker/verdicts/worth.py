@@ -59,7 +59,7 @@ def parse(source: Source, value: Any) -> Worth:
 
 def prices(providers: Mapping[str, Source], settings: Mapping[str, Any], given: Iterable[str]) -> dict[str, Worth]:
     """The worth of each provider whose price is known; `NAME=PRICE` of the command line goes before the settings."""
-    from tracker.wording import near
+    from tracker.texts.wording import near
 
     found = {name: parse(providers[name], value) for name, value in settings.items() if name in providers}
     for text in given:

@@ -1,0 +1,1 @@
+"""What the work delivered: features, churn, and the ledgers that keep them."""

@@ -1,0 +1,1 @@
+"""What the index knows of telemetry: lines that were seen, and events by column."""

@@ -1,0 +1,1 @@
+"""Plugins: found, let in, asked, and held at arm's length."""

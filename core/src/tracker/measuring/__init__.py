@@ -1,0 +1,1 @@
+"""Captures and the windows that they make: taken, judged, corrected, finalized, audited."""

@@ -1,0 +1,1 @@
+"""Settings shown, changed and begun."""

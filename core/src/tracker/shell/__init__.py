@@ -1,0 +1,1 @@
+"""Shells: their functions and completions."""

@@ -1,0 +1,1 @@
+"""The journal's files, its records, and the derived index over them."""

@@ -1,0 +1,1 @@
+"""Streams of events taken in as they arrive, exactly once, and read back."""

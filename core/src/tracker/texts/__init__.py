@@ -1,0 +1,1 @@
+"""What is read off screens, and how everything is shown."""
