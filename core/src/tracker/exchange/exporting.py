@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from itertools import takewhile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tracker.errors import TrackerError
-from tracker.exchange.flat import Scalar, columns, row
+from tracker.exchange.flat import Scalar, columns, rows
 from tracker.session import Session
 from tracker.store.files import OPEN, failed, make_private, write_all
 from tracker.texts.render import plural
@@ -56,11 +55,6 @@ def _check_pyarrow() -> None:
 
     if find_spec("pyarrow") is None:
         raise TrackerError("Parquet needs pyarrow: install it with `pip install 'tracker-core[parquet]'`")
-
-
-def rows(session: Session, stream: str, stop: int) -> Iterator[Mapping[str, Scalar]]:
-    """The standing records of a stream as rows, those that stand before an offset: it may grow meanwhile."""
-    return map(row, takewhile(lambda entry: entry.offset < stop, session.index.entries(stream)))
 
 
 def _lines(session: Session, stream: str, folder: Path) -> int:

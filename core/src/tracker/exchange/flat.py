@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 import orjson
 
+from tracker.session import Session
 from tracker.store.index import Entry
 
 Scalar: TypeAlias = "str | int | float | bool | None"
@@ -35,10 +37,15 @@ def row(entry: Entry) -> dict[str, Scalar]:
     return dict(flat(entry.record)) | {"record_id": entry.record_id}
 
 
-def columns(rows: Iterable[Mapping[str, Scalar]]) -> dict[str, type]:
+def rows(session: Session, stream: str, stop: int) -> Iterator[Mapping[str, Scalar]]:
+    """The standing records of a stream as rows, those that stand before an offset: it may grow meanwhile."""
+    return map(row, takewhile(lambda entry: entry.offset < stop, session.index.entries(stream)))
+
+
+def columns(table: Iterable[Mapping[str, Scalar]]) -> dict[str, type]:
     """Every column with the type of all its values (text where they differ), the common ones first."""
     found: dict[str, type] = {}
-    for one in rows:
+    for one in table:
         for name, value in one.items():
             known, kind = found.get(name, type(None)), type(value)
             if kind is int and value not in LONGEST:

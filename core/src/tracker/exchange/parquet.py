@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 
 from tracker.errors import TrackerError
 from tracker.events.event_columns import epoch
-from tracker.exchange.exporting import rows
-from tracker.exchange.flat import as_type, columns
+from tracker.exchange.flat import as_type, columns, rows
 from tracker.lanes import WINDOW
 from tracker.models import Source
 from tracker.parsed import instant
