@@ -273,3 +273,11 @@ def test_files_are_private(filled: tuple[Any, list[Any]]) -> None:
         name: oct(mode) for name, mode in modes.items() if mode != (0o700 if (program.root / name).is_dir() else 0o600)
     }
     assert wrong == {}
+
+
+def test_a_foreign_folder_gets_no_index(program: Any) -> None:
+    program.root.mkdir()
+    (program.root / "letter.txt").write_text("dear")
+    for command in (["preview"], ["status"], ["window-audit", "--window", "W1"], ["doctor"]):
+        program(*command)
+        assert [path.name for path in program.root.iterdir()] == ["letter.txt"], command

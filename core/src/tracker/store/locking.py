@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS, NOTICE_SECONDS = 5.0, 1.0
 POLL_SECONDS = 0.01  # a command holds the lock for a few milliseconds
+FILE = ".lock"
 OWNER_LIMIT = 200  # characters of what another process wrote about itself
 
 Warn = Callable[[str], None]
@@ -27,7 +28,7 @@ class Lock:
 
     def __init__(self, root: Path, warn: Warn) -> None:
         self.root, self.warn = root, warn
-        self._path, self._owner = root / ".lock", root / ".lock-owner"
+        self._path, self._owner = root / FILE, root / ".lock-owner"
         self._depth = 0
 
     @property

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from tracker.events import event_index
-from tracker.store import index_file
+from tracker.store import index_file, locking
 from tracker.store.journal import Journal
 from tracker.store.noting import Notes
 
@@ -29,7 +29,7 @@ class Upkeep:
     def __init__(self, journal: Journal, *, may_create: bool = True) -> None:
         self.journal, self.may_create = journal, may_create
         self._database: sqlite3.Connection | None = None
-        self._is_early = False  # asked before there is a directory
+        self._is_early = False  # asked before there are records
 
     def ask(self, ask: Callable[[sqlite3.Connection], T], streams: Iterable[str]) -> T:
         """Ask an index that has read all of these streams.
@@ -57,17 +57,21 @@ class Upkeep:
         return ask(database)
 
     def _open(self) -> sqlite3.Connection:
-        if self._is_early and self.journal.root.is_dir():  # the directory was made since
+        if self._is_early and self._is_ours():
             self.close()
         if self._database is None:
             root = self.journal.root
-            self._is_early = self.may_create and not root.is_dir()
+            self._is_early = self.may_create and not self._is_ours()
             has_place = not self._is_early and (self.may_create or index_file.find(root) is not None)
             try:
                 return self.use(index_file.open_file(root) if has_place else index_file.open_memory())
             except OSError:  # a directory that may only be read
                 return self.use(index_file.open_memory())
         return self._database
+
+    def _is_ours(self) -> bool:
+        """Whether something is stored here, or is about to be: elsewhere we leave nothing behind."""
+        return (self.journal.root / locking.FILE).exists() or bool(self.journal.streams())
 
     def use(self, database: sqlite3.Connection) -> sqlite3.Connection:
         """Keep the index in this database, which is closed with this object at the latest."""
