@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from tracker.errors import Busy
 from tracker.store.files import OPEN, failed, refuse_special, write_all
@@ -112,5 +113,6 @@ class Lock:
 
 
 def command_line() -> str:
-    """The words of this command without their values, as others are told who holds the lock."""
-    return "tracker " + " ".join(word for word in sys.argv[1:4] if word.isalpha())
+    """This command's name, as others are told who holds the lock; nothing that was given to it."""
+    context = click.get_current_context(silent=True)
+    return context.command_path if context else "tracker"
