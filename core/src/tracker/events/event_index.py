@@ -146,9 +146,10 @@ def _note_lines(
 
 def _key(record: Mapping[str, Any]) -> int | None:
     """The key of a record's line; None where somebody else wrote the record."""
+    record_id = record["record_id"]
     try:
-        return key_of(record["record_id"])
-    except (TypeError, ValueError):
+        return key_of(record_id) if isinstance(record_id, str) else None
+    except ValueError:
         return None
 
 
