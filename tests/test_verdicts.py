@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +208,39 @@ def test_the_plan_counts_what_fits_and_says_stop(closed: Run) -> None:
 
 
 def test_the_plan_says_what_it_does_not_know(tracker_cli: Run) -> None:
-    assert "unknown: it was never captured\nverdict: unknown\n" in ok(tracker_cli("plan", "--provider", "codex"))
+    never = ok(tracker_cli("plan", "--provider", "codex"))
+    assert never.endswith("  unknown: it was never captured: `tracker capture codex`\nverdict: unknown\n")
     ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(80)))
     assert "unknown: no finalized window says what one costs" in ok(tracker_cli("plan", "--provider", "codex"))
     assert "prompts have no bar" in ok(tracker_cli("plan", "--provider", "glm"))
+
+
+def test_the_plan_goes_by_no_reading_older_than_the_meters_window(tracker_cli: Run, tmp_path: Path) -> None:
+    """After a week the weekly bar has begun anew, whatever it said before."""
+    finalized(tmp_path, codex=[(3, 18)])
+    old = (datetime.now(UTC) - timedelta(days=8)).isoformat()
+    ok(tracker_cli("alias", "start", "codex", "--stdin", "--captured-at", old, stdin=PANE.format(5)))
+    said = ok(tracker_cli("plan", "--provider", "codex"))
+    why = "  unknown: the last reading is 8 d 0 h old and the meter is reset every 7 d 0 h; capture again"
+    assert f"{why}: `tracker capture codex`\n" in said
+    assert said.endswith("verdict: unknown\n")
+
+
+@pytest.mark.parametrize(
+    ("left", "costs", "words", "verdict"),
+    [
+        (60, [0, 15, 20], "3 more fit (2 or more: the cheapest window cost nothing)", "GO"),
+        (60, [0, 0, 20], "2 or more fit (the usual window cost nothing)", "GO"),
+        (60, [10, 15, 20], "3 more fit (2 to 5)", "GO"),
+        (20, [0, 15, 20], "0 more fit", "STOP"),
+        (10, [0, 0, 20], "0 more fit", "STOP"),
+    ],
+)
+def test_windows_that_cost_nothing_have_no_limit(
+    tracker_cli: Run, tmp_path: Path, left: int, costs: list[float], words: str, verdict: str
+) -> None:
+    finalized(tmp_path, codex=[(1, cost) for cost in costs])
+    ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(left)))
+    said = ok(tracker_cli("plan", "--provider", "codex"))
+    assert f"  {words} and leave 10 pp\n" in said
+    assert said.endswith(f"verdict: {verdict}\n")
