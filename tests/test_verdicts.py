@@ -66,6 +66,22 @@ def test_two_providers_of_one_unit(tracker_cli: Run, tmp_path: Path) -> None:
     assert "this is look 2 at this pair" in said
 
 
+def test_a_closed_gate_says_what_keeps_it_closed(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=[(2, 9), (3, 11), (1, 8), (4, 12), (2, 10)], claude=[(2, 10), (3, 12), (1, 9), (3, 11)])
+    [found] = json.loads(ok(tracker_cli("compare", "codex", "claude", "--json")))
+    assert 0.6 < found["certainty"] < 0.74
+    below = f"certainty {100 * found['certainty']:.1f}% is below"
+    said = ok(tracker_cli("compare", "codex", "claude"))
+    assert f"  gate reallocate (75%): closed ({below} 75%; about " in said
+    assert f"  gate retire (99%): closed (needs 8 windows on each side; {below} 99%; about " in said
+    assert f"  gate retire (95%): closed ({below} 95%; about " in ok(
+        tracker_cli("compare", "codex", "claude", "--review")
+    )
+    finalized(tmp_path, codex=D2, claude=[(0, 10), (0, 12), (0, 9)])
+    said = ok(tracker_cli("compare", "codex", "claude"))
+    assert "  gate reallocate (75%): closed (the spread of a side is only assumed" in said
+
+
 def test_power_is_for_the_effect_that_was_asked_for(tracker_cli: Run, tmp_path: Path) -> None:
     finalized(tmp_path, codex=D1)
     [usual] = json.loads(ok(tracker_cli("preview", "--json")))["providers"]
