@@ -56,6 +56,37 @@ def test_a_mistake_is_one_line_and_stores_nothing(
     assert not list((tmp_path / "data").glob("*.jsonl"))
 
 
+PANES = Path(__file__).parents[1] / "docs" / "samples" / "panes"
+CODEX, CLAUDE = "codex-80-left.txt", "claude-40-used.txt"
+
+
+@pytest.mark.parametrize(
+    ("words", "pane", "why"),
+    [
+        (("alias", "start", "codex"), None, "nothing was piped or pasted"),
+        (("alias", "start", "codex"), CLAUDE, "this looks like claude's"),
+        (("alias", "start", "claude"), CODEX, "this looks like codex's"),
+        (("ingest", "codex-ccusage", "--window", "W1"), CODEX, "this looks like codex's"),
+        (("alias", "start", "codex"), "ccusage-weekly.json", "this looks like codex-ccusage's"),
+        (("alias", "start", "codex"), "glm-12.json", "this looks like glm's"),
+        (("alias", "start", "glm"), None, "nothing was piped or pasted"),
+    ],
+)
+def test_a_text_that_is_anothers_or_none_is_called_so(
+    tracker_cli: Run, words: tuple[str, ...], pane: str | None, why: str
+) -> None:
+    done = tracker_cli(*words, "--stdin", stdin=(PANES / pane).read_text() if pane else " \n")
+    assert done.returncode == 1
+    assert "error: this text holds no " in done.stderr
+    assert f"): {why}; nothing was stored (--force" in done.stderr
+
+
+def test_a_text_of_nobody_says_what_the_source_wants(tracker_cli: Run) -> None:
+    done = tracker_cli("alias", "start", "codex", "--stdin", stdin="12 passed in 3.4s, 80% of the lines")
+    assert "looks like" not in done.stderr
+    assert "send Codex a message" in done.stderr
+
+
 def test_a_disabled_source_says_how_to_get_it_back(tracker_cli: Run) -> None:
     done = tracker_cli("plugins", "info", "glm", TRACKER_DISABLE_PLUGINS="glm")
     assert "glm is disabled: unset TRACKER_DISABLE_PLUGINS" in done.stderr
