@@ -33,6 +33,10 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("plugins", "info", "codx"), 1, "no source 'codx'; did you mean codex?"),
     (("plugins", "new", "fuel", "--into", "blocked/sub"), 1, "cannot write"),
     (("alias", "begin", "codex"), 2, "no command 'begin'"),
+    (("plan", "--provider", "codex", "--windows-left", "2.5"), 2, "'2.5' is not a valid whole number."),
+    (("complete", "--window", "W1", "--codex-features", "some"), 2, "'some' is not a valid whole number."),
+    (("preview", "--effect", "much"), 2, "'much' is not a valid number."),
+    (("help", "previw"), 2, "no command 'previw'; did you mean preview?"),
     (("previw",), 2, "no command 'previw'; did you mean preview?"),
     (("alias", "start", "codx", "--stdin"), 2, "no provider 'codx'; did you mean codex?"),
     (
@@ -54,6 +58,13 @@ def test_a_mistake_is_one_line_and_stores_nothing(
     [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert said in error
     assert not list((tmp_path / "data").glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("words", [(), ("plan",), ("alias",), ("alias", "start"), ("import",)])
+def test_help_is_a_word_too(tracker_cli: Run, words: tuple[str, ...]) -> None:
+    done = tracker_cli("help", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == tracker_cli(*words, "--help").stdout
 
 
 PANES = Path(__file__).parents[1] / "docs" / "samples" / "panes"

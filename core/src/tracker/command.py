@@ -44,6 +44,12 @@ def completed(context: click.Context, parameters: list[click.Parameter]) -> list
     return parameters
 
 
+class Whole(click.IntRange):
+    """A whole number in a range, called so where something else is given."""
+
+    name = "whole number"
+
+
 class Command(click.Command):
     """A command that takes the global options after its name, too, and lists them apart."""
 
@@ -103,7 +109,7 @@ class ProviderCommand(WritingCommand):
         return [
             click.Option(
                 [f"--{name}-features", f"features_{name}"],
-                type=click.IntRange(min=0),
+                type=Whole(min=0),
                 metavar="N",
                 help=f"Features that {source.title} finished.",
             )
@@ -115,7 +121,7 @@ class ProviderCommand(WritingCommand):
 
 
 class Group(click.Group):
-    """A group of commands that says what was meant."""
+    """A group of commands that says what was meant, and takes `help COMMAND` for `COMMAND --help`."""
 
     command_class = Command
 
@@ -126,6 +132,12 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
+        if name == "help" and not ctx.resilient_parsing:
+            words = [word for word in args[1:] if not word.startswith("-")]
+            if not words:
+                click.echo(ctx.get_help())
+                ctx.exit()
+            return self.resolve_command(ctx, [*words, "--help"])
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             from tracker.texts.render import line
             from tracker.texts.wording import near
