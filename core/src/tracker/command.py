@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,7 @@ class WritingCommand(Command):
     def invoke(self, ctx: click.Context) -> Any:
         session = ctx.ensure_object(Session)
         session.lane  # noqa: B018
+        _note_padding(session, ctx.params)
         answer = super().invoke(ctx)
         if self.is_noted:
             from tracker.command_log import note
@@ -94,6 +95,18 @@ class WritingCommand(Command):
         about = "Do not wait for the disk: a power cut may cost the last records."
         no_fsync = _option(["--no-fsync"], "no_fsync", about, is_flag=True)
         return [*super().get_params(ctx), dry_run, no_fsync]
+
+
+def _note_padding(session: Session, given: Mapping[str, Any]) -> None:
+    """Say where a new window looks like a known one: nobody wants W0-7 beside W0-07."""
+    named = given.get("window") or given.get("window_id") or given.get("windows") or ()
+    if not named or not session.root.is_dir():
+        return
+    from tracker.lanes import padded_otherwise
+
+    for window in [named] if isinstance(named, str) else named:
+        if known := padded_otherwise(session.index, window):
+            session.note(f"note: {window} is a new window; did you mean {known}?")
 
 
 class SettingCommand(WritingCommand):
