@@ -100,3 +100,12 @@ def test_the_shell_functions_are_nobody_elses(tracker_cli: Run, tmp_path: Path) 
         assert tracker_cli("plugins", "new", name).returncode == 0
         code = (tmp_path / f"tracker-{name}" / "src" / f"tracker_{name}" / "__init__.py").read_text()
         assert f"    prefix={prefix},\n" in code
+
+
+def test_who_has_uv_alone_is_told_how_to_install_it(tracker_cli: Run, tmp_path: Path) -> None:
+    """An environment of uv's has no pip."""
+    with_uv = "where uv made the environment: uv pip install -e "
+    assert with_uv in tracker_cli("plugins", "new", "acme").stderr
+    guide = Path(__file__).parents[1] / "docs" / "plugins.md"
+    for text in (tmp_path / "tracker-acme" / "README.md", guide):
+        assert f'python -m pip install -e ".[testing]"   # {with_uv}' in text.read_text()

@@ -33,6 +33,10 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("plugins", "info", "codx"), 1, "no source 'codx'; did you mean codex?"),
     (("plugins", "new", "fuel", "--into", "blocked/sub"), 1, "cannot write"),
     (("alias", "begin", "codex"), 2, "no command 'begin'"),
+    (("plan", "--provider", "codex", "--windows-left", "2.5"), 2, "'2.5' is not a valid whole number."),
+    (("complete", "--window", "W1", "--codex-features", "some"), 2, "'some' is not a valid whole number."),
+    (("preview", "--effect", "much"), 2, "'much' is not a valid number."),
+    (("help", "previw"), 2, "no command 'previw'; did you mean preview?"),
     (("previw",), 2, "no command 'previw'; did you mean preview?"),
     (("alias", "start", "codx", "--stdin"), 2, "no provider 'codx'; did you mean codex?"),
     (
@@ -54,6 +58,57 @@ def test_a_mistake_is_one_line_and_stores_nothing(
     [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert said in error
     assert not list((tmp_path / "data").glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("words", [(), ("plan",), ("alias",), ("alias", "start"), ("import",)])
+def test_help_is_a_word_too(tracker_cli: Run, words: tuple[str, ...]) -> None:
+    done = tracker_cli("help", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == tracker_cli(*words, "--help").stdout
+
+
+def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(tracker_cli: Run) -> None:
+    first = tracker_cli("alias", "start", "codex", "--stdin", "--window", "W0-07", stdin="Weekly limit: 80% left")
+    assert (first.returncode, first.stderr) == (0, "")
+    evidence = ("evidence", "add", "--capability-id", "c", "--runner", "r", "--result", "pass", "--window-id")
+    ingest = ("ingest", "codex-ccusage", "--file", str(PANES / "ccusage-weekly.json"), "--window")
+    for words in (evidence, ingest):
+        for window, said in {"W0-7": True, "W00-007": True, "W0-07": False, "W0-70": False, "W0-8": False}.items():
+            done = tracker_cli(*words, window)
+            assert done.returncode == 0, done.stderr
+            assert (f"note: {window} is a new window; did you mean W0-07?\n" in done.stderr) == said
+    assert "did you mean" not in tracker_cli(*ingest, "W0-7").stderr  # it is known by now
+
+
+PANES = Path(__file__).parents[1] / "docs" / "samples" / "panes"
+CODEX, CLAUDE = "codex-80-left.txt", "claude-40-used.txt"
+
+
+@pytest.mark.parametrize(
+    ("words", "pane", "why"),
+    [
+        (("alias", "start", "codex"), None, "nothing was piped or pasted"),
+        (("alias", "start", "codex"), CLAUDE, "this looks like claude's"),
+        (("alias", "start", "claude"), CODEX, "this looks like codex's"),
+        (("ingest", "codex-ccusage", "--window", "W1"), CODEX, "this looks like codex's"),
+        (("alias", "start", "codex"), "ccusage-weekly.json", "this looks like codex-ccusage's"),
+        (("alias", "start", "codex"), "glm-12.json", "this looks like glm's"),
+        (("alias", "start", "glm"), None, "nothing was piped or pasted"),
+    ],
+)
+def test_a_text_that_is_anothers_or_none_is_called_so(
+    tracker_cli: Run, words: tuple[str, ...], pane: str | None, why: str
+) -> None:
+    done = tracker_cli(*words, "--stdin", stdin=(PANES / pane).read_text() if pane else " \n")
+    assert done.returncode == 1
+    assert "error: this text holds no " in done.stderr
+    assert f"): {why}; nothing was stored (--force" in done.stderr
+
+
+def test_a_text_of_nobody_says_what_the_source_wants(tracker_cli: Run) -> None:
+    done = tracker_cli("alias", "start", "codex", "--stdin", stdin="12 passed in 3.4s, 80% of the lines")
+    assert "looks like" not in done.stderr
+    assert "send Codex a message" in done.stderr
 
 
 def test_a_disabled_source_says_how_to_get_it_back(tracker_cli: Run) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,22 @@ def test_two_providers_of_one_unit(tracker_cli: Run, tmp_path: Path) -> None:
     assert "  gate reallocate (75%): open\n  gate retire (99%): closed (needs 8 windows on each side; " in said
     assert "  verdict: reallocate work from claude to codex, a small step that can be taken back\n" in said
     assert "this is look 2 at this pair" in said
+
+
+def test_a_closed_gate_says_what_keeps_it_closed(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=[(2, 9), (3, 11), (1, 8), (4, 12), (2, 10)], claude=[(2, 10), (3, 12), (1, 9), (3, 11)])
+    [found] = json.loads(ok(tracker_cli("compare", "codex", "claude", "--json")))
+    assert 0.51 < found["certainty"] < 0.74
+    below = f"certainty {100 * found['certainty']:.1f}% is below"
+    said = ok(tracker_cli("compare", "codex", "claude"))
+    assert f"  gate reallocate (75%): closed ({below} 75%; about " in said
+    assert f"  gate retire (99%): closed (needs 8 windows on each side; {below} 99%; about " in said
+    assert f"  gate retire (95%): closed ({below} 95%; about " in ok(
+        tracker_cli("compare", "codex", "claude", "--review")
+    )
+    finalized(tmp_path, codex=D2, claude=[(0, 10), (0, 12), (0, 9)])
+    said = ok(tracker_cli("compare", "codex", "claude"))
+    assert "  gate reallocate (75%): closed (the spread of a side is only assumed" in said
 
 
 def test_power_is_for_the_effect_that_was_asked_for(tracker_cli: Run, tmp_path: Path) -> None:
@@ -207,7 +224,39 @@ def test_the_plan_counts_what_fits_and_says_stop(closed: Run) -> None:
 
 
 def test_the_plan_says_what_it_does_not_know(tracker_cli: Run) -> None:
-    assert "unknown: it was never captured\nverdict: unknown\n" in ok(tracker_cli("plan", "--provider", "codex"))
+    never = ok(tracker_cli("plan", "--provider", "codex"))
+    assert never.endswith("  unknown: it was never captured: `tracker capture codex`\nverdict: unknown\n")
     ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(80)))
     assert "unknown: no finalized window says what one costs" in ok(tracker_cli("plan", "--provider", "codex"))
     assert "prompts have no bar" in ok(tracker_cli("plan", "--provider", "glm"))
+
+
+def test_the_plan_goes_by_no_reading_older_than_the_meters_window(tracker_cli: Run, tmp_path: Path) -> None:
+    """After a week the weekly bar has begun anew, whatever it said before."""
+    finalized(tmp_path, codex=[(3, 18)])
+    old = (datetime.now(UTC) - timedelta(days=8)).isoformat()
+    ok(tracker_cli("alias", "start", "codex", "--stdin", "--captured-at", old, stdin=PANE.format(5)))
+    said = ok(tracker_cli("plan", "--provider", "codex"))
+    why = "  unknown: the last reading is 8 d 0 h old and the meter is reset every 7 d 0 h; capture again"
+    assert f"{why}: `tracker capture codex`\n" in said
+    assert said.endswith("verdict: unknown\n")
+
+
+@pytest.mark.parametrize(
+    ("left", "costs", "words", "verdict"),
+    [
+        (60, [0, 15, 20], "3 more fit (2 or more: the cheapest window cost nothing)", "GO"),
+        (60, [0, 0, 20], "2 or more fit (the usual window cost nothing)", "GO"),
+        (60, [10, 15, 20], "3 more fit (2 to 5)", "GO"),
+        (20, [0, 15, 20], "0 more fit", "STOP"),
+        (10, [0, 0, 20], "0 more fit", "STOP"),
+    ],
+)
+def test_windows_that_cost_nothing_have_no_limit(
+    tracker_cli: Run, tmp_path: Path, left: int, costs: list[float], words: str, verdict: str
+) -> None:
+    finalized(tmp_path, codex=[(1, cost) for cost in costs])
+    ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(left)))
+    said = ok(tracker_cli("plan", "--provider", "codex"))
+    assert f"  {words} and leave 10 pp\n" in said
+    assert said.endswith(f"verdict: {verdict}\n")

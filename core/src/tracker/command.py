@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,12 @@ def completed(context: click.Context, parameters: list[click.Parameter]) -> list
     return parameters
 
 
+class Whole(click.IntRange):
+    """A whole number in a range, called so where something else is given."""
+
+    name = "whole number"
+
+
 class Command(click.Command):
     """A command that takes the global options after its name, too, and lists them apart."""
 
@@ -76,6 +82,7 @@ class WritingCommand(Command):
     def invoke(self, ctx: click.Context) -> Any:
         session = ctx.ensure_object(Session)
         session.lane  # noqa: B018
+        _note_padding(session, ctx.params)
         answer = super().invoke(ctx)
         if self.is_noted:
             from tracker.command_log import note
@@ -88,6 +95,18 @@ class WritingCommand(Command):
         about = "Do not wait for the disk: a power cut may cost the last records."
         no_fsync = _option(["--no-fsync"], "no_fsync", about, is_flag=True)
         return [*super().get_params(ctx), dry_run, no_fsync]
+
+
+def _note_padding(session: Session, given: Mapping[str, Any]) -> None:
+    """Say where a new window looks like a known one: nobody wants W0-7 beside W0-07."""
+    named = given.get("window") or given.get("window_id") or given.get("windows") or ()
+    if not named or not session.root.is_dir():
+        return
+    from tracker.lanes import padded_otherwise
+
+    for window in [named] if isinstance(named, str) else named:
+        if known := padded_otherwise(session.index, window):
+            session.note(f"note: {window} is a new window; did you mean {known}?")
 
 
 class SettingCommand(WritingCommand):
@@ -103,7 +122,7 @@ class ProviderCommand(WritingCommand):
         return [
             click.Option(
                 [f"--{name}-features", f"features_{name}"],
-                type=click.IntRange(min=0),
+                type=Whole(min=0),
                 metavar="N",
                 help=f"Features that {source.title} finished.",
             )
@@ -115,7 +134,7 @@ class ProviderCommand(WritingCommand):
 
 
 class Group(click.Group):
-    """A group of commands that says what was meant."""
+    """A group of commands that says what was meant, and takes `help COMMAND` for `COMMAND --help`."""
 
     command_class = Command
 
@@ -126,6 +145,12 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
+        if name == "help" and not ctx.resilient_parsing:
+            words = [word for word in args[1:] if not word.startswith("-")]
+            if not words:
+                click.echo(ctx.get_help())
+                ctx.exit()
+            return self.resolve_command(ctx, [*words, "--help"])
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             from tracker.texts.render import line
             from tracker.texts.wording import near

@@ -35,6 +35,17 @@ def check_window(window: str) -> str:
     return window
 
 
+def padded_otherwise(index: Index, window: str) -> str | None:
+    """The known window that a new id differs from in zero padding alone: `W0-07`, where `W0-7` was given."""
+    if index.knows(window):
+        return None
+    return next((known for known in index.windows() if _unpadded(known) == _unpadded(window)), None)
+
+
+def _unpadded(window: str) -> str:
+    return re.sub(r"\d+", lambda digits: digits[0].lstrip("0") or "0", window)
+
+
 def next_window(window: str) -> str:
     """The id that follows: `W0-19` -> `W0-20`, zero padding kept; `W0-CHN` -> `W0-CHN-02`."""
     head = window.rstrip("0123456789")

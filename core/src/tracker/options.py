@@ -44,6 +44,8 @@ def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
 class Finite(click.FloatRange):
     """A number in a range; click takes `nan` for one in every range."""
 
+    name = "number"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         found = super().convert(value, param, ctx)
         if not math.isfinite(found):

@@ -467,3 +467,21 @@ def test_a_command_that_names_a_window_makes_none(toys: Run, tmp_path: Path) -> 
     ok(toys("feature", "log", "--feature-id", "F-1", "--window", "W0-99"))
     assert records(tmp_path, "commands")[-1]["windows"] == ["W0-99"]
     assert ok(toys("preview")).startswith("Windows: W0-20\n")
+
+
+def test_rows_that_stand_already_are_named_and_written_again(finalized: Run, tmp_path: Path) -> None:
+    """`checkpoint` measures the churn once more; the ledgers stay append-only."""
+    first = finalized("churn", "--window", "W0-20", "--provider", "toy")
+    assert "already" not in first.stderr
+    close = ["checkpoint", "--window", "W0-20", "--provider", "toy", "--task", "end", "--plan", "5", "--actual", "7"]
+    day = rows(tmp_path, "Churn_Ledger.csv")[0]["date"]
+    once, twice = finalized(*close), finalized(*close, "--notes", "again")
+    ok(once), ok(twice)
+    had = "note: W0-20 had this churn already ({}, line {} of Churn_Ledger.csv); the newest counts\n"
+    equal = f"note: an equal row stands already ({day}, line 2 of Token_Churn_Ledger.csv);"
+    assert had.format(day, 2) in once.stderr
+    assert equal not in once.stderr
+    assert had.format(day, 3) in twice.stderr
+    assert f"{equal} a sum over the file counts both\n" in twice.stderr
+    assert "already" not in finalized(*close[:-1], "8", "--quiet").stderr
+    assert (len(rows(tmp_path, "Token_Churn_Ledger.csv")), len(rows(tmp_path, "Churn_Ledger.csv"))) == (3, 4)

@@ -45,7 +45,8 @@ def write(session: Session, name: str, kind: str, into: Path) -> None:
         return
     for path in paths:
         session.say(path)
-    session.note(f"next: cd {root}; python -m pip install -e '.[testing]'; python -m pytest; then edit its module")
+    install = "python -m pip install -e '.[testing]' (where uv made the environment: uv pip install -e '.[testing]')"
+    session.note(f"next: cd {root}; {install}; python -m pytest; then edit its module")
 
 
 def _write(root: Path, made: dict[PurePosixPath, str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tracker.command import Command, Group, WritingCommand
+from tracker.command import Command, Group, Whole, WritingCommand
 from tracker.origins.reading import capture_time, input_options, parse, take_text
 from tracker.session import Session, session
 
@@ -136,7 +136,7 @@ _capture("cross", ("after", "before"), "Store a pane as AFTER and as the next wi
 @click.argument("provider")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="Only captures of this phase.")
 @click.option("--window", metavar="W", help="Only captures of this window [default: any of the lane].")
-@click.option("--index", "position", type=click.IntRange(min=1), default=1, show_default=True, help="Nth newest.")
+@click.option("--index", "position", type=Whole(min=1), default=1, show_default=True, help="Nth newest.")
 @click.option("--reason", metavar="TEXT", default="deleted by the operator", help="Why, for the audit.")
 @state_dir_option
 def delete(provider: str, phase: str | None, window: str | None, position: int, reason: str) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from tracker.command import WritingCommand
+from tracker.command import Whole, WritingCommand
 from tracker.options import provider_option, window_option
 from tracker.session import session
 
-COUNT = click.IntRange(min=0)
+COUNT = Whole(min=0)
 
 
 class CheckpointCommand(WritingCommand):

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tracker.command import Whole
 from tracker.options import SeveralCommand, pathspec, provider_option, window_option
 from tracker.session import session
 
@@ -19,7 +20,7 @@ from tracker.session import session
 @click.option("--commit-end", metavar="E", help="The commit after it [default: as finalized or captured, else HEAD].")
 @click.option("--paths", multiple=True, metavar="P ...", callback=pathspec, help="Count only these, as git pathspecs.")
 @click.option("--exclude", multiple=True, metavar="P ...", callback=pathspec, help="Leave these out, as git pathspecs.")
-@click.option("--features", type=click.IntRange(min=0), metavar="N", help="Features finished [default: as finalized].")
+@click.option("--features", type=Whole(min=0), metavar="N", help="Features finished [default: as finalized].")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 @click.option("--ledger-path", type=click.Path(path_type=Path), metavar="F", help="Another ledger than the usual one.")
 def command(ledger_path: Path | None, **given: Any) -> None:

@@ -6,14 +6,14 @@ from typing import cast
 
 import click
 
-from tracker.command import Command
+from tracker.command import Command, Whole
 from tracker.session import session
 
 
 @click.command("cost-compare", cls=Command)
 @click.option("--window", metavar="W", help="A window [default: all].")
 @click.option("--file", "path", metavar="PATH", help="A log that is not stored; - is standard input.")
-@click.option("--top", type=click.IntRange(min=1), metavar="N", help="Only the first N rows; the totals cover all.")
+@click.option("--top", type=Whole(min=1), metavar="N", help="Only the first N rows; the totals cover all.")
 @click.option("--by", type=click.Choice(["rid", "model", "lane", "day"]), default="rid", show_default=True)
 @click.option("--source", "name", metavar="SOURCE", help="The telemetry source, where there are several.")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tracker.command import Command, Group, WritingCommand
+from tracker.command import Command, Group, Whole, WritingCommand
 from tracker.options import provider_option, window_option
 from tracker.session import session
 
@@ -27,7 +27,7 @@ def _day(_context: click.Context, _parameter: click.Parameter, given: datetime |
 
 def _columns(function: Any) -> Any:
     """An option per column, apart from the id."""
-    count = click.IntRange(min=0)
+    count = Whole(min=0)
     options = (
         window_option(),
         provider_option(),

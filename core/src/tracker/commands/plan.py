@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from tracker.command import Command
+from tracker.command import Command, Whole
 from tracker.session import session
 
 
 @click.command("plan", cls=Command)
 @click.option("--provider", required=True, metavar="P", help="The provider.")
-@click.option("--windows-left", type=click.IntRange(min=1), metavar="N", help="Windows that are planned.")
+@click.option("--windows-left", type=Whole(min=1), metavar="N", help="Windows that are planned.")
 def command(provider: str, windows_left: int | None) -> None:
     """Say how many windows of the usual size still fit before each reset, and when to stop."""
     from tracker.verdicts.planning import document, lines, outlooks

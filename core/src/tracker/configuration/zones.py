@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from datetime import tzinfo
+import re
+import time
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from tracker.errors import TrackerError
+
+POSIX = re.compile(r"(<[A-Za-z0-9+-]{3,}>|[A-Za-z]{3,})[+-]?\d")  # CET-1CEST, <+0330>-3:30
 
 
 def zone(name: str | None) -> tzinfo:
@@ -21,15 +25,47 @@ def zone(name: str | None) -> tzinfo:
 
 
 def local_zone() -> tzinfo:
-    """The machine's zone with its rules for summer time, not just today's offset."""
-    from datetime import datetime
+    """The machine's zone with its rules for summer time, not just today's offset.
+
+    The variable TZ says it as the C library reads it: a name, a rule such as `CET-1CEST` or a file; empty is UTC.
+    """
     from zoneinfo import ZoneInfo
 
-    for name in (os.environ.get("TZ", ""), os.path.realpath("/etc/localtime").partition("zoneinfo/")[2]):
-        try:
-            return ZoneInfo(name.lstrip(":"))
-        except (KeyError, ValueError, OSError):
-            continue
-    found = datetime.now().astimezone().tzinfo
-    assert found is not None
-    return found
+    given = os.environ.get("TZ")
+    name = os.path.realpath("/etc/localtime").partition("zoneinfo/")[2] if given is None else given.lstrip(":") or "UTC"
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        pass
+    if given is None:
+        return ClockZone(time.tzname[0])
+    if not POSIX.match(name) and not name.startswith("/"):  # the C library takes UTC for it, without a word
+        raise TrackerError(f"no time zone is named {name!r}, which TZ holds; names look like Europe/Berlin or UTC")
+    if hasattr(time, "tzset"):
+        time.tzset()
+    return ClockZone(name)
+
+
+class ClockZone(tzinfo):
+    """The zone of the C library's own clock, at any date."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def utcoffset(self, moment: datetime | None) -> timedelta | None:
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
+
+    def tzname(self, moment: datetime | None) -> str | None:
+        return self.name if moment is None else moment.replace(tzinfo=None).astimezone().tzname()
+
+    def dst(self, _moment: datetime | None) -> None:
+        """Not known: the library gives the whole offset."""
+
+    def fromutc(self, moment: datetime) -> datetime:
+        """The same instant here; of an hour that comes twice the second one has `fold`."""
+        there = moment.replace(tzinfo=UTC).astimezone()
+        here = there.replace(tzinfo=self, fold=0)
+        return here if here.utcoffset() == there.utcoffset() else here.replace(fold=1)
+
+    def __str__(self) -> str:
+        return self.name

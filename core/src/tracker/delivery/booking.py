@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 
-from tracker.delivery.ledgers import Ledger, Row, check_header, encode, path_of, split
+from tracker.delivery.ledgers import Ledger, Row, cell, check_header, encode, path_of, split
 from tracker.errors import Busy, TrackerError
 from tracker.session import Session
 from tracker.store.files import write_all
@@ -24,11 +24,12 @@ except ImportError:  # Windows: the data directory's lock alone keeps writers ap
     fcntl = None  # type: ignore[assignment]
 
 RETRY_SECONDS = 0.02
+WHEN_AND_WHY = {"date", "notes"}  # the columns in which two rows about one thing may differ
 
 
 @define
 class Book:
-    """An open ledger. `size` is what stood in it; `end` is its line end."""
+    """An open ledger. `size` is what stood in it, `rows` as rows; `end` is its line end."""
 
     ledger: Ledger
     path: Path
@@ -38,6 +39,17 @@ class Book:
     end: str = "\n"
     needs_header: bool = True
     fsync: bool = True
+    rows: list[Row] = field(factory=list)
+
+    def standing(self, values: Mapping[str, Any]) -> str | None:
+        """Where the newest row stands that says the same, whenever it was written: its date and line."""
+        compared = [at for at, name in enumerate(self.ledger.columns) if name not in WHEN_AND_WHY]
+        cells = [cell(values.get(name)) for name in self.ledger.columns]
+        for row in reversed(self.rows):
+            if len(row.cells) == len(cells) and all(row.cells[at] == cells[at] for at in compared):
+                date = dict(zip(self.ledger.columns, row.cells, strict=True)).get("date", "")
+                return f"{date}, line {row.number} of {self.path.name}"
+        return None
 
     def append(self, values: Mapping[str, Any]) -> None:
         """One row, in one write, flushed to disk."""
@@ -101,6 +113,7 @@ def _prepare(session: Session, book: Book) -> None:
         _set_aside(session, book, found[0], data)
         return
     check_header(book.path, book.ledger, found)
+    book.rows = found[1:]
     book.needs_header = not found
     book.end = "\r\n" if data.partition(b"\n")[0].endswith(b"\r") else "\n"
     if found:

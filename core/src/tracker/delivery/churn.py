@@ -75,9 +75,16 @@ def book(session: Session, request: Request, path: Path | None = None) -> None:
         ledgers.check(session, ledgers.CHURN, path)
     else:
         with session.journal.lock(command_line()), booking.opened(session, ledgers.CHURN, path) as ledger:
+            note_equal(session, ledger, measured)
             ledger.append(measured.row)
             session.journal.append(STREAM, [measured.record])
     report(session, measured)
+
+
+def note_equal(session: Session, ledger: booking.Book, measured: Churn) -> None:
+    """Say that the ledger has this churn already, as it has where `checkpoint` follows `churn`."""
+    if standing := ledger.standing(measured.row):
+        session.note(f"note: {measured.record['window']} had this churn already ({standing}); the newest counts")
 
 
 def report(session: Session, measured: Churn) -> None:

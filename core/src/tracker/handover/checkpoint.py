@@ -52,8 +52,11 @@ def close(session: Session, request: Request, *, with_card: bool) -> None:
     with session.journal.lock(command_line()), ExitStack() as stack:
         tokens = stack.enter_context(booking.opened(session, ledgers.TOKENS))
         lines = stack.enter_context(booking.opened(session, ledgers.CHURN))
+        if standing := tokens.standing(row):
+            session.note(f"note: an equal row stands already ({standing}); a sum over the file counts both")
         tokens.append(row)
         if measured is not None:
+            churn.note_equal(session, lines, measured)
             lines.append(measured.row)
             session.journal.append(churn.STREAM, [measured.record])
     note(session, {"window": request.window})  # before the handoff, which shows it

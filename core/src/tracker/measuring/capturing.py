@@ -13,6 +13,7 @@ from tracker.errors import TrackerError
 from tracker.measuring import state
 from tracker.measuring.anomalies import STREAM as ANOMALIES
 from tracker.measuring.captures import Capture, canonical, captures, with_instant
+from tracker.measuring.recognising import check_values
 from tracker.measuring.rules import LATE_AFTER, anomalies_of, late_after, reset_before, status_streams, superseded
 from tracker.models import Gauge, Reading, Source
 from tracker.parsed import number, to_parsed
@@ -27,7 +28,6 @@ __all__ = [
     "LATE_AFTER",
     "Request",
     "Stored",
-    "check_values",
     "reset_before",
     "stamped_notes",
     "status_streams",
@@ -75,7 +75,7 @@ class Stored:
 def store(session: Session, request: Request) -> Stored:
     """Check the rules and append, under the lock; with `--dry-run` all but the appending."""
     source = request.source
-    check_values(source, request.reading, force=request.force)
+    check_values(session, source, request.reading, request.text, request.captured_at, force=request.force)
     if request.text is not None:
         request = evolve(request, text=redact(request.text, keep_account=session.config.keep_account))
     if session.dry_run:
@@ -93,20 +93,6 @@ def store(session: Session, request: Request) -> Stored:
         session.journal.append(source.stream, (*stored.adopted, *stored.records))
         state.write(session, source, session.lane)
     return stored
-
-
-def check_values(source: Source, reading: Reading, *, force: bool) -> None:
-    """Refuse a reading without any value."""
-    has_value = any(gauge.used is not None for gauge in reading.gauges) if source.meters else bool(reading.fields)
-    if has_value or force:
-        return
-    tags = reading.errors or ("insufficient-data",)
-    meanings = [source.tags[tag] for tag in dict.fromkeys(tag.partition(":")[0] for tag in tags) if tag in source.tags]
-    why = f": {'; '.join(meanings)}" if meanings else ""
-    raise TrackerError(
-        f"this text holds no {source.name} reading ({', '.join(tags)}){why}; nothing was stored"
-        " (--force stores it with its tags)"
-    )
 
 
 def _prepare(session: Session, request: Request) -> Stored:

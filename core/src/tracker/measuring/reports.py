@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from tracker.lanes import check_window
-from tracker.measuring.capturing import check_values, stamped_notes
+from tracker.measuring.capturing import stamped_notes
+from tracker.measuring.recognising import check_values
 from tracker.models import Reading, Source
 from tracker.parsed import to_parsed
 from tracker.session import Session
@@ -27,7 +28,7 @@ def store_report(
     force: bool,
 ) -> None:
     """Append the report's reading to the source's stream and say so."""
-    check_values(source, reading, force=force)
+    check_values(session, source, reading, text, captured_at, force=force)
     keep = session.config.keep_account
     record = stamp(
         window=check_window(window),

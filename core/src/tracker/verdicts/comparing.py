@@ -13,6 +13,7 @@ from tracker.measuring.efficiencies import ProviderFigures, finalized_figures
 from tracker.measuring.windows import finalized
 from tracker.session import Session
 from tracker.stats.compare import NOT_ENOUGH, Comparison, compare
+from tracker.stats.gates import Gate
 from tracker.store.journal import command_line
 from tracker.store.records import stamp
 from tracker.texts.render import number, value
@@ -175,12 +176,21 @@ def _assumed(found: Comparison) -> str:
     return " (assumed spread: too few windows, or features, on a side)" if found.kind == "assumed" else ""
 
 
-def _wanting(match: Match, gate: Any) -> str:
-    parts = [f"needs {gate.windows} windows on each side"]
-    if gate.windows_needed is not None:
-        more = gate.windows_needed - min(match.a.efficiency.n, match.b.efficiency.n)
-        if more > 0:
-            parts.append(f"about {more} more each at a ratio of {number(match.comparison.effect)}")
+def _wanting(match: Match, gate: Gate) -> str:
+    """What keeps a gate closed, and how many more windows would likely open it."""
+    a, b, found = match.a.efficiency, match.b.efficiency, match.comparison
+    better = max(found.certainty, 1 - found.certainty)
+    fewest = min(a.n, b.n)
+    parts = []
+    if fewest < gate.windows:
+        parts.append(f"needs {gate.windows} windows on each side")
+    elif found.kind == "assumed":
+        parts.append("the spread of a side is only assumed")
+    if better < gate.certainty:
+        parts.append(f"certainty {number(100 * better, 1)}% is below {number(100 * gate.certainty)}%")
+    if gate.windows_needed is not None and gate.windows_needed > fewest:
+        more = gate.windows_needed - fewest
+        parts.append(f"about {more} more each at a ratio of {number(found.effect)}")
     return "; ".join(parts)
 
 

@@ -11,14 +11,14 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.measuring.captures import Capture, captures
+from tracker.measuring.status_text import span
 from tracker.measuring.windows import finalized
-from tracker.models import PERCENT, Meter, Source
+from tracker.models import PERCENT, Gauge, Meter, Source
 from tracker.parsed import iso
 from tracker.session import Session
 from tracker.texts.render import number, plural, value
 
 FULL = 100.0
-MANY = 10**6  # windows that cost nothing
 GO, STOP, UNKNOWN = "GO", "STOP", "unknown"
 
 
@@ -27,7 +27,8 @@ class Outlook:
     """One meter: its last value, what a window usually costs, and how many still fit above the reserve.
 
     cost, fits: (least, usual, most); the usual cost is the median of the finalized windows' deltas, `fits` counts with
-    the most, the usual and the least cost. why: what is missing where the verdict is unknown.
+    the most, the usual and the least cost, None where windows of that cost have no limit: they cost nothing.
+    why: what is missing where the verdict is unknown.
     """
 
     meter: str
@@ -38,7 +39,7 @@ class Outlook:
     reset_at: datetime | None = None
     costs: int = 0
     cost: tuple[float, float, float] | None = None
-    fits: tuple[int, int, int] | None = None
+    fits: tuple[int, int | None, int | None] | None = None
     verdict: str = UNKNOWN
     why: str | None = None
 
@@ -75,11 +76,11 @@ def _outlook(
         if (gauge := capture.reading.gauge(meter.key)) and gauge.used is not None
     ]
     if not shown:
-        return evolve(known, why="it was never captured")
+        return evolve(known, why=f"it was never captured: `{_capturing(source)}`")
     _, capture, gauge = max(shown, key=lambda one: one[0])
     known = evolve(known, used=gauge.used, taken_at=capture.captured_at, reset_at=gauge.reset_at)
-    if gauge.reset_at is not None and gauge.reset_at <= now:
-        return evolve(known, why=f"it was reset at {iso(gauge.reset_at)} and not captured since")
+    if past := _past(meter, capture, gauge, now):
+        return evolve(known, why=f"{past}: `{_capturing(source)}`")
     costs = sorted(
         float(found)
         for delta in deltas
@@ -90,14 +91,33 @@ def _outlook(
     return _verdict(evolve(known, costs=len(costs)), costs, session.config.reserve_pp, windows_left)
 
 
+def _past(meter: Meter, capture: Capture, gauge: Gauge, now: datetime) -> str | None:
+    """Why a reading says nothing about now: its meter was reset since, for certain; None where it still holds."""
+    if gauge.reset_at is not None and gauge.reset_at <= now:
+        return f"it was reset at {iso(gauge.reset_at)} and not captured since"
+    age = now - (capture.reading.as_of or capture.captured_at)
+    if meter.window is not None and age >= meter.window:
+        return f"the last reading is {span(age)} old and the meter is reset every {span(meter.window)}; capture again"
+    return None
+
+
+def _capturing(source: Source) -> str:
+    """The command that takes a new reading."""
+    return f"tracker capture {source.name}" if source.origins else f"tracker alias start {source.name} --stdin"
+
+
 def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int | None) -> Outlook:
     assert known.used is not None
     usual = statistics.median(costs)
     room = max(FULL - reserve - known.used, 0.0)
     cost = (costs[0], usual, costs[-1])
-    least, likely, most = (math.floor(room / one + 1e-9) if one else MANY for one in reversed(cost))
-    wanted = windows_left if windows_left is not None else 1
-    return evolve(known, cost=cost, fits=(least, likely, most), verdict=GO if likely >= wanted else STOP)
+
+    def fitting(one: float) -> int | None:
+        return math.floor(room / one + 1e-9) if one else None if room else 0
+
+    least, likely, most = math.floor(room / cost[2] + 1e-9), fitting(usual), fitting(cost[0])
+    is_enough = likely is None or likely >= (windows_left or 1)
+    return evolve(known, cost=cost, fits=(least, likely, most), verdict=GO if is_enough else STOP)
 
 
 def overall(found: list[Outlook]) -> str:
@@ -118,14 +138,21 @@ def lines(source: Source, found: list[Outlook], reserve: float, windows_left: in
             continue
         least, usual, most = (number(cost) for cost in one.cost)
         spread = f"{least} to {most}, " if one.costs > 1 else ""
-        low, fits, high = one.fits
-        between = f" ({low} to {high})" if low != high else ""
         yield f"  a usual window costs {usual} pp ({spread}of {plural(one.costs, 'window')})"
-        yield f"  {fits} more fit{between} and leave {number(reserve)} pp"
+        yield f"  {_room(*one.fits)} and leave {number(reserve)} pp"
         if windows_left is not None:
-            enough = "there is room" if fits >= windows_left else f"only {fits} fit"
+            enough = "there is room" if one.verdict == GO else f"only {one.fits[1]} fit"
             yield f"  {plural(windows_left, 'planned window')}: {enough}"
     yield f"verdict: {overall(found)}"
+
+
+def _room(low: int, usual: int | None, high: int | None) -> str:
+    """How many fit, in words; the verdict goes by the usual ones."""
+    if usual is None:
+        return f"{low} or more fit (the usual window cost nothing)"
+    if high is None:
+        return f"{usual} more fit" + (f" ({low} or more: the cheapest window cost nothing)" if usual else "")
+    return f"{usual} more fit" + (f" ({low} to {high})" if low != high else "")
 
 
 def document(source: Source, found: list[Outlook], reserve: float) -> dict[str, Any]:
