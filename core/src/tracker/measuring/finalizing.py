@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from tracker.errors import TrackerError
 from tracker.hosting.defaults import FELL
+from tracker.measuring.absent import Absent, absent, named, tell
 from tracker.measuring.anomalies import open_anomalies
 from tracker.measuring.captures import Capture, Measured, canonical, capacity_delta, captures, lacking, measure
 from tracker.measuring.capturing import status_streams
@@ -30,6 +31,8 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
     quality = given.get("quality")
     with nullcontext() if session.dry_run else session.journal.lock(command_line()):
         groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
+        unread = absent(session, [window])
+        _check_read(window, unread)
         _check_known(session, window, groups, features)
         _check_pairs(window, groups)
         entries = {name: _entry(session, session.registry.sources[name], groups[name]) for name in sorted(groups)}
@@ -55,10 +58,22 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
         if not session.dry_run:
             session.journal.append(STREAM, [record])
     _report(session, window, record, features)
+    tell(session, unread)
 
 
 def _plain(found: Any) -> Any:
     return list(found) if isinstance(found, tuple) else found
+
+
+def _check_read(window: str, unread: Sequence[Absent]) -> None:
+    """Refuse a row that would take a provider out of every figure because its plugin is missing."""
+    lost = [one for one in unread if one.measured]
+    if lost:
+        group = [one for one in lost if one.reason == lost[0].reason]
+        raise TrackerError(
+            f"{window} cannot be finalized without what was measured in it: {named(group)};"
+            f" {'; '.join(dict.fromkeys(one.cure for one in group))}; nothing was stored"
+        )
 
 
 def _check_known(session: Session, window: str, groups: Mapping[str, Any], features: Mapping[str, int]) -> None:

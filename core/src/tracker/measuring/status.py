@@ -9,6 +9,7 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from tracker import lanes
+from tracker.measuring.absent import absent
 from tracker.measuring.anomalies import open_anomalies
 from tracker.measuring.captures import Capture, capture_of, captures, lacking
 from tracker.measuring.capturing import status_streams
@@ -82,11 +83,12 @@ class Status:
 def look(session: Session) -> Status:
     """Read the newest capture of each provider in each lane, and the windows that are not finalized."""
     now, streams = session.now, status_streams(session)
+    unread = {one.stream for one in absent(session) if one.stream is not None and one.measured}
     anomalies = open_anomalies(session.index, streams)
     after_closing = _after_closing(session, anomalies)
     found = [
         _lane(session, now, agent, mark, after_closing)
-        for stream in streams
+        for stream in sorted({*streams, *unread})
         for agent, mark in session.index.lanes(stream)
     ]
     found.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))

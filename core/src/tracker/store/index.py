@@ -141,6 +141,15 @@ class Index(Upkeep):
         found = ((agent or None, self.newest(stream, agent, provider)) for agent, provider in groups)
         return [(agent, mark) for agent, mark in found if mark is not None]
 
+    def strangers(self, stream: str, known: Iterable[str]) -> list[CaptureMark]:
+        """A standing capture of each provider that is not among the known ones, per window and phase."""
+        names = ["", *known]
+        query = (
+            f"SELECT {MARK} FROM capture c WHERE stream = ? AND provider NOT IN ({','.join('?' * len(names))})"
+            f" AND {_stands('c')} GROUP BY provider, window, phase"
+        )
+        return self.ask(lambda db: [CaptureMark(*row) for row in db.execute(query, (stream, *names))], [stream])
+
     def resets(self, stream: str, provider: str, after: float, until: float) -> list[float]:
         """Reset instants (epoch s) in (after, until] that standing captures of a provider name."""
         query = (
