@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 
 from tracker import lanes
 from tracker.errors import TrackerError
-from tracker.measuring import state
+from tracker.measuring import beside, state
 from tracker.measuring.anomalies import STREAM as ANOMALIES
 from tracker.measuring.captures import Capture, canonical, captures, with_instant
 from tracker.measuring.rules import LATE_AFTER, anomalies_of, late_after, reset_before, status_streams, superseded
@@ -63,13 +63,15 @@ class Request:
 class Stored:
     """What was stored: the snapshots, in the order of the request's phases, and the anomalies they show or close.
 
-    adopted: BEFOREs that stood in a state file of schema 1.0.0 alone and are records now.
+    adopted: BEFOREs that stood in a state file of schema 1.0.0 alone and are records now. notes: what is worth knowing
+    beside what was stored, said behind it.
     """
 
     records: tuple[dict[str, Any], ...]
     anomalies: tuple[dict[str, Any], ...] = ()
     closings: tuple[dict[str, Any], ...] = ()
     adopted: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def store(session: Session, request: Request) -> Stored:
@@ -119,6 +121,7 @@ def _prepare(session: Session, request: Request) -> Stored:
     records: list[dict[str, Any]] = []
     anomalies: list[dict[str, Any]] = []
     closings: list[dict[str, Any]] = []
+    notes: list[str] = []
     for phase, here in zip(request.phases, windows, strict=True):
         group = captures(session.index, session.registry, [here]).get((here, source.name), [])
         group += [capture for capture in adopted if capture.window == here]
@@ -137,11 +140,14 @@ def _prepare(session: Session, request: Request) -> Stored:
         records.append(record)
         anomalies += anomalies_of(session, source, new, group, late)
         closings += superseded(session, source, new, group)
+        notes += beside.on_the_window(session, source, new, group) if phase == "before" else ()
+        notes += beside.left_open(session, source, here) if request.phases == ("before",) else ()
     return Stored(
         records=tuple(records),
         anomalies=tuple(anomalies),
         closings=tuple(closings),
         adopted=tuple(dict(capture.record) for capture in adopted),
+        notes=tuple(notes),
     )
 
 
