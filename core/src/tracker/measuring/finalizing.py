@@ -34,6 +34,7 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
         unread = absent(session, [window])
         _check_read(window, unread)
         _check_known(session, window, groups, features)
+        _check_order(window, groups)
         _check_pairs(window, groups)
         entries = {name: _entry(session, session.registry.sources[name], groups[name]) for name in sorted(groups)}
         _check_falls(session, window, entries)
@@ -95,6 +96,20 @@ def _check_pairs(window: str, groups: Mapping[str, list[Capture]]) -> None:
             f"{window} cannot be finalized: missing {', '.join(missing)};"
             f" capture with `tracker alias {verb} {name} --stdin --window {window}`"
         )
+
+
+def _check_order(window: str, groups: Mapping[str, list[Capture]]) -> None:
+    """A BEFORE that is there, but behind its AFTER, is not missing: capturing it again would not cure that."""
+    for name, group in sorted(groups.items()):
+        pair = canonical(group)
+        befores = [capture.captured_at for capture in group if capture.phase == "before"]
+        if pair.after is not None and pair.after.phase and pair.before is None and befores:
+            delete = f"tracker alias delete {name} --phase"
+            raise TrackerError(
+                f"{window} cannot be finalized: the {name} BEFORE of {iso(max(befores))} is later than its AFTER of"
+                f" {iso(pair.after.captured_at)}, so it does not count; take the one whose time is wrong back with"
+                f" `{delete} before --window {window}` or `{delete} after --window {window}`, and capture it again"
+            )
 
 
 def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[str, Any]]) -> None:
