@@ -23,3 +23,32 @@ def test_a_before_behind_its_after_is_named_with_a_cure_that_works(program: Any)
     program("alias", "delete", "toy", "--phase", "before", "--window", "W1").ok()
     take(program, "start", "fuel 20%", 10)
     program("complete", "--window", "W1", "--toy-features", "1").ok()
+
+
+def test_a_second_row_says_what_it_does_not_repeat(program: Any) -> None:
+    take(program, "start", "fuel 20%", 6)
+    take(program, "end", "fuel 30%", 7)
+    first = [
+        "--toy-features",
+        "2",
+        "--quality",
+        "0.8",
+        "--outcome",
+        "pass",
+        "--methodology",
+        "m1",
+        "--feature-id",
+        "F-1",
+        "--spec-id",
+        "S",
+    ]
+    done = program("complete", "--window", "W1", *first, "--notes", "well")
+    assert "finalized before" not in done.err
+    done = program("complete", "--window", "W1", *first, "--notes", "better")
+    assert done.err == ""
+    done = program("complete", "--window", "W1", "--outcome", "fail")
+    assert (
+        "note: W1 was finalized before and the latest row counts; not given again: quality 0.8, methodology m1,"
+        " spec id S, notes, feature ids, toy features 2\n"
+    ) in done.err
+    assert "not given again" not in program("complete", "--window", "W1", "--outcome", "pass").err

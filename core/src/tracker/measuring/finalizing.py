@@ -10,10 +10,11 @@ from tracker.errors import TrackerError
 from tracker.hosting.defaults import FELL
 from tracker.measuring.absent import Absent, absent, named, tell
 from tracker.measuring.anomalies import open_anomalies
+from tracker.measuring.beside_rows import not_given_again
 from tracker.measuring.captures import Capture, Measured, canonical, capacity_delta, captures, lacking, measure
 from tracker.measuring.capturing import status_streams
 from tracker.measuring.divergence import divergences
-from tracker.measuring.windows import STREAM
+from tracker.measuring.windows import STREAM, finalized
 from tracker.models import Source
 from tracker.parsed import iso, number
 from tracker.session import Session
@@ -40,6 +41,7 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
         _check_falls(session, window, entries)
         diverging = [f"divergent:{found.title}" for found in divergences(session, [window]) if found.is_divergent]
         notes = "; ".join(part for part in (given.get("notes"), *diverging) if part)
+        earlier = finalized(session.index, [window]).get(window)
         now = session.now
         record = stamp(
             window=window,
@@ -59,6 +61,8 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
         if not session.dry_run:
             session.journal.append(STREAM, [record])
     _report(session, window, record, features)
+    for note in not_given_again(earlier, record) if earlier else ():
+        session.note(note)
     tell(session, unread)
 
 
