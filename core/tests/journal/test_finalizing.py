@@ -52,3 +52,15 @@ def test_a_second_row_says_what_it_does_not_repeat(program: Any) -> None:
         " spec id S, notes, feature ids, toy features 2\n"
     ) in done.err
     assert "not given again" not in program("complete", "--window", "W1", "--outcome", "pass").err
+
+
+def test_of_several_lanes_pairs_the_one_that_counts_is_named(program: Any) -> None:
+    for lane, hour in (("main", 6), ("sub1", 7), ("", 5)):
+        take(program, "start", f"fuel {hour}%", hour, lane)
+        take(program, "end", f"fuel {hour + 10}%", hour + 3, lane)
+    take(program, "start", "fuel 1%", 6, "sub2")  # no pair
+    done = program("complete", "--window", "W1", "--toy-features", "1")
+    assert done.err == (
+        "note: toy: the pair of lane sub1 counts (2026-01-10T07:00:00Z to 2026-01-10T10:00:00Z); what the lane without"
+        " a name, lane main measured is in `tracker window-audit --window W1`\n"
+    )

@@ -1,11 +1,13 @@
-"""What a new finalize row leaves behind: what the earlier one had."""
+"""What a new finalize row leaves behind: what the earlier one had, and the pairs of other lanes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tracker.measuring.captures import Capture, by_lane, canonical
 from tracker.measuring.windows import Finalized
+from tracker.parsed import iso
 from tracker.texts.render import line, value
 
 LONG = ("notes", "feature_ids")  # named without what they say
@@ -27,3 +29,20 @@ def not_given_again(earlier: Finalized, record: Mapping[str, Any]) -> Iterator[s
             f"note: {record['window']} was finalized before and the latest row counts; not given again:"
             f" {', '.join(lost)}"
         )
+
+
+def other_lanes(window: str, groups: Mapping[str, Sequence[Capture]]) -> Iterator[str]:
+    """A note for each provider whose pair that counts is one of several."""
+    for name, group in sorted(groups.items()):
+        pair = canonical(group)
+        whole = [lane for lane, own in by_lane(group).items() if own.before and own.after]
+        if pair.before and pair.after and (others := [lane for lane in whole if lane != pair.after.agent_id]):
+            times = f"{iso(pair.before.captured_at)} to {iso(pair.after.captured_at)}"
+            yield (
+                f"note: {name}: the pair of {_named([pair.after.agent_id])} counts ({times}); what {_named(others)}"
+                f" measured is in `tracker window-audit --window {window}`"
+            )
+
+
+def _named(found: Iterable[str | None]) -> str:
+    return ", ".join(f"lane {line(lane)}" if lane else "the lane without a name" for lane in found)

@@ -10,7 +10,7 @@ from tracker.errors import TrackerError
 from tracker.hosting.defaults import FELL
 from tracker.measuring.absent import Absent, absent, named, tell
 from tracker.measuring.anomalies import open_anomalies
-from tracker.measuring.beside_rows import not_given_again
+from tracker.measuring.beside_rows import not_given_again, other_lanes
 from tracker.measuring.captures import Capture, Measured, canonical, capacity_delta, captures, lacking, measure
 from tracker.measuring.capturing import status_streams
 from tracker.measuring.divergence import divergences
@@ -61,7 +61,7 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
         if not session.dry_run:
             session.journal.append(STREAM, [record])
     _report(session, window, record, features)
-    for note in not_given_again(earlier, record) if earlier else ():
+    for note in (*other_lanes(window, groups), *(not_given_again(earlier, record) if earlier else ())):
         session.note(note)
     tell(session, unread)
 
