@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -82,3 +83,40 @@ def test_a_window_that_is_left_behind_is_named_with_what_ends_it(program: Any) -
 def test_a_cross_leaves_nothing_behind(program: Any) -> None:
     take(program, "start", "W2", "fuel 20%", 6)
     assert program("alias", "cross", "toy", "--stdin", "--window", "W2", stdin="fuel 30%").err == ""
+
+
+def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> None:
+    for window, hour in (("W2", 6), ("W3", 7), ("W4", 8)):
+        take(program, "start", window, "fuel 20%", hour)
+        take(program, "start", window, "fuel 21%", hour + 0.5)
+    take(program, "end", "W3", "fuel 30%", 9)
+    take(program, "start", "W5", "fuel 30%", 10, lane="sub1")
+    take(program, "start", "W6", "fuel 30%", 11, lane="sub1")
+    shown = program("status").ok()
+    left = [line.strip() for line in shown.splitlines() if "also open" in line]
+    day = f"{datetime.fromisoformat(at(6)):%a %d %b}"
+    assert left == [
+        f"also open: W2 since {day} 06:30: tracker alias end toy --stdin --window W2",
+        f"also open: W4 since {day} 08:30: tracker alias end toy --stdin --window W4",
+        f"also open: W5 since {day} 10:00: tracker alias end toy --stdin --window W5 --agent sub1",
+    ]
+    lanes = json.loads(program("status", "--json").ok())["lanes"]
+    assert [lane["also_open"] for lane in lanes] == [["W2", "W4"], ["W5"]]
+    refused = program("alias", "end", "toy", "--stdin", stdin="fuel 30%").refused()
+    assert "toy has no open window (but W2, W4 never ended); begin one with " in refused
+    program("alias", "delete", "toy", "--phase", "before", "--window", "W4").ok()
+    program("alias", "delete", "toy", "--phase", "before", "--window", "W4").ok()
+    take(program, "end", "W2", "fuel 30%", 12)
+    assert "also open: W5" in program("status").ok()
+    assert "also open: W2" not in program("status").ok()
+    assert "also open: W4" not in program("status").ok()
+
+
+def test_a_finalized_window_is_not_left_open(program: Any) -> None:
+    take(program, "start", "W1", "fuel 1%", 5, lane="sub1")
+    take(program, "start", "W1", "fuel 1%", 5)
+    take(program, "end", "W1", "fuel 2%", 6)
+    take(program, "start", "W2", "fuel 1%", 7, lane="sub1")
+    assert "also open: W1" in program("status").ok()
+    program("complete", "--window", "W1", "--toy-features", "1").ok()
+    assert "also open" not in program("status").ok()

@@ -160,9 +160,11 @@ def _choose(session: Session, request: Request, old: state.Baseline | None) -> s
         if found is not None:
             return found
         lane = f" in lane {session.lane}" if session.lane else ""
+        left = [mark.window for mark in session.index.left_open(source.stream, session.lane, source.name)]
+        others = f" (but {', '.join(map(line, left))} never ended)" if left else ""
         raise TrackerError(
-            f"{source.name} has no open window{lane}; begin one with `tracker alias start {source.name} --stdin`,"
-            " or name the window with --window"
+            f"{source.name} has no open window{lane}{others};"
+            f" begin one with `tracker alias start {source.name} --stdin`, or name the window with --window"
         )
     streams = {name: other.stream for name, other in session.registry.sources.items() if other.kind == "status"}
     if old is not None and session.index.newest(source.stream, session.lane, source.name) is None:

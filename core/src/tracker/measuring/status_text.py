@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from tracker.measuring.status import Due, Lane, Status
@@ -59,6 +59,11 @@ def _lane(clock: Clock, lane: Lane) -> Iterator[str]:
         unit = "%" if meter.unit == "pp" else f" {meter.unit}"
         yield f"  {meter.key:{width}}  {value(gauge.used, unit=unit)}, {age} ago{_reset(clock, gauge)}"
     yield f"  next: {_next(clock, lane.due)}"
+    for mark in lane.also_open:
+        end = f"tracker alias end {mark.provider} --stdin --window {mark.window}"
+        end += f" --agent {lane.agent_id}" if lane.agent_id else ""
+        since = clock.at(datetime.fromtimestamp(mark.at, UTC))
+        yield f"  also open: {line(mark.window)} since {since}: {line(end)}"
 
 
 def _reset(clock: Clock, gauge: Gauge) -> str:
@@ -109,6 +114,7 @@ def _lane_document(now: datetime, lane: Lane) -> dict[str, Any]:
         "open": lane.is_open,
         "phase": lane.mark.phase,
         "captured_at": iso(lane.taken),
+        "also_open": [mark.window for mark in lane.also_open],
         "age_s": _seconds(now - lane.as_of),
         "meters": [_meter_document(meter, gauge) for meter, gauge in lane.gauges],
         "next": {
