@@ -123,7 +123,9 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
         where = f"{ANOMALIES}.jsonl, record {entry.record_id}"
         if missing:
             what = f"is about {missing[0]}, which is not there: a command was stopped before it stored that"
-            yield Finding(level="note", check="reference", where=where, what=what, cure="nothing: it does not count")
+            yield Finding(
+                level="note", check="reference", where=where, what=what, cure="nothing to do: it does not count"
+            )
         if isinstance(closes, str) and closes not in ids[ANOMALIES]:
             what = f"closes {closes}, which is not there"
             yield Finding(level="warning", check="reference", where=where, what=what, cure="import where it was raised")
