@@ -115,7 +115,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
     ),
     "order": (
         lambda program: append(stream(program), record(program, captured_at="2020-01-01T00:00:00Z", nonce="without")),
-        ("note", "order", "snapshots.jsonl", "1 records were captured before one that stands above them"),
+        ("note", "order", "snapshots.jsonl", "1 record captured before one that stands above"),
     ),
     "unknown-target": (
         lambda program: append(stream(program), record(program, tombstone="nobody", nonce="without")),

@@ -118,6 +118,18 @@ def test_an_argument_that_is_no_utf_8_is_stored_readably(program: Any) -> None:
     assert (capture["notes"], tombstone["reason"]) == ("caf\ufffd", "\ufffd")
 
 
+def test_an_argument_that_the_locale_cannot_decode_is_stored_as_its_letters(program: Any) -> None:
+    """Under `LC_ALL=C` with `PYTHONUTF8=0` every byte beyond ASCII comes escaped."""
+    notes = "caf\u00e9, \u65e5\u672c"
+    escaped = notes.encode().decode("ascii", "surrogateescape")
+    program(*START, "--notes", f"{escaped} \udce9", stdin="fuel 1%").ok()
+    [capture] = program.rows("snapshots")
+    assert capture["notes"] == f"{notes} \ufffd"
+    program("evidence", "add", "--window", "W1", "--capability", "c", "--result", "pass", "--notes", escaped).ok()
+    ledger = program.root.parent / "docs" / "Ledgers" / "Acceptance_Evidence.csv"
+    assert notes in ledger.read_text(encoding="utf-8")
+
+
 def test_what_json_cannot_say_is_stored_readably() -> None:
     from datetime import UTC, datetime
 

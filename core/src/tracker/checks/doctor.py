@@ -18,8 +18,10 @@ from tracker.checks.stream_checks import StreamCheck
 from tracker.delivery.ledgers import LEDGERS, path_of, rows
 from tracker.errors import TrackerError
 from tracker.measuring import state
+from tracker.measuring.absent import absent, named
 from tracker.measuring.anomalies import STREAM as ANOMALIES
 from tracker.measuring.rules import status_streams
+from tracker.measuring.windows import STREAM as WINDOWS
 from tracker.models import Source
 from tracker.session import Session
 from tracker.store import index_file
@@ -51,7 +53,7 @@ def _examine(session: Session, found: list[Finding], *, fix: bool) -> dict[str, 
                 found += limited(check.run(), check.name)
                 found += limited(check.dangling(), check.name)
         found += limited(_references(session, {check.stream: check.ids for check in checks}), ANOMALIES)
-    for part in (_states, _ledgers):
+    for part in (_plugins, _states, _ledgers):
         with _said(found, part.__name__.strip("_")):
             found += part(session)
     if fix:
@@ -114,18 +116,26 @@ def _files(session: Session) -> Iterator[Finding]:
 
 def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
     """Anomalies about records that are nowhere, and closings of anomalies that are nowhere."""
-    captures = [ids[stream] for stream in status_streams(session) if stream in ids]
     for entry in session.index.lines(ANOMALIES) if ANOMALIES in ids else ():
         about, closes = entry.record.get("records"), entry.record.get("closes")
         missing = [one for one in about if isinstance(one, str)] if isinstance(about, list) else []
-        missing = [one for one in missing if not any(one in known for known in captures)]
+        missing = [one for one in missing if not any(one in known for known in ids.values())]
         where = f"{ANOMALIES}.jsonl, record {entry.record_id}"
         if missing:
             what = f"is about {missing[0]}, which is not there: a command was stopped before it stored that"
-            yield Finding(level="note", check="reference", where=where, what=what, cure="nothing: it does not count")
+            yield Finding(
+                level="note", check="reference", where=where, what=what, cure="nothing to do: it does not count"
+            )
         if isinstance(closes, str) and closes not in ids[ANOMALIES]:
             what = f"closes {closes}, which is not there"
             yield Finding(level="warning", check="reference", where=where, what=what, cure="import where it was raised")
+
+
+def _plugins(session: Session) -> Iterator[Finding]:
+    """Records that no plugin reads."""
+    for one in absent(session):
+        where = f"{one.stream}.jsonl" if one.stream else f"{WINDOWS}.jsonl"
+        yield Finding(level="warning", check="plugin", where=where, what=named([one]), cure=one.cure)
 
 
 # --- the lanes' state
@@ -134,6 +144,7 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
 def _states(session: Session) -> Iterator[Finding]:
     """State files that do not say what the journal says."""
     known: set[Path] = set()
+    unread = {f"{one.name}.json" for one in absent(session)}
     for stream in status_streams(session):
         for lane, mark in session.index.lanes(stream):
             source = session.registry.sources.get(mark.provider)
@@ -145,6 +156,8 @@ def _states(session: Session) -> Iterator[Finding]:
             if wrong is not None:
                 yield _state(session, source, lane, path, wrong)
     for path in sorted((session.root / "state").rglob("*.json")):
+        if path.name in unread:
+            continue
         if path not in known and (old := state.read_old(path)) is None and not _is_closed(path):
             what = "is of no lane and provider that the journal knows"
             yield Finding(level="warning", check="state", where=str(path), what=what, cure="move it away")

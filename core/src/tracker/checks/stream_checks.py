@@ -21,6 +21,7 @@ from tracker.store.journal import decode
 from tracker.store.noting import PHASES
 from tracker.store.records import SCHEMA, identify
 from tracker.texts.render import line as shown
+from tracker.texts.render import plural
 
 TEXTS = ("window", "provider", "notes", "agent_id", "record_id", "schema_version", "tool_version", "source")
 KNOWN_SCHEMAS = ("1.0.0", SCHEMA)
@@ -59,7 +60,7 @@ class StreamCheck:
                 continue
             self.records += 1
             if self.lines == 1 and line.startswith(b"\xef\xbb\xbf"):
-                yield self._found("note", "encoding", "begins with a byte order mark", "nothing: it is read over")
+                yield self._found("note", "encoding", "begins with a byte order mark", "nothing to do: it is read over")
             yield from self._strictness(line)
             yield from self._identity(line, record)
             yield from self._fields(record)
@@ -68,8 +69,8 @@ class StreamCheck:
                 self.removed += 1
                 yield from self._tombstone(record)
         if self._out_of_order:
-            what = f"{self._out_of_order} records were captured before one that stands above them"
-            yield self._found("note", "order", what, "nothing: the capture time decides, not the place", in_line=False)
+            what = f"{plural(self._out_of_order, 'record')} captured before one that stands above"
+            yield self._found("note", "order", what, "nothing to do: the capture time decides", in_line=False)
         yield from self._tail()
 
     def dangling(self) -> Iterator[Finding]:
@@ -77,7 +78,7 @@ class StreamCheck:
         for number, target in self.targets:
             if target not in self.ids:
                 what = f"takes back {shown(target)[:80]}, which is not there"
-                cure = "nothing, unless that record is still to be imported"
+                cure = "nothing to do, unless that record is still to be imported"
                 yield Finding(
                     level="warning", check="tombstone", where=f"{self.name} line {number}", what=what, cure=cure
                 )
@@ -90,7 +91,7 @@ class StreamCheck:
         if line is None:
             yield self._found("error", "json", f"a line of more than {LINE_LIMIT >> 20} MB", LEFT_OUT)
         elif not line.strip():
-            yield self._found("note", "json", "an empty line", "nothing: it is read over")
+            yield self._found("note", "json", "an empty line", "nothing to do: it is read over")
         else:
             yield self._found("error", *_why(line), LEFT_OUT)
 
@@ -99,14 +100,14 @@ class StreamCheck:
             orjson.loads(line)
         except orjson.JSONDecodeError as error:
             what = f"is no strict JSON ({error}); it is read with what JSON has no word for as null"
-            yield self._found("note", "json", what, "nothing")
+            yield self._found("note", "json", what, "nothing to do")
 
     def _identity(self, line: bytes, record: dict[str, Any]) -> Iterator[Finding]:
         record_id = identity(self.stream, line, record)
         digest = hashlib.blake2b(line.strip(), digest_size=16).digest()
         known = self.ids.add(record_id, digest)
         if known == digest:
-            yield self._found("note", "duplicate", "repeats a line that stands above", "nothing: it counts once")
+            yield self._found("note", "duplicate", "repeats a line that stands above", "nothing to do: it counts once")
         elif known is not None:
             what = f"has the id {shown(record_id)[:80]} of another record above, which counts"
             yield self._found("error", "duplicate", what, BY_HAND)

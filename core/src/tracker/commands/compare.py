@@ -17,6 +17,8 @@ from tracker.session import session
 @click.option("--review", is_flag=True, help="Today is a review date that was fixed beforehand.")
 def command(names: tuple[str, ...], everyone: bool, given: tuple[str, ...], effect: float, review: bool) -> None:
     """Compare providers by what they deliver for the quota, or for the money."""
+    from tracker.measuring.absent import absent, tell
+    from tracker.measuring.windows import finalized
     from tracker.verdicts import comparing
     from tracker.verdicts.worth import prices
 
@@ -26,6 +28,7 @@ def command(names: tuple[str, ...], everyone: bool, given: tuple[str, ...], effe
     if names and names[0] == names[1]:
         raise click.UsageError(f"{names[0]} against itself says nothing; name two providers")
     worths = prices(here.registry.providers, here.config.prices, given)
+    tell(here, absent(here, finalized(here.index)))
     found = comparing.matches(here, names, worths, effect=effect, review=review)
     if here.json:
         here.data([comparing.document(match) for match in found])

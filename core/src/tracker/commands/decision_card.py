@@ -13,10 +13,12 @@ from tracker.session import session
 @click.option("--exit-code", is_flag=True, help="End with status 0 for GO, 3 for SOFT GO, 4 for NO-GO.")
 def command(window: str, exit_code: bool) -> None:
     """Say GO, SOFT GO or NO-GO for a window, with the reasons."""
+    from tracker.measuring.absent import absent, tell
     from tracker.verdicts.card import STATUS, card, document, lines
 
     here = session()
     found = card(here, window)
+    tell(here, absent(here, [window]))
     if here.json:
         here.data(document(found))
     else:

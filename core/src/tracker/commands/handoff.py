@@ -24,5 +24,9 @@ class HandoffCommand(SeveralCommand):
 def command(windows: tuple[str, ...]) -> None:
     """Write the brief with which the next person continues. It fills its own part of docs/SESSION_HANDOFF.md."""
     from tracker.handover.handoff import write
+    from tracker.measuring.absent import absent, tell
 
-    write(session(), windows)
+    here = session()
+    unread = absent(here, windows or None)
+    write(here, windows)
+    tell(here, unread)

@@ -64,8 +64,14 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
         return None
     if used is None:
         raise click.UsageError(f"--{meter.key.replace('_', '-')}-resets needs the meter's value, too")
+    reset_at = instant(resets)
+    if resets is not None and reset_at is None:
+        from tracker.texts.render import line
+
+        hint = f"--{meter.key.replace('_', '-')}-resets"
+        raise click.BadParameter(f"{line(resets)!r} is no time such as 2026-11-22T06:30:00Z", param_hint=hint)
     try:
-        return Gauge(meter=meter.key, used=used, resets=resets, reset_at=instant(resets))
+        return Gauge(meter=meter.key, used=used, resets=resets, reset_at=reset_at)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint=f"--{meter.field_name.replace('_', '-')}") from error
 
@@ -100,3 +106,7 @@ def _override(
         ),
     )
     stored_message(here, source, stored)
+    for gauge in gauges:
+        meter = source.meter(gauge.meter)
+        if meter is not None and meter.unit == "pp" and gauge.used is not None and gauge.used > 100:
+            here.note(f"note: {meter.key} is {gauge.used:g}%, more than all of it; was that meant?")

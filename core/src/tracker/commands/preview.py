@@ -26,6 +26,7 @@ def command(windows: tuple[str, ...], effect: float | None) -> None:
     """Show what the windows delivered per unit of quota."""
     from attrs import evolve
 
+    from tracker.measuring.absent import tell
     from tracker.texts.render import escape
     from tracker.texts.wording import near
     from tracker.verdicts.preview import assemble, document, hint, lines, outside_notes
@@ -40,6 +41,7 @@ def command(windows: tuple[str, ...], effect: float | None) -> None:
             raise TrackerError(f"no window {window!r}; {what}")
     shown = windows or here.index.windows()
     preview = assemble(here, dict.fromkeys(shown))
+    tell(here, preview.absent)
     if here.json:
         here.data(document(preview))
         return

@@ -14,12 +14,15 @@ from tracker.session import session
 @click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")
 def command(by: str, layout: str, given: tuple[str, ...]) -> None:
     """Show features, capacity, efficiency, churn, tokens and money per group of windows."""
+    from tracker.measuring.absent import absent, tell
+    from tracker.measuring.windows import finalized
     from tracker.verdicts import scoreboard as board
     from tracker.verdicts.worth import prices
 
     here = session()
     worths = prices(here.registry.providers, here.config.prices, given)
     found = board.scoreboard(here, by, worths)  # type: ignore[arg-type]
+    tell(here, absent(here, finalized(here.index)))
     if here.json or layout == "json":
         here.data([line.values() for line in found])
         return

@@ -13,6 +13,7 @@ from tracker.session import session
 @click.option("--window", required=True, metavar="W", help="The window.")
 def command(window: str) -> None:
     """Show everything that stands, or was taken back, in a window."""
+    from tracker.measuring.absent import absent, tell
     from tracker.measuring.audit import audit, lines
     from tracker.texts.render import escape
     from tracker.texts.wording import near
@@ -22,6 +23,7 @@ def command(window: str) -> None:
         known = here.index.windows()
         raise TrackerError(f"no window {window!r}; {near(window, known) if known else 'there are no records yet'}")
     found = audit(here, window)
+    tell(here, absent(here, [window]))
     if here.json:
         here.data(found)
     else:

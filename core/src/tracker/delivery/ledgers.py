@@ -18,6 +18,7 @@ from attrs import frozen
 
 from tracker.delivery.documents import home, read
 from tracker.errors import TrackerError
+from tracker.texts.plain import decoded
 from tracker.texts.render import escape, line
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def cell(value: object) -> str:
         return ""
     if isinstance(value, int | float):
         return str(value)
-    text = str(value)
+    text = decoded(str(value))
     is_formula = text.startswith(BLANK) or text.lstrip().startswith(FORMULA)
     return f"'{escape(text)}" if is_formula and not NUMBER.fullmatch(text) else escape(text)
 

@@ -20,6 +20,7 @@ from tracker.command_log import note
 from tracker.delivery import evidence, ledgers
 from tracker.delivery.documents import home
 from tracker.errors import TrackerError
+from tracker.measuring.absent import tell
 from tracker.session import Session
 from tracker.texts.render import plural
 from tracker.verdicts.preview import assemble, document, lines
@@ -145,6 +146,7 @@ def _preview(session: Session, window: str, folder: Path) -> tuple[Any, Check]:
     if window not in session.index.windows():
         return None, check
     found = assemble(session, [window])
+    tell(session, found.absent)
     text = list(lines(found))
     if not session.json:
         session.say("\n".join(text))

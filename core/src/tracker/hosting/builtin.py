@@ -52,7 +52,9 @@ class SnapshotsView:
         for record in context.records:
             groups.setdefault((str(record.get("provider")), str(record.get("window"))), []).append(record)
         rows = []
-        for (provider, window), records in sorted(groups.items()):
+        place = {window: at for at, window in enumerate(context.windows)}  # natural, or as they were asked for
+        for provider, window in sorted(groups, key=lambda key: (key[0], place.get(key[1], len(place)), key[1])):
+            records = groups[provider, window]
             label = provider if len(context.windows) == 1 else f"{provider} {window}"
             phases = sorted({str(record.get("phase") or "count") for record in records})
             newest = records[-1]  # they come oldest first, of one instant the later line last

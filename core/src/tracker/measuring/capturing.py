@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 
 from tracker import lanes
 from tracker.errors import TrackerError
-from tracker.measuring import state
+from tracker.measuring import beside, state
 from tracker.measuring.anomalies import STREAM as ANOMALIES
 from tracker.measuring.captures import Capture, canonical, captures, with_instant
 from tracker.measuring.recognising import check_values
@@ -63,13 +63,15 @@ class Request:
 class Stored:
     """What was stored: the snapshots, in the order of the request's phases, and the anomalies they show or close.
 
-    adopted: BEFOREs that stood in a state file of schema 1.0.0 alone and are records now.
+    adopted: BEFOREs that stood in a state file of schema 1.0.0 alone and are records now. notes: what is worth knowing
+    beside what was stored, said behind it.
     """
 
     records: tuple[dict[str, Any], ...]
     anomalies: tuple[dict[str, Any], ...] = ()
     closings: tuple[dict[str, Any], ...] = ()
     adopted: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def store(session: Session, request: Request) -> Stored:
@@ -105,6 +107,7 @@ def _prepare(session: Session, request: Request) -> Stored:
     records: list[dict[str, Any]] = []
     anomalies: list[dict[str, Any]] = []
     closings: list[dict[str, Any]] = []
+    notes: list[str] = []
     for phase, here in zip(request.phases, windows, strict=True):
         group = captures(session.index, session.registry, [here]).get((here, source.name), [])
         group += [capture for capture in adopted if capture.window == here]
@@ -123,11 +126,14 @@ def _prepare(session: Session, request: Request) -> Stored:
         records.append(record)
         anomalies += anomalies_of(session, source, new, group, late)
         closings += superseded(session, source, new, group)
+        notes += beside.on_the_window(session, source, new, group) if phase == "before" else ()
+        notes += beside.left_open(session, source, here) if request.phases == ("before",) else ()
     return Stored(
         records=tuple(records),
         anomalies=tuple(anomalies),
         closings=tuple(closings),
         adopted=tuple(dict(capture.record) for capture in adopted),
+        notes=tuple(notes),
     )
 
 
@@ -140,9 +146,11 @@ def _choose(session: Session, request: Request, old: state.Baseline | None) -> s
         if found is not None:
             return found
         lane = f" in lane {session.lane}" if session.lane else ""
+        left = [mark.window for mark in session.index.left_open(source.stream, session.lane, source.name)]
+        others = f" (but {', '.join(map(line, left))} never ended)" if left else ""
         raise TrackerError(
-            f"{source.name} has no open window{lane}; begin one with `tracker alias start {source.name} --stdin`,"
-            " or name the window with --window"
+            f"{source.name} has no open window{lane}{others};"
+            f" begin one with `tracker alias start {source.name} --stdin`, or name the window with --window"
         )
     streams = {name: other.stream for name, other in session.registry.sources.items() if other.kind == "status"}
     if old is not None and session.index.newest(source.stream, session.lane, source.name) is None:

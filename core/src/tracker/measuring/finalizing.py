@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from tracker.errors import TrackerError
 from tracker.hosting.defaults import FELL
+from tracker.measuring.absent import Absent, absent, named, tell
 from tracker.measuring.anomalies import open_anomalies
+from tracker.measuring.beside_rows import not_given_again, other_lanes
 from tracker.measuring.captures import Capture, Measured, canonical, capacity_delta, captures, lacking, measure
 from tracker.measuring.capturing import status_streams
 from tracker.measuring.divergence import divergences
-from tracker.measuring.windows import STREAM
+from tracker.measuring.windows import STREAM, finalized
 from tracker.models import Source
 from tracker.parsed import iso, number
 from tracker.session import Session
@@ -30,12 +32,16 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
     quality = given.get("quality")
     with nullcontext() if session.dry_run else session.journal.lock(command_line()):
         groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
+        unread = absent(session, [window])
+        _check_read(window, unread)
         _check_known(session, window, groups, features)
+        _check_order(window, groups)
         _check_pairs(window, groups)
         entries = {name: _entry(session, session.registry.sources[name], groups[name]) for name in sorted(groups)}
         _check_falls(session, window, entries)
         diverging = [f"divergent:{found.title}" for found in divergences(session, [window]) if found.is_divergent]
         notes = "; ".join(part for part in (given.get("notes"), *diverging) if part)
+        earlier = finalized(session.index, [window]).get(window)
         now = session.now
         record = stamp(
             window=window,
@@ -55,10 +61,24 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
         if not session.dry_run:
             session.journal.append(STREAM, [record])
     _report(session, window, record, features)
+    for note in (*other_lanes(window, groups), *(not_given_again(earlier, record) if earlier else ())):
+        session.note(note)
+    tell(session, unread)
 
 
 def _plain(found: Any) -> Any:
     return list(found) if isinstance(found, tuple) else found
+
+
+def _check_read(window: str, unread: Sequence[Absent]) -> None:
+    """Refuse a row that would take a provider out of every figure because its plugin is missing."""
+    lost = [one for one in unread if one.measured]
+    if lost:
+        group = [one for one in lost if one.reason == lost[0].reason]
+        raise TrackerError(
+            f"{window} cannot be finalized without what was measured in it: {named(group)};"
+            f" {'; '.join(dict.fromkeys(one.cure for one in group))}; nothing was stored"
+        )
 
 
 def _check_known(session: Session, window: str, groups: Mapping[str, Any], features: Mapping[str, int]) -> None:
@@ -80,6 +100,20 @@ def _check_pairs(window: str, groups: Mapping[str, list[Capture]]) -> None:
             f"{window} cannot be finalized: missing {', '.join(missing)};"
             f" capture with `tracker alias {verb} {name} --stdin --window {window}`"
         )
+
+
+def _check_order(window: str, groups: Mapping[str, list[Capture]]) -> None:
+    """A BEFORE that is there, but behind its AFTER, is not missing: capturing it again would not cure that."""
+    for name, group in sorted(groups.items()):
+        pair = canonical(group)
+        befores = [capture.captured_at for capture in group if capture.phase == "before"]
+        if pair.after is not None and pair.after.phase and pair.before is None and befores:
+            delete = f"tracker alias delete {name} --phase"
+            raise TrackerError(
+                f"{window} cannot be finalized: the {name} BEFORE of {iso(max(befores))} is later than its AFTER of"
+                f" {iso(pair.after.captured_at)}, so it does not count; take the one whose time is wrong back with"
+                f" `{delete} before --window {window}` or `{delete} after --window {window}`, and capture it again"
+            )
 
 
 def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[str, Any]]) -> None:

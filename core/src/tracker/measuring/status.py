@@ -9,6 +9,7 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from tracker import lanes
+from tracker.measuring.absent import absent
 from tracker.measuring.anomalies import open_anomalies
 from tracker.measuring.captures import Capture, capture_of, captures, lacking
 from tracker.measuring.capturing import status_streams
@@ -46,6 +47,7 @@ class Lane:
     source: Source | None
     capture: Capture | None
     due: Due
+    also_open: tuple[CaptureMark, ...] = ()  # in windows before, which were never ended
 
     @property
     def is_open(self) -> bool:
@@ -82,11 +84,13 @@ class Status:
 def look(session: Session) -> Status:
     """Read the newest capture of each provider in each lane, and the windows that are not finalized."""
     now, streams = session.now, status_streams(session)
+    unread = {one.stream for one in absent(session) if one.stream is not None and one.measured}
     anomalies = open_anomalies(session.index, streams)
     after_closing = _after_closing(session, anomalies)
+    done = set(finalized(session.index))
     found = [
-        _lane(session, now, agent, mark, after_closing)
-        for stream in streams
+        evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, done))
+        for stream in sorted({*streams, *unread})
         for agent, mark in session.index.lanes(stream)
     ]
     found.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
@@ -143,6 +147,12 @@ def _lane(
     lane = f" --agent {agent}" if agent else " --agent ''" if session.lane else ""
     command = due.command and due.command + (lane if due.action != "complete" else "")
     return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
+
+
+def _also_open(session: Session, agent: str | None, newest: CaptureMark, done: set[str]) -> tuple[CaptureMark, ...]:
+    """The windows that a lane left open for a provider before its newest capture."""
+    marks = session.index.left_open(newest.stream, agent, newest.provider)
+    return tuple(mark for mark in marks if mark.window not in {newest.window, *done})
 
 
 def _open_due(session: Session, now: datetime, source: Source, before: Capture) -> Due:

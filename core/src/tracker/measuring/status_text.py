@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from tracker.measuring.status import Due, Lane, Status
@@ -11,42 +11,10 @@ from tracker.models import Gauge, Meter
 from tracker.parsed import iso, number
 from tracker.session import Session
 from tracker.store.records import SCHEMA
+from tracker.texts.clock import Clock, span
 from tracker.texts.render import line, value
 
 SOON = timedelta(hours=6)  # a reset that is further away does not press
-
-
-class Clock:
-    """Instants as a person at a given instant, in a given zone, calls them."""
-
-    def __init__(self, now: datetime, zone: tzinfo) -> None:
-        self.now, self.zone = now.astimezone(zone), zone
-
-    def head(self) -> str:
-        """The instant itself, with the zone's name."""
-        return f"{self.now:%a %d %b %Y %H:%M %Z} ({self.zone})"
-
-    def at(self, instant: datetime) -> str:
-        """`14:06`; with the day where it is another, with the zone's letters where they are others."""
-        local = instant.astimezone(self.zone)
-        day = "" if local.date() == self.now.date() else "%a %d %b " if local.year == self.now.year else "%d %b %Y "
-        letters = "" if local.tzname() == self.now.tzname() else " %Z"
-        return local.strftime(f"{day}%H:%M{letters}")
-
-    def until(self, instant: datetime) -> str:
-        """`14:06 (in 4 min)`."""
-        return f"{self.at(instant)} (in {span(instant - self.now)})"
-
-
-def span(length: timedelta) -> str:
-    """`under 1 min`, `32 min`, `3 h 5 min`, `4 d 19 h`."""
-    minutes = int(length.total_seconds() // 60)
-    if minutes < 1:
-        return "under 1 min"
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
 def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
@@ -91,6 +59,11 @@ def _lane(clock: Clock, lane: Lane) -> Iterator[str]:
         unit = "%" if meter.unit == "pp" else f" {meter.unit}"
         yield f"  {meter.key:{width}}  {value(gauge.used, unit=unit)}, {age} ago{_reset(clock, gauge)}"
     yield f"  next: {_next(clock, lane.due)}"
+    for mark in lane.also_open:
+        end = f"tracker alias end {mark.provider} --stdin --window {mark.window}"
+        end += f" --agent {lane.agent_id}" if lane.agent_id else ""
+        since = clock.at(datetime.fromtimestamp(mark.at, UTC))
+        yield f"  also open: {line(mark.window)} since {since}: {line(end)}"
 
 
 def _reset(clock: Clock, gauge: Gauge) -> str:
@@ -141,6 +114,7 @@ def _lane_document(now: datetime, lane: Lane) -> dict[str, Any]:
         "open": lane.is_open,
         "phase": lane.mark.phase,
         "captured_at": iso(lane.taken),
+        "also_open": [mark.window for mark in lane.also_open],
         "age_s": _seconds(now - lane.as_of),
         "meters": [_meter_document(meter, gauge) for meter, gauge in lane.gauges],
         "next": {

@@ -20,6 +20,8 @@ def stored_message(session: Session, source: Source, stored: Stored) -> None:
         session.say(_sentence(source, records))
     for found in stored.anomalies:
         session.warn(f"anomaly {found['kind']} in {found['window']}: {found['cause']}; cure: {found['cure']}")
+    for note in stored.notes:
+        session.note(note)
     tags = dict.fromkeys(tag for record in records for tag in record["parsed"]["errors"])
     for tag in tags:
         meaning = source.tags.get(tag.partition(":")[0])

@@ -12,7 +12,6 @@ from attrs import evolve, frozen
 from tracker import lanes
 from tracker.errors import TrackerError
 from tracker.measuring.capturing import LATE_AFTER, Request, Stored, reset_before, store
-from tracker.measuring.status_text import span
 from tracker.models import Reading, Source
 from tracker.origin_kinds import STDIN, Origin
 from tracker.origins.answers import Answer, OriginError
@@ -21,6 +20,7 @@ from tracker.origins.reading import parse, take_text
 from tracker.origins.waiting import RETRIES, retry_seconds, wait_until
 from tracker.parsed import iso
 from tracker.session import Session
+from tracker.texts.clock import span
 from tracker.texts.wording import near
 
 STALE = "stale-data"

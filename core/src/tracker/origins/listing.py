@@ -8,13 +8,13 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.measuring.status_text import span
 from tracker.models import Source
 from tracker.origin_kinds import STDIN, Origin
 from tracker.origins.answers import Answer, OriginError
 from tracker.origins.asking import ask
 from tracker.parsed import to_parsed
 from tracker.session import Session
+from tracker.texts.clock import span
 from tracker.texts.render import value
 
 

@@ -134,12 +134,34 @@ class Index(Upkeep):
         row = self.ask(lambda db: db.execute(query, values).fetchone(), [stream])
         return CaptureMark(*row) if row else None
 
+    def left_open(self, stream: str, agent: str | None, provider: str) -> list[CaptureMark]:
+        """The standing BEFOREs of a provider in a lane that nothing follows in their window, the oldest first."""
+        behind = (
+            "SELECT 1 FROM capture d WHERE d.stream = c.stream AND d.provider = c.provider AND d.agent = c.agent"
+            f" AND d.window = c.window AND d.at >= c.at AND (d.at, d.position) > (c.at, c.position) AND {_stands('d')}"
+        )
+        query = (
+            f"SELECT {MARK} FROM capture c WHERE stream = ? AND provider = ? AND agent = ? AND phase = 'before'"
+            f" AND NOT EXISTS ({behind}) AND {_stands('c')} ORDER BY at, position"
+        )
+        values = (stream, provider, agent or "")
+        return self.ask(lambda db: [CaptureMark(*row) for row in db.execute(query, values)], [stream])
+
     def lanes(self, stream: str) -> list[tuple[str | None, CaptureMark]]:
         """The newest standing capture of each provider in each lane, by the lane's name."""
         query = "SELECT DISTINCT agent, provider FROM capture WHERE stream = ? ORDER BY agent, provider"
         groups = self.ask(lambda db: db.execute(query, (stream,)).fetchall(), [stream])
         found = ((agent or None, self.newest(stream, agent, provider)) for agent, provider in groups)
         return [(agent, mark) for agent, mark in found if mark is not None]
+
+    def strangers(self, stream: str, known: Iterable[str]) -> list[CaptureMark]:
+        """A standing capture of each provider that is not among the known ones, per window and phase."""
+        names = ["", *known]
+        query = (
+            f"SELECT {MARK} FROM capture c WHERE stream = ? AND provider NOT IN ({','.join('?' * len(names))})"
+            f" AND {_stands('c')} GROUP BY provider, window, phase"
+        )
+        return self.ask(lambda db: [CaptureMark(*row) for row in db.execute(query, (stream, *names))], [stream])
 
     def resets(self, stream: str, provider: str, after: float, until: float) -> list[float]:
         """Reset instants (epoch s) in (after, until] that standing captures of a provider name."""

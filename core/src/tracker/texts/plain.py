@@ -8,14 +8,30 @@ import re
 from typing import Any
 
 DEEPEST = 100  # levels of a record; orjson reads 1024 and writes 254, documents nest records a few levels deeper
-SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, or a byte of an argument that was no UTF-8
+SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character
+ESCAPED = re.compile(r"[\udc80-\udcff]+")  # bytes of an argument that the locale could not decode
 BITS_64 = range(-(1 << 63), 1 << 64)
+
+
+def decoded(text: str) -> str:
+    """The text of an argument with its escaped bytes as UTF-8, where they are that.
+
+    Under the C locale any letter beyond ASCII comes so. Paths are left as they come: the system reads them back.
+    """
+    return ESCAPED.sub(_letters, text)
+
+
+def _letters(escaped: re.Match[str]) -> str:
+    try:
+        return escaped[0].encode("ascii", "surrogateescape").decode()
+    except UnicodeDecodeError:
+        return escaped[0]
 
 
 def plain(value: Any) -> Any:
     """The value with what JSON cannot say replaced: half characters, numbers that are none or too long."""
     if isinstance(value, str):
-        return SURROGATE.sub("\ufffd", value)
+        return SURROGATE.sub("\ufffd", decoded(value))
     if isinstance(value, int) and not isinstance(value, bool) and value not in BITS_64:
         return plain(float(value)) if abs(value) < 1 << 1023 else None
     if isinstance(value, float):

@@ -24,12 +24,20 @@ STATUS = {"GO": 0, "SOFT GO": 3, "NO-GO": 4}
 
 @frozen(kw_only=True)
 class Check:
-    """One thing that must be there; `needed` ones decide between NO-GO and the rest, the others soften a GO."""
+    """One thing that must be there; `needed` ones decide between NO-GO and the rest, the others soften a GO.
+
+    refuses: where it does not hold, something is there that speaks against the window, rather than nothing.
+    """
 
     name: str
     holds: bool
     says: str
     needed: bool
+    refuses: bool = False
+
+    @property
+    def mark(self) -> str:
+        return "ok" if self.holds else "against" if self.refuses else "missing"
 
 
 @frozen(kw_only=True)
@@ -71,12 +79,15 @@ def card(session: Session, window: str) -> Card:
     return Card(
         window=window,
         checks=(
-            Check(name="finalized", holds=row is not None and not stale, says=finished, needed=True),
+            Check(
+                name="finalized", holds=row is not None and not stale, says=finished, needed=True, refuses=bool(stale)
+            ),
             Check(
                 name="outcome",
                 holds=outcome in GOOD,
                 says=line(outcome) if outcome else f"not given; {again[:-1]} --outcome pass`",
                 needed=True,
+                refuses=bool(outcome),
             ),
             Check(
                 name="anomalies",
@@ -85,6 +96,7 @@ def card(session: Session, window: str) -> Card:
                 if opened
                 else "none open",
                 needed=True,
+                refuses=True,
             ),
             Check(
                 name="churn",
@@ -109,7 +121,7 @@ def lines(found: Card) -> Iterator[str]:
     yield f"Verdict: {found.verdict}"
     yield f"Completeness: {number(round(100 * done / of))}% ({done}/{of})"
     for check in found.checks:
-        yield f"  - {'ok     ' if check.holds else 'missing'} {check.name}: {check.says}"
+        yield f"  - {check.mark:7} {check.name}: {check.says}"
 
 
 def document(found: Card) -> dict[str, Any]:

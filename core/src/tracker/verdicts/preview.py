@@ -11,6 +11,7 @@ from attrs import field, frozen
 from tracker.errors import PluginError
 from tracker.hosting.builtin import SNAPSHOTS
 from tracker.hosting.registry import STRICT
+from tracker.measuring.absent import Absent, absent, named
 from tracker.measuring.anomalies import STREAM as ANOMALIES
 from tracker.measuring.anomalies import open_anomalies
 from tracker.measuring.captures import captures
@@ -46,6 +47,7 @@ class Preview:
     open: tuple[OpenFigures, ...]
     blocks: tuple[Shown, ...]
     not_shown: tuple[PluginError, ...]
+    absent: tuple[Absent, ...]
     divergences: tuple[Divergence, ...]
 
 
@@ -80,6 +82,7 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
         open=tuple(open_figures(session, not_finalized, groups)),
         blocks=tuple(blocks),
         not_shown=tuple(not_shown),
+        absent=tuple(absent(session, shown)),
         divergences=tuple(divergences(session, shown)),
     )
 
@@ -226,7 +229,10 @@ def document(preview: Preview) -> dict[str, Any]:
             }
             for found in preview.divergences
         ],
-        "not_shown": [{"plugin": error.plugin, "error": error.cause} for error in preview.not_shown],
+        "not_shown": [
+            *({"plugin": error.plugin, "error": error.cause} for error in preview.not_shown),
+            *({"plugin": one.name, "error": named([one]).partition(": ")[2]} for one in preview.absent),
+        ],
     }
 
 

@@ -1,0 +1,126 @@
+"""A plugin that is missing: what it recorded is named, and no row leaves it out silently."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tracker.errors import PluginError
+from tracker.hosting.registry import Found
+
+EVENT = '{"ts": "2026-01-10T06:30:00Z", "rid": "r", "lane": "far", "ms": 3}\n'
+
+
+@pytest.fixture
+def recorded(program: Any) -> Any:
+    """A window of two providers, a report and a stream, finalized; then the next one."""
+    for window in ("W1", "W2"):
+        for source, before, after in (("toy", "fuel 1%", "fuel 5%"), ("tally", "3", "9")):
+            program("alias", "start", source, "--stdin", "--window", window, stdin=before).ok()
+            program("alias", "end", source, "--stdin", "--window", window, stdin=after).ok()
+    program("ingest", "toy-report", "--window", "W2", "--stdin", stdin="4").ok()
+    log = program.root.parent / "log.jsonl"
+    log.write_text(EVENT)
+    program("ingest", "toy-stream", "--window", "W2", "--file", str(log)).ok()
+    program("complete", "--window", "W1", "--toy-features", "1", "--tally-features", "1").ok()
+    return program
+
+
+@pytest.fixture
+def without(toy_registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Takes plugins away from the registry."""
+
+    def go(*names: str, disabled: bool = False, broken: bool = False) -> None:
+        registry = toy_registry()
+        for name in names:
+            del registry.sources[name]
+            registry.found = [found for found in registry.found if found.name != name]
+            if disabled:
+                registry.disabled.append(Found(name=name))
+            if broken:
+                registry.found.append(Found(name=name, error=PluginError(name, "be imported", "it is odd")))
+        monkeypatch.setattr("tracker.hosting.registry.discover", lambda: registry)
+
+    return go
+
+
+def test_every_view_says_once_what_it_leaves_out(recorded: Any, without: Any) -> None:
+    without("tally", "toy-report", "toy-stream")
+    everything = "tally, toy-report, toy-stream: recorded here, but no plugin for them is installed; they are left out"
+    one = "tally: recorded here, but no plugin for it is installed; it is left out"
+    views = {
+        "preview": everything,
+        "preview --window W1": one,
+        "window-audit --window W2": everything,
+        "decision-card --window W2": everything,
+        "scoreboard": one,
+        "scoreboard --format json": one,
+        "handoff": everything,
+    }
+    for view, said in views.items():
+        notes = [line for line in recorded(*view.split()).err.splitlines() if "left out" in line]
+        assert notes == [f"note: {said}"], view
+    assert "left out" not in recorded("--quiet", "preview").err
+    shown = json.loads(recorded("preview", "--json").ok())["not_shown"]
+    assert [entry["plugin"] for entry in shown] == ["tally", "toy-report", "toy-stream"]
+    assert shown[0]["error"] == "recorded here, but no plugin for it is installed"
+
+
+def test_with_every_plugin_nothing_is_said(recorded: Any) -> None:
+    for view in ("preview", "scoreboard", "window-audit --window W2", "doctor"):
+        done = recorded(*view.split())
+        assert "recorded here" not in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("how", "reason", "cure"),
+    [
+        ({}, "no plugin for it is installed", "install the plugin that declares tally (usually tracker-tally)"),
+        ({"disabled": True}, "TRACKER_DISABLE_PLUGINS leaves it out", "unset TRACKER_DISABLE_PLUGINS"),
+        ({"broken": True}, "the plugin for it is broken", "mend it: `tracker plugins list` says what is wrong"),
+    ],
+    ids=["missing", "disabled", "broken"],
+)
+def test_no_row_takes_a_provider_out_of_the_figures(
+    recorded: Any, without: Any, how: dict[str, bool], reason: str, cure: str
+) -> None:
+    without("tally", **how)
+    before = recorded.files()
+    for window in ("W1", "W2"):
+        assert recorded("complete", "--window", window, "--toy-features", "3").refused() == (
+            f"error: {window} cannot be finalized without what was measured in it: tally: recorded here, but {reason};"
+            f" {cure}; nothing was stored"
+        )
+    assert recorded.files() == before
+
+
+def test_a_finalize_row_keeps_a_provider_whose_captures_were_taken_back(recorded: Any, without: Any) -> None:
+    for _ in range(2):
+        recorded("alias", "delete", "tally", "--window", "W1").ok()
+    without("tally")
+    assert "no plugin for it is installed" in recorded("complete", "--window", "W1").refused()
+
+
+def test_a_missing_report_is_named_but_stops_no_row(recorded: Any, without: Any) -> None:
+    without("toy-report")
+    done = recorded("complete", "--window", "W2", "--toy-features", "3", "--tally-features", "1")
+    assert "finalized W2" in done.ok()
+    assert "note: toy-report: recorded here, but no plugin for it is installed; it is left out\n" in done.err
+
+
+def test_the_status_shows_the_lane(recorded: Any, without: Any) -> None:
+    without("tally")
+    assert "nothing here: the plugin of tally is not installed" in recorded("status").ok()
+
+
+def test_the_doctor_names_the_plugin_and_not_its_state_as_foreign(recorded: Any, without: Any) -> None:
+    late = "2999-01-01T00:00:00Z"  # an anomaly about it, whose record is there
+    recorded("alias", "start", "tally", "--stdin", "--captured-at", late, stdin="12").ok()
+    without("tally")
+    findings = json.loads(recorded("doctor", "--json").ok())["findings"]
+    found = [one for one in findings if one["check"] not in ("permissions", "future")]
+    assert [(one["level"], one["check"], one["where"], one["what"]) for one in found] == [
+        ("warning", "plugin", "tally_counts.jsonl", "tally: recorded here, but no plugin for it is installed")
+    ]

@@ -1,0 +1,122 @@
+"""What a new BEFORE does to captures that stand already is said, and the command that is named mends it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+
+def at(hours: float) -> str:
+    """A time of yesterday, when everything here happened."""
+    return (datetime.now(UTC).replace(hour=0, minute=0) - timedelta(days=1) + timedelta(hours=hours)).isoformat()
+
+
+def take(program: Any, verb: str, window: str, pane: str, hours: float, lane: str = "") -> Any:
+    done = program(
+        "alias", verb, "toy", "--stdin", "--window", window, "--captured-at", at(hours), stdin=pane, lane=lane
+    )
+    assert done.status == 0, done.err
+    return done
+
+
+def command(note: str, *, last: bool = False) -> list[str]:
+    """The command that a note names."""
+    quoted = note.split("`")[1::2]
+    return shlex.split(quoted[-1 if last else 0])[1:]
+
+
+def test_a_second_before_says_what_it_replaces(program: Any) -> None:
+    assert take(program, "start", "W1", "fuel 20%\nheat 1%", 6).err == ""
+    done = take(program, "start", "W1", "fuel 50%", 7)
+    day = datetime.fromisoformat(at(6))
+    assert done.err == (
+        f"note: this replaces the BEFORE of {day:%a %d %b %H:%M} (fuel 20% -> 50%);"
+        " `tracker alias delete toy --phase before --window W1` takes it back\n"
+    )
+    program(*command(done.err)).ok()
+    take(program, "end", "W1", "fuel 60%", 8)
+    assert "capacity=40 pp" in program("complete", "--window", "W1", "--toy-features", "1").ok()
+
+
+def test_one_before_the_standing_one_replaces_nothing(program: Any) -> None:
+    take(program, "start", "W1", "fuel 20%", 7)
+    assert take(program, "start", "W1", "fuel 10%", 6).err == ""
+
+
+def test_the_lane_is_named_in_the_command(program: Any) -> None:
+    take(program, "start", "W1", "fuel 20%", 6)
+    assert "replaces" not in take(program, "start", "W1", "fuel 30%", 7, lane="sub1").err
+    done = take(program, "start", "W1", "fuel 40%", 8, lane="sub1")
+    assert "--phase before --window W1 --agent sub1` takes it back" in done.err
+    program(*command(done.err)).ok()
+    assert [row["agent_id"] for row in program.rows("snapshots")] == [None, "sub1", "sub1", "sub1"]
+
+
+def test_a_before_behind_the_after_says_that_it_does_not_count(program: Any) -> None:
+    take(program, "start", "W1", "fuel 20%", 6)
+    take(program, "end", "W1", "fuel 30%", 7)
+    done = take(program, "start", "W1", "fuel 35%", 8)
+    assert "note: this BEFORE is later than the AFTER of " in done.err
+    assert (
+        " in W1, so it does not count until an AFTER follows: `tracker alias end toy --stdin --window W1`" in done.err
+    )
+    assert "replaces" not in done.err
+    program(*command(done.err, last=True)).ok()
+    assert "fuel 20" not in program("status").ok()
+    assert "closed at" in program("status").ok()
+
+
+def test_a_window_that_is_left_behind_is_named_with_what_ends_it(program: Any) -> None:
+    take(program, "start", "W2", "fuel 20%", 6)
+    done = take(program, "start", "W3", "fuel 30%", 7)
+    assert done.err == (
+        "note: W2 stays open for toy in this lane; `tracker alias end toy --stdin --window W2` ends it\n"
+    )
+    assert take(program, "start", "W4", "fuel 30%", 7, lane="sub1").err == ""  # its own windows
+    assert (
+        program(*command(done.err), stdin="fuel 40%").ok() == "stored toy after snapshot for W2 (ready to finalize)\n"
+    )
+
+
+def test_a_cross_leaves_nothing_behind(program: Any) -> None:
+    take(program, "start", "W2", "fuel 20%", 6)
+    assert program("alias", "cross", "toy", "--stdin", "--window", "W2", stdin="fuel 30%").err == ""
+
+
+def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> None:
+    for window, hour in (("W2", 6), ("W3", 7), ("W4", 8)):
+        take(program, "start", window, "fuel 20%", hour)
+        take(program, "start", window, "fuel 21%", hour + 0.5)
+    take(program, "end", "W3", "fuel 30%", 9)
+    take(program, "start", "W5", "fuel 30%", 10, lane="sub1")
+    take(program, "start", "W6", "fuel 30%", 11, lane="sub1")
+    shown = program("status").ok()
+    left = [line.strip() for line in shown.splitlines() if "also open" in line]
+    day = f"{datetime.fromisoformat(at(6)):%a %d %b}"
+    assert left == [
+        f"also open: W2 since {day} 06:30: tracker alias end toy --stdin --window W2",
+        f"also open: W4 since {day} 08:30: tracker alias end toy --stdin --window W4",
+        f"also open: W5 since {day} 10:00: tracker alias end toy --stdin --window W5 --agent sub1",
+    ]
+    lanes = json.loads(program("status", "--json").ok())["lanes"]
+    assert [lane["also_open"] for lane in lanes] == [["W2", "W4"], ["W5"]]
+    refused = program("alias", "end", "toy", "--stdin", stdin="fuel 30%").refused()
+    assert "toy has no open window (but W2, W4 never ended); begin one with " in refused
+    program("alias", "delete", "toy", "--phase", "before", "--window", "W4").ok()
+    program("alias", "delete", "toy", "--phase", "before", "--window", "W4").ok()
+    take(program, "end", "W2", "fuel 30%", 12)
+    assert "also open: W5" in program("status").ok()
+    assert "also open: W2" not in program("status").ok()
+    assert "also open: W4" not in program("status").ok()
+
+
+def test_a_finalized_window_is_not_left_open(program: Any) -> None:
+    take(program, "start", "W1", "fuel 1%", 5, lane="sub1")
+    take(program, "start", "W1", "fuel 1%", 5)
+    take(program, "end", "W1", "fuel 2%", 6)
+    take(program, "start", "W2", "fuel 1%", 7, lane="sub1")
+    assert "also open: W1" in program("status").ok()
+    program("complete", "--window", "W1", "--toy-features", "1").ok()
+    assert "also open" not in program("status").ok()
