@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from attrs import define
 
-from tracker.errors import Busy, TrackerError
+from tracker.errors import Busy, Interrupted, TrackerError
 from tracker.lanes import check_window
 from tracker.measuring.captures import captures
 from tracker.models import Source
@@ -65,6 +65,10 @@ def ingest_stream(
             intake.report()  # what was stored until then
         raise
     intake.report()
+    if intake.read_until is not None:
+        what = f"{int(100 * intake.read_until)}% of {path or 'the file'} was read"
+        cure = "run the command again for the rest, nothing is stored twice"
+        raise Interrupted(f"interrupted: {what}; {cure}", intake.stop.number)
     _note_outside(session, source, window)
     rejected = intake.stream.summary.rejected
     if strict and rejected:
@@ -95,11 +99,15 @@ def _opened(path: Path | None) -> Iterator[int]:
 
 @define
 class Intake:
-    """A stream on its way in."""
+    """A stream on its way in.
+
+    read_until: the share of a file that was read when a signal came. The end of a pipe is where somebody ends it.
+    """
 
     session: Session
     stream: Stream
     stop: Stop
+    read_until: float | None = None
     _has_warned: bool = False
 
     def read(self, file: int) -> None:
@@ -114,7 +122,9 @@ class Intake:
                 progress.advance(len(chunk), self.stream.summary.events)
         finally:
             progress.end()
-        if not self.stop.is_asked:
+        if is_file and self.stop.is_asked and (position := os.lseek(file, 0, os.SEEK_CUR)) < found.st_size:
+            self.read_until = position / found.st_size
+        elif is_file or not self.stop.is_asked:
             self._take(splitter.end())
         elif splitter.pending:
             self.session.note(f"note: the last line had no end yet; its {splitter.pending} bytes were left out")
@@ -181,6 +191,7 @@ class Intake:
                     "duplicates": summary.events - summary.new,
                     "rejected": summary.rejected,
                     "routed": summary.routed,
+                    "interrupted": self.read_until is not None,
                 }
             )
         else:
