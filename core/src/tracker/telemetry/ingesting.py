@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import click
-from attrs import define
+from attrs import define, field
 
 from tracker.errors import Busy, Interrupted, TrackerError
 from tracker.lanes import check_window
@@ -22,6 +22,7 @@ from tracker.telemetry import following
 from tracker.telemetry.batch import Summary
 from tracker.telemetry.following import Follower
 from tracker.telemetry.line_reader import Reader
+from tracker.telemetry.overlap import Sample, elsewhere, overlap_note
 from tracker.telemetry.progress import Progress
 from tracker.telemetry.stopping import Stop
 from tracker.telemetry.streaming import Mark, Stream
@@ -69,7 +70,9 @@ def ingest_stream(
         what = f"{int(100 * intake.read_until)}% of {path or 'the file'} was read"
         cure = "run the command again for the rest, nothing is stored twice"
         raise Interrupted(f"interrupted: {what}; {cure}", intake.stop.number)
-    _note_outside(session, source, window)
+    if not (session.dry_run or session.quiet):
+        _note_outside(session, source, window)
+        intake.note_overlap()
     rejected = intake.stream.summary.rejected
     if strict and rejected:
         verb = "line was" if rejected == 1 else "lines were"
@@ -78,8 +81,6 @@ def ingest_stream(
 
 def _note_outside(session: Session, source: Source, window: str) -> None:
     """Say it while the operator still knows which window was meant: what is stored stays in it."""
-    if session.dry_run or session.quiet:
-        return
     groups = captures(session.index, session.registry, [window])
     for name, events in outside(session, source, [window], groups).items():
         session.note(outside_note(source, name, events))
@@ -108,6 +109,7 @@ class Intake:
     stream: Stream
     stop: Stop
     read_until: float | None = None
+    _sample: Sample = field(factory=Sample)
     _has_warned: bool = False
 
     def read(self, file: int) -> None:
@@ -166,6 +168,7 @@ class Intake:
         while True:
             try:
                 self.stream.store(batch, mark)
+                self._sample.add(lines)
                 return
             except Busy as error:
                 if self.stop.is_asked:
@@ -177,6 +180,12 @@ class Intake:
                     self._has_warned = True
                     self.session.warn(f"{error}; {plural(len(lines), 'line')} wait, and so does the stream")
                 self.stop.wait(seconds=RETRY_SECONDS)
+
+    def note_overlap(self) -> None:
+        """Say where else lines of a stream that brought something new are stored: nothing else tells."""
+        if self.stream.summary.new:
+            for window, count in elsewhere(self.stream.reader, self._sample).items():
+                self.session.note(overlap_note(self._sample, window, count))
 
     def report(self) -> None:
         """Say what the stream held, as far as it was stored."""
