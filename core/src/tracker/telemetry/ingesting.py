@@ -74,6 +74,8 @@ def ingest_stream(
         _note_outside(session, source, window)
         intake.note_overlap()
     rejected = intake.stream.summary.rejected
+    if rejected and not intake.stream.summary.events:
+        _warn_of_nothing(session, source, intake.first_reason)
     if strict and rejected:
         verb = "line was" if rejected == 1 else "lines were"
         raise TrackerError(f"{rejected} {verb} rejected, and --strict was given; the others are stored")
@@ -84,6 +86,15 @@ def _note_outside(session: Session, source: Source, window: str) -> None:
     groups = captures(session.index, session.registry, [window])
     for name, events in outside(session, source, [window], groups).items():
         session.note(outside_note(source, name, events))
+
+
+def _warn_of_nothing(session: Session, source: Source, reason: str | None) -> None:
+    """Say that it was the wrong file, most likely: lines that cannot be read are no error as long as some can be."""
+    first = f" (the first that was kept: {reason})" if reason else ""
+    session.warn(
+        f"no line was an event of {source.name}, which takes a log with one event a line{first};"
+        " check that it is the right file, and the right source"
+    )
 
 
 @contextlib.contextmanager
@@ -109,6 +120,7 @@ class Intake:
     stream: Stream
     stop: Stop
     read_until: float | None = None
+    first_reason: str | None = None  # why a line was rejected
     _sample: Sample = field(factory=Sample)
     _has_warned: bool = False
 
@@ -169,6 +181,8 @@ class Intake:
             try:
                 self.stream.store(batch, mark)
                 self._sample.add(lines)
+                if batch.refused and self.first_reason is None:
+                    self.first_reason = batch.refused[0].reason
                 return
             except Busy as error:
                 if self.stop.is_asked:
