@@ -30,6 +30,7 @@ from tracker.telemetry.tail import BATCH, Line, Splitter, file_chunks, pipe_chun
 from tracker.telemetry.totals import outside, outside_note
 from tracker.texts.render import plural
 
+TAGS = 10  # kinds of tags that people are told of
 RETRY_SECONDS = 0.5  # between two tries for a busy lock, of which each waits itself
 STDIN = 0
 
@@ -214,12 +215,17 @@ class Intake:
                     "duplicates": summary.events - summary.new,
                     "rejected": summary.rejected,
                     "routed": summary.routed,
+                    "tags": dict(summary.tags.most_common()),
                     "interrupted": self.read_until is not None,
                 }
             )
         else:
             verb = "would store" if session.dry_run else "stored"
             session.say(f"{verb} {reader.source.name.replace('-', ' ')} for {reader.window} ({summary})")
+        for tag, count in summary.tags.most_common(TAGS):
+            verb = "event carries" if count == 1 else "events carry"
+            meaning = reader.source.tags.get(tag)
+            session.note(f"note: {count} new {verb} {tag}{f' ({meaning})' if meaning else ''}")
         if summary.rejected and not session.dry_run:
             where = session.journal.path(reader.streams[1])
             lines = plural(summary.rejected, "line")
