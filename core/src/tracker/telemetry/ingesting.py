@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,6 @@ from tracker.texts.render import plural
 
 TAGS = 10  # kinds of tags that people are told of
 RETRY_SECONDS = 0.5  # between two tries for a busy lock, of which each waits itself
-STDIN = 0
 
 
 def ingest_stream(
@@ -51,7 +51,7 @@ def ingest_stream(
         raise click.UsageError("give --stdin or --file, not both")
     if follow and path is None:
         raise click.UsageError("--follow needs --file PATH; a pipe is followed anyway")
-    if path is None and not use_stdin and os.isatty(STDIN):
+    if path is None and not use_stdin and sys.stdin.isatty():
         raise click.UsageError("give the stream with --stdin or --file PATH")
     stream = Stream(Reader(session, source, check_window(window), notes))
     intake = Intake(session, stream, Stop())
@@ -101,7 +101,7 @@ def _warn_of_nothing(session: Session, source: Source, reason: str | None) -> No
 @contextlib.contextmanager
 def _opened(path: Path | None) -> Iterator[int]:
     if path is None:
-        yield STDIN
+        yield sys.stdin.fileno()
         return
     try:
         with path.open("rb", buffering=0) as file:
