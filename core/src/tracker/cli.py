@@ -102,7 +102,7 @@ class Root(Group):
         except (click.Abort, KeyboardInterrupt):
             _stop("interrupted", 130)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: no second complaint at exit
+            standard_streams.give_up_output()  # nobody reads
             sys.exit(1)
         except OSError as error:
             where = f" {error.filename}" if error.filename else ""

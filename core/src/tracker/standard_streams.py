@@ -27,3 +27,8 @@ def make_sure() -> None:
     sys.stdin = sys.stdin or closed
     sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def give_up_output() -> None:
+    """Let what is still to be printed vanish: no second complaint at the end of the program."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
