@@ -96,14 +96,19 @@ def test_money_at_list_prices(stored: Run) -> None:
 
 
 def test_a_model_without_a_price_is_named_and_never_counted_as_nothing(tracker_cli: Run, tmp_path: Path) -> None:
-    text = log(*EVENTS, {"rid": "F-9", "lane": "base", "model": "house-model", "input_tokens": 7, "output_tokens": 1})
+    many = {"rid": "F-8", "lane": "zai", "model": "glm-4.6", "input_tokens": 10**7, "output_tokens": 10**6}
+    text = log(
+        *EVENTS, many, {"rid": "F-9", "lane": "base", "model": "house-model", "input_tokens": 7, "output_tokens": 1}
+    )
     done = tracker_cli("cost-compare", "--file", "-", "--json", stdin=text)
     found = json.loads(done.stdout)
     assert found["unpriced_models"] == ["house-model"]
     assert found["totals"]["baseline_usd"] is None
     assert found["totals"]["glm_usd"] > 0
     said = tracker_cli("cost-compare", "--file", "-", stdin=text)
-    assert "note: no money: no price for house-model" in said.stderr
+    totals = {name: found["totals"][f"{name}_usd"] for name in ("glm", "saved")}
+    amounts = f"baseline n/a, glm ${totals['glm']:.2f}, saved ${totals['saved']:.2f}"
+    assert said.stderr == f"note: at list prices of {found['prices']['as_of']}: {amounts}; no price for house-model\n"
     own = tmp_path / "config" / "tracker" / "prices.toml"
     own.parent.mkdir(parents=True)
     own.write_text('[[model]]\nname = "house-model"\ninput = 1.0\noutput = 2.0\n')

@@ -44,6 +44,42 @@ def test_a_replay_adds_nothing(toys: Run, tmp_path: Path) -> None:
     assert "(events=9, new=1, duplicates=8, " in ingest(toys, LINES + '{"rid": "r9"}\n')
 
 
+def test_a_wholly_wrong_file_is_warned_of(toys: Run) -> None:
+    def said(*extra: str, text: str = "fuel 10%\nfuel 20%\n") -> tuple[int, str]:
+        done = toys("ingest", "toy-stream", "--window", "W1", "--stdin", *extra, stdin=text)
+        return done.returncode, done.stderr
+
+    warning = "warning: no line was an event of toy-stream, which takes a log with one event a line"
+    cure = "; check that it is the right file, and the right source\n"
+    assert said("--dry-run") == (0, f"{warning} (the first that was kept: no JSON){cure}")
+    status, err = said()
+    assert (status, err.endswith(f"{warning} (the first that was kept: no JSON){cure}")) == (0, True)
+    status, err = said()
+    assert (status, err.endswith(f"{warning}{cure}")) == (0, True)
+    status, err = said("--strict")
+    assert (status, warning in err, err.splitlines()[-1]) == (
+        1,
+        True,
+        "error: 2 lines were rejected, and --strict was given; the others are stored",
+    )
+    assert warning not in said(text='no JSON\n{"rid": "a"}\n')[1]
+
+
+def test_lines_of_another_window_are_counted_in_both_and_said(toys: Run) -> None:
+    def said(window: str, text: str, *extra: str) -> str:
+        done = toys("ingest", "toy-stream", "--window", window, "--stdin", *extra, stdin=text)
+        assert done.returncode == 0
+        return done.stderr
+
+    assert said("W0-01", LINES) == ""
+    first, both = LINES.splitlines(keepends=True)[0], "stored in W0-01, too; `tracker cost-compare` without --window"
+    assert said("W0-02", first) == f"note: 1 of these lines is {both} counts both\n"
+    assert said("W0-02", LINES, "--dry-run") == said("W0-04", LINES, "--quiet") == ""
+    assert f"note: 8 of these lines are {both} counts both\n" in said("W0-02", LINES)
+    assert said("W0-02", LINES) == ""
+    assert said("W0-03", LINES.replace("2026-01-10", "2026-01-11")) == ""
+
+
 def test_a_line_that_stands_twice_is_two_events(toys: Run, tmp_path: Path) -> None:
     twice = '{"rid": "a"}\n{"rid": "a"}\n'
     assert "(events=2, new=2, " in ingest(toys, twice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -40,6 +41,23 @@ def test_a_dry_run_prints_what_is_new_and_writes_nothing(ingest: Start, data: An
     assert {path: content for path, content in listing(data.folder).items() if ".index" not in path} == {
         path: content for path, content in before.items() if ".index" not in path
     }
+
+
+def test_values_that_cannot_be_are_noted_once(ingest: Start, line: Start, tmp_path: Path) -> None:
+    lines = [line(str(at), output_tokens=value) for at, value in enumerate((10**18, 5.5, -5, True, 7))]
+    (tmp_path / "usage.jsonl").write_bytes(b"".join([*lines, line("late", input_tokens=-1, latency_ms="soon")]))
+    status, out, err = ingest("--file", "usage.jsonl").end()
+    assert (status, "(events=6, new=6, " in out) == (0, True)
+    assert err == (
+        "note: 5 new events carry tokens:invalid (A count of tokens is no whole number; the event counts in requests"
+        " but not in tokens.)\n"
+        "note: 1 new event carries latency:invalid (The latency is no number of milliseconds; the event is left out of"
+        " the percentiles.)\n"
+    )
+    assert ingest("--file", "usage.jsonl").end()[2] == ""
+    (tmp_path / "usage.jsonl").write_bytes(line("x", input_tokens=-1, output_tokens=-1))
+    _, out, _ = ingest("--file", "usage.jsonl", "--json").end()
+    assert json.loads(out)["tags"] == {"tokens:invalid": 1}
 
 
 def watched(environment: dict[str, str], folder: Path, *arguments: str, feed: Callable[[int], None]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,12 +51,39 @@ def test_a_signal_ends_the_stream_with_its_summary(
     assert data.rids() == ["a", "b"]
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("is_piped", [False, True], ids=["--file", "stdin"])
+def test_a_signal_cuts_a_file_short_which_is_no_success(
+    ingest: Start, data: Any, line: Start, wait_for: Start, tmp_path: Path, number: int, status: int, is_piped: bool
+) -> None:
+    path = tmp_path / "usage.jsonl"
+    path.write_bytes(line("a"))
+    os.truncate(path, 1 << 38)  # a hole, which takes minutes to read
+    if is_piped:
+        with path.open("rb") as file:
+            run = ingest("--stdin", "--json", stdin=file)
+    else:
+        run = ingest("--file", "usage.jsonl")
+    wait_for(data.rids)
+    found, out, err = run.signal(number)
+    assert found == status
+    if is_piped:
+        assert json.loads(out)["interrupted"] is True
+    else:
+        assert "(events=1, new=1, duplicates=0, rejected=0, " in out
+    assert err == (
+        f"error: interrupted: 0% of {'the file' if is_piped else 'usage.jsonl'} was read;"
+        " run the command again for the rest, nothing is stored twice\n"
+    )
+
+
 def test_a_signal_before_anything_came(ingest: Start, wait_for: Start, data: Any, line: Start) -> None:
     run = ingest("--stdin", "--json")
     run.write(line("a"))
     wait_for(data.rids)
     status, out, _ = run.signal(signal.SIGTERM)
     assert (status, '"events": 1' in out, '"rejected": 0' in out) == (0, True, True)
+    assert '"interrupted": false' in out
 
 
 def test_a_writer_that_dies_within_a_line(ingest: Start, data: Any, line: Start) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from tracker import __version__
+from tracker import __version__, standard_streams
 from tracker.command import Group, shared_options
 from tracker.errors import TrackerError
 from tracker.session import Session
@@ -88,6 +88,7 @@ class Root(Group):
         run: Callable[..., Any] = super().main
         if not standalone_mode:
             return run(*args, standalone_mode=False, **extra)
+        standard_streams.make_sure()
         gc.set_threshold(200_000, 20, 20)  # events are many and no cycles: a tenth of the time of a large stream
         try:
             if "_TRACKER_COMPLETE" in os.environ:
@@ -101,7 +102,7 @@ class Root(Group):
         except (click.Abort, KeyboardInterrupt):
             _stop("interrupted", 130)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: no second complaint at exit
+            standard_streams.give_up_output()  # nobody reads
             sys.exit(1)
         except OSError as error:
             where = f" {error.filename}" if error.filename else ""

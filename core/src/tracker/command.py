@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tracker import standard_streams
+from tracker.errors import TrackerError
 from tracker.session import Session
+
+# what a full disk behind `>` gives, and alike; errors of the program's own files have their names
+UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
@@ -52,6 +59,18 @@ class Whole(click.IntRange):
 
 class Command(click.Command):
     """A command that takes the global options after its name, too, and lists them apart."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+            return answer
+        except OSError as error:
+            if error.errno not in UNPRINTABLE or error.filename is not None:
+                raise
+            standard_streams.give_up_output()
+            stored = "it was stored, but " if ctx.ensure_object(Session).has_stored else ""
+            raise TrackerError(f"{stored}the result cannot be printed: {error.strerror}") from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)

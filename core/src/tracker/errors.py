@@ -15,6 +15,14 @@ class Busy(TrackerError):
     status = 75
 
 
+class Interrupted(TrackerError):
+    """A signal ended a command before its work was done; the exit status is what a shell makes of the signal."""
+
+    def __init__(self, message: str, number: int) -> None:
+        self.status = 128 + number
+        super().__init__(message)
+
+
 class PluginError(TrackerError):
     """A plugin broke the contract; carries which one, at which step, and the cause."""
 

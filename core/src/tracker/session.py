@@ -69,6 +69,12 @@ class Session:
         fsync = self.config.fsync and not self.no_fsync
         return Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
 
+    @property
+    def has_stored(self) -> bool:
+        """Whether a record was stored until now."""
+        journal: Journal | None = vars(self).get("journal")
+        return journal is not None and journal.has_stored
+
     @cached_property
     def index(self) -> Index:
         from tracker.store.index import Index

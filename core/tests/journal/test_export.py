@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tracker.store.journal import Journal
+
 T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
 
 
@@ -186,6 +188,27 @@ def test_an_export_overwrites_nothing_unasked(filled: Any, tmp_path: Path) -> No
     assert "is not a directory" in filled(*words[:-1], str(tmp_path / "file")).refused()
     assert json.loads(filled(*words[:-1], str(tmp_path / "new"), "--dry-run").ok())["format"] == "csv"
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_an_interrupted_export_leaves_whole_files_and_says_what_lacks(
+    filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    out = tmp_path / "out"
+    streams = sorted(name.removesuffix(".jsonl") for name in filled.files())
+    records = Journal.records
+
+    def interrupted(self: Journal, stream: str, *given: Any) -> Any:
+        for at, one in enumerate(records(self, stream, *given)):
+            if stream == "snapshots" and at == 2 and (out / f"snapshots.{form}.part").exists():
+                raise KeyboardInterrupt
+            yield one
+
+    monkeypatch.setattr(Journal, "records", interrupted)
+    error = filled("export", "--format", form, "--out", str(out)).refused(130)
+    lacking = ", ".join(streams[streams.index("snapshots") :])
+    assert error == f"error: interrupted: the export to {out} is not complete, it lacks {lacking}"
+    assert {path.name for path in out.iterdir()} == {f"{name}.{form}" for name in streams if name < "snapshots"}
 
 
 def test_nothing_to_export(program: Any, tmp_path: Path) -> None:

@@ -163,3 +163,19 @@ def test_what_an_older_release_could_not_read_is_read_when_it_is_replayed(
         assert run.give(odd * 2).end().startswith(summary)
     assert [row.get("nth", 0) for row in stored()] == [0, 1]
     assert len(stored("toy_stream.rejected")) == 1
+
+
+@pytest.mark.usefixtures("scale")
+def test_tags_are_counted_of_new_events_alone(intake: Callable[..., Any]) -> None:
+    tagged = b"".join(b'{"rid": "%d", "tags": ["tokens:invalid", 7]}\n' % at for at in range(5))
+    more = b'[{"rid": "a", "tags": ["tokens:invalid"]}, {"rid": "b", "tags": "none"}]\n'
+    first, second = intake(), intake()
+    lines = (tagged + more).splitlines()
+    batch = second.stream.read(lines)
+    first.give(tagged[: tagged.index(b"\n") + 1]).end()
+    assert first.stream.summary.tags == {"tokens:invalid": 1}
+    second.stream.store(batch)  # which looks again
+    assert second.stream.summary.tags == {"tokens:invalid": 5}
+    third = intake()
+    third.give(tagged + more).end()
+    assert third.stream.summary.tags == {}

@@ -108,6 +108,30 @@ def given_file(tmp_path: Path, data: bytes) -> int:
     return os.open(tmp_path / "stream", os.O_RDONLY)
 
 
+def test_a_file_that_was_read_when_the_end_was_asked_for_is_whole(
+    at_work: Intake, stored: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b'{"rid": "a"}\n{"rid": "b"}'
+    store = Stream.store
+
+    def interrupted(*given: Any) -> None:
+        store(*given)
+        at_work.stop.is_asked = True
+
+    monkeypatch.setattr(Stream, "store", interrupted)
+    file = given_file(tmp_path, data)
+    at_work.read(file)
+    os.close(file)
+    assert at_work.read_until is None
+    assert [row["rid"] for row in stored()] == ["a", "b"]
+    at_work.stop.is_asked = False
+    monkeypatch.setattr(tail, "BATCH", 13)
+    file = given_file(tmp_path, data)
+    at_work.read(file)
+    os.close(file)
+    assert at_work.read_until == 13 / len(data)
+
+
 def test_a_busy_lock_is_waited_for(
     at_work: Intake, stored: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

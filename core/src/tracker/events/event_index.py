@@ -200,6 +200,17 @@ def outside(database: sqlite3.Connection, stream: str, window: str, start: float
     return sum(moment < start or moment > end for chunk in found for moment in chunk.moments)
 
 
+def same_time(database: sqlite3.Connection, stream: str, window: str, most: int) -> list[str]:
+    """Other windows with events from the span of this one's, the last written ones first."""
+    query = "SELECT min(first), max(last) FROM chunk WHERE window = ? AND stream = ?"
+    first, last = database.execute(query, (window, stream)).fetchone()
+    query = (
+        "SELECT window FROM chunk WHERE stream = ? AND window != ? AND window != ''"
+        " AND (first IS NULL OR first <= ? AND last >= ?) GROUP BY window ORDER BY max(id) DESC LIMIT ?"
+    )
+    return [name for (name,) in database.execute(query, (stream, window, last, first, most))]
+
+
 def whole(database: sqlite3.Connection, stream: str, windows: Sequence[str]) -> list[int]:
     """Where rows of schema 1.0.0 stand, which hold a whole stream each."""
     return [position for (position,) in _select(database, "position", "whole", stream, windows)]

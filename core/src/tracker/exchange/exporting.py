@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tracker.errors import TrackerError
+from tracker.errors import Interrupted, TrackerError
 from tracker.exchange.flat import Scalar, columns, rows
 from tracker.session import Session
-from tracker.store.files import OPEN, failed, make_private, write_all
+from tracker.store.files import OPEN, beside, failed, make_private, write_all
 from tracker.texts.render import plural
 
 FORMATS = ("jsonl", "csv", "parquet")
@@ -26,13 +27,19 @@ def export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     if form == "parquet":
         _check_pyarrow()
     _check_target(session, folder, force=force)
-    counts = {}
+    counts: dict[str, int] = {}
     if not session.dry_run:
         try:
             make_private(folder)
         except OSError as error:
             raise failed("create", folder, error) from error
-        counts = {stream: write(session, stream, folder) for stream in streams}
+        try:
+            for stream in streams:
+                counts[stream] = write(session, stream, folder)
+        except KeyboardInterrupt:
+            missing = ", ".join(streams[len(counts) :])
+            message = f"interrupted: the export to {folder} is not complete, it lacks {missing}"
+            raise Interrupted(message, signal.SIGINT) from None
     if session.json or session.dry_run:
         session.data({"format": form, "out": str(folder), "streams": counts or dict.fromkeys(streams)})
         return
@@ -106,19 +113,24 @@ def _parquet(session: Session, stream: str, folder: Path) -> int:
 
 def _write(path: Path, parts: Iterator[bytes]) -> int:
     """Write the parts to a file that only its owner may read; how many there were."""
-    count, buffer = 0, bytearray()
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600)
-        try:
-            for part in parts:
-                buffer += part
-                count += 1
-                if len(buffer) > BUFFER:
-                    write_all(file, bytes(buffer))
-                    buffer.clear()
-            write_all(file, bytes(buffer))
-        finally:
-            os.close(file)
+        with beside(path) as unfinished:
+            file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600)
+            try:
+                return _write_parts(file, parts)
+            finally:
+                os.close(file)
     except OSError as error:
         raise failed("write", path, error, "the export is not complete") from error
+
+
+def _write_parts(file: int, parts: Iterator[bytes]) -> int:
+    count, buffer = 0, bytearray()
+    for part in parts:
+        buffer += part
+        count += 1
+        if len(buffer) > BUFFER:
+            write_all(file, bytes(buffer))
+            buffer.clear()
+    write_all(file, bytes(buffer))
     return count

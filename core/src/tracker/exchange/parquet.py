@@ -20,6 +20,7 @@ from tracker.lanes import WINDOW
 from tracker.models import Source
 from tracker.parsed import instant
 from tracker.session import Session
+from tracker.store.files import beside
 from tracker.store.index import lane_of
 from tracker.telemetry.totals import old_events
 
@@ -58,7 +59,7 @@ def write_table(session: Session, stream: str, path: Path) -> int:
     schema, count = pa.schema(list(names.items())), 0
     short = [name for name in names if name != "raw_text"]  # a text's dictionary and extremes are whole texts again
     options = {"compression": "zstd", "use_dictionary": short, "write_statistics": short}
-    with _errors(path), _private(), pq.ParquetWriter(path, schema, **options) as writer:
+    with _errors(path), _private(), beside(path) as whole, pq.ParquetWriter(whole, schema, **options) as writer:
         for part in _batches(rows(session, stream, stop)):
             count += len(part)
             values = ({name: _value(name, one.get(name), kinds[name]) for name in names} for one in part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -73,6 +74,18 @@ def write_all(file: int, data: bytes | bytearray) -> None:
         if not written:
             raise OSError(f"the system took none of {len(view)} bytes")
         view = view[written:]
+
+
+@contextlib.contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """A name beside a file's own, under which it is written: it takes its place when it is whole, else it vanishes."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def read_at(file: int, length: int, offset: int) -> bytes:

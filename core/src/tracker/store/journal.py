@@ -69,6 +69,7 @@ class Journal:
         self.root, self.fsync, self.mends, self.warn = root, fsync, mends, warn
         self._lock = Lock(root, warn)
         self._warned: set[str] = set()
+        self.has_stored = False  # whether a line was appended
 
     def path(self, stream: str) -> Path:
         return self.root / f"{stream}{SUFFIX}"
@@ -131,6 +132,7 @@ class Journal:
                 raise
         finally:
             os.close(file)
+        self.has_stored = True
         return start
 
     def _open_to_append(self, path: Path) -> int:

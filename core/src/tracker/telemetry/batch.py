@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from attrs import define, field
@@ -17,12 +18,13 @@ from tracker.texts.render import number
 
 @define
 class Summary:
-    """What a stream held, whether it was new or not."""
+    """What a stream held, whether it was new or not; tags: how many new events carry which."""
 
     events: int = 0
     new: int = 0
     rejected: int = 0
     routed: int = 0
+    tags: Counter[str] = field(factory=Counter)
 
     def __str__(self) -> str:
         share = f"{number(round(100 * self.routed / self.events, 1))}%" if self.events else "n/a"
@@ -36,6 +38,7 @@ class Summary:
         self.new += other.new
         self.rejected += other.rejected
         self.routed += other.routed
+        self.tags += other.tags
 
 
 class Copy(NamedTuple):
@@ -107,6 +110,12 @@ class Batch:
         self.summary.events += len(events)
         self.summary.routed += sum(event[4] for event in events)
 
+    def count_tags(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Count what the plugin found wrong with new events."""
+        for tags in [event["tags"] for event in events if "tags" in event]:
+            if type(tags) is list:
+                self.summary.tags.update({tag for tag in tags if type(tag) is str})
+
     @property
     def data(self) -> bytes:
         """The rows of all new lines."""
@@ -128,4 +137,7 @@ class Batch:
                 self.lengths.append(len(self.pieces[-1]))
                 self.keys.append(key)
                 self.routed.append(routed)
-        self.tally = tally(row_of(orjson.loads(row)) for piece in self.pieces for row in piece.splitlines())
+        events = [orjson.loads(row) for piece in self.pieces for row in piece.splitlines()]
+        self.tally = tally(map(row_of, events))
+        self.summary.tags.clear()
+        self.count_tags(events)

@@ -6,14 +6,15 @@ import contextlib
 import os
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import click
-from attrs import define
+from attrs import define, field
 
-from tracker.errors import Busy, TrackerError
+from tracker.errors import Busy, Interrupted, TrackerError
 from tracker.lanes import check_window
 from tracker.measuring.captures import captures
 from tracker.models import Source
@@ -22,6 +23,7 @@ from tracker.telemetry import following
 from tracker.telemetry.batch import Summary
 from tracker.telemetry.following import Follower
 from tracker.telemetry.line_reader import Reader
+from tracker.telemetry.overlap import Sample, elsewhere, overlap_note
 from tracker.telemetry.progress import Progress
 from tracker.telemetry.stopping import Stop
 from tracker.telemetry.streaming import Mark, Stream
@@ -29,8 +31,8 @@ from tracker.telemetry.tail import BATCH, Line, Splitter, file_chunks, pipe_chun
 from tracker.telemetry.totals import outside, outside_note
 from tracker.texts.render import plural
 
+TAGS = 10  # kinds of tags that people are told of
 RETRY_SECONDS = 0.5  # between two tries for a busy lock, of which each waits itself
-STDIN = 0
 
 
 def ingest_stream(
@@ -49,7 +51,7 @@ def ingest_stream(
         raise click.UsageError("give --stdin or --file, not both")
     if follow and path is None:
         raise click.UsageError("--follow needs --file PATH; a pipe is followed anyway")
-    if path is None and not use_stdin and os.isatty(STDIN):
+    if path is None and not use_stdin and sys.stdin.isatty():
         raise click.UsageError("give the stream with --stdin or --file PATH")
     stream = Stream(Reader(session, source, check_window(window), notes))
     intake = Intake(session, stream, Stop())
@@ -65,8 +67,16 @@ def ingest_stream(
             intake.report()  # what was stored until then
         raise
     intake.report()
-    _note_outside(session, source, window)
+    if intake.read_until is not None:
+        what = f"{int(100 * intake.read_until)}% of {path or 'the file'} was read"
+        cure = "run the command again for the rest, nothing is stored twice"
+        raise Interrupted(f"interrupted: {what}; {cure}", intake.stop.number)
+    if not (session.dry_run or session.quiet):
+        _note_outside(session, source, window)
+        intake.note_overlap()
     rejected = intake.stream.summary.rejected
+    if rejected and not intake.stream.summary.events:
+        _warn_of_nothing(session, source, intake.first_reason)
     if strict and rejected:
         verb = "line was" if rejected == 1 else "lines were"
         raise TrackerError(f"{rejected} {verb} rejected, and --strict was given; the others are stored")
@@ -74,17 +84,24 @@ def ingest_stream(
 
 def _note_outside(session: Session, source: Source, window: str) -> None:
     """Say it while the operator still knows which window was meant: what is stored stays in it."""
-    if session.dry_run or session.quiet:
-        return
     groups = captures(session.index, session.registry, [window])
     for name, events in outside(session, source, [window], groups).items():
         session.note(outside_note(source, name, events))
 
 
+def _warn_of_nothing(session: Session, source: Source, reason: str | None) -> None:
+    """Say that it was the wrong file, most likely: lines that cannot be read are no error as long as some can be."""
+    first = f" (the first that was kept: {reason})" if reason else ""
+    session.warn(
+        f"no line was an event of {source.name}, which takes a log with one event a line{first};"
+        " check that it is the right file, and the right source"
+    )
+
+
 @contextlib.contextmanager
 def _opened(path: Path | None) -> Iterator[int]:
     if path is None:
-        yield STDIN
+        yield sys.stdin.fileno()
         return
     try:
         with path.open("rb", buffering=0) as file:
@@ -95,11 +112,17 @@ def _opened(path: Path | None) -> Iterator[int]:
 
 @define
 class Intake:
-    """A stream on its way in."""
+    """A stream on its way in.
+
+    read_until: the share of a file that was read when a signal came. The end of a pipe is where somebody ends it.
+    """
 
     session: Session
     stream: Stream
     stop: Stop
+    read_until: float | None = None
+    first_reason: str | None = None  # why a line was rejected
+    _sample: Sample = field(factory=Sample)
     _has_warned: bool = False
 
     def read(self, file: int) -> None:
@@ -114,7 +137,9 @@ class Intake:
                 progress.advance(len(chunk), self.stream.summary.events)
         finally:
             progress.end()
-        if not self.stop.is_asked:
+        if is_file and self.stop.is_asked and (position := os.lseek(file, 0, os.SEEK_CUR)) < found.st_size:
+            self.read_until = position / found.st_size
+        elif is_file or not self.stop.is_asked:
             self._take(splitter.end())
         elif splitter.pending:
             self.session.note(f"note: the last line had no end yet; its {splitter.pending} bytes were left out")
@@ -156,6 +181,9 @@ class Intake:
         while True:
             try:
                 self.stream.store(batch, mark)
+                self._sample.add(lines)
+                if batch.refused and self.first_reason is None:
+                    self.first_reason = batch.refused[0].reason
                 return
             except Busy as error:
                 if self.stop.is_asked:
@@ -167,6 +195,12 @@ class Intake:
                     self._has_warned = True
                     self.session.warn(f"{error}; {plural(len(lines), 'line')} wait, and so does the stream")
                 self.stop.wait(seconds=RETRY_SECONDS)
+
+    def note_overlap(self) -> None:
+        """Say where else lines of a stream that brought something new are stored: nothing else tells."""
+        if self.stream.summary.new:
+            for window, count in elsewhere(self.stream.reader, self._sample).items():
+                self.session.note(overlap_note(self._sample, window, count))
 
     def report(self) -> None:
         """Say what the stream held, as far as it was stored."""
@@ -181,11 +215,17 @@ class Intake:
                     "duplicates": summary.events - summary.new,
                     "rejected": summary.rejected,
                     "routed": summary.routed,
+                    "tags": dict(summary.tags.most_common()),
+                    "interrupted": self.read_until is not None,
                 }
             )
         else:
             verb = "would store" if session.dry_run else "stored"
             session.say(f"{verb} {reader.source.name.replace('-', ' ')} for {reader.window} ({summary})")
+        for tag, count in summary.tags.most_common(TAGS):
+            verb = "event carries" if count == 1 else "events carry"
+            meaning = reader.source.tags.get(tag)
+            session.note(f"note: {count} new {verb} {tag}{f' ({meaning})' if meaning else ''}")
         if summary.rejected and not session.dry_run:
             where = session.journal.path(reader.streams[1])
             lines = plural(summary.rejected, "line")

@@ -196,6 +196,7 @@ class Reader:
             bodies, columns = encode_all(events)
             _, digests, keys, _ = zip(*singles, strict=True)
             batch.add(*envelope.events(digests, bodies), keys, columns)
+            batch.count_tags(events)
         except TypeError:
             for single, event in zip(singles, events, strict=True):
                 shown = Shown(*single)
@@ -215,7 +216,9 @@ class Reader:
         bodies, rows = [body for body, _ in pairs], [row for _, row in pairs]
         if nth < self.old.get(shown.key, 0):
             batch.count(rows)
-        elif shown.old is None and not nth and len(rows) == 1:
+            return
+        batch.count_tags(events[shown.have :])
+        if shown.old is None and not nth and len(rows) == 1:
             batch.add(*envelope.events([shown.digest], bodies), [shown.key], list(zip(*rows, strict=True)))
         else:
             copy = Copy(nth, len(rows), shown.have)

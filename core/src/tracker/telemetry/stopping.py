@@ -16,12 +16,14 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 
 @define
 class Stop:
-    """Whether the end was asked for; while it is entered, signals only note that, and end what waits here.
+    """Whether the end was asked for, and by which signal; while it is entered, signals only note that, and end what
+    waits here.
 
     The signal's byte in a pipe that `wait` looks at, too, leaves no moment in which a signal could be missed.
     """
 
     is_asked: bool = False
+    number: int = signal.SIGINT
     _awake: int = -1
     _wake: int = -1
     _before: dict[int, Any] = field(factory=dict)
@@ -49,8 +51,8 @@ class Stop:
             signal.signal(number, handler)
         self._before.clear()
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self.is_asked = True
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        self.is_asked, self.number = True, number
 
     def wait(self, file: int | None = None, seconds: float | None = None) -> None:
         """Wait until a descriptor can be read, a stop is asked for, or the time is over."""

@@ -189,12 +189,12 @@ def csv_lines(found: Costs) -> Iterator[str]:
 
 
 def money_line(found: Costs) -> str:
-    """The money in words, or why there is none."""
-    if found.unpriced:
-        return f"note: no money: no price for {', '.join(name or '(no model)' for name in found.unpriced)}"
+    """The money in words, as far as it is known, and the models without a price."""
     money = {name.removesuffix("_usd"): usd for name, usd in found.money(found.sides).items()}
     amounts = (f"{name} {'n/a' if usd is None else f'${usd:.2f}'}" for name, usd in money.items())
-    return f"note: at list prices of {found.prices.as_of}: {', '.join(amounts)}"
+    names = ", ".join(name or "(no model)" for name in found.unpriced)
+    why = f"; no price for {names}" if names else ""
+    return f"note: at list prices of {found.prices.as_of}: {', '.join(amounts)}{why}"
 
 
 def document(found: Costs, events: Known | Log) -> dict[str, Any]:

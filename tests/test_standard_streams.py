@@ -1,0 +1,85 @@
+"""Standard input, output and errors that a shell has closed, or that cannot take what is printed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="closes descriptors with a POSIX shell")
+SCREEN = Path(__file__).parents[1] / "plugins" / "codex" / "tests" / "screens" / "v0.155.0_base.txt"
+EVENT = '{"ts": "2026-01-10T08:00:00Z", "rid": "a", "lane": "glm", "model": "glm-4.6", "status": "ok"}\n'
+CLOSED = "error: standard input is closed and nothing can be read from it; open it, or name a file instead\n"
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Any:
+    """Runs a line of shell in which `tracker` is the program."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
+
+    def run(line: str) -> subprocess.CompletedProcess[str]:
+        script = f'tracker() {{ "{sys.executable}" -m tracker.cli "$@"; }}\n{line}'
+        environment = kept | {"TRACKER_DATA_DIR": str(tmp_path / "data"), "TZ": "UTC"}
+        return subprocess.run(
+            ["sh", "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    (tmp_path / "usage.jsonl").write_text(EVENT)
+    (tmp_path / "pane").write_text(SCREEN.read_text())
+    return run
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "alias start codex --stdin",
+        "alias start codex",
+        "capture codex --from stdin",
+        "cost-compare --file -",
+        "ingest proxy-telemetry --window W1 --stdin",
+        "ingest proxy-telemetry --window W1",
+        "init",
+    ],
+)
+def test_a_closed_standard_input_is_one_line(shell: Any, tmp_path: Path, command: str) -> None:
+    done = shell(f"tracker {command} <&-")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", CLOSED)
+    assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "tracker.toml").exists()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_what_nobody_can_read_costs_no_record(shell: Any, tmp_path: Path, closed: str) -> None:
+    ingest = "tracker ingest proxy-telemetry --window W1 --file usage.jsonl"
+    done = shell(f"{ingest} {closed}")
+    assert (done.returncode, done.stderr) == (0, "")
+    journal = tmp_path / "data" / "proxy_telemetry.jsonl"
+    assert journal.read_text().count("\n") == 1
+    assert shell(f"tracker preview {closed}").returncode == 0
+    done = shell(f"tracker ingest nothing --window W1 --stdin {closed}")
+    assert done.returncode == 2
+    assert "new=0, duplicates=1" in shell(ingest).stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("buffered", ["", "PYTHONUNBUFFERED=1 "])
+def test_a_result_that_cannot_be_printed(shell: Any, tmp_path: Path, buffered: str) -> None:
+    full = "the result cannot be printed: No space left on device\n"
+
+    def said(command: str) -> tuple[int, str]:
+        done = shell(f"unset PYTHONUNBUFFERED; {buffered} tracker {command} > /dev/full")
+        return done.returncode, done.stderr
+
+    start = "alias start codex --stdin --window W1"
+    assert said(f"{start} --dry-run < pane") == (1, f"error: {full}")
+    assert said(f"{start} < pane") == (1, f"error: it was stored, but {full}")
+    assert (tmp_path / "data" / "snapshots.jsonl").read_text().count("\n") == 1
+    ingest = "ingest proxy-telemetry --window W1 --file usage.jsonl"
+    assert said(ingest) == (1, f"error: it was stored, but {full}")
+    assert said(f"--json {ingest}") == (1, f"error: {full}")  # the lines were stored before
+    for command in ("preview --json", "cost-compare", "status", "export --format csv --out out", "shell-init bash"):
+        assert said(command) == (1, f"error: {full}")
