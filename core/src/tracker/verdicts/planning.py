@@ -11,11 +11,11 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.measuring.captures import Capture, captures
-from tracker.measuring.status_text import span
 from tracker.measuring.windows import finalized
 from tracker.models import PERCENT, Gauge, Meter, Source
 from tracker.parsed import iso
 from tracker.session import Session
+from tracker.texts.clock import span
 from tracker.texts.render import number, plural, value
 
 FULL = 100.0
