@@ -164,6 +164,15 @@ def lookup(database: sqlite3.Connection, window: str, wanted: Iterable[int], sca
     return found
 
 
+def held(database: sqlite3.Connection, window: str, wanted: Iterable[int]) -> set[int]:
+    """Which of some lines are stored as events of a window: a few lines of a stream that is not that window's own."""
+    keys = set(wanted)
+    found = {key for key, known in _in_tree(database, keys) if known.parts}
+    for (number,) in database.execute("SELECT id FROM recent WHERE window = ?", (window,)).fetchall():
+        found |= keys.intersection(_row(database, number)[0])
+    return found
+
+
 def _row(database: sqlite3.Connection, number: int) -> tuple[array[int], array[int]]:
     """The hashes and the codes of a row of `recent`."""
     row = database.execute(f"SELECT {RECENT} FROM recent WHERE id = ?", (number,)).fetchone() or (None,) * 3
