@@ -200,7 +200,8 @@ def test_fish_carries_the_lane_too(tmp_path: Path) -> None:
     pane = shlex.quote(str(PANES / "status_before.txt"))
     script = f"tracker --agent=sub1 shell-init fish | source\ncat {pane} | os --notes \"a 'b'\"\nos --file {pane}"
     done = run_in("fish", script, tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("note: this replaces the BEFORE of ")
     assert [one["agent_id"] for one in snapshots(tmp_path)] == ["sub1", "sub1"]
 
 
