@@ -111,8 +111,8 @@ def _check_order(window: str, groups: Mapping[str, list[Capture]]) -> None:
             delete = f"tracker alias delete {name} --phase"
             raise TrackerError(
                 f"{window} cannot be finalized: missing {name} BEFORE: that of {iso(max(befores))} is later than the"
-                f" AFTER of {iso(pair.after.captured_at)} and does not count; take the one whose time is wrong back with"
-                f" `{delete} before --window {window}` or `{delete} after --window {window}`, and capture it again"
+                f" AFTER of {iso(pair.after.captured_at)} and does not count; take the one whose time is wrong back"
+                f" with `{delete} before --window {window}` or `{delete} after --window {window}`, and capture it again"
             )
 
 
