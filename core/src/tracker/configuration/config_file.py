@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from attrs import evolve
 
 from tracker.configuration.config import Config
-from tracker.configuration.settings import TABLES, leaves, setting_of
 from tracker.errors import TrackerError
 
 FILE = "tracker.toml"
@@ -34,6 +32,8 @@ def read(path: Path) -> tuple[dict[str, Any], str]:
 
 def parse(text: str, path: Path) -> dict[str, Any]:
     """The values of a file's text."""
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except RecursionError as error:
@@ -49,6 +49,8 @@ def load(path: Path | None) -> Config:
 
 def structure(values: Mapping[str, Any], text: str, path: Path) -> Config:
     """Check names, types and limits; `text` is where the line of a wrong one is looked up."""
+    from tracker.configuration.settings import TABLES, leaves, setting_of  # most have no file to check
+
     found: dict[str, Any] = {}
     tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
     for key, value in leaves(values).items():
