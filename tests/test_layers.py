@@ -1,4 +1,4 @@
-"""The core's folders stand on floors: each imports only from those below it, as the architecture page draws them."""
+"""The core's shape: folders on floors, as the architecture page draws them, and no word about any provider."""
 
 from __future__ import annotations
 
@@ -40,3 +40,18 @@ def test_a_folder_imports_only_from_below() -> None:
             if other in height and other != own and height[other] >= height[own]:
                 upwards.append(f"{path.relative_to(CORE)} imports {other}")
     assert upwards == []
+
+
+def test_the_core_names_no_provider() -> None:
+    """Not in code, comments, messages or templates; what the plugins of the workspace are called is the list."""
+    names = [path.name for path in (ROOT / "plugins").iterdir() if (path / "pyproject.toml").exists()]
+    vendors = re.compile("|".join(sorted(set(names) - {"proxy"})), re.I)
+    assert {"codex", "claude", "glm"} <= set(names)
+    named = [
+        f"{path.relative_to(CORE)}:{number}: {line.strip()}"
+        for path in sorted(CORE.rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if vendors.search(line)
+    ]
+    assert named == []

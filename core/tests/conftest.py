@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-if (
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-):  # started in the background: what is started here must hear Ctrl-C
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
+from outcomes import ok
+
+# Where the tests are started in the background, what they start must hear Ctrl-C all the same.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 STATUS = '''
@@ -140,3 +143,11 @@ def toys(
         return tracker_cli(*arguments, stdin=stdin, **(known | extra))
 
     return run
+
+
+@pytest.fixture
+def captured(toys: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Toys with W0-01 before and after."""
+    ok(toys("alias", "start", "toy", "--stdin", "--captured-at", "2026-01-10T08:00:00Z", stdin="fuel 10%\nheat 5%"))
+    ok(toys("alias", "end", "toy", "--stdin", "--captured-at", "2026-01-10T09:00:00Z", stdin="fuel 28%\nheat 7%"))
+    return toys

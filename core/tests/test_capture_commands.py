@@ -4,41 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
+from outcomes import ok, records, refused
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
-
-
-def rows(folder: Path, stream: str) -> list[dict[str, Any]]:
-    path = folder / "data" / f"{stream}.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def ok(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def refused(done: subprocess.CompletedProcess[str], status: int = 1) -> str:
-    """The one `error:` line."""
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1, done.stderr
-    return errors[0]
-
-
-@pytest.fixture
-def captured(toys: Run) -> Run:
-    """Toys with W0-01 before and after."""
-    ok(toys("alias", "start", "toy", "--stdin", "--captured-at", T0, stdin="fuel 10%\nheat 5%"))
-    ok(toys("alias", "end", "toy", "--stdin", "--captured-at", T1, stdin="fuel 28%\nheat 7%"))
-    return toys
 
 
 def test_start_and_end_make_a_window(toys: Run, tmp_path: Path) -> None:
@@ -47,7 +23,7 @@ def test_start_and_end_make_a_window(toys: Run, tmp_path: Path) -> None:
     assert ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 12%")) == (
         "stored toy after snapshot for W0-01 (ready to finalize)\n"
     )
-    before, after = rows(tmp_path, "snapshots")
+    before, after = records(tmp_path, "snapshots")
     assert (before["phase"], after["phase"]) == ("before", "after")
     assert before["parsed"] == {"fuel_pct": 10, "fuel_resets": None, "fuel_reset_at": None, "errors": []}
     assert before | {"notes": "first", "agent_id": None, "source": "alias", "schema_version": "1.1.0"} == before
@@ -58,7 +34,7 @@ def test_cross_closes_one_window_and_opens_the_next(captured: Run, tmp_path: Pat
     ok(captured("alias", "start", "toy", "--stdin", "--window", "W0-19", stdin="fuel 30%"))
     crossed = captured("alias", "cross", "toy", "--stdin", stdin="fuel 40%")
     assert ok(crossed) == "stored toy after snapshot for W0-19 and seeded before snapshot for W0-20\n"
-    assert [(row["window"], row["phase"]) for row in rows(tmp_path, "snapshots")[-2:]] == [
+    assert [(row["window"], row["phase"]) for row in records(tmp_path, "snapshots")[-2:]] == [
         ("W0-19", "after"),
         ("W0-20", "before"),
     ]
@@ -79,7 +55,7 @@ def test_a_count_keeps_a_baseline_and_stores_the_difference(toys: Run, tmp_path:
     ok(toys("alias", "start", "tally", "--stdin", "--window", "W0-20", stdin="12"))
     done = toys("alias", "end", "tally", "--stdin", stdin="30")
     assert ok(done) == "stored tally delta for W0-20 (baseline=12, calls=18)\n"
-    before, after = rows(tmp_path, "tally_counts")
+    before, after = records(tmp_path, "tally_counts")
     assert (before["phase"], before["baseline"], after["calls_used"], after["parsed"]["calls_used"]) == (
         "before",
         12,
@@ -92,7 +68,7 @@ def test_an_after_needs_a_before(toys: Run, tmp_path: Path) -> None:
     error = refused(toys("alias", "end", "toy", "--stdin", "--window", "W0-02", stdin="fuel 1%"))
     assert error.startswith("error: W0-02 has no toy BEFORE; capture it first with `tracker alias start toy")
     assert "toy has no open window" in refused(toys("alias", "end", "toy", "--stdin", stdin="fuel 1%"))
-    assert rows(tmp_path, "snapshots") == []
+    assert records(tmp_path, "snapshots") == []
 
 
 def test_a_text_without_a_value_is_refused_unless_forced(toys: Run, tmp_path: Path) -> None:
@@ -100,7 +76,7 @@ def test_a_text_without_a_value_is_refused_unless_forced(toys: Run, tmp_path: Pa
     assert "holds no toy reading (insufficient-data): no gauge is on the pane; nothing was stored" in error
     assert not (tmp_path / "data").exists()
     assert "stored toy before" in ok(toys("alias", "start", "toy", "--stdin", "--force", stdin="nothing"))
-    assert rows(tmp_path, "snapshots")[0]["parsed"]["errors"] == ["insufficient-data"]
+    assert records(tmp_path, "snapshots")[0]["parsed"]["errors"] == ["insufficient-data"]
 
 
 @pytest.mark.parametrize(
@@ -114,8 +90,8 @@ def test_no_after_within_five_minutes_after_a_reset(toys: Run, tmp_path: Path, a
         ok(done)
         return
     assert "no toy AFTER before 2026-01-10T12:05:00Z" in refused(done)
-    assert len(rows(tmp_path, "snapshots")) == 1
-    assert rows(tmp_path, "anomalies") == []
+    assert len(records(tmp_path, "snapshots")) == 1
+    assert records(tmp_path, "anomalies") == []
 
 
 @pytest.mark.parametrize("insist", [["--force"], ["--notes", "late-after, sorry"]])
@@ -126,9 +102,9 @@ def test_a_late_after_can_be_insisted_on_and_is_an_anomaly(toys: Run, tmp_path: 
     done = toys("alias", "end", "toy", "--stdin", *late, stdin="fuel 11%")
     ok(done)
     assert "anomaly late-after in W0-01" in done.stderr
-    [anomaly] = rows(tmp_path, "anomalies")
+    [anomaly] = records(tmp_path, "anomalies")
     assert anomaly["kind"] == "late-after"
-    assert anomaly["records"] == [rows(tmp_path, "snapshots")[1]["record_id"]]
+    assert anomaly["records"] == [records(tmp_path, "snapshots")[1]["record_id"]]
 
 
 def test_a_fall_is_an_anomaly_and_complete_refuses_until_it_is_corrected(toys: Run, tmp_path: Path) -> None:
@@ -142,7 +118,7 @@ def test_a_fall_is_an_anomaly_and_complete_refuses_until_it_is_corrected(toys: R
     ok(toys("alias", "end", "toy", "--stdin", "--window", "W0-01", "--captured-at", T2, stdin="fuel 35%"))
     assert "Anomalies: 0 " in ok(toys("preview"))
     assert "capacity=5 pp" in ok(toys("complete", "--window", "W0-01", "--toy-features", "1"))
-    raised, closed = rows(tmp_path, "anomalies")
+    raised, closed = records(tmp_path, "anomalies")
     assert closed["closes"] == raised["record_id"]
 
 
@@ -187,7 +163,7 @@ def test_override_takes_its_options_from_the_meters(toys: Run, tmp_path: Path) -
     assert "--heat-resets" in helped
     assert "--calls-used" in ok(toys("override", "tally", "--help"))
     ok(toys("override", "toy", "--window", "W0-01", "--phase", "before", "--fuel-pct", "12.5"))
-    [row] = rows(tmp_path, "snapshots")
+    [row] = records(tmp_path, "snapshots")
     assert (row["source"], row["parsed"]["errors"], row["parsed"]["fuel_pct"]) == (
         "override",
         ["manual-override"],
@@ -200,12 +176,12 @@ def test_override_takes_its_options_from_the_meters(toys: Run, tmp_path: Path) -
 
 def test_the_lane_is_stamped(toys: Run, tmp_path: Path) -> None:
     ok(toys("alias", "start", "toy", "--stdin", "--notes", "mine", stdin="fuel 1%", AGENT_ID="sub1"))
-    [row] = rows(tmp_path, "snapshots")
+    [row] = records(tmp_path, "snapshots")
     assert (row["agent_id"], row["notes"]) == ("sub1", "mine; AGENT_ID=sub1")
     state = json.loads((tmp_path / "data" / "state" / "sub1" / "toy.json").read_text())
     assert (state["window"], state["open"]) == ("W0-01", True)
     ok(toys("alias", "start", "toy", "--stdin", "--agent", "sub2", "--window", "W9", stdin="fuel 1%"))
-    assert rows(tmp_path, "snapshots")[1]["agent_id"] == "sub2"
+    assert records(tmp_path, "snapshots")[1]["agent_id"] == "sub2"
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "a..b", "x" * 300, "a\x1b[2J", ".hidden", "-rf"])
@@ -224,7 +200,7 @@ def test_a_dry_run_prints_the_record_and_writes_nothing(toys: Run, tmp_path: Pat
 
 def test_json_prints_the_record(toys: Run, tmp_path: Path) -> None:
     shown = ok(toys("--json", "alias", "start", "toy", "--stdin", stdin="fuel 1%"))
-    assert json.loads(shown) == rows(tmp_path, "snapshots")[0]
+    assert json.loads(shown) == records(tmp_path, "snapshots")[0]
 
 
 def test_quiet_says_nothing(toys: Run) -> None:
@@ -241,18 +217,9 @@ def test_addresses_and_keys_are_redacted(toys: Run, tmp_path: Path) -> None:
     assert "d***@example.com (Pro)" in stored
 
 
-def test_a_dry_run_of_complete_leaves_no_lock_behind(captured: Run, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    for name in (".lock", ".lock-owner"):
-        (data / name).unlink(missing_ok=True)
-    before = {path.name for path in data.iterdir()}
-    assert json.loads(ok(captured("complete", "--window", "W0-01", "--toy-features", "1", "--dry-run")))
-    assert {path.name for path in data.iterdir()} == before
-
-
 def test_the_source_of_a_record_may_be_given(toys: Run, tmp_path: Path) -> None:
     ok(toys("alias", "start", "toy", "--stdin", "--source", "automation", stdin="fuel 1%"))
-    assert rows(tmp_path, "snapshots")[0]["source"] == "automation"
+    assert records(tmp_path, "snapshots")[0]["source"] == "automation"
     assert "--source S " in ok(toys("alias", "end", "--help"))
 
 
@@ -269,144 +236,18 @@ def test_the_wait_after_a_reset_is_never_said_too_short(toys: Run) -> None:
     assert "wait 1 min 1 s and capture again" in error
 
 
-def test_the_snapshots_block_shows_the_newest_note(toys: Run, tmp_path: Path) -> None:
-    for at, note in (("08:00:00Z", "first"), ("08:00:00.5Z", "later"), ("08:00:00.5Z", "last line")):
-        day = f"2026-01-10T{at}"
-        ok(toys("alias", "start", "toy", "--stdin", "--captured-at", day, "--notes", note, stdin="fuel 1%"))
-    assert "  - toy: before (source=alias, notes=last line)\n" in ok(toys("preview"))
-    path = tmp_path / "data" / "snapshots.jsonl"
-    path.write_text(path.read_text().replace('"last line"', '""'))
-    assert "  - toy: before (source=alias, notes=n/a)\n" in ok(toys("preview"))
-
-
-def test_finalize_rows_are_ordered_by_time_whatever_their_zone(captured: Run, tmp_path: Path) -> None:
-    ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
-    [row] = rows(tmp_path, "windows")
-    older = row | {"record_id": "0" * 32, "finalized_at": "2026-01-11T03:00:00+08:00", "features": {"toy": 2}}
-    newer = row | {"record_id": "1" * 32, "finalized_at": "2026-01-10T20:00:00Z", "features": {"toy": 3}}
-    (tmp_path / "data" / "windows.jsonl").write_text(json.dumps(newer) + "\n" + json.dumps(older) + "\n")
-    assert "toy: features=3, " in ok(captured("preview"))
-
-
 def test_an_ingested_phase_is_the_same_capture(toys: Run, tmp_path: Path) -> None:
     (tmp_path / "pane.txt").write_text("fuel 3%")
     done = toys("ingest", "toy", "--window", "W0-03", "--phase", "before", "--file", "pane.txt")
     assert ok(done) == "stored toy before snapshot for W0-03 (awaiting end)\n"
-    assert rows(tmp_path, "snapshots")[0]["source"] == "ingest"
+    assert records(tmp_path, "snapshots")[0]["source"] == "ingest"
     assert "give --phase before" in refused(toys("ingest", "toy", "--window", "W0-03", "--stdin", stdin="fuel 1%"), 2)
-
-
-def test_complete_needs_every_pair(toys: Run) -> None:
-    ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%"))
-    assert "W0-01 cannot be finalized: missing toy AFTER" in refused(toys("complete", "--window", "W0-01"))
-    assert "no provider was captured in W0-11 (did you mean W0-01?)" in refused(toys("complete", "--window", "W0-11"))
-
-
-def test_several_values_may_follow_one_option(captured: Run, tmp_path: Path) -> None:
-    done = captured("complete", "--window", "W0-01", "--feature-id", "F-1", "F-2", "--toy-features", "2")
-    assert ok(done) == "finalized W0-01 (toy: features=2, capacity=18 pp)\n"
-    assert rows(tmp_path, "windows")[0]["feature_ids"] == ["F-1", "F-2"]
-    ok(captured("alias", "start", "toy", "--stdin", stdin="fuel 30%"))
-    shown = ok(captured("preview", "--window", "W0-01", "W0-02"))
-    assert shown.startswith("Windows: W0-01, W0-02\n")
-    assert shown == ok(captured("preview", "--window", "W0-01", "--window", "W0-02"))
-
-
-def test_complete_says_who_was_not_credited(captured: Run, tmp_path: Path) -> None:
-    done = captured("complete", "--window", "W0-01", "--quality", "0.9", "--outcome", "pass", "--feature-id", "F-1")
-    assert ok(done) == "finalized W0-01 (toy: features=n/a, capacity=18 pp)\n"
-    assert "toy was given no --toy-features: it is left out of the efficiency" in done.stderr
-    [row] = rows(tmp_path, "windows")
-    assert row["features"] == {"toy": None}
-    assert (row["quality"], row["quality_score"], row["outcome"], row["feature_ids"]) == (0.9, 0.9, "pass", ["F-1"])
-    assert row["providers"]["toy"]["delta"] == {"fuel_pct": 18, "heat_pct": 2}
-    assert row["providers"]["toy"]["captured_at"] == {"before": T0, "after": T1}
-
-
-def test_what_was_not_given_or_does_not_count_is_no_zero(captured: Run) -> None:
-    ok(captured("complete", "--window", "W0-01", "--quality", "0.92"))
-    shown = ok(captured("preview"))
-    assert "  - toy: features=n/a, capacity=n/a, efficiency=n/a, ci=n/a, n=0, power=n/a (excluded W0-01:" in shown
-    assert "Outcome: quality=0.9, outcome=n/a\n" in shown
-    [provider] = json.loads(ok(captured("preview", "--json")))["providers"]
-    assert (provider["features"], provider["capacity"]) == (None, None)
-    assert ok(captured("scoreboard", "--format", "csv")).splitlines()[1].startswith("toy,toy,1,,,pp,")
-
-
-def test_a_provider_line_holds_the_same_fields_whatever_the_quality(captured: Run) -> None:
-    ok(captured("complete", "--window", "W0-01", "--toy-features", "3", "--quality", "0.5"))
-    line = "  - toy: features=3, capacity=18 pp, efficiency=0.17, ci=n/a, n=1, power=n/a\n"
-    assert line in ok(captured("preview"))
-    [provider] = json.loads(ok(captured("preview", "--json")))["providers"]
-    assert provider["efficiency_quality"] == pytest.approx(1.5 / 18)
-
-
-def test_the_latest_finalize_row_counts(captured: Run) -> None:
-    ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
-    ok(captured("window-finalize", "--window", "W0-01", "--toy-features", "3", "--outcome", "pass"))
-    assert "toy: features=3, capacity=18 pp, efficiency=0.17" in ok(captured("preview"))
-
-
-def test_a_finalized_window_whose_capture_was_deleted_is_stale(captured: Run) -> None:
-    ok(captured("complete", "--window", "W0-01", "--toy-features", "3"))
-    done = captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01")
-    assert "W0-01 was finalized with it and is stale" in done.stderr
-    assert "(stale: re-run complete)" in ok(captured("preview"))
-    assert "(stale: re-run complete)" in ok(captured("window-audit", "--window", "W0-01"))
-
-
-def test_a_report_that_contradicts_the_meter_is_said_and_noted(captured: Run, tmp_path: Path) -> None:
-    assert ok(captured("ingest", "toy-report", "--window", "W0-01", "--stdin", stdin="60")) == (
-        "stored toy-report weekly report for W0-01\n"
-    )
-    shown = ok(captured("preview"))
-    assert "  - weekly: used=60%\n  - divergent: weekly 60% here, toy fuel 28% on its meter" in shown
-    ok(captured("complete", "--window", "W0-01", "--notes", "mine"))
-    assert rows(tmp_path, "windows")[0]["notes"] == "mine; divergent:toyreport"
-    error = refused(captured("ingest", "toy-report", "--window", "W", "--scope", "hourly", "--stdin", stdin="1"), 2)
-    assert "toy-report knows no scope 'hourly'; its scopes are weekly, daily" in error
-
-
-def test_the_audit_names_what_stands_and_what_was_taken_back(captured: Run) -> None:
-    ok(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01", "--reason", "wrong pane"))
-    shown = ok(captured("window-audit", "--window", "W0-01"))
-    assert "toy: 1 before" in shown
-    assert f"toy after of {T1}, removed " in shown
-    assert "wrong pane" in shown
-    found = json.loads(ok(captured("--json", "window-audit", "--window", "W0-01")))
-    assert found["providers"]["toy"]["canonical"]["after"] is None
-    assert found["tombstones"][0]["phase"] == "after"
 
 
 def test_what_was_taken_back_cannot_be_taken_back_twice(captured: Run) -> None:
     ok(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01"))
     error = refused(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01"))
     assert "there is no toy after for W0-01 to remove (it was removed before)" in error
-
-
-def test_the_preview_as_json(captured: Run) -> None:
-    ok(captured("complete", "--window", "W0-01", "--toy-features", "3", "--quality", "1"))
-    found = json.loads(ok(captured("preview", "--json")))
-    assert found["windows"] == [{"id": "W0-01", "finalized": True, "outcome": None, "quality": 1.0, "notes": None}]
-    [provider] = found["providers"]
-    assert (provider["provider"], provider["features"], provider["capacity"], provider["unit"]) == ("toy", 3, 18, "pp")
-    assert provider["efficiency"] == pytest.approx(1 / 6)
-    assert (provider["ci_kind"], provider["n"], provider["power"]) == ("assumed", 1, None)
-    assert [block["title"] for block in found["blocks"]] == ["Snapshots"]
-    assert found["not_shown"] == []
-
-
-def test_an_open_window_is_shown_as_open(toys: Run) -> None:
-    ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%"))
-    shown = ok(toys("preview", "--window", "W0-01"))
-    assert "  - toy: features=n/a, capacity=n/a, efficiency=n/a, ci=n/a, n=0, power=n/a (open)\n" in shown
-    assert "no window 'W0-02'; did you mean W0-01?" in refused(toys("preview", "--window", "W0-02"))
-
-
-def test_a_preview_of_nothing_says_how_to_begin(toys: Run) -> None:
-    done = toys("preview")
-    assert ok(done).startswith("Windows: none\nAnomalies: 0 (see anomalies.jsonl)\n")
-    assert "begin with `tracker alias start PROVIDER --stdin`" in done.stderr
 
 
 def test_a_lane_hears_who_else_measures_in_the_window_that_it_is_given(toys: Run) -> None:

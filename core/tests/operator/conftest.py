@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tracker.session import Session
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # importlib mode imports no siblings
+from outcomes import ok
 
 IDENTITY = {
     f"GIT_{who}_{what}": value
@@ -86,3 +92,36 @@ def session(tmp_path: Path) -> Session:
     made = Session()
     made.data_dir = tmp_path / "data"
     return made
+
+
+@pytest.fixture
+def work(tmp_path: Path, make_repository: Any) -> Any:
+    """The working folder of `toys` as a repository."""
+    made = make_repository(tmp_path)
+    made.commit("first", **{".gitignore": "/data/\n/site/\n/docs/\n*.xml\n"})
+    return made
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test that needs it leaves a finalized window for the others."""
+    return tmp_path_factory.mktemp("template") / "finalized"
+
+
+@pytest.fixture
+def finalized(request: pytest.FixtureRequest, toys: Any, tmp_path: Path, template: Path, text_of: Any) -> Any:
+    """Toys with W0-20 finalized: 6 files changed in it, +51/-47, 3 features."""
+    if template.exists():
+        shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+        return toys
+    work = request.getfixturevalue("work")
+    work.commit(**{f"file{number}.py": text_of(10, "old") for number in range(5)})
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
+    for number in range(4):
+        work.write(f"file{number}.py", text_of(10, "new"))
+    work.write("file4.py", text_of(3, "old"))
+    work.commit("the work", **{"file5.py": text_of(11)})
+    ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 28%"))
+    ok(toys("complete", "--window", "W0-20", "--toy-features", "3", "--quality", "1", "--outcome", "pass"))
+    shutil.copytree(tmp_path, template)
+    return toys

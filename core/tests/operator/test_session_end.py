@@ -1,4 +1,4 @@
-"""The end of a session with the real program: churn, features, evidence, checkpoint, handoff, command log."""
+"""The end of a session with the real program: churn, features, evidence, checkpoint."""
 
 from __future__ import annotations
 
@@ -6,40 +6,24 @@ import csv
 import hashlib
 import io
 import json
-import re
-import shlex
-import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # importlib mode imports no siblings
+from outcomes import ok, records, refused
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Text = Callable[..., str]
 LEDGERS = Path("docs/Ledgers")
 
 
-def ok(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def refused(done: subprocess.CompletedProcess[str], status: int = 1) -> str:
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    return error
-
-
 def rows(folder: Path, ledger: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO((folder / LEDGERS / ledger).read_text(), newline="")))
-
-
-def records(folder: Path, stream: str) -> list[dict[str, Any]]:
-    path = folder / "data" / f"{stream}.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -49,39 +33,6 @@ def tree(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not {".index", ".git", ".lock-owner", "site", "__pycache__"} & set(path.parts)
     }
-
-
-@pytest.fixture
-def work(tmp_path: Path, make_repository: Any) -> Any:
-    """The working folder of `toys` as a repository."""
-    made = make_repository(tmp_path)
-    made.commit("first", **{".gitignore": "/data/\n/site/\n/docs/\n*.xml\n"})
-    return made
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the first test that needs it leaves a finalized window for the others."""
-    return tmp_path_factory.mktemp("template") / "finalized"
-
-
-@pytest.fixture
-def finalized(request: pytest.FixtureRequest, toys: Run, tmp_path: Path, template: Path, text_of: Text) -> Run:
-    """Toys with W0-20 finalized: 6 files changed in it, +51/-47, 3 features."""
-    if template.exists():
-        shutil.copytree(template, tmp_path, dirs_exist_ok=True)
-        return toys
-    work = request.getfixturevalue("work")
-    work.commit(**{f"file{number}.py": text_of(10, "old") for number in range(5)})
-    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
-    for number in range(4):
-        work.write(f"file{number}.py", text_of(10, "new"))
-    work.write("file4.py", text_of(3, "old"))
-    work.commit("the work", **{"file5.py": text_of(11)})
-    ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 28%"))
-    ok(toys("complete", "--window", "W0-20", "--toy-features", "3", "--quality", "1", "--outcome", "pass"))
-    shutil.copytree(tmp_path, template)
-    return toys
 
 
 # --- churn
@@ -254,7 +205,7 @@ def test_a_checkpoint_shows_the_decision_card(finalized: Run, tmp_path: Path) ->
     card = ok(finalized("decision-card", "--window", "W0-20"))
     assert "Verdict: SOFT GO\n" in card
     assert said.endswith(card)
-    assert card in handoff(tmp_path).decode()
+    assert card in (tmp_path / "docs" / "SESSION_HANDOFF.md").read_text()
     assert ok(finalized("handoff")).endswith("is up to date\n")
 
 
@@ -296,177 +247,6 @@ def test_a_dry_run_writes_nothing(finalized: Run, tmp_path: Path, words: tuple[s
     before = tree(tmp_path)
     assert ok(finalized(*words, "--dry-run"))
     assert tree(tmp_path) == before
-
-
-# --- handoff
-
-
-def handoff(folder: Path) -> bytes:
-    return (folder / "docs" / "SESSION_HANDOFF.md").read_bytes()
-
-
-def section(text: str, title: str) -> str:
-    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-
-
-def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:
-    ok(finalized("alias", "start", "toy", "--stdin", "--window", "W0-21", stdin="fuel 30%", AGENT_ID="sub1"))
-    ok(finalized("alias", "start", "toy", "--stdin", "--window", "W0-22", stdin="fuel 50%"))
-    ok(finalized("alias", "end", "toy", "--stdin", "--window", "W0-22", stdin="fuel 40%"))
-    for tokens in ("5", "70", "6", "900"):
-        ok(finalized(*CLOSE, "--actual", tokens, "--task", f"task{tokens}", "--features-added", "1"))
-    ok(finalized("evidence", "add", "--window", "W0-20", "--result", "pass", "--artifact", "file0.py"))
-    ok(finalized("handoff"))
-    text = handoff(tmp_path).decode()
-    assert f"cd {tmp_path}\nexport TRACKER_DATA_DIR={tmp_path / 'data'}\nunset AGENT_ID" in text
-    assert "W0-21: open (toy in lane sub1)" in section(text, "Windows")
-    assert "W0-20: finalized" in section(text, "Windows")
-    assert "W0-21: toy in lane sub1 since 20" in section(text, "Open now")
-    assert "tracker --agent sub1 alias end toy --stdin --window W0-21\n" in section(text, "Next command")
-    assert "W0-22 toy negative-delta: fuel fell from 50 to 40" in section(text, "Open anomalies")
-    assert "cure: capture again, or tracker alias delete toy" in section(text, "Open anomalies")
-    assert re.findall(r"tokens_actual=(\d+)", section(text, "Largest cost rows")) == ["900", "70", "6"]
-    artifacts = section(text, "Artifacts").splitlines()
-    assert str(tmp_path / "data" / "snapshots.jsonl") in artifacts
-    assert str(tmp_path / LEDGERS / "Token_Churn_Ledger.csv") in artifacts
-    assert str(tmp_path / "file0.py") in artifacts
-    assert "docs/SOP/uat_opener.md (not there)" in section(text, "Read first")
-    checks = section(text, "Preview checks to start with")
-    assert "tracker preview --window W0-20 --window W0-21 --window W0-22\n" in checks
-    preview = ok(finalized("preview", *(word for one in (20, 21, 22) for word in ("--window", f"W0-{one}"))))
-    assert preview.partition("\nNotes:")[0] in checks
-    run = section(text, "Commands that were run")
-    assert "Z  tracker alias start toy --stdin --window W0-21\n" in run
-    assert "--task task900" in run
-
-
-def test_the_next_command_runs_as_it_stands(finalized: Run, tmp_path: Path) -> None:
-    ok(finalized("alias", "start", "toy", "--stdin", "--window", "W0-21", stdin="fuel 30%", AGENT_ID="sub1"))
-    ok(finalized(*CLOSE, "--actual", "1"))
-
-    def next_command() -> list[str]:
-        ok(finalized("handoff"))
-        steps = re.findall(r"```sh\n(.*)\n```", section(handoff(tmp_path).decode(), "Next command"))
-        return shlex.split(steps[0])[1:]
-
-    assert next_command() == ["--agent", "sub1", "alias", "end", "toy", "--stdin", "--window", "W0-21"]
-    ok(finalized(*next_command(), stdin="fuel 31%"))
-    ok(finalized("evidence", "add", "--window", "W0-20", "--result", "pass"))
-    assert next_command() == (
-        ["complete", "--window", "W0-21", "--toy-features", "N", "--quality", "Q", "--outcome", "WORD"]
-    )
-    ok(finalized("feature", "log", "--feature-id", "F-1", "--window", "W0-21", "--provider", "toy"))
-    done = [word.replace("Q", "1").replace("WORD", "pass") for word in next_command()]
-    assert done[4] == "1"
-    ok(finalized(*done))
-    assert next_command() == ["churn", "--window", "W0-21", "--provider", "toy"]
-    ok(finalized(*next_command()))
-    assert next_command() == ["uat", "--window", "W0-21", "--record"]
-    ok(finalized("evidence", "add", "--window", "W0-21", "--result", "pass"))
-    assert next_command()[:2] == ["alias", "start"]
-
-
-def test_running_it_twice_changes_nothing(finalized: Run, tmp_path: Path) -> None:
-    ok(finalized("handoff"))
-    first, stamp = handoff(tmp_path), (tmp_path / "docs" / "SESSION_HANDOFF.md").stat().st_mtime_ns
-    assert ok(finalized("handoff")).endswith("is up to date\n")
-    assert (tmp_path / "docs" / "SESSION_HANDOFF.md").stat().st_mtime_ns == stamp
-    ok(finalized("alias", "start", "toy", "--stdin", "--window", "W0-21", stdin="fuel 30%"))
-    ok(finalized("handoff"))
-    assert handoff(tmp_path) != first
-
-
-@pytest.mark.parametrize(
-    ("above", "below"),
-    [
-        (b"my words\n", b"\nmore of mine, without an end"),
-        (b"\xef\xbb\xbfWindows\r\n", b"\r\n\r\nmore\r\n"),
-        (b"\xff no UTF-8\n   \n", b"\n"),
-    ],
-)
-def test_what_people_wrote_around_it_stays(finalized: Run, tmp_path: Path, above: bytes, below: bytes) -> None:
-    path = tmp_path / "docs" / "SESSION_HANDOFF.md"
-    path.parent.mkdir()
-    path.write_bytes(above)
-    ok(finalized("handoff"))
-    assert handoff(tmp_path).startswith(above)
-    path.write_bytes(handoff(tmp_path).removesuffix(b"\n").removesuffix(b"\r") + below)
-    ok(finalized("handoff"))
-    once = handoff(tmp_path)
-    ok(finalized("churn", "--window", "W0-20"))
-    ok(finalized("handoff"))
-    twice = handoff(tmp_path)
-    assert twice.startswith(above)
-    assert twice.endswith(b"-->" + below)
-    assert (once != twice, twice.count(b"handoff: begin"), twice.count(b"handoff: end")) == (True, 1, 1)
-    assert (b"\r\n" in above) == (b"```text\r\n" in twice)
-    assert b"\n" not in twice.replace(b"\r\n", b"") or b"\r\n" not in above
-
-
-def test_markers_that_are_damaged_are_refused(finalized: Run, tmp_path: Path) -> None:
-    path = tmp_path / "docs" / "SESSION_HANDOFF.md"
-    ok(finalized("handoff"))
-    begin, _, rest = path.read_bytes().partition(b"\n")
-    for damaged in (rest, begin + b"\nx\n", path.read_bytes() * 2):
-        path.write_bytes(damaged)
-        assert "does not hold one pair of tracker's marker lines" in refused(finalized("handoff"))
-        assert path.read_bytes() == damaged
-
-
-def test_nothing_to_hand_over(toys: Run, tmp_path: Path) -> None:
-    assert "there is nothing to hand over" in refused(toys("handoff"))
-    assert not (tmp_path / "data").exists()
-    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
-    assert "did you mean W0-20?" in refused(toys("handoff", "--window", "W0-2O"))
-
-
-def test_recorded_texts_cannot_leave_their_place(finalized: Run, tmp_path: Path) -> None:
-    hostile = "x\n```\n<!-- tracker handoff: end -->\n\x1b[2J<!--"
-    ok(finalized("churn", "--window", "W0-20", "--notes", hostile))
-    ok(finalized("complete", "--window", "W0-20", "--toy-features", "3", "--outcome", hostile, "--notes", hostile))
-    ok(finalized(*CLOSE, "--actual", "1", "--task", hostile, "--notes", hostile))
-    ok(finalized("handoff"))
-    text = handoff(tmp_path).decode()
-    assert text.count("\n<!-- tracker handoff: end -->\n") == 1
-    assert "\x1b" not in text
-    fences = [line for line in text.splitlines() if line.lstrip().startswith("```")]
-    assert {fence.strip() for fence in fences[1::2]} == {"```"}
-    assert all(len(fence) > 3 for fence in fences[::2])
-
-
-# --- the command log
-
-
-def test_the_commands_are_noted_without_secrets(toys: Run, tmp_path: Path) -> None:
-    notes = "it's sk-abcdefgh12345 of dev@example.com\ntoken=hunter2"
-    ok(
-        toys(
-            "alias", "start", "toy", "--stdin", "--window", "W0-20", "--notes", notes, stdin="fuel 1%", AGENT_ID="sub1"
-        )
-    )
-    ok(toys("evidence", "add", "--window", "W0-20", "--result=pass", "--notes", "password: hunter2"))
-    ok(toys("alias", "end", "toy", "--stdin", "--dry-run", stdin="fuel 2%", AGENT_ID="sub1"))
-    refused(toys("alias", "end", "tally", "--stdin", stdin="5"))
-    ok(toys("preview"))
-    first, second = records(tmp_path, "commands")
-    assert (first["agent_id"], first["windows"], first["window"]) == ("sub1", ["W0-20"], None)
-    assert "\n" not in first["command"]
-    read_back = subprocess.run(
-        ["bash", "-c", f"printf '%s|' {first['command']}"], capture_output=True, check=True
-    ).stdout.decode()
-    assert read_back == (
-        "tracker|alias|start|toy|--stdin|--window|W0-20|--notes|it's sk-*** of d***@example.com\ntoken=***|"
-    )
-    assert second["command"] == "tracker evidence add --window W0-20 --result=pass --notes 'password: ***'"
-    assert "hunter2" not in (tmp_path / "data" / "commands.jsonl").read_text()
-    assert "W0-99" not in ok(toys("preview"))
-
-
-def test_a_command_that_names_a_window_makes_none(toys: Run, tmp_path: Path) -> None:
-    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%"))
-    ok(toys("feature", "log", "--feature-id", "F-1", "--window", "W0-99"))
-    assert records(tmp_path, "commands")[-1]["windows"] == ["W0-99"]
-    assert ok(toys("preview")).startswith("Windows: W0-20\n")
 
 
 def test_rows_that_stand_already_are_named_and_written_again(finalized: Run, tmp_path: Path) -> None:

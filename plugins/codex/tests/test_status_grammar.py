@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from pathlib import Path
 
 import pytest
 
-from tracker.api import Gauge, Reading
-from tracker_codex import status
+from tracker.api import Gauge
 
-CAPTURED = datetime(2026, 11, 22, 6, 33, 40, tzinfo=UTC)
-
-
-def read(text: str, captured_at: datetime = CAPTURED, timezone: str = "UTC") -> Reading:
-    return status.parse_status(text=text, captured_at=captured_at, timezone=ZoneInfo(timezone))
-
-
-def used(reading: Reading) -> dict[str, float | None]:
-    return {gauge.meter: gauge.used for gauge in reading.gauges}
-
-
-def pane(*rows: str, version: str | None = "0.169.0") -> str:
-    """A pane of 0.160 and later; without a version, one whose head was not copied."""
-    head = f"/status\n\n  >_ OpenAI Codex (v{version})\n\n" if version else ""
-    return "\n".join([f"{head}  Model:  gpt-5\n", *rows, "\n\n› Ask Codex to do anything\n"])
-
-
-def boxed(*rows: str, version: str = "0.94.0", width: int = 76) -> str:
-    """A pane of 0.42 to 0.158, whose box cuts off what is too long."""
-    lines = [f"  >_ OpenAI Codex (v{version})", "", "  Model:  gpt-5", *rows]
-    box = [f"│{line:{width}.{width}}│" for line in lines]
-    return "\n".join(["/status", "", "╭" + "─" * width + "╮", *box, "╰" + "─" * width + "╯", "", "› Ask Codex"])
-
-
-def row(text: str, **arguments: str | None) -> Gauge:
-    [gauge] = read(pane(text, **arguments)).gauges
-    return gauge
-
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
+from panes_by_hand import boxed, pane, read, row, used
 
 # -- percent and word
 
@@ -218,106 +192,6 @@ def test_monthly_credit_says_left_and_used() -> None:
     )
 
 
-# -- buckets
-
-MAIN = "  5h limit:      [███░] 89% left (resets 08:27)", "  Weekly limit:  [███░] 36% left (resets 06:27 on 25 Nov)"
-OTHER = "  5h limit:      [███░] 70% left (resets 07:27)", "  Weekly limit:  [░░░░] 0% left (resets 06:27 on 27 Nov)"
-
-
-def test_a_heading_names_the_rows_below_it() -> None:
-    reading = read(pane(*MAIN, "  GPT-5.3-Codex-Spark limit:", *OTHER))
-    assert used(reading) == {
-        "fiveh": 11,
-        "weekly": 64,
-        "gpt_5_3_codex_spark_fiveh": 30,
-        "gpt_5_3_codex_spark_weekly": 100,
-    }
-
-
-@pytest.mark.parametrize(
-    ("heading", "slug"),
-    [
-        (["  GPT-5.3-Codex-Spark", "  limit:"], "gpt_5_3_codex_spark"),
-        (["  GPT-5.3-", "  Codex-Spark limit:"], "gpt_5_3_codex_spark"),
-        (["  My own model limit:"], "my_own_model"),
-        (["  My own", "  model", "  limit:"], "my_own_model"),
-        (["  4o limit:"], "bucket_4o"),
-        (["  模型 limit:"], "bucket"),
-    ],
-)
-def test_headings_wrap(heading: list[str], slug: str) -> None:
-    reading = read(pane(*MAIN, "  Credits:       38 credits", *heading, *OTHER))
-    assert used(reading) == {"fiveh": 11, "weekly": 64, f"{slug}_fiveh": 30, f"{slug}_weekly": 100}
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        ["  zeta_model Daily limit:  [███░] 95% left (resets 07:27)"],
-        ["  zeta_model Daily limit:", "  95% left", "  (resets 07:27)"],
-        ["  zeta_model", "  Daily limit:", "  95% left", "  (resets 07:27)"],
-        ["  zeta_model Daily", "  limit:", "  95% left", "  (resets 07:27)"],
-    ],
-)
-def test_a_bucket_in_one_line(rows: list[str]) -> None:
-    assert used(read(pane(*MAIN, *rows))) == {"fiveh": 11, "weekly": 64, "zeta_model_daily": 5}
-
-
-def test_a_wrapped_name_does_not_lend_its_row_to_the_main_bucket() -> None:
-    rows = ["  GPT-5.3-Codex-Spark", "  Weekly limit:  [░░░░] 7% left (resets 06:27 on 27 Nov)"]
-    assert used(read(pane(MAIN[0], *rows))) == {"fiveh": 11, "gpt_5_3_codex_spark_weekly": 93}
-
-
-def test_rows_whose_heading_is_lost_are_nobodys() -> None:
-    assert used(read(pane(*MAIN, *OTHER))) == {"fiveh": 11, "weekly": 64}
-    assert used(read(pane(MAIN[1], "  Credits:       38 credits", OTHER[0]))) == {"weekly": 64}
-    assert used(read(pane(MAIN[1], "  zeta_model Daily limit:  95% left", OTHER[0]))) == {
-        "weekly": 64,
-        "zeta_model_daily": 5,
-    }
-
-
-@pytest.mark.parametrize("width", [18, 21, 24, 26])
-def test_a_heading_that_the_box_cut_off_is_nobodys(width: int) -> None:
-    """Neither the main bucket's nor one with a cut name, as panes before 0.155 print it below 28 columns."""
-    rows = [
-        "  Weekly limit:   ",
-        "   64% used",
-        "  GPT-5.3-Codex-Spark limit:",
-        "  5h limit:",
-        "   70% used",
-        "  Weekly limit:",
-    ]
-    assert used(read(boxed(*rows, version="0.50.0", width=width))) == {"weekly": 64}
-    assert "gpt_5_3_codex_spark_fiveh" in used(read(boxed(*rows, version="0.50.0", width=28)))
-
-
-def test_the_first_row_of_a_name_stands() -> None:
-    rows = (
-        "  zeta_model Daily limit:  95% left",
-        "  zeta_model Daily limit:  5% left",
-        "  Hourly limit:  8%",
-        "  Hourly limit:  9%",
-    )
-    assert used(read(pane(*MAIN, *rows))) == {"fiveh": 11, "weekly": 64, "zeta_model_daily": 5, "hourly": 92}
-
-
-def test_a_heading_that_comes_first() -> None:
-    """What stands above it belongs to the line above that, and not to its name."""
-    rows = ["  Session:", "  01a201f2-1067-7ae1", "  7-3f753d076784", "  GPT-5.3-Codex-Spark limit:"]
-    assert used(read(pane(*rows, *OTHER))) == {"gpt_5_3_codex_spark_fiveh": 30, "gpt_5_3_codex_spark_weekly": 100}
-
-
-def test_a_bucket_never_takes_the_main_buckets_name() -> None:
-    rows = "  Secondary Usage limit:  [███░] 95% left", "  Monthly credit Weekly limit:  [███░] 94% left"
-    assert used(read(pane(*MAIN, *rows))) == {
-        "fiveh": 11,
-        "weekly": 64,
-        "bucket_secondary_usage": 5,
-        "monthly_credit_weekly": 6,
-    }
-
-
 # -- panes
 
 
@@ -457,58 +331,3 @@ def test_fields() -> None:
 def test_account(account: str, expected: dict[str, str]) -> None:
     fields = read(pane(f"  Account:  {account}", "  5h limit:  89% left")).fields
     assert {name: fields[name] for name in ("account", "plan") if name in fields} == expected
-
-
-# -- resets
-
-
-def reset(words: str, captured_at: str, zone: str) -> tuple[str | None, str | None]:
-    text = pane(f"  5h limit:  [███░] 89% left (resets {words})")
-    [gauge] = read(text, datetime.fromisoformat(captured_at).astimezone(UTC), zone).gauges
-    assert gauge.used == 11
-    return gauge.resets, gauge.reset_at.isoformat() if gauge.reset_at else None
-
-
-@pytest.mark.parametrize(
-    ("words", "captured_at", "zone", "expected"),
-    [
-        ("08:27", "2026-11-22T06:33:40Z", "UTC", "2026-11-22T08:27:00+00:00"),
-        ("06:00", "2026-11-22T06:33:40Z", "UTC", "2026-11-22T06:00:00+00:00"),  # past, and never tomorrow
-        ("00:10", "2026-11-22T23:58:00Z", "UTC", "2026-11-22T00:10:00+00:00"),
-        ("08:27", "2026-11-22T23:30:00Z", "Asia/Tokyo", "2026-11-22T23:27:00+00:00"),  # the 23rd there
-        ("06:27 on 25 Nov", "2026-11-22T06:33:40Z", "UTC", "2026-11-25T06:27:00+00:00"),
-        ("06:27 on 22 Nov", "2026-11-22T23:33:40Z", "UTC", "2026-11-22T06:27:00+00:00"),  # the capture's own day
-        ("06:27 on 21 Nov", "2026-11-22T06:33:40Z", "UTC", "2027-11-21T06:27:00+00:00"),
-        ("06:27 on 2 Jan", "2026-12-31T22:00:00Z", "America/New_York", "2027-01-02T11:27:00+00:00"),
-        ("06:27 on 31 Dec", "2027-01-01T02:00:00Z", "America/New_York", "2026-12-31T11:27:00+00:00"),
-        ("06:27 on 29 Feb", "2026-11-22T06:33:40Z", "UTC", "2028-02-29T06:27:00+00:00"),
-        ("06:27 on 3 Jan 2029", "2026-11-22T06:33:40Z", "UTC", "2029-01-03T06:27:00+00:00"),
-        ("09:00 on 29 Mar", "2026-03-27T12:00:00Z", "Europe/Berlin", "2026-03-29T07:00:00+00:00"),  # summer time
-        ("02:30 on 29 Mar", "2026-03-27T12:00:00Z", "Europe/Berlin", "2026-03-29T01:30:00+00:00"),  # is skipped
-        ("02:30", "2026-10-25T00:10:00Z", "Europe/Berlin", "2026-10-25T00:30:00+00:00"),  # comes twice
-        ("02:30", "2026-10-25T00:40:00Z", "Europe/Berlin", "2026-10-25T01:30:00+00:00"),
-        ("soon", "2026-11-22T06:33:40Z", "UTC", None),
-        ("later", "2026-11-22T06:33:40Z", "UTC", None),
-        ("06:27 on 25 November", "2026-11-22T06:33:40Z", "UTC", None),
-        ("25:61", "2026-11-22T06:33:40Z", "UTC", None),
-        ("06:27 on 31 Jun", "2026-11-22T06:33:40Z", "UTC", None),
-        ("06:27 on 25 Nov", "9999-12-30T06:33:40Z", "UTC", None),
-    ],
-)
-def test_reset(words: str, captured_at: str, zone: str, expected: str | None) -> None:
-    assert reset(words, captured_at, zone) == (None if "November" in words else words, expected)
-
-
-@pytest.mark.parametrize(
-    "tail", ["", " (resets", " (resets 08:2", " (resets 06:27", " (resets 06:27 on 2", " (resets 06:27 on 25 No"]
-)
-def test_a_reset_that_was_cut_off_is_none(tail: str) -> None:
-    text = boxed(f"  5h limit:      [███░] 89% left{tail}", "  Weekly limit:  [███░] 36% left", width=34 + len(tail))
-    fiveh, weekly = read(text).gauges
-    assert (fiveh.used, fiveh.resets, fiveh.reset_at, weekly.used) == (11, None, None, 64)
-
-
-def test_a_reset_that_lost_only_its_parenthesis() -> None:
-    row = "  5h limit:      [███░] 89% left (resets 06:27 on 25 Nov)"
-    [gauge] = read(boxed(row, width=len(row) - 1)).gauges
-    assert gauge.resets == "06:27 on 25 Nov"

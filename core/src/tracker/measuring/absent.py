@@ -74,7 +74,7 @@ def _absent(session: Session, name: str, stream: str | None, *, measured: bool) 
 
 
 def named(found: Sequence[Absent]) -> str:
-    """`claude, glm: recorded here, but no plugin for them is installed`; of one reason."""
+    """`these, those: recorded here, but no plugin for them is installed`; of one reason."""
     names = ", ".join(line(one.name) for one in found)
     return f"{names}: recorded here, but {found[0].reason.format(it='it' if len(found) == 1 else 'them')}"
 

@@ -1,0 +1,176 @@
+"""The model of a session: in memory, and simple enough to be right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from attrs import define, field
+
+START = datetime(2026, 1, 10, 8, tzinfo=UTC)
+BUFFER = timedelta(minutes=5)
+LANES = ("", "", "sub1")
+WINDOWS = ("W0-01", "W0-01", "W0-02")  # few, so that captures meet
+METERS = {"toy": "fuel", "tally": "calls"}
+
+
+def iso(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+@define(eq=False)
+class Shot:
+    """A capture."""
+
+    provider: str
+    window: str
+    phase: str
+    lane: str
+    at: datetime
+    used: int
+    reset: datetime | None
+    place: int
+    record_id: str = ""
+    removed: bool = False
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        return self.at, self.place
+
+
+@define(eq=False)
+class Oddity:
+    """An anomaly; it is open while its captures stand and no capture or deletion that closed it does."""
+
+    kind: str
+    shots: list[Shot]
+    provider: str
+    window: str
+    closed_by: list[Shot | None] = field(factory=list)  # None: a deletion, which always stands
+
+    @property
+    def is_open(self) -> bool:
+        stands = not any(shot.removed for shot in self.shots)
+        return stands and not any(by is None or not by.removed for by in self.closed_by)
+
+
+def pair_of(shots: Iterable[Shot]) -> tuple[Shot | None, Shot | None]:
+    """The latest AFTER, and the latest BEFORE that is not later, of its lane where that has one."""
+    known = list(shots)
+    afters = sorted((one for one in known if one.phase == "after"), key=lambda one: one.order)
+    befores = sorted((one for one in known if one.phase == "before"), key=lambda one: one.order)
+    if not afters:
+        return (befores[-1] if befores else None), None
+    earlier = [one for one in befores if one.at <= afters[-1].at]
+    own = [one for one in earlier if one.lane == afters[-1].lane]
+    return next(reversed(own or earlier), None), afters[-1]
+
+
+@define
+class Model:
+    """What a data directory should say."""
+
+    shots: list[Shot] = field(factory=list)
+    oddities: list[Oddity] = field(factory=list)
+    finalized: dict[str, dict[str, tuple[Shot | None, Shot | None]]] = field(factory=dict)
+    removals: list[Shot] = field(factory=list)
+
+    def group(self, provider: str, window: str) -> list[Shot]:
+        return [one for one in self.shots if not one.removed and (one.provider, one.window) == (provider, window)]
+
+    def newest(self, provider: str, lane: str) -> Shot | None:
+        own = [one for one in self.shots if not one.removed and (one.provider, one.lane) == (provider, lane)]
+        return max(own, key=lambda one: one.order, default=None)
+
+    def choose(self, provider: str, lane: str, phase: str) -> str | None:
+        """The window of a capture that names none."""
+        newest = self.newest(provider, lane)
+        if phase == "after":
+            return newest.window if newest and newest.phase == "before" else None
+        if newest is not None:
+            return newest.window if newest.phase == "before" else following(newest.window)
+        others = [self.newest(name, lane) for name in METERS if name != provider]
+        opened = [one for one in others if one and one.phase == "before"]
+        return max(opened, key=lambda one: one.at).window if opened else "W0-01"
+
+    def is_late(self, provider: str, at: datetime, reset: datetime | None) -> bool:
+        stored = [one.reset for one in self.shots if not one.removed and one.provider == provider]
+        return any(found is not None and found <= at < found + BUFFER for found in (*stored, reset))
+
+    def store(self, new: Shot, *, is_late: bool) -> None:
+        """Add a capture, with what it shows and what it settles."""
+        before_it = [
+            one for one in self.oddities if one.is_open and (one.provider, one.window) == (new.provider, new.window)
+        ]
+        group = self.group(new.provider, new.window)
+        self.shots.append(new)
+        group.append(new)
+        if is_late:
+            self.raise_("late-after", [new], new)
+        if (turned := turned_pair(new, group)) is not None:
+            self.raise_("clock-skew", list(turned), new)
+        before, after = pair_of(group)
+        if new in (before, after) and fell(before, after):
+            self.raise_("negative-delta", [before, after], new)
+        own = pair_of(one for one in group if one.lane == new.lane)
+        counting = {id(one) for one in (*own, before, after) if one}
+        for oddity in before_it:
+            if any(id(shot) not in counting for shot in oddity.shots):
+                oddity.closed_by.append(new)
+
+    def raise_(self, kind: str, shots: list[Any], like: Shot) -> None:
+        self.oddities.append(Oddity(kind, shots, like.provider, like.window))
+
+    def delete(self, provider: str, window: str | None, phase: str | None, lane: str, position: int) -> Shot | None:
+        standing = [
+            one
+            for one in self.shots
+            if not one.removed
+            and one.provider == provider
+            and window in (None, one.window)
+            and phase in (None, one.phase)
+        ]
+        own = [one for one in standing if one.lane == lane]
+        chosen = sorted(own or (standing if window else []), key=lambda one: one.order, reverse=True)
+        if len(chosen) < position:
+            return None
+        gone = chosen[position - 1]
+        opened = [one for one in self.oddities if one.is_open]
+        for oddity in opened:
+            if gone in oddity.shots:
+                oddity.closed_by.append(None)
+        gone.removed = True
+        self.removals.append(gone)
+        before, after = pair_of(self.group(provider, gone.window))
+        left = [one for one in self.oddities if one.is_open]
+        said = any(one.kind == "negative-delta" and one.shots == [before, after] for one in left)
+        if fell(before, after) and not said:
+            self.raise_("negative-delta", [before, after], gone)
+        return gone
+
+    def complete(self, window: str) -> bool:
+        pairs = {name: pair_of(group) for name in METERS if (group := self.group(name, window))}
+        ready = pairs and all(before and after and not fell(before, after) for before, after in pairs.values())
+        if ready:
+            self.finalized[window] = pairs
+        return bool(ready)
+
+
+def following(window: str) -> str:
+    return f"W0-{int(window[3:]) + 1:02d}"
+
+
+def fell(before: Shot | None, after: Shot | None) -> bool:
+    return before is not None and after is not None and after.used < before.used
+
+
+def turned_pair(new: Shot, group: list[Shot]) -> tuple[Shot, Shot] | None:
+    """A BEFORE and the earlier AFTER that it has, one of them new."""
+    own = [one for one in group if one.lane == new.lane]
+    known = own if {one.phase for one in own} == {"before", "after"} else group
+    befores = [one for one in known if one.phase == "before"]
+    after = new if new.phase == "after" else pair_of(known)[1]
+    if after is None or not befores or any(one.at <= after.at for one in befores):
+        return None
+    return (new if new.phase == "before" else max(befores, key=lambda one: one.order)), after

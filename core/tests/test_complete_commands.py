@@ -1,0 +1,152 @@
+"""Windows finalized, shown and audited, with toys as the only plugins."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
+from outcomes import ok, records, refused
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
+
+
+def test_a_dry_run_of_complete_leaves_no_lock_behind(captured: Run, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for name in (".lock", ".lock-owner"):
+        (data / name).unlink(missing_ok=True)
+    before = {path.name for path in data.iterdir()}
+    assert json.loads(ok(captured("complete", "--window", "W0-01", "--toy-features", "1", "--dry-run")))
+    assert {path.name for path in data.iterdir()} == before
+
+
+def test_the_snapshots_block_shows_the_newest_note(toys: Run, tmp_path: Path) -> None:
+    for at, note in (("08:00:00Z", "first"), ("08:00:00.5Z", "later"), ("08:00:00.5Z", "last line")):
+        day = f"2026-01-10T{at}"
+        ok(toys("alias", "start", "toy", "--stdin", "--captured-at", day, "--notes", note, stdin="fuel 1%"))
+    assert "  - toy: before (source=alias, notes=last line)\n" in ok(toys("preview"))
+    path = tmp_path / "data" / "snapshots.jsonl"
+    path.write_text(path.read_text().replace('"last line"', '""'))
+    assert "  - toy: before (source=alias, notes=n/a)\n" in ok(toys("preview"))
+
+
+def test_finalize_rows_are_ordered_by_time_whatever_their_zone(captured: Run, tmp_path: Path) -> None:
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
+    [row] = records(tmp_path, "windows")
+    older = row | {"record_id": "0" * 32, "finalized_at": "2026-01-11T03:00:00+08:00", "features": {"toy": 2}}
+    newer = row | {"record_id": "1" * 32, "finalized_at": "2026-01-10T20:00:00Z", "features": {"toy": 3}}
+    (tmp_path / "data" / "windows.jsonl").write_text(json.dumps(newer) + "\n" + json.dumps(older) + "\n")
+    assert "toy: features=3, " in ok(captured("preview"))
+
+
+def test_complete_needs_every_pair(toys: Run) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%"))
+    assert "W0-01 cannot be finalized: missing toy AFTER" in refused(toys("complete", "--window", "W0-01"))
+    assert "no provider was captured in W0-11 (did you mean W0-01?)" in refused(toys("complete", "--window", "W0-11"))
+
+
+def test_several_values_may_follow_one_option(captured: Run, tmp_path: Path) -> None:
+    done = captured("complete", "--window", "W0-01", "--feature-id", "F-1", "F-2", "--toy-features", "2")
+    assert ok(done) == "finalized W0-01 (toy: features=2, capacity=18 pp)\n"
+    assert records(tmp_path, "windows")[0]["feature_ids"] == ["F-1", "F-2"]
+    ok(captured("alias", "start", "toy", "--stdin", stdin="fuel 30%"))
+    shown = ok(captured("preview", "--window", "W0-01", "W0-02"))
+    assert shown.startswith("Windows: W0-01, W0-02\n")
+    assert shown == ok(captured("preview", "--window", "W0-01", "--window", "W0-02"))
+
+
+def test_complete_says_who_was_not_credited(captured: Run, tmp_path: Path) -> None:
+    done = captured("complete", "--window", "W0-01", "--quality", "0.9", "--outcome", "pass", "--feature-id", "F-1")
+    assert ok(done) == "finalized W0-01 (toy: features=n/a, capacity=18 pp)\n"
+    assert "toy was given no --toy-features: it is left out of the efficiency" in done.stderr
+    [row] = records(tmp_path, "windows")
+    assert row["features"] == {"toy": None}
+    assert (row["quality"], row["quality_score"], row["outcome"], row["feature_ids"]) == (0.9, 0.9, "pass", ["F-1"])
+    assert row["providers"]["toy"]["delta"] == {"fuel_pct": 18, "heat_pct": 2}
+    assert row["providers"]["toy"]["captured_at"] == {"before": T0, "after": T1}
+
+
+def test_what_was_not_given_or_does_not_count_is_no_zero(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--quality", "0.92"))
+    shown = ok(captured("preview"))
+    assert "  - toy: features=n/a, capacity=n/a, efficiency=n/a, ci=n/a, n=0, power=n/a (excluded W0-01:" in shown
+    assert "Outcome: quality=0.9, outcome=n/a\n" in shown
+    [provider] = json.loads(ok(captured("preview", "--json")))["providers"]
+    assert (provider["features"], provider["capacity"]) == (None, None)
+    assert ok(captured("scoreboard", "--format", "csv")).splitlines()[1].startswith("toy,toy,1,,,pp,")
+
+
+def test_a_provider_line_holds_the_same_fields_whatever_the_quality(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "3", "--quality", "0.5"))
+    line = "  - toy: features=3, capacity=18 pp, efficiency=0.17, ci=n/a, n=1, power=n/a\n"
+    assert line in ok(captured("preview"))
+    [provider] = json.loads(ok(captured("preview", "--json")))["providers"]
+    assert provider["efficiency_quality"] == pytest.approx(1.5 / 18)
+
+
+def test_the_latest_finalize_row_counts(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
+    ok(captured("window-finalize", "--window", "W0-01", "--toy-features", "3", "--outcome", "pass"))
+    assert "toy: features=3, capacity=18 pp, efficiency=0.17" in ok(captured("preview"))
+
+
+def test_a_finalized_window_whose_capture_was_deleted_is_stale(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "3"))
+    done = captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01")
+    assert "W0-01 was finalized with it and is stale" in done.stderr
+    assert "(stale: re-run complete)" in ok(captured("preview"))
+    assert "(stale: re-run complete)" in ok(captured("window-audit", "--window", "W0-01"))
+
+
+def test_a_report_that_contradicts_the_meter_is_said_and_noted(captured: Run, tmp_path: Path) -> None:
+    assert ok(captured("ingest", "toy-report", "--window", "W0-01", "--stdin", stdin="60")) == (
+        "stored toy-report weekly report for W0-01\n"
+    )
+    shown = ok(captured("preview"))
+    assert "  - weekly: used=60%\n  - divergent: weekly 60% here, toy fuel 28% on its meter" in shown
+    ok(captured("complete", "--window", "W0-01", "--notes", "mine"))
+    assert records(tmp_path, "windows")[0]["notes"] == "mine; divergent:toyreport"
+    error = refused(captured("ingest", "toy-report", "--window", "W", "--scope", "hourly", "--stdin", stdin="1"), 2)
+    assert "toy-report knows no scope 'hourly'; its scopes are weekly, daily" in error
+
+
+def test_the_audit_names_what_stands_and_what_was_taken_back(captured: Run) -> None:
+    ok(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01", "--reason", "wrong pane"))
+    shown = ok(captured("window-audit", "--window", "W0-01"))
+    assert "toy: 1 before" in shown
+    assert f"toy after of {T1}, removed " in shown
+    assert "wrong pane" in shown
+    found = json.loads(ok(captured("--json", "window-audit", "--window", "W0-01")))
+    assert found["providers"]["toy"]["canonical"]["after"] is None
+    assert found["tombstones"][0]["phase"] == "after"
+
+
+def test_the_preview_as_json(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "3", "--quality", "1"))
+    found = json.loads(ok(captured("preview", "--json")))
+    assert found["windows"] == [{"id": "W0-01", "finalized": True, "outcome": None, "quality": 1.0, "notes": None}]
+    [provider] = found["providers"]
+    assert (provider["provider"], provider["features"], provider["capacity"], provider["unit"]) == ("toy", 3, 18, "pp")
+    assert provider["efficiency"] == pytest.approx(1 / 6)
+    assert (provider["ci_kind"], provider["n"], provider["power"]) == ("assumed", 1, None)
+    assert [block["title"] for block in found["blocks"]] == ["Snapshots"]
+    assert found["not_shown"] == []
+
+
+def test_an_open_window_is_shown_as_open(toys: Run) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%"))
+    shown = ok(toys("preview", "--window", "W0-01"))
+    assert "  - toy: features=n/a, capacity=n/a, efficiency=n/a, ci=n/a, n=0, power=n/a (open)\n" in shown
+    assert "no window 'W0-02'; did you mean W0-01?" in refused(toys("preview", "--window", "W0-02"))
+
+
+def test_a_preview_of_nothing_says_how_to_begin(toys: Run) -> None:
+    done = toys("preview")
+    assert ok(done).startswith("Windows: none\nAnomalies: 0 (see anomalies.jsonl)\n")
+    assert "begin with `tracker alias start PROVIDER --stdin`" in done.stderr

@@ -1,0 +1,108 @@
+"""The rate limits of other models in Codex's `/status` pane: whose a row is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
+from panes_by_hand import boxed, pane, read, used
+
+MAIN = "  5h limit:      [███░] 89% left (resets 08:27)", "  Weekly limit:  [███░] 36% left (resets 06:27 on 25 Nov)"
+OTHER = "  5h limit:      [███░] 70% left (resets 07:27)", "  Weekly limit:  [░░░░] 0% left (resets 06:27 on 27 Nov)"
+
+
+def test_a_heading_names_the_rows_below_it() -> None:
+    reading = read(pane(*MAIN, "  GPT-5.3-Codex-Spark limit:", *OTHER))
+    assert used(reading) == {
+        "fiveh": 11,
+        "weekly": 64,
+        "gpt_5_3_codex_spark_fiveh": 30,
+        "gpt_5_3_codex_spark_weekly": 100,
+    }
+
+
+@pytest.mark.parametrize(
+    ("heading", "slug"),
+    [
+        (["  GPT-5.3-Codex-Spark", "  limit:"], "gpt_5_3_codex_spark"),
+        (["  GPT-5.3-", "  Codex-Spark limit:"], "gpt_5_3_codex_spark"),
+        (["  My own model limit:"], "my_own_model"),
+        (["  My own", "  model", "  limit:"], "my_own_model"),
+        (["  4o limit:"], "bucket_4o"),
+        (["  模型 limit:"], "bucket"),
+    ],
+)
+def test_headings_wrap(heading: list[str], slug: str) -> None:
+    reading = read(pane(*MAIN, "  Credits:       38 credits", *heading, *OTHER))
+    assert used(reading) == {"fiveh": 11, "weekly": 64, f"{slug}_fiveh": 30, f"{slug}_weekly": 100}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["  zeta_model Daily limit:  [███░] 95% left (resets 07:27)"],
+        ["  zeta_model Daily limit:", "  95% left", "  (resets 07:27)"],
+        ["  zeta_model", "  Daily limit:", "  95% left", "  (resets 07:27)"],
+        ["  zeta_model Daily", "  limit:", "  95% left", "  (resets 07:27)"],
+    ],
+)
+def test_a_bucket_in_one_line(rows: list[str]) -> None:
+    assert used(read(pane(*MAIN, *rows))) == {"fiveh": 11, "weekly": 64, "zeta_model_daily": 5}
+
+
+def test_a_wrapped_name_does_not_lend_its_row_to_the_main_bucket() -> None:
+    rows = ["  GPT-5.3-Codex-Spark", "  Weekly limit:  [░░░░] 7% left (resets 06:27 on 27 Nov)"]
+    assert used(read(pane(MAIN[0], *rows))) == {"fiveh": 11, "gpt_5_3_codex_spark_weekly": 93}
+
+
+def test_rows_whose_heading_is_lost_are_nobodys() -> None:
+    assert used(read(pane(*MAIN, *OTHER))) == {"fiveh": 11, "weekly": 64}
+    assert used(read(pane(MAIN[1], "  Credits:       38 credits", OTHER[0]))) == {"weekly": 64}
+    assert used(read(pane(MAIN[1], "  zeta_model Daily limit:  95% left", OTHER[0]))) == {
+        "weekly": 64,
+        "zeta_model_daily": 5,
+    }
+
+
+@pytest.mark.parametrize("width", [18, 21, 24, 26])
+def test_a_heading_that_the_box_cut_off_is_nobodys(width: int) -> None:
+    """Neither the main bucket's nor one with a cut name, as panes before 0.155 print it below 28 columns."""
+    rows = [
+        "  Weekly limit:   ",
+        "   64% used",
+        "  GPT-5.3-Codex-Spark limit:",
+        "  5h limit:",
+        "   70% used",
+        "  Weekly limit:",
+    ]
+    assert used(read(boxed(*rows, version="0.50.0", width=width))) == {"weekly": 64}
+    assert "gpt_5_3_codex_spark_fiveh" in used(read(boxed(*rows, version="0.50.0", width=28)))
+
+
+def test_the_first_row_of_a_name_stands() -> None:
+    rows = (
+        "  zeta_model Daily limit:  95% left",
+        "  zeta_model Daily limit:  5% left",
+        "  Hourly limit:  8%",
+        "  Hourly limit:  9%",
+    )
+    assert used(read(pane(*MAIN, *rows))) == {"fiveh": 11, "weekly": 64, "zeta_model_daily": 5, "hourly": 92}
+
+
+def test_a_heading_that_comes_first() -> None:
+    """What stands above it belongs to the line above that, and not to its name."""
+    rows = ["  Session:", "  01a201f2-1067-7ae1", "  7-3f753d076784", "  GPT-5.3-Codex-Spark limit:"]
+    assert used(read(pane(*rows, *OTHER))) == {"gpt_5_3_codex_spark_fiveh": 30, "gpt_5_3_codex_spark_weekly": 100}
+
+
+def test_a_bucket_never_takes_the_main_buckets_name() -> None:
+    rows = "  Secondary Usage limit:  [███░] 95% left", "  Monthly credit Weekly limit:  [███░] 94% left"
+    assert used(read(pane(*MAIN, *rows))) == {
+        "fiveh": 11,
+        "weekly": 64,
+        "bucket_secondary_usage": 5,
+        "monthly_credit_weekly": 6,
+    }
