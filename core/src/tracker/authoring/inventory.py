@@ -112,9 +112,9 @@ def find(session: Session, name: str) -> Found:
 
 def document(session: Session, found: Found) -> dict[str, Any]:
     """A declaration as JSON, with where it comes from."""
-    from tracker.authoring.codec import converter
+    from cattrs import Converter
 
-    plain = converter().copy()
+    plain = Converter()
     plain.register_unstructure_hook(timedelta, lambda length: length.total_seconds())
     about = {"distribution": found.distribution, "version": found.version, "hooks": _hooks(session, found)}
     return about | {"declaration": plain.unstructure(found.info)}
