@@ -18,7 +18,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 from scipy import special
 
-from tracker.stats.efficiency import ASSUMED_FANO, LEAST_EFFECTIVE, LEAST_WINDOWS, measure
+from tracker_verdict.stats.efficiency import ASSUMED_FANO, LEAST_EFFECTIVE, LEAST_WINDOWS, measure
 
 Array: TypeAlias = NDArray[np.float64]
 Draw: TypeAlias = Callable[[np.random.Generator, tuple[int, int]], tuple[Array, Array]]
@@ -143,7 +143,7 @@ class Sample:
 
 
 def chosen(sample: Sample) -> tuple[Array, Array]:
-    """tracker's own interval, see tracker.stats.efficiency."""
+    """tracker's own interval, see tracker_verdict.stats.efficiency."""
     features, capacity = sample.features.sum(1), sample.capacity.sum(1)
     measured = is_measured(sample)
     fano = np.where(measured, 1.0, ASSUMED_FANO)
@@ -234,11 +234,11 @@ def cell(scenario: Scenario, n: int, repetitions: int, rng: np.random.Generator)
 
 
 def agree(sample: Sample, low: Array, high: Array) -> None:
-    """Stop where the restatement for arrays and tracker.stats differ."""
+    """Stop where the restatement for arrays and tracker_verdict.stats differ."""
     for row in range(min(CHECKED, len(low))):
         ours = measure(zip(sample.features[row].tolist(), sample.capacity[row].tolist(), strict=True)).ci
         if ours is None or not np.allclose(ours, (low[row], high[row]), rtol=1e-9, atol=1e-12):
-            sys.exit(f"error: tracker.stats gives {ours}, this benchmark {(low[row], high[row])}")
+            sys.exit(f"error: tracker_verdict.stats gives {ours}, this benchmark {(low[row], high[row])}")
 
 
 def figures(repetitions: int, seed: int) -> Iterator[tuple[Scenario, int, list[float]]]:

@@ -24,8 +24,8 @@ from typing import Any
 
 import orjson
 
-from tracker.store.journal import Journal
-from tracker.store.records import stamp
+from tracker.journal.journal import Journal
+from tracker.journal.records import stamp
 
 TRACKER = [sys.executable, "-m", "tracker.cli"]
 SMALL = 100

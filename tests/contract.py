@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import attrs
 
 from tracker import api
-from tracker.hookspecs import CONTRACT
+from tracker.contract.hooks import CONTRACT
 from tracker.hosting.registry import new_manager
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tracker import api, hookspecs
+from tracker import api
+from tracker.contract import hooks as hookspecs
 from tracker.hosting.registry import new_manager
 
 HERE = Path(__file__).parent
@@ -46,7 +47,7 @@ def test_hooks_are_found_where_plugins_look() -> None:
 
 
 def test_our_plugins_use_what_everybody_may_use_and_nothing_else() -> None:
-    """`tracker.api`, and in their tests `tracker.testing`: what is private to the core would bind strangers, too."""
+    """`tracker.api`, and in their tests `tracker_kit`: what is private to the core would bind strangers, too."""
     private = re.compile(r"^\s*(?:from|import) tracker(?!\.(?:api|testing) import|_)\b.*", re.M)
     for plugin in [*(HERE.parent / "plugins").iterdir(), HERE.parent / "examples" / "tracker-gemini"]:
         for path in plugin.rglob("*.py"):

@@ -53,7 +53,7 @@ def checks(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]
         "-p",
         "no:cacheprovider",
         "-p",
-        "tracker.testing.verdict",
+        "tracker_kit.verdict",
     ]
     words += ["--verdict", str(folder / "verdict.json"), str(folder / "test_frozen.py")]
     done = subprocess.run(

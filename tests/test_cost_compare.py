@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tracker.verdicts.prices import parse
+from tracker_telemetry.prices import parse
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tracker.cli import main
+from tracker.cli.main import main
 
 duckdb = pytest.importorskip("duckdb")
 pytest.importorskip("pyarrow")

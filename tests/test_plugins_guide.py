@@ -20,7 +20,7 @@ import pytest
 
 from tracker import api
 from tracker.hosting.registry import new_manager
-from tracker.testing import rules
+from tracker_kit import rules
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")

@@ -119,8 +119,8 @@ def test_a_disabled_source_says_how_to_get_it_back(tracker_cli: Run) -> None:
 def test_what_git_says_is_passed_on_and_it_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tracker.delivery import git
     from tracker.errors import TrackerError
+    from tracker_ledgers import git
 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TrackerError, match=r"git says: .*not a git repository"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.shell import glimpse
+from tracker_desk import glimpse
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -158,5 +158,5 @@ def test_completing_a_command_imports_no_plugin_and_no_command(tmp_path: Path) -
     )
     assert "plain\nalias\nCapture a provider's meters: start, end, cross; delete takes one back.\n" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "tracker.shell.completing" in imported
-    assert not imported & {"pluggy", "attrs", "tracker.hosting.registry", "tracker.commands.alias", "orjson"}
+    assert "tracker.cli.completing" in imported
+    assert not imported & {"pluggy", "attrs", "tracker.hosting.registry", "tracker.cli.commands.alias", "orjson"}

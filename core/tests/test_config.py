@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tracker.configuration import config, config_file
-from tracker.configuration.setting_kinds import KINDS, shown
-from tracker.configuration.settings import settings
 from tracker.errors import TrackerError
+from tracker.settings import file as config_file
+from tracker.settings import schema as config
+from tracker.settings.kinds import KINDS, shown
+from tracker.settings.table import settings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 

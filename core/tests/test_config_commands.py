@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.configuration.settings import leaves, settings
+from tracker.settings.table import leaves, settings
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

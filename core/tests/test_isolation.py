@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.hosting.isolation import guarded
+from tracker.hosting.guard import guarded
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 HEAD = """

@@ -61,7 +61,7 @@ def install(folder: Path, modules: dict[str, str]) -> None:
 def run(folder: Path, tests: str, *options: str) -> Results:
     """The messages of every check by source; an empty one for a check that passed."""
     (folder / "test_all.py").write_text(
-        f"from pathlib import Path\nfrom tracker.testing import {', '.join(KIND.values())}\n"
+        f"from pathlib import Path\nfrom tracker_kit import {', '.join(KIND.values())}\n"
         f"HERE = Path(__file__).parent\n{tests}"
     )
     words = [
@@ -77,7 +77,7 @@ def run(folder: Path, tests: str, *options: str) -> Results:
         "no:cacheprovider",
         *options,
     ]
-    words += ["-p", "tracker.testing.verdict", "--verdict", str(folder / "verdict.json"), str(folder / "test_all.py")]
+    words += ["-p", "tracker_kit.verdict", "--verdict", str(folder / "verdict.json"), str(folder / "test_all.py")]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
     done = subprocess.run(
         [sys.executable, *words],
@@ -179,9 +179,9 @@ def test_a_missing_option_is_named() -> None:
     """No declaration makes one miss today; the check is tried with a meter that the command line does not know."""
     from attrs import evolve
 
+    from tracker.contract.values import Meter, Source
     from tracker.hosting.registry import Registry
-    from tracker.models import Meter, Source
-    from tracker.testing.options import missing_options
+    from tracker_kit.options import missing_options
 
     fuel = Meter(key="fuel", title="Fuel")
     toy = Source(contract="1.0", name="toy", title="Toy", meters=(fuel,), capacity="fuel")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tracker import hookspecs
 from tracker.api import Block, Change, Delta, Gauge, Meter, PreviewContext, Reading, Row, Source, hookimpl
+from tracker.contract import hooks as hookspecs
 from tracker.errors import PluginError
 from tracker.hosting.registry import Registry, shell_names
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.texts import playback
-from tracker.texts.screen import plain_text
+from tracker.text.screen import plain_text
+from tracker_capture import playback
 
 CSI = "\x1b["
 
@@ -59,7 +59,7 @@ def test_stripped(text: str, expected: str) -> None:
 
 def test_imports_the_emulator_only_to_play() -> None:
     code = (
-        "import sys; from tracker.texts.screen import plain_text; plain_text(sys.argv[1]); print('pyte' in sys.modules)"
+        "import sys; from tracker.text.screen import plain_text; plain_text(sys.argv[1]); print('pyte' in sys.modules)"
     )
     for text, loaded in (("\x1b[31mred\x1b[0m\r\n", "False"), ("\x1b[2Ared", "True")):
         assert subprocess.check_output([sys.executable, "-c", code, text], text=True).strip() == loaded

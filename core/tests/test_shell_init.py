@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tracker.models import Meter, Source
-from tracker.shell.shells import TAKEN, functions, script
+from tracker.contract.values import Meter, Source
+from tracker_desk.shells import TAKEN, functions, script
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 DECLARES = """

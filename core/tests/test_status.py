@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tracker.texts.clock import Clock, span
+from tracker.text.clock import Clock, span
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.configuration.toml_text import line_of, put
+from tracker.settings.toml_text import line_of, put
 
 FILE = """\
 # settings of the team

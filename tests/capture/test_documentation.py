@@ -16,7 +16,7 @@ def test_every_block_prints_what_stands_below_it(machine: Any, event: Any) -> No
     machine.rollout("a", event(64, age=130))
     text = machine.screen("claude", "print_v2.1.330_base_max_110col").read_text()
     machine.program("claude", f"print({text!r})")
-    machine.program("tracker", "from tracker.cli import main\nmain(prog_name='tracker')")
+    machine.program("tracker", "from tracker.cli.main import main\nmain(prog_name='tracker')")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
     environment = kept | machine.environment | {"TRACKER_DATA_DIR": str(machine.folder / "data"), "TZ": "UTC"}
     assert len(BLOCKS) == 7

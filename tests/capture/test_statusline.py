@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tracker.origins import statusline
 from tracker.session import Session
+from tracker_capture import statusline
 
 NOW = int(time.time())
 
@@ -197,7 +197,7 @@ def test_nobody_need_read_the_line(machine: Any) -> None:
 def test_it_needs_none_of_what_other_commands_need(machine: Any) -> None:
     """What would cost its time: measured by benchmarks/capture.py, kept out here."""
     code = (
-        "import sys; from tracker.cli import main; main(['statusline'], standalone_mode=False);"
+        "import sys; from tracker.cli.main import main; main(['statusline'], standalone_mode=False);"
         " print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run(

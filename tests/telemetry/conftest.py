@@ -59,7 +59,16 @@ class Ingest:
     """A running `tracker ingest`."""
 
     def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], folder: Path, **streams: Any) -> None:
-        command = [sys.executable, "-m", "tracker.cli", "ingest", "proxy-telemetry", "--window", WINDOW, *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "tracker.cli.main",
+            "ingest",
+            "proxy-telemetry",
+            "--window",
+            WINDOW,
+            *arguments,
+        ]
         given = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
         self.process = subprocess.Popen(command, env=environment, cwd=folder, **given)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tracker.cli import main
+from tracker.cli.main import main
 
 PANE = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      90% left\n  Weekly limit:  80% left\n"
 CAPTURES = {"before": "2026-01-10T08:00:00Z", "after": "2026-01-10T12:00:00Z"}

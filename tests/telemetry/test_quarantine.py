@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tracker.telemetry.quarantine import redact_line
+from tracker_telemetry.quarantine import redact_line
 
 Start = Callable[..., Any]
 CANARY = "canary7f3"

@@ -1,7 +1,9 @@
 """Everything a plugin may import; what is not here may change without notice."""
 
-from tracker.hookspecs import hookimpl
-from tracker.models import (
+from tracker.contract.figures import amount, count, instant, percent
+from tracker.contract.hooks import hookimpl
+from tracker.contract.origins import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, StatusLineOrigin
+from tracker.contract.values import (
     JSON,
     Block,
     Change,
@@ -20,10 +22,8 @@ from tracker.models import (
     Row,
     Source,
 )
-from tracker.origin_kinds import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, StatusLineOrigin
-from tracker.texts.redact import redact
-from tracker.texts.screen import plain_text
-from tracker.values import amount, count, instant, percent
+from tracker.text.redact import redact
+from tracker.text.screen import plain_text
 
 __all__ = [
     "JSON",

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracker.errors import TrackerError
-from tracker.texts.render import escape
+from tracker.text.render import escape
 
 if TYPE_CHECKING:
-    from tracker.configuration.config import Config
+    from tracker.contract.values import Source
     from tracker.hosting.registry import Registry
-    from tracker.models import Source
-    from tracker.store.index import Index
-    from tracker.store.journal import Journal
+    from tracker.journal.index import Index
+    from tracker.journal.journal import Journal
+    from tracker.settings.schema import Config
 
 DATA_DIR = "TRACKER_DATA_DIR"
 
@@ -45,14 +45,14 @@ class Session:
 
     @cached_property
     def config(self) -> Config:
-        from tracker.configuration import config_file
+        from tracker.settings import file as config_file
 
         return config_file.load(config_file.find(Path.cwd()))
 
     @cached_property
     def root(self) -> Path:
         """The data directory."""
-        from tracker.configuration.config import DEFAULT_DATA_DIR
+        from tracker.settings.schema import DEFAULT_DATA_DIR
 
         if self.data_dir is not None:
             return self.data_dir
@@ -64,7 +64,7 @@ class Session:
 
     @cached_property
     def journal(self) -> Journal:
-        from tracker.store.journal import Journal
+        from tracker.journal.journal import Journal
 
         fsync = self.config.fsync and not self.no_fsync
         return Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
@@ -77,7 +77,7 @@ class Session:
 
     @cached_property
     def index(self) -> Index:
-        from tracker.store.index import Index
+        from tracker.journal.index import Index
 
         index = Index(self.journal, may_create=not self.dry_run)
         context = click.get_current_context(silent=True)
@@ -98,7 +98,7 @@ class Session:
     @cached_property
     def lane(self) -> str | None:
         """The lane that this command works in; None is the lane without a name."""
-        from tracker import lanes
+        from tracker.windows import lanes
 
         return lanes.check(self.agent if self.agent is not None else os.environ.get("AGENT_ID"))
 
@@ -108,7 +108,7 @@ class Session:
 
     def source(self, name: str, *, kinds: Sequence[str] = ()) -> Source:
         """The source of that name; what is there otherwise."""
-        from tracker.texts.wording import near
+        from tracker.text.wording import near
 
         fitting = [source for source in self.registry.sources.values() if not kinds or source.kind in kinds]
         names = [source.name for source in fitting if source.name not in self.registry.builtin]
@@ -129,7 +129,7 @@ class Session:
 
     def data(self, value: Any) -> None:
         """A result for programs: one JSON document."""
-        from tracker.texts.render import json_parts
+        from tracker.text.render import json_parts
 
         for part in json_parts(value):
             click.echo(part, nl=False)

@@ -57,7 +57,7 @@ class Program:
     def __call__(self, *arguments: str, stdin: str | bytes = "", lane: str = "", root: Path | None = None) -> Done:
         from click.testing import CliRunner
 
-        from tracker.cli import main
+        from tracker.cli.main import main
 
         environment = {"TRACKER_DATA_DIR": str(root or self.root), "AGENT_ID": lane or None, "TZ": "UTC"}
         result = CliRunner().invoke(main, list(arguments), input=stdin, env=environment)
@@ -81,7 +81,7 @@ def toy_registry(toy_code: dict[str, str]) -> Callable[[], Any]:
     """Makes registries whose only plugins are the toys."""
 
     def made() -> Any:
-        from tracker.hosting import builtin
+        from tracker.hosting import snapshots as builtin
         from tracker.hosting.registry import Registry
 
         registry = Registry()
@@ -113,7 +113,7 @@ def program(quick_path: Path, toy_registry: Callable[[], Any], monkeypatch: pyte
     """Runs commands in this process; `git` is not asked, which would start one of its own."""
     registry = toy_registry()
     monkeypatch.setattr("tracker.hosting.registry.discover", lambda: registry)
-    monkeypatch.setattr("tracker.measuring.capturing.git_head", lambda: None)
+    monkeypatch.setattr("tracker.windows.store.git_head", lambda: None)
     monkeypatch.chdir(quick_path)
     return Program(quick_path / "data")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tracker.store.journal import Journal
+from tracker.journal.journal import Journal
 
 T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
 
@@ -125,7 +125,7 @@ def test_a_dry_import_says_what_would_come(filled: Any, tmp_path: Path) -> None:
 
 def test_an_import_that_was_stopped_goes_on(filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tracker.errors import TrackerError
-    from tracker.store.journal import Journal
+    from tracker.journal.journal import Journal
 
     program, other, appended = filled, tmp_path / "other", []
     real = Journal.append_lines
@@ -294,7 +294,7 @@ def test_parquet_of_values_of_any_type(filled: Any, tmp_path: Path) -> None:
 def test_a_text_that_no_cell_takes_is_cut_and_said(
     filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracker.exchange.exporting.CELL", 7)
+    monkeypatch.setattr("tracker_desk.exporting.CELL", 7)
     done = filled("export", "--format", "csv", "--out", str(tmp_path / "out"))
     done.ok()
     assert "texts of snapshots were cut at 7 characters, a cell's most; jsonl and parquet have them whole" in done.err
@@ -306,7 +306,7 @@ def test_parquet_holds_few_texts_at_once(filled: Any, tmp_path: Path, monkeypatc
     pytest.importorskip("pyarrow")
     from pyarrow import parquet as pq
 
-    monkeypatch.setattr("tracker.exchange.parquet.TEXTS", 1)
+    monkeypatch.setattr("tracker_telemetry.parquet.TEXTS", 1)
     filled("export", "--format", "parquet", "--out", str(tmp_path / "out")).ok()
     file = pq.ParquetFile(tmp_path / "out" / "snapshots.parquet")
     assert file.num_row_groups == file.metadata.num_rows == 4

@@ -46,9 +46,9 @@ WRONG: tuple[Any, ...] = (
 
 
 def known_commands() -> Iterator[list[str]]:
-    from tracker.cli import COMMANDS
+    from tracker.cli.main import commands
 
-    yield from (words for words in READING if words[0] in COMMANDS)
+    yield from (words for words in READING if words[0] in commands())
 
 
 def check(done: Any, where: object) -> None:

@@ -156,7 +156,7 @@ def test_without_a_place_for_the_index_there_is_one_in_memory(
     def refuse(root: Path) -> sqlite3.Connection:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tracker.store.index_file.open_file", refuse)
+    monkeypatch.setattr("tracker.journal.index_database.open_file", refuse)
     assert answers(program) == known
 
 
@@ -166,7 +166,7 @@ def test_an_index_that_cannot_be_written_is_left_alone(
 ) -> None:
     from contextlib import contextmanager
 
-    from tracker.store import index_file as module
+    from tracker.journal import index_database as module
 
     program, _ = filled
     path = index_file(program)
@@ -183,7 +183,7 @@ def test_an_index_that_cannot_be_written_is_left_alone(
         with real(database):
             yield
 
-    monkeypatch.setattr("tracker.store.index_file.writing", broken)
+    monkeypatch.setattr("tracker.journal.index_database.writing", broken)
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 1%").ok()
     shown = json.loads(program("--json", "window-audit", "--window", "W1").ok())
     assert shown["providers"]["toy"]["entries"]["before"] > 0
@@ -196,7 +196,7 @@ def test_a_stream_is_stored_though_its_index_cannot_be_written(
     """The events stand before the index says so: a replay adds nothing twice."""
     from contextlib import contextmanager
 
-    from tracker.store import index_file as module
+    from tracker.journal import index_database as module
 
     program, _ = filled
     real = module.writing
@@ -209,7 +209,7 @@ def test_a_stream_is_stored_though_its_index_cannot_be_written(
             if "toy_stream.jsonl" in opened and not in_memory:
                 raise sqlite3.OperationalError("database or disk is full")
 
-    from tracker.store.journal import Journal
+    from tracker.journal.journal import Journal
 
     opened: list[str] = []
     append = Journal.append_lines
@@ -219,7 +219,7 @@ def test_a_stream_is_stored_though_its_index_cannot_be_written(
     (program.root.parent / "more").write_text('{"rid": "new", "lane": "far"}\n' * 3)
     words = ["ingest", "toy-stream", "--window", "W1", "--file", "more"]
     with monkeypatch.context() as patched:
-        patched.setattr("tracker.store.index_file.writing", full_at_the_end)
+        patched.setattr("tracker.journal.index_database.writing", full_at_the_end)
         assert "(events=3, new=3, duplicates=0, " in program(*words).ok()
     assert len(program.rows("toy_stream")) == 33
     assert "(events=3, new=0, duplicates=3, " in program(*words).ok()
@@ -258,7 +258,7 @@ def test_the_index_is_deleted_again_and_again_while_many_use_it(
 
 
 def test_windows_are_sorted_as_people_count() -> None:
-    from tracker.store.index import natural
+    from tracker.journal.index import natural
 
     windows = ["W0-10", "W0-9", "W0-CHN", "W0-009", "", "W" + "9" * 5000, "7", "W1"]
     assert sorted(windows, key=natural)[:5] == ["", "7", "W0-009", "W0-9", "W0-10"]

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracker.errors import TrackerError
-from tracker.store import files
-from tracker.store.journal import Journal, decode
-from tracker.texts.plain import DEEPEST, is_too_deep
+from tracker.journal import files
+from tracker.journal.journal import Journal, decode
+from tracker.text.json_values import DEEPEST, is_too_deep
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_a_record_that_is_gone_is_an_empty_one(journal: Journal) -> None:
 
 
 def test_json_is_shown_without_anything_that_steers() -> None:
-    from tracker.texts.render import CONTROL, escape, json_text, line, number
+    from tracker.text.render import CONTROL, escape, json_text, line, number
 
     text = "".join(map(chr, range(0x2100))) + "\U0001f600"
     assert CONTROL.search(escape(text)) is None

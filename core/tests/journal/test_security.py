@@ -133,8 +133,8 @@ def test_an_argument_that_the_locale_cannot_decode_is_stored_as_its_letters(prog
 def test_what_json_cannot_say_is_stored_readably() -> None:
     from datetime import UTC, datetime
 
-    from tracker.store.journal import decode
-    from tracker.store.records import stamp
+    from tracker.journal.journal import decode
+    from tracker.journal.records import stamp
 
     odd = {"long": [2**64, -(10**400)], "none": float("nan"), "half": {"\ud800": "\udc00"}}
     record = stamp(window="W1", provider="toy", captured_at=datetime.now(UTC), source="alias", odd=odd)
@@ -146,12 +146,12 @@ def test_what_json_cannot_say_is_stored_readably() -> None:
 def test_a_record_is_not_nested_deeper_than_can_be_read_back(
     program: Any, monkeypatch: pytest.MonkeyPatch, depth: int
 ) -> None:
-    from tracker.models import Reading
+    from tracker.contract.values import Reading
 
     value: Any = 1
     for _ in range(depth):
         value = [value]
-    monkeypatch.setattr("tracker.commands.ingest.parse", lambda *_arguments: Reading(fields={"deep": value}))
+    monkeypatch.setattr("tracker.cli.commands.ingest.parse", lambda *_arguments: Reading(fields={"deep": value}))
     done = program("ingest", "toy-report", "--window", "W1", "--stdin", stdin="1")
     assert "nested deeper than 100 levels; nothing was stored" in done.refused()
     assert program.rows("toy_report") == []

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tracker.delivery import churn
 from tracker.errors import TrackerError
 from tracker.session import Session
+from tracker_ledgers import churn
 
 Text = Callable[..., str]
 

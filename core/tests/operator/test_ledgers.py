@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tracker.delivery import booking, ledgers
-from tracker.delivery.ledgers import CHURN, EVIDENCE, FEATURES, TOKENS, Ledger
 from tracker.errors import Busy, TrackerError
 from tracker.session import Session
+from tracker_ledgers import booking, ledgers
+from tracker_ledgers.ledgers import CHURN, EVIDENCE, FEATURES, TOKENS, Ledger
 
 HEADER = b"window_id,capability_id,test_run_id,runner,result,artifacts_path,artifact_hash,notes\n"
 ROW = {"window_id": "W0-20", "runner": "pytest", "result": "pass", "notes": "n"}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tracker.errors import TrackerError
-from tracker.handover import standing_jobs
 from tracker.session import Session
+from tracker_ledgers import standing_jobs
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from tracker.stats.compare import NOT_ENOUGH, compare
-from tracker.stats.efficiency import measure
-from tracker.stats.gates import welch_df
+from tracker_verdict.stats.compare import NOT_ENOUGH, compare
+from tracker_verdict.stats.efficiency import measure
+from tracker_verdict.stats.gates import welch_df
 
 D1 = measure([(3, 18), (2, 10), (4, 20)])
 D2 = measure([(2, 2), (3, 5), (1, 3), (4, 9), (2, 4), (3, 6)])

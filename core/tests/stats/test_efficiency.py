@@ -7,8 +7,8 @@ import pytest
 import scipy.stats
 import statsmodels.api
 
-from tracker.stats.efficiency import measure
-from tracker.stats.intervals import Weighted, fieller, poisson_limits
+from tracker_verdict.stats.efficiency import measure
+from tracker_verdict.stats.intervals import Weighted, fieller, poisson_limits
 
 D1 = [(3, 18), (2, 10), (4, 20)]
 D2 = [(2, 2), (3, 5), (1, 3), (4, 9), (2, 4), (3, 6)]

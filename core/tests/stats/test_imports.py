@@ -19,21 +19,21 @@ def loaded(code):
 
 
 def test_no_module_imports_scipy_or_numpy():
-    assert loaded(f"from tracker.stats import {', '.join(MODULES)}") == []
+    assert loaded(f"from tracker_verdict.stats import {', '.join(MODULES)}") == []
 
 
 def test_what_prints_no_interval_does_not_pay_for_one():
     few = "found = measure([(3, 18, 1.0), (2, 10, 0.8)])"
     asked = "found.efficiency, found.efficiency_quality, found.ci_kind, found.n_eff, found.se"
-    assert loaded(f"from tracker.stats.efficiency import measure\n{few}\n{asked}") == []
+    assert loaded(f"from tracker_verdict.stats.efficiency import measure\n{few}\n{asked}") == []
     spread = f"found = measure({D1})\n{asked}"
-    assert loaded(f"from tracker.stats.efficiency import measure\n{spread}") == []
+    assert loaded(f"from tracker_verdict.stats.efficiency import measure\n{spread}") == []
 
 
 def test_percentiles_need_neither():
-    assert loaded("from tracker.stats.percentiles import percentiles\npercentiles([1, 2])") == []
+    assert loaded("from tracker_telemetry.percentiles import percentiles\npercentiles([1, 2])") == []
 
 
 def test_an_interval_loads_scipy_special_alone_and_without_a_warning():
-    code = f"from tracker.stats.efficiency import measure\nmeasure({D1}).figures()\nimport sys"
+    code = f"from tracker_verdict.stats.efficiency import measure\nmeasure({D1}).figures()\nimport sys"
     assert run(f"{code}\nprint('scipy.special' in sys.modules, 'scipy.stats' in sys.modules)") == ["True", "False"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.stats.percentiles import ACCURACY, Buckets, percentiles
+from tracker_telemetry.percentiles import ACCURACY, Buckets, percentiles
 
 LATENCIES = [12, 15, 11, 240, 18, 14, 13, 95, 16, 17]
 PERCENTS = (0, 1, 5, 25, 50, 75, 95, 99, 99.9, 100)

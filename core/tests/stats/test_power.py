@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import integrate
 from statsmodels.stats.power import TTestPower
 
-from tracker.stats.distributions import noncentral_t_cdf, t_quantile
-from tracker.stats.power import MOST_WINDOWS, fewest, of_gate, two_sided, windows_for_effect
+from tracker_verdict.stats.distributions import noncentral_t_cdf, t_quantile
+from tracker_verdict.stats.power import MOST_WINDOWS, fewest, of_gate, two_sided, windows_for_effect
 
 
 @pytest.mark.parametrize("n", [3, 5, 12, 40])

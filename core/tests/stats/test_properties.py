@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tracker.stats.compare import compare
-from tracker.stats.efficiency import measure
+from tracker_verdict.stats.compare import compare
+from tracker_verdict.stats.efficiency import measure
 
 EXTREMES = [0, 5e-324, 1e-300, 1e-290, 1e-150, 1e-17, 1, 3, 1e15, 1e17, 1e150, 1e290, 1e300, 1.7e308, 10**400]
 anything = (

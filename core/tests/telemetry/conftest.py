@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from tracker.api import Rejected, Source, hookimpl
-from tracker.events import event_index, line_index
 from tracker.hosting.registry import Registry
 from tracker.session import Session
-from tracker.telemetry import line_reader
-from tracker.telemetry.line_reader import Reader
-from tracker.telemetry.streaming import Stream
-from tracker.telemetry.tail import Splitter
+from tracker_telemetry import event_index, line_index, line_reader
+from tracker_telemetry.line_reader import Reader
+from tracker_telemetry.streaming import Stream
+from tracker_telemetry.tail import Splitter
 
 WINDOW = "W0-CHN"
 

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from tracker.errors import Busy
 from tracker.session import Session
-from tracker.telemetry import tail
-from tracker.telemetry.ingesting import Intake
-from tracker.telemetry.line_reader import Reader
-from tracker.telemetry.progress import Progress
-from tracker.telemetry.stopping import Stop
-from tracker.telemetry.streaming import Stream
-from tracker.telemetry.tail import LINE_LIMIT, Line, Splitter, TooLong, pipe_chunks
+from tracker_telemetry import tail
+from tracker_telemetry.ingesting import Intake
+from tracker_telemetry.line_reader import Reader
+from tracker_telemetry.progress import Progress
+from tracker_telemetry.stopping import Stop
+from tracker_telemetry.streaming import Stream
+from tracker_telemetry.tail import LINE_LIMIT, Line, Splitter, TooLong, pipe_chunks
 
 TEXTS = st.lists(
     st.sampled_from([b"", b"a", b"bc", b"\r", b"d" * 7, b"e" * 8, b"f" * 9, b"g" * 30, b"h\r"]), max_size=8
@@ -98,7 +98,7 @@ def test_what_had_arrived_when_the_end_was_asked_for_is_given() -> None:
 
 @pytest.fixture
 def at_work(new_session: Callable[[], Session], monkeypatch: pytest.MonkeyPatch) -> Intake:
-    monkeypatch.setattr("tracker.telemetry.ingesting.RETRY_SECONDS", 0)
+    monkeypatch.setattr("tracker_telemetry.ingesting.RETRY_SECONDS", 0)
     session = new_session()
     return Intake(session, Stream(Reader(session, session.registry.sources["toy-stream"], "W1", None)), Stop())
 
@@ -176,7 +176,7 @@ def test_who_asks_for_the_end_is_told_what_was_not_stored(
 def test_an_index_that_fails_after_the_journal_was_written_costs_nothing(
     at_work: Intake, stored: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tracker.events import event_index
+    from tracker_telemetry import event_index
 
     real, fails = event_index.store, [True]
 

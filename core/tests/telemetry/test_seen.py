@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.events import seen
-from tracker.events.seen import Seen
+from tracker_telemetry import seen
+from tracker_telemetry.seen import Seen
 
 POSITIONS = st.integers(0, 40).map(lambda number: number * 7_000_011)  # 32 bytes apart at least, far enough for pages
 

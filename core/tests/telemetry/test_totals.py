@@ -13,12 +13,12 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracker.events.event_columns import Columns, Tally, moment, tally
-from tracker.models import EventTotals
+from tracker.contract.values import EventTotals
 from tracker.session import Session
-from tracker.stats.percentiles import percentiles
-from tracker.telemetry import totals as telemetry
-from tracker.telemetry.totals import Known, events, totals
+from tracker_telemetry import totals as telemetry
+from tracker_telemetry.event_columns import Columns, Tally, moment, tally
+from tracker_telemetry.percentiles import percentiles
+from tracker_telemetry.totals import Known, events, totals
 
 pytestmark = pytest.mark.usefixtures("scale")
 relaxed = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -168,7 +168,7 @@ def test_events_outside_a_span_of_time_are_counted(
 @given(found=st.lists(EVENTS, max_size=20), cut=st.integers(0, 20))
 def test_columns_survive_packing_and_joining(found: list[dict[str, Any]], cut: int) -> None:
     def of(own: list[dict[str, Any]]) -> Tally:
-        from tracker.events.event_columns import row_of
+        from tracker_telemetry.event_columns import row_of
 
         return tally(row_of({"routed": True} | event) for event in own)
 

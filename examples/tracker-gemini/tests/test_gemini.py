@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tracker.api import PreviewContext
-from tracker.testing import StatusConformance, shown
+from tracker_kit import StatusConformance, shown
 
 import tracker_gemini
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.api import PreviewContext, Reading
-from tracker.testing import ReportConformance, shown
 from tracker_claude import monitor
+from tracker_kit import ReportConformance, shown
 
 SAMPLES = Path(__file__).parent / "monitor"
 TEXTS = {path.stem: path.read_bytes().decode() for path in sorted(SAMPLES.glob("*.txt"))}

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tracker.api import Reading
-from tracker.testing import Screen, StatusConformance, screens
 from tracker_claude import usage
+from tracker_kit import Screen, StatusConformance, screens
 
 HERE = Path(__file__).parent
 PACKAGE = Path(usage.__file__).parent

@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tracker.api import Reading
-from tracker.testing import Screen, screens
 from tracker_claude import usage
+from tracker_kit import Screen, screens
 
 SCREENS = [screen for screen in screens(Path(__file__).parent / "screens") if "\x1b" not in screen.text]
 # Not the zone of the panes: a reset that lost its zone would be another instant.

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tracker.api import Reading
-from tracker.testing import ReportConformance
 from tracker_codex import ccusage
+from tracker_kit import ReportConformance
 
 SAMPLES = Path(__file__).parent / "ccusage"
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tracker.api import PreviewContext
-from tracker.testing import shown
 from tracker_codex import ccusage
+from tracker_kit import shown
 
 Object = dict[str, Any]
 

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tracker.api import Reading
-from tracker.testing import StatusConformance
 from tracker_codex import status
+from tracker_kit import StatusConformance
 
 HERE = Path(__file__).parent
 PACKAGE = Path(status.__file__).parent

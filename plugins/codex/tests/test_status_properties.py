@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tracker.api import Gauge, Reading
-from tracker.testing import Screen, screens
 from tracker_codex import status
+from tracker_kit import Screen, screens
 
 SCREENS = {screen.name: screen for screen in screens(Path(__file__).parent / "screens") if screen.name.startswith("v")}
 CAPTURED = datetime(2026, 11, 22, 6, 33, 40, tzinfo=UTC)

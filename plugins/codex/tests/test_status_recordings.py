@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tracker.api import Reading, plain_text
-from tracker.testing import screens
 from tracker_codex import status
+from tracker_kit import screens
 
 HERE = Path(__file__).parent
 SCREENS = {screen.name: screen for screen in screens(HERE / "screens")}

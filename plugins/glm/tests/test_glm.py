@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import tracker_glm
 from tracker.api import Change, Delta, Gauge, Reading
-from tracker.testing import StatusConformance, call, stored
+from tracker_kit import StatusConformance, call, stored
 
 SCREENS = Path(__file__).parent / "screens"
 TEXTS = [path.read_text() for path in sorted(SCREENS.glob("*.txt"))]

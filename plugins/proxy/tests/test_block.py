@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tracker.api import Block, EventTotals, PreviewContext, Quantiles
-from tracker.testing import shown
+from tracker_kit import shown
 from tracker_proxy import render_preview_block
 
 PART = EventTotals(events=4, routed=4, errors=1, latency_ms=Quantiles(n=4, p50=257.5, p95=530.0, exact=False))

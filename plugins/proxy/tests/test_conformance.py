@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tracker.testing import TelemetryConformance
+from tracker_kit import TelemetryConformance
 
 
 class TestProxyTelemetry(TelemetryConformance):

@@ -7,10 +7,10 @@ from difflib import get_close_matches
 
 import pluggy
 
-from tracker import hookspecs
+from tracker.contract import hooks as hookspecs
+from tracker.contract.values import Source
 from tracker.hosting import deprecation
 from tracker.hosting.answers import validate
-from tracker.models import Source
 
 NEEDED = {
     "status": "parse_status",

@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 import orjson
 
+from tracker.contract.parsed import to_parsed
+from tracker.contract.values import Block, Delta, Reading, Source
 from tracker.errors import PluginError
 from tracker.hosting.deprecation import attrs_inside
-from tracker.models import Block, Delta, Reading, Source
-from tracker.parsed import to_parsed
 
 RESULTS: dict[str, type] = {
     "source_info": Source,

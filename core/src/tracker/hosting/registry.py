@@ -6,25 +6,25 @@ import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 from attrs import define, field
 
-from tracker import __version__, hookspecs
+from tracker import __version__
+from tracker.contract import features as feature_hooks
+from tracker.contract import hooks as hookspecs
+from tracker.contract.values import Source
 from tracker.errors import PluginError
-from tracker.hosting import admission, answers, builtin, defaults, deprecation
+from tracker.hosting import admission, answers, deprecation, features
+from tracker.hosting import default_delta as defaults
+from tracker.hosting import snapshots as builtin
 from tracker.hosting.admission import shell_names
-from tracker.hosting.isolation import guarded
-from tracker.models import Source
+from tracker.hosting.entry_points import GROUP, points
+from tracker.hosting.guard import guarded
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint  # 27 ms
+__all__ = ["GROUP", "Found", "Registry", "discover", "new_manager", "shell_names"]
 
-__all__ = ["Found", "Registry", "discover", "new_manager", "shell_names"]
-
-GROUP = "tracker"
-DISABLE = "TRACKER_DISABLE_PLUGINS"  # names of sources or distributions to leave out, separated by commas
 STRICT = "TRACKER_STRICT"  # "1": raise instead of leaving a broken plugin out
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr
 
@@ -58,6 +58,7 @@ class Registry:
     sources: dict[str, Source] = field(factory=dict)
     found: list[Found] = field(factory=list)
     disabled: list[Found] = field(factory=list)  # left out on the user's wish, without being loaded
+    features: dict[str, object] = field(factory=dict)
     manager: pluggy.PluginManager = field(factory=lambda: new_manager())
     _modules: dict[str, object] = field(factory=dict)
     _told: set[tuple[str, str]] = field(factory=set)  # the deprecations that were said
@@ -93,6 +94,29 @@ class Registry:
             self._modules[name], self.sources[name] = module, info
             self._tell_of_old_parts(found, module, info)
         self.found.append(found)
+
+    def add_feature(self, name: str, module: object) -> None:
+        """Register a feature's hooks; what is wrong with it leaves it out."""
+        try:
+            with guarded(name, "match the hook specifications"):
+                self.manager.register(module, name=f"feature {name}")
+                list(admission.implementations(self.manager, module))
+        except PluginError as error:
+            self.manager.unregister(module)
+            self.found.append(Found(name=name, error=error))
+            if os.environ.get(STRICT) == "1":
+                raise
+        else:
+            self.features[name] = module
+
+    def ask(self, hook: str, **arguments: Any) -> list[Any]:
+        """The answers of the features that implement a hook, in the order of their names."""
+        found: list[Any] = getattr(self.manager.hook, hook)(**arguments)  # pluggy asks the last one first
+        return found[::-1]
+
+    def first(self, hook: str, **arguments: Any) -> Any:
+        """The answer of the first feature that has one to a hook declared `firstresult`; else None."""
+        return getattr(self.manager.hook, hook)(**arguments)
 
     def _load(self, found: Found, load: Callable[[], object]) -> tuple[object, Source]:
         name = found.name
@@ -200,32 +224,28 @@ def new_manager() -> pluggy.PluginManager:
     """A manager with the contract and the core's defaults."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    manager.register(defaults, name="tracker.hosting.defaults")
+    manager.add_hookspecs(feature_hooks)
+    manager.register(defaults, name="tracker.hosting.default_delta")
     return manager
 
 
 def discover(only: Collection[str] | None = None) -> Registry:
     """Load every installed plugin that is not disabled, and the core's own; with `only` those of these names."""
-    from importlib.metadata import entry_points
-
     registry = Registry()
     for name, module in builtin.SOURCES.items():
         registry.add(name, partial(_same, module), "tracker-core", __version__)
-    disabled = {name.strip() for name in os.environ.get(DISABLE, "").split(",")}
-    wanted = [point for point in entry_points(group=GROUP) if only is None or point.name in only]
-    points = [(point.name, *_owner(point), point) for point in wanted]
-    for name, distribution, version, point in sorted(points, key=lambda found: found[:2]):
-        if disabled.isdisjoint({name, distribution}):
-            registry.add(name, point.load, distribution, version)
+    for name, module in features.loaded().items():
+        registry.add_feature(name, module)
+    for point in sorted(points(), key=lambda point: (point.name, point.distribution)):
+        if point.is_feature or (only is not None and point.name not in only):
+            continue
+        if features.wanted(point):
+            registry.add(point.name, point.load, point.distribution, point.version)
         else:
-            registry.disabled.append(Found(name=name, distribution=distribution, version=version))
+            left = Found(name=point.name, distribution=point.distribution, version=point.version)
+            registry.disabled.append(left)
     return registry
 
 
 def _same(module: object) -> object:
     return module
-
-
-def _owner(point: EntryPoint) -> tuple[str, str]:
-    """The distribution of an entry point and its version; a broken installation may name neither."""
-    return (point.dist.name or "", point.dist.version or "") if point.dist else ("", "")

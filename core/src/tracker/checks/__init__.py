@@ -1,1 +1,0 @@
-"""What `tracker doctor` looks at."""

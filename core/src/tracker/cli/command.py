@@ -1,0 +1,185 @@
+"""What every command shares: the global options, before or after its name, and those that plugins add."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracker.cli import streams as standard_streams
+from tracker.errors import TrackerError
+from tracker.session import Session
+
+# what a full disk behind `>` gives, and alike; errors of the program's own files have their names
+UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+
+
+def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(context: click.Context, _parameter: click.Parameter, given: Any) -> None:
+        if given is not None and given is not False:
+            setattr(context.ensure_object(Session), name, given)
+
+    return callback
+
+
+def _option(names: list[str], target: str, about: str, **settings: Any) -> click.Option:
+    return click.Option(names, help=about, expose_value=False, callback=_set(target), **settings)
+
+
+def shared_options() -> list[click.Option]:
+    """The options that every command takes."""
+    path = click.Path(path_type=Path)
+    return [
+        _option(["--data-dir"], "data_dir", "Where the records live.", type=path, metavar="DIR"),
+        _option(["--agent"], "agent", "The lane to work in [default: $AGENT_ID].", metavar="ID"),
+        _option(["--json"], "json", "Print JSON.", is_flag=True),
+        _option(["--quiet", "-q"], "quiet", "Say no more than the data.", is_flag=True),
+        _option(["--no-color"], "no_color", "No colours (also: NO_COLOR).", is_flag=True),
+    ]
+
+
+def completed(context: click.Context, parameters: list[click.Parameter]) -> list[click.Parameter]:
+    """The parameters; where a shell asks for completions, with what each may be."""
+    if context.resilient_parsing:
+        from tracker.cli.completing import with_suggestions
+
+        with_suggestions(parameters)
+    return parameters
+
+
+class Whole(click.IntRange):
+    """A whole number in a range, called so where something else is given."""
+
+    name = "whole number"
+
+
+class Command(click.Command):
+    """A command that takes the global options after its name, too, and lists them apart."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+            return answer
+        except OSError as error:
+            if error.errno not in UNPRINTABLE or error.filename is not None:
+                raise
+            standard_streams.give_up_output()
+            stored = "it was stored, but " if ctx.ensure_object(Session).has_stored else ""
+            raise TrackerError(f"{stored}the result cannot be printed: {error.strerror}") from error
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        own = super().get_params(ctx)
+        taken = {name for parameter in own for name in parameter.opts}
+        return completed(ctx, [*own, *(option for option in shared_options() if taken.isdisjoint(option.opts))])
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        shared = {option.name for option in shared_options()}
+        sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Global options": []}
+        for parameter in self.get_params(ctx):
+            shown = parameter.get_help_record(ctx)
+            if shown is not None:
+                sections["Global options" if parameter.name in shared else "Options"].append(shown)
+        for title, rows in sections.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+class WritingCommand(Command):
+    """A command that writes: `--dry-run` prints the records instead; a lane that is none is refused at once.
+
+    One that came to its end is noted in the command log, unless it says `is_noted = False`.
+    """
+
+    is_noted = True
+
+    def invoke(self, ctx: click.Context) -> Any:
+        session = ctx.ensure_object(Session)
+        session.lane  # noqa: B018
+        _note_padding(session, ctx.params)
+        answer = super().invoke(ctx)
+        if self.is_noted:
+            session.registry.ask("command_finished", session=session, given=ctx.params)
+        return answer
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        dry_run = _option(["--dry-run"], "dry_run", "Print the records and write nothing.", is_flag=True)
+        about = "Do not wait for the disk: a power cut may cost the last records."
+        no_fsync = _option(["--no-fsync"], "no_fsync", about, is_flag=True)
+        return [*super().get_params(ctx), dry_run, no_fsync]
+
+
+def _note_padding(session: Session, given: Mapping[str, Any]) -> None:
+    """Say where a new window looks like a known one: nobody wants W0-7 beside W0-07."""
+    named = given.get("window") or given.get("window_id") or given.get("windows") or ()
+    if not named or not session.root.is_dir():
+        return
+    from tracker.windows.lanes import padded_otherwise
+
+    for window in [named] if isinstance(named, str) else named:
+        if known := padded_otherwise(session.index, window):
+            session.note(f"note: {window} is a new window; did you mean {known}?")
+
+
+class SettingCommand(WritingCommand):
+    """A command that writes settings, which may come before any data directory: nothing is noted there."""
+
+    is_noted = False
+
+
+class ProviderCommand(WritingCommand):
+    """A writing command with options per provider, made by `provider_options` from the discovered sources."""
+
+    def provider_options(self, session: Session) -> list[click.Parameter]:
+        return [
+            click.Option(
+                [f"--{name}-features", f"features_{name}"],
+                type=Whole(min=0),
+                metavar="N",
+                help=f"Features that {source.title} finished.",
+            )
+            for name, source in session.registry.providers.items()
+        ]
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [*super().get_params(ctx), *self.provider_options(ctx.ensure_object(Session))]
+
+
+class Group(click.Group):
+    """A group of commands that says what was meant, and takes `help COMMAND` for `COMMAND --help`."""
+
+    command_class = Command
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return completed(ctx, super().get_params(ctx))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name == "help" and not ctx.resilient_parsing:
+            words = [word for word in args[1:] if not word.startswith("-")]
+            if not words:
+                click.echo(ctx.get_help())
+                ctx.exit()
+            return self.resolve_command(ctx, [*words, "--help"])
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from tracker.text.render import line
+            from tracker.text.wording import near
+
+            hint = near(name, self.list_commands(ctx))
+            raise click.UsageError(f"no command {line(name)!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def run_command(name: str, **given: Any) -> None:
+    """Run another command with some of its parameters; the others take their defaults."""
+    from tracker.cli.main import find
+
+    context = click.get_current_context()
+    context.invoke(find(name), **given)

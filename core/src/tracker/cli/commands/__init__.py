@@ -1,0 +1,1 @@
+"""The commands of the kernel, one module each."""

@@ -1,0 +1,137 @@
+"""`tracker alias`: the operator's captures, and the one that takes one back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracker.cli.command import Command, Group, Whole, WritingCommand, run_command
+from tracker.cli.text_input import capture_time, input_options, parse, take_text
+from tracker.session import Session, session
+
+
+def state_dir_option(function: Any) -> Any:
+    """`--state-dir`: where the lane's state files live."""
+
+    def keep(context: click.Context, _parameter: click.Parameter, given: Path | None) -> None:
+        context.ensure_object(Session).state_dir = given
+
+    return click.option(
+        "--state-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        callback=keep,
+        expose_value=False,
+        metavar="DIR",
+        help="Where the lanes' state files live [default: state/ in the data directory].",
+    )(function)
+
+
+def waiting_options(function: Any) -> Any:
+    """`--wait`, `--stale-ok`."""
+    wait = "Wait until the buffer after a reset is over, and for an origin that is not ready."
+    for option in (
+        click.option("--stale-ok", is_flag=True, help="Take an old reading for an AFTER, too; it is tagged."),
+        click.option("--wait", is_flag=True, help=wait),
+    ):
+        function = option(function)
+    return function
+
+
+class AliasGroup(Group):
+    command_class = Command
+
+
+@click.group(cls=AliasGroup)
+def command() -> None:
+    """Capture a provider's meters: start, end, cross; delete takes one back."""
+
+
+def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
+    @command.command(verb, cls=WritingCommand, help=about, short_help=about.split(".")[0] + ".")
+    @click.argument("provider")
+    @input_options
+    @click.option(
+        "--auto", "automatic", is_flag=True, help="Read the provider's own origins, as `tracker capture` does."
+    )
+    @waiting_options
+    @click.option("--window", metavar="W", help="The window [default: the open one, or the next].")
+    @click.option(
+        "--source",
+        "origin",
+        default="alias",
+        metavar="S",
+        show_default=True,
+        help="What the record says as its source.",
+    )
+    @state_dir_option
+    def run(
+        provider: str,
+        use_stdin: bool,
+        path: Path | None,
+        notes: str | None,
+        captured_at: str | None,
+        timezone: str | None,
+        force: bool,
+        window: str | None,
+        origin: str,
+        automatic: bool,
+        wait: bool,
+        stale_ok: bool,
+    ) -> None:
+        from tracker.windows.messages import stored_message
+        from tracker.windows.store import Request, store
+
+        here = session()
+        source = here.source(provider, kinds=["status"])
+        if automatic:
+            if use_stdin or path is not None or captured_at is not None or origin != "alias":
+                raise click.UsageError(
+                    "--auto reads the meters itself, now: without --stdin, --file, --captured-at, --source"
+                )
+            given = {"window": window, "notes": notes, "timezone": timezone, "force": force}
+            phase = "cross" if len(phases) > 1 else phases[0]
+            run_command("capture", provider=provider, phase=phase, wait=wait, stale_ok=stale_ok, **given)
+            return
+        if wait or stale_ok:
+            raise click.UsageError("--wait and --stale-ok go with --auto")
+        at = capture_time(captured_at, here.now)
+        text = take_text(use_stdin, path)
+        reading = parse(here, source, text, at, timezone)
+        stored = store(
+            here,
+            Request(
+                source=source,
+                phases=phases,
+                reading=reading,
+                text=text,
+                captured_at=at,
+                origin=origin,
+                window=window,
+                notes=notes,
+                force=force,
+                needs_before=True,
+            ),
+        )
+        stored_message(here, source, stored)
+
+
+_capture("start", ("before",), "Store a pane as BEFORE. It opens a window, or joins the one that is open.")
+_capture("end", ("after",), "Store a pane as AFTER. It closes the open window, which needs a BEFORE.")
+_capture("cross", ("after", "before"), "Store a pane as AFTER and as the next window's BEFORE.")
+
+
+@command.command("delete", cls=WritingCommand)
+@click.argument("provider")
+@click.option("--phase", type=click.Choice(["before", "after"]), help="Only captures of this phase.")
+@click.option("--window", metavar="W", help="Only captures of this window [default: any of the lane].")
+@click.option("--index", "position", type=Whole(min=1), default=1, show_default=True, help="Nth newest.")
+@click.option("--reason", metavar="TEXT", default="deleted by the operator", help="Why, for the audit.")
+@state_dir_option
+def delete(provider: str, phase: str | None, window: str | None, position: int, reason: str) -> None:
+    """Take a capture back: a row in the journal says so, nothing is erased."""
+    from tracker.windows.corrections import take_back
+
+    here = session()
+    take_back(here, here.source(provider, kinds=["status"]), phase, window, position, reason)

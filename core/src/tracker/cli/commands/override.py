@@ -1,0 +1,112 @@
+"""`tracker override PROVIDER`: meter values that a person read; its options are made from the provider's meters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tracker.cli.command import Group, WritingCommand
+from tracker.cli.commands.alias import state_dir_option
+from tracker.cli.text_input import capture_time
+from tracker.contract.values import Gauge, Meter, Reading, Source
+from tracker.session import Session, session
+
+
+class OverrideGroup(Group):
+    """A subcommand per provider."""
+
+    def _sources(self, ctx: click.Context) -> dict[str, Source]:
+        sources = ctx.ensure_object(Session).registry.sources
+        return {name: source for name, source in sources.items() if source.kind == "status"}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._sources(ctx))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        source = self._sources(ctx).get(name)
+        return None if source is None else _command(source)
+
+
+@click.group("override", cls=OverrideGroup)
+def command() -> None:
+    """Store meter values that you read yourself."""
+
+
+def _command(source: Source) -> click.Command:
+    params: list[click.Parameter] = [
+        click.Option(["--window"], required=True, metavar="W", help="The window."),
+        click.Option(["--phase"], required=True, type=click.Choice(["before", "after"]), help="The phase."),
+        click.Option(["--notes"], metavar="TEXT", help="Why, or where you read it."),
+        click.Option(["--captured-at"], metavar="TIME", help="When you read it, ISO 8601 [default: now]."),
+        click.Option(["--force"], is_flag=True, help="Store it although a rule forbids it."),
+    ]
+    for meter in source.meters:
+        flag = f"--{meter.field_name.replace('_', '-')}"
+        unit = "used percent" if meter.unit == "pp" else f"count of {meter.unit}"
+        params.append(
+            click.Option([flag, f"used_{meter.key}"], type=float, metavar="N", help=f"{meter.title}: {unit}.")
+        )
+        reset = f"--{meter.key.replace('_', '-')}-resets"
+        params.append(
+            click.Option([reset, f"resets_{meter.key}"], metavar="TIME", help=f"{meter.title}: reset time, ISO 8601.")
+        )
+    run = state_dir_option(lambda **given: _override(source, **given))
+    made = WritingCommand(source.name, callback=run, params=params, help=f"Store {source.title} meters by hand.")
+    made.params += getattr(run, "__click_params__", [])
+    return made
+
+
+def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None:
+    from tracker.contract.parsed import instant
+
+    if used is None and resets is None:
+        return None
+    if used is None:
+        raise click.UsageError(f"--{meter.key.replace('_', '-')}-resets needs the meter's value, too")
+    reset_at = instant(resets)
+    if resets is not None and reset_at is None:
+        from tracker.text.render import line
+
+        hint = f"--{meter.key.replace('_', '-')}-resets"
+        raise click.BadParameter(f"{line(resets)!r} is no time such as 2026-11-22T06:30:00Z", param_hint=hint)
+    try:
+        return Gauge(meter=meter.key, used=used, resets=resets, reset_at=reset_at)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=f"--{meter.field_name.replace('_', '-')}") from error
+
+
+def _override(
+    source: Source, window: str, phase: str, notes: str | None, captured_at: str | None, force: bool, **given: Any
+) -> None:
+    from tracker.windows.messages import stored_message
+    from tracker.windows.store import Request, store
+
+    here = session()
+    found = [_gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"]) for meter in source.meters]
+    gauges = tuple(gauge for gauge in found if gauge is not None)
+    if not gauges:
+        flags = ", ".join(f"--{meter.field_name.replace('_', '-')}" for meter in source.meters)
+        raise click.UsageError(f"give at least one meter: {flags}")
+    for gauge in gauges:
+        if gauge.used is not None and not 0 <= gauge.used < 1e9:
+            raise click.UsageError(f"{gauge.meter} cannot be {gauge.used:g}; a meter is 0 or more, and below 1e9")
+    stored = store(
+        here,
+        Request(
+            source=source,
+            phases=(phase,),
+            reading=Reading(gauges=gauges, errors=("manual-override",)),
+            text=None,
+            captured_at=capture_time(captured_at, here.now),
+            origin="override",
+            window=window,
+            notes=notes,
+            force=force,
+        ),
+    )
+    stored_message(here, source, stored)
+    for gauge in gauges:
+        meter = source.meter(gauge.meter)
+        if meter is not None and meter.unit == "pp" and gauge.used is not None and gauge.used > 100:
+            here.note(f"note: {meter.key} is {gauge.used:g}%, more than all of it; was that meant?")

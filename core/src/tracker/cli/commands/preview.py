@@ -1,0 +1,54 @@
+"""`tracker preview`: what the windows delivered."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.cli.command import Command
+from tracker.cli.options import Finite, Several
+from tracker.errors import TrackerError
+from tracker.session import session
+
+
+class PreviewCommand(Several, Command):
+    """Several windows may follow one `--window`."""
+
+
+@click.command("preview", cls=PreviewCommand)
+@click.option("--window", "windows", multiple=True, metavar="W ...", help="The windows [default: all].")
+@click.option(
+    "--effect",
+    type=Finite(min=1e-9, max=1e6),
+    metavar="E",
+    help="What power is computed for, in features per unit [default: the setting, 0.1].",
+)
+def command(windows: tuple[str, ...], effect: float | None) -> None:
+    """Show what the windows delivered per unit of quota."""
+    from attrs import evolve
+
+    from tracker.preview import assemble, document, hint, lines, outside_notes
+    from tracker.text.render import escape
+    from tracker.text.wording import near
+    from tracker.windows.missing_plugins import tell
+
+    here = session()
+    if effect is not None:
+        here.config = evolve(here.config, effect=effect)
+    for window in windows:
+        if not here.index.knows(window):
+            known = here.index.windows()
+            what = near(window, known) if known else f"there are no records in {here.root}"
+            raise TrackerError(f"no window {window!r}; {what}")
+    shown = windows or here.index.windows()
+    preview = assemble(here, dict.fromkeys(shown))
+    tell(here, preview.absent)
+    if here.json:
+        here.data(document(preview))
+        return
+    click.echo(escape("\n".join(lines(preview))))
+    for outside in outside_notes(preview):
+        here.note(outside)
+    if not shown:
+        here.note(f"note: no records in {here.root}; begin with `tracker alias start PROVIDER --stdin`")
+    elif (text := hint(preview)) is not None:
+        here.note(text)

@@ -1,0 +1,168 @@
+"""Shell completion: the scripts that ask, and the answers. Nothing is written and nothing is said beside them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+if TYPE_CHECKING:
+    from tracker.session import Session
+
+VARIABLE = "_TRACKER_COMPLETE"
+PROGRAM = "tracker"
+
+# click's own scripts leave variables behind (bash: type, value, completion; zsh: type, key, descr), glob what they are
+# given, and fail where compinit has not run or where bash is older than 4.4; the protocol is click's.
+BASH = """\
+_tracker_completion() {
+  local IFS=$'\\n' response completion kind value
+  COMPREPLY=()
+  response=$(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD="$COMP_CWORD" \\
+    _TRACKER_COMPLETE=bash_complete "$1" 2>/dev/null)
+  while IFS= read -r completion; do
+    kind=${completion%%,*} value=${completion#*,}
+    case "$kind" in
+      plain) COMPREPLY+=("$value") ;;
+      dir) compopt -o dirnames 2>/dev/null ;;
+      file) compopt -o default 2>/dev/null ;;
+    esac
+  done <<< "$response"
+  return 0
+}
+complete -o nosort -F _tracker_completion tracker 2>/dev/null || complete -F _tracker_completion tracker
+"""
+ZSH = """\
+_tracker_completion() {
+  emulate -L zsh
+  local -a response plain described
+  local kind value about
+  response=("${(@f)$(env COMP_WORDS="${(j: :)words}" COMP_CWORD=$((CURRENT - 1)) \\
+    _TRACKER_COMPLETE=zsh_complete "${words[1]}" 2>/dev/null)}")
+  for kind value about in "${response[@]}"; do
+    case "$kind" in
+      plain) if [[ "$about" == _ ]]; then plain+=("$value"); else described+=("$value:$about"); fi ;;
+      dir) _path_files -/ ;;
+      file) _path_files -f ;;
+    esac
+  done
+  if (( $#described )); then _describe -V unsorted described -U; fi
+  if (( $#plain )); then compadd -U -V unsorted -a plain; fi
+}
+if typeset -f compdef >/dev/null; then compdef _tracker_completion tracker; fi
+"""
+FISH = """\
+function __tracker_completion
+    set -l words (commandline -cp)
+    set -l word (commandline -t)
+    for completion in (env _TRACKER_COMPLETE=fish_complete COMP_WORDS="$words" COMP_CWORD="$word" tracker 2>/dev/null)
+        set -l parts (string split --max 1 , -- $completion)
+        switch $parts[1]
+            case plain
+                echo $parts[2]
+            case dir
+                __fish_complete_directories $parts[2]
+            case file
+                __fish_complete_path $parts[2]
+        end
+    end
+end
+complete --command tracker --no-files --arguments '(__tracker_completion)'
+"""
+SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
+
+
+def answer(root: click.Command) -> None:
+    """Print the completions that a shell asks for; with any trouble none, since nobody could read about it."""
+    shell, _, request = os.environ[VARIABLE].partition("_")
+    kind = get_completion_class(shell)
+    if kind is None or request != "complete":
+        return
+    lines, nowhere = [], io.StringIO()
+    with contextlib.suppress(Exception), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        asked = kind(root, {}, PROGRAM, VARIABLE)
+        words, incomplete = asked.get_completion_args()
+        words = [word for word in words if word != "="]  # bash gives `--window=W0` as three words, others as one
+        option, equals, _ = incomplete.partition("=")
+        for item in asked.get_completions(words, incomplete):
+            item.value = f"{option}=" * (option.startswith("--") and bool(equals)) + item.value
+            lines.append(asked.format_completion(item))
+    click.echo("\n".join(lines))
+
+
+# --- what a parameter takes
+
+Words = Mapping[str, str]  # with what each means, where that helps
+
+
+class Known(click.types.StringParamType):
+    """A text for which there are good suggestions."""
+
+    def __init__(self, suggest: Callable[[Session, click.Context], Iterable[str] | Words]) -> None:
+        self.suggest = suggest
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from tracker.session import Session
+
+        found = self.suggest(ctx.ensure_object(Session), ctx)
+        about = found if isinstance(found, Mapping) else {}
+        return [CompletionItem(word, help=about.get(word)) for word in found if word.startswith(incomplete)]
+
+
+def with_suggestions(parameters: Iterable[click.Parameter]) -> None:
+    """Give every text parameter whose placeholder or name is known its suggestions: no command needs to."""
+    for one in parameters:
+        suggest = SUGGESTIONS.get(str(one.metavar)) or SUGGESTIONS.get(str(one.name))
+        if suggest is not None and one.type is click.STRING:
+            one.type = Known(suggest)
+
+
+def _windows(session: Session, _context: click.Context) -> Iterable[str]:
+    from tracker.cli.glimpse import windows
+
+    return windows(session.root)
+
+
+def _lanes(session: Session, _context: click.Context) -> Iterable[str]:
+    folder = session.root / "state"
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def _providers(session: Session, _context: click.Context) -> Words:
+    return {name: source.title for name, source in session.registry.sources.items() if source.kind == "status"}
+
+
+def _sources(session: Session, _context: click.Context) -> Words:
+    ours = session.registry.builtin
+    return {name: source.title for name, source in session.registry.sources.items() if name not in ours}
+
+
+def _scopes(session: Session, context: click.Context) -> Iterable[str]:
+    sources = session.registry.sources
+    words = [context.params.get("name"), *context.args]  # click leaves an argument there if an option lacks its value
+    return next((sources[word].scopes for word in words if word in sources), ())
+
+
+def _settings(_session: Session, _context: click.Context) -> Words:
+    from tracker.settings.table import settings
+
+    return {key: setting.about for key, setting in settings().items()}
+
+
+SUGGESTIONS: dict[str, Callable[[Session, click.Context], Iterable[str] | Words]] = {
+    "W": _windows,
+    "window": _windows,
+    "windows": _windows,
+    "agent": _lanes,
+    "PROVIDER": _providers,
+    "provider": _providers,
+    "providers": _providers,
+    "SOURCE": _sources,
+    "SCOPE": _scopes,
+    "key": _settings,
+}

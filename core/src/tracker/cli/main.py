@@ -1,0 +1,152 @@
+"""The command line: a table of commands, each imported only when it runs."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from tracker import __version__
+from tracker.cli import streams as standard_streams
+from tracker.cli.command import Group, shared_options
+from tracker.errors import TrackerError
+from tracker.feature import GROUPS, Command
+from tracker.session import Session
+from tracker.text.render import escape
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def _own(group: str, module: str, about: str) -> Command:
+    return Command(group, about, f"tracker.cli.commands.{module}:command")
+
+
+KERNEL = {
+    "alias": _own("Daily", "alias", "Capture a provider's meters: start, end, cross; delete takes one back."),
+    "complete": _own("Daily", "complete", "Finalize a window: its features, quality and outcome."),
+    "preview": _own("Daily", "preview", "Show what the windows delivered per unit of quota."),
+    "ingest": _own("Records", "ingest", "Take in one text or stream of any source."),
+    "override": _own("Records", "override", "Store meter values that you read yourself."),
+    "plugins": _own("Plugins", "plugins", "List the sources that are installed, and what is wrong with any."),
+}
+ALSO = {"window-finalize": "complete"}
+
+
+@cache
+def commands() -> dict[str, Command]:
+    """Every command by name: the kernel's and those of the installed features."""
+    from tracker.hosting.features import declared
+
+    found = dict(KERNEL)
+    for feature in declared():
+        for name, command in feature.commands.items():
+            found.setdefault(name, command)
+    return found
+
+
+def find(name: str) -> click.Command:
+    """The command of that name; an error says which distribution brings one that is not installed."""
+    known = KERNEL.get(name) or commands().get(name)
+    if known is None:
+        raise TrackerError(f"No command {name!r} is installed.")
+    module, _, attribute = known.place.partition(":")
+    command: click.Command = getattr(import_module(module), attribute)
+    return command
+
+
+class Root(Group):
+    """The table as a click group; errors of any command become one line and an exit status."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(commands())
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        name = ALSO.get(name, name)
+        return find(name) if name in KERNEL or name in commands() else None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.ensure_object(Session).words = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {name: [] for name in GROUPS}
+        for name, command in commands().items():
+            groups.setdefault(command.group, []).append((name, command.about))
+        for group, rows in groups.items():
+            if rows:
+                with formatter.section(group):
+                    formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        named = [(name, one.about) for name, one in commands().items() if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=about) for name, about in named]
+        return found + click.Command.shell_complete(self, ctx, incomplete)  # the group's own imports every command
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        run: Callable[..., Any] = super().main
+        if not standalone_mode:
+            return run(*args, standalone_mode=False, **extra)
+        standard_streams.make_sure()
+        gc.set_threshold(200_000, 20, 20)  # events are many and no cycles: a tenth of the time of a large stream
+        try:
+            if "_TRACKER_COMPLETE" in os.environ:
+                from tracker.cli.completing import answer
+
+                answer(self)
+                sys.exit()
+            sys.exit(run(*args, standalone_mode=False, **extra) or 0)
+        except (click.ClickException, TrackerError) as error:
+            _fail(error)
+        except (click.Abort, KeyboardInterrupt):
+            _stop("interrupted", 130)
+        except BrokenPipeError:
+            standard_streams.give_up_output()  # nobody reads
+            sys.exit(1)
+        except OSError as error:
+            where = f" {error.filename}" if error.filename else ""
+            _stop(f"{error.strerror or error}{where}", 1)
+        finally:
+            _leave_threads()
+
+
+def _leave_threads() -> None:
+    """Let no thread that a plugin left running keep the program from ending."""
+    isolation, ending = sys.modules.get("tracker.hosting.guard"), sys.exc_info()[1]
+    if isolation is not None and isinstance(ending, SystemExit):
+        isolation.leave_strays(ending.code)
+
+
+def _fail(error: click.ClickException | TrackerError) -> NoReturn:
+    if isinstance(error, TrackerError):
+        _stop(str(error), error.status)
+    if isinstance(error, click.UsageError) and type(error) is not click.UsageError and "NoArgs" in type(error).__name__:
+        print(error.format_message(), file=sys.stderr)  # a group without a command: its help is the message
+        sys.exit(error.exit_code)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        print(error.ctx.get_usage(), file=sys.stderr)
+        print(f"Try '{error.ctx.command_path} --help' for help.", file=sys.stderr)
+    _stop(error.format_message(), error.exit_code)
+
+
+def _stop(message: str, status: int) -> NoReturn:
+    print(f"error: {escape(' '.join(message.split()))}", file=sys.stderr)
+    sys.exit(status)
+
+
+@click.group(cls=Root, params=list(shared_options()), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tracker")
+def main() -> None:
+    """Measure what coding subscriptions are worth: meters before and after, features finished, per unit of quota."""
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tracker.cli")

@@ -1,0 +1,108 @@
+"""The text of a capture: from standard input or a file, bounded, decoded, parsed by its source."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracker.contract.parsed import instant
+from tracker.contract.values import Reading, Source
+from tracker.errors import TrackerError
+from tracker.text.render import line
+
+if TYPE_CHECKING:
+    from tracker.session import Session
+
+LIMIT = 8 << 20  # bytes of one pane or report
+
+
+def input_options(function: Any) -> Any:
+    """`--stdin | --file`, `--captured-at`, `--timezone`, `--notes`, `--force`."""
+    for option in reversed(
+        (
+            click.option("--stdin", "use_stdin", is_flag=True, help="Read the text from standard input."),
+            click.option(
+                "--file", "path", type=click.Path(path_type=Path), metavar="PATH", help="Read it from a file."
+            ),
+            click.option("--notes", metavar="TEXT", help="Anything to remember."),
+            click.option("--captured-at", metavar="TIME", help="When it was captured, ISO 8601 [default: now]."),
+            click.option(
+                "--timezone", metavar="ZONE", help="The zone of times that name none [default: this machine's]."
+            ),
+            click.option("--force", is_flag=True, help="Store it although a rule forbids it; the record says so."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def take_text(use_stdin: bool, path: Path | None) -> str:
+    """The whole text; invalid UTF-8 is replaced, since panes are pasted from anywhere."""
+    if use_stdin and path is not None:
+        raise click.UsageError("give --stdin or --file, not both")
+    if path is not None:
+        data = _take_file(path)
+    elif use_stdin or not sys.stdin.isatty():
+        if sys.stdin.isatty():
+            print("paste the text, then press Ctrl-D:", file=sys.stderr)
+        data = sys.stdin.buffer.read(LIMIT + 1)
+    else:
+        raise click.UsageError("give the text with --stdin or --file PATH")
+    if len(data) > LIMIT:
+        raise TrackerError(f"the text is over {LIMIT >> 20} MB, which no pane or report is; nothing was stored")
+    return data.decode("utf-8-sig", errors="replace")
+
+
+def _take_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(LIMIT + 1)
+    except OSError as error:
+        raise TrackerError(f"cannot read {path}: {error.strerror}; nothing was stored") from error
+
+
+def capture_time(text: str | None, now: datetime) -> datetime:
+    """`--captured-at`, UTC where it names no zone."""
+    if text is None:
+        return now
+    found = instant(text)
+    if found is None:
+        raise click.BadParameter(f"{line(text)!r} is no time such as 2026-11-22T06:30:00Z", param_hint="--captured-at")
+    return found
+
+
+def parse(
+    session: Session,
+    source: Source,
+    text: str,
+    captured_at: datetime,
+    timezone: str | None,
+    scope: str | None = None,
+    origin: str | None = None,
+) -> Reading:
+    """The source's reading; empty and tagged where it recognises nothing."""
+    from tracker.settings.zones import zone
+    from tracker.text.screen import MOVEMENT
+
+    if MOVEMENT.search(text):
+        played = session.registry.first("screen_text", text=text)
+        if played is None:
+            raise TrackerError(
+                "The text contains cursor movements, and nothing that plays them is installed. Install tracker-capture,"
+                " or paste the pane as text."
+            )
+        text = played
+    answer = session.registry.call(
+        source.name,
+        "parse_status",
+        text=text,
+        captured_at=captured_at,
+        timezone=zone(timezone or session.config.timezone),
+        scope=scope,
+        origin=origin,
+    )
+    return answer if isinstance(answer, Reading) else Reading(errors=("insufficient-data",))

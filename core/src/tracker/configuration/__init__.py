@@ -1,1 +1,0 @@
-"""Settings: what can be set, of which kind, and the file that sets it."""

@@ -1,0 +1,1 @@
+"""The contract: hooks, and the values that cross the plugin boundary."""

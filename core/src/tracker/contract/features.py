@@ -1,0 +1,140 @@
+"""The hooks of features, and the values that they give to the kernel and to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+import pluggy
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from tracker.contract.values import Block, EventTotals, Source
+    from tracker.feature import Feature
+    from tracker.session import Session
+
+hookspec = pluggy.HookspecMarker("tracker")
+
+Value: TypeAlias = "bool | int | float | str | None"
+
+
+class Estimate(Protocol):
+    """What a provider's windows say together; figures that cost much to compute are computed when they are read.
+
+    n: the windows that count; n_eff: how many of equal size they are worth. efficiency: features per unit of capacity.
+    ci: its interval at 95 %; ci_kind: where the spread comes from. power: that of telling a difference from nothing.
+    """
+
+    @property
+    def n(self) -> int: ...
+    @property
+    def features(self) -> float: ...
+    @property
+    def capacity(self) -> float: ...
+    @property
+    def efficiency(self) -> float | None: ...
+    @property
+    def ci(self) -> tuple[float, float] | None: ...
+    @property
+    def ci_kind(self) -> Literal["measured", "assumed", "none"]: ...
+    @property
+    def power(self) -> float | None: ...
+
+    def figures(self) -> dict[str, Any]:
+        """What `preview --json` prints of it, as JSON values."""
+
+
+@frozen(kw_only=True)
+class Check:
+    """One thing that should be true of a window: its name, whether it is, why not, and the command that mends it.
+
+    state: `missing` is not there yet, `failed` says that the window cannot be relied on.
+    """
+
+    name: str
+    state: Literal["ok", "missing", "failed"]
+    text: str
+    cure: str | None = None
+
+
+@frozen(kw_only=True)
+class Finding:
+    """Something that is wrong with the data or the set-up, for `tracker doctor`."""
+
+    place: str
+    problem: str
+    cure: str | None = None
+    severity: Literal["error", "warning", "note"] = "error"
+
+
+@frozen(kw_only=True)
+class StreamFacts:
+    """What a telemetry stream says in some windows: the totals, and the events outside of each window's span."""
+
+    totals: EventTotals
+    notes: Sequence[str] = ()
+    outside: Mapping[str, int] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class StreamInput:
+    """Where a stream comes from: standard input, or a file that may be followed."""
+
+    path: str | None = None
+    use_stdin: bool = False
+    follow: bool = False
+    strict: bool = False
+    notes: str | None = None
+
+
+@hookspec
+def feature_info() -> Feature:
+    """Declare the feature: its commands, settings and streams. Called for every command; must be cheap."""
+
+
+@hookspec(firstresult=True)
+def estimate(session: Session, windows: Sequence[tuple[float, float, float | None]]) -> Estimate | None:
+    """Efficiency with interval and power of windows given as (features, capacity, quality)."""
+
+
+@hookspec
+def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Value]]:
+    """Columns of windows: by (window, provider), the provider "" for what belongs to none. Keys are column names."""
+
+
+@hookspec
+def window_checks(session: Session, window: str) -> Sequence[Check]:
+    """What should be true of a window, for the decision card, the status and the handoff."""
+
+
+@hookspec
+def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
+    """A section of the handoff."""
+
+
+@hookspec
+def data_findings(session: Session) -> Sequence[Finding]:
+    """What is wrong with the feature's own files, for `tracker doctor`."""
+
+
+@hookspec
+def command_finished(session: Session, given: Mapping[str, Any]) -> None:
+    """Called after a writing command came to its end; `given` are its parameters."""
+
+
+@hookspec(firstresult=True)
+def ingest_stream(session: Session, source: Source, window: str, given: StreamInput) -> bool | None:
+    """Take in a telemetry stream; True where it was done."""
+
+
+@hookspec(firstresult=True)
+def stream_facts(
+    session: Session, source: Source, windows: Sequence[str], spans: Mapping[str, tuple[datetime, datetime | None]]
+) -> StreamFacts | None:
+    """What a telemetry stream says in some windows; spans: from when to when each window was measured."""
+
+
+@hookspec(firstresult=True)
+def screen_text(text: str) -> str | None:
+    """The text as a terminal shows it after the cursor movements in it; None where nothing here can play them."""

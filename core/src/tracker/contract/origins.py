@@ -1,0 +1,126 @@
+"""Where a source's text can be captured from, as plugins declare it; `tracker_capture` does what they say.
+
+Origins are compared by identity: nobody compares them, and `==` would cost every start 0.3 ms for each kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import Attribute, field, frozen
+from attrs.validators import ge, instance_of, matches_re, optional
+
+from tracker.contract.checks import TEXTS, finite, tuple_of
+
+NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+VARIABLE = r"[A-Z][A-Z0-9_]*"
+KEY_VARIABLE = r"TRACKER_[A-Z0-9_]+"
+STDIN = "stdin"  # the origin that every provider has: what is piped
+
+
+def _free(_owner: object, _attribute: Attribute[Any], value: str) -> None:
+    if value == STDIN:
+        raise ValueError(f"an origin cannot be named {STDIN!r}, which is what is piped")
+
+
+def _below(_owner: object, _attribute: Attribute[Any], value: str) -> None:
+    parts = value.split("/")
+    if not value or "**" in value or "\\" in value or not all(parts) or ".." in parts:
+        raise ValueError(f"pattern must name files below the folder, each folder by a part of its own, got {value!r}")
+
+
+def _program(_owner: object, _attribute: Attribute[Any], value: tuple[str, ...]) -> None:
+    if not value or not value[0]:
+        raise ValueError("argv must begin with the program's name")
+
+
+def _https(_owner: object, _attribute: Attribute[Any], value: str) -> None:
+    if not value.startswith("https://"):
+        raise ValueError(f"address must begin with https://, got {value!r}")
+
+
+@frozen(kw_only=True, eq=False)
+class Origin:
+    """A place that a source's text can be captured from; plugins declare one of the kinds below.
+
+    name: what ``--from``, `parse_status` and the record call it. title: what it is, in a few words. cure: what to do
+    where it is not there, such as how to install a program. seconds: how long it may take.
+    """
+
+    name: str = field(validator=[matches_re(NAME), _free])
+    title: str = field(validator=instance_of(str))
+    cure: str = field(default="", validator=instance_of(str))
+    seconds: float = field(default=20.0, validator=[finite, ge(0)])
+
+
+@frozen(kw_only=True, eq=False)
+class FileOrigin(Origin):
+    """A line of the newest files of a folder, such as a program's session files.
+
+    The text is one line: the newest that holds `marker` and of which `parse_status` makes a value. Files are read from
+    their ends, the last changed first, until none can hold a reading with a later `as_of`; where the times of change
+    tell nothing, as in a copied tree, those whose names sort last are looked at, too.
+
+    variable: the environment variable that names the folder. folder: where it is else; ``~`` is the home. pattern: the
+    files below it, such as ``logs/*/run-*.jsonl``; every folder has a part of its own, and no part is ``**``.
+    lines: how many lines with the marker are looked at in one file.
+    """
+
+    folder: str = field(validator=instance_of(str))
+    pattern: str = field(validator=[instance_of(str), _below])
+    marker: str = field(validator=matches_re(r"[^\n]+"))
+    variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
+    lines: int = field(default=200, validator=[instance_of(int), ge(1)])
+
+
+@frozen(kw_only=True, eq=False)
+class CommandOrigin(Origin):
+    """What a program prints. It is found on the PATH and started without a shell; a failure's output is no text.
+
+    argv: the program's name and its arguments; ``{scope}`` in them becomes the report's scope. scope: the one where
+    none is asked for. stdin: what it reads.
+    """
+
+    argv: tuple[str, ...] = field(validator=[TEXTS, _program])
+    stdin: str = field(default="", validator=instance_of(str))
+    scope: str | None = field(default=None, validator=optional(instance_of(str)))
+
+
+@frozen(kw_only=True, eq=False)
+class ExchangeOrigin(Origin):
+    """What a program answers over its standard input and output, one JSON object a line, as JSON-RPC does it.
+
+    The messages are sent in order; one with an ``id`` is answered before the next is sent, and what comes in between
+    is passed over. The text is the answers, a line each: those to the ids in `keep` (all where that is empty), and an
+    answer with an ``error``, which also ends the exchange.
+    """
+
+    argv: tuple[str, ...] = field(validator=[TEXTS, _program])
+    messages: tuple[Mapping[str, Any], ...] = field(validator=tuple_of(Mapping))
+    keep: tuple[int | str, ...] = field(default=(), validator=tuple_of((int, str)))
+
+
+@frozen(kw_only=True, eq=False)
+class HttpOrigin(Origin):
+    """What a server answers to a GET request with the user's key. It is off unless the user gave the key for this.
+
+    address: scheme and host, ``https`` always. variable: the environment variable that names another. path: behind the
+    address. key: the environment variable that holds the key; its name begins with ``TRACKER_``, since a key that the
+    user keeps for another program is not ours to send. header: what the key is sent in, behind `prefix`.
+    """
+
+    address: str = field(validator=_https)
+    path: str = field(validator=matches_re(r"/\S*"))
+    key: str = field(validator=matches_re(KEY_VARIABLE))
+    variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
+    header: str = field(default="Authorization", validator=matches_re(r"[A-Za-z][A-Za-z0-9-]*"))
+    prefix: str = field(default="", validator=matches_re(r"[\x20-\x7e]*"))
+
+
+@frozen(kw_only=True, eq=False)
+class StatusLineOrigin(Origin):
+    """What a program hands its status-line command as JSON; `tracker statusline` is one, and keeps the last reading."""
+
+
+KINDS = (FileOrigin, CommandOrigin, ExchangeOrigin, HttpOrigin, StatusLineOrigin)

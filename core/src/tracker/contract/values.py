@@ -1,0 +1,313 @@
+"""The values that cross the plugin boundary: frozen, keyword-only; every added field has a default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from attrs import Attribute, field, frozen
+from attrs.validators import in_, instance_of, matches_re, optional
+
+from tracker.contract.checks import TEXTS, aware, finite, mapping, tuple_of
+from tracker.contract.origins import KINDS as ORIGIN_KINDS
+from tracker.contract.origins import NAME, Origin
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+
+SLUG = r"[a-z][a-z0-9_]*"
+PERCENT = "pp"
+
+
+@frozen(kw_only=True)
+class Meter:
+    """One gauge of a provider.
+
+    `unit` is ``pp`` for a percentage of the quota that is used (0..100 and more), else the plural noun of a count
+    that only grows, such as ``prompts``. `window` is the length after which the vendor resets it, where known.
+    """
+
+    key: str = field(validator=matches_re(SLUG))
+    title: str = field(validator=instance_of(str))
+    unit: str = field(default=PERCENT, validator=instance_of(str))
+    window: timedelta | None = field(default=None, validator=optional(instance_of(timedelta)))
+
+    @property
+    def field_name(self) -> str:
+        """The name under which its value stands in a record: ``weekly_pct``, ``prompts_used``."""
+        return meter_field(self.key, self.unit)
+
+
+def meter_field(key: str, unit: str = PERCENT) -> str:
+    """The record field of a meter's value."""
+    return f"{key}_pct" if unit == PERCENT else f"{key}_used"
+
+
+@frozen(kw_only=True)
+class DemoStep:
+    """One command of ``tracker demo``.
+
+    `arguments` follow ``tracker``; ``{window}`` in them becomes the demo's window. `capture` is a file inside the
+    plugin's package that is piped to the command, so give ``--stdin`` too. Steps of all plugins run by `stage`:
+    10 start, 20 during the work, 30 end, 40 after it.
+    """
+
+    stage: int = field(validator=instance_of(int))
+    arguments: tuple[str, ...] = field(validator=TEXTS)
+    capture: str | None = field(default=None, validator=optional(instance_of(str)))
+
+
+@frozen(kw_only=True)
+class Demo:
+    """What a source contributes to ``tracker demo``: its steps, and the features that its provider finished."""
+
+    steps: tuple[DemoStep, ...] = field(validator=tuple_of(DemoStep))
+    features: int | None = field(default=None, validator=optional(instance_of(int)))
+
+
+@frozen(kw_only=True)
+class Comparison:
+    """A figure of a report that estimates a provider's meter.
+
+    `figure` is a key of the report's reading (used percent), in readings whose `scope` field is this one; `meter` is
+    the meter of `provider` that shows the same quantity. The core says where the two differ too much.
+    """
+
+    scope: str = field(validator=instance_of(str))
+    figure: str = field(validator=instance_of(str))
+    provider: str = field(validator=instance_of(str))
+    meter: str = field(validator=instance_of(str))
+
+
+Kind: TypeAlias = Literal["status", "report", "telemetry", "view"]
+KINDS = ("status", "report", "telemetry", "view")
+
+
+def _contract(_owner: object, _attribute: Attribute[Any], value: object) -> None:
+    major, dot, minor = value.partition(".") if isinstance(value, str) else ("", "", "")
+    if not (dot and major.isdecimal() and minor.isdecimal()):
+        raise ValueError(f"contract must be the version it was built for, such as '1.0', got {value!r}")
+
+
+@frozen(kw_only=True)
+class Source:
+    """What a plugin declares about the one source that it reads.
+
+    contract: the contract version that the plugin was built for, such as ``"1.0"``.
+    name: the name of its entry point; lower-case letters, digits and single dashes.
+    title: how people call it; also the title of its preview block unless the block says otherwise.
+    kind: ``status`` is read before and after the work; ``report`` at any time; ``telemetry`` line by line; a ``view``
+        reads nothing and makes a block of the records in its stream.
+    stream: the journal file that its records go to, without ``.jsonl``.
+    meters: the gauges of a ``status`` source; `open_meters` permits readings with others, slugs in used percent.
+    capacity: the key of the one meter whose delta is the provider's cost; None where it has no quota.
+    prefix: letters for the operator's short shell functions: ``o`` makes ``os oe ox od`` of a ``status`` source;
+        of another kind it is the function's whole name.
+    scopes: the values of ``--scope`` that a ``report`` understands.
+    place: where its preview block stands; small is early. Blocks of one place are ordered by title.
+    tags: the meaning and cure of each error tag that its readings carry, shown to people.
+    comparisons: what its figures can be held against.
+    routed_label: what requests that were routed away from the baseline are called, such as the cheaper vendor.
+    prices: a TOML file in the plugin's package with the list prices of models, for ``tracker cost-compare``.
+    demo: its part of ``tracker demo``.
+    origins: where ``tracker capture`` reads it from, the first that answers; for a ``report``, the command that
+        ``tracker ingest --run`` runs.
+    """
+
+    contract: str = field(validator=_contract)
+    name: str = field(validator=matches_re(NAME))
+    title: str = field(validator=instance_of(str))
+    kind: Kind = field(default="status", validator=in_(KINDS))
+    stream: str = field(default="snapshots", validator=matches_re(SLUG))
+    meters: tuple[Meter, ...] = field(default=(), validator=tuple_of(Meter))
+    open_meters: bool = field(default=False, validator=instance_of(bool))
+    capacity: str | None = field(default=None)
+    prefix: str | None = field(default=None, validator=optional(matches_re(r"[a-z]{1,8}")))
+    scopes: tuple[str, ...] = field(default=(), validator=TEXTS)
+    place: int = field(default=50, validator=instance_of(int))
+    tags: Mapping[str, str] = field(factory=dict, validator=mapping)
+    comparisons: tuple[Comparison, ...] = field(default=(), validator=tuple_of(Comparison))
+    routed_label: str = field(default="routed", validator=matches_re(SLUG))
+    prices: str | None = field(default=None, validator=optional(instance_of(str)))
+    demo: Demo | None = field(default=None, validator=optional(instance_of(Demo)))
+    origins: tuple[Origin, ...] = field(default=(), validator=tuple_of(ORIGIN_KINDS))
+
+    @capacity.validator
+    def _capacity_is_a_meter(self, _attribute: Attribute[Any], value: str | None) -> None:
+        if value is not None and value not in {meter.key for meter in self.meters}:
+            raise ValueError(f"capacity {value!r} is none of the declared meters")
+
+    @meters.validator
+    def _meters_differ(self, _attribute: Attribute[Any], value: tuple[Meter, ...]) -> None:
+        keys = [meter.key for meter in value]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"meters have one key twice: {', '.join(keys)}")
+
+    @origins.validator
+    def _origins_differ(self, _attribute: Attribute[Any], value: tuple[Origin, ...]) -> None:
+        names = [origin.name for origin in value]
+        if len(set(names)) != len(names):
+            raise ValueError(f"origins have one name twice: {', '.join(names)}")
+
+    def meter(self, key: str) -> Meter | None:
+        """The meter of that key; one made up where `open_meters` permits it; None where it does not."""
+        for meter in self.meters:
+            if meter.key == key:
+                return meter
+        return Meter(key=key, title=key) if self.open_meters else None
+
+    @property
+    def capacity_meter(self) -> Meter | None:
+        return self.meter(self.capacity) if self.capacity else None
+
+    @property
+    def is_provider(self) -> bool:
+        """Whether it is a subscription with a quota, to which features are credited."""
+        return self.kind == "status" and self.capacity is not None
+
+
+@frozen(kw_only=True)
+class Gauge:
+    """A meter's value in one reading.
+
+    used: used percent, also where the vendor prints what is left, or a cumulative count; None where the label is
+        there without a readable value. resets: the pane's own words. reset_at: the instant that they mean, UTC.
+    """
+
+    meter: str = field(validator=matches_re(SLUG))
+    used: float | None = field(validator=finite)
+    resets: str | None = field(default=None, validator=optional(instance_of(str)))
+    reset_at: datetime | None = field(default=None, validator=aware)
+
+
+@frozen(kw_only=True)
+class Reading:
+    """What one captured text says.
+
+    gauges: at most one per meter. fields: anything else worth keeping, as JSON values; the figures of a report stand
+    here. errors: tags such as ``insufficient-data`` or ``section-missing:weekly``, without repetition.
+    as_of: the instant that the numbers are from where the text says it, else None: that of the capture.
+    """
+
+    gauges: tuple[Gauge, ...] = field(default=(), validator=tuple_of(Gauge))
+    fields: Mapping[str, JSON] = field(factory=dict, validator=mapping)
+    errors: tuple[str, ...] = field(default=(), validator=TEXTS)
+    as_of: datetime | None = field(default=None, validator=aware)
+
+    @gauges.validator
+    def _one_per_meter(self, _attribute: Attribute[Any], value: tuple[Gauge, ...]) -> None:
+        keys = [gauge.meter for gauge in value]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"gauges name one meter twice: {', '.join(keys)}")
+
+    def gauge(self, meter: str) -> Gauge | None:
+        return next((gauge for gauge in self.gauges if gauge.meter == meter), None)
+
+
+@frozen(kw_only=True)
+class Change:
+    """How far one meter moved between two readings, in its unit; None, and the reason as a tag, where unknown."""
+
+    meter: str = field(validator=matches_re(SLUG))
+    delta: float | None = field(validator=finite)
+    reason: str | None = field(default=None, validator=optional(instance_of(str)))
+
+
+@frozen(kw_only=True)
+class Delta:
+    """How far every meter moved."""
+
+    changes: tuple[Change, ...] = field(validator=tuple_of(Change))
+
+    def change(self, meter: str) -> Change | None:
+        return next((change for change in self.changes if change.meter == meter), None)
+
+
+class Event(TypedDict, total=False):
+    """One request in a telemetry stream: a plain dict, because a million attrs instances cost more than their parsing.
+
+    ts: when it began, ISO 8601 text or epoch seconds, as the stream has it; rid: what it is joined by; lane, model;
+    status, reason: as reported; input_tokens, output_tokens: counts; cache_read_tokens, cache_write_tokens: counts
+    that `input_tokens` does not contain; latency_ms: milliseconds; routed: whether it went to the cheaper model;
+    ok: whether it succeeded; tags: what was wrong with single values, such as ``latency:invalid``.
+    Prompts, responses, headers and keys never stand in it.
+    """
+
+    ts: str | float | None
+    rid: str | None
+    lane: str | None
+    model: str | None
+    status: str | int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reason: str | None
+    latency_ms: float | None
+    routed: bool
+    ok: bool
+    tags: list[str]
+
+
+class Rejected(ValueError):
+    """Raised by `ingest_line` for a line that it cannot read; the message is the reason, kept in quarantine."""
+
+
+@frozen(kw_only=True)
+class Quantiles:
+    """Percentiles of one quantity: p50, p95 by Hyndman-Fan 7; `exact` unless they come from 1 % buckets."""
+
+    n: int
+    p50: float | None = None
+    p95: float | None = None
+    exact: bool = True
+
+
+@frozen(kw_only=True)
+class EventTotals:
+    """A telemetry source's events of the shown windows, added up. Errors are events that are not ok."""
+
+    events: int = 0
+    routed: int = 0
+    errors: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    latency_ms: Quantiles = Quantiles(n=0)
+    lanes: Mapping[str, EventTotals] = field(factory=dict)
+    models: Mapping[str, EventTotals] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class PreviewContext:
+    """What a preview block is made from.
+
+    windows: the ids that are shown, in order. records: this source's standing records in them, oldest first (none of
+    a telemetry source, which may have millions). events: a telemetry source's totals, else None.
+    """
+
+    windows: tuple[str, ...]
+    records: tuple[Mapping[str, Any], ...] = ()
+    events: EventTotals | None = None
+
+
+@frozen(kw_only=True)
+class Row:
+    """One line of a block.
+
+    values: the figures as JSON values, None where one is missing. text: how they read, with ``{name}`` for a value,
+    ``{name:%}`` for one with a unit behind it, ``{name:.2}`` for two decimals (a whole number has none) and
+    ``{name:.0 ms}`` for both; None makes ``label: name=value name=value``. A missing value prints as ``n/a`` without
+    its unit.
+    """
+
+    values: Mapping[str, JSON] = field(validator=mapping)
+    label: str | None = field(default=None, validator=optional(instance_of(str)))
+    text: str | None = field(default=None, validator=optional(instance_of(str)))
+
+
+@frozen(kw_only=True)
+class Block:
+    """One section of the preview, as data; the core renders it as text, JSON or on a terminal."""
+
+    title: str = field(validator=instance_of(str))
+    rows: tuple[Row, ...] = field(validator=tuple_of(Row))

@@ -1,1 +1,0 @@
-"""What the work delivered: features, churn, and the ledgers that keep them."""

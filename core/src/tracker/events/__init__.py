@@ -1,1 +1,0 @@
-"""What the index knows of telemetry: lines that were seen, and events by column."""

@@ -1,0 +1,118 @@
+"""The one lock of a data directory: waited for a while, with word of whom one waits for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracker.errors import Busy
+from tracker.journal.files import OPEN, failed, refuse_special, write_all
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+WAIT_SECONDS, NOTICE_SECONDS = 5.0, 1.0
+POLL_SECONDS = 0.01  # a command holds the lock for a few milliseconds
+FILE = ".lock"
+OWNER_LIMIT = 200  # characters of what another process wrote about itself
+
+Warn = Callable[[str], None]
+
+
+class Lock:
+    """`flock` on a file of the directory: the system frees it when its process ends, however that ends."""
+
+    def __init__(self, root: Path, warn: Warn) -> None:
+        self.root, self.warn = root, warn
+        self._path, self._owner = root / FILE, root / ".lock-owner"
+        self._depth = 0
+
+    @property
+    def is_held(self) -> bool:
+        return self._depth > 0
+
+    @contextlib.contextmanager
+    def hold(self, purpose: str) -> Iterator[None]:
+        """Hold the lock, again where it is held already; `purpose` is what others are told who wait for it."""
+        if not self._depth:
+            lock = self._made()
+            self._acquire(lock)
+            self._introduce(purpose)
+        else:
+            lock = None
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if lock is not None:
+                lock.release()
+
+    @contextlib.contextmanager
+    def hold_if_free(self, purpose: str) -> Iterator[bool]:
+        """Hold the lock where that takes no waiting; whether it is held."""
+        from filelock import Timeout
+
+        lock = self._made()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise failed("lock", self._path, error) from error
+        self._introduce(purpose)
+        self._depth += 1
+        try:
+            yield True
+        finally:
+            self._depth -= 1
+            lock.release()
+
+    def _made(self) -> BaseFileLock:
+        from filelock import FileLock
+
+        for path in (self._path, self._owner):
+            refuse_special(path)
+        return FileLock(self._path, mode=0o600)
+
+    def _acquire(self, lock: BaseFileLock) -> None:
+        from filelock import Timeout
+
+        try:
+            try:
+                lock.acquire(timeout=NOTICE_SECONDS, poll_interval=POLL_SECONDS)
+            except Timeout:
+                self.warn(f"waiting for the lock of {self.root}, held by {self._holder()}")
+                lock.acquire(timeout=WAIT_SECONDS - NOTICE_SECONDS, poll_interval=POLL_SECONDS)
+        except Timeout:
+            held = f"the lock of {self.root} is busy (held by {self._holder()})"
+            raise Busy(f"{held}; nothing was written, try again") from None
+        except OSError as error:
+            raise failed("lock", self._path, error) from error
+
+    def _introduce(self, purpose: str) -> None:
+        with contextlib.suppress(OSError):  # only a courtesy to whoever waits
+            file = os.open(self._owner, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600)
+            try:
+                write_all(file, f"process {os.getpid()}, {purpose}\n".encode("utf-8", "replace"))
+            finally:
+                os.close(file)
+
+    def _holder(self) -> str:
+        try:
+            with self._owner.open(encoding="utf-8", errors="replace") as file:
+                return file.readline(OWNER_LIMIT).strip() or "another process"
+        except OSError:
+            return "another process"
+
+
+def command_line() -> str:
+    """This command's name, as others are told who holds the lock; nothing that was given to it."""
+    context = click.get_current_context(silent=True)
+    return context.command_path if context else "tracker"

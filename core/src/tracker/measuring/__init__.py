@@ -1,1 +1,0 @@
-"""Captures and the windows that they make: taken, judged, corrected, finalized, audited."""

@@ -1,1 +1,0 @@
-"""Shells: their functions and completions."""

@@ -1,1 +1,0 @@
-"""The journal's files, its records, and the derived index over them."""

@@ -1,1 +1,0 @@
-"""Streams of events taken in as they arrive, exactly once, and read back."""

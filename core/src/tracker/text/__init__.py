@@ -1,0 +1,1 @@
+"""Text for people and programs: rendering, redaction, "did you mean"."""

@@ -1,0 +1,22 @@
+"""Plain text from what a terminal showed: colours stripped, cursor movements played out."""
+
+from __future__ import annotations
+
+import re
+
+from tracker.text.escapes import ESCAPE
+
+# What moves the cursor or erases, other than a line end: only then is a terminal played (pyte costs 40 ms to import).
+MOVEMENT = re.compile(r"\x1b\[[0-9;]*[@A-HJ-MPSTX`adefrsu]|\x1b[78DEMc]|\x1b\[\?(?:1049|1047|47)[hl]|\x08")
+# C0 and C1 without tab and line feed
+CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]+")
+LINE_END = re.compile(r"\r\n|[\r\x0b\x0c]")
+
+
+def plain_text(text: str) -> str:
+    """The text as a reader of the terminal saw it, with ``\\n`` line ends; lines that scrolled off come first.
+
+    Text without cursor movements keeps its lines as they are, and a carriage return that stands alone ends a line: to
+    let it overwrite, as a terminal would, could join the label of one row with the number of another.
+    """
+    return CONTROLS.sub("", LINE_END.sub("\n", ESCAPE.sub("", text.replace("\r\r\n", "\n"))))

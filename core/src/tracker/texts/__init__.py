@@ -1,1 +1,0 @@
-"""What is read off screens, and how everything is shown."""

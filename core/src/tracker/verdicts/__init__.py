@@ -1,1 +1,0 @@
-"""What the records amount to: comparison, scoreboard, decision card, plan."""

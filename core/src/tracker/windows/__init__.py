@@ -1,0 +1,1 @@
+"""Windows: captures, the rules that they keep, finalize rows, corrections."""

@@ -1,0 +1,88 @@
+"""Anomalies: what cannot be, said once when it is stored, closed by a row that names it, never deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from tracker.journal.index import Entry, Index
+from tracker.journal.records import stamp
+
+STREAM = "anomalies"
+
+
+def anomaly(
+    kind: str, cause: str, cure: str, records: Iterable[str], like: Mapping[str, Any], **figures: Any
+) -> dict[str, Any]:
+    """A row about records; `like` is the record that caused it, whose window, provider, lane and time it takes."""
+    return stamp(
+        window=like["window"],
+        provider=like["provider"],
+        captured_at=datetime.fromisoformat(like["captured_at"]),
+        source=like["source"],
+        agent_id=like["agent_id"],
+        kind=kind,
+        cause=cause,
+        cure=cure,
+        records=list(records),
+        **{key: figures.get(key) for key in ("meter", "before", "after", "delta")},
+    )
+
+
+def closing(found: Entry, cause: str, by: str, at: datetime, agent_id: str | None, source: str) -> dict[str, Any]:
+    """The row that closes an anomaly; `by` is the record, or the tombstone, that did it."""
+    return stamp(
+        window=found.record.get("window"),
+        provider=found.record.get("provider"),
+        captured_at=at,
+        source=source,
+        agent_id=agent_id,
+        closes=found.record_id,
+        kind=found.record.get("kind"),
+        cause=cause,
+        by=by,
+    )
+
+
+def closings(
+    index: Index, streams: Iterable[str], entries: Iterable[Entry], *, without: str | None = None
+) -> dict[str, Entry]:
+    """The row that closes each closed anomaly; it does so while the record stands that it names as `by`.
+
+    A crash may fall between the row and that record, and the record may be taken back: then nothing is closed.
+    """
+    rows = [entry for entry in entries if isinstance(entry.record.get("closes"), str)]
+    named = {entry.record_id: by for entry in rows if isinstance(by := entry.record.get("by"), str)}
+    standing = index.standing(list(streams), named.values()) - {without}
+    return {entry.record["closes"]: entry for entry in rows if named.get(entry.record_id) in {None, *standing}}
+
+
+def open_anomalies(
+    index: Index, streams: Iterable[str], windows: Iterable[str] | None = None, *, without: str | None = None
+) -> list[Entry]:
+    """The anomalies that nothing closed and whose records all stand; `streams` are where those are.
+
+    without: a record that is about to be taken back.
+    """
+    places = list(streams)
+    entries = list(index.entries(STREAM, windows))
+    closed = closings(index, places, entries, without=without)
+    opened = [entry for entry in raised(index, places, entries) if entry.record_id not in closed]
+    return [entry for entry in opened if without not in about(entry)]
+
+
+def raised(index: Index, streams: Iterable[str], entries: Iterable[Entry], *, removed: bool = False) -> list[Entry]:
+    """The anomalies among some rows whose records all stand; with `removed` also those whose records once did.
+
+    One about a record that never was is what a crash, or a full disk, left between the row and that record.
+    """
+    rows = [entry for entry in entries if "closes" not in entry.record]
+    known = index.standing(list(streams), {one for entry in rows for one in about(entry)}, removed=removed)
+    return [entry for entry in rows if known.issuperset(about(entry))]
+
+
+def about(entry: Entry) -> list[str]:
+    """The ids of the records that an anomaly is about."""
+    found = entry.record.get("records")
+    return [record for record in found if isinstance(record, str)] if isinstance(found, list) else []

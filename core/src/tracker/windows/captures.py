@@ -1,0 +1,225 @@
+"""Captures of a provider in a window, which of them count, and what they measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from tracker.contract.parsed import EPOCH, from_parsed, instant, number
+from tracker.contract.values import Delta, Meter, Reading, Source
+from tracker.hosting import default_delta as defaults
+from tracker.hosting.registry import Registry
+from tracker.journal.index import Entry, Index, lane_of
+from tracker.journal.index_rows import PHASES, text, without_text
+from tracker.session import Session
+
+
+@frozen(kw_only=True)
+class Capture:
+    """One standing record of a provider's meters."""
+
+    record_id: str
+    window: str
+    phase: str | None  # None: a count of schema 1.0.0, which is a difference already
+    captured_at: datetime
+    agent_id: str | None
+    offset: int
+    record: Mapping[str, Any]
+    reading: Reading
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """The latest wins, of two of one instant the later line."""
+        return self.captured_at, self.offset
+
+
+def capture_of(entry: Entry, source: Source) -> Capture:
+    """A stored record as a capture, whatever its schema, without its text."""
+    record = without_text(entry.record)
+    taken = instant(record.get("captured_at")) or EPOCH
+    parsed = record.get("parsed")
+    phase = record.get("phase")
+    return Capture(
+        record_id=entry.record_id,
+        window=text(record.get("window")),
+        phase=phase if phase in PHASES else None,
+        captured_at=taken,
+        agent_id=lane_of(record),
+        offset=entry.offset,
+        record=record,
+        reading=from_parsed(parsed if isinstance(parsed, dict) else {}, source, taken),
+    )
+
+
+def captures(
+    index: Index, registry: Registry, windows: Iterable[str] | None = None
+) -> dict[tuple[str, str], list[Capture]]:
+    """The standing captures by window and provider, oldest first; of `status` sources alone."""
+    wanted = None if windows is None else list(windows)
+    statuses = {name: source for name, source in registry.sources.items() if source.kind == "status"}
+    found: dict[tuple[str, str], list[Capture]] = {}
+    for stream in sorted({source.stream for source in statuses.values()}):
+        owners = [name for name, source in statuses.items() if source.stream == stream]
+        fallback = owners[0] if len(owners) == 1 else None  # of two providers a record without a name is nobody's
+        for entry in index.entries(stream, wanted):
+            name = entry.record.get("provider") or fallback
+            source = statuses.get(name) if isinstance(name, str) else None
+            if source is not None and entry.record.get("phase") in (None, *PHASES):
+                capture = capture_of(entry, source)
+                found.setdefault((capture.window, source.name), []).append(capture)
+    for group in found.values():
+        group.sort(key=lambda capture: capture.order)
+    return found
+
+
+@frozen(kw_only=True)
+class Pair:
+    """The captures of a provider that count in a window."""
+
+    before: Capture | None
+    after: Capture | None
+
+
+def canonical(group: Iterable[Capture]) -> Pair:
+    """The last AFTER, and the latest BEFORE that is not later than it, of its own lane where that has one."""
+    known = list(group)
+    befores = [capture for capture in known if capture.phase == "before"]
+    afters = [capture for capture in known if capture.phase != "before"]
+    if not afters:
+        return Pair(before=max(befores, key=lambda capture: capture.order, default=None), after=None)
+    after = max(afters, key=lambda capture: capture.order)
+    if after.phase is None:
+        return Pair(before=None, after=after)
+    earlier = [capture for capture in befores if capture.captured_at <= after.captured_at]
+    own_lane = [capture for capture in earlier if capture.agent_id == after.agent_id]
+    return Pair(before=max(own_lane or earlier, key=lambda capture: capture.order, default=None), after=after)
+
+
+def lacking(groups: Mapping[str, Iterable[Capture]]) -> list[str]:
+    """What a window's providers lack for being measured: `toy AFTER`."""
+    missing = []
+    for name, group in sorted(groups.items()):
+        pair = canonical(group)
+        is_difference = pair.after is not None and pair.after.phase is None
+        if pair.before is None and not is_difference:
+            missing.append(f"{name} BEFORE")
+        if pair.after is None:
+            missing.append(f"{name} AFTER")
+    return missing
+
+
+def by_lane(group: Iterable[Capture]) -> dict[str | None, Pair]:
+    """Every lane's own pair."""
+    lanes: dict[str | None, list[Capture]] = {}
+    for capture in group:
+        lanes.setdefault(capture.agent_id, []).append(capture)
+    return {lane: canonical(own) for lane, own in lanes.items()}
+
+
+@frozen(kw_only=True)
+class Fall:
+    """A meter that went down, which no quota does."""
+
+    meter: str
+    before: float
+    after: float
+
+
+@frozen(kw_only=True)
+class Measured:
+    """What a pair says: a delta per record field, the tags, and the falls that are anomalies."""
+
+    delta: Mapping[str, float | None] = field(factory=dict)
+    errors: tuple[str, ...] = ()
+    falls: tuple[Fall, ...] = ()
+
+
+def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
+    """The delta of a whole pair, by the rules that hold for every provider."""
+    assert pair.after is not None
+    if pair.before is None:
+        return _difference(source, pair.after)
+    before, after = pair.before.reading, pair.after.reading
+    delta: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
+    falls = []
+    values: dict[str, float | None] = {}
+    errors = [*before.errors, *after.errors]
+    for change in delta.changes:
+        meter = source.meter(change.meter)
+        if meter is None:
+            continue
+        values[meter.field_name] = None if change.delta is None else number(change.delta)
+        fall = _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
+        if fall is not None:
+            falls.append(fall)
+            values[meter.field_name] = None
+            errors.append(defaults.FELL if change.meter == source.capacity else f"{defaults.FELL}:{change.meter}")
+        elif change.delta is not None and change.delta < 0:
+            values[meter.field_name] = None
+            errors.append(f"{defaults.FELL}:{change.meter}")
+        elif change.reason:
+            errors.append(change.reason)
+    if source.capacity and (meter := source.capacity_meter) and meter.field_name not in values:
+        values[meter.field_name] = None
+        errors.append("capacity-missing")
+    return Measured(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
+
+
+def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> Fall | None:
+    """A meter's fall, unless it was reset in between; of the capacity meter even then."""
+    old, new = before.gauge(meter), after.gauge(meter)
+    if old is None or new is None or old.used is None or new.used is None:
+        return None
+    if not defaults.fell(old.used, new.used):
+        return None
+    assert before.as_of is not None
+    assert after.as_of is not None
+    crossed = old.reset_at is not None and before.as_of < old.reset_at <= after.as_of
+    return None if crossed and not is_capacity else Fall(meter=meter, before=old.used, after=new.used)
+
+
+def _difference(source: Source, after: Capture) -> Measured:
+    """A count of schema 1.0.0, which was stored as the window's own."""
+    meter = source.capacity_meter
+    gauge = after.reading.gauge(source.capacity) if source.capacity else None
+    own = after.record.get(meter.field_name, gauge and gauge.used) if meter else None
+    if meter is None or after.phase is not None or isinstance(own, bool) or not isinstance(own, int | float):
+        return Measured(errors=("capacity-missing",))
+    return Measured(delta={meter.field_name: own}, errors=after.reading.errors)
+
+
+def capacity_delta(source: Source, delta: Mapping[str, Any]) -> float | None:
+    """The provider's cost in a stored delta."""
+    meter: Meter | None = source.capacity_meter
+    found = delta.get(meter.field_name) if meter else None
+    if found is None and meter is not None:
+        found = delta.get(meter.key)  # schema 1.0.0 has counts under the meter's own name
+    return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def with_instant(reading: Reading, captured_at: datetime) -> Reading:
+    """The reading with its instant, which `compute_delta` needs."""
+    return reading if reading.as_of is not None else evolve(reading, as_of=captured_at)
+
+
+def reset_instants(reading: Reading) -> list[datetime]:
+    return [gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None]
+
+
+def spans(
+    session: Session, windows: Iterable[str], groups: Mapping[tuple[str, str], list[Capture]] | None = None
+) -> dict[str, tuple[datetime, datetime | None]]:
+    """From its first BEFORE to its last AFTER that count, when each window was measured; None is no end yet."""
+    wanted = list(windows)
+    known = captures(session.index, session.registry, wanted) if groups is None else groups
+    found: dict[str, tuple[datetime, datetime | None]] = {}
+    for window in wanted:
+        pairs = [canonical(group) for (name, _), group in known.items() if name == window]
+        befores = [pair.before.captured_at for pair in pairs if pair.before is not None]
+        afters = [pair.after.captured_at for pair in pairs if pair.after is not None]
+        if befores:
+            found[window] = min(befores), max(afters, default=None)
+    return found

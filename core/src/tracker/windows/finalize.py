@@ -1,0 +1,173 @@
+"""Finalize a window: check that every provider's pair stands, and keep what it measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from tracker.contract.parsed import iso, number
+from tracker.contract.values import Source
+from tracker.errors import TrackerError
+from tracker.hosting.default_delta import FELL
+from tracker.journal.journal import command_line
+from tracker.journal.records import stamp
+from tracker.session import Session
+from tracker.text.redact import redact
+from tracker.text.render import line, value
+from tracker.text.wording import near
+from tracker.windows.anomalies import open_anomalies
+from tracker.windows.captures import Capture, Measured, canonical, capacity_delta, captures, lacking, measure
+from tracker.windows.divergence import divergences
+from tracker.windows.finalized import STREAM, finalized
+from tracker.windows.missing_plugins import Absent, absent, named, tell
+from tracker.windows.neighbor_rows import not_given_again, other_lanes
+from tracker.windows.store import status_streams
+
+OPTIONAL = ("methodology", "spec_id", "spec_version", "feature_ids", "commit_start", "commit_end")
+
+
+def finalize(session: Session, window: str, features: Mapping[str, int], given: Mapping[str, Any]) -> None:
+    """Append the window's finalize row and say what it measured."""
+    quality = given.get("quality")
+    with nullcontext() if session.dry_run else session.journal.lock(command_line()):
+        groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
+        unread = absent(session, [window])
+        _check_read(window, unread)
+        _check_known(session, window, groups, features)
+        _check_order(window, groups)
+        _check_pairs(window, groups)
+        entries = {name: _entry(session, session.registry.sources[name], groups[name]) for name in sorted(groups)}
+        _check_falls(session, window, entries)
+        diverging = [f"divergent:{found.title}" for found in divergences(session, [window]) if found.is_divergent]
+        notes = "; ".join(part for part in (given.get("notes"), *diverging) if part)
+        earlier = finalized(session.index, [window]).get(window)
+        now = session.now
+        record = stamp(
+            window=window,
+            provider=None,
+            captured_at=now,
+            source="finalize",
+            notes=redact(notes) or None,
+            agent_id=session.lane,
+            finalized_at=iso(now),
+            features={name: features.get(name) for name in sorted({*groups, *features})},
+            quality_score=None if quality is None else number(quality),
+            quality=None if quality is None else number(quality),
+            outcome=given.get("outcome"),
+            providers=entries,
+            **{key: _plain(given[key]) for key in OPTIONAL if given.get(key)},
+        )
+        if not session.dry_run:
+            session.journal.append(STREAM, [record])
+    _report(session, window, record, features)
+    for note in (*other_lanes(window, groups), *(not_given_again(earlier, record) if earlier else ())):
+        session.note(note)
+    tell(session, unread)
+
+
+def _plain(found: Any) -> Any:
+    return list(found) if isinstance(found, tuple) else found
+
+
+def _check_read(window: str, unread: Sequence[Absent]) -> None:
+    """Refuse a row that would take a provider out of every figure because its plugin is missing."""
+    lost = [one for one in unread if one.measured]
+    if lost:
+        group = [one for one in lost if one.reason == lost[0].reason]
+        raise TrackerError(
+            f"{window} cannot be finalized without what was measured in it: {named(group)};"
+            f" {'; '.join(dict.fromkeys(one.cure for one in group))}; nothing was stored"
+        )
+
+
+def _check_known(session: Session, window: str, groups: Mapping[str, Any], features: Mapping[str, int]) -> None:
+    if groups:
+        return
+    known = session.index.windows()
+    hint = f" ({near(window, known)})" if known and window not in known else ""
+    raise TrackerError(
+        f"no provider was captured in {line(window)}{hint}; capture with `tracker alias start PROVIDER --stdin`"
+    )
+
+
+def _check_pairs(window: str, groups: Mapping[str, list[Capture]]) -> None:
+    missing = lacking(groups)
+    if missing:
+        verb = "end" if missing[0].endswith("AFTER") else "start"
+        name = missing[0].split()[0]
+        raise TrackerError(
+            f"{window} cannot be finalized: missing {', '.join(missing)};"
+            f" capture with `tracker alias {verb} {name} --stdin --window {window}`"
+        )
+
+
+def _check_order(window: str, groups: Mapping[str, list[Capture]]) -> None:
+    """A BEFORE that is there, but behind its AFTER, is not missing: capturing it again would not cure that."""
+    for name, group in sorted(groups.items()):
+        pair = canonical(group)
+        befores = [capture.captured_at for capture in group if capture.phase == "before"]
+        if pair.after is not None and pair.after.phase and pair.before is None and befores:
+            delete = f"tracker alias delete {name} --phase"
+            raise TrackerError(
+                f"{window} cannot be finalized: missing {name} BEFORE: that of {iso(max(befores))} is later than the"
+                f" AFTER of {iso(pair.after.captured_at)} and does not count; take the one whose time is wrong back"
+                f" with `{delete} before --window {window}` or `{delete} after --window {window}`, and capture it again"
+            )
+
+
+def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[str, Any]]) -> None:
+    fallen = [name for name, entry in entries.items() if FELL in entry["errors"]]
+    if not fallen:
+        return
+    name = fallen[0]
+    causes = [
+        str(found.record.get("cause"))
+        for found in open_anomalies(session.index, status_streams(session), [window])
+        if found.record.get("provider") == name
+    ]
+    raise TrackerError(
+        f"{window} cannot be finalized: {name}'s capacity meter went down"
+        f"{f' ({causes[-1]})' if causes else ''}, which no quota does. Capture again with"
+        f" `tracker alias end {name} --stdin --window {window}`, or remove both captures with"
+        f" `tracker alias delete {name} --window {window}` (twice): then {name} leaves the window"
+    )
+
+
+def _entry(session: Session, source: Source, group: list[Capture]) -> dict[str, Any]:
+    pair = canonical(group)
+    measured: Measured = measure(session.registry, source, pair)
+    both = (("before", pair.before), ("after", pair.after))
+    return {
+        **{phase: capture.record.get("parsed") if capture else None for phase, capture in both},
+        "delta": dict(measured.delta),
+        "captured_at": {phase: iso(capture.captured_at) if capture else None for phase, capture in both},
+        "records": {phase: capture.record_id if capture else None for phase, capture in both},
+        "notes": "; ".join(
+            str(capture.record["notes"]) for _, capture in both if capture and capture.record.get("notes")
+        )
+        or None,
+        "errors": list(measured.errors),
+    }
+
+
+def _report(session: Session, window: str, record: dict[str, Any], features: Mapping[str, int]) -> None:
+    if session.dry_run or session.json:
+        session.data(record)
+    else:
+        parts = []
+        for name, entry in record["providers"].items():
+            meter = session.registry.sources[name].capacity_meter
+            cost = capacity_delta(session.registry.sources[name], entry["delta"])
+            unit = f" {meter.unit}" if meter else ""
+            parts.append(f"{name}: features={value(features.get(name))}, capacity={value(cost, unit=unit)}")
+        session.say(f"finalized {window} ({'; '.join(parts)})")
+    for name in record["providers"]:
+        if name not in features and session.registry.sources[name].is_provider:
+            session.note(f"note: {name} was given no --{name}-features: it is left out of the efficiency")
+    for name, count in features.items():
+        if name not in record["providers"] and count:
+            session.warn(f"{name} was credited with {count} features but not captured in {window}")
+    for name, entry in record["providers"].items():
+        for tag in entry["errors"]:
+            session.note(f"note: {name}: {tag}")

@@ -1,0 +1,88 @@
+"""What is recorded here but whose plugin is missing: every view leaves it out, and says so."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from attrs import frozen
+
+from tracker.errors import TrackerError
+from tracker.journal.index_rows import PHASES, text
+from tracker.session import Session
+from tracker.text.render import line
+from tracker.windows.anomalies import STREAM as ANOMALIES
+from tracker.windows.finalized import STREAM as WINDOWS
+from tracker.windows.finalized import finalized
+
+
+@frozen(kw_only=True)
+class Absent:
+    """A source whose records no plugin reads.
+
+    name: the `provider` of its records. stream: where they stand, None where only a finalize row knows it. measured:
+    whether its meters were captured, so that windows are finalized with it. reason: `{it}` stands for the name.
+    """
+
+    name: str
+    stream: str | None
+    measured: bool
+    reason: str
+    cure: str
+
+
+def absent(session: Session, windows: Iterable[str] | None = None) -> list[Absent]:
+    """The sources that are recorded in some windows and that no plugin reads, by name."""
+    wanted = None if windows is None else set(windows)
+    streams: dict[str, str | None] = {}
+    measured = set()
+    for stream in session.journal.streams():
+        with contextlib.suppress(TrackerError):  # of a stream that cannot be read: who needs it says so
+            for name, phase in _strangers(session, stream, wanted):
+                streams.setdefault(name, stream)
+                measured |= {name} if phase in PHASES else set()
+    for row in finalized(session.index, wanted).values():
+        named = {*row.providers, *(name for name, count in row.features.items() if count)}
+        for name in named - session.registry.sources.keys():
+            streams.setdefault(name, None)
+            measured.add(name)
+    return [_absent(session, name, streams[name], measured=name in measured) for name in sorted(streams)]
+
+
+def _strangers(session: Session, stream: str, windows: set[str] | None) -> Iterator[tuple[str, str | None]]:
+    """The providers of a stream's records that no plugin reads, with the phase of a capture."""
+    known = session.registry.sources
+    for mark in session.index.strangers(stream, known):
+        if windows is None or mark.window in windows:
+            yield mark.provider, mark.phase
+    if stream in {ANOMALIES, WINDOWS, *(source.stream for source in known.values())}:
+        return
+    first = next(session.index.entries(stream, windows), None)  # events stand in a stream of their source's own
+    if first is not None and (name := text(first.record.get("provider"))) not in {"", *known}:
+        yield name, None
+
+
+def _absent(session: Session, name: str, stream: str | None, *, measured: bool) -> Absent:
+    if any(found.name == name for found in session.registry.disabled):
+        reason, cure = "TRACKER_DISABLE_PLUGINS leaves {it} out", "unset TRACKER_DISABLE_PLUGINS"
+    elif any(error.plugin == name for error in session.registry.failures):
+        reason, cure = "the plugin for {it} is broken", "mend it: `tracker plugins list` says what is wrong"
+    else:
+        reason = "no plugin for {it} is installed"
+        cure = f"install the plugin that declares {line(name)} (usually tracker-{line(name)})"
+    return Absent(name=name, stream=stream, measured=measured, reason=reason, cure=cure)
+
+
+def named(found: Sequence[Absent]) -> str:
+    """`these, those: recorded here, but no plugin for them is installed`; of one reason."""
+    names = ", ".join(line(one.name) for one in found)
+    return f"{names}: recorded here, but {found[0].reason.format(it='it' if len(found) == 1 else 'them')}"
+
+
+def tell(session: Session, found: Iterable[Absent]) -> None:
+    """Say what a view leaves out, once for each reason."""
+    reasons: dict[str, list[Absent]] = {}
+    for one in found:
+        reasons.setdefault(one.reason, []).append(one)
+    for group in reasons.values():
+        session.note(f"note: {named(group)}; {'it is' if len(group) == 1 else 'they are'} left out")

@@ -1,0 +1,131 @@
+"""The rules that a capture must keep, and the anomalies that it shows, each with its cause and its cure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from tracker.contract.parsed import iso, number
+from tracker.contract.values import Reading, Source
+from tracker.errors import TrackerError
+from tracker.session import Session
+from tracker.windows.anomalies import about, anomaly, closing, open_anomalies
+from tracker.windows.captures import Capture, Pair, canonical, measure, reset_instants
+
+LATE_AFTER, CLOCK_SKEW, NEGATIVE = "late-after", "clock-skew", "negative-delta"
+FUTURE = timedelta(minutes=2)  # clocks of machines differ; beyond that a capture claims to be from the future
+
+
+def status_streams(session: Session) -> list[str]:
+    """The streams that captures stand in."""
+    return sorted({source.stream for source in session.registry.sources.values() if source.kind == "status"})
+
+
+# --- the buffer after a reset
+
+
+def reset_before(session: Session, source: Source, reading: Reading, at: datetime) -> datetime | None:
+    """The latest reset in whose buffer an instant lies, by the reading and by what stands."""
+    buffer = timedelta(minutes=session.config.buffer_minutes)
+    stored = session.index.resets(source.stream, source.name, (at - buffer).timestamp(), at.timestamp())
+    here = [found for found in reset_instants(reading) if found <= at < found + buffer]
+    return max([*here, *(datetime.fromtimestamp(found, at.tzinfo) for found in stored)], default=None)
+
+
+def late_after(session: Session, source: Source, reading: Reading, at: datetime, *, insists: bool) -> str | None:
+    """Why this AFTER follows a reset too closely; refused, unless the user insists."""
+    reset = reset_before(session, source, reading, at)
+    if reset is None:
+        return None
+    over = reset + timedelta(minutes=session.config.buffer_minutes)
+    if not insists:
+        wait = math.ceil((over - at).total_seconds())
+        raise TrackerError(
+            f"no {source.name} AFTER before {iso(over)}: a meter was reset at {iso(reset)} and the vendor's pane lags;"
+            f" wait {wait // 60} min {wait % 60} s and capture again, or"
+            f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes); nothing was stored"
+        )
+    return f"captured at {iso(at)}, within {session.config.buffer_minutes:g} min after the reset at {iso(reset)}"
+
+
+# --- anomalies
+
+
+def anomalies_of(
+    session: Session, source: Source, new: Capture, group: Sequence[Capture], late: str | None
+) -> list[dict[str, Any]]:
+    """What a new capture shows beside those that stand in its window; `late` as `late_after` said."""
+    record, found = new.record, []
+    if late is not None:
+        again = f"capture again after the buffer: tracker alias end {source.name} --stdin --window {new.window}"
+        found.append(anomaly(LATE_AFTER, late, again, [new.record_id], record))
+    if new.captured_at > session.now + FUTURE:
+        cause = f"captured at {record['captured_at']}, which lies in the future"
+        found.append(anomaly(CLOCK_SKEW, cause, _delete(source, new), [new.record_id], record))
+    turned = _turned(new, group)
+    if turned is not None:
+        before, after = turned
+        cause = f"AFTER of {iso(after.captured_at)} is earlier than its BEFORE of {iso(before.captured_at)}"
+        found.append(anomaly(CLOCK_SKEW, cause, _delete(source, new), [before.record_id, after.record_id], record))
+    pair = canonical([*group, new])
+    if new.record_id in {capture.record_id for capture in (pair.before, pair.after) if capture}:
+        found += falls(session, source, pair, record)
+    return found
+
+
+def _turned(new: Capture, group: Sequence[Capture]) -> tuple[Capture, Capture] | None:
+    """A BEFORE and the AFTER that is earlier than it, one of them new; by the new one's lane where that has both."""
+    known = [*group, new]
+    own = [capture for capture in known if capture.agent_id == new.agent_id]
+    phases = {capture.phase for capture in own}
+    candidates = own if phases >= {"before", "after"} else known
+    befores = [capture for capture in candidates if capture.phase == "before"]
+    if new.phase == "after":
+        after: Capture | None = new
+    else:
+        after = canonical(candidates).after
+    if after is None or after.phase is None or not befores:
+        return None
+    if any(capture.captured_at <= after.captured_at for capture in befores):
+        return None
+    before = new if new.phase == "before" else max(befores, key=lambda capture: capture.order)
+    return before, after
+
+
+def falls(session: Session, source: Source, pair: Pair, like: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row for every meter that fell between the captures that count."""
+    if pair.before is None or pair.after is None:
+        return []
+    ids = [pair.before.record_id, pair.after.record_id]
+    cure = (
+        f"capture again, or {_delete(source, pair.after)} (and the other phase: then {source.name} leaves the window)"
+    )
+    rows = []
+    for fall in measure(session.registry, source, pair).falls:
+        before, after = number(fall.before), number(fall.after)
+        cause = f"{fall.meter} fell from {before} to {after}"
+        figures = {"meter": fall.meter, "before": before, "after": after, "delta": number(round(after - before, 6))}
+        rows.append(anomaly(NEGATIVE, cause, cure, ids, like, **figures))
+    return rows
+
+
+def _delete(source: Source, capture: Capture) -> str:
+    return f"tracker alias delete {source.name} --phase {capture.phase} --window {capture.window}"
+
+
+def superseded(session: Session, source: Source, new: Capture, group: Iterable[Capture]) -> list[dict[str, Any]]:
+    """Rows that close the anomalies of captures which, after a new one, no longer count."""
+    known = [*group, new]
+    own_lane = [capture for capture in known if capture.agent_id == new.agent_id]
+    pairs = (canonical(own_lane), canonical(known))
+    counting = {capture.record_id for pair in pairs for capture in (pair.before, pair.after) if capture}
+    cause = f"superseded by the {new.phase} capture of {iso(new.captured_at)}"
+    return [
+        closing(found, cause, new.record_id, new.captured_at, new.agent_id, str(new.record["source"]))
+        for found in open_anomalies(session.index, status_streams(session), [new.window])
+        if found.record.get("provider") == source.name
+        # one of schema 1.0.0 names no records: it is about the pair that counted until now
+        and (not counting.issuperset(ids) if (ids := about(found)) else new.record_id in counting)
+    ]

@@ -1,0 +1,1 @@
+"""Captures without pasting: origins that are read, samples, the status line."""

@@ -1,0 +1,220 @@
+"""What programs print or answer: started without a shell, in a session of their own, ended when their time is over.
+
+Threads move the bytes, since neither pipes with time-outs nor `select` on them exist on every platform.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import IO, Any
+
+import orjson
+
+from tracker.contract.origins import CommandOrigin, ExchangeOrigin, Origin
+from tracker.text.render import line
+from tracker_capture.answers import Answer, Asking, OriginError, missing, quoted
+
+POLL_SECONDS = 0.2  # how long after a program's end the output of its children is waited for
+END_SECONDS = 2.0  # how long one that closed its output may take to end
+COMPLAINT = 4096  # bytes of its error output that are kept
+
+
+def answer_of(asking: Asking) -> Answer:
+    """The reading of what a program prints, or answers."""
+    origin = asking.origin
+    if isinstance(origin, ExchangeOrigin):
+        return asking.parse(_exchange(origin, asking))
+    assert isinstance(origin, CommandOrigin)
+    return asking.parse(printed(origin, origin.argv, asking))
+
+
+def printed(origin: Origin, argv: Sequence[str], asking: Asking) -> str:
+    """What a program prints; none of it counts where it fails."""
+    with _Program(origin, argv, asking) as program:
+        program.send(getattr(origin, "stdin", "").encode())
+        program.end_input()
+        output = b"".join(program.output()).decode("utf-8-sig", "replace")
+        if program.status():
+            raise OriginError(f"{program.end()}{program.complaint(output)}")
+    return output
+
+
+def _exchange(origin: ExchangeOrigin, asking: Asking) -> str:
+    """The answers to an exchange's messages, a line each."""
+    kept = []
+    with _Program(origin, origin.argv, asking) as program:
+        for message in origin.messages:
+            program.send(orjson.dumps(message) + b"\n")
+            if "id" not in message:
+                continue
+            raw, answer = program.answer(message)
+            is_error = "error" in answer
+            if is_error or not origin.keep or answer["id"] in origin.keep:
+                kept.append(raw.decode("utf-8", "replace"))
+            if is_error:
+                break
+    return "\n".join(kept)
+
+
+class _Program:
+    """A running program, with a deadline for all that it says and a limit of its size."""
+
+    def __init__(self, origin: Origin, argv: Sequence[str], asking: Asking) -> None:
+        self.name, self.asking = argv[0], asking
+        path = shutil.which(argv[0])
+        if path is None:
+            raise missing(f"{line(argv[0])} is not on the PATH", origin)
+        ours = {key: value for key, value in os.environ.items() if not key.startswith("TRACKER_")}
+        try:
+            self.process = subprocess.Popen(
+                [path, *argv[1:]],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=ours,  # without our settings, which may hold keys
+                start_new_session=True,  # no terminal to ask on, and one group to end
+            )
+        except OSError as error:
+            raise OriginError(f"{line(path)} cannot be started: {error.strerror}", is_lasting=True) from error
+        self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._said, self._size = b"", 0
+        self._waiting_for = "print it all"
+        self._lines = self._whole_lines()
+        self._errors = threading.Thread(target=self._pump_errors, daemon=True)
+        threading.Thread(target=self._pump_output, daemon=True).start()
+        self._errors.start()
+
+    def __enter__(self) -> _Program:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+    def _end(self) -> None:
+        """End the program and what it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                self.process.kill()
+
+    def _pump_output(self) -> None:
+        for chunk in _chunks(self.process.stdout):
+            self._chunks.put(chunk)
+        self._chunks.put(b"")
+
+    def _pump_errors(self) -> None:
+        for chunk in _chunks(self.process.stderr):
+            self._said = (self._said + chunk)[-COMPLAINT:]
+
+    # --- speaking with it
+
+    def send(self, data: bytes) -> None:
+        """Write to its input; one that has ended says so by its output."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(data)
+            self.process.stdin.flush()
+
+    def end_input(self) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+    def output(self) -> Iterator[bytes]:
+        """What it prints until it ends, within the deadline and the limit."""
+        has_ended = False
+        while True:
+            try:
+                chunk = self._chunks.get(timeout=min(POLL_SECONDS, self.asking.remaining()) or 1e-3)
+            except queue.Empty:
+                if has_ended:
+                    return  # a child of its holds the pipe
+                has_ended = self.process.poll() is not None
+                if not self.asking.remaining():
+                    late = f"{self.name} did not {self._waiting_for} within {self.asking.seconds:g} s"
+                    raise OriginError(late + self.complaint("")) from None
+                continue
+            if not chunk:
+                return
+            self._size += len(chunk)
+            if self._size > self.asking.limit:
+                raise OriginError(f"{self.name} said over {self.asking.limit >> 20} MB, which no reading is")
+            yield chunk
+
+    def _whole_lines(self) -> Iterator[bytes]:
+        rest: list[bytes] = []
+        for chunk in self.output():
+            first, *more = chunk.split(b"\n")
+            rest.append(first)
+            for one in more:
+                yield b"".join(rest)
+                rest = [one]
+        yield b"".join(rest)
+
+    def answer(self, message: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
+        """The answer to a message; notifications, requests and what is no JSON are passed over."""
+        asked = line(message.get("method", message["id"]))
+        self._waiting_for = f"answer {asked}"
+        other = b""
+        for raw in self._lines:
+            found = _object(raw)
+            if found is None:
+                other = other or raw.strip()
+            elif found.get("id") == message["id"] and "method" not in found:
+                return raw, found
+        complaint = self.complaint(other.decode("utf-8", "replace"))
+        raise OriginError(f"{self.end()} before it answered {asked}{complaint}")
+
+    def status(self) -> int | None:
+        """The exit status, None where it closed its output and goes on."""
+        try:
+            return self.process.wait(min(END_SECONDS, self.asking.remaining()))
+        except subprocess.TimeoutExpired:
+            return None
+
+    def end(self) -> str:
+        """How it ended, in words."""
+        status = self.status()
+        if status is None:
+            return f"{self.name} closed its output"
+        if status < 0:
+            with contextlib.suppress(ValueError):
+                return f"{self.name} was ended by {signal.Signals(-status).name}"
+        return f"{self.name} ended with status {status}"
+
+    def complaint(self, output: str) -> str:
+        """What it said last on its error output, else first on its output."""
+        if self.process.poll() is not None:
+            self._errors.join(END_SECONDS)  # it has ended: what it said is on its way
+        said = quoted(self._said.decode("utf-8", "replace")) or quoted(output, first=True)
+        return f": {said}" if said else ""
+
+
+def _chunks(pipe: IO[bytes] | None) -> Iterator[bytes]:
+    """What comes through a pipe, as soon as it comes."""
+    assert pipe is not None
+    with contextlib.suppress(OSError, ValueError):  # closed meanwhile
+        while chunk := os.read(pipe.fileno(), 1 << 16):
+            yield chunk
+
+
+def _object(raw: bytes) -> Mapping[str, Any] | None:
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None

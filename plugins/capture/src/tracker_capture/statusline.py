@@ -1,0 +1,200 @@
+"""The status line: meters, resets and the open window in one line, from the JSON that a program hands its command.
+
+Which source understands the JSON is found by asking those that declare a `StatusLineOrigin`. The last reading of each
+is kept, with its time and without the JSON, which also tells folders and sessions; captures can read it from there.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from tracker.contract.origins import Origin, StatusLineOrigin
+from tracker.contract.parsed import from_parsed, instant, iso, to_parsed
+from tracker.contract.values import Gauge, Reading, Source
+from tracker.errors import PluginError
+from tracker.text.render import line, value
+
+if TYPE_CHECKING:
+    from tracker.session import Session
+    from tracker_capture.answers import Answer, Asking
+
+LIMIT = 1 << 20  # bytes of what is handed over
+INPUT_SECONDS = 2.0  # a program that does not close the pipe must not hold its own prompt up
+FOLDER = ".statusline"  # beside the lanes' states; no lane's name begins with a dot
+FRESH = timedelta(minutes=1)
+
+
+@frozen(kw_only=True)
+class Kept:
+    """The last reading of a source that was handed over, and when."""
+
+    source: Source
+    reading: Reading
+    at: datetime
+
+
+def kept(asking: Asking) -> Answer:
+    """The kept reading as a capture's answer."""
+    from tracker_capture.answers import Answer, missing
+
+    found = _load(asking.session, asking.source)
+    if found is None:
+        raise missing("no status line was handed over yet", asking.origin)
+    return Answer(origin=asking.origin.name, text=None, reading=found.reading, taken=asking.session.now)
+
+
+def text(session: Session, data: bytes) -> str:
+    """The line for what was handed over; of the kept readings where that tells nothing."""
+    from tracker.settings.zones import zone
+
+    now, local = session.now, zone(session.config.timezone)
+    found = _take_or_load(session, data, now)
+    if found is None:
+        return ""
+    parts = [_meter(gauge, now, local) for gauge in found.reading.gauges if gauge.used is not None]
+    if now - found.at > FRESH:
+        parts.append(f"{int((now - found.at).total_seconds()) // 60} min ago")
+    window = _open_window(session, found.source)
+    return " | ".join([*parts, f"{line(window)} open"] if window else parts)
+
+
+def handed_over() -> bytes:
+    """What stands on standard input, as far as it comes in time; nothing from a terminal."""
+    chunks: list[bytes] = []
+    if os.isatty(0):
+        return b""
+
+    def read() -> None:
+        while sum(map(len, chunks)) <= LIMIT and (chunk := os.read(0, 1 << 16)):
+            chunks.append(chunk)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(INPUT_SECONDS)
+    data = b"".join(chunks)
+    return data if len(data) <= LIMIT else b""
+
+
+def _take_or_load(session: Session, data: bytes, now: datetime) -> Kept | None:
+    """What is new, else what was kept. The sources that understood before are loaded first, since loading all costs."""
+    from tracker.hosting.registry import discover
+
+    if known := [path.stem for path in (session.root / "state" / FOLDER).glob("*.json")]:
+        session.registry = discover(known)
+        if (found := _take(session, list(_sources(session)), data, now)) is not None:
+            return found
+    session.registry = discover()
+    sources = list(_sources(session))
+    found = _take(session, sources, data, now)
+    return found or next((one for source, _ in sources if (one := _load(session, source))), None)
+
+
+def _sources(session: Session) -> Iterator[tuple[Source, Origin]]:
+    for source in session.registry.sources.values():
+        for origin in source.origins:
+            if isinstance(origin, StatusLineOrigin):
+                yield source, origin
+
+
+def _take(session: Session, sources: list[tuple[Source, Origin]], data: bytes, now: datetime) -> Kept | None:
+    """The reading of the first source that finds one, which is kept."""
+    from tracker.cli.text_input import parse
+
+    words = data.decode("utf-8", "replace")
+    for source, origin in sources if words.strip() else ():
+        try:
+            reading = parse(session, source, words, now, None, origin=origin.name)
+        except PluginError:
+            continue
+        if any(gauge.used is not None for gauge in reading.gauges):
+            found = Kept(source=source, reading=reading, at=reading.as_of or now)
+            _keep(session, found)
+            return found
+    return None
+
+
+# --- what is kept
+
+
+def _path(session: Session, source: Source) -> Path:
+    return session.root / "state" / FOLDER / f"{source.name}.json"
+
+
+def _keep(session: Session, found: Kept) -> None:
+    """Write the reading, unless that would make a data directory that nobody named: prompts are everywhere."""
+    from contextlib import suppress
+
+    from tracker.session import DATA_DIR
+    from tracker.text.redact import redact_value
+
+    is_named = session.data_dir or os.environ.get(DATA_DIR) or session.config.data_dir
+    if is_named or session.root.is_dir():
+        parsed = redact_value(to_parsed(found.reading, found.source))
+        with suppress(OSError):
+            _write(
+                _path(session, found.source),
+                {"provider": found.source.name, "captured_at": iso(found.at), "parsed": parsed},
+            )
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
+    """Replace the file in one step, unflushed: a prompt does not wait for the disk, and the next one writes again."""
+    import orjson
+
+    from tracker.journal.files import OPEN, make_private
+
+    for folder in (path.parents[2], path.parents[1], path.parent):
+        if not folder.is_dir():
+            make_private(folder)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600), "wb") as file:
+        file.write(orjson.dumps(state, option=orjson.OPT_INDENT_2) + b"\n")
+    os.replace(beside, path)
+
+
+def _load(session: Session, source: Source) -> Kept | None:
+    state = _json(_path(session, source))
+    at, parsed = instant(state.get("captured_at")), state.get("parsed")
+    if at is None or not isinstance(parsed, dict):
+        return None
+    reading = from_parsed(parsed, source, at)
+    return Kept(source=source, reading=reading, at=at) if reading.gauges else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    import orjson
+
+    try:
+        found = orjson.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+# --- the line
+
+
+def _meter(gauge: Gauge, now: datetime, local: tzinfo) -> str:
+    """`session 42%, resets 17:07`; the weekday with a reset that is over 20 hours away."""
+    used = f"{gauge.meter.replace('_', ' ')} {value(gauge.used, unit='%')}"
+    if gauge.reset_at is None:
+        return used
+    if gauge.reset_at <= now:
+        return f"{used}, was reset"
+    form = "%H:%M" if gauge.reset_at - now < timedelta(hours=20) else "%a %H:%M"
+    return f"{used}, resets {gauge.reset_at.astimezone(local):{form}}"
+
+
+def _open_window(session: Session, source: Source) -> str | None:
+    """The lane's open window by its state file: a prompt does not wait for the journal to be read."""
+    folder = session.state_dir or session.root / "state"
+    found = _json((folder / session.lane if session.lane else folder) / f"{source.name}.json")
+    window = found.get("window")
+    return window if found.get("open") and isinstance(window, str) else None

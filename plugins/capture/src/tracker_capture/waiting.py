@@ -1,0 +1,49 @@
+"""Waiting, said: a countdown on a terminal, one line elsewhere. It follows the clock: a sleeping machine waits, too."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import datetime, timedelta
+
+from tracker.contract.parsed import iso
+from tracker.errors import TrackerError
+from tracker.session import Session
+from tracker.text.render import line
+
+RETRY = "TRACKER_RETRY_SECONDS"  # how long to wait before an origin is asked again
+RETRY_SECONDS, RETRIES = 15.0, 40
+STEP_SECONDS = 1.0
+
+
+def wait_until(session: Session, instant: datetime, why: str) -> None:
+    """Come back at an instant."""
+    is_counting = sys.stderr.isatty() and not session.quiet
+    if not is_counting:
+        session.note(f"waiting {_clock(instant - session.now)} until {iso(instant)}: {why}")
+    shown = ""
+    while (left := instant - session.now) > timedelta(0):
+        if is_counting:
+            shown = f"\rwaiting {_clock(left)}: {line(why)}"
+            sys.stderr.write(shown)
+            sys.stderr.flush()
+        time.sleep(min(STEP_SECONDS, left.total_seconds()))
+    if shown:
+        sys.stderr.write("\r" + " " * len(shown) + "\r")
+        sys.stderr.flush()
+
+
+def _clock(left: timedelta) -> str:
+    """`4:31`, with the second that has begun counted."""
+    minutes, seconds = divmod(max(0, -int(-left.total_seconds() // 1)), 60)
+    return f"{minutes}:{seconds:02d}"
+
+
+def retry_seconds() -> float:
+    """How long to wait before an origin that was not ready is asked again."""
+    given = os.environ.get(RETRY)
+    try:
+        return float(given) if given else RETRY_SECONDS
+    except ValueError:
+        raise TrackerError(f"{RETRY}={line(given)} is no number of seconds") from None

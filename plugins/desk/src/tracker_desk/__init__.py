@@ -1,0 +1,1 @@
+"""The operator's desk: status, doctor, export, settings, shell functions."""

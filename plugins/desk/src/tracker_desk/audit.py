@@ -1,0 +1,173 @@
+"""The audit of a window: what stands, which of it counts, what was taken back, and what is open."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from tracker.contract.parsed import iso
+from tracker.journal.index import Entry
+from tracker.journal.index_rows import without_text
+from tracker.session import Session
+from tracker.text.render import line, plural, value
+from tracker.windows.anomalies import STREAM as ANOMALIES
+from tracker.windows.anomalies import closings, open_anomalies, raised
+from tracker.windows.captures import Capture, Pair, by_lane, canonical, captures
+from tracker.windows.efficiency import is_stale
+from tracker.windows.finalized import STREAM as WINDOWS
+from tracker.windows.finalized import finalized
+from tracker.windows.store import status_streams
+
+
+def audit(session: Session, window: str) -> dict[str, Any]:
+    """Everything as JSON values."""
+    groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
+    row = finalized(session.index, [window]).get(window)
+    streams = status_streams(session)
+    open_ids = {entry.record_id for entry in open_anomalies(session.index, streams, [window])}
+    rows = list(session.index.entries(ANOMALIES, [window]))
+    closed_by = closings(session.index, streams, rows)
+    return {
+        "window": window,
+        "providers": {
+            name: _provider(group) | {"stale": bool(row and is_stale(row.providers.get(name, {}), group))}
+            for name, group in sorted(groups.items())
+        },
+        "finalize_rows": [
+            {
+                "record_id": entry.record_id,
+                "finalized_at": entry.record.get("finalized_at"),
+                "outcome": entry.record.get("outcome"),
+                "canonical": row is not None and entry.record_id == row.record_id,
+            }
+            for entry in session.index.entries(WINDOWS, [window])
+        ],
+        "repeated_lines": _repeated_lines(session, window),
+        "tombstones": _tombstones(session, window),
+        "anomalies": [
+            {
+                "record_id": entry.record_id,
+                "provider": entry.record.get("provider"),
+                "kind": entry.record.get("kind"),
+                "cause": entry.record.get("cause"),
+                "cure": entry.record.get("cure"),
+                "open": entry.record_id in open_ids,
+                "closed_by": _closed(closed_by.get(entry.record_id)),
+            }
+            for entry in raised(session.index, streams, rows, removed=True)
+        ],
+        "churn_rows": sum(1 for _ in session.index.entries("churn", [window])),
+    }
+
+
+def _provider(group: list[Capture]) -> dict[str, Any]:
+    phases = Counter(capture.phase or "count" for capture in group)
+    pair = canonical(group)
+    return {
+        "entries": dict(sorted(phases.items())),
+        "duplicates": {phase: count - 1 for phase, count in sorted(phases.items())},
+        "canonical": _pair(pair),
+        "lanes": {lane or "": _pair(own) for lane, own in by_lane(group).items()},
+    }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    both = (("before", pair.before), ("after", pair.after))
+    return {
+        phase: {"record_id": capture.record_id, "captured_at": iso(capture.captured_at), "agent_id": capture.agent_id}
+        if capture
+        else None
+        for phase, capture in both
+    }
+
+
+def _repeated_lines(session: Session, window: str) -> dict[str, int]:
+    """How many lines repeat a record that stands already, per stream."""
+    found = {}
+    for stream in session.journal.streams():
+        ids = [entry.record_id for entry in session.index.lines(stream, [window])]
+        if len(ids) > len(set(ids)):
+            found[stream] = len(ids) - len(set(ids))
+    return found
+
+
+def _tombstones(session: Session, window: str) -> list[dict[str, Any]]:
+    found = []
+    for stream in status_streams(session):
+        entries = session.index.entries(stream, [window], removed=True)
+        everything = {entry.record_id: without_text(entry.record) for entry in entries}
+        for record_id, record in everything.items():
+            if "tombstone" in record:
+                target = everything.get(str(record["tombstone"]), {})
+                found.append(
+                    {
+                        "record_id": record_id,
+                        "removed": record["tombstone"],
+                        "provider": record.get("provider"),
+                        "phase": target.get("phase"),
+                        "captured_at": target.get("captured_at"),
+                        "removed_at": record.get("captured_at"),
+                        "reason": record.get("reason"),
+                        "agent_id": record.get("agent_id"),
+                    }
+                )
+    return found
+
+
+def _closed(found: Entry | None) -> dict[str, Any] | None:
+    """The row that closes an anomaly: when, why, by which record, in which lane."""
+    if found is None:
+        return None
+    keys = ("captured_at", "cause", "by", "agent_id", "source")
+    return {"record_id": found.record_id} | {key: found.record.get(key) for key in keys}
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """The audit as people read it."""
+    yield f"Window: {line(found['window'])}"
+    yield "Captures:" if found["providers"] else "Captures: none"
+    for name, entry in found["providers"].items():
+        counts = (_count(count, phase, entry["duplicates"][phase]) for phase, count in entry["entries"].items())
+        yield f"  - {name}: {', '.join(counts)}{' (stale: re-run complete)' if entry['stale'] else ''}"
+        yield f"      counts: {_times(entry['canonical'])}"
+        if len(entry["lanes"]) > 1:
+            for lane, pair in entry["lanes"].items():
+                yield f"      lane {line(lane) or '(none)'}: {_times(pair)}"
+    rows = found["finalize_rows"]
+    yield "Finalized:" if rows else "Finalized: no"
+    for row in rows:
+        mark = " (counts)" if row["canonical"] else ""
+        yield f"  - {value(row['finalized_at'])} outcome={value(row['outcome'])}{mark}"
+    if found["repeated_lines"]:
+        repeated = (f"{plural(count, 'line')} in {name}.jsonl" for name, count in found["repeated_lines"].items())
+        yield f"Repeated lines, counted once: {', '.join(repeated)}"
+    yield "Taken back:" if found["tombstones"] else "Taken back: nothing"
+    for one in found["tombstones"]:
+        what = f"{value(one['provider'])} {value(one['phase'])} of {value(one['captured_at'])}"
+        yield f"  - {what}, removed {value(one['removed_at'])}: {value(one['reason'])}"
+    yield "Anomalies:" if found["anomalies"] else "Anomalies: none"
+    for one in found["anomalies"]:
+        state = "open" if one["open"] else "closed"
+        yield f"  - {state}: {value(one['provider'])} {value(one['kind'])}: {value(one['cause'])}"
+        if one["open"] and one["cure"]:
+            yield f"      cure: {value(one['cure'])}"
+        if not one["open"] and not one["closed_by"]:
+            yield "      a record that it is about was taken back"
+        if by := one["closed_by"]:
+            lane = f" in lane {value(by['agent_id'])}" if by["agent_id"] else ""
+            yield f"      {value(by['cause'])} ({value(by['captured_at'])}{lane}, record {value(by['by'])})"
+    yield f"Churn rows: {found['churn_rows']}"
+
+
+def _count(count: int, phase: str, duplicates: int) -> str:
+    return f"{count} {phase}" + (f" ({plural(duplicates, 'duplicate')})" if duplicates else "")
+
+
+def _times(pair: dict[str, Any]) -> str:
+    def one(phase: str) -> str:
+        found = pair[phase]
+        lane = f" by {line(found['agent_id'])}" if found and found["agent_id"] else ""
+        return f"{phase} {found['captured_at']}{lane}" if found else f"no {phase}"
+
+    return f"{one('before')}, {one('after')}"

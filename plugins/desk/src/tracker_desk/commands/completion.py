@@ -1,0 +1,22 @@
+"""`tracker completion`: the completion alone, for a shell to read."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.cli.command import Command
+from tracker.cli.completing import SCRIPTS
+
+
+@click.command("completion", cls=Command)
+@click.argument("shell", type=click.Choice(list(SCRIPTS)))
+def command(shell: str) -> None:
+    """Print the completion for a shell to read.
+
+    What shell-init prints has it, too.
+
+    \b
+    bash, zsh:  eval "$(tracker completion bash)"
+    fish:       tracker completion fish | source
+    """
+    click.echo(SCRIPTS[shell], nl=False)

@@ -1,0 +1,58 @@
+"""`tracker config`: the settings, where each comes from, and changing one."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.cli.command import Command, Group, SettingCommand
+from tracker.session import session
+from tracker.text.render import escape
+
+
+class ConfigGroup(Group):
+    command_class = Command
+
+
+@click.group("config", cls=ConfigGroup)
+def command() -> None:
+    """Show the settings and where each comes from; change one."""
+
+
+@command.command("list")
+@click.option("--verbose", is_flag=True, help="Say where each value came from, and what it is for.")
+def list_(verbose: bool) -> None:
+    """List every setting with its value, type and origin."""
+    from tracker_desk.configuring import held
+
+    here = session()
+    found = held(here).values()
+    if here.json:
+        here.data([one.document() for one in found])
+        return
+    for one in found:
+        click.echo(escape(one.line(verbose=verbose)))
+
+
+@command.command("get")
+@click.argument("key")
+@click.option("--verbose", is_flag=True, help="Say which file, variable or option the value came from.")
+def get(key: str, verbose: bool) -> None:
+    """Print the value of one setting that is in force."""
+    from tracker_desk.configuring import look_up
+
+    here = session()
+    found = look_up(here, key)
+    if here.json:
+        here.data(found.document() | {"key": key})
+    else:
+        click.echo(escape(found.line(verbose=True) if verbose else found.text))
+
+
+@command.command("set", cls=SettingCommand, context_settings={"ignore_unknown_options": True})
+@click.argument("key")
+@click.argument("value")
+def set_(key: str, value: str) -> None:
+    """Change one setting in its file, whose comments and order stay; a list is written A,B,C."""
+    from tracker_desk.configuring import change
+
+    change(session(), key, value)

@@ -1,0 +1,38 @@
+"""`tracker doctor`: is everything that was recorded read, and as it was written?"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import click
+
+from tracker.cli.command import Command
+from tracker.errors import TrackerError
+from tracker.session import session
+
+
+@click.command("doctor", cls=Command)
+@click.option("--fix", is_flag=True, help="Repair what can be repaired by appending, or by setting something aside.")
+def command(fix: bool) -> None:
+    """Check every stream, the lanes' state, the ledgers and the files."""
+    from tracker.text.render import line, plural
+    from tracker_desk.doctor import examine
+
+    here = session()
+    if not here.root.is_dir() and not here.root.is_symlink():
+        raise TrackerError(f"there are no records in {here.root}; name the data directory with --data-dir")
+    found = examine(here, fix=fix)
+    if here.json:
+        here.data(found)
+    else:
+        for name, count in found["streams"].items():
+            removed = f", {count['removed']} taken back" if count["removed"] else ""
+            here.say(f"{name}.jsonl: {plural(count['records'], 'record')}{removed}")
+        for one in found["findings"]:
+            mark = "repaired" if one["fixed"] else one["level"]
+            click.echo(line(f"{mark}: {one['where']}: {one['what']}; {one['cure']}"))
+        if not found["findings"]:
+            here.say("everything is as it should be")
+    levels = Counter(one["level"] for one in found["findings"] if not one["fixed"])
+    if not found["ok"]:
+        raise TrackerError(f"{plural(levels['error'], 'error')} in {here.root}: each is said above, with what to do")

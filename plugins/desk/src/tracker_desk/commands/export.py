@@ -1,0 +1,30 @@
+"""`tracker export`: the records for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tracker.cli.command import Command
+from tracker.session import session
+
+
+@click.command("export", cls=Command)
+@click.option(
+    "--format",
+    "form",
+    required=True,
+    type=click.Choice(["jsonl", "csv", "parquet"]),
+    help="jsonl: as they are, for `tracker import`; csv, parquet: tables of what stands.",
+)
+@click.option("--out", "folder", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where to.")
+@click.option("--force", is_flag=True, help="Replace earlier exports in a folder that is not empty.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be written, and write nothing.")
+def command(form: str, folder: Path, force: bool, is_dry: bool) -> None:
+    """Write the records as JSON lines, CSV or Parquet."""
+    from tracker_desk.exporting import export
+
+    here = session()
+    here.dry_run = here.dry_run or is_dry
+    export(here, form, folder, force=force)

@@ -1,0 +1,19 @@
+"""`tracker import`: another tracker directory's records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tracker.cli.command import WritingCommand
+from tracker.session import session
+
+
+@click.command("import", cls=WritingCommand)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+def command(directory: Path) -> None:
+    """Take in another tracker directory's records; what is here already stays as it is."""
+    from tracker_desk.importing import take_in
+
+    take_in(session(), directory)

@@ -1,0 +1,18 @@
+"""`tracker init`: a first `tracker.toml`."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.cli.command import SettingCommand
+from tracker.session import session
+
+
+@click.command("init", cls=SettingCommand)
+@click.option("--yes", "-y", is_flag=True, help="Take the defaults without asking.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def command(yes: bool, force: bool) -> None:
+    """Write a commented tracker.toml into this folder, after asking."""
+    from tracker_desk.initializing import initialize
+
+    initialize(session(), ask=not yes, force=force)

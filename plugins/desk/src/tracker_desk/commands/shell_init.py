@@ -1,0 +1,37 @@
+"""`tracker shell-init`: the operator's short functions and the completion, for a shell to read."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.cli.command import Command
+from tracker.cli.completing import SCRIPTS
+from tracker.session import Session, session
+
+
+@click.command("shell-init", cls=Command)
+@click.argument("shell", type=click.Choice(list(SCRIPTS)))
+def command(shell: str) -> None:
+    """Print the short functions of every source for a shell to read.
+
+    They carry the lane that --agent or AGENT_ID names. The completion is part of it.
+
+    \b
+    bash, zsh:  eval "$(tracker shell-init bash)"
+    fish:       tracker shell-init fish | source
+    """
+    from tracker_desk.shells import functions, script
+
+    here = session()
+    named, left_out = functions(here.registry.sources.values())
+    for name in left_out:
+        here.warn(f"the function {name} is left out: {name} is a word of the shell itself")
+    if not named:
+        here.note("note: no installed source declares a prefix for short functions")
+    click.echo(script(shell, named, _carried(here)) + SCRIPTS[shell], nl=False)
+
+
+def _carried(here: Session) -> list[str]:
+    """What every function passes on: the lane it was made in, and a data directory that was named."""
+    lane = [f"--agent={here.lane}"] if here.lane else []
+    return lane + ([f"--data-dir={here.data_dir.absolute()}"] if here.data_dir else [])

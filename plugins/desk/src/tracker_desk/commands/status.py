@@ -1,0 +1,51 @@
+"""`tracker status`: where things stand, on one screen."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from tracker.cli.command import Command
+from tracker.cli.options import Finite
+from tracker.session import Session, session
+
+
+@click.command("status", cls=Command)
+@click.option("--watch", type=Finite(min=0.1, max=86_400), metavar="SECONDS", help="Say it again every so often.")
+def command(watch: float | None) -> None:
+    """Show what is open in each lane, its last meters and what is due next."""
+    here = session()
+    if watch is None:
+        click.echo(_screen(here))
+        return
+    try:
+        _repeat(here, watch)
+    except KeyboardInterrupt:  # the way out, no failure
+        return
+
+
+def _repeat(here: Session, seconds: float) -> None:
+    """One screen after the other: each in the place of the last on a terminal, below an empty line elsewhere."""
+    import time
+
+    gap = ""
+    while True:
+        screen = _screen(here)
+        click.clear()  # nothing where there is no terminal
+        click.echo(screen if sys.stdout.isatty() else gap + screen)
+        sys.stdout.flush()
+        gap = "\n"
+        time.sleep(seconds)
+
+
+def _screen(here: Session) -> str:
+    from tracker.settings.zones import zone
+    from tracker.text.render import json_text
+    from tracker_desk.status import look
+    from tracker_desk.status_text import document, lines
+
+    status, local = look(here), zone(here.config.timezone)
+    if here.json:
+        return json_text(document(here, status, local))
+    return "\n".join(lines(here, status, local))

@@ -1,0 +1,30 @@
+"""`tracker window-audit`: everything that stands in a window, and everything that was taken back."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.cli.command import Command
+from tracker.errors import TrackerError
+from tracker.session import session
+
+
+@click.command("window-audit", cls=Command)
+@click.option("--window", required=True, metavar="W", help="The window.")
+def command(window: str) -> None:
+    """Show everything that stands, or was taken back, in a window."""
+    from tracker.text.render import escape
+    from tracker.text.wording import near
+    from tracker.windows.missing_plugins import absent, tell
+    from tracker_desk.audit import audit, lines
+
+    here = session()
+    if not here.index.knows(window):
+        known = here.index.windows()
+        raise TrackerError(f"no window {window!r}; {near(window, known) if known else 'there are no records yet'}")
+    found = audit(here, window)
+    tell(here, absent(here, [window]))
+    if here.json:
+        here.data(found)
+    else:
+        click.echo(escape("\n".join(lines(found))))

@@ -1,0 +1,136 @@
+"""Write the records for other programs: as they are, as tables for a spreadsheet, as Parquet."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tracker.errors import Interrupted, TrackerError
+from tracker.journal.files import OPEN, beside, failed, make_private, write_all
+from tracker.session import Session
+from tracker.text.render import plural
+from tracker_telemetry.flat import Scalar, columns, rows
+
+FORMATS = ("jsonl", "csv", "parquet")
+BUFFER = 1 << 20
+CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
+
+
+def export(session: Session, form: str, folder: Path, *, force: bool) -> None:
+    """Write every stream in one of the formats, and say how much that was."""
+    streams = session.journal.streams()
+    if not streams:
+        raise TrackerError(f"there are no records in {session.root} to export")
+    write: Callable[[Session, str, Path], int] = {"jsonl": _lines, "csv": _table, "parquet": _parquet}[form]
+    if form == "parquet":
+        _check_pyarrow()
+    _check_target(session, folder, force=force)
+    counts: dict[str, int] = {}
+    if not session.dry_run:
+        try:
+            make_private(folder)
+        except OSError as error:
+            raise failed("create", folder, error) from error
+        try:
+            for stream in streams:
+                counts[stream] = write(session, stream, folder)
+        except KeyboardInterrupt:
+            missing = ", ".join(streams[len(counts) :])
+            message = f"interrupted: the export to {folder} is not complete, it lacks {missing}"
+            raise Interrupted(message, signal.SIGINT) from None
+    if session.json or session.dry_run:
+        session.data({"format": form, "out": str(folder), "streams": counts or dict.fromkeys(streams)})
+        return
+    parts = ", ".join(f"{name} {count}" for name, count in counts.items())
+    session.say(f"exported {sum(counts.values())} rows to {folder} ({parts})")
+
+
+def _check_target(session: Session, folder: Path, *, force: bool) -> None:
+    """Refuse a place where something would be overwritten, and the journal's own."""
+    if folder.exists() and session.root.exists() and os.path.samefile(folder, session.root):
+        raise TrackerError(f"{folder} is the data directory itself; name another one with --out")
+    if folder.exists() and not folder.is_dir():
+        raise TrackerError(f"{folder} is not a directory; name another one with --out")
+    if folder.exists() and any(folder.iterdir()) and not force:
+        raise TrackerError(f"{folder} is not empty; name another one with --out, or replace its exports with --force")
+
+
+def _check_pyarrow() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("pyarrow") is None:
+        raise TrackerError("Parquet needs pyarrow: install it with `pip install 'tracker-core[parquet]'`")
+
+
+def _lines(session: Session, stream: str, folder: Path) -> int:
+    """Every whole line as it stands, what was taken back and the tombstones, too: the folder can be imported."""
+
+    def every() -> Iterator[bytes]:
+        for _, line, _ in session.journal.records(stream):
+            yield line + b"\n"
+
+    return _write(folder / f"{stream}.jsonl", every())
+
+
+def _table(session: Session, stream: str, folder: Path) -> int:
+    """The standing records as CSV (RFC 4180); nothing in a cell runs in a spreadsheet."""
+    from tracker_ledgers.ledgers import encode
+
+    stop, cut = session.journal.size(stream), 0
+    names = columns(rows(session, stream, stop))
+
+    def cell(value: Scalar) -> Scalar:
+        nonlocal cut
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, str) and len(value) > CELL:
+            cut += 1
+            return f"{value[: CELL - 1]}…"
+        return value
+
+    def every() -> Iterator[bytes]:
+        yield encode(list(names))
+        for one in rows(session, stream, stop):
+            yield encode([cell(one.get(name)) for name in names])
+
+    count = _write(folder / f"{stream}.csv", every()) - 1
+    if cut:
+        whole = "jsonl and parquet have them whole"
+        session.warn(f"{plural(cut, 'text')} of {stream} were cut at {CELL:,} characters, a cell's most; {whole}")
+    return count
+
+
+def _parquet(session: Session, stream: str, folder: Path) -> int:
+    from tracker_telemetry import parquet
+
+    source = next((one for one in session.registry.sources.values() if one.stream == stream), None)
+    if source is not None and source.kind == "telemetry":
+        return parquet.write_events(session, source, folder / stream)
+    return parquet.write_table(session, stream, folder / f"{stream}.parquet")
+
+
+def _write(path: Path, parts: Iterator[bytes]) -> int:
+    """Write the parts to a file that only its owner may read; how many there were."""
+    try:
+        with beside(path) as unfinished:
+            file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600)
+            try:
+                return _write_parts(file, parts)
+            finally:
+                os.close(file)
+    except OSError as error:
+        raise failed("write", path, error, "the export is not complete") from error
+
+
+def _write_parts(file: int, parts: Iterator[bytes]) -> int:
+    count, buffer = 0, bytearray()
+    for part in parts:
+        buffer += part
+        count += 1
+        if len(buffer) > BUFFER:
+            write_all(file, bytes(buffer))
+            buffer.clear()
+    write_all(file, bytes(buffer))
+    return count

@@ -1,0 +1,38 @@
+"""The operator's desk: status, audit, doctor, export, settings, shell functions."""
+
+from __future__ import annotations
+
+from tracker.feature import Command, Feature, hookimpl
+
+
+@hookimpl
+def feature_info() -> Feature:
+    """The feature's commands."""
+    return Feature(
+        name="desk",
+        commands={
+            "status": _command(
+                "Daily", "status", "Show what is open in each lane, its last meters and what is due next."
+            ),
+            "window-audit": _command(
+                "Records", "window_audit", "Show everything that stands, or was taken back, in a window."
+            ),
+            "doctor": _command("Setup", "doctor", "Check every stream, the lanes' state, the ledgers and the files."),
+            "export": _command("Records", "export", "Write the records as JSON lines, CSV or Parquet."),
+            "import": _command(
+                "Records",
+                "import_",
+                "Take in another tracker directory's records; what is here already stays as it is.",
+            ),
+            "init": _command("Setup", "init", "Write a commented tracker.toml into this folder, after asking."),
+            "config": _command("Setup", "config", "Show the settings and where each comes from; change one."),
+            "shell-init": _command(
+                "Setup", "shell_init", "Print the short functions of every source for a shell to read."
+            ),
+            "completion": _command("Setup", "completion", "Print the completion for a shell to read."),
+        },
+    )
+
+
+def _command(group: str, module: str, about: str) -> Command:
+    return Command(group, about, f"tracker_desk.commands.{module}:command")

@@ -1,0 +1,155 @@
+"""A first `tracker.toml`: every setting with what it is for, after asking for those that people change."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracker.contract.values import Source
+from tracker.errors import TrackerError
+from tracker.session import Session
+from tracker.settings import file as config_file
+from tracker.settings.kinds import Setting, from_words, shown
+from tracker.settings.schema import DEFAULT_DATA_DIR, PRICES
+from tracker.settings.table import settings
+from tracker.settings.toml_text import literal, spell
+from tracker.settings.zones import local_zone
+from tracker_desk.configuring import example, sound_price
+from tracker_ledgers.documents import replace
+
+ASKED = ("data_dir", "ledgers.dir", "timezone", "buffer_minutes", "divergence_pp", "effect", "keep_account")
+TITLE = "# Settings of tracker. A line that is missing means the default; `tracker config list` shows what holds.\n"
+
+
+def initialize(session: Session, *, ask: bool, force: bool) -> None:
+    """Write the file into the working directory, which has none unless `force` is given."""
+    path = Path.cwd() / config_file.FILE
+    if path.is_symlink() or path.exists():
+        if not force:
+            raise _exists(path)
+    elif (outer := config_file.find(path.parent)) is not None:
+        session.note(f"note: {outer} holds here until now; the new file takes its place for this folder")
+    values = _defaults(session)
+    if ask:
+        values |= _asked(session, values)
+    text = compose(values, session.registry.providers)
+    config_file.structure(config_file.parse(text, path), text, path)
+    if session.dry_run:
+        click.echo(text, nl=False)
+        return
+    _write(path, text, force=force)
+    if session.json:
+        session.data({"path": str(path), "settings": values})
+    else:
+        session.say(f"wrote {path}")
+
+
+def _exists(path: Path) -> TrackerError:
+    return TrackerError(
+        f"{path} exists; `tracker config set KEY VALUE` changes one setting of it, --force replaces it all;"
+        " nothing was written"
+    )
+
+
+def _defaults(session: Session) -> dict[str, Any]:
+    """What a file starts from: the defaults, this machine's zone, and a data directory given as an option."""
+    values = {key: setting.default for key, setting in settings().items() if key != PRICES}
+    values["data_dir"] = str(session.data_dir or DEFAULT_DATA_DIR)
+    name = str(local_zone())
+    try:
+        values["timezone"] = settings()["timezone"].check(name)
+    except ValueError:  # an offset that has no name
+        values["timezone"] = None
+    return values
+
+
+def _asked(session: Session, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {key: _ask(settings()[key], defaults[key]) for key in ASKED}
+    prices = {}
+    for name, source in session.registry.providers.items():
+        about = f"{PRICES}.{name}: what {source.title} costs, such as {example(source)}; empty: not known"
+        price = _prompt(about, "", partial(_take_price, source))
+        if price:
+            prices[name] = price
+    return found | ({PRICES: prices} if prices else {})
+
+
+def _take_price(source: Source, words: str) -> str:
+    try:
+        return words.strip() and sound_price(source, words.strip())
+    except TrackerError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _ask(setting: Setting, default: Any) -> Any:
+    def take(words: str) -> Any:
+        try:
+            value = from_words(setting, words)
+            setting.check(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+        return value
+
+    return _prompt(f"{setting.key}: {setting.about}", shown(default), take)
+
+
+def _prompt(about: str, default: str, take: Any) -> Any:
+    # click 8.2 and 8.3 write a space to stdout with every question
+    quiet = contextlib.nullcontext() if sys.stdin.isatty() else contextlib.redirect_stdout(sys.stderr)
+    try:
+        with quiet:
+            return click.prompt(about, default=default, show_default=bool(default), value_proc=take, err=True)
+    except click.Abort:
+        click.echo(err=True)  # the question's line has no end yet
+        if sys.stdin.isatty():
+            raise
+        raise TrackerError("there are no more answers; --yes takes the defaults; nothing was written") from None
+
+
+def compose(values: Mapping[str, Any], providers: Mapping[str, Source]) -> str:
+    """The file: a comment over every setting; without a value the setting is a comment, too."""
+    table, lines = "", [TITLE]
+    for key, setting in settings().items():
+        section, _, name = key.rpartition(".")
+        if key == PRICES:
+            lines += _prices(setting, values.get(PRICES) or {}, providers)
+            continue
+        if section != table:
+            lines.append(f"[{section}]\n")
+            table = section
+        value = values.get(key)
+        lines.append(f"# {setting.about}\n{'# ' if value is None else ''}{name} = {literal(_plain(value))}\n")
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> Any:
+    """A value as people write it: `5`, not `5.0`."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return list(value) if isinstance(value, tuple) else "" if value is None else value
+
+
+def _prices(setting: Setting, prices: Mapping[str, Any], providers: Mapping[str, Source]) -> Iterator[str]:
+    rows = [f"{spell(name)} = {literal(price)}" for name, price in prices.items()]
+    others = [source for name, source in providers.items() if name not in prices]
+    rows += [f"# {spell(source.name)} = {literal(example(source))}" for source in others]
+    yield "\n".join([f"[{PRICES}]", f"# {setting.about}, as `--price` takes it", *rows, ""])
+
+
+def _write(path: Path, text: str, *, force: bool) -> None:
+    if force:
+        replace(path.resolve(), text.encode())
+        return
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        raise TrackerError(f"cannot write {path}: {error.strerror}; nothing was written") from error

@@ -1,0 +1,106 @@
+"""The operator's short functions, as a script that bash, zsh or fish reads, made from the sources' declarations."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tracker.contract.values import Source
+from tracker.hosting.registry import shell_names
+
+# What a shell takes for its own: the reserved words and builtins of the three that a declared prefix could make
+# (`compgen -bk`; `print -l ${(k)builtins} ${(k)reswords}`; `builtin -n`). No function takes their place. Programs such
+# as as(1) and od(1) are not among them: a function hides those.
+WORDS = """
+abbr alias and argparse autoload begin bg bind bindkey block break breakpoint builtin bye caller case cd chdir command
+compadd compcall compctl compfiles compgen compgroups complete compopt compquote compset comptags comptry compvalues
+contains continue coproc count declare dirs disable disown do done echo echotc echoti elif else emit emulate enable
+end esac eval exec exit export false fc fg fi float for foreach function functions getln getopts hash help history if
+in integer jobs kill let limit local log logout mapfile math nocorrect noglob not or path popd print printf private
+pushd pushln pwd r random read readonly realpath rehash repeat return sched select set setopt shift shopt source
+status string suspend switch test then time times trap true ttyctl type typeset ulimit umask unalias unfunction unhash
+unlimit unset unsetopt until vared wait whence where which while zcompile zformat zle zmodload zparseopts zstyle
+"""
+TAKEN = frozenset(WORDS.split())
+TEXT_COMMANDS = ("alias start", "alias end", "alias cross", "ingest")
+
+SH_TEXT = """\
+function {name} {{
+  \\local word
+  for word in "$@"; do
+    case "$word" in
+      --file | --file=* | --auto) {call} "$@"; return ;;
+    esac
+  done
+  {call} --stdin "$@"
+}}
+"""
+SH_PLAIN = """\
+function {name} {{
+  {call} "$@"
+}}
+"""
+FISH_TEXT = """\
+function {name} --description {about}
+    for word in $argv
+        switch $word
+            case --file '--file=*' --auto
+                {call} $argv
+                return
+        end
+    end
+    {call} --stdin $argv
+end
+"""
+FISH_PLAIN = """\
+function {name} --description {about}
+    {call} $argv
+end
+"""
+# an alias of the user's stays and goes first: say so, since the function seems not to work then
+SH_HIDDEN = """\
+if [ -n "$(alias {names} 2>/dev/null || :)" ]; then
+  printf "note: aliases of yours go before tracker's functions:\\n%s\\n" "$(alias {names} 2>/dev/null || :)" >&2
+fi
+"""
+
+
+def functions(sources: Iterable[Source]) -> tuple[dict[str, str], list[str]]:
+    """The functions with the words that follow `tracker`, and those left out because the shell has the word."""
+    named = {name: words for source in sources if source.kind != "view" for name, words in shell_names(source).items()}
+    return {name: words for name, words in named.items() if name not in TAKEN}, sorted(named.keys() & TAKEN)
+
+
+def script(shell: str, named: Mapping[str, str], options: Iterable[str]) -> str:
+    """The definitions; `options` are the global ones that every function passes on, such as the lane."""
+    return "".join(_definitions(shell, named, [program(), *options]))
+
+
+def _definitions(shell: str, named: Mapping[str, str], start: list[str]) -> Iterator[str]:
+    quote = _fish_quoted if shell == "fish" else _quoted
+    text, plain = (FISH_TEXT, FISH_PLAIN) if shell == "fish" else (SH_TEXT, SH_PLAIN)
+    for name, words in named.items():
+        form = text if words.startswith(TEXT_COMMANDS) else plain
+        call = " ".join([*map(quote, start), words])
+        yield form.format(name=name, call=call, about=quote(f"tracker {words}"))
+    if named and shell != "fish":
+        yield SH_HIDDEN.format(names=" ".join(named))
+
+
+def program() -> str:
+    """The `tracker` of this environment, so that the functions outlive it on the PATH; else the one on the PATH."""
+    here = Path(sys.executable)
+    beside = (here.with_name(name) for name in ("tracker", "tracker.exe"))
+    return next((str(path) for path in beside if path.is_file()), "tracker")
+
+
+def _quoted(text: str) -> str:
+    """In quotes even where they are not needed: an alias of the user's cannot take the word."""
+    quoted = shlex.quote(text)
+    return quoted if quoted != text or text.startswith("-") else f"'{text}'"
+
+
+def _fish_quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,187 @@
+"""Where things stand: which window is open in each lane, its last meters, what is due next, what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from attrs import evolve, frozen
+
+from tracker.contract.values import Gauge, Meter, Source
+from tracker.journal.index import CaptureMark, Entry
+from tracker.session import Session
+from tracker.windows import lanes
+from tracker.windows.anomalies import open_anomalies
+from tracker.windows.captures import Capture, capture_of, captures, lacking
+from tracker.windows.finalized import finalized
+from tracker.windows.missing_plugins import absent
+from tracker.windows.store import status_streams
+
+YEAR = timedelta(days=366)
+
+
+@frozen(kw_only=True)
+class Due:
+    """What to do next in a lane: `action` (None where there is nothing to do), and the command that does it.
+
+    allowed_from: not before that instant. resets_at: a meter is reset then, and until `buffered_until` there is no
+    AFTER. reason: why it is due, or why nothing is.
+    """
+
+    action: Literal["before", "after", "complete"] | None
+    window: str
+    command: str | None = None
+    reason: str | None = None
+    allowed_from: datetime | None = None
+    resets_at: datetime | None = None
+    buffered_until: datetime | None = None
+
+
+@frozen(kw_only=True)
+class Lane:
+    """A provider in a lane, by its newest capture; `source` is None where its plugin is not installed."""
+
+    agent_id: str | None
+    mark: CaptureMark
+    source: Source | None
+    capture: Capture | None
+    due: Due
+    also_open: tuple[CaptureMark, ...] = ()  # in windows before, which were never ended
+
+    @property
+    def is_open(self) -> bool:
+        return self.mark.phase == "before"
+
+    @property
+    def taken(self) -> datetime:
+        return datetime.fromtimestamp(self.mark.at, UTC)
+
+    @property
+    def as_of(self) -> datetime:
+        """The instant that its values are from."""
+        return (self.capture.reading.as_of if self.capture else None) or self.taken
+
+    @property
+    def gauges(self) -> list[tuple[Meter, Gauge]]:
+        if self.source is None or self.capture is None:
+            return []
+        found = [(self.source.meter(gauge.meter), gauge) for gauge in self.capture.reading.gauges]
+        return [(meter, gauge) for meter, gauge in found if meter is not None]
+
+
+@frozen(kw_only=True)
+class Status:
+    """Everything that `tracker status` says, at one instant."""
+
+    now: datetime
+    lanes: tuple[Lane, ...]
+    missing: tuple[str, ...]  # installed providers without any capture
+    ready: tuple[str, ...]  # windows that `complete` would take
+    anomalies: tuple[Entry, ...]
+
+
+def look(session: Session) -> Status:
+    """Read the newest capture of each provider in each lane, and the windows that are not finalized."""
+    now, streams = session.now, status_streams(session)
+    unread = {one.stream for one in absent(session) if one.stream is not None and one.measured}
+    anomalies = open_anomalies(session.index, streams)
+    after_closing = _after_closing(session, anomalies)
+    done = set(finalized(session.index))
+    found = [
+        evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, done))
+        for stream in sorted({*streams, *unread})
+        for agent, mark in session.index.lanes(stream)
+    ]
+    found.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
+    present = {lane.mark.provider for lane in found}
+    return Status(
+        now=now,
+        lanes=tuple(found),
+        missing=tuple(name for name in session.registry.providers if name not in present),
+        ready=tuple(window for window, due in after_closing.items() if due.action == "complete"),
+        anomalies=tuple(anomalies),
+    )
+
+
+def _after_closing(session: Session, anomalies: Iterable[Entry]) -> dict[str, Due]:
+    """What is due in each window that is not finalized, where nothing is open in it."""
+    done = set(finalized(session.index))
+    groups: dict[str, dict[str, list[Capture]]] = {}
+    windows = [window for window in session.index.windows() if window not in done]
+    for (window, name), group in captures(session.index, session.registry, windows).items():
+        groups.setdefault(window, {})[name] = group
+    fallen = {str(found.record.get("window")) for found in anomalies if _is_of_capacity(session, found)}
+    return {window: _window_due(window, groups[window], fallen) for window in windows if window in groups}
+
+
+def _is_of_capacity(session: Session, found: Entry) -> bool:
+    """Whether an anomaly keeps its window from being finalized: a capacity meter that fell."""
+    source = session.registry.sources.get(str(found.record.get("provider")))
+    meter = found.record.get("meter")
+    return found.record.get("kind") == "negative-delta" and source is not None and meter == source.capacity
+
+
+def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterable[str]) -> Due:
+    missing = lacking(groups)
+    if missing:
+        return Due(action=None, window=window, reason=f"{window} waits for {', '.join(missing)}")
+    if window in fallen:
+        return Due(action=None, window=window, reason=f"{window} has an open anomaly, whose cure stands below")
+    return Due(action="complete", window=window, command=f"tracker complete --window {window}")
+
+
+def _lane(
+    session: Session, now: datetime, agent: str | None, mark: CaptureMark, after_closing: Mapping[str, Due]
+) -> Lane:
+    source = session.registry.sources.get(mark.provider)
+    if source is None:
+        due = Due(action=None, window=mark.window, reason=f"the plugin of {mark.provider} is not installed")
+        return Lane(agent_id=agent, mark=mark, source=None, capture=None, due=due)
+    record = session.journal.record(mark.stream, mark.offset)
+    capture = capture_of(Entry(mark.stream, mark.offset, mark.record_id, record), source)
+    if mark.phase == "before":
+        due = _open_due(session, now, source, capture)
+    else:
+        due = after_closing.get(mark.window) or _next_window_due(source, mark.window)
+    lane = f" --agent {agent}" if agent else " --agent ''" if session.lane else ""
+    command = due.command and due.command + (lane if due.action != "complete" else "")
+    return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
+
+
+def _also_open(session: Session, agent: str | None, newest: CaptureMark, done: set[str]) -> tuple[CaptureMark, ...]:
+    """The windows that a lane left open for a provider before its newest capture."""
+    marks = session.index.left_open(newest.stream, agent, newest.provider)
+    return tuple(mark for mark in marks if mark.window not in {newest.window, *done})
+
+
+def _open_due(session: Session, now: datetime, source: Source, before: Capture) -> Due:
+    """An open window waits for its AFTER; none is taken in the buffer after a reset."""
+    capacity = before.reading.gauge(source.capacity) if source.capacity else None
+    window = before.window
+    if capacity and capacity.reset_at and before.captured_at < capacity.reset_at <= now:
+        command = f"tracker alias start {source.name} --stdin --window {window}"
+        reason = f"{capacity.meter} was reset since, so what was used cannot be measured"
+        return Due(action="before", window=window, command=command, reason=reason)
+    buffer = timedelta(minutes=session.config.buffer_minutes)
+    past = _resets(session, source, now - buffer, now)
+    coming = min(_resets(session, source, now, now + YEAR), default=None)
+    return Due(
+        action="after",
+        window=window,
+        command=f"tracker alias end {source.name} --stdin",
+        allowed_from=max(past) + buffer if past else None,
+        resets_at=coming,
+        buffered_until=coming + buffer if coming else None,
+    )
+
+
+def _resets(session: Session, source: Source, after: datetime, until: datetime) -> list[datetime]:
+    found = session.index.resets(source.stream, source.name, after.timestamp(), until.timestamp())
+    return [datetime.fromtimestamp(instant, UTC) for instant in found]
+
+
+def _next_window_due(source: Source, window: str) -> Due:
+    following = lanes.next_window(window)
+    command = f"tracker alias start {source.name} --stdin"
+    return Due(action="before", window=following, command=command, reason=f"{window} is finalized")

@@ -1,0 +1,143 @@
+"""The status for people, in the configured zone's local time, and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from tracker.contract.parsed import iso, number
+from tracker.contract.values import Gauge, Meter
+from tracker.journal.records import SCHEMA
+from tracker.session import Session
+from tracker.text.clock import Clock, span
+from tracker.text.render import line, value
+from tracker_desk.status import Due, Lane, Status
+
+SOON = timedelta(hours=6)  # a reset that is further away does not press
+
+
+def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
+    """One screen."""
+    clock = Clock(status.now, zone)
+    yield f"{clock.head()}  {line(session.root)}"
+    if not status.lanes:
+        yield from _beginning(session)
+    for lane in status.lanes:
+        yield ""
+        yield from _lane(clock, lane)
+    yield ""
+    if status.ready:
+        yield f"Ready to finalize: {', '.join(map(line, status.ready))}"
+    if status.lanes and status.missing:
+        yield f"Not captured yet: {', '.join(status.missing)}"
+    yield f"Anomalies: {len(status.anomalies)} open"
+    for found in status.anomalies:
+        about = " ".join(line(found.record.get(key)) for key in ("window", "provider", "kind") if found.record.get(key))
+        cure = found.record.get("cure")
+        yield f"  - {about}: {value(found.record.get('cause'))}{f'; cure: {line(cure)}' if cure else ''}"
+
+
+def _beginning(session: Session) -> Iterator[str]:
+    names = [name for name, source in session.registry.sources.items() if source.kind == "status"]
+    yield "No captures here yet."
+    if names:
+        yield "Begin with `tracker alias start PROVIDER --stdin`, the provider's pane piped or pasted to it."
+        yield f"Providers: {', '.join(names)}"
+    else:
+        yield "No provider is installed, either: `tracker plugins list` shows what is."
+
+
+def _lane(clock: Clock, lane: Lane) -> Iterator[str]:
+    name = line(lane.mark.provider) + (f", lane {line(lane.agent_id)}" if lane.agent_id else "")
+    ago = span(clock.now - lane.taken)
+    state = f"open since {clock.at(lane.taken)} ({ago})" if lane.is_open else f"closed at {clock.at(lane.taken)}"
+    yield f"{name}: {line(lane.mark.window)} {state}"
+    width = max((len(meter.key) for meter, _ in lane.gauges), default=0)
+    age = span(clock.now - lane.as_of)
+    for meter, gauge in lane.gauges:
+        unit = "%" if meter.unit == "pp" else f" {meter.unit}"
+        yield f"  {meter.key:{width}}  {value(gauge.used, unit=unit)}, {age} ago{_reset(clock, gauge)}"
+    yield f"  next: {_next(clock, lane.due)}"
+    for mark in lane.also_open:
+        end = f"tracker alias end {mark.provider} --stdin --window {mark.window}"
+        end += f" --agent {lane.agent_id}" if lane.agent_id else ""
+        since = clock.at(datetime.fromtimestamp(mark.at, UTC))
+        yield f"  also open: {line(mark.window)} since {since}: {line(end)}"
+
+
+def _reset(clock: Clock, gauge: Gauge) -> str:
+    if gauge.reset_at is None:
+        return f", resets {line(gauge.resets)}" if gauge.resets else ""
+    if gauge.reset_at <= clock.now:
+        return f", was reset {clock.at(gauge.reset_at)}"
+    return f", resets {clock.until(gauge.reset_at)}"
+
+
+def _next(clock: Clock, due: Due) -> str:
+    how = f": {line(due.command)}" if due.command else ""
+    window, reason = line(due.window), line(due.reason)
+    if due.action is None:
+        return f"nothing here: {reason}"
+    if due.action == "before":
+        return f"BEFORE of {window}, since {reason}{how}"
+    if due.action == "complete":
+        return f"complete {window}{how}"
+    if due.allowed_from is not None:
+        return f"AFTER allowed from {clock.until(due.allowed_from)}, since a meter was just reset{how}"
+    if due.resets_at is None or due.buffered_until is None or due.resets_at - clock.now > SOON:
+        return f"AFTER when the work is done{how}"
+    until, again = clock.until(due.resets_at), clock.at(due.buffered_until)
+    return f"AFTER before a meter is reset at {until}, or allowed from {again}{how}"
+
+
+def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
+    """One JSON object; instants in UTC, ages in seconds."""
+    return {
+        "schema_version": SCHEMA,
+        "now": iso(status.now),
+        "timezone": str(zone),
+        "data_dir": str(session.root),
+        "lanes": [_lane_document(status.now, lane) for lane in status.lanes],
+        "ready": list(status.ready),
+        "not_captured": list(status.missing),
+        "anomalies": [found.record | {"record_id": found.record_id} for found in status.anomalies],
+    }
+
+
+def _lane_document(now: datetime, lane: Lane) -> dict[str, Any]:
+    due = lane.due
+    return {
+        "provider": lane.mark.provider,
+        "agent_id": lane.agent_id,
+        "window": lane.mark.window,
+        "open": lane.is_open,
+        "phase": lane.mark.phase,
+        "captured_at": iso(lane.taken),
+        "also_open": [mark.window for mark in lane.also_open],
+        "age_s": _seconds(now - lane.as_of),
+        "meters": [_meter_document(meter, gauge) for meter, gauge in lane.gauges],
+        "next": {
+            "action": due.action,
+            "window": due.window,
+            "command": due.command,
+            "reason": due.reason,
+            "allowed_from": due.allowed_from and iso(due.allowed_from),
+            "resets_at": due.resets_at and iso(due.resets_at),
+            "buffered_until": due.buffered_until and iso(due.buffered_until),
+        },
+    }
+
+
+def _meter_document(meter: Meter, gauge: Gauge) -> dict[str, Any]:
+    return {
+        "meter": meter.key,
+        "used": None if gauge.used is None else number(gauge.used),
+        "unit": meter.unit,
+        "resets": gauge.resets,
+        "reset_at": gauge.reset_at and iso(gauge.reset_at),
+    }
+
+
+def _seconds(length: timedelta) -> float:
+    return round(length.total_seconds(), 3)

@@ -1,0 +1,181 @@
+"""What `tracker doctor` looks at in a stream: encoding, JSON, fields, ids, order, tombstones, the last line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from attrs import define, field
+
+from tracker.contract.parsed import instant
+from tracker.journal.files import LINE_LIMIT
+from tracker.journal.index import identity
+from tracker.journal.index_rows import PHASES
+from tracker.journal.journal import decode
+from tracker.journal.records import SCHEMA, identify
+from tracker.session import Session
+from tracker.text.render import line as shown
+from tracker.text.render import plural
+from tracker.windows.rules import FUTURE
+from tracker_desk.findings import Finding, Level
+from tracker_desk.ids import Ids
+
+TEXTS = ("window", "provider", "notes", "agent_id", "record_id", "schema_version", "tool_version", "source")
+KNOWN_SCHEMAS = ("1.0.0", SCHEMA)
+LEFT_OUT = "every reader leaves it out; what it said has to be stored again"
+BY_HAND = "nothing here writes such a record: a program or a person changed the file"
+
+
+@define
+class StreamCheck:
+    """One stream: its counts, and what is found on the way through it.
+
+    ids: those of this stream, filled on the way. targets: what tombstones take back, with their line.
+    """
+
+    session: Session
+    stream: str
+    ids: Ids
+    records: int = 0
+    lines: int = 0
+    removed: int = 0
+    targets: list[tuple[int, str]] = field(factory=list)
+    _latest: datetime | None = None
+    _out_of_order: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.stream}.jsonl"
+
+    def run(self) -> Iterator[Finding]:
+        """Go through the stream once."""
+        for _, line in self.session.journal.lines(self.stream):
+            self.lines += 1
+            record = None if line is None else decode(line)
+            if line is None or record is None:
+                yield from self._no_record(line)
+                continue
+            self.records += 1
+            if self.lines == 1 and line.startswith(b"\xef\xbb\xbf"):
+                yield self._found("note", "encoding", "begins with a byte order mark", "nothing to do: it is read over")
+            yield from self._strictness(line)
+            yield from self._identity(line, record)
+            yield from self._fields(record)
+            yield from self._time(record)
+            if "tombstone" in record:
+                self.removed += 1
+                yield from self._tombstone(record)
+        if self._out_of_order:
+            what = f"{plural(self._out_of_order, 'record')} captured before one that stands above"
+            yield self._found("note", "order", what, "nothing to do: the capture time decides", in_line=False)
+        yield from self._tail()
+
+    def dangling(self) -> Iterator[Finding]:
+        """Tombstones of records that are nowhere in the stream."""
+        for number, target in self.targets:
+            if target not in self.ids:
+                what = f"takes back {shown(target)[:80]}, which is not there"
+                cure = "nothing to do, unless that record is still to be imported"
+                yield Finding(
+                    level="warning", check="tombstone", where=f"{self.name} line {number}", what=what, cure=cure
+                )
+
+    def _found(self, level: Level, check: str, what: str, cure: str, *, in_line: bool = True) -> Finding:
+        where = f"{self.name} line {self.lines}" if in_line else self.name
+        return Finding(level=level, check=check, where=where, what=what, cure=cure)
+
+    def _no_record(self, line: bytes | None) -> Iterator[Finding]:
+        if line is None:
+            yield self._found("error", "json", f"a line of more than {LINE_LIMIT >> 20} MB", LEFT_OUT)
+        elif not line.strip():
+            yield self._found("note", "json", "an empty line", "nothing to do: it is read over")
+        else:
+            yield self._found("error", *_why(line), LEFT_OUT)
+
+    def _strictness(self, line: bytes) -> Iterator[Finding]:
+        try:
+            orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            what = f"is no strict JSON ({error}); it is read with what JSON has no word for as null"
+            yield self._found("note", "json", what, "nothing to do")
+
+    def _identity(self, line: bytes, record: dict[str, Any]) -> Iterator[Finding]:
+        record_id = identity(self.stream, line, record)
+        digest = hashlib.blake2b(line.strip(), digest_size=16).digest()
+        known = self.ids.add(record_id, digest)
+        if known == digest:
+            yield self._found("note", "duplicate", "repeats a line that stands above", "nothing to do: it counts once")
+        elif known is not None:
+            what = f"has the id {shown(record_id)[:80]} of another record above, which counts"
+            yield self._found("error", "duplicate", what, BY_HAND)
+        if "nonce" in record and record.get("schema_version") == SCHEMA and record_id != identify(record):
+            yield self._found("warning", "changed", "does not give its own id", BY_HAND)
+
+    def _fields(self, record: Mapping[str, Any]) -> Iterator[Finding]:
+        wrong = [name for name in TEXTS if not isinstance(record.get(name), str | None)]
+        wrong += [name for name in ("parsed", "providers") if not isinstance(record.get(name), dict | None)]
+        wrong += [name for name in ("records",) if not isinstance(record.get(name), list | None)]
+        if record.get("phase") not in (None, *PHASES):
+            wrong.append("phase")
+        if instant(record.get("captured_at")) is None:
+            wrong.append("captured_at")
+        if wrong:
+            what = f"has no usable {', '.join(wrong)}"
+            yield self._found("warning", "schema", what, "what depends on it is left out; store it again, correctly")
+        version = record.get("schema_version")
+        if isinstance(version, str) and version not in KNOWN_SCHEMAS:
+            what = f"has the schema {shown(version)[:40]}; this program knows {' and '.join(KNOWN_SCHEMAS)}"
+            yield self._found("warning", "schema", what, "upgrade tracker-core: fields it does not know are kept")
+
+    def _time(self, record: Mapping[str, Any]) -> Iterator[Finding]:
+        taken = instant(record.get("captured_at"))
+        if taken is None:
+            return
+        if taken > self.session.now + FUTURE:
+            cure = "set the clock; take the capture back with `tracker alias delete` where it is wrong"
+            yield self._found("warning", "future", f"was captured in the future, at {taken.isoformat()}", cure)
+        if self._latest is not None and taken < self._latest:
+            self._out_of_order += 1
+        self._latest = max(taken, self._latest or taken)
+
+    def _tombstone(self, record: Mapping[str, Any]) -> Iterator[Finding]:
+        target = record["tombstone"]
+        if isinstance(target, str):
+            self.targets.append((self.lines, target))
+        else:
+            yield self._found("warning", "tombstone", "takes back nothing: its target is no id", BY_HAND)
+
+    def _tail(self) -> Iterator[Finding]:
+        journal, path = self.session.journal, self.session.journal.path(self.stream)
+        rest = path.stat().st_size - journal.size(self.stream)
+        if rest:
+            yield Finding(
+                level="warning",
+                check="torn",
+                where=self.name,
+                what=f"ends in a torn line of {rest} bytes, as a crash leaves it",
+                cure="tracker doctor --fix, or any other command, sets it aside",
+                fix=lambda: journal.mend(self.stream),
+            )
+        aside = path.with_name(path.name + ".torn")
+        if aside.exists():
+            what = f"holds {aside.stat().st_size} bytes that were set aside"
+            yield Finding(
+                level="note", check="torn", where=aside.name, what=what, cure="look at it, and delete it when you like"
+            )
+
+
+def _why(line: bytes) -> tuple[str, str]:
+    """Why a line is no record."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        return "encoding", f"is no UTF-8 ({error.reason} at byte {error.start})"
+    try:
+        found = orjson.loads(line)
+    except (orjson.JSONDecodeError, RecursionError) as error:
+        return "json", f"is no JSON ({shown(error)[:100]})"
+    return "json", "is no JSON object" if not isinstance(found, dict) else "is nested too deeply"

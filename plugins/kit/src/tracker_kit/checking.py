@@ -1,0 +1,187 @@
+"""Run the conformance kit over a plugin, installed or as a project's folder, and say what it found."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import orjson
+from attrs import field, frozen
+
+from tracker.errors import TrackerError
+from tracker.hosting.registry import GROUP
+from tracker.session import Session
+from tracker.text.render import line, plural
+
+SECONDS = 600
+INI = "[pytest]\naddopts = --import-mode=importlib\n"
+CASE = "from pathlib import Path\n\nfrom tracker_kit.verdict import case\n\n"
+
+
+@frozen(kw_only=True)
+class Target:
+    """What is checked: sources, the folder of their tests, and what stands before the installed packages."""
+
+    sources: tuple[str, ...]
+    tests: Path | None = None
+    path: tuple[Path, ...] = ()
+
+
+@frozen(kw_only=True)
+class Verdict:
+    """What was found of one source: how many checks, the messages with how often each came, what was not checked."""
+
+    source: str
+    checks: int
+    broken: Mapping[str, int] = field(factory=dict)
+    note: str | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        return bool(self.checks) and not self.broken
+
+
+def check(session: Session, target: str, inputs: Path | None) -> None:
+    """Print the verdict on an installed source, or on those of a project's folder; fail if any breaks a rule."""
+    if find_spec("pytest") is None:
+        raise TrackerError(
+            "the conformance kit needs pytest, which is not installed here: pip install 'tracker-core[testing]'"
+        )
+    with tempfile.TemporaryDirectory(prefix="tracker-check-") as name:
+        folder = Path(name)
+        found = list(_verdicts(folder, _target(session, target, folder), inputs))
+    if session.json:
+        session.data([_document(verdict) for verdict in found])
+    else:
+        for verdict in found:
+            for text in _lines(verdict):
+                session.say(text)
+    broken = [verdict.source for verdict in found if not verdict.is_sound]
+    if broken:
+        raise TrackerError(f"{', '.join(broken)} cannot be relied on; {plural(len(found), 'source')} checked")
+
+
+# --- what to check
+
+
+def _target(session: Session, name: str, folder: Path) -> Target:
+    installed = sorted({found.name for found in session.registry.found} - set(session.registry.builtin))
+    if name in installed:
+        return Target(sources=(name,))
+    if Path(name).is_dir():
+        return _project(Path(name).resolve(), folder)
+    from tracker.text.wording import near
+
+    raise TrackerError(f"{line(name)!r} is neither a folder nor an installed source; {near(name, installed)}")
+
+
+def _project(project: Path, folder: Path) -> Target:
+    """A project's folder; its sources are found there, whatever is installed."""
+    file = project / "pyproject.toml"
+    try:
+        about = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {})
+    except (OSError, ValueError) as error:
+        raise TrackerError(f"{file} cannot be read, so {project} is no plugin's folder: {error}") from error
+    points = about.get("entry-points", {}).get(GROUP, {})
+    if not points:
+        raise TrackerError(f"{file} declares no entry point in group '{GROUP}' (docs/plugins.md, section 'Packaging')")
+    name, version = str(about.get("name", "checked")), str(about.get("version", "0"))
+    known_as = re.sub(r"[^a-z0-9]+", "_", name.lower())  # the installed distribution of that name is hidden by it
+    info = folder / "site" / f"{known_as}-0.dist-info"
+    info.mkdir(parents=True)
+    head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    (info / "METADATA").write_text(head, encoding="utf-8")
+    lines = [f"[{GROUP}]", *(f"{name} = {module}" for name, module in points.items())]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    code = project / "src" if (project / "src").is_dir() else project
+    tests = project / "tests"
+    return Target(sources=tuple(points), tests=tests if tests.is_dir() else None, path=(info.parent, code))
+
+
+# --- running the checks
+
+
+def _verdicts(folder: Path, target: Target, inputs: Path | None) -> Iterator[Verdict]:
+    """The project's own conformance classes first; a source that has none gets one."""
+    rows = _run(folder, target, target.tests) if target.tests and inputs is None else []
+    errors = Counter(row["message"] for row in rows if row["source"] is None)
+    for source in target.sources:
+        own = [row for row in rows if row["source"] == source]
+        note = None
+        if not own and not errors:
+            texts = inputs or folder / "inputs" / source
+            texts.mkdir(parents=True, exist_ok=True)
+            own = _run(folder, target, _case(folder, source, texts))
+            note = None if inputs else _note(texts)
+        broken = errors + Counter(row["message"] for row in own if row["message"])
+        yield Verdict(source=source, checks=len(own), broken=broken, note=note)
+
+
+def _case(folder: Path, source: str, texts: Path) -> Path:
+    """A test file for a source that has none."""
+    file = folder / f"test_{source.replace('-', '_')}.py"
+    file.write_text(f"{CASE}TestSource = case({source!r}, Path({str(texts.resolve())!r}))\n", encoding="utf-8")
+    return file
+
+
+def _note(texts: Path) -> str:
+    checked = "only the demo's texts were checked" if any(texts.iterdir()) else "no text was checked"
+    return f"{checked}; --inputs DIR names a folder of screens, or of one file of lines"
+
+
+def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
+    """What the conformance checks below a path found; the tests that are none of them are not run."""
+    (folder / "pytest.ini").write_text(INI, encoding="utf-8")
+    result = folder / "verdict.json"
+    result.unlink(missing_ok=True)
+    words = ["-q", "--tb=native", "-c", str(folder / "pytest.ini"), "--rootdir", str(folder), "-p", "no:cacheprovider"]
+    words += ["-p", "tracker_kit.verdict", "--verdict", str(result), str(tests)]
+    path = os.pathsep.join([*map(str, target.path), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words],
+        env=os.environ | {"PYTHONPATH": path, "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    if not result.exists():
+        said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+        raise TrackerError(f"the checks did not come to an end (status {done.returncode}): {said[-1] if said else ''}")
+    rows: list[dict[str, Any]] = orjson.loads(result.read_bytes())
+    return rows
+
+
+# --- saying what was found
+
+
+def _lines(verdict: Verdict) -> Iterator[str]:
+    checks = plural(verdict.checks, "check")
+    if verdict.is_sound:
+        yield f"{verdict.source}: sound ({checks})"
+    elif not verdict.checks and not verdict.broken:
+        yield f"{verdict.source}: nothing was checked"
+    else:
+        yield f"{verdict.source}: broken ({plural(len(verdict.broken), 'rule')}, {checks})"
+    for message, count in verdict.broken.items():
+        yield f"  - {line(message)}{f' [{count} times]' if count > 1 else ''}"
+    if verdict.note:
+        yield f"  note: {verdict.note}"
+
+
+def _document(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "source": verdict.source,
+        "sound": verdict.is_sound,
+        "checks": verdict.checks,
+        "broken": [{"message": message, "times": count} for message, count in verdict.broken.items()],
+        "note": verdict.note,
+    }

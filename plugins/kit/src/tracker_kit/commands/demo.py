@@ -1,0 +1,18 @@
+"""`tracker demo`: the main job on bundled captures, in a temporary folder."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.cli.command import Command
+from tracker.cli.options import window_option
+from tracker.session import session
+
+
+@click.command("demo", cls=Command)
+@window_option(default="W0-01", show_default=True, help="The demo's window.")
+def command(window: str) -> None:
+    """Run the main job on bundled captures, in a temporary folder."""
+    from tracker_kit.demo import run
+
+    run(session(), window)

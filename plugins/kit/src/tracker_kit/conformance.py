@@ -1,0 +1,162 @@
+"""The checks that every source must pass; a failing one says which rule is broken and where the guide explains it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from tracker_kit.rules import ask, installed, refused, rule
+
+if TYPE_CHECKING:
+    from tracker.contract.values import Block, PreviewContext, Source
+    from tracker.hosting.registry import Registry
+
+HEAVY = {
+    "cattrs",
+    "click",
+    "pyte",
+    "requests",
+    "httpx",
+    "asyncio",
+    "socket",
+    "ssl",
+    "sqlite3",
+    "numpy",
+    "scipy",
+    "pandas",
+    "subprocess",
+    "multiprocessing",
+}
+# what it imports, a line; then what it touched meanwhile
+IMPORT = """
+import sys, tracker.api
+before, touched = set(sys.modules), []
+watched = ("socket.", "subprocess.", "urllib.", "os.system", "os.exec", "os.posix_spawn", "os.fork")
+sys.addaudithook(lambda event, _: touched.append(event) if event.startswith(watched) else None)
+import {module}
+print(*(set(sys.modules) - before))
+print(*touched)
+"""
+
+
+class SourceConformance:
+    """What holds for a source of every kind; subclass the class of its kind, and set `source`."""
+
+    source: ClassVar[str]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def registry(cls) -> Registry:
+        return installed()
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def info(cls, registry: Registry) -> Source:
+        failure = next((failure for failure in registry.failures if failure.plugin == cls.source), None)
+        assert failure is None, refused(failure)
+        is_there = cls.source in registry.sources  # apart, since pytest would print the registry
+        text = (
+            f"{cls.source!r} is no installed entry point of group 'tracker'; one that was added needs an installation"
+        )
+        assert is_there, rule(text, "Packaging")
+        return registry.sources[cls.source]
+
+    def test_is_discovered_and_sound(self, info: Source) -> None:
+        assert info.name == self.source
+
+    def test_marks_its_hooks(self, registry: Registry, info: Source) -> None:
+        """A function that is named like a hook and not marked as one is never called."""
+        module = registry.module(self.source)
+        hooks = vars(registry.manager.hook)
+        unmarked = [name for name in hooks if hasattr(module, name) and not registry.has(self.source, name)]
+        assert not unmarked, rule(f"{', '.join(unmarked)} is not marked with @hookimpl", "When something is wrong")
+
+    def test_declares_the_same_each_time(self, registry: Registry, info: Source) -> None:
+        from attrs import asdict
+
+        again = ask(registry, self.source, "source_info")
+        said = rule("source_info gives another declaration when it is called again", "The declaration")
+        assert asdict(again) == asdict(info), said
+
+    def test_offers_the_options_it_declares(self, registry: Registry, info: Source) -> None:
+        from tracker.hosting.admission import shell_names
+        from tracker_desk.shells import TAKEN
+        from tracker_kit.options import missing_options
+
+        missing = missing_options(registry, info)
+        assert not missing, rule(f"the command line has no {', '.join(missing)}", "The declaration")
+        taken = sorted(TAKEN & shell_names(info).keys())
+        assert not taken, rule(f"its prefix {info.prefix!r} makes {taken}, the shell's own words", "The declaration")
+
+    def test_keeps_a_stream_for_its_records(self, registry: Registry, info: Source) -> None:
+        found = {str(one.kind) for one in registry.sources.values() if one.stream == info.stream}
+        others = ({"status"} if info.stream == "snapshots" else found) - {"view", info.kind}
+        assert info.kind == "view" or not others, rule(
+            f"its stream {info.stream!r} holds the records of {' and '.join(sorted(others))} sources; take another",
+            "The declaration",
+        )
+
+    def test_declares_what_fits_together(self, registry: Registry, info: Source) -> None:
+        for held in info.comparisons:
+            text = f"a comparison has the scope {held.scope!r}, which is none of its scopes"
+            assert held.scope in info.scopes, rule(text, "The declaration")
+            provider = registry.sources.get(held.provider)
+            known = provider is None or provider.meter(held.meter) is not None
+            assert known, rule(f"{held.provider} has no meter {held.meter!r} to compare with", "The declaration")
+
+    def test_packs_what_its_demo_needs(self, registry: Registry, info: Source) -> None:
+        for step in info.demo.steps if info.demo else ():
+            try:
+                found = step.capture is None or files(registry.package(self.source)).joinpath(step.capture).is_file()
+            except TypeError:  # a single module has no folder
+                found = False
+            assert found, rule(f"the demo's capture {step.capture} is not in the package", "Packaging")
+
+    def test_imports_lightly(self, registry: Registry, info: Source) -> None:
+        name = registry.module_name(self.source)
+        code = [sys.executable, "-c", IMPORT.format(module=name)]
+        loaded, touched = subprocess.check_output(code, text=True).split("\n")[-3:-1]
+        heavy = HEAVY & {module.split(".")[0] for module in loaded.split()}
+        assert not heavy, rule(f"importing {name} imports {', '.join(sorted(heavy))}; do it later", "Import late")
+        assert not touched, rule(f"importing {name} touches {touched}; it must do nothing", "Import late")
+
+    def test_names_no_clock(self, registry: Registry, info: Source) -> None:
+        from tracker_kit.purity import clock_calls
+
+        package = registry.package(self.source)
+        calls = list(clock_calls(found for name, found in sys.modules.items() if f"{name}.".startswith(f"{package}.")))
+        assert not calls, rule(f"{', '.join(calls)}; the time of the capture is an argument", "Purity")
+
+    def test_shows_nothing_of_nothing(self, registry: Registry, info: Source) -> None:
+        from tracker.contract.values import EventTotals, PreviewContext
+
+        if not registry.has(self.source, "render_preview_block"):
+            return  # it shows no block: nothing to hold against it
+        events = EventTotals() if info.kind == "telemetry" else None
+        block = self.block(registry, PreviewContext(windows=("W0-01",), events=events))
+        assert block is None, rule("a block is shown although there is nothing to show", "render_preview_block")
+
+    def block(self, registry: Registry, context: PreviewContext) -> Block | None:
+        """The source's preview block, which holds data and nothing that steers a terminal."""
+        from tracker.text.render import CONTROL, FIELD
+
+        found: Block | None = ask(registry, self.source, "render_preview_block", context=context)
+        for row in found.rows if found else ():
+            unknown = {name for name, *_ in FIELD.findall(row.text or "")} - row.values.keys()
+            assert not unknown, rule(f"a row's text names {sorted(unknown)}, no value of it", "render_preview_block")
+            words = [found.title if found else "", row.label or "", row.text or "", *_texts(list(row.values.values()))]
+            steering = [word for word in words if CONTROL.search(word)]
+            assert not steering, rule(f"a row holds control characters: {steering}", "render_preview_block")
+        return found
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return _texts(list(value.values()))
+    return [text for one in value for text in _texts(one)] if isinstance(value, list) else []

@@ -1,0 +1,124 @@
+"""Write a new plugin: a whole distribution with tests, from the templates beside this module."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path, PurePosixPath
+
+import click
+
+from tracker import __version__
+from tracker.contract import hooks as hookspecs
+from tracker.contract.origins import NAME
+from tracker.contract.values import Source
+from tracker.errors import TrackerError
+from tracker.hosting.admission import OWN_STREAMS, shell_names
+from tracker.hosting.registry import Registry
+from tracker.session import Session
+from tracker.text.render import line
+from tracker_desk.shells import TAKEN
+
+PLACE = re.compile(r"\{\{(\w+)\}\}")
+SUFFIX = ".in"
+MODULE = "MODULE"  # in the templates' paths
+DISTRIBUTION = "tracker-"
+SCREEN = {"status": "[screen]"}  # what plays a terminal's recordings back, for those who read panes
+RESERVED = frozenset(("core", "workspace", "snapshots")) | OWN_STREAMS
+
+
+def write(session: Session, name: str, kind: str, into: Path) -> None:
+    """Write the distribution `tracker-NAME` into a folder, and say what comes next."""
+    check_name(session.registry, name)
+    root = into / f"{DISTRIBUTION}{name}"
+    if root.is_symlink() or root.exists():
+        raise TrackerError(f"{root} exists; remove it, or give another folder with --into; nothing was written")
+    made = dict(render(session.registry, name, kind))
+    if not session.dry_run:
+        _write(root, made)
+    paths = [str(root / path) for path in sorted(made)]
+    if session.json:
+        session.data({"path": str(root), "kind": kind, "files": paths})
+        return
+    for path in paths:
+        session.say(path)
+    install = "python -m pip install -e '.[testing]' (where uv made the environment: uv pip install -e '.[testing]')"
+    session.note(f"next: cd {root}; {install}; python -m pytest; then edit its module")
+
+
+def _write(root: Path, made: dict[PurePosixPath, str]) -> None:
+    try:
+        for path, text in made.items():
+            target = root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise TrackerError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+def check_name(registry: Registry, name: str) -> None:
+    """Refuse a name that is none, that is the project's own, or that an installed plugin has."""
+    if name.startswith(DISTRIBUTION):
+        bare = name.removeprefix(DISTRIBUTION)
+        raise click.BadParameter(f"the distribution will be named {name}; give the source's name alone: {line(bare)}")
+    if not re.fullmatch(NAME, name):
+        raise click.BadParameter(
+            f"{line(name)!r} is no name for a source: give lower-case letters and digits, the first a letter, words"
+            " separated by single dashes, such as my-tool"
+        )
+    if name in RESERVED or name in registry.builtin:
+        raise click.BadParameter(f"{name!r} is reserved for the core; give another, such as {name}-usage")
+    for found in (*registry.found, *registry.disabled):
+        if name == found.name:
+            raise TrackerError(f"the name {name!r} is taken by {found.distribution or 'an installed plugin'}")
+        if found.distribution == f"{DISTRIBUTION}{name}":
+            raise TrackerError(f"the name {name!r} is taken: {found.distribution} is installed, with {found.name!r}")
+
+
+def render(registry: Registry, name: str, kind: str) -> Iterator[tuple[PurePosixPath, str]]:
+    """The files of a new plugin, by their path below its folder."""
+    words = _words(registry, name, kind)
+    for part in ("shared", kind):
+        for path, text in _templates(files("tracker_kit") / "templates" / part, PurePosixPath()):
+            target = PurePosixPath(str(path).replace(MODULE, words["module"]).removesuffix(SUFFIX))
+            yield target, PLACE.sub(lambda found: words[found[1]], text)
+
+
+def _templates(folder: Traversable, below: PurePosixPath) -> Iterator[tuple[PurePosixPath, str]]:
+    for one in folder.iterdir():
+        if one.is_dir():
+            yield from _templates(one, below / one.name)
+        elif one.name.endswith(SUFFIX):
+            yield below / one.name, one.read_text(encoding="utf-8")
+
+
+def _words(registry: Registry, name: str, kind: str) -> dict[str, str]:
+    """What stands for the templates' placeholders."""
+    parts = name.split("-")
+    major, minor = __version__.split(".")[:2]
+    return {
+        "name": name,
+        "module": "_".join(parts),
+        "title": " ".join(part.capitalize() for part in parts),
+        "class": "".join(part.capitalize() for part in parts),
+        "prefix": _prefix(registry, name, kind),
+        "core": f"tracker-core{SCREEN.get(kind, '')}>={major}.{minor},<{major}.{int(minor) + 1}",
+        "contract": ".".join(map(str, hookspecs.CONTRACT)),
+        "year": str(datetime.now(UTC).year),
+    }
+
+
+def _prefix(registry: Registry, name: str, kind: str) -> str:
+    """The shortest beginning of the name whose shell functions are free, as Python; two letters at least."""
+    letters = re.sub(r"[^a-z]", "", name)
+    others = {function for source in registry.sources.values() for function in shell_names(source)}
+    for length in range(2, min(len(letters), 8) + 1):
+        source = Source(contract="1.0", name=name, title=name, kind=kind, prefix=letters[:length])  # type: ignore[arg-type]
+        functions = shell_names(source).keys()
+        if functions.isdisjoint(others | TAKEN) and not any(map(shutil.which, functions)):
+            return f'"{letters[:length]}"'
+    return "None"

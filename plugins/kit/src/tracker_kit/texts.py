@@ -1,0 +1,197 @@
+"""The checks of sources that read texts: reports, and the panes of providers."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from tracker_kit import canary, claims, mutations
+from tracker_kit.conformance import SourceConformance
+from tracker_kit.rules import ask, asked, rule
+from tracker_kit.screens import CAPTURED_AT, Screen, screens
+
+if TYPE_CHECKING:
+    from tracker.contract.values import Delta, Reading, Source
+    from tracker.hosting.registry import Registry
+
+FAR_AWAY = "Pacific/Kiritimati"  # 14 hours before Greenwich: another day for most of it
+RISE = 5
+
+
+class TextConformance(SourceConformance):
+    """A source that reads texts; set `screens`, a folder of `*.txt`, each with its expected `*.json`."""
+
+    screens: ClassVar[Path]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "screen" in metafunc.fixturenames:
+            folder = getattr(metafunc.cls, "screens", None)
+            found = screens(folder) if folder else []
+            metafunc.parametrize("screen", found, ids=[screen.name for screen in found])
+
+    def parse(self, registry: Registry, text: str, **arguments: Any) -> Reading:
+        """The reading of a text; an empty one where it is none of the source's."""
+        from tracker.contract.values import Reading
+
+        given = {"captured_at": CAPTURED_AT, "timezone": UTC, "scope": None, "origin": None} | arguments
+        answer: Reading | None = ask(registry, self.source, "parse_status", text=text, **given)
+        return answer or Reading()
+
+    def test_there_are_screens(self) -> None:
+        folder = getattr(self, "screens", None)
+        found = screens(folder) if folder else []
+        assert found, rule(f"there is no screen (*.txt) in {folder}", "Testing")
+
+    def test_reads_each_screen_as_recorded(
+        self, registry: Registry, info: Source, screen: Screen, request: pytest.FixtureRequest
+    ) -> None:
+        from tracker.contract.parsed import to_parsed
+
+        answer = ask(registry, self.source, "parse_status", text=screen.text, **screen.arguments)
+        parsed = None if answer is None else to_parsed(answer, info)
+        if request.config.getoption("--update-screens"):
+            screen.record(parsed)
+            return
+        how = "--update-screens records it"
+        assert screen.is_recorded, rule(f"{screen.beside.name} is not beside {screen.path.name}; {how}", "Testing")
+        assert parsed == screen.expected.get("parsed"), rule(
+            f"{screen.name} does not say what was recorded; {how} anew", "Testing"
+        )
+
+    def test_explains_every_tag(self, registry: Registry, info: Source, screen: Screen) -> None:
+        reading = self.parse(registry, screen.text, **screen.arguments)
+        unknown = {tag.partition(":")[0] for tag in reading.errors} - info.tags.keys()
+        assert not unknown, rule(f"the tags {sorted(unknown)} are not explained in the declaration", "Error tags")
+
+    def test_keeps_nothing_personal(self, registry: Registry, info: Source, screen: Screen) -> None:
+        for text in (screen.text, *canary.in_text(screen.text)):
+            kept = claims.kept(self.parse(registry, text, **screen.arguments))
+            found = canary.escaped(kept) or canary.ADDRESS.findall(kept)
+            assert not found, rule(f"{screen.name}: the reading keeps {found[0] if found else ''}", "Privacy")
+
+    @pytest.mark.parametrize("text", mutations.FOREIGN, ids=range(len(mutations.FOREIGN)))
+    def test_takes_no_value_from_foreign_text(self, registry: Registry, info: Source, text: str) -> None:
+        found = claims.figures(self.parse(registry, text))
+        assert not found, rule(
+            f"{text[:40]!r} gave {claims.said(found)}; what is not its own gives nothing", "Never a guess"
+        )
+
+    def test_reads_the_same_in_other_clothes(self, registry: Registry, info: Source, screen: Screen) -> None:
+        whole = self.parse(registry, screen.text, **screen.arguments)
+        true = claims.of(whole)
+        for what, text in mutations.dressings(screen.text):
+            reading = self.parse(registry, text, **screen.arguments)
+            found = claims.of(reading)
+            gave = f"{screen.name} {what} gave {claims.said(found)}, the truth is {claims.said(true)}"
+            assert found == true, rule(gave, "Panes")
+            names = sorted(reading.fields.keys() | whole.fields.keys())
+            other = [name for name in names if reading.fields.get(name) != whole.fields.get(name)]
+            assert not other, rule(f"{screen.name} {what} gave other fields: {', '.join(other)}", "Panes")
+
+    @pytest.mark.parametrize("how", ["cuts", "wraps", "surroundings"])
+    def test_gives_the_true_value_or_none(self, registry: Registry, info: Source, screen: Screen, how: str) -> None:
+        true = self.figures(info, self.parse(registry, screen.text, **screen.arguments))
+        for what, text in getattr(mutations, how)(screen.text):
+            found = self.figures(info, self.parse(registry, text, **screen.arguments))
+            wrong = {name: value for name, value in found.items() if not claims.is_true(value, true.get(name))}
+            assert not wrong, rule(
+                f"{screen.name} {what} gave {claims.said(wrong)}, the truth is {claims.said(true)}", "Never a guess"
+            )
+
+    def figures(self, info: Source, reading: Reading) -> dict[str, Any]:
+        """The figures that must be true or missing, whatever became of the text: those that others are held against."""
+        return {held.figure: reading.fields.get(held.figure) for held in info.comparisons}
+
+    def test_touches_no_file_network_or_clock(self, registry: Registry, info: Source, screen: Screen) -> None:
+        from tracker_kit.purity import no_input_or_output
+
+        first = self.parse(registry, screen.text, **screen.arguments)  # what is imported late is imported now
+        with no_input_or_output() as touched:
+            second = asked("Purity", lambda: self.parse(registry, screen.text, **screen.arguments))
+        assert not touched, rule(f"parse_status touched {', '.join(touched)}; a hook only takes values", "Purity")
+        assert first == second, rule("two readings of one text differ", "Purity")
+
+    def test_reads_alike_wherever_the_machine_is(self, registry: Registry, info: Source, screen: Screen) -> None:
+        from tracker_kit.purity import time_zone
+
+        here = self.parse(registry, screen.text, **screen.arguments)
+        with time_zone(FAR_AWAY):
+            there = self.parse(registry, screen.text, **screen.arguments)
+        assert here == there, rule(f"{screen.name} is read by the machine's own time zone", "Purity")
+
+    def test_shows_its_records_as_data(self, registry: Registry, info: Source, screen: Screen) -> None:
+        from tracker.contract.values import PreviewContext
+
+        if not registry.has(self.source, "render_preview_block") or screen.expected.get("parsed") is None:
+            return
+        record = {"provider": self.source, "window": "W0-01", "captured_at": "2026-01-01T12:00:00Z", "phase": "before"}
+        record |= {"parsed": screen.expected["parsed"]}
+        kept = copy.deepcopy(record)
+        self.block(registry, PreviewContext(windows=("W0-01",), records=(record,)))
+        assert record == kept, rule("the block changed the record that it was given", "Purity")
+
+    def test_shows_what_records_lack_as_missing(self, registry: Registry, info: Source) -> None:
+        """Records of other versions, and those that were edited by hand."""
+        from tracker.contract.values import PreviewContext
+
+        if not registry.has(self.source, "render_preview_block"):
+            return
+        known = [screen.expected["parsed"] for screen in screens(self.screens) if screen.expected.get("parsed")]
+        odd: list[Any] = [None, "?", {"a": []}]
+        parts: list[Any] = [None, [], {}, *(dict.fromkeys(one, value) for one in known for value in odd)]
+        bare = {"window": "W0-01"}  # by which the core finds them
+        for record in (bare, *(bare | {"parsed": part} for part in parts)):
+            context = PreviewContext(windows=("W0-01",), records=(record,))
+            ask(registry, self.source, "render_preview_block", context=context)
+
+
+class ReportConformance(TextConformance):
+    """A `report`."""
+
+
+class StatusConformance(TextConformance):
+    """A `status` source: panes that are cut, wrapped, coloured and doubled, and deltas between them."""
+
+    def figures(self, info: Source, reading: Reading) -> dict[str, Any]:
+        return claims.of(reading)
+
+    def test_shows_its_capacity_meter(self, registry: Registry, info: Source) -> None:
+        readings = [self.parse(registry, screen.text, **screen.arguments) for screen in screens(self.screens)]
+        shown = {key for reading in readings for key in claims.values(reading)}
+        assert info.capacity is None or info.capacity in shown, rule(
+            f"no screen gives the capacity meter {info.capacity!r} a value", "The declaration"
+        )
+
+    def test_reports_no_change_between_equal_readings(self, registry: Registry, info: Source, screen: Screen) -> None:
+        reading = self._timed(registry, screen)
+        delta = self._delta(registry, reading, reading)
+        moved = [change for change in delta.changes if change.delta not in (0, None)]
+        assert not moved, rule(f"equal readings differ by {claims.moves(moved)}", "compute_delta")
+        silent = [change for change in delta.changes if change.delta is None and not change.reason]
+        assert not silent, rule(f"an unknown delta has no reason: {claims.moves(silent)}", "compute_delta")
+
+    def test_no_meter_goes_down(self, registry: Registry, info: Source, screen: Screen) -> None:
+        before = self._timed(registry, screen)
+        delta = self._delta(registry, before, claims.later(before, lambda used: used / 2))
+        wrong = [change for change in delta.changes if change.delta is not None and change.delta < 0]
+        assert not wrong, rule(f"a delta below 0 is impossible: {claims.moves(wrong)}", "compute_delta")
+
+    def test_a_rise_is_the_difference_or_unknown(self, registry: Registry, info: Source, screen: Screen) -> None:
+        before = self._timed(registry, screen)
+        delta = self._delta(registry, before, claims.later(before, lambda used: used + RISE))
+        wrong = [change for change in delta.changes if change.delta not in (RISE, None)]
+        assert not wrong, rule(f"meters that rose by {RISE} have the delta {claims.moves(wrong)}", "compute_delta")
+
+    def _delta(self, registry: Registry, before: Reading, after: Reading) -> Delta:
+        delta: Delta = ask(registry, self.source, "compute_delta", before=before, after=after)
+        return delta
+
+    def _timed(self, registry: Registry, screen: Screen) -> Reading:
+        import attrs
+
+        reading = self.parse(registry, screen.text, **screen.arguments)
+        return attrs.evolve(reading, as_of=reading.as_of or screen.captured_at)

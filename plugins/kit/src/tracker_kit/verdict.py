@@ -1,0 +1,108 @@
+"""The conformance checks without a test suite: a pytest plugin that runs nothing else and writes what they found.
+
+``pytest -p tracker_kit.verdict --verdict FILE``: a JSON list with one object per check and source.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tracker_kit.conformance import SourceConformance
+from tracker_kit.rules import installed
+from tracker_kit.streams import TelemetryConformance
+from tracker_kit.texts import ReportConformance, StatusConformance
+
+if TYPE_CHECKING:
+    from tracker.hosting.registry import Registry
+
+KINDS: dict[str, type[SourceConformance]] = {
+    "status": StatusConformance,
+    "report": ReportConformance,
+    "telemetry": TelemetryConformance,
+}
+SOURCE = "source"
+
+
+def case(source: str, inputs: Path) -> type[SourceConformance]:
+    """A conformance class for a source and a folder of screens, or of one file of lines.
+
+    An empty folder is filled with what the source's demo bundles. Of texts that nobody recorded, and without any text,
+    only what can be said of them is checked.
+    """
+    registry = installed()
+    if source in registry.sources and not any(inputs.iterdir()):
+        _unpack_demo(registry, source, inputs)
+    kind = KINDS.get(registry.sources[source].kind, SourceConformance) if source in registry.sources else None
+    given = sorted(path for path in inputs.iterdir() if path.is_file())
+    own: dict[str, Any] = {"source": source, "screens": inputs, "lines": given[0] if given else inputs}
+    own |= dict.fromkeys(_unfit(kind or SourceConformance, given))
+    return type(f"Test{source}", (kind or SourceConformance,), own)
+
+
+def _unpack_demo(registry: Registry, source: str, folder: Path) -> None:
+    demo = registry.sources[source].demo
+    for step in demo.steps if demo else ():
+        found = files(registry.package(source)).joinpath(step.capture) if step.capture else None
+        if found and found.is_file():
+            (folder / found.name).with_suffix(".txt").write_bytes(found.read_bytes())
+
+
+def _unfit(kind: type[SourceConformance], given: Sequence[Path]) -> list[str]:
+    """The checks that need inputs which are not there."""
+    if not given:
+        return [name for name in dir(kind) if name.startswith("test_") and not hasattr(SourceConformance, name)]
+    return [] if any(path.suffix == ".json" for path in given) else ["test_reads_each_screen_as_recorded"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--verdict", type=Path, help="where to write what the conformance checks found")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--verdict"):
+        config.pluginmanager.register(Verdict(config.getoption("--verdict")))
+
+
+class Verdict:
+    """Collects the checks of conformance classes; all other tests are left out."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, Any]] = []
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        kept = [item for item in items if issubclass(getattr(item, "cls", None) or object, SourceConformance)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        for item in kept:
+            item.user_properties.append((SOURCE, getattr(item, "cls").source))  # noqa: B009  not known to every item
+        items[:] = kept
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed or (report.when == "call" and report.passed):
+            check = report.nodeid.rpartition("::")[2]
+            self._add(dict(report.user_properties)[SOURCE], check, "" if report.passed else _message(report))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._add(None, report.nodeid, _message(report))
+
+    def pytest_sessionfinish(self) -> None:
+        self.path.write_text(json.dumps(self.rows), encoding="utf-8")
+
+    def _add(self, source: Any, check: str, message: str) -> None:
+        self.rows.append({SOURCE: source, "check": check, "message": message})
+
+
+def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """The first line of what went wrong, without what pytest adds to an assertion."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    lines = (crash.message if crash else str(report.longrepr)).strip().splitlines()
+    marked = [line[1:].strip() for line in lines if line.startswith("E ")]  # of a file that cannot be imported
+    chosen = lines[0] if crash else (marked or lines)[-1]
+    return str(chosen).removeprefix("AssertionError: ")

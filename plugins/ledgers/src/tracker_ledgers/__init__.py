@@ -1,0 +1,1 @@
+"""Ledgers: churn, features, evidence, the decision card, checkpoint and handoff."""

@@ -1,0 +1,118 @@
+"""What the next person has to know, as data: where the windows stand, what to run next, what was run, what it cost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, frozen
+
+from tracker.preview import assemble, lines
+from tracker.session import Session
+from tracker.windows.anomalies import open_anomalies
+from tracker.windows.captures import captures
+from tracker.windows.finalized import finalized
+from tracker.windows.store import status_streams
+from tracker_ledgers import card, git, ledgers
+from tracker_ledgers.command_log import commands, quoted
+from tracker_ledgers.documents import home
+from tracker_ledgers.standing import Opening, Standing, Step, beginnings, openings, standing
+
+RECENT = 3  # windows that are shown beside those which still want something
+COSTS = 3
+
+
+@frozen(kw_only=True)
+class Brief:
+    """Everything that the handoff says. `earlier` counts the windows that are not in it."""
+
+    as_of: str | None
+    data: Path
+    home: Path
+    head: str | None
+    earlier: int
+    windows: tuple[Standing, ...]
+    openings: tuple[Opening, ...]
+    steps: tuple[Step, ...]
+    commands: tuple[dict[str, Any], ...]
+    artifacts: tuple[Path, ...]
+    costs: tuple[dict[str, str], ...]
+    anomalies: tuple[dict[str, Any], ...]
+    checks: tuple[str, ...]
+    preview: tuple[str, ...]
+    cards: tuple[str, ...]
+    read_first: tuple[Path, ...]
+
+
+def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> Brief:
+    """The brief of some windows; by default of those that still want something, and the last finalized ones."""
+    known = session.index.windows()
+    shown = list(dict.fromkeys([*(asked or _choose(session, known)), *also]))
+    opened = tuple(openings(session))
+    windows = _windows(session, shown, opened)
+    wanted = [step for found in windows for step in found.steps]
+    noted = commands(session, shown)
+    preview = evolve(assemble(session, shown), blocks=(), not_shown=())
+    named = [word for window in shown for word in ("--window", window)]
+    return Brief(
+        as_of=str(noted[-1]["captured_at"]) if noted else None,
+        data=_absolute(session.root),
+        home=home(session),
+        head=git.head(),
+        earlier=len(set(known) - set(shown)),
+        windows=windows,
+        openings=opened,
+        steps=tuple(sorted(wanted, key=lambda step: step.rank)) or tuple(beginnings(session)),
+        commands=tuple(noted),
+        artifacts=tuple(_artifacts(session, shown)),
+        costs=tuple(_costs(session)),
+        anomalies=tuple(entry.record for entry in open_anomalies(session.index, status_streams(session), shown)),
+        checks=(
+            quoted(["tracker", "preview", *named]),
+            *(quoted(["tracker", "window-audit", "--window", one]) for one in shown),
+        ),
+        preview=tuple(lines(preview)),
+        cards=tuple(text for window in preview.rows for text in card.lines(card.card(session, window))),
+        read_first=tuple(_absolute(home(session) / path) for path in session.config.handoff.read_first),
+    )
+
+
+def _choose(session: Session, known: Sequence[str]) -> list[str]:
+    done = finalized(session.index)
+    wanting = {window for window, _ in captures(session.index, session.registry, set(known) - set(done))}
+    wanting |= {str(entry.record.get("window")) for entry in open_anomalies(session.index, status_streams(session))}
+    recent = [window for window in known if window not in wanting][-RECENT:]
+    return [window for window in known if window in wanting or window in recent]
+
+
+def _windows(session: Session, shown: Sequence[str], opened: Sequence[Opening]) -> tuple[Standing, ...]:
+    groups = captures(session.index, session.registry, shown)
+    rows = finalized(session.index, shown)
+    own = {window: {name: group for (place, name), group in groups.items() if place == window} for window in shown}
+    return tuple(standing(session, window, own[window], rows.get(window), opened) for window in shown)
+
+
+def _costs(session: Session) -> list[dict[str, str]]:
+    """The largest rows of the token ledger; rows of people without a number are left out."""
+    known = [(tokens, row) for row in ledgers.readable(session, ledgers.TOKENS) if (tokens := _tokens(row)) is not None]
+    return [row for _, row in sorted(known, key=lambda found: -found[0])[:COSTS]]
+
+
+def _tokens(row: dict[str, str]) -> float | None:
+    text = row.get("tokens_actual", "").strip()
+    return float(text) if ledgers.NUMBER.fullmatch(text) else None
+
+
+def _artifacts(session: Session, shown: Sequence[str]) -> Iterator[Path]:
+    """What is there: the streams, the ledgers, and what the evidence of these windows names."""
+    yield from (_absolute(session.journal.path(stream)) for stream in session.journal.streams())
+    yield from (path for ledger in ledgers.LEDGERS if (path := ledgers.path_of(session, ledger)).is_file())
+    evidence = [row for row in ledgers.readable(session, ledgers.EVIDENCE) if row.get("window_id") in shown]
+    named = dict.fromkeys(row["artifacts_path"] for row in evidence if row.get("artifacts_path"))
+    yield from (_absolute(home(session) / path) for path in named)
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))

@@ -1,0 +1,114 @@
+"""Close a session: the token ledger, churn, the handoff, the scheduler's notes."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from attrs import frozen
+
+from tracker.contract.parsed import iso
+from tracker.errors import TrackerError
+from tracker.journal.journal import command_line
+from tracker.session import Session
+from tracker.text.redact import redact
+from tracker.text.render import line, value
+from tracker.windows.store import stamped_notes
+from tracker_ledgers import booking, card, churn, documents, handoff, ledgers, standing_jobs
+from tracker_ledgers.command_log import note
+
+
+@frozen(kw_only=True)
+class Request:
+    """What was planned and what it took, in tokens. None: as measured."""
+
+    window: str
+    provider: str
+    task: str
+    plan: int
+    actual: int
+    session_id: str | None = None
+    commits: int | None = None
+    lines_added: int | None = None
+    lines_deleted: int | None = None
+    features_added: int | None = None
+    tests_added: int | None = None
+    notes: str | None = None
+
+
+def close(session: Session, request: Request, *, with_card: bool) -> None:
+    """Everything that ends a session. What could refuse is looked at before anything is written."""
+    measured = _measure(session, request)
+    row = _row(session, request, measured)
+    handoff.parts(handoff.path_of(session))
+    documents.read(standing_jobs.path_of(session))
+    if session.dry_run:
+        for ledger in (ledgers.TOKENS, ledgers.CHURN):
+            ledgers.check(session, ledger)
+        session.data({"tokens": row, "churn": measured.record if measured else None})
+        return
+    with session.journal.lock(command_line()), ExitStack() as stack:
+        tokens = stack.enter_context(booking.opened(session, ledgers.TOKENS))
+        lines = stack.enter_context(booking.opened(session, ledgers.CHURN))
+        if standing := tokens.standing(row):
+            session.note(f"note: an equal row stands already ({standing}); a sum over the file counts both")
+        tokens.append(row)
+        if measured is not None:
+            churn.note_equal(session, lines, measured)
+            lines.append(measured.row)
+            session.journal.append(churn.STREAM, [measured.record])
+    note(session, {"window": request.window})  # before the handoff, which shows it
+    try:
+        written = handoff.update(session, also=[request.window])
+        found = card.card(session, request.window) if with_card else None
+    except TrackerError as error:
+        raise TrackerError(f"the tokens are booked, do not book them again; the rest failed: {error}") from error
+    if session.json:
+        shown = {"tokens": row, "churn": measured and measured.record, "handoff": str(written.path)}
+        session.data(shown | ({"card": card.document(found)} if found else {}))
+    else:
+        session.say(f"booked {value(row['tokens_actual'])} tokens for {request.window} (delta={row['delta']})")
+        session.say(churn.sentence(measured.record) if measured else "no churn was recorded")
+        session.say(handoff.sentence(written))
+        for text in card.lines(found) if found else ():
+            session.say(text)
+    at = iso(session.now.replace(microsecond=0))
+    run = f"{at} checkpoint {request.window} {request.provider} {line(row['task'])}"
+    if standing_jobs.note(session, run):
+        session.note(f"note: updated the last run in {standing_jobs.path_of(session)}")
+
+
+def _measure(session: Session, request: Request) -> churn.Churn | None:
+    """The window's churn; a range that git cannot measure keeps nobody from closing the session."""
+    try:
+        measured = churn.measure(
+            session, churn.Request(window=request.window, provider=request.provider, notes=request.notes)
+        )
+    except TrackerError as error:
+        session.warn(f"churn is left out: {error}")
+        return None
+    churn.remark(session, measured)
+    return measured
+
+
+def _row(session: Session, request: Request, measured: churn.Churn | None) -> dict[str, Any]:
+    """The token ledger's row: what was given, else what was measured."""
+    found = measured.record if measured else {}
+
+    def known(given: int | None, name: str) -> Any:
+        return found.get(name) if given is None else given
+
+    return {
+        "date": session.now.date().isoformat(),
+        "session_id": request.session_id or request.window,
+        "task": redact(request.task),
+        "tokens_planned": request.plan,
+        "tokens_actual": request.actual,
+        "delta": request.actual - request.plan,
+        "commits": known(request.commits, "commits"),
+        "lines_added": known(request.lines_added, "insertions"),
+        "lines_deleted": known(request.lines_deleted, "deletions"),
+        "features_added": known(request.features_added, "features"),
+        "tests_added": request.tests_added,
+        "notes": stamped_notes(request.notes, session.lane),
+    }

@@ -1,0 +1,231 @@
+"""Churn: the lines that changed between a window's commits, per feature that was finished in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from tracker.contract.parsed import number
+from tracker.journal.journal import command_line
+from tracker.journal.records import stamp
+from tracker.session import Session
+from tracker.text.render import figure, line, plural, value
+from tracker.text.wording import near
+from tracker.windows.captures import Capture, canonical, captures
+from tracker.windows.finalized import Finalized, finalized
+from tracker.windows.store import stamped_notes
+from tracker_ledgers import booking, git, ledgers
+from tracker_ledgers.diffs import Diff, diff, pathspecs
+
+STREAM = "churn"
+MISSING = "missing-commit-range"
+FIGURES = ("files_changed", "insertions", "deletions", "net")
+
+
+@frozen(kw_only=True)
+class Request:
+    """What to measure. `paths` and `exclude` are git pathspecs, relative to the working directory."""
+
+    window: str
+    provider: str | None = None
+    methodology: str | None = None
+    commit_start: str | None = None
+    commit_end: str | None = None
+    paths: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    features: float | None = None
+    notes: str | None = None
+
+
+@frozen
+class Named:
+    """A commit, and who named it."""
+
+    commit: str
+    by: str
+
+    def resolve(self) -> str:
+        return git.resolve(self.commit, self.by)
+
+
+@frozen(kw_only=True)
+class Churn:
+    """A record that is not stored yet, what was measured (None without a start commit), and what to say about it."""
+
+    record: dict[str, Any]
+    diff: Diff | None = None
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The ledger's row."""
+        record = self.record
+        known = {name: record.get(name) for name in ledgers.CHURN.columns if name != "date"}
+        return {"date": record["captured_at"][:10]} | known
+
+
+def book(session: Session, request: Request, path: Path | None = None) -> None:
+    """Measure a window, append the record and the ledger's row, and say what was measured."""
+    measured = measure(session, request)
+    if session.dry_run:
+        ledgers.check(session, ledgers.CHURN, path)
+    else:
+        with session.journal.lock(command_line()), booking.opened(session, ledgers.CHURN, path) as ledger:
+            note_equal(session, ledger, measured)
+            ledger.append(measured.row)
+            session.journal.append(STREAM, [measured.record])
+    report(session, measured)
+
+
+def note_equal(session: Session, ledger: booking.Book, measured: Churn) -> None:
+    """Say that the ledger has this churn already, as it has where `checkpoint` follows `churn`."""
+    if standing := ledger.standing(measured.row):
+        session.note(f"note: {measured.record['window']} had this churn already ({standing}); the newest counts")
+
+
+def report(session: Session, measured: Churn) -> None:
+    """Say what was measured; the record itself with `--json` or `--dry-run`."""
+    remark(session, measured)
+    if session.dry_run or session.json:
+        session.data(measured.record)
+    else:
+        session.say(sentence(measured.record))
+
+
+def remark(session: Session, measured: Churn) -> None:
+    """Say what a reader of the figures has to know."""
+    for text in measured.warnings:
+        session.warn(text)
+    for text in measured.notes:
+        session.note(f"note: {text}")
+
+
+def sentence(record: Mapping[str, Any]) -> str:
+    """The record as a person reads it, in the words of the preview."""
+    head = f"recorded churn for {record['window']}: "
+    if record.get("decision"):
+        return f"{head}decision={record['decision']}"
+    files, added, deleted, net = (value(record[name]) for name in FIGURES)
+    each = figure(record["normalized_churn"], digits=2)
+    return f"{head}files={files}, +{added}/-{deleted} (net={net}), per-feature={each}"
+
+
+# --- the range
+
+
+def commit_range(session: Session, request: Request) -> tuple[Named | None, Named | None]:
+    """Start and end, each from the options, else the finalize row, else where the window's captures were taken."""
+    row = finalized(session.index, [request.window]).get(request.window)
+    first, last = _captured_at(session, request)
+
+    def named(option: str, given: str | None, key: str, captured: Named | None) -> Named | None:
+        if given is not None:
+            return Named(given, option)
+        found = row.text(key) if row else None
+        return Named(found, f"the finalize row of {request.window}") if found else captured
+
+    return (
+        named("--commit-start", request.commit_start, "commit_start", first),
+        named("--commit-end", request.commit_end, "commit_end", last),
+    )
+
+
+def _captured_at(session: Session, request: Request) -> tuple[Named | None, Named | None]:
+    """`git_head` of the provider's canonical BEFORE and AFTER; without a provider, of the window's first and last."""
+    groups = {name: group for (_, name), group in captures(session.index, session.registry, [request.window]).items()}
+    pairs = [canonical(group) for name, group in groups.items() if request.provider in (None, name)]
+    befores = sorted((pair.before for pair in pairs if pair.before), key=lambda capture: capture.order)
+    afters = sorted((pair.after for pair in pairs if pair.after), key=lambda capture: capture.order)
+    return _head(befores, "BEFORE"), _head(reversed(afters), "AFTER")
+
+
+def _head(found: Iterable[Capture], phase: str) -> Named | None:
+    heads = (capture.record.get("git_head") for capture in found)
+    return next((Named(head, f"the {phase} capture") for head in heads if isinstance(head, str) and head), None)
+
+
+# --- the record
+
+
+def measure(session: Session, request: Request) -> Churn:
+    """Measure a window and make its record; nothing is written."""
+    row = finalized(session.index, [request.window]).get(request.window)
+    start, end = commit_range(session, request)
+    features = request.features if request.features is not None else _features(row, request.provider)
+    if start is None:
+        return _unmeasured(session, request, row, features)
+    git.require_repository()
+    specs = pathspecs(request.paths, request.exclude, session.config.churn.exclude)
+    found = diff(start.resolve(), (end or Named("HEAD", "default")).resolve(), specs)
+    remarks, notes = [request.notes], []
+    if end is None:
+        notes.append(f"no commit is known as the window's end: measured up to HEAD ({found.end[:12]})")
+    if found.prototypes:
+        remarks.append(f"left out {plural(len(found.prototypes), 'prototype commit')} (xproto::)")
+        notes.append(f"{remarks[-1]}: {', '.join(commit.sha[:12] for commit in found.prototypes)}")
+    if found.files == 0:
+        notes.append(f"nothing changed between {found.base[:12]} and {found.end[:12]}{' there' if specs else ''}")
+    record = _record(session, request, row, remarks, _figures(found, features))
+    return Churn(record=record, diff=found, warnings=found.warnings, notes=tuple(notes))
+
+
+def _unmeasured(session: Session, request: Request, row: Finalized | None, features: float | None) -> Churn:
+    known = session.index.windows()
+    hint = "" if request.window in known or not known else f" (no record names it; {near(request.window, known)})"
+    warning = (
+        f"no start commit is known for {line(request.window)}{hint}: recorded decision={MISSING};"
+        " give --commit-start, or capture BEFORE inside the repository"
+    )
+    figures = {"decision": MISSING, "features": features}
+    record = _record(session, request, row, [request.notes, f"decision={MISSING}"], figures)
+    return Churn(record=record, warnings=(warning,))
+
+
+def _features(row: Finalized | None, provider: str | None) -> float | None:
+    """The provider's features in the finalize row; without a provider, all of the window's."""
+    known = row.features if row else {}
+    if provider is not None:
+        return known.get(provider)
+    return sum(known.values()) if known else None
+
+
+def _figures(found: Diff, features: float | None) -> dict[str, Any]:
+    return {
+        "commit_start": found.start,
+        "commit_end": found.end,
+        "commit_base": None if found.base == found.start else found.base,
+        "commits": found.commits,
+        "prototypes": [commit.sha for commit in found.prototypes],
+        "files_changed": found.files,
+        "insertions": found.insertions,
+        "deletions": found.deletions,
+        "net": found.net,
+        "features": None if features is None else number(features),
+        "normalized_churn": number(round(found.net / features, 6)) if features else None,
+    }
+
+
+def _record(
+    session: Session,
+    request: Request,
+    row: Finalized | None,
+    remarks: Iterable[str | None],
+    figures: Mapping[str, Any],
+) -> dict[str, Any]:
+    empty = dict.fromkeys(("commit_start", "commit_end", *FIGURES, "features", "normalized_churn", "decision"))
+    return stamp(
+        window=request.window,
+        provider=request.provider,
+        captured_at=session.now,
+        source="churn",
+        notes=stamped_notes("; ".join(filter(None, remarks)), session.lane),
+        agent_id=session.lane,
+        methodology=request.methodology or (row.text("methodology") if row else None),
+        **(empty | dict(figures)),
+        paths=list(request.paths),
+        exclude=[*request.exclude, *session.config.churn.exclude],
+    )

@@ -1,0 +1,97 @@
+"""The command log: which commands wrote something, so that the next person can follow the session.
+
+The stream `commands.jsonl` holds a record per writing command that came to its end, its words as they were given apart
+from what is secret. Its `window` is null, since naming a window makes none; those that it names are in `windows`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tracker.errors import TrackerError
+from tracker.journal.records import stamp
+from tracker.session import Session
+from tracker.text.redact import HEADER, redact
+from tracker.text.render import escape
+
+STREAM = "commands"
+# an option whose value is a secret by its name, such as --api-key or --github-token
+SECRET = re.compile(r"--[\w-]*(token|secret|password|passwd|api-?key|credential|cookie|auth)(-[\w-]+)?", re.I)
+ASSIGNED = re.compile(
+    r"\b(\w*(?:token|secret|passw\w*|api_?key|credential)\w*\s*[=:]\s*)(?!\d+\b)\S+", re.I
+)  # no counts
+
+
+def note(session: Session, given: dict[str, Any]) -> None:
+    """Append the running command; a failure is a warning, since what the command did stands."""
+    if session.dry_run or not session.words or not session.root.is_dir() or not session.config.command_log:
+        return
+    named = given.get("window") or given.get("windows") or ()
+    words = list(redacted(session.words))
+    record = stamp(
+        window=None,
+        provider=None,
+        captured_at=session.now,
+        source="automation",
+        agent_id=session.lane,
+        command=quoted(["tracker", *words]),
+        windows=[named] if isinstance(named, str) else list(named),
+        cwd=escape(str(Path.cwd())),
+    )
+    try:
+        with session.journal.lock("tracker command log"):
+            session.journal.append(STREAM, [record])
+    except (TrackerError, OSError) as error:
+        session.warn(f"the command was carried out, but not noted in {STREAM}.jsonl: {error}")
+
+
+def redacted(words: Iterable[str]) -> Iterator[str]:
+    """The words of a command without its secrets."""
+    is_secret = False
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if is_secret:
+            yield "***"
+        elif equals and SECRET.fullmatch(name):
+            yield f"{name}=***"
+        else:
+            yield ASSIGNED.sub(r"\1***", HEADER.sub(r"\1\2***", redact(word)))
+        is_secret = not is_secret and SECRET.fullmatch(word) is not None
+
+
+def quoted(words: Iterable[str]) -> str:
+    """The words as one line that a shell reads back; control characters as bash and zsh write them."""
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = "".join(_escaped(letter) for letter in word)
+    return f"$'{escaped}'"
+
+
+def _escaped(letter: str) -> str:
+    if letter in "\\'":
+        return f"\\{letter}"
+    if letter.isprintable():
+        return letter
+    kind = "surrogateescape" if "\udc80" <= letter <= "\udcff" else "surrogatepass"  # a byte that was no UTF-8
+    return "".join(f"\\x{byte:02x}" for byte in letter.encode("utf-8", kind))
+
+
+def commands(session: Session, windows: Sequence[str]) -> list[dict[str, Any]]:
+    """The noted commands that name one of these windows, or none at all; oldest first."""
+    wanted = set(windows)
+    found = []
+    for entry in session.index.entries(STREAM):
+        named = entry.record.get("windows")
+        if not isinstance(entry.record.get("command"), str) or not isinstance(named, list):
+            continue
+        if not named or not wanted.isdisjoint(one for one in named if isinstance(one, str)):
+            found.append(entry.record)
+    return found

@@ -1,0 +1,40 @@
+"""`tracker checkpoint`: the end of a session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tracker.cli.command import Whole, WritingCommand
+from tracker.cli.options import provider_option, window_option
+from tracker.session import session
+
+COUNT = Whole(min=0)
+
+
+class CheckpointCommand(WritingCommand):
+    """It notes itself in the command log, before it writes the handoff that shows the log."""
+
+    is_noted = False
+
+
+@click.command("checkpoint", cls=CheckpointCommand)
+@window_option(required=True)
+@provider_option(required=True)
+@click.option("--task", required=True, metavar="T", help="What the session was for.")
+@click.option("--plan", required=True, type=COUNT, metavar="N", help="Tokens that were planned.")
+@click.option("--actual", required=True, type=COUNT, metavar="N", help="Tokens that it took.")
+@click.option("--session-id", metavar="ID", help="What the ledger calls the session [default: the window].")
+@click.option("--commits", type=COUNT, metavar="N", help="[default: as measured]")
+@click.option("--lines-added", type=COUNT, metavar="N", help="[default: as measured]")
+@click.option("--lines-deleted", type=COUNT, metavar="N", help="[default: as measured]")
+@click.option("--features-added", type=COUNT, metavar="N", help="[default: as finalized]")
+@click.option("--tests-added", type=COUNT, metavar="N", help="Tests that were written.")
+@click.option("--notes", metavar="TEXT", help="Anything to remember.")
+@click.option("--decision-card", "with_card", is_flag=True, help="Show the window's decision card, too.")
+def command(with_card: bool, **given: Any) -> None:
+    """Close a session: token ledger, churn, handoff. Where there is a list of standing jobs, its last run, too."""
+    from tracker_ledgers.checkpoint import Request, close
+
+    close(session(), Request(**given), with_card=with_card)

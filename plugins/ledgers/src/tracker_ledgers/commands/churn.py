@@ -1,0 +1,30 @@
+"""`tracker churn`: the lines that changed in a window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracker.cli.command import Whole
+from tracker.cli.options import SeveralCommand, pathspec, provider_option, window_option
+from tracker.session import session
+
+
+@click.command("churn", cls=SeveralCommand)
+@window_option(required=True)
+@provider_option()
+@click.option("--methodology", metavar="M", help="How the work was done [default: as finalized].")
+@click.option("--commit-start", metavar="S", help="The commit before the work [default: as finalized or captured].")
+@click.option("--commit-end", metavar="E", help="The commit after it [default: as finalized or captured, else HEAD].")
+@click.option("--paths", multiple=True, metavar="P ...", callback=pathspec, help="Count only these, as git pathspecs.")
+@click.option("--exclude", multiple=True, metavar="P ...", callback=pathspec, help="Leave these out, as git pathspecs.")
+@click.option("--features", type=Whole(min=0), metavar="N", help="Features finished [default: as finalized].")
+@click.option("--notes", metavar="TEXT", help="Anything to remember.")
+@click.option("--ledger-path", type=click.Path(path_type=Path), metavar="F", help="Another ledger than the usual one.")
+def command(ledger_path: Path | None, **given: Any) -> None:
+    """Measure the lines that changed in a window, per feature. Commits marked `xproto::` are left out."""
+    from tracker_ledgers.churn import Request, book
+
+    book(session(), Request(**given), ledger_path)

@@ -1,0 +1,27 @@
+"""`tracker decision-card`: GO, SOFT GO or NO-GO."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.cli.command import Command
+from tracker.session import session
+
+
+@click.command("decision-card", cls=Command)
+@click.option("--window", required=True, metavar="W", help="The window.")
+@click.option("--exit-code", is_flag=True, help="End with status 0 for GO, 3 for SOFT GO, 4 for NO-GO.")
+def command(window: str, exit_code: bool) -> None:
+    """Say GO, SOFT GO or NO-GO for a window, with the reasons."""
+    from tracker.windows.missing_plugins import absent, tell
+    from tracker_ledgers.card import STATUS, card, document, lines
+
+    here = session()
+    found = card(here, window)
+    tell(here, absent(here, [window]))
+    if here.json:
+        here.data(document(found))
+    else:
+        click.echo("\n".join(lines(found)))
+    if exit_code:
+        click.get_current_context().exit(STATUS[found.verdict])

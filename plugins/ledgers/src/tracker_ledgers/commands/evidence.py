@@ -1,0 +1,44 @@
+"""`tracker evidence`: what proves a capability."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracker.cli.command import Command, Group, WritingCommand
+from tracker.cli.options import window_option
+from tracker.session import session
+
+
+class EvidenceGroup(Group):
+    command_class = Command
+
+
+@click.group("evidence", cls=EvidenceGroup)
+def command() -> None:
+    """Record what proves a capability: a run, its result, its artifact."""
+
+
+@command.command("add", cls=WritingCommand)
+@window_option(names=("--window-id", "window_id"), required=True)
+@click.option("--capability", "--capability-id", "capability_id", metavar="C", help="What it proves.")
+@click.option("--test-run", "--test-run-id", "test_run_id", metavar="ID", help="The run, as its log calls it.")
+@click.option("--runner", metavar="R", help="What ran, such as pytest or a person.")
+@click.option("--result", required=True, metavar="WORD", help="pass, fail, or a word of yours.")
+@click.option(
+    "--artifact",
+    "--artifacts-path",
+    "artifacts_path",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The file that the run left; it is hashed with SHA-256.",
+)
+@click.option("--artifact-hash", metavar="SHA256", help="Its hash, where you know it: checked against the file.")
+@click.option("--notes", metavar="TEXT", help="Anything to remember.")
+def add(**given: Any) -> None:
+    """Append a row to the evidence ledger."""
+    from tracker_ledgers.evidence import add as add_evidence
+
+    add_evidence(session(), given)

@@ -1,0 +1,73 @@
+"""`tracker feature`: the feature log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from tracker.cli.command import Command, Group, Whole, WritingCommand
+from tracker.cli.options import provider_option, window_option
+from tracker.session import session
+
+
+class FeatureGroup(Group):
+    command_class = Command
+
+
+@click.group("feature", cls=FeatureGroup)
+def command() -> None:
+    """Reserve feature ids, and log what was built."""
+
+
+def _day(_context: click.Context, _parameter: click.Parameter, given: datetime | None) -> str | None:
+    return given.date().isoformat() if given else None
+
+
+def _columns(function: Any) -> Any:
+    """An option per column, apart from the id."""
+    count = Whole(min=0)
+    options = (
+        window_option(),
+        provider_option(),
+        click.option("--files-touched", type=count, metavar="N", help="How many files it touched."),
+        click.option("--scenario", metavar="TEXT", help="The scenario that shows it."),
+        click.option("--commit-id", metavar="SHA", help="The commit that finished it."),
+        click.option("--baseline-commit", metavar="SHA", help="The commit before it."),
+        click.option("--implementation-commit", metavar="SHA", help="The commit of its code."),
+        click.option("--docs-commit", metavar="SHA", help="The commit of its documentation."),
+        click.option("--lines-added", type=count, metavar="N", help="Lines that it added."),
+        click.option("--lines-removed", type=count, metavar="N", help="Lines that it removed."),
+        click.option(
+            "--date", type=click.DateTime(["%Y-%m-%d"]), callback=_day, metavar="DAY", help="[default: today]"
+        ),
+        click.option("--notes", metavar="TEXT", help="Anything to remember."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@command.command("reserve", cls=WritingCommand)
+@click.option("--feature-id", "--id", "feature_id", metavar="ID", help="The id [default: the next free one].")
+@click.option("--prefix", metavar="TEXT", help="The series of the next free id, such as F-.")
+@_columns
+def reserve(prefix: str | None, **given: Any) -> None:
+    """Take an id before the work begins, and print it. One that is taken is refused."""
+    from tracker_ledgers.features import check_id
+    from tracker_ledgers.features import reserve as take
+
+    if prefix is not None:
+        check_id(prefix)
+    take(session(), given, prefix)
+
+
+@command.command("log", cls=WritingCommand)
+@click.option("--feature-id", "--id", "feature_id", required=True, metavar="ID", help="The id.")
+@_columns
+def log(**given: Any) -> None:
+    """Note what was built under an id."""
+    from tracker_ledgers.features import log as note
+
+    note(session(), given)

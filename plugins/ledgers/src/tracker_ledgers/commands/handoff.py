@@ -1,0 +1,32 @@
+"""`tracker handoff`: the brief for the next person."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.cli.options import SeveralCommand, window_option
+from tracker.session import session
+
+
+class HandoffCommand(SeveralCommand):
+    """It is not noted in the command log, which it shows: running it twice changes nothing."""
+
+    is_noted = False
+
+
+@click.command("handoff", cls=HandoffCommand)
+@window_option(
+    names=("windows",),
+    multiple=True,
+    metavar="W ...",
+    help="The windows [default: those that want something, and the last finalized ones].",
+)
+def command(windows: tuple[str, ...]) -> None:
+    """Write the brief with which the next person continues. It fills its own part of docs/SESSION_HANDOFF.md."""
+    from tracker.windows.missing_plugins import absent, tell
+    from tracker_ledgers.handoff import write
+
+    here = session()
+    unread = absent(here, windows or None)
+    write(here, windows)
+    tell(here, unread)

@@ -1,0 +1,33 @@
+"""`tracker uat`: the acceptance run that opens a session."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.cli.command import WritingCommand
+from tracker.cli.options import Finite, window_option
+from tracker.session import session
+
+
+class UatCommand(WritingCommand):
+    """It notes itself in the command log where it records anything."""
+
+    is_noted = False
+
+
+@click.command("uat", cls=UatCommand)
+@window_option(required=True)
+@click.option("--record", is_flag=True, help="Keep the reports, and append a row of evidence for each.")
+@click.option(
+    "--timeout",
+    type=Finite(min=0, min_open=True),
+    default=3600,
+    show_default=True,
+    metavar="SECONDS",
+    help="After this time a runner is stopped, and has failed.",
+)
+def command(window: str, record: bool, timeout: float) -> None:
+    """Run the acceptance checks of a window, then show its preview. The checks are pytest and behave features."""
+    from tracker_ledgers.uat import run
+
+    run(session(), window, record=record, seconds=timeout)

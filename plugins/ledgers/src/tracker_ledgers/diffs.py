@@ -1,0 +1,120 @@
+"""What changed between two commits, and what of it counts as work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from attrs import frozen
+
+from tracker.errors import TrackerError
+from tracker_ledgers import git
+
+PROTOTYPE = ("xproto::", 'Revert "xproto::')  # git's own subject of a revert: what it takes back was not counted either
+
+
+@frozen(kw_only=True)
+class Diff:
+    """A measured range, its commits as full ids; `base` is what the end was compared with, mostly the start."""
+
+    start: str
+    end: str
+    base: str
+    commits: int
+    files: int
+    insertions: int
+    deletions: int
+    prototypes: tuple[git.Commit, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def net(self) -> int:
+        return self.insertions - self.deletions
+
+
+def diff(start: str, end: str, pathspecs: Sequence[str]) -> Diff:
+    """Measure a range of commits, given by their full ids."""
+    base, warnings = _base(start, end)
+    known = git.commits(base, end)
+    prototypes = tuple(commit for commit in known if commit.subject.startswith(PROTOTYPE))
+    changes = git.changes(base, end, pathspecs)
+    files = len(changes)
+    if prototypes:
+        changes, files = _without(prototypes, known, changes, pathspecs)
+    return Diff(
+        start=start,
+        end=end,
+        base=base,
+        commits=len(known) - len(prototypes),
+        files=files,
+        insertions=sum(change.insertions for change in changes),
+        deletions=sum(change.deletions for change in changes),
+        prototypes=prototypes,
+        warnings=warnings,
+    )
+
+
+def _base(start: str, end: str) -> tuple[str, tuple[str, ...]]:
+    """What the end is compared with: the start, or where both parted when the start is no ancestor of the end."""
+    if git.is_ancestor(start, end):
+        return start, ()
+    if git.is_ancestor(end, start):
+        raise TrackerError(
+            f"the range runs backwards: its end {end[:12]} is an ancestor of its start {start[:12]};"
+            " give --commit-start and --commit-end"
+        )
+    base = git.merge_base(start, end)
+    if base is not None:
+        what = f"{start[:12]} is no ancestor of {end[:12]}: measured from {base[:12]}, where both parted"
+        return base, (f"{what}; a plain diff would count what happened on the other branch backwards",)
+    if git.is_shallow():  # both trees are there, the way between them is not
+        return start, ("this clone is shallow and lacks commits of the range: prototypes among them are counted",)
+    raise TrackerError(f"{start[:12]} and {end[:12]} have no history in common: no churn lies between them")
+
+
+def _without(
+    prototypes: Iterable[git.Commit], known: Iterable[git.Commit], whole: list[git.Change], pathspecs: Sequence[str]
+) -> tuple[list[git.Change], int]:
+    """The changes without the prototypes, and how many files they are.
+
+    Files that no prototype touched count as the diff has them. Those that one touched, under whatever name, count
+    commit by commit, the prototypes left out: a commit cannot be subtracted from a diff, in which later commits may
+    have changed or removed its lines already.
+    """
+    left_out = {commit.sha for commit in prototypes}
+    steps = git.changes_by_commit((commit.sha for commit in known), pathspecs)
+    root = _roots([change.names for change in whole] + [change.names for _, change in steps])
+    touched = {root(change.names[0]) for sha, change in steps if sha in left_out}
+    as_diffed = [change for change in whole if root(change.names[0]) not in touched]
+    by_commit = [change for sha, change in steps if sha not in left_out and root(change.names[0]) in touched]
+    return as_diffed + by_commit, len(as_diffed) + len({root(change.names[0]) for change in by_commit})
+
+
+def _roots(renames: Iterable[tuple[bytes, ...]]) -> Callable[[bytes], bytes]:
+    """A function that gives one name for all the names that a file had (union-find)."""
+    parents: dict[bytes, bytes] = {}
+
+    def root(name: bytes) -> bytes:
+        while (parent := parents.get(name, name)) != name:
+            name = parent
+        return name
+
+    for old, *new in renames:
+        for name in new:
+            parents[root(name)] = root(old)
+    return root
+
+
+def pathspecs(paths: Iterable[str], exclude: Iterable[str], configured: Iterable[str]) -> list[str]:
+    """What a diff is limited to; patterns of the settings are relative to the repository, others to this folder."""
+    left_out = [_excluding(pattern, "") for pattern in exclude]
+    return [*paths, *left_out, *(_excluding(pattern, "top,") for pattern in configured)]
+
+
+def _excluding(pattern: str, magic: str) -> str:
+    if pattern.startswith((":!", ":^")):
+        return pattern
+    if pattern.startswith(":("):  # magic of its own, such as :(icase)
+        return f":({magic}exclude,{pattern[2:]}"
+    if pattern.startswith(":/"):
+        return f":(top,exclude){pattern[2:]}"
+    return f":({magic}exclude){pattern}"

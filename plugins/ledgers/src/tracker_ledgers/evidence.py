@@ -1,0 +1,67 @@
+"""Acceptance evidence: which run proves which capability, with the hash of what it left behind."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tracker.errors import TrackerError
+from tracker.journal.journal import command_line
+from tracker.session import Session
+from tracker.text.render import line
+from tracker.windows.store import stamped_notes
+from tracker_ledgers import booking, ledgers
+from tracker_ledgers.documents import home
+
+SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def add(session: Session, given: Mapping[str, Any]) -> None:
+    """Append one row; its artifact is read and hashed."""
+    path, digest = given["artifacts_path"], given["artifact_hash"]
+    if digest is not None and not SHA256.fullmatch(digest):
+        raise TrackerError(f"{line(digest)!r} is no SHA-256: 64 hexadecimal digits; nothing was written")
+    row = dict(given) | {"notes": stamped_notes(given["notes"], session.lane)}
+    if path is not None:
+        found = sha256(path)
+        if digest is not None and digest.lower() != found:
+            raise TrackerError(f"{path} has the SHA-256 {found}, not {digest.lower()}: it changed; nothing was written")
+        row |= {"artifacts_path": shown_path(session, path), "artifact_hash": found}
+    append(session, [row])
+    if session.dry_run or session.json:
+        session.data(row)
+    else:
+        hashed = f" ({row['artifacts_path']} sha256={row['artifact_hash']})" if path else ""
+        session.say(f"recorded evidence {row['result']} for {row['window_id']}{hashed}")
+
+
+def append(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append rows to the evidence ledger; with `--dry-run` only check that it could be."""
+    if session.dry_run:
+        ledgers.check(session, ledgers.EVIDENCE)
+        return
+    with session.journal.lock(command_line()), booking.opened(session, ledgers.EVIDENCE) as book:
+        for row in rows:
+            book.append(row)
+
+
+def sha256(path: Path) -> str:
+    """The hash of a regular file of any size."""
+    try:
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(file, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise TrackerError(f"{path} is no regular file; give one, such as an archive of the folder")
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise TrackerError(f"cannot read the artifact {path}: {error.strerror}; nothing was written") from error
+
+
+def shown_path(session: Session, path: Path) -> str:
+    """The artifact as the ledger names it: a relative path is meant from the repository, wherever the command ran."""
+    return str(path) if path.is_absolute() else Path(os.path.relpath(path, home(session))).as_posix()

@@ -1,0 +1,45 @@
+"""Churn, features, evidence, the decision card, checkpoint and handoff."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tracker.feature import Command, Feature, hookimpl
+
+if TYPE_CHECKING:
+    from tracker.session import Session
+
+
+@hookimpl
+def feature_info() -> Feature:
+    """The feature's commands."""
+    return Feature(
+        name="ledgers",
+        commands={
+            "decision-card": _command(
+                "Results", "decision_card", "Say GO, SOFT GO or NO-GO for a window, with the reasons."
+            ),
+            "churn": _command("Records", "churn", "Measure the lines that changed in a window, per feature."),
+            "evidence": _command(
+                "Records", "evidence", "Record what proves a capability: a run, its result, its artifact."
+            ),
+            "feature": _command("Records", "feature", "Reserve feature ids, and log what was built."),
+            "checkpoint": _command("Daily", "checkpoint", "Close a session: token ledger, churn, handoff."),
+            "handoff": _command("Daily", "handoff", "Write the brief with which the next person continues."),
+            "uat": _command("Results", "uat", "Run the acceptance checks of a window, then show its preview."),
+        },
+        streams=("churn", "commands"),
+    )
+
+
+@hookimpl
+def command_finished(session: Session, given: Mapping[str, Any]) -> None:
+    """Log the command."""
+    from tracker_ledgers.command_log import note
+
+    note(session, dict(given))
+
+
+def _command(group: str, module: str, about: str) -> Command:
+    return Command(group, about, f"tracker_ledgers.commands.{module}:command")

@@ -1,0 +1,107 @@
+"""The feature log: ids that are reserved before the work, and what was built under them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tracker.errors import TrackerError
+from tracker.journal.journal import command_line
+from tracker.session import Session
+from tracker.text.redact import redact
+from tracker.text.render import line
+from tracker.windows.store import stamped_notes
+from tracker_ledgers import booking
+from tracker_ledgers.ledgers import FEATURES, path_of, readable, rows
+
+FIRST = "001"
+PREFIX = "F-"
+RESERVED = "reserved"
+ID = re.compile(r"[^\W_][^\s,;\"'`]{0,63}")
+SERIES = re.compile(r"(.*?)(\d{1,18})")
+
+
+def reserve(session: Session, given: Mapping[str, Any], prefix: str | None) -> None:
+    """Append a row that takes an id: the one asked for, else the next free one; the id is the command's output."""
+    remark = "; ".join(filter(None, (RESERVED, given["notes"])))
+    wanted = None if given["feature_id"] is None else check_id(given["feature_id"])
+
+    def row() -> dict[str, Any]:
+        taken = logged_ids(session)
+        if wanted in taken:
+            raise TrackerError(f"{wanted} is taken; the next free id is {next_id(taken, None)}; nothing was written")
+        return _row(session, given, wanted or next_id(taken, prefix), remark)
+
+    if session.dry_run:
+        made = row()
+    else:
+        with session.journal.lock(command_line()), booking.opened(session, FEATURES) as book:
+            made = row()
+            book.append(made)
+    if session.dry_run or session.json:
+        session.data(made)
+    else:
+        session.say(made["feature_id"])
+
+
+def log(session: Session, given: Mapping[str, Any]) -> None:
+    """Append what was built under an id, reserved before or not."""
+    row = _row(session, given, check_id(given["feature_id"]), given["notes"])
+    known = logged_ids(session)
+    if not session.dry_run:
+        with session.journal.lock(command_line()), booking.opened(session, FEATURES) as book:
+            book.append(row)
+    if session.dry_run or session.json:
+        session.data(row)
+    else:
+        window = f" for {row['window']}" if row["window"] else ""
+        session.say(f"logged {row['feature_id']}{window}")
+    if row["feature_id"] not in known:
+        session.note(f"note: {row['feature_id']} was not reserved; `tracker feature reserve` keeps ids apart")
+
+
+def check_id(feature: str) -> str:
+    """An id that can stand in a cell, a commit message and a command."""
+    if not ID.fullmatch(feature) or not feature.isprintable():
+        raise TrackerError(
+            f"{line(feature)[:80]!r} is no feature id: begin with a letter or digit, then up to 63 characters"
+            " without spaces, quotes, commas and semicolons"
+        )
+    return feature
+
+
+def logged_ids(session: Session) -> list[str]:
+    """The ids of the log, reserved or built, oldest row first."""
+    found = (row.get("feature_id", "").strip() for row in rows(path_of(session, FEATURES), FEATURES))
+    return list(filter(None, found))
+
+
+def next_id(taken: Iterable[str], prefix: str | None) -> str:
+    """The id behind the highest of a series: that of the prefix, else that of the newest numbered id."""
+    series = [found.groups() for feature in taken if (found := SERIES.fullmatch(feature))]
+    if prefix is None:
+        prefix = series[-1][0] if series else PREFIX
+    digits = [number for head, number in series if head == prefix]
+    if not digits:
+        return f"{prefix}{FIRST}"
+    highest = max(digits, key=int)
+    return f"{prefix}{int(highest) + 1:0{len(highest)}d}"
+
+
+def built(session: Session, window: str, provider: str) -> int:
+    """How many features the log has as built by a provider in a window."""
+    found = {
+        row.get("feature_id")
+        for row in readable(session, FEATURES)
+        if (row.get("window"), row.get("provider")) == (window, provider)
+        and not row.get("notes", "").startswith(RESERVED)
+    }
+    return len(found)
+
+
+def _row(session: Session, given: Mapping[str, Any], feature: str, remark: str | None) -> dict[str, Any]:
+    scenario = given["scenario"] and redact(given["scenario"])
+    own = {"feature_id": feature, "scenario": scenario, "notes": stamped_notes(remark, session.lane)}
+    row = dict(given) | {"date": given["date"] or session.now.date().isoformat()} | own
+    return {column: row[column] for column in FEATURES.columns}

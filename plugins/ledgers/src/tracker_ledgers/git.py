@@ -1,0 +1,146 @@
+"""The repository of the working directory, asked through git's plumbing: no shell, and no value can become an option.
+
+Plumbing (`rev-parse`, `rev-list`, `diff-tree`) instead of `git diff`, since it answers alike on every machine: it reads
+none of the settings with which users change what `git diff` and `git log` print.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from tracker.errors import TrackerError
+from tracker.text.render import line
+
+SECONDS = 120  # a diff of ten thousand files takes two
+CALM = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+# renames as `git diff -M` finds them; a submodule counts whatever its settings say
+DIFF = ("diff-tree", "-r", "-M", "-z", "--numstat", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
+
+
+@frozen
+class Change:
+    """One file of a diff; `names` are the old and the new one where it was renamed. A binary file has 0 lines."""
+
+    insertions: int
+    deletions: int
+    names: tuple[bytes, ...]
+
+
+@frozen
+class Commit:
+    """A commit and the first line of its message."""
+
+    sha: str
+    subject: str
+
+
+def _run(*arguments: str | bytes, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            ["git", *arguments],
+            input=b"" if data is None else data,
+            capture_output=True,
+            timeout=SECONDS,
+            env=os.environ | CALM,
+            check=False,
+        )
+    except OSError:
+        raise TrackerError("git is not installed, or not on the PATH; churn is measured with it") from None
+    except subprocess.TimeoutExpired:
+        raise TrackerError(f"git {line(arguments[0])} took over {SECONDS} s and was stopped") from None
+
+
+def _ask(*arguments: str | bytes, data: bytes | None = None) -> bytes:
+    done = _run(*arguments, data=data)
+    if done.returncode:
+        raise TrackerError(f"git says: {_complaint(done)}")
+    return done.stdout
+
+
+def _complaint(done: subprocess.CompletedProcess[bytes]) -> str:
+    said = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {done.returncode}"]
+    return line(said[0].removeprefix("fatal: "))
+
+
+def require_repository() -> None:
+    """Refuse a working directory that belongs to no repository, with git's own words where they say more."""
+    done = _run("rev-parse", "--git-dir")
+    if done.returncode:
+        said = _complaint(done)
+        why = "" if said.startswith("not a git repository") else f" that may be read ({said})"
+        raise TrackerError(f"{Path.cwd()} is in no git repository{why}; run this where the work was committed")
+
+
+def resolve(name: str, by: str) -> str:
+    """The full id of a commit; `by` is who named it."""
+    if not name.strip() or name.startswith("-") or not name.isprintable():
+        why = "begins with a dash" if name.startswith("-") else "is empty or holds control characters"
+        raise TrackerError(f"{line(name)!r} ({by}) is no commit: it {why}")
+    done = _run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    if done.returncode:
+        shallow = "; this clone is shallow: `git fetch --unshallow` brings what it lacks" if is_shallow() else ""
+        raise TrackerError(f"no commit {line(name)!r} ({by}) in the repository of {Path.cwd()}{shallow}")
+    return done.stdout.decode().strip()
+
+
+def head() -> str | None:
+    """Where the working directory's repository stands: `main at 1a2b3c4d5e6f`; None where there is none."""
+    if shutil.which("git") is None:
+        return None
+    commit = _run("rev-parse", "--verify", "--quiet", "--short=12", "HEAD").stdout.decode().strip()
+    branch = _run("symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode("utf-8", "replace").strip()
+    return f"{branch or 'no branch'} at {commit}" if commit else None
+
+
+def is_shallow() -> bool:
+    return _run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+
+
+def is_ancestor(old: str, new: str) -> bool:
+    return _run("merge-base", "--is-ancestor", old, new).returncode == 0
+
+
+def merge_base(one: str, other: str) -> str | None:
+    """The newest commit that both descend from."""
+    return _run("merge-base", one, other).stdout.decode().strip() or None
+
+
+def commits(start: str, end: str) -> list[Commit]:
+    """The commits of `start..end`, newest first."""
+    said = _ask("rev-list", "--encoding=UTF-8", "--format=:%H %s", end, f"^{start}").decode("utf-8", "replace")
+    marked = [text[1:].partition(" ") for text in said.split("\n") if text.startswith(":")]
+    return [Commit(sha, subject) for sha, _, subject in marked]
+
+
+def changes(start: str, end: str, pathspecs: Sequence[str]) -> list[Change]:
+    """`git diff --numstat start..end`."""
+    return [change for _, change in _changes(_ask(*DIFF, start, end, "--", *pathspecs))]
+
+
+def changes_by_commit(shas: Iterable[str], pathspecs: Sequence[str]) -> list[tuple[str, Change]]:
+    """What each commit changed, with its id; of a merge nothing, since its commits are asked about themselves."""
+    data = "".join(f"{sha}\n" for sha in shas).encode()
+    return list(_changes(_ask(*DIFF, "--stdin", "--root", "--", *pathspecs, data=data)))
+
+
+def _changes(said: bytes) -> Iterator[tuple[str, Change]]:
+    """With `-z`: `added TAB deleted TAB name NUL`, `... TAB NUL old NUL new NUL` of a rename, `id NUL` of a commit."""
+    parts, sha = iter(said.split(b"\0")), ""
+    for part in parts:
+        added, tab, rest = part.partition(b"\t")
+        if not tab:
+            sha = part.decode() or sha
+            continue
+        deleted, _, name = rest.partition(b"\t")
+        names = (name,) if name else (next(parts), next(parts))
+        yield sha, Change(_lines(added), _lines(deleted), names)
+
+
+def _lines(text: bytes) -> int:
+    return 0 if text == b"-" else int(text)  # `-`: a binary file

@@ -1,0 +1,190 @@
+"""The handoff: the brief as one text that can be pasted, and its part of the file that people write in, too."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, frozen
+
+from tracker.errors import TrackerError
+from tracker.journal.journal import command_line
+from tracker.session import Session
+from tracker.text.render import line, plural
+from tracker.text.wording import near
+from tracker_ledgers import documents
+from tracker_ledgers.brief import Brief, gather
+
+BEGIN = "<!-- tracker handoff: begin. tracker rewrites what stands between these two lines; write around them -->"
+END = "<!-- tracker handoff: end -->"
+MARKER = re.compile(rb"^<!-- tracker handoff: (begin|end)\b[^\n]*-->[ \t]*\r?$", re.M)
+COMMANDS = 40
+
+
+@frozen(kw_only=True)
+class Written:
+    """The brief, the file that holds it, and whether anything in it had to change."""
+
+    brief: Brief
+    path: Path
+    changed: bool
+
+
+def write(session: Session, asked: Sequence[str]) -> None:
+    """Bring the file up to date, and say where it is; with `--dry-run` print the brief."""
+    if session.dry_run:
+        check(session, asked)
+        found = gather(session, asked)
+        parts(path_of(session))
+        session.data(document(found)) if session.json else session.say("\n".join(markdown(found)))
+        return
+    done = update(session, asked)
+    if session.json:
+        session.data(document(done.brief) | {"file": str(done.path), "changed": done.changed})
+    else:
+        session.say(sentence(done))
+
+
+def update(session: Session, asked: Sequence[str] = (), also: Sequence[str] = ()) -> Written:
+    """Write our part of the file, unless it says the same already; people's parts stay byte for byte."""
+    path = path_of(session)
+    check(session, asked)
+    with session.journal.lock(command_line()):
+        found = gather(session, asked, also)
+        before, after, end = parts(path)
+        body = end.join((BEGIN, *markdown(found), END)).encode()
+        content = before + body + after
+        changed = documents.read(path) != content
+        if changed:
+            documents.replace(path, content)
+    return Written(brief=found, path=path, changed=changed)
+
+
+def sentence(done: Written) -> str:
+    windows = ", ".join(line(one.window) for one in done.brief.windows)
+    return f"wrote the handoff of {windows} to {done.path}" if done.changed else f"{done.path} is up to date"
+
+
+def check(session: Session, asked: Sequence[str]) -> None:
+    """Refuse windows that nothing is known of, and a data directory without any."""
+    known = session.index.windows()
+    for window in asked:
+        if window not in known:
+            raise TrackerError(f"no window {line(window)!r}; {near(window, known)}")
+    if not known:
+        raise TrackerError(
+            f"there is nothing to hand over: no records in {session.root};"
+            " begin with `tracker alias start PROVIDER --stdin`, or name the data with --data-dir"
+        )
+
+
+def path_of(session: Session) -> Path:
+    return documents.home(session) / session.config.handoff.file
+
+
+# --- the file
+
+
+def parts(path: Path) -> tuple[bytes, bytes, str]:
+    """What people wrote before and behind our part, and the file's line end; refused where the markers are damaged."""
+    data = documents.read(path)
+    if data is None:
+        return b"", b"\n", "\n"
+    end = "\r\n" if data.partition(b"\n")[0].endswith(b"\r") else "\n"
+    marks = list(MARKER.finditer(data))
+    if not marks:
+        gap = b"" if not data.strip() else end.encode() * (1 if data.endswith(b"\n") else 2)
+        return data + gap, end.encode(), end
+    if [mark[1] for mark in marks] != [b"begin", b"end"]:
+        places = [(mark[1].decode(), data.count(b"\n", 0, mark.start()) + 1) for mark in marks]
+        lines = ", ".join(f"{name} in line {number}" for name, number in places)
+        raise TrackerError(
+            f"{path} does not hold one pair of tracker's marker lines ({lines}): mend them, or remove them all and"
+            " tracker adds its part at the end; nothing was written"
+        )
+    stop = marks[1].end() - (1 if data[: marks[1].end()].endswith(b"\r") else 0)
+    return data[: marks[0].start()], data[stop:], end
+
+
+# --- the text
+
+
+def markdown(found: Brief) -> Iterator[str]:
+    """The brief as Markdown. What was recorded stands in code blocks, where it is text and nothing else."""
+    yield "# Session handoff"
+    yield ""
+    yield f"State{f' as of {found.as_of}' if found.as_of else ''}. Begin in a shell with these lines; the commands"
+    yield "below run after them as they stand."
+    place = [f"cd {shlex.quote(str(found.home))}", f"export TRACKER_DATA_DIR={shlex.quote(str(found.data))}"]
+    yield from _block([*place, "unset AGENT_ID"], "sh")
+    yield from _section("Read first", _files(found.read_first))
+    yield from _section("Windows", _windows(found))
+    yield from _section("Open now", [_opening(one) for one in found.openings] or ["nothing"])
+    yield from ("", "## Next command")
+    for step in found.steps:
+        yield from ("", f"{step.why}:")
+        yield from _block([step.command], "sh")
+    yield from _section("Open anomalies", list(_anomalies(found)) or ["none"])
+    yield from _section("Preview checks to start with", found.checks, "sh")
+    yield from ("", "The preview should begin like this:")
+    yield from _block(found.preview)
+    if found.cards:
+        yield from _section("Decision cards", map(line, found.cards))
+    yield from _section("Largest cost rows", [_cost(row) for row in found.costs] or ["none in the token ledger"])
+    yield from _section("Commands that were run", _commands(found))
+    yield from _section("Artifacts", [line(path) for path in found.artifacts])
+
+
+def _section(title: str, rows: Iterable[str], language: str = "text") -> Iterator[str]:
+    yield from ("", f"## {title}")
+    yield from _block(rows, language)
+
+
+def _block(rows: Iterable[str], language: str = "text") -> Iterator[str]:
+    yield from ("", f"```{language}", *rows, "```")
+
+
+def _windows(found: Brief) -> list[str]:
+    rows = [f"{line(one.window)}: {line(one.state)}" for one in found.windows]
+    more = [f"and {plural(found.earlier, 'other window')}: tracker preview"] if found.earlier else []
+    return [f"repository: {line(found.head or 'none')}", *rows, *more]
+
+
+def _opening(found: Any) -> str:
+    lane = f"lane {line(found.lane)}" if found.lane else "the lane without a name"
+    return f"{line(found.window)}: {found.provider} in {lane} since {line(found.since)}"
+
+
+def _anomalies(found: Brief) -> Iterator[str]:
+    for record in found.anomalies:
+        what = f"{record.get('window')} {record.get('provider')} {record.get('kind')}: {record.get('cause')}"
+        yield line(what)
+        yield f"    cure: {line(record.get('cure') or 'tracker window-audit --window ' + str(record.get('window')))}"
+
+
+def _files(paths: Iterable[Path]) -> list[str]:
+    return [line(path) if path.exists() else f"{line(path)} (not there)" for path in paths]
+
+
+def _cost(row: dict[str, str]) -> str:
+    names = ("date", "session_id", "task", "tokens_actual", "tokens_planned", "notes")
+    return " ".join(f"{name}={line(row[name])}" for name in names if row.get(name))
+
+
+def _commands(found: Brief) -> list[str]:
+    left_out = len(found.commands) - COMMANDS
+    head = [f"{plural(left_out, 'earlier command')} in {line(found.data / 'commands.jsonl')}"] if left_out > 0 else []
+    rows = [f"{line(row.get('captured_at'))[:19]}Z  {line(row['command'])}" for row in found.commands[-COMMANDS:]]
+    return [*head, *rows] or ["none is noted"]
+
+
+def document(found: Brief) -> dict[str, Any]:
+    """The brief as JSON values."""
+
+    def plain(_owner: Any, _attribute: Any, known: Any) -> Any:
+        return str(known) if isinstance(known, Path) else known
+
+    return asdict(found, value_serializer=plain)

@@ -1,0 +1,162 @@
+"""The ledgers: append-only CSV that people and spreadsheets read, and write to.
+
+RFC 4180 with the line end that the file has; a new file gets LF, which git shows without `^M` and every spreadsheet
+reads. Whatever stands in a file stays as it is, byte for byte: what cannot be read is refused instead of mended.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from tracker.errors import TrackerError
+from tracker.text.json_values import decoded
+from tracker.text.render import escape, line
+from tracker_ledgers.documents import home, read
+
+if TYPE_CHECKING:
+    from tracker.session import Session
+
+# what a spreadsheet takes for a formula (OWASP, "CSV injection"), also in the full-width forms that it accepts
+FORMULA = tuple("=+-@＝＋－＠")
+BLANK = tuple("\t\r\n")
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+SENTINEL = "\x00end"
+
+
+@frozen
+class Ledger:
+    """A ledger's file and its columns, in their order."""
+
+    file: str
+    columns: tuple[str, ...]
+
+
+def _ledger(file: str, columns: str) -> Ledger:
+    return Ledger(file, tuple(columns.split()))
+
+
+TOKENS = _ledger(
+    "Token_Churn_Ledger.csv",
+    "date session_id task tokens_planned tokens_actual delta commits lines_added lines_deleted features_added"
+    " tests_added notes",
+)
+CHURN = _ledger(
+    "Churn_Ledger.csv",
+    "date window provider methodology commit_start commit_end files_changed insertions deletions net features"
+    " normalized_churn notes",
+)
+FEATURES = _ledger(
+    "Feature_Log.csv",
+    "date feature_id window provider files_touched scenario commit_id baseline_commit implementation_commit docs_commit"
+    " lines_added lines_removed notes",
+)
+EVIDENCE = _ledger(
+    "Acceptance_Evidence.csv", "window_id capability_id test_run_id runner result artifacts_path artifact_hash notes"
+)
+LEDGERS = (TOKENS, CHURN, FEATURES, EVIDENCE)
+
+
+def path_of(session: Session, ledger: Ledger) -> Path:
+    """Where a ledger stands."""
+    return home(session) / session.config.ledgers.dir / ledger.file
+
+
+# --- cells
+
+
+def cell(value: object) -> str:
+    """A value as a cell: nothing in it steers a terminal, and no text runs in a spreadsheet; numbers stay numbers."""
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return str(value)
+    text = decoded(str(value))
+    is_formula = text.startswith(BLANK) or text.lstrip().startswith(FORMULA)
+    return f"'{escape(text)}" if is_formula and not NUMBER.fullmatch(text) else escape(text)
+
+
+def encode(values: Sequence[object], end: str = "\n") -> bytes:
+    """One row with its end."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator=end).writerow([cell(value) for value in values])
+    return text.getvalue().encode()
+
+
+# --- reading
+
+
+@frozen
+class Row:
+    """A row as it stands: where it begins (byte and line), and its cells."""
+
+    start: int
+    number: int
+    cells: tuple[str, ...]
+    closed: bool = True  # False: a quote of it never closes
+
+
+def split(path: Path, data: bytes) -> list[Row]:
+    """The rows of a file, blank ones left out; line ends inside quotes belong to their cell."""
+    lines = io.BytesIO(data).readlines()
+    texts = [text.decode("utf-8", "replace") for text in lines]
+    if texts:
+        texts[0] = texts[0].removeprefix("\ufeff")
+    offsets = [0, *accumulate(map(len, lines))]
+    reader = csv.reader([*texts, SENTINEL])  # a row that swallows the line behind the file has an open quote
+    found: list[Row] = []
+    begin = 0
+    try:
+        for cells in reader:
+            if begin < len(lines) and any(cells):
+                found.append(Row(offsets[begin], begin + 1, tuple(cells), closed=reader.line_num <= len(lines)))
+            begin = reader.line_num
+    except csv.Error as error:
+        raise TrackerError(f"{path} cannot be read as CSV at line {begin + 1} ({error}); mend it by hand") from error
+    return found
+
+
+def rows(path: Path, ledger: Ledger) -> list[dict[str, str]]:
+    """A ledger's rows by column, also those that people added; none where there is no file."""
+    found = split(path, read(path) or b"")
+    check_header(path, ledger, found)
+    return [dict(zip(ledger.columns, row.cells, strict=False)) for row in found[1:]]
+
+
+def readable(session: Session, ledger: Ledger) -> list[dict[str, str]]:
+    """The rows of a ledger for those who only show them: one that cannot be read is warned about."""
+    try:
+        return rows(path_of(session, ledger), ledger)
+    except TrackerError as error:
+        session.warn(str(error))
+        return []
+
+
+def check(session: Session, ledger: Ledger, path: Path | None = None) -> Path:
+    """Where a row would go, for `--dry-run`: refused as an append would be, nothing touched."""
+    path = path or path_of(session, ledger)
+    rows(path, ledger)
+    return path
+
+
+def check_header(path: Path, ledger: Ledger, found: Sequence[Row]) -> None:
+    """Refuse a file whose first row is not the ledger's header, and show how it differs."""
+    if not found or found[0].cells == ledger.columns:
+        return
+    names = found[0].cells
+    lacking = [name for name in ledger.columns if name not in names]
+    foreign = [name for name in names if name not in ledger.columns]
+    difference = [f"it lacks {', '.join(lacking)}"] if lacking else []
+    difference += [f"it has {line(', '.join(foreign)[:200])}"] if foreign else []
+    difference += [] if difference else ["its columns stand in another order, or twice"]
+    raise TrackerError(
+        f"the header of {path} is not this ledger's: {' and '.join(difference)};"
+        f" expected {','.join(ledger.columns)}; mend it or move the file away; nothing was written"
+    )

@@ -1,0 +1,139 @@
+"""How windows stand: open in which lane, ready to finalize, or finalized; and the commands that they want next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from attrs import frozen
+
+from tracker.session import Session
+from tracker.text.render import value
+from tracker.windows.anomalies import open_anomalies
+from tracker.windows.captures import Capture, lacking
+from tracker.windows.efficiency import is_stale
+from tracker.windows.finalized import Finalized
+from tracker.windows.store import status_streams
+from tracker_ledgers import ledgers
+from tracker_ledgers.command_log import quoted
+from tracker_ledgers.features import built
+
+CHURN = "churn"
+
+# an anomaly blocks the rest; an open window does not wait, since its meters go on; the books do
+CURE, END, COMPLETE, CHURN_IT, PROVE, BEGIN = range(6)
+
+
+@frozen(kw_only=True)
+class Opening:
+    """A provider that a lane has open."""
+
+    lane: str | None
+    provider: str
+    window: str
+    since: str
+
+
+@frozen(kw_only=True)
+class Step:
+    """A command to run next, and why; those of a lower rank come first, whichever window they are of."""
+
+    rank: int
+    command: str
+    why: str
+
+
+@frozen(kw_only=True)
+class Standing:
+    """A window, how it stands in words, and what it wants next."""
+
+    window: str
+    state: str
+    steps: tuple[Step, ...] = ()
+
+
+def openings(session: Session) -> Iterator[Opening]:
+    """What is open: the newest standing capture of a provider in a lane is a BEFORE."""
+    for stream in status_streams(session):
+        for lane, mark in session.index.lanes(stream):
+            if mark.phase == "before" and mark.provider in session.registry.sources:
+                record = session.journal.record(mark.stream, mark.offset)
+                yield Opening(lane=lane, provider=mark.provider, window=mark.window, since=str(record["captured_at"]))
+
+
+def beginnings(session: Session) -> Iterator[Step]:
+    """What to run where no window wants anything."""
+    for name in session.registry.providers:
+        why = f"Paste {name}'s pane before the work begins, and press Ctrl-D"
+        yield Step(rank=BEGIN, command=f"tracker alias start {name} --stdin", why=why)
+
+
+def standing(
+    session: Session,
+    window: str,
+    groups: Mapping[str, list[Capture]],
+    row: Finalized | None,
+    openings: Iterable[Opening],
+) -> Standing:
+    """How one window stands; `groups` are its captures by provider."""
+    opened = [found for found in openings if found.window == window]
+    anomalies = open_anomalies(session.index, status_streams(session), [window])
+    steps = [_end(found) for found in opened]
+    if anomalies:
+        why = "An anomaly is open; its cure stands below"
+        steps.insert(0, Step(rank=CURE, command=quoted(["tracker", "window-audit", "--window", window]), why=why))
+    if row is not None:
+        state, more = _finalized(session, window, groups, row)
+    elif not groups:
+        state, more = "no captures: telemetry, reports or churn alone", []
+    elif opened:
+        lanes = [f"{found.provider}{f' in lane {found.lane}' if found.lane else ''}" for found in opened]
+        state, more = f"open ({', '.join(lanes)})", []
+    else:
+        state, more = _closed(session, window, groups)
+    return Standing(window=window, state=state, steps=(*steps, *more))
+
+
+def _end(found: Opening) -> Step:
+    lane = ["--agent", found.lane] if found.lane else []
+    command = quoted(["tracker", *lane, "alias", "end", found.provider, "--stdin", "--window", found.window])
+    return Step(rank=END, command=command, why=f"When the work is done, paste {found.provider}'s pane and press Ctrl-D")
+
+
+def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) -> tuple[str, list[Step]]:
+    if missing := lacking(groups):
+        return ", ".join(one.replace(" ", " has no ") for one in missing), []
+    return f"ready to finalize ({', '.join(sorted(groups))})", [_complete(session, window, sorted(groups))]
+
+
+def _complete(session: Session, window: str, providers: Iterable[str]) -> Step:
+    words = ["tracker", "complete", "--window", window]
+    for name in providers:
+        if name in session.registry.providers:
+            count = built(session, window, name)
+            words += [f"--{name}-features", str(count) if count else "N"]
+    why = "Every pair stands; N features, quality Q and outcome WORD are yours to judge"
+    return Step(rank=COMPLETE, command=quoted([*words, "--quality", "Q", "--outcome", "WORD"]), why=why)
+
+
+def _finalized(
+    session: Session, window: str, groups: Mapping[str, list[Capture]], row: Finalized
+) -> tuple[str, list[Step]]:
+    features = ", ".join(f"{name}={value(count)}" for name, count in row.features.items()) or "none given"
+    state = (
+        f"finalized {value(row.text('finalized_at'))}: outcome={value(row.text('outcome'))},"
+        f" quality={value(row.quality, digits=1)}, features {features}"
+    )
+    if any(is_stale(row.providers.get(name, {}), group) for name, group in groups.items()):
+        return f"{state} (stale: re-run complete)", [_complete(session, window, sorted(groups))]
+    steps = []
+    churned = [entry.record.get("files_changed") is not None for entry in session.index.entries(CHURN, [window])]
+    if not any(churned):
+        worked = [word for name in row.features if row.features[name] for word in ("--provider", name)][:2]
+        start = ["--commit-start", "COMMIT"] if churned else []  # it was tried, and no record names one
+        why = "No churn is measured yet" + ("; COMMIT is the one before the work" if start else "")
+        words = ["tracker", "churn", "--window", window, *worked, *start]
+        steps.append(Step(rank=CHURN_IT, command=quoted(words), why=why))
+    if not any(row.get("window_id") == window for row in ledgers.readable(session, ledgers.EVIDENCE)):
+        why = "No evidence is recorded yet"
+        steps.append(Step(rank=PROVE, command=quoted(["tracker", "uat", "--window", window, "--record"]), why=why))
+    return state, steps

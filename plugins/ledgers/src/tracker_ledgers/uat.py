@@ -1,0 +1,187 @@
+"""The acceptance run: the project's tests and scenarios, then the preview; and the evidence of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from attrs import evolve, frozen
+
+from tracker.errors import TrackerError
+from tracker.preview import assemble, document, lines
+from tracker.session import Session
+from tracker.text.render import plural
+from tracker.windows.missing_plugins import tell
+from tracker_ledgers import evidence, ledgers
+from tracker_ledgers.command_log import note
+from tracker_ledgers.documents import home
+
+NESTED = "TRACKER_NESTED"  # "1": tests that start pytest, behave or `tracker uat` leave themselves out
+PASS, FAIL, SKIPPED = "pass", "fail", "skipped"
+LIVE = ("TRACKER_DATA_DIR", "AGENT_ID")  # not for the tests: they must not write into the session's data
+NO_TESTS = 5  # pytest's exit status where it collected nothing
+
+
+@frozen(kw_only=True)
+class Check:
+    """What ran, how it ended, and what it left behind."""
+
+    runner: str
+    result: str
+    detail: str
+    artifact: Path | None = None
+
+
+def run(session: Session, window: str, *, record: bool, seconds: float) -> None:
+    """Run every check, print what passed, and keep the evidence where asked; status 1 where one failed."""
+    run_id = f"uat-{window}-{session.now:%Y%m%dT%H%M%S.%fZ}"
+    if session.dry_run:
+        for runner in ("pytest", "behave"):
+            session.say(f"would run {runner} in {home(session)}")
+        return
+    if record:
+        ledgers.check(session, ledgers.EVIDENCE)  # before an hour of tests, not after it
+    with tempfile.TemporaryDirectory(prefix="tracker-uat-") as passing:
+        folder = _folder(session, run_id) if record else Path(passing)
+        checks = [_pytest(session, folder, seconds), _behave(session, folder, seconds)]
+        shown, last = _preview(session, window, folder)
+        checks.append(last)
+        if record:
+            evidence.append(session, [_row(session, window, run_id, check) for check in checks])
+            note(session, {"window": window})
+    _report(session, window, run_id, checks, shown)
+    failed = [f"{check.runner} ({check.detail})" for check in checks if check.result == FAIL]
+    if failed:
+        raise TrackerError(f"the acceptance run of {window} failed: {', '.join(failed)}")
+
+
+def _folder(session: Session, run_id: str) -> Path:
+    session.journal.prepare()
+    folder = Path(os.path.abspath(session.root)) / "uat" / run_id
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
+
+
+# --- the checks
+
+
+def _pytest(session: Session, folder: Path, seconds: float) -> Check:
+    report = folder / "pytest.xml"
+    return _run(session, "pytest", [f"--junitxml={report}"], report, _count_pytest, seconds)
+
+
+def _behave(session: Session, folder: Path, seconds: float) -> Check:
+    if not (home(session) / "features").is_dir():
+        return Check(runner="behave", result=SKIPPED, detail="there is no folder features/")
+    report = folder / "behave.json"
+    words = ["--no-color", "--format=json", f"--outfile={report}", "--format=progress", "features"]
+    return _run(session, "behave", words, report, _count_behave, seconds)
+
+
+def _run(
+    session: Session,
+    runner: str,
+    words: list[str],
+    report: Path,
+    count: Callable[[Path], Counter[str]],
+    seconds: float,
+) -> Check:
+    """Run a module of this Python in the repository; its output goes to stderr, its report is counted."""
+    if find_spec(runner) is None:
+        return Check(runner=runner, result=SKIPPED, detail=f"{runner} is not installed")
+    environment = {key: value for key, value in os.environ.items() if key not in LIVE} | {NESTED: "1"}
+    sys.stderr.flush()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", runner, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if session.quiet else sys.stderr.fileno(),
+            stderr=subprocess.STDOUT,
+            cwd=home(session),
+            env=environment,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Check(runner=runner, result=FAIL, detail=f"stopped after {seconds:g} s")
+    try:
+        counts = count(report)
+    except (OSError, ValueError, ElementTree.ParseError, AttributeError):
+        return Check(runner=runner, result=FAIL, detail=f"no report, exit status {done.returncode}")
+    detail = ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing ran"
+    is_empty = done.returncode in (0, NO_TESTS) and not counts["passed"]
+    result = SKIPPED if is_empty else PASS if done.returncode == 0 else FAIL
+    return Check(runner=runner, result=result, detail=detail, artifact=report)
+
+
+def _count_pytest(report: Path) -> Counter[str]:
+    suites = list(ElementTree.parse(report).iter("testsuite"))
+    total, failed, errors, skipped = (
+        sum(int(suite.get(name, "0")) for suite in suites) for name in ("tests", "failures", "errors", "skipped")
+    )
+    return Counter(passed=total - failed - errors - skipped, failed=failed, errors=errors, skipped=skipped)
+
+
+def _count_behave(report: Path) -> Counter[str]:
+    features = json.loads(report.read_text(encoding="utf-8"))
+    elements = [element for feature in features for element in feature.get("elements", ())]
+    found = [element.get("status") for element in elements if element["type"] == "scenario"]
+    counts = Counter(passed=found.count("passed"), failed=0, skipped=found.count("skipped"))
+    counts["failed"] = len(found) - counts.total()
+    return counts
+
+
+def _preview(session: Session, window: str, folder: Path) -> tuple[Any, Check]:
+    """The window's preview, printed; it fails where a plugin could not show its block."""
+    check = Check(runner="preview", result=SKIPPED, detail=f"there are no records of {window} yet")
+    if window not in session.index.windows():
+        return None, check
+    found = assemble(session, [window])
+    tell(session, found.absent)
+    text = list(lines(found))
+    if not session.json:
+        session.say("\n".join(text))
+    artifact = folder / "preview.txt"
+    artifact.write_text("\n".join(text) + "\n", encoding="utf-8")
+    anomalies = f"{len(found.anomalies)} open anomal{'y' if len(found.anomalies) == 1 else 'ies'}"
+    if found.not_shown:
+        missing = plural(len(found.not_shown), "block") + " not shown"
+        return document(found), evolve(check, result=FAIL, detail=f"{missing}, {anomalies}", artifact=artifact)
+    return document(found), evolve(check, result=PASS, detail=anomalies, artifact=artifact)
+
+
+# --- what is said and kept
+
+
+def _row(session: Session, window: str, run_id: str, check: Check) -> dict[str, Any]:
+    base, path = home(session), check.artifact
+    shown = path.relative_to(base).as_posix() if path and path.is_relative_to(base) else path
+    return {
+        "window_id": window,
+        "capability_id": "uat",
+        "test_run_id": run_id,
+        "runner": check.runner,
+        "result": check.result,
+        "artifacts_path": shown,
+        "artifact_hash": path and evidence.sha256(path),
+        "notes": check.detail,
+    }
+
+
+def _report(session: Session, window: str, run_id: str, checks: list[Check], shown: Any) -> None:
+    if session.json:
+        rows = [_row(session, window, run_id, evolve(check, artifact=None)) for check in checks]
+        session.data({"window": window, "test_run_id": run_id, "checks": rows, "preview": shown})
+        return
+    session.say("Checks:")
+    for check in checks:
+        session.say(f"  - {check.runner}: {check.result} ({check.detail})")

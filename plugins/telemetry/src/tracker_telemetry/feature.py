@@ -1,0 +1,52 @@
+"""Streams taken in exactly once, what they add up to, costs and prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tracker.feature import Command, Feature, hookimpl
+
+if TYPE_CHECKING:
+    from tracker.api import Source
+    from tracker.contract.features import StreamFacts, StreamInput
+    from tracker.session import Session
+
+
+@hookimpl
+def feature_info() -> Feature:
+    """The feature's commands."""
+    return Feature(
+        name="telemetry",
+        commands={
+            "cost-compare": _command(
+                "Results",
+                "cost_compare",
+                "Compare the tokens and the money of routed requests with the others', per feature.",
+            ),
+        },
+    )
+
+
+@hookimpl
+def ingest_stream(session: Session, source: Source, window: str, given: StreamInput) -> bool:
+    """Take in a telemetry stream."""
+    from tracker_telemetry.ingesting import ingest_stream as ingest
+
+    ingest(session, source, window, given)
+    return True
+
+
+@hookimpl
+def stream_facts(
+    session: Session, source: Source, windows: Sequence[str], spans: Mapping[str, tuple[datetime, datetime | None]]
+) -> StreamFacts:
+    """The totals of a stream's events in some windows."""
+    from tracker_telemetry.totals import facts
+
+    return facts(session, source, windows, spans)
+
+
+def _command(group: str, module: str, about: str) -> Command:
+    return Command(group, about, f"tracker_telemetry.commands.{module}:command")

@@ -1,0 +1,212 @@
+"""Follow a file as it grows, by polling, which works on every file system: through truncation and rotation.
+
+A place in a file is known by the file's number and by the bytes before the place, so that another file of the same
+number is noticed. A file that was renamed is read to its end before its successor. What was written to it while nobody
+followed, or what a rotation copied away before it cut the file, is found in files beside it with names like its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from attrs import define, evolve, field, frozen
+
+from tracker.errors import TrackerError
+from tracker.journal.files import read_at
+from tracker_telemetry.seen import Seen
+from tracker_telemetry.stopping import Stop
+from tracker_telemetry.tail import BATCH
+
+POLL_SECONDS = 0.25
+TAIL = 256  # bytes before a place by which it is known
+OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
+NUMBERS = re.compile(r"[0-9]+")
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+
+
+@frozen
+class Place:
+    """How far a stream was taken in, and in which file."""
+
+    device: int = 0
+    inode: int = 0
+    position: int = 0
+    tail: bytes = b""
+
+    def fits(self, file: int) -> bool:
+        """Whether an open file is the one, or a copy of it, as far as it was read."""
+        found = os.fstat(file)
+        if not self.tail:
+            return (found.st_dev, found.st_ino) == (self.device, self.inode)
+        start = self.position - len(self.tail)
+        return found.st_size >= self.position and read_at(file, len(self.tail), start) == self.tail
+
+
+def remember(database: sqlite3.Connection, name: str, place: Place, lines: int, seen: Seen) -> None:
+    """Note how far a followed file was taken in, and what it has shown until there."""
+    values = (name, place.device, place.inode, place.position, place.tail, lines)
+    database.execute("INSERT OR REPLACE INTO followed VALUES (?, ?, ?, ?, ?, ?)", values)
+    seen.save(database, name)
+
+
+def recall(database: sqlite3.Connection, name: str) -> tuple[Place, int, Seen] | None:
+    """What `remember` noted last."""
+    query = "SELECT device, inode, position, tail, lines FROM followed WHERE name = ?"
+    row = database.execute(query, (name,)).fetchone()
+    return (Place(*row[:4]), row[4], Seen.load(database, name)) if row else None
+
+
+@define
+class Follower:
+    """The chunks of a file that grows; `place` is where the last one ended."""
+
+    path: Path
+    place: Place = field(factory=Place)
+    _file: int | None = None
+    _left: set[tuple[int, int]] = field(factory=set)  # files that were read to their end
+    _is_leaving: bool = False
+
+    def chunks(self, stop: Stop) -> Iterator[bytes]:
+        """What the file gives until a stop is asked for; an empty chunk marks each moment in which there is no more.
+
+        Where a file ends for good within a line, the line's missing end is given, too.
+        """
+        try:
+            while not stop.is_asked:
+                if self._file is None or not self.place.fits(self._file):
+                    yield from self._turn_to(self._find())
+                chunk = b"" if self._file is None else read_at(self._file, BATCH, self.place.position)
+                if chunk:
+                    self._is_leaving = False
+                    tail = (self.place.tail + chunk[-TAIL:])[-TAIL:]
+                    self.place = evolve(self.place, position=self.place.position + len(chunk), tail=tail)
+                    yield chunk
+                elif self._is_leaving:  # the old file's writer had a moment to finish
+                    yield from self._turn_to(self._successor())
+                else:
+                    self._is_leaving = self._file is not None and self._name_of(self._file) != self.path
+                    yield b""
+                    stop.wait(seconds=POLL_SECONDS)
+        finally:
+            self._close()
+
+    def before(self, pending: int) -> Place:
+        """The place that lies some bytes before the current one, in the file that was read last."""
+        assert self._file is not None
+        position = self.place.position - pending
+        start = max(position - TAIL, 0)
+        return evolve(self.place, position=position, tail=read_at(self._file, position - start, start))
+
+    def last(self, size: int) -> bytes:
+        """Up to so many bytes that stand before the place, from the beginning of a line on."""
+        file = self._find()
+        if file is None:
+            return b""
+        try:
+            start = max(self.place.position - size, 0)
+            found = read_at(file, self.place.position - start, start)
+            return found.partition(b"\n")[2] if start else found
+        finally:
+            os.close(file)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether no file is left that the place is in: it was compressed or deleted while nobody followed."""
+        file = self._find()
+        if file is None:
+            return False
+        try:
+            return bool(self.place.inode) and not self.place.fits(file)
+        finally:
+            os.close(file)
+
+    # --- which file
+
+    def _turn_to(self, file: int | None) -> Iterator[bytes]:
+        """Go on in an open file: at the place where it fits, else at the beginning."""
+        if file is not None and not self.place.fits(file):
+            if self.place.tail[-1:] not in (b"", b"\n"):
+                yield b"\n"
+            found = os.fstat(file)
+            self.place = Place(found.st_dev, found.st_ino)
+        self._close()
+        self._file = file
+
+    def _find(self) -> int | None:
+        """The file that the place is in, else the one that has the name now."""
+        file = _opened(self.path)
+        if file is None or not self.place.inode or self.place.fits(file):
+            return file
+        for sibling in self._siblings():
+            other = _opened(sibling)
+            if other is not None and self.place.fits(other):
+                os.close(file)
+                return other
+            if other is not None:
+                os.close(other)
+        return file
+
+    def _successor(self) -> int | None:
+        """The file that was begun when the open one had been left: current, or rotated away since, too.
+
+        Rotations count up or down, so it is the time of the last writing that tells, in files not read before.
+        """
+        assert self._file is not None
+        name, left = self._name_of(self._file), os.fstat(self._file)
+        self._left.add((left.st_dev, left.st_ino))
+        newer = [] if name is None else [found for found in self._rotated(name) if found[0] >= left.st_mtime_ns]
+        return _opened(min(newer)[1] if newer else self.path)
+
+    def _rotated(self, name: Path) -> Iterator[tuple[int, Path]]:
+        """The files beside this one that the same rotation made, each with the time of its last writing."""
+        for path in self._siblings():
+            with suppress(OSError):
+                found = path.stat()
+                is_alike = NUMBERS.sub("#", path.name) == NUMBERS.sub("#", name.name)
+                if is_alike and (found.st_dev, found.st_ino) not in self._left:
+                    yield found.st_mtime_ns, path
+
+    def _name_of(self, file: int) -> Path | None:
+        found = os.fstat(file)
+        for path in (self.path, *self._siblings()):
+            try:
+                now = path.stat()
+            except OSError:
+                continue
+            if (now.st_dev, now.st_ino) == (found.st_dev, found.st_ino):
+                return path
+        return None
+
+    def _siblings(self) -> list[Path]:
+        """The files that a rotation may have made of the followed one."""
+        try:
+            names = sorted(os.listdir(self.path.parent))
+        except OSError:
+            return []
+        fitting = [name for name in names if name.startswith(self.path.stem) and not name.endswith(PACKED)]
+        return [self.path.parent / name for name in fitting if name != self.path.name]
+
+    def _close(self) -> None:
+        self._is_leaving = False
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _opened(path: Path) -> int | None:
+    try:
+        file = os.open(path, os.O_RDONLY | OPEN)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise TrackerError(f"cannot read {path}: {error.strerror}") from error
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return file
+    os.close(file)
+    raise TrackerError(f"{path} is no regular file, and only those are followed; pipe it to --stdin instead")

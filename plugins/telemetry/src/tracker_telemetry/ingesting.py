@@ -1,0 +1,229 @@
+"""Where a stream comes from, and how its intake ends: by itself, by Ctrl-C or SIGTERM, always with the summary."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import click
+from attrs import define, field
+
+from tracker.contract.features import StreamInput
+from tracker.contract.values import Source
+from tracker.errors import Busy, Interrupted, TrackerError
+from tracker.session import Session
+from tracker.text.render import plural
+from tracker.windows.captures import spans
+from tracker.windows.lanes import check_window
+from tracker_telemetry import following
+from tracker_telemetry.batch import Summary
+from tracker_telemetry.following import Follower
+from tracker_telemetry.line_reader import Reader
+from tracker_telemetry.overlap import Sample, elsewhere, overlap_note
+from tracker_telemetry.progress import Progress
+from tracker_telemetry.stopping import Stop
+from tracker_telemetry.streaming import Mark, Stream
+from tracker_telemetry.tail import BATCH, Line, Splitter, file_chunks, pipe_chunks
+from tracker_telemetry.totals import outside, outside_note
+
+TAGS = 10  # kinds of tags that people are told of
+RETRY_SECONDS = 0.5  # between two tries for a busy lock, of which each waits itself
+
+
+def ingest_stream(
+    session: Session,
+    source: Source,
+    window: str,
+    given: StreamInput,
+) -> None:
+    """Take a whole stream in and say what it held."""
+    use_stdin, notes, follow, strict = given.use_stdin, given.notes, given.follow, given.strict
+    path = None if given.path is None else Path(given.path)
+    if use_stdin and path is not None:
+        raise click.UsageError("give --stdin or --file, not both")
+    if follow and path is None:
+        raise click.UsageError("--follow needs --file PATH; a pipe is followed anyway")
+    if path is None and not use_stdin and sys.stdin.isatty():
+        raise click.UsageError("give the stream with --stdin or --file PATH")
+    stream = Stream(Reader(session, source, check_window(window), notes))
+    intake = Intake(session, stream, Stop())
+    try:
+        if follow and path is not None:
+            with intake.stop:
+                intake.follow(Follower(path))
+        else:
+            with _opened(path) as file, intake.stop:
+                intake.read(file)
+    except BaseException:
+        if intake.stream.summary != Summary():
+            intake.report()  # what was stored until then
+        raise
+    intake.report()
+    if intake.read_until is not None:
+        what = f"{int(100 * intake.read_until)}% of {path or 'the file'} was read"
+        cure = "run the command again for the rest, nothing is stored twice"
+        raise Interrupted(f"interrupted: {what}; {cure}", intake.stop.number)
+    if not (session.dry_run or session.quiet):
+        _note_outside(session, source, window)
+        intake.note_overlap()
+    rejected = intake.stream.summary.rejected
+    if rejected and not intake.stream.summary.events:
+        _warn_of_nothing(session, source, intake.first_reason)
+    if strict and rejected:
+        verb = "line was" if rejected == 1 else "lines were"
+        raise TrackerError(f"{rejected} {verb} rejected, and --strict was given; the others are stored")
+
+
+def _note_outside(session: Session, source: Source, window: str) -> None:
+    """Say it while the operator still knows which window was meant: what is stored stays in it."""
+    for name, events in outside(session, source, spans(session, [window])).items():
+        session.note(outside_note(source, name, events))
+
+
+def _warn_of_nothing(session: Session, source: Source, reason: str | None) -> None:
+    """Say that it was the wrong file, most likely: lines that cannot be read are no error as long as some can be."""
+    first = f" (the first that was kept: {reason})" if reason else ""
+    session.warn(
+        f"no line was an event of {source.name}, which takes a log with one event a line{first};"
+        " check that it is the right file, and the right source"
+    )
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None) -> Iterator[int]:
+    if path is None:
+        yield sys.stdin.fileno()
+        return
+    try:
+        with path.open("rb", buffering=0) as file:
+            yield file.fileno()
+    except OSError as error:
+        raise TrackerError(f"cannot read {path}: {error.strerror}") from error
+
+
+@define
+class Intake:
+    """A stream on its way in.
+
+    read_until: the share of a file that was read when a signal came. The end of a pipe is where somebody ends it.
+    """
+
+    session: Session
+    stream: Stream
+    stop: Stop
+    read_until: float | None = None
+    first_reason: str | None = None  # why a line was rejected
+    _sample: Sample = field(factory=Sample)
+    _has_warned: bool = False
+
+    def read(self, file: int) -> None:
+        """Take in what a descriptor gives, to its end."""
+        found = os.fstat(file)
+        is_file = stat.S_ISREG(found.st_mode)
+        progress = Progress.of(self.session, found.st_size if is_file else 0)
+        splitter = Splitter()
+        try:
+            for chunk in (file_chunks if is_file else pipe_chunks)(file, self.stop):
+                self._take(splitter.feed(chunk))
+                progress.advance(len(chunk), self.stream.summary.events)
+        finally:
+            progress.end()
+        if is_file and self.stop.is_asked and (position := os.lseek(file, 0, os.SEEK_CUR)) < found.st_size:
+            self.read_until = position / found.st_size
+        elif is_file or not self.stop.is_asked:
+            self._take(splitter.end())
+        elif splitter.pending:
+            self.session.note(f"note: the last line had no end yet; its {splitter.pending} bytes were left out")
+
+    def follow(self, follower: Follower) -> None:
+        """Take in a file as it grows, from where the last run of this source, window and file stopped."""
+        stream, reader = self.stream, self.stream.reader
+        name = f"{reader.source.name}\0{reader.window}\0{follower.path.resolve()}"
+        known = self.session.index.ask(partial(following.recall, name=name), reader.streams)
+        if known is not None:
+            follower.place, reader.number, reader.seen = known
+            reader.recall(follower.last(BATCH))
+            if follower.is_lost:
+                self.session.warn(
+                    f"the file that was read as {follower.path} is neither there nor beside it: what it got after the"
+                    " last run is missing; pipe its copy to --stdin, nothing is stored twice"
+                )
+        elif not follower.path.exists():
+            self.session.note(f"note: waiting for {follower.path}, which is not there yet")
+        progress, splitter = Progress.of(self.session, 0), Splitter()
+
+        def mark(database: sqlite3.Connection) -> None:
+            place = follower.before(splitter.pending)
+            following.remember(database, name, place, reader.number, reader.seen)
+
+        try:
+            for chunk in follower.chunks(self.stop):
+                if chunk:
+                    self._take(splitter.feed(chunk), mark)
+                progress.advance(len(chunk), stream.summary.events)
+        finally:
+            progress.end()
+
+    def _take(self, lines: list[Line], mark: Mark | None = None) -> None:
+        """Store lines; a busy lock is waited for until somebody asks for the end, since a pipe gives nothing twice."""
+        if not lines:
+            return
+        batch = self.stream.read(lines)
+        while True:
+            try:
+                self.stream.store(batch, mark)
+                self._sample.add(lines)
+                if batch.refused and self.first_reason is None:
+                    self.first_reason = batch.refused[0].reason
+                return
+            except Busy as error:
+                if self.stop.is_asked:
+                    left = plural(len(lines), "line")
+                    raise Busy(
+                        f"{error}: the last {left} were not stored; replay the stream, nothing is stored twice"
+                    ) from error
+                if not self._has_warned:
+                    self._has_warned = True
+                    self.session.warn(f"{error}; {plural(len(lines), 'line')} wait, and so does the stream")
+                self.stop.wait(seconds=RETRY_SECONDS)
+
+    def note_overlap(self) -> None:
+        """Say where else lines of a stream that brought something new are stored: nothing else tells."""
+        if self.stream.summary.new:
+            for window, count in elsewhere(self.stream.reader, self._sample).items():
+                self.session.note(overlap_note(self._sample, window, count))
+
+    def report(self) -> None:
+        """Say what the stream held, as far as it was stored."""
+        session, reader, summary = self.session, self.stream.reader, self.stream.summary
+        if session.json:
+            session.data(
+                {
+                    "source": reader.source.name,
+                    "window": reader.window,
+                    "events": summary.events,
+                    "new": summary.new,
+                    "duplicates": summary.events - summary.new,
+                    "rejected": summary.rejected,
+                    "routed": summary.routed,
+                    "tags": dict(summary.tags.most_common()),
+                    "interrupted": self.read_until is not None,
+                }
+            )
+        else:
+            verb = "would store" if session.dry_run else "stored"
+            session.say(f"{verb} {reader.source.name.replace('-', ' ')} for {reader.window} ({summary})")
+        for tag, count in summary.tags.most_common(TAGS):
+            verb = "event carries" if count == 1 else "events carry"
+            meaning = reader.source.tags.get(tag)
+            session.note(f"note: {count} new {verb} {tag}{f' ({meaning})' if meaning else ''}")
+        if summary.rejected and not session.dry_run:
+            where = session.journal.path(reader.streams[1])
+            lines = plural(summary.rejected, "line")
+            session.note(f"note: {lines} could not be read; kept with line numbers and reasons in {where}")

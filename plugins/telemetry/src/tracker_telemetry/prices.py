@@ -1,0 +1,100 @@
+"""List prices of models: a table that a telemetry source bundles, and the user's own entries before it.
+
+A table is TOML: `as_of`, `source`, `tokens` (how many a price is for), `snapshot` (a regular expression), `[[model]]`
+entries with a `name` or a `prefix` and prices per kind of tokens. A `prefix` fits that name alone or followed by a
+snapshot's date. The user's table is `prices.toml` in the user's configuration folder of tracker.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from tracker.contract.values import Source
+from tracker.errors import PluginError, TrackerError
+from tracker.session import Session
+
+FILE = "prices.toml"
+KINDS = ("input", "output", "cache_read", "cache_write")
+
+
+@frozen(kw_only=True)
+class Table:
+    """Prices in US dollars per token; entries are tried in order."""
+
+    as_of: str
+    source: str
+    snapshot: str  # what follows a prefix: a regular expression
+    entries: tuple[tuple[re.Pattern[str], Mapping[str, float]], ...] = field(repr=False)
+    _found: dict[str | None, Mapping[str, float] | None] = field(factory=dict, repr=False, eq=False)
+
+    def price(self, model: str | None) -> Mapping[str, float] | None:
+        """The prices of a model, None where none is known."""
+        if model not in self._found:
+            name = (model or "").lower().rpartition("/")[2]
+            fitting = (prices for pattern, prices in self.entries if pattern.fullmatch(name))
+            self._found[model] = next(fitting, None)
+        return self._found[model]
+
+
+def table(session: Session, source: Source) -> Table:
+    """The source's table with the user's entries before it."""
+    bundled = parse(_bundled(session, source), f"{source.prices} of {source.name}")
+    path = _user_file()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return bundled
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrackerError(f"cannot read {path}: {error}") from error
+    own = parse(text, str(path), bundled.snapshot)
+    both = own.entries + bundled.entries
+    source_text = f"{path}, then {bundled.source}"
+    return Table(as_of=bundled.as_of, source=source_text, snapshot=own.snapshot, entries=both)
+
+
+def _bundled(session: Session, source: Source) -> str:
+    if source.prices is None:
+        return ""
+    try:
+        return files(session.registry.package(source.name)).joinpath(source.prices).read_text(encoding="utf-8")
+    except (OSError, ModuleNotFoundError, UnicodeDecodeError) as error:
+        raise PluginError(source.name, f"give its prices ({source.prices})", error) from error
+
+
+@cache
+def _user_file() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("tracker") / FILE
+
+
+def parse(text: str, where: str, snapshot: str = "") -> Table:
+    """A table from TOML, which may have a `snapshot` of its own; one line says what is wrong with it, and where."""
+    try:
+        values = tomllib.loads(text)
+        if not 0 < (per := float(values.get("tokens", 1_000_000))) < math.inf:
+            raise ValueError("`tokens` is how many tokens a price is for")
+        snapshot = str(values.get("snapshot", snapshot))
+        entries = tuple(_entry(entry, snapshot, per) for entry in values.get("model", []))
+    except (tomllib.TOMLDecodeError, re.error, TypeError, ValueError, AttributeError, LookupError) as error:
+        raise TrackerError(f"{where} is no price table: {error}; it reads like the bundled {FILE}") from error
+    as_of, said = (str(values.get(name, default)) for name, default in (("as_of", ""), ("source", where)))
+    return Table(as_of=as_of, source=said, snapshot=snapshot, entries=entries)
+
+
+def _entry(entry: Mapping[str, Any], snapshot: str, per: float) -> tuple[re.Pattern[str], Mapping[str, float]]:
+    name = entry.get("name") or entry["prefix"]
+    pattern = re.escape(name.lower()) + (f"(?:{snapshot})?" if "prefix" in entry and snapshot else "")
+    prices = {kind: float(entry[kind]) / per for kind in KINDS if kind in entry}
+    if not {"input", "output"} <= prices.keys() or not all(0 <= price < math.inf for price in prices.values()):
+        raise ValueError(f"the entry {name!r} needs `input` and `output` of 0 or more")
+    return re.compile(pattern), prices

@@ -1,0 +1,52 @@
+"""Lines that could not be read, as they may be kept: their shape, without what stands in them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+from tracker.text.redact import redact
+from tracker_telemetry.tail import Line, TooLong
+
+KEPT = 64 << 10  # bytes of a line that are kept
+REASON_LIMIT = 200
+WORDS = re.compile(r"(?=.{1,40}$)[\w.-]+(?: [\w.-]+){0,3}")  # of a line that is no JSON: too little to quote anybody
+# Of JSON, from left to right: a short value that names something, a field's name, any other text (the last one may be
+# cut off), and what stands outside of texts.
+TOKEN = re.compile(
+    r"""
+      (?P<named>"(?:ts|rid|lane|model|status)"\s*:\s*"[\w.:/+-]{0,64}")
+    | (?P<name>"[A-Za-z_][\w.-]{0,63}"\s*:)
+    | (?P<text>"(?:[^"\\]|\\.)*(?:"|\\?$))
+    | (?P<plain>true|false|null|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|[\s{}\[\]:,]+)
+    | (?P<other>[^\s{}\[\]:,"]+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+QUOTES = frozenset("\"'\\{}")
+HEADER = re.compile(r"^\s*[<>]?\s*([A-Za-z][\w-]*)\s*[:=].*", re.DOTALL)
+
+
+def describe(line: Line) -> dict[str, Any]:
+    """What a rejected line's record says of it."""
+    if isinstance(line, TooLong):
+        return {"line": redact_line(line.head[:KEPT]), "length": line.length, "sha256": line.sha256, "is_cut": True}
+    sha256 = hashlib.sha256(line).hexdigest()
+    return {"line": redact_line(line[:KEPT]), "length": len(line), "sha256": sha256, "is_cut": len(line) > KEPT}
+
+
+def redact_line(line: bytes) -> str:
+    """JSON without its texts; of a header its name, of anything else up to four words that are nothing but words."""
+    text = redact(line.decode("utf-8", "replace"))
+    if text.lstrip()[:1] in ("{", "["):
+        return TOKEN.sub(_masked, text)
+    if (found := HEADER.match(text)) and QUOTES.isdisjoint(text):
+        return f"{found[1]}: ***"
+    return text if WORDS.fullmatch(text) else "***"  # of a piece of JSON it is not known where a text begins
+
+
+def _masked(found: re.Match[str]) -> str:
+    if found["text"] is not None:
+        return '"***"'
+    return "*" if found["other"] is not None else found[0]

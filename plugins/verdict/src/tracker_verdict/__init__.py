@@ -1,0 +1,1 @@
+"""Verdicts: intervals, comparison, scoreboard, plan."""

@@ -1,0 +1,32 @@
+"""`tracker scoreboard`: a table per group of windows."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.cli.command import Command
+from tracker.session import session
+
+
+@click.command("scoreboard", cls=Command)
+@click.option("--by", type=click.Choice(["provider", "methodology", "lane", "outcome"]), default="provider")
+@click.option("--format", "layout", type=click.Choice(["text", "json", "markdown", "csv"]), default="text")
+@click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")
+def command(by: str, layout: str, given: tuple[str, ...]) -> None:
+    """Show features, capacity, efficiency, churn, tokens and money per group of windows."""
+    from tracker.windows.finalized import finalized
+    from tracker.windows.missing_plugins import absent, tell
+    from tracker_verdict import scoreboard as board
+    from tracker_verdict.worth import prices
+
+    here = session()
+    worths = prices(here.registry.providers, here.config.prices, given)
+    found = board.scoreboard(here, by, worths)  # type: ignore[arg-type]
+    tell(here, absent(here, finalized(here.index)))
+    if here.json or layout == "json":
+        here.data([line.values() for line in found])
+        return
+    shapes = {"text": board.as_text, "markdown": board.as_markdown, "csv": board.as_csv}
+    click.echo("\n".join(shapes[layout](found)))
+    if not found:
+        here.note("note: no finalized window; finish one with `tracker complete --window W`")

@@ -1,0 +1,179 @@
+"""How many windows of the usual size still fit before each reset, and when to stop."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import evolve, frozen
+
+from tracker.contract.parsed import iso
+from tracker.contract.values import PERCENT, Gauge, Meter, Source
+from tracker.session import Session
+from tracker.text.clock import span
+from tracker.text.render import number, plural, value
+from tracker.windows.captures import Capture, captures
+from tracker.windows.finalized import finalized
+
+FULL = 100.0
+GO, STOP, UNKNOWN = "GO", "STOP", "unknown"
+
+
+@frozen(kw_only=True)
+class Outlook:
+    """One meter: its last value, what a window usually costs, and how many still fit above the reserve.
+
+    cost, fits: (least, usual, most); the usual cost is the median of the finalized windows' deltas, `fits` counts with
+    the most, the usual and the least cost, None where windows of that cost have no limit: they cost nothing.
+    why: what is missing where the verdict is unknown.
+    """
+
+    meter: str
+    title: str
+    is_capacity: bool
+    used: float | None = None
+    taken_at: datetime | None = None
+    reset_at: datetime | None = None
+    costs: int = 0
+    cost: tuple[float, float, float] | None = None
+    fits: tuple[int, int | None, int | None] | None = None
+    verdict: str = UNKNOWN
+    why: str | None = None
+
+
+def outlooks(session: Session, source: Source, now: datetime, windows_left: int | None) -> list[Outlook]:
+    """Every meter of a provider that has a bar, the capacity meter first."""
+    groups = captures(session.index, session.registry)
+    own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
+    deltas = [
+        entry["delta"]
+        for row in finalized(session.index).values()
+        if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
+    ]
+    keys = dict.fromkeys([source.capacity, *(gauge.meter for capture in own for gauge in capture.reading.gauges)])
+    meters = [meter for key in keys if key and (meter := source.meter(key))]
+    return [_outlook(session, source, meter, own, deltas, now, windows_left) for meter in meters]
+
+
+def _outlook(
+    session: Session,
+    source: Source,
+    meter: Meter,
+    own: list[Capture],
+    deltas: list[Mapping[str, Any]],
+    now: datetime,
+    windows_left: int | None,
+) -> Outlook:
+    known = Outlook(meter=meter.key, title=meter.title, is_capacity=meter.key == source.capacity)
+    if meter.unit != PERCENT:
+        return evolve(known, why=f"{meter.unit} have no bar: the vendor does not say where they end")
+    shown = [
+        (capture.order, capture, gauge)
+        for capture in own
+        if (gauge := capture.reading.gauge(meter.key)) and gauge.used is not None
+    ]
+    if not shown:
+        return evolve(known, why=f"it was never captured: `{_capturing(source)}`")
+    _, capture, gauge = max(shown, key=lambda one: one[0])
+    known = evolve(known, used=gauge.used, taken_at=capture.captured_at, reset_at=gauge.reset_at)
+    if past := _past(meter, capture, gauge, now):
+        return evolve(known, why=f"{past}: `{_capturing(source)}`")
+    costs = sorted(
+        float(found)
+        for delta in deltas
+        if isinstance(found := delta.get(meter.field_name), int | float) and not isinstance(found, bool) and found >= 0
+    )
+    if not costs or not costs[-1]:
+        return evolve(known, costs=len(costs), why="no finalized window says what one costs")
+    return _verdict(evolve(known, costs=len(costs)), costs, session.config.reserve_pp, windows_left)
+
+
+def _past(meter: Meter, capture: Capture, gauge: Gauge, now: datetime) -> str | None:
+    """Why a reading says nothing about now: its meter was reset since, for certain; None where it still holds."""
+    if gauge.reset_at is not None and gauge.reset_at <= now:
+        return f"it was reset at {iso(gauge.reset_at)} and not captured since"
+    age = now - (capture.reading.as_of or capture.captured_at)
+    if meter.window is not None and age >= meter.window:
+        return f"the last reading is {span(age)} old and the meter is reset every {span(meter.window)}; capture again"
+    return None
+
+
+def _capturing(source: Source) -> str:
+    """The command that takes a new reading."""
+    return f"tracker capture {source.name}" if source.origins else f"tracker alias start {source.name} --stdin"
+
+
+def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int | None) -> Outlook:
+    assert known.used is not None
+    usual = statistics.median(costs)
+    room = max(FULL - reserve - known.used, 0.0)
+    cost = (costs[0], usual, costs[-1])
+
+    def fitting(one: float) -> int | None:
+        return math.floor(room / one + 1e-9) if one else None if room else 0
+
+    least, likely, most = math.floor(room / cost[2] + 1e-9), fitting(usual), fitting(cost[0])
+    is_enough = likely is None or likely >= (windows_left or 1)
+    return evolve(known, cost=cost, fits=(least, likely, most), verdict=GO if is_enough else STOP)
+
+
+def overall(found: list[Outlook]) -> str:
+    """STOP where any meter says so; unknown where the capacity meter is."""
+    if any(one.verdict == STOP for one in found):
+        return STOP
+    return next((one.verdict for one in found if one.is_capacity), UNKNOWN)
+
+
+def lines(source: Source, found: list[Outlook], reserve: float, windows_left: int | None) -> Iterator[str]:
+    """The plan in words."""
+    for one in found:
+        reset = f", reset {iso(one.reset_at)}" if one.reset_at else ""
+        at = f" at {iso(one.taken_at)}" if one.taken_at else ""
+        yield f"{source.name} {one.meter}: {value(one.used, unit='% used')}{at}{reset}"
+        if one.cost is None or one.fits is None:
+            yield f"  unknown: {one.why}"
+            continue
+        least, usual, most = (number(cost) for cost in one.cost)
+        spread = f"{least} to {most}, " if one.costs > 1 else ""
+        yield f"  a usual window costs {usual} pp ({spread}of {plural(one.costs, 'window')})"
+        yield f"  {_room(*one.fits)} and leave {number(reserve)} pp"
+        if windows_left is not None:
+            enough = "there is room" if one.verdict == GO else f"only {one.fits[1]} fit"
+            yield f"  {plural(windows_left, 'planned window')}: {enough}"
+    yield f"verdict: {overall(found)}"
+
+
+def _room(low: int, usual: int | None, high: int | None) -> str:
+    """How many fit, in words; the verdict goes by the usual ones."""
+    if usual is None:
+        return f"{low} or more fit (the usual window cost nothing)"
+    if high is None:
+        return f"{usual} more fit" + (f" ({low} or more: the cheapest window cost nothing)" if usual else "")
+    return f"{usual} more fit" + (f" ({low} to {high})" if low != high else "")
+
+
+def document(source: Source, found: list[Outlook], reserve: float) -> dict[str, Any]:
+    """The plan as JSON values."""
+    return {
+        "provider": source.name,
+        "reserve_pp": reserve,
+        "verdict": overall(found),
+        "meters": [
+            {
+                "meter": one.meter,
+                "capacity": one.is_capacity,
+                "used_pct": one.used,
+                "captured_at": one.taken_at and iso(one.taken_at),
+                "reset_at": one.reset_at and iso(one.reset_at),
+                "windows_measured": one.costs,
+                "cost": one.cost and dict(zip(("least", "usual", "most"), one.cost, strict=True)),
+                "windows_that_fit": one.fits and dict(zip(("least", "usual", "most"), one.fits, strict=True)),
+                "verdict": one.verdict,
+                "why": one.why,
+            }
+            for one in found
+        ],
+    }

@@ -1,0 +1,1 @@
+"""The numbers: efficiency, comparison and power, as pure functions over plain values."""

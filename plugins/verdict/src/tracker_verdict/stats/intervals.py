@@ -1,0 +1,85 @@
+"""The intervals of one provider, from the shares of its windows in the totals.
+
+A share is a pair (g, h): the part of all features and of all capacity that one window holds. In shares every figure is
+relative to the efficiency, so that neither the unit nor the size of the numbers matters, and nothing overflows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from attrs import frozen
+
+from tracker_verdict.stats.distributions import gamma_above, gamma_below, t_quantile
+
+Shares: TypeAlias = Sequence[tuple[float, float]]
+Interval: TypeAlias = tuple[float, float]
+
+NOISE = 1e-12  # a relative standard error below this is rounding, not spread between windows
+
+
+@frozen
+class Weighted:
+    """A sum of counts, each with a weight, in units of the largest weight.
+
+    total: sum f q; spread: sum f q^2, its variance where the counts are Poisson. Both sum f where every q is 1.
+    """
+
+    total: float
+    spread: float
+
+
+def effective_windows(shares: Shares) -> float:
+    """1 / sum h^2: how many windows of equal capacity would weigh as much."""
+    return 1 / math.fsum(h * h for _, h in shares)
+
+
+def relative_error(shares: Shares) -> float:
+    """The HC3 standard error over the efficiency; needs every h below 1.
+
+    MacKinnon and White 1985. Each term is how far the efficiency moves when its window is left out, so this is the
+    jackknife of a ratio as well.
+    """
+    error = math.hypot(*((g - h) / (1 - h) for g, h in shares))
+    return error if error > NOISE else 0.0
+
+
+def poisson_limits(counts: Weighted, tail: float, fano: float) -> Interval:
+    """Limits of the expected weighted count whose variance is `fano` times that of a Poisson count.
+
+    Fay and Feuer 1997; where every weight is 1 these are Garwood's limits of 1936, scaled by the Fano factor.
+    """
+    if counts.total == 0:
+        return 0.0, fano * gamma_above(tail, 1)
+    total, variance = counts.total, fano * counts.spread
+    low = variance / total * gamma_below(tail, total * (total / variance)) if variance > 0 else 0.0
+    above, above_variance = total + fano, variance + fano * fano
+    return low, above_variance / above * gamma_above(tail, above * (above / above_variance))
+
+
+def square_root_limits(relative: float, tail: float, df: float) -> Interval:
+    """Student's limits on the square-root scale, over the efficiency; `relative` is the relative standard error.
+
+    Counts are nearly symmetric there (variance stabilising), and the lower limit cannot fall below 0.
+    """
+    x = t_quantile(tail, df) * relative / 2
+    down, up = max(0.0, 1 - x), 1 + x
+    return down * down, up * up
+
+
+def fieller(shares: Shares, tail: float) -> Interval | None:
+    """Fieller's limits of a ratio of means, over the ratio; None where the set is unbounded.
+
+    Fieller 1954. STATS' A, B and D, each divided by the product of the means, which leaves 1 minus a (co)variance.
+    """
+    n, t = len(shares), t_quantile(tail, len(shares) - 1)
+    scale, mean = t * t * n / (n - 1), 1 / n
+    a = 1 - scale * math.fsum((h - mean) ** 2 for _, h in shares)
+    b = 1 - scale * math.fsum((g - mean) * (h - mean) for g, h in shares)
+    d = 1 - scale * math.fsum((g - mean) ** 2 for g, _ in shares)
+    if not a > 0:
+        return None
+    root = math.sqrt(max(0.0, b * b - a * d))
+    return min(1.0, (b - root) / a), max(1.0, (b + root) / a)

@@ -1,0 +1,72 @@
+"""What a unit of quota is worth: a month's price and the full bars, or the counts, that it buys."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from tracker.contract.values import PERCENT, Source
+from tracker.errors import TrackerError
+
+PRICE = re.compile(r"\s*([\d.]+)\s*/\s*mo(?:nth)?\s*:\s*([\d.]+)\s*([a-z]+)\s*", re.I)
+EXAMPLE = "200/mo:4.3bars"
+
+
+@frozen(kw_only=True)
+class Worth:
+    """A month's price in money, and the units (pp or counts) that it buys."""
+
+    price: float
+    units: float
+
+    @property
+    def units_per_money(self) -> float:
+        """k of docs/statistics.md: units for one unit of money."""
+        return self.units / self.price
+
+    def cost(self, units: float) -> float:
+        """What so many units cost."""
+        return units / self.units_per_money
+
+
+def parse(source: Source, value: Any) -> Worth:
+    """`200/mo:4.3bars` of a provider with bars, `30/mo:2400prompts` of one that counts; or a table of those parts."""
+    meter = source.capacity_meter
+    unit = meter.unit if meter else PERCENT
+    wanted = "bars" if unit == PERCENT else unit
+    example = EXAMPLE if unit == PERCENT else f"30/mo:2400{unit}"
+    if isinstance(value, Mapping):
+        price, amount, given = value.get("month"), value.get(wanted), wanted
+    else:
+        found = PRICE.fullmatch(str(value))
+        price, amount, given = (found[1], found[2], found[3].lower()) if found else (None, None, wanted)
+    try:
+        worth = Worth(price=float(price), units=float(amount) * (100 if unit == PERCENT else 1))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TrackerError(f"the price of {source.name} must read like {example!r}, got {value!r}") from None
+    if given.rstrip("s") != wanted.rstrip("s"):
+        raise TrackerError(
+            f"{source.name} is measured in {wanted}: its price must read like {example!r}, got {value!r}"
+        )
+    if not (math.isfinite(worth.units_per_money if worth.price > 0 else math.nan) and worth.units > 0):
+        raise TrackerError(f"the price of {source.name} needs numbers above 0, got {value!r}")
+    return worth
+
+
+def prices(providers: Mapping[str, Source], settings: Mapping[str, Any], given: Iterable[str]) -> dict[str, Worth]:
+    """The worth of each provider whose price is known; `NAME=PRICE` of the command line goes before the settings."""
+    from tracker.text.wording import near
+
+    found = {name: parse(providers[name], value) for name, value in settings.items() if name in providers}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise TrackerError(f"--price takes PROVIDER={EXAMPLE}, got {text!r}")
+        if name not in providers:
+            raise TrackerError(f"no provider {name!r}; {near(name, providers)}")
+        found[name] = parse(providers[name], value)
+    return found
