@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
 from bare import ROOT, Bare, build_wheel, third_party
 
 EXAMPLE = ROOT / "examples" / "tracker-gemini"

@@ -90,7 +90,7 @@ def test_the_example_project_is_what_the_scaffold_writes() -> None:
     tomllib.loads(code)
     template = (ROOT / "core/src/tracker/templates/shared/pyproject.toml.in").read_text()
     made = template.replace("{{name}}", "acme").replace("{{module}}", "acme")
-    made = made.replace("{{core}}", "tracker-core[screen]>=0.1,<0.2")
+    made = made.replace("{{core}}", "tracker-core>=0.1,<0.2")
     lines = [line for line in code.splitlines() if not line.startswith("acme-report")]
     assert [line for line in lines if line not in made.splitlines()] == []
 

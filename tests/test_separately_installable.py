@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
 from bare import ROOT, Bare, build_wheel, third_party
 
 SOURCES = {
@@ -54,7 +51,7 @@ def test_core_alone_helps_and_lists_no_source(tmp_path: Path, core_wheel: Path) 
     assert (done.returncode, "no installed plugin declares a demo" in done.stderr) == (1, True)
     kit = made.run("-I", "-m", "tracker.cli", "plugins", "check", ".")
     assert kit.stderr == (
-        "error: the conformance kit needs pytest, which is not installed here: pip install 'tracker-core[testing]'\n"
+        "error: the conformance kit needs pytest, which is not installed here: pip install 'tracker-kit'\n"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tomllib
 import zipfile
 from contextlib import suppress
@@ -10,11 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
+from bare import ROOT, build_wheel
 from packaging.requirements import Requirement
 from packaging.version import Version
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
-from bare import ROOT, build_wheel
 from wheels import problems
 
 PROJECTS = ["core", *(f"plugins/{name}" for name in ("codex", "claude", "glm", "proxy")), "examples/tracker-gemini"]

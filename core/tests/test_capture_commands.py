@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
 from outcomes import ok, records, refused
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -18,8 +18,7 @@ from tracker.journal.index import Entry
 from tracker.journal.records import SCHEMA
 from tracker.session import Session
 from tracker.text.render import MISSING, line, number, plural, row, value
-from tracker.windows.anomalies import STREAM as ANOMALIES
-from tracker.windows.anomalies import open_anomalies
+from tracker.windows.anomalies import ANOMALIES, open_anomalies
 from tracker.windows.captures import captures, spans
 from tracker.windows.divergence import Divergence, divergences
 from tracker.windows.efficiency import Groups, OpenFigures, ProviderFigures, finalized_figures, open_figures

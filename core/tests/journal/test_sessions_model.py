@@ -6,11 +6,9 @@ import json
 import os
 import random
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -18,8 +16,6 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
 from session_model import LANES, METERS, START, WINDOWS, Model, Shot, following, iso, pair_of
 
 STEPS: dict[str, dict[str, list[Any]]] = {  # what may happen, with the values of its arguments, likely ones twice

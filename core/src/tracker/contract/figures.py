@@ -20,7 +20,7 @@ def amount(value: object) -> float | int | None:
     """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans are no numbers."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LIMIT:
         return None
-    return parsed.number(value)
+    return parsed.compact(value)
 
 
 def count(value: object) -> int | None:

@@ -11,7 +11,7 @@ from tracker.contract.values import Gauge, Reading, Source
 EPOCH = datetime.fromtimestamp(0, UTC)  # of records without a time
 
 
-def number(value: float) -> float | int:
+def compact(value: float) -> float | int:
     """Whole numbers as integers, so that a record says 11 and not 11.0."""
     return int(value) if float(value).is_integer() else value
 
@@ -39,7 +39,7 @@ def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
         meter = source.meter(gauge.meter)
         if meter is None:
             raise ValueError(f"reported the meter {gauge.meter!r}, which it does not declare")
-        parsed[meter.field_name] = None if gauge.used is None else number(gauge.used)
+        parsed[meter.field_name] = None if gauge.used is None else compact(gauge.used)
         parsed[f"{gauge.meter}_resets"] = gauge.resets
         parsed[f"{gauge.meter}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
     clash = parsed.keys() & reading.fields.keys()

@@ -9,7 +9,7 @@ from typing import Any
 from tracker.journal.index import Entry, Index
 from tracker.journal.records import stamp
 
-STREAM = "anomalies"
+ANOMALIES = "anomalies"
 
 
 def anomaly(
@@ -66,7 +66,7 @@ def open_anomalies(
     without: a record that is about to be taken back.
     """
     places = list(streams)
-    entries = list(index.entries(STREAM, windows))
+    entries = list(index.entries(ANOMALIES, windows))
     closed = closings(index, places, entries, without=without)
     opened = [entry for entry in raised(index, places, entries) if entry.record_id not in closed]
     return [entry for entry in opened if without not in about(entry)]

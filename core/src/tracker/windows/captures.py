@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from tracker.contract.parsed import EPOCH, from_parsed, instant, number
+from tracker.contract.parsed import EPOCH, compact, from_parsed, instant
 from tracker.contract.values import Delta, Meter, Reading, Source
 from tracker.hosting import default_delta as defaults
 from tracker.hosting.registry import Registry
@@ -151,7 +151,7 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
         meter = source.meter(change.meter)
         if meter is None:
             continue
-        values[meter.field_name] = None if change.delta is None else number(change.delta)
+        values[meter.field_name] = None if change.delta is None else compact(change.delta)
         fall = _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
         if fall is not None:
             falls.append(fall)

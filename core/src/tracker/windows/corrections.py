@@ -16,8 +16,7 @@ from tracker.text.redact import redact
 from tracker.text.render import plural, value
 from tracker.text.wording import near
 from tracker.windows import lane_state as state
-from tracker.windows.anomalies import STREAM as ANOMALIES
-from tracker.windows.anomalies import about, closing, open_anomalies
+from tracker.windows.anomalies import ANOMALIES, about, closing, open_anomalies
 from tracker.windows.captures import Capture, canonical, capture_of
 from tracker.windows.finalized import finalized
 from tracker.windows.rules import falls, status_streams

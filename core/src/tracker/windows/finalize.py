@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from tracker.contract.parsed import iso, number
+from tracker.contract.parsed import compact, iso
 from tracker.contract.values import Source
 from tracker.errors import TrackerError
 from tracker.hosting.default_delta import FELL
@@ -19,7 +19,7 @@ from tracker.text.wording import near
 from tracker.windows.anomalies import open_anomalies
 from tracker.windows.captures import Capture, Measured, canonical, capacity_delta, captures, lacking, measure
 from tracker.windows.divergence import divergences
-from tracker.windows.finalized import STREAM, finalized
+from tracker.windows.finalized import WINDOWS, finalized
 from tracker.windows.missing_plugins import Absent, absent, named, tell
 from tracker.windows.neighbor_rows import not_given_again, other_lanes
 from tracker.windows.store import status_streams
@@ -52,14 +52,14 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
             agent_id=session.lane,
             finalized_at=iso(now),
             features={name: features.get(name) for name in sorted({*groups, *features})},
-            quality_score=None if quality is None else number(quality),
-            quality=None if quality is None else number(quality),
+            quality_score=None if quality is None else compact(quality),
+            quality=None if quality is None else compact(quality),
             outcome=given.get("outcome"),
             providers=entries,
             **{key: _plain(given[key]) for key in OPTIONAL if given.get(key)},
         )
         if not session.dry_run:
-            session.journal.append(STREAM, [record])
+            session.journal.append(WINDOWS, [record])
     _report(session, window, record, features)
     for note in (*other_lanes(window, groups), *(not_given_again(earlier, record) if earlier else ())):
         session.note(note)

@@ -11,7 +11,7 @@ from attrs import frozen
 from tracker.contract.parsed import EPOCH, instant
 from tracker.journal.index import Index
 
-STREAM = "windows"
+WINDOWS = "windows"
 
 
 @frozen(kw_only=True)
@@ -55,7 +55,7 @@ def _is_count(value: object) -> bool:
 def finalized(index: Index, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
     """The latest finalize row of each window; of two of one instant the later line."""
     found: dict[str, tuple[datetime, Finalized]] = {}
-    for entry in index.entries(STREAM, windows):
+    for entry in index.entries(WINDOWS, windows):
         window = entry.record.get("window")
         if not isinstance(window, str):
             continue

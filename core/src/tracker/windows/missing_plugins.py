@@ -11,9 +11,8 @@ from tracker.errors import TrackerError
 from tracker.journal.index_rows import PHASES, text
 from tracker.session import Session
 from tracker.text.render import line
-from tracker.windows.anomalies import STREAM as ANOMALIES
-from tracker.windows.finalized import STREAM as WINDOWS
-from tracker.windows.finalized import finalized
+from tracker.windows.anomalies import ANOMALIES
+from tracker.windows.finalized import WINDOWS, finalized
 
 
 @frozen(kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from tracker.contract.parsed import iso, number
+from tracker.contract.parsed import compact, iso
 from tracker.contract.values import Reading, Source
 from tracker.errors import TrackerError
 from tracker.session import Session
@@ -104,9 +104,9 @@ def falls(session: Session, source: Source, pair: Pair, like: Mapping[str, Any])
     )
     rows = []
     for fall in measure(session.registry, source, pair).falls:
-        before, after = number(fall.before), number(fall.after)
+        before, after = compact(fall.before), compact(fall.after)
         cause = f"{fall.meter} fell from {before} to {after}"
-        figures = {"meter": fall.meter, "before": before, "after": after, "delta": number(round(after - before, 6))}
+        figures = {"meter": fall.meter, "before": before, "after": after, "delta": compact(round(after - before, 6))}
         rows.append(anomaly(NEGATIVE, cause, cure, ids, like, **figures))
     return rows
 

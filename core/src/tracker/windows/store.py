@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from tracker.contract.parsed import number, to_parsed
+from tracker.contract.parsed import compact, to_parsed
 from tracker.contract.values import Gauge, Reading, Source
 from tracker.errors import TrackerError
 from tracker.journal.journal import command_line
@@ -20,7 +20,7 @@ from tracker.text.wording import near
 from tracker.windows import lane_state as state
 from tracker.windows import lanes
 from tracker.windows import neighbors as beside
-from tracker.windows.anomalies import STREAM as ANOMALIES
+from tracker.windows.anomalies import ANOMALIES
 from tracker.windows.captures import Capture, canonical, captures, with_instant
 from tracker.windows.rules import LATE_AFTER, anomalies_of, late_after, reset_before, status_streams, superseded
 from tracker.windows.sanity import check_values
@@ -238,11 +238,11 @@ def _count(key: str, name: str, reading: Reading, phase: str, before: Capture | 
     gauge = reading.gauge(key)
     now = gauge.used if gauge else None
     if phase == "before":
-        return {"baseline": None if now is None else number(now)}
+        return {"baseline": None if now is None else compact(now)}
     old = before.reading.gauge(key) if before else None
     base = old.used if old else None
-    own = number(now - base) if now is not None and base is not None and now >= base else None
-    return {"baseline": None if base is None else number(base), name: own}
+    own = compact(now - base) if now is not None and base is not None and now >= base else None
+    return {"baseline": None if base is None else compact(base), name: own}
 
 
 def stamped_notes(notes: str | None, lane: str | None) -> str | None:

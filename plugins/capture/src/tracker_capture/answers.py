@@ -13,15 +13,11 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from tracker.cli.text_input import parse
-from tracker.contract.origins import Origin
-from tracker.contract.values import Reading, Source
-from tracker.errors import PluginError, TrackerError
-from tracker.text.redact import redact
-from tracker.text.render import line
+from tracker.api import Origin, Reading, Source, redact
+from tracker.kernel import PluginError, TrackerError, line, parse
 
 if TYPE_CHECKING:
-    from tracker.session import Session
+    from tracker.kernel import Session
 
 SECONDS = "TRACKER_ORIGIN_SECONDS"  # how long every origin may take, in place of what is declared
 LIMIT = 1 << 20  # bytes of an answer

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tracker.contract.origins import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, StatusLineOrigin
-from tracker.contract.values import Source
+from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, Source, StatusLineOrigin
 from tracker_capture.answers import Answer, Asking, OriginError, begin, quoted
 
 if TYPE_CHECKING:
-    from tracker.session import Session
+    from tracker.kernel import Session
 
 
 def ask(session: Session, source: Source, origin: Origin, timezone: str | None = None) -> Answer:

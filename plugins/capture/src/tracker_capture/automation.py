@@ -9,16 +9,23 @@ from datetime import timedelta
 import click
 from attrs import evolve, frozen
 
-from tracker.cli.text_input import parse, take_text
-from tracker.contract.origins import STDIN, Origin
-from tracker.contract.parsed import iso
-from tracker.contract.values import Reading, Source
-from tracker.errors import TrackerError
-from tracker.session import Session
-from tracker.text.clock import span
-from tracker.text.wording import near
+from tracker.api import Origin, Reading, Source
+from tracker.kernel import (
+    LATE_AFTER,
+    STDIN,
+    Request,
+    Session,
+    Stored,
+    TrackerError,
+    iso,
+    near,
+    parse,
+    reset_before,
+    span,
+    store,
+    take_text,
+)
 from tracker.windows import lanes
-from tracker.windows.store import LATE_AFTER, Request, Stored, reset_before, store
 from tracker_capture.answers import Answer, OriginError
 from tracker_capture.asking import ask
 from tracker_capture.waiting import RETRIES, retry_seconds, wait_until

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from attrs import evolve
 
-from tracker.contract.origins import FileOrigin
-from tracker.journal.files import OPEN, read_at
-from tracker.text.render import line
+from tracker.api import FileOrigin
+from tracker.kernel import OPEN, line, read_at
 from tracker_capture.answers import LIMIT, Answer, Asking, OriginError, missing
 
 File = tuple[float, str]  # the instant of its last change, and its path

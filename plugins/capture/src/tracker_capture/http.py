@@ -17,10 +17,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from tracker import __version__
-from tracker.contract.origins import VARIABLE, HttpOrigin
-from tracker.errors import TrackerError
-from tracker.text.render import line
+from tracker.api import HttpOrigin
+from tracker.kernel import VARIABLE, TrackerError, __version__, line
 from tracker_capture.answers import LIMIT, Answer, Asking, OriginError
 
 CHUNK = 1 << 16

@@ -8,12 +8,8 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.contract.origins import STDIN, Origin
-from tracker.contract.parsed import to_parsed
-from tracker.contract.values import Source
-from tracker.session import Session
-from tracker.text.clock import span
-from tracker.text.render import value
+from tracker.api import Origin, Source
+from tracker.kernel import STDIN, Session, span, to_parsed, value
 from tracker_capture.answers import Answer, OriginError
 from tracker_capture.asking import ask
 

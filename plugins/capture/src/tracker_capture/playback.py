@@ -10,7 +10,7 @@ from typing import Any
 import pyte
 from pyte.screens import Margins, wcwidth
 
-from tracker.text.escapes import ESCAPE
+from tracker.kernel import ESCAPE
 
 LONGEST = 1_000_000  # characters without colours that are played, the last ones: a second or two of work
 BUSIEST = 30_000  # control sequences and line ends that are played, the last ones

@@ -18,8 +18,8 @@ from typing import IO, Any
 
 import orjson
 
-from tracker.contract.origins import CommandOrigin, ExchangeOrigin, Origin
-from tracker.text.render import line
+from tracker.api import CommandOrigin, ExchangeOrigin, Origin
+from tracker.kernel import line
 from tracker_capture.answers import Answer, Asking, OriginError, missing, quoted
 
 POLL_SECONDS = 0.2  # how long after a program's end the output of its children is waited for

@@ -7,12 +7,8 @@ from collections.abc import Sequence
 
 import click
 
-from tracker.cli.text_input import LIMIT
-from tracker.contract.origins import CommandOrigin
-from tracker.contract.values import Source
-from tracker.errors import TrackerError
-from tracker.session import Session
-from tracker.text.render import line
+from tracker.api import CommandOrigin, Source
+from tracker.kernel import LIMIT, Session, TrackerError, line
 from tracker_capture.answers import OriginError, begin
 from tracker_capture.programs import printed
 
@@ -48,8 +44,7 @@ def store_printed(
     force: bool,
 ) -> None:
     """Store the report that the source's program prints."""
-    from tracker.cli.text_input import parse
-    from tracker.windows.reports import store_report
+    from tracker.kernel import parse, store_report
 
     if window is None:
         raise click.UsageError("give the window of the report with --window W")

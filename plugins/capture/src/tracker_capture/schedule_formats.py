@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 
-from tracker.errors import TrackerError
+from tracker.kernel import TrackerError
 from tracker_capture.scheduling import Moment, Plan
 
 HOUR, DAY = 60, 24 * 60

@@ -15,14 +15,8 @@ from pathlib import Path
 import click
 from attrs import frozen
 
-from tracker.contract.origins import FileOrigin, HttpOrigin
-from tracker.contract.values import Source
-from tracker.errors import TrackerError
-from tracker.journal.index import Entry
-from tracker.session import Session
-from tracker.settings.zones import local_zone
-from tracker.text.render import CONTROL
-from tracker.windows.captures import capture_of
+from tracker.api import FileOrigin, HttpOrigin, Source
+from tracker.kernel import CONTROL, Entry, Session, TrackerError, capture_of, local_zone
 
 DURATION = re.compile(r"([1-9]\d{0,3})(m|h|d)")
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60}

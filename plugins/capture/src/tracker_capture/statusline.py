@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from tracker.contract.origins import Origin, StatusLineOrigin
-from tracker.contract.parsed import from_parsed, instant, iso, to_parsed
-from tracker.contract.values import Gauge, Reading, Source
-from tracker.errors import PluginError
-from tracker.text.render import line, value
+from tracker.api import Gauge, Origin, Reading, Source, StatusLineOrigin, instant
+from tracker.kernel import PluginError, from_parsed, iso, line, to_parsed, value
 
 if TYPE_CHECKING:
-    from tracker.session import Session
+    from tracker.kernel import Session
     from tracker_capture.answers import Answer, Asking
 
 LIMIT = 1 << 20  # bytes of what is handed over
@@ -52,7 +49,7 @@ def kept(asking: Asking) -> Answer:
 
 def text(session: Session, data: bytes) -> str:
     """The line for what was handed over; of the kept readings where that tells nothing."""
-    from tracker.settings.zones import zone
+    from tracker.kernel import zone
 
     now, local = session.now, zone(session.config.timezone)
     found = _take_or_load(session, data, now)
@@ -84,7 +81,7 @@ def handed_over() -> bytes:
 
 def _take_or_load(session: Session, data: bytes, now: datetime) -> Kept | None:
     """What is new, else what was kept. The sources that understood before are loaded first, since loading all costs."""
-    from tracker.hosting.registry import discover
+    from tracker.kernel import discover
 
     if known := [path.stem for path in (session.root / "state" / FOLDER).glob("*.json")]:
         session.registry = discover(known)
@@ -105,7 +102,7 @@ def _sources(session: Session) -> Iterator[tuple[Source, Origin]]:
 
 def _take(session: Session, sources: list[tuple[Source, Origin]], data: bytes, now: datetime) -> Kept | None:
     """The reading of the first source that finds one, which is kept."""
-    from tracker.cli.text_input import parse
+    from tracker.kernel import parse
 
     words = data.decode("utf-8", "replace")
     for source, origin in sources if words.strip() else ():
@@ -131,8 +128,7 @@ def _keep(session: Session, found: Kept) -> None:
     """Write the reading, unless that would make a data directory that nobody named: prompts are everywhere."""
     from contextlib import suppress
 
-    from tracker.session import DATA_DIR
-    from tracker.text.redact import redact_value
+    from tracker.kernel import DATA_DIR, redact_value
 
     is_named = session.data_dir or os.environ.get(DATA_DIR) or session.config.data_dir
     if is_named or session.root.is_dir():
@@ -148,7 +144,7 @@ def _write(path: Path, state: dict[str, Any]) -> None:
     """Replace the file in one step, unflushed: a prompt does not wait for the disk, and the next one writes again."""
     import orjson
 
-    from tracker.journal.files import OPEN, make_private
+    from tracker.kernel import OPEN, make_private
 
     for folder in (path.parents[2], path.parents[1], path.parent):
         if not folder.is_dir():

@@ -7,10 +7,7 @@ import sys
 import time
 from datetime import datetime, timedelta
 
-from tracker.contract.parsed import iso
-from tracker.errors import TrackerError
-from tracker.session import Session
-from tracker.text.render import line
+from tracker.kernel import Session, TrackerError, iso, line
 
 RETRY = "TRACKER_RETRY_SECONDS"  # how long to wait before an origin is asked again
 RETRY_SECONDS, RETRIES = 15.0, 40

@@ -6,18 +6,28 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tracker.contract.parsed import iso
-from tracker.journal.index import Entry
-from tracker.journal.index_rows import without_text
-from tracker.session import Session
-from tracker.text.render import line, plural, value
-from tracker.windows.anomalies import STREAM as ANOMALIES
-from tracker.windows.anomalies import closings, open_anomalies, raised
-from tracker.windows.captures import Capture, Pair, by_lane, canonical, captures
-from tracker.windows.efficiency import is_stale
-from tracker.windows.finalized import STREAM as WINDOWS
-from tracker.windows.finalized import finalized
-from tracker.windows.store import status_streams
+from tracker.kernel import (
+    ANOMALIES,
+    WINDOWS,
+    Capture,
+    Entry,
+    Pair,
+    Session,
+    by_lane,
+    canonical,
+    captures,
+    closings,
+    finalized,
+    is_stale,
+    iso,
+    line,
+    open_anomalies,
+    plural,
+    raised,
+    status_streams,
+    value,
+    without_text,
+)
 
 
 def audit(session: Session, window: str) -> dict[str, Any]:

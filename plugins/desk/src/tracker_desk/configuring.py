@@ -8,15 +8,28 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.contract.values import PERCENT, Source
-from tracker.errors import TrackerError
-from tracker.session import DATA_DIR, Session
+from tracker.api import Source
+from tracker.kernel import (
+    DATA_DIR,
+    DEFAULT_DATA_DIR,
+    KINDS,
+    PERCENT,
+    PRICES,
+    Key,
+    Session,
+    Setting,
+    TrackerError,
+    from_words,
+    leaves,
+    line_of,
+    literal,
+    local_zone,
+    put,
+    setting_of,
+    settings,
+    shown,
+)
 from tracker.settings import file as config_file
-from tracker.settings.kinds import KINDS, Setting, from_words, shown
-from tracker.settings.schema import DEFAULT_DATA_DIR, PRICES
-from tracker.settings.table import leaves, setting_of, settings
-from tracker.settings.toml_text import Key, line_of, literal, put
-from tracker.settings.zones import local_zone
 from tracker_ledgers.documents import replace
 
 
@@ -154,7 +167,7 @@ def _meant(key: str, words: str) -> tuple[Key, Any]:
 
 def _check_price(session: Session, provider: str, value: Any) -> None:
     """Refuse what `--price` would; a provider that is not installed here may be elsewhere."""
-    from tracker.text.wording import near
+    from tracker.kernel import near
 
     providers = session.registry.providers
     if provider in providers:

@@ -13,17 +13,10 @@ from typing import Any
 
 from attrs import evolve
 
-from tracker.contract.values import Source
-from tracker.errors import TrackerError
+from tracker.api import Source
 from tracker.journal import index_database as index_file
-from tracker.journal.index import Index
-from tracker.journal.journal import command_line
-from tracker.session import Session
+from tracker.kernel import ANOMALIES, WINDOWS, Index, Session, TrackerError, absent, command_line, named, status_streams
 from tracker.windows import lane_state as state
-from tracker.windows.anomalies import STREAM as ANOMALIES
-from tracker.windows.finalized import STREAM as WINDOWS
-from tracker.windows.missing_plugins import absent, named
-from tracker.windows.rules import status_streams
 from tracker_desk.findings import Finding, limited
 from tracker_desk.ids import Ids
 from tracker_desk.stream_checks import StreamCheck

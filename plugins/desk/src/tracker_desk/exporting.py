@@ -7,10 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tracker.errors import Interrupted, TrackerError
-from tracker.journal.files import OPEN, beside, failed, make_private, write_all
-from tracker.session import Session
-from tracker.text.render import plural
+from tracker.kernel import OPEN, Interrupted, Session, TrackerError, beside, failed, make_private, plural, write_all
 from tracker_telemetry.flat import Scalar, columns, rows
 
 FORMATS = ("jsonl", "csv", "parquet")

@@ -9,13 +9,8 @@ from typing import Any
 
 from attrs import define, field
 
-from tracker.errors import TrackerError
-from tracker.journal.files import check_directory
-from tracker.journal.index import identity
-from tracker.journal.journal import Journal, command_line
-from tracker.session import Session
+from tracker.kernel import ANOMALIES, Journal, Session, TrackerError, check_directory, command_line, identity
 from tracker.windows import lane_state as state
-from tracker.windows.anomalies import STREAM as ANOMALIES
 from tracker_desk.ids import Ids
 
 BATCH = 4 << 20  # bytes that are appended at once

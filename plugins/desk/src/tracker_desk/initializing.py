@@ -11,15 +11,21 @@ from typing import Any
 
 import click
 
-from tracker.contract.values import Source
-from tracker.errors import TrackerError
-from tracker.session import Session
+from tracker.api import Source
+from tracker.kernel import (
+    DEFAULT_DATA_DIR,
+    PRICES,
+    Session,
+    Setting,
+    TrackerError,
+    from_words,
+    literal,
+    local_zone,
+    settings,
+    shown,
+    spell,
+)
 from tracker.settings import file as config_file
-from tracker.settings.kinds import Setting, from_words, shown
-from tracker.settings.schema import DEFAULT_DATA_DIR, PRICES
-from tracker.settings.table import settings
-from tracker.settings.toml_text import literal, spell
-from tracker.settings.zones import local_zone
 from tracker_desk.configuring import example, sound_price
 from tracker_ledgers.documents import replace
 

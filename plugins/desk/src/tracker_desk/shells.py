@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tracker.contract.values import Source
-from tracker.hosting.registry import shell_names
+from tracker.api import Source
+from tracker.kernel import shell_names
 
 # What a shell takes for its own: the reserved words and builtins of the three that a declared prefix could make
 # (`compgen -bk`; `print -l ${(k)builtins} ${(k)reswords}`; `builtin -n`). No function takes their place. Programs such

@@ -8,15 +8,21 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
-from tracker.contract.values import Gauge, Meter, Source
-from tracker.journal.index import CaptureMark, Entry
-from tracker.session import Session
+from tracker.api import Gauge, Meter, Source
+from tracker.kernel import (
+    Capture,
+    CaptureMark,
+    Entry,
+    Session,
+    absent,
+    capture_of,
+    captures,
+    finalized,
+    lacking,
+    open_anomalies,
+    status_streams,
+)
 from tracker.windows import lanes
-from tracker.windows.anomalies import open_anomalies
-from tracker.windows.captures import Capture, capture_of, captures, lacking
-from tracker.windows.finalized import finalized
-from tracker.windows.missing_plugins import absent
-from tracker.windows.store import status_streams
 
 YEAR = timedelta(days=366)
 

@@ -6,12 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from tracker.contract.parsed import iso, number
-from tracker.contract.values import Gauge, Meter
-from tracker.journal.records import SCHEMA
-from tracker.session import Session
-from tracker.text.clock import Clock, span
-from tracker.text.render import line, value
+from tracker.api import Gauge, Meter
+from tracker.kernel import SCHEMA, Clock, Session, compact, iso, line, span, value
 from tracker_desk.status import Due, Lane, Status
 
 SOON = timedelta(hours=6)  # a reset that is further away does not press
@@ -132,7 +128,7 @@ def _lane_document(now: datetime, lane: Lane) -> dict[str, Any]:
 def _meter_document(meter: Meter, gauge: Gauge) -> dict[str, Any]:
     return {
         "meter": meter.key,
-        "used": None if gauge.used is None else number(gauge.used),
+        "used": None if gauge.used is None else compact(gauge.used),
         "unit": meter.unit,
         "resets": gauge.resets,
         "reset_at": gauge.reset_at and iso(gauge.reset_at),

@@ -10,16 +10,9 @@ from typing import Any
 import orjson
 from attrs import define, field
 
-from tracker.contract.parsed import instant
-from tracker.journal.files import LINE_LIMIT
-from tracker.journal.index import identity
-from tracker.journal.index_rows import PHASES
-from tracker.journal.journal import decode
-from tracker.journal.records import SCHEMA, identify
-from tracker.session import Session
-from tracker.text.render import line as shown
-from tracker.text.render import plural
-from tracker.windows.rules import FUTURE
+from tracker.api import instant
+from tracker.kernel import FUTURE, LINE_LIMIT, PHASES, SCHEMA, Session, decode, identify, identity, plural
+from tracker.kernel import line as shown
 from tracker_desk.findings import Finding, Level
 from tracker_desk.ids import Ids
 

@@ -26,7 +26,7 @@ from tracker_kit.streams import TelemetryConformance
 from tracker_kit.texts import ReportConformance, StatusConformance
 
 if TYPE_CHECKING:
-    from tracker.contract.values import Block, Reading
+    from tracker.api import Block, Reading
 
 __all__ = [
     "ReportConformance",
@@ -48,14 +48,14 @@ def call(source: str, hook: str, **arguments: Any) -> Any:
 
 def stored(source: str, reading: Reading) -> dict[str, Any]:
     """What the record of an installed source's reading holds in its field `parsed`."""
-    from tracker.contract.parsed import to_parsed
+    from tracker.kernel import to_parsed
 
     return to_parsed(reading, installed().sources[source])
 
 
 def shown(block: Block | None) -> list[str]:
     """The lines of a preview block as people read them, without the title; none of no block."""
-    from tracker.text.render import row
+    from tracker.kernel import row
 
     return [row(one.label, one.text, one.values) for one in block.rows] if block else []
 

@@ -17,10 +17,7 @@ from typing import Any
 import orjson
 from attrs import field, frozen
 
-from tracker.errors import TrackerError
-from tracker.hosting.registry import GROUP
-from tracker.session import Session
-from tracker.text.render import line, plural
+from tracker.kernel import GROUP, Session, TrackerError, line, plural
 
 SECONDS = 600
 INI = "[pytest]\naddopts = --import-mode=importlib\n"
@@ -53,9 +50,7 @@ class Verdict:
 def check(session: Session, target: str, inputs: Path | None) -> None:
     """Print the verdict on an installed source, or on those of a project's folder; fail if any breaks a rule."""
     if find_spec("pytest") is None:
-        raise TrackerError(
-            "the conformance kit needs pytest, which is not installed here: pip install 'tracker-core[testing]'"
-        )
+        raise TrackerError("the conformance kit needs pytest, which is not installed here: pip install 'tracker-kit'")
     with tempfile.TemporaryDirectory(prefix="tracker-check-") as name:
         folder = Path(name)
         found = list(_verdicts(folder, _target(session, target, folder), inputs))
@@ -79,7 +74,7 @@ def _target(session: Session, name: str, folder: Path) -> Target:
         return Target(sources=(name,))
     if Path(name).is_dir():
         return _project(Path(name).resolve(), folder)
-    from tracker.text.wording import near
+    from tracker.kernel import near
 
     raise TrackerError(f"{line(name)!r} is neither a folder nor an installed source; {near(name, installed)}")
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracker.contract.values import Change, Gauge, Reading
+    from tracker.api import Change, Gauge, Reading
 
 
 def later(before: Reading, change: Any) -> Reading:

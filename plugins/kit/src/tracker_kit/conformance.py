@@ -12,8 +12,8 @@ import pytest
 from tracker_kit.rules import ask, installed, refused, rule
 
 if TYPE_CHECKING:
-    from tracker.contract.values import Block, PreviewContext, Source
-    from tracker.hosting.registry import Registry
+    from tracker.api import Block, PreviewContext, Source
+    from tracker.kernel import Registry
 
 HEAVY = {
     "cattrs",
@@ -83,7 +83,7 @@ class SourceConformance:
         assert asdict(again) == asdict(info), said
 
     def test_offers_the_options_it_declares(self, registry: Registry, info: Source) -> None:
-        from tracker.hosting.admission import shell_names
+        from tracker.kernel import shell_names
         from tracker_desk.shells import TAKEN
         from tracker_kit.options import missing_options
 
@@ -132,7 +132,7 @@ class SourceConformance:
         assert not calls, rule(f"{', '.join(calls)}; the time of the capture is an argument", "Purity")
 
     def test_shows_nothing_of_nothing(self, registry: Registry, info: Source) -> None:
-        from tracker.contract.values import EventTotals, PreviewContext
+        from tracker.api import EventTotals, PreviewContext
 
         if not registry.has(self.source, "render_preview_block"):
             return  # it shows no block: nothing to hold against it
@@ -142,7 +142,7 @@ class SourceConformance:
 
     def block(self, registry: Registry, context: PreviewContext) -> Block | None:
         """The source's preview block, which holds data and nothing that steers a terminal."""
-        from tracker.text.render import CONTROL, FIELD
+        from tracker.kernel import CONTROL, FIELD
 
         found: Block | None = ask(registry, self.source, "render_preview_block", context=context)
         for row in found.rows if found else ():

@@ -13,9 +13,7 @@ from pathlib import Path
 import click
 from attrs import frozen
 
-from tracker.errors import TrackerError
-from tracker.hosting.guard import guarded
-from tracker.session import Session
+from tracker.kernel import Session, TrackerError, guarded
 
 
 @frozen

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from tracker.contract.values import Source
-    from tracker.hosting.registry import Registry
+    from tracker.api import Source
+    from tracker.kernel import Registry
 
 
 def missing_options(registry: Registry, info: Source) -> list[str]:
     """Those that a provider's declaration promises and the commands do not have."""
     from tracker.cli.commands import complete, override
-    from tracker.cli.main import main
-    from tracker.session import Session
+    from tracker.kernel import Session, main
 
     if info.kind != "status":
         return []

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tracker.errors import PluginError
+from tracker.kernel import PluginError
 
 if TYPE_CHECKING:
-    from tracker.hosting.registry import Registry
+    from tracker.kernel import Registry
 
 GUIDE = "docs/plugins.md"
 # where the guide explains what the core found at a step of loading
@@ -32,7 +32,7 @@ MUST = {
 @cache
 def installed() -> Registry:
     """Everything that is installed, loaded once for all tests of a process."""
-    from tracker.hosting.registry import discover
+    from tracker.kernel import discover
 
     return discover()
 

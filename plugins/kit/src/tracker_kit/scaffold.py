@@ -12,22 +12,16 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from tracker import __version__
+from tracker.api import Source
 from tracker.contract import hooks as hookspecs
-from tracker.contract.origins import NAME
-from tracker.contract.values import Source
-from tracker.errors import TrackerError
-from tracker.hosting.admission import OWN_STREAMS, shell_names
-from tracker.hosting.registry import Registry
-from tracker.session import Session
-from tracker.text.render import line
+from tracker.kernel import NAME, OWN_STREAMS, Registry, Session, TrackerError, __version__, line, shell_names
 from tracker_desk.shells import TAKEN
 
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 SUFFIX = ".in"
 MODULE = "MODULE"  # in the templates' paths
 DISTRIBUTION = "tracker-"
-SCREEN = {"status": "[screen]"}  # what plays a terminal's recordings back, for those who read panes
+SCREEN: dict[str, str] = {}
 RESERVED = frozenset(("core", "workspace", "snapshots")) | OWN_STREAMS
 
 

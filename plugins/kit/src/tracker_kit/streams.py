@@ -13,8 +13,8 @@ from tracker_kit.conformance import SourceConformance
 from tracker_kit.rules import asked, rule
 
 if TYPE_CHECKING:
-    from tracker.contract.values import EventTotals, Source
-    from tracker.hosting.registry import Registry
+    from tracker.api import EventTotals, Source
+    from tracker.kernel import Registry
 
 TEXTS = ("rid", "lane", "model", "reason")
 COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
@@ -63,7 +63,7 @@ class TelemetryConformance(SourceConformance):
         assert not touched, rule(f"ingest_line touched {', '.join(touched)}; a hook only takes values", "Purity")
 
     def test_shows_its_totals_as_data(self, registry: Registry, info: Source) -> None:
-        from tracker.contract.values import PreviewContext
+        from tracker.api import PreviewContext
 
         if registry.has(self.source, "render_preview_block"):
             totals = _totals([event for events in self._stream(registry, self._lines()) for event in events])
@@ -78,8 +78,8 @@ class TelemetryConformance(SourceConformance):
         return [self._events(registry, line, scratch) for line in lines]
 
     def _events(self, registry: Registry, line: bytes, scratch: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        from tracker.contract.values import Rejected
-        from tracker.hosting.guard import guarded
+        from tracker.api import Rejected
+        from tracker.kernel import guarded
 
         found: Any = []
 
@@ -100,7 +100,7 @@ class TelemetryConformance(SourceConformance):
 
 def _check(event: Any) -> None:
     """An event has known fields of the right types, and nothing that is no JSON."""
-    from tracker.contract.values import Event
+    from tracker.api import Event
 
     assert isinstance(event, dict), rule(f"an event is a {type(event).__name__}, not a dict", "ingest_line")
     unknown = event.keys() - Event.__annotations__.keys()
@@ -117,7 +117,7 @@ def _check(event: Any) -> None:
 
 
 def _totals(events: list[dict[str, Any]]) -> EventTotals:
-    from tracker.contract.values import EventTotals, Quantiles
+    from tracker.api import EventTotals, Quantiles
 
     latencies = [event["latency_ms"] for event in events if event.get("latency_ms") is not None]
     middle = sorted(latencies)[len(latencies) // 2] if latencies else None

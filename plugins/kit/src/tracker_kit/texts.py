@@ -15,8 +15,8 @@ from tracker_kit.rules import ask, asked, rule
 from tracker_kit.screens import CAPTURED_AT, Screen, screens
 
 if TYPE_CHECKING:
-    from tracker.contract.values import Delta, Reading, Source
-    from tracker.hosting.registry import Registry
+    from tracker.api import Delta, Reading, Source
+    from tracker.kernel import Registry
 
 FAR_AWAY = "Pacific/Kiritimati"  # 14 hours before Greenwich: another day for most of it
 RISE = 5
@@ -35,7 +35,7 @@ class TextConformance(SourceConformance):
 
     def parse(self, registry: Registry, text: str, **arguments: Any) -> Reading:
         """The reading of a text; an empty one where it is none of the source's."""
-        from tracker.contract.values import Reading
+        from tracker.api import Reading
 
         given = {"captured_at": CAPTURED_AT, "timezone": UTC, "scope": None, "origin": None} | arguments
         answer: Reading | None = ask(registry, self.source, "parse_status", text=text, **given)
@@ -49,7 +49,7 @@ class TextConformance(SourceConformance):
     def test_reads_each_screen_as_recorded(
         self, registry: Registry, info: Source, screen: Screen, request: pytest.FixtureRequest
     ) -> None:
-        from tracker.contract.parsed import to_parsed
+        from tracker.kernel import to_parsed
 
         answer = ask(registry, self.source, "parse_status", text=screen.text, **screen.arguments)
         parsed = None if answer is None else to_parsed(answer, info)
@@ -124,7 +124,7 @@ class TextConformance(SourceConformance):
         assert here == there, rule(f"{screen.name} is read by the machine's own time zone", "Purity")
 
     def test_shows_its_records_as_data(self, registry: Registry, info: Source, screen: Screen) -> None:
-        from tracker.contract.values import PreviewContext
+        from tracker.api import PreviewContext
 
         if not registry.has(self.source, "render_preview_block") or screen.expected.get("parsed") is None:
             return
@@ -136,7 +136,7 @@ class TextConformance(SourceConformance):
 
     def test_shows_what_records_lack_as_missing(self, registry: Registry, info: Source) -> None:
         """Records of other versions, and those that were edited by hand."""
-        from tracker.contract.values import PreviewContext
+        from tracker.api import PreviewContext
 
         if not registry.has(self.source, "render_preview_block"):
             return

@@ -19,7 +19,7 @@ from tracker_kit.streams import TelemetryConformance
 from tracker_kit.texts import ReportConformance, StatusConformance
 
 if TYPE_CHECKING:
-    from tracker.hosting.registry import Registry
+    from tracker.kernel import Registry
 
 KINDS: dict[str, type[SourceConformance]] = {
     "status": StatusConformance,

@@ -12,10 +12,7 @@ from typing import Any
 
 from attrs import define, field
 
-from tracker.errors import Busy, TrackerError
-from tracker.journal.files import write_all
-from tracker.journal.journal import OPEN, WAIT_SECONDS, failed, read_at, refuse_special
-from tracker.session import Session
+from tracker.kernel import OPEN, WAIT_SECONDS, Busy, Session, TrackerError, failed, read_at, refuse_special, write_all
 from tracker_ledgers.ledgers import Ledger, Row, cell, check_header, encode, path_of, split
 
 try:

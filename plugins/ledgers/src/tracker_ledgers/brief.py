@@ -9,12 +9,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.preview import assemble, lines
-from tracker.session import Session
-from tracker.windows.anomalies import open_anomalies
-from tracker.windows.captures import captures
-from tracker.windows.finalized import finalized
-from tracker.windows.store import status_streams
+from tracker.kernel import Session, assemble, captures, finalized, lines, open_anomalies, status_streams
 from tracker_ledgers import card, git, ledgers
 from tracker_ledgers.command_log import commands, quoted
 from tracker_ledgers.documents import home

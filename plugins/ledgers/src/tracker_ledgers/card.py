@@ -7,15 +7,19 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.errors import TrackerError
-from tracker.session import Session
-from tracker.text.render import line, number, plural
-from tracker.text.wording import near
-from tracker.windows.anomalies import open_anomalies
-from tracker.windows.captures import captures
-from tracker.windows.efficiency import is_stale
-from tracker.windows.finalized import finalized
-from tracker.windows.store import status_streams
+from tracker.kernel import (
+    Session,
+    TrackerError,
+    captures,
+    finalized,
+    is_stale,
+    line,
+    near,
+    number,
+    open_anomalies,
+    plural,
+    status_streams,
+)
 from tracker_ledgers import ledgers
 
 GOOD = ("pass", "partial")

@@ -7,13 +7,8 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.contract.parsed import iso
-from tracker.errors import TrackerError
-from tracker.journal.journal import command_line
-from tracker.session import Session
-from tracker.text.redact import redact
-from tracker.text.render import line, value
-from tracker.windows.store import stamped_notes
+from tracker.api import redact
+from tracker.kernel import Session, TrackerError, command_line, iso, line, stamped_notes, value
 from tracker_ledgers import booking, card, churn, documents, handoff, ledgers, standing_jobs
 from tracker_ledgers.command_log import note
 

@@ -8,15 +8,23 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.contract.parsed import number
-from tracker.journal.journal import command_line
-from tracker.journal.records import stamp
-from tracker.session import Session
-from tracker.text.render import figure, line, plural, value
-from tracker.text.wording import near
-from tracker.windows.captures import Capture, canonical, captures
-from tracker.windows.finalized import Finalized, finalized
-from tracker.windows.store import stamped_notes
+from tracker.kernel import (
+    Capture,
+    Finalized,
+    Session,
+    canonical,
+    captures,
+    command_line,
+    compact,
+    figure,
+    finalized,
+    line,
+    near,
+    plural,
+    stamp,
+    stamped_notes,
+    value,
+)
 from tracker_ledgers import booking, git, ledgers
 from tracker_ledgers.diffs import Diff, diff, pathspecs
 
@@ -204,8 +212,8 @@ def _figures(found: Diff, features: float | None) -> dict[str, Any]:
         "insertions": found.insertions,
         "deletions": found.deletions,
         "net": found.net,
-        "features": None if features is None else number(features),
-        "normalized_churn": number(round(found.net / features, 6)) if features else None,
+        "features": None if features is None else compact(features),
+        "normalized_churn": compact(round(found.net / features, 6)) if features else None,
     }
 
 

@@ -12,11 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tracker.errors import TrackerError
-from tracker.journal.records import stamp
-from tracker.session import Session
-from tracker.text.redact import HEADER, redact
-from tracker.text.render import escape
+from tracker.api import redact
+from tracker.kernel import HEADER, Session, TrackerError, escape, stamp
 
 STREAM = "commands"
 # an option whose value is a secret by its name, such as --api-key or --github-token

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from attrs import frozen
 
-from tracker.errors import TrackerError
+from tracker.kernel import TrackerError
 from tracker_ledgers import git
 
 PROTOTYPE = ("xproto::", 'Revert "xproto::')  # git's own subject of a revert: what it takes back was not counted either

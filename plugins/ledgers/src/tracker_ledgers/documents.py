@@ -8,11 +8,10 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.errors import TrackerError
-from tracker.journal.journal import OPEN, failed, refuse_special
+from tracker.kernel import OPEN, TrackerError, failed, refuse_special
 
 if TYPE_CHECKING:
-    from tracker.session import Session
+    from tracker.kernel import Session
 
 
 def home(session: Session) -> Path:

@@ -10,11 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tracker.errors import TrackerError
-from tracker.journal.journal import command_line
-from tracker.session import Session
-from tracker.text.render import line
-from tracker.windows.store import stamped_notes
+from tracker.kernel import Session, TrackerError, command_line, line, stamped_notes
 from tracker_ledgers import booking, ledgers
 from tracker_ledgers.documents import home
 

@@ -6,12 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tracker.errors import TrackerError
-from tracker.journal.journal import command_line
-from tracker.session import Session
-from tracker.text.redact import redact
-from tracker.text.render import line
-from tracker.windows.store import stamped_notes
+from tracker.api import redact
+from tracker.kernel import Session, TrackerError, command_line, line, stamped_notes
 from tracker_ledgers import booking
 from tracker_ledgers.ledgers import FEATURES, path_of, readable, rows
 

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from tracker.errors import TrackerError
-from tracker.text.render import line
+from tracker.kernel import TrackerError, line
 
 SECONDS = 120  # a diff of ten thousand files takes two
 CALM = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}

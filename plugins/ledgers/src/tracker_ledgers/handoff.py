@@ -10,11 +10,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from tracker.errors import TrackerError
-from tracker.journal.journal import command_line
-from tracker.session import Session
-from tracker.text.render import line, plural
-from tracker.text.wording import near
+from tracker.kernel import Session, TrackerError, command_line, line, near, plural
 from tracker_ledgers import documents
 from tracker_ledgers.brief import Brief, gather
 

@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from tracker.errors import TrackerError
-from tracker.text.json_values import decoded
-from tracker.text.render import escape, line
+from tracker.kernel import TrackerError, decoded, escape, line
 from tracker_ledgers.documents import home, read
 
 if TYPE_CHECKING:
-    from tracker.session import Session
+    from tracker.kernel import Session
 
 # what a spreadsheet takes for a formula (OWASP, "CSV injection"), also in the full-width forms that it accepts
 FORMULA = tuple("=+-@＝＋－＠")

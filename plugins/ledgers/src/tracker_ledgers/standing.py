@@ -6,13 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
-from tracker.session import Session
-from tracker.text.render import value
-from tracker.windows.anomalies import open_anomalies
-from tracker.windows.captures import Capture, lacking
-from tracker.windows.efficiency import is_stale
-from tracker.windows.finalized import Finalized
-from tracker.windows.store import status_streams
+from tracker.kernel import Capture, Finalized, Session, is_stale, lacking, open_anomalies, status_streams, value
 from tracker_ledgers import ledgers
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.features import built

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tracker.session import Session
+from tracker.kernel import Session
 from tracker_ledgers import documents
 
 FILE = Path("docs/System/scheduler/standing_jobs.md")

@@ -16,11 +16,7 @@ from xml.etree import ElementTree
 
 from attrs import evolve, frozen
 
-from tracker.errors import TrackerError
-from tracker.preview import assemble, document, lines
-from tracker.session import Session
-from tracker.text.render import plural
-from tracker.windows.missing_plugins import tell
+from tracker.kernel import Session, TrackerError, assemble, document, lines, plural, tell
 from tracker_ledgers import evidence, ledgers
 from tracker_ledgers.command_log import note
 from tracker_ledgers.documents import home

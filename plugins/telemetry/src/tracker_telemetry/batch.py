@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 from attrs import define, field
 
-from tracker.text.render import number
+from tracker.kernel import number
 from tracker_telemetry.event_columns import Column, Row, Tally, row_of, tally
 from tracker_telemetry.line_index import Stored
 from tracker_telemetry.tail import Line

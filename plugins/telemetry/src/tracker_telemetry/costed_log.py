@@ -9,10 +9,8 @@ from typing import Any, BinaryIO, TypeVar
 
 from attrs import define, field
 
-from tracker.contract.values import Rejected, Source
-from tracker.errors import TrackerError
-from tracker.hosting.guard import guarded
-from tracker.session import Session
+from tracker.api import Rejected, Source
+from tracker.kernel import Session, TrackerError, guarded
 from tracker_telemetry.event_columns import Columns, Group, Row, Sums, Tally, row_of
 from tracker_telemetry.tail import CHUNK, Line, Splitter
 

@@ -17,8 +17,8 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
-from tracker.contract.values import Source
-from tracker.text.render import number
+from tracker.api import Source
+from tracker.kernel import number
 from tracker_ledgers.ledgers import encode
 from tracker_telemetry.costed_log import Log
 from tracker_telemetry.event_columns import Columns

@@ -10,9 +10,7 @@ from typing import Any
 import orjson
 from attrs import define, field
 
-from tracker import __version__
-from tracker.contract.parsed import iso
-from tracker.journal.records import SCHEMA
+from tracker.kernel import SCHEMA, __version__, iso
 from tracker_telemetry.batch import Copy
 from tracker_telemetry.line_index import row_id
 from tracker_telemetry.quarantine import REASON_LIMIT, describe

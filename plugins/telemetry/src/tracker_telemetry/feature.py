@@ -10,8 +10,7 @@ from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
     from tracker.api import Source
-    from tracker.contract.features import StreamFacts, StreamInput
-    from tracker.session import Session
+    from tracker.kernel import Session, StreamFacts, StreamInput
 
 
 @hookimpl

@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from tracker.journal.index import Entry
-from tracker.session import Session
+from tracker.kernel import Entry, Session
 
 Scalar: TypeAlias = "str | int | float | bool | None"
 FIRST = (

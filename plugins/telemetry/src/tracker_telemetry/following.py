@@ -17,8 +17,7 @@ from pathlib import Path
 
 from attrs import define, evolve, field, frozen
 
-from tracker.errors import TrackerError
-from tracker.journal.files import read_at
+from tracker.kernel import TrackerError, read_at
 from tracker_telemetry.seen import Seen
 from tracker_telemetry.stopping import Stop
 from tracker_telemetry.tail import BATCH

@@ -14,13 +14,8 @@ from pathlib import Path
 import click
 from attrs import define, field
 
-from tracker.contract.features import StreamInput
-from tracker.contract.values import Source
-from tracker.errors import Busy, Interrupted, TrackerError
-from tracker.session import Session
-from tracker.text.render import plural
-from tracker.windows.captures import spans
-from tracker.windows.lanes import check_window
+from tracker.api import Source
+from tracker.kernel import Busy, Interrupted, Session, StreamInput, TrackerError, check_window, plural, spans
 from tracker_telemetry import following
 from tracker_telemetry.batch import Summary
 from tracker_telemetry.following import Follower

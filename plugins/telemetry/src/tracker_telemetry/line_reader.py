@@ -11,13 +11,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from attrs import define, field
 
-from tracker.contract.values import Rejected, Source
-from tracker.errors import PluginError
-from tracker.hosting.guard import Hang, Timer, guarded
-from tracker.hosting.guard import fault as said
-from tracker.hosting.registry import STRICT
-from tracker.session import Session
-from tracker.windows.store import stamped_notes
+from tracker.api import Rejected, Source
+from tracker.kernel import STRICT, Hang, PluginError, Session, Timer, guarded, stamped_notes
+from tracker.kernel import fault as said
 from tracker_telemetry import line_index
 from tracker_telemetry.batch import Batch, Copy, Refused
 from tracker_telemetry.encoding import encode, encode_all

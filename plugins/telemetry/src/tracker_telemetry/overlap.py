@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from tracker.text.render import line, plural
+from tracker.kernel import line, plural
 from tracker_telemetry import event_index, line_index
 from tracker_telemetry.line_reader import Reader
 from tracker_telemetry.tail import Line

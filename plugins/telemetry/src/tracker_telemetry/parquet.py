@@ -13,13 +13,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from tracker.contract.parsed import instant
-from tracker.contract.values import Source
-from tracker.errors import TrackerError
-from tracker.journal.files import beside
-from tracker.journal.index import lane_of
-from tracker.session import Session
-from tracker.windows.lanes import WINDOW
+from tracker.api import Source, instant
+from tracker.kernel import WINDOW, Session, TrackerError, beside, lane_of
 from tracker_telemetry.event_columns import epoch
 from tracker_telemetry.flat import as_type, columns, rows
 from tracker_telemetry.totals import old_events

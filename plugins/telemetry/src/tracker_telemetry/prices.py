@@ -18,9 +18,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from tracker.contract.values import Source
-from tracker.errors import PluginError, TrackerError
-from tracker.session import Session
+from tracker.api import Source
+from tracker.kernel import PluginError, Session, TrackerError
 
 FILE = "prices.toml"
 KINDS = ("input", "output", "cache_read", "cache_write")

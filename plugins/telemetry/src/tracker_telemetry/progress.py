@@ -8,7 +8,7 @@ import time
 
 from attrs import define, field
 
-from tracker.session import Session
+from tracker.kernel import Session
 
 SECONDS = 1.0  # between two drawings
 WIDTH = 24  # characters of the bar

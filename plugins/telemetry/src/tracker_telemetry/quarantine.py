@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Any
 
-from tracker.text.redact import redact
+from tracker.api import redact
 from tracker_telemetry.tail import Line, TooLong
 
 KEPT = 64 << 10  # bytes of a line that are kept

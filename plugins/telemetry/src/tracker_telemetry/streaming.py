@@ -12,8 +12,7 @@ from itertools import accumulate
 
 from attrs import define, field
 
-from tracker.errors import Busy
-from tracker.journal.journal import command_line
+from tracker.kernel import Busy, command_line
 from tracker_telemetry import event_index, line_index
 from tracker_telemetry.batch import Batch, Copy, Summary
 from tracker_telemetry.line_index import Known

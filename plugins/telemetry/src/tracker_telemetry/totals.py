@@ -14,12 +14,8 @@ from typing import Any, TypeVar
 
 from attrs import define, evolve, field
 
-from tracker.contract.features import StreamFacts
-from tracker.contract.values import EventTotals, Quantiles, Rejected, Source
-from tracker.errors import TrackerError
-from tracker.hosting.guard import guarded
-from tracker.session import Session
-from tracker.text.render import line, plural
+from tracker.api import EventTotals, Quantiles, Rejected, Source
+from tracker.kernel import Session, StreamFacts, TrackerError, guarded, line, plural
 from tracker_telemetry import event_index
 from tracker_telemetry.event_columns import Columns, Group, Sums, row_of, tally
 from tracker_telemetry.percentiles import percentiles

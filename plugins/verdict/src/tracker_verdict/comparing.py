@@ -7,15 +7,19 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.errors import TrackerError
-from tracker.journal.journal import command_line
-from tracker.journal.records import stamp
-from tracker.session import Session
-from tracker.text.render import number, value
-from tracker.text.wording import near
-from tracker.windows.captures import captures
-from tracker.windows.efficiency import ProviderFigures, finalized_figures
-from tracker.windows.finalized import finalized
+from tracker.kernel import (
+    ProviderFigures,
+    Session,
+    TrackerError,
+    captures,
+    command_line,
+    finalized,
+    finalized_figures,
+    near,
+    number,
+    stamp,
+    value,
+)
 from tracker_verdict.stats.compare import NOT_ENOUGH, Comparison, compare
 from tracker_verdict.stats.efficiency import Efficiency
 from tracker_verdict.stats.gates import Gate

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.contract.features import Estimate
-    from tracker.session import Session
+    from tracker.kernel import Estimate, Session
 
 
 @hookimpl

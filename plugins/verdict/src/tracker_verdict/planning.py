@@ -10,13 +10,8 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.contract.parsed import iso
-from tracker.contract.values import PERCENT, Gauge, Meter, Source
-from tracker.session import Session
-from tracker.text.clock import span
-from tracker.text.render import number, plural, value
-from tracker.windows.captures import Capture, captures
-from tracker.windows.finalized import finalized
+from tracker.api import Gauge, Meter, Source
+from tracker.kernel import PERCENT, Capture, Session, captures, finalized, iso, number, plural, span, value
 
 FULL = 100.0
 GO, STOP, UNKNOWN = "GO", "STOP", "unknown"

@@ -9,12 +9,18 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
 
-from tracker.contract.values import Source
-from tracker.session import Session
-from tracker.text.render import value
-from tracker.windows.captures import canonical, captures
-from tracker.windows.efficiency import Groups, ProviderFigures, figures_of
-from tracker.windows.finalized import Finalized, finalized
+from tracker.api import Source
+from tracker.kernel import (
+    Finalized,
+    Groups,
+    ProviderFigures,
+    Session,
+    canonical,
+    captures,
+    figures_of,
+    finalized,
+    value,
+)
 from tracker_ledgers.ledgers import cell
 from tracker_telemetry.totals import totals
 from tracker_verdict.worth import Worth

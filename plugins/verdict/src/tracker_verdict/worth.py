@@ -9,8 +9,8 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.contract.values import PERCENT, Source
-from tracker.errors import TrackerError
+from tracker.api import Source
+from tracker.kernel import PERCENT, TrackerError
 
 PRICE = re.compile(r"\s*([\d.]+)\s*/\s*mo(?:nth)?\s*:\s*([\d.]+)\s*([a-z]+)\s*", re.I)
 EXAMPLE = "200/mo:4.3bars"
@@ -59,7 +59,7 @@ def parse(source: Source, value: Any) -> Worth:
 
 def prices(providers: Mapping[str, Source], settings: Mapping[str, Any], given: Iterable[str]) -> dict[str, Worth]:
     """The worth of each provider whose price is known; `NAME=PRICE` of the command line goes before the settings."""
-    from tracker.text.wording import near
+    from tracker.kernel import near
 
     found = {name: parse(providers[name], value) for name, value in settings.items() if name in providers}
     for text in given:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import WritingCommand
-from tracker.cli.commands.alias import state_dir_option, waiting_options
-from tracker.session import session
+from tracker.kernel import WritingCommand, session, state_dir_option, waiting_options
 
 
 @click.command("capture", cls=WritingCommand)
@@ -41,7 +39,7 @@ def command(
     scope: str | None,
 ) -> None:
     """Read a provider's meters from where its programs keep them, and store them as a snapshot."""
-    from tracker.windows.messages import stored_message
+    from tracker.kernel import stored_message
     from tracker_capture.automation import Wish, capture, phases_of
 
     here = session()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import Command, Group
-from tracker.session import session
+from tracker.kernel import Command, Group, session
 
 
 class ScheduleGroup(Group):

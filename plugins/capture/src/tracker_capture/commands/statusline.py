@@ -9,10 +9,7 @@ import sys
 
 import click
 
-from tracker.cli.command import Command
-from tracker.errors import TrackerError
-from tracker.session import session
-from tracker.text.render import line
+from tracker.kernel import Command, TrackerError, line, session
 
 LENGTH = 100  # characters of what went wrong
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import Command
-from tracker.cli.completing import SCRIPTS
+from tracker.kernel import SCRIPTS, Command
 
 
 @click.command("completion", cls=Command)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import Command, Group, SettingCommand
-from tracker.session import session
-from tracker.text.render import escape
+from tracker.kernel import Command, Group, SettingCommand, escape, session
 
 
 class ConfigGroup(Group):

@@ -6,16 +6,14 @@ from collections import Counter
 
 import click
 
-from tracker.cli.command import Command
-from tracker.errors import TrackerError
-from tracker.session import session
+from tracker.kernel import Command, TrackerError, session
 
 
 @click.command("doctor", cls=Command)
 @click.option("--fix", is_flag=True, help="Repair what can be repaired by appending, or by setting something aside.")
 def command(fix: bool) -> None:
     """Check every stream, the lanes' state, the ledgers and the files."""
-    from tracker.text.render import line, plural
+    from tracker.kernel import line, plural
     from tracker_desk.doctor import examine
 
     here = session()

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from tracker.cli.command import Command
-from tracker.session import session
+from tracker.kernel import Command, session
 
 
 @click.command("export", cls=Command)

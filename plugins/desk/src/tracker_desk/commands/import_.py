@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from tracker.cli.command import WritingCommand
-from tracker.session import session
+from tracker.kernel import WritingCommand, session
 
 
 @click.command("import", cls=WritingCommand)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import SettingCommand
-from tracker.session import session
+from tracker.kernel import SettingCommand, session
 
 
 @click.command("init", cls=SettingCommand)

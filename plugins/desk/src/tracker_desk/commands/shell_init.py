@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import Command
-from tracker.cli.completing import SCRIPTS
-from tracker.session import Session, session
+from tracker.kernel import SCRIPTS, Command, Session, session
 
 
 @click.command("shell-init", cls=Command)

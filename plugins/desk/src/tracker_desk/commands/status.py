@@ -6,9 +6,7 @@ import sys
 
 import click
 
-from tracker.cli.command import Command
-from tracker.cli.options import Finite
-from tracker.session import Session, session
+from tracker.kernel import Command, Finite, Session, session
 
 
 @click.command("status", cls=Command)
@@ -40,8 +38,7 @@ def _repeat(here: Session, seconds: float) -> None:
 
 
 def _screen(here: Session) -> str:
-    from tracker.settings.zones import zone
-    from tracker.text.render import json_text
+    from tracker.kernel import json_text, zone
     from tracker_desk.status import look
     from tracker_desk.status_text import document, lines
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import Command
-from tracker.errors import TrackerError
-from tracker.session import session
+from tracker.kernel import Command, TrackerError, session
 
 
 @click.command("window-audit", cls=Command)
 @click.option("--window", required=True, metavar="W", help="The window.")
 def command(window: str) -> None:
     """Show everything that stands, or was taken back, in a window."""
-    from tracker.text.render import escape
-    from tracker.text.wording import near
-    from tracker.windows.missing_plugins import absent, tell
+    from tracker.kernel import absent, escape, near, tell
     from tracker_desk.audit import audit, lines
 
     here = session()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import Command
-from tracker.cli.options import window_option
-from tracker.session import session
+from tracker.kernel import Command, session, window_option
 
 
 @click.command("demo", cls=Command)

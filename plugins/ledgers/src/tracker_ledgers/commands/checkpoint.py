@@ -6,9 +6,7 @@ from typing import Any
 
 import click
 
-from tracker.cli.command import Whole, WritingCommand
-from tracker.cli.options import provider_option, window_option
-from tracker.session import session
+from tracker.kernel import Whole, WritingCommand, provider_option, session, window_option
 
 COUNT = Whole(min=0)
 

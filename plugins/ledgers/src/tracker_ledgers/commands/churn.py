@@ -7,9 +7,7 @@ from typing import Any
 
 import click
 
-from tracker.cli.command import Whole
-from tracker.cli.options import SeveralCommand, pathspec, provider_option, window_option
-from tracker.session import session
+from tracker.kernel import SeveralCommand, Whole, pathspec, provider_option, session, window_option
 
 
 @click.command("churn", cls=SeveralCommand)

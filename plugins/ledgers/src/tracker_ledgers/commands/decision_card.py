@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import Command
-from tracker.session import session
+from tracker.kernel import Command, session
 
 
 @click.command("decision-card", cls=Command)
@@ -13,7 +12,7 @@ from tracker.session import session
 @click.option("--exit-code", is_flag=True, help="End with status 0 for GO, 3 for SOFT GO, 4 for NO-GO.")
 def command(window: str, exit_code: bool) -> None:
     """Say GO, SOFT GO or NO-GO for a window, with the reasons."""
-    from tracker.windows.missing_plugins import absent, tell
+    from tracker.kernel import absent, tell
     from tracker_ledgers.card import STATUS, card, document, lines
 
     here = session()

@@ -7,9 +7,7 @@ from typing import Any
 
 import click
 
-from tracker.cli.command import Command, Group, WritingCommand
-from tracker.cli.options import window_option
-from tracker.session import session
+from tracker.kernel import Command, Group, WritingCommand, session, window_option
 
 
 class EvidenceGroup(Group):

@@ -7,9 +7,7 @@ from typing import Any
 
 import click
 
-from tracker.cli.command import Command, Group, Whole, WritingCommand
-from tracker.cli.options import provider_option, window_option
-from tracker.session import session
+from tracker.kernel import Command, Group, Whole, WritingCommand, provider_option, session, window_option
 
 
 class FeatureGroup(Group):

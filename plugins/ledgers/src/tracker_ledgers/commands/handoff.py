@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.options import SeveralCommand, window_option
-from tracker.session import session
+from tracker.kernel import SeveralCommand, session, window_option
 
 
 class HandoffCommand(SeveralCommand):
@@ -23,7 +22,7 @@ class HandoffCommand(SeveralCommand):
 )
 def command(windows: tuple[str, ...]) -> None:
     """Write the brief with which the next person continues. It fills its own part of docs/SESSION_HANDOFF.md."""
-    from tracker.windows.missing_plugins import absent, tell
+    from tracker.kernel import absent, tell
     from tracker_ledgers.handoff import write
 
     here = session()

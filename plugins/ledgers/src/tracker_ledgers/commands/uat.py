@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import WritingCommand
-from tracker.cli.options import Finite, window_option
-from tracker.session import session
+from tracker.kernel import Finite, WritingCommand, session, window_option
 
 
 class UatCommand(WritingCommand):

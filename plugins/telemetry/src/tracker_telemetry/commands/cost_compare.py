@@ -6,8 +6,7 @@ from typing import cast
 
 import click
 
-from tracker.cli.command import Command, Whole
-from tracker.session import session
+from tracker.kernel import Command, Whole, session
 
 
 @click.command("cost-compare", cls=Command)
@@ -18,8 +17,7 @@ from tracker.session import session
 @click.option("--source", "name", metavar="SOURCE", help="The telemetry source, where there are several.")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
     """Compare the tokens and the money of routed requests with the others', per feature."""
-    from tracker.errors import TrackerError
-    from tracker.text.wording import near
+    from tracker.kernel import TrackerError, near
     from tracker_telemetry import costed_log, costs, prices
     from tracker_telemetry.totals import Known, only_source
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import WritingCommand
-from tracker.cli.options import Finite
-from tracker.session import session
+from tracker.kernel import Finite, WritingCommand, session
 
 
 @click.command("compare", cls=WritingCommand)
@@ -17,8 +15,7 @@ from tracker.session import session
 @click.option("--review", is_flag=True, help="Today is a review date that was fixed beforehand.")
 def command(names: tuple[str, ...], everyone: bool, given: tuple[str, ...], effect: float, review: bool) -> None:
     """Compare providers by what they deliver for the quota, or for the money."""
-    from tracker.windows.finalized import finalized
-    from tracker.windows.missing_plugins import absent, tell
+    from tracker.kernel import absent, finalized, tell
     from tracker_verdict import comparing
     from tracker_verdict.worth import prices
 

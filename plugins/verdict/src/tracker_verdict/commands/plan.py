@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import Command, Whole
-from tracker.session import session
+from tracker.kernel import Command, Whole, session
 
 
 @click.command("plan", cls=Command)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import Command
-from tracker.session import session
+from tracker.kernel import Command, session
 
 
 @click.command("scoreboard", cls=Command)
@@ -14,8 +13,7 @@ from tracker.session import session
 @click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")
 def command(by: str, layout: str, given: tuple[str, ...]) -> None:
     """Show features, capacity, efficiency, churn, tokens and money per group of windows."""
-    from tracker.windows.finalized import finalized
-    from tracker.windows.missing_plugins import absent, tell
+    from tracker.kernel import absent, finalized, tell
     from tracker_verdict import scoreboard as board
     from tracker_verdict.worth import prices
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from outcomes import ok
 
 from tracker.session import Session
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # importlib mode imports no siblings
-from outcomes import ok
 
 IDENTITY = {
     f"GIT_{who}_{what}": value

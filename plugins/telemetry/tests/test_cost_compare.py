@@ -14,7 +14,7 @@ import pytest
 
 from tracker_telemetry.prices import parse
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 EVENTS = [
     {"rid": "F-1", "lane": "zai", "model": "glm-4.6", "status": 200, "input_tokens": 900, "output_tokens": 100},

@@ -7,14 +7,11 @@ import hashlib
 import io
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # importlib mode imports no siblings
 from outcomes import ok, records, refused
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(sys.executable).with_name("tracker")
-PANE = Path(__file__).parents[1] / "plugins" / "codex" / "src" / "tracker_codex" / "demo" / "status_before.txt"
+PANE = Path(__file__).parents[3] / "plugins" / "codex" / "src" / "tracker_codex" / "demo" / "status_before.txt"
 PATIENCE = 60  # seconds until a shell that says nothing is given up
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
 from outcomes import ok
 
 # Where the tests are started in the background, what they start must hear Ctrl-C all the same.

@@ -81,12 +81,15 @@ def toy_registry(toy_code: dict[str, str]) -> Callable[[], Any]:
     """Makes registries whose only plugins are the toys."""
 
     def made() -> Any:
+        from tracker.hosting import features
         from tracker.hosting import snapshots as builtin
         from tracker.hosting.registry import Registry
 
         registry = Registry()
         for name, view in builtin.SOURCES.items():
             registry.add(name, partial(lambda found: found, view), "tracker-core")
+        for name, feature in features.loaded().items():
+            registry.add_feature(name, feature)
         for name, code in toy_code.items():
             module = ModuleType(name.replace("-", "_"))
             exec(compile(code, name, "exec"), module.__dict__)

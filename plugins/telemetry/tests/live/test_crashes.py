@@ -16,7 +16,7 @@ import pytest
 Start = Callable[..., Any]
 TIMES = 200 if os.environ.get("TRACKER_SOAK") == "1" else 6
 STREAMS = ("proxy_telemetry", "proxy_telemetry.rejected")
-SAMPLES = Path(__file__).parents[2] / "plugins" / "proxy" / "tests" / "samples"
+SAMPLES = Path(__file__).parents[4] / "plugins" / "proxy" / "tests" / "samples"
 
 
 def mixed(line: Start) -> bytes:

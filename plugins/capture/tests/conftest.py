@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-SCREENS = Path(__file__).parents[2] / "plugins"
+SCREENS = Path(__file__).parents[3] / "plugins"
 
 
 class Machine:

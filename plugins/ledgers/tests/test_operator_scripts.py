@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 CHECKPOINT = ROOT / "scripts" / "automation" / "ledger_checkpoint.sh"
 COMPARE = ROOT / "scripts" / "tools" / "proxy_cost_compare.py"
 

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
 from bare import ROOT, Bare, build_wheel, third_party
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -106,6 +104,6 @@ def test_who_has_uv_alone_is_told_how_to_install_it(tracker_cli: Run, tmp_path: 
     """An environment of uv's has no pip."""
     with_uv = "where uv made the environment: uv pip install -e "
     assert with_uv in tracker_cli("plugins", "new", "acme").stderr
-    guide = Path(__file__).parents[1] / "docs" / "plugins.md"
+    guide = Path(__file__).parents[3] / "docs" / "plugins.md"
     for text in (tmp_path / "tracker-acme" / "README.md", guide):
         assert f'python -m pip install -e ".[testing]"   # {with_uv}' in text.read_text()

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-ALIASES = Path(__file__).parents[1] / "scripts" / "tracker-aliases.sh"
-DOCUMENT = Path(__file__).parents[1] / "docs" / "shells.md"
-PANES = Path(__file__).parents[1] / "plugins" / "codex" / "src" / "tracker_codex" / "demo"
+ALIASES = Path(__file__).parents[3] / "scripts" / "tracker-aliases.sh"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "shells.md"
+PANES = Path(__file__).parents[3] / "plugins" / "codex" / "src" / "tracker_codex" / "demo"
 PROGRAM = Path(sys.executable).with_name("tracker")
 SHELLS = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}
 SPEC = {

@@ -18,7 +18,7 @@ duckdb = pytest.importorskip("duckdb")
 pytest.importorskip("pyarrow")
 sqlglot = pytest.importorskip("sqlglot")
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 PAGE, SQL = (DOCS / "fleet.md").read_text(encoding="utf-8"), (DOCS / "fleet.sql").read_text(encoding="utf-8")
 WINDOWS = ("W0-07", "W0-CHN")
 LANES = {"zai": "glm-4.6", "glm": "glm-4.5-air", "main": "claude-sonnet-4-5", "sub1": None}

@@ -1,6 +1,6 @@
 """What is wrong with a wheel: its metadata, its licence, its types, or a file that does not belong in it.
 
-`python tests/wheels.py FILE...` prints it and ends with status 1 where there is anything.
+`python tests/support/wheels.py FILE...` prints it and ends with status 1 where there is anything.
 """
 
 from __future__ import annotations

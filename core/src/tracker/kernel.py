@@ -1,0 +1,206 @@
+"""What a feature may import beside `tracker.api` and libraries; what is not here may change without notice.
+
+Each name is imported when it is first asked for, so that a feature pays for what it uses.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tracker import __version__ as __version__
+    from tracker.cli.command import Command as Command
+    from tracker.cli.command import Group as Group
+    from tracker.cli.command import SettingCommand as SettingCommand
+    from tracker.cli.command import Whole as Whole
+    from tracker.cli.command import WritingCommand as WritingCommand
+    from tracker.cli.commands.alias import state_dir_option as state_dir_option
+    from tracker.cli.commands.alias import waiting_options as waiting_options
+    from tracker.cli.completing import SCRIPTS as SCRIPTS
+    from tracker.cli.main import main as main
+    from tracker.cli.options import Finite as Finite
+    from tracker.cli.options import SeveralCommand as SeveralCommand
+    from tracker.cli.options import pathspec as pathspec
+    from tracker.cli.options import provider_option as provider_option
+    from tracker.cli.options import window_option as window_option
+    from tracker.cli.text_input import LIMIT as LIMIT
+    from tracker.cli.text_input import parse as parse
+    from tracker.cli.text_input import take_text as take_text
+    from tracker.contract.features import Estimate as Estimate
+    from tracker.contract.features import StreamFacts as StreamFacts
+    from tracker.contract.features import StreamInput as StreamInput
+    from tracker.contract.origins import NAME as NAME
+    from tracker.contract.origins import STDIN as STDIN
+    from tracker.contract.origins import VARIABLE as VARIABLE
+    from tracker.contract.parsed import compact as compact
+    from tracker.contract.parsed import from_parsed as from_parsed
+    from tracker.contract.parsed import iso as iso
+    from tracker.contract.parsed import to_parsed as to_parsed
+    from tracker.contract.values import PERCENT as PERCENT
+    from tracker.errors import Busy as Busy
+    from tracker.errors import Interrupted as Interrupted
+    from tracker.errors import PluginError as PluginError
+    from tracker.errors import TrackerError as TrackerError
+    from tracker.hosting.admission import OWN_STREAMS as OWN_STREAMS
+    from tracker.hosting.guard import Hang as Hang
+    from tracker.hosting.guard import Timer as Timer
+    from tracker.hosting.guard import fault as fault
+    from tracker.hosting.guard import guarded as guarded
+    from tracker.hosting.registry import GROUP as GROUP
+    from tracker.hosting.registry import STRICT as STRICT
+    from tracker.hosting.registry import Registry as Registry
+    from tracker.hosting.registry import discover as discover
+    from tracker.hosting.registry import shell_names as shell_names
+    from tracker.journal.files import LINE_LIMIT as LINE_LIMIT
+    from tracker.journal.files import OPEN as OPEN
+    from tracker.journal.files import beside as beside
+    from tracker.journal.files import check_directory as check_directory
+    from tracker.journal.files import make_private as make_private
+    from tracker.journal.files import read_at as read_at
+    from tracker.journal.files import write_all as write_all
+    from tracker.journal.index import CaptureMark as CaptureMark
+    from tracker.journal.index import Entry as Entry
+    from tracker.journal.index import Index as Index
+    from tracker.journal.index import identity as identity
+    from tracker.journal.index import lane_of as lane_of
+    from tracker.journal.index_rows import PHASES as PHASES
+    from tracker.journal.index_rows import without_text as without_text
+    from tracker.journal.journal import WAIT_SECONDS as WAIT_SECONDS
+    from tracker.journal.journal import Journal as Journal
+    from tracker.journal.journal import command_line as command_line
+    from tracker.journal.journal import decode as decode
+    from tracker.journal.journal import failed as failed
+    from tracker.journal.journal import refuse_special as refuse_special
+    from tracker.journal.records import SCHEMA as SCHEMA
+    from tracker.journal.records import identify as identify
+    from tracker.journal.records import stamp as stamp
+    from tracker.preview import assemble as assemble
+    from tracker.preview import document as document
+    from tracker.preview import lines as lines
+    from tracker.session import DATA_DIR as DATA_DIR
+    from tracker.session import Session as Session
+    from tracker.session import session as session
+    from tracker.settings.kinds import KINDS as KINDS
+    from tracker.settings.kinds import Setting as Setting
+    from tracker.settings.kinds import from_words as from_words
+    from tracker.settings.kinds import shown as shown
+    from tracker.settings.schema import DEFAULT_DATA_DIR as DEFAULT_DATA_DIR
+    from tracker.settings.schema import PRICES as PRICES
+    from tracker.settings.table import leaves as leaves
+    from tracker.settings.table import setting_of as setting_of
+    from tracker.settings.table import settings as settings
+    from tracker.settings.toml_text import Key as Key
+    from tracker.settings.toml_text import line_of as line_of
+    from tracker.settings.toml_text import literal as literal
+    from tracker.settings.toml_text import put as put
+    from tracker.settings.toml_text import spell as spell
+    from tracker.settings.zones import local_zone as local_zone
+    from tracker.settings.zones import zone as zone
+    from tracker.text.clock import Clock as Clock
+    from tracker.text.clock import span as span
+    from tracker.text.escapes import ESCAPE as ESCAPE
+    from tracker.text.json_values import decoded as decoded
+    from tracker.text.redact import HEADER as HEADER
+    from tracker.text.redact import redact_value as redact_value
+    from tracker.text.render import CONTROL as CONTROL
+    from tracker.text.render import FIELD as FIELD
+    from tracker.text.render import escape as escape
+    from tracker.text.render import figure as figure
+    from tracker.text.render import json_text as json_text
+    from tracker.text.render import line as line
+    from tracker.text.render import number as number
+    from tracker.text.render import plural as plural
+    from tracker.text.render import row as row
+    from tracker.text.render import value as value
+    from tracker.text.wording import near as near
+    from tracker.windows.anomalies import ANOMALIES as ANOMALIES
+    from tracker.windows.anomalies import closings as closings
+    from tracker.windows.anomalies import open_anomalies as open_anomalies
+    from tracker.windows.anomalies import raised as raised
+    from tracker.windows.captures import Capture as Capture
+    from tracker.windows.captures import Pair as Pair
+    from tracker.windows.captures import by_lane as by_lane
+    from tracker.windows.captures import canonical as canonical
+    from tracker.windows.captures import capture_of as capture_of
+    from tracker.windows.captures import captures as captures
+    from tracker.windows.captures import lacking as lacking
+    from tracker.windows.captures import spans as spans
+    from tracker.windows.efficiency import Groups as Groups
+    from tracker.windows.efficiency import ProviderFigures as ProviderFigures
+    from tracker.windows.efficiency import figures_of as figures_of
+    from tracker.windows.efficiency import finalized_figures as finalized_figures
+    from tracker.windows.efficiency import is_stale as is_stale
+    from tracker.windows.finalized import WINDOWS as WINDOWS
+    from tracker.windows.finalized import Finalized as Finalized
+    from tracker.windows.finalized import finalized as finalized
+    from tracker.windows.lanes import WINDOW as WINDOW
+    from tracker.windows.lanes import check_window as check_window
+    from tracker.windows.messages import stored_message as stored_message
+    from tracker.windows.missing_plugins import absent as absent
+    from tracker.windows.missing_plugins import named as named
+    from tracker.windows.missing_plugins import tell as tell
+    from tracker.windows.reports import store_report as store_report
+    from tracker.windows.rules import FUTURE as FUTURE
+    from tracker.windows.store import LATE_AFTER as LATE_AFTER
+    from tracker.windows.store import Request as Request
+    from tracker.windows.store import Stored as Stored
+    from tracker.windows.store import reset_before as reset_before
+    from tracker.windows.store import stamped_notes as stamped_notes
+    from tracker.windows.store import status_streams as status_streams
+    from tracker.windows.store import store as store
+
+_PLACES = {
+    "tracker": "__version__",
+    "tracker.cli.command": "Command Group SettingCommand Whole WritingCommand",
+    "tracker.cli.commands.alias": "state_dir_option waiting_options",
+    "tracker.cli.completing": "SCRIPTS",
+    "tracker.cli.main": "main",
+    "tracker.cli.options": "Finite SeveralCommand pathspec provider_option window_option",
+    "tracker.cli.text_input": "LIMIT parse take_text",
+    "tracker.contract.features": "Estimate StreamFacts StreamInput",
+    "tracker.contract.origins": "NAME STDIN VARIABLE",
+    "tracker.contract.parsed": "compact from_parsed iso to_parsed",
+    "tracker.contract.values": "PERCENT",
+    "tracker.errors": "Busy Interrupted PluginError TrackerError",
+    "tracker.hosting.admission": "OWN_STREAMS",
+    "tracker.hosting.guard": "Hang Timer fault guarded",
+    "tracker.hosting.registry": "GROUP Registry STRICT discover shell_names",
+    "tracker.journal.files": "LINE_LIMIT OPEN beside check_directory make_private read_at write_all",
+    "tracker.journal.index": "CaptureMark Entry Index identity lane_of",
+    "tracker.journal.index_rows": "PHASES without_text",
+    "tracker.journal.journal": "Journal WAIT_SECONDS command_line decode failed refuse_special",
+    "tracker.journal.records": "SCHEMA identify stamp",
+    "tracker.preview": "assemble document lines",
+    "tracker.session": "DATA_DIR Session session",
+    "tracker.settings.kinds": "KINDS Setting from_words shown",
+    "tracker.settings.schema": "DEFAULT_DATA_DIR PRICES",
+    "tracker.settings.table": "leaves setting_of settings",
+    "tracker.settings.toml_text": "Key line_of literal put spell",
+    "tracker.settings.zones": "local_zone zone",
+    "tracker.text.clock": "Clock span",
+    "tracker.text.escapes": "ESCAPE",
+    "tracker.text.json_values": "decoded",
+    "tracker.text.redact": "HEADER redact_value",
+    "tracker.text.render": "CONTROL FIELD escape figure json_text line number plural row value",
+    "tracker.text.wording": "near",
+    "tracker.windows.anomalies": "ANOMALIES closings open_anomalies raised",
+    "tracker.windows.captures": "Capture Pair by_lane canonical capture_of captures lacking spans",
+    "tracker.windows.efficiency": "Groups ProviderFigures figures_of finalized_figures is_stale",
+    "tracker.windows.finalized": "Finalized WINDOWS finalized",
+    "tracker.windows.lanes": "WINDOW check_window",
+    "tracker.windows.messages": "stored_message",
+    "tracker.windows.missing_plugins": "absent named tell",
+    "tracker.windows.reports": "store_report",
+    "tracker.windows.rules": "FUTURE",
+    "tracker.windows.store": "LATE_AFTER Request Stored reset_before stamped_notes status_streams store",
+}
+_MODULES = {name: module for module, names in _PLACES.items() for name in names.split()}
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'tracker.kernel' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return found
