@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from tracker.journal.files import check_directory as check_directory
     from tracker.journal.files import make_private as make_private
     from tracker.journal.files import read_at as read_at
+    from tracker.journal.files import replace_file as replace_file
     from tracker.journal.files import write_all as write_all
     from tracker.journal.index import CaptureMark as CaptureMark
     from tracker.journal.index import Entry as Entry
@@ -99,6 +100,8 @@ if TYPE_CHECKING:
     from tracker.settings.zones import zone as zone
     from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span
+    from tracker.text.csv_cells import cell as cell
+    from tracker.text.csv_cells import csv_line as csv_line
     from tracker.text.escapes import ESCAPE as ESCAPE
     from tracker.text.json_values import decoded as decoded
     from tracker.text.redact import HEADER as HEADER
@@ -151,6 +154,7 @@ if TYPE_CHECKING:
     from tracker.windows.store import store as store
 
 _PLACES = {
+    "tracker.text.csv_cells": "cell csv_line",
     "tracker": "__version__",
     "tracker.cli.command": "Command Group SettingCommand Whole WritingCommand",
     "tracker.cli.commands.alias": "state_dir_option waiting_options",
@@ -166,7 +170,7 @@ _PLACES = {
     "tracker.hosting.admission": "OWN_STREAMS",
     "tracker.hosting.guard": "Hang Timer fault guarded",
     "tracker.hosting.registry": "GROUP Registry STRICT discover shell_names",
-    "tracker.journal.files": "LINE_LIMIT OPEN beside check_directory make_private read_at write_all",
+    "tracker.journal.files": "replace_file LINE_LIMIT OPEN beside check_directory make_private read_at write_all",
     "tracker.journal.index": "CaptureMark Entry Index identity lane_of",
     "tracker.journal.index_rows": "PHASES without_text",
     "tracker.journal.journal": "Journal WAIT_SECONDS command_line decode failed refuse_special",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,3 +165,27 @@ def set_aside(path: Path, file: int, start: int) -> Path:
         os.close(kept)
     sync_directory(path.parent)
     return aside
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write the whole file beside its place and move it there: readers see the old one or the new one."""
+    refuse_special(path)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mode = path.stat().st_mode & 0o777 if path.exists() else None
+        try:
+            file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN, 0o666)
+            with os.fdopen(file, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(file)
+            if mode is not None:
+                os.chmod(beside, mode)
+            os.replace(beside, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
+    except OSError as error:
+        raise failed("write", path, error) from error

@@ -25,12 +25,12 @@ from tracker.kernel import (
     literal,
     local_zone,
     put,
+    replace_file,
     setting_of,
     settings,
     shown,
 )
 from tracker.settings import file as config_file
-from tracker_ledgers.documents import replace
 
 
 @frozen(kw_only=True)
@@ -140,7 +140,7 @@ def change(session: Session, key: str, words: str) -> None:
         )
     config_file.structure(config_file.parse(changed, path), changed, path)
     if not session.dry_run and changed != text:
-        replace(path, changed.encode())
+        replace_file(path, changed.encode())
     if session.dry_run or session.json:
         session.data({"key": key, "value": value, "path": str(path)})
     else:

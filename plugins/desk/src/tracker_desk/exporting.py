@@ -73,7 +73,7 @@ def _lines(session: Session, stream: str, folder: Path) -> int:
 
 def _table(session: Session, stream: str, folder: Path) -> int:
     """The standing records as CSV (RFC 4180); nothing in a cell runs in a spreadsheet."""
-    from tracker_ledgers.ledgers import encode
+    from tracker.kernel import csv_line
 
     stop, cut = session.journal.size(stream), 0
     names = columns(rows(session, stream, stop))
@@ -88,9 +88,9 @@ def _table(session: Session, stream: str, folder: Path) -> int:
         return value
 
     def every() -> Iterator[bytes]:
-        yield encode(list(names))
+        yield csv_line(list(names))
         for one in rows(session, stream, stop):
-            yield encode([cell(one.get(name)) for name in names])
+            yield csv_line([cell(one.get(name)) for name in names])
 
     count = _write(folder / f"{stream}.csv", every()) - 1
     if cut:

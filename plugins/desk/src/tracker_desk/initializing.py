@@ -21,13 +21,13 @@ from tracker.kernel import (
     from_words,
     literal,
     local_zone,
+    replace_file,
     settings,
     shown,
     spell,
 )
 from tracker.settings import file as config_file
 from tracker_desk.configuring import example, sound_price
-from tracker_ledgers.documents import replace
 
 ASKED = ("data_dir", "ledgers.dir", "timezone", "buffer_minutes", "divergence_pp", "effect", "keep_account")
 TITLE = "# Settings of tracker. A line that is missing means the default; `tracker config list` shows what holds.\n"
@@ -150,7 +150,7 @@ def _prices(setting: Setting, prices: Mapping[str, Any], providers: Mapping[str,
 
 def _write(path: Path, text: str, *, force: bool) -> None:
     if force:
-        replace(path.resolve(), text.encode())
+        replace_file(path.resolve(), text.encode())
         return
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:

@@ -12,8 +12,20 @@ from typing import Any
 
 from attrs import define, field
 
-from tracker.kernel import OPEN, WAIT_SECONDS, Busy, Session, TrackerError, failed, read_at, refuse_special, write_all
-from tracker_ledgers.ledgers import Ledger, Row, cell, check_header, encode, path_of, split
+from tracker.kernel import (
+    OPEN,
+    WAIT_SECONDS,
+    Busy,
+    Session,
+    TrackerError,
+    cell,
+    csv_line,
+    failed,
+    read_at,
+    refuse_special,
+    write_all,
+)
+from tracker_ledgers.ledgers import Ledger, Row, check_header, path_of, split
 
 try:
     import fcntl
@@ -52,9 +64,9 @@ class Book:
         """One row, in one write, flushed to disk."""
         unknown = set(values) - set(self.ledger.columns)
         assert not unknown, unknown
-        row = encode([values.get(name) for name in self.ledger.columns], self.end)
+        row = csv_line([values.get(name) for name in self.ledger.columns], self.end)
         if self.needs_header:
-            row = encode(self.ledger.columns, self.end) + row
+            row = csv_line(self.ledger.columns, self.end) + row
         try:
             write_all(self.file, row)
             if self.fsync:
@@ -105,7 +117,7 @@ def _prepare(session: Session, book: Book) -> None:
     data = _contents(book.file)
     book.size = len(data)
     found = split(book.path, data)
-    header = encode(book.ledger.columns).rstrip()
+    header = csv_line(book.ledger.columns).rstrip()
     if found and header != data and header.startswith(data):  # a crash cut the very first write short
         _set_aside(session, book, found[0], data)
         return
@@ -125,7 +137,7 @@ def _mend_last(session: Session, book: Book, found: list[Row], data: bytes) -> N
             raise _damaged(book, last)
     elif last.closed and (last is found[0] or len(last.cells) == len(book.ledger.columns)):
         missing = book.end[1:] if data.endswith(b"\r") else book.end
-        write_all(book.file, missing.encode())
+        write_all(book.file, missing.csv_line())
         book.size += len(missing)
     else:
         _set_aside(session, book, last, data[last.start :])

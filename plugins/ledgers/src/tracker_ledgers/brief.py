@@ -10,6 +10,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.kernel import Session, assemble, captures, finalized, lines, open_anomalies, status_streams
+from tracker.text.csv_cells import NUMBER
 from tracker_ledgers import card, git, ledgers
 from tracker_ledgers.command_log import commands, quoted
 from tracker_ledgers.documents import home
@@ -97,7 +98,7 @@ def _costs(session: Session) -> list[dict[str, str]]:
 
 def _tokens(row: dict[str, str]) -> float | None:
     text = row.get("tokens_actual", "").strip()
-    return float(text) if ledgers.NUMBER.fullmatch(text) else None
+    return float(text) if NUMBER.fullmatch(text) else None
 
 
 def _artifacts(session: Session, shown: Sequence[str]) -> Iterator[Path]:

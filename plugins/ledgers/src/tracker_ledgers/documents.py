@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.kernel import OPEN, TrackerError, failed, refuse_special
+from tracker.kernel import TrackerError, refuse_special
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
@@ -31,27 +28,3 @@ def read(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise TrackerError(f"cannot read {path}: {error.strerror}") from error
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write the whole file beside its place and move it there: readers see the old one or the new one."""
-    refuse_special(path)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        mode = path.stat().st_mode & 0o777 if path.exists() else None
-        try:
-            file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN, 0o666)
-            with os.fdopen(file, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(file)
-            if mode is not None:
-                os.chmod(beside, mode)
-            os.replace(beside, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                beside.unlink()
-            raise
-    except OSError as error:
-        raise failed("write", path, error) from error

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from tracker.kernel import Session, TrackerError, command_line, line, near, plural
+from tracker.kernel import Session, TrackerError, command_line, line, near, plural, replace_file
 from tracker_ledgers import documents
 from tracker_ledgers.brief import Brief, gather
 
@@ -55,7 +55,7 @@ def update(session: Session, asked: Sequence[str] = (), also: Sequence[str] = ()
         content = before + body + after
         changed = documents.read(path) != content
         if changed:
-            documents.replace(path, content)
+            replace_file(path, content)
     return Written(brief=found, path=path, changed=changed)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -16,16 +15,13 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from tracker.kernel import TrackerError, decoded, escape, line
+from tracker.kernel import TrackerError, line
 from tracker_ledgers.documents import home, read
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
 
 # what a spreadsheet takes for a formula (OWASP, "CSV injection"), also in the full-width forms that it accepts
-FORMULA = tuple("=+-@＝＋－＠")
-BLANK = tuple("\t\r\n")
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 SENTINEL = "\x00end"
 
 
@@ -68,24 +64,6 @@ def path_of(session: Session, ledger: Ledger) -> Path:
 
 
 # --- cells
-
-
-def cell(value: object) -> str:
-    """A value as a cell: nothing in it steers a terminal, and no text runs in a spreadsheet; numbers stay numbers."""
-    if value is None:
-        return ""
-    if isinstance(value, int | float):
-        return str(value)
-    text = decoded(str(value))
-    is_formula = text.startswith(BLANK) or text.lstrip().startswith(FORMULA)
-    return f"'{escape(text)}" if is_formula and not NUMBER.fullmatch(text) else escape(text)
-
-
-def encode(values: Sequence[object], end: str = "\n") -> bytes:
-    """One row with its end."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator=end).writerow([cell(value) for value in values])
-    return text.getvalue().encode()
 
 
 # --- reading

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tracker.kernel import Session
+from tracker.kernel import Session, replace_file
 from tracker_ledgers import documents
 
 FILE = Path("docs/System/scheduler/standing_jobs.md")
@@ -45,5 +45,5 @@ def note(session: Session, run: str) -> bool:
     if data is None:
         return False
     text = data.decode("utf-8", "surrogateescape")
-    documents.replace(path, updated(text, run).encode("utf-8", "surrogateescape"))
+    replace_file(path, updated(text, run).encode("utf-8", "surrogateescape"))
     return True

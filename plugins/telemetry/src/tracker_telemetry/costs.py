@@ -18,8 +18,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import define, field, frozen
 
 from tracker.api import Source
-from tracker.kernel import number
-from tracker_ledgers.ledgers import encode
+from tracker.kernel import csv_line, number
 from tracker_telemetry.costed_log import Log
 from tracker_telemetry.event_columns import Columns
 from tracker_telemetry.prices import KINDS, Table
@@ -181,7 +180,7 @@ def csv_lines(found: Costs) -> Iterator[str]:
     label = found.label
     yield f"{found.by},baseline_tokens,{label}_tokens,delta_{label}_minus_base"
     for _, key, baseline, routed in found.rows:
-        name = key if PLAIN.fullmatch(key) else encode((key,), "").decode()
+        name = key if PLAIN.fullmatch(key) else csv_line((key,), "").decode()
         yield f"{name},{baseline or 0},{routed or 0},{(routed or 0) - (baseline or 0)}"
     base, routed = (side.tokens for side in found.sides)
     share = f"{number(round(100 * routed / (base + routed), 1))}%" if base + routed else "n/a"

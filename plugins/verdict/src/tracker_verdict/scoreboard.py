@@ -17,11 +17,11 @@ from tracker.kernel import (
     Session,
     canonical,
     captures,
+    cell,
     figures_of,
     finalized,
     value,
 )
-from tracker_ledgers.ledgers import cell
 from tracker_telemetry.totals import totals
 from tracker_verdict.worth import Worth
 
