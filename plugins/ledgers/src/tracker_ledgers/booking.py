@@ -137,7 +137,7 @@ def _mend_last(session: Session, book: Book, found: list[Row], data: bytes) -> N
             raise _damaged(book, last)
     elif last.closed and (last is found[0] or len(last.cells) == len(book.ledger.columns)):
         missing = book.end[1:] if data.endswith(b"\r") else book.end
-        write_all(book.file, missing.csv_line())
+        write_all(book.file, missing.encode())
         book.size += len(missing)
     else:
         _set_aside(session, book, last, data[last.start :])
