@@ -1,0 +1,246 @@
+"""Read a stream's lines: what the plugin makes of them, and which of it is not stored yet."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+from attrs import define, field
+
+from tracker.api import Rejected, Source
+from tracker.kernel import (
+    SCHEMA,
+    STRICT,
+    Hang,
+    PluginError,
+    Session,
+    Timer,
+    __version__,
+    command_line,
+    guarded,
+    iso,
+    number,
+    stamped_notes,
+)
+from tracker.kernel import fault as said
+from tracker_telemetry.identity import ID, REJECTED, Shown, digest_of, row_id
+from tracker_telemetry.lines import LINE_LIMIT, Line
+from tracker_telemetry.quarantine import REASON_LIMIT, describe
+from tracker_telemetry.stored import HEAD, Stored
+
+SLICE = 500  # lines for which a plugin gets its time anew
+COMMON = ("window", "provider", "captured_at", "source", "notes", "agent_id", "schema_version", "tool_version")
+RESERVED = frozenset({*COMMON, *["record_id", "nth", "part", "parts", "tombstone", "phase", "rejected", "raw_text"]})
+LABEL = frozenset({str, type(None)})
+
+
+@define
+class Summary:
+    """What a stream held, whether it was new or not; tags: how many new events carry which."""
+
+    events: int = 0
+    new: int = 0
+    rejected: int = 0
+    routed: int = 0
+    tags: Counter[str] = field(factory=Counter)
+
+    def __str__(self) -> str:
+        share = f"{number(round(100 * self.routed / self.events, 1))}%" if self.events else "n/a"
+        duplicates = self.events - self.new
+        counts = f"events={self.events}, new={self.new}, duplicates={duplicates}, rejected={self.rejected}"
+        return f"{counts}, routed={share}"
+
+    def add(self, other: Summary) -> None:
+        self.events += other.events
+        self.new += other.new
+        self.rejected += other.rejected
+        self.routed += other.routed
+        self.tags += other.tags
+
+
+class Row(NamedTuple):
+    """A row that may have to be stored: the half of its id that tells, its bytes, and the event's tags."""
+
+    key: bytes
+    data: bytes
+    tags: Sequence[Any] = ()
+
+
+@define
+class Batch:
+    """What lines turned out to be; the digests' halves of those that were shown, in their order."""
+
+    events: list[Row] = field(factory=list)
+    refused: list[Row] = field(factory=list)
+    shown: list[bytes] = field(factory=list)
+    summary: Summary = field(factory=Summary)
+    first_reason: str | None = None
+
+
+@define
+class Reader:
+    """One stream on its way into the journal; `shown` and `number` go on where a followed file was left."""
+
+    session: Session
+    source: Source
+    window: str
+    notes: str | None
+    shown: Shown = field(factory=Shown)
+    number: int = 0
+    summary: Summary = field(factory=Summary)
+    stored: Stored = field(init=False)
+    _scratch: dict[str, Any] = field(factory=dict)
+    _ingest: Callable[[bytes, dict[str, Any]], Sequence[dict[str, Any]]] = field(init=False)
+    _digest: Callable[[bytes], bytes] = field(init=False)
+    _head: bytes = b""  # what stands behind the id of the rows of this batch
+    _has_failed: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self._ingest = self.session.registry.bind(self.source.name, "ingest_line")
+        self._digest = digest_of(self.source.name, self.window)
+        self.stored = Stored(self.session, self.source.name, self.window, self.streams)
+
+    @property
+    def streams(self) -> tuple[str, str]:
+        """The events' stream and that of the lines that could not be read."""
+        return self.source.stream, f"{self.source.stream}.rejected"
+
+    def read(self, lines: Sequence[Line]) -> Batch:
+        """What the lines are. Every line goes to the plugin, since it may keep state from one line to the next."""
+        self.stored.catch_up()
+        self._head = self._common(self.session.now)
+        batch = Batch()
+        with guarded(self.source.name, "ingest_line") as timer:
+            for start in range(0, len(lines), SLICE):
+                timer.restart()
+                self._read_slice(lines[start : start + SLICE], batch, timer)
+        return batch
+
+    def recall(self, text: bytes) -> None:
+        """Let a format that spreads requests over lines see the lines before those that are read now."""
+        with guarded(self.source.name, "ingest_line"):
+            for line in text.split(b"\n"):
+                with suppress(Exception):
+                    self._ingest(line.removesuffix(b"\r"), self._scratch)
+
+    def _common(self, captured_at: datetime) -> bytes:
+        here = self.session
+        notes = stamped_notes(self.notes, here.lane)
+        values = (self.window, self.source.name, iso(captured_at), "ingest", notes, here.lane, SCHEMA, __version__)
+        return b'",' + orjson.dumps(dict(zip(COMMON, values, strict=True)))[1:-1] + b","
+
+    def _read_slice(self, lines: Sequence[Line], batch: Batch, timer: Timer) -> None:
+        ingest, scratch, digest_line, count = self._ingest, self._scratch, self._digest, self.shown.count
+        ids, old, head, dumps = self.stored.ids, self.stored.old, self._head, orjson.dumps
+        shown, rows = batch.shown, batch.events
+        total = routed = 0
+        for line in lines:
+            self.number += 1
+            is_text = type(line) is bytes
+            digest = digest_line(line if is_text else line.sha256.encode())  # type: ignore[arg-type, union-attr]
+            key = digest[ID]
+            shown.append(key)
+            nth = count(key)
+            try:
+                found = ingest(line, scratch) if is_text else _too_long()  # type: ignore[arg-type]
+                if type(found) is not list or len(found) != 1 or nth or old:
+                    self._several(batch, digest, nth, found)
+                    continue
+                event = checked(found[0])
+                total += 1
+                routed += event["routed"]
+                if key not in ids:
+                    data = HEAD + digest.hex().encode() + head + dumps(event)[1:] + b"\n"
+                    rows.append(Row(key, data, event.get("tags", ())))
+            except Rejected as error:
+                self._refuse(batch, digest, nth, line, str(error))
+            except (Exception, SystemExit, Hang) as error:  # noqa: BLE001  a plugin's fault costs a line, not the stream
+                timer.restart()
+                self._refuse(batch, digest, nth, line, self._fault(error, timer.seconds))
+        batch.summary.events += total
+        batch.summary.routed += routed
+
+    def _several(self, batch: Batch, digest: bytes, nth: int, found: Sequence[dict[str, Any]]) -> None:
+        """Add a line with none or many events, or one that the stream has shown before."""
+        if not isinstance(found, list | tuple):
+            raise TypeError(f"returned {type(found).__name__}, expected a list of events")
+        events = [checked(event) for event in found]
+        bodies = [orjson.dumps(event) for event in events]
+        batch.summary.events += len(events)
+        batch.summary.routed += sum(event["routed"] for event in events)
+        if nth < self.stored.old.get(digest[ID], 0):
+            return
+        for part, (event, body) in enumerate(zip(events, bodies, strict=True)):
+            whole = row_id(digest, nth, part)
+            if whole[ID] not in self.stored.ids:
+                own = {"nth": nth} if nth else {}
+                own |= {"part": part, "parts": len(events)} if len(events) > 1 else {}
+                middle = orjson.dumps(own)[1:-1] + b"," if own else b""
+                data = HEAD + whole.hex().encode() + self._head + middle + body[1:] + b"\n"
+                batch.events.append(Row(whole[ID], data, event.get("tags", ())))
+
+    def _refuse(self, batch: Batch, digest: bytes, nth: int, line: Line, reason: str) -> None:
+        batch.summary.rejected += 1
+        whole = row_id(digest, nth, 0, REJECTED)
+        if whole[ID] not in self.stored.ids:
+            batch.first_reason = batch.first_reason or reason
+            own: dict[str, Any] = {"line_number": self.number, "rejected": reason[:REASON_LIMIT], **describe(line)}
+            own |= {"nth": nth} if nth else {}
+            data = HEAD + whole.hex().encode() + self._head + orjson.dumps(own)[1:] + b"\n"
+            batch.refused.append(Row(whole[ID], data))
+
+    def _fault(self, error: BaseException, seconds: float) -> str:
+        failure = PluginError(self.source.name, "ingest_line", said(error, seconds))
+        if os.environ.get(STRICT) == "1":
+            raise failure from error
+        if not self._has_failed:
+            self._has_failed = True
+            self.session.warn(f"{failure}; the line goes to {self.streams[1]}.jsonl, and so will others like it")
+        return f"the plugin failed: {type(error).__name__}"
+
+    def store(self, batch: Batch) -> None:
+        """Append what is new, each stream in one write; what another process has stored meanwhile is left out."""
+        if self.session.dry_run:
+            for row in (*batch.events, *batch.refused):
+                print(row.data.decode(), end="")
+        else:
+            with self.session.journal.lock(command_line()):
+                if self.stored.catch_up():
+                    ids = self.stored.ids
+                    batch.events = [row for row in batch.events if row.key not in ids]
+                    batch.refused = [row for row in batch.refused if row.key not in ids]
+                for stream, rows in zip(self.streams, (batch.events, batch.refused), strict=True):
+                    if rows:
+                        self._append(stream, b"".join([row.data for row in rows]))
+        batch.summary.new = len(batch.events)
+        for row in batch.events:
+            if row.tags and isinstance(row.tags, list):
+                batch.summary.tags.update({tag for tag in row.tags if type(tag) is str})
+        self.summary.add(batch.summary)
+
+    def _append(self, stream: str, rows: bytes) -> None:
+        self.session.index.append_lines(stream, self.window, rows)
+        self.stored.wrote(stream)
+
+
+def checked(event: Any) -> dict[str, Any]:
+    """The event; where it does not say whether it is routed, or well, it is not routed, and well."""
+    if type(event) is not dict:
+        raise TypeError(f"an event is a {type(event).__name__}, expected a dict")
+    if not RESERVED.isdisjoint(event):
+        raise TypeError(f"an event has a field of the core's: {RESERVED & event.keys()}")
+    if type(event.get("lane")) not in LABEL or type(event.get("model")) not in LABEL:
+        raise TypeError("an event's lane or model is neither a text nor None")
+    if type(event.get("routed")) is not bool or event.get("ok") is None:
+        return {**event, "routed": event.get("routed") is True, "ok": event.get("ok") in (None, True)}
+    found: dict[str, Any] = event
+    return found
+
+
+def _too_long() -> Sequence[dict[str, Any]]:
+    raise Rejected(f"longer than {LINE_LIMIT >> 20} MB")
