@@ -20,8 +20,8 @@ MOST = 200  # answers that are kept
 Spans: TypeAlias = "Mapping[str, tuple[datetime, datetime | None]]"
 
 TOTALS = """
-SELECT grouping(lane), grouping(model), lane, model, count(*), count(*) FILTER (routed), count(*) FILTER (NOT ok), sum(input),
-  sum(output), count(latency), quantile_cont(latency, [0.5, 0.95])
+SELECT grouping(lane), grouping(model), lane, model, count(*), count(*) FILTER (routed),
+  count(*) FILTER (NOT ok), sum(input), sum(output), count(latency), quantile_cont(latency, [0.5, 0.95])
 FROM standing GROUP BY GROUPING SETS ((), (lane), (model)) ORDER BY lane, model
 """
 
