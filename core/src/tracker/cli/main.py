@@ -114,15 +114,6 @@ class Root(Group):
         except OSError as error:
             where = f" {error.filename}" if error.filename else ""
             _stop(f"{error.strerror or error}{where}", 1)
-        finally:
-            _leave_threads()
-
-
-def _leave_threads() -> None:
-    """Let no thread that a plugin left running keep the program from ending."""
-    isolation, ending = sys.modules.get("tracker.hosting.guard"), sys.exc_info()[1]
-    if isolation is not None and isinstance(ending, SystemExit):
-        isolation.leave_strays(ending.code)
 
 
 def _fail(error: click.ClickException | TrackerError) -> NoReturn:

@@ -1,11 +1,10 @@
-"""The core's own answer to `compute_delta`, tried after every plugin's: plain subtraction, and what it cannot say."""
+"""The core's answer to `compute_delta` if a plugin has none: plain subtraction, and the reason if there is no delta."""
 
 from __future__ import annotations
 
 import math
 from datetime import datetime
 
-from tracker.contract.hooks import hookimpl
 from tracker.contract.values import Change, Delta, Gauge, Reading
 
 NOT_BEFORE = "not-shown-before"
@@ -14,7 +13,6 @@ CROSSED = "reset-crossed"
 FELL = "negative-delta"
 
 
-@hookimpl(trylast=True)
 def compute_delta(before: Reading, after: Reading) -> Delta:
     """A change for every meter that either reading shows, in the order of the later one."""
     meters = dict.fromkeys(gauge.meter for reading in (after, before) for gauge in reading.gauges)

@@ -10,7 +10,7 @@ from typing import Any
 from tracker.contract.values import PERCENT, Meter, Source
 from tracker.errors import TrackerError
 from tracker.hosting.admission import shell_names
-from tracker.hosting.features import DISABLE
+from tracker.hosting.entry_points import DISABLE
 from tracker.hosting.registry import Found, Registry
 from tracker.session import Session
 from tracker.text.render import line, number
@@ -42,7 +42,7 @@ def _row(found: Found) -> dict[str, Any]:
         "step": found.error.step if found.error else None,
         "cause": found.error.cause if found.error else None,
         "cure": _cure(found) if found.error else None,
-        "deprecated": list(found.deprecated),
+        "notes": list(found.notes),
     }
 
 
@@ -58,7 +58,7 @@ def _cure(found: Found) -> str:
     if step == "be imported" and "ModuleNotFoundError" in cause:
         return f"install what it needs with it: pip install --force-reinstall {owner}; {leave_out}"
     if step == "be found once":
-        return f"uninstall one of the two distributions that claim {found.name!r}"
+        return f"uninstall one of the distributions that claim {found.name!r}, or disable one with {DISABLE}"
     return f"report it to the author of {owner}; {leave_out}"
 
 
@@ -81,7 +81,7 @@ def _below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "why", f"failed to {row['step']}: {row['cause']}"
     if row["cure"]:
         yield "cure", row["cure"]
-    yield from (("note", sentence) for sentence in row["deprecated"])
+    yield from (("note", sentence) for sentence in row["notes"])
 
 
 def disabled(registry: Registry) -> str | None:
@@ -100,12 +100,14 @@ def find(session: Session, name: str) -> Found:
     from tracker.text.wording import near
 
     registry = session.registry
-    found = next((one for one in registry.found if one.name == name and one.error is None), None)
-    if found is not None:
+    source = registry.source(name)
+    found = (
+        next((one for one in registry.found if one.name == name), None) if source or name in registry.names else None
+    )
+    if found is not None and found.error is None:
         return found
-    for one in registry.found:
-        if one.name == name and one.error is not None:
-            raise TrackerError(f"{name} was left out: it failed to {one.error.step}: {one.error.cause}; {_cure(one)}")
+    if found is not None and found.error is not None:
+        raise TrackerError(f"{name} was left out: it failed to {found.error.step}: {found.error.cause}; {_cure(found)}")
     if any(one.name == name for one in registry.disabled):
         raise TrackerError(f"{name} is disabled: unset {DISABLE}")
     raise TrackerError(f"no source {line(name)!r}; {near(name, registry.sources)}")
@@ -148,13 +150,15 @@ def _parts(session: Session, found: Found, source: Source) -> Iterator[tuple[str
 
 def _meter(source: Source, meter: Meter) -> tuple[str, ...]:
     unit = "used percent" if meter.unit == PERCENT else f"count of {meter.unit}"
-    length = f"reset after {_length(meter.window)}" if meter.window else ""
+    window = meter.window
+    length = f"reset after {_length(window)}" if isinstance(window, timedelta) else "reset monthly" if window else ""
     capacity = "the capacity" if meter.key == source.capacity else ""
     return meter.key, meter.title, ", ".join(filter(None, (unit, length, capacity)))
 
 
 def _length(time: timedelta) -> str:
-    return f"{time.days} d" if time % timedelta(days=1) == timedelta() else f"{number(time / timedelta(hours=1))} h"
+    is_whole = time % timedelta(days=1) == timedelta()
+    return f"{time.days} d" if is_whole else f"{number(time / timedelta(hours=1))} h"
 
 
 def _hooks(session: Session, found: Found) -> dict[str, list[str]]:
