@@ -274,7 +274,9 @@ def test_two_plugins_with_one_alias_prefix() -> None:
 
 
 def test_a_report_whose_function_is_a_providers() -> None:
-    made = registry(plugin("a", source("a", prefix="t")), plugin("b", source("b", kind="report", prefix="ts")))
+    made = registry(
+        plugin("a", source("a", prefix="t")), plugin("b", source("b", kind="report", prefix="ts", stream="b"))
+    )
     assert "'ts', which is a's" in only_failure(made)
 
 
@@ -401,7 +403,7 @@ def test_every_call_can_be_traced(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 
 def test_a_bound_function_takes_the_arguments_that_it_asked_for() -> None:
-    info = source("toy", kind="telemetry", meters=(), capacity=None)
+    info = source("toy", kind="telemetry", meters=(), capacity=None, stream="toys")
     whole = registry(plugin("toy", info, ingest_line=lambda line, scratch: [line, scratch])).bind("toy", "ingest_line")
     part = registry(plugin("toy", info, ingest_line=lambda line: [line])).bind("toy", "ingest_line")
     turned = registry(plugin("toy", info, ingest_line=lambda scratch, line: [line, scratch])).bind("toy", "ingest_line")

@@ -89,6 +89,8 @@ def check_names(info: Source, others: Iterable[tuple[Source, bool]]) -> None:
     """
     if info.kind != "view" and info.stream in OWN_STREAMS:
         raise ValueError(f"its stream {info.stream!r} is the core's own")
+    if info.stream == SHARED_STREAM and info.kind not in ("status", "view"):
+        raise ValueError(f"its stream {info.stream!r} holds the readings of status sources")
     names = shell_names(info)
     for other, is_sibling in others:
         clash = names.keys() & shell_names(other).keys()

@@ -1,10 +1,11 @@
-"""The core's answer to `compute_delta` if a plugin has none: plain subtraction, and the reason if there is no delta."""
+"""The core's answer to `compute_delta` after every plugin's: plain subtraction, and why there is no delta."""
 
 from __future__ import annotations
 
 import math
 from datetime import datetime
 
+from tracker.contract.hooks import hookimpl
 from tracker.contract.values import Change, Delta, Gauge, Reading
 
 NOT_BEFORE = "not-shown-before"
@@ -13,6 +14,7 @@ CROSSED = "reset-crossed"
 FELL = "negative-delta"
 
 
+@hookimpl(trylast=True)
 def compute_delta(before: Reading, after: Reading) -> Delta:
     """A change for every meter that either reading shows, in the order of the later one."""
     meters = dict.fromkeys(gauge.meter for reading in (after, before) for gauge in reading.gauges)

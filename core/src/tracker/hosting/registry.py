@@ -18,6 +18,7 @@ from tracker.contract import features as feature_hooks
 from tracker.contract import hooks as hookspecs
 from tracker.contract.values import Source
 from tracker.errors import PluginError, TrackerError
+from tracker.feature import Feature
 from tracker.hosting import admission, answers, features
 from tracker.hosting import default_delta as defaults
 from tracker.hosting import snapshots as builtin
@@ -170,18 +171,20 @@ class Registry:
 
     def call(self, source: str, hook: str, **arguments: Any) -> Any:
         """The answer of one source, with the core's default behind it; what is wrong with it is a `PluginError`."""
-        answer = self.own(source, hook, **arguments)
-        return defaults.compute_delta(**arguments) if answer is None and hook == "compute_delta" else answer
+        return self._ask(source, hook, arguments, (self.module(source), defaults))
 
     def own(self, source: str, hook: str, **arguments: Any) -> Any:
-        """The answer of the source itself; None if it has none."""
-        implementation = self._implementation(source, hook)
+        """The answer of the source itself, without the core's default; None if it has none."""
+        own = self._implementation(source, hook)
+        keep = (self.module(source), defaults) if own and (own.wrapper or own.hookwrapper) else (self.module(source),)
+        return self._ask(source, hook, arguments, keep) if own else None
+
+    def _ask(self, source: str, hook: str, arguments: Mapping[str, Any], keep: tuple[object, ...]) -> Any:
         if os.environ.get(TRACE) == "1":
             _trace(source, hook, arguments)
-        if implementation is None:
-            return None
+        others = [plugin for plugin in self.manager.get_plugins() if plugin not in keep]
         with guarded(source, hook):
-            answer = implementation.function(*(arguments[name] for name in implementation.argnames))
+            answer = self.manager.subset_hook_caller(hook, others)(**arguments)
             return answers.checked(self._declared(source), hook, answer)
 
     def bind(self, source: str, hook: str) -> Callable[..., Any]:
@@ -224,6 +227,16 @@ class Registry:
         name = self.module_name(source)
         return name if hasattr(self.module(source), "__path__") else name.rpartition(".")[0] or name
 
+    def shell_names(self, source: Source) -> dict[str, str]:
+        """The operator's shell functions of a source, each with the words that follow `tracker`."""
+        return shell_names(source)
+
+    def shadowed(self, source: Source) -> list[str]:
+        """The source's shell functions that would hide a builtin or a program."""
+        from tracker.hosting.shell_words import shadowed
+
+        return shadowed(source)
+
     # --- features
 
     @property
@@ -234,6 +247,11 @@ class Registry:
             for name, module in features.loaded().items():
                 self.add_feature(name, module)
         return self._features
+
+    @property
+    def declared(self) -> list[Feature]:
+        """What the installed features declare."""
+        return features.declared()
 
     def add_feature(self, name: str, module: object) -> None:
         """Register a feature's hooks; one that does not fit them is left out."""
@@ -310,6 +328,7 @@ def new_manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.add_hookspecs(feature_hooks)
+    manager.register(defaults, name="tracker.hosting.default_delta")
     return manager
 
 
