@@ -96,7 +96,7 @@ def panes() -> dict[str, tuple[str, dict[str, float]]]:
 
 def _panes() -> Iterator[tuple[str, tuple[str, dict[str, float]]]]:
     for path in sorted(SCREENS.glob("*.txt")):
-        text = path.read_text()
+        text = f"❯ /usage\n{path.read_text()}"  # as a paste holds it: a rule at the very beginning may have been cut
         if "\x1b" not in text and re.search("[█▌▏▉]", text) and re.search(r"\d% (?:used)", text):
             values = {gauge.meter: gauge.used for gauge in read(text).gauges if gauge.used is not None}
             if values:
