@@ -21,7 +21,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
     """An environment with the core, the kit, what they need and nothing else."""
     folder = tmp_path_factory.mktemp("bare")
     made = Bare(folder / "env")
-    made.link({"pytest"} | third_party(["tracker-kit", "pytest"]))
+    made.link({"pytest", "hypothesis"} | third_party(["tracker-kit", "pytest", "hypothesis"]))
     for project in ("core", "plugins/kit"):
         made.unpack(build_wheel(ROOT / project, folder))
     return made
