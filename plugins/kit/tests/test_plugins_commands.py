@@ -152,7 +152,7 @@ def test_info_shows_what_a_source_declares(toys: Run) -> None:
         ("tyo", "error: no source 'tyo'; did you mean toy?"),
         (
             "needy",
-            "error: needy was left out: plugin 'needy' failed to be imported: ModuleNotFoundError: No module named 'not",
+            "error: needy was left out: plugin 'needy' failed to be imported: ModuleNotFoundError: No module named",
         ),
     ],
 )
