@@ -8,14 +8,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import runpy
 import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from contract import contract
 
+# fields that may hold more than in 1.0, each with its type of today
+WIDENED = {
+    "window: timedelta | None = None": "window: timedelta | Literal['month'] | None = None",
+}
 HERE = Path(__file__).parent
 FROZEN = HERE / "contract_1_0"
 KINDS = {
@@ -76,7 +80,7 @@ def test_it_is_the_frozen_code_that_runs(environment: dict[str, str], tmp_path: 
     code = (
         "from tracker.hosting.registry import discover; found = discover()",
         "for name, source in found.sources.items():",
-        "    if name not in found.builtin: print(name, source.contract, found.module(name).__file__)",
+        "    if source.kind != 'view': print(name, source.contract, found.module(name).__file__)",
     )
     words = [sys.executable, "-W", "error", "-c", "\n".join(code)]
     lines = subprocess.check_output(words, env=environment, text=True, cwd=tmp_path).splitlines()
@@ -112,9 +116,9 @@ def test_a_frozen_plugin_works_in_the_real_program(environment: dict[str, str], 
 
 def test_nothing_of_contract_1_0_is_gone() -> None:
     """Hooks keep their arguments, values their fields and defaults; both only grow."""
-    now = _parts(runpy.run_path(str(HERE / "contract.py"))["contract"]())
+    now = _parts(contract())
     for name, parts in _parts((FROZEN / "contract.txt").read_text()).items():
-        assert parts - now.get(name, set()) == set(), name
+        assert {WIDENED.get(part, part) for part in parts} - now.get(name, set()) == set(), name
 
 
 def _parts(text: str) -> dict[str, set[str]]:

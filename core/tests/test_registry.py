@@ -5,14 +5,33 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
+from toys import STATUS, install
 
-from tracker.api import Block, Change, Delta, Gauge, Meter, PreviewContext, Reading, Row, Source, hookimpl
+from tracker.api import (
+    Block,
+    Change,
+    Delta,
+    Gauge,
+    Meter,
+    PreviewContext,
+    Reading,
+    ReportSource,
+    Row,
+    Source,
+    StatusSource,
+    TelemetrySource,
+    View,
+    hookimpl,
+)
 from tracker.contract import hooks as hookspecs
 from tracker.errors import PluginError
-from tracker.hosting.registry import Registry, shell_names
+from tracker.hosting.registry import Registry, discover, shell_names
+from tracker.hosting.shell_words import shadowed
 
 
 def source(name: str, **fields: Any) -> Source:
@@ -41,7 +60,7 @@ def plugin(name: str, info: Any = None, **hooks: Callable[..., Any]) -> types.Mo
 def registry(*modules: types.ModuleType) -> Registry:
     made = Registry()
     for module in modules:
-        made.add(module.__name__, lambda module=module: module, f"dist-{module.__name__}", "1")
+        made.offer(module.__name__, lambda module=module: module, f"dist-{module.__name__}", "1")
     return made
 
 
@@ -52,7 +71,7 @@ def parse(made: Registry, name: str, text: str = "") -> Any:
 
 
 def only_failure(made: Registry) -> str:
-    [failure] = made.failures
+    [failure] = [found.error for found in made.found if found.error]
     return str(failure)
 
 
@@ -68,7 +87,7 @@ def test_a_broken_import_costs_only_that_plugin() -> None:
         raise ImportError("no module named nope")
 
     made = registry(plugin("ok"))
-    made.add("bad", load, "dist-bad", "2")
+    made.offer("bad", load, "dist-bad", "2")
     assert list(made.sources) == ["ok"]
     assert only_failure(made) == "plugin 'bad' failed to be imported: ImportError: no module named nope"
 
@@ -115,12 +134,137 @@ def test_the_entry_point_and_the_source_have_one_name() -> None:
     )
 
 
-def test_a_second_distribution_of_one_name_is_reported() -> None:
-    made = registry(plugin("toy"))
-    made.add("toy", lambda: plugin("toy"), "dist-second", "1")
-    assert list(made.sources) == ["toy"]
-    assert "the name is already taken by dist-toy" in only_failure(made)
-    assert parse(made, "toy").gauge("m").used == 1
+@pytest.mark.parametrize(
+    ("distributions", "admitted"),
+    [(["acme-toy", "other-toy"], None), (["acme-toy", "tracker-toy"], "tracker-toy"), (["acme-toy"], "acme-toy")],
+)
+def test_of_two_distributions_that_claim_a_name_only_its_owner_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distributions: list[str], admitted: str | None
+) -> None:
+    for distribution in distributions:
+        install(tmp_path / distribution, {"toy": STATUS}, distribution)
+        monkeypatch.syspath_prepend(tmp_path / distribution)
+    made = discover()
+    found = {one.distribution: one for one in made.found if one.name == "toy"}
+    assert [name for name, one in found.items() if one.info] == ([admitted] if admitted else [])
+    for name in set(distributions) - {admitted}:
+        others = ", ".join(sorted(set(distributions) - {name}))
+        assert str(found[name].error) == (
+            f"plugin 'toy' failed to be found once: {others} has an entry point of that name, too"
+        )
+
+
+def test_a_source_is_loaded_when_it_is_first_asked_for() -> None:
+    loaded: list[str] = []
+    made = Registry()
+    for name in ("a", "b"):
+        made.offer(name, lambda name=name: loaded.append(name) or plugin(name), f"dist-{name}", "1")
+    assert (made.names, loaded) == (["a", "b"], [])
+    assert made.source("b") is not None
+    assert made.source("b") is made.source("b")
+    assert made.source("nope") is None
+    assert loaded == ["b"]
+    assert list(made.sources) == ["a", "b"]
+    assert loaded == ["b", "a"]
+
+
+def test_a_source_of_another_distribution_cannot_share_a_stream() -> None:
+    report = {"kind": "report", "stream": "shared"}
+    made = registry(plugin("a", source("a", **report)), plugin("b", source("b", **report)))
+    assert [name for name, found in made.sources.items() if found.stream == "shared"] == ["a"]
+    assert "its stream 'shared' is that of a, of another distribution" in only_failure(made)
+    assert len(registry(plugin("a"), plugin("b")).sources) == 2  # providers share `snapshots`
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"title": "a\nb"}, {"title": "\x1b[31mred"}, {"meters": (Meter(key="m", title="m", unit="\x9b2J"),)}],
+)
+def test_a_title_that_steers_a_terminal_is_refused(fields: dict[str, Any]) -> None:
+    failure = only_failure(registry(plugin("bad", source("bad", **fields))))
+    assert "has a control character or a line break" in failure
+
+
+def test_a_declaration_is_the_cores_own_from_admission_on() -> None:
+    class Sly(Source):
+        asked = 0
+
+        @property
+        def stream(self) -> str:  # type: ignore[override]
+            Sly.asked += 1
+            return "windows" if Sly.asked > 1 else "sly"
+
+        @stream.setter
+        def stream(self, value: str) -> None: ...
+
+    given = Source(contract="1.2", name="sly", title="Sly", kind="view")
+    sly = Sly.__new__(Sly)
+    for field in attrs.fields(Source):
+        if field.name != "stream":
+            object.__setattr__(sly, field.name, getattr(given, field.name))
+    made = registry(plugin("sly", sly, render_preview_block=lambda context: None))
+    found = made.source("sly")
+    assert type(found) is Source
+    assert (found.stream, found.stream) == ("sly", "sly")
+
+
+@pytest.mark.parametrize(
+    ("declared", "hook"),
+    [
+        (StatusSource(contract="1.2", name="toy", title="T"), "parse_status"),
+        (ReportSource(contract="1.2", name="toy", title="T", stream="toy", scopes=("weekly",)), "parse_status"),
+        (TelemetrySource(contract="1.2", name="toy", title="T", stream="toy", routed_label="far"), "ingest_line"),
+        (View(contract="1.2", name="toy", title="T", stream="toy"), "render_preview_block"),
+    ],
+)
+def test_each_kind_has_a_class(declared: Any, hook: str) -> None:
+    made = registry(plugin("toy", declared, **{hook: lambda: None}))
+    assert not made.failures
+    found = made.sources["toy"]
+    kinds = {"StatusSource": "status", "ReportSource": "report", "TelemetrySource": "telemetry", "View": "view"}
+    assert found.kind == kinds[type(declared).__name__]
+    for field in attrs.fields(type(declared)):
+        assert getattr(found, field.name) == getattr(declared, field.name)
+
+
+@pytest.mark.parametrize("prefix", ["l", "rm", "c", "p"])
+def test_a_prefix_that_hides_a_program_or_a_builtin_is_known(prefix: str) -> None:
+    kind = {"kind": "report", "stream": "x"} if prefix == "rm" else {}
+    assert shadowed(source("toy", prefix=prefix, **kind))
+
+
+def test_the_operators_own_functions_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert [shadowed(source("toy", prefix=prefix)) for prefix in "oaz"] == [[], [], []]
+
+
+FEATURE = """
+from tracker.feature import Command, Feature, hookimpl
+
+@hookimpl
+def feature_info():
+    return Feature(name="hours", commands={"hours": Command("Daily", "Hours.", "nowhere:command")})
+
+@hookimpl
+def window_checks(session, window):
+    raise ZeroDivisionError("no hours")
+
+@hookimpl
+def window_facts(session, windows):
+    return {("W0-01", ""): {"hours": 3}}
+"""
+
+
+def test_a_features_fault_is_reported_once_and_the_rest_answers() -> None:
+    module = types.ModuleType("feature")
+    exec(FEATURE, module.__dict__)
+    said: list[str] = []
+    made = Registry(said.append)
+    made.add_feature("hours", module)
+    for _ in range(2):
+        assert made.ask("window_checks", session=None, window="W0-01") == []
+    assert said == ["plugin 'hours' failed to window_checks: ZeroDivisionError: no hours; the rest works"]
+    assert made.ask("window_facts", session=None, windows=["W0-01"]) == [{("W0-01", ""): {"hours": 3}}]
 
 
 def test_two_plugins_with_one_alias_prefix() -> None:
@@ -130,22 +274,14 @@ def test_two_plugins_with_one_alias_prefix() -> None:
 
 
 def test_a_report_whose_function_is_a_providers() -> None:
-    made = registry(plugin("a", source("a", prefix="t")), plugin("b", source("b", kind="report", prefix="ts")))
+    made = registry(
+        plugin("a", source("a", prefix="t")), plugin("b", source("b", kind="report", prefix="ts", stream="b"))
+    )
     assert "'ts', which is a's" in only_failure(made)
 
 
 def reading(used: float) -> Reading:
     return Reading(gauges=(Gauge(meter="m", used=used),), as_of=datetime(2026, 1, 1, tzinfo=UTC))
-
-
-def test_a_plugin_that_changes_a_reading_is_refused_and_the_reading_is_whole() -> None:
-    def compute_delta(before: Reading, after: Reading) -> None:
-        object.__setattr__(before.gauges[0], "used", 0)
-
-    made, before = registry(plugin("bad", compute_delta=compute_delta)), reading(5)
-    with pytest.raises(PluginError, match="plugin 'bad' failed to compute_delta: ValueError: changed 'before'"):
-        made.call("bad", "compute_delta", before=before, after=reading(6))
-    assert before == reading(5)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +357,7 @@ def test_an_exception_is_the_plugins_error_and_strict_mode_shows_it_at_once(monk
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     monkeypatch.setenv("TRACKER_STRICT", "1")
     with pytest.raises(PluginError):
-        registry(plugin("bad", {"name": "bad"}))
+        registry(plugin("bad", {"name": "bad"})).source("bad")
 
 
 def test_an_undeclared_meter_is_the_plugins_error() -> None:
@@ -267,7 +403,7 @@ def test_every_call_can_be_traced(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 
 def test_a_bound_function_takes_the_arguments_that_it_asked_for() -> None:
-    info = source("toy", kind="telemetry", meters=(), capacity=None)
+    info = source("toy", kind="telemetry", meters=(), capacity=None, stream="toys")
     whole = registry(plugin("toy", info, ingest_line=lambda line, scratch: [line, scratch])).bind("toy", "ingest_line")
     part = registry(plugin("toy", info, ingest_line=lambda line: [line])).bind("toy", "ingest_line")
     turned = registry(plugin("toy", info, ingest_line=lambda scratch, line: [line, scratch])).bind("toy", "ingest_line")

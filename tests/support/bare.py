@@ -51,9 +51,10 @@ def _requirements(name: str, extras: Iterable[str]) -> Iterator[Requirement]:
     """Of ours what the pyproject says, which an environment may not know yet; of others what is installed."""
     if name.startswith("tracker-"):
         short = name.removeprefix("tracker-")
-        path = ROOT / ("core" if short == "core" else f"plugins/{short}") / "pyproject.toml"
+        places = ("core" if short == "core" else f"plugins/{short}", f"examples/{name}")
+        path = next(ROOT / place / "pyproject.toml" for place in places if (ROOT / place).is_dir())
         about = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
-        chosen = [about["dependencies"], *(about["optional-dependencies"].get(extra, []) for extra in extras)]
+        chosen = [about["dependencies"], *(about.get("optional-dependencies", {}).get(extra, []) for extra in extras)]
         yield from (Requirement(text) for some in chosen for text in some)
         return
     for requirement in map(Requirement, distribution(name).requires or ()):

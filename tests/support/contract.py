@@ -8,8 +8,13 @@ from collections.abc import Iterator
 import attrs
 
 from tracker import api
+from tracker.contract import hooks
 from tracker.contract.hooks import CONTRACT
 from tracker.hosting.registry import new_manager
+
+_SPECS = {name: hook.spec for name, hook in sorted(vars(new_manager().hook).items())}
+SOURCES = {name: spec for name, spec in _SPECS.items() if spec.namespace is hooks}
+FEATURES = {name: spec for name, spec in _SPECS.items() if spec.namespace is not hooks}
 
 
 def contract() -> str:
@@ -19,9 +24,14 @@ def contract() -> str:
 def _lines() -> Iterator[str]:
     yield f"contract {'.'.join(map(str, CONTRACT))}"
     yield ""
-    for name, hook in sorted(vars(new_manager().hook).items()):
-        first = "  first result" if hook.spec.opts["firstresult"] else ""
-        yield f"{name}{inspect.signature(hook.spec.function)}{first}"
+    for name, spec in SOURCES.items():
+        first = "  first result" if spec.opts["firstresult"] else ""
+        yield f"{name}{inspect.signature(spec.function)}{first}"
+    yield ""
+    yield "features"
+    yield ""
+    for name, spec in FEATURES.items():
+        yield f"{name}{inspect.signature(spec.function)}"
     for name in sorted(api.__all__):
         value = getattr(api, name)
         yield ""

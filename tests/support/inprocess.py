@@ -81,20 +81,17 @@ def toy_registry(toy_code: dict[str, str]) -> Callable[[], Any]:
     """Makes registries whose only plugins are the toys."""
 
     def made() -> Any:
-        from tracker.hosting import features
         from tracker.hosting import snapshots as builtin
         from tracker.hosting.registry import Registry
 
         registry = Registry()
         for name, view in builtin.SOURCES.items():
-            registry.add(name, partial(lambda found: found, view), "tracker-core")
-        for name, feature in features.loaded().items():
-            registry.add_feature(name, feature)
+            registry.offer(name, partial(lambda found: found, view), "tracker-core")
         for name, code in toy_code.items():
             module = ModuleType(name.replace("-", "_"))
             exec(compile(code, name, "exec"), module.__dict__)
-            registry.add(name, partial(lambda found: found, module), "tracker-toys", "1.0")
-        assert not registry.failures
+            registry.offer(name, partial(lambda found: found, module), "tracker-toys", "1.0")
+        assert set(registry.sources) == {*builtin.SOURCES, *toy_code}
         return registry
 
     return made
@@ -115,7 +112,7 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
 def program(quick_path: Path, toy_registry: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Program:
     """Runs commands in this process; `git` is not asked, which would start one of its own."""
     registry = toy_registry()
-    monkeypatch.setattr("tracker.hosting.registry.discover", lambda: registry)
+    monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: registry)
     monkeypatch.setattr("tracker.windows.store.git_head", lambda: None)
     monkeypatch.chdir(quick_path)
     return Program(quick_path / "data")

@@ -1,8 +1,17 @@
-"""Everything a plugin may import; what is not here may change without notice."""
+"""Everything that a plugin may import. What is not here may change without notice."""
 
+from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput
 from tracker.contract.figures import amount, count, instant, percent
 from tracker.contract.hooks import hookimpl
-from tracker.contract.origins import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, StatusLineOrigin
+from tracker.contract.origins import (
+    CommandOrigin,
+    ExchangeOrigin,
+    FileOrigin,
+    HttpOrigin,
+    LogOrigin,
+    Origin,
+    StatusLineOrigin,
+)
 from tracker.contract.values import (
     JSON,
     Block,
@@ -19,8 +28,12 @@ from tracker.contract.values import (
     Quantiles,
     Reading,
     Rejected,
+    ReportSource,
     Row,
     Source,
+    StatusSource,
+    TelemetrySource,
+    View,
 )
 from tracker.text.redact import redact
 from tracker.text.screen import plain_text
@@ -29,26 +42,36 @@ __all__ = [
     "JSON",
     "Block",
     "Change",
+    "Check",
     "CommandOrigin",
     "Comparison",
     "Delta",
     "Demo",
     "DemoStep",
+    "Estimate",
     "Event",
     "EventTotals",
     "ExchangeOrigin",
     "FileOrigin",
+    "Finding",
     "Gauge",
     "HttpOrigin",
+    "LogOrigin",
     "Meter",
     "Origin",
     "PreviewContext",
     "Quantiles",
     "Reading",
     "Rejected",
+    "ReportSource",
     "Row",
     "Source",
     "StatusLineOrigin",
+    "StatusSource",
+    "StreamFacts",
+    "StreamInput",
+    "TelemetrySource",
+    "View",
     "amount",
     "count",
     "hookimpl",

@@ -87,13 +87,10 @@ class Session:
 
     @cached_property
     def registry(self) -> Registry:
-        """The discovered plugins; each that is broken is named on stderr, before anything else is said."""
+        """The installed plugins; one that is broken is named on stderr when it is first needed."""
         from tracker.hosting.registry import discover
 
-        registry = discover()
-        for failure in registry.failures:
-            self.warn(f"{failure}; the rest works (tracker plugins list)")
-        return registry
+        return discover(self.warn)
 
     @cached_property
     def lane(self) -> str | None:
@@ -110,10 +107,11 @@ class Session:
         """The source of that name; what is there otherwise."""
         from tracker.text.wording import near
 
+        found = self.registry.source(name)
+        if found and (not kinds or found.kind in kinds) and name not in self.registry.builtin:
+            return found
         fitting = [source for source in self.registry.sources.values() if not kinds or source.kind in kinds]
         names = [source.name for source in fitting if source.name not in self.registry.builtin]
-        if name in names:
-            return self.registry.sources[name]
         for failure in self.registry.failures:
             if failure.plugin == name:
                 raise TrackerError(f"{name} is not available: {failure}")

@@ -26,7 +26,7 @@ def parse_status(text):
 LEFT_OUT = {
     "newer": (
         HEAD.replace("1.0", "1.99") + "\n@hookimpl\ndef render_table(rows):\n    pass\n",
-        "it was built for contract 1.99, this core has 1.1: upgrade tracker-core",
+        "it was built for contract 1.99, this core has 1.2: upgrade tracker-core",
         "cure: pip install --upgrade tracker-core: tracker-zoo was built for a newer one",
     ),
     "older": (HEAD.replace("1.0", "0.9"), "upgrade the plugin", "cure: pip install --upgrade tracker-zoo"),
@@ -40,10 +40,10 @@ LEFT_OUT = {
         "No module named 'not_there'",
         "cure: install what it needs with it: pip install --force-reinstall tracker-zoo",
     ),
-    "toy": (
+    "tally": (
         HEAD,
-        "the name is already taken by tracker-",
-        "cure: uninstall one of the two distributions that claim 'toy'",
+        "has an entry point of that name, too",
+        "cure: uninstall one of the distributions that claim 'tally'",
     ),
     "shouting": (
         HEAD + "\nraise RuntimeError('\\x1b[31mNO\\nWAY')\n",
@@ -85,9 +85,8 @@ def test_the_list_is_a_table_with_the_cause_and_the_cure(others: Run) -> None:
     assert all(row[at - 1] == " " != row[at] for row in rows for at in columns)
     shown = [" ".join(part.split()) for part in re.split(r"\n(?! {4})", "\n".join(lines))]
     for name, (_, cause, cure) in LEFT_OUT.items():
-        [row] = [row for row in shown if row.startswith(f"{name} ") and "left out" in row]
+        row = next(row for row in shown if row.startswith(f"{name} ") and "left out" in row and cause in row)
         assert re.search(r"left out( hooks: .*)? why: failed to .* cure: ", row)
-        assert cause in row
         assert cure in row
 
 
@@ -105,7 +104,7 @@ def test_the_list_as_data(others: Run) -> None:
         "step": None,
         "cause": None,
         "cure": None,
-        "deprecated": [],
+        "notes": [],
     }
     newer = rows["newer", "left out"]
     assert (newer["kind"], newer["contract"], newer["step"]) == ("status", "1.99", "declare its source")
@@ -125,7 +124,7 @@ def test_every_command_says_that_a_newer_plugin_waits_for_a_newer_core(others: R
     warned = [line for line in others("preview").stderr.splitlines() if "'newer'" in line]
     assert warned == [
         "warning: plugin 'newer' failed to declare its source: ValueError: it was built for contract 1.99, this core"
-        " has 1.1: upgrade tracker-core; the rest works (tracker plugins list)"
+        " has 1.2: upgrade tracker-core; the rest works (tracker plugins list)"
     ]
 
 
@@ -153,7 +152,7 @@ def test_info_shows_what_a_source_declares(toys: Run) -> None:
         ("tyo", "error: no source 'tyo'; did you mean toy?"),
         (
             "needy",
-            "error: needy was left out: it failed to be imported: ModuleNotFoundError: No module named 'not_there'",
+            "error: needy was left out: plugin 'needy' failed to be imported: ModuleNotFoundError: No module named",
         ),
     ],
 )

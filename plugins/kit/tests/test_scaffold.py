@@ -18,11 +18,12 @@ RULES = "E,F,W,I,UP,B,SIM,RUF,RET,PT,C4,PIE,BLE"
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
-    """An environment with the core's wheel, pytest and nothing else."""
+    """An environment with the core, the kit, what they need and nothing else."""
     folder = tmp_path_factory.mktemp("bare")
     made = Bare(folder / "env")
-    made.link({"pytest"} | third_party(["tracker-core", "pytest"], extras=["screen"]))
-    made.unpack(build_wheel(ROOT / "core", folder))
+    made.link({"pytest", "hypothesis"} | third_party(["tracker-kit", "pytest", "hypothesis"]))
+    for project in ("core", "plugins/kit"):
+        made.unpack(build_wheel(ROOT / project, folder))
     return made
 
 

@@ -51,6 +51,11 @@ def commands() -> dict[str, Command]:
     return found
 
 
+def subcommands(group: str) -> list[str]:
+    """The names that features add to a group of the kernel's, declared as `GROUP NAME`."""
+    return sorted(name.partition(" ")[2] for name in commands() if name.startswith(f"{group} "))
+
+
 def find(name: str) -> click.Command:
     """The command of that name; an error says which distribution brings one that is not installed."""
     known = KERNEL.get(name) or commands().get(name)
@@ -65,11 +70,11 @@ class Root(Group):
     """The table as a click group; errors of any command become one line and an exit status."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(commands())
+        return [name for name in commands() if " " not in name]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         name = ALSO.get(name, name)
-        return find(name) if name in KERNEL or name in commands() else None
+        return find(name) if name in KERNEL or (name in commands() and " " not in name) else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.ensure_object(Session).words = tuple(args)
@@ -77,7 +82,8 @@ class Root(Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {name: [] for name in GROUPS}
-        for name, command in commands().items():
+        for name in self.list_commands(ctx):
+            command = commands()[name]
             groups.setdefault(command.group, []).append((name, command.about))
         for group, rows in groups.items():
             if rows:
@@ -87,7 +93,9 @@ class Root(Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
-        named = [(name, one.about) for name, one in commands().items() if name.startswith(incomplete)]
+        named = [
+            (name, one.about) for name, one in commands().items() if name.startswith(incomplete) and " " not in name
+        ]
         found = [CompletionItem(name, help=about) for name, about in named]
         return found + click.Command.shell_complete(self, ctx, incomplete)  # the group's own imports every command
 
@@ -114,15 +122,6 @@ class Root(Group):
         except OSError as error:
             where = f" {error.filename}" if error.filename else ""
             _stop(f"{error.strerror or error}{where}", 1)
-        finally:
-            _leave_threads()
-
-
-def _leave_threads() -> None:
-    """Let no thread that a plugin left running keep the program from ending."""
-    isolation, ending = sys.modules.get("tracker.hosting.guard"), sys.exc_info()[1]
-    if isolation is not None and isinstance(ending, SystemExit):
-        isolation.leave_strays(ending.code)
 
 
 def _fail(error: click.ClickException | TrackerError) -> NoReturn:

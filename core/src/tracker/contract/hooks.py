@@ -16,7 +16,7 @@ import pluggy
 if TYPE_CHECKING:
     from tracker.contract.values import Block, Delta, Event, PreviewContext, Reading, Source
 
-CONTRACT = (1, 1)  # major, minor; the minor grows with every argument, field or function that is added
+CONTRACT = (1, 2)  # major, minor; the minor grows with every argument, field or function that is added
 PROJECT = "tracker"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -68,6 +68,16 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> Sequence[Event]:
 
     Returns the events that the line completes: none, one or several. Raises `tracker.api.Rejected` with the reason
     where the line cannot be read; the stream goes on. Since contract 1.0.
+    """
+
+
+@hookspec(firstresult=True)
+def end_stream(scratch: dict[str, Any]) -> Sequence[Event]:
+    """Finish a telemetry stream whose last line was read.
+
+    scratch: the dict that `ingest_line` was given for the stream's lines.
+
+    Returns the events that the last lines completed. Since contract 1.2.
     """
 
 

@@ -30,6 +30,12 @@ def _below(_owner: object, _attribute: Attribute[Any], value: str) -> None:
         raise ValueError(f"pattern must name files below the folder, each folder by a part of its own, got {value!r}")
 
 
+def _inside(_owner: object, _attribute: Attribute[Any], value: str) -> None:
+    parts = value.split("/")
+    if not value or "\\" in value or not all(parts) or ".." in parts:
+        raise ValueError(f"pattern must name files below the folder, got {value!r}")
+
+
 def _program(_owner: object, _attribute: Attribute[Any], value: tuple[str, ...]) -> None:
     if not value or not value[0]:
         raise ValueError("argv must begin with the program's name")
@@ -72,6 +78,22 @@ class FileOrigin(Origin):
     marker: str = field(validator=matches_re(r"[^\n]+"))
     variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
     lines: int = field(default=200, validator=[instance_of(int), ge(1)])
+
+
+@frozen(kw_only=True, eq=False)
+class LogOrigin(Origin):
+    """The files of a folder that a telemetry source reads line by line, such as a client's session logs.
+
+    Each file is a stream of its own. A file that grew is read from where it was left, and its events are given to
+    windows by their time.
+
+    variable: the environment variable that names the folder. folder: the folder if the variable is not set; ``~`` is
+    the home. pattern: the files below it, such as ``sessions/**/run-*.jsonl``.
+    """
+
+    folder: str = field(validator=instance_of(str))
+    pattern: str = field(validator=[instance_of(str), _inside])
+    variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
 
 
 @frozen(kw_only=True, eq=False)
@@ -123,4 +145,4 @@ class StatusLineOrigin(Origin):
     """What a program hands its status-line command as JSON; `tracker statusline` is one, and keeps the last reading."""
 
 
-KINDS = (FileOrigin, CommandOrigin, ExchangeOrigin, HttpOrigin, StatusLineOrigin)
+KINDS = (FileOrigin, LogOrigin, CommandOrigin, ExchangeOrigin, HttpOrigin, StatusLineOrigin)

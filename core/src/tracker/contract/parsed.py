@@ -42,6 +42,8 @@ def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
         parsed[meter.field_name] = None if gauge.used is None else compact(gauge.used)
         parsed[f"{gauge.meter}_resets"] = gauge.resets
         parsed[f"{gauge.meter}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
+        if gauge.limit is not None:
+            parsed[f"{gauge.meter}_limit"] = compact(gauge.limit)
     clash = parsed.keys() & reading.fields.keys()
     if clash:
         raise ValueError(f"the reading's fields repeat a meter's: {', '.join(sorted(clash))}")
@@ -63,6 +65,7 @@ def from_parsed(parsed: Mapping[str, Any], source: Source, captured_at: datetime
             used=_number(parsed[name]),
             resets=_text(parsed.get(f"{key}_resets")),
             reset_at=instant(parsed.get(f"{key}_reset_at")),
+            limit=_number(parsed.get(f"{key}_limit")),
         )
         for name, key in keys.items()
         if name in parsed

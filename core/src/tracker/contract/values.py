@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias, TypedDict
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field, fields, frozen
 from attrs.validators import in_, instance_of, matches_re, optional
 
 from tracker.contract.checks import TEXTS, aware, finite, mapping, tuple_of
@@ -17,20 +17,36 @@ JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | Non
 
 SLUG = r"[a-z][a-z0-9_]*"
 PERCENT = "pp"
+MONTH = "month"
+ROUNDINGS = ("exact", "nearest", "floor")
 
 
 @frozen(kw_only=True)
 class Meter:
     """One gauge of a provider.
 
-    `unit` is ``pp`` for a percentage of the quota that is used (0..100 and more), else the plural noun of a count
-    that only grows, such as ``prompts``. `window` is the length after which the vendor resets it, where known.
+    unit: ``pp`` for a percentage of the quota that is used (0..100 and more), else the plural noun of a count that
+        only grows, such as ``prompts``.
+    window: the time after which the vendor resets it, or ``"month"`` for a calendar month; None if it is not known.
+    rounding: what the vendor shows of a fraction: ``exact`` (decimals, or nothing is known), ``nearest`` or ``floor``
+        (the whole number below).
     """
 
     key: str = field(validator=matches_re(SLUG))
     title: str = field(validator=instance_of(str))
     unit: str = field(default=PERCENT, validator=instance_of(str))
-    window: timedelta | None = field(default=None, validator=optional(instance_of(timedelta)))
+    window: timedelta | Literal["month"] | None = field(default=None)
+    rounding: Literal["exact", "nearest", "floor"] = field(default="exact", validator=in_(ROUNDINGS))
+
+    @window.validator
+    def _window_is_a_length(self, _attribute: Attribute[Any], value: object) -> None:
+        if not (value is None or value == MONTH or isinstance(value, timedelta)):
+            raise ValueError(f"window must be a timedelta, 'month' or None, got {value!r}")
+
+    @property
+    def longest(self) -> timedelta | None:
+        """The longest time from one reset to the next: 31 days of a month."""
+        return self.window if isinstance(self.window, timedelta | None) else timedelta(days=31)
 
     @property
     def field_name(self) -> str:
@@ -90,47 +106,62 @@ def _contract(_owner: object, _attribute: Attribute[Any], value: object) -> None
 
 
 @frozen(kw_only=True)
-class Source:
-    """What a plugin declares about the one source that it reads.
+class Declaration:
+    """What a plugin declares about the source that it reads; use the class of the source's kind.
 
-    contract: the contract version that the plugin was built for, such as ``"1.0"``.
+    contract: the contract version that the plugin was built for, such as ``"1.2"``.
     name: the name of its entry point; lower-case letters, digits and single dashes.
     title: how people call it; also the title of its preview block unless the block says otherwise.
-    kind: ``status`` is read before and after the work; ``report`` at any time; ``telemetry`` line by line; a ``view``
-        reads nothing and makes a block of the records in its stream.
-    stream: the journal file that its records go to, without ``.jsonl``.
-    meters: the gauges of a ``status`` source; `open_meters` permits readings with others, slugs in used percent.
-    capacity: the key of the one meter whose delta is the provider's cost; None where it has no quota.
-    prefix: letters for the operator's short shell functions: ``o`` makes ``os oe ox od`` of a ``status`` source;
-        of another kind it is the function's whole name.
-    scopes: the values of ``--scope`` that a ``report`` understands.
     place: where its preview block stands; small is early. Blocks of one place are ordered by title.
-    tags: the meaning and cure of each error tag that its readings carry, shown to people.
-    comparisons: what its figures can be held against.
-    routed_label: what requests that were routed away from the baseline are called, such as the cheaper vendor.
-    prices: a TOML file in the plugin's package with the list prices of models, for ``tracker cost-compare``.
-    demo: its part of ``tracker demo``.
-    origins: where ``tracker capture`` reads it from, the first that answers; for a ``report``, the command that
-        ``tracker ingest --run`` runs.
     """
 
     contract: str = field(validator=_contract)
     name: str = field(validator=matches_re(NAME))
     title: str = field(validator=instance_of(str))
-    kind: Kind = field(default="status", validator=in_(KINDS))
+    place: int = field(default=50, validator=instance_of(int))
+
+    def as_source(self) -> Source:
+        """The same in the class that has the fields of every kind."""
+        given = {one.name: getattr(self, one.name) for one in fields(type(self)) if one.name in _FIELDS}
+        return Source(**given, kind=next(kind for kind, cls in CLASSES.items() if isinstance(self, cls)))
+
+
+@frozen(kw_only=True)
+class _Input(Declaration):
+    """What all kinds but a view have.
+
+    prefix: letters for the operator's short shell functions: ``o`` makes ``os oe ox od`` of a status source; of
+        another kind it is the whole name of the one function.
+    tags: the meaning and cure of each error tag that its readings carry, shown to people.
+    demo: its part of ``tracker demo``.
+    origins: where ``tracker capture`` reads it from, the first that answers.
+    """
+
+    prefix: str | None = field(default=None, validator=optional(matches_re(r"[a-z]{1,8}")))
+    tags: Mapping[str, str] = field(factory=dict, validator=mapping)
+    demo: Demo | None = field(default=None, validator=optional(instance_of(Demo)))
+    origins: tuple[Origin, ...] = field(default=(), validator=tuple_of(ORIGIN_KINDS))
+
+    @origins.validator
+    def _origins_differ(self, _attribute: Attribute[Any], value: tuple[Origin, ...]) -> None:
+        names = [origin.name for origin in value]
+        if len(set(names)) != len(names):
+            raise ValueError(f"origins have one name twice: {', '.join(names)}")
+
+
+@frozen(kw_only=True)
+class _Metered(_Input):
+    """What has meters.
+
+    stream: the journal file that its records go to, without ``.jsonl``.
+    meters: its gauges. open_meters: whether readings may have others, slugs in used percent.
+    capacity: the key of the one meter whose delta is the provider's cost; None if it has no quota.
+    """
+
     stream: str = field(default="snapshots", validator=matches_re(SLUG))
     meters: tuple[Meter, ...] = field(default=(), validator=tuple_of(Meter))
     open_meters: bool = field(default=False, validator=instance_of(bool))
     capacity: str | None = field(default=None)
-    prefix: str | None = field(default=None, validator=optional(matches_re(r"[a-z]{1,8}")))
-    scopes: tuple[str, ...] = field(default=(), validator=TEXTS)
-    place: int = field(default=50, validator=instance_of(int))
-    tags: Mapping[str, str] = field(factory=dict, validator=mapping)
-    comparisons: tuple[Comparison, ...] = field(default=(), validator=tuple_of(Comparison))
-    routed_label: str = field(default="routed", validator=matches_re(SLUG))
-    prices: str | None = field(default=None, validator=optional(instance_of(str)))
-    demo: Demo | None = field(default=None, validator=optional(instance_of(Demo)))
-    origins: tuple[Origin, ...] = field(default=(), validator=tuple_of(ORIGIN_KINDS))
 
     @capacity.validator
     def _capacity_is_a_meter(self, _attribute: Attribute[Any], value: str | None) -> None:
@@ -143,14 +174,61 @@ class Source:
         if len(set(keys)) != len(keys):
             raise ValueError(f"meters have one key twice: {', '.join(keys)}")
 
-    @origins.validator
-    def _origins_differ(self, _attribute: Attribute[Any], value: tuple[Origin, ...]) -> None:
-        names = [origin.name for origin in value]
-        if len(set(names)) != len(names):
-            raise ValueError(f"origins have one name twice: {', '.join(names)}")
+
+@frozen(kw_only=True)
+class StatusSource(_Metered):
+    """A provider's meters, read before and after the work."""
+
+
+@frozen(kw_only=True)
+class ReportSource(_Input):
+    """A report of usage, read at any time.
+
+    stream: its journal file. scopes: the values of ``--scope`` that it understands.
+    comparisons: what its figures can be held against.
+    """
+
+    stream: str = field(validator=matches_re(SLUG))
+    scopes: tuple[str, ...] = field(default=(), validator=TEXTS)
+    comparisons: tuple[Comparison, ...] = field(default=(), validator=tuple_of(Comparison))
+
+
+@frozen(kw_only=True)
+class TelemetrySource(_Input):
+    """A stream of requests, read line by line.
+
+    stream: its journal file. routed_label: the label for requests sent to the cheaper model.
+    prices: a TOML file in the plugin's package with the list prices of models, for ``tracker cost-compare``.
+    """
+
+    stream: str = field(validator=matches_re(SLUG))
+    routed_label: str = field(default="routed", validator=matches_re(SLUG))
+    prices: str | None = field(default=None, validator=optional(instance_of(str)))
+
+
+@frozen(kw_only=True)
+class View(Declaration):
+    """A preview block of the records in a stream that others write. stream: their journal file."""
+
+    stream: str = field(validator=matches_re(SLUG))
+
+
+@frozen(kw_only=True)
+class Source(_Metered):
+    """The spelling of contract 1.0: the fields of every kind, and `kind`, which says which of them count.
+
+    A ``status`` source is read before and after the work; a ``report`` at any time; ``telemetry`` line by line; a
+    ``view`` reads nothing and makes a block of the records in its stream.
+    """
+
+    kind: Kind = field(default="status", validator=in_(KINDS))
+    scopes: tuple[str, ...] = field(default=(), validator=TEXTS)
+    comparisons: tuple[Comparison, ...] = field(default=(), validator=tuple_of(Comparison))
+    routed_label: str = field(default="routed", validator=matches_re(SLUG))
+    prices: str | None = field(default=None, validator=optional(instance_of(str)))
 
     def meter(self, key: str) -> Meter | None:
-        """The meter of that key; one made up where `open_meters` permits it; None where it does not."""
+        """The meter of that key; one made up if `open_meters` permits it; else None."""
         for meter in self.meters:
             if meter.key == key:
                 return meter
@@ -166,18 +244,29 @@ class Source:
         return self.kind == "status" and self.capacity is not None
 
 
+CLASSES: dict[Kind, type[Declaration]] = {
+    "status": StatusSource,
+    "report": ReportSource,
+    "telemetry": TelemetrySource,
+    "view": View,
+}
+_FIELDS = frozenset(one.name for one in fields(Source))
+
+
 @frozen(kw_only=True)
 class Gauge:
     """A meter's value in one reading.
 
-    used: used percent, also where the vendor prints what is left, or a cumulative count; None where the label is
-        there without a readable value. resets: the pane's own words. reset_at: the instant that they mean, UTC.
+    used: used percent, also if the vendor prints what is left, or a cumulative count; None if the label is there
+        without a readable value. resets: the pane's own words. reset_at: the instant that they mean, UTC.
+    limit: the whole quota in the meter's unit, such as 300 prompts, if the vendor shows it.
     """
 
     meter: str = field(validator=matches_re(SLUG))
     used: float | None = field(validator=finite)
     resets: str | None = field(default=None, validator=optional(instance_of(str)))
     reset_at: datetime | None = field(default=None, validator=aware)
+    limit: float | None = field(default=None, validator=finite)
 
 
 @frozen(kw_only=True)
@@ -227,10 +316,14 @@ class Event(TypedDict, total=False):
     """One request in a telemetry stream: a plain dict, because a million attrs instances cost more than their parsing.
 
     ts: when it began, ISO 8601 text or epoch seconds, as the stream has it; rid: what it is joined by; lane, model;
-    status, reason: as reported; input_tokens, output_tokens: counts; cache_read_tokens, cache_write_tokens: counts
-    that `input_tokens` does not contain; latency_ms: milliseconds; routed: whether it went to the cheaper model;
-    ok: whether it succeeded; tags: what was wrong with single values, such as ``latency:invalid``.
-    Prompts, responses, headers and keys never stand in it.
+    status, reason: as reported; input_tokens, output_tokens: counts; cache_read_tokens, cache_write_tokens,
+    cache_write_5m_tokens, cache_write_1h_tokens: counts that `input_tokens` does not contain; reasoning_tokens: a count
+    that `output_tokens` contains; latency_ms: milliseconds; cost_usd: what the client itself says that it cost;
+    speed: the service tier, such as ``fast``; routed: whether it went to the cheaper model; ok: whether it succeeded;
+    tags: what was wrong with single values, such as ``latency:invalid``.
+    key: the request's own id, the same in every file that shows it; of two events with one key the one with the larger
+    total of tokens counts. session, project, branch, account: where it was made and on whose quota.
+    Prompts, responses, headers and keys must never stand in it. An event with any other key is refused.
     """
 
     ts: str | float | None
@@ -247,6 +340,16 @@ class Event(TypedDict, total=False):
     routed: bool
     ok: bool
     tags: list[str]
+    key: str | None
+    session: str | None
+    project: str | None
+    branch: str | None
+    account: str | None
+    speed: str | None
+    cost_usd: float | None
+    cache_write_5m_tokens: int | None
+    cache_write_1h_tokens: int | None
+    reasoning_tokens: int | None
 
 
 class Rejected(ValueError):

@@ -1,62 +1,59 @@
-"""What a plugin's hook answers, checked to the last field before anything is made of it."""
+"""What a plugin hands over, rebuilt as the core's own values, which checks every field of it."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 import orjson
 
+from tracker.contract import origins, values
 from tracker.contract.parsed import to_parsed
 from tracker.contract.values import Block, Delta, Reading, Source
 from tracker.errors import PluginError
-from tracker.hosting.deprecation import attrs_inside
 
 RESULTS: dict[str, type] = {
-    "source_info": Source,
+    "source_info": values.Declaration,
     "parse_status": Reading,
     "compute_delta": Delta,
     "render_preview_block": Block,
 }
+OWN: frozenset[type] = frozenset(one for module in (values, origins) for one in vars(module).values() if attrs.has(one))
 
 
-def own(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments as a plugin gets them: readings are copies, since the core goes on with its own."""
-    return {name: copy.deepcopy(value) if isinstance(value, Reading) else value for name, value in arguments.items()}
+def own(value: Any) -> Any:
+    """A value as the core's own class: a plugin's subclass, or a half-built value, cannot change what it says later."""
+    if isinstance(value, values.Declaration) and not isinstance(value, Source):
+        return own(value.as_source())
+    if attrs.has(type(value)):
+        kind = next(one for one in type(value).__mro__ if one in OWN)
+        return kind(**{one.name: own(getattr(value, one.name)) for one in attrs.fields(kind) if one.init})
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, tuple):
+        return tuple(map(own, value))
+    return {own(key): own(one) for key, one in value.items()} if isinstance(value, Mapping) else value
 
 
-def check_untouched(arguments: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Refuse the answer of a plugin that changed a reading: the core's own part of the answer may rest on it."""
-    for name, value in arguments.items():
-        if isinstance(value, Reading) and given[name] != value:
-            raise ValueError(f"changed {name!r}, which it was given")
-
-
-def check(source: Source, hook: str, answer: object) -> None:
-    """Refuse a value that was not built by its class, or that could not be stored; the cause is an exception."""
+def checked(source: Source, hook: str, answer: object) -> Any:
+    """The core's copy of an answer. A value that was not built by its class or that JSON cannot hold is refused."""
     if answer is None:
-        return
+        return None
     wanted = RESULTS[hook]
     if not isinstance(answer, wanted):
         raise PluginError(source.name, hook, f"returned {type(answer).__name__}, expected {wanted.__name__} or None")
-    validate(answer)
-    if isinstance(answer, Reading):
-        _refuse_if_not_json(source.name, hook, to_parsed(answer, source))  # refuses meters that are not declared
-    if isinstance(answer, Block):
-        for row in answer.rows:
-            _refuse_if_not_json(source.name, hook, dict(row.values))
-    if isinstance(answer, Delta):
-        meters = [change.meter for change in answer.changes]
+    found = own(answer)
+    if isinstance(found, Reading):
+        _refuse_if_not_json(source.name, hook, to_parsed(found, source))  # refuses meters that are not declared
+    if isinstance(found, Block):
+        for row in found.rows:
+            _refuse_if_not_json(source.name, hook, row.values)
+    if isinstance(found, Delta):
+        meters = [change.meter for change in found.changes]
         if len(set(meters)) < len(meters):
             raise PluginError(source.name, hook, f"names one meter twice: {', '.join(meters)}")
-
-
-def validate(value: object) -> None:
-    """Check a value of the contract and every one inside it anew: a plugin can go round the class's own checks."""
-    for one in attrs_inside(value):
-        attrs.validate(one)
+    return found
 
 
 def _refuse_if_not_json(source: str, hook: str, values: Mapping[str, Any]) -> None:
@@ -64,4 +61,4 @@ def _refuse_if_not_json(source: str, hook: str, values: Mapping[str, Any]) -> No
         try:
             orjson.dumps(value)
         except (TypeError, ValueError) as error:
-            raise PluginError(source, hook, f"gave a {name!r} that is no JSON value: {error}") from error
+            raise PluginError(source, hook, f"gave a {name!r} that is not a JSON value: {error}") from error

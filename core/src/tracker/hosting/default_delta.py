@@ -1,4 +1,4 @@
-"""The core's own answer to `compute_delta`, tried after every plugin's: plain subtraction, and what it cannot say."""
+"""The core's answer to `compute_delta` after every plugin's: plain subtraction, and why there is no delta."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The installed features: what they declare, without plugins' own imports, and how their hooks are asked."""
+"""The installed features: what they declare, and their modules."""
 
 from __future__ import annotations
 
@@ -7,39 +7,38 @@ import sys
 from functools import cache
 from typing import Any
 
+from tracker.errors import PluginError
 from tracker.feature import Feature
-from tracker.hosting.entry_points import Point, points
-
-DISABLE = "TRACKER_DISABLE_PLUGINS"  # names of plugins or distributions to leave out, separated by commas
+from tracker.hosting.entry_points import DISABLE, scan
 
 
-def disabled() -> set[str]:
-    """The names of plugins and distributions that the user leaves out."""
-    return {name.strip() for name in os.environ.get(DISABLE, "").split(",") if name.strip()}
-
-
-def wanted(point: Point) -> bool:
-    """Whether the user has not left the plugin out."""
-    return disabled().isdisjoint({point.name, point.distribution})
-
-
-@cache
 def loaded() -> dict[str, Any]:
-    """The modules of the installed features by name; one that cannot be imported is named on stderr."""
-    found: dict[str, Any] = {}
-    for point in points():
-        if point.is_feature and wanted(point) and point.name not in found:
-            try:
-                module: Any = point.load()
-                module.feature_info()
-            except Exception as error:  # noqa: BLE001 - a broken feature must not take the program down
-                print(f"warning: feature {point.name!r} is left out: {error}", file=sys.stderr)
-            else:
-                found[point.name] = module
-    return found
+    """The modules of the installed features by name. One that cannot be imported is named on stderr."""
+    return {name: module for name, (module, _) in _loaded(os.environ.get(DISABLE, "")).items()}
 
 
-@cache
 def declared() -> list[Feature]:
     """What the installed features declare, by name."""
-    return [module.feature_info() for module in loaded().values()]
+    return [feature for _, feature in _loaded(os.environ.get(DISABLE, "")).values()]
+
+
+@cache
+def _loaded(_disabled: str) -> dict[str, tuple[Any, Feature]]:
+    from tracker.hosting.guard import guarded
+
+    found: dict[str, tuple[Any, Feature]] = {}
+    for name, point in sorted(scan().points.items()):
+        if not point.is_feature:
+            continue
+        try:
+            with guarded(name, "be imported"):
+                module: Any = point.load()
+            with guarded(name, "declare its feature"):
+                feature = module.feature_info()
+                if not isinstance(feature, Feature) or feature.name != name:
+                    raise TypeError(f"feature_info must return a Feature named {name!r}, got {feature!r:.80}")
+        except PluginError as error:
+            print(f"warning: {error}; the rest works", file=sys.stderr)
+        else:
+            found[name] = module, feature
+    return found

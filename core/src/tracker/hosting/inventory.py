@@ -1,27 +1,19 @@
-"""What is installed: every source with its state, and what one of them declares."""
+"""The table of `tracker plugins list`: every installed source with its state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from textwrap import wrap
 from typing import Any
 
-from tracker.contract.values import PERCENT, Meter, Source
-from tracker.errors import TrackerError
-from tracker.hosting.admission import shell_names
-from tracker.hosting.features import DISABLE
+from tracker.hosting.entry_points import DISABLE
 from tracker.hosting.registry import Found, Registry
-from tracker.session import Session
-from tracker.text.render import line, number
+from tracker.text.render import line
 
 COLUMNS = ("name", "kind", "distribution", "version", "contract", "state")
 WIDTH, INDENT = 80, 11
 DECLARATION = "source_info"  # what every plugin has, so that the table need not say it
 UNKNOWN = "-"
-
-
-# --- all of them
 
 
 def list_plugins(registry: Registry) -> list[dict[str, Any]]:
@@ -41,12 +33,12 @@ def _row(found: Found) -> dict[str, Any]:
         "error": str(found.error) if found.error else None,
         "step": found.error.step if found.error else None,
         "cause": found.error.cause if found.error else None,
-        "cure": _cure(found) if found.error else None,
-        "deprecated": list(found.deprecated),
+        "cure": cure(found) if found.error else None,
+        "notes": list(found.notes),
     }
 
 
-def _cure(found: Found) -> str:
+def cure(found: Found) -> str:
     """What to do about a plugin that was left out; a cause that says it itself comes first."""
     assert found.error is not None
     owner, cause, step = found.distribution or "its distribution", found.error.cause, found.error.step
@@ -58,7 +50,7 @@ def _cure(found: Found) -> str:
     if step == "be imported" and "ModuleNotFoundError" in cause:
         return f"install what it needs with it: pip install --force-reinstall {owner}; {leave_out}"
     if step == "be found once":
-        return f"uninstall one of the two distributions that claim {found.name!r}"
+        return f"uninstall one of the distributions that claim {found.name!r}, or disable one with {DISABLE}"
     return f"report it to the author of {owner}; {leave_out}"
 
 
@@ -81,7 +73,7 @@ def _below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "why", f"failed to {row['step']}: {row['cause']}"
     if row["cure"]:
         yield "cure", row["cure"]
-    yield from (("note", sentence) for sentence in row["deprecated"])
+    yield from (("note", sentence) for sentence in row["notes"])
 
 
 def disabled(registry: Registry) -> str | None:
@@ -90,86 +82,3 @@ def disabled(registry: Registry) -> str | None:
         return None
     named = ", ".join(f"{line(found.name)} ({line(found.distribution)})" for found in registry.disabled)
     return f"note: {DISABLE} leaves out {named}"
-
-
-# --- one of them
-
-
-def find(session: Session, name: str) -> Found:
-    """The sound plugin of that name."""
-    from tracker.text.wording import near
-
-    registry = session.registry
-    found = next((one for one in registry.found if one.name == name and one.error is None), None)
-    if found is not None:
-        return found
-    for one in registry.found:
-        if one.name == name and one.error is not None:
-            raise TrackerError(f"{name} was left out: it failed to {one.error.step}: {one.error.cause}; {_cure(one)}")
-    if any(one.name == name for one in registry.disabled):
-        raise TrackerError(f"{name} is disabled: unset {DISABLE}")
-    raise TrackerError(f"no source {line(name)!r}; {near(name, registry.sources)}")
-
-
-def document(session: Session, found: Found) -> dict[str, Any]:
-    """A declaration as JSON, with where it comes from."""
-    from cattrs import Converter
-
-    plain = Converter()
-    plain.register_unstructure_hook(timedelta, lambda length: length.total_seconds())
-    about = {"distribution": found.distribution, "version": found.version, "hooks": _hooks(session, found)}
-    return about | {"declaration": plain.unstructure(found.info)}
-
-
-def describe(session: Session, found: Found) -> Iterator[str]:
-    """A declaration as people read it."""
-    source = found.info
-    assert source is not None
-    yield f"{source.name}: {line(source.title)}, a {source.kind} source"
-    for label, lines in _parts(session, found, source):
-        for place, text in enumerate(lines):
-            yield f"  {'' if place else label:<13} {line(text)}"
-
-
-def _parts(session: Session, found: Found, source: Source) -> Iterator[tuple[str, Sequence[str]]]:
-    yield "distribution", [f"{found.distribution} {found.version}, built for contract {source.contract}"]
-    yield "records", [f"{source.stream}.jsonl"]
-    yield "hooks", [f"{hook}({', '.join(names)})" for hook, names in _hooks(session, found).items()]
-    yield "meters", _aligned([_meter(source, meter) for meter in source.meters])
-    if source.open_meters:
-        yield "", ["and those that the vendor may add, in used percent"]
-    yield "scopes", [", ".join(source.scopes)] if source.scopes else []
-    yield "functions", _aligned([(name, f"tracker {words}") for name, words in shell_names(source).items()])
-    yield "origins", _aligned([(origin.name, origin.title) for origin in source.origins])
-    compared = [f"{held.figure} of {held.scope} with {held.provider}'s {held.meter}" for held in source.comparisons]
-    yield "compared", compared
-    yield "error tags", _aligned(list(source.tags.items()))
-
-
-def _meter(source: Source, meter: Meter) -> tuple[str, ...]:
-    unit = "used percent" if meter.unit == PERCENT else f"count of {meter.unit}"
-    length = f"reset after {_length(meter.window)}" if meter.window else ""
-    capacity = "the capacity" if meter.key == source.capacity else ""
-    return meter.key, meter.title, ", ".join(filter(None, (unit, length, capacity)))
-
-
-def _length(time: timedelta) -> str:
-    return f"{time.days} d" if time % timedelta(days=1) == timedelta() else f"{number(time / timedelta(hours=1))} h"
-
-
-def _hooks(session: Session, found: Found) -> dict[str, list[str]]:
-    """The hooks that a plugin implements, each with the arguments that it asks for."""
-    module = session.registry.module(found.name)
-    given: dict[str, list[str]] = {}
-    for hook in found.hooks:
-        caller = getattr(session.registry.manager.hook, hook)
-        [own] = [one for one in caller.get_hookimpls() if one.plugin is module]
-        given[hook] = list(own.argnames)
-    return given
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    if not rows:
-        return []
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -1,13 +1,15 @@
-"""Find plugins, keep the sound ones, remember why the others were left out."""
+"""The installed plugins: loaded when they are first needed, admitted if sound, else left out with the reason."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import click
 import pluggy
 from attrs import define, field
 
@@ -15,26 +17,31 @@ from tracker import __version__
 from tracker.contract import features as feature_hooks
 from tracker.contract import hooks as hookspecs
 from tracker.contract.values import Source
-from tracker.errors import PluginError
-from tracker.hosting import admission, answers, deprecation, features
+from tracker.errors import PluginError, TrackerError
+from tracker.feature import Feature
+from tracker.hosting import admission, answers, features
 from tracker.hosting import default_delta as defaults
 from tracker.hosting import snapshots as builtin
 from tracker.hosting.admission import shell_names
-from tracker.hosting.entry_points import GROUP, points
+from tracker.hosting.entry_points import GROUP, scan
 from tracker.hosting.guard import guarded
+from tracker.hosting.process_state import ProcessState
 
 __all__ = ["GROUP", "Found", "Registry", "discover", "new_manager", "shell_names"]
 
 STRICT = "TRACKER_STRICT"  # "1": raise instead of leaving a broken plugin out
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr
+SLOW = 0.5  # seconds; every command that needs the plugin waits for its import
+# what a feature raises on purpose, to end the command with one line
+DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
 
 
 @define(kw_only=True)
 class Found:
-    """An installed entry point, loaded or not.
+    """An installed source.
 
-    declared: what it says of its source, also where it was refused for it; error: why it was left out; hooks: those
-    that it implements; deprecated: a sentence for each part of the contract that it uses and that will go.
+    declared: its declaration, also if it was refused for it; error: why it was left out; hooks: those it implements;
+    notes: what else is wrong with it.
     """
 
     name: str
@@ -42,30 +49,71 @@ class Found:
     version: str = ""
     hooks: tuple[str, ...] = ()
     declared: Source | None = None
-    deprecated: tuple[str, ...] = ()
     error: PluginError | None = None
+    notes: tuple[str, ...] = ()
+    module: object = None
+    load: Callable[[], object] | None = None
 
     @property
     def info(self) -> Source | None:
-        """The declaration of a plugin that was let in."""
+        """The declaration of a plugin that was admitted."""
         return self.declared if self.error is None else None
 
 
 @define
 class Registry:
-    """The sound sources by name, in the order of their names, and everything that was found."""
+    """The installed sources and features. `report` is told what is wrong with a plugin as soon as it is known."""
 
-    sources: dict[str, Source] = field(factory=dict)
-    found: list[Found] = field(factory=list)
-    disabled: list[Found] = field(factory=list)  # left out on the user's wish, without being loaded
-    features: dict[str, object] = field(factory=dict)
+    report: Callable[[str], None] = field(default=lambda _text: None)
     manager: pluggy.PluginManager = field(factory=lambda: new_manager())
-    _modules: dict[str, object] = field(factory=dict)
-    _told: set[tuple[str, str]] = field(factory=set)  # the deprecations that were said
+    disabled: list[Found] = field(factory=list)
+    _found: dict[str, Found] = field(factory=dict)
+    _refused: list[Found] = field(factory=list)  # their names belong to others
+    _features: dict[str, object] | None = None
+    _broken: set[tuple[str, str]] = field(factory=set)  # features' hooks that raised
+
+    # --- sources
+
+    def offer(self, name: str, load: Callable[[], object], distribution: str = "", version: str = "") -> None:
+        """Take note of a source, which is loaded when it is first needed."""
+        self._found[name] = Found(name=name, distribution=distribution, version=version, load=load)
+
+    def refuse(self, name: str, reason: str, distribution: str = "", version: str = "") -> None:
+        """Take note of an entry point whose name another one has."""
+        error = PluginError(name, "be found once", reason)
+        self._refused.append(Found(name=name, distribution=distribution, version=version, error=error))
+        if name not in self._found:
+            self._found[name] = self._refused.pop()
+
+    @property
+    def names(self) -> list[str]:
+        """Every installed source that is not disabled, sound or not; none is loaded for this."""
+        return list(self._found)
+
+    def source(self, name: str) -> Source | None:
+        """The source of that name if it is installed and sound. Loads this plugin alone."""
+        found = self.find(name)
+        return found.info if found else None
+
+    def find(self, name: str) -> Found | None:
+        """The installed source of that name, loaded, sound or not."""
+        found = self._found.get(name)
+        return self._loaded(found) if found else None
+
+    @property
+    def found(self) -> list[Found]:
+        """Every installed source, loaded."""
+        return [*map(self._loaded, self._found.values()), *self._refused]
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """All sound sources, by name; loads every plugin."""
+        return {found.name: found.info for found in map(self._loaded, self._found.values()) if found.info}
 
     @property
     def failures(self) -> list[PluginError]:
-        return [found.error for found in self.found if found.error is not None]
+        """Why plugins were left out, of those that were loaded until now."""
+        return [found.error for found in (*self._found.values(), *self._refused) if found.error is not None]
 
     @property
     def builtin(self) -> Sequence[str]:
@@ -76,126 +124,73 @@ class Registry:
     def providers(self) -> dict[str, Source]:
         return {name: source for name, source in self.sources.items() if source.is_provider}
 
-    def add(self, name: str, load: Callable[[], object], distribution: str = "", version: str = "") -> None:
-        """Load and check one plugin; on any failure leave no trace of it but the reason."""
-        found = Found(name=name, distribution=distribution, version=version)
+    def _loaded(self, found: Found) -> Found:
+        if found.load is None:
+            return found
+        load, found.load = found.load, None
         try:
-            if name in self._modules:
-                other = next(one.distribution for one in self.found if one.name == name) or "another plugin"
-                raise PluginError(name, "be found once", f"the name is already taken by {other}")
-            module, info = self._load(found, load)
+            self._admit(found, load)
         except PluginError as error:
             found.error = error
-            if name not in self._modules and self.manager.has_plugin(name):
-                self.manager.unregister(name=name)
+            if self.manager.has_plugin(found.name):
+                self.manager.unregister(name=found.name)
             if os.environ.get(STRICT) == "1":
                 raise
-        else:
-            self._modules[name], self.sources[name] = module, info
-            self._tell_of_old_parts(found, module, info)
-        self.found.append(found)
+            self.report(f"{error}; the rest works (tracker plugins list)")
+        return found
 
-    def add_feature(self, name: str, module: object) -> None:
-        """Register a feature's hooks; what is wrong with it leaves it out."""
-        try:
-            with guarded(name, "match the hook specifications"):
-                self.manager.register(module, name=f"feature {name}")
-                list(admission.implementations(self.manager, module))
-        except PluginError as error:
-            self.manager.unregister(module)
-            self.found.append(Found(name=name, error=error))
-            if os.environ.get(STRICT) == "1":
-                raise
-        else:
-            self.features[name] = module
-
-    def ask(self, hook: str, **arguments: Any) -> list[Any]:
-        """The answers of the features that implement a hook, in the order of their names."""
-        found: list[Any] = getattr(self.manager.hook, hook)(**arguments)  # pluggy asks the last one first
-        return found[::-1]
-
-    def first(self, hook: str, **arguments: Any) -> Any:
-        """The answer of the first feature that has one to a hook declared `firstresult`; else None."""
-        return getattr(self.manager.hook, hook)(**arguments)
-
-    def _load(self, found: Found, load: Callable[[], object]) -> tuple[object, Source]:
+    def _admit(self, found: Found, load: Callable[[], object]) -> None:
         name = found.name
-        with guarded(name, "be imported"):
-            module = load()
+        found.module = _imported(found, load)
+        for note in found.notes:
+            self.report(f"plugin {name!r}: {note}")
         with guarded(name, "declare its source"):  # first of all: a plugin for another contract may use other hooks
-            declare = getattr(module, "source_info", None)
+            declare = getattr(found.module, "source_info", None)
             if declare is None:
                 raise LookupError("missing hook 'source_info', which declares the source")
             answer = declare()
-            found.declared = answer if isinstance(answer, Source) else None
-            info = admission.declaration(name, answer)
+            found.declared = answer if type(answer) is Source else None
+            found.declared = info = admission.declaration(name, answer)
         with guarded(name, "match the hook specifications"):
-            self.manager.register(module, name=name)
-            found.hooks = tuple(sorted(hook for hook, _ in admission.implementations(self.manager, module)))
+            self.manager.register(found.module, name=name)
+            found.hooks = tuple(sorted(hook for hook, _ in admission.implementations(self.manager, found.module)))
             if "source_info" not in found.hooks:
                 raise LookupError("source_info is not marked with @hookimpl")
         with guarded(name, "declare its source"):
             admission.check_hooks(info, found.hooks)
-            admission.check_names(info, self.sources.values())
-        return module, info
+            known = [other for other in self._found.values() if other is not found and other.load is None]
+            others = [(other.info, other.distribution == found.distribution) for other in known]
+            admission.check_names(info, [(source, is_sibling) for source, is_sibling in others if source])
 
-    def _tell_of_old_parts(self, found: Found, module: object, info: Source) -> None:
-        old = list(admission.deprecated(info, admission.implementations(self.manager, module)))
-        found.deprecated = tuple(sentence for sentence, _ in old)
-        for sentence, implementation in old:
-            self._tell(found.name, sentence, implementation.function)
-
-    def _tell(self, source: str, sentence: str, function: Callable[..., Any]) -> None:
-        if (source, sentence) not in self._told:
-            self._told.add((source, sentence))
-            deprecation.warn(sentence, function)
-
-    def _caller(self, source: str, hook: str) -> pluggy.HookCaller:
-        keep = (self._modules[source], defaults)
-        others = [plugin for plugin in self.manager.get_plugins() if plugin not in keep]
-        return self.manager.subset_hook_caller(hook, others)
-
-    def _own(self, source: str, hook: str) -> pluggy.HookImpl | None:
-        found = self._caller(source, hook).get_hookimpls()
-        return next((one for one in found if one.plugin is self._modules[source]), None)
+    # --- asking a source
 
     def has(self, source: str, hook: str) -> bool:
         """Whether the source itself implements the hook."""
-        return any(found.name == source and found.info and hook in found.hooks for found in self.found)
+        found = self._found.get(source)
+        return found is not None and self._loaded(found).info is not None and hook in found.hooks
 
     def call(self, source: str, hook: str, **arguments: Any) -> Any:
-        """The answer of one source, with the core's defaults behind it; what is wrong with it is a `PluginError`."""
+        """The answer of one source, with the core's default behind it; what is wrong with it is a `PluginError`."""
+        return self._ask(source, hook, arguments, (self.module(source), defaults))
+
+    def own(self, source: str, hook: str, **arguments: Any) -> Any:
+        """The answer of the source itself, without the core's default; None if it has none."""
+        own = self._implementation(source, hook)
+        keep = (self.module(source), defaults) if own and (own.wrapper or own.hookwrapper) else (self.module(source),)
+        return self._ask(source, hook, arguments, keep) if own else None
+
+    def _ask(self, source: str, hook: str, arguments: Mapping[str, Any], keep: tuple[object, ...]) -> Any:
         if os.environ.get(TRACE) == "1":
             _trace(source, hook, arguments)
-        given = answers.own(arguments)
+        others = [plugin for plugin in self.manager.get_plugins() if plugin not in keep]
         with guarded(source, hook):
-            answer = self._caller(source, hook)(**given)
-            answers.check_untouched(arguments, given)
-            answers.check(self.sources[source], hook, answer)
-        for sentence in deprecation.of_value(answer):
-            own = self._own(source, hook)
-            if own is not None:
-                self._tell(source, sentence, own.function)
-        return answer
-
-    def module(self, source: str) -> object:
-        """What the source's entry point names."""
-        return self._modules[source]
-
-    def module_name(self, source: str) -> str:
-        """The import name of the source's module."""
-        return str(getattr(self._modules[source], "__name__", ""))
-
-    def package(self, source: str) -> str:
-        """The import package of a source's plugin, where its bundled files lie; itself where it is a single module."""
-        name = self.module_name(source)
-        return name if hasattr(self._modules[source], "__path__") else name.rpartition(".")[0] or name
+            answer = self.manager.subset_hook_caller(hook, others)(**arguments)
+            return answers.checked(self._declared(source), hook, answer)
 
     def bind(self, source: str, hook: str) -> Callable[..., Any]:
         """The source's own function for a hook with all arguments positional, bound once: for streams."""
-        own, spec = self._own(source, hook), self._caller(source, hook).spec
+        own, spec = self._implementation(source, hook), getattr(self.manager.hook, hook).spec
         assert own is not None
-        assert spec is not None
         names, function = own.argnames, own.function
         if os.environ.get(TRACE) == "1":
 
@@ -209,6 +204,114 @@ class Registry:
         places = [spec.argnames.index(name) for name in names]
         return lambda *arguments: function(*(arguments[place] for place in places))
 
+    def _declared(self, source: str) -> Source:
+        declared = self._found[source].declared
+        assert declared is not None
+        return declared
+
+    def _implementation(self, source: str, hook: str) -> pluggy.HookImpl | None:
+        module = self._loaded(self._found[source]).module
+        found: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
+        return next((one for one in found if one.plugin is module), None)
+
+    def module(self, source: str) -> object:
+        """What the source's entry point names."""
+        return self._loaded(self._found[source]).module
+
+    def module_name(self, source: str) -> str:
+        """The import name of the source's module."""
+        return str(getattr(self.module(source), "__name__", ""))
+
+    def package(self, source: str) -> str:
+        """The import package of a source's plugin, which holds its bundled files; itself if it is a single module."""
+        name = self.module_name(source)
+        return name if hasattr(self.module(source), "__path__") else name.rpartition(".")[0] or name
+
+    def shell_names(self, source: Source) -> dict[str, str]:
+        """The operator's shell functions of a source, each with the words that follow `tracker`."""
+        return shell_names(source)
+
+    def shadowed(self, source: Source) -> list[str]:
+        """The source's shell functions that would hide a builtin or a program."""
+        from tracker.hosting.shell_words import shadowed
+
+        return shadowed(source)
+
+    # --- features
+
+    @property
+    def features(self) -> dict[str, object]:
+        """The installed features' modules by name, registered when they are first asked for."""
+        if self._features is None:
+            self._features = {}
+            for name, module in features.loaded().items():
+                self.add_feature(name, module)
+        return self._features
+
+    @property
+    def declared(self) -> list[Feature]:
+        """What the installed features declare."""
+        return features.declared()
+
+    def add_feature(self, name: str, module: object) -> None:
+        """Register a feature's hooks; one that does not fit them is left out."""
+        kept = self._features = {} if self._features is None else self._features
+        try:
+            with guarded(name, "match the hook specifications"):
+                self.manager.register(module, name=f"feature {name}")
+                list(admission.implementations(self.manager, module))
+        except PluginError as error:
+            self.manager.unregister(module)
+            if os.environ.get(STRICT) == "1":
+                raise
+            self.report(f"{error}; the rest works")
+        else:
+            kept[name] = module
+
+    def ask(self, hook: str, **arguments: Any) -> list[Any]:
+        """The answers of the features that implement a hook, in the order of their names; no answer is left out."""
+        return list(self._answers(hook, arguments))
+
+    def first(self, hook: str, **arguments: Any) -> Any:
+        """The answer of the first feature that has one; else None."""
+        return next(self._answers(hook, arguments), None)
+
+    def _answers(self, hook: str, arguments: Mapping[str, Any]) -> Iterator[Any]:
+        names = {id(module): name for name, module in self.features.items()}
+        found: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
+        for one in sorted(found, key=lambda one: names.get(id(one.plugin), "")):
+            try:
+                answer = one.function(*(arguments[name] for name in one.argnames))
+            except DELIBERATE:
+                raise
+            except Exception as error:  # noqa: BLE001  a broken feature must not take the program down
+                self._report_feature(PluginError(names[id(one.plugin)], hook, error), error)
+            else:
+                if answer is not None:
+                    yield answer
+
+    def _report_feature(self, failure: PluginError, error: Exception) -> None:
+        if os.environ.get(STRICT) == "1" or failure.step == "ingest_stream":  # nothing else can do its work
+            raise failure from error
+        if (failure.plugin, failure.step) not in self._broken:
+            self._broken.add((failure.plugin, failure.step))
+            self.report(f"{failure}; the rest works")
+
+
+def _imported(found: Found, load: Callable[[], object]) -> object:
+    """The plugin's module. What its import changed for the process is put back and noted."""
+    before, start = ProcessState(), time.perf_counter()
+    try:
+        with guarded(found.name, "be imported"):
+            return load()
+    finally:
+        seconds = time.perf_counter() - start
+        changed = list(before.restored())
+        if changed:
+            found.notes += (f"its import changed {', '.join(changed)}, which was put back",)
+        if seconds > SLOW:
+            found.notes += (f"its import takes {seconds:.1f} s",)
+
 
 def _trace(source: str, hook: str, arguments: Mapping[str, object]) -> None:
     shown = ", ".join(f"{key}={_brief(value)}" for key, value in arguments.items())
@@ -221,7 +324,7 @@ def _brief(value: object) -> str:
 
 
 def new_manager() -> pluggy.PluginManager:
-    """A manager with the contract and the core's defaults."""
+    """A manager with the hooks of sources and of features."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.add_hookspecs(feature_hooks)
@@ -229,21 +332,21 @@ def new_manager() -> pluggy.PluginManager:
     return manager
 
 
-def discover(only: Collection[str] | None = None) -> Registry:
-    """Load every installed plugin that is not disabled, and the core's own; with `only` those of these names."""
-    registry = Registry()
+def discover(report: Callable[[str], None] = lambda _text: None) -> Registry:
+    """Every installed plugin that is not disabled, and the core's own; none is loaded yet."""
+    registry, installed = Registry(report), scan()
     for name, module in builtin.SOURCES.items():
-        registry.add(name, partial(_same, module), "tracker-core", __version__)
-    for name, module in features.loaded().items():
-        registry.add_feature(name, module)
-    for point in sorted(points(), key=lambda point: (point.name, point.distribution)):
-        if point.is_feature or (only is not None and point.name not in only):
-            continue
-        if features.wanted(point):
-            registry.add(point.name, point.load, point.distribution, point.version)
-        else:
-            left = Found(name=point.name, distribution=point.distribution, version=point.version)
-            registry.disabled.append(left)
+        registry.offer(name, partial(_same, module), "tracker-core", __version__)
+    for point in installed.points.values():
+        if not point.is_feature:
+            registry.offer(point.name, point.load, point.distribution, point.version)
+    for point, reason in installed.refused:
+        if not point.is_feature:
+            registry.refuse(point.name, reason, point.distribution, point.version)
+    for point in installed.disabled:
+        if not point.is_feature:
+            left_out = Found(name=point.name, distribution=point.distribution, version=point.version)
+            registry.disabled.append(left_out)
     return registry
 
 

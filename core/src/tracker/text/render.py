@@ -83,7 +83,10 @@ def fill(text: str, values: Mapping[str, Any]) -> str:
 
 def row(label: str | None, text: str | None, values: Mapping[str, Any]) -> str:
     """One line of a block, without its bullet."""
-    body = fill(text, values) if text is not None else " ".join(f"{key}={value(one)}" for key, one in values.items())
+    if text is None:
+        body = " ".join(f"{line(key)}={value(one)}" for key, one in values.items())
+    else:
+        body = fill(line(text), values)
     return f"{line(label)}: {body}" if label else body
 
 

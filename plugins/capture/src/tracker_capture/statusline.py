@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,20 +81,17 @@ def handed_over() -> bytes:
 
 def _take_or_load(session: Session, data: bytes, now: datetime) -> Kept | None:
     """What is new, else what was kept. The sources that understood before are loaded first, since loading all costs."""
-    from tracker.kernel import discover
-
-    if known := [path.stem for path in (session.root / "state" / FOLDER).glob("*.json")]:
-        session.registry = discover(known)
-        if (found := _take(session, list(_sources(session)), data, now)) is not None:
-            return found
-    session.registry = discover()
-    sources = list(_sources(session))
+    known = [path.stem for path in (session.root / "state" / FOLDER).glob("*.json")]
+    before = [source for name in sorted(known) if (source := session.registry.source(name))]
+    if before and (found := _take(session, list(_origins(before)), data, now)) is not None:
+        return found
+    sources = list(_origins(session.registry.sources.values()))
     found = _take(session, sources, data, now)
     return found or next((one for source, _ in sources if (one := _load(session, source))), None)
 
 
-def _sources(session: Session) -> Iterator[tuple[Source, Origin]]:
-    for source in session.registry.sources.values():
+def _origins(sources: Iterable[Source]) -> Iterator[tuple[Source, Origin]]:
+    for source in sources:
         for origin in source.origins:
             if isinstance(origin, StatusLineOrigin):
                 yield source, origin

@@ -8,11 +8,10 @@ from datetime import datetime, tzinfo
 from itertools import pairwise
 
 from tracker.api import Gauge, Reading
-from tracker_claude import resets, windows
+from tracker_claude import bars, resets, windows
 from tracker_claude.grammar import loose
 from tracker_claude.sections import TITLE, Section, sections
 
-FRAMES = re.compile("[─-▟⎿]+")  # rules, boxes, bars, and the elbow before a command's result
 CUT_NUMBER = re.compile(r"(?<=[0-9])\n(?=[0-9])")  # only a terminal breaks a line there, and it does not indent
 PRINTED = loose("You are currently using your")  # ... subscription, or overages, to power your Claude Code usage
 # A command and the card under it, or the first line of a card or of the print mode without its command
@@ -36,7 +35,7 @@ STALE = re.compile(loose("Showing last-known usage"))
 
 def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
     """The reading of the last pane in a plain text."""
-    *earlier, pane = _panes(CUT_NUMBER.sub("", FRAMES.sub(" ", text)))
+    *earlier, pane = _panes(CUT_NUMBER.sub("", bars.marked(text)))
     found = sections(pane)
     shown = found[_last_pane(found) :]
     gauges = _gauges(pane, shown, captured_at, timezone)
@@ -106,6 +105,7 @@ def _errors(pane: str, shown: Sequence[Section], gauges: Sequence[Gauge], trimme
     if any(section.key is None and section.extra is None for section in shown):
         missing.append("unknown")
     yield from (f"section-missing:{meter}" for meter in missing)
+    yield from (f"bar-contradicts:{section.key}" for section in shown if section.contradicted and section.key)
     if STALE.search(pane):
         yield "stale-data"
     if trimmed:

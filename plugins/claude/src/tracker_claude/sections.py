@@ -7,10 +7,10 @@ from collections import deque
 from typing import NamedTuple
 
 from tracker.api import JSON
-from tracker_claude import extra, resets, windows
+from tracker_claude import bars, extra, resets, windows
 from tracker_claude.grammar import PERCENT, RESETS, consume, loose, percentage
 
-ENDS = r"(?=[^\S\n]*(?:\n|\Z|[·•:]|<?[0-9]{1,3}\s*%))"
+ENDS = r"(?=[^\S\n]*(?:\n|\Z|[·•:]|<?[0-9]{1,3}\s*%|⟦))"
 TITLE = re.compile(
     rf"^[^\S\n]*(?:(?P<session>{loose('Current session')}){ENDS}"
     rf"|(?P<extra>{loose('Extra usage')}|{loose('Usage credits')}){ENDS}"
@@ -19,6 +19,7 @@ TITLE = re.compile(
     re.MULTILINE,
 )
 BODY = {
+    "bar": bars.MARK,
     "percent": PERCENT,
     "when": re.compile(rf"{RESETS}\s*{resets.WHEN}"),
     # Words that name no time; only where the line below is blank, since else they may go on there.
@@ -33,6 +34,7 @@ class Section(NamedTuple):
 
     key: the meter; None for extra usage, and where the name cannot be read. used: None where it was cut off. open:
     it is the last one, and neither a blank line nor the percentage ends its reset, which may have been cut.
+    contradicted: its bar shows another value than its number.
     """
 
     key: str | None
@@ -40,6 +42,7 @@ class Section(NamedTuple):
     when: resets.When | None = None
     open: bool = False
     extra: dict[str, JSON] | None = None
+    contradicted: bool = False
 
 
 def sections(pane: str) -> list[Section]:
@@ -47,7 +50,7 @@ def sections(pane: str) -> list[Section]:
     titles = deque(TITLE.finditer(pane), MOST)
     ends = [*(title.start() for title in titles), len(pane)][1:]
     return [
-        Section(key=None, extra=extra.from_pane(pane[title.end() : end]))
+        Section(key=None, extra=extra.from_pane(bars.MARK.sub(" ", pane[title.end() : end])))
         if title["extra"]
         else _window(title, pane[title.end() : end], last=end == len(pane))
         for title, end in zip(titles, ends, strict=True)
@@ -59,11 +62,14 @@ def _window(title: re.Match[str], body: str, last: bool) -> Section:
     percent, reset = found.get("percent"), found.get("when") or found.get("words")
     after = reset.end() if reset else 0
     ended = reset is None or (percent is not None and (percent.start() >= after or BLANK_LINE.match(body, after)))
+    used = percentage(percent)
+    contradicted = bars.contradicts(found.get("bar"), used)
     return Section(
         key=_key(title),
-        used=percentage(percent),
+        used=None if contradicted else used,
         when=reset and (resets.read(reset) if "when" in found else resets.When(reset["words"].strip())),
         open=last and not ended,
+        contradicted=contradicted,
     )
 
 

@@ -12,6 +12,7 @@ TAGS = {
     "usage-not-loaded": "Claude Code showed no figures because its request failed or had not ended; open /usage again",
     "not-subscribed": "/usage works with a subscription only; log in to Claude Code with the plan's account",
     "insufficient-data": "no usage window was found in the text; capture the whole /usage pane",
+    "bar-contradicts": "the bar shows another value than the number, so the pane was garbled; capture it again",
     "stale-data": "Claude Code showed the last figures that it knew; capture again once /usage loads",
     "section-missing": "a window's label is there without a readable percentage; capture again in a wider terminal",
     "multi-pane-trimmed": "the text holds several panes and only the last one counts; nothing to do",
@@ -23,7 +24,7 @@ def _step(stage: int, alias: str, captured_at: str, capture: str) -> DemoStep:
     return DemoStep(stage=stage, arguments=(*words, "--timezone", "UTC"), capture=capture)
 
 
-# Both are the pane of Claude Code 2.1.330 as captured, with other numbers and the same bars: usage_before.txt says 78%
+# Both are the pane of Claude Code 2.1.330 as captured, with other numbers and bars: usage_before.txt says 78%
 # where that said 90% of all models; usage_after.txt says 41% where it said 1% of the session, 34% of Sonnet for 33%.
 DEMO = Demo(
     steps=(

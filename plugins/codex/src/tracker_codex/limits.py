@@ -20,6 +20,10 @@ CREDITS = re.compile(r"Credits:(?:(?P<count>[0-9][0-9,]*(?:\.[0-9]+)?)credits?|(
 BAR = re.compile(r"\[[^\]\w(%<]*\]")
 PERCENT = re.compile(r"(?:<1|[0-9]{1,3}(?:\.[0-9]{1,2})?)%")
 WORD = re.compile(r"used|left|use|us|u|lef|le|l")
+BOTH_WORDS = re.compile(r"left\W{0,2}used|used\W{0,2}left")
+FULL = "█"
+# How many cells a bar may differ from its number. Every captured bar has 20 cells and is within half a cell.
+USUAL_CELLS, LEAST_CELLS, MOST_CELLS, MOST_USUAL_CELLS = 20, 10, 2, 1
 RESET = re.compile(rf"\([Rr]esets(?:{resets.WHEN.pattern}\)|(?P<vague>[a-z]{{1,20}})\))")
 CUT_RESET = re.compile(rf"\([Rr]esets{resets.WHEN.pattern}")  # the box cut the parenthesis off
 SPENT = re.compile(r"[0-9.,]+of[0-9.,]+creditsused")  # below the monthly credit
@@ -27,12 +31,16 @@ TOKEN = re.compile(r"[0-9:.,%)<]{2}")
 
 
 class Limit(NamedTuple):
-    """One row: `used` is None where it cannot be read, `when` where there is no reset time."""
+    """One row: `used` is None if it cannot be read, `when` if there is no reset time.
+
+    contradicted: the row's bar shows another value than its number.
+    """
 
     key: str
     used: float | None
     words: str | None = None
     when: re.Match[str] | None = None
+    contradicted: bool = False
 
 
 class Limits(NamedTuple):
@@ -48,11 +56,16 @@ class _Value(NamedTuple):
     when: re.Match[str] | None
     end: int
     whole: bool  # whether the row ends here for certain
+    contradicted: bool = False
 
 
 def read(sheet: Sheet, version: tuple[int, int] | None) -> Limits:
     """The limits of a pane; the version decides where the word behind a percent was cut off."""
     return _Reader(sheet, version).read()
+
+
+def _percent(text: str) -> float:
+    return 0.0 if text == "<1%" else float(text[:-1])
 
 
 def _amount(text: str) -> float:
@@ -128,18 +141,31 @@ class _Reader:
     def _add(self, key: str, at: int) -> int:
         value = self._value(at)
         self.open = not value.whole
-        self.rows.setdefault(key, Limit(key, value.used, value.words, value.when))
+        self.rows.setdefault(key, Limit(key, value.used, value.words, value.when, value.contradicted))
         return value.end
 
     def _value(self, at: int) -> _Value:
         bar = BAR.match(self.text, at)
         used, end = self._used(at, bar.end() if bar else at)
+        contradicted = bar is not None and used is not None and self._contradicts(*bar.span())
+        if contradicted:
+            used = None
         words, when, end = self._reset(end)
         if spent := SPENT.match(self.text, end):
             end = spent.end()
         known = used is not None or words is not None
         ended = end == len(self.text) or (self.sheet.ends_line(end) and self.text[end] != "(")
-        return _Value(used, words, when, end, known and ended)
+        return _Value(used, words, when, end, known and ended, contradicted)
+
+    def _contradicts(self, begin: int, end: int) -> bool:
+        """Whether the bar in that span shows another value than the number behind it; both follow the same word."""
+        cells = self.sheet.width(begin, end) - 2  # without its brackets
+        percent = PERCENT.match(self.text, end)
+        if cells < LEAST_CELLS or percent is None or any(self.sheet.breaks(begin, end)):
+            return False
+        shown = 100 * self.text.count(FULL, begin, end) / cells
+        most = MOST_USUAL_CELLS if cells == USUAL_CELLS else MOST_CELLS
+        return abs(shown - min(_percent(percent[0]), 100)) > 100 * most / cells
 
     def _used(self, label_end: int, at: int) -> tuple[float | None, int]:
         """The used percent at `at` and where it ends."""
@@ -155,7 +181,9 @@ class _Reader:
             kind = word[0]
         else:  # other text that happens to follow a row that was cut off
             return None, at
-        number = 0.0 if percent[0] == "<1%" else float(percent[0][:-1])
+        if BOTH_WORDS.match(self.text, percent.end()):
+            return None, at
+        number = _percent(percent[0])
         used = {"used": number, "left": 100 - number}.get(kind)
         return (used if used is None or used >= 0 else None), end
 

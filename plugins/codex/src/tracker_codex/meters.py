@@ -20,7 +20,7 @@ METERS = (
     Meter(key=MONTHLY_CREDIT, title="monthly credit"),
 )
 KEYS = {meter.key for meter in METERS}
-WINDOWS = {meter.window: meter.key for meter in METERS if meter.window is not None}
+WINDOWS = {meter.window: meter.key for meter in METERS if isinstance(meter.window, timedelta)}
 TOLERANCE = timedelta(minutes=3)  # backends sent 299 and 10079 minutes, too; Codex's own labels allow three minutes
 
 LONGEST_NAME = 80  # of a bucket

@@ -77,6 +77,10 @@ class Sheet:
             return ""
         return " ".join(self._text[self._places[begin] : self._places[end - 1] + 1].split())
 
+    def width(self, begin: int, end: int) -> int:
+        """How many columns a span of `compact` takes, white space included."""
+        return self._places[end - 1] - self._places[begin] + 1
+
     def is_apart(self, place: int) -> bool:
         """Whether white space or a line break stands before `place`."""
         return self.starts_line(place) or self._places[place] - self._places[place - 1] > 1

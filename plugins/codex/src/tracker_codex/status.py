@@ -11,10 +11,12 @@ from tracker_codex.origins import ORIGINS
 
 TRIMMED = "multi-pane-trimmed"
 STALE = "stale-data"
+CONTRADICTED = "bar-contradicts"
 TAGS = {
     INSUFFICIENT: "no meter has a value in the text; send Codex a message, then capture the whole /status pane",
     MISSING: "a meter's label is there without a readable percentage; capture again in a wider terminal",
     TRIMMED: "the text holds several panes and only the last one counts; nothing to do",
+    CONTRADICTED: "the bar shows another value than the number, so the pane was garbled; capture it again",
     STALE: "Codex showed figures that it calls possibly stale; run /status again and capture that",
     "not-authenticated": "Codex is not logged in with the plan's account; run codex login",
     "usage-not-loaded": "Codex could not fetch the limits; try again later",
@@ -27,8 +29,8 @@ def _step(stage: int, alias: str, captured_at: str, capture: str) -> DemoStep:
     return DemoStep(stage=stage, arguments=(*words, "--timezone", "UTC"), capture=capture)
 
 
-# Both are the pane of Codex 0.169.0 as captured; after says 31% where that said 89% of the 5 h limit and 18% where it
-# said 36% of the weekly one. Bars were left as they are.
+# Both are the pane of Codex 0.169.0 as captured. `after` says 31% of the 5 h limit instead of 89%, 18% of the weekly
+# one instead of 36%, and its bars follow.
 DEMO = Demo(
     steps=(
         _step(10, "start", "2026-11-22T06:28:16Z", "demo/status_before.txt"),
@@ -84,5 +86,6 @@ def _pane(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
         for row in found.rows
     )
     known = fields(sheet) | ({"credits": found.credits} if found.credits else {})
-    errors = [tag for tag, seen in ((STALE, "limitsmaybestale" in sheet.compact), (TRIMMED, trimmed)) if seen]
+    errors = [f"{CONTRADICTED}:{row.key}" for row in found.rows if row.contradicted]
+    errors += [tag for tag, seen in ((STALE, "limitsmaybestale" in sheet.compact), (TRIMMED, trimmed)) if seen]
     return reading(gauges, known, errors)

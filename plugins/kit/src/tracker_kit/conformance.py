@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from tracker.kernel import OWN_STREAMS
 from tracker_kit.rules import ask, installed, refused, rule
 
 if TYPE_CHECKING:
@@ -83,22 +84,19 @@ class SourceConformance:
         assert asdict(again) == asdict(info), said
 
     def test_offers_the_options_it_declares(self, registry: Registry, info: Source) -> None:
-        from tracker.kernel import shell_names
-        from tracker_desk.shells import TAKEN
         from tracker_kit.options import missing_options
 
         missing = missing_options(registry, info)
         assert not missing, rule(f"the command line has no {', '.join(missing)}", "The declaration")
-        taken = sorted(TAKEN & shell_names(info).keys())
-        assert not taken, rule(f"its prefix {info.prefix!r} makes {taken}, the shell's own words", "The declaration")
+        hidden = ", ".join(registry.shadowed(info))
+        text = f"its prefix {info.prefix!r} makes {hidden}, which would hide a program or a builtin of the shell"
+        assert not hidden, rule(text, "The declaration")
 
-    def test_keeps_a_stream_for_its_records(self, registry: Registry, info: Source) -> None:
-        found = {str(one.kind) for one in registry.sources.values() if one.stream == info.stream}
-        others = ({"status"} if info.stream == "snapshots" else found) - {"view", info.kind}
-        assert info.kind == "view" or not others, rule(
-            f"its stream {info.stream!r} holds the records of {' and '.join(sorted(others))} sources; take another",
-            "The declaration",
-        )
+    def test_a_view_has_an_input(self, registry: Registry, info: Source) -> None:
+        written = {one.stream for one in registry.sources.values() if one.kind != "view"} | set(OWN_STREAMS)
+        written |= {stream for feature in registry.declared for stream in feature.streams}
+        text = f"it shows the stream {info.stream!r}, which no installed source or feature writes"
+        assert info.kind != "view" or info.stream in written, rule(text, "A view")
 
     def test_declares_what_fits_together(self, registry: Registry, info: Source) -> None:
         for held in info.comparisons:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from tracker.feature import Command, Feature, hookimpl
 
+_PLUGINS = "tracker_kit.commands.plugins"
+
 
 @hookimpl
 def feature_info() -> Feature:
     """The feature's commands."""
+    demo = "Run the main job on bundled captures, in a temporary folder."
     return Feature(
         name="kit",
         commands={
-            "demo": _command("Plugins", "demo", "Run the main job on bundled captures, in a temporary folder."),
+            "demo": Command("Plugins", demo, "tracker_kit.commands.demo:command"),
+            "plugins new": Command("Plugins", "Write a complete plugin that passes its checks.", f"{_PLUGINS}:new"),
+            "plugins check": Command("Plugins", "Check a plugin by every rule.", f"{_PLUGINS}:check"),
+            "plugins info": Command("Plugins", "Show what a source declares.", f"{_PLUGINS}:info"),
         },
     )
-
-
-def _command(group: str, module: str, about: str) -> Command:
-    return Command(group, about, f"tracker_kit.commands.{module}:command")

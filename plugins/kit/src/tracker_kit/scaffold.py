@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -14,14 +13,12 @@ import click
 
 from tracker.api import Source
 from tracker.contract import hooks as hookspecs
-from tracker.kernel import NAME, OWN_STREAMS, Registry, Session, TrackerError, __version__, line, shell_names
-from tracker_desk.shells import TAKEN
+from tracker.kernel import NAME, OWN_STREAMS, Registry, Session, TrackerError, __version__, line
 
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 SUFFIX = ".in"
 MODULE = "MODULE"  # in the templates' paths
 DISTRIBUTION = "tracker-"
-SCREEN: dict[str, str] = {}
 RESERVED = frozenset(("core", "workspace", "snapshots")) | OWN_STREAMS
 
 
@@ -100,7 +97,7 @@ def _words(registry: Registry, name: str, kind: str) -> dict[str, str]:
         "title": " ".join(part.capitalize() for part in parts),
         "class": "".join(part.capitalize() for part in parts),
         "prefix": _prefix(registry, name, kind),
-        "core": f"tracker-core{SCREEN.get(kind, '')}>={major}.{minor},<{major}.{int(minor) + 1}",
+        "core": f"tracker-core>={major}.{minor},<{major}.{int(minor) + 1}",
         "contract": ".".join(map(str, hookspecs.CONTRACT)),
         "year": str(datetime.now(UTC).year),
     }
@@ -109,10 +106,10 @@ def _words(registry: Registry, name: str, kind: str) -> dict[str, str]:
 def _prefix(registry: Registry, name: str, kind: str) -> str:
     """The shortest beginning of the name whose shell functions are free, as Python; two letters at least."""
     letters = re.sub(r"[^a-z]", "", name)
-    others = {function for source in registry.sources.values() for function in shell_names(source)}
+    others = {function for source in registry.sources.values() for function in registry.shell_names(source)}
     for length in range(2, min(len(letters), 8) + 1):
         source = Source(contract="1.0", name=name, title=name, kind=kind, prefix=letters[:length])  # type: ignore[arg-type]
-        functions = shell_names(source).keys()
-        if functions.isdisjoint(others | TAKEN) and not any(map(shutil.which, functions)):
+        functions = registry.shell_names(source).keys()
+        if functions.isdisjoint(others) and not registry.shadowed(source):
             return f'"{letters[:length]}"'
     return "None"

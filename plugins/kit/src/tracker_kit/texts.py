@@ -12,7 +12,7 @@ import pytest
 from tracker_kit import canary, claims, mutations
 from tracker_kit.conformance import SourceConformance
 from tracker_kit.rules import ask, asked, rule
-from tracker_kit.screens import CAPTURED_AT, Screen, screens
+from tracker_kit.screen import CAPTURED_AT, Screen, screens
 
 if TYPE_CHECKING:
     from tracker.api import Delta, Reading, Source

@@ -63,7 +63,7 @@ def new_session(tmp_path: Path) -> Callable[[], Session]:
         session = Session()
         session.data_dir, session.agent = tmp_path / "data", ""
         registry = Registry()
-        registry.add("toy-stream", toy)
+        registry.offer("toy-stream", toy)
         session.__dict__["registry"] = registry
         session.__dict__["config"] = type("Config", (), {"fsync": False})()
         return session

@@ -91,8 +91,8 @@ def _past(meter: Meter, capture: Capture, gauge: Gauge, now: datetime) -> str | 
     if gauge.reset_at is not None and gauge.reset_at <= now:
         return f"it was reset at {iso(gauge.reset_at)} and not captured since"
     age = now - (capture.reading.as_of or capture.captured_at)
-    if meter.window is not None and age >= meter.window:
-        return f"the last reading is {span(age)} old and the meter is reset every {span(meter.window)}; capture again"
+    if meter.longest is not None and age >= meter.longest:
+        return f"the last reading is {span(age)} old and the meter is reset every {span(meter.longest)}; capture again"
     return None
 
 

@@ -1,0 +1,85 @@
+"""What a plugin's import changes for the whole process: named, and put back if that is one assignment."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, NamedTuple
+
+# A function of these that a plugin replaces would be replaced for the journal, too.
+MODULES: tuple[ModuleType, ...] = (os, builtins, time, signal)
+# Entries added at the end are harmless: packages such as `six` add an importer for what nobody else finds.
+LISTS: dict[str, list[Any]] = {"sys.path": sys.path, "sys.meta_path": sys.meta_path, "sys.path_hooks": sys.path_hooks}
+
+
+class _Part(NamedTuple):
+    """A value of the process. `write` is called with what `read` gave before the import."""
+
+    name: str
+    read: Callable[[], Any]
+    write: Callable[[Any], object]
+
+
+def _mask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _set_environment(kept: dict[str, str]) -> None:
+    for name in os.environ.keys() - kept.keys():
+        del os.environ[name]
+    os.environ.update(kept)
+
+
+PARTS = [
+    _Part("the working directory", os.getcwd, os.chdir),
+    _Part("the umask", _mask, os.umask),
+    _Part("environment variables", lambda: dict(os.environ), _set_environment),
+    _Part("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+]
+if hasattr(signal, "pthread_sigmask"):
+    PARTS += [
+        _Part(
+            "the signal mask",
+            lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+            lambda kept: signal.pthread_sigmask(signal.SIG_SETMASK, kept),
+        )
+    ]
+
+
+class ProcessState:
+    """The state before a plugin's import."""
+
+    def __init__(self) -> None:
+        self._values = [(part, part.read()) for part in PARTS]
+        self._functions = [(module, dict(vars(module))) for module in MODULES]
+        self._lists = [(name, entries, list(entries)) for name, entries in LISTS.items()]
+        is_main = threading.current_thread() is threading.main_thread()
+        self._handlers = {number: signal.getsignal(number) for number in signal.valid_signals()} if is_main else {}
+
+    def restored(self) -> Iterator[str]:
+        """Put back what has changed since, and name it."""
+        for module, kept in self._functions:
+            for name, value in kept.items():
+                if vars(module).get(name, value) is not value:
+                    setattr(module, name, value)
+                    yield f"{module.__name__}.{name}"
+        for part, value in self._values:
+            if part.read() != value:
+                part.write(value)
+                yield part.name
+        for name, entries, before in self._lists:
+            if entries[: len(before)] != before:
+                entries[:] = before
+                yield name
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) is not handler and handler is not None:
+                signal.signal(number, handler)
+                yield f"the handler of {signal.Signals(number).name}"

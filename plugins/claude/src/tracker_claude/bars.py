@@ -1,0 +1,78 @@
+"""The bars of a pane, a second witness of its numbers: each becomes a mark in the text, which its section reads."""
+
+from __future__ import annotations
+
+import re
+
+FRAMES = re.compile("[─-▟⎿]+")  # rules, boxes, bars, and the elbow before a command's result
+EIGHTHS = "▏▎▍▌▋▊▉█"  # a cell is full in eight steps
+RULE = re.compile("[▔─]+")
+WIDE = 20  # a shorter rule is none of a pane's
+PERCENT_BEHIND = re.compile(r" *(?=<?[0-9]{1,3}(?:\.[0-9]+)?%)")
+MARGINS = (4, 2)  # columns beside a bar that stands on a line of its own: since 2.1.330, and before
+MARK = re.compile(r"⟦(?P<filled>[0-9]+)/(?P<least>[0-9]+)/(?P<most>[0-9]+)⟧")
+MOST_CELLS = 2  # by which a bar may differ from its number; panes print the floor and round their bars
+ABOVE = 300  # characters of white space that may stand between two parts of a bar
+LEAST_WIDTH = 8  # narrower than any pane's bar: nothing can be told from it
+
+
+def marked(text: str) -> str:
+    """The text without frames; in a bar's place `⟦eighths/least width/greatest width⟧`, in cells.
+
+    A bar that a terminal wrapped, and one in a pane whose rule was wrapped, leaves no mark: its width is not known.
+    """
+    rules = _rules(text)
+
+    def mark(found: re.Match[str]) -> str:
+        bar = found[0]
+        if not set(bar) <= set(EIGHTHS) or not _stands_alone(text, found):
+            return " "
+        filled = sum(EIGHTHS.index(cell) + 1 for cell in bar)
+        behind = PERCENT_BEHIND.match(text, found.end())
+        if behind is not None:
+            width = behind.end() - found.start() - 1
+            return f"⟦{filled}/{width}/{width}⟧"
+        columns = next((width for start, width in reversed(rules) if start < found.start()), 0)
+        if not columns:
+            return " "
+        least, most = (columns - margin for margin in MARGINS)
+        return f"⟦{filled}/{least}/{most}⟧"
+
+    return FRAMES.sub(mark, text)
+
+
+def _rules(text: str) -> list[tuple[int, int]]:
+    """Where the rules stand that are as wide as their pane, and how wide; 0 for one that goes on below.
+
+    A rule at the very beginning of a text may have been cut.
+    """
+    found: list[tuple[int, int]] = []
+    end = -1
+    for rule in RULE.finditer(text):
+        is_joined = bool(found) and not text[end : rule.start()].strip()
+        if is_joined:
+            found[-1] = found[-1][0], 0
+        elif len(rule[0]) >= WIDE and rule.start():
+            found.append((rule.start(), len(rule[0])))
+        end = rule.end()
+    return found
+
+
+def _stands_alone(text: str, bar: re.Match[str]) -> bool:
+    """Whether the bar begins its line, and no other one stands right above or below it."""
+    line = text.rfind("\n", 0, bar.start()) + 1
+    above, below = text[max(0, line - ABOVE) : line].rstrip(), text[bar.end() : bar.end() + ABOVE].lstrip()
+    return not text[line : bar.start()].strip() and not (
+        above.endswith(tuple(EIGHTHS)) or below.startswith(tuple(EIGHTHS))
+    )
+
+
+def contradicts(mark: re.Match[str] | None, percent: float | None) -> bool:
+    """Whether a bar shows another value than the percentage of its section."""
+    if mark is None or percent is None or int(mark["least"]) < LEAST_WIDTH:
+        return False
+    shown = [100 * int(mark["filled"]) / 8 / int(mark[name]) for name in ("least", "most")]
+    allowed = 100 * MOST_CELLS / int(mark["least"])
+    if percent > 100:  # then the bar is full
+        return max(shown) < 100
+    return not min(shown) - allowed <= percent <= max(shown) + allowed

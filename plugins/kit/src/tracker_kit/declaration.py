@@ -1,0 +1,99 @@
+"""`tracker plugins info`: what a source declares, as people read it and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tracker.api import Meter, Source
+from tracker.kernel import Session, TrackerError, line, near, number
+
+if TYPE_CHECKING:
+    from tracker.hosting.registry import Found
+
+
+def find(session: Session, name: str) -> Found:
+    """The sound plugin of that name."""
+    registry = session.registry
+    source = registry.source(name)
+    found = (
+        next((one for one in registry.found if one.name == name), None) if source or name in registry.names else None
+    )
+    if found is not None and found.error is None:
+        return found
+    if found is not None and found.error is not None:
+        raise TrackerError(f"{name} was left out: {found.error}; see `tracker plugins list`")
+    if any(one.name == name for one in registry.disabled):
+        raise TrackerError(f"{name} is disabled: unset TRACKER_DISABLE_PLUGINS")
+    known = [one for one in registry.sources if one not in registry.builtin]
+    raise TrackerError(f"no source {line(name)!r}; {near(name, known)}")
+
+
+def document(session: Session, found: Found) -> dict[str, Any]:
+    """A declaration as JSON, with where it comes from."""
+    from cattrs import Converter
+
+    plain = Converter()
+    plain.register_unstructure_hook(timedelta, lambda length: length.total_seconds())
+    about = {"distribution": found.distribution, "version": found.version, "hooks": _hooks(session, found)}
+    return about | {"declaration": plain.unstructure(found.info)}
+
+
+def describe(session: Session, found: Found) -> Iterator[str]:
+    """A declaration as people read it."""
+    source = found.info
+    assert source is not None
+    yield f"{source.name}: {line(source.title)}, a {source.kind} source"
+    for label, lines in _parts(session, found, source):
+        for place, text in enumerate(lines):
+            yield f"  {'' if place else label:<13} {line(text)}"
+
+
+def _parts(session: Session, found: Found, source: Source) -> Iterator[tuple[str, Sequence[str]]]:
+    yield "distribution", [f"{found.distribution} {found.version}, built for contract {source.contract}"]
+    yield "records", [f"{source.stream}.jsonl"]
+    yield "hooks", [f"{hook}({', '.join(names)})" for hook, names in _hooks(session, found).items()]
+    yield "meters", _aligned([_meter(source, meter) for meter in source.meters])
+    if source.open_meters:
+        yield "", ["and those that the vendor may add, in used percent"]
+    yield "scopes", [", ".join(source.scopes)] if source.scopes else []
+    yield (
+        "functions",
+        _aligned([(name, f"tracker {words}") for name, words in session.registry.shell_names(source).items()]),
+    )
+    yield "origins", _aligned([(origin.name, origin.title) for origin in source.origins])
+    compared = [f"{held.figure} of {held.scope} with {held.provider}'s {held.meter}" for held in source.comparisons]
+    yield "compared", compared
+    yield "error tags", _aligned(list(source.tags.items()))
+
+
+def _meter(source: Source, meter: Meter) -> tuple[str, ...]:
+    unit = "used percent" if meter.unit == "pp" else f"count of {meter.unit}"
+    window = meter.window
+    length = f"reset after {_length(window)}" if isinstance(window, timedelta) else "reset monthly" if window else ""
+    capacity = "the capacity" if meter.key == source.capacity else ""
+    return meter.key, meter.title, ", ".join(filter(None, (unit, length, capacity)))
+
+
+def _length(time: timedelta) -> str:
+    is_whole = time % timedelta(days=1) == timedelta()
+    return f"{time.days} d" if is_whole else f"{number(time / timedelta(hours=1))} h"
+
+
+def _hooks(session: Session, found: Found) -> dict[str, list[str]]:
+    """The hooks that a plugin implements, each with the arguments that it asks for."""
+    module = session.registry.module(found.name)
+    given: dict[str, list[str]] = {}
+    for hook in found.hooks:
+        caller = getattr(session.registry.manager.hook, hook)
+        [own] = [one for one in caller.get_hookimpls() if one.plugin is module]
+        given[hook] = list(own.argnames)
+    return given
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
