@@ -19,7 +19,7 @@ from tracker_telemetry.lines import BATCH, Line, Splitter, file_chunks, pipe_chu
 from tracker_telemetry.marks import Mark
 from tracker_telemetry.overlap import Sample, elsewhere, overlap_note
 from tracker_telemetry.progress import Progress
-from tracker_telemetry.reader import Reader, Summary
+from tracker_telemetry.reader import Batch, Reader, Summary
 from tracker_telemetry.stop import Stop
 from tracker_telemetry.totals import facts, outside_note
 
@@ -129,6 +129,7 @@ class Intake:
             self.read_until = position / found.st_size
         elif is_file or not self.stop.is_asked:
             self._take(splitter.end())
+            self._store(self.reader.finish(), "event")
         elif splitter.pending:
             self.session.note(f"note: the last line had no end yet; its {splitter.pending} bytes were left out")
 
@@ -162,21 +163,24 @@ class Intake:
         if not lines:
             return []
         batch = self.reader.read(lines)
+        self._store(batch, "line")
+        self._sample.add(lines)
+        self.first_reason = self.first_reason or batch.first_reason
+        return batch.shown
+
+    def _store(self, batch: Batch, noun: str) -> None:
+        left = plural(len(batch.shown), noun)
         while True:
             try:
-                self.reader.store(batch)
-                self._sample.add(lines)
-                self.first_reason = self.first_reason or batch.first_reason
-                return batch.shown
+                return self.reader.store(batch)
             except Busy as error:
                 if self.stop.is_asked:
-                    left = plural(len(lines), "line")
                     raise Busy(
                         f"{error}: the last {left} were not stored; replay the stream, nothing is stored twice"
                     ) from error
                 if not self._has_warned:
                     self._has_warned = True
-                    self.session.warn(f"{error}; {plural(len(lines), 'line')} wait, and so does the stream")
+                    self.session.warn(f"{error}; {left} wait, and so does the stream")
                 self.stop.wait(seconds=RETRY_SECONDS)
 
     def note_overlap(self) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
 from attrs import define, field
 
-from tracker.api import Rejected, Source
+from tracker.api import Rejected, Source, redact
 from tracker.kernel import (
     SCHEMA,
     STRICT,
@@ -21,6 +22,7 @@ from tracker.kernel import (
     Session,
     Timer,
     __version__,
+    check_event,
     command_line,
     guarded,
     iso,
@@ -35,8 +37,12 @@ from tracker_telemetry.stored import HEAD, Stored
 
 SLICE = 500  # lines for which a plugin gets its time anew
 COMMON = ("window", "provider", "captured_at", "source", "notes", "agent_id", "schema_version", "tool_version")
-RESERVED = frozenset({*COMMON, *["record_id", "nth", "part", "parts", "tombstone", "phase", "rejected", "raw_text"]})
-LABEL = frozenset({str, type(None)})
+TOTAL = (
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
+    *("cache_write_5m_tokens", "cache_write_1h_tokens"),
+)
+COUNTS = frozenset({*TOTAL, "reasoning_tokens", "latency_ms", "cost_usd"})
+EPOCH = datetime.fromtimestamp(0)
 
 
 @define
@@ -148,7 +154,7 @@ class Reader:
             nth = count(key)
             try:
                 found = ingest(line, scratch) if is_text else _too_long()  # type: ignore[arg-type]
-                if type(found) is not list or len(found) != 1 or nth or old:
+                if type(found) is not list or len(found) != 1 or nth or old or "key" in found[0]:
                     self._several(batch, digest, nth, found)
                     continue
                 event = checked(found[0])
@@ -176,7 +182,7 @@ class Reader:
         if nth < self.stored.old.get(digest[ID], 0):
             return
         for part, (event, body) in enumerate(zip(events, bodies, strict=True)):
-            whole = row_id(digest, nth, part)
+            whole = self._keyed(event) if event.get("key") else row_id(digest, nth, part)
             if whole[ID] not in self.stored.ids:
                 own = {"nth": nth} if nth else {}
                 own |= {"part": part, "parts": len(events)} if len(events) > 1 else {}
@@ -184,18 +190,37 @@ class Reader:
                 data = HEAD + whole.hex().encode() + self._head + middle + body[1:] + b"\n"
                 batch.events.append(Row(whole[ID], data, event.get("tags", ())))
 
+    def _keyed(self, event: dict[str, Any]) -> bytes:
+        """The id of an event with a key, whatever line and file shows it; its total tells a later state of it."""
+        total = sum(event.get(name) or 0 for name in TOTAL)
+        return self._digest(b"\0key\0" + orjson.dumps([event["key"], total]))
+
+    def finish(self) -> Batch:
+        """What the last lines completed, of a format that holds requests back."""
+        batch = Batch()
+        if self.session.registry.has(self.source.name, "end_stream"):
+            end_stream = self.session.registry.bind(self.source.name, "end_stream")
+            with guarded(self.source.name, "end_stream"):
+                for event in end_stream(self._scratch):
+                    self._several(batch, self._digest(b"\0end\0" + orjson.dumps(checked(event))), 0, [event])
+        return batch
+
     def _refuse(self, batch: Batch, digest: bytes, nth: int, line: Line, reason: str) -> None:
         batch.summary.rejected += 1
         whole = row_id(digest, nth, 0, REJECTED)
         if whole[ID] not in self.stored.ids:
             batch.first_reason = batch.first_reason or reason
-            own: dict[str, Any] = {"line_number": self.number, "rejected": reason[:REASON_LIMIT], **describe(line)}
+            own: dict[str, Any] = {
+                "line_number": self.number,
+                "rejected": redact(reason)[:REASON_LIMIT],
+                **describe(line),
+            }
             own |= {"nth": nth} if nth else {}
             data = HEAD + whole.hex().encode() + self._head + orjson.dumps(own)[1:] + b"\n"
             batch.refused.append(Row(whole[ID], data))
 
     def _fault(self, error: BaseException, seconds: float) -> str:
-        failure = PluginError(self.source.name, "ingest_line", said(error, seconds))
+        failure = PluginError(self.source.name, "ingest_line", redact(str(said(error, seconds)))[:REASON_LIMIT])
         if os.environ.get(STRICT) == "1":
             raise failure from error
         if not self._has_failed:
@@ -229,14 +254,18 @@ class Reader:
 
 
 def checked(event: Any) -> dict[str, Any]:
-    """The event; where it does not say whether it is routed, or well, it is not routed, and well."""
-    if type(event) is not dict:
-        raise TypeError(f"an event is a {type(event).__name__}, expected a dict")
-    if not RESERVED.isdisjoint(event):
-        raise TypeError(f"an event has a field of the core's: {RESERVED & event.keys()}")
-    if type(event.get("lane")) not in LABEL or type(event.get("model")) not in LABEL:
-        raise TypeError("an event's lane or model is neither a text nor None")
-    if type(event.get("routed")) is not bool or event.get("ok") is None:
+    """The event; if it does not say whether it is routed, or well, it is not routed, and well."""
+    check_event(event)
+    for name in COUNTS & event.keys():
+        value = event[name]
+        if value is not None and not 0 <= value < math.inf:
+            raise TypeError(f"an event's {name} is {value}. Expected 0 or more.")
+    if (ts := event.get("ts")) is not None:
+        try:
+            EPOCH + timedelta(seconds=ts) if type(ts) is not str else datetime.fromisoformat(ts)
+        except (ValueError, OverflowError):
+            raise TypeError("an event's ts is no time. Expected ISO 8601 or epoch seconds.") from None
+    if event.get("routed") is None or event.get("ok") is None:
         return {**event, "routed": event.get("routed") is True, "ok": event.get("ok") in (None, True)}
     found: dict[str, Any] = event
     return found

@@ -27,7 +27,7 @@ def source_info() -> Source:
 
 @hookimpl
 def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[dict[str, Any]]:
-    """JSON: an object is an event, a list several, a number is remembered and given to the next event as its `sum`."""
+    """JSON: an object is an event, a list several, a number is the next event's latency."""
     if not line.strip():
         return []
     try:
@@ -38,7 +38,7 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[dict[str, Any]]:
         scratch["sum"] = scratch.get("sum", 0) + found
         return []
     events = found if isinstance(found, list) else [found]
-    extra = {"sum": scratch.pop("sum")} if "sum" in scratch else {}
+    extra = {"latency_ms": scratch.pop("sum")} if "sum" in scratch else {}
     return [{"routed": event.get("lane") == "far", "ok": True} | event | extra for event in events]
 
 
