@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker_desk import glimpse
+from tracker.cli import glimpse
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -16,6 +16,7 @@ import pytest
 
 from tracker.errors import Busy, TrackerError
 from tracker.session import Session
+from tracker.kernel import csv_line
 from tracker_ledgers import booking, ledgers
 from tracker_ledgers.ledgers import CHURN, EVIDENCE, FEATURES, TOKENS, Ledger
 
@@ -159,7 +160,7 @@ def test_cells_that_a_spreadsheet_would_run(session: Session, path: Path) -> Non
     ]
     harmless = ["-5", "+1.5e3", "a=b", "-", "3-4", "it's"]
     numbers = [-32000, 1.25, 0]
-    data = ledgers.encode([*hostile, *harmless, *numbers])
+    data = csv_line([*hostile, *harmless, *numbers])
     [cells] = csv.reader(io.StringIO(data.decode(), newline=""))
     assert all(cell.startswith("'") for cell in cells[: len(hostile)])
     assert cells[len(hostile) :] == ["-5", "+1.5e3", "a=b", "'-", "3-4", "it's", "-32000", "1.25", "0"]
@@ -266,7 +267,7 @@ def test_links_pipes_and_folders_are_refused(session: Session, path: Path, make:
 RACE = """
 import sys
 from pathlib import Path
-from tracker.delivery import booking, ledgers
+from tracker_ledgers import booking, ledgers
 from tracker.session import Session
 
 session = Session()

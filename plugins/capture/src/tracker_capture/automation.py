@@ -71,6 +71,8 @@ class Unanswered(TrackerError):
 
 def phases_of(session: Session, source: Source, phase: str, window: str | None) -> tuple[str, ...]:
     """The phase to capture; `auto` is AFTER where the lane has the provider's window open, else BEFORE."""
+    if phase == "cross":
+        return ("after", "before")
     if phase != "auto":
         return (phase,)
     opened = lanes.open_window(session.index, source.stream, session.lane, source.name)
