@@ -293,7 +293,8 @@ class Reader:
                         self.stored.wrote(stream)
         batch.summary.new = len(batch.events.keys)
         if tags := batch.events.tags:
-            batch.summary.tags.update(tag for key in batch.events.keys for tag in set(tags.get(key, ())))
+            found = (tag for key in batch.events.keys for tag in set(filter(_is_text, tags.get(key, ()))))
+            batch.summary.tags.update(found)
         self.summary.add(batch.summary)
 
 
@@ -339,3 +340,7 @@ def checked(event: Any) -> dict[str, Any]:
 
 def _too_long() -> Sequence[dict[str, Any]]:
     raise Rejected(f"longer than {LINE_LIMIT >> 20} MB")
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
