@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tracker.cli.text_input import LIMIT as LIMIT
     from tracker.cli.text_input import parse as parse
     from tracker.cli.text_input import take_text as take_text
+    from tracker.contract.events import check_event as check_event
     from tracker.contract.features import Estimate as Estimate
     from tracker.contract.features import StreamFacts as StreamFacts
     from tracker.contract.features import StreamInput as StreamInput
@@ -162,6 +163,7 @@ _PLACES = {
     "tracker.cli.main": "main",
     "tracker.cli.options": "Finite SeveralCommand pathspec provider_option window_option",
     "tracker.cli.text_input": "LIMIT parse take_text",
+    "tracker.contract.events": "check_event",
     "tracker.contract.features": "Estimate StreamFacts StreamInput",
     "tracker.contract.origins": "NAME STDIN VARIABLE",
     "tracker.contract.parsed": "compact from_parsed iso to_parsed",

@@ -87,7 +87,7 @@ class Index(Upkeep):
     def lines(self, stream: str, windows: Iterable[str] | None = None) -> Iterator[Entry]:
         """Every record of a stream in some windows as often as it stands there, those that were taken back, too."""
         names = None if windows is None else set(windows)
-        for start, stop in [(0, None)] if names is None else self._spans(stream, names):
+        for start, stop in [(0, None)] if names is None else self.spans(stream, names):
             for offset, line, record in self.journal.records(stream, start, stop):
                 if names is None or text(record.get("window")) in names:
                     yield Entry(stream, offset, identity(stream, line, record), record)
@@ -107,7 +107,7 @@ class Index(Upkeep):
         one = "SELECT 1 FROM tombstone WHERE target = ? AND stream = ?"
         return lambda found: self.ask(lambda db: db.execute(one, (found, stream)).fetchone() is not None, ())
 
-    def _spans(self, stream: str, windows: set[str]) -> list[tuple[int, int]]:
+    def spans(self, stream: str, windows: set[str]) -> list[tuple[int, int]]:
         """Where records of some windows stand; what lies close together is one span."""
         query = "SELECT start, stop FROM extent WHERE stream = ? AND window IN ({})"
         spans = self.ask(lambda db: sorted(_in_parts(db, query, [stream], _storable(windows))), [stream])
@@ -180,18 +180,6 @@ class Index(Upkeep):
         )
         ids = sorted(set(record_ids))
         return self.ask(lambda db: {row[0] for one in queries for row in _in_parts(db, one, (), ids)}, streams)
-
-    # --- telemetry
-
-    def whole_streams(self, stream: str, windows: Iterable[str]) -> Iterator[str]:
-        """The texts of records of schema 1.0.0 that hold a whole telemetry stream."""
-        names = set(windows)
-        rows = self.ask(
-            lambda db: db.execute("SELECT window, position FROM whole WHERE stream = ?", (stream,)).fetchall(), [stream]
-        )
-        for window, offset in rows:
-            if window in names:
-                yield text(self.journal.record(stream, offset).get("raw_text"))
 
 
 def _storable(windows: Iterable[str]) -> list[str]:

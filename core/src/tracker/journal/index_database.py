@@ -12,13 +12,10 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from tracker_telemetry import event_index
-
-VERSION = 5
+VERSION = 6
 FOLDER = ".index"
 WAIT_SECONDS = 30
-SCHEMA = (
-    """
+SCHEMA = """
 CREATE TABLE stream (name TEXT PRIMARY KEY, size INTEGER, inode INTEGER, head BLOB, tail BLOB);
 CREATE TABLE extent (stream TEXT, window TEXT, start INTEGER, stop INTEGER);
 CREATE INDEX extent_window ON extent (window, stream, start);
@@ -33,9 +30,7 @@ CREATE TABLE tombstone (stream TEXT, target TEXT, record_id TEXT);
 CREATE INDEX tombstone_target ON tombstone (target, stream);
 CREATE INDEX tombstone_id ON tombstone (record_id);
 """
-    + event_index.SCHEMA
-)
-TABLES = ("extent", "capture", "reset", "tombstone", *event_index.TABLES)
+TABLES = ("extent", "capture", "reset", "tombstone")
 # what says that the file is spoilt; anything else (busy, full, not writable) is no reason to throw it away
 SPOILT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA}
 

@@ -8,13 +8,11 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import define, field
+from attrs import define
 
 from tracker.contract.parsed import instant
-from tracker_telemetry import event_index
 
 STAMP = re.compile(r"\bAGENT_ID=([\w.-]+)")
-FLUSH_LINES = 50_000
 PHASES = ("before", "after")
 COUNT = "count"
 
@@ -57,11 +55,8 @@ class Notes:
     stream: str
     start: int
     window: str | None = None
-    _events: event_index.Collector = field(init=False)
-    _count: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self._events = event_index.Collector(self.stream)
         query = "SELECT window, start FROM extent WHERE stream = ? AND stop = ?"
         row = self.database.execute(query, (self.stream, self.start)).fetchone()
         if row is not None:  # the last run goes on
@@ -76,13 +71,9 @@ class Notes:
             self.database.execute("INSERT INTO tombstone VALUES (?, ?, ?)", values)
         elif record.get("phase") in PHASES:
             self._capture(offset, identity(self.stream, line, record), record["phase"], record)
-        elif record.get("phase") is None:
-            self._events.record(offset, record)
-            if isinstance(record.get("parsed"), dict):  # a count of schema 1.0.0, which closes its window
-                self._capture(offset, identity(self.stream, line, record), COUNT, record)
-        self._count += 1
-        if self._count % FLUSH_LINES == 0:
-            self._events.flush(self.database)
+        elif record.get("phase") is None and isinstance(record.get("parsed"), dict):
+            # a count of schema 1.0.0, which closes its window
+            self._capture(offset, identity(self.stream, line, record), COUNT, record)
 
     def enter(self, offset: int, window: str) -> None:
         """Say that what follows is of a window."""
@@ -92,7 +83,6 @@ class Notes:
 
     def end(self, stop: int) -> None:
         """Say where the last record ends."""
-        self._events.flush(self.database)
         self._extend(stop)
 
     def _extend(self, stop: int) -> None:

@@ -12,11 +12,11 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+from tracker.errors import Busy
 from tracker.journal import index_database as index_file
 from tracker.journal import lock as locking
 from tracker.journal.index_rows import Notes
 from tracker.journal.journal import Journal
-from tracker_telemetry import event_index
 
 T = TypeVar("T")
 
@@ -114,8 +114,7 @@ class Upkeep:
     def _forget(self, database: sqlite3.Connection, stream: str) -> None:
         for table in index_file.TABLES:
             database.execute(f"DELETE FROM {table} WHERE stream = ?", (stream,))
-        if database.execute("DELETE FROM stream WHERE name = ?", (stream,)).rowcount:
-            event_index.forget(database, stream)
+        database.execute("DELETE FROM stream WHERE name = ?", (stream,))
 
     def _set_mark(self, database: sqlite3.Connection, stream: str, size: int) -> None:
         now = self.journal.glance(stream, size)
@@ -137,6 +136,22 @@ class Upkeep:
         notes.enter(start, window)
         notes.end(size)
         self._set_mark(database, stream, size)
+
+    def append_lines(self, stream: str, window: str, lines: bytes) -> None:
+        """Append encoded records of one window, and note where they stand without reading them again.
+
+        The caller holds the lock.
+        """
+        has_stored = False
+        try:
+            with self.writing(stream) as database:
+                start = self.journal.append_lines(stream, lines)
+                has_stored = True
+                self.advance(database, stream, window, start)
+        except sqlite3.Error as error:  # what was appended is read back when the index is asked next
+            self.close()
+            if not has_stored:
+                raise Busy(f"the index is busy ({error}); nothing was written, try again") from error
 
     def table(self, name: str, streams: Iterable[str]) -> list[tuple[Any, ...]]:
         """A whole table, sorted: for `tracker doctor`, which compares it with that of a new index."""

@@ -8,26 +8,31 @@ however they are grouped.
 
 from __future__ import annotations
 
-import operator
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
 from tracker.api import Source
 from tracker.kernel import csv_line, number
-from tracker_telemetry.costed_log import Log
-from tracker_telemetry.event_columns import Columns
+from tracker_telemetry.index import Events
 from tracker_telemetry.prices import KINDS, Table
-from tracker_telemetry.totals import Known
 
 By: TypeAlias = Literal["rid", "model", "lane", "day"]
 BASELINE = "baseline"
-ABSENT = -1  # of tokens
 PLAIN = re.compile(r"[A-Za-z0-9_][\w.:/-]*", re.ASCII)  # a name that needs no care in a spreadsheet
+DAY = "coalesce(strftime(make_timestamp((ts * 1000000)::BIGINT), '%Y-%m-%d'), '')"
+SUMS = ", ".join(f"sum({kind})" for kind in KINDS)
+# Groups of both sides first, then the largest difference; what has no name matches nothing.
+RANKED = """
+SELECT key, base, routed FROM (
+  SELECT {by} AS key, sum(input + output) FILTER (NOT routed) AS base, sum(input + output) FILTER (routed) AS routed
+  FROM standing GROUP BY 1)
+ORDER BY key != '' AND base IS NOT NULL AND routed IS NOT NULL DESC,
+  abs(coalesce(routed, 0) - coalesce(base, 0)) DESC, key LIMIT $1
+"""
+Row: TypeAlias = tuple[str, "int | None", "int | None"]  # a group's tokens at the baseline, and routed, if any
 
 
 @define
@@ -35,10 +40,6 @@ class Side:
     """What one side of a comparison used: the tokens of each model, by kind in the order of `KINDS`."""
 
     models: dict[str, list[int]] = field(factory=dict)
-
-    def add(self, model: str, tokens: Sequence[int]) -> None:
-        known = self.models.get(model)
-        self.models[model] = list(tokens) if known is None else [a + b for a, b in zip(known, tokens, strict=True)]
 
     @property
     def tokens(self) -> int:
@@ -50,7 +51,7 @@ class Side:
         return max(sorted(self.models), key=lambda model: sum(self.models[model][:2]), default=None)
 
     def money(self, prices: Table) -> float | None:
-        """What it cost; None where a model has no price."""
+        """What it cost; None if a model has no price."""
         known = [(prices.price(model), counts) for model, counts in self.models.items()]
         if any(price is None for price, _ in known):
             return None
@@ -61,13 +62,12 @@ class Side:
         return None if price is None else sum(_cost(price, counts) for counts in self.models.values())
 
 
+Sides: TypeAlias = tuple[Side, Side]  # the baseline and what was routed
+
+
 def _cost(price: Mapping[str, float], counts: Sequence[int]) -> float:
-    """Cached tokens cost the input price where the table has no other."""
+    """Cached tokens cost the input price unless the table has another."""
     return sum(count * price.get(kind, price["input"]) for kind, count in zip(KINDS, counts, strict=True))
-
-
-Compared: TypeAlias = tuple[str, "int | None", "int | None"]  # a group's tokens at the baseline, and routed, if any
-Ranked: TypeAlias = tuple[int, str, "int | None", "int | None"]  # the same behind what it is ordered by
 
 
 @frozen(kw_only=True)
@@ -76,99 +76,55 @@ class Costs:
 
     label: str
     by: By
-    rows: Sequence[Ranked]
-    sides: tuple[Side, Side]
+    rows: Sequence[Row]
+    row_sides: Mapping[str, Sides]  # of each row; only where money per row is asked for
+    sides: Sides
     prices: Table
-    price: Mapping[str, float] | None  # the baseline's
 
     @property
     def unpriced(self) -> list[str]:
         """The models that have no price."""
         return sorted(model for model in {*self.sides[0].models, *self.sides[1].models} if not self.prices.price(model))
 
-    def money(self, sides: tuple[Side, Side]) -> dict[str, float | None]:
-        """What both sides of some events cost, and what was saved; None where a model has no price."""
+    def money(self, sides: Sides) -> dict[str, float | None]:
+        """What both sides of some events cost, and what was saved; None if a model has no price."""
         baseline, routed = (side.money(self.prices) for side in sides)
-        instead = sides[1].money_at(self.price)
+        instead = sides[1].money_at(self.prices.price(self.sides[0].main_model))
         saved = None if instead is None or routed is None else instead - routed
         return {"baseline_usd": baseline, f"{self.label}_usd": routed, "saved_usd": saved}
 
 
-def compare(source: Source, events: Known | Log, by: By, top: int | None, prices: Table) -> Costs:
+def compare(source: Source, events: Events, by: By, top: int | None, prices: Table, *, with_money: bool) -> Costs:
     """Compare events; `top` limits the rows, not the totals."""
-    sides = Side(), Side()
-    for group, sums in events.sums():
-        sides[group.routed].add(group.model, sums.tokens)
+    column = DAY if by == "day" else by
+    whole = _sides(events.rows(f"SELECT '', routed, model, {SUMS} FROM standing GROUP BY ALL"))
+    rows = events.rows(RANKED.format(by=column), top)
+    row_sides: dict[str, Sides] = {}
+    if with_money:
+        chosen = [row[0] for row in rows]
+        query = f"SELECT {column} AS key, routed, model, {SUMS} FROM standing WHERE list_contains($1, key) GROUP BY ALL"
+        if top is None:
+            row_sides = _sides(events.rows(f"SELECT {column}, routed, model, {SUMS} FROM standing GROUP BY ALL"))
+        else:
+            row_sides = _sides(events.rows(query, chosen))
     return Costs(
         label=source.routed_label,
         by=by,
-        rows=_ranked(events.fold(_by_rid) if by == "rid" else _by_label(events, by))[:top],
-        sides=sides,
+        rows=[(key, _whole(base), _whole(routed)) for key, base, routed in rows],
+        row_sides=row_sides,
+        sides=whole.get("", (Side(), Side())),
         prices=prices,
-        price=prices.price(sides[0].main_model),
     )
 
 
-def _ranked(rows: Iterable[Compared]) -> list[Ranked]:
-    """Groups of both sides first, then the largest difference; what has no name matches nothing."""
-    matched: list[Ranked] = []
-    others: list[Ranked] = []
-    for key, baseline, routed in rows:
-        if key and baseline is not None and routed is not None:
-            matched.append((-abs(routed - baseline), key, baseline, routed))
-        else:
-            others.append((-abs((routed or 0) - (baseline or 0)), key, baseline, routed))
-    return sorted(matched) + sorted(others)  # no two have one key, so that nothing behind it is compared
+def _whole(tokens: int | None) -> int | None:
+    return None if tokens is None else int(tokens)
 
 
-def _by_rid(chunks: Iterator[Columns]) -> Iterable[Compared]:
-    """Each request is looked up once, and counted in lists: twice as fast as two dictionaries of a million events."""
-    numbers: dict[str, int] = defaultdict(count().__next__)
-    sides: tuple[list[int], list[int]] = ([], [])
-    for chunk in chunks:
-        found = list(map(numbers.__getitem__, chunk.rids))
-        for side in sides:
-            side.extend([ABSENT] * (len(numbers) - len(side)))
-        into = [sides[group.routed] for group in chunk.groups]
-        counts = map(operator.add, *chunk.tokens[:2])
-        for place, side, tokens in zip(found, map(into.__getitem__, chunk.places), counts, strict=True):
-            before = side[place]
-            side[place] = tokens if before == ABSENT else before + tokens
-    both = (([None if tokens == ABSENT else tokens for tokens in side]) for side in sides)
-    return zip(numbers, *both, strict=True)
-
-
-def _by_label(events: Known | Log, by: By) -> list[Compared]:
-    found: tuple[dict[str, int], dict[str, int]] = ({}, {})
-    for group, sums in events.sums():
-        side, key = found[group.routed], getattr(group, by)
-        side[key] = side.get(key, 0) + sums.tokens[0] + sums.tokens[1]
-    return [(key, found[0].get(key), found[1].get(key)) for key in {**found[0], **found[1]}]
-
-
-def sides_of(events: Known | Log, by: By, keys: Iterable[str]) -> dict[str, tuple[Side, Side]]:
-    """Both sides of some groups, model by model, as money needs them."""
-    found = {key: (Side(), Side()) for key in keys}
-    if by == "rid":
-        for (model, is_routed), counts in events.fold(_by_model_and_rid).items():
-            for rid in found.keys() & counts.keys():
-                found[rid][is_routed].models[model] = counts[rid]
-        return found
-    for group, sums in events.sums():
-        if (sides := found.get(getattr(group, by))) is not None:
-            sides[group.routed].add(group.model, sums.tokens)
-    return found
-
-
-def _by_model_and_rid(chunks: Iterator[Columns]) -> dict[tuple[str, bool], dict[str, list[int]]]:
-    """The tokens of each model on each side, of each request."""
-    found: dict[tuple[str, bool], dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0] * len(KINDS)))
-    for chunk in chunks:
-        sides = [found[group.model, group.routed] for group in chunk.groups]
-        for at, column in enumerate(chunk.tokens):
-            if any(column):
-                for rid, side, count in zip(chunk.rids, map(sides.__getitem__, chunk.places), column, strict=True):
-                    side[rid][at] += count
+def _sides(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sides]:
+    found: dict[str, Sides] = {}
+    for key, routed, model, *counts in rows:
+        found.setdefault(key, (Side(), Side()))[routed].models[model] = [int(count) for count in counts]
     return found
 
 
@@ -179,7 +135,7 @@ def csv_lines(found: Costs) -> Iterator[str]:
     """CSV with the totals as its last line."""
     label = found.label
     yield f"{found.by},baseline_tokens,{label}_tokens,delta_{label}_minus_base"
-    for _, key, baseline, routed in found.rows:
+    for key, baseline, routed in found.rows:
         name = key if PLAIN.fullmatch(key) else csv_line((key,), "").decode()
         yield f"{name},{baseline or 0},{routed or 0},{(routed or 0) - (baseline or 0)}"
     base, routed = (side.tokens for side in found.sides)
@@ -196,19 +152,18 @@ def money_line(found: Costs) -> str:
     return f"note: at list prices of {found.prices.as_of}: {', '.join(amounts)}{why}"
 
 
-def document(found: Costs, events: Known | Log) -> dict[str, Any]:
+def document(found: Costs) -> dict[str, Any]:
     """The comparison as JSON values."""
     label = found.label
     names = ("baseline_tokens", f"{label}_tokens", f"delta_{label}_minus_base")
-    sides = sides_of(events, found.by, [row[1] for row in found.rows])
     rows: list[dict[str, Any]] = [
         {
             found.by: key or None,
             "side": BASELINE if routed is None else label if baseline is None else "both",
             **dict(zip(names, (baseline or 0, routed or 0, (routed or 0) - (baseline or 0)), strict=True)),
-            **found.money(sides[key]),
+            **found.money(found.row_sides[key]),
         }
-        for _, key, baseline, routed in found.rows
+        for key, baseline, routed in found.rows
     ]
     base, routed = (side.tokens for side in found.sides)
     return {

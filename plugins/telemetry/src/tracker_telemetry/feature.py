@@ -31,7 +31,7 @@ def feature_info() -> Feature:
 @hookimpl
 def ingest_stream(session: Session, source: Source, window: str, given: StreamInput) -> bool:
     """Take in a telemetry stream."""
-    from tracker_telemetry.ingesting import ingest_stream as ingest
+    from tracker_telemetry.intake import ingest_stream as ingest
 
     ingest(session, source, window, given)
     return True

@@ -1,24 +1,25 @@
-"""Whether a stream's lines are stored in another window, too: a line is known within its window alone.
-
-Some lines of the stream, evenly spread, are looked up in the windows that have events of the same time: 0.1 s for each
-of them that holds a million.
-"""
+"""Whether a stream's lines are stored in another window, too: a line is known within its window alone."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from attrs import define, field
 
 from tracker.kernel import line, plural
-from tracker_telemetry import event_index, line_index
-from tracker_telemetry.line_reader import Reader
-from tracker_telemetry.tail import Line
+from tracker_telemetry.identity import digest_of
+from tracker_telemetry.index import Events, ask
+from tracker_telemetry.lines import Line
+from tracker_telemetry.reader import Reader
 
 MOST = 400  # lines that are looked up
 LONGEST = 64 << 10  # bytes of a line that is held
 WINDOWS = 5  # where: those that were written last
+SAME_TIME = """
+SELECT win FROM standing, (SELECT min(ts) AS first, max(ts) AS last FROM standing WHERE win = $1) span
+WHERE win NOT IN ($1, '') AND (span.first IS NULL OR ts BETWEEN first AND last)
+GROUP BY win ORDER BY max(place) DESC LIMIT $2
+"""
 
 
 @define
@@ -46,17 +47,17 @@ class Sample:
 def elsewhere(reader: Reader, sample: Sample) -> dict[str, int]:
     """How many lines of the sample each other window has."""
 
-    def ask(database: sqlite3.Connection) -> dict[str, int]:
-        names = event_index.same_time(database, reader.source.stream, reader.window, WINDOWS)
-        return {name: _stored(database, reader.source.name, name, sample.lines) for name in names}
+    def count(events: Events) -> dict[str, int]:
+        names = [name for (name,) in events.rows(SAME_TIME, reader.window, WINDOWS)]
+        return {name: number for name in names if (number := _count(events, reader, name, sample.lines))}
 
-    return {name: count for name, count in reader.session.index.ask(ask, reader.streams[:1]).items() if count}
+    return ask(reader.session, reader.source, None, count)
 
 
-def _stored(database: sqlite3.Connection, source: str, window: str, lines: Sequence[bytes]) -> int:
-    keys = line_index.keys(line_index.digests(source, window)(lines))
-    found = line_index.held(database, window, keys)
-    return sum(key in found for key in keys)
+def _count(events: Events, reader: Reader, window: str, lines: Sequence[bytes]) -> int:
+    digest = digest_of(reader.source.name, window)
+    query = "SELECT count(*) FROM (SELECT hash(unnest($1::VARCHAR[])) AS id) s SEMI JOIN standing USING (id)"
+    return int(events.rows(query, [digest(one).hex() for one in lines])[0][0])
 
 
 def overlap_note(sample: Sample, window: str, count: int) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,8 @@ import pyarrow.parquet as pq
 
 from tracker.api import Source, instant
 from tracker.kernel import WINDOW, Session, TrackerError, beside, lane_of
-from tracker_telemetry.event_columns import epoch
 from tracker_telemetry.flat import as_type, columns, rows
-from tracker_telemetry.totals import old_events
+from tracker_telemetry.index import old_events
 
 BATCH, TEXTS = 20_000, 4 << 20  # rows that are held in memory, and characters of their texts
 TIMES = ("captured_at", "finalized_at")
@@ -172,3 +173,20 @@ def _errors(path: Path) -> Iterator[None]:
         yield
     except (OSError, pa.ArrowException) as error:
         raise TrackerError(f"cannot write {path}: {error}; the export is not complete") from error
+
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def epoch(ts: object) -> tuple[float, str]:
+    """Epoch seconds and day (UTC) of an event's time; NaN and no day if it has none."""
+    try:
+        if isinstance(ts, str):
+            found = datetime.fromisoformat(ts)
+            seconds = ((found if found.tzinfo else found.replace(tzinfo=UTC)) - EPOCH).total_seconds()
+            return seconds, (EPOCH + timedelta(seconds=seconds)).date().isoformat()
+        if isinstance(ts, int | float):
+            return float(ts), (EPOCH + timedelta(seconds=ts)).date().isoformat()
+    except (ValueError, OverflowError):
+        pass
+    return math.nan, ""

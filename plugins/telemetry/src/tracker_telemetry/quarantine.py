@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from tracker.api import redact
-from tracker_telemetry.tail import Line, TooLong
+from tracker_telemetry.lines import Line, TooLong
 
 KEPT = 64 << 10  # bytes of a line that are kept
 REASON_LIMIT = 200

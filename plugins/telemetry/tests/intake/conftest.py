@@ -13,10 +13,9 @@ import pytest
 from tracker.api import Rejected, Source, hookimpl
 from tracker.hosting.registry import Registry
 from tracker.session import Session
-from tracker_telemetry import event_index, line_index, line_reader
-from tracker_telemetry.line_reader import Reader
-from tracker_telemetry.streaming import Stream
-from tracker_telemetry.tail import Splitter
+from tracker_telemetry import index, reader
+from tracker_telemetry.lines import Splitter
+from tracker_telemetry.reader import Reader
 
 WINDOW = "W0-CHN"
 
@@ -28,7 +27,7 @@ def source_info() -> Source:
 
 @hookimpl
 def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[dict[str, Any]]:
-    """JSON: an object is an event, a list several, a number is remembered and given to the next event as its `sum`."""
+    """JSON: an object is an event, a list several, a number is the next event's latency."""
     if not line.strip():
         return []
     try:
@@ -39,7 +38,7 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[dict[str, Any]]:
         scratch["sum"] = scratch.get("sum", 0) + found
         return []
     events = found if isinstance(found, list) else [found]
-    extra = {"sum": scratch.pop("sum")} if "sum" in scratch else {}
+    extra = {"latency_ms": scratch.pop("sum")} if "sum" in scratch else {}
     return [{"routed": event.get("lane") == "far", "ok": True} | event | extra for event in events]
 
 
@@ -49,15 +48,11 @@ def toy() -> ModuleType:
     return module
 
 
-@pytest.fixture(params=["few lines", "many lines"])
-def scale(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways in which the index keeps lines and events, without millions of them."""
-    if request.param == "many lines":
-        monkeypatch.setattr(line_index, "BULK", 2)
-        monkeypatch.setattr(line_index, "SCANNED", 6)
-        monkeypatch.setattr(line_index, "FEW", 1)
-        monkeypatch.setattr(event_index, "JOINED", 4)
-        monkeypatch.setattr(line_reader, "SLICE", 3)
+@pytest.fixture
+def scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What millions of lines do to slices and parts, with a few of them."""
+    monkeypatch.setattr(reader, "SLICE", 3)
+    monkeypatch.setattr(index, "PART", 200)
 
 
 @pytest.fixture
@@ -82,7 +77,6 @@ class Intake:
     def __init__(self, session: Session, window: str = WINDOW) -> None:
         self.session = session
         self.reader = Reader(session, session.registry.sources["toy-stream"], window, None)
-        self.stream = Stream(self.reader)
         self.splitter = Splitter()
 
     def give(self, data: bytes) -> Intake:
@@ -92,11 +86,11 @@ class Intake:
     def end(self) -> str:
         self._take(self.splitter.end())
         self.session.index.close()
-        return str(self.stream.summary)
+        return str(self.reader.summary)
 
     def _take(self, lines: Sequence[Any]) -> None:
         if lines:
-            self.stream.store(self.stream.read(lines))
+            self.reader.store(self.reader.read(lines))
 
 
 @pytest.fixture

@@ -17,13 +17,12 @@ from hypothesis import strategies as st
 
 from tracker.errors import Busy
 from tracker.session import Session
-from tracker_telemetry import tail
-from tracker_telemetry.ingesting import Intake
-from tracker_telemetry.line_reader import Reader
+from tracker_telemetry import lines as tail
+from tracker_telemetry.intake import Intake
+from tracker_telemetry.lines import LINE_LIMIT, Line, Splitter, TooLong, pipe_chunks
 from tracker_telemetry.progress import Progress
-from tracker_telemetry.stopping import Stop
-from tracker_telemetry.streaming import Stream
-from tracker_telemetry.tail import LINE_LIMIT, Line, Splitter, TooLong, pipe_chunks
+from tracker_telemetry.reader import Reader
+from tracker_telemetry.stop import Stop
 
 TEXTS = st.lists(
     st.sampled_from([b"", b"a", b"bc", b"\r", b"d" * 7, b"e" * 8, b"f" * 9, b"g" * 30, b"h\r"]), max_size=8
@@ -98,9 +97,9 @@ def test_what_had_arrived_when_the_end_was_asked_for_is_given() -> None:
 
 @pytest.fixture
 def at_work(new_session: Callable[[], Session], monkeypatch: pytest.MonkeyPatch) -> Intake:
-    monkeypatch.setattr("tracker_telemetry.ingesting.RETRY_SECONDS", 0)
+    monkeypatch.setattr("tracker_telemetry.intake.RETRY_SECONDS", 0)
     session = new_session()
-    return Intake(session, Stream(Reader(session, session.registry.sources["toy-stream"], "W1", None)), Stop())
+    return Intake(session, Reader(session, session.registry.sources["toy-stream"], "W1", None), Stop())
 
 
 def given_file(tmp_path: Path, data: bytes) -> int:
@@ -112,13 +111,13 @@ def test_a_file_that_was_read_when_the_end_was_asked_for_is_whole(
     at_work: Intake, stored: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = b'{"rid": "a"}\n{"rid": "b"}'
-    store = Stream.store
+    store = Reader.store
 
     def interrupted(*given: Any) -> None:
         store(*given)
         at_work.stop.is_asked = True
 
-    monkeypatch.setattr(Stream, "store", interrupted)
+    monkeypatch.setattr(Reader, "store", interrupted)
     file = given_file(tmp_path, data)
     at_work.read(file)
     os.close(file)
@@ -176,24 +175,23 @@ def test_who_asks_for_the_end_is_told_what_was_not_stored(
 def test_an_index_that_fails_after_the_journal_was_written_costs_nothing(
     at_work: Intake, stored: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tracker_telemetry import event_index
+    index, fails = at_work.session.index, [True]
+    real = index.advance
 
-    real, fails = event_index.store, [True]
-
-    def store(*arguments: Any) -> None:
+    def advance(*arguments: Any) -> None:
         if fails.pop():
             fails.append(False)
             raise sqlite3.OperationalError("disk I/O error")
         fails.append(False)
         real(*arguments)
 
-    monkeypatch.setattr(event_index, "store", store)
+    monkeypatch.setattr(index, "advance", advance)
     for data in (b'{"rid": "a"}\n{"rid": "a"}\n', b'{"rid": "a"}\n{"rid": "b"}\n'):
         file = given_file(tmp_path, data)
         at_work.read(file)
         os.close(file)
     assert [(row["rid"], row.get("nth", 0)) for row in stored()] == [("a", 0), ("a", 1), ("a", 2), ("b", 0)]
-    assert at_work.stream.summary.new == 4
+    assert at_work.reader.summary.new == 4
     at_work.session.index.close()
 
 

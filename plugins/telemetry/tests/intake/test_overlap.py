@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tracker_telemetry import overlap
+from tracker_telemetry.lines import Splitter
 from tracker_telemetry.overlap import Sample, elsewhere, overlap_note
-from tracker_telemetry.tail import Splitter
 
 
 def lines(start: int, stop: int) -> bytes:

@@ -83,7 +83,11 @@ def kill_at_random(ingest: Start, data: Any, text: bytes, randomly: random.Rando
 
 def spoil_at_random(index: Path, randomly: random.Random) -> None:
     """What may become of an index meanwhile."""
-    files = sorted(index.glob("*.sqlite3")) if index.exists() else []
+    files = (
+        sorted(path for path in index.glob("*") if path.suffix in (".sqlite3", ".duckdb", ".json"))
+        if index.exists()
+        else []
+    )
     kind = randomly.randrange(6)
     for path in files:
         if kind == 0:

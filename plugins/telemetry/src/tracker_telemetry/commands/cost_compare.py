@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import cast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from tracker.kernel import Command, Whole, session
+from tracker.kernel import Command, Session, Whole, session
+
+if TYPE_CHECKING:
+    from tracker.api import Source
+    from tracker_telemetry import costs
+    from tracker_telemetry.index import Events
 
 
 @click.command("cost-compare", cls=Command)
@@ -14,12 +22,13 @@ from tracker.kernel import Command, Whole, session
 @click.option("--file", "path", metavar="PATH", help="A log that is not stored; - is standard input.")
 @click.option("--top", type=Whole(min=1), metavar="N", help="Only the first N rows; the totals cover all.")
 @click.option("--by", type=click.Choice(["rid", "model", "lane", "day"]), default="rid", show_default=True)
-@click.option("--source", "name", metavar="SOURCE", help="The telemetry source, where there are several.")
+@click.option("--source", "name", metavar="SOURCE", help="The telemetry source, if there are several.")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
     """Compare the tokens and the money of routed requests with the others', per feature."""
     from tracker.kernel import TrackerError, near
-    from tracker_telemetry import costed_log, costs, prices
-    from tracker_telemetry.totals import Known, only_source
+    from tracker_telemetry import costs, prices
+    from tracker_telemetry.index import ask, ask_log
+    from tracker_telemetry.totals import only_source
 
     here = session()
     if window is not None and path is not None:
@@ -28,15 +37,34 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
     if window is not None and not here.index.knows(window):
         known = here.index.windows()
         raise TrackerError(f"no window {window!r}; {near(window, known) if known else 'there are no records yet'}")
-    events: Known | costed_log.Log
+    table = prices.table(here, source)
+
+    def compare(events: Events) -> costs.Costs:
+        return costs.compare(source, events, cast("costs.By", by), top, table, with_money=here.json)
+
     if path is not None:
-        events = costed_log.read(here, source, path)
+        found = ask_log(_log(here, source, path), compare)
     else:
-        events = Known(here, source, here.index.windows() if window is None else [window])
-    found = costs.compare(source, events, cast("costs.By", by), top, prices.table(here, source))
+        found = ask(here, source, None if window is None else [window], compare)
     if here.json:
-        here.data(costs.document(found, events))
+        here.data(costs.document(found))
         return
     click.echo("\n".join(costs.csv_lines(found)))
     if found.rows:
         here.note(costs.money_line(found))
+
+
+def _log(here: Session, source: Source, path: str) -> Iterator[dict[str, Any]]:
+    """The events of a file, or of standard input for `-`."""
+    from tracker.kernel import TrackerError
+    from tracker_telemetry.index import events_of
+
+    rejected: list[None] = []
+    try:
+        with sys.stdin.buffer if path == "-" else Path(path).open("rb") as file:
+            lines = (line.rstrip(b"\r\n") for line in file)
+            yield from events_of(here, source, lines, lambda: rejected.append(None))
+    except OSError as error:
+        raise TrackerError(f"cannot read {path}: {error.strerror}") from error
+    if rejected:
+        here.warn(f"{len(rejected)} lines of {path} could not be read and are not counted")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,9 +17,8 @@ from pathlib import Path
 from attrs import define, evolve, field, frozen
 
 from tracker.kernel import TrackerError, read_at
-from tracker_telemetry.seen import Seen
-from tracker_telemetry.stopping import Stop
-from tracker_telemetry.tail import BATCH
+from tracker_telemetry.lines import BATCH
+from tracker_telemetry.stop import Stop
 
 POLL_SECONDS = 0.25
 TAIL = 256  # bytes before a place by which it is known
@@ -45,20 +43,6 @@ class Place:
             return (found.st_dev, found.st_ino) == (self.device, self.inode)
         start = self.position - len(self.tail)
         return found.st_size >= self.position and read_at(file, len(self.tail), start) == self.tail
-
-
-def remember(database: sqlite3.Connection, name: str, place: Place, lines: int, seen: Seen) -> None:
-    """Note how far a followed file was taken in, and what it has shown until there."""
-    values = (name, place.device, place.inode, place.position, place.tail, lines)
-    database.execute("INSERT OR REPLACE INTO followed VALUES (?, ?, ?, ?, ?, ?)", values)
-    seen.save(database, name)
-
-
-def recall(database: sqlite3.Connection, name: str) -> tuple[Place, int, Seen] | None:
-    """What `remember` noted last."""
-    query = "SELECT device, inode, position, tail, lines FROM followed WHERE name = ?"
-    row = database.execute(query, (name,)).fetchone()
-    return (Place(*row[:4]), row[4], Seen.load(database, name)) if row else None
 
 
 @define

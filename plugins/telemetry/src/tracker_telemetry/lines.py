@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from attrs import define, frozen
 
-from tracker_telemetry.stopping import Stop, is_ready
+from tracker_telemetry.stop import Stop, is_ready
 
 CHUNK = 1 << 20
 BATCH = 8 << 20  # bytes that are taken at once where more has arrived

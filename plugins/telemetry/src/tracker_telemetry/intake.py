@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import click
@@ -16,16 +14,14 @@ from attrs import define, field
 
 from tracker.api import Source
 from tracker.kernel import Busy, Interrupted, Session, StreamInput, TrackerError, check_window, plural, spans
-from tracker_telemetry import following
-from tracker_telemetry.batch import Summary
-from tracker_telemetry.following import Follower
-from tracker_telemetry.line_reader import Reader
+from tracker_telemetry.follower import Follower
+from tracker_telemetry.lines import BATCH, Line, Splitter, file_chunks, pipe_chunks
+from tracker_telemetry.marks import Mark
 from tracker_telemetry.overlap import Sample, elsewhere, overlap_note
 from tracker_telemetry.progress import Progress
-from tracker_telemetry.stopping import Stop
-from tracker_telemetry.streaming import Mark, Stream
-from tracker_telemetry.tail import BATCH, Line, Splitter, file_chunks, pipe_chunks
-from tracker_telemetry.totals import outside, outside_note
+from tracker_telemetry.reader import Batch, Reader, Summary
+from tracker_telemetry.stop import Stop
+from tracker_telemetry.totals import facts, outside_note
 
 TAGS = 10  # kinds of tags that people are told of
 RETRY_SECONDS = 0.5  # between two tries for a busy lock, of which each waits itself
@@ -46,8 +42,7 @@ def ingest_stream(
         raise click.UsageError("--follow needs --file PATH; a pipe is followed anyway")
     if path is None and not use_stdin and sys.stdin.isatty():
         raise click.UsageError("give the stream with --stdin or --file PATH")
-    stream = Stream(Reader(session, source, check_window(window), notes))
-    intake = Intake(session, stream, Stop())
+    intake = Intake(session, Reader(session, source, check_window(window), notes), Stop())
     try:
         if follow and path is not None:
             with intake.stop:
@@ -56,7 +51,7 @@ def ingest_stream(
             with _opened(path) as file, intake.stop:
                 intake.read(file)
     except BaseException:
-        if intake.stream.summary != Summary():
+        if intake.reader.summary != Summary():
             intake.report()  # what was stored until then
         raise
     intake.report()
@@ -67,8 +62,8 @@ def ingest_stream(
     if not (session.dry_run or session.quiet):
         _note_outside(session, source, window)
         intake.note_overlap()
-    rejected = intake.stream.summary.rejected
-    if rejected and not intake.stream.summary.events:
+    rejected = intake.reader.summary.rejected
+    if rejected and not intake.reader.summary.events:
         _warn_of_nothing(session, source, intake.first_reason)
     if strict and rejected:
         verb = "line was" if rejected == 1 else "lines were"
@@ -77,8 +72,9 @@ def ingest_stream(
 
 def _note_outside(session: Session, source: Source, window: str) -> None:
     """Say it while the operator still knows which window was meant: what is stored stays in it."""
-    for name, events in outside(session, source, spans(session, [window])).items():
-        session.note(outside_note(source, name, events))
+    if measured := spans(session, [window]):
+        for name, events in facts(session, source, [window], measured).outside.items():
+            session.note(outside_note(source, name, events))
 
 
 def _warn_of_nothing(session: Session, source: Source, reason: str | None) -> None:
@@ -110,7 +106,7 @@ class Intake:
     """
 
     session: Session
-    stream: Stream
+    reader: Reader
     stop: Stop
     read_until: float | None = None
     first_reason: str | None = None  # why a line was rejected
@@ -126,23 +122,24 @@ class Intake:
         try:
             for chunk in (file_chunks if is_file else pipe_chunks)(file, self.stop):
                 self._take(splitter.feed(chunk))
-                progress.advance(len(chunk), self.stream.summary.events)
+                progress.advance(len(chunk), self.reader.summary.events)
         finally:
             progress.end()
         if is_file and self.stop.is_asked and (position := os.lseek(file, 0, os.SEEK_CUR)) < found.st_size:
             self.read_until = position / found.st_size
         elif is_file or not self.stop.is_asked:
             self._take(splitter.end())
+            self._store(self.reader.finish(), "event")
         elif splitter.pending:
             self.session.note(f"note: the last line had no end yet; its {splitter.pending} bytes were left out")
 
     def follow(self, follower: Follower) -> None:
         """Take in a file as it grows, from where the last run of this source, window and file stopped."""
-        stream, reader = self.stream, self.stream.reader
-        name = f"{reader.source.name}\0{reader.window}\0{follower.path.resolve()}"
-        known = self.session.index.ask(partial(following.recall, name=name), reader.streams)
-        if known is not None:
-            follower.place, reader.number, reader.seen = known
+        reader = self.reader
+        mark = Mark.of(reader, follower.path)
+        place = mark.recall()
+        if place is not None:
+            follower.place = place
             reader.recall(follower.last(BATCH))
             if follower.is_lost:
                 self.session.warn(
@@ -152,51 +149,51 @@ class Intake:
         elif not follower.path.exists():
             self.session.note(f"note: waiting for {follower.path}, which is not there yet")
         progress, splitter = Progress.of(self.session, 0), Splitter()
-
-        def mark(database: sqlite3.Connection) -> None:
-            place = follower.before(splitter.pending)
-            following.remember(database, name, place, reader.number, reader.seen)
-
         try:
             for chunk in follower.chunks(self.stop):
-                if chunk:
-                    self._take(splitter.feed(chunk), mark)
-                progress.advance(len(chunk), stream.summary.events)
+                shown = self._take(splitter.feed(chunk)) if chunk else []
+                if shown and not self.session.dry_run:
+                    mark.note(follower.before(splitter.pending), shown)
+                progress.advance(len(chunk), reader.summary.events)
         finally:
             progress.end()
 
-    def _take(self, lines: list[Line], mark: Mark | None = None) -> None:
+    def _take(self, lines: list[Line]) -> list[bytes]:
         """Store lines; a busy lock is waited for until somebody asks for the end, since a pipe gives nothing twice."""
         if not lines:
-            return
-        batch = self.stream.read(lines)
+            return []
+        batch = self.reader.read(lines)
+        self._store(batch, "line")
+        self._sample.add(lines)
+        self.first_reason = self.first_reason or batch.first_reason
+        return batch.shown
+
+    def _store(self, batch: Batch, noun: str) -> None:
+        left = plural(len(batch.shown), noun)
         while True:
             try:
-                self.stream.store(batch, mark)
-                self._sample.add(lines)
-                if batch.refused and self.first_reason is None:
-                    self.first_reason = batch.refused[0].reason
-                return
+                return self.reader.store(batch)
             except Busy as error:
                 if self.stop.is_asked:
-                    left = plural(len(lines), "line")
                     raise Busy(
                         f"{error}: the last {left} were not stored; replay the stream, nothing is stored twice"
                     ) from error
                 if not self._has_warned:
                     self._has_warned = True
-                    self.session.warn(f"{error}; {plural(len(lines), 'line')} wait, and so does the stream")
+                    self.session.warn(f"{error}; {left} wait, and so does the stream")
                 self.stop.wait(seconds=RETRY_SECONDS)
 
     def note_overlap(self) -> None:
         """Say where else lines of a stream that brought something new are stored: nothing else tells."""
-        if self.stream.summary.new:
-            for window, count in elsewhere(self.stream.reader, self._sample).items():
+        reader = self.reader
+        others = [name for name in self.session.index.windows() if name != reader.window]
+        if reader.summary.new and self.session.index.spans(reader.source.stream, set(others)):
+            for window, count in elsewhere(reader, self._sample).items():
                 self.session.note(overlap_note(self._sample, window, count))
 
     def report(self) -> None:
         """Say what the stream held, as far as it was stored."""
-        session, reader, summary = self.session, self.stream.reader, self.stream.summary
+        session, reader, summary = self.session, self.reader, self.reader.summary
         if session.json:
             session.data(
                 {

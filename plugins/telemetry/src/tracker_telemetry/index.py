@@ -1,0 +1,268 @@
+"""The derived index of events: one DuckDB file under `.index/`, deleted at any time and rebuilt from the JSON lines.
+
+It remembers how far it has read each stream, and what stood there, and reads on from there. Whatever is wrong with the
+file costs only the time to make it anew; if another process holds it, this one makes an index in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+from attrs import define
+
+from tracker.api import Rejected, Source
+from tracker.kernel import Session, guarded
+from tracker_telemetry.stored import split
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+T = TypeVar("T")
+
+FOLDER, FILE = ".index", "telemetry.duckdb"
+VERSION = 1
+WAIT_SECONDS = 5.0  # for another process to let go of the file
+PART = 64 << 20  # bytes of a stream that are read at once
+SETTINGS = {"memory_limit": "300MB", "preserve_insertion_order": "false", "TimeZone": "UTC"}
+# the columns of a row as the journal has them; a value that does not fit its column is null
+ROW = {
+    **dict.fromkeys(("record_id", "window", "key", "ts", "rid", "lane", "model", "tombstone", "raw_text"), "VARCHAR"),
+    **dict.fromkeys(("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"), "DOUBLE"),
+    **dict.fromkeys(("cache_write_5m_tokens", "cache_write_1h_tokens", "latency_ms"), "DOUBLE"),
+    **dict.fromkeys(("routed", "ok"), "BOOLEAN"),
+}
+SCHEMA = """
+CREATE TABLE stream (name VARCHAR, size BIGINT, head BLOB, tail BLOB);
+CREATE TABLE removed (stream VARCHAR, id UBIGINT);
+CREATE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOUBLE, rid VARCHAR, lane VARCHAR,
+  model VARCHAR, routed BOOLEAN, ok BOOLEAN, input BIGINT, output BIGINT, cache_read BIGINT, cache_write BIGINT,
+  latency DOUBLE);
+"""
+COUNT = "CASE WHEN {0} > 0 AND {0} < 9007199254740992 AND {0} = floor({0}) THEN {0}::BIGINT ELSE 0 END"
+FRESH = f"""
+CREATE OR REPLACE TEMP TABLE fresh AS SELECT $stream AS stream, hash(coalesce(record_id, uuid()::VARCHAR)) AS id,
+  coalesce("window", '') AS win, key,
+  coalesce(epoch(TRY_CAST(ts AS TIMESTAMPTZ)), TRY_CAST(ts AS DOUBLE)) AS ts,
+  coalesce(rid, '') AS rid, coalesce(lane, '') AS lane, coalesce(model, '') AS model, routed, coalesce(ok, false) AS ok,
+  {COUNT.format("input_tokens")} AS input, {COUNT.format("output_tokens")} AS output,
+  {COUNT.format("cache_read_tokens")} AS cache_read,
+  {COUNT.format("cache_write_tokens")} + {COUNT.format("cache_write_5m_tokens")}
+    + {COUNT.format("cache_write_1h_tokens")} AS cache_write,
+  CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END AS latency
+FROM part WHERE routed IS NOT NULL
+"""
+
+
+@define
+class Events:
+    """A connection to an index that has read some streams, or the events of a log that is not stored."""
+
+    database: DuckDBPyConnection
+    stream: str
+    windows: Sequence[str] | None  # None: all
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of a query that asks `standing`, a view of the events."""
+        return self.database.execute(query, values).fetchall()
+
+
+def ask(session: Session, source: Source, windows: Sequence[str] | None, take: Callable[[Events], T]) -> T:
+    """What `take` makes of the standing events of some windows; it is called again if the file turns out spoilt."""
+    import duckdb
+
+    folder = session.root / FOLDER
+    for place in (*[folder / FILE] * 2, None):
+        try:
+            with _opened(session, place) as database:
+                _catch_up(session, source, database)
+                return take(_standing(database, source.stream, windows))
+        except duckdb.Error:
+            if place is None:
+                raise
+            _discard(place)
+    raise AssertionError  # the last place is memory, which gives an answer or raises
+
+
+def ask_log(events: Iterator[dict[str, Any]], take: Callable[[Events], T]) -> T:
+    """What `take` makes of events that are not stored."""
+    with _opened(None, None) as database, tempfile.TemporaryDirectory() as folder:
+        _load_events(database, "log", "", events, Path(folder))
+        return take(_standing(database, "log", None))
+
+
+def _standing(database: DuckDBPyConnection, stream: str, windows: Sequence[str] | None) -> Events:
+    """Define the view: without what was taken back, and of events with one key the one with the largest total."""
+    where = "stream = getvariable('stream')"
+    if windows is not None:
+        where += " AND list_contains(getvariable('windows'), win)"
+    if database.execute("SELECT 1 FROM removed LIMIT 1").fetchone():
+        where += " AND id NOT IN (SELECT id FROM removed r WHERE r.stream = getvariable('stream'))"
+    if database.execute("SELECT 1 FROM event WHERE key IS NOT NULL LIMIT 1").fetchone():
+        order = "input + output + cache_read + cache_write DESC, id"
+        where += f" QUALIFY key IS NULL OR row_number() OVER (PARTITION BY win, key ORDER BY {order}) = 1"
+    database.execute("SET VARIABLE stream = $1", [stream])
+    database.execute("SET VARIABLE windows = $1::VARCHAR[]", [list(windows or ())])
+    database.execute(f"CREATE OR REPLACE TEMP VIEW standing AS SELECT *, rowid AS place FROM event WHERE {where}")
+    return Events(database, stream, windows)
+
+
+# --- the file
+
+
+@contextlib.contextmanager
+def _opened(session: Session | None, path: Path | None) -> Iterator[DuckDBPyConnection]:
+    database = _connect(session, path)
+    try:
+        for name, value in SETTINGS.items():
+            database.execute(f"SET {name} = '{value}'")
+        known = database.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'event'").fetchone()
+        if known != (str(VERSION),):
+            for statement in SCHEMA.split(";")[:-1]:
+                database.execute(statement.replace("CREATE TABLE", "CREATE OR REPLACE TABLE"))
+            database.execute(f"COMMENT ON TABLE event IS '{VERSION}'")
+        yield database
+    finally:
+        database.close()
+
+
+def _connect(session: Session | None, path: Path | None) -> DuckDBPyConnection:
+    """The file, if it may be made and nobody else holds it; else memory."""
+    import duckdb
+
+    if session is None or path is None or session.dry_run or not session.root.is_dir() or path.parent.is_symlink():
+        return duckdb.connect()
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            return duckdb.connect(str(path))
+        except (duckdb.IOException, OSError) as error:
+            if "lock" not in str(error) and isinstance(error, duckdb.Error) and path.exists():
+                raise  # the file is spoilt
+            if "lock" not in str(error) or time.monotonic() > until:
+                return duckdb.connect()
+            time.sleep(0.05)
+
+
+def _discard(path: Path) -> None:
+    for name in (path, path.with_name(f"{path.name}.wal")):
+        with contextlib.suppress(OSError):
+            name.unlink()
+
+
+# --- reading the streams
+
+
+def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) -> None:
+    """Read what the stream got since the last time; all of it if it is not the stream that was read."""
+    stream, journal = source.stream, session.journal
+    row = database.execute("SELECT size, head, tail FROM stream WHERE name = ?", [stream]).fetchone()
+    size, *known = row or (0, None, None)
+    now = journal.glance(stream, size)
+    is_same = known == [now.head, now.tail]
+    if is_same and size == now.size:
+        return
+    database.execute("BEGIN")
+    if not is_same or size > now.size:
+        size = 0
+        for table in ("event", "removed"):
+            database.execute(f"DELETE FROM {table} WHERE stream = ?", [stream])
+    with tempfile.TemporaryDirectory() as folder:
+        for lines in _parts(session, stream, size, now.size):
+            _load(session, source, database, lines, Path(folder))
+    mark = journal.glance(stream, now.size)
+    database.execute("DELETE FROM stream WHERE name = ?", [stream])
+    database.execute("INSERT INTO stream VALUES (?, ?, ?, ?)", [stream, now.size, mark.head, mark.tail])
+    database.execute("COMMIT")
+
+
+def _parts(session: Session, stream: str, start: int, stop: int) -> Iterator[bytes]:
+    """The whole lines between two offsets, many at a time."""
+    with session.journal.path(stream).open("rb") as file:
+        file.seek(start)
+        rest = b""
+        while start < stop and (chunk := file.read(min(PART, stop - start))):
+            start += len(chunk)
+            whole, end, tail = (rest + chunk).rpartition(b"\n")
+            rest = tail
+            if end:
+                yield whole
+
+
+def _load(session: Session, source: Source, database: DuckDBPyConnection, lines: bytes, folder: Path) -> None:
+    stream = source.stream
+    _read_part(database, lines, folder)
+    _insert(database, stream)
+    database.execute("INSERT INTO removed SELECT $1, hash(tombstone) FROM part WHERE tombstone IS NOT NULL", [stream])
+    query = 'SELECT record_id, "window", raw_text FROM part WHERE raw_text IS NOT NULL AND routed IS NULL'
+    for record_id, window, text in database.execute(query).fetchall():  # schema 1.0.0: a whole stream in one row
+        _load_events(database, stream, window or "", old_events(session, source, text), folder, str(record_id))
+
+
+def _load_events(
+    database: DuckDBPyConnection,
+    stream: str,
+    window: str,
+    events: Iterator[dict[str, Any]],
+    folder: Path,
+    name: str = "",
+) -> None:
+    """Insert events that are no rows of the journal."""
+    path = folder / "events.jsonl"
+    with path.open("wb") as file:
+        for at, event in enumerate(events):
+            own = {"record_id": f"{name}-{at}", "window": window, "routed": False, "ok": True}
+            file.write(orjson.dumps({**own, **event}) + b"\n")
+    _read_part(database, None, folder)
+    _insert(database, stream)
+
+
+def _read_part(database: DuckDBPyConnection, rows: bytes | None, folder: Path) -> None:
+    path = folder / "events.jsonl"
+    if rows is not None:
+        path.write_bytes(rows)
+    columns = ", ".join(f"\"{name}\": '{kind}'" for name, kind in ROW.items())
+    options = "format = 'newline_delimited', ignore_errors = true, maximum_object_size = 33554432"
+    query = f"SELECT * FROM read_json($1, columns = {{{columns}}}, {options})"
+    database.execute(f"CREATE OR REPLACE TEMP TABLE part AS {query}", [str(path)])
+
+
+def _insert(database: DuckDBPyConnection, stream: str) -> None:
+    """Insert the events of the part; a record that stands in the stream twice, as after a merge, counts once."""
+    database.execute(FRESH, {"stream": stream})
+    twice = "SELECT count(*) - count(DISTINCT id) FROM fresh"
+    again = "SELECT count(*) FROM fresh WHERE id IN (SELECT id FROM event WHERE stream = $1)"
+    if database.execute(twice).fetchone() == (0,) and database.execute(again, [stream]).fetchone() == (0,):
+        database.execute("INSERT INTO event SELECT * FROM fresh")
+        return
+    new = "SELECT DISTINCT ON (id) * FROM fresh WHERE id NOT IN (SELECT id FROM event WHERE stream = $1)"
+    database.execute(f"INSERT INTO event {new}", [stream])
+
+
+def old_events(session: Session, source: Source, text: str) -> Iterator[dict[str, Any]]:
+    """The events of a whole stream in one text; lines that cannot be read were never counted."""
+    return events_of(session, source, split(text))
+
+
+def events_of(
+    session: Session, source: Source, lines: Iterator[bytes], refuse: Callable[[], None] = lambda: None
+) -> Iterator[dict[str, Any]]:
+    """The events that a plugin makes of lines; `refuse` is called for each that it cannot read."""
+    ingest_line = session.registry.bind(source.name, "ingest_line")
+    scratch: dict[str, Any] = {}
+    while part := list(islice(lines, 500)):  # read outside of the guard, which takes standard input away
+        found: list[dict[str, Any]] = []
+        with guarded(source.name, "ingest_line"):
+            for line in part:
+                try:
+                    found += ingest_line(line, scratch)
+                except Rejected:
+                    refuse()
+        yield from found
