@@ -2,7 +2,7 @@
 
 Prints the table of docs/statistics.md: `python benchmarks/coverage.py`, about a minute on one core; `--write FILE` puts
 it between the file's marker lines. The chosen interval is restated for whole arrays here, and every run checks the
-restatement against tracker.stats; the other intervals are what older tools and textbooks offer.
+restatement against tracker_verdict.stats; the other intervals are what older tools and textbooks offer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WINDOWS = (3, 5, 8, 10, 20, 40)
 TAIL = 0.025
 FEATURES, CAPACITY = 2.5, 15.0  # of a window, in the mean
 RESAMPLES, RESAMPLED = 999, 2000  # of the bootstrap: draws, and repetitions at most
-CHECKED = 50  # repetitions per cell that are held against tracker.stats
+CHECKED = 50  # repetitions per cell that are held against tracker_verdict.stats
 BEGIN, END = "<!-- coverage: begin -->", "<!-- coverage: end -->"
 
 

@@ -81,7 +81,7 @@ def test_naive_interval_covers_the_less_the_more_windows_there_are(rerun):
 def test_restatement_that_differs_stops_the_run(monkeypatch):
     monkeypatch.setattr(benchmark, "measure", lambda windows: benchmark_measure(windows, confidence=0.9500001))
     benchmark_measure = sys.modules["tracker_verdict.stats.efficiency"].measure
-    with pytest.raises(SystemExit, match=r"error: tracker\.stats gives"):
+    with pytest.raises(SystemExit, match=r"error: tracker_verdict\.stats gives"):
         list(benchmark.figures(20, 1))
 
 

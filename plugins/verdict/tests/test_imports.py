@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-MODULES = ["compare", "distributions", "efficiency", "gates", "intervals", "percentiles", "power"]
+MODULES = ["compare", "distributions", "efficiency", "gates", "intervals", "power"]
 D1 = "[(3, 18), (2, 10), (4, 20)]"
 
 
@@ -28,10 +28,6 @@ def test_what_prints_no_interval_does_not_pay_for_one():
     assert loaded(f"from tracker_verdict.stats.efficiency import measure\n{few}\n{asked}") == []
     spread = f"found = measure({D1})\n{asked}"
     assert loaded(f"from tracker_verdict.stats.efficiency import measure\n{spread}") == []
-
-
-def test_percentiles_need_neither():
-    assert loaded("from tracker_telemetry.percentiles import percentiles\npercentiles([1, 2])") == []
 
 
 def test_an_interval_loads_scipy_special_alone_and_without_a_warning():

@@ -137,12 +137,13 @@ def test_a_comparison_of_nothing_is_refused(tracker_cli: Run, tmp_path: Path) ->
     assert tracker_cli("compare", "codex").returncode == 2
 
 
-def test_churn_per_feature_counts_the_features_of_windows_with_churn(tracker_cli: Run, tmp_path: Path) -> None:
-    finalized(tmp_path, codex=[(3, 18), (2, 10)])
-    churn = {"window": "codex-01", "provider": "codex", "net": 6, "captured_at": "2026-01-01T00:00:00Z"}
-    (tmp_path / "data" / "churn.jsonl").write_text(json.dumps(churn) + "\n")
-    [row] = json.loads(ok(tracker_cli("scoreboard", "--format", "json")))
-    assert (row["features"], row["churn_per_feature"]) == (5, 2)
+def test_what_other_features_know_stands_on_the_scoreboard(verdicts: Any) -> None:
+    """Churn per feature counts the features of windows with churn alone."""
+    verdicts.rows(codex=[(3, 18), (2, 10)])
+    verdicts.facts["codex-01", "codex"] = {"churn_net": 6, "tokens": 1200}
+    verdicts.facts["codex-02", "codex"] = {"tokens": 800}
+    [row] = json.loads(verdicts("scoreboard", "--format", "json").ok())
+    assert (row["features"], row["churn_per_feature"], row["tokens"]) == (5, 2, 2000)
 
 
 def test_the_scoreboard_in_every_form(tracker_cli: Run, tmp_path: Path) -> None:

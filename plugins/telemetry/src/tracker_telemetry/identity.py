@@ -10,7 +10,7 @@ from attrs import define, field
 
 REJECTED = b"rejected"
 ID = slice(8, 16)  # the half of a row's id that tells copies and parts of one line apart
-PREFIX, REST = 2, 6  # bytes of an id: those that choose its bucket, and the others
+SIZE, PREFIX, REST = 8, 2, 6  # bytes of an id, those that choose its bucket, and the others
 
 
 def digest_of(source: str, window: str) -> Callable[[bytes], bytes]:
@@ -54,15 +54,18 @@ class Ids:
         bucket += rest
         return True
 
+    def load(self, ids: bytes) -> None:
+        """Add many ids that are not in it, one behind the other."""
+        buckets = self._buckets
+        for at in range(0, len(ids), SIZE):
+            buckets[ids[at : at + PREFIX]] += ids[at + PREFIX : at + SIZE]
+
     def __contains__(self, found: bytes) -> bool:
         bucket, rest = self._buckets.get(found[:PREFIX], b""), found[PREFIX:]
         at = bucket.find(rest)
         while at > 0 and at % REST:
             at = bucket.find(rest, at + 1)
         return at >= 0
-
-    def __bool__(self) -> bool:
-        return bool(self._buckets)
 
 
 @define
@@ -79,3 +82,7 @@ class Shown:
         before = self._more.get(found, 1)
         self._more[found] = before + 1
         return before
+
+    def load(self, ids: bytes) -> None:
+        """Count lines that were shown once, one behind the other."""
+        self._once.load(ids)

@@ -183,21 +183,22 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
     database.execute("COMMIT")
 
 
-def _parts(session: Session, stream: str, start: int, stop: int) -> Iterator[list[bytes]]:
-    part, size = list[bytes](), 0
-    for _, line in session.journal.lines(stream, start, stop):
-        if line:
-            part.append(line)
-            size += len(line)
-            if size >= PART:
-                yield part
-                part, size = [], 0
-    yield part
+def _parts(session: Session, stream: str, start: int, stop: int) -> Iterator[bytes]:
+    """The whole lines between two offsets, many at a time."""
+    with session.journal.path(stream).open("rb") as file:
+        file.seek(start)
+        rest = b""
+        while start < stop and (chunk := file.read(min(PART, stop - start))):
+            start += len(chunk)
+            whole, end, tail = (rest + chunk).rpartition(b"\n")
+            rest = tail
+            if end:
+                yield whole
 
 
-def _load(session: Session, source: Source, database: DuckDBPyConnection, lines: Sequence[bytes], folder: Path) -> None:
+def _load(session: Session, source: Source, database: DuckDBPyConnection, lines: bytes, folder: Path) -> None:
     stream = source.stream
-    _read_part(database, b"\n".join(lines), folder)
+    _read_part(database, lines, folder)
     _insert(database, stream)
     database.execute("INSERT INTO removed SELECT $1, hash(tombstone) FROM part WHERE tombstone IS NOT NULL", [stream])
     query = 'SELECT record_id, "window", raw_text FROM part WHERE raw_text IS NOT NULL AND routed IS NULL'

@@ -16,10 +16,9 @@ import orjson
 from attrs import asdict, define
 
 from tracker_telemetry.follower import Place
+from tracker_telemetry.identity import SIZE
 from tracker_telemetry.index import FOLDER
 from tracker_telemetry.reader import Reader
-
-SIZE = 8  # bytes of an id
 
 
 @define
@@ -52,6 +51,7 @@ class Mark:
             number = int(found["lines"])
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return None
+        self.reader.stored.leave_order(self.reader.shown)
         for at in range(0, len(ids), SIZE):
             self.reader.shown.count(ids[at : at + SIZE])
         self.shown, self.reader.number = found["shown"], number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -9,21 +10,30 @@ from typing import Any
 from attrs import define, field
 
 from tracker.kernel import Session, decode
-from tracker_telemetry.identity import ID, Ids, digest_of
+from tracker_telemetry.identity import ID, SIZE, Ids, Shown, digest_of
 
 HEAD = b'{"record_id":"'
 HEX = slice(len(HEAD), len(HEAD) + 32)
+HALF = slice(HEX.start + 16, HEX.stop)
+HEXADECIMAL = re.compile(rb"[0-9a-f]{16}")
 
 
 @define
 class Stored:
-    """The ids of a window's rows in some streams, and how often lines stand in rows of schema 1.0.0."""
+    """The ids of a window's rows in some streams, and how often lines stand in rows of schema 1.0.0.
+
+    A replay shows its lines in the order in which they are stored. As long as it does, each is compared with the next
+    stored one alone; the sets are made of the first line that is another, if ever.
+    """
 
     session: Session
     source: str
     window: str
     streams: tuple[str, ...]
     ids: Ids = field(factory=Ids)
+    is_in_order: bool = True
+    _order: bytearray = field(factory=bytearray)
+    _at: int = 0
     old: Counter[bytes] = field(factory=Counter)
     _read: dict[str, int] = field(factory=dict)
 
@@ -44,6 +54,21 @@ class Stored:
             self._read[stream] = size
         return has_more
 
+    def is_next(self, key: bytes) -> bool:
+        """Whether a line is the one that is stored behind the last one; if so, it was shown once."""
+        if self.is_in_order and self._order[self._at : self._at + SIZE] == key:
+            self._at += SIZE
+            return True
+        return False
+
+    def leave_order(self, shown: Shown) -> None:
+        """Make the sets: of what is stored, and of what was shown until now."""
+        self.is_in_order = False
+        order = bytes(self._order)
+        self.ids.load(order)
+        shown.load(order[: self._at])
+        self._order.clear()
+
     def wrote(self, stream: str) -> None:
         """Say that the rows that were appended now are this run's own: it will not show those lines again."""
         self._read[stream] = self.session.journal.size(stream)
@@ -51,27 +76,32 @@ class Stored:
     def _scan(self, stream: str, start: int, stop: int) -> None:
         # rows that ingest wrote begin with their id and window; any other row is decoded
         own = b'","window":' + encoded(self.window) + b","
-        end, add = HEX.stop + len(own), self.ids.add
+        end, found = HEX.stop + len(own), list[bytes]()
         for _, line in self.session.journal.lines(stream, start, stop):
             if line is None:
                 continue
             if line[HEX.stop : end] == own and line.startswith(HEAD) and b'"raw_text"' not in line:
-                add(bytes.fromhex(line[HEX].decode())[ID])
+                found.append(line[HALF])
             elif self.window.encode("utf-8", "replace") in line or b"\\" in line:
-                self._take(decode(line))
+                self._take(decode(line), found)
+        try:
+            ids = bytes.fromhex(b"".join(found).decode())
+        except ValueError:  # somebody edited the file
+            ids = b"".join(bytes.fromhex(half.decode()) for half in found if HEXADECIMAL.fullmatch(half))
+        if self.is_in_order:
+            self._order += ids
+        else:
+            self.ids.load(ids)
 
-    def _take(self, record: dict[str, Any] | None) -> None:
+    def _take(self, record: dict[str, Any] | None, found: list[bytes]) -> None:
         if record is None or record.get("window") != self.window:
             return
         raw = record.get("raw_text")
         if isinstance(raw, str) and "routed" not in record and record.get("phase") is None:
             digest = digest_of(self.source, self.window)
             self.old.update(digest(line)[ID] for line in split(raw))
-        elif isinstance(record.get("record_id"), str) and len(record["record_id"]) == 2 * ID.stop:
-            try:
-                self.ids.add(bytes.fromhex(record["record_id"])[ID])
-            except ValueError:
-                return  # somebody else's record
+        elif isinstance(record_id := record.get("record_id"), str) and len(record_id) == 4 * SIZE:
+            found.append(record_id[2 * SIZE :].encode())
 
 
 def encoded(text: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
@@ -22,7 +22,6 @@ from tracker.kernel import (
     finalized,
     value,
 )
-from tracker_telemetry.totals import totals
 from tracker_verdict.worth import Worth
 
 By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
@@ -39,7 +38,7 @@ class Line:
     figures: ProviderFigures
     windows: int
     churn_per_feature: float | None
-    tokens: int | None
+    tokens: float | None
     money: float | None
 
     def values(self) -> dict[str, Any]:
@@ -69,7 +68,7 @@ def scoreboard(session: Session, by: By, worths: Mapping[str, Worth]) -> list[Li
     """Every group of finalized windows, by group and provider."""
     rows = finalized(session.index)
     groups = captures(session.index, session.registry, list(rows))
-    churn = _churn(session, rows)
+    known = facts(session, list(rows))
     found = []
     for source in session.registry.providers.values():
         parts: dict[str, dict[str, Finalized]] = {}
@@ -80,7 +79,9 @@ def scoreboard(session: Session, by: By, worths: Mapping[str, Worth]) -> list[Li
             figures = figures_of(session, source, part, groups)
             estimate = figures.efficiency
             worth = worths.get(source.name)
-            net = {window: churn[window, source.name] for window in part if (window, source.name) in churn}
+            own = {window: known.get((window, source.name), {}) for window in part}
+            net = {window: columns["churn_net"] for window, columns in own.items() if "churn_net" in columns}
+            tokens = [columns["tokens"] for columns in own.values() if "tokens" in columns]
             built = sum(part[window].features.get(source.name, 0) for window in net)
             found.append(
                 Line(
@@ -88,7 +89,7 @@ def scoreboard(session: Session, by: By, worths: Mapping[str, Worth]) -> list[Li
                     figures=figures,
                     windows=len(part),
                     churn_per_feature=sum(net.values()) / built if built else None,
-                    tokens=_tokens(session, source, list(part)),
+                    tokens=sum(tokens) if tokens else None,
                     money=worth.cost(estimate.capacity) if worth and estimate.n else None,
                 )
             )
@@ -104,22 +105,16 @@ def _group(by: By, source: Source, window: str, row: Finalized, groups: Groups) 
     return row.text(by) or UNNAMED
 
 
-def _churn(session: Session, rows: Mapping[str, Finalized]) -> dict[tuple[str, str], float]:
-    """The net lines of the newest churn row per window and provider."""
-    found = {}
-    for entry in session.index.entries("churn", list(rows)):
-        net = entry.record.get("net")
-        if isinstance(net, int | float) and not isinstance(net, bool):
-            found[str(entry.record.get("window")), str(entry.record.get("provider"))] = float(net)
+def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
+    """The numbers that other features know of windows, by window and provider."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for answer in session.registry.ask("window_facts", session=session, windows=windows):
+        for key, columns in answer.items():
+            numbers = {
+                name: one for name, one in columns.items() if isinstance(one, int | float) and not isinstance(one, bool)
+            }
+            found.setdefault(key, {}).update(numbers)
     return found
-
-
-def _tokens(session: Session, source: Source, windows: list[str]) -> int | None:
-    """The tokens that telemetry routed to this provider; other providers' are not known."""
-    for stream in session.registry.sources.values():
-        if stream.kind == "telemetry" and stream.routed_label == source.name:
-            return sum(one.input_tokens + one.output_tokens for one in [totals(session, stream, windows)]) or None
-    return None
 
 
 def texts(line: Line) -> list[str]:

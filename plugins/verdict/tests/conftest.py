@@ -1,0 +1,78 @@
+"""Commands run in this process with the installed providers and features, and with what a test adds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+FIELDS = {"codex": "weekly_pct", "claude": "all_models_pct", "glm": "prompts_used"}
+
+
+@frozen
+class Verdicts:
+    """The program on a data directory whose finalized windows the test writes."""
+
+    folder: Path
+    facts: dict[tuple[str, str], dict[str, float]]
+
+    def __call__(self, *arguments: str, stdin: str = "", lane: str = "") -> Any:
+        from inprocess import Program
+
+        return Program(self.folder / "data")(*arguments, stdin=stdin, lane=lane)
+
+    def rows(self, **providers: list[Any]) -> None:
+        """A finalized window for each pair (features, capacity) or (features, capacity, when, {other fields})."""
+        data = self.folder / "data"
+        data.mkdir(exist_ok=True)
+        lines = []
+        for name, pairs in providers.items():
+            for at, pair in enumerate(pairs):
+                day = f"2026-01-{1 + at:02d}T12:00:00Z"
+                features, capacity, when, more = (*pair, *(day, {})[len(pair) - 2 :])
+                row = {
+                    "window": f"{name}-{1 + at:02d}",
+                    "provider": None,
+                    "captured_at": when,
+                    "finalized_at": when,
+                    "schema_version": "1.0.0",
+                    "features": {name: features},
+                    "outcome": "partial" if at % 2 else "pass",
+                    "providers": {name: {"delta": {FIELDS[name]: capacity}, "errors": []}},
+                    **more,
+                }
+                lines.append(json.dumps(row) + "\n")
+        (data / "windows.jsonl").write_text("".join(lines))
+
+    def settings(self, text: str) -> None:
+        (self.folder / "tracker.toml").write_text(text)
+
+
+@pytest.fixture
+def verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verdicts:
+    from tracker.feature import hookimpl
+    from tracker.hosting import registry
+
+    facts: dict[tuple[str, str], dict[str, float]] = {}
+    third = ModuleType("third_feature")
+
+    def window_facts(windows: list[str]) -> Mapping[tuple[str, str], Mapping[str, float]]:
+        return {key: columns for key, columns in facts.items() if key[0] in windows}
+
+    third.window_facts = hookimpl(window_facts)  # type: ignore[attr-defined]
+    discover: Callable[..., Any] = registry.discover
+
+    def with_third(*arguments: Any) -> Any:
+        found = discover(*arguments)
+        assert found.features is not None
+        found.add_feature("third", third)
+        return found
+
+    monkeypatch.setattr(registry, "discover", with_third)
+    monkeypatch.chdir(tmp_path)
+    return Verdicts(tmp_path, facts)
