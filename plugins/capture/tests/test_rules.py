@@ -110,7 +110,7 @@ def test_an_origin_that_is_none(machine: Any) -> None:
         machine("capture", "codex", "--from", "rolout"), 2
     )
     assert "name a provider, or use --list" in error(machine("capture"), 2)
-    assert "no provider 'codx'" in error(machine("capture", "codx"), 2)
+    assert "no source 'codx'" in error(machine("capture", "codx"), 2)
 
 
 # --- old readings

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tracker.errors import Busy, TrackerError
-from tracker.session import Session
 from tracker.kernel import csv_line
+from tracker.session import Session
 from tracker_ledgers import booking, ledgers
 from tracker_ledgers.ledgers import CHURN, EVIDENCE, FEATURES, TOKENS, Ledger
 

@@ -22,7 +22,7 @@ from tracker_desk.ids import Ids
 from tracker_desk.stream_checks import StreamCheck
 from tracker_ledgers.ledgers import LEDGERS, path_of, rows
 
-DERIVED = ("extent", "capture", "reset", "tombstone", "whole")  # tables that follow from the journal row by row
+DERIVED = ("extent", "capture", "reset", "tombstone")  # tables that follow from the journal row by row
 
 
 def examine(session: Session, *, fix: bool) -> dict[str, Any]:
