@@ -1,4 +1,4 @@
-"""`examples/tracker-gemini`, which is no part of the workspace: built, installed beside the core alone, and used."""
+"""`examples/tracker-gemini` is no part of the workspace: built, installed beside core, kit and desk, and used."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PANE = (EXAMPLE / "tests" / "screens" / "auto.txt").read_text()
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
     folder = tmp_path_factory.mktemp("example")
     made = Bare(folder / "env")
-    made.link({"pytest"} | third_party(["tracker-core", "pytest"], extras=["screen"]))
-    made.unpack(build_wheel(ROOT / "core", folder))
-    made.unpack(build_wheel(EXAMPLE, folder))
+    made.link({"pytest", "hypothesis"} | third_party(["tracker-desk", "tracker-kit", "pytest", "hypothesis"]))
+    for project in (ROOT / "core", ROOT / "plugins" / "desk", ROOT / "plugins" / "kit", EXAMPLE):
+        made.unpack(build_wheel(project, folder))
     return made
 
 

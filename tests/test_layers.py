@@ -1,4 +1,4 @@
-"""The core's shape: folders on floors, as the architecture page draws them, and no word about any provider."""
+"""The layer rule over imports: the kernel knows no feature, and a feature knows the kernel's facades alone."""
 
 from __future__ import annotations
 
@@ -9,49 +9,98 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "core" / "src" / "tracker"
-PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PROVIDERS = ("codex", "claude", "glm", "proxy")
+FEATURES = sorted({path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml")} - set(PROVIDERS))
+FACADES = {"tracker.api", "tracker.kernel", "tracker.feature"}
 
-
-def floors() -> list[set[str]]:
-    """The table's rows from the top: what stands on each floor."""
-    rows = re.findall(r"^\| (`.*?) \| .* \|$", PAGE, re.M)
-    return [set(re.findall(r"`([a-z]+)(?:/|\.py)`", row)) for row in rows]
+# What is not true yet. Entries are only removed.
+IMPORTS_ALLOWED: dict[str, set[str]] = {
+    "plugins/capture/src/tracker_capture/automation.py": {"tracker.windows"},
+    "plugins/desk/src/tracker_desk/configuring.py": {"tracker.settings", "tracker_verdict.worth"},
+    "plugins/desk/src/tracker_desk/doctor.py": {"tracker.journal", "tracker.windows", "tracker_ledgers.ledgers"},
+    "plugins/desk/src/tracker_desk/exporting.py": {"tracker_telemetry", "tracker_telemetry.flat"},
+    "plugins/desk/src/tracker_desk/importing.py": {"tracker.windows"},
+    "plugins/desk/src/tracker_desk/initializing.py": {"tracker.settings"},
+    "plugins/desk/src/tracker_desk/status.py": {"tracker.windows"},
+    "plugins/ledgers/src/tracker_ledgers/brief.py": {"tracker.text.csv_cells"},
+    "plugins/verdict/src/tracker_verdict/scoreboard.py": {"tracker_telemetry.totals"},
+}
+KERNEL_IMPORTS_ALLOWED = {
+    "core/src/tracker/journal/index_database.py",
+    "core/src/tracker/journal/index_rows.py",
+    "core/src/tracker/journal/index_sync.py",
+}
+WORDS_ALLOWED = {"settings/schema.py", "settings/table.py"}
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The folders or modules of the core that a file imports from, wherever in it."""
+    """The modules of ours that a file imports, wherever in it; `from tracker import x` is tracker.x."""
     for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "tracker":
-            below = node.module.split(".")[1:]
-            yield from [below[0]] if below else [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [f"tracker.{alias.name}" for alias in node.names] if node.module == "tracker" else [node.module]
+            yield from names
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
 
 
-def test_every_folder_of_the_core_has_a_floor() -> None:
-    folders = {path.name for path in CORE.iterdir() if (path / "__init__.py").exists()} - {"testing"}
-    assert folders - set().union(*floors()) == set()
+def ours(path: Path) -> set[str]:
+    return {name for name in imports(path) if re.match(r"tracker(_|\.|$)", name)}
 
 
-def test_a_folder_imports_only_from_below() -> None:
-    height = {name: -at for at, names in enumerate(floors()) for name in names}
-    upwards = []
+def test_the_kernel_imports_no_plugin() -> None:
+    wrong = {
+        str(path.relative_to(ROOT)): sorted(found)
+        for path in sorted(CORE.rglob("*.py"))
+        if (found := {name for name in ours(path) if name.startswith("tracker_")})
+    }
+    assert wrong.keys() - KERNEL_IMPORTS_ALLOWED == set()
+
+
+def test_a_feature_imports_the_facades_and_itself() -> None:
+    """Not another feature and not what the kernel does not export; its own tests may look deeper."""
+    wrong: dict[str, set[str]] = {}
+    for name in (*FEATURES, *PROVIDERS):
+        own = f"tracker_{name}"
+        facades = FACADES if name in FEATURES else {"tracker.api"}
+        for path in sorted((ROOT / "plugins" / name / "src").rglob("*.py")):
+            found = {one for one in ours(path) if one not in facades and one.partition(".")[0] != own}
+            if found - {"tracker", "tracker.testing", "tracker.__version__"}:
+                wrong[str(path.relative_to(ROOT))] = found
+    unexpected = {path: found for path, found in wrong.items() if found - IMPORTS_ALLOWED.get(path, set())}
+    assert unexpected == {}
+
+
+def test_the_kernel_names_no_provider() -> None:
+    """Not in code, comments, messages or templates; the providers of the workspace are the list."""
+    vendors = re.compile("|".join(sorted(set(PROVIDERS) - {"proxy"})), re.I)
+    assert named(vendors) == {}
+
+
+def test_the_kernel_names_no_feature() -> None:
+    """But where SPEC gives the kernel a stream or a command of that name, as `churn` and the hook `handoff_section`."""
+    words = re.compile(
+        r"scoreboard|decision.card|handoff(?!_section)|parquet|duckdb|scipy|cost.compare|checkpoint|\buat\b", re.I
+    )
+    found = {path: lines for path, lines in named(words).items() if path not in WORDS_ALLOWED}
+    assert found == {}
+
+
+def named(words: re.Pattern[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
     for path in sorted(CORE.rglob("*.py")):
-        own = path.relative_to(CORE).parts[0].removesuffix(".py")
-        for other in imports(path) if own in height else ():
-            if other in height and other != own and height[other] >= height[own]:
-                upwards.append(f"{path.relative_to(CORE)} imports {other}")
-    assert upwards == []
+        lines = path.read_text(encoding="utf-8").splitlines()
+        hits = [f"{number}: {line.strip()}" for number, line in enumerate(lines, 1) if words.search(line)]
+        if hits:
+            found[str(path.relative_to(CORE))] = hits
+    return found
 
 
-def test_the_core_names_no_provider() -> None:
-    """Not in code, comments, messages or templates; what the plugins of the workspace are called is the list."""
-    names = [path.name for path in (ROOT / "plugins").iterdir() if (path / "pyproject.toml").exists()]
-    vendors = re.compile("|".join(sorted(set(names) - {"proxy"})), re.I)
-    assert {"codex", "claude", "glm"} <= set(names)
-    named = [
-        f"{path.relative_to(CORE)}:{number}: {line.strip()}"
-        for path in sorted(CORE.rglob("*"))
-        if path.is_file() and path.suffix != ".pyc"
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if vendors.search(line)
-    ]
-    assert named == []
+def test_our_providers_use_what_everybody_may_use_and_nothing_else() -> None:
+    """Providers import `tracker.api`, and their tests `tracker_kit`, as strangers do."""
+    private = re.compile(r"^\s*(?:from|import) tracker(?!\.api import|_)\b.*", re.M)
+    folders = [*(ROOT / "plugins" / name for name in PROVIDERS), *sorted((ROOT / "examples").glob("tracker-*"))]
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
+        found = private.findall(path.read_text(encoding="utf-8"))
+        if "hours" in path.parts[-3]:
+            found = [line for line in found if "tracker.feature" not in line and "tracker.kernel" not in line]
+        assert not found, f"{path}: {found}"

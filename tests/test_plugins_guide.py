@@ -17,16 +17,16 @@ from typing import Any
 
 import attrs
 import pytest
+from contract import SOURCES
 
 from tracker import api
-from tracker.hosting.registry import new_manager
 from tracker_kit import rules
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", GUIDE, flags=re.M)[1:]}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
-HOOKS = sorted(name for name in vars(new_manager().hook) if name != "source_info")
+HOOKS = sorted(SOURCES.keys() - {"source_info"})
 VALUES = ("Source", "Meter", "Demo", "DemoStep", "Comparison", "Origin", "Reading", "Gauge", "Delta", "Change")
 VALUES += ("PreviewContext", "EventTotals", "Quantiles", "Block", "Row")
 VALUES += ("FileOrigin", "CommandOrigin", "ExchangeOrigin", "HttpOrigin", "StatusLineOrigin")
@@ -46,7 +46,7 @@ def stubs(section: str) -> Iterator[ast.FunctionDef]:
 
 @pytest.mark.parametrize(("hook", "section"), [("source_info", "The declaration"), *((name, name) for name in HOOKS)])
 def test_each_hook_has_its_exact_signature_and_its_arguments(hook: str, section: str) -> None:
-    spec = getattr(new_manager().hook, hook).spec.function
+    spec = SOURCES[hook].function
     wanted = ast.parse(f"def {hook}{inspect.signature(spec)}: ...".replace("'", "")).body[0]
     [found] = stubs(section)
     assert ast.unparse(found) == ast.unparse(wanted)
@@ -69,7 +69,7 @@ def test_everything_that_the_api_exports_is_explained() -> None:
 def test_the_sections_that_messages_cite_exist() -> None:
     """`rule(text, section)` in the kit, and sections that other messages name."""
     cited = set(rules.STEPS.values())
-    for path in (ROOT / "core" / "src" / "tracker").rglob("*.py"):
+    for path in (ROOT / "plugins" / "kit" / "src" / "tracker_kit").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         cited |= set(re.findall(r"docs/plugins\.md, section '([\w ]+)'", text))
         for node in ast.walk(ast.parse(text)):
@@ -88,7 +88,7 @@ def test_links_lead_to_sections() -> None:
 def test_the_example_project_is_what_the_scaffold_writes() -> None:
     [(_, code)] = blocks("toml")
     tomllib.loads(code)
-    template = (ROOT / "core/src/tracker/templates/shared/pyproject.toml.in").read_text()
+    template = (ROOT / "plugins/kit/src/tracker_kit/templates/shared/pyproject.toml.in").read_text()
     made = template.replace("{{name}}", "acme").replace("{{module}}", "acme")
     made = made.replace("{{core}}", "tracker-core>=0.1,<0.2")
     lines = [line for line in code.splitlines() if not line.startswith("acme-report")]

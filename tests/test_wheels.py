@@ -14,7 +14,9 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from wheels import problems
 
-PROJECTS = ["core", *(f"plugins/{name}" for name in ("codex", "claude", "glm", "proxy")), "examples/tracker-gemini"]
+PLUGINS = sorted(path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml"))
+EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/pyproject.toml"))
+PROJECTS = ["core", *(f"plugins/{name}" for name in PLUGINS), *(f"examples/{name}" for name in EXAMPLES)]
 
 
 @pytest.mark.parametrize("project", PROJECTS)
@@ -22,11 +24,11 @@ def test_a_wheel_is_sound(project: str, tmp_path: Path) -> None:
     assert list(problems(build_wheel(ROOT / project, tmp_path))) == []
 
 
-def test_the_cores_wheel_has_every_template(tmp_path: Path) -> None:
-    with zipfile.ZipFile(build_wheel(ROOT / "core", tmp_path)) as archive:
-        packed = {name for name in archive.namelist() if name.startswith("tracker/templates/")}
-    templates = ROOT / "core" / "src" / "tracker" / "templates"
-    assert packed == {f"tracker/templates/{path.relative_to(templates)}" for path in templates.rglob("*.in")}
+def test_the_kits_wheel_has_every_template(tmp_path: Path) -> None:
+    with zipfile.ZipFile(build_wheel(ROOT / "plugins" / "kit", tmp_path)) as archive:
+        packed = {name for name in archive.namelist() if name.startswith("tracker_kit/templates/")}
+    templates = ROOT / "plugins" / "kit" / "src" / "tracker_kit" / "templates"
+    assert packed == {f"tracker_kit/templates/{path.relative_to(templates)}" for path in templates.rglob("*.in")}
     assert len(packed) > 10
 
 

@@ -13,10 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from tracker.api import Reading
 from tracker_claude import usage
+from tracker_kit.cases import together
 
 SCREENS = Path(__file__).parent / "screens"
 NUMBER = re.compile(r"\d{1,3}(?=% ?(?:used))")
@@ -116,7 +115,7 @@ ROW_MUTATIONS = (mixed, overwritten, cut_column)
 BAR_POINTS = 5
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS)
+@together("mutation", MUTATIONS)
 def test_no_number_comes_out_wrong_without_a_tag(mutation: Callable[[str, random.Random], str]) -> None:
     dice = random.Random(mutation.__name__)
     wrong = []

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tracker.api import PreviewContext, Reading
 from tracker_claude import monitor
 from tracker_kit import ReportConformance, shown
+from tracker_kit.cases import together
 
 SAMPLES = Path(__file__).parent / "monitor"
 TEXTS = {path.stem: path.read_bytes().decode() for path in sorted(SAMPLES.glob("*.txt"))}
@@ -70,7 +71,7 @@ def test_paths_of_the_machine_are_not_kept() -> None:
 # --- the live screen
 
 
-@pytest.mark.parametrize(
+@together(
     ("line", "name", "value"),
     [
         ("Token Usage: [####----] 0.0%", "token_usage_pct", 0),
@@ -116,9 +117,7 @@ def test_a_line_of_the_screen(line: str, name: str, value: float | None) -> None
         assert found.errors == ()
 
 
-@pytest.mark.parametrize(
-    "line", ["Total Tokens: 5 / 9", "Cache Token Usage: 5%", "Messages: 5 messages", "tokens: 5 / 9"]
-)
+@together("line", ["Total Tokens: 5 / 9", "Cache Token Usage: 5%", "Messages: 5 messages", "tokens: 5 / 9"])
 def test_look_alikes_are_no_labels(line: str) -> None:
     assert read(line) == Reading(errors=("insufficient-data",))
 
@@ -145,25 +144,25 @@ def test_two_outputs_of_lines_are_never_mixed() -> None:
 # --- the one-shot output
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "1e400", "-3", "6,2", "6.2%", "[]", "yes", "0x10", "True"])
+@together("value", ["nan", "inf", "1e400", "-3", "6,2", "6.2%", "[]", "yes", "0x10", "True"])
 def test_a_line_without_an_honest_number(value: str) -> None:
     found = read(f"limits.five_hour.used_percentage={value}\nlocal.sent_messages=2")
     assert (found.fields["token_usage_pct"], found.fields["message_count"]) == (None, 2)
     assert found.errors == ("section-missing:token_usage_pct",)
 
 
-@pytest.mark.parametrize("value", ["null", "None", ""])
+@together("value", ["null", "None", ""])
 def test_a_line_without_a_value_is_no_error(value: str) -> None:
     found = read(f"limits.five_hour.used_percentage={value}\nlocal.sent_messages=2")
     assert (found.fields["token_usage_pct"], found.errors) == (None, ())
 
 
-@pytest.mark.parametrize(("value", "rate"), [("60", 1), ("5e-05", 5e-05 / 60), ("0.0", 0)])
+@together(("value", "rate"), [("60", 1), ("5e-05", 5e-05 / 60), ("0.0", 0)])
 def test_the_cost_rate_of_an_hour_is_told_by_the_minute(value: str, rate: float) -> None:
     assert fields(f"local.burn_rate_cost_per_hour={value}")["cost_rate_per_min"] == pytest.approx(rate)
 
 
-@pytest.mark.parametrize("value", [True, "6.2", -1, [], {}, 1001, 10**30])
+@together("value", [True, "6.2", -1, [], {}, 1001, 10**30])
 def test_json_without_an_honest_number(value: Any) -> None:
     output = {"limits": {"five_hour": {"used_percentage": value, "tokens_used": 5}}}
     found = read(json.dumps(output))
@@ -171,7 +170,7 @@ def test_json_without_an_honest_number(value: Any) -> None:
     assert found.errors == ("section-missing:token_usage_pct",)
 
 
-@pytest.mark.parametrize("limit", [5, [5], "5", True])
+@together("limit", [5, [5], "5", True])
 def test_json_with_something_else_for_an_object(limit: Any) -> None:
     found = read(json.dumps({"limits": {"five_hour": limit}, "local": {"cost_usd": 1.5}}))
     assert found.fields["cost_usd"] == 1.5
@@ -192,7 +191,7 @@ def test_what_the_output_calls_itself_is_kept() -> None:
     assert found.errors == ("section-missing:plan", "stale-data")
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "tag"),
     [
         ("", "insufficient-data"),

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tracker.api import Reading
 from tracker_claude import usage
+from tracker_kit.cases import together
 
 TRUTH = {entry["file"]: entry for entry in json.loads((Path(__file__).parent / "usage_truth.json").read_text())}
 BASE = TRUTH["v2.1.330_base_max_110col.txt"]["backend_usage"]
@@ -26,7 +25,7 @@ def used(payload: Any) -> dict[str, float | None]:
     return {gauge.meter: gauge.used for gauge in read(payload).gauges}
 
 
-@pytest.mark.parametrize("indent", [None, 2])
+@together("indent", [None, 2])
 def test_reads_the_usage_answer(indent: int | None) -> None:
     reading = read(json.dumps(BASE, indent=indent))
     session, week = BASE["five_hour"]["resets_at"], BASE["seven_day"]["resets_at"]
@@ -41,7 +40,7 @@ def test_reads_the_usage_answer(indent: int | None) -> None:
     assert (reading.errors, reading.as_of) == ((), None)
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "extra"),
     [
         ("v2.1.330_edges_max_110col.txt", {"enabled": False}),
@@ -77,7 +76,7 @@ def test_reads_the_list_of_limits() -> None:
     assert fable.reset_at == datetime(2026, 11, 25, 9, 46, 28, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
+@together(
     "limit",
     [
         entry("monthly", 71),
@@ -106,7 +105,7 @@ def test_reads_the_status_line() -> None:
     assert (reading.gauges[0].resets, reading.errors) == (None, ())
 
 
-@pytest.mark.parametrize("value", [1795341600, 1000, 1e308, -1, True, "23", None, [23]])
+@together("value", [1795341600, 1000, 1e308, -1, True, "23", None, [23]])
 def test_nonsense_is_no_percentage(value: Any) -> None:
     windows = {"five_hour": {"used_percentage": value, "resets_at": 1795341600}, "seven_day": {"used_percentage": 110}}
     reading = read({"rate_limits": windows})
@@ -114,7 +113,7 @@ def test_nonsense_is_no_percentage(value: Any) -> None:
     assert reading.errors == ("section-missing:session",)
 
 
-@pytest.mark.parametrize("value", ["soon", "", 1e300, -1e18, True, None, {}, "0001-01-01T00:00:00+14:00"])
+@together("value", ["soon", "", 1e300, -1e18, True, None, {}, "0001-01-01T00:00:00+14:00"])
 def test_nonsense_is_no_reset(value: Any) -> None:
     [gauge] = read({"five_hour": {"utilization": 5, "resets_at": value}}).gauges
     assert (gauge.used, gauge.reset_at) == (5, None)
@@ -137,7 +136,7 @@ NOTHING = {
 }
 
 
-@pytest.mark.parametrize(("text", "tag"), NOTHING.items(), ids=[ascii(text[:40]) for text in NOTHING])
+@together(("text", "tag"), NOTHING.items(), ids=[ascii(text[:40]) for text in NOTHING])
 def test_says_why_there_is_nothing(text: str, tag: str) -> None:
     assert (read(text).gauges, read(text).errors) == ((), (tag,))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker_claude import usage
+from tracker_kit.cases import together
 
 NOON = "2026-11-22T12:00:30Z"
 NEW_YORK = "(America/New_York)"
@@ -68,7 +68,7 @@ CASES = [  # title, words, capture, zone of the machine, instant
 TITLES = {"session": "Current session", "week": "Current week (all models)"}
 
 
-@pytest.mark.parametrize(("title", "words", "captured", "zone", "expected"), CASES)
+@together(("title", "words", "captured", "zone", "expected"), CASES)
 def test_means_this_instant(title: str, words: str, captured: str, zone: str, expected: str | None) -> None:
     for text in (
         f" {TITLES[title]}\n ██   7% used\n Resets {words}\n\n",
@@ -84,7 +84,7 @@ def test_means_this_instant(title: str, words: str, captured: str, zone: str, ex
 CUT = ["5:4", "5", "5:43", "5:43p", "Nov", "Nov 2", "Nov 25,", "Nov 25, 5:43", "5:43pm (", "5:43pm (Asia/Irk"]
 
 
-@pytest.mark.parametrize("words", CUT)
+@together("words", CUT)
 def test_a_cut_reset_is_none(words: str) -> None:
     text = f"Current session\n 1% used\n Resets {words}"
     [gauge] = usage.parse_status(text=text, captured_at=datetime.now(UTC), timezone=UTC).gauges
@@ -98,7 +98,7 @@ ABOVE = {
 }
 
 
-@pytest.mark.parametrize("above", ABOVE.values(), ids=ABOVE)
+@together("above", ABOVE.values(), ids=ABOVE)
 def test_a_time_that_lost_its_zone_is_none(above: str) -> None:
     """Unless a blank line ends it, or nothing tells that the pane prints zones: some versions print none."""
     cut, whole = "Current session\n 1% used\n Resets 2pm", datetime(2026, 11, 22, 14, tzinfo=UTC)

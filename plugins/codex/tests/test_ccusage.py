@@ -13,6 +13,7 @@ import pytest
 from tracker.api import Reading
 from tracker_codex import ccusage
 from tracker_kit import ReportConformance
+from tracker_kit.cases import together
 
 SAMPLES = Path(__file__).parent / "ccusage"
 
@@ -55,7 +56,7 @@ def by(key: str) -> Callable[[Object], datetime]:
     return lambda found: datetime.fromisoformat(found[key] if len(found[key]) > 7 else found[key] + "-01")
 
 
-@pytest.mark.parametrize(
+@together(
     ("sample", "key", "scope", "time", "fresh_input"),
     [
         ("v18-codex-daily", "daily", "daily", named_day, fresh_v18),
@@ -94,12 +95,12 @@ def test_figures_are_those_of_a_second_count(
 # --- the scope
 
 
-@pytest.mark.parametrize("scope", [None, "weekly"])
+@together("scope", [None, "weekly"])
 def test_a_report_that_is_the_asked_one_is_read(scope: str | None) -> None:
     assert fields({"weekly": [{"week": "2025-10-12", "totalTokens": 5}]}, scope)["tokens"] == 5
 
 
-@pytest.mark.parametrize("scope", ["daily", "session", "monthly", "blocks"])
+@together("scope", ["daily", "session", "monthly", "blocks"])
 def test_a_contradicting_scope_gives_no_figures(scope: str) -> None:
     assert read({"weekly": [{"week": "2025-10-12", "totalTokens": 5}]}, scope) == Reading(errors=("scope-mismatch",))
 
@@ -127,7 +128,7 @@ def test_a_view_that_names_another_report_is_refused() -> None:
 # --- the newest row
 
 
-@pytest.mark.parametrize(
+@together(
     ("days", "latest"),
     [
         (["Sep 30, 2025", "Oct 05, 2025"], "2025-10-05"),
@@ -145,7 +146,7 @@ def test_the_latest_day_is_found_by_date(days: list[str], latest: str) -> None:
     assert datetime.fromisoformat(latest).day == int(days[found["tokens"]].split(",")[0][-2:])
 
 
-@pytest.mark.parametrize("day", ["Okt 05, 2025", "2025-02-30", "05/10/2025", "Oct 05 2025", "2025-10", "oct 05, 2025"])
+@together("day", ["Okt 05, 2025", "2025-02-30", "05/10/2025", "Oct 05 2025", "2025-10", "oct 05, 2025"])
 def test_an_unreadable_day_among_others_leaves_the_newest_unknown(day: str) -> None:
     report = {"daily": [{"date": day, "totalTokens": 1}, {"date": "2025-10-04", "totalTokens": 2}]}
     found = read(report)
@@ -202,7 +203,7 @@ def test_an_agents_part_beside_its_whole_is_not_counted_twice() -> None:
 # --- values
 
 
-@pytest.mark.parametrize(
+@together(
     ("value", "cost", "tags"),
     [
         (3, 3, ()),
@@ -222,7 +223,7 @@ def test_costs(value: Any, cost: float | None, tags: tuple[str, ...]) -> None:
     assert found.errors == tags
 
 
-@pytest.mark.parametrize("value", ["7", 7.5, -7, True, [], {}, 10**15, 10**30])
+@together("value", ["7", 7.5, -7, True, [], {}, 10**15, 10**30])
 def test_tokens_that_are_no_count_are_left_empty(value: Any) -> None:
     found = read({"daily": [{"date": "2025-10-19", "totalTokens": value}]})
     assert found.fields["tokens"] is None
@@ -243,7 +244,7 @@ def test_the_reports_own_totals_come_first() -> None:
     assert (bad.fields["total_tokens"], bad.errors) == (1, ("section-missing:total_tokens",))
 
 
-@pytest.mark.parametrize(
+@together(
     ("row", "input_tokens", "cached"),
     [
         ({"inputTokens": 500, "cachedInputTokens": 450}, 50, 450),
@@ -260,19 +261,19 @@ def test_input_is_without_what_was_cached(row: Object, input_tokens: int | None,
     assert ("section-missing:input_tokens" in found.errors) is (input_tokens is None)
 
 
-@pytest.mark.parametrize("value", [110, 0, 99.5])
+@together("value", [110, 0, 99.5])
 def test_percentages_may_be_over_100(value: float) -> None:
     assert fields({"currentWeek": {"percentUsed": value}})["percent_used"] == value
 
 
-@pytest.mark.parametrize("value", ["9.2%", -1, 1001, False])
+@together("value", ["9.2%", -1, 1001, False])
 def test_what_is_no_percentage_is_left_empty(value: Any) -> None:
     found = read({"currentWeek": {"percentUsed": value, "tokensUsed": 5}})
     assert (found.fields["percent_used"], found.fields["tokens"]) == (None, 5)
     assert found.errors == ("section-missing:percent_used",)
 
 
-@pytest.mark.parametrize("reset", ["soon", "2025-13-01T00:00:00Z", "2025-10-25\x1b21:11:00Z", 1761426660, ["x"]])
+@together("reset", ["soon", "2025-13-01T00:00:00Z", "2025-10-25\x1b21:11:00Z", 1761426660, ["x"]])
 def test_a_reset_that_is_no_instant_is_left_empty(reset: Any) -> None:
     found = read({"resetAt": reset, "currentWeek": {"percentUsed": 1}})
     assert (found.fields["reset"], found.errors) == (None, ("section-missing:reset",))
@@ -285,7 +286,7 @@ def test_when_a_summary_was_made_is_when_it_is_from() -> None:
         assert read({"generated_at": odd, "currentWeek": {"percentUsed": 1}}).as_of is None
 
 
-@pytest.mark.parametrize(
+@together(
     "payload",
     [
         {},
@@ -308,7 +309,7 @@ def test_other_payloads_give_no_figures(payload: Any) -> None:
     assert read(payload) == Reading(errors=("invalid-report",))
 
 
-@pytest.mark.parametrize(
+@together(
     "text",
     [
         "",

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-import pytest
-
 from tracker.api import PreviewContext
 from tracker_codex import ccusage
 from tracker_kit import shown
+from tracker_kit.cases import together
 
 Object = dict[str, Any]
 
@@ -99,7 +98,7 @@ def test_records_of_schema_1_0_0_are_read_leniently() -> None:
     assert preview({"parsed": odd}) == ["weekly: percent_used=n/a tokens=n/a reset=n/a"]
 
 
-@pytest.mark.parametrize("parsed", [None, [], {}, {"scope": 5}, {"scope": ["weekly"]}, {"errors": ["invalid-json"]}])
+@together("parsed", [None, [], {}, {"scope": 5}, {"scope": ["weekly"]}, {"errors": ["invalid-json"]}])
 def test_records_without_a_report_make_no_block(parsed: Any) -> None:
     context = PreviewContext(windows=(), records=({"parsed": parsed, "captured_at": 5},))
     assert ccusage.render_preview_block(context) is None

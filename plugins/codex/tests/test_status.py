@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from tracker.api import Reading
 from tracker_codex import status
 from tracker_kit import StatusConformance
+from tracker_kit.cases import together
 
 HERE = Path(__file__).parent
 PACKAGE = Path(status.__file__).parent
@@ -84,7 +83,7 @@ def told(entry: dict[str, Any], text: str) -> Iterator[tuple[str, float, datetim
         yield "monthly_credit", float(spending["used_percent"]), at, at
 
 
-@pytest.mark.parametrize("name", TRUTH)
+@together("name", TRUTH)
 def test_shows_what_the_backend_said(name: str) -> None:
     entry, text = TRUTH[TURN_OF.get(name, name)], real(name)
     reading = read(text, datetime.fromisoformat(entry["captured_at"]), entry["timezone"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pytest
+from tracker_kit.cases import together
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
 from panes_by_hand import boxed, pane, read, used
@@ -24,7 +24,7 @@ def test_a_heading_names_the_rows_below_it() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@together(
     ("heading", "slug"),
     [
         (["  GPT-5.3-Codex-Spark", "  limit:"], "gpt_5_3_codex_spark"),
@@ -40,7 +40,7 @@ def test_headings_wrap(heading: list[str], slug: str) -> None:
     assert used(reading) == {"fiveh": 11, "weekly": 64, f"{slug}_fiveh": 30, f"{slug}_weekly": 100}
 
 
-@pytest.mark.parametrize(
+@together(
     "rows",
     [
         ["  zeta_model Daily limit:  [███░] 95% left (resets 07:27)"],
@@ -67,7 +67,7 @@ def test_rows_whose_heading_is_lost_are_nobodys() -> None:
     }
 
 
-@pytest.mark.parametrize("width", [18, 21, 24, 26])
+@together("width", [18, 21, 24, 26])
 def test_a_heading_that_the_box_cut_off_is_nobodys(width: int) -> None:
     """Neither the main bucket's nor one with a cut name, as panes before 0.155 print it below 28 columns."""
     rows = [

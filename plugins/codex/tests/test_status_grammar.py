@@ -6,9 +6,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from tracker.api import Gauge
+from tracker_kit.cases import together
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
 from panes_by_hand import boxed, pane, read, row, used
@@ -16,7 +15,7 @@ from panes_by_hand import boxed, pane, read, row, used
 # -- percent and word
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "version", "expected"),
     [
         ("5h limit: [██░░] 11% used (resets 08:27)", "0.44.0", 11),
@@ -50,7 +49,7 @@ def test_percent(text: str, version: str | None, expected: float | None) -> None
     assert (gauge.meter, gauge.used) == ("fiveh", expected)
 
 
-@pytest.mark.parametrize(
+@together(
     ("label", "meter"),
     [
         ("5h limit", "fiveh"),
@@ -73,7 +72,7 @@ def test_label(label: str, meter: str) -> None:
     assert used(read(pane(f"  {label}:   [███░] 89% left (resets 08:27)"))) == expected
 
 
-@pytest.mark.parametrize(
+@together(
     "line",
     [
         "  Context window:  100% left (1.27K used / 272K)",
@@ -132,7 +131,7 @@ def test_one_value_lost() -> None:
     assert reading.errors == ("section-missing:fiveh",)
 
 
-@pytest.mark.parametrize(
+@together(
     "notice",
     [
         "data not available yet",
@@ -165,7 +164,7 @@ def test_weekly_alone() -> None:
 # -- credits
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "expected"),
     [("38 credits", 38), ("1,235 credits", 1235), ("0.5 credits", 0.5), ("Unlimited", "Unlimited")],
 )
@@ -267,28 +266,26 @@ def test_numbers_broken_by_the_panes_edge() -> None:
     assert weekly.used is None
 
 
-@pytest.mark.parametrize(
+@together(
     "after",
     ["9% left", "50%", "100% context left", "5h 12% left · weekly 44% left", "7% [====>   ]", "9%\n", "9% used by"],
 )
-@pytest.mark.parametrize("cut", ["[██", "[████] ", "[████] 8", "[████] 89", ""])
-@pytest.mark.parametrize("version", ["0.44.0", "0.169.0"])
+@together("cut", ["[██", "[████] ", "[████] 8", "[████] 89", ""])
+@together("version", ["0.44.0", "0.169.0"])
 def test_other_output_does_not_complete_a_row(cut: str, after: str, version: str) -> None:
     head = f"/status\n\n  >_ OpenAI Codex (v{version})\n\n  Model:    gpt-5 (reasoning low, summaries auto)\n"
     [gauge] = read(f"{head}  5h limit:   {cut}\n{after}\n").gauges
     assert gauge.used is None
 
 
-@pytest.mark.parametrize("cut", ["[██", "[████] 8", "[████████████████] 8"])
+@together("cut", ["[██", "[████] 8", "[████████████████] 8"])
 def test_a_number_does_not_go_on_in_other_output(cut: str) -> None:
     """Even where that looks like the rest of a row, and also where the row is the widest line of all."""
     [gauge] = read(f"/status\n\n  >_ OpenAI Codex (v0.169.0)\n\n  5h limit:   {cut}\n9% left (resets 09:00)\n").gauges
     assert gauge.used is None
 
 
-@pytest.mark.parametrize(
-    ("cut", "after"), [("(resets 08:2", "7)"), ("(resets 06:27 on 2", "5 Nov)"), ("(resets 08:27", ")")]
-)
+@together(("cut", "after"), [("(resets 08:2", "7)"), ("(resets 06:27 on 2", "5 Nov)"), ("(resets 08:27", ")")])
 def test_a_reset_does_not_go_on_in_other_output(cut: str, after: str) -> None:
     [gauge] = read(f"/status\n\n  >_ OpenAI Codex (v0.169.0)\n\n  5h limit:   89% left {cut}\n{after}\n").gauges
     assert (gauge.used, gauge.resets) == (11, None)
@@ -319,7 +316,7 @@ def test_fields() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@together(
     ("account", "expected"),
     [
         ("Pro 200", {"plan": "Pro 200"}),

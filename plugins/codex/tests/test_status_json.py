@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tracker.api import Reading
 from tracker_codex import status
+from tracker_kit.cases import together
 
 SCREENS = Path(__file__).parent / "screens"
 CAPTURED = datetime(2026, 11, 22, 7, 20, tzinfo=UTC)
@@ -94,7 +93,7 @@ def test_flat_limits_of_0_40() -> None:
     assert used(reading) == {"fiveh": 11, "weekly": 64}
 
 
-@pytest.mark.parametrize(
+@together(
     ("wrong", "expected"),
     [("11", None), (True, None), (None, None), (-1, None), (1e9, None), ([], None), (0, 0), (110.5, 110.5)],
 )
@@ -104,7 +103,7 @@ def test_a_percent_is_a_percent(wrong: Any, expected: float | None) -> None:
     assert reading.errors == (() if expected is not None else ("section-missing:fiveh",))
 
 
-@pytest.mark.parametrize("wrong", ["1795587740", True, -5, 1e300, None, {}])
+@together("wrong", ["1795587740", True, -5, 1e300, None, {}])
 def test_a_reset_is_an_instant(wrong: Any) -> None:
     for name in ("resets_at", "resets_in_seconds"):
         assert resets(read(event({"primary": window(1, 300, **{name: wrong})}))) == [None]
@@ -147,7 +146,7 @@ NOTIFICATION = (
 )
 
 
-@pytest.mark.parametrize("name", ["app_server_v0.169.0_spark", "app_server_v0.169.0_spend"])
+@together("name", ["app_server_v0.169.0_spark", "app_server_v0.169.0_spend"])
 def test_a_transcript_its_answers_and_the_one_answer_are_read_alike(name: str) -> None:
     transcript = real(name)
     answers = "".join(line[2:] for line in transcript.splitlines(keepends=True) if line.startswith("< "))
@@ -182,7 +181,7 @@ def test_notifications_and_other_answers_stand_between() -> None:
     assert used(read(text + answer({"rateLimits": bucket(12)}, 4))) == {"fiveh": 12}
 
 
-@pytest.mark.parametrize(
+@together(
     ("message", "tag"),
     [
         ("codex account authentication required to read rate limits", "not-authenticated"),
@@ -224,9 +223,7 @@ def test_the_individual_limit_is_the_monthly_credit() -> None:
     assert gauge.used is None
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "{}", '{"id": 3}', "> {}", '< {"result": 5}', '{"a": 1}\n{"b": 2}', "[1]", '{"result": {}}']
-)
+@together("text", ["{", "{}", '{"id": 3}', "> {}", '< {"result": 5}', '{"a": 1}\n{"b": 2}', "[1]", '{"result": {}}'])
 def test_other_json_has_no_value(text: str) -> None:
     assert read(text).gauges == ()
     assert read(text).errors == ("insufficient-data",)

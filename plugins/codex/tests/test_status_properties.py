@@ -7,13 +7,13 @@ import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tracker.api import Gauge, Reading
 from tracker_codex import status
 from tracker_kit import Screen, screens
+from tracker_kit.cases import together
 
 SCREENS = {screen.name: screen for screen in screens(Path(__file__).parent / "screens") if screen.name.startswith("v")}
 CAPTURED = datetime(2026, 11, 22, 6, 33, 40, tzinfo=UTC)
@@ -118,7 +118,7 @@ def test_the_true_value_or_none(mangled: tuple[str, str]) -> None:
     assert_true_or_none(*mangled)
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@together("name", SCREENS)
 def test_cut_at_every_place(name: str) -> None:
     """After each character of the rows; before them there is nothing to get wrong."""
     text = SCREENS[name].text
@@ -128,7 +128,7 @@ def test_cut_at_every_place(name: str) -> None:
             assert_true_or_none(name, text[:end])
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@together("name", SCREENS)
 def test_no_value_is_lost_at_any_width(name: str) -> None:
     whole = {gauge.meter: gauge.used for gauge in read(SCREENS[name], SCREENS[name].text).gauges}
     for width in range(24, 100, 3):
@@ -236,7 +236,7 @@ LONG += [
 LONG += ["\x1b[9", "\r"]
 
 
-@pytest.mark.parametrize("piece", LONG)
+@together("piece", LONG)
 def test_long_texts_are_read_in_one_pass(piece: str) -> None:
     """Work that grew with the square of the length would not come to an end."""
     long = piece * (300_000 // len(piece))

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
+from tracker_kit.cases import together
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode imports no siblings
 from panes_by_hand import boxed, pane, read
@@ -19,7 +19,7 @@ def reset(words: str, captured_at: str, zone: str) -> tuple[str | None, str | No
     return gauge.resets, gauge.reset_at.isoformat() if gauge.reset_at else None
 
 
-@pytest.mark.parametrize(
+@together(
     ("words", "captured_at", "zone", "expected"),
     [
         ("08:27", "2026-11-22T06:33:40Z", "UTC", "2026-11-22T08:27:00+00:00"),
@@ -49,9 +49,7 @@ def test_reset(words: str, captured_at: str, zone: str, expected: str | None) ->
     assert reset(words, captured_at, zone) == (None if "November" in words else words, expected)
 
 
-@pytest.mark.parametrize(
-    "tail", ["", " (resets", " (resets 08:2", " (resets 06:27", " (resets 06:27 on 2", " (resets 06:27 on 25 No"]
-)
+@together("tail", ["", " (resets", " (resets 08:2", " (resets 06:27", " (resets 06:27 on 2", " (resets 06:27 on 25 No"])
 def test_a_reset_that_was_cut_off_is_none(tail: str) -> None:
     text = boxed(f"  5h limit:      [███░] 89% left{tail}", "  Weekly limit:  [███░] 36% left", width=34 + len(tail))
     fiveh, weekly = read(text).gauges

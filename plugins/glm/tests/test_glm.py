@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tracker_glm
 from tracker.api import Change, Delta, Gauge, Reading
 from tracker_kit import StatusConformance, call, stored
+from tracker_kit.cases import together
 
 SCREENS = Path(__file__).parent / "screens"
 TEXTS = [path.read_text() for path in sorted(SCREENS.glob("*.txt"))]
@@ -46,26 +46,24 @@ def tokens(kind: str = "TOKENS_LIMIT", **limit: Any) -> dict[str, Any]:
 # --- prompt counts
 
 
-@pytest.mark.parametrize("counts", [[118], [118, 7, 0], [12.0, 18], [0]])
+@together("counts", [[118], [118, 7, 0], [12.0, 18], [0]])
 def test_prompts_are_the_sum_over_blocks(counts: list[float]) -> None:
     reading = read({"blocks": [{"prompts_used": count} for count in counts]})
     assert used(reading) == {"prompts": sum(counts)}
     assert (reading.fields, reading.errors) == ({"blocks": len(counts)}, ())
 
 
-@pytest.mark.parametrize(
-    "payload", [{}, {"blocks": []}, {"blocks": None}, {"account": "dev@example.com"}, [], 5, None, "x"]
-)
+@together("payload", [{}, {"blocks": []}, {"blocks": None}, {"account": "dev@example.com"}, [], 5, None, "x"])
 def test_payloads_without_blocks(payload: Any) -> None:
     assert read(payload) == Reading(errors=("no-blocks",))
 
 
-@pytest.mark.parametrize("count", ["7", -1, 7.5, True, None, [], 10**15, 10**30])
+@together("count", ["7", -1, 7.5, True, None, [], 10**15, 10**30])
 def test_one_bad_count_leaves_the_sum_unknown(count: Any) -> None:
     assert read({"blocks": [{"prompts_used": 118}, {"prompts_used": count}]}) == Reading(errors=("invalid-blocks",))
 
 
-@pytest.mark.parametrize("blocks", [{}, "x", 5, True, [5], [[]], [{}], [None], [{"prompts_used": 10**15 - 1}] * 2])
+@together("blocks", [{}, "x", 5, True, [5], [[]], [{}], [None], [{"prompts_used": 10**15 - 1}] * 2])
 def test_blocks_that_are_none(blocks: Any) -> None:
     assert read({"blocks": blocks}) == Reading(errors=("invalid-blocks",))
 
@@ -86,14 +84,14 @@ def test_the_account_is_not_kept() -> None:
 # --- the quota
 
 
-@pytest.mark.parametrize("kind", ["TOKENS_LIMIT", "CREDIT_LIMIT"])
+@together("kind", ["TOKENS_LIMIT", "CREDIT_LIMIT"])
 def test_pools_are_told_by_their_length(kind: str) -> None:
     week, five = tokens(kind, unit=6, number=1, percentage=61), tokens(kind, unit=3, number=5, percentage=12)
     assert used(quota(week, five)) == {"fiveh": 12, "weekly": 61}
     assert used(quota(five, week)) == {"fiveh": 12, "weekly": 61}
 
 
-@pytest.mark.parametrize(
+@together(
     ("limit", "found"),
     [
         ({"unit": 3, "number": 5}, "fiveh"),
@@ -126,7 +124,7 @@ def test_without_unit_only_the_first_token_limit_is_known() -> None:
     assert (used(reading), reading.errors) == ({"weekly": 61}, ("limit-unknown",))
 
 
-@pytest.mark.parametrize("limit", [{"type": "VIDEO_LIMIT"}, {"type": None}, {"type": ["TIME_LIMIT"]}, {}, 5, None, []])
+@together("limit", [{"type": "VIDEO_LIMIT"}, {"type": None}, {"type": ["TIME_LIMIT"]}, {}, 5, None, []])
 def test_a_type_that_is_not_known_is_no_meter(limit: Any) -> None:
     odd = {**limit, "unit": 3, "number": 5, "percentage": 99} if isinstance(limit, dict) else limit
     reading = quota(odd, tokens(unit=6, number=1, percentage=61))
@@ -141,7 +139,7 @@ def test_a_meter_that_comes_twice() -> None:
     assert used(quota(one, other, one))["fiveh"] is None
 
 
-@pytest.mark.parametrize(
+@together(
     ("limit", "percent"),
     [
         ({"percentage": 45, "usage": 4000, "currentValue": 1}, 45),
@@ -168,7 +166,7 @@ def test_the_used_percentage(limit: dict[str, Any], percent: float | None) -> No
     assert reading.errors == (() if percent is not None else ("section-missing:mcp_month",))
 
 
-@pytest.mark.parametrize(
+@together(
     ("reset", "instant"),
     [
         (1795337421000, datetime(2026, 11, 22, 8, 50, 21, tzinfo=UTC)),
@@ -181,20 +179,18 @@ def test_when_a_limit_is_reset(reset: Any, instant: datetime | None) -> None:
     assert (reading.gauges, reading.errors) == ((Gauge(meter="fiveh", used=1, reset_at=instant),), ())
 
 
-@pytest.mark.parametrize(
-    "reset", [1795337421, 0, -1, 10**14, 10**300, "1795337421000", True, [], "2026-11-22T08:50:21Z"]
-)
+@together("reset", [1795337421, 0, -1, 10**14, 10**300, "1795337421000", True, [], "2026-11-22T08:50:21Z"])
 def test_a_reset_that_is_no_instant(reset: Any) -> None:
     reading = quota(tokens(unit=3, number=5, percentage=1, nextResetTime=reset))
     assert (reading.gauges, reading.errors) == ((Gauge(meter="fiveh", used=1),), ("reset-unreadable:fiveh",))
 
 
-@pytest.mark.parametrize("plan", [{"level": "pro"}, {"planName": "pro"}, {"level": None, "planName": "pro"}])
+@together("plan", [{"level": "pro"}, {"planName": "pro"}, {"level": None, "planName": "pro"}])
 def test_the_plan_is_kept(plan: dict[str, Any]) -> None:
     assert quota(tokens(percentage=1), **plan).fields == {"plan": "pro"}
 
 
-@pytest.mark.parametrize("plan", [{}, {"level": 5}, {"level": "\x1b[2J"}, {"level": "x" * 100}])
+@together("plan", [{}, {"level": 5}, {"level": "\x1b[2J"}, {"level": "x" * 100}])
 def test_what_is_no_plan_is_not_kept(plan: dict[str, Any]) -> None:
     assert quota(tokens(percentage=1), **plan).fields == {}
 
@@ -202,7 +198,7 @@ def test_what_is_no_plan_is_not_kept(plan: dict[str, Any]) -> None:
 DATA = {"limits": [{"type": "TIME_LIMIT", "percentage": 1}]}
 
 
-@pytest.mark.parametrize(
+@together(
     "payload",
     [
         {"code": 200, "success": False, "data": DATA},
@@ -221,17 +217,17 @@ def test_what_has_blocks_is_a_count_whatever_stands_beside_them() -> None:
     assert used(read({"code": 200, "success": True, "data": DATA, "blocks": [{"prompts_used": 3}]})) == {"prompts": 3}
 
 
-@pytest.mark.parametrize("answer", [{"code": 200}, {"success": True}, {}])
+@together("answer", [{"code": 200}, {"success": True}, {}])
 def test_an_answer_that_lacks_one_of_its_two_signs(answer: dict[str, Any]) -> None:
     assert used(read({**answer, "data": DATA})) == {"mcp_month": 1}
 
 
-@pytest.mark.parametrize("data", [None, [], 5, {}, {"limits": None}, {"limits": {}}, {"limits": []}])
+@together("data", [None, [], 5, {}, {"limits": None}, {"limits": {}}, {"limits": []}])
 def test_an_answer_without_limits(data: Any) -> None:
     assert read({"code": 200, "success": True, "data": data}) == Reading(errors=("insufficient-data",))
 
 
-@pytest.mark.parametrize(
+@together(
     "text",
     ["", "GLM", "{", '{"blocks": []} {}', '{"blocks": NaN}', '{"x": 1e400}', "[" * 100_000, "9" * 100_000, "\ud800"],
     ids=lambda text: ascii(text[:20]),
@@ -269,7 +265,7 @@ def test_a_quota_has_no_capacity_but_its_own_deltas() -> None:
     assert found.changes == (MISSING, Change(meter="fiveh", delta=2.5), Change(meter="weekly", delta=0))
 
 
-@pytest.mark.parametrize(
+@together(
     ("before", "after"),
     [
         ({"prompts": 12}, {"weekly": 5}),

@@ -93,7 +93,7 @@ BREAKS = {
         "status",
         "Source(",
         'Source(prefix="c", ',
-        "offers_the_options_it_declares",
+        "hides_no_program",
         "makes cd, which",
         "The declaration",
     ),

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -174,23 +173,3 @@ def test_screens_are_recorded_on_demand(tmp_path: Path) -> None:
         assert recorded == {"captured_at": "2026-01-01T12:00:00+00:00", "parsed": RECORDED}
     left = failing(run(tmp_path, tests, *chosen)["toy"])
     assert set(left) == {"there_are_screens"}
-
-
-def test_a_missing_option_is_named() -> None:
-    """No declaration makes one miss today; the check is tried with a meter that the command line does not know."""
-    from attrs import evolve
-    from toys import STATUS
-
-    from tracker.api import Meter
-    from tracker.hosting.registry import Registry
-    from tracker_kit.options import missing_options
-
-    module = ModuleType("toy")
-    exec(STATUS, module.__dict__)
-    known = Registry()
-    known.offer("toy", lambda: module)
-    toy = known.sources["toy"]
-    assert missing_options(known, toy) == []
-    other = evolve(toy, meters=(*toy.meters, Meter(key="oil", title="Oil", unit="drops")))
-    assert missing_options(known, other) == ["override toy --oil-used", "override toy --oil-resets"]
-    assert missing_options(Registry(), toy)[-1] == "complete --toy-features"

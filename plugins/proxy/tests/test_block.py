@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tracker.api import Block, EventTotals, PreviewContext, Quantiles
 from tracker_kit import shown
+from tracker_kit.cases import together
 from tracker_proxy import render_preview_block
 
 PART = EventTotals(events=4, routed=4, errors=1, latency_ms=Quantiles(n=4, p50=257.5, p95=530.0, exact=False))
@@ -50,7 +49,7 @@ def test_missing_latencies_are_said() -> None:
     ]
 
 
-@pytest.mark.parametrize("totals", [None, EventTotals()])
+@together("totals", [None, EventTotals()])
 def test_no_events_no_block(totals: EventTotals | None) -> None:
     assert block(totals) is None
 

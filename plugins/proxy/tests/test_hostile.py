@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.api import Event, Rejected
+from tracker_kit.cases import together
 from tracker_proxy import ingest_line
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -115,8 +115,8 @@ def replaced(record: Any, path: tuple[Any, ...], new: Any) -> Any:
     return copy
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=lambda record: "-".join(record)[:40])
-@pytest.mark.parametrize("new", [None, True, 5, -1, 1.5, 1e300, "", "x", [], [5], {}, {"a": 5}], ids=repr)
+@together("record", RECORDS, ids=lambda record: "-".join(record)[:40])
+@together("new", [None, True, 5, -1, 1.5, 1e300, "", "x", [], [5], {}, {"a": 5}], ids=repr)
 def test_samples_with_each_value_replaced(record: Any, new: Any) -> None:
     """Every value of another type in every place, one at a time; a request's end follows, so that it comes out."""
     completed = RECORDS[[entry.get("msg") for entry in RECORDS].index("request completed")]
@@ -135,7 +135,7 @@ def test_streams_of_changed_samples(changes: list[tuple[Any, Any, Any]]) -> None
         take(json.dumps(replaced(record, random.choice(places(record)), new)).encode(), scratch)
 
 
-@pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"a":' * 100_000, b'{"rid":' + b"[" * 900 + b"]" * 900 + b"}"])
+@together("deep", [b"[" * 100_000, b'{"a":' * 100_000, b'{"rid":' + b"[" * 900 + b"]" * 900 + b"}"])
 def test_deep_nesting(deep: bytes) -> None:
     take(deep, {})
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
+from tracker_kit.cases import together
 from tracker_proxy import ingest_line
 
 LINE = {"litellm_call_id": "call-1", "startTime": 1795331470.25, "endTime": 1795331470.5, "model": "glm-4.6"}
@@ -17,7 +16,7 @@ def read(line: object) -> Any:
     return event
 
 
-@pytest.mark.parametrize(
+@together(
     ("change", "field", "kept", "tags"),
     [
         ({"endTime": 1795331470.0}, "latency_ms", None, ["latency:invalid"]),
@@ -41,7 +40,7 @@ def test_values_that_are_missing_or_wrong(
     assert (event[field], event.get("tags")) == (kept, tags)
 
 
-@pytest.mark.parametrize("known", ["litellm_call_id", "startTime", "prompt_tokens", "request_tags", "model_group"])
+@together("known", ["litellm_call_id", "startTime", "prompt_tokens", "request_tags", "model_group"])
 def test_a_line_is_known_by_any_of_its_own_names(known: str) -> None:
     assert read({"model": "glm-4.6", known: None, "completion_tokens": 7})["output_tokens"] == 7
 

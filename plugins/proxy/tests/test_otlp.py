@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tracker.api import Rejected
+from tracker_kit.cases import together
 from tracker_proxy import ingest_line
 
 
@@ -36,7 +37,7 @@ def text(value: str) -> dict[str, str]:
     return {"stringValue": value}
 
 
-@pytest.mark.parametrize(
+@together(
     ("value", "kept", "tags"),
     [
         ({"stringValue": "45"}, 45, None),
@@ -68,7 +69,7 @@ def test_ways_to_write_a_number(value: Any, kept: float | None, tags: list[str] 
     assert (event["latency_ms"], event.get("tags")) == (kept, tags)
 
 
-@pytest.mark.parametrize("value", [{"stringValue": "12"}, {"intValue": "12"}, {"intValue": 12}, {"doubleValue": 12.0}])
+@together("value", [{"stringValue": "12"}, {"intValue": "12"}, {"intValue": 12}, {"doubleValue": 12.0}])
 def test_tokens_are_whole_numbers_however_written(value: Any) -> None:
     [event] = read(logs(record(input_tokens=value)))
     assert event["input_tokens"] == 12
@@ -87,12 +88,12 @@ def test_logs_and_spans_may_share_a_line() -> None:
     assert [event["rid"] for event in read(line)] == ["a", "b"]
 
 
-@pytest.mark.parametrize("envelope", [{}, {"path": "/v1/logs"}, {"ts": 5, "path": "/v1/logs", "headers": {}}])
+@together("envelope", [{}, {"path": "/v1/logs"}, {"ts": 5, "path": "/v1/logs", "headers": {}}])
 def test_an_export_may_be_wrapped(envelope: dict[str, Any]) -> None:
     assert len(read(envelope | {"body": logs(record())})) == 1
 
 
-@pytest.mark.parametrize(
+@together(
     "line",
     [
         {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "claude_code.token.usage"}]}]}]},
@@ -120,7 +121,7 @@ def test_what_is_no_request_gives_no_event(line: dict[str, Any]) -> None:
     assert read(line) == []
 
 
-@pytest.mark.parametrize("name", ["api_request", "claude_code.api_request"])
+@together("name", ["api_request", "claude_code.api_request"])
 def test_the_event_name_tells_where_the_body_does_not(name: str) -> None:
     named = record("", event__name=text(name))
     assert len(read(logs(named, {key: value for key, value in named.items() if key != "body"}))) == 2
@@ -169,7 +170,7 @@ def test_a_span_without_a_usable_time_keeps_its_event() -> None:
     assert (event["ts"], event["tags"]) == (None, ["ts:invalid", "latency:invalid"])
 
 
-@pytest.mark.parametrize(
+@together(
     ("line", "reason"),
     [
         ({"resourceLogs": {}}, "otlp: resourceLogs is not a list of objects"),

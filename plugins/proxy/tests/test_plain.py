@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.api import Rejected
+from tracker_kit.cases import together
 from tracker_proxy import ingest_line, plain, values
 
 LINE = {
@@ -47,7 +48,7 @@ def test_cache_tokens_stand_apart() -> None:
     assert event == LINE | {"routed": False, "ok": True, "cache_read_tokens": 5}
 
 
-@pytest.mark.parametrize(
+@together(
     ("field", "value", "kept", "tags"),
     [
         ("latency_ms", "fast", None, ["latency:invalid"]),
@@ -104,17 +105,17 @@ def test_each_tag_stands_once() -> None:
     assert event["tags"] == ["tokens:invalid", "latency:invalid"]
 
 
-@pytest.mark.parametrize("healthy", ["ok", "OK", "Success", 200, "200", 200.0, "routed", "CACHED", None, ""])
+@together("healthy", ["ok", "OK", "Success", 200, "200", 200.0, "routed", "CACHED", None, ""])
 def test_healthy_statuses(healthy: object) -> None:
     assert read(LINE | {"status": healthy, "reason": None})["ok"] is True
 
 
-@pytest.mark.parametrize("unhealthy", ["error", "okay", 201, 204, 500, "2000", 0, 1, True, False, [], "ok then"])
+@together("unhealthy", ["error", "okay", 201, 204, 500, "2000", 0, 1, True, False, [], "ok then"])
 def test_other_statuses(unhealthy: object) -> None:
     assert read(LINE | {"status": unhealthy, "reason": "none"})["ok"] is False
 
 
-@pytest.mark.parametrize("reason", ["cached", "Routed", 200, "OK"])
+@together("reason", ["cached", "Routed", 200, "OK"])
 def test_a_healthy_reason_is_enough(reason: object) -> None:
     assert read(LINE | {"status": "error", "reason": reason})["ok"] is True
 
@@ -123,7 +124,7 @@ def test_a_missing_status_is_healthy() -> None:
     assert read({"rid": "a", "reason": "timeout"})["ok"] is True
 
 
-@pytest.mark.parametrize(
+@together(
     ("lane", "model", "routed"),
     [
         ("glm", None, True),
@@ -144,7 +145,7 @@ def test_routed_means_glm(lane: str | None, model: str | None, routed: bool) -> 
     assert read({"rid": "a", "lane": lane, "model": model})["routed"] is routed
 
 
-@pytest.mark.parametrize("line", [b"", b"  ", b"\r", b"\t\n", b"\xef\xbb\xbf"])
+@together("line", [b"", b"  ", b"\r", b"\t\n", b"\xef\xbb\xbf"])
 def test_a_blank_line_is_no_event(line: bytes) -> None:
     assert ingest_line(line, {}) == []
 
@@ -154,7 +155,7 @@ def test_a_line_may_begin_with_a_byte_order_mark_and_end_with_a_carriage_return(
     assert event["rid"] == "a"
 
 
-@pytest.mark.parametrize(
+@together(
     ("line", "reason"),
     [
         (b'{"rid": "a"', "not JSON"),
@@ -215,7 +216,7 @@ def test_the_fast_way_agrees_with_the_careful_one(records: list[dict[str, Any]])
             assert {key: type(value) for key, value in fast.items()} == {k: type(v) for k, v in careful.items()}
 
 
-@pytest.mark.parametrize("record", [LINE, {k: v for k, v in LINE.items() if k != "reason"}, LINE | {"ts": 1.5}])
+@together("record", [LINE, {k: v for k, v in LINE.items() if k != "reason"}, LINE | {"ts": 1.5}])
 def test_common_lines_take_the_fast_way(record: dict[str, Any]) -> None:
     assert plain.as_is(dict(record)) is not None
 

@@ -8,7 +8,7 @@ from datetime import date
 from importlib.resources import files
 from typing import Any
 
-import pytest
+from tracker_kit.cases import together
 
 TABLE: dict[str, Any] = tomllib.loads(files("tracker_proxy").joinpath("prices.toml").read_text("utf-8"))
 PRICES = ("input", "output", "cache_read", "cache_write")
@@ -32,7 +32,7 @@ def test_the_head_says_when_and_from_where() -> None:
     assert (TABLE["currency"], TABLE["tokens"]) == ("USD", 1_000_000)
 
 
-@pytest.mark.parametrize("entry", TABLE["model"], ids=lambda entry: entry.get("name") or entry["prefix"])
+@together("entry", TABLE["model"], ids=lambda entry: entry.get("name") or entry["prefix"])
 def test_an_entry_has_one_name_and_four_prices(entry: dict[str, Any]) -> None:
     [kind] = entry.keys() - set(PRICES)
     assert kind in ("name", "prefix")
@@ -44,7 +44,7 @@ def test_an_entry_has_one_name_and_four_prices(entry: dict[str, Any]) -> None:
     assert entry["input"] < entry["output"]
 
 
-@pytest.mark.parametrize(
+@together(
     ("model", "price"),
     [
         ("claude-sonnet-4-5-20250929", 3.0),
@@ -66,6 +66,6 @@ def test_models_that_have_a_price(model: str, price: float) -> None:
     assert [entry["input"] for entry in fitting(model)] == [price]
 
 
-@pytest.mark.parametrize("model", ["claude-opus-4-9", "gpt-5-ultra", "glm-4.6-new", "gpt-5-2025", "claude", ""])
+@together("model", ["claude-opus-4-9", "gpt-5-ultra", "glm-4.6-new", "gpt-5-2025", "claude", ""])
 def test_an_unknown_model_has_none(model: str) -> None:
     assert fitting(model) == []

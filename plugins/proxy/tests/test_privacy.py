@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tracker.api import Rejected
+from tracker_kit.cases import together
 from tracker_proxy import ingest_line, values
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -132,22 +133,22 @@ def stream(lines: list[Any], canary: str, names: set[str]) -> tuple[int, str]:
     return count, out
 
 
-@pytest.mark.parametrize("form", STREAMS)
+@together("form", STREAMS)
 def test_a_word_in_free_text_never_comes_out(form: str) -> None:
     count, out = stream(STREAMS[form], WORD, NAMES[form])
     assert count == stream(STREAMS[form], "", NAMES[form])[0] > 0
     assert WORD not in out
 
 
-@pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret[:12])
-@pytest.mark.parametrize("form", STREAMS)
+@together("secret", SECRETS, ids=lambda secret: secret[:12])
+@together("form", STREAMS)
 def test_a_secret_never_comes_out_even_of_a_name(form: str, secret: str) -> None:
     _, out = stream(STREAMS[form], f" {secret}", set())
     assert "canary" not in out
 
 
-@pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret[:12])
-@pytest.mark.parametrize("field", ["rid", "lane", "model", "status", "reason", "ts"])
+@together("secret", SECRETS, ids=lambda secret: secret[:12])
+@together("field", ["rid", "lane", "model", "status", "reason", "ts"])
 def test_a_secret_alone_in_a_plain_field_is_dropped_and_tagged(field: str, secret: str) -> None:
     [event] = ingest_line(json.dumps({"rid": "F-1", "lane": "a", field: secret}).encode(), {})
     assert "canary" not in json.dumps(event)
@@ -167,7 +168,7 @@ def test_secrets_in_the_body_and_the_address_of_a_routed_request() -> None:
     assert WORD not in json.dumps(event)
 
 
-@pytest.mark.parametrize(
+@together(
     "line",
     [
         f'{{"rid": "{WORD}"',
@@ -184,7 +185,7 @@ def test_a_rejection_never_quotes_the_line(line: str) -> None:
     assert WORD not in repr(caught.value.__cause__)
 
 
-@pytest.mark.parametrize(
+@together(
     "name",
     [
         "F-101",

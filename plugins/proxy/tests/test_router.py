@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tracker.api import Rejected
+from tracker_kit.cases import together
 from tracker_proxy import ingest_line, router
 
 
@@ -108,7 +109,7 @@ def test_the_last_final_request_and_the_last_usage_count() -> None:
     assert (event["model"], event["lane"], event["input_tokens"]) == ("b", "two", 2)
 
 
-@pytest.mark.parametrize(
+@together(
     ("url", "lane"),
     [
         ("https://api.z.ai/api/x?key=1", "api.z.ai"),
@@ -128,7 +129,7 @@ def test_the_lane_is_the_host(url: object, lane: str | None) -> None:
     assert event.get("tags") == (None if lane else ["lane:invalid"])
 
 
-@pytest.mark.parametrize(
+@together(
     ("request_field", "model", "tags"),
     [
         ({"body": {"model": "glm-4.6"}}, "glm-4.6", None),
@@ -146,7 +147,7 @@ def test_the_model_stands_in_the_body(request_field: object, model: str | None, 
     assert (event["model"], event.get("tags")) == (model, tags)
 
 
-@pytest.mark.parametrize(
+@together(
     ("method", "url", "count"),
     [
         ("POST", "/v1/messages", 1),
@@ -163,7 +164,7 @@ def test_only_calls_of_a_model_are_events(method: str, url: str, count: int) -> 
     assert len(read(incoming(method=method, url=url), final(), completed())) == 1
 
 
-@pytest.mark.parametrize(
+@together(
     ("change", "field", "kept", "tags"),
     [
         ({"time": "now"}, "ts", None, ["ts:invalid"]),
@@ -184,7 +185,7 @@ def test_values_that_are_missing_or_wrong(
     assert (event[field], event.get("tags")) == (kept, tags)
 
 
-@pytest.mark.parametrize("change", [{"reqId": []}, {"reqId": True}, {"pid": {}}, {"reqId": "x" * 300}])
+@together("change", [{"reqId": []}, {"reqId": True}, {"pid": {}}, {"reqId": "x" * 300}])
 def test_a_line_whose_request_cannot_be_told_is_rejected(change: dict[str, Any]) -> None:
     with pytest.raises(Rejected, match=r"^router: the pid or the reqId cannot be read$"):
         read(completed() | change)

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tracker_kit.cases import together
 from tracker_proxy import ingest_line
 
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.jsonl"))
@@ -21,7 +20,7 @@ def read(path: Path) -> dict[str, list[Any]]:
     return {number: [dict(event) for event in events] for number, events in found.items() if events}
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+@together("sample", SAMPLES, ids=lambda path: path.stem)
 def test_each_line_gives_the_recorded_events(sample: Path) -> None:
     assert read(sample) == json.loads(sample.with_suffix(".events.json").read_text())
 

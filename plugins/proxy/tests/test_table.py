@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
+from tracker_kit.cases import together
 from tracker_proxy import ingest_line
 
 
@@ -31,7 +30,7 @@ LITELLM = {
 }
 
 
-@pytest.mark.parametrize(
+@together(
     ("change", "field", "expected"),
     [
         ({}, "ts", 1795331470.25),
@@ -85,7 +84,7 @@ def claude(change: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
+@together(
     ("change", "field", "expected"),
     [
         ({}, "ts", "2026-11-22T07:08:38.674Z"),
@@ -136,7 +135,7 @@ def gen_ai(change: dict[str, Any]) -> dict[str, Any]:
     return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
 
 
-@pytest.mark.parametrize(
+@together(
     ("change", "field", "expected"),
     [
         ({}, "ts", 1795331318.0),
@@ -177,7 +176,7 @@ def routed_request(url: str = "https://api.z.ai/api/anthropic/v1/messages", code
     ]
 
 
-@pytest.mark.parametrize(
+@together(
     ("field", "expected"),
     [
         ("ts", 1795331414.79),

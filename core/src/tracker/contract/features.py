@@ -105,12 +105,12 @@ def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str,
 
 @hookspec
 def window_checks(session: Session, window: str) -> Sequence[Check]:
-    """What should be true of a window, for the decision card, the status and the handoff."""
+    """What should be true of a window."""
 
 
 @hookspec
 def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
-    """A section of the handoff."""
+    """A section of the report that is handed to the next session."""
 
 
 @hookspec

@@ -142,7 +142,7 @@ class HttpOrigin(Origin):
 
 @frozen(kw_only=True, eq=False)
 class StatusLineOrigin(Origin):
-    """What a program hands its status-line command as JSON; `tracker statusline` is one, and keeps the last reading."""
+    """What a program hands its status-line command as JSON; the last reading is kept."""
 
 
 KINDS = (FileOrigin, LogOrigin, CommandOrigin, ExchangeOrigin, HttpOrigin, StatusLineOrigin)

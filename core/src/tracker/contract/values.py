@@ -198,7 +198,7 @@ class TelemetrySource(_Input):
     """A stream of requests, read line by line.
 
     stream: its journal file. routed_label: the label for requests sent to the cheaper model.
-    prices: a TOML file in the plugin's package with the list prices of models, for ``tracker cost-compare``.
+    prices: a TOML file in the plugin's package with the list prices of models.
     """
 
     stream: str = field(validator=matches_re(SLUG))

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 import pluggy
@@ -71,6 +71,8 @@ class Registry:
     _refused: list[Found] = field(factory=list)  # their names belong to others
     _features: dict[str, object] | None = None
     _broken: set[tuple[str, str]] = field(factory=set)  # features' hooks that raised
+
+    contract: ClassVar[str] = ".".join(map(str, hookspecs.CONTRACT))
 
     # --- sources
 

@@ -29,7 +29,7 @@ rmdel rsync sact sccs scp sed seq sh sleep sort split ss ssh stat strings strip 
 tar tee top touch tput tr tsort tty uname unexpand unget uniq unlink unzip uptime uucp uustat uux val vi vim w wc what
 wget who write xargs yacc yes zip
 """
-# `as` (an assembler) and `od` (octal dump) are what operators type for claude and codex since the first release
+# operators have typed these two since the first release, although an assembler and an octal dump have their names
 OPERATORS = frozenset(("as", "od"))
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "StatusConformance",
     "TelemetryConformance",
     "call",
+    "played",
     "screens",
     "shown",
     "stored",
@@ -62,6 +63,14 @@ def stored(source: str, reading: Reading) -> dict[str, Any]:
     declared = installed().source(source)
     assert declared is not None
     return to_parsed(reading, declared)
+
+
+def played(text: str) -> str | None:
+    """What a terminal shows of a recording with cursor movements; None if no installed feature plays them."""
+    from tracker_kit.rules import installed
+
+    found = installed().first("screen_text", text=text)
+    return None if found is None else str(found)
 
 
 def shown(block: Block | None) -> list[str]:

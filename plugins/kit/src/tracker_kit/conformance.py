@@ -83,11 +83,7 @@ class SourceConformance:
         said = rule("source_info gives another declaration when it is called again", "The declaration")
         assert asdict(again) == asdict(info), said
 
-    def test_offers_the_options_it_declares(self, registry: Registry, info: Source) -> None:
-        from tracker_kit.options import missing_options
-
-        missing = missing_options(registry, info)
-        assert not missing, rule(f"the command line has no {', '.join(missing)}", "The declaration")
+    def test_hides_no_program(self, registry: Registry, info: Source) -> None:
         hidden = ", ".join(registry.shadowed(info))
         text = f"its prefix {info.prefix!r} makes {hidden}, which would hide a program or a builtin of the shell"
         assert not hidden, rule(text, "The declaration")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tracker.api import Meter, Source
 from tracker.kernel import Session, TrackerError, line, near, number
 
-if TYPE_CHECKING:
-    from tracker.hosting.registry import Found
+Found = Any  # the registry's note of an installed source
 
 
 def find(session: Session, name: str) -> Found:

@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 import click
 
 from tracker.api import Source
-from tracker.contract import hooks as hookspecs
 from tracker.kernel import NAME, OWN_STREAMS, Registry, Session, TrackerError, __version__, line
 
 PLACE = re.compile(r"\{\{(\w+)\}\}")
@@ -98,7 +97,7 @@ def _words(registry: Registry, name: str, kind: str) -> dict[str, str]:
         "class": "".join(part.capitalize() for part in parts),
         "prefix": _prefix(registry, name, kind),
         "core": f"tracker-core>={major}.{minor},<{major}.{int(minor) + 1}",
-        "contract": ".".join(map(str, hookspecs.CONTRACT)),
+        "contract": registry.contract,
         "year": str(datetime.now(UTC).year),
     }
 

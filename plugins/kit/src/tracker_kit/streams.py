@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import pytest
-
 from tracker_kit import canary, mutations
+from tracker_kit.cases import together
 from tracker_kit.conformance import SourceConformance
 from tracker_kit.rules import asked, rule
 
@@ -32,7 +31,7 @@ class TelemetryConformance(SourceConformance):
         assert path.is_file(), rule(f"there is no file {path}", "Testing")
         assert any(self._stream(registry, self._lines())), rule(f"no line of {path.name} gives an event", "Testing")
 
-    @pytest.mark.parametrize("line", mutations.JUNK_LINES, ids=range(len(mutations.JUNK_LINES)))
+    @together("line", mutations.JUNK_LINES)
     def test_rejects_junk_telemetry(self, registry: Registry, info: Source, line: bytes) -> None:
         self._events(registry, line)
 

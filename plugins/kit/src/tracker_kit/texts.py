@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from datetime import UTC
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from tracker_kit import canary, claims, mutations
+from tracker_kit.cases import each_screen, together
 from tracker_kit.conformance import SourceConformance
-from tracker_kit.rules import ask, asked, rule
+from tracker_kit.rules import ask, asked, installed, rule
 from tracker_kit.screen import CAPTURED_AT, Screen, screens
 
 if TYPE_CHECKING:
@@ -26,6 +29,16 @@ class TextConformance(SourceConformance):
     """A source that reads texts; set `screens`, a folder of `*.txt`, each with its expected `*.json`."""
 
     screens: ClassVar[Path]
+
+    def all_screens(self) -> Iterator[Screen]:
+        """The screens as commands get them: recordings of a terminal are played, or left out if nothing here can."""
+        for screen in screens(self.screens) if getattr(self, "screens", None) else ():
+            if "\x1b[" in screen.text:
+                shown = installed().first("screen_text", text=screen.text)
+                if shown is None:
+                    continue
+                screen.text = shown
+            yield screen
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "screen" in metafunc.fixturenames:
@@ -47,13 +60,17 @@ class TextConformance(SourceConformance):
         assert found, rule(f"there is no screen (*.txt) in {folder}", "Testing")
 
     def test_reads_each_screen_as_recorded(
-        self, registry: Registry, info: Source, screen: Screen, request: pytest.FixtureRequest
+        self, registry: Registry, info: Source, request: pytest.FixtureRequest
     ) -> None:
+        for screen in self.all_screens():
+            self.check_recorded(registry, info, screen, is_new=request.config.getoption("--update-screens"))
+
+    def check_recorded(self, registry: Registry, info: Source, screen: Screen, *, is_new: bool) -> None:
         from tracker.kernel import to_parsed
 
         answer = ask(registry, self.source, "parse_status", text=screen.text, **screen.arguments)
         parsed = None if answer is None else to_parsed(answer, info)
-        if request.config.getoption("--update-screens"):
+        if is_new:
             screen.record(parsed)
             return
         how = "--update-screens records it"
@@ -62,24 +79,27 @@ class TextConformance(SourceConformance):
             f"{screen.name} does not say what was recorded; {how} anew", "Testing"
         )
 
+    @each_screen
     def test_explains_every_tag(self, registry: Registry, info: Source, screen: Screen) -> None:
         reading = self.parse(registry, screen.text, **screen.arguments)
         unknown = {tag.partition(":")[0] for tag in reading.errors} - info.tags.keys()
         assert not unknown, rule(f"the tags {sorted(unknown)} are not explained in the declaration", "Error tags")
 
+    @each_screen
     def test_keeps_nothing_personal(self, registry: Registry, info: Source, screen: Screen) -> None:
         for text in (screen.text, *canary.in_text(screen.text)):
             kept = claims.kept(self.parse(registry, text, **screen.arguments))
             found = canary.escaped(kept) or canary.ADDRESS.findall(kept)
             assert not found, rule(f"{screen.name}: the reading keeps {found[0] if found else ''}", "Privacy")
 
-    @pytest.mark.parametrize("text", mutations.FOREIGN, ids=range(len(mutations.FOREIGN)))
+    @together("text", mutations.FOREIGN)
     def test_takes_no_value_from_foreign_text(self, registry: Registry, info: Source, text: str) -> None:
         found = claims.figures(self.parse(registry, text))
         assert not found, rule(
             f"{text[:40]!r} gave {claims.said(found)}; what is not its own gives nothing", "Never a guess"
         )
 
+    @each_screen
     def test_reads_the_same_in_other_clothes(self, registry: Registry, info: Source, screen: Screen) -> None:
         whole = self.parse(registry, screen.text, **screen.arguments)
         true = claims.of(whole)
@@ -92,10 +112,11 @@ class TextConformance(SourceConformance):
             other = [name for name in names if reading.fields.get(name) != whole.fields.get(name)]
             assert not other, rule(f"{screen.name} {what} gave other fields: {', '.join(other)}", "Panes")
 
-    @pytest.mark.parametrize("how", ["cuts", "wraps", "surroundings"])
-    def test_gives_the_true_value_or_none(self, registry: Registry, info: Source, screen: Screen, how: str) -> None:
+    @each_screen
+    def test_gives_the_true_value_or_none(self, registry: Registry, info: Source, screen: Screen) -> None:
         true = self.figures(info, self.parse(registry, screen.text, **screen.arguments))
-        for what, text in getattr(mutations, how)(screen.text):
+        changed = (how(screen.text) for how in (mutations.cuts, mutations.wraps, mutations.surroundings))
+        for what, text in chain.from_iterable(changed):
             found = self.figures(info, self.parse(registry, text, **screen.arguments))
             wrong = {name: value for name, value in found.items() if not claims.is_true(value, true.get(name))}
             assert not wrong, rule(
@@ -106,6 +127,7 @@ class TextConformance(SourceConformance):
         """The figures that must be true or missing, whatever became of the text: those that others are held against."""
         return {held.figure: reading.fields.get(held.figure) for held in info.comparisons}
 
+    @each_screen
     def test_touches_no_file_network_or_clock(self, registry: Registry, info: Source, screen: Screen) -> None:
         from tracker_kit.purity import no_input_or_output
 
@@ -115,6 +137,7 @@ class TextConformance(SourceConformance):
         assert not touched, rule(f"parse_status touched {', '.join(touched)}; a hook only takes values", "Purity")
         assert first == second, rule("two readings of one text differ", "Purity")
 
+    @each_screen
     def test_reads_alike_wherever_the_machine_is(self, registry: Registry, info: Source, screen: Screen) -> None:
         from tracker_kit.purity import time_zone
 
@@ -123,6 +146,7 @@ class TextConformance(SourceConformance):
             there = self.parse(registry, screen.text, **screen.arguments)
         assert here == there, rule(f"{screen.name} is read by the machine's own time zone", "Purity")
 
+    @each_screen
     def test_shows_its_records_as_data(self, registry: Registry, info: Source, screen: Screen) -> None:
         from tracker.api import PreviewContext
 
@@ -166,6 +190,7 @@ class StatusConformance(TextConformance):
             f"no screen gives the capacity meter {info.capacity!r} a value", "The declaration"
         )
 
+    @each_screen
     def test_reports_no_change_between_equal_readings(self, registry: Registry, info: Source, screen: Screen) -> None:
         reading = self._timed(registry, screen)
         delta = self._delta(registry, reading, reading)
@@ -174,12 +199,14 @@ class StatusConformance(TextConformance):
         silent = [change for change in delta.changes if change.delta is None and not change.reason]
         assert not silent, rule(f"an unknown delta has no reason: {claims.moves(silent)}", "compute_delta")
 
+    @each_screen
     def test_no_meter_goes_down(self, registry: Registry, info: Source, screen: Screen) -> None:
         before = self._timed(registry, screen)
         delta = self._delta(registry, before, claims.later(before, lambda used: used / 2))
         wrong = [change for change in delta.changes if change.delta is not None and change.delta < 0]
         assert not wrong, rule(f"a delta below 0 is impossible: {claims.moves(wrong)}", "compute_delta")
 
+    @each_screen
     def test_a_rise_is_the_difference_or_unknown(self, registry: Registry, info: Source, screen: Screen) -> None:
         before = self._timed(registry, screen)
         delta = self._delta(registry, before, claims.later(before, lambda used: used + RISE))
