@@ -23,11 +23,12 @@ By: TypeAlias = Literal["rid", "model", "lane", "day"]
 BASELINE = "baseline"
 PLAIN = re.compile(r"[A-Za-z0-9_][\w.:/-]*", re.ASCII)  # a name that needs no care in a spreadsheet
 DAY = "coalesce(strftime(make_timestamp((ts * 1000000)::BIGINT), '%Y-%m-%d'), '')"
-SUMS = ", ".join(f"sum({kind})" for kind in KINDS)
+SUMS = ", ".join(f"sum({kind})::BIGINT" for kind in KINDS)
 # Groups of both sides first, then the largest difference; what has no name matches nothing.
 RANKED = """
 SELECT key, base, routed FROM (
-  SELECT {by} AS key, sum(input + output) FILTER (NOT routed) AS base, sum(input + output) FILTER (routed) AS routed
+  SELECT {by} AS key, sum(input + output) FILTER (NOT routed)::BIGINT AS base,
+    sum(input + output) FILTER (routed)::BIGINT AS routed
   FROM standing GROUP BY 1)
 ORDER BY key != '' AND base IS NOT NULL AND routed IS NOT NULL DESC,
   abs(coalesce(routed, 0) - coalesce(base, 0)) DESC, key LIMIT $1
@@ -40,6 +41,10 @@ class Side:
     """What one side of a comparison used: the tokens of each model, by kind in the order of `KINDS`."""
 
     models: dict[str, list[int]] = field(factory=dict)
+
+    def add(self, model: str, counts: Sequence[int]) -> None:
+        known = self.models.get(model, [0] * len(KINDS))
+        self.models[model] = [a + b for a, b in zip(known, counts, strict=True)]
 
     @property
     def tokens(self) -> int:
@@ -98,7 +103,7 @@ def compare(source: Source, events: Events, by: By, top: int | None, prices: Tab
     """Compare events; `top` limits the rows, not the totals."""
     column = DAY if by == "day" else by
     whole = _sides(events.rows(f"SELECT '', routed, model, {SUMS} FROM standing GROUP BY ALL"))
-    rows = events.rows(RANKED.format(by=column), top)
+    rows: list[Any] = events.rows(RANKED.format(by=column), top)
     row_sides: dict[str, Sides] = {}
     if with_money:
         chosen = [row[0] for row in rows]
@@ -110,21 +115,17 @@ def compare(source: Source, events: Events, by: By, top: int | None, prices: Tab
     return Costs(
         label=source.routed_label,
         by=by,
-        rows=[(key, _whole(base), _whole(routed)) for key, base, routed in rows],
+        rows=rows,
         row_sides=row_sides,
         sides=whole.get("", (Side(), Side())),
         prices=prices,
     )
 
 
-def _whole(tokens: int | None) -> int | None:
-    return None if tokens is None else int(tokens)
-
-
 def _sides(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sides]:
     found: dict[str, Sides] = {}
     for key, routed, model, *counts in rows:
-        found.setdefault(key, (Side(), Side()))[routed].models[model] = [int(count) for count in counts]
+        found.setdefault(key, (Side(), Side()))[routed].models[model] = counts
     return found
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import Source
-    from tracker.kernel import Session, StreamFacts, StreamInput
+    from tracker.api import Block, Check, Finding, Source, StreamFacts, StreamInput
+    from tracker.kernel import Session
 
 
 @hookimpl
@@ -45,6 +45,38 @@ def stream_facts(
     from tracker_telemetry.totals import facts
 
     return facts(session, source, windows, spans)
+
+
+@hookimpl
+def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+    """Tokens and money of each provider's own requests."""
+    from tracker_telemetry import window_facts
+
+    return window_facts.facts(session, windows)
+
+
+@hookimpl
+def window_checks(session: Session, window: str) -> Sequence[Check]:
+    """Whether a window's events came while it was measured."""
+    from tracker_telemetry import window_facts
+
+    return window_facts.checks(session, window)
+
+
+@hookimpl
+def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
+    """The largest rows of the cost comparison."""
+    from tracker_telemetry import window_facts
+
+    return window_facts.section(session, windows)
+
+
+@hookimpl
+def data_findings(session: Session) -> Sequence[Finding]:
+    """What is wrong with the derived index."""
+    from tracker_telemetry import window_facts
+
+    return window_facts.findings(session)
 
 
 def _command(group: str, module: str, about: str) -> Command:

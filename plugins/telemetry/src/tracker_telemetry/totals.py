@@ -13,6 +13,7 @@ from attrs import asdict, evolve
 
 from tracker.api import EventTotals, Quantiles, Source
 from tracker.kernel import Session, StreamFacts, TrackerError, line, plural, replace_file
+from tracker_telemetry.costs import SUMS
 from tracker_telemetry.index import FOLDER, Events, ask
 
 FILE = "telemetry-totals.json"
@@ -43,6 +44,21 @@ def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans
     return StreamFacts(totals=_totals_of(found["totals"]), outside=found["outside"])
 
 
+def outside(session: Session, source: Source, spans: Spans) -> dict[str, int]:
+    """How many events of each window came before or after the span in which it was measured."""
+    return {window: count for window in spans for count in _outside(session, source, window, spans) if count}
+
+
+def groups(session: Session, source: Source, windows: Sequence[str]) -> list[list[Any]]:
+    """Sums of tokens, in the order of the price kinds, by window, lane, model and whether they were routed."""
+    found: list[list[Any]] = _kept(session, source, windows, {})["groups"]
+    return found
+
+
+def _outside(session: Session, source: Source, window: str, spans: Spans) -> list[int]:
+    return list(_kept(session, source, [window], {window: spans[window]})["outside"].values())
+
+
 def totals(session: Session, source: Source, windows: Sequence[str]) -> EventTotals:
     """All figures of the windows' events, per lane and model, too."""
     return facts(session, source, windows, {}).totals
@@ -60,7 +76,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
     """The answer that was kept, as long as the rows are those that it was made of; else a new one."""
     places = session.index.spans(source.stream, set(windows))
     if not places:
-        return {"totals": asdict(EventTotals()), "outside": {}}
+        return {"totals": asdict(EventTotals()), "outside": {}, "groups": []}
     times = {window: (start.timestamp(), end.timestamp() if end else None) for window, (start, end) in spans.items()}
     glance = session.journal.glance(source.stream, places[-1][1])
     question = (source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex())
@@ -95,7 +111,9 @@ def _answer(events: Events, times: Mapping[str, tuple[float, float | None]]) -> 
         [(count,)] = events.rows(query, window, start, float("inf") if end is None else end)
         if count:
             outside[window] = count
-    return {"totals": asdict(evolve(whole, lanes=lanes, models=models)), "outside": outside}
+    by_group = events.rows(f"SELECT win, lane, model, routed, {SUMS} FROM standing GROUP BY ALL")
+    whole = evolve(whole, lanes=lanes, models=models)
+    return {"totals": asdict(whole), "outside": outside, "groups": by_group}
 
 
 def _part(

@@ -1,0 +1,92 @@
+"""What a stream says of windows to other features: tokens and money per provider, gaps, the largest cost rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import orjson
+
+from tracker.api import Block, Check, Finding, Row, Source
+from tracker.kernel import Session, plural, spans
+from tracker_telemetry import prices
+from tracker_telemetry.costs import Side, compare
+from tracker_telemetry.index import FOLDER, ask
+from tracker_telemetry.totals import FILE, groups, outside
+
+TOP = 3  # rows of the handoff
+
+
+def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Tokens and money by window and provider: of each provider its own requests alone."""
+    sides: dict[tuple[str, str], Side] = defaultdict(Side)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for source in _sources(session, windows):
+        table = prices.table(session, source)
+        for window, lane, model, is_routed, *counts in groups(session, source, windows):
+            provider = provider_of(session, source, lane, model, is_routed=is_routed)
+            if provider is not None:
+                sides[window, provider].add(model, counts)
+        for key, side in sides.items():
+            found[key] = {"tokens": side.tokens, "cost_usd": side.money(table)}
+    return found
+
+
+def provider_of(session: Session, source: Source, lane: str, model: str, *, is_routed: bool) -> str | None:
+    """Whose quota a request was made on; None if nothing tells."""
+    names = session.registry.providers
+    if is_routed:
+        return source.routed_label if source.routed_label in names else None
+    words = (lane.lower(), *model.lower().replace("/", "-").split("-"))
+    return next((name for name in names if name in words and name != source.routed_label), None)
+
+
+def checks(session: Session, window: str) -> list[Check]:
+    """Whether all events of a window came while it was measured."""
+    measured = spans(session, [window])
+    found = []
+    for source in _sources(session, [window]) if measured else ():
+        count = outside(session, source, measured).get(window, 0)
+        if count:
+            text = f"{plural(count, 'event')} of {source.title} came before its first BEFORE or after its last AFTER"
+            found.append(Check(name=source.name, state="missing", text=text))
+        else:
+            found.append(Check(name=source.name, state="ok", text=f"all events of {source.title} came within it"))
+    return found
+
+
+def section(session: Session, windows: Sequence[str]) -> Block | None:
+    """The largest rows of the cost comparison."""
+    rows: list[Row] = []
+    for source in _sources(session, windows):
+        table = prices.table(session, source)
+        take = partial(compare, source, by="rid", top=TOP, prices=table, with_money=False)
+        found = ask(session, source, windows, take)
+        names = ("baseline_tokens", f"{source.routed_label}_tokens", "delta")
+        for key, baseline, routed in found.rows:
+            counts = (baseline or 0, routed or 0, (routed or 0) - (baseline or 0))
+            values = {"rid": key or None, **dict(zip(names, counts, strict=True))}
+            rows.append(Row(values=values, text=f"{{rid}},{{baseline_tokens}},{{{names[1]}}},{{delta}}"))
+    return Block(title="Cost comparison", rows=tuple(rows)) if rows else None
+
+
+def findings(session: Session) -> list[Finding]:
+    """What is wrong with the derived files: nothing is lost with them, and the next question makes them anew."""
+    path = session.root / FOLDER / FILE
+    try:
+        orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except (OSError, orjson.JSONDecodeError) as error:
+        cure = f"delete {path}; it is made anew"
+        return [Finding(place=str(path), problem=f"it cannot be read: {error}", cure=cure, severity="warning")]
+    return []
+
+
+def _sources(session: Session, windows: Sequence[str]) -> list[Source]:
+    """The telemetry sources that have records of some windows."""
+    known: Mapping[str, Source] = session.registry.sources
+    streams = [source for source in known.values() if source.kind == "telemetry"]
+    return [source for source in streams if session.index.spans(source.stream, set(windows))]

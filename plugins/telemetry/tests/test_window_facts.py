@@ -1,0 +1,61 @@
+"""What the stream tells other features of windows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tracker.session import Session
+from tracker_telemetry import window_facts
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+EVENTS = [("F-1", "zai", "glm-4.6", 1000), ("F-1", "base", "claude-sonnet-4-5", 550), ("F-2", "codex", "gpt-6", 70)]
+
+
+@pytest.fixture
+def session(tracker_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    text = "".join(
+        json.dumps({"ts": "2026-01-10T08:00:00Z", "rid": rid, "lane": lane, "model": model, "input_tokens": count})
+        + "\n"
+        for rid, lane, model, count in EVENTS
+    )
+    tracker_cli("ingest", "proxy-telemetry", "--window", "W1", "--stdin", stdin=text)
+    monkeypatch.chdir(tmp_path)
+    session = Session()
+    session.data_dir = tmp_path / "data"
+    return session
+
+
+def test_each_provider_has_the_tokens_of_its_own_requests(session: Session) -> None:
+    found = window_facts.facts(session, ["W1", "W2"])
+    assert {key: columns["tokens"] for key, columns in found.items()} == {
+        ("W1", "glm"): 1000,
+        ("W1", "claude"): 550,
+        ("W1", "codex"): 70,
+    }
+    assert found["W1", "claude"]["cost_usd"] == pytest.approx(550 * 3 / 1e6)
+    assert found["W1", "codex"]["cost_usd"] is None
+    assert window_facts.facts(session, ["W2"]) == {}
+
+
+def test_the_handoff_has_the_largest_cost_rows(session: Session) -> None:
+    block = window_facts.section(session, ["W1"])
+    assert block is not None
+    assert [dict(row.values) for row in block.rows] == [
+        {"rid": "F-1", "baseline_tokens": 550, "glm_tokens": 1000, "delta": 450},
+        {"rid": "F-2", "baseline_tokens": 70, "glm_tokens": 0, "delta": -70},
+    ]
+    assert window_facts.section(session, ["W2"]) is None
+
+
+def test_a_spoilt_side_file_is_found(session: Session) -> None:
+    window_facts.facts(session, ["W1"])
+    assert window_facts.findings(session) == []
+    path = session.root / ".index" / "telemetry-totals.json"
+    path.write_bytes(b"garbage")
+    assert [finding.place for finding in window_facts.findings(session)] == [str(path)]
+    assert window_facts.facts(session, ["W1"])["W1", "glm"]["tokens"] == 1000
