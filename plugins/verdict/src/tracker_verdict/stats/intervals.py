@@ -17,7 +17,8 @@ from tracker_verdict.stats.distributions import gamma_above, gamma_below, t_quan
 Shares: TypeAlias = Sequence[tuple[float, float]]
 Interval: TypeAlias = tuple[float, float]
 
-NOISE = 1e-12  # a relative standard error below this is rounding, not spread between windows
+# A relative standard error below this is rounding, not spread between windows.
+NOISE = 1e-12
 
 
 @frozen
@@ -59,14 +60,14 @@ def poisson_limits(counts: Weighted, tail: float, fano: float) -> Interval:
     return low, above_variance / above * gamma_above(tail, above * (above / above_variance))
 
 
-def square_root_limits(relative: float, tail: float, df: float) -> Interval:
-    """Student's limits on the square-root scale, over the efficiency; `relative` is the relative standard error.
+def square_root_limits(estimate: float, relative: float, tail: float, df: float) -> Interval:
+    """Student's limits on the square-root scale; `relative` is the relative standard error.
 
     Counts are nearly symmetric there (variance stabilising), and the lower limit cannot fall below 0.
     """
-    x = t_quantile(tail, df) * relative / 2
-    down, up = max(0.0, 1 - x), 1 + x
-    return down * down, up * up
+    # by the root of the estimate, since the square of a large 1 + x would overflow
+    root, x = math.sqrt(estimate), t_quantile(tail, df) * relative / 2
+    return (root * max(0.0, 1 - x)) ** 2, (root * (1 + x)) ** 2
 
 
 def fieller(shares: Shares, tail: float) -> Interval | None:
