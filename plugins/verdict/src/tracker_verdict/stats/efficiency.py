@@ -21,6 +21,7 @@ from tracker_verdict.stats.intervals import (
     relative_error,
     square_root_limits,
 )
+from tracker_verdict.stats.power import Range
 
 Window: TypeAlias = tuple[float, float] | tuple[float, float, float | None]
 Kind: TypeAlias = Literal["measured", "assumed", "none"]
@@ -141,11 +142,11 @@ class Efficiency:
 
     @cached_property
     def power(self) -> float | None:
-        """The chance that this interval tells a true efficiency from one `effect` times smaller; None unless measured."""
+        """The chance that this interval tells an efficiency from one `effect` times smaller; None unless measured."""
         return self._power_at(self.n) if self.ci_kind == "measured" else None
 
     @cached_property
-    def windows_needed(self) -> power.Range | None:
+    def windows_needed(self) -> Range | None:
         """The windows with which that chance is even, and with which it is 0.8; None unless measured, or over 10^9."""
         return power.windows_needed(self._power_at, first=2) if self.ci_kind == "measured" else None
 

@@ -2,8 +2,8 @@
 
 An e-value of 10 says that the data are 10 times likelier under a difference than under equality; if there is none, the
 chance that it ever reaches 10 is at most 1 in 10, however often one looks (Ville 1939). This one is the Bayes factor of
-Welch's t test with an effect of N(0, 1) (Goenen, Johnson, Lu and Westfall 2005), the mean of two scales of the efficiency:
-the logarithm is stronger if both sides have equally many windows, the square root if a side has no features.
+Welch's t test with an effect of N(0, 1) (Goenen, Johnson, Lu and Westfall 2005), the mean of two scales of the
+efficiency: the logarithm is stronger for equally many windows, the square root if a side has no features.
 """
 
 from __future__ import annotations

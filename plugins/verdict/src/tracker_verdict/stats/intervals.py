@@ -54,10 +54,11 @@ def poisson_limits(counts: Weighted, tail: float, fano: float) -> Interval:
     """
     if counts.total == 0:
         return 0.0, fano * gamma_above(tail, 1)
-    total, variance = counts.total, fano * counts.spread
-    low = variance / total * gamma_below(tail, total * (total / variance)) if variance > 0 else 0.0
-    above, above_variance = total + fano, variance + fano * fano
-    return low, above_variance / above * gamma_above(tail, above * (above / above_variance))
+    # in units of the Fano factor, whose square would overflow
+    total, spread = counts.total / fano, counts.spread / fano
+    low = spread / total * gamma_below(tail, total * (total / spread)) if spread > 0 else 0.0
+    wider, share = spread + 1, (total + 1) / (spread + 1)
+    return fano * low, fano * (wider / (total + 1)) * gamma_above(tail, (total + 1) * share)
 
 
 def square_root_limits(estimate: float, relative: float, tail: float, df: float) -> Interval:
