@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tracker.errors import PluginError
@@ -55,3 +57,10 @@ def _load(point: Point) -> Installed:
         print(f"warning: {error}; the rest works", file=sys.stderr)
         return Installed(point, error=error)
     return Installed(point, module, feature)
+
+
+def elsewhere(what: str) -> dict[str, list[str]]:
+    """The `commands` or `settings` of the project's features that are not installed, by distribution."""
+    known = json.loads(Path(__file__).with_name("distributions.json").read_text(encoding="utf-8"))
+    here = loaded()
+    return {name: found[what] for name, found in known.items() if name.removeprefix("tracker-") not in here}
