@@ -75,6 +75,24 @@ def captures(
     return found
 
 
+def captures_of(session: Session, source: Source, window: str) -> list[Capture]:
+    """The standing captures of one provider in a window, oldest first. Loads no other plugin."""
+    found = []
+    for entry in session.index.entries(source.stream, [window]):
+        name = entry.record.get("provider")
+        # only a record without a name needs to know who else writes to the stream
+        is_own = name == source.name if name else _owns(session.registry, source)
+        if is_own and entry.record.get("phase") in (None, *PHASES):
+            found.append(capture_of(entry, source))
+    return sorted(found, key=lambda capture: capture.order)
+
+
+def _owns(registry: Registry, source: Source) -> bool:
+    """Whether no other provider writes to the source's stream."""
+    others = [one for one in registry.sources.values() if one.kind == "status" and one.stream == source.stream]
+    return len(others) == 1
+
+
 @frozen(kw_only=True)
 class Pair:
     """The captures of a provider that count in a window."""
