@@ -25,7 +25,11 @@ def feature_info() -> Feature:
                 "cost_compare",
                 "Compare the tokens and the money of routed requests with the others', per feature.",
             ),
+            "usage": _command(
+                "Daily", "usage", "Show what your agents' requests used, from the session logs of all clients."
+            ),
         },
+        settings={"privacy": "tracker_telemetry.settings:Privacy"},
     )
 
 
