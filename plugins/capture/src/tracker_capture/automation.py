@@ -28,6 +28,7 @@ from tracker.kernel import (
 from tracker.windows import lanes
 from tracker_capture.answers import Answer, OriginError
 from tracker_capture.asking import ask
+from tracker_capture.settings import CaptureSettings
 from tracker_capture.waiting import RETRIES, retry_seconds, wait_until
 
 STALE = "stale-data"
@@ -192,7 +193,7 @@ def _once(session: Session, said: set[str], text: str) -> None:
 
 def _fit(session: Session, wish: Wish, answer: Answer) -> Answer:
     """The answer where it can be an AFTER, or is none; one that is old only where the user takes it, and tagged."""
-    limit = session.config.stale_minutes
+    limit = session.settings(CaptureSettings).stale_minutes
     is_stale = answer.age > limit * 60
     if not wish.has_after:
         if is_stale:

@@ -23,6 +23,7 @@ def feature_info() -> Feature:
                 "Setup", "schedule", "Print what makes cron, systemd or launchd capture at the right moments."
             ),
         },
+        settings={"": "tracker_capture.settings:CaptureSettings"},
     )
 
 

@@ -11,6 +11,7 @@ from tracker.api import CommandOrigin, Source
 from tracker.kernel import LIMIT, Session, TrackerError, line
 from tracker_capture.answers import OriginError, begin
 from tracker_capture.programs import printed
+from tracker_capture.settings import CaptureSettings
 
 SCOPE = "{scope}"
 
@@ -22,7 +23,7 @@ def run_report(session: Session, source: Source, scope: str | None) -> str:
         raise click.UsageError(
             f"{source.name} declares no command that prints it; give the text with --stdin or --file"
         )
-    argv = configured(session.config.run_commands, source.name) or origin.argv
+    argv = configured(session.settings(CaptureSettings).run_commands, source.name) or origin.argv
     words = [word.replace(SCOPE, scope or origin.scope or "") for word in argv]
     if scope and SCOPE not in " ".join(argv):
         raise click.UsageError(f"the command of {source.name} takes no scope: {shlex.join(argv)}")
