@@ -244,8 +244,11 @@ def replacing(path: Path, *, fsync: bool = True) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
-    if fsync:
-        sync_directory(path.parent)
+    try:
+        if fsync:
+            sync_directory(path.parent)
+    except OSError as error:
+        raise TrackerError(f"{path} was written, but may not survive a power cut: {error.strerror}.") from error
 
 
 def replace_file(path: Path, content: bytes, *, was: bytes | None = None, fsync: bool = True) -> None:

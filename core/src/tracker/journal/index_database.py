@@ -158,7 +158,7 @@ def faults(database: sqlite3.Connection) -> list[str]:
 
 @contextlib.contextmanager
 def writing(database: sqlite3.Connection, warn: Callable[[str], None] | None = None) -> Iterator[None]:
-    """One transaction. It waits for another process for a while, and `warn` gets a word; without `warn` only shortly."""
+    """One transaction. It waits 5 s for another process and tells `warn` after one; without `warn` it waits one."""
     try:
         database.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:

@@ -25,7 +25,7 @@ class Rows:
     start: int
     total: int
     window: str | None = None
-    _captured_at: object = None
+    _at: object = None
 
     def __attrs_post_init__(self) -> None:
         query = "SELECT rowid, * FROM extent WHERE stream = ? AND stop = ?"
@@ -34,7 +34,7 @@ class Rows:
             # the last extent goes on
             self.database.execute("DELETE FROM extent WHERE rowid = ?", row[:1])
             self.total -= row_sum(row[1:])
-            _, _, self.window, self.start, _, _ = row
+            _, _, self.window, self.start, _, self._at = row
 
     def add(self, offset: int, line: bytes, record: dict[str, Any]) -> None:
         """Add the record at an offset."""
@@ -42,7 +42,7 @@ class Rows:
         if window != self.window:
             self.end(offset)
             self.window, self.start = window, offset
-        self._captured_at = record.get("captured_at")
+        self._at = record.get("captured_at")
         if "tombstone" in record:
             own_id = record_id(self.stream, line, record)
             self._insert("tombstone", text(record["tombstone"]), own_id)
@@ -54,7 +54,7 @@ class Rows:
     def end(self, stop: int) -> None:
         """End the extent."""
         if self.window is not None and self.start < stop:
-            self._insert("extent", self.window, self.start, stop, _epoch(self._captured_at))
+            self._insert("extent", self.window, self.start, stop, _epoch(self._at))
 
     def _capture(self, offset: int, line: bytes, record: dict[str, Any], phase: str) -> None:
         own_id, provider, parsed = record_id(self.stream, line, record), text(record.get("provider")), record["parsed"]
@@ -74,5 +74,7 @@ class Rows:
 
 def _epoch(value: object) -> float:
     """An instant in epoch seconds, 0 if there is none."""
+    if isinstance(value, float):
+        return value
     found = instant(value)
     return found.timestamp() if found else 0.0

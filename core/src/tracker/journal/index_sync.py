@@ -207,8 +207,10 @@ class SyncedDatabase:
                     found = index_file.faults(database)
             except (sqlite3.DatabaseError, OSError) as error:
                 found = [str(error)]
+        if found:
+            return found
         places = ((stream, offset) for stream in self.journal.streams() for offset in self.edited(stream))
-        return found + [f"{stream}.jsonl was edited near byte {offset}" for stream, offset in places]
+        return [f"{stream}.jsonl was edited near byte {offset}" for stream, offset in places]
 
     def table(self, name: str, streams: Iterable[str]) -> list[tuple[Any, ...]]:
         """A whole table, sorted: for `tracker doctor`, which compares it with that of a new index."""

@@ -171,20 +171,19 @@ class Journal:
                 try:
                     self._write(one, starts)
                 except BaseException as error:
-                    # every stream is tried, whatever becomes of the others
-                    is_undone = all([self._take_back(stream, starts) for stream in new])
-                    raise self._failure(one, error, NOTHING if is_undone else UNKNOWN) from error
+                    is_known = not [other for other in new if not self._take_back(other, starts)]
+                    after = NOTHING if is_known else UNKNOWN
+                    if isinstance(error, OSError):
+                        raise system_error("append to", self.path(one.stream), error, after) from error
+                    if isinstance(error, TrackerError) and not is_known:
+                        raise TrackerError(f"{error} {after}.") from error
+                    raise
             for one in new:
                 self.stored[one.stream] += one.lines.count(b"\n")
         for one in new:
             for listener in self.listeners:
                 listener(evolve(one, start=starts[one.stream]))
         return starts
-
-    def _failure(self, one: Appended, error: BaseException, after: str) -> BaseException:
-        if isinstance(error, OSError):
-            return system_error("append to", self.path(one.stream), error, after)
-        return TrackerError(f"{error} {after}.") if after == UNKNOWN else error
 
     def _write(self, new: Appended, starts: dict[str, int]) -> None:
         """Append to the file that still has the stream's name afterwards; note in `starts` where the lines begin."""

@@ -201,7 +201,10 @@ def _index(session: Session, fresh: Index) -> Iterator[Finding]:
         return
     try:
         streams = session.journal.streams()
-        differs = [table for table in DERIVED if session.index.table(table, streams) != fresh.table(table, streams)]
+        differs = session.index.faults()
+        for table in () if differs else DERIVED:
+            if session.index.table(table, streams) != fresh.table(table, streams):
+                differs.append(table)
     except (sqlite3.DatabaseError, TrackerError, OSError) as error:
         differs = [str(error)]
     session.index.close()
