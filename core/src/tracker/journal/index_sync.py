@@ -10,7 +10,7 @@ import contextlib
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tracker.journal import index_database as index_file
 from tracker.journal import lock as locking
@@ -211,10 +211,6 @@ class SyncedDatabase:
             return found
         places = ((stream, offset) for stream in self.journal.streams() for offset in self.edited(stream))
         return [f"{stream}.jsonl was edited near byte {offset}" for stream, offset in places]
-
-    def table(self, name: str, streams: Iterable[str]) -> list[tuple[Any, ...]]:
-        """A whole table, sorted: for `tracker doctor`, which compares it with that of a new index."""
-        return self.ask(lambda db: sorted(db.execute(f"SELECT * FROM {name}")), streams)
 
 
 def _last_block(database: sqlite3.Connection, stream: str, start: int) -> int:
