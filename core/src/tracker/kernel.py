@@ -83,20 +83,18 @@ if TYPE_CHECKING:
     from tracker.session import DATA_DIR as DATA_DIR
     from tracker.session import Session as Session
     from tracker.session import session as session
-    from tracker.settings.kinds import KINDS as KINDS
-    from tracker.settings.kinds import Setting as Setting
-    from tracker.settings.kinds import from_words as from_words
-    from tracker.settings.kinds import shown as shown
-    from tracker.settings.schema import DEFAULT_DATA_DIR as DEFAULT_DATA_DIR
-    from tracker.settings.schema import PRICES as PRICES
-    from tracker.settings.table import leaves as leaves
-    from tracker.settings.table import setting_of as setting_of
-    from tracker.settings.table import settings as settings
-    from tracker.settings.toml_text import Key as Key
-    from tracker.settings.toml_text import line_of as line_of
-    from tracker.settings.toml_text import literal as literal
-    from tracker.settings.toml_text import put as put
-    from tracker.settings.toml_text import spell as spell
+    from tracker.settings.file import FILE as FILE
+    from tracker.settings.file import checked as checked
+    from tracker.settings.file import find as find
+    from tracker.settings.file import line_of as line_of
+    from tracker.settings.file import parsed as parsed
+    from tracker.settings.file import read as read
+    from tracker.settings.sections import DEFAULT_DATA_DIR as DEFAULT_DATA_DIR
+    from tracker.settings.sections import Setting as Setting
+    from tracker.settings.sections import leaves as leaves
+    from tracker.settings.sections import setting as setting
+    from tracker.settings.sections import setting_of as setting_of
+    from tracker.settings.sections import settings as settings
     from tracker.settings.zones import local_zone as local_zone
     from tracker.settings.zones import zone as zone
     from tracker.text.clock import Clock as Clock
@@ -179,10 +177,8 @@ _PLACES = {
     "tracker.journal.records": "SCHEMA identify stamp",
     "tracker.preview": "assemble document lines",
     "tracker.session": "DATA_DIR Session session",
-    "tracker.settings.kinds": "KINDS Setting from_words shown",
-    "tracker.settings.schema": "DEFAULT_DATA_DIR PRICES",
-    "tracker.settings.table": "leaves setting_of settings",
-    "tracker.settings.toml_text": "Key line_of literal put spell",
+    "tracker.settings.sections": "DEFAULT_DATA_DIR Setting leaves setting setting_of settings",
+    "tracker.settings.file": "FILE checked find line_of parsed read",
     "tracker.settings.zones": "local_zone zone",
     "tracker.text.clock": "Clock span",
     "tracker.text.escapes": "ESCAPE",

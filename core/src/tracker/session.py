@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
     from tracker.journal.journal import Journal
-    from tracker.settings.schema import Config
+    from tracker.settings.file import Settings
+    from tracker.settings.sections import Kernel
 
 DATA_DIR = "TRACKER_DATA_DIR"
+T = TypeVar("T")
 
 
 class Session:
@@ -44,22 +46,34 @@ class Session:
         self._warned: set[str] = set()
 
     @cached_property
-    def config(self) -> Config:
-        from tracker.settings import file as config_file
+    def settings_file(self) -> Settings:
+        """What `tracker.toml` sets."""
+        from tracker.settings.file import find, load
 
-        return config_file.load(config_file.find(Path.cwd()))
+        return load(find(Path.cwd()))
+
+    def settings(self, kind: type[T]) -> T:
+        """The settings of one class, which its feature declares."""
+        return self.settings_file.section(kind)
+
+    @cached_property
+    def config(self) -> Kernel:
+        """The kernel's own settings."""
+        from tracker.settings.sections import Kernel
+
+        return self.settings(Kernel)
 
     @cached_property
     def root(self) -> Path:
         """The data directory."""
-        from tracker.settings.schema import DEFAULT_DATA_DIR
+        from tracker.settings.sections import DEFAULT_DATA_DIR
 
         if self.data_dir is not None:
             return self.data_dir
         if os.environ.get(DATA_DIR):
             return Path(os.environ[DATA_DIR])
         if self.config.data_dir is not None:
-            return self.config.base / self.config.data_dir
+            return self.settings_file.base / self.config.data_dir
         return DEFAULT_DATA_DIR
 
     @cached_property

@@ -149,7 +149,7 @@ def _scopes(session: Session, context: click.Context) -> Iterable[str]:
 
 
 def _settings(_session: Session, _context: click.Context) -> Words:
-    from tracker.settings.table import settings
+    from tracker.settings.sections import settings
 
     return {key: setting.about for key, setting in settings().items()}
 

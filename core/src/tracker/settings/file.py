@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from attrs import evolve
+from attrs import fields, frozen
 
 from tracker.errors import TrackerError
-from tracker.settings.schema import Config
 
 FILE = "tracker.toml"
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class Settings:
+    """The values that a file sets, by key, each checked; `path` is None if there is no file."""
+
+    path: Path | None = None
+    values: Mapping[str, Any] = {}
+
+    @property
+    def base(self) -> Path:
+        """What relative settings are relative to: the file's folder, else the working directory."""
+        return self.path.parent if self.path else Path.cwd()
+
+    def section(self, kind: type[T]) -> T:
+        """The settings of one class, with the defaults of those that the file does not set."""
+        table: str = kind.TABLE  # type: ignore[attr-defined]
+        keys = {one.name: f"{table}.{one.name}" if table else one.name for one in fields(kind)}  # type: ignore[arg-type]
+        return kind(**{name: self.values[key] for name, key in keys.items() if key in self.values})
 
 
 def find(start: Path) -> Path | None:
@@ -19,51 +39,68 @@ def find(start: Path) -> Path | None:
     return next((path for folder in (start, *start.parents) if (path := folder / FILE).is_file()), None)
 
 
-def read(path: Path) -> tuple[dict[str, Any], str]:
-    """The values and the text of a file; one line says why it cannot be read."""
+def read(path: Path) -> str:
+    """The text of a file."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise TrackerError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise TrackerError(f"{path} is no TOML: {error}") from error
-    return parse(text, path), text
+        raise TrackerError(f"{path} is not TOML: {error}") from error
 
 
-def parse(text: str, path: Path) -> dict[str, Any]:
-    """The values of a file's text."""
+def load(path: Path | None) -> Settings:
+    """The settings of a file; one line says what is wrong with it, and where."""
+    return Settings() if path is None else checked(read(path), path)
+
+
+def parsed(text: str, path: Path) -> dict[str, Any]:
+    """The values of a file's text, unchecked."""
     import tomllib
 
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        raise TrackerError(f"{path} is no TOML: it is nested too deeply") from error
-    except ValueError as error:  # no TOML, or a number that Python refuses to read
-        raise TrackerError(f"{path} is no TOML: {error}") from error
+        raise TrackerError(f"{path} is not TOML: it is nested too deeply") from error
+    # not TOML, or a number that Python refuses to read
+    except ValueError as error:
+        raise TrackerError(f"{path} is not TOML: {error}") from error
 
 
-def load(path: Path | None) -> Config:
-    """The settings of a file; one line says what is wrong with it, and where."""
-    return Config() if path is None else structure(*read(path), path)
+def checked(text: str, path: Path) -> Settings:
+    """The settings in a file's text, with names, types and limits checked."""
+    from tracker.settings.sections import leaves, setting_of
 
-
-def structure(values: Mapping[str, Any], text: str, path: Path) -> Config:
-    """Check names, types and limits; `text` is where the line of a wrong one is looked up."""
-    from tracker.settings.table import TABLES, leaves, setting_of  # most have no file to check
-
-    found: dict[str, Any] = {}
-    tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
-    for key, value in leaves(values).items():
+    found = {}
+    for key, value in leaves(parsed(text, path)).items():
         try:
-            checked = setting_of(key).check(value)
+            found[key] = setting_of(key).check(value)
         except ValueError as error:
-            from tracker.settings.toml_text import line_of
+            if is_elsewhere(key):
+                continue
+            number = line_of(text, key)
+            where = f"{path}{f' (line {number})' if number else ''}"
+            raise TrackerError(f"{where}: {error}; `tracker config list` shows the settings") from error
+    return Settings(path=path, values=found)
 
-            number = line_of(text, tuple(key.split(".")))
-            raise TrackerError(
-                f"{path}{f' (line {number})' if number else ''}: {error}; `tracker config list` shows the settings"
-            ) from error
-        table, _, name = key.rpartition(".")
-        (tables[table] if table else found)[name] = checked
-    parts = {name: TABLES[name](**own) for name, own in tables.items()}
-    return evolve(Config(**found, **parts), path=path)
+
+def is_elsewhere(key: str) -> bool:
+    """Whether the setting belongs to a feature that is not installed, or left out."""
+    from tracker.hosting.features import elsewhere
+
+    return any(key in names or key.partition(".")[0] in names for names in elsewhere("settings").values())
+
+
+def line_of(text: str, key: str) -> int | None:
+    """The number of the line that sets a key, or begins its table; None if it cannot be told."""
+    table, _, name = key.rpartition(".")
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", line)
+        if header:
+            current = header[1]
+            if current == key:
+                return number
+        elif current == table and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", line):
+            return number
+    return None

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from tracker.api import Origin, Source
+from tracker.api import Origin, Reading, Source
 from tracker.kernel import Session, span, to_parsed, value
 from tracker_capture.origins import ask, side_by_side
 from tracker_capture.origins.answer import Answer, OriginError
@@ -38,14 +38,14 @@ def _look(session: Session, source: Source, origin: Origin, timezone: str | None
 
 def _document(row: Row) -> dict[str, Any]:
     source, origin, answer = row
-    has_failed = isinstance(answer, OriginError)
+    known = None if isinstance(answer, OriginError) else answer
     return {
         "source": source.name,
         "origin": origin.name,
         "title": origin.title,
-        "age_s": None if has_failed else answer.age,
-        "parsed": None if has_failed else to_parsed(answer.reading, source),
-        "why_not": str(answer) if has_failed else None,
+        "age_s": known and known.age,
+        "parsed": known and to_parsed(known.reading, source),
+        "why_not": None if known else str(answer),
     }
 
 
@@ -54,10 +54,13 @@ def _line(row: Row) -> str:
     head = f"{source.name} {origin.name} ({origin.title}): "
     if isinstance(answer, OriginError):
         return f"{head}no reading: {answer}"
-    gauges = [(source.meter(gauge.meter), gauge) for gauge in answer.reading.gauges]
-    values = [
+    return f"{head}{values(source, answer.reading)}, {span(timedelta(seconds=answer.age))} old"
+
+
+def values(source: Source, reading: Reading) -> str:
+    """`fiveh=11% weekly=64%`"""
+    known = [(meter, gauge) for gauge in reading.gauges if (meter := source.meter(gauge.meter)) is not None]
+    return " ".join(
         f"{gauge.meter}={value(gauge.used, unit='%' if meter.unit == 'pp' else f' {meter.unit}')}"
-        for meter, gauge in gauges
-        if meter is not None
-    ]
-    return f"{head}{' '.join(values)}, {span(timedelta(seconds=answer.age))} old"
+        for meter, gauge in known
+    )

@@ -11,6 +11,7 @@ from tracker.api import CommandOrigin, Source
 from tracker.kernel import LIMIT, Session, TrackerError, line, parse, store_report
 from tracker_capture.origins.answer import OriginError, query
 from tracker_capture.origins.program import printed
+from tracker_capture.settings import CaptureSettings
 
 SCOPE = "{scope}"
 
@@ -40,7 +41,7 @@ def _text(session: Session, source: Source, scope: str | None) -> str:
         raise click.UsageError(
             f"{source.name} declares no command that prints it; give the text with --stdin or --file"
         )
-    argv = _configured(session.config.run_commands, source.name) or origin.argv
+    argv = _configured(session.settings(CaptureSettings).run_commands, source.name) or origin.argv
     words = [word.replace(SCOPE, scope or origin.scope or "") for word in argv]
     if scope and SCOPE not in " ".join(argv):
         raise click.UsageError(f"the command of {source.name} takes no scope: {shlex.join(argv)}")

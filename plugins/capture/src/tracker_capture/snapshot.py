@@ -26,6 +26,7 @@ from tracker.kernel import (
 )
 from tracker_capture.origins import Question, Unanswered, first
 from tracker_capture.origins.answer import Answer, OriginError
+from tracker_capture.settings import CaptureSettings
 from tracker_capture.wait import RETRIES, retry_seconds, wait_until
 
 STALE = "stale-data"
@@ -163,7 +164,7 @@ def _origins(options: Options) -> Sequence[Origin]:
 
 def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     """The answer if it fits the phase. An old one is an AFTER only with `stale_ok`, and is tagged."""
-    limit = session.config.stale_minutes
+    limit = session.settings(CaptureSettings).stale_minutes
     is_stale = answer.age > limit * 60
     if not options.has_after:
         if is_stale:

@@ -14,6 +14,7 @@ from tracker.text.csv_cells import NUMBER
 from tracker_ledgers import card, git, ledgers
 from tracker_ledgers.command_log import commands, quoted
 from tracker_ledgers.documents import home
+from tracker_ledgers.settings import Handoff
 from tracker_ledgers.standing import Opening, Standing, Step, beginnings, openings, standing
 
 RECENT = 3  # windows that are shown beside those which still want something
@@ -71,7 +72,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
         ),
         preview=tuple(lines(preview)),
         cards=tuple(text for window in preview.rows for text in card.lines(card.card(session, window))),
-        read_first=tuple(_absolute(home(session) / path) for path in session.config.handoff.read_first),
+        read_first=tuple(_absolute(home(session) / path) for path in session.settings(Handoff).read_first),
     )
 
 

@@ -25,7 +25,7 @@ from tracker.kernel import (
     stamped_notes,
     value,
 )
-from tracker_ledgers import booking, git, ledgers
+from tracker_ledgers import booking, git, ledgers, settings
 from tracker_ledgers.diffs import Diff, diff, pathspecs
 
 STREAM = "churn"
@@ -167,7 +167,7 @@ def measure(session: Session, request: Request) -> Churn:
     if start is None:
         return _unmeasured(session, request, row, features)
     git.require_repository()
-    specs = pathspecs(request.paths, request.exclude, session.config.churn.exclude)
+    specs = pathspecs(request.paths, request.exclude, session.settings(settings.Churn).exclude)
     found = diff(start.resolve(), (end or Named("HEAD", "default")).resolve(), specs)
     remarks, notes = [request.notes], []
     if end is None:
@@ -235,5 +235,5 @@ def _record(
         methodology=request.methodology or (row.text("methodology") if row else None),
         **(empty | dict(figures)),
         paths=list(request.paths),
-        exclude=[*request.exclude, *session.config.churn.exclude],
+        exclude=[*request.exclude, *session.settings(settings.Churn).exclude],
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from tracker.api import redact
 from tracker.kernel import HEADER, Session, TrackerError, escape, stamp
+from tracker_ledgers.settings import CommandLog
 
 STREAM = "commands"
 # an option whose value is a secret by its name, such as --api-key or --github-token
@@ -25,7 +26,12 @@ ASSIGNED = re.compile(
 
 def note(session: Session, given: dict[str, Any]) -> None:
     """Append the running command; a failure is a warning, since what the command did stands."""
-    if session.dry_run or not session.words or not session.root.is_dir() or not session.config.command_log:
+    if (
+        session.dry_run
+        or not session.words
+        or not session.root.is_dir()
+        or not session.settings(CommandLog).command_log
+    ):
         return
     named = given.get("window") or given.get("windows") or ()
     words = list(redacted(session.words))

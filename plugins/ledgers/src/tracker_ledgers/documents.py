@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def home(session: Session) -> Path:
     """The folder that holds `docs/`: that of the settings file, else the repository's, else the working directory."""
-    if session.config.path is not None:
-        return session.config.base
+    if session.settings_file.path is not None:
+        return session.settings_file.base
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
 

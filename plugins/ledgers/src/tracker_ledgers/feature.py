@@ -29,6 +29,12 @@ def feature_info() -> Feature:
             "handoff": _command("Daily", "handoff", "Write the brief with which the next person continues."),
             "uat": _command("Results", "uat", "Run the acceptance checks of a window, then show its preview."),
         },
+        settings={
+            "": "tracker_ledgers.settings:CommandLog",
+            "ledgers": "tracker_ledgers.settings:Ledgers",
+            "churn": "tracker_ledgers.settings:Churn",
+            "handoff": "tracker_ledgers.settings:Handoff",
+        },
         streams=("churn", "commands"),
     )
 

@@ -13,6 +13,7 @@ from attrs import asdict, frozen
 from tracker.kernel import Session, TrackerError, command_line, line, near, plural, replace_file
 from tracker_ledgers import documents
 from tracker_ledgers.brief import Brief, gather
+from tracker_ledgers.settings import Handoff
 
 BEGIN = "<!-- tracker handoff: begin. tracker rewrites what stands between these two lines; write around them -->"
 END = "<!-- tracker handoff: end -->"
@@ -78,7 +79,7 @@ def check(session: Session, asked: Sequence[str]) -> None:
 
 
 def path_of(session: Session) -> Path:
-    return documents.home(session) / session.config.handoff.file
+    return documents.home(session) / session.settings(Handoff).file
 
 
 # --- the file

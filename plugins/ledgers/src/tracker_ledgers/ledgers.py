@@ -17,6 +17,7 @@ from attrs import frozen
 
 from tracker.kernel import TrackerError, line
 from tracker_ledgers.documents import home, read
+from tracker_ledgers.settings import Ledgers
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
@@ -60,7 +61,7 @@ LEDGERS = (TOKENS, CHURN, FEATURES, EVIDENCE)
 
 def path_of(session: Session, ledger: Ledger) -> Path:
     """Where a ledger stands."""
-    return home(session) / session.config.ledgers.dir / ledger.file
+    return home(session) / session.settings(Ledgers).dir / ledger.file
 
 
 # --- cells

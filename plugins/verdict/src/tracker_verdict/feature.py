@@ -31,15 +31,17 @@ def feature_info() -> Feature:
                 "Say how many windows of the usual size still fit before each reset, and when to stop.",
             ),
         },
+        settings={"": "tracker_verdict.settings:VerdictSettings"},
     )
 
 
 @hookimpl
 def estimate(session: Session, windows: Sequence[tuple[float, float, float | None]]) -> Estimate:
     """Efficiency with interval and power."""
+    from tracker_verdict.settings import VerdictSettings
     from tracker_verdict.stats.efficiency import measure
 
-    return measure(windows, effect=session.config.effect)
+    return measure(windows, effect=session.settings(VerdictSettings).effect)
 
 
 def _command(group: str, module: str, about: str) -> Command:

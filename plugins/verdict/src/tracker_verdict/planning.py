@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from tracker.api import Gauge, Meter, Source
 from tracker.kernel import PERCENT, Capture, Session, captures, finalized, iso, number, plural, span, value
+from tracker_verdict.settings import VerdictSettings
 
 FULL = 100.0
 GO, STOP, UNKNOWN = "GO", "STOP", "unknown"
@@ -83,7 +84,7 @@ def _outlook(
     )
     if not costs or not costs[-1]:
         return evolve(known, costs=len(costs), why="no finalized window says what one costs")
-    return _verdict(evolve(known, costs=len(costs)), costs, session.config.reserve_pp, windows_left)
+    return _verdict(evolve(known, costs=len(costs)), costs, session.settings(VerdictSettings).reserve_pp, windows_left)
 
 
 def _past(meter: Meter, capture: Capture, gauge: Gauge, now: datetime) -> str | None:

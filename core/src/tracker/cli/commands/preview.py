@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tracker.cli.command import Command
-from tracker.cli.options import Finite, Several
+from tracker.cli.options import Several
 from tracker.errors import TrackerError
 from tracker.session import session
 
@@ -16,24 +16,14 @@ class PreviewCommand(Several, Command):
 
 @click.command("preview", cls=PreviewCommand)
 @click.option("--window", "windows", multiple=True, metavar="W ...", help="The windows [default: all].")
-@click.option(
-    "--effect",
-    type=Finite(min=1e-9, max=1e6),
-    metavar="E",
-    help="What power is computed for, in features per unit [default: the setting, 0.1].",
-)
-def command(windows: tuple[str, ...], effect: float | None) -> None:
+def command(windows: tuple[str, ...]) -> None:
     """Show what the windows delivered per unit of quota."""
-    from attrs import evolve
-
     from tracker.preview import assemble, document, hint, lines, outside_notes
     from tracker.text.render import escape
     from tracker.text.wording import near
     from tracker.windows.missing_plugins import tell
 
     here = session()
-    if effect is not None:
-        here.config = evolve(here.config, effect=effect)
     for window in windows:
         if not here.index.knows(window):
             known = here.index.windows()

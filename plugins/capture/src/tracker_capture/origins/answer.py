@@ -15,6 +15,7 @@ from attrs import define, frozen
 
 from tracker.api import HttpOrigin, Origin, Reading, Source, redact
 from tracker.kernel import PluginError, TrackerError, line, parse
+from tracker_capture.settings import CaptureSettings
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
@@ -99,7 +100,7 @@ class Query:
 
     def environment(self) -> dict[str, str]:
         """What a program gets: the environment without tracker's settings and without every variable of a key."""
-        keys = {entry.partition("=")[2].strip() for entry in self.session.config.key_variables}
+        keys = {entry.partition("=")[2].strip() for entry in self.session.settings(CaptureSettings).key_variables}
         for source in self.session.registry.sources.values():
             keys |= {origin.key for origin in source.origins if isinstance(origin, HttpOrigin)}
         return {

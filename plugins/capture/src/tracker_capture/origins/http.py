@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 from tracker.api import HttpOrigin
 from tracker.kernel import VARIABLE, TrackerError, __version__, line
 from tracker_capture.origins.answer import LIMIT, Answer, OriginError, Query
+from tracker_capture.settings import CaptureSettings
 
 CHUNK = 1 << 16
 GRACE_SECONDS = 0.5  # for the request to say itself that it took too long
@@ -48,7 +49,7 @@ def key_variable(configured: tuple[str, ...], source: str, origin: HttpOrigin) -
 
 
 def _key(query: Query, origin: HttpOrigin) -> str:
-    variable = key_variable(query.session.config.key_variables, query.source.name, origin)
+    variable = key_variable(query.session.settings(CaptureSettings).key_variables, query.source.name, origin)
     key = os.environ.get(variable, "").strip()
     if not key:
         own = "" if variable != origin.key else ", or name a variable of yours in key_variables (tracker.toml)"

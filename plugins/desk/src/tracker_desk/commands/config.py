@@ -20,7 +20,7 @@ def command() -> None:
 @click.option("--verbose", is_flag=True, help="Say where each value came from, and what it is for.")
 def list_(verbose: bool) -> None:
     """List every setting with its value, type and origin."""
-    from tracker_desk.configuring import held
+    from tracker_desk.config_values import held
 
     here = session()
     found = held(here).values()
@@ -36,7 +36,7 @@ def list_(verbose: bool) -> None:
 @click.option("--verbose", is_flag=True, help="Say which file, variable or option the value came from.")
 def get(key: str, verbose: bool) -> None:
     """Print the value of one setting that is in force."""
-    from tracker_desk.configuring import look_up
+    from tracker_desk.config_values import look_up
 
     here = session()
     found = look_up(here, key)
@@ -51,6 +51,6 @@ def get(key: str, verbose: bool) -> None:
 @click.argument("value")
 def set_(key: str, value: str) -> None:
     """Change one setting in its file, whose comments and order stay; a list is written A,B,C."""
-    from tracker_desk.configuring import change
+    from tracker_desk.config_values import change
 
     change(session(), key, value)

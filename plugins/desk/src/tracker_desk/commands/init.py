@@ -12,6 +12,6 @@ from tracker.kernel import SettingCommand, session
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def command(yes: bool, force: bool) -> None:
     """Write a commented tracker.toml into this folder, after asking."""
-    from tracker_desk.initializing import initialize
+    from tracker_desk.first_settings import initialize
 
     initialize(session(), ask=not yes, force=force)

@@ -24,7 +24,9 @@ def command(names: tuple[str, ...], everyone: bool, given: tuple[str, ...], effe
         raise click.UsageError("name two providers, or none for all of them (--all)")
     if names and names[0] == names[1]:
         raise click.UsageError(f"{names[0]} against itself says nothing; name two providers")
-    worths = prices(here.registry.providers, here.config.prices, given)
+    from tracker_verdict.settings import VerdictSettings
+
+    worths = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
     tell(here, absent(here, finalized(here.index)))
     found = comparing.matches(here, names, worths, effect=effect, review=review)
     if here.json:

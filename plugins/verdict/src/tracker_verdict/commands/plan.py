@@ -16,7 +16,9 @@ def command(provider: str, windows_left: int | None) -> None:
 
     here = session()
     source = here.source(provider, kinds=["status"])
-    reserve = here.config.reserve_pp
+    from tracker_verdict.settings import VerdictSettings
+
+    reserve = here.settings(VerdictSettings).reserve_pp
     found = outlooks(here, source, here.now, windows_left)
     if here.json:
         here.data(document(source, found, reserve))

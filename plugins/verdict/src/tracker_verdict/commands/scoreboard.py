@@ -18,7 +18,9 @@ def command(by: str, layout: str, given: tuple[str, ...]) -> None:
     from tracker_verdict.worth import prices
 
     here = session()
-    worths = prices(here.registry.providers, here.config.prices, given)
+    from tracker_verdict.settings import VerdictSettings
+
+    worths = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
     found = board.scoreboard(here, by, worths)  # type: ignore[arg-type]
     tell(here, absent(here, finalized(here.index)))
     if here.json or layout == "json":

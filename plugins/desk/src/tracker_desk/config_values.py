@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +14,32 @@ from tracker.api import Source
 from tracker.kernel import (
     DATA_DIR,
     DEFAULT_DATA_DIR,
-    KINDS,
+    FILE,
     PERCENT,
-    PRICES,
-    Key,
     Session,
     Setting,
     TrackerError,
-    from_words,
+    checked,
+    find,
     leaves,
     line_of,
-    literal,
     local_zone,
-    put,
+    near,
+    parsed,
+    read,
     replace_file,
     setting_of,
     settings,
-    shown,
 )
-from tracker.settings import file as config_file
+from tracker_desk.toml_edit import changed, literal, meant, shown
+
+try:
+    import fcntl
+except ImportError:
+    # Windows has no lock on a folder
+    fcntl = None  # type: ignore[assignment]
+
+PRICES = "prices"  # the table of a provider's own settings
 
 
 @frozen(kw_only=True)
@@ -44,7 +53,7 @@ class Held:
 
     @property
     def type(self) -> str:
-        return KINDS[self.setting.kind].title
+        return self.setting.title
 
     @property
     def text(self) -> str:
@@ -71,13 +80,13 @@ class Held:
 
 def held(session: Session) -> dict[str, Held]:
     """Every setting in force, by key."""
-    path = session.config.path  # a file that is wrong anywhere is refused here
-    values, text = config_file.read(path) if path else ({}, "")
-    given = leaves(values)
+    path = session.settings_file.path  # a file that is wrong anywhere is refused here
+    text = read(path) if path else ""
+    given = leaves(parsed(text, path)) if path else {}
     found = {}
     for key, setting in settings().items():
         if key in given:
-            number = line_of(text, tuple(key.split(".")))
+            number = line_of(text, key)
             where = f"{path} line {number}" if number else str(path)
             found[key] = Held(setting=setting, value=given[key], origin="file", where=where)
         else:
@@ -128,19 +137,15 @@ def look_up(session: Session, key: str) -> Held:
 
 def change(session: Session, key: str, words: str) -> None:
     """Set one value in the nearest file, or in a new one here; what would not be sound is not written."""
-    path = (config_file.find(Path.cwd()) or Path.cwd() / config_file.FILE).resolve()
-    place, value = _meant(key, words)
-    text = config_file.read(path)[1] if path.exists() else ""
-    changed = put(text, place, value)
+    path = (find(Path.cwd()) or Path.cwd() / FILE).resolve()
+    value = _meant(key, words)
     if key.startswith(f"{PRICES}."):
-        _check_price(session, place[-1], value)
-    if changed is None:
-        raise TrackerError(
-            f"{path}: {key} cannot be set there without changing more than it; edit the file; nothing was written"
-        )
-    config_file.structure(config_file.parse(changed, path), changed, path)
-    if not session.dry_run and changed != text:
-        replace_file(path, changed.encode())
+        _check_provider(session, key.partition(".")[2])
+    if session.dry_run:
+        _change(path, key, value, write=False)
+    else:
+        with _alone_in(path.parent):
+            _change(path, key, value, write=True)
     if session.dry_run or session.json:
         session.data({"key": key, "value": value, "path": str(path)})
     else:
@@ -150,38 +155,50 @@ def change(session: Session, key: str, words: str) -> None:
         session.warn(f"{now.where} is given and wins: the data directory stays {now.value}")
 
 
-def _meant(key: str, words: str) -> tuple[Key, Any]:
-    """The place and the checked value of a setting."""
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keeps other processes that change settings in the folder waiting; the lock leaves no file behind."""
+    if fcntl is None:
+        yield
+        return
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
+
+
+def _change(path: Path, key: str, value: Any, *, write: bool) -> None:
+    """Read, change and check the file; written in one step, under a lock that keeps two changes apart."""
+    text = read(path) if path.exists() else ""
+    parsed(text, path)
+    new = changed(text, key, value)
+    checked(new, path)
+    if write and new != text:
+        replace_file(path, new.encode())
+
+
+def _meant(key: str, words: str) -> Any:
+    """The checked value of a setting."""
     name, _, provider = key.partition(".")
     is_price = name == PRICES and bool(provider)
     try:
         if is_price and "." in provider:
             raise ValueError(f"{key} is a part of a price: set {PRICES}.{provider.partition('.')[0]} as a whole")
         setting = setting_of(PRICES if is_price else key)
-        value = from_words(setting, words)
+        value = meant(setting, words)
         setting.check({provider: value} if is_price else value)
     except ValueError as error:
         raise TrackerError(f"{error}; nothing was written (`tracker config list` shows the settings)") from None
-    return ((PRICES, provider) if is_price else tuple(key.split("."))), value
-
-
-def _check_price(session: Session, provider: str, value: Any) -> None:
-    """Refuse what `--price` would; a provider that is not installed here may be elsewhere."""
-    from tracker.kernel import near
-
-    providers = session.registry.providers
-    if provider in providers:
-        sound_price(providers[provider], value)
-    else:
-        session.warn(f"no provider {provider!r} is installed; {near(provider, providers)}")
-
-
-def sound_price(source: Source, value: Any) -> Any:
-    """The price as it was given; refused where it says no worth for this provider's unit."""
-    from tracker_verdict.worth import parse
-
-    parse(source, value)
     return value
+
+
+def _check_provider(session: Session, provider: str) -> None:
+    """Warn of a price for a provider that is not installed here; it may be elsewhere."""
+    providers = session.registry.providers
+    if provider not in providers:
+        session.warn(f"no provider {provider!r} is installed; {near(provider, providers)}")
 
 
 def example(source: Source) -> str:

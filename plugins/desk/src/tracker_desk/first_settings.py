@@ -14,20 +14,18 @@ import click
 from tracker.api import Source
 from tracker.kernel import (
     DEFAULT_DATA_DIR,
-    PRICES,
+    FILE,
     Session,
     Setting,
     TrackerError,
-    from_words,
-    literal,
+    checked,
+    find,
     local_zone,
     replace_file,
     settings,
-    shown,
-    spell,
 )
-from tracker.settings import file as config_file
-from tracker_desk.configuring import example, sound_price
+from tracker_desk.config_values import PRICES, example
+from tracker_desk.toml_edit import literal, meant, shown, spelled
 
 ASKED = ("data_dir", "ledgers.dir", "timezone", "buffer_minutes", "divergence_pp", "effect", "keep_account")
 TITLE = "# Settings of tracker. A line that is missing means the default; `tracker config list` shows what holds.\n"
@@ -35,17 +33,17 @@ TITLE = "# Settings of tracker. A line that is missing means the default; `track
 
 def initialize(session: Session, *, ask: bool, force: bool) -> None:
     """Write the file into the working directory, which has none unless `force` is given."""
-    path = Path.cwd() / config_file.FILE
+    path = Path.cwd() / FILE
     if path.is_symlink() or path.exists():
         if not force:
             raise _exists(path)
-    elif (outer := config_file.find(path.parent)) is not None:
+    elif (outer := find(path.parent)) is not None:
         session.note(f"note: {outer} holds here until now; the new file takes its place for this folder")
     values = _defaults(session)
     if ask:
         values |= _asked(session, values)
     text = compose(values, session.registry.providers)
-    config_file.structure(config_file.parse(text, path), text, path)
+    checked(text, path)
     if session.dry_run:
         click.echo(text, nl=False)
         return
@@ -76,27 +74,28 @@ def _defaults(session: Session) -> dict[str, Any]:
 
 
 def _asked(session: Session, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {key: _ask(settings()[key], defaults[key]) for key in ASKED}
+    known = settings()
+    found: dict[str, Any] = {key: _ask(known[key], defaults[key]) for key in ASKED if key in known}
     prices = {}
-    for name, source in session.registry.providers.items():
+    for name, source in session.registry.providers.items() if PRICES in known else ():
         about = f"{PRICES}.{name}: what {source.title} costs, such as {example(source)}; empty: not known"
-        price = _prompt(about, "", partial(_take_price, source))
+        price = _prompt(about, "", partial(_take_price, name))
         if price:
             prices[name] = price
     return found | ({PRICES: prices} if prices else {})
 
 
-def _take_price(source: Source, words: str) -> str:
+def _take_price(provider: str, words: str) -> str:
     try:
-        return words.strip() and sound_price(source, words.strip())
-    except TrackerError as error:
+        return words.strip() and settings()[PRICES].check({provider: words.strip()})[provider]
+    except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
 
 def _ask(setting: Setting, default: Any) -> Any:
     def take(words: str) -> Any:
         try:
-            value = from_words(setting, words)
+            value = meant(setting, words)
             setting.check(value)
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
@@ -142,9 +141,9 @@ def _plain(value: Any) -> Any:
 
 
 def _prices(setting: Setting, prices: Mapping[str, Any], providers: Mapping[str, Source]) -> Iterator[str]:
-    rows = [f"{spell(name)} = {literal(price)}" for name, price in prices.items()]
+    rows = [f"{spelled(name)} = {literal(price)}" for name, price in prices.items()]
     others = [source for name, source in providers.items() if name not in prices]
-    rows += [f"# {spell(source.name)} = {literal(example(source))}" for source in others]
+    rows += [f"# {spelled(source.name)} = {literal(example(source))}" for source in others]
     yield "\n".join([f"[{PRICES}]", f"# {setting.about}, as `--price` takes it", *rows, ""])
 
 

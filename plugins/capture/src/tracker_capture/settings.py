@@ -1,0 +1,26 @@
+"""What captures let you set."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from tracker.kernel import setting
+
+
+@frozen(kw_only=True)
+class CaptureSettings:
+    """At the top level."""
+
+    TABLE: ClassVar[str] = ""
+
+    stale_minutes: float = setting(
+        15.0, "minutes after which an automatic reading is too old for an AFTER", kind="number", most=10080
+    )
+    key_variables: tuple[str, ...] = setting(
+        (), "the environment variable that holds a provider's key for captures, as PROVIDER=VARIABLE", kind="texts"
+    )
+    run_commands: tuple[str, ...] = setting(
+        (), "commands for `tracker ingest SOURCE --run` instead of the declared ones, as SOURCE=COMMAND", kind="texts"
+    )

@@ -1,0 +1,48 @@
+"""What the ledgers let you set."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from tracker.kernel import setting
+
+
+@frozen(kw_only=True)
+class CommandLog:
+    """At the top level."""
+
+    TABLE: ClassVar[str] = ""
+
+    command_log: bool = setting(True, "log the commands that were run, for the handoff", kind="switch")
+
+
+@frozen(kw_only=True)
+class Ledgers:
+    """`[ledgers]`"""
+
+    TABLE: ClassVar[str] = "ledgers"
+
+    dir: str = setting("docs/Ledgers", "the folder of the CSV ledgers, relative to this file", kind="text")
+
+
+@frozen(kw_only=True)
+class Churn:
+    """`[churn]`"""
+
+    TABLE: ClassVar[str] = "churn"
+
+    exclude: tuple[str, ...] = setting((), "paths that do not count as work, as git pathspec patterns", kind="texts")
+
+
+@frozen(kw_only=True)
+class Handoff:
+    """`[handoff]`"""
+
+    TABLE: ClassVar[str] = "handoff"
+
+    file: str = setting("docs/SESSION_HANDOFF.md", "the brief for the next person, relative to this file", kind="text")
+    read_first: tuple[str, ...] = setting(
+        ("docs/SOP/uat_opener.md",), "files that the next person reads first", kind="texts"
+    )

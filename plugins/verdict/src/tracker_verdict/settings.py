@@ -1,0 +1,54 @@
+"""What verdicts let you set."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from attrs import frozen
+
+from tracker.kernel import setting
+
+LARGEST_PRICE = 1e12
+PRICE = re.compile(r"\s*[\d.]+\s*/\s*mo(?:nth)?\s*:\s*[\d.]+\s*[a-z]+\s*", re.I)
+
+
+def are_prices(value: Any) -> bool:
+    """Whether a value is a table with a price for each provider."""
+    return isinstance(value, dict) and all(map(_is_price, value.values()))
+
+
+def _is_price(price: Any) -> bool:
+    """A text as `--price` takes it, or its parts by name."""
+    if isinstance(price, str):
+        return PRICE.fullmatch(price) is not None
+    parts = price.values() if isinstance(price, dict) else [None]
+    return all(bool(part.strip()) if isinstance(part, str) else _is_amount(part) for part in parts)
+
+
+def _is_amount(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return is_number and 0 <= value <= LARGEST_PRICE
+
+
+@frozen(kw_only=True)
+class VerdictSettings:
+    """At the top level."""
+
+    TABLE: ClassVar[str] = ""
+
+    reserve_pp: float = setting(
+        10.0, "percentage points of a meter that the plan keeps: it says STOP before them", kind="number", most=100
+    )
+    effect: float = setting(
+        0.10, "the effect, in features per unit, that power is computed for", kind="number", least=1e-9, most=1e6
+    )
+    prices: Mapping[str, Any] = setting(
+        {},
+        "what each provider costs a month and the full meters it gives",
+        kind="table",
+        check=are_prices,
+        expected="a table with a text such as '200/mo:4.3bars' or a table per provider",
+    )
