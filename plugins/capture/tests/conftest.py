@@ -38,13 +38,17 @@ class Machine:
         from tracker.session import Session
         from tracker_capture.origins import ask
 
-        for name, value in (self.environment | extra).items():
-            self._monkeypatch.setenv(name, value)
-        self._monkeypatch.chdir(self.folder)
+        self.enter(**extra)
         session = Session()
         source = session.source(provider)
         [found] = [one for one in source.origins if one.name == origin]
         return ask(session, source, found)
+
+    def enter(self, **extra: str) -> None:
+        """Make this process one on the machine."""
+        for name, value in (self.environment | extra).items():
+            self._monkeypatch.setenv(name, value)
+        self._monkeypatch.chdir(self.folder)
 
     def why_not(self, provider: str, origin: str, **extra: str) -> str:
         """Why an origin gives no reading."""

@@ -11,7 +11,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from tracker.api import HttpOrigin, Origin, Reading, Source, redact
 from tracker.kernel import PluginError, TrackerError, line, parse
@@ -77,7 +77,7 @@ class Query:
     seconds: float
     deadline: float
     limit: int = LIMIT
-    _next_notice: float = NOTICE_SECONDS
+    _next_notice: float = field(factory=lambda: NOTICE_SECONDS)
 
     def remaining(self) -> float:
         """Seconds until the deadline. Says on stderr from time to time that the origin is still waited for."""
