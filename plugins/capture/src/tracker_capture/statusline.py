@@ -20,7 +20,7 @@ from tracker.kernel import PluginError, from_parsed, iso, line, to_parsed, value
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
-    from tracker_capture.answers import Answer, Asking
+    from tracker_capture.origins.answer import Answer, Query
 
 LIMIT = 1 << 20  # bytes of what is handed over
 INPUT_SECONDS = 2.0  # a program that does not close the pipe must not hold its own prompt up
@@ -37,14 +37,14 @@ class Kept:
     at: datetime
 
 
-def kept(asking: Asking) -> Answer:
+def kept(query: Query) -> Answer:
     """The kept reading as a capture's answer."""
-    from tracker_capture.answers import Answer, missing
+    from tracker_capture.origins.answer import Answer, not_installed
 
-    found = _load(asking.session, asking.source)
+    found = _load(query.session, query.source)
     if found is None:
-        raise missing("no status line was handed over yet", asking.origin)
-    return Answer(origin=asking.origin.name, text=None, reading=found.reading, taken=asking.session.now)
+        raise not_installed("no status line was handed over yet", query.origin)
+    return Answer(origin=query.origin.name, text=None, reading=found.reading, taken=query.session.now)
 
 
 def text(session: Session, data: bytes) -> str:
