@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tracker.errors import TrackerError
-from tracker.journal.files import make_private
+from tracker.journal.files import private_folder
 
 
 def place() -> Path:
@@ -36,7 +36,7 @@ def give(path: Path, entries: Iterable[tuple[str, Any]]) -> None:
     """Record the user's consent to some values."""
     lines = "".join(f"{_digest(path, key, value)}\n" for key, value in entries)
     try:
-        make_private(place().parent)
+        private_folder(place().parent)
         file = os.open(place(), os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         with os.fdopen(file, "a", encoding="ascii") as found:
             found.write(lines)
