@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 
 from tracker.api import LogOrigin, Source
 from tracker.kernel import Session, command_line, stamp
@@ -65,16 +65,14 @@ class Store:
 
     session: Session
     database: sqlite3.Connection
+    _touched: set[tuple[str, str]] = field(factory=set)  # sources and sessions that got something
 
     def sync(self, sources: Sequence[Source]) -> None:
         """Read what is new in the files."""
         jobs = [job for source in sources for job in self._jobs(source)]
-        touched: set[tuple[str, str]] = set()
         with self.database:
             for done in _run(self.session, jobs):
-                self._put(done, touched)
-        for source in sources:
-            self._keep(source, {name for of, name in touched if of == source.name})
+                self._put(done)
 
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT path, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
@@ -90,14 +88,14 @@ class Store:
                 offset, state = before[3], before[5]
             yield Job(source.name, found.path, found.words, offset, state)
 
-    def _put(self, done: Read, touched: set[tuple[str, str]]) -> None:
+    def _put(self, done: Read) -> None:
         project = len(COLUMNS[: COLUMNS.index("project")].split(",")) - 2  # its place in a row of the scan
         is_hashed = self.session.settings(Privacy).projects == "hash"
         rows = []
         for row in done.rows:
             place = _project(row[project], is_hashed=is_hashed)
             rows.append((done.job.source, *row[:project], place, *row[project + 1 :]))
-            touched.add((done.job.source, row[project - 1] or ""))
+            self._touched.add((done.job.source, row[project - 1] or ""))
         self.database.executemany(PUT, rows)
         with contextlib.suppress(OSError):
             stat = os.stat(done.job.path)
@@ -109,8 +107,12 @@ class Store:
             values = (done.job.path, done.job.source, *now, done.offset, done.end, done.state, bad, done.error)
             self.database.execute(f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 10)})", values)
 
-    def _keep(self, source: Source, sessions: set[str]) -> None:
-        """Append the daily totals that grew to the journal."""
+    def keep(self, sources: Sequence[Source], prices: str) -> None:
+        """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
+        for source in sources:
+            self._keep(source, {name for of, name in self._touched if of == source.name}, prices)
+
+    def _keep(self, source: Source, sessions: set[str], prices: str) -> None:
         import json
 
         found = self.database.execute(DAILY, (source.name, json.dumps(sorted(sessions)))).fetchall() if sessions else []
@@ -126,6 +128,7 @@ class Store:
                 captured_at=self.session.now,
                 source="ingest",
                 usage=dict(zip(KEPT, row[1:], strict=True)),
+                prices=prices,
             )
             for row in new
         ]
