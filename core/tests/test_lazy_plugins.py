@@ -16,7 +16,8 @@ from tracker.cli.main import main
 try:
     main(sys.argv[1:], standalone_mode=False)
 finally:
-    print(*(name for name in ("tracker_codex", "tracker_claude", "tracker_glm", "tracker_proxy") if name in sys.modules))
+    providers = ("tracker_codex", "tracker_claude", "tracker_glm", "tracker_proxy")
+    print(*(name for name in providers if name in sys.modules))
 """
 
 
