@@ -12,8 +12,8 @@ from tracker.contract.parsed import EPOCH, compact, from_parsed, instant
 from tracker.contract.values import Delta, Meter, Reading, Source
 from tracker.hosting import default_delta as defaults
 from tracker.hosting.registry import Registry
-from tracker.journal.index import Entry, Index, lane_of
-from tracker.journal.index_rows import PHASES, text, without_text
+from tracker.journal.index import Entry, Index
+from tracker.journal.records import PHASES, lane_of, text, without_text
 from tracker.session import Session
 
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
