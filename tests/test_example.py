@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from bare import ROOT, Bare, build_wheel, third_party
 
 EXAMPLE = ROOT / "examples" / "tracker-gemini"
+HOURS = ROOT / "examples" / "tracker-hours"
 PANE = (EXAMPLE / "tests" / "screens" / "auto.txt").read_text()
 
 
@@ -68,14 +71,41 @@ def test_it_has_its_functions_and_completions(bare: Bare, tmp_path: Path) -> Non
     assert completions(bare, tmp_path, "override", "gemini", "--dai") == ["plain,--daily-pct", "plain,--daily-resets"]
 
 
-def test_the_core_knows_nothing_of_it_and_the_workspace_leaves_it_out() -> None:
-    for path in (ROOT / "core" / "src").rglob("*.py"):
-        assert "gemini" not in path.read_text(encoding="utf-8").lower(), path
+def test_a_feature_adds_a_command_and_a_column(tmp_path: Path) -> None:
+    """`examples/tracker-hours`, beside the core, the kit and the scoreboard that shows the column."""
+    made = Bare(tmp_path / "env")
+    made.link({"pytest", "hypothesis"} | third_party(["tracker-kit", "tracker-verdict", "pytest", "hypothesis"]))
+    for project in ("core", "plugins/kit", "plugins/verdict", "examples/tracker-gemini", "examples/tracker-hours"):
+        made.unpack(build_wheel(ROOT / project, tmp_path))
+    suite = made.run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(HOURS / "tests"), cwd=HOURS)
+    assert suite.returncode == 0, suite.stdout[-3000:]
+    for verb, pane in (("start", PANE), ("end", PANE.replace("42%", "48%"))):
+        at = f"2026-01-01T1{2 + (verb == 'end')}:00:00Z"
+        tracker(made, tmp_path, "alias", verb, "gemini", "--stdin", "--captured-at", at, "--force", stdin=pane)
+    tracker(made, tmp_path, "complete", "--window", "W0-01", "--gemini-features", "3", "--outcome", "pass")
+    data = tmp_path / "data" / "week0" / "live"
+    (data / "hours.csv").write_text("window,hours\nW0-01,1.5\n")
+    assert tracker(made, tmp_path, "hours").splitlines()[1] == "W0-01,1.5,3,2.0"
+    assert "  hours " in tracker(made, tmp_path, "--help")
+    [row] = json.loads(tracker(made, tmp_path, "--json", "scoreboard"))
+    assert row["hours"] == 1.5
+    checked = tracker(made, tmp_path, "plugins", "check", str(HOURS))
+    assert checked.startswith("hours: sound ("), checked
+
+
+@pytest.mark.parametrize("example", [EXAMPLE, HOURS], ids=lambda path: path.name)
+def test_nothing_here_was_changed_for_it(example: Path) -> None:
+    """The core and the plugins do not name it, and the workspace leaves it out: `git diff core plugins` stays empty."""
+    word = example.name.replace("-", "[-_]")
+    for folder in ("core", "plugins"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert not re.search(word, path.read_text(encoding="utf-8")), path
     workspace = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
     members = {path for pattern in workspace["uv"]["workspace"]["members"] for path in ROOT.glob(pattern)}
     tests = {ROOT / folder for folder in workspace["pytest"]["ini_options"]["testpaths"]}
-    assert not any(EXAMPLE.is_relative_to(folder) for folder in members | tests)
+    assert not any(example.is_relative_to(folder) for folder in members | tests)
 
 
-def test_it_is_short() -> None:
-    assert sum(len(path.read_text().splitlines()) for path in (EXAMPLE / "src").rglob("*.py")) < 120
+@pytest.mark.parametrize("example", [EXAMPLE, HOURS], ids=lambda path: path.name)
+def test_it_is_short(example: Path) -> None:
+    assert sum(len(path.read_text().splitlines()) for path in (example / "src").rglob("*.py")) < 120

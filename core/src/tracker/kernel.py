@@ -55,28 +55,28 @@ if TYPE_CHECKING:
     from tracker.hosting.registry import shell_names as shell_names
     from tracker.journal.files import LINE_LIMIT as LINE_LIMIT
     from tracker.journal.files import OPEN as OPEN
-    from tracker.journal.files import beside as beside
     from tracker.journal.files import check_directory as check_directory
-    from tracker.journal.files import make_private as make_private
+    from tracker.journal.files import private_folder as private_folder
     from tracker.journal.files import read_at as read_at
+    from tracker.journal.files import refuse_special as refuse_special
     from tracker.journal.files import replace_file as replace_file
+    from tracker.journal.files import replacing as replacing
+    from tracker.journal.files import system_error as system_error
     from tracker.journal.files import write_all as write_all
     from tracker.journal.index import CaptureMark as CaptureMark
     from tracker.journal.index import Entry as Entry
     from tracker.journal.index import Index as Index
-    from tracker.journal.index import identity as identity
-    from tracker.journal.index import lane_of as lane_of
-    from tracker.journal.index_rows import PHASES as PHASES
-    from tracker.journal.index_rows import without_text as without_text
     from tracker.journal.journal import WAIT_SECONDS as WAIT_SECONDS
     from tracker.journal.journal import Journal as Journal
     from tracker.journal.journal import command_line as command_line
-    from tracker.journal.journal import decode as decode
-    from tracker.journal.journal import failed as failed
-    from tracker.journal.journal import refuse_special as refuse_special
+    from tracker.journal.records import PHASES as PHASES
     from tracker.journal.records import SCHEMA as SCHEMA
+    from tracker.journal.records import decode as decode
     from tracker.journal.records import identify as identify
+    from tracker.journal.records import lane_of as lane_of
+    from tracker.journal.records import record_id as record_id
     from tracker.journal.records import stamp as stamp
+    from tracker.journal.records import without_text as without_text
     from tracker.preview import assemble as assemble
     from tracker.preview import document as document
     from tracker.preview import lines as lines
@@ -139,10 +139,16 @@ if TYPE_CHECKING:
     from tracker.windows.finalized import finalized as finalized
     from tracker.windows.lanes import WINDOW as WINDOW
     from tracker.windows.lanes import check_window as check_window
+    from tracker.windows.lanes import next_window as next_window
     from tracker.windows.messages import stored_message as stored_message
     from tracker.windows.missing_plugins import absent as absent
     from tracker.windows.missing_plugins import named as named
     from tracker.windows.missing_plugins import tell as tell
+    from tracker.windows.own_findings import fresh_index as fresh_index
+    from tracker.windows.own_findings import index_findings as index_findings
+    from tracker.windows.own_findings import old_baselines as old_baselines
+    from tracker.windows.own_findings import state_findings as state_findings
+    from tracker.windows.own_findings import write_states as write_states
     from tracker.windows.reports import store_report as store_report
     from tracker.windows.rules import FUTURE as FUTURE
     from tracker.windows.store import LATE_AFTER as LATE_AFTER
@@ -171,11 +177,13 @@ _PLACES = {
     "tracker.hosting.admission": "OWN_STREAMS",
     "tracker.hosting.guard": "Hang Timer fault guarded",
     "tracker.hosting.registry": "GROUP Registry STRICT discover shell_names",
-    "tracker.journal.files": "replace_file LINE_LIMIT OPEN beside check_directory make_private read_at write_all",
-    "tracker.journal.index": "CaptureMark Entry Index identity lane_of",
-    "tracker.journal.index_rows": "PHASES without_text",
-    "tracker.journal.journal": "Journal WAIT_SECONDS command_line decode failed refuse_special",
-    "tracker.journal.records": "SCHEMA identify stamp",
+    "tracker.journal.files": (
+        "LINE_LIMIT OPEN check_directory private_folder read_at refuse_special replace_file replacing system_error"
+        " write_all"
+    ),
+    "tracker.journal.index": "CaptureMark Entry Index",
+    "tracker.journal.journal": "Journal WAIT_SECONDS command_line",
+    "tracker.journal.records": "PHASES SCHEMA decode identify lane_of record_id stamp without_text",
     "tracker.preview": "assemble document lines",
     "tracker.session": "DATA_DIR Session session",
     "tracker.settings.sections": "DEFAULT_DATA_DIR Setting leaves setting setting_of settings",
@@ -191,8 +199,9 @@ _PLACES = {
     "tracker.windows.captures": "Capture Pair by_lane canonical capture_of captures lacking spans",
     "tracker.windows.efficiency": "Groups ProviderFigures figures_of finalized_figures is_stale",
     "tracker.windows.finalized": "Finalized WINDOWS finalized",
-    "tracker.windows.lanes": "WINDOW check_window",
+    "tracker.windows.lanes": "WINDOW check_window next_window",
     "tracker.windows.messages": "stored_message",
+    "tracker.windows.own_findings": "fresh_index index_findings old_baselines state_findings write_states",
     "tracker.windows.missing_plugins": "absent named tell",
     "tracker.windows.reports": "store_report",
     "tracker.windows.rules": "FUTURE",

@@ -274,7 +274,7 @@ BREAKS = {
         '"ok": True}',
         '"ok": True, "cost": 1}',
         "every event",
-        "an event has unknown fields: ['cost']",
+        "an event has the unknown key 'cost'",
         "ingest_line",
     ),
     "type": Break(
@@ -282,18 +282,18 @@ BREAKS = {
         '"routed": False',
         '"routed": 0',
         "every event",
-        "an event has wrong types: {'routed': 0}",
+        "an event's routed is of type int. Expected bool.",
         "ingest_line",
     ),
     "nojson": Break(
-        "telemetry", '"rid"', '"latency_ms": float("nan"), "rid"', "every event", "an event is no JSON", "ingest_line"
+        "telemetry", '"rid"', '"latency_ms": float("nan"), "rid"', "every event", "an event is not JSON", "ingest_line"
     ),
     "nodict": Break(
         "telemetry",
         "return [event]",
         "return [[event]]",
         "every event",
-        "an event is a list, not a dict",
+        "an event is of type list. Expected dict.",
         "ingest_line",
     ),
     "nolist": Break(
@@ -301,7 +301,7 @@ BREAKS = {
         "return [event]",
         "return iter([event])",
         "every event",
-        "are a list_iterator, no list",
+        "returned list_iterator, expected a list of events",
         "ingest_line",
     ),
     "prompt": Break(
@@ -312,12 +312,21 @@ BREAKS = {
         "an event keeps 'canary prompt 7f3a'",
         "Privacy",
     ),
+    "scratch": Break(
+        "telemetry",
+        "\n@hookimpl\ndef render_preview_block",
+        "\n@hookimpl\ndef end_stream(scratch):\n    return [{'rid': str(next(NUMBERS)), 'routed': False, 'ok': True}]\n"
+        "\n@hookimpl\ndef render_preview_block",
+        "reads_every_line_the_same_way_twice",
+        "a stream that is read twice, each time with a fresh scratch, gives other events",
+        "Purity",
+    ),
     "count": Break(
         "telemetry",
         ID,
         'str(found["id"]) + str(next(NUMBERS))',
         "reads_every_line_the_same_way_twice",
-        "a stream that is read twice gives other events",
+        "a stream that is read twice, each time with a fresh scratch, gives other events",
         "Purity",
     ),
     "touch": Break(

@@ -117,8 +117,12 @@ def test_another_unit_with_its_worth_changes_no_comparison(some, others, scale):
     before, after = compare(a, b), compare(scaled, b, worth=(scale, 1.0))
     assert after.kind == before.kind
     assert after.ratio == pytest.approx(before.ratio)
-    assert after.interval == (before.interval and pytest.approx(before.interval, rel=1e-6))
-    assert after.interval_fixed == (before.interval_fixed and pytest.approx(before.interval_fixed))
+    for name in ("interval", "interval_fixed"):
+        # None is no interval, or no upper limit
+        limits = [
+            [math.inf if limit is None else limit for limit in getattr(one, name) or ()] for one in (before, after)
+        ]
+        assert limits[1] == pytest.approx(limits[0], rel=1e-6)
     assert after.evidence == (before.evidence and pytest.approx(before.evidence))
 
 

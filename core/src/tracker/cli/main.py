@@ -52,7 +52,7 @@ def commands() -> dict[str, Command]:
 
 
 def subcommands(group: str) -> list[str]:
-    """The names that features add to a group of the kernel's, declared as `GROUP NAME`."""
+    """The names that features add to a group, declared as `GROUP NAME`."""
     return sorted(name.partition(" ")[2] for name in commands() if name.startswith(f"{group} "))
 
 
@@ -74,7 +74,16 @@ class Root(Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         name = ALSO.get(name, name)
-        return find(name) if name in KERNEL or (name in commands() and " " not in name) else None
+        if name in KERNEL or (name in commands() and " " not in name):
+            return find(name)
+        if subcommands(name):
+            # The group's own feature is not installed, but another one adds commands to it.
+            return Group(name=name)
+        from tracker.hosting.features import owner
+
+        if cure := owner("commands", name):
+            raise click.UsageError(f"The command {name} is not available. {cure}", ctx)
+        return None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.ensure_object(Session).words = tuple(args)

@@ -30,7 +30,7 @@ def check_event(event: object) -> None:
     Called for each of a million events: one look-up per key.
     """
     if type(event) is not dict:
-        raise TypeError(f"an event is a {type(event).__name__}. Expected a dict.")
+        raise TypeError(f"an event is of type {type(event).__name__}. Expected dict.")
     types = TYPES
     for name, value in event.items():
         if type(value) not in types.get(name, UNKNOWN):
@@ -42,4 +42,4 @@ def _refusal(name: object, value: object) -> TypeError:
     if types is None:
         return TypeError(f"an event has the unknown key {name!r}. docs/plugins.md lists the known ones.")
     wanted = " or ".join(sorted("None" if kind is NOTHING else kind.__name__ for kind in types))
-    return TypeError(f"an event's {name} is a {type(value).__name__}. Expected {wanted}.")
+    return TypeError(f"an event's {name} is of type {type(value).__name__}. Expected {wanted}.")

@@ -1,4 +1,4 @@
-"""The installed features: what they declare, and their modules."""
+"""The installed features: what they declare, their modules, and why one was left out."""
 
 from __future__ import annotations
 
@@ -7,47 +7,69 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracker.errors import PluginError
 from tracker.feature import Feature
-from tracker.hosting.entry_points import DISABLE, scan
+from tracker.hosting.entry_points import DISABLE, Point, scan
+
+
+class Installed(NamedTuple):
+    """An installed feature: its module and declaration, or the error for which it was left out."""
+
+    point: Point
+    module: Any = None
+    feature: Feature | None = None
+    error: PluginError | None = None
+
+
+def installed() -> list[Installed]:
+    """The installed features that the user did not disable, by name."""
+    return _installed(os.environ.get(DISABLE, ""))
 
 
 def loaded() -> dict[str, Any]:
-    """The modules of the installed features by name. One that cannot be imported is named on stderr."""
-    return {name: module for name, (module, _) in _loaded(os.environ.get(DISABLE, "")).items()}
+    """The modules of the sound features by name."""
+    return {one.point.name: one.module for one in installed() if one.feature}
 
 
 def declared() -> list[Feature]:
-    """What the installed features declare, by name."""
-    return [feature for _, feature in _loaded(os.environ.get(DISABLE, "")).values()]
+    """What the sound features declare, by name."""
+    return [one.feature for one in installed() if one.feature]
 
 
 @cache
-def _loaded(_disabled: str) -> dict[str, tuple[Any, Feature]]:
+def _installed(_disabled: str) -> list[Installed]:
+    return [_load(point) for _, point in sorted(scan().points.items()) if point.is_feature]
+
+
+def _load(point: Point) -> Installed:
     from tracker.hosting.guard import guarded
 
-    found: dict[str, tuple[Any, Feature]] = {}
-    for name, point in sorted(scan().points.items()):
-        if not point.is_feature:
-            continue
-        try:
-            with guarded(name, "be imported"):
-                module: Any = point.load()
-            with guarded(name, "declare its feature"):
-                feature = module.feature_info()
-                if not isinstance(feature, Feature) or feature.name != name:
-                    raise TypeError(f"feature_info must return a Feature named {name!r}, got {feature!r:.80}")
-        except PluginError as error:
-            print(f"warning: {error}; the rest works", file=sys.stderr)
-        else:
-            found[name] = module, feature
-    return found
+    try:
+        with guarded(point.name, "be imported"):
+            module: Any = point.load()
+        with guarded(point.name, "declare its feature"):
+            feature = module.feature_info()
+            if not isinstance(feature, Feature) or feature.name != point.name:
+                raise TypeError(f"feature_info must return a Feature named {point.name!r}, got {feature!r:.80}")
+    except PluginError as error:
+        print(f"warning: {error}; the rest works", file=sys.stderr)
+        return Installed(point, error=error)
+    return Installed(point, module, feature)
 
 
 def elsewhere(what: str) -> dict[str, list[str]]:
-    """The `commands` or `settings` of the project's features that are not installed, by distribution."""
+    """The `commands`, `settings` or `hooks` of the project's features that are not in use here, by distribution."""
     known = json.loads(Path(__file__).with_name("distributions.json").read_text(encoding="utf-8"))
     here = loaded()
     return {name: found[what] for name, found in known.items() if name.removeprefix("tracker-") not in here}
+
+
+def owner(what: str, name: str) -> str | None:
+    """What to do for one of them: which distribution to install, or to enable again; None if nobody has it."""
+    found = next((one for one, names in elsewhere(what).items() if name in names), None)
+    if found is None:
+        return None
+    is_disabled = any(point.distribution == found for point in scan().disabled)
+    return f"{found} is disabled: unset {DISABLE}." if is_disabled else f"Install {found}."

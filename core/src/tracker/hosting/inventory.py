@@ -1,4 +1,4 @@
-"""The table of `tracker plugins list`: every installed source with its state."""
+"""The table of `tracker plugins list`: every installed source and feature with its state."""
 
 from __future__ import annotations
 
@@ -6,43 +6,55 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
+from tracker.errors import PluginError
+from tracker.hosting import features
 from tracker.hosting.entry_points import DISABLE
 from tracker.hosting.registry import Found, Registry
 from tracker.text.render import line
 
 COLUMNS = ("name", "kind", "distribution", "version", "contract", "state")
 WIDTH, INDENT = 80, 11
-DECLARATION = "source_info"  # what every plugin has, so that the table need not say it
+DECLARATIONS = ("source_info", "feature_info")  # what every plugin has, so that the table need not say it
 UNKNOWN = "-"
 
 
 def list_plugins(registry: Registry) -> list[dict[str, Any]]:
-    """A row per installed source, as data."""
-    return [_row(found) for found in registry.found]
+    """A row per installed source and feature, as data."""
+    return [*map(_source, registry.found), *map(_feature, features.installed())]
 
 
-def _row(found: Found) -> dict[str, Any]:
+def _source(found: Found) -> dict[str, Any]:
+    declared = found.declared
+    kind, contract = (declared.kind, declared.contract) if declared else (None, None)
+    row = _row(found.name, kind, found.distribution, found.version, found.error)
+    return row | {"contract": contract, "hooks": list(found.hooks), "notes": list(found.notes)}
+
+
+def _feature(found: features.Installed) -> dict[str, Any]:
+    point, marked = found.point, vars(found.module).items() if found.module else ()
+    hooks = sorted(name for name, one in marked if hasattr(one, "tracker_impl"))
+    row = _row(point.name, "feature", point.distribution, point.version, found.error)
+    return row | {"contract": None, "hooks": hooks, "notes": []}
+
+
+def _row(name: str, kind: str | None, distribution: str, version: str, error: PluginError | None) -> dict[str, Any]:
     return {
-        "name": found.name,
-        "kind": found.declared.kind if found.declared else None,
-        "distribution": found.distribution,
-        "version": found.version,
-        "contract": found.declared.contract if found.declared else None,
-        "hooks": list(found.hooks),
-        "state": "ok" if found.error is None else "left out",
-        "error": str(found.error) if found.error else None,
-        "step": found.error.step if found.error else None,
-        "cause": found.error.cause if found.error else None,
-        "cure": cure(found) if found.error else None,
-        "notes": list(found.notes),
+        "name": name,
+        "kind": kind,
+        "distribution": distribution,
+        "version": version,
+        "state": "left out" if error else "ok",
+        "error": str(error) if error else None,
+        "step": error.step if error else None,
+        "cause": error.cause if error else None,
+        "cure": cure(name, distribution, error) if error else None,
     }
 
 
-def cure(found: Found) -> str:
+def cure(name: str, distribution: str, error: PluginError) -> str:
     """What to do about a plugin that was left out; a cause that says it itself comes first."""
-    assert found.error is not None
-    owner, cause, step = found.distribution or "its distribution", found.error.cause, found.error.step
-    leave_out = f"{DISABLE}={found.name} leaves it out"
+    owner, cause, step = distribution or "its distribution", error.cause, error.step
+    leave_out = f"{DISABLE}={name} leaves it out"
     if cause.endswith("upgrade tracker-core") or "tracker.api" in cause or "unexpected keyword argument" in cause:
         return f"pip install --upgrade tracker-core: {owner} was built for a newer one; {leave_out}"
     if cause.endswith("upgrade the plugin"):
@@ -50,7 +62,7 @@ def cure(found: Found) -> str:
     if step == "be imported" and "ModuleNotFoundError" in cause:
         return f"install what it needs with it: pip install --force-reinstall {owner}; {leave_out}"
     if step == "be found once":
-        return f"uninstall one of the distributions that claim {found.name!r}, or disable one with {DISABLE}"
+        return f"uninstall one of the distributions that claim {name!r}, or disable one with {DISABLE}"
     return f"report it to the author of {owner}; {leave_out}"
 
 
@@ -66,7 +78,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    hooks = [hook for hook in row["hooks"] if hook != DECLARATION]
+    hooks = [hook for hook in row["hooks"] if hook not in DECLARATIONS]
     if hooks:
         yield "hooks", ", ".join(hooks)
     if row["step"]:

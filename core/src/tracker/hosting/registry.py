@@ -16,7 +16,9 @@ from attrs import define, field
 from tracker import __version__
 from tracker.contract import features as feature_hooks
 from tracker.contract import hooks as hookspecs
-from tracker.contract.values import Source
+from tracker.contract.events import check_event
+from tracker.contract.parsed import to_parsed
+from tracker.contract.values import Event, Reading, Rejected, Source
 from tracker.errors import PluginError, TrackerError
 from tracker.feature import Feature
 from tracker.hosting import admission, answers, features
@@ -210,6 +212,26 @@ class Registry:
         declared = self._found[source].declared
         assert declared is not None
         return declared
+
+    def ingest(self, source: str, line: bytes | None, scratch: dict[str, Any]) -> list[Event]:
+        """The checked events of one line of a stream, or of its end (None); none of a line that is rejected."""
+        hook, given = ("ingest_line", (line, scratch)) if line is not None else ("end_stream", (scratch,))
+        if line is None and not self.has(source, hook):
+            return []
+        with guarded(source, hook):
+            try:
+                found = self.bind(source, hook)(*given)
+            except Rejected:
+                return []
+            if not isinstance(found, list | tuple):
+                raise TypeError(f"returned {type(found).__name__}, expected a list of events")
+            for event in found:
+                check_event(event)
+        return list(found)
+
+    def parsed(self, source: str, reading: Reading) -> dict[str, Any]:
+        """What a record of the source's reading holds in its field `parsed`."""
+        return to_parsed(reading, self._declared(source))
 
     def _implementation(self, source: str, hook: str) -> pluggy.HookImpl | None:
         module = self._loaded(self._found[source]).module

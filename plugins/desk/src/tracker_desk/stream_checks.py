@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 from attrs import define, field
 
-from tracker.api import instant
-from tracker.kernel import FUTURE, LINE_LIMIT, PHASES, SCHEMA, Session, decode, identify, identity, plural
+from tracker.api import Finding, instant
+from tracker.kernel import FUTURE, LINE_LIMIT, PHASES, SCHEMA, Session, decode, identify, plural, record_id
 from tracker.kernel import line as shown
-from tracker_desk.findings import Finding, Level
+from tracker_desk.findings import Level
 from tracker_desk.ids import Ids
 
 TEXTS = ("window", "provider", "notes", "agent_id", "record_id", "schema_version", "tool_version", "source")
@@ -73,12 +73,12 @@ class StreamCheck:
                 what = f"takes back {shown(target)[:80]}, which is not there"
                 cure = "nothing to do, unless that record is still to be imported"
                 yield Finding(
-                    level="warning", check="tombstone", where=f"{self.name} line {number}", what=what, cure=cure
+                    severity="warning", check="tombstone", place=f"{self.name} line {number}", problem=what, cure=cure
                 )
 
     def _found(self, level: Level, check: str, what: str, cure: str, *, in_line: bool = True) -> Finding:
         where = f"{self.name} line {self.lines}" if in_line else self.name
-        return Finding(level=level, check=check, where=where, what=what, cure=cure)
+        return Finding(severity=level, check=check, place=where, problem=what, cure=cure)
 
     def _no_record(self, line: bytes | None) -> Iterator[Finding]:
         if line is None:
@@ -96,15 +96,15 @@ class StreamCheck:
             yield self._found("note", "json", what, "nothing to do")
 
     def _identity(self, line: bytes, record: dict[str, Any]) -> Iterator[Finding]:
-        record_id = identity(self.stream, line, record)
+        own_id = record_id(self.stream, line, record)
         digest = hashlib.blake2b(line.strip(), digest_size=16).digest()
-        known = self.ids.add(record_id, digest)
+        known = self.ids.add(own_id, digest)
         if known == digest:
             yield self._found("note", "duplicate", "repeats a line that stands above", "nothing to do: it counts once")
         elif known is not None:
-            what = f"has the id {shown(record_id)[:80]} of another record above, which counts"
+            what = f"has the id {shown(own_id)[:80]} of another record above, which counts"
             yield self._found("error", "duplicate", what, BY_HAND)
-        if "nonce" in record and record.get("schema_version") == SCHEMA and record_id != identify(record):
+        if "nonce" in record and record.get("schema_version") == SCHEMA and own_id != identify(record):
             yield self._found("warning", "changed", "does not give its own id", BY_HAND)
 
     def _fields(self, record: Mapping[str, Any]) -> Iterator[Finding]:
@@ -146,10 +146,10 @@ class StreamCheck:
         rest = path.stat().st_size - journal.size(self.stream)
         if rest:
             yield Finding(
-                level="warning",
+                severity="warning",
                 check="torn",
-                where=self.name,
-                what=f"ends in a torn line of {rest} bytes, as a crash leaves it",
+                place=self.name,
+                problem=f"ends in a torn line of {rest} bytes, as a crash leaves it",
                 cure="tracker doctor --fix, or any other command, sets it aside",
                 fix=lambda: journal.mend(self.stream),
             )
@@ -157,7 +157,11 @@ class StreamCheck:
         if aside.exists():
             what = f"holds {aside.stat().st_size} bytes that were set aside"
             yield Finding(
-                level="note", check="torn", where=aside.name, what=what, cure="look at it, and delete it when you like"
+                severity="note",
+                check="torn",
+                place=aside.name,
+                problem=what,
+                cure="look at it, and delete it when you like",
             )
 
 

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tracker.api import Block, Reading
     from tracker_kit.conformance import SourceConformance
+    from tracker_kit.features import FeatureConformance
     from tracker_kit.screen import Screen, screens
     from tracker_kit.streams import TelemetryConformance
     from tracker_kit.texts import ReportConformance, StatusConformance
 
 PLACES = {
+    "FeatureConformance": "features",
     "ReportConformance": "texts",
     "Screen": "screen",
     "SourceConformance": "conformance",
@@ -29,6 +31,7 @@ PLACES = {
     "screens": "screen",
 }
 __all__ = [
+    "FeatureConformance",
     "ReportConformance",
     "Screen",
     "SourceConformance",
@@ -57,12 +60,9 @@ def call(source: str, hook: str, **arguments: Any) -> Any:
 
 def stored(source: str, reading: Reading) -> dict[str, Any]:
     """What the record of an installed source's reading holds in its field `parsed`."""
-    from tracker.kernel import to_parsed
     from tracker_kit.rules import installed
 
-    declared = installed().source(source)
-    assert declared is not None
-    return to_parsed(reading, declared)
+    return installed().parsed(source, reading)
 
 
 def played(text: str) -> str | None:

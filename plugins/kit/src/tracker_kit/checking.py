@@ -17,8 +17,9 @@ from typing import Any
 import orjson
 from attrs import field, frozen
 
-from tracker.kernel import GROUP, Session, TrackerError, line, plural
+from tracker.kernel import Session, TrackerError, line, plural
 
+GROUP = "tracker"
 SECONDS = 600
 INI = "[pytest]\naddopts = --import-mode=importlib\n"
 CASE = "from pathlib import Path\n\nfrom tracker_kit.verdict import case\n\n"
@@ -69,7 +70,8 @@ def check(session: Session, target: str, inputs: Path | None) -> None:
 
 
 def _target(session: Session, name: str, folder: Path) -> Target:
-    installed = sorted({found.name for found in session.registry.found} - set(session.registry.builtin))
+    registry = session.registry
+    installed = sorted({*registry.names, *registry.features} - set(registry.builtin))
     if name in installed:
         return Target(sources=(name,))
     if Path(name).is_dir():

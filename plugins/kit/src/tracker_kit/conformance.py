@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from tracker.kernel import OWN_STREAMS
+from tracker.kernel import escape
 from tracker_kit.rules import ask, installed, refused, rule
 
 if TYPE_CHECKING:
     from tracker.api import Block, PreviewContext, Source
     from tracker.kernel import Registry
 
+FIELD = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 HEAVY = {
     "cattrs",
     "click",
@@ -44,7 +46,11 @@ print(*touched)
 """
 
 
-class SourceConformance:
+class Conformance:
+    """The base of all checks, by which `tracker plugins check` finds them."""
+
+
+class SourceConformance(Conformance):
     """What holds for a source of every kind; subclass the class of its kind, and set `source`."""
 
     source: ClassVar[str]
@@ -89,7 +95,11 @@ class SourceConformance:
         assert not hidden, rule(text, "The declaration")
 
     def test_a_view_has_an_input(self, registry: Registry, info: Source) -> None:
-        written = {one.stream for one in registry.sources.values() if one.kind != "view"} | set(OWN_STREAMS)
+        written = {one.stream for one in registry.sources.values() if one.kind != "view"} | {
+            "windows",
+            "anomalies",
+            "snapshots",
+        }
         written |= {stream for feature in registry.declared for stream in feature.streams}
         text = f"it shows the stream {info.stream!r}, which no installed source or feature writes"
         assert info.kind != "view" or info.stream in written, rule(text, "A view")
@@ -136,14 +146,12 @@ class SourceConformance:
 
     def block(self, registry: Registry, context: PreviewContext) -> Block | None:
         """The source's preview block, which holds data and nothing that steers a terminal."""
-        from tracker.kernel import CONTROL, FIELD
-
         found: Block | None = ask(registry, self.source, "render_preview_block", context=context)
         for row in found.rows if found else ():
-            unknown = {name for name, *_ in FIELD.findall(row.text or "")} - row.values.keys()
+            unknown = set(FIELD.findall(row.text or "")) - row.values.keys()
             assert not unknown, rule(f"a row's text names {sorted(unknown)}, no value of it", "render_preview_block")
             words = [found.title if found else "", row.label or "", row.text or "", *_texts(list(row.values.values()))]
-            steering = [word for word in words if CONTROL.search(word)]
+            steering = [word for word in words if escape(word) != word]
             assert not steering, rule(f"a row holds control characters: {steering}", "render_preview_block")
         return found
 

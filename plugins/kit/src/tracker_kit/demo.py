@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from attrs import frozen
 
-from tracker.kernel import Session, TrackerError, guarded
+from tracker.kernel import PluginError, Session, TrackerError
 
 
 @frozen
@@ -76,6 +76,8 @@ def _copy(session: Session, source: str, name: str, folder: Path) -> Path:
     package = session.registry.package(source)
     target = folder / "captures" / source / Path(name).name
     target.parent.mkdir(parents=True, exist_ok=True)
-    with guarded(source, f"bundle its demo's {name}"):
+    try:
         target.write_bytes(files(package).joinpath(name).read_bytes())
+    except (OSError, TypeError) as error:
+        raise PluginError(source, f"bundle its demo's {name}", error) from error
     return target

@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.metadata import distribution, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import click
 
 from tracker.api import Source
-from tracker.kernel import NAME, OWN_STREAMS, Registry, Session, TrackerError, __version__, line
+from tracker.kernel import Session, TrackerError, line
+
+if TYPE_CHECKING:
+    from tracker.kernel import Registry
 
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 SUFFIX = ".in"
 MODULE = "MODULE"  # in the templates' paths
 DISTRIBUTION = "tracker-"
-RESERVED = frozenset(("core", "workspace", "snapshots")) | OWN_STREAMS
+# what the README says of a kind, and the last command that it prints
+ABOUT = {
+    "status": (
+        "Reads {title} for `tracker`. The format is made up: put the real one here, and real captures in `tests/`.",
+        "python -m pytest --update-screens         # records what the captures say now; read the diff",
+    ),
+    "telemetry": (
+        "Reads {title}'s log for `tracker`. The format is made up: put the real one and real lines in its place.",
+        "tracker plugins info {name}",
+    ),
+    "view": (
+        "Shows a block of `tracker preview`. What it shows is made up: put yours in its place.",
+        "tracker preview",
+    ),
+    "feature": (
+        "Adds a command and a column to `tracker`. Both are made up: put yours in their place.",
+        "tracker {name}",
+    ),
+}
+NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+RESERVED = frozenset(("core", "workspace", "snapshots", "windows", "anomalies", "churn", "commands"))
 
 
 def write(session: Session, name: str, kind: str, into: Path) -> None:
@@ -36,8 +63,7 @@ def write(session: Session, name: str, kind: str, into: Path) -> None:
         return
     for path in paths:
         session.say(path)
-    install = "python -m pip install -e '.[testing]' (where uv made the environment: uv pip install -e '.[testing]')"
-    session.note(f"next: cd {root}; {install}; python -m pytest; then edit its module")
+    session.note(f"next: cd {root}, and run the commands in its README.md")
 
 
 def _write(root: Path, made: dict[PurePosixPath, str]) -> None:
@@ -62,6 +88,9 @@ def check_name(registry: Registry, name: str) -> None:
         )
     if name in RESERVED or name in registry.builtin:
         raise click.BadParameter(f"{name!r} is reserved for the core; give another, such as {name}-usage")
+    for feature in registry.declared:
+        if name == feature.name or name in feature.commands:
+            raise TrackerError(f"the name {name!r} is taken by the feature {feature.name}")
     for found in (*registry.found, *registry.disabled):
         if name == found.name:
             raise TrackerError(f"the name {name!r} is taken by {found.distribution or 'an installed plugin'}")
@@ -89,17 +118,38 @@ def _templates(folder: Traversable, below: PurePosixPath) -> Iterator[tuple[Pure
 def _words(registry: Registry, name: str, kind: str) -> dict[str, str]:
     """What stands for the templates' placeholders."""
     parts = name.split("-")
-    major, minor = __version__.split(".")[:2]
+    major, minor = version("tracker-core").split(".")[:2]
+    core = f'"tracker-core>={major}.{minor},<{major}.{int(minor) + 1}"'
+    title = " ".join(part.capitalize() for part in parts)
+    about, attempt = ABOUT.get(kind, ABOUT["status"])
     return {
         "name": name,
         "module": "_".join(parts),
-        "title": " ".join(part.capitalize() for part in parts),
+        "title": title,
         "class": "".join(part.capitalize() for part in parts),
-        "prefix": _prefix(registry, name, kind),
-        "core": f"tracker-core>={major}.{minor},<{major}.{int(minor) + 1}",
+        "prefix": _prefix(registry, name, kind) if kind in ("status", "report", "telemetry") else "None",
+        "needs": f'{core}, "click>=8.2.1"' if kind == "feature" else core,
+        "point": ".feature" if kind == "feature" else "",
+        "about": about.format(title=title),
+        "try": attempt.format(name=name),
+        "install": _install(),
         "contract": registry.contract,
         "year": str(datetime.now(UTC).year),
     }
+
+
+def _install() -> str:
+    """What pip installs. The folder or wheel that tracker itself comes from is named, because no index may have it."""
+    found = {name: _place(name) for name in ("tracker-core", "tracker-kit")}
+    if None in found.values():
+        return '-e ".[testing]"'
+    return f'"{found["tracker-core"]}" "{found["tracker-kit"]}[testing]" -e .'
+
+
+def _place(name: str) -> str | None:
+    url = str(json.loads(distribution(name).read_text("direct_url.json") or "{}").get("url", ""))
+    place = unquote(urlsplit(url).path) if url.startswith("file:") else ""
+    return place if place and Path(place).exists() else None
 
 
 def _prefix(registry: Registry, name: str, kind: str) -> str:

@@ -66,10 +66,8 @@ class TextConformance(SourceConformance):
             self.check_recorded(registry, info, screen, is_new=request.config.getoption("--update-screens"))
 
     def check_recorded(self, registry: Registry, info: Source, screen: Screen, *, is_new: bool) -> None:
-        from tracker.kernel import to_parsed
-
         answer = ask(registry, self.source, "parse_status", text=screen.text, **screen.arguments)
-        parsed = None if answer is None else to_parsed(answer, info)
+        parsed = None if answer is None else registry.parsed(self.source, answer)
         if is_new:
             screen.record(parsed)
             return

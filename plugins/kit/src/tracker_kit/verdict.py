@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tracker_kit.conformance import SourceConformance
+from tracker_kit.conformance import Conformance, SourceConformance
+from tracker_kit.features import FeatureConformance
 from tracker_kit.rules import installed
 from tracker_kit.streams import TelemetryConformance
 from tracker_kit.texts import ReportConformance, StatusConformance
@@ -29,7 +30,7 @@ KINDS: dict[str, type[SourceConformance]] = {
 SOURCE = "source"
 
 
-def case(source: str, inputs: Path) -> type[SourceConformance]:
+def case(source: str, inputs: Path) -> type[Conformance]:
     """A conformance class for a source and a folder of screens, or of one file of lines.
 
     An empty folder is filled with what the source's demo bundles. Of texts that nobody recorded, and without any text,
@@ -38,6 +39,8 @@ def case(source: str, inputs: Path) -> type[SourceConformance]:
     registry = installed()
     if source in registry.sources and not any(inputs.iterdir()):
         _unpack_demo(registry, source, inputs)
+    if source in registry.features:
+        return type(f"Test{source}", (FeatureConformance,), {"feature": source})
     kind = KINDS.get(registry.sources[source].kind, SourceConformance) if source in registry.sources else None
     given = sorted(path for path in inputs.iterdir() if path.is_file())
     own: dict[str, Any] = {"source": source, "screens": inputs, "lines": given[0] if given else inputs}
@@ -77,10 +80,11 @@ class Verdict:
         self.rows: list[dict[str, Any]] = []
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        kept = [item for item in items if issubclass(getattr(item, "cls", None) or object, SourceConformance)]
+        kept = [item for item in items if issubclass(getattr(item, "cls", None) or object, Conformance)]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         for item in kept:
-            item.user_properties.append((SOURCE, getattr(item, "cls").source))  # noqa: B009  not known to every item
+            found: Any = item  # `cls` is not known to every item
+            item.user_properties.append((SOURCE, getattr(found.cls, "source", None) or found.cls.feature))
         items[:] = kept
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -58,8 +58,8 @@ def today(match: Match) -> str:
         return f"Not enough data: {_lacking(match)}."
     if found.evidence < 1 or better is None:
         return f"Not enough data: today nothing says that either delivers more (evidence {_odds(found.evidence)} to 1)."
-    start = "" if found.verdict else "Not enough data: "
-    return f"{start}Today {_odds(found.evidence)} to 1 says {better.name} delivers more per {_unit(match)}."
+    start = "Today" if found.verdict else "Not enough data: today"
+    return f"{start} {_odds(found.evidence)} to 1 says {better.name} delivers more per {_unit(match)}."
 
 
 def _odds(evidence: float) -> str:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from tracker.api import Source
 from tracker.kernel import (
@@ -34,7 +34,10 @@ UNNAMED = "(none)"
 
 @frozen(kw_only=True)
 class Line:
-    """One group and provider. ci only if it is measured; churn, tokens and money if known."""
+    """One group and provider. ci only if it is measured; churn, tokens and money only if they are known.
+
+    others: the columns that features add to windows, summed.
+    """
 
     group: str
     figures: ProviderFigures
@@ -42,6 +45,7 @@ class Line:
     churn_per_feature: float | None
     tokens: float | None
     money: float | None
+    others: Mapping[str, float | None] = field(factory=dict)
 
     def values(self) -> dict[str, Any]:
         """The columns as JSON values."""
@@ -63,7 +67,7 @@ class Line:
             self.money,
             per_feature,
         )
-        return dict(zip(COLUMNS, found, strict=True))
+        return dict(zip(COLUMNS, found, strict=True)) | dict(self.others)
 
 
 def scoreboard(session: Session, by: By, known_prices: Mapping[str, Price]) -> list[Line]:
@@ -71,7 +75,8 @@ def scoreboard(session: Session, by: By, known_prices: Mapping[str, Price]) -> l
     rows = finalized(session.index)
     groups = captures(session.index, session.registry, list(rows))
     known = facts(session, list(rows))
-    found = []
+    others = sorted({name for (_, provider), columns in known.items() if not provider for name in columns})
+    lines = []
     for source in session.registry.providers.values():
         parts: dict[str, dict[str, Finalized]] = {}
         for window, row in rows.items():
@@ -83,9 +88,10 @@ def scoreboard(session: Session, by: By, known_prices: Mapping[str, Price]) -> l
             price = known_prices.get(source.name)
             own = {window: known.get((window, source.name), {}) for window in part}
             net = {window: columns["churn_net"] for window, columns in own.items() if "churn_net" in columns}
+            added = {name: [known.get((window, ""), {}).get(name) for window in part] for name in others}
             tokens = [columns["tokens"] for columns in own.values() if "tokens" in columns]
             built = sum(part[window].features.get(source.name, 0) for window in net)
-            found.append(
+            lines.append(
                 Line(
                     group=name,
                     figures=figures,
@@ -93,9 +99,15 @@ def scoreboard(session: Session, by: By, known_prices: Mapping[str, Price]) -> l
                     churn_per_feature=sum(net.values()) / built if built else None,
                     tokens=sum(tokens) if tokens else None,
                     money=price.cost(estimate.capacity) if price and estimate.n else None,
+                    others={name: _sum(each) for name, each in added.items()},
                 )
             )
-    return sorted(found, key=lambda line: (line.group == UNNAMED, line.group, line.figures.source.name))
+    return sorted(lines, key=lambda line: (line.group == UNNAMED, line.group, line.figures.source.name))
+
+
+def _sum(found: Sequence[float | None]) -> float | None:
+    known = [one for one in found if one is not None]
+    return sum(known) if known else None
 
 
 def _group(by: By, source: Source, window: str, row: Finalized, groups: Groups) -> str:
@@ -144,21 +156,27 @@ def texts(line: Line) -> list[str]:
     size = found["efficiency"]
     small = {name: rate(found[name], size) for name in ("efficiency", "ci_low", "ci_high") if found[name] is not None}
     digits = {"churn_per_feature": 2, "money": 2, "money_per_feature": 2}
-    return [small.get(name) or value(found[name], digits=digits.get(name)) for name in COLUMNS]
+    return [small.get(name) or value(one, digits=digits.get(name)) for name, one in found.items()]
+
+
+def names(found: list[Line]) -> Sequence[str]:
+    """The columns: those of every scoreboard, and those that features add."""
+    return list(found[0].values()) if found else COLUMNS
 
 
 def as_text(found: list[Line]) -> Iterator[str]:
     """An aligned table."""
-    table = [COLUMNS, *(texts(line) for line in found)]
-    widths = [max(len(row[at]) for row in table) for at in range(len(COLUMNS))]
+    table = [names(found), *(texts(line) for line in found)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
 
 
 def as_markdown(found: list[Line]) -> Iterator[str]:
     """A Markdown table."""
-    yield f"| {' | '.join(COLUMNS)} |"
-    yield f"|{'|'.join(' --- ' for _ in COLUMNS)}|"
+    head = names(found)
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'|'.join(' --- ' for _ in head)}|"
     for line in found:
         yield f"| {' | '.join(text.replace('|', chr(92) + '|') for text in texts(line))} |"
 
@@ -167,7 +185,7 @@ def as_csv(found: list[Line]) -> Iterator[str]:
     """RFC 4180, a header and a row per line; empty if a figure is not known."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(names(found))
     for line in found:
         writer.writerow([cell(one) for one in line.values().values()])
     yield from out.getvalue().splitlines()

@@ -1,0 +1,136 @@
+"""The newest reading in a folder's files: the last changed file first, each read from its end, line by line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from fnmatch import translate
+from itertools import islice
+from pathlib import Path
+
+from attrs import evolve
+
+from tracker.api import FileOrigin
+from tracker.kernel import line, read_at
+from tracker_capture.origins.answer import LIMIT, Answer, OriginError, Query, not_installed
+
+# The instant of its last change, and its path.
+File = tuple[float, str]
+# Files in a row that gave no later reading than the best one, before the search ends.
+PATIENCE = 16
+# Bytes. The wanted line is mostly in the first chunk.
+FIRST_CHUNK, LARGEST_CHUNK = 1 << 14, 1 << 22
+# A user's session files may be links; devices and pipes must not block.
+OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def newest(query: Query) -> Answer:
+    """The reading with the latest `as_of`."""
+    origin = query.origin
+    assert isinstance(origin, FileOrigin)
+    folder = _folder(origin)
+    files = sorted(_files(folder, origin.pattern), reverse=True)
+    if not files:
+        raise not_installed(f"no file {line(origin.pattern)} in {line(folder)}", origin)
+    best, is_proven = _search(query, files, None)
+    if best is not None and not is_proven:
+        best, _ = _search(query, sorted(files, key=lambda file: file[1], reverse=True), best)
+    if best is None:
+        rest = "" if query.remaining() else f" within {query.seconds:g} s"
+        raise OriginError(f"no reading in the {len(files)} files of {line(folder)}{rest}")
+    return best
+
+
+def _search(query: Query, files: Sequence[File], best: Answer | None) -> tuple[Answer | None, bool]:
+    """The latest reading of some files, and whether no file can hold a later one.
+
+    A file holds nothing that is later than its last change. Where all files are changed later than the best reading
+    was made, as in a copied tree, the search ends when enough of them were read in vain.
+    """
+    in_vain, latest = 0, best.as_of.timestamp() if best else float("-inf")
+    for changed, path in files:
+        if changed <= latest:
+            continue
+        if in_vain == PATIENCE or not query.remaining():
+            return best, False
+        found = _last(query, path, changed)
+        if found is not None and (best is None or found.as_of > best.as_of):
+            best, in_vain, latest = found, 0, found.as_of.timestamp()
+        elif found is not None:
+            in_vain += 1
+    return best, True
+
+
+def _folder(origin: FileOrigin) -> Path:
+    named = os.environ.get(origin.variable) if origin.variable else None
+    folder = Path(named or origin.folder).expanduser()
+    if not folder.is_dir():
+        where = f" (${origin.variable})" if named else ""
+        raise not_installed(f"there is no folder {line(folder)}{where}", origin)
+    return folder
+
+
+def _files(folder: Path, pattern: str) -> Iterator[File]:
+    """Every file of the pattern with the instant of its last change; what cannot be read is passed over."""
+    *folders, name = (re.compile(translate(part)) for part in pattern.split("/"))
+    level = [os.fspath(folder)]
+    for wanted in folders:
+        level = [entry.path for path in level for entry in _entries(path) if wanted.match(entry.name)]
+    for path in level:
+        for entry in _entries(path):
+            if name.match(entry.name):
+                try:
+                    found = entry.stat()
+                except OSError:
+                    continue
+                if stat.S_ISREG(found.st_mode):
+                    yield found.st_mtime, entry.path
+
+
+def _entries(path: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(path) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _last(query: Query, path: str, changed: float) -> Answer | None:
+    """The reading of the file's last line that gives one; where it tells no time, that of the file's last change."""
+    origin = query.origin
+    assert isinstance(origin, FileOrigin)
+    marker = origin.marker.encode()
+    try:
+        for found in islice(_lines_backwards(path, marker, query), origin.lines):
+            answer = query.parse(found.decode("utf-8", "replace"))
+            if answer.has_value:
+                as_of = answer.reading.as_of or datetime.fromtimestamp(changed, UTC)
+                return evolve(answer, reading=evolve(answer.reading, as_of=as_of))
+    except OSError:  # removed or made unreadable meanwhile
+        pass
+    return None
+
+
+def _lines_backwards(path: str, marker: bytes, query: Query) -> Iterator[bytes]:
+    """The file's lines that hold the marker, the last first, while there is time; those over the limit are left out."""
+    file = os.open(path, OPEN)
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "no regular file")
+        end, size, rest = os.lseek(file, 0, os.SEEK_END), FIRST_CHUNK, b""
+        while end > 0 and query.remaining():
+            start = max(0, end - size)
+            block = read_at(file, end - start, start) + rest
+            head, newline, whole = block.partition(b"\n") if start else (b"", b"\n", block)
+            if not newline:
+                head, whole = block, b""
+            if marker in whole:
+                yield from (one for one in reversed(whole.split(b"\n")) if marker in one and len(one) <= LIMIT)
+            rest = head if len(head) <= LIMIT else head[:LIMIT] + b"..."
+            end, size = start, min(2 * size, LARGEST_CHUNK)
+    finally:
+        os.close(file)

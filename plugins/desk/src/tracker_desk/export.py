@@ -1,0 +1,134 @@
+"""Write the records for other programs: as they are, as tables for a spreadsheet, as Parquet."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tracker.kernel import (
+    OPEN,
+    Interrupted,
+    Session,
+    TrackerError,
+    plural,
+    private_folder,
+    replacing,
+    system_error,
+    write_all,
+)
+from tracker_desk.tables import Scalar, columns, rows
+
+BUFFER = 1 << 20
+CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
+
+
+def export(session: Session, form: str, folder: Path, *, force: bool) -> None:
+    """Write every stream in one of the formats, and say how much that was."""
+    streams = session.journal.streams()
+    if not streams:
+        raise TrackerError(f"there are no records in {session.root} to export")
+    write = _writers(session).get(form)
+    if write is None:
+        raise TrackerError(f"No installed feature writes {form}. Install tracker-telemetry, or export jsonl or csv.")
+    _check_target(session, folder, force=force)
+    counts: dict[str, int] = {}
+    if not session.dry_run:
+        try:
+            private_folder(folder)
+        except OSError as error:
+            raise system_error("create", folder, error) from error
+        try:
+            for stream in streams:
+                counts[stream] = write(session, stream, folder)
+        except KeyboardInterrupt:
+            missing = ", ".join(streams[len(counts) :])
+            message = f"interrupted: the export to {folder} is not complete, it lacks {missing}"
+            raise Interrupted(message, signal.SIGINT) from None
+    if session.json or session.dry_run:
+        session.data({"format": form, "out": str(folder), "streams": counts or dict.fromkeys(streams)})
+        return
+    parts = ", ".join(f"{name} {count}" for name, count in counts.items())
+    session.say(f"exported {sum(counts.values())} rows to {folder} ({parts})")
+
+
+def _check_target(session: Session, folder: Path, *, force: bool) -> None:
+    """Refuse a place where something would be overwritten, and the journal's own."""
+    if folder.exists() and session.root.exists() and os.path.samefile(folder, session.root):
+        raise TrackerError(f"{folder} is the data directory itself; name another one with --out")
+    if folder.exists() and not folder.is_dir():
+        raise TrackerError(f"{folder} is not a directory; name another one with --out")
+    if folder.exists() and any(folder.iterdir()) and not force:
+        raise TrackerError(f"{folder} is not empty; name another one with --out, or replace its exports with --force")
+
+
+def _writers(session: Session) -> dict[str, Callable[[Session, str, Path], int]]:
+    """What writes each format: ours, and those of the installed features."""
+    found: dict[str, Callable[[Session, str, Path], int]] = {"jsonl": _lines, "csv": _table}
+    for own in session.registry.ask("export_formats"):
+        found |= {name: write for name, write in own.items() if name not in found}
+    return found
+
+
+def _lines(session: Session, stream: str, folder: Path) -> int:
+    """Every whole line as it stands, what was taken back and the tombstones, too: the folder can be imported."""
+
+    def every() -> Iterator[bytes]:
+        for _, line, _ in session.journal.records(stream):
+            yield line + b"\n"
+
+    return _write(folder / f"{stream}.jsonl", every())
+
+
+def _table(session: Session, stream: str, folder: Path) -> int:
+    """The standing records as CSV (RFC 4180); nothing in a cell runs in a spreadsheet."""
+    from tracker.kernel import csv_line
+
+    stop, cut = session.journal.size(stream), 0
+    names = columns(rows(session, stream, stop))
+
+    def cell(value: Scalar) -> Scalar:
+        nonlocal cut
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, str) and len(value) > CELL:
+            cut += 1
+            return f"{value[: CELL - 1]}…"
+        return value
+
+    def every() -> Iterator[bytes]:
+        yield csv_line(list(names))
+        for one in rows(session, stream, stop):
+            yield csv_line([cell(one.get(name)) for name in names])
+
+    count = _write(folder / f"{stream}.csv", every()) - 1
+    if cut:
+        whole = "jsonl and parquet have them whole"
+        session.warn(f"{plural(cut, 'text')} of {stream} were cut at {CELL:,} characters, a cell's most; {whole}")
+    return count
+
+
+def _write(path: Path, parts: Iterator[bytes]) -> int:
+    """Write the parts to a file that only its owner may read; how many there were."""
+    try:
+        with replacing(path) as unfinished:
+            file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600)
+            try:
+                return _write_parts(file, parts)
+            finally:
+                os.close(file)
+    except OSError as error:
+        raise system_error("write", path, error, "the export is not complete") from error
+
+
+def _write_parts(file: int, parts: Iterator[bytes]) -> int:
+    count, buffer = 0, bytearray()
+    for part in parts:
+        buffer += part
+        count += 1
+        if len(buffer) > BUFFER:
+            write_all(file, bytes(buffer))
+            buffer.clear()
+    write_all(file, bytes(buffer))
+    return count

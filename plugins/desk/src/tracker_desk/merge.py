@@ -1,0 +1,115 @@
+"""Take another tracker directory's records in: ids decide, so that a second run changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+
+from tracker.kernel import (
+    ANOMALIES,
+    Journal,
+    Session,
+    TrackerError,
+    check_directory,
+    command_line,
+    old_baselines,
+    record_id,
+    write_states,
+)
+from tracker_desk.ids import Ids
+
+BATCH = 4 << 20  # bytes that are appended at once
+
+
+@define
+class Taken:
+    """What became of the records of one stream."""
+
+    new: int = 0
+    known: int = 0
+    conflicts: list[str] = field(factory=list)  # ids that stand here with other content
+
+
+def take_in(session: Session, folder: Path) -> None:
+    """Append what another directory has and this one has not; correct the lanes' state, say what came."""
+    other = Journal(_other(session, folder), mends=False, warn=session.warn)
+    streams = other.streams()
+    if not streams:
+        raise TrackerError(f"{folder} holds no stream (*.jsonl): it is no tracker directory")
+    if session.dry_run:
+        found = {stream: _take(session, other, stream, is_dry=True) for stream in streams}
+    else:
+        with session.journal.lock(command_line()):
+            # anomalies first, as everywhere: one about a record that did not come is about nothing
+            found = {
+                stream: _take(session, other, stream)
+                for stream in sorted(streams, key=lambda name: (name != ANOMALIES, name))
+            }
+            write_states(session)
+    _report(session, other, found)
+
+
+def _other(session: Session, folder: Path) -> Path:
+    root = folder.resolve()
+    if not check_directory(root):
+        raise TrackerError(f"there is no directory {folder}")
+    if session.root.exists() and os.path.samefile(root, session.root):
+        raise TrackerError(f"{folder} is the data directory itself; name another one to import from")
+    return root
+
+
+def _take(session: Session, other: Journal, stream: str, *, is_dry: bool = False) -> Taken:
+    taken, batch, size = Taken(), list[bytes](), 0
+    with Ids() as ids:
+        for _, line, record in session.journal.records(stream):
+            ids.add(record_id(stream, line, record), _digest(line))
+        for _, line, record in other.records(stream, 0, other.size(stream)):
+            own_id, digest = record_id(stream, line, record), _digest(line)
+            known = ids.add(own_id, digest)
+            if known is None:
+                taken.new += 1
+                batch.append(line)
+                size += len(line)
+            else:
+                taken.known += 1
+                if known != digest and "nonce" in record:  # events are told by their line, whenever it was taken in
+                    taken.conflicts.append(own_id)
+            if size >= BATCH and not is_dry:
+                _append(session, stream, batch)
+                batch, size = [], 0
+    if batch and not is_dry:
+        _append(session, stream, batch)
+    return taken
+
+
+def _append(session: Session, stream: str, lines: list[bytes]) -> None:
+    session.journal.append_lines(stream, b"".join(line + b"\n" for line in lines))
+
+
+def _digest(line: bytes) -> bytes:
+    return hashlib.blake2b(line.strip(), digest_size=16).digest()
+
+
+def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
+    new, known = sum(one.new for one in found.values()), sum(one.known for one in found.values())
+    if session.json or session.dry_run:
+        session.data({"from": str(other.root), "streams": {name: _counts(one) for name, one in found.items()}})
+    else:
+        parts = ", ".join(f"{name} {one.new}" for name, one in sorted(found.items()) if one.new)
+        session.say(f"imported {new} records{f' ({parts})' if parts else ''}; {known} were here already")
+    for name, one in found.items():
+        if one.conflicts:
+            session.warn(
+                f"{len(one.conflicts)} records of {name} have an id that stands here with other content, such as"
+                f" {one.conflicts[0]}: what stands here was kept; one of the two was changed by hand"
+            )
+    for path, window in old_baselines(other.root):
+        session.warn(f"{path} holds a baseline of schema 1.0.0: if {window} is open, end it there, then import")
+
+
+def _counts(one: Taken) -> dict[str, Any]:
+    return {"new": one.new, "known": one.known, "conflicts": one.conflicts}
