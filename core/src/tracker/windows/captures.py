@@ -16,13 +16,10 @@ from tracker.journal.index import Entry, Index
 from tracker.journal.records import PHASES, lane_of, text, without_text
 from tracker.session import Session
 
-<<<<<<< HEAD
 # How long after a reset a floored 0 is taken as nothing used.
 AT_RESET = timedelta(minutes=5)
-=======
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
->>>>>>> main
 
 
 @frozen(kw_only=True)
@@ -178,16 +175,12 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
         meter = source.meter(change.meter)
         if meter is None:
             continue
-<<<<<<< HEAD
-        corrected = None if change.delta is None else _corrected(change.delta, meter, before, after)
-        values[meter.field_name] = None if corrected is None else compact(corrected)
-=======
         if change.meter in parts:
             values[meter.field_name] = compact(parts[change.meter])
             errors.append(f"{SPLIT}:{change.meter}")
             continue
-        values[meter.field_name] = None if change.delta is None else compact(change.delta)
->>>>>>> main
+        corrected = None if change.delta is None else _corrected(change.delta, meter, before, after)
+        values[meter.field_name] = None if corrected is None else compact(corrected)
         fall = _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
         if fall is not None:
             falls.append(fall)
@@ -204,7 +197,6 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
     return Measured(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
 
 
-<<<<<<< HEAD
 def _corrected(delta: float, meter: Meter, before: Reading, after: Reading) -> float:
     """The delta of what the readings stand for, if it is their difference: a floored 12 stands for 12 to 12.99."""
     old, new = before.gauge(meter.key), after.gauge(meter.key)
@@ -223,7 +215,8 @@ def _cut_off(meter: Meter, gauge: Gauge, at: datetime | None) -> float:
     if gauge.used == 0 and at is not None and gauge.reset_at is not None and isinstance(meter.window, timedelta):
         return 0.0 if timedelta(0) <= at - (gauge.reset_at - meter.window) <= AT_RESET else 0.5
     return 0.5
-=======
+
+
 def _across_resets(pair: Pair) -> dict[str, float]:
     """Deltas that an AFTER's record brings, made from readings on both sides of a reset, for this very BEFORE."""
     assert pair.after is not None
@@ -233,7 +226,6 @@ def _across_resets(pair: Pair) -> dict[str, float]:
     meters = split.get("meters")
     found = {key: one.get("delta") for key, one in meters.items()} if isinstance(meters, dict) else {}
     return {key: delta for key, delta in found.items() if isinstance(delta, int | float) and delta >= 0}
->>>>>>> main
 
 
 def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> Fall | None:
