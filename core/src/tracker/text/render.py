@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from codecs import iterdecode
 from collections.abc import Iterator, Mapping
@@ -53,6 +54,15 @@ def number(value: float, digits: int | None = None) -> str:
     if float(value).is_integer():
         return str(int(value))
     return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def rate(found: float | None) -> str:
+    """An efficiency: two decimals, and two significant digits below 0.1."""
+    if found is None:
+        return MISSING
+    if found and abs(found) < 0.1:
+        return f"{found:.{1 - math.floor(math.log10(abs(found)))}f}"
+    return f"{found:.2f}"
 
 
 def value(found: Any, digits: int | None = None, unit: str = "") -> str:
