@@ -1,8 +1,9 @@
-"""What plugins read single JSON values with: an unlikely or half-right value is None, never another value."""
+"""The values of the contract: what is unlikely or half right is None or refused, never another value."""
 
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.api import amount, count, instant, percent
+from tracker.api import Gauge, Meter, Reading, StatusSource, amount, count, instant, percent
+from tracker.contract.events import check_event
+from tracker.contract.parsed import from_parsed, to_parsed
 
 NONE = [None, True, False, "5", "", [], {}, -1, -0.5, float("nan"), float("inf"), 10**15, 10**400, 1e300]
 JSON = st.recursive(
@@ -85,3 +88,61 @@ def test_no_value_raises(value: Any) -> None:
 def test_every_instant_comes_back(moment: datetime, minutes: int) -> None:
     aware = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     assert instant(aware.isoformat()) == aware
+
+
+WHOLE: dict[str, Any] = {
+    "ts": "2026-01-02T03:04:05Z",
+    "rid": "r1",
+    "lane": None,
+    "status": 200,
+    "input_tokens": 5,
+    "latency_ms": 3.5,
+    "cost_usd": 1,
+    "key": "k",
+    "cache_write_1h_tokens": None,
+    "routed": False,
+    "ok": True,
+    "tags": ["x"],
+}
+
+
+def test_an_event_with_known_keys_and_types_is_accepted() -> None:
+    check_event(WHOLE)
+    check_event({})
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ([], "an event is of type list. Expected dict."),
+        ({"cost": 1}, "an event has the unknown key 'cost'. docs/plugins.md lists the known ones."),
+        ({"record_id": "x"}, "an event has the unknown key 'record_id'"),
+        ({7: 1}, "an event has the unknown key 7"),
+        ({"routed": 1}, "an event's routed is of type int. Expected bool."),
+        ({"input_tokens": True}, "an event's input_tokens is of type bool. Expected None or int."),
+        ({"input_tokens": 5.0}, "an event's input_tokens is of type float. Expected None or int."),
+        ({"lane": ["a"]}, "an event's lane is of type list. Expected None or str."),
+        ({"status": 2.5}, "an event's status is of type float. Expected None or int or str."),
+    ],
+)
+def test_an_event_with_an_unknown_key_or_a_wrong_type_is_refused_by_name(event: object, message: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(message)):
+        check_event(event)
+
+
+def test_a_meter_may_be_reset_monthly_and_says_how_it_is_rounded() -> None:
+    meter = Meter(key="m", title="M", window="month", rounding="floor")
+    assert meter.longest == timedelta(days=31)
+    assert (Meter(key="m", title="M", window=timedelta(hours=5)).longest) == timedelta(hours=5)
+    assert (Meter(key="m", title="M").longest, Meter(key="m", title="M").rounding) == (None, "exact")
+    for wrong in ({"window": "year"}, {"window": 5}, {"rounding": "up"}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            Meter(key="m", title="M", **wrong)  # type: ignore[arg-type]
+
+
+def test_a_limit_stands_in_the_record() -> None:
+    source = StatusSource(contract="1.2", name="toy", title="T", meters=(Meter(key="m", title="M", unit="prompts"),))
+    reading = Reading(gauges=(Gauge(meter="m", used=12, limit=300),), as_of=datetime(2026, 1, 1, tzinfo=UTC))
+    parsed = to_parsed(reading, source.as_source())
+    assert (parsed["m_used"], parsed["m_limit"]) == (12, 300)
+    assert from_parsed(parsed, source.as_source(), datetime(2026, 1, 2, tzinfo=UTC)).gauges == reading.gauges

@@ -138,10 +138,16 @@ if TYPE_CHECKING:
     from tracker.windows.finalized import finalized as finalized
     from tracker.windows.lanes import WINDOW as WINDOW
     from tracker.windows.lanes import check_window as check_window
+    from tracker.windows.lanes import next_window as next_window
     from tracker.windows.messages import stored_message as stored_message
     from tracker.windows.missing_plugins import absent as absent
     from tracker.windows.missing_plugins import named as named
     from tracker.windows.missing_plugins import tell as tell
+    from tracker.windows.own_findings import fresh_index as fresh_index
+    from tracker.windows.own_findings import index_findings as index_findings
+    from tracker.windows.own_findings import old_baselines as old_baselines
+    from tracker.windows.own_findings import state_findings as state_findings
+    from tracker.windows.own_findings import write_states as write_states
     from tracker.windows.reports import store_report as store_report
     from tracker.windows.rules import FUTURE as FUTURE
     from tracker.windows.store import LATE_AFTER as LATE_AFTER
@@ -190,8 +196,9 @@ _PLACES = {
     "tracker.windows.captures": "Capture Pair by_lane canonical capture_of captures lacking spans",
     "tracker.windows.efficiency": "Groups ProviderFigures figures_of finalized_figures is_stale",
     "tracker.windows.finalized": "Finalized WINDOWS finalized",
-    "tracker.windows.lanes": "WINDOW check_window",
+    "tracker.windows.lanes": "WINDOW check_window next_window",
     "tracker.windows.messages": "stored_message",
+    "tracker.windows.own_findings": "fresh_index index_findings old_baselines state_findings write_states",
     "tracker.windows.missing_plugins": "absent named tell",
     "tracker.windows.reports": "store_report",
     "tracker.windows.rules": "FUTURE",

@@ -54,13 +54,13 @@ def test_a_sound_directory(sound: Any) -> None:
     done = sound("doctor")
     assert done.ok() == (
         "commands.jsonl: 3 records\nsnapshots.jsonl: 2 records\ntally_counts.jsonl: 1 record\n"
-        "everything is as it should be\n"
+        "Verdict: everything is as it should be.\n"
     )
     assert findings(sound) == []
 
 
 def test_nothing_is_said_of_a_directory_that_is_not_there(program: Any) -> None:
-    assert "there are no records in" in program("doctor").refused()
+    assert "There are no records in" in program("doctor").refused()
     assert not program.root.exists()
 
 
@@ -153,7 +153,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
     ),
     "state-of-nobody": (
         lambda program: (program.root / "state" / "nobody.json").write_text('{"open": true, "window": "W7"}'),
-        ("warning", "state", "", "is of no lane and provider"),
+        ("warning", "state", "", "belongs to no lane and provider"),
     ),
     "link": (
         lambda program: (program.root / "other.jsonl").symlink_to("snapshots.jsonl"),
@@ -161,7 +161,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
     ),
     "pipe": (
         lambda program: os.mkfifo(program.root / "pipe"),
-        ("warning", "file", "data/pipe", "is no regular file"),
+        ("warning", "file", "data/pipe", "is not a regular file"),
     ),
     "permissions": (
         lambda program: stream(program).chmod(0o644),

@@ -294,7 +294,7 @@ def test_parquet_of_values_of_any_type(filled: Any, tmp_path: Path) -> None:
 def test_a_text_that_no_cell_takes_is_cut_and_said(
     filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracker_desk.exporting.CELL", 7)
+    monkeypatch.setattr("tracker_desk.export.CELL", 7)
     done = filled("export", "--format", "csv", "--out", str(tmp_path / "out"))
     done.ok()
     assert "texts of snapshots were cut at 7 characters, a cell's most; jsonl and parquet have them whole" in done.err

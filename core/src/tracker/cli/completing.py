@@ -138,8 +138,7 @@ def _providers(session: Session, _context: click.Context) -> Words:
 
 
 def _sources(session: Session, _context: click.Context) -> Words:
-    ours = session.registry.builtin
-    return {name: source.title for name, source in session.registry.sources.items() if name not in ours}
+    return {name: source.title for name, source in session.registry.sources.items() if source.kind != "view"}
 
 
 def _scopes(session: Session, context: click.Context) -> Iterable[str]:

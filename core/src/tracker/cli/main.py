@@ -74,7 +74,13 @@ class Root(Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         name = ALSO.get(name, name)
-        return find(name) if name in KERNEL or (name in commands() and " " not in name) else None
+        if name in KERNEL or (name in commands() and " " not in name):
+            return find(name)
+        from tracker.hosting.features import owner
+
+        if cure := owner("commands", name):
+            raise click.UsageError(f"The command {name} is not available. {cure}", ctx)
+        return None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.ensure_object(Session).words = tuple(args)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import pluggy
@@ -60,12 +61,18 @@ class Check:
 
 @frozen(kw_only=True)
 class Finding:
-    """Something that is wrong with the data or the set-up, for `tracker doctor`."""
+    """Something that is wrong with the data or the set-up, for `tracker doctor`.
+
+    check: its kind, one word. place: the file or the part. cure: the command to type. severity: `error` if something
+    recorded is not read as it was written. fix: repairs it by appending or by setting something aside.
+    """
 
     place: str
     problem: str
     cure: str | None = None
     severity: Literal["error", "warning", "note"] = "error"
+    check: str = "data"
+    fix: Callable[[], None] | None = field(default=None, repr=False, eq=False)
 
 
 @frozen(kw_only=True)
@@ -116,6 +123,11 @@ def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
 @hookspec
 def data_findings(session: Session) -> Sequence[Finding]:
     """What is wrong with the feature's own files, for `tracker doctor`."""
+
+
+@hookspec
+def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
+    """Formats of `tracker export` by name: each writes one stream into a folder and returns the number of rows."""
 
 
 @hookspec

@@ -88,12 +88,14 @@ class LogOrigin(Origin):
     windows by their time.
 
     variable: the environment variable that names the folder. folder: the folder if the variable is not set; ``~`` is
-    the home. pattern: the files below it, such as ``sessions/**/run-*.jsonl``.
+    the home. pattern: the files below it, such as ``sessions/**/run-*.jsonl``. words: a line without any of these texts
+    is skipped unread; none: every line is read.
     """
 
     folder: str = field(validator=instance_of(str))
     pattern: str = field(validator=[instance_of(str), _inside])
     variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
+    words: tuple[str, ...] = field(default=(), validator=TEXTS)
 
 
 @frozen(kw_only=True, eq=False)

@@ -60,7 +60,16 @@ def _load(point: Point) -> Installed:
 
 
 def elsewhere(what: str) -> dict[str, list[str]]:
-    """The `commands` or `settings` of the project's features that are not installed, by distribution."""
+    """The `commands`, `settings` or `hooks` of the project's features that are not in use here, by distribution."""
     known = json.loads(Path(__file__).with_name("distributions.json").read_text(encoding="utf-8"))
     here = loaded()
     return {name: found[what] for name, found in known.items() if name.removeprefix("tracker-") not in here}
+
+
+def owner(what: str, name: str) -> str | None:
+    """What to do for one of them: which distribution to install, or to enable again; None if nobody has it."""
+    found = next((one for one, names in elsewhere(what).items() if name in names), None)
+    if found is None:
+        return None
+    is_disabled = any(point.distribution == found for point in scan().disabled)
+    return f"{found} is disabled: unset {DISABLE}." if is_disabled else f"Install {found}."

@@ -1,49 +1,86 @@
-"""What `tracker doctor` finds: where, what, what to do, and how it is mended where that only appends or sets aside."""
+"""What `tracker doctor` reports: findings, whether they were repaired, and at most a few of one kind."""
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, TypeAlias
 
-from attrs import field, frozen
+from attrs import frozen
 
-Level = Literal["error", "warning", "note"]
-SHOWN = 20  # findings of one kind in one place that are told one by one
+from tracker.api import Finding
+from tracker.kernel import TrackerError, plural
+
+Level: TypeAlias = Literal["error", "warning", "note"]
+# findings of one kind in one place that are shown one by one
+SHOWN = 20
 
 
-@frozen(kw_only=True)
-class Finding:
-    """One thing that is not as it should be.
+@frozen
+class Reported:
+    """A finding, and whether it was repaired; `failure` says why it could not be."""
 
-    level: `error`, something that was recorded is not read, or not as it was written; `warning`, something should be
-    looked at; `note`, worth knowing. check: its kind. fix: mends it.
-    """
-
-    level: Level
-    check: str
-    where: str
-    what: str
-    cure: str
-    fix: Callable[[], None] | None = field(default=None, repr=False)
+    finding: Finding
     is_fixed: bool = False
+    failure: str | None = None
+
+    @property
+    def is_bad(self) -> bool:
+        return self.finding.severity == "error" and not self.is_fixed
 
     def document(self) -> dict[str, Any]:
-        keys = ("level", "check", "where", "what", "cure")
-        return {key: getattr(self, key) for key in keys} | {
-            "fixable": self.fix is not None,
+        """The finding for programs."""
+        one = self.finding
+        cure = f"{one.cure}; that failed: {self.failure}" if self.failure else one.cure or "see the reason"
+        return {
+            "level": one.severity,
+            "check": one.check,
+            "where": one.place,
+            "what": one.problem,
+            "cure": cure,
+            "fixable": one.fix is not None,
             "fixed": self.is_fixed,
         }
 
 
+def repaired(one: Finding) -> Reported:
+    """Repair a finding if that only appends, or sets something aside."""
+    if one.fix is None:
+        return Reported(one)
+    try:
+        one.fix()
+    except (TrackerError, OSError) as error:
+        return Reported(one, failure=str(error))
+    return Reported(one, is_fixed=True)
+
+
 def limited(found: Iterable[Finding], place: str) -> Iterator[Finding]:
-    """The first findings of each kind; how many more there are."""
+    """The first findings of each kind, then how many more there are."""
     counts = Counter[tuple[Level, str]]()
     for one in found:
-        counts[one.level, one.check] += 1
-        if counts[one.level, one.check] <= SHOWN:
+        counts[one.severity, one.check] += 1
+        if counts[one.severity, one.check] <= SHOWN:
             yield one
     for (level, check), count in counts.items():
         if count > SHOWN:
             more = f"{count - SHOWN} more findings of the kind {check}"
-            yield Finding(level=level, check=check, where=place, what=more, cure="see those above")
+            yield Finding(severity=level, check=check, place=place, problem=more, cure="see those above")
+
+
+@contextlib.contextmanager
+def unreadable(found: list[Finding], place: str) -> Iterator[None]:
+    """Turn a failure of a check into a finding."""
+    try:
+        yield
+    except (TrackerError, OSError) as error:
+        found.append(Finding(check="unreadable", place=place, problem=str(error), cure="see the reason"))
+
+
+def verdict(levels: Counter[str]) -> str:
+    """One line that sums the findings up."""
+    parts = [plural(levels[level], level) for level in ("error", "warning", "note") if levels[level]]
+    if not parts:
+        return "Verdict: everything is as it should be."
+    advice = " Start with the errors." if levels["error"] else " No record is lost." if levels["warning"] else ""
+    return f"Verdict: {', '.join(parts)}.{advice}"

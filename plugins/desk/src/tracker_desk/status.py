@@ -19,10 +19,10 @@ from tracker.kernel import (
     captures,
     finalized,
     lacking,
+    next_window,
     open_anomalies,
     status_streams,
 )
-from tracker.windows import lanes
 
 YEAR = timedelta(days=366)
 
@@ -188,6 +188,6 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
 
 
 def _next_window_due(source: Source, window: str) -> Due:
-    following = lanes.next_window(window)
+    following = next_window(window)
     command = f"tracker alias start {source.name} --stdin"
     return Due(action="before", window=following, command=command, reason=f"{window} is finalized")

@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 from attrs import define, field
 
-from tracker.api import instant
+from tracker.api import Finding, instant
 from tracker.kernel import FUTURE, LINE_LIMIT, PHASES, SCHEMA, Session, decode, identify, identity, plural
 from tracker.kernel import line as shown
-from tracker_desk.findings import Finding, Level
+from tracker_desk.findings import Level
 from tracker_desk.ids import Ids
 
 TEXTS = ("window", "provider", "notes", "agent_id", "record_id", "schema_version", "tool_version", "source")
@@ -73,12 +73,12 @@ class StreamCheck:
                 what = f"takes back {shown(target)[:80]}, which is not there"
                 cure = "nothing to do, unless that record is still to be imported"
                 yield Finding(
-                    level="warning", check="tombstone", where=f"{self.name} line {number}", what=what, cure=cure
+                    severity="warning", check="tombstone", place=f"{self.name} line {number}", problem=what, cure=cure
                 )
 
     def _found(self, level: Level, check: str, what: str, cure: str, *, in_line: bool = True) -> Finding:
         where = f"{self.name} line {self.lines}" if in_line else self.name
-        return Finding(level=level, check=check, where=where, what=what, cure=cure)
+        return Finding(severity=level, check=check, place=where, problem=what, cure=cure)
 
     def _no_record(self, line: bytes | None) -> Iterator[Finding]:
         if line is None:
@@ -146,10 +146,10 @@ class StreamCheck:
         rest = path.stat().st_size - journal.size(self.stream)
         if rest:
             yield Finding(
-                level="warning",
+                severity="warning",
                 check="torn",
-                where=self.name,
-                what=f"ends in a torn line of {rest} bytes, as a crash leaves it",
+                place=self.name,
+                problem=f"ends in a torn line of {rest} bytes, as a crash leaves it",
                 cure="tracker doctor --fix, or any other command, sets it aside",
                 fix=lambda: journal.mend(self.stream),
             )
@@ -157,7 +157,11 @@ class StreamCheck:
         if aside.exists():
             what = f"holds {aside.stat().st_size} bytes that were set aside"
             yield Finding(
-                level="note", check="torn", where=aside.name, what=what, cure="look at it, and delete it when you like"
+                severity="note",
+                check="torn",
+                place=aside.name,
+                problem=what,
+                cure="look at it, and delete it when you like",
             )
 
 

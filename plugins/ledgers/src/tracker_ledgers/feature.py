@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
+    from tracker.api import Finding
     from tracker.kernel import Session
 
 
@@ -45,6 +46,14 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
     from tracker_ledgers.command_log import note
 
     note(session, dict(given))
+
+
+@hookimpl
+def data_findings(session: Session) -> Sequence[Finding]:
+    """Ledgers that cannot be read."""
+    from tracker_ledgers.ledgers import findings
+
+    return findings(session)
 
 
 def _command(group: str, module: str, about: str) -> Command:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from tracker.api import Finding
 from tracker.kernel import TrackerError, line
 from tracker_ledgers.documents import home, read
 from tracker_ledgers.settings import Ledgers
@@ -114,6 +115,19 @@ def readable(session: Session, ledger: Ledger) -> list[dict[str, str]]:
     except TrackerError as error:
         session.warn(str(error))
         return []
+
+
+def findings(session: Session) -> list[Finding]:
+    """Ledgers whose header or CSV is damaged, for `tracker doctor`."""
+    found = []
+    for ledger in LEDGERS:
+        path = path_of(session, ledger)
+        try:
+            rows(path, ledger)
+        except TrackerError as error:
+            cure = "repair the file by hand: programs only append to it"
+            found.append(Finding(check="ledger", place=str(path), problem=str(error), cure=cure))
+    return found
 
 
 def check(session: Session, ledger: Ledger, path: Path | None = None) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracker.feature import Command, Feature, hookimpl
@@ -24,7 +25,11 @@ def feature_info() -> Feature:
                 "cost_compare",
                 "Compare the tokens and the money of routed requests with the others', per feature.",
             ),
+            "usage": _command(
+                "Daily", "usage", "Show what your agents' requests used, from the session logs of all clients."
+            ),
         },
+        settings={"privacy": "tracker_telemetry.settings:Privacy"},
     )
 
 
@@ -77,6 +82,14 @@ def data_findings(session: Session) -> Sequence[Finding]:
     from tracker_telemetry import window_facts
 
     return window_facts.findings(session)
+
+
+@hookimpl
+def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
+    """Parquet."""
+    from tracker_telemetry.export import parquet
+
+    return {"parquet": parquet}
 
 
 def _command(group: str, module: str, about: str) -> Command:

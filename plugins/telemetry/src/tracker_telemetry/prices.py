@@ -47,7 +47,7 @@ class Table:
 def table(session: Session, source: Source) -> Table:
     """The source's table with the user's entries before it."""
     bundled = parse(_bundled(session, source), f"{source.prices} of {source.name}")
-    path = _user_file()
+    path = user_file()
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -70,7 +70,8 @@ def _bundled(session: Session, source: Source) -> str:
 
 
 @cache
-def _user_file() -> Path:
+def user_file() -> Path:
+    """The user's own table."""
     from platformdirs import user_config_path
 
     return user_config_path("tracker") / FILE

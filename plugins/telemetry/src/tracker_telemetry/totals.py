@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import orjson
 from attrs import asdict, evolve
 
-from tracker.api import EventTotals, Quantiles, Source
+from tracker.api import EventTotals, LogOrigin, Quantiles, Source
 from tracker.kernel import Session, StreamFacts, TrackerError, line, plural, replace_file
 from tracker_telemetry.costs import SUMS
 from tracker_telemetry.index import FOLDER, Events, ask
@@ -29,7 +29,8 @@ FROM standing GROUP BY GROUPING SETS ((), (lane), (model)) ORDER BY lane, model
 
 def only_source(session: Session) -> Source:
     """The one telemetry source that is installed; a person has to say which one is meant if there are several."""
-    known = [source for source in session.registry.sources.values() if source.kind == "telemetry"]
+    telemetry = [source for source in session.registry.sources.values() if source.kind == "telemetry"]
+    known = [source for source in telemetry if not any(isinstance(one, LogOrigin) for one in source.origins)]
     if not known:
         raise TrackerError("No telemetry source is installed. `tracker plugins list` shows what is.")
     if len(known) > 1:

@@ -57,7 +57,11 @@ def command(
             path=None if path is None else str(path), use_stdin=use_stdin, notes=notes, follow=follow, strict=strict
         )
         if here.registry.first("ingest_stream", session=here, source=source, window=window, given=stream) is None:
-            raise TrackerError(f"Streams cannot be ingested here. {source.name} needs a feature that is not installed.")
+            from tracker.hosting.features import owner
+
+            raise TrackerError(
+                f"The stream {source.name} cannot be read. {owner('hooks', 'ingest_stream') or ''}".strip()
+            )
         return
     at = capture_time(captured_at, here.now)
     if source.kind == "status" and phase is None:

@@ -12,14 +12,16 @@ from tracker.kernel import Command, TrackerError, session
 @click.command("doctor", cls=Command)
 @click.option("--fix", is_flag=True, help="Repair what can be repaired by appending, or by setting something aside.")
 def command(fix: bool) -> None:
-    """Check every stream, the lanes' state, the ledgers and the files."""
+    """Check every stream, the lanes' state, the ledgers, the files and the set-up."""
     from tracker.kernel import line, plural
-    from tracker_desk.doctor import examine
+    from tracker_desk import doctor
+    from tracker_desk.findings import verdict
 
     here = session()
     if not here.root.is_dir() and not here.root.is_symlink():
-        raise TrackerError(f"there are no records in {here.root}; name the data directory with --data-dir")
-    found = examine(here, fix=fix)
+        raise TrackerError(f"There are no records in {here.root}. Name the data directory with --data-dir.")
+    found = doctor.examine(here, fix=fix)
+    levels = Counter(one["level"] for one in found["findings"] if not one["fixed"])
     if here.json:
         here.data(found)
     else:
@@ -29,8 +31,6 @@ def command(fix: bool) -> None:
         for one in found["findings"]:
             mark = "repaired" if one["fixed"] else one["level"]
             click.echo(line(f"{mark}: {one['where']}: {one['what']}; {one['cure']}"))
-        if not found["findings"]:
-            here.say("everything is as it should be")
-    levels = Counter(one["level"] for one in found["findings"] if not one["fixed"])
+        here.say(verdict(levels))
     if not found["ok"]:
-        raise TrackerError(f"{plural(levels['error'], 'error')} in {here.root}: each is said above, with what to do")
+        raise TrackerError(f"{plural(levels['error'], 'error')} in {here.root}. Each is listed above with its cure.")

@@ -22,7 +22,7 @@ from tracker.kernel import Command, session
 @click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be written, and write nothing.")
 def command(form: str, folder: Path, force: bool, is_dry: bool) -> None:
     """Write the records as JSON lines, CSV or Parquet."""
-    from tracker_desk.exporting import export
+    from tracker_desk.export import export
 
     here = session()
     here.dry_run = here.dry_run or is_dry

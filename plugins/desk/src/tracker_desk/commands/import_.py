@@ -13,6 +13,6 @@ from tracker.kernel import WritingCommand, session
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 def command(directory: Path) -> None:
     """Take in another tracker directory's records; what is here already stays as it is."""
-    from tracker_desk.importing import take_in
+    from tracker_desk.merge import take_in
 
     take_in(session(), directory)

@@ -1,4 +1,4 @@
-"""Plugins that were built for contract 1.0 keep working: frozen copies of ours, with recorded inputs, against the core.
+"""Plugins that were built for an older contract keep working: frozen copies of ours, with recorded inputs.
 
 The frozen copies come before the installed ones on the path, and hide them.
 """
@@ -21,7 +21,7 @@ WIDENED = {
     "window: timedelta | None = None": "window: timedelta | Literal['month'] | None = None",
 }
 HERE = Path(__file__).parent
-FROZEN = HERE / "contract_1_0"
+VERSIONS = ("1.0", "1.1")
 KINDS = {
     "codex": "Status",
     "codex-ccusage": "Report",
@@ -32,17 +32,29 @@ KINDS = {
 }
 
 
+@pytest.fixture(scope="module", params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def environment() -> dict[str, str]:
+def frozen(version: str) -> Path:
+    return HERE / f"contract_{version.replace('.', '_')}"
+
+
+@pytest.fixture(scope="module")
+def environment(frozen: Path) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID", "PYTEST_"))}
-    return kept | {"PYTHONPATH": str(FROZEN / "plugins.zip"), "TZ": "UTC"}
+    return kept | {"PYTHONPATH": str(frozen / "plugins.zip"), "TZ": "UTC"}
 
 
 @pytest.fixture(scope="module")
-def checks(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> dict[str, dict[str, str]]:
+def checks(
+    tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], frozen: Path
+) -> dict[str, dict[str, str]]:
     """What each conformance check says of each frozen source: nothing where it holds."""
     folder = tmp_path_factory.mktemp("contract")
-    code = ["from pathlib import Path", "from tracker import testing", f"FROZEN = Path({str(FROZEN)!r})"]
+    code = ["from pathlib import Path", "from tracker import testing", f"FROZEN = Path({str(frozen)!r})"]
     for name, kind in KINDS.items():
         code += [f"class Test{name.title().replace('-', '')}(testing.{kind}Conformance):", f"    source = {name!r}"]
         code += [f"    screens = FROZEN / 'screens' / {name!r}", f"    lines = FROZEN / 'lines' / '{name}.jsonl'"]
@@ -71,12 +83,12 @@ def checks(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]
 
 
 @pytest.mark.parametrize("source", KINDS)
-def test_a_plugin_of_contract_1_0_still_conforms(checks: dict[str, dict[str, str]], source: str) -> None:
+def test_a_frozen_plugin_still_conforms(checks: dict[str, dict[str, str]], source: str) -> None:
     assert {check: message for check, message in checks[source].items() if message} == {}
     assert len(checks[source]) > 10
 
 
-def test_it_is_the_frozen_code_that_runs(environment: dict[str, str], tmp_path: Path) -> None:
+def test_it_is_the_frozen_code_that_runs(environment: dict[str, str], frozen: Path, tmp_path: Path) -> None:
     code = (
         "from tracker.hosting.registry import discover; found = discover()",
         "for name, source in found.sources.items():",
@@ -86,11 +98,11 @@ def test_it_is_the_frozen_code_that_runs(environment: dict[str, str], tmp_path: 
     lines = subprocess.check_output(words, env=environment, text=True, cwd=tmp_path).splitlines()
     for line in lines:
         name, contract, place = line.split(" ", 2)
-        assert (contract, Path(place).is_relative_to(FROZEN)) == ("1.0", True), name
+        assert (contract in VERSIONS, Path(place).is_relative_to(frozen)) == (True, True), name
     assert {line.split()[0] for line in lines} == set(KINDS)
 
 
-def test_a_frozen_plugin_works_in_the_real_program(environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_frozen_plugin_works_in_the_real_program(environment: dict[str, str], frozen: Path, tmp_path: Path) -> None:
     def tracker(*arguments: str, stdin: str = "") -> str:
         words = [sys.executable, "-W", "error", "-m", "tracker.cli", *arguments]
         done = subprocess.run(
@@ -100,24 +112,24 @@ def test_a_frozen_plugin_works_in_the_real_program(environment: dict[str, str], 
         return done.stdout
 
     for name in ("codex", "claude", "glm"):
-        pane = sorted((FROZEN / "screens" / name).glob("*.txt"))[-1].read_text()
+        pane = sorted((frozen / "screens" / name).glob("*.txt"))[-1].read_text()
         assert f"stored {name} before snapshot for W0-01" in tracker("alias", "start", name, "--stdin", stdin=pane)
         assert f"stored {name} " in tracker("alias", "end", name, "--stdin", "--force", stdin=pane)
-    lines = (FROZEN / "lines" / "proxy-telemetry.jsonl").read_text()
+    lines = (frozen / "lines" / "proxy-telemetry.jsonl").read_text()
     assert "stored proxy telemetry for W0-01 (events=" in tracker(
         "ingest", "proxy-telemetry", "--window", "W0-01", "--stdin", stdin=lines
     )
-    report = (FROZEN / "screens" / "codex-ccusage" / "handmade-weekly.txt").read_text()
+    report = (frozen / "screens" / "codex-ccusage" / "handmade-weekly.txt").read_text()
     tracker("ingest", "codex-ccusage", "--window", "W0-01", "--stdin", stdin=report)
     shown = tracker("preview")
     assert "not shown" not in shown
     assert "\nccusage:\n  - weekly: percent_used=" in shown
 
 
-def test_nothing_of_contract_1_0_is_gone() -> None:
+def test_nothing_of_an_older_contract_is_gone(frozen: Path) -> None:
     """Hooks keep their arguments, values their fields and defaults; both only grow."""
     now = _parts(contract())
-    for name, parts in _parts((FROZEN / "contract.txt").read_text()).items():
+    for name, parts in _parts((frozen / "contract.txt").read_text()).items():
         assert {WIDENED.get(part, part) for part in parts} - now.get(name, set()) == set(), name
 
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tracker.kernel import OPEN, Interrupted, Session, TrackerError, beside, failed, make_private, plural, write_all
-from tracker_telemetry.flat import Scalar, columns, rows
+from tracker_desk.tables import Scalar, columns, rows
 
-FORMATS = ("jsonl", "csv", "parquet")
 BUFFER = 1 << 20
 CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
 
@@ -20,9 +19,9 @@ def export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     streams = session.journal.streams()
     if not streams:
         raise TrackerError(f"there are no records in {session.root} to export")
-    write: Callable[[Session, str, Path], int] = {"jsonl": _lines, "csv": _table, "parquet": _parquet}[form]
-    if form == "parquet":
-        _check_pyarrow()
+    write = _writers(session).get(form)
+    if write is None:
+        raise TrackerError(f"No installed feature writes {form}. Install tracker-telemetry, or export jsonl or csv.")
     _check_target(session, folder, force=force)
     counts: dict[str, int] = {}
     if not session.dry_run:
@@ -54,11 +53,12 @@ def _check_target(session: Session, folder: Path, *, force: bool) -> None:
         raise TrackerError(f"{folder} is not empty; name another one with --out, or replace its exports with --force")
 
 
-def _check_pyarrow() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("pyarrow") is None:
-        raise TrackerError("Parquet needs pyarrow: install it with `pip install 'tracker-core[parquet]'`")
+def _writers(session: Session) -> dict[str, Callable[[Session, str, Path], int]]:
+    """What writes each format: ours, and those of the installed features."""
+    found: dict[str, Callable[[Session, str, Path], int]] = {"jsonl": _lines, "csv": _table}
+    for own in session.registry.ask("export_formats"):
+        found |= {name: write for name, write in own.items() if name not in found}
+    return found
 
 
 def _lines(session: Session, stream: str, folder: Path) -> int:
@@ -97,15 +97,6 @@ def _table(session: Session, stream: str, folder: Path) -> int:
         whole = "jsonl and parquet have them whole"
         session.warn(f"{plural(cut, 'text')} of {stream} were cut at {CELL:,} characters, a cell's most; {whole}")
     return count
-
-
-def _parquet(session: Session, stream: str, folder: Path) -> int:
-    from tracker_telemetry import parquet
-
-    source = next((one for one in session.registry.sources.values() if one.stream == stream), None)
-    if source is not None and source.kind == "telemetry":
-        return parquet.write_events(session, source, folder / stream)
-    return parquet.write_table(session, stream, folder / f"{stream}.parquet")
 
 
 def _write(path: Path, parts: Iterator[bytes]) -> int:

@@ -9,8 +9,17 @@ from typing import Any
 
 from attrs import define, field
 
-from tracker.kernel import ANOMALIES, Journal, Session, TrackerError, check_directory, command_line, identity
-from tracker.windows import lane_state as state
+from tracker.kernel import (
+    ANOMALIES,
+    Journal,
+    Session,
+    TrackerError,
+    check_directory,
+    command_line,
+    identity,
+    old_baselines,
+    write_states,
+)
 from tracker_desk.ids import Ids
 
 BATCH = 4 << 20  # bytes that are appended at once
@@ -40,7 +49,7 @@ def take_in(session: Session, folder: Path) -> None:
                 stream: _take(session, other, stream)
                 for stream in sorted(streams, key=lambda name: (name != ANOMALIES, name))
             }
-            _correct_states(session)
+            write_states(session)
     _report(session, other, found)
 
 
@@ -85,16 +94,6 @@ def _digest(line: bytes) -> bytes:
     return hashlib.blake2b(line.strip(), digest_size=16).digest()
 
 
-def _correct_states(session: Session) -> None:
-    """Write the state of every lane, whose newest capture may have come."""
-    sources = session.registry.sources
-    for stream in sorted({source.stream for source in sources.values() if source.kind == "status"}):
-        for lane, mark in session.index.lanes(stream):
-            source = sources.get(mark.provider)
-            if source is not None and source.kind == "status" and source.stream == stream:
-                state.write(session, source, lane)
-
-
 def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
     new, known = sum(one.new for one in found.values()), sum(one.known for one in found.values())
     if session.json or session.dry_run:
@@ -108,9 +107,8 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
                 f"{len(one.conflicts)} records of {name} have an id that stands here with other content, such as"
                 f" {one.conflicts[0]}: what stands here was kept; one of the two was changed by hand"
             )
-    for path in sorted(other.root.glob("state/**/*.json")):
-        if (old := state.read_old(path)) is not None:
-            session.warn(f"{path} holds a baseline of schema 1.0.0: if {old.window} is open, end it there, then import")
+    for path, window in old_baselines(other.root):
+        session.warn(f"{path} holds a baseline of schema 1.0.0: if {window} is open, end it there, then import")
 
 
 def _counts(one: Taken) -> dict[str, Any]:

@@ -1,0 +1,198 @@
+"""Claude Code's session files as requests: one message of the model is one request, whatever shows it.
+
+A message stands in one row per content block, in older versions with growing output, and again in forks and resumed
+sessions: of one key the largest total counts. A subagent's replay has a request id of its own: its key ends with a
+slash and nothing behind it, which fits every key that begins like it.
+
+`cost-state` rows hold Claude's own totals of a session, with what no row shows, such as compaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, hookimpl
+
+WORDS = ('"usage"', "cost-state", "session-owner")  # a line without one of these tells nothing here
+SOURCE = TelemetrySource(
+    contract="1.2",
+    name="claude-sessions",
+    title="Claude Code sessions",
+    stream="claude_sessions",
+    tags={"model:unknown": "The message names no model; it has no price."},
+    origins=(
+        LogOrigin(
+            name="config",
+            title="Claude Code's projects",
+            variable="CLAUDE_CONFIG_DIR",
+            folder="~/.claude",
+            pattern="projects/**/*.jsonl",
+            words=WORDS,
+        ),
+        LogOrigin(
+            name="xdg",
+            title="Claude Code's projects below the configuration folder",
+            variable="XDG_CONFIG_HOME",
+            folder="~/.config",
+            pattern="claude/projects/**/*.jsonl",
+            words=WORDS,
+        ),
+    ),
+)
+_WORDS = tuple(word.encode() for word in WORDS)
+SYNTHETIC = "<synthetic>"
+TOTAL = "session-total"  # a tag: not a request, but what the client says that the session used until then
+MILLISECONDS = 1e11
+
+
+@hookimpl
+def source_info() -> TelemetrySource:
+    return SOURCE
+
+
+@hookimpl
+def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
+    """The requests that a row reports."""
+    if not any(word in line for word in _WORDS):
+        return []
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise Rejected("not JSON") from None
+    if not isinstance(row, dict):
+        raise Rejected("not a JSON object")
+    kind = row.get("type")
+    if kind == "session-owner":
+        scratch["account"] = _account(row.get("accountUuid"))
+    elif kind == "cost-state":
+        return _totals(row, scratch)
+    elif kind == "assistant":
+        return _requests(row, scratch)
+    return []
+
+
+def _requests(row: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
+    message = row.get("message")
+    usage = message.get("usage") if isinstance(message, dict) else None
+    if not isinstance(message, dict) or not isinstance(usage, dict) or message.get("model") == SYNTHETIC:
+        return []
+    name = _text(message.get("id"))
+    request = _text(row.get("requestId"))
+    is_sidechain = row.get("isSidechain") is True
+    if name is None and request is None:
+        name = _text(row.get("uuid"))
+    key = f"{name}/" if is_sidechain or request is None else f"{name or ''}/{request}"
+    scratch["ts"] = _epoch(row.get("timestamp")) or scratch.get("ts")
+    model = _text(message.get("model"))
+    events = [_event(key, model, usage, row, scratch)]
+    iterations = usage.get("iterations")
+    for at, one in enumerate(iterations if isinstance(iterations, list) else ()):
+        if isinstance(one, dict) and (other := _text(one.get("model"))) not in (None, model):
+            events.append(_event(f"{name}#{at}/{request or ''}", other, one, row, scratch))
+    return events
+
+
+def _event(
+    key: str, model: str | None, usage: Mapping[str, Any], row: Mapping[str, Any], scratch: Mapping[str, Any]
+) -> Event:
+    written = _count(usage.get("cache_creation_input_tokens"))
+    split = usage.get("cache_creation")
+    split = split if isinstance(split, dict) else {}
+    long = _count(split.get("ephemeral_1h_input_tokens"))
+    short = _count(split.get("ephemeral_5m_input_tokens"))
+    details = usage.get("output_tokens_details")
+    output = _count(usage.get("output_tokens"))
+    event: Event = {
+        "ts": _epoch(row.get("timestamp")),
+        "key": key,
+        "model": model,
+        "input_tokens": _count(usage.get("input_tokens")),
+        "cache_read_tokens": _count(usage.get("cache_read_input_tokens")),
+        "cache_write_5m_tokens": max(written - long, short),
+        "cache_write_1h_tokens": long,
+        "output_tokens": output,
+        "reasoning_tokens": min(_count(details.get("thinking_tokens")), output) if isinstance(details, dict) else 0,
+        **_place(row, scratch),  # type: ignore[typeddict-item]
+    }
+    speed, tier = usage.get("speed"), usage.get("service_tier")
+    if isinstance(speed, str) and speed != "standard":
+        event["speed"] = speed
+    elif isinstance(tier, str) and tier != "standard":
+        event["speed"] = tier
+    if model is None:
+        event["tags"] = ["model:unknown"]
+    return event
+
+
+def _totals(row: Mapping[str, Any], scratch: Mapping[str, Any]) -> list[Event]:
+    """One event per model; `rid` is the lineage, which a fork shares with its parent."""
+    models = row.get("modelUsage")
+    events: list[Event] = []
+    for model, used in models.items() if isinstance(models, dict) else ():
+        if not isinstance(used, dict):
+            continue
+        written = _count(used.get("cacheCreationInputTokens"))
+        long = _count(used.get("cacheCreationEphemeral1hInputTokens"))
+        event: Event = {
+            "ts": scratch.get("ts"),
+            "rid": str(row.get("startTime")),
+            "model": model,
+            "input_tokens": _count(used.get("inputTokens")),
+            "cache_read_tokens": _count(used.get("cacheReadInputTokens")),
+            "cache_write_5m_tokens": max(written - long, 0),
+            "cache_write_1h_tokens": long,
+            "output_tokens": _count(used.get("outputTokens")),
+            "tags": [TOTAL],
+            **_place(row, scratch),  # type: ignore[typeddict-item]
+        }
+        cost = used.get("costUSD")
+        if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e12:
+            event["cost_usd"] = float(cost)
+        numbers = [value for name, value in event.items() if name.endswith("_tokens")]
+        event["key"] = f"cost-state:{row.get('sessionId')}:{row.get('startTime')}:{model}:{numbers}"
+        events.append(event)
+    return events
+
+
+def _place(row: Mapping[str, Any], scratch: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "session": _text(row.get("sessionId")),
+        "project": _text(row.get("cwd")),
+        "branch": _text(row.get("gitBranch")),
+        "account": scratch.get("account"),
+    }
+
+
+# --- values
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
+        return 0
+    return int(value)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _epoch(value: object) -> float | None:
+    """Epoch seconds of a time: ISO 8601 in any precision, or a number of seconds or milliseconds."""
+    if isinstance(value, str):
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e14:
+        return value / 1000 if value >= MILLISECONDS else float(value)
+    return None
+
+
+def _account(value: object) -> str | None:
+    return hashlib.blake2b(value.encode(), digest_size=6).hexdigest() if isinstance(value, str) else None

@@ -1,0 +1,241 @@
+"""Codex's session files as requests: each response of the model counts once, over all files that show it.
+
+`token_usage_record` stands once per response, compaction included, and its `response_id` is the key. Files of older
+clients have `token_count` alone, with running totals: there the key is a hash of all usage that the thread has shown
+until then, so that a legacy fork, which copies its parent's history, gives the copies the keys of the originals.
+
+`scratch` is the state of one file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import orjson
+
+from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, hookimpl
+
+Numbers: TypeAlias = "tuple[int, int, int, int, int]"  # input with caches, read, written, output, reasoning
+
+# A line without one of these tells nothing here. They stand in it whatever its spacing.
+WORDS = ("token_usage_record", "token_count", "session_meta", "turn_context", "thread_settings_applied")
+SOURCE = TelemetrySource(
+    contract="1.2",
+    name="codex-sessions",
+    title="Codex sessions",
+    stream="codex_sessions",
+    tags={"model:unknown": "No line before the request names its model; it has no price."},
+    origins=tuple(
+        LogOrigin(
+            name=name.replace("_", "-"),
+            title=f"Codex's {name.replace('_', ' ')}",
+            variable="CODEX_HOME",
+            folder="~/.codex",
+            pattern=f"{name}/**/rollout-*.jsonl",
+            words=WORDS,
+        )
+        for name in ("sessions", "archived_sessions")
+    ),
+)
+_WORDS = tuple(word.encode() for word in WORDS)
+BURST_SECONDS = 1.0  # a legacy fork writes its parent's history at once
+MILLISECONDS = 1e11  # epoch numbers from here on are milliseconds
+COPY = "if-session:"  # a tag: the event counts if that session is known, whose copy it may be
+
+
+@hookimpl
+def source_info() -> TelemetrySource:
+    return SOURCE
+
+
+@hookimpl
+def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
+    """The request that the line reports, if it is the first to report it in this file."""
+    if not any(word in line for word in _WORDS):
+        return []
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise Rejected("not JSON") from None
+    if not isinstance(record, dict):
+        raise Rejected("not a JSON object")
+    payload = record.get("payload")
+    if not isinstance(payload, dict):
+        return []
+    kind = record.get("type")
+    kind = payload.get("type") if kind == "event_msg" else kind
+    if scratch.get("is_fork"):
+        _pulse(record, scratch)
+    if kind == "session_meta":
+        _meet(payload, record, scratch)
+    elif kind == "turn_context":
+        scratch["model"] = _text(payload.get("model")) or scratch.get("model")
+    elif kind == "thread_settings_applied":
+        _settings(payload, scratch)
+    elif kind == "token_usage_record":
+        return _recorded(payload, record, scratch)
+    elif kind == "token_count":
+        return _counted(payload, record, scratch)
+    return []
+
+
+# --- what says whose requests follow
+
+
+def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> None:
+    """The first names the file's own thread; those that follow it at once, whose history a legacy fork has copied."""
+    thread = _text(payload.get("id"))
+    if "total" not in scratch:
+        scratch["chain"] = scratch["speaker"] = thread
+    if "thread" in scratch:
+        if thread != scratch["thread"] and not scratch["is_paginated"] and "total" not in scratch:
+            scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
+        return
+    git = payload.get("git")
+    scratch["thread"] = thread
+    scratch["burst"] = _epoch(record.get("timestamp"))
+    scratch["parent"] = _text(payload.get("forked_from_id"))
+    scratch["is_paginated"] = payload.get("history_mode") == "paginated" or bool(payload.get("history_base"))
+    is_subagent = isinstance(payload.get("source"), dict)  # whose totals start at 0
+    scratch["is_fork"] = bool(scratch["parent"]) and not (scratch["is_paginated"] or is_subagent)
+    scratch["own"] = {
+        "session": thread,
+        "project": _text(payload.get("cwd")),
+        "branch": _text(git.get("branch")) if isinstance(git, dict) else None,
+        "account": _account(payload.get("creator_account_id")),
+    }
+
+
+def _pulse(record: Mapping[str, Any], scratch: dict[str, Any]) -> None:
+    """Notice where the copied history ends: behind the first gap."""
+    at, before = _epoch(record.get("timestamp")), scratch.get("burst")
+    if at is None or before is None or at - before > BURST_SECONDS:
+        scratch["is_fork"] = False
+    scratch["burst"] = at
+
+
+def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
+    settings = payload.get("thread_settings")
+    settings = settings if isinstance(settings, dict) else payload
+    scratch["tier"] = _text(settings.get("service_tier"))
+    scratch["model"] = _text(settings.get("model")) or scratch.get("model")
+    scratch["speaker"] = _text(payload.get("thread_id")) or scratch.get("speaker")
+    if scratch["speaker"] == scratch.get("thread"):
+        scratch["is_fork"] = False
+
+
+# --- requests
+
+
+def _recorded(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
+    scratch["is_covered"] = True  # the `token_count` beside it, also if both are copies
+    usage = _numbers(payload.get("usage"))
+    thread = _text(payload.get("thread_id"))
+    if usage is None or not any(usage) or (thread is not None and thread != scratch.get("thread", thread)):
+        return []
+    response = _text(payload.get("response_id"))
+    key = response or _hash(thread, payload.get("turn_id"), _numbers(payload.get("thread_token_usage")), usage)
+    return [_event(key, usage, record, scratch)]
+
+
+def _counted(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
+    """What a running total grew by; of a response that has a record, it is known already."""
+    info = payload.get("info")
+    if not isinstance(info, dict):
+        return []
+    total, last = _numbers(info.get("total_token_usage")), _numbers(info.get("last_token_usage"))
+    if total is None and last is None:
+        raise Rejected("token_count without usage")
+    known = scratch.get("total")
+    before: Numbers | None = None if known is None else tuple(known)
+    if total is not None:
+        scratch["total"] = total
+        if total == before:
+            return []  # written again
+    if scratch.pop("is_covered", False):
+        return []
+    usage = last if last is not None else _grown(total, before)
+    if usage is None or not any(usage):
+        return []  # after a compaction
+    scratch["chain"] = _hash(scratch.get("chain"), scratch.get("speaker"), total, usage)
+    event = _event(scratch["chain"], usage, record, scratch)
+    if scratch.get("is_fork"):
+        event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
+    return [event]
+
+
+def _grown(total: Numbers | None, before: Numbers | None) -> Numbers | None:
+    if total is None:
+        return None
+    if before is None or sum(total) < sum(before):  # the first, or counted from 0 anew
+        return total
+    a, b, c, d, e = (max(new - old, 0) for new, old in zip(total, before, strict=True))
+    return a, b, c, d, e
+
+
+def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping[str, Any]) -> Event:
+    inputs, read, written, output, reasoning = usage
+    read = min(read, inputs)
+    written = min(written, inputs - read)
+    model = scratch.get("model")
+    event: Event = {
+        "ts": _epoch(record.get("timestamp")),
+        "key": key,
+        "model": model,
+        "input_tokens": inputs - read - written,
+        "cache_read_tokens": read,
+        "cache_write_tokens": written,
+        "output_tokens": output,
+        "reasoning_tokens": min(reasoning, output),
+        **scratch.get("own", {}),  # type: ignore[typeddict-item]
+    }
+    if scratch.get("tier") not in (None, "default", "auto", "standard"):
+        event["speed"] = scratch["tier"]
+    if model is None:
+        event["tags"] = ["model:unknown"]
+    return event
+
+
+# --- values
+
+
+def _numbers(usage: object) -> Numbers | None:
+    if not isinstance(usage, dict):
+        return None
+    names = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens")
+    a, b, c, d, e = (_count(usage.get(name)) for name in (*names, "reasoning_output_tokens"))
+    return a, b, c, d, e
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
+        return 0
+    return int(value)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _epoch(value: object) -> float | None:
+    """Epoch seconds of a time: ISO 8601 in any precision, or a number of seconds or milliseconds."""
+    if isinstance(value, str):
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e14:
+        return value / 1000 if value >= MILLISECONDS else float(value)
+    return None
+
+
+def _account(value: object) -> str | None:
+    return hashlib.blake2b(value.encode(), digest_size=6).hexdigest() if isinstance(value, str) else None
+
+
+def _hash(*values: object) -> str:
+    return hashlib.blake2b(repr(values).encode("utf-8", "replace"), digest_size=12).hexdigest()

@@ -1,0 +1,141 @@
+"""Requests are counted once over all files that show them, exactly as the backend served them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracker.api import Rejected
+from tracker_codex.sessions import SOURCE, ingest_line
+
+LOGS = Path(__file__).parent / "session_logs"
+TRUTH: dict[str, Any] = json.loads((LOGS / "truth.json").read_text())
+ORDINARY = ("input_tokens", "output_tokens", "cache_read_tokens")
+WRITTEN = ("cache_write_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
+
+
+def requests(home: Path) -> list[Any]:
+    """The requests of all files: of each key the one with the largest total."""
+    found: dict[str, Any] = {}
+    for path in sorted(home.rglob("*.jsonl")):
+        scratch: dict[str, Any] = {}
+        for line in path.read_bytes().splitlines():
+            for event in ingest_line(line, scratch):
+                total = sum(event.get(name) or 0 for name in (*ORDINARY, *WRITTEN))
+                if "session-total" not in event.get("tags", ()):
+                    found[event["key"]] = max(
+                        found.get(event["key"], (0, None)), (total, event), key=lambda one: one[0]
+                    )
+            json.dumps(scratch)  # the state of a file can be kept
+    events = [event for _, event in found.values()]
+    known = {f"if-session:{event['session']}" for event in events}
+    return [event for event in events if known.issuperset(t for t in event.get("tags", ()) if t.startswith("if-"))]
+
+
+@pytest.mark.parametrize("case", TRUTH)
+def test_every_case_gives_the_truth(case: str) -> None:
+    found = requests(LOGS / case)
+    models: dict[str, Counter[str]] = defaultdict(Counter)
+    for event in found:
+        models[event["model"]].update(
+            input=event["input_tokens"],
+            cache_read=event["cache_read_tokens"],
+            cache_write=sum(event.get(name) or 0 for name in WRITTEN),
+            output=event["output_tokens"],
+        )
+    assert (len(found), {name: dict(one) for name, one in models.items()}) == (
+        TRUTH[case]["requests"],
+        TRUTH[case]["by_model"],
+    )
+    sessions = Counter(event["session"] for event in found)
+    assert dict(sessions) == TRUTH[case].get("sessions", dict(sessions))
+
+
+def test_a_line_that_is_torn_is_rejected_and_any_other_is_skipped() -> None:
+    word = SOURCE.origins[0].words[0]
+    with pytest.raises(Rejected):
+        ingest_line(b'{"type": ' + word.encode(), {})
+    assert ingest_line(b"nonsense", {}) == []
+
+
+def line(kind: str, at: float, **payload: Any) -> bytes:
+    if kind in ("token_count", "thread_settings_applied"):
+        kind, payload = "event_msg", {"type": kind, **payload}
+    return json.dumps({"timestamp": at, "type": kind, "payload": payload}).encode()
+
+
+def usage(inputs: int, output: int, cached: int = 0) -> dict[str, int]:
+    return {"input_tokens": inputs, "cached_input_tokens": cached, "output_tokens": output}
+
+
+def count(at: float, total: dict[str, int] | None, last: dict[str, int] | None) -> bytes:
+    return line("token_count", at, info={"total_token_usage": total, "last_token_usage": last})
+
+
+def tokens(lines: list[bytes]) -> list[tuple[Any, ...]]:
+    scratch: dict[str, Any] = {}
+    return [
+        (event["input_tokens"], event["cache_read_tokens"], event["output_tokens"])
+        for one in lines
+        for event in ingest_line(one, scratch)
+    ]
+
+
+META = line("session_meta", 1e9, id="t")
+
+
+def test_a_running_total_alone_is_subtracted_and_may_fall() -> None:
+    totals = [usage(100, 10, 40), usage(300, 30, 90), usage(50, 5), usage(50, 5)]
+    lines = [META, *(count(1e9 + at, total, None) for at, total in enumerate(totals))]
+    assert tokens(lines) == [(60, 40, 10), (150, 50, 20), (50, 0, 5)]
+
+
+def test_a_compaction_leaves_a_last_usage_of_nothing() -> None:
+    assert tokens([META, count(1e9, usage(900, 10), usage(0, 0))]) == []
+
+
+def test_a_stretch_without_records_is_counted_by_its_totals() -> None:
+    record = line("token_usage_record", 1e9, thread_id="t", response_id="r", usage=usage(100, 10))
+    lines = [META, record, count(1e9, usage(100, 10), usage(100, 10)), count(1e9 + 9, usage(300, 30), usage(200, 20))]
+    assert tokens(lines) == [(100, 0, 10), (200, 0, 20)]
+
+
+def test_a_total_that_is_written_again_covers_no_record() -> None:
+    lines = [
+        META,
+        count(1e9, usage(100, 10), usage(100, 10)),
+        line("token_usage_record", 1e9, thread_id="t", response_id="r", usage=usage(200, 20)),
+        count(1e9, usage(100, 10), usage(100, 10)),
+        count(1e9, usage(300, 30), usage(200, 20)),
+    ]
+    assert tokens(lines) == [(100, 0, 10), (200, 0, 20)]
+
+
+def test_a_copied_record_is_no_request_and_covers_its_total() -> None:
+    lines = [
+        line("session_meta", 1e9, id="fork", forked_from_id="t"),
+        META,
+        line("token_usage_record", 1e9, thread_id="t", response_id="r", usage=usage(100, 10)),
+        count(1e9, usage(100, 10), usage(100, 10)),
+    ]
+    assert tokens(lines) == []
+
+
+@pytest.mark.parametrize("at", [1795836093.5, 1795836093500, "2026-11-28T03:21:33.5Z", "2026-11-28T03:21:33.500000Z"])
+def test_times_in_any_form(at: Any) -> None:
+    scratch: dict[str, Any] = {}
+    ingest_line(META, scratch)
+    [event] = ingest_line(count(at, usage(1, 1), usage(1, 1)), scratch)
+    assert event["ts"] == 1795836093.5
+
+
+def test_nothing_but_figures_and_names_is_kept() -> None:
+    scratch: dict[str, Any] = {}
+    ingest_line(line("session_meta", 1e9, id="t", cwd="/home/dev/acme", base_instructions="canary"), scratch)
+    ingest_line(line("turn_context", 1e9, model="m", user_instructions="canary"), scratch)
+    events = ingest_line(count(1e9, usage(1, 1), usage(1, 1)), scratch)
+    assert "canary" not in json.dumps([scratch, events])

@@ -1,0 +1,40 @@
+"""Records as rows of a table: nested objects become columns with dotted names, lists become JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
+from typing import Any, TypeAlias
+
+import orjson
+
+from tracker.kernel import Session
+
+Scalar: TypeAlias = "str | int | float | bool | None"
+FIRST = (
+    *("record_id", "window", "provider", "phase", "captured_at", "source", "agent_id", "notes", "schema_version"),
+    *("tool_version", "nonce", "ts", "rid", "lane", "model", "status"),
+)
+
+
+def rows(session: Session, stream: str, stop: int) -> Iterator[Mapping[str, Scalar]]:
+    """The standing records of a stream before an offset: the stream may grow meanwhile."""
+    for entry in takewhile(lambda entry: entry.offset < stop, session.index.entries(stream)):
+        # a record of schema 1.0.0 has no id of its own
+        yield dict(_flat(entry.record)) | {"record_id": entry.record_id}
+
+
+def columns(table: Iterable[Mapping[str, Scalar]]) -> list[str]:
+    """Every column, the common ones first."""
+    found = {name for row in table for name in row}
+    return [*(name for name in FIRST if name in found), *sorted(found - set(FIRST))]
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
+    for key, value in record.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, Mapping | list):
+            yield prefix + key, orjson.dumps(value).decode()
+        else:
+            yield prefix + key, value

@@ -1,0 +1,145 @@
+"""`tracker usage`: tokens, requests and money from the session logs of all clients."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from tracker.kernel import Command, session
+
+if TYPE_CHECKING:
+    from tracker_telemetry.sessions.usage import Usage
+
+WAYS = ("daily", "weekly", "monthly", "session", "project", "branch", "model", "window")
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+HEADINGS = ("requests", "input", "cache read", "cache write", "output", "cost")
+
+
+@click.command("usage", cls=Command)
+@click.argument("by", type=click.Choice(WAYS), default="daily", metavar=f"[{'|'.join(WAYS)}]")
+@click.option("--since", metavar="DAY", help="The first day, such as 2026-11-20.")
+@click.option("--until", metavar="DAY", help="The last day.")
+@click.option("--last", type=click.IntRange(min=1), metavar="N", help="The last N periods, or the N largest.")
+@click.option("--by", "columns", multiple=True, type=click.Choice(WAYS[3:]), help="One more column.")
+@click.option("--provider", metavar="P", help="One provider [default: all].")
+@click.option("--csv", "is_csv", is_flag=True, help="Print CSV.")
+@click.option("--timezone", metavar="ZONE", help="The zone in which days begin.")
+@click.option("--start-of-week", type=click.Choice(DAYS), default="monday", show_default=True)
+def command(
+    by: str,
+    since: str | None,
+    until: str | None,
+    last: int | None,
+    columns: tuple[str, ...],
+    provider: str | None,
+    is_csv: bool,
+    timezone: str | None,
+    start_of_week: str,
+) -> None:
+    """Show what your agents' requests used, from the session logs of all clients."""
+    from tracker.kernel import TrackerError, near, zone
+    from tracker_telemetry.sessions import usage as report
+    from tracker_telemetry.sessions.list_prices import ListPrices
+    from tracker_telemetry.sessions.store import log_sources, opened
+
+    here = session()
+    sources = log_sources(here)
+    if provider is not None:
+        known = {report.provider_of(here, source): source for source in sources}
+        if provider not in known:
+            raise TrackerError(f"no session logs of a provider {provider!r}; {near(provider, sorted(known))}")
+        sources = [known[provider]]
+    query = report.Query(
+        by=cast("report.By", by),
+        columns=columns,
+        since=_day(since),
+        until=_day(until),
+        last=last,
+        zone=zone(timezone) if timezone else _local(),
+        first_weekday=DAYS.index(start_of_week),
+    )
+    with opened(here) as store:
+        store.sync(sources)
+        ListPrices.of(here).apply(store)
+        found = report.usage(here, store, sources, query)
+    if here.json:
+        here.data(found.document())
+    elif is_csv:
+        for line in _csv(found):
+            click.echo(line, nl=False)
+    else:
+        for line in _table(found):
+            click.echo(line)
+        if found.missing:
+            here.note(
+                "missing: " + "; ".join(f"{one['count']} {one['kind']}: {one['detail']}" for one in found.missing)
+            )
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"Invalid day {text!r}. Expected ISO 8601, such as 2026-11-20.") from None
+
+
+def _local() -> Any:
+    from datetime import datetime
+
+    return datetime.now().astimezone().tzinfo
+
+
+def _csv(found: Usage) -> Iterator[str]:
+    from tracker.kernel import csv_line
+
+    rows = found.document()["rows"]
+    names = [*found.names, *found.totals.document()]
+    yield csv_line(names).decode()
+    for row in rows:
+        yield csv_line([row[name] for name in names]).decode()
+
+
+def _table(found: Usage) -> Iterator[str]:
+    """An aligned table that fits the terminal: of a narrow one numbers are short, and long names are cut."""
+    from tracker.kernel import escape
+
+    if not found.rows:
+        yield "No requests."
+        return
+    width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 10_000
+    for is_short in (False, True):
+        rows = [(*map(escape, key), *_figures(sums, is_short=is_short)) for key, sums in found.rows]
+        total = ("total", *[""] * (len(found.names) - 1), *_figures(found.totals, is_short=is_short))
+        table = [(*found.names, *HEADINGS), *rows, total]
+        widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
+        if sum(widths) + 2 * len(widths) <= width:
+            break
+    names = len(found.names)
+    spare = width - sum(widths[names:]) - 2 * len(widths)
+    while sum(widths[:names]) > max(spare, 6 * names):
+        widths[widths.index(max(widths[:names]))] -= 1
+    for row in table:
+        cells = [cell[:size].ljust(size) for cell, size in zip(row[:names], widths, strict=False)]
+        cells += [cell.rjust(size) for cell, size in zip(row[names:], widths[names:], strict=True)]
+        yield "  ".join(cells).rstrip()
+
+
+def _figures(sums: Any, *, is_short: bool) -> Sequence[str]:
+    plain, read, short, long, output, _ = sums.tokens
+    counts = (sums.requests, plain, read, short + long, output)
+    cost = "n/a" if sums.cost is None else f"${sums.cost:,.2f}"
+    return (*(_short(count) if is_short else f"{count:,}" for count in counts), cost)
+
+
+def _short(count: int) -> str:
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.1f}{unit}"
+    return str(count)

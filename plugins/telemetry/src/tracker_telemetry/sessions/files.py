@@ -1,0 +1,88 @@
+"""The files of a source's session logs, and how one is told from what it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+from tracker.api import LogOrigin, Source
+
+END = 512  # bytes at the end of what was read, by which a file is known again
+PACKED = ".zst"
+
+
+class Print(NamedTuple):
+    """A file in this moment: its size, the time of its last writing, its number, and a checksum of an end."""
+
+    size: int
+    mtime: int
+    inode: int
+
+
+class Found(NamedTuple):
+    """A file of a source's logs."""
+
+    path: str
+    words: tuple[bytes, ...]
+    now: Print
+
+
+def files(source: Source) -> list[Found]:
+    """The files of all origins, each once, the oldest first."""
+    found: dict[tuple[int, int], Found] = {}
+    for origin in _wanted(source):
+        words = tuple(word.encode() for word in origin.words)
+        for folder in _folders(origin):
+            for path in _below(folder, origin.pattern):
+                try:
+                    stat = os.stat(path)
+                except OSError:
+                    continue
+                now = Print(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+                found.setdefault((stat.st_dev, stat.st_ino), Found(path, words, now))
+    return sorted(found.values(), key=lambda one: (one.now.mtime, one.path))
+
+
+def end_of(path: str, stop: int) -> str:
+    """A checksum of the bytes before an offset of a file."""
+    with open(path, "rb") as file:
+        file.seek(max(stop - END, 0))
+        return hashlib.blake2b(file.read(min(stop, END)), digest_size=8).hexdigest()
+
+
+def _wanted(source: Source) -> list[LogOrigin]:
+    """All origins; if the variable of the first one is set, only those that it names."""
+    logs = [origin for origin in source.origins if isinstance(origin, LogOrigin)]
+    if logs and logs[0].variable and os.environ.get(logs[0].variable):
+        return [origin for origin in logs if origin.variable == logs[0].variable]
+    return logs
+
+
+def _folders(origin: LogOrigin) -> list[Path]:
+    named = os.environ.get(origin.variable, "") if origin.variable else ""
+    texts = [one.strip() for one in named.split(",") if one.strip()] or [origin.folder]
+    return [Path(text).expanduser() for text in texts]
+
+
+def _below(folder: Path, pattern: str) -> Iterator[str]:
+    """The files below a folder that fit the pattern, also compressed; a linked folder is followed once."""
+    fixed, _, rest = pattern.partition("**/")
+    top = folder / fixed
+    seen: set[tuple[int, int]] = set()
+    for place, folders, names in os.walk(top, followlinks=True):
+        try:
+            stat = os.stat(place)
+        except OSError:
+            continue
+        if (stat.st_dev, stat.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((stat.st_dev, stat.st_ino))
+        folders.sort()
+        for name in sorted(names):
+            if fnmatchcase(name.removesuffix(PACKED), rest or pattern.rpartition("/")[2]):
+                yield os.path.join(place, name)

@@ -1,0 +1,217 @@
+"""What session logs held, in a SQLite file of the derived index; what vendors delete stays in the journal.
+
+A request has one row, whichever files show it: of one key the largest total stands. Daily totals per session and model
+go to the source's stream of the journal, so that they outlive the vendor's file and this one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from attrs import define
+
+from tracker.api import LogOrigin, Source
+from tracker.kernel import Session, command_line, stamp
+from tracker_telemetry.index import FOLDER
+from tracker_telemetry.sessions import scan
+from tracker_telemetry.sessions.files import Found, end_of, files
+from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, read
+from tracker_telemetry.settings import Privacy
+
+FILE = "sessions.sqlite3"
+VERSION = 1
+PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
+LABEL_COLUMNS, TOKEN_COLUMNS = ", ".join(LABELS), ", ".join(TOKENS)
+COLUMNS = f"source, key, base, wild, whole, needs, lineage, ts, {LABEL_COLUMNS}, {TOKEN_COLUMNS}, total, said"
+SCHEMA = f"""
+CREATE TABLE file (path TEXT PRIMARY KEY, source TEXT, size INTEGER, mtime INTEGER, inode INTEGER, stop INTEGER,
+  end TEXT, state TEXT, bad INTEGER, error TEXT);
+CREATE TABLE request ({COLUMNS}, cost REAL, prices TEXT, PRIMARY KEY (source, key));
+CREATE INDEX request_base ON request (source, base);
+CREATE TABLE kept (source, session, day, model, project, branch, account, requests, {TOKEN_COLUMNS}, cost,
+  PRIMARY KEY (source, session, day, model, project, branch));
+"""
+PLACES = len(COLUMNS.split(","))
+PUT = (
+    f"INSERT INTO request ({COLUMNS}) VALUES ({','.join('?' * PLACES)}) ON CONFLICT DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in (*TOKENS, "total", "said", "ts", "model", "speed"))
+    + ", prices = NULL WHERE excluded.total > request.total"
+)
+DAILY = f"""
+SELECT source, coalesce(session, ''), coalesce(date(ts, 'unixepoch'), ''), coalesce(model, ''), coalesce(project, ''),
+  coalesce(branch, ''), max(account), count(*), {", ".join(f"sum({name})" for name in TOKENS)}, sum(cost)
+FROM request WHERE source = ? AND whole = 0 AND session IN (SELECT value FROM json_each(?)) GROUP BY 2, 3, 4, 5, 6
+"""
+KEPT = ("session", "day", "model", "project", "branch", "account", "requests", *TOKENS, "cost_usd")
+
+
+def log_sources(session: Session) -> list[Source]:
+    """The sources whose logs are files of a client."""
+    sources: Iterable[Source] = session.registry.sources.values()
+    return [source for source in sources if any(isinstance(origin, LogOrigin) for origin in source.origins)]
+
+
+@define
+class Store:
+    """The requests of all sources, brought up to what the files hold now."""
+
+    session: Session
+    database: sqlite3.Connection
+
+    def sync(self, sources: Sequence[Source]) -> None:
+        """Read what is new in the files."""
+        jobs = [job for source in sources for job in self._jobs(source)]
+        touched: set[tuple[str, str]] = set()
+        with self.database:
+            for done in _run(self.session, jobs):
+                self._put(done, touched)
+        for source in sources:
+            self._keep(source, {name for of, name in touched if of == source.name})
+
+    def _jobs(self, source: Source) -> Iterator[Job]:
+        query = "SELECT path, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
+        known = {row[0]: row[1:] for row in self.database.execute(query, (source.name,))}
+        for found in files(source):
+            before = known.get(found.path)
+            if before is not None and before[:3] == tuple(found.now) and before[6] != scan.UNPACKER:
+                if not before[4] or _is_at(found, before[3], before[4]):
+                    continue
+                before = None
+            offset, state = 0, "{}"
+            if before is not None and before[4] and found.now.size >= before[3] and _is_at(found, before[3], before[4]):
+                offset, state = before[3], before[5]
+            yield Job(source.name, found.path, found.words, offset, state)
+
+    def _put(self, done: Read, touched: set[tuple[str, str]]) -> None:
+        project = len(COLUMNS[: COLUMNS.index("project")].split(",")) - 2  # its place in a row of the scan
+        is_hashed = self.session.settings(Privacy).projects == "hash"
+        rows = []
+        for row in done.rows:
+            place = _project(row[project], is_hashed=is_hashed)
+            rows.append((done.job.source, *row[:project], place, *row[project + 1 :]))
+            touched.add((done.job.source, row[project - 1] or ""))
+        self.database.executemany(PUT, rows)
+        with contextlib.suppress(OSError):
+            stat = os.stat(done.job.path)
+            bad = done.bad
+            if done.job.offset:
+                query = "SELECT bad FROM file WHERE path = ?"
+                bad += (self.database.execute(query, (done.job.path,)).fetchone() or (0,))[0]
+            now = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            values = (done.job.path, done.job.source, *now, done.offset, done.end, done.state, bad, done.error)
+            self.database.execute(f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 10)})", values)
+
+    def _keep(self, source: Source, sessions: set[str]) -> None:
+        """Append the daily totals that grew to the journal."""
+        import json
+
+        found = self.database.execute(DAILY, (source.name, json.dumps(sorted(sessions)))).fetchall() if sessions else []
+        query = f"SELECT requests, {TOKEN_COLUMNS} FROM kept WHERE source = ? AND session = ? AND day = ? AND model = ?"
+        query += " AND project = ? AND branch = ?"
+        new = [row for row in found if self.database.execute(query, row[:6]).fetchone() != row[7:-1]]
+        if not new or self.session.dry_run:
+            return
+        records = [
+            stamp(
+                window=None,
+                provider=source.name,
+                captured_at=self.session.now,
+                source="ingest",
+                usage=dict(zip(KEPT, row[1:], strict=True)),
+            )
+            for row in new
+        ]
+        with self.session.journal.lock(command_line()):
+            self.session.journal.append(source.stream, records)
+        self.put_kept(new)
+
+    def put_kept(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Note daily totals that the journal has."""
+        with self.database:
+            marks = ",".join("?" * (len(KEPT) + 1))
+            self.database.executemany(f"INSERT OR REPLACE INTO kept VALUES ({marks})", rows)
+
+
+@contextlib.contextmanager
+def opened(session: Session) -> Iterator[Store]:
+    """The store; if its file is spoilt it is made anew, and what the journal has of deleted files comes from there."""
+    path = session.root / FOLDER / FILE
+    database = None
+    for place in (path, path, None):
+        try:
+            database = _connect(session, place)
+            break
+        except (sqlite3.DatabaseError, OSError):
+            if place is not None:
+                for suffix in ("", "-wal", "-shm", "-journal"):
+                    with contextlib.suppress(OSError):
+                        Path(f"{place}{suffix}").unlink()
+    assert database is not None
+    store = Store(session, database)
+    try:
+        if not database.execute("SELECT 1 FROM kept LIMIT 1").fetchone():
+            for source in log_sources(session):
+                store.put_kept(list(_kept_rows(session, source)))
+        yield store
+    finally:
+        database.close()
+
+
+def _connect(session: Session, path: Path | None) -> sqlite3.Connection:
+    if path is None or session.dry_run:
+        database = sqlite3.connect(":memory:")
+    else:
+        session.journal.prepare()
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        database = sqlite3.connect(str(path), timeout=30)
+    database.execute("PRAGMA synchronous = OFF")  # it is derived
+    if database.execute("PRAGMA user_version").fetchone() != (VERSION,):
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            database.execute(f'DROP TABLE "{table}"')
+        database.executescript(SCHEMA)
+        database.execute(f"PRAGMA user_version = {VERSION}")
+    return database
+
+
+def _kept_rows(session: Session, source: Source) -> Iterator[tuple[Any, ...]]:
+    for entry in session.index.entries(source.stream):
+        usage = entry.record.get("usage")
+        if isinstance(usage, dict):
+            yield source.name, *(usage.get(name) for name in KEPT)
+
+
+def _run(session: Session, jobs: list[Job]) -> Iterator[Read]:
+    """Read the files, with two processes if there is much to read."""
+    scan.ingests.update({job.source: session.registry.bind(job.source, "ingest_line") for job in jobs})
+    size = sum(os.path.getsize(job.path) - job.offset for job in jobs if os.path.exists(job.path))
+    workers = min(os.cpu_count() or 1, 4)
+    if size < PARALLEL or workers < 2 or sys.platform == "win32":
+        yield from map(read, jobs)
+        return
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        yield from pool.map(read, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
+
+
+def _is_at(found: Found, stop: int, end: str) -> bool:
+    try:
+        return end_of(found.path, stop) == end
+    except OSError:
+        return False
+
+
+def _project(folder: object, *, is_hashed: bool) -> str | None:
+    """The last part of the working directory, or its hash."""
+    if not isinstance(folder, str):
+        return None
+    name = folder.replace("\\", "/").rstrip("/").rpartition("/")[2] or folder
+    return hashlib.blake2b(folder.encode("utf-8", "replace"), digest_size=6).hexdigest() if is_hashed else name

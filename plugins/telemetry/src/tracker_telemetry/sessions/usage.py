@@ -1,0 +1,290 @@
+"""What session logs add up to: by period, session, project, branch, model or window, the same totals in each."""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any, Literal, TypeAlias
+
+from attrs import define, field, frozen
+
+from tracker.api import Source
+from tracker.kernel import Session, canonical, captures
+from tracker_telemetry.sessions.list_prices import has_prices
+from tracker_telemetry.sessions.scan import TOKENS, UNPACKER
+from tracker_telemetry.sessions.store import Store
+
+By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
+PERIODS = ("daily", "weekly", "monthly")
+QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
+OUTSIDE = "(no window)"
+SUMS = ", ".join(f"sum({name})" for name in TOKENS)
+# of a message's rows with and without a request id, those that another row stands for
+DROPPED = """
+CREATE TEMP TABLE dropped AS
+WITH base AS (
+  SELECT source, base, sum(1 - wild) AS own, max(CASE WHEN wild THEN total END) AS wild,
+    max(CASE WHEN wild = 0 THEN total END) AS largest
+  FROM request WHERE whole = 0 GROUP BY source, base HAVING count(*) > 1 AND max(wild) = 1)
+SELECT r.source, r.key FROM request r JOIN base b USING (source, base)
+WHERE b.own > 0 AND r.wild = NOT (b.own = 1 AND b.wild > b.largest)
+"""
+STANDING = """
+whole = 0 AND NOT EXISTS (SELECT 1 FROM dropped d WHERE d.source = request.source AND d.key = request.key)
+AND (needs IS NULL OR needs IN (SELECT session FROM request s WHERE s.source = request.source AND s.needs IS NULL))
+"""
+GONE = "session NOT IN (SELECT session FROM request r WHERE r.source = kept.source AND session IS NOT NULL)"
+
+
+@define
+class Sums:
+    """Requests, tokens in the order of `TOKENS`, and the money of those that have a price; None if none has."""
+
+    requests: int = 0
+    tokens: list[int] = field(factory=lambda: [0] * len(TOKENS))
+    cost: float | None = None
+
+    def add(self, requests: int, tokens: Sequence[int], cost: float | None) -> None:
+        self.requests += requests
+        self.tokens = [a + b for a, b in zip(self.tokens, tokens, strict=True)]
+        if cost is not None:
+            self.cost = (self.cost or 0.0) + cost
+
+    def document(self) -> dict[str, Any]:
+        cost = None if self.cost is None else round(self.cost, 9)
+        return {"requests": self.requests, **dict(zip(TOKENS, self.tokens, strict=True)), "cost_usd": cost}
+
+
+@frozen(kw_only=True)
+class Query:
+    """What is asked for: `by` and further columns, from a day to a day, in a time zone."""
+
+    by: By
+    columns: Sequence[str] = ()
+    since: date | None = None
+    until: date | None = None
+    last: int | None = None
+    zone: tzinfo
+    first_weekday: int = 0  # Monday
+
+    @property
+    def names(self) -> list[str]:
+        """The columns of a row that say what it is of."""
+        first = "period" if self.by in PERIODS else self.by
+        return list(dict.fromkeys(["provider", first, *self.columns, "model"]))
+
+
+@frozen(kw_only=True)
+class Usage:
+    """The rows, their totals, and what is missing of them."""
+
+    names: Sequence[str]
+    rows: Sequence[tuple[tuple[str, ...], Sums]]
+    totals: Sums
+    missing: Sequence[Mapping[str, Any]]
+
+    def document(self) -> dict[str, Any]:
+        rows = [{**dict(zip(self.names, key, strict=True)), **sums.document()} for key, sums in self.rows]
+        totals = self.totals.document()
+        return {"schema_version": "1.1.0", "rows": rows, "totals": totals, "missing": list(self.missing)}
+
+
+def usage(session: Session, store: Store, sources: Sequence[Source], query: Query) -> Usage:
+    """The answer to a query."""
+    database = store.database
+    database.execute("DROP TABLE IF EXISTS dropped")
+    database.execute(DROPPED)
+    found: dict[tuple[str, ...], Sums] = defaultdict(Sums)
+    unpriced: dict[str, int] = defaultdict(int)
+    windows = _Windows(session) if "window" in query.names else None
+    days: dict[int, date | None] = {}
+    for source in sources:
+        provider = provider_of(session, source)
+        for labels, quarter, requests, tokens, cost, priced in _rows(database, source, query):
+            if quarter not in days:
+                days[quarter] = _day(quarter, query.zone)
+            day = days[quarter]
+            if not _is_within(day, query):
+                continue
+            values = {**labels, "provider": provider, "period": _period(day, query)}
+            if windows is not None:
+                values["window"] = windows.of(provider, quarter)
+            sums = found[tuple(values[name] for name in query.names)]
+            sums.add(requests, tokens, cost)
+            if priced < requests:
+                unpriced[labels["model"]] += requests - priced
+    rows = _last(sorted(found.items()), query)
+    totals = Sums()
+    for _, sums in rows:
+        totals.add(sums.requests, sums.tokens, sums.cost)
+    missing = [*_unpriced(unpriced), *_missing(database, sources)]
+    return Usage(names=query.names, rows=rows, totals=totals, missing=missing)
+
+
+def provider_of(session: Session, source: Source) -> str:
+    """Whose requests the source holds: the provider that its name begins with, else its own name."""
+    first = source.name.partition("-")[0]
+    return first if first in session.registry.providers else source.name
+
+
+def _rows(
+    database: sqlite3.Connection, source: Source, query: Query
+) -> Iterator[tuple[dict[str, str], int, int, list[int], float | None, int]]:
+    names = [name for name in query.names if name in ("session", "project", "branch", "model")]
+    columns = ", ".join(f"coalesce({name}, '') AS {name}" for name in names)
+    places = ", ".join(str(at + 1) for at in range(len(names) + 1))
+    rows = (
+        f"SELECT {columns}, coalesce(CAST(ts / {QUARTER} AS INTEGER), -1), count(*), {SUMS}, sum(cost), count(cost)"
+        f" FROM request WHERE source = ? AND {STANDING} GROUP BY {places}",
+        f"SELECT {columns}, coalesce(CAST(strftime('%s', day) AS INTEGER) / {QUARTER} + 48, -1), sum(requests), {SUMS},"
+        f" sum(cost), sum(CASE WHEN cost IS NOT NULL THEN requests ELSE 0 END)"
+        f" FROM kept WHERE source = ? AND {GONE} GROUP BY {places}",
+    )
+    for one in rows:
+        for row in database.execute(one, (source.name,)):
+            *labels, quarter, requests = row[: len(names) + 2]
+            *tokens, cost, priced = row[len(names) + 2 :]
+            yield dict(zip(names, labels, strict=True)), quarter, requests, tokens, cost, priced
+
+
+# --- periods and windows
+
+
+def _day(quarter: int, zone: tzinfo) -> date | None:
+    return datetime.fromtimestamp(quarter * QUARTER, zone).date() if quarter >= 0 else None
+
+
+def _is_within(day: date | None, query: Query) -> bool:
+    if day is None:
+        return query.since is None and query.until is None
+    return (query.since is None or day >= query.since) and (query.until is None or day <= query.until)
+
+
+def _period(day: date | None, query: Query) -> str:
+    if day is None:
+        return ""
+    if query.by == "monthly":
+        return f"{day:%Y-%m}"
+    if query.by == "weekly":
+        return str(day - timedelta(days=(day.weekday() - query.first_weekday) % 7))
+    return str(day)
+
+
+def _last(rows: list[tuple[tuple[str, ...], Sums]], query: Query) -> list[tuple[tuple[str, ...], Sums]]:
+    """The rows of the last N periods, or the first N of the largest of anything else."""
+    at = 1
+    rows = sorted(rows, key=lambda row: (row[0][at], row[0]))
+    if query.last is None:
+        return rows
+    if query.by in PERIODS:
+        names = sorted({key[at] for key, _ in rows})[-query.last :]
+    else:
+        sizes: dict[str, int] = defaultdict(int)
+        for key, sums in rows:
+            sizes[key[at]] += sum(sums.tokens[:5])
+        names = sorted(sizes, key=lambda name: -sizes[name])[: query.last]
+    return [row for row in rows if row[0][at] in names]
+
+
+@define
+class _Windows:
+    """Which window a provider's request belongs to, by its time."""
+
+    session: Session
+    _spans: dict[str, list[tuple[float, float, str]]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._spans = defaultdict(list)
+        groups = captures(self.session.index, self.session.registry, self.session.index.windows())
+        for (window, provider), group in groups.items():
+            pair = canonical(group)
+            if pair.before is not None:
+                end = pair.after.captured_at.timestamp() if pair.after is not None else float("inf")
+                self._spans[provider].append((pair.before.captured_at.timestamp(), end, window))
+        for spans in self._spans.values():
+            spans.sort()
+
+    def of(self, provider: str, quarter: int) -> str:
+        """The window; of several at once all their names: the request is shared."""
+        spans = self._spans.get(provider, [])
+        start, stop = quarter * QUARTER, (quarter + 1) * QUARTER
+        near = spans[: bisect_right(spans, (stop, 0.0, ""))]
+        names = [window for first, last, window in near if first < stop and last >= start]
+        return "+".join(names) or OUTSIDE
+
+
+# --- what is missing
+
+
+def _unpriced(models: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    cure = "" if has_prices() else "; install genai-prices for list prices"
+    for model, count in sorted(models.items()):
+        yield {"kind": "unpriced", "count": count, "detail": f"{model or '(no model)'}{cure}"}
+
+
+def _missing(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterator[dict[str, Any]]:
+    for source in sources:
+        own = (source.name,)
+        [(bad,)] = database.execute("SELECT coalesce(sum(bad), 0) FROM file WHERE source = ?", own)
+        if bad:
+            yield {"kind": "unreadable", "count": bad, "detail": f"lines of {source.title}"}
+        query = "SELECT error, count(*) FROM file WHERE source = ? AND error IS NOT NULL GROUP BY 1 ORDER BY 1"
+        for error, count in database.execute(query, own):
+            why = "compressed files need zstandard" if error == UNPACKER else error
+            yield {"kind": "unread_files", "count": count, "detail": f"{source.title}: {why}"}
+        query = f"SELECT count(DISTINCT session), min(day) FROM kept WHERE source = ? AND {GONE}"
+        [(sessions, first)] = database.execute(query, own)
+        if sessions:
+            yield {"kind": "deleted", "count": sessions, "detail": f"sessions of {source.title}, the first of {first}"}
+        yield from _not_in_rows(database, source)
+
+
+def _not_in_rows(database: sqlite3.Connection, source: Source) -> Iterator[dict[str, Any]]:
+    """What a client's own totals of a session have more than its requests, and than what a fork has of its parent."""
+    names = ", ".join(TOKENS[:5])
+    query = (
+        f"SELECT lineage, session, model, ts, {names} FROM request WHERE source = ? AND whole = 1 ORDER BY ts, total"
+    )
+    lineages: dict[str, dict[str, list[tuple[Any, ...]]]] = defaultdict(lambda: defaultdict(list))
+    for lineage, name, *rest in database.execute(query, (source.name,)):
+        lineages[lineage][name].append(tuple(rest))
+    sums = ", ".join(f"sum({name})" for name in TOKENS[:5])
+    query = f"SELECT session, model, min(ts), {sums} FROM request WHERE source = ? AND {STANDING} GROUP BY 1, 2"
+    own: dict[tuple[str, str], list[int]] = {}
+    began: dict[str, float] = {}
+    for name, model, first, *tokens in database.execute(query, (source.name,)):
+        own[name, model] = tokens
+        began[name] = min(began.get(name, first or 0), first or 0)
+    more: dict[str, list[int]] = defaultdict(lambda: [0] * 5)
+    counts: dict[str, set[str]] = defaultdict(set)
+    for sessions in lineages.values():
+        order = sorted(sessions, key=lambda name: began.get(name, float("inf")))
+        for name in order:
+            for model in {row[0] for row in sessions[name]}:
+                total = _largest(sessions[name], model, None)
+                before = _inherited(sessions, order[: order.index(name)], model, began.get(name))
+                rows = own.get((name, model), [0] * 5)
+                left = [max(a - b - c, 0) for a, b, c in zip(total, before, rows, strict=True)]
+                if any(left):
+                    counts[model].add(name)
+                    more[model] = [a + b for a, b in zip(more[model], left, strict=True)]
+    for model, left in sorted(more.items()):
+        tokens = ", ".join(f"{name}={count}" for name, count in zip(TOKENS, left, strict=False) if count)
+        detail = f"{source.title}: {model} in the client's own totals alone, such as compaction: {tokens}"
+        yield {"kind": "not_in_rows", "count": len(counts[model]), "detail": detail}
+
+
+def _largest(rows: Iterable[tuple[Any, ...]], model: str, until: float | None) -> list[int]:
+    found = [row[2:] for row in rows if row[0] == model and (until is None or (row[1] or 0) <= until)]
+    return list(max(found, key=sum, default=[0] * 5))
+
+
+def _inherited(
+    sessions: Mapping[str, list[tuple[Any, ...]]], before: Sequence[str], model: str, began: float | None
+) -> list[int]:
+    """What a fork took over: the largest total of its lineage when it began."""
+    found = [_largest(sessions[name], model, began) for name in before]
+    return max(found, key=sum, default=[0] * 5)

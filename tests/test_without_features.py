@@ -1,0 +1,98 @@
+"""Without features the rest works and says nothing untrue: all off, each off, and not installed at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from bare import ROOT, Bare, build_wheel, third_party
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+PROVIDERS = {"codex", "claude", "glm", "proxy"}
+FEATURES = sorted({path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml")} - PROVIDERS)
+PANE = "fuel {fuel}%\nheat 5%"
+START = ("alias", "start", "toy", "--stdin", "--captured-at", "2026-01-10T08:00:00Z")
+END = ("alias", "end", "toy", "--stdin", "--captured-at", "2026-01-10T09:00:00Z")
+COMPLETE = ("complete", "--window", "W0-01", "--toy-features", "3", "--quality", "1.0", "--outcome", "pass")
+
+
+def shown(run: Run) -> str:
+    """A capture, a `complete` and a `preview`; nothing but the results is said."""
+    for arguments, pane, said in (
+        (START, PANE.format(fuel=10), "stored toy before snapshot for W0-01 (awaiting end)"),
+        (END, PANE.format(fuel=28), "stored toy after snapshot for W0-01 (ready to finalize)"),
+        (COMPLETE, "", ""),
+    ):
+        done = run(*arguments, stdin=pane)
+        assert (done.returncode, "warning" in done.stderr, "Traceback" in done.stderr) == (0, False, False), done.stderr
+        assert done.stdout.startswith(said)
+    preview = run("preview", "--window", "W0-01")
+    assert preview.returncode == 0, preview.stderr
+    assert "warning" not in preview.stderr
+    assert "  - toy: features=3, capacity=18 pp, efficiency=0.17, ci=n/a, n=1, power=n/a\n" in preview.stdout
+    assert "Outcome: quality=1.0, outcome=pass\n" in preview.stdout
+    assert "Snapshots:\n  - toy: after, before (source=alias, notes=n/a)\n" in preview.stdout
+    return preview.stdout
+
+
+def without(toys: Run, *names: str) -> Run:
+    off = ",".join((*(f"tracker-{name}" for name in PROVIDERS), *names))
+
+    def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return toys(*arguments, stdin=stdin, TRACKER_DISABLE_PLUGINS=off)
+
+    return run
+
+
+def test_with_every_feature_off(toys: Run) -> None:
+    run = without(toys, *FEATURES)
+    shown(run)
+    helped = run("--help").stdout
+    commands = {line.split()[0] for line in helped.splitlines() if line.startswith("  ") and line[2:3].islower()}
+    assert {"alias", "complete", "preview", "ingest", "override", "plugins"} <= commands
+    assert not {"scoreboard", "churn", "capture", "status", "demo", "cost-compare"} & commands
+    stream = run("ingest", "toy-stream", "--window", "W0-01", "--stdin", stdin="{}\n")
+    unset = "is disabled: unset TRACKER_DISABLE_PLUGINS."
+    assert stream.returncode == 1
+    assert stream.stderr == f"error: The stream toy-stream cannot be read. tracker-telemetry {unset}\n"
+    for command, distribution in {"scoreboard": "tracker-verdict", "churn": "tracker-ledgers"}.items():
+        done = run(command)
+        assert done.returncode == 2
+        message = f"error: The command {command} is not available. {distribution} {unset}"
+        assert done.stderr.splitlines()[-1] == message
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_with_one_feature_off(toys: Run, feature: str) -> None:
+    shown(without(toys, feature))
+
+
+def test_with_the_core_and_one_provider_from_wheels(tmp_path: Path) -> None:
+    made = Bare(tmp_path / "env")
+    made.link(third_party(["tracker-core", "tracker-codex"]))
+    for project in ("core", "plugins/codex"):
+        made.unpack(build_wheel(ROOT / project, tmp_path))
+    screens = ROOT / "plugins" / "codex" / "tests" / "screens"
+    pane, about = screens / "v0.94.0_n60.txt", json.loads((screens / "v0.94.0_n60.json").read_text())
+
+    def tracker(*arguments: str, stdin: str = "") -> str:
+        done = made.run("-I", "-m", "tracker.cli", *arguments, stdin=stdin, cwd=tmp_path, TZ="UTC")
+        assert (done.returncode, "warning" in done.stderr) == (0, False), done.stderr
+        return done.stdout
+
+    at = ("--captured-at", about["captured_at"])
+    assert tracker("alias", "start", "codex", "--stdin", *at, stdin=pane.read_text()).startswith(
+        "stored codex before snapshot for W0-01 (awaiting end)"
+    )
+    later = pane.read_text().replace("36% left", "33% left")
+    tracker("alias", "end", "codex", "--stdin", "--captured-at", "2026-11-22T07:35:00Z", stdin=later)
+    tracker("complete", "--window", "W0-01", "--codex-features", "2", "--outcome", "pass")
+    preview = tracker("preview", "--window", "W0-01")
+    assert "  - codex: features=2, capacity=3 pp, efficiency=0.67, ci=n/a, n=1, power=n/a\n" in preview
+    missing = made.run("-I", "-m", "tracker.cli", "scoreboard", cwd=tmp_path)
+    assert missing.stderr.splitlines()[-1] == "error: The command scoreboard is not available. Install tracker-verdict."
+    [row] = json.loads(tracker("--json", "preview", "--window", "W0-01"))["providers"]
+    assert (row["ci"], row["ci_kind"], row["power"]) == (None, "none", None)
