@@ -270,7 +270,7 @@ root = Path(sys.argv[1])
 size = (root / "snapshots.jsonl").stat().st_size
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + {spare}, size + {spare}))
 sys.argv[1:] = ["--data-dir", str(root), "alias", "end", "toy", "--stdin"]
-from tracker.cli import main
+from tracker.cli.main import main
 main()
 """
 

@@ -31,7 +31,7 @@ def test_a_second_row_keeps_what_it_does_not_name(program: Any) -> None:
     first = ["--toy-features", "3", "--quality", "0.8", "--methodology", "m1", "--feature-id", "F-1", "--spec-id", "S"]
     assert program("complete", "--window", "W1", *first, "--notes", "well").err == ""
     done = program("complete", "--window", "W1", "--outcome", "pass")
-    kept = "toy features 3, quality 0.80, notes, methodology m1, spec id S, feature ids"
+    kept = "toy features 3, quality 0.8, notes, methodology m1, spec id S, feature ids"
     assert done.err == f"note: kept from the earlier row of W1: {kept}\n"
     shown = program("preview", "--window", "W1").ok()
     assert "features=3, capacity=10 pp, efficiency=0.30" in shown

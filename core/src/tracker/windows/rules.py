@@ -34,7 +34,7 @@ YEAR = timedelta(days=365)
 IMPLAUSIBLE, STALE = "reset-implausible", "stale-data"
 
 
-def dated(source: Source, reading: Reading, at: datetime, *, force: bool) -> Reading:
+def dated(session: Session, source: Source, reading: Reading, at: datetime, *, force: bool) -> Reading:
     """The reading without resets that cannot be: each lies at most one window of its meter ahead.
 
     A pane of which every reset is over, or cannot be, is old: it is refused, unless `force`, which tags it.
@@ -42,14 +42,16 @@ def dated(source: Source, reading: Reading, at: datetime, *, force: bool) -> Rea
     now = reading.as_of or at
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
     far = {name for name, reset in resets.items() if reset > now + _length(source, name) + SLACK}
-    over = {name for name, reset in resets.items() if reset <= now}
+    buffer = timedelta(minutes=session.config.buffer_minutes)  # in which vendors show the old reset
+    over = {name for name, reset in resets.items() if reset + buffer <= now}
     is_old = bool(resets) and len(far | over) == len(resets)
     if is_old and not force:
         passed = [reset if reset <= now else reset - YEAR for reset in resets.values()]
         age = span(now - max(passed)) if max(passed) <= now else "weeks"
         raise TrackerError(
-            f"This {source.name} pane is old: every reset that it shows was over {age} ago. Expected a pane of now. Capture"
-            " a new one, give the time of this one with --captured-at, or store it as it is with --force; nothing was stored"
+            f"This {source.name} pane is old: every reset that it shows was over {age} ago. Expected a pane of now."
+            " Capture a new one, give the time of this one with --captured-at, or store it as it is with --force;"
+            " nothing was stored"
         )
     if not far and not is_old:
         return reading
@@ -72,8 +74,8 @@ def check_younger(source: Source, before: Capture | None, reading: Reading, wind
     if reading.as_of <= before.reading.as_of:
         raise TrackerError(
             f"This {source.name} reading is of {iso(reading.as_of)}, and the BEFORE of {window} is of"
-            f" {iso(before.reading.as_of)}: nothing was measured in between. Send {source.title} a message, so that it writes"
-            " a new reading, then capture again; nothing was stored"
+            f" {iso(before.reading.as_of)}: nothing was measured in between. Send {source.title} a message, so that it"
+            " writes a new reading, then capture again; nothing was stored"
         )
 
 

@@ -90,7 +90,7 @@ def store(session: Session, request: Request) -> Stored:
     source = request.source
     check_values(session, source, request.reading, request.text, request.captured_at, force=request.force)
     if request.text is not None:
-        reading = dated(source, request.reading, request.captured_at, force=request.force)
+        reading = dated(session, source, request.reading, request.captured_at, force=request.force)
         request = evolve(request, reading=reading)
     if request.text is not None:
         request = evolve(request, text=redact(request.text, keep_account=session.config.keep_account))
