@@ -17,17 +17,36 @@ from typing import Any
 
 import attrs
 import pytest
-from contract import SOURCES
+from contract import FEATURES, SOURCES
 
 from tracker import api
 from tracker_kit import rules
+from tracker_telemetry.prices import parse
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", GUIDE, flags=re.M)[1:]}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 HOOKS = sorted(SOURCES.keys() - {"source_info"})
-VALUES = ("Source", "Meter", "Demo", "DemoStep", "Comparison", "Origin", "Reading", "Gauge", "Delta", "Change")
+VALUES = (
+    "Source",
+    "StatusSource",
+    "ReportSource",
+    "TelemetrySource",
+    "View",
+    "LogOrigin",
+    "Check",
+    "Finding",
+    "Meter",
+    "Demo",
+    "DemoStep",
+    "Comparison",
+    "Origin",
+    "Reading",
+    "Gauge",
+    "Delta",
+    "Change",
+)
 VALUES += ("PreviewContext", "EventTotals", "Quantiles", "Block", "Row")
 VALUES += ("FileOrigin", "CommandOrigin", "ExchangeOrigin", "HttpOrigin", "StatusLineOrigin")
 
@@ -53,6 +72,24 @@ def test_each_hook_has_its_exact_signature_and_its_arguments(hook: str, section:
     bullets = set(re.findall(r"^\* ((?:`\w+`(?:, )?)+):", SECTIONS[section], re.M))
     explained = {name for bullet in bullets for name in re.findall(r"`(\w+)`", bullet)}
     assert set(inspect.signature(spec).parameters) <= explained
+
+
+def test_each_hook_of_features_has_its_exact_signature() -> None:
+    found = {stub.name: ast.unparse(stub) for stub in stubs("Features")}
+    for hook, spec in FEATURES.items():
+        if hook != "feature_info":
+            wanted = ast.parse(f"def {hook}{inspect.signature(spec.function)}: ...".replace("'", "")).body[0]
+            assert found.pop(hook) == ast.unparse(wanted)
+    assert found == {}
+    explained = {name for row in re.findall(r"^\| ([^|]*) \|", SECTIONS["Features"], re.M) for name in row.split("`")}
+    assert FEATURES.keys() - {"feature_info"} - explained == set()
+
+
+def test_the_price_table_is_one() -> None:
+    found = parse(blocks("toml", text=SECTIONS["Prices"])[0][1], "the guide")
+    assert found.as_of == "2026-01-31"
+    [(pattern, prices)] = found.entries
+    assert (pattern.fullmatch("acme-large-20260131") is not None, prices["input"]) == (True, 3e-6)
 
 
 def test_everything_that_the_api_exports_is_explained() -> None:
@@ -86,11 +123,11 @@ def test_links_lead_to_sections() -> None:
 
 
 def test_the_example_project_is_what_the_scaffold_writes() -> None:
-    [(_, code)] = blocks("toml")
+    code = blocks("toml")[0][1]
     tomllib.loads(code)
     template = (ROOT / "plugins/kit/src/tracker_kit/templates/shared/pyproject.toml.in").read_text()
     made = template.replace("{{name}}", "acme").replace("{{module}}", "acme")
-    made = made.replace("{{core}}", "tracker-core>=0.1,<0.2")
+    made = made.replace("{{needs}}", '"tracker-core>=0.1,<0.2"').replace("{{point}}", "")
     lines = [line for line in code.splitlines() if not line.startswith("acme-report")]
     assert [line for line in lines if line not in made.splitlines()] == []
 

@@ -44,7 +44,7 @@ def test_every_kind_can_be_declared() -> None:
         (FileOrigin, FILES | {"name": "stdin"}, "an origin cannot be named 'stdin', which is what is piped"),
         (FileOrigin, FILES | {"pattern": "../*.log"}, "pattern must name files below the folder"),
         (FileOrigin, FILES | {"pattern": "/etc/*"}, "pattern must name files below the folder"),
-        (FileOrigin, FILES | {"pattern": "**/*.log"}, "pattern must name files below the folder"),
+        (FileOrigin, FILES | {"pattern": "**/*.log"}, "pattern must name each folder"),
         (FileOrigin, FILES | {"marker": ""}, "'marker' must match regex"),
         (FileOrigin, FILES | {"variable": "toy home"}, "'variable' must match regex"),
         (FileOrigin, FILES | {"lines": 0}, "'lines' must be >= 1"),

@@ -151,11 +151,12 @@ def _provider_line(figures: ProviderFigures) -> str:
     ci, power = MISSING, MISSING
     if estimate.ci_kind == "measured":
         if estimate.ci is not None:
-            ci = f"{rate(estimate.ci[0])}-{rate(estimate.ci[1])}"
+            ci = "-".join(rate(limit, estimate.efficiency) for limit in estimate.ci)
         power = value(estimate.power, digits=2)
     parts += [f"ci={ci}", f"n={estimate.n}", f"power={power}"]
     marks = [f"excluded {line(one['window'])}: {line(one['reason'])}" for one in figures.excluded]
     marks += ["stale: re-run complete"] if figures.stale else []
+    marks += map(line, estimate.remarks)
     return f"  - {figures.source.name}: {', '.join(parts)}" + "".join(f" ({mark})" for mark in marks)
 
 

@@ -36,19 +36,23 @@ class Machine:
     def ask(self, provider: str, origin: str, **extra: str) -> Any:
         """What one origin answers, asked in this process; an `OriginError` says why not."""
         from tracker.session import Session
-        from tracker_capture.asking import ask
+        from tracker_capture.origins import ask
 
-        for name, value in (self.environment | extra).items():
-            self._monkeypatch.setenv(name, value)
-        self._monkeypatch.chdir(self.folder)
+        self.enter(**extra)
         session = Session()
         source = session.source(provider)
         [found] = [one for one in source.origins if one.name == origin]
         return ask(session, source, found)
 
+    def enter(self, **extra: str) -> None:
+        """Make this process one on the machine."""
+        for name, value in (self.environment | extra).items():
+            self._monkeypatch.setenv(name, value)
+        self._monkeypatch.chdir(self.folder)
+
     def why_not(self, provider: str, origin: str, **extra: str) -> str:
         """Why an origin gives no reading."""
-        from tracker_capture.answers import OriginError
+        from tracker_capture.origins.answer import OriginError
 
         with pytest.raises(OriginError) as failed:
             self.ask(provider, origin, **extra)

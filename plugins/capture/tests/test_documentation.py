@@ -19,7 +19,7 @@ def test_every_block_prints_what_stands_below_it(machine: Any, event: Any) -> No
     machine.program("tracker", "from tracker.cli.main import main\nmain(prog_name='tracker')")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
     environment = kept | machine.environment | {"TRACKER_DATA_DIR": str(machine.folder / "data"), "TZ": "UTC"}
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 8
     for commands, expected in BLOCKS:
         done = subprocess.run(
             ["/bin/sh", "-c", commands],

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tracker.session import Session
+from tracker_capture.origins import Question, Unanswered, first
 
 # Answers each request as the recorded program did, with everything that it said in between before it.
 REPLAY = """
@@ -222,23 +228,77 @@ def test_a_command_gets_no_terminal_and_no_input_to_wait_for(machine: Any) -> No
     assert machine.ask("claude", "print").has_value
 
 
-def test_our_own_settings_are_not_passed_on(machine: Any) -> None:
-    claude(machine, "print([name for name in os.environ if name.startswith('TRACKER_')] or TEXT)")
-    assert machine.ask("claude", "print", TRACKER_GLM_KEY="not-yours").has_value
+def test_keys_and_our_own_settings_stay_home(machine: Any) -> None:
+    (machine.folder / "tracker.toml").write_text('key_variables = ["glm=MY_KEY"]\n')
+    claude(machine, "print([name for name in os.environ if name.startswith('TRACKER_') or name == 'MY_KEY'] or TEXT)")
+    assert machine.ask("claude", "print", TRACKER_GLM_KEY="not-yours", MY_KEY="neither").has_value
 
 
-def test_what_a_command_leaves_behind_is_not_waited_for(machine: Any) -> None:
-    claude(
-        machine,
-        "import subprocess\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"
-        "open('children', 'w').write(str(child.pid))\nprint(TEXT)",
-    )
-    try:
+LEAVES_A_DAEMON = """
+import subprocess
+child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    open('orphan', 'w').write(str(os.getpid()))
+    os.closerange(0, 3)
+    time.sleep(600)
+while not os.path.exists('orphan') or not open('orphan').read():
+    time.sleep(0.01)
+open('children', 'w').write(f'{os.getpid()} {child.pid} ' + open('orphan').read())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only /proc shows who left the group")
+@pytest.mark.parametrize("end", ["print(TEXT)", "time.sleep(600)"])
+def test_nothing_that_a_command_started_is_left_behind(machine: Any, end: str) -> None:
+    claude(machine, LEAVES_A_DAEMON + end)
+    if "sleep" in end:
+        assert "within 2 s" in machine.why_not("claude", "print", TRACKER_ORIGIN_SECONDS="2")
+    else:
         assert machine.ask("claude", "print").has_value
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int((machine.folder / "children").read_text()), 9)
+    for number in (machine.folder / "children").read_text().split():
+        assert is_gone(int(number))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only /proc shows who left the group")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_capture_that_is_ended_leaves_nothing_behind(machine: Any, number: int) -> None:
+    claude(machine, LEAVES_A_DAEMON + "time.sleep(600)")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "capture", "claude"],
+        stderr=subprocess.PIPE,
+        cwd=machine.folder,
+        env=os.environ | machine.environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    with process:
+        while not (machine.folder / "children").exists() or not (machine.folder / "children").read_text():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+        assert process.wait(30) == 128 + number
+        assert b"Traceback" not in process.stderr.read()  # type: ignore[union-attr]
+    for one in (machine.folder / "children").read_text().split():
+        assert is_gone(int(one))
+
+
+def test_hanging_programs_cost_their_provider_30_s_at_most_and_say_that_they_are_waited_for(
+    machine: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claude(machine, "time.sleep(600)")
+    machine.enter()
+    monkeypatch.setattr("tracker_capture.origins.MOST_SECONDS", 2.0)
+    monkeypatch.setattr("tracker_capture.origins.answer.NOTICE_SECONDS", 0.5)
+    session = Session()
+    source = session.source("claude")
+    question = Question(session=session, source=source, origins=[source.origins[0]] * 3)
+    began = time.monotonic()
+    with pytest.raises(Unanswered):
+        first(question)
+    assert time.monotonic() - began < 8
+    assert "waiting for claude print: 1 of 2 s" in capsys.readouterr().err
 
 
 def test_a_program_that_cannot_be_started_says_so(machine: Any) -> None:

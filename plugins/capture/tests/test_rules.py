@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import subprocess
-import sys
+import re
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+
+from tracker.cli.main import main
+from tracker.session import Session
+from tracker_capture.wait import wait_until
 
 
 def ok(done: Any) -> str:
@@ -205,52 +209,44 @@ def test_numbers_from_within_the_buffer_are_no_after_once_it_is_over(machine: An
     ok(machine("capture", "codex"))
 
 
-def test_wait_waits_for_the_end_of_the_buffer_and_asks_then(machine: Any, event: Any) -> None:
-    (machine.folder / "tracker.toml").write_text("buffer_minutes = 0.04\n")
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = datetime.now(UTC)
+        monkeypatch.setattr(Session, "now", property(lambda _session: self.now))
+        monkeypatch.setattr("tracker_capture.wait.time.sleep", self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def test_wait_waits_for_the_end_of_the_buffer_and_asks_then(
+    machine: Any, event: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = time.time()
-    machine.rollout("a", event(10, age=60, now=now, resets_in=1))
+    machine.rollout("a", event(10, age=60, now=now, resets_in=-2))
     ok(machine("capture", "codex"))
     machine.rollout("a", event(12, age=-600, now=now, resets_in=3600))
-    while time.time() < int(now) + 1:
-        time.sleep(0.02)
-    done = machine("capture", "codex", "--wait", "--phase", "after")
-    ok(done)
+    machine.enter()
+    clock = Clock(monkeypatch)
+    done = CliRunner().invoke(main, ["--data-dir", "data", "capture", "codex", "--wait", "--phase", "after"])
+    assert done.exit_code == 0, done.output
     before, after = machine.rows()
-    over = datetime.fromisoformat(before["parsed"]["fiveh_reset_at"]) + timedelta(minutes=0.04)
-    assert datetime.fromisoformat(after["captured_at"]) >= over
-    assert "waiting 0:0" in done.stderr
-    assert "a codex meter was reset at" in done.stderr
+    over = datetime.fromisoformat(before["parsed"]["fiveh_reset_at"]) + timedelta(minutes=5)
+    assert datetime.fromisoformat(after["captured_at"]) == over == clock.now
+    assert re.search(r"waiting 4:5\d until .*: a codex meter was reset at", done.stderr)
     assert machine.rows("anomalies") == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-def test_a_terminal_sees_a_countdown(machine: Any, event: Any, tmp_path: Any) -> None:
-    import pty
-
-    (machine.folder / "tracker.toml").write_text("buffer_minutes = 0.05\n")
-    now = time.time()
-    machine.rollout("a", event(10, age=60, now=now, resets_in=3600))
-    ok(machine("capture", "codex"))
-    machine.rollout("a", event(12, now=now, resets_in=1))  # what is read names the reset, nothing before it did
-    while time.time() < int(now) + 1:
-        time.sleep(0.02)
-    ours, theirs = pty.openpty()
-    data = {"TRACKER_DATA_DIR": str(machine.folder / "data"), "TZ": "UTC"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tracker.cli", "capture", "codex", "--wait"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        cwd=machine.folder,
-        env=os.environ | machine.environment | data,
-    )
-    os.close(theirs)
-    with process:
-        assert process.communicate(timeout=60)[0] == b"stored codex after snapshot for W0-01 (ready to finalize)\n"
-    shown = os.read(ours, 1 << 16).decode()
-    os.close(ours)
-    assert "\rwaiting 0:0" in shown
-    assert process.returncode == 0
+def test_a_terminal_sees_a_countdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", screen)
+    clock = Clock(monkeypatch)
+    wait_until(Session(), clock.now + timedelta(seconds=61.5), "the vendor lags")
+    assert screen.getvalue().startswith("\rwaiting 1:02: the vendor lags\rwaiting 1:01: the vendor lags")
+    assert screen.getvalue().endswith("\rwaiting 0:01: the vendor lags\r" + " " * 30 + "\r")
 
 
 def test_wait_asks_an_origin_again_that_is_not_ready(machine: Any) -> None:

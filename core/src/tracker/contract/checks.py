@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import Attribute
-from attrs.validators import deep_iterable, instance_of
+from attrs.validators import deep_iterable, instance_of, matches_re, optional
+
+Validator: TypeAlias = Callable[[Any, "Attribute[Any]", Any], None]
 
 
 def finite(_owner: object, attribute: Attribute[Any], value: object) -> None:
@@ -28,8 +30,22 @@ def mapping(_owner: object, attribute: Attribute[Any], value: object) -> None:
         raise ValueError(f"{attribute.name} must be a mapping with text keys, got {value!r:.200}")
 
 
+def distinct(key: str) -> Validator:
+    """No two of a tuple's values have the same key."""
+
+    def check(_owner: object, attribute: Attribute[Any], value: tuple[Any, ...]) -> None:
+        keys = [str(getattr(one, key)) for one in value]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"{attribute.name} have one {key} twice: {', '.join(keys)}")
+
+    return check
+
+
 def tuple_of(kind: type | tuple[type, ...]) -> Any:
     return deep_iterable(instance_of(kind), instance_of(tuple))
 
 
-TEXTS = tuple_of(str)
+TEXT, TEXTS, MAYBE_TEXT = instance_of(str), tuple_of(str), optional(instance_of(str))
+WHOLE, SWITCH = instance_of(int), instance_of(bool)
+SLUG = matches_re(r"[a-z][a-z0-9_]*")
+NAME = matches_re(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

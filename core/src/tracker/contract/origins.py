@@ -1,4 +1,4 @@
-"""Where a source's text can be captured from, as plugins declare it; `tracker_capture` does what they say.
+"""Where a source's text can be captured from, as plugins declare it.
 
 Origins are compared by identity: nobody compares them, and `==` would cost every start 0.3 ms for each kind.
 """
@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import Attribute, field, frozen
-from attrs.validators import ge, instance_of, matches_re, optional
+from attrs.validators import ge, matches_re, optional
 
-from tracker.contract.checks import TEXTS, finite, tuple_of
+from tracker.contract.checks import MAYBE_TEXT, TEXT, TEXTS, WHOLE, finite, tuple_of
 
 NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 VARIABLE = r"[A-Z][A-Z0-9_]*"
-KEY_VARIABLE = r"TRACKER_[A-Z0-9_]+"
 STDIN = "stdin"  # the origin that every provider has: what is piped
 
 
@@ -24,16 +23,15 @@ def _free(_owner: object, _attribute: Attribute[Any], value: str) -> None:
         raise ValueError(f"an origin cannot be named {STDIN!r}, which is what is piped")
 
 
-def _below(_owner: object, _attribute: Attribute[Any], value: str) -> None:
-    parts = value.split("/")
-    if not value or "**" in value or "\\" in value or not all(parts) or ".." in parts:
-        raise ValueError(f"pattern must name files below the folder, each folder by a part of its own, got {value!r}")
-
-
 def _inside(_owner: object, _attribute: Attribute[Any], value: str) -> None:
     parts = value.split("/")
     if not value or "\\" in value or not all(parts) or ".." in parts:
         raise ValueError(f"pattern must name files below the folder, got {value!r}")
+
+
+def _flat(_owner: object, _attribute: Attribute[Any], value: str) -> None:
+    if "**" in value:
+        raise ValueError(f"pattern must name each folder by a part of its own, got {value!r}")
 
 
 def _program(_owner: object, _attribute: Attribute[Any], value: tuple[str, ...]) -> None:
@@ -51,33 +49,33 @@ class Origin:
     """A place that a source's text can be captured from; plugins declare one of the kinds below.
 
     name: what ``--from``, `parse_status` and the record call it. title: what it is, in a few words. cure: what to do
-    where it is not there, such as how to install a program. seconds: how long it may take.
+    if it is missing, such as how to install a program. seconds: how long it may take.
     """
 
     name: str = field(validator=[matches_re(NAME), _free])
-    title: str = field(validator=instance_of(str))
-    cure: str = field(default="", validator=instance_of(str))
+    title: str = field(validator=TEXT)
+    cure: str = field(default="", validator=TEXT)
     seconds: float = field(default=20.0, validator=[finite, ge(0)])
 
 
 @frozen(kw_only=True, eq=False)
 class FileOrigin(Origin):
-    """A line of the newest files of a folder, such as a program's session files.
+    """One line of a folder's newest files, such as a program's session files.
 
-    The text is one line: the newest that holds `marker` and of which `parse_status` makes a value. Files are read from
-    their ends, the last changed first, until none can hold a reading with a later `as_of`; where the times of change
-    tell nothing, as in a copied tree, those whose names sort last are looked at, too.
+    The text is the newest line that contains `marker` and of which `parse_status` makes a value. Files are read from
+    their ends, the last changed first, until none can hold a reading with a later `as_of`. If the times of change say
+    nothing, as in a copied tree, the files whose names sort last are read, too.
 
-    variable: the environment variable that names the folder. folder: where it is else; ``~`` is the home. pattern: the
-    files below it, such as ``logs/*/run-*.jsonl``; every folder has a part of its own, and no part is ``**``.
-    lines: how many lines with the marker are looked at in one file.
+    folder: the folder; ``~`` is the home. variable: an environment variable that names another folder.
+    pattern: the files below it, such as ``logs/*/run-*.jsonl``; each folder has a part of its own, and none is ``**``.
+    lines: how many lines with the marker are read in one file.
     """
 
-    folder: str = field(validator=instance_of(str))
-    pattern: str = field(validator=[instance_of(str), _below])
+    folder: str = field(validator=TEXT)
+    pattern: str = field(validator=[TEXT, _inside, _flat])
     marker: str = field(validator=matches_re(r"[^\n]+"))
     variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
-    lines: int = field(default=200, validator=[instance_of(int), ge(1)])
+    lines: int = field(default=200, validator=[WHOLE, ge(1)])
 
 
 @frozen(kw_only=True, eq=False)
@@ -87,28 +85,28 @@ class LogOrigin(Origin):
     Each file is a stream of its own. A file that grew is read from where it was left, and its events are given to
     windows by their time.
 
-    variable: the environment variable that names the folder. folder: the folder if the variable is not set; ``~`` is
-    the home. pattern: the files below it, such as ``sessions/**/run-*.jsonl``. words: a line without any of these texts
-    is skipped unread; none: every line is read.
+    folder: the folder; ``~`` is the home. variable: an environment variable that names another folder.
+    pattern: the files below it, such as ``sessions/**/run-*.jsonl``. words: a line without any of these texts is
+    skipped unread; if there are none, every line is read.
     """
 
-    folder: str = field(validator=instance_of(str))
-    pattern: str = field(validator=[instance_of(str), _inside])
+    folder: str = field(validator=TEXT)
+    pattern: str = field(validator=[TEXT, _inside])
     variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
     words: tuple[str, ...] = field(default=(), validator=TEXTS)
 
 
 @frozen(kw_only=True, eq=False)
 class CommandOrigin(Origin):
-    """What a program prints. It is found on the PATH and started without a shell; a failure's output is no text.
+    """What a program prints. It is found on the PATH and started without a shell; a failure's output is not a text.
 
-    argv: the program's name and its arguments; ``{scope}`` in them becomes the report's scope. scope: the one where
-    none is asked for. stdin: what it reads.
+    argv: the program's name and its arguments; ``{scope}`` in them becomes the report's scope. scope: the one that is
+    used if none is asked for. stdin: what the program reads.
     """
 
     argv: tuple[str, ...] = field(validator=[TEXTS, _program])
-    stdin: str = field(default="", validator=instance_of(str))
-    scope: str | None = field(default=None, validator=optional(instance_of(str)))
+    stdin: str = field(default="", validator=TEXT)
+    scope: str | None = field(default=None, validator=MAYBE_TEXT)
 
 
 @frozen(kw_only=True, eq=False)
@@ -136,7 +134,7 @@ class HttpOrigin(Origin):
 
     address: str = field(validator=_https)
     path: str = field(validator=matches_re(r"/\S*"))
-    key: str = field(validator=matches_re(KEY_VARIABLE))
+    key: str = field(validator=matches_re(r"TRACKER_[A-Z0-9_]+"))
     variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
     header: str = field(default="Authorization", validator=matches_re(r"[A-Za-z][A-Za-z0-9-]*"))
     prefix: str = field(default="", validator=matches_re(r"[\x20-\x7e]*"))

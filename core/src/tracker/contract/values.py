@@ -9,16 +9,25 @@ from typing import Any, Literal, TypeAlias, TypedDict
 from attrs import Attribute, field, fields, frozen
 from attrs.validators import in_, instance_of, matches_re, optional
 
-from tracker.contract.checks import TEXTS, aware, finite, mapping, tuple_of
+from tracker.contract.checks import (
+    MAYBE_TEXT,
+    NAME,
+    SLUG,
+    SWITCH,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    aware,
+    distinct,
+    finite,
+    mapping,
+    tuple_of,
+)
 from tracker.contract.origins import KINDS as ORIGIN_KINDS
-from tracker.contract.origins import NAME, Origin
+from tracker.contract.origins import Origin
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
-
-SLUG = r"[a-z][a-z0-9_]*"
 PERCENT = "pp"
-MONTH = "month"
-ROUNDINGS = ("exact", "nearest", "floor")
 
 
 @frozen(kw_only=True)
@@ -26,21 +35,21 @@ class Meter:
     """One gauge of a provider.
 
     unit: ``pp`` for a percentage of the quota that is used (0..100 and more), else the plural noun of a count that
-        only grows, such as ``prompts``.
-    window: the time after which the vendor resets it, or ``"month"`` for a calendar month; None if it is not known.
-    rounding: what the vendor shows of a fraction: ``exact`` (decimals, or nothing is known), ``nearest`` or ``floor``
-        (the whole number below).
+        only grows, such as ``prompts``. window: the time after which the vendor resets it, or ``"month"``.
+    rounding: how the vendor shows a fraction: ``exact`` (with decimals, or not known), ``nearest`` or ``floor``.
     """
 
-    key: str = field(validator=matches_re(SLUG))
-    title: str = field(validator=instance_of(str))
-    unit: str = field(default=PERCENT, validator=instance_of(str))
+    key: str = field(validator=SLUG)
+    title: str = field(validator=TEXT)
+    unit: str = field(default=PERCENT, validator=TEXT)
     window: timedelta | Literal["month"] | None = field(default=None)
-    rounding: Literal["exact", "nearest", "floor"] = field(default="exact", validator=in_(ROUNDINGS))
+    rounding: Literal["exact", "nearest", "floor"] = field(
+        default="exact", validator=in_(("exact", "nearest", "floor"))
+    )
 
     @window.validator
     def _window_is_a_length(self, _attribute: Attribute[Any], value: object) -> None:
-        if not (value is None or value == MONTH or isinstance(value, timedelta)):
+        if not (value is None or value == "month" or isinstance(value, timedelta)):
             raise ValueError(f"window must be a timedelta, 'month' or None, got {value!r}")
 
     @property
@@ -64,13 +73,13 @@ class DemoStep:
     """One command of ``tracker demo``.
 
     `arguments` follow ``tracker``; ``{window}`` in them becomes the demo's window. `capture` is a file inside the
-    plugin's package that is piped to the command, so give ``--stdin`` too. Steps of all plugins run by `stage`:
+    plugin's package that is piped to the command, so give ``--stdin`` too. The steps of all plugins run by `stage`:
     10 start, 20 during the work, 30 end, 40 after it.
     """
 
-    stage: int = field(validator=instance_of(int))
+    stage: int = field(validator=WHOLE)
     arguments: tuple[str, ...] = field(validator=TEXTS)
-    capture: str | None = field(default=None, validator=optional(instance_of(str)))
+    capture: str | None = field(default=None, validator=MAYBE_TEXT)
 
 
 @frozen(kw_only=True)
@@ -78,36 +87,29 @@ class Demo:
     """What a source contributes to ``tracker demo``: its steps, and the features that its provider finished."""
 
     steps: tuple[DemoStep, ...] = field(validator=tuple_of(DemoStep))
-    features: int | None = field(default=None, validator=optional(instance_of(int)))
+    features: int | None = field(default=None, validator=optional(WHOLE))
 
 
 @frozen(kw_only=True)
 class Comparison:
     """A figure of a report that estimates a provider's meter.
 
-    `figure` is a key of the report's reading (used percent), in readings whose `scope` field is this one; `meter` is
-    the meter of `provider` that shows the same quantity. The core says where the two differ too much.
+    `figure` is a key of the report's reading (used percent), in readings whose `scope` field is this one. `meter` is
+    the meter of `provider` that shows the same quantity.
     """
 
-    scope: str = field(validator=instance_of(str))
-    figure: str = field(validator=instance_of(str))
-    provider: str = field(validator=instance_of(str))
-    meter: str = field(validator=instance_of(str))
+    scope: str = field(validator=TEXT)
+    figure: str = field(validator=TEXT)
+    provider: str = field(validator=TEXT)
+    meter: str = field(validator=TEXT)
 
 
 Kind: TypeAlias = Literal["status", "report", "telemetry", "view"]
-KINDS = ("status", "report", "telemetry", "view")
-
-
-def _contract(_owner: object, _attribute: Attribute[Any], value: object) -> None:
-    major, dot, minor = value.partition(".") if isinstance(value, str) else ("", "", "")
-    if not (dot and major.isdecimal() and minor.isdecimal()):
-        raise ValueError(f"contract must be the version it was built for, such as '1.0', got {value!r}")
 
 
 @frozen(kw_only=True)
 class Declaration:
-    """What a plugin declares about the source that it reads; use the class of the source's kind.
+    """What a plugin declares about the source that it reads. Use the class of the source's kind.
 
     contract: the contract version that the plugin was built for, such as ``"1.2"``.
     name: the name of its entry point; lower-case letters, digits and single dashes.
@@ -115,14 +117,15 @@ class Declaration:
     place: where its preview block stands; small is early. Blocks of one place are ordered by title.
     """
 
-    contract: str = field(validator=_contract)
-    name: str = field(validator=matches_re(NAME))
-    title: str = field(validator=instance_of(str))
-    place: int = field(default=50, validator=instance_of(int))
+    contract: str = field(validator=matches_re(r"[0-9]+\.[0-9]+"))
+    name: str = field(validator=NAME)
+    title: str = field(validator=TEXT)
+    place: int = field(default=50, validator=WHOLE)
 
     def as_source(self) -> Source:
         """The same in the class that has the fields of every kind."""
-        given = {one.name: getattr(self, one.name) for one in fields(type(self)) if one.name in _FIELDS}
+        known = {one.name for one in fields(Source)}
+        given = {one.name: getattr(self, one.name) for one in fields(type(self)) if one.name in known}
         return Source(**given, kind=next(kind for kind, cls in CLASSES.items() if isinstance(self, cls)))
 
 
@@ -133,20 +136,13 @@ class _Input(Declaration):
     prefix: letters for the operator's short shell functions: ``o`` makes ``os oe ox od`` of a status source; of
         another kind it is the whole name of the one function.
     tags: the meaning and cure of each error tag that its readings carry, shown to people.
-    demo: its part of ``tracker demo``.
-    origins: where ``tracker capture`` reads it from, the first that answers.
+    demo: its part of ``tracker demo``. origins: where it can be read from, the first that answers.
     """
 
     prefix: str | None = field(default=None, validator=optional(matches_re(r"[a-z]{1,8}")))
     tags: Mapping[str, str] = field(factory=dict, validator=mapping)
     demo: Demo | None = field(default=None, validator=optional(instance_of(Demo)))
-    origins: tuple[Origin, ...] = field(default=(), validator=tuple_of(ORIGIN_KINDS))
-
-    @origins.validator
-    def _origins_differ(self, _attribute: Attribute[Any], value: tuple[Origin, ...]) -> None:
-        names = [origin.name for origin in value]
-        if len(set(names)) != len(names):
-            raise ValueError(f"origins have one name twice: {', '.join(names)}")
+    origins: tuple[Origin, ...] = field(default=(), validator=[tuple_of(ORIGIN_KINDS), distinct("name")])
 
 
 @frozen(kw_only=True)
@@ -158,21 +154,15 @@ class _Metered(_Input):
     capacity: the key of the one meter whose delta is the provider's cost; None if it has no quota.
     """
 
-    stream: str = field(default="snapshots", validator=matches_re(SLUG))
-    meters: tuple[Meter, ...] = field(default=(), validator=tuple_of(Meter))
-    open_meters: bool = field(default=False, validator=instance_of(bool))
+    stream: str = field(default="snapshots", validator=SLUG)
+    meters: tuple[Meter, ...] = field(default=(), validator=[tuple_of(Meter), distinct("key")])
+    open_meters: bool = field(default=False, validator=SWITCH)
     capacity: str | None = field(default=None)
 
     @capacity.validator
     def _capacity_is_a_meter(self, _attribute: Attribute[Any], value: str | None) -> None:
         if value is not None and value not in {meter.key for meter in self.meters}:
             raise ValueError(f"capacity {value!r} is none of the declared meters")
-
-    @meters.validator
-    def _meters_differ(self, _attribute: Attribute[Any], value: tuple[Meter, ...]) -> None:
-        keys = [meter.key for meter in value]
-        if len(set(keys)) != len(keys):
-            raise ValueError(f"meters have one key twice: {', '.join(keys)}")
 
 
 @frozen(kw_only=True)
@@ -184,11 +174,11 @@ class StatusSource(_Metered):
 class ReportSource(_Input):
     """A report of usage, read at any time.
 
-    stream: its journal file. scopes: the values of ``--scope`` that it understands.
-    comparisons: what its figures can be held against.
+    stream: its journal file. scopes: the values of ``--scope`` that it understands. comparisons: what its figures can
+    be held against.
     """
 
-    stream: str = field(validator=matches_re(SLUG))
+    stream: str = field(validator=SLUG)
     scopes: tuple[str, ...] = field(default=(), validator=TEXTS)
     comparisons: tuple[Comparison, ...] = field(default=(), validator=tuple_of(Comparison))
 
@@ -201,16 +191,24 @@ class TelemetrySource(_Input):
     prices: a TOML file in the plugin's package with the list prices of models.
     """
 
-    stream: str = field(validator=matches_re(SLUG))
-    routed_label: str = field(default="routed", validator=matches_re(SLUG))
-    prices: str | None = field(default=None, validator=optional(instance_of(str)))
+    stream: str = field(validator=SLUG)
+    routed_label: str = field(default="routed", validator=SLUG)
+    prices: str | None = field(default=None, validator=MAYBE_TEXT)
 
 
 @frozen(kw_only=True)
 class View(Declaration):
     """A preview block of the records in a stream that others write. stream: their journal file."""
 
-    stream: str = field(validator=matches_re(SLUG))
+    stream: str = field(validator=SLUG)
+
+
+CLASSES: dict[Kind, type[Declaration]] = {
+    "status": StatusSource,
+    "report": ReportSource,
+    "telemetry": TelemetrySource,
+    "view": View,
+}
 
 
 @frozen(kw_only=True)
@@ -221,18 +219,16 @@ class Source(_Metered):
     ``view`` reads nothing and makes a block of the records in its stream.
     """
 
-    kind: Kind = field(default="status", validator=in_(KINDS))
+    kind: Kind = field(default="status", validator=in_(tuple(CLASSES)))
     scopes: tuple[str, ...] = field(default=(), validator=TEXTS)
     comparisons: tuple[Comparison, ...] = field(default=(), validator=tuple_of(Comparison))
-    routed_label: str = field(default="routed", validator=matches_re(SLUG))
-    prices: str | None = field(default=None, validator=optional(instance_of(str)))
+    routed_label: str = field(default="routed", validator=SLUG)
+    prices: str | None = field(default=None, validator=MAYBE_TEXT)
 
     def meter(self, key: str) -> Meter | None:
         """The meter of that key; one made up if `open_meters` permits it; else None."""
-        for meter in self.meters:
-            if meter.key == key:
-                return meter
-        return Meter(key=key, title=key) if self.open_meters else None
+        found = next((meter for meter in self.meters if meter.key == key), None)
+        return found or (Meter(key=key, title=key) if self.open_meters else None)
 
     @property
     def capacity_meter(self) -> Meter | None:
@@ -244,15 +240,6 @@ class Source(_Metered):
         return self.kind == "status" and self.capacity is not None
 
 
-CLASSES: dict[Kind, type[Declaration]] = {
-    "status": StatusSource,
-    "report": ReportSource,
-    "telemetry": TelemetrySource,
-    "view": View,
-}
-_FIELDS = frozenset(one.name for one in fields(Source))
-
-
 @frozen(kw_only=True)
 class Gauge:
     """A meter's value in one reading.
@@ -262,9 +249,9 @@ class Gauge:
     limit: the whole quota in the meter's unit, such as 300 prompts, if the vendor shows it.
     """
 
-    meter: str = field(validator=matches_re(SLUG))
+    meter: str = field(validator=SLUG)
     used: float | None = field(validator=finite)
-    resets: str | None = field(default=None, validator=optional(instance_of(str)))
+    resets: str | None = field(default=None, validator=MAYBE_TEXT)
     reset_at: datetime | None = field(default=None, validator=aware)
     limit: float | None = field(default=None, validator=finite)
 
@@ -273,21 +260,15 @@ class Gauge:
 class Reading:
     """What one captured text says.
 
-    gauges: at most one per meter. fields: anything else worth keeping, as JSON values; the figures of a report stand
-    here. errors: tags such as ``insufficient-data`` or ``section-missing:weekly``, without repetition.
-    as_of: the instant that the numbers are from where the text says it, else None: that of the capture.
+    gauges: at most one per meter. fields: anything else worth keeping, as JSON values, such as a report's figures.
+    errors: tags such as ``insufficient-data`` or ``section-missing:weekly``, each once.
+    as_of: the instant that the numbers are from if the text says it, else None: that of the capture.
     """
 
-    gauges: tuple[Gauge, ...] = field(default=(), validator=tuple_of(Gauge))
+    gauges: tuple[Gauge, ...] = field(default=(), validator=[tuple_of(Gauge), distinct("meter")])
     fields: Mapping[str, JSON] = field(factory=dict, validator=mapping)
     errors: tuple[str, ...] = field(default=(), validator=TEXTS)
     as_of: datetime | None = field(default=None, validator=aware)
-
-    @gauges.validator
-    def _one_per_meter(self, _attribute: Attribute[Any], value: tuple[Gauge, ...]) -> None:
-        keys = [gauge.meter for gauge in value]
-        if len(set(keys)) != len(keys):
-            raise ValueError(f"gauges name one meter twice: {', '.join(keys)}")
 
     def gauge(self, meter: str) -> Gauge | None:
         return next((gauge for gauge in self.gauges if gauge.meter == meter), None)
@@ -295,11 +276,11 @@ class Reading:
 
 @frozen(kw_only=True)
 class Change:
-    """How far one meter moved between two readings, in its unit; None, and the reason as a tag, where unknown."""
+    """How far one meter moved between two readings, in its unit; None, and the reason as a tag, if that is unknown."""
 
-    meter: str = field(validator=matches_re(SLUG))
+    meter: str = field(validator=SLUG)
     delta: float | None = field(validator=finite)
-    reason: str | None = field(default=None, validator=optional(instance_of(str)))
+    reason: str | None = field(default=None, validator=MAYBE_TEXT)
 
 
 @frozen(kw_only=True)
@@ -384,8 +365,8 @@ class EventTotals:
 class PreviewContext:
     """What a preview block is made from.
 
-    windows: the ids that are shown, in order. records: this source's standing records in them, oldest first (none of
-    a telemetry source, which may have millions). events: a telemetry source's totals, else None.
+    windows: the ids that are shown, in order. records: this source's standing records in them, oldest first (of a view
+    all records of its stream; none of a telemetry source). events: a telemetry source's totals, else None.
     """
 
     windows: tuple[str, ...]
@@ -397,20 +378,19 @@ class PreviewContext:
 class Row:
     """One line of a block.
 
-    values: the figures as JSON values, None where one is missing. text: how they read, with ``{name}`` for a value,
-    ``{name:%}`` for one with a unit behind it, ``{name:.2}`` for two decimals (a whole number has none) and
-    ``{name:.0 ms}`` for both; None makes ``label: name=value name=value``. A missing value prints as ``n/a`` without
-    its unit.
+    values: the figures as JSON values, None if one is missing. text: how they read, with ``{name}`` for a value,
+    ``{name:%}`` for one with a unit after it, ``{name:.2}`` for two decimals (a whole number has none) and
+    ``{name:.0 ms}`` for both; None makes ``label: name=value name=value``. A missing value prints as ``n/a`` alone.
     """
 
     values: Mapping[str, JSON] = field(validator=mapping)
-    label: str | None = field(default=None, validator=optional(instance_of(str)))
-    text: str | None = field(default=None, validator=optional(instance_of(str)))
+    label: str | None = field(default=None, validator=MAYBE_TEXT)
+    text: str | None = field(default=None, validator=MAYBE_TEXT)
 
 
 @frozen(kw_only=True)
 class Block:
     """One section of the preview, as data; the core renders it as text, JSON or on a terminal."""
 
-    title: str = field(validator=instance_of(str))
+    title: str = field(validator=TEXT)
     rows: tuple[Row, ...] = field(validator=tuple_of(Row))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import evolve, field, frozen
 
 from tracker.contract.parsed import EPOCH, compact, from_parsed, instant
-from tracker.contract.values import Delta, Meter, Reading, Source
+from tracker.contract.values import Delta, Gauge, Meter, Reading, Source
 from tracker.hosting import default_delta as defaults
 from tracker.hosting.registry import Registry
-from tracker.journal.index import Entry, Index, lane_of
-from tracker.journal.index_rows import PHASES, text, without_text
+from tracker.journal.index import Entry, Index
+from tracker.journal.records import PHASES, lane_of, text, without_text
 from tracker.session import Session
+
+# How long after a reset a floored 0 is taken as nothing used.
+AT_RESET = timedelta(minutes=5)
+# A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
+SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 
 
 @frozen(kw_only=True)
@@ -73,6 +78,24 @@ def captures(
     for group in found.values():
         group.sort(key=lambda capture: capture.order)
     return found
+
+
+def captures_of(session: Session, source: Source, window: str) -> list[Capture]:
+    """The standing captures of one provider in a window, oldest first. Loads no other plugin."""
+    found = []
+    for entry in session.index.entries(source.stream, [window]):
+        name = entry.record.get("provider")
+        # only a record without a name needs to know who else writes to the stream
+        is_own = name == source.name if name else _owns(session.registry, source)
+        if is_own and entry.record.get("phase") in (None, *PHASES):
+            found.append(capture_of(entry, source))
+    return sorted(found, key=lambda capture: capture.order)
+
+
+def _owns(registry: Registry, source: Source) -> bool:
+    """Whether no other provider writes to the source's stream."""
+    others = [one for one in registry.sources.values() if one.kind == "status" and one.stream == source.stream]
+    return len(others) == 1
 
 
 @frozen(kw_only=True)
@@ -149,11 +172,17 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
     falls = []
     values: dict[str, float | None] = {}
     errors = [*before.errors, *after.errors]
+    parts = _across_resets(pair)
     for change in delta.changes:
         meter = source.meter(change.meter)
         if meter is None:
             continue
-        values[meter.field_name] = None if change.delta is None else compact(change.delta)
+        if change.meter in parts:
+            values[meter.field_name] = compact(parts[change.meter])
+            errors.append(f"{SPLIT}:{change.meter}")
+            continue
+        corrected = None if change.delta is None else _corrected(change.delta, meter, before, after)
+        values[meter.field_name] = None if corrected is None else compact(corrected)
         # a plugin may measure across a reset: what it says is final if it can be
         is_final = own is not None and change.delta is not None and change.delta >= 0
         fall = None if is_final else _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
@@ -172,6 +201,37 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
         values[meter.field_name] = None
         errors.append("capacity-missing")
     return Measured(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
+
+
+def _corrected(delta: float, meter: Meter, before: Reading, after: Reading) -> float:
+    """The delta of what the readings stand for, if it is their difference: a floored 12 stands for 12 to 12.99."""
+    old, new = before.gauge(meter.key), after.gauge(meter.key)
+    if meter.rounding != "floor" or old is None or new is None or old.used is None or new.used is None:
+        return delta
+    shift = _cut_off(meter, new, after.as_of) - _cut_off(meter, old, before.as_of)
+    is_plain = delta == max(round(new.used - old.used, 6), 0)
+    return max(round(new.used - old.used + shift, 6), 0) if shift and is_plain else delta
+
+
+def _cut_off(meter: Meter, gauge: Gauge, at: datetime | None) -> float:
+    """What a floored reading lacks on average: half a point, but nothing at a reset; one with decimals is exact."""
+    assert gauge.used is not None
+    if not float(gauge.used).is_integer():
+        return 0.0
+    if gauge.used == 0 and at is not None and gauge.reset_at is not None and isinstance(meter.window, timedelta):
+        return 0.0 if timedelta(0) <= at - (gauge.reset_at - meter.window) <= AT_RESET else 0.5
+    return 0.5
+
+
+def _across_resets(pair: Pair) -> dict[str, float]:
+    """Deltas that an AFTER's record brings, made from readings on both sides of a reset, for this very BEFORE."""
+    assert pair.after is not None
+    split = pair.after.record.get(SPLIT_FIELD)
+    if not isinstance(split, dict) or pair.before is None or split.get("before") != pair.before.record_id:
+        return {}
+    meters = split.get("meters")
+    found = {key: one.get("delta") for key, one in meters.items()} if isinstance(meters, dict) else {}
+    return {key: delta for key, delta in found.items() if isinstance(delta, int | float) and delta >= 0}
 
 
 def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> Fall | None:

@@ -19,11 +19,10 @@ def feature_info() -> Feature:
             "statusline": _command(
                 "Setup", "statusline", "Print meters, resets and the open window in one line, for a prompt."
             ),
-            "schedule": _command(
-                "Setup", "schedule", "Print what makes cron, systemd or launchd capture at the right moments."
-            ),
+            "schedule": _command("Setup", "schedule", "Print what makes cron, systemd or launchd sample the meters."),
         },
         settings={"": "tracker_capture.settings:CaptureSettings"},
+        streams=("readings",),
     )
 
 

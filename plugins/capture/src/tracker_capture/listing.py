@@ -2,68 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from attrs import frozen
+from tracker.api import Origin, Reading, Source
+from tracker.kernel import Session, span, to_parsed, value
+from tracker_capture.origins import ask, side_by_side
+from tracker_capture.origins.answer import Answer, OriginError
+from tracker_capture.snapshot import STDIN
 
-from tracker.api import Origin, Source
-from tracker.kernel import STDIN, Session, span, to_parsed, value
-from tracker_capture.answers import Answer, OriginError
-from tracker_capture.asking import ask
-
-
-@frozen(kw_only=True)
-class Found:
-    """An origin, and its answer or why there is none."""
-
-    source: Source
-    origin: Origin
-    answer: Answer | None
-    why: str | None = None
-
-    def document(self) -> dict[str, Any]:
-        """The same for programs."""
-        return {
-            "source": self.source.name,
-            "origin": self.origin.name,
-            "title": self.origin.title,
-            "age_s": self.answer and self.answer.age,
-            "parsed": self.answer and to_parsed(self.answer.reading, self.source),
-            "why_not": self.why,
-        }
-
-    def line(self) -> str:
-        head = f"{self.source.name} {self.origin.name} ({self.origin.title}): "
-        if self.answer is None:
-            return f"{head}no reading: {self.why}"
-        gauges = [(self.source.meter(gauge.meter), gauge) for gauge in self.answer.reading.gauges]
-        values = [
-            f"{gauge.meter}={value(gauge.used, unit='%' if meter.unit == 'pp' else f' {meter.unit}')}"
-            for meter, gauge in gauges
-            if meter is not None
-        ]
-        return f"{head}{' '.join(values)}, {span(timedelta(seconds=self.answer.age))} old"
+Row = tuple[Source, Origin, "Answer | OriginError"]
 
 
-def look(session: Session, sources: Iterable[Source], origin: str | None, timezone: str | None) -> Iterator[Found]:
-    """Ask every origin, one after the other."""
-    for source in sources:
-        for one in source.origins:
-            if origin in (None, one.name):
-                try:
-                    yield Found(source=source, origin=one, answer=ask(session, source, one, timezone))
-                except OriginError as error:
-                    yield Found(source=source, origin=one, answer=None, why=str(error))
-
-
-def show(session: Session, sources: Iterable[Source], origin: str | None, timezone: str | None) -> None:
-    """Print each as soon as it answered, or all as one document."""
-    found = look(session, sources, origin, timezone)
+def show(session: Session, sources: Iterable[Source], name: str | None, timezone: str | None) -> None:
+    """Ask every origin, all at once, and print the answers in the declared order."""
+    wanted = [(source, origin) for source in sources for origin in source.origins if name in (None, origin.name)]
+    answers = side_by_side([partial(_look, session, *pair, timezone) for pair in wanted])
+    rows = [(*pair, answer) for pair, answer in zip(wanted, answers, strict=True)]
     if session.json:
-        session.data([one.document() for one in found])
+        session.data([_document(row) for row in rows])
         return
-    for one in found:
-        session.say(one.line())
+    for row in rows:
+        session.say(_line(row))
     session.note(f"note: every provider's pane can also be piped: tracker capture PROVIDER --from {STDIN}")
+
+
+def _look(session: Session, source: Source, origin: Origin, timezone: str | None) -> Answer | OriginError:
+    try:
+        return ask(session, source, origin, timezone)
+    except OriginError as error:
+        return error
+
+
+def _document(row: Row) -> dict[str, Any]:
+    source, origin, answer = row
+    known = None if isinstance(answer, OriginError) else answer
+    return {
+        "source": source.name,
+        "origin": origin.name,
+        "title": origin.title,
+        "age_s": known and known.age,
+        "parsed": known and to_parsed(known.reading, source),
+        "why_not": None if known else str(answer),
+    }
+
+
+def _line(row: Row) -> str:
+    source, origin, answer = row
+    head = f"{source.name} {origin.name} ({origin.title}): "
+    if isinstance(answer, OriginError):
+        return f"{head}no reading: {answer}"
+    return f"{head}{values(source, answer.reading)}, {span(timedelta(seconds=answer.age))} old"
+
+
+def values(source: Source, reading: Reading) -> str:
+    """`fiveh=11% weekly=64%`"""
+    known = [(meter, gauge) for gauge in reading.gauges if (meter := source.meter(gauge.meter)) is not None]
+    return " ".join(
+        f"{gauge.meter}={value(gauge.used, unit='%' if meter.unit == 'pp' else f' {meter.unit}')}"
+        for meter, gauge in known
+    )

@@ -20,7 +20,7 @@ from tracker.kernel import PluginError, from_parsed, iso, line, to_parsed, value
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
-    from tracker_capture.answers import Answer, Asking
+    from tracker_capture.origins.answer import Answer, Query
 
 LIMIT = 1 << 20  # bytes of what is handed over
 INPUT_SECONDS = 2.0  # a program that does not close the pipe must not hold its own prompt up
@@ -37,14 +37,14 @@ class Kept:
     at: datetime
 
 
-def kept(asking: Asking) -> Answer:
+def kept(query: Query) -> Answer:
     """The kept reading as a capture's answer."""
-    from tracker_capture.answers import Answer, missing
+    from tracker_capture.origins.answer import Answer, not_installed
 
-    found = _load(asking.session, asking.source)
+    found = _load(query.session, query.source)
     if found is None:
-        raise missing("no status line was handed over yet", asking.origin)
-    return Answer(origin=asking.origin.name, text=None, reading=found.reading, taken=asking.session.now)
+        raise not_installed("no status line was handed over yet", query.origin)
+    return Answer(origin=query.origin.name, text=None, reading=found.reading, taken=query.session.now)
 
 
 def text(session: Session, data: bytes) -> str:
@@ -141,11 +141,11 @@ def _write(path: Path, state: dict[str, Any]) -> None:
     """Replace the file in one step, unflushed: a prompt does not wait for the disk, and the next one writes again."""
     import orjson
 
-    from tracker.kernel import OPEN, make_private
+    from tracker.kernel import OPEN, private_folder
 
     for folder in (path.parents[2], path.parents[1], path.parent):
         if not folder.is_dir():
-            make_private(folder)
+            private_folder(folder)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600), "wb") as file:
         file.write(orjson.dumps(state, option=orjson.OPT_INDENT_2) + b"\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import WritingCommand, session, state_dir_option, waiting_options
+from tracker.kernel import WritingCommand, session, state_dir_option
 
 
 @click.command("capture", cls=WritingCommand)
@@ -14,16 +14,19 @@ from tracker.kernel import WritingCommand, session, state_dir_option, waiting_op
     type=click.Choice(["before", "after", "cross", "auto"]),
     default="auto",
     show_default=True,
-    help="auto: AFTER where this lane has the provider's window open, else BEFORE.",
+    help="auto: AFTER if this lane has the provider's window open, else BEFORE.",
 )
 @click.option("--window", metavar="W", help="The window [default: the open one, or the next].")
-@click.option("--from", "origin", metavar="ORIGIN", help="Ask this origin alone; stdin is a pane that is piped.")
-@click.option("--scope", metavar="SCOPE", help="Which report to ask for [default: the declared].")
-@waiting_options
+@click.option("--from", "origin", metavar="ORIGIN", help="Ask only this origin; stdin is a pane that you pipe.")
+@click.option("--scope", metavar="SCOPE", help="The report to ask for [default: the declared one].")
+@click.option("--stale-ok", is_flag=True, help="Accept an old reading for an AFTER; it is tagged.")
+@click.option("--wait", is_flag=True, help="Wait until the buffer after a reset is over and an origin is ready.")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 @click.option("--timezone", metavar="ZONE", help="The zone of times that name none [default: this machine's].")
 @click.option("--force", is_flag=True, help="Store it although a rule forbids it; the record says so.")
 @click.option("--list", "is_list", is_flag=True, help="Store nothing: show each origin and what it would answer now.")
+@click.option("--sample", is_flag=True, help="Add the meters to the history; no window is opened or closed.")
+@click.option("--all", "is_all", is_flag=True, help="With --sample: every provider, side by side.")
 @state_dir_option
 def command(
     provider: str | None,
@@ -36,38 +39,45 @@ def command(
     timezone: str | None,
     force: bool,
     is_list: bool,
+    sample: bool,
+    is_all: bool,
     scope: str | None,
 ) -> None:
     """Read a provider's meters from where its programs keep them, and store them as a snapshot."""
     from tracker.kernel import stored_message
-    from tracker_capture.automation import Wish, capture, phases_of
+    from tracker_capture import listing, report, samples, snapshot
+    from tracker_capture.origins.process_tree import ended_on_signals
 
     here = session()
-    if is_list:
-        from tracker_capture.listing import show
-
-        here.dry_run = True  # nothing is written, nor noted in the command log
-        statuses = [source for source in here.registry.sources.values() if source.kind == "status"]
-        show(here, [here.source(provider, kinds=["status"])] if provider else statuses, origin, timezone)
-        return
-    if provider is None:
-        raise click.UsageError("name a provider, or use --list to see them")
-    source = here.source(provider)
-    if source.kind == "report":
-        from tracker_capture.running import store_printed
-
-        store_printed(here, source, window, scope, notes, timezone, force=force)
-        return
-    source = here.source(provider, kinds=["status"])
-    wish = Wish(
-        source=source,
-        phases=phases_of(here, source, phase, window),
-        window=window,
-        notes=notes,
-        timezone=timezone,
-        origin=origin,
-        wait=wait,
-        stale_ok=stale_ok,
-        force=force,
-    )
-    stored_message(here, source, capture(here, wish))
+    if is_all and (provider or not sample):
+        raise click.UsageError("--all goes with --sample, without a provider")
+    with ended_on_signals():
+        if is_list:
+            # Nothing is written, not even to the command log.
+            here.dry_run = True
+            listing.show(here, samples.sources(here, provider), origin, timezone)
+            return
+        if sample:
+            if phase != "auto" or window or wait or stale_ok or notes or force or not (provider or is_all):
+                raise click.UsageError("a sample belongs to no window; give --sample a provider or --all, and no more")
+            samples.take(here, samples.sources(here, provider), origin, timezone)
+            return
+        if provider is None:
+            raise click.UsageError("name a provider, or use --list to see them")
+        source = here.source(provider)
+        if source.kind == "report":
+            report.store_printed(here, source, window, scope, notes, timezone, force=force)
+            return
+        source = here.source(provider, kinds=["status"])
+        options = snapshot.Options(
+            source=source,
+            phases=snapshot.phases_of(here, source, phase, window),
+            window=window,
+            notes=notes,
+            timezone=timezone,
+            origin=origin,
+            wait=wait,
+            stale_ok=stale_ok,
+            force=force,
+        )
+        stored_message(here, source, snapshot.capture(here, options))

@@ -65,7 +65,10 @@ def command(
     )
     with opened(here) as store:
         store.sync(sources)
-        ListPrices.of(here).apply(store)
+        prices = ListPrices.of(here)
+        prices.apply(store)
+        store.sum_up()
+        store.keep(sources, prices.version)
         found = report.usage(here, store, sources, query)
     if here.json:
         here.data(found.document())

@@ -1,6 +1,6 @@
-"""What programs print or answer: started without a shell, in a session of their own, ended when their time is over.
+"""What programs print or answer: started without a shell, and ended with all that they started.
 
-Threads move the bytes, since neither pipes with time-outs nor `select` on them exist on every platform.
+Threads move the bytes, because neither pipes with time-outs nor `select` on them exist on every platform.
 """
 
 from __future__ import annotations
@@ -20,25 +20,29 @@ import orjson
 
 from tracker.api import CommandOrigin, ExchangeOrigin, Origin
 from tracker.kernel import line
-from tracker_capture.answers import Answer, Asking, OriginError, missing, quoted
+from tracker_capture.origins.answer import Answer, OriginError, Query, not_installed, quoted
+from tracker_capture.origins.process_tree import ProcessTree
 
-POLL_SECONDS = 0.2  # how long after a program's end the output of its children is waited for
-END_SECONDS = 2.0  # how long one that closed its output may take to end
-COMPLAINT = 4096  # bytes of its error output that are kept
+# How long the output of a program's children is waited for after its end.
+POLL_SECONDS = 0.2
+# How long a program that closed its output may take to end.
+END_SECONDS = 2.0
+# Bytes of its error output that are kept.
+COMPLAINT = 4096
 
 
-def answer_of(asking: Asking) -> Answer:
+def answer(query: Query) -> Answer:
     """The reading of what a program prints, or answers."""
-    origin = asking.origin
+    origin = query.origin
     if isinstance(origin, ExchangeOrigin):
-        return asking.parse(_exchange(origin, asking))
+        return query.parse(_exchange(origin, query))
     assert isinstance(origin, CommandOrigin)
-    return asking.parse(printed(origin, origin.argv, asking))
+    return query.parse(printed(origin, origin.argv, query))
 
 
-def printed(origin: Origin, argv: Sequence[str], asking: Asking) -> str:
+def printed(origin: Origin, argv: Sequence[str], query: Query) -> str:
     """What a program prints; none of it counts where it fails."""
-    with _Program(origin, argv, asking) as program:
+    with _Program(origin, argv, query) as program:
         program.send(getattr(origin, "stdin", "").encode())
         program.end_input()
         output = b"".join(program.output()).decode("utf-8-sig", "replace")
@@ -47,10 +51,10 @@ def printed(origin: Origin, argv: Sequence[str], asking: Asking) -> str:
     return output
 
 
-def _exchange(origin: ExchangeOrigin, asking: Asking) -> str:
+def _exchange(origin: ExchangeOrigin, query: Query) -> str:
     """The answers to an exchange's messages, a line each."""
     kept = []
-    with _Program(origin, origin.argv, asking) as program:
+    with _Program(origin, origin.argv, query) as program:
         for message in origin.messages:
             program.send(orjson.dumps(message) + b"\n")
             if "id" not in message:
@@ -67,23 +71,16 @@ def _exchange(origin: ExchangeOrigin, asking: Asking) -> str:
 class _Program:
     """A running program, with a deadline for all that it says and a limit of its size."""
 
-    def __init__(self, origin: Origin, argv: Sequence[str], asking: Asking) -> None:
-        self.name, self.asking = argv[0], asking
+    def __init__(self, origin: Origin, argv: Sequence[str], query: Query) -> None:
+        self.name, self.query = argv[0], query
         path = shutil.which(argv[0])
         if path is None:
-            raise missing(f"{line(argv[0])} is not on the PATH", origin)
-        ours = {key: value for key, value in os.environ.items() if not key.startswith("TRACKER_")}
+            raise not_installed(f"{line(argv[0])} is not on the PATH", origin)
         try:
-            self.process = subprocess.Popen(
-                [path, *argv[1:]],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=ours,  # without our settings, which may hold keys
-                start_new_session=True,  # no terminal to ask on, and one group to end
-            )
+            self.tree = ProcessTree([path, *argv[1:]], query.environment())
         except OSError as error:
             raise OriginError(f"{line(path)} cannot be started: {error.strerror}", is_lasting=True) from error
+        self.process = self.tree.process
         self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._said, self._size = b"", 0
         self._waiting_for = "print it all"
@@ -96,20 +93,11 @@ class _Program:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._end()
-        self.process.wait()
+        self.tree.end()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             assert pipe is not None
             with contextlib.suppress(OSError):
                 pipe.close()
-
-    def _end(self) -> None:
-        """End the program and what it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if hasattr(os, "killpg"):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            else:
-                self.process.kill()
 
     def _pump_output(self) -> None:
         for chunk in _chunks(self.process.stdout):
@@ -119,8 +107,6 @@ class _Program:
     def _pump_errors(self) -> None:
         for chunk in _chunks(self.process.stderr):
             self._said = (self._said + chunk)[-COMPLAINT:]
-
-    # --- speaking with it
 
     def send(self, data: bytes) -> None:
         """Write to its input; one that has ended says so by its output."""
@@ -139,20 +125,20 @@ class _Program:
         has_ended = False
         while True:
             try:
-                chunk = self._chunks.get(timeout=min(POLL_SECONDS, self.asking.remaining()) or 1e-3)
+                chunk = self._chunks.get(timeout=min(POLL_SECONDS, self.query.remaining()) or 1e-3)
             except queue.Empty:
                 if has_ended:
                     return  # a child of its holds the pipe
                 has_ended = self.process.poll() is not None
-                if not self.asking.remaining():
-                    late = f"{self.name} did not {self._waiting_for} within {self.asking.seconds:g} s"
+                if not self.query.remaining():
+                    late = f"{self.name} did not {self._waiting_for} within {self.query.seconds:g} s"
                     raise OriginError(late + self.complaint("")) from None
                 continue
             if not chunk:
                 return
             self._size += len(chunk)
-            if self._size > self.asking.limit:
-                raise OriginError(f"{self.name} said over {self.asking.limit >> 20} MB, which no reading is")
+            if self._size > self.query.limit:
+                raise OriginError(f"{self.name} said over {self.query.limit >> 20} MB, which no reading is")
             yield chunk
 
     def _whole_lines(self) -> Iterator[bytes]:
@@ -182,7 +168,7 @@ class _Program:
     def status(self) -> int | None:
         """The exit status, None where it closed its output and goes on."""
         try:
-            return self.process.wait(min(END_SECONDS, self.asking.remaining()))
+            return self.process.wait(min(END_SECONDS, self.query.remaining()))
         except subprocess.TimeoutExpired:
             return None
 

@@ -1,4 +1,4 @@
-"""Waiting, said: a countdown on a terminal, one line elsewhere. It follows the clock: a sleeping machine waits, too."""
+"""Waiting for an instant: a countdown on a terminal, one line elsewhere."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 
 from tracker.kernel import Session, TrackerError, iso, line
 
-RETRY = "TRACKER_RETRY_SECONDS"  # how long to wait before an origin is asked again
+# How long to wait before an origin that was not ready is asked again.
+RETRY = "TRACKER_RETRY_SECONDS"
 RETRY_SECONDS, RETRIES = 15.0, 40
 STEP_SECONDS = 1.0
 
 
 def wait_until(session: Session, instant: datetime, why: str) -> None:
-    """Come back at an instant."""
+    """Return at an instant. The clock is looked at every second, because a machine may sleep meanwhile."""
     is_counting = sys.stderr.isatty() and not session.quiet
     if not is_counting:
         session.note(f"waiting {_clock(instant - session.now)} until {iso(instant)}: {why}")
@@ -38,9 +39,8 @@ def _clock(left: timedelta) -> str:
 
 
 def retry_seconds() -> float:
-    """How long to wait before an origin that was not ready is asked again."""
     given = os.environ.get(RETRY)
     try:
         return float(given) if given else RETRY_SECONDS
     except ValueError:
-        raise TrackerError(f"{RETRY}={line(given)} is no number of seconds") from None
+        raise TrackerError(f"Invalid {RETRY}={line(given)}. Expected a number of seconds.") from None

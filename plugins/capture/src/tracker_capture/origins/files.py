@@ -1,4 +1,4 @@
-"""The newest reading in a folder's files: the last changed first, each from its end, line by line."""
+"""The newest reading in a folder's files: the last changed file first, each read from its end, line by line."""
 
 from __future__ import annotations
 
@@ -15,32 +15,37 @@ from pathlib import Path
 from attrs import evolve
 
 from tracker.api import FileOrigin
-from tracker.kernel import OPEN, line, read_at
-from tracker_capture.answers import LIMIT, Answer, Asking, OriginError, missing
+from tracker.kernel import line, read_at
+from tracker_capture.origins.answer import LIMIT, Answer, OriginError, Query, not_installed
 
-File = tuple[float, str]  # the instant of its last change, and its path
-PATIENCE = 16  # files whose readings are no later than the best one
-FIRST_CHUNK, LARGEST_CHUNK = 1 << 14, 1 << 22  # bytes; the wanted line mostly stands in the first
+# The instant of its last change, and its path.
+File = tuple[float, str]
+# Files in a row that gave no later reading than the best one, before the search ends.
+PATIENCE = 16
+# Bytes. The wanted line is mostly in the first chunk.
+FIRST_CHUNK, LARGEST_CHUNK = 1 << 14, 1 << 22
+# A user's session files may be links; devices and pipes must not block.
+OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-def newest(asking: Asking) -> Answer:
+def newest(query: Query) -> Answer:
     """The reading with the latest `as_of`."""
-    origin = asking.origin
+    origin = query.origin
     assert isinstance(origin, FileOrigin)
     folder = _folder(origin)
     files = sorted(_files(folder, origin.pattern), reverse=True)
     if not files:
-        raise missing(f"no file {line(origin.pattern)} in {line(folder)}", origin)
-    best, is_proven = _search(asking, files, None)
+        raise not_installed(f"no file {line(origin.pattern)} in {line(folder)}", origin)
+    best, is_proven = _search(query, files, None)
     if best is not None and not is_proven:
-        best, _ = _search(asking, sorted(files, key=lambda file: file[1], reverse=True), best)
+        best, _ = _search(query, sorted(files, key=lambda file: file[1], reverse=True), best)
     if best is None:
-        rest = "" if asking.remaining() else f" within {asking.seconds:g} s"
+        rest = "" if query.remaining() else f" within {query.seconds:g} s"
         raise OriginError(f"no reading in the {len(files)} files of {line(folder)}{rest}")
     return best
 
 
-def _search(asking: Asking, files: Sequence[File], best: Answer | None) -> tuple[Answer | None, bool]:
+def _search(query: Query, files: Sequence[File], best: Answer | None) -> tuple[Answer | None, bool]:
     """The latest reading of some files, and whether no file can hold a later one.
 
     A file holds nothing that is later than its last change. Where all files are changed later than the best reading
@@ -50,9 +55,9 @@ def _search(asking: Asking, files: Sequence[File], best: Answer | None) -> tuple
     for changed, path in files:
         if changed <= latest:
             continue
-        if in_vain == PATIENCE or not asking.remaining():
+        if in_vain == PATIENCE or not query.remaining():
             return best, False
-        found = _last(asking, path, changed)
+        found = _last(query, path, changed)
         if found is not None and (best is None or found.as_of > best.as_of):
             best, in_vain, latest = found, 0, found.as_of.timestamp()
         elif found is not None:
@@ -65,7 +70,7 @@ def _folder(origin: FileOrigin) -> Path:
     folder = Path(named or origin.folder).expanduser()
     if not folder.is_dir():
         where = f" (${origin.variable})" if named else ""
-        raise missing(f"there is no folder {line(folder)}{where}", origin)
+        raise not_installed(f"there is no folder {line(folder)}{where}", origin)
     return folder
 
 
@@ -94,14 +99,14 @@ def _entries(path: str) -> list[os.DirEntry[str]]:
         return []
 
 
-def _last(asking: Asking, path: str, changed: float) -> Answer | None:
+def _last(query: Query, path: str, changed: float) -> Answer | None:
     """The reading of the file's last line that gives one; where it tells no time, that of the file's last change."""
-    origin = asking.origin
+    origin = query.origin
     assert isinstance(origin, FileOrigin)
     marker = origin.marker.encode()
     try:
-        for found in islice(_lines_backwards(path, marker, asking), origin.lines):
-            answer = asking.parse(found.decode("utf-8", "replace"))
+        for found in islice(_lines_backwards(path, marker, query), origin.lines):
+            answer = query.parse(found.decode("utf-8", "replace"))
             if answer.has_value:
                 as_of = answer.reading.as_of or datetime.fromtimestamp(changed, UTC)
                 return evolve(answer, reading=evolve(answer.reading, as_of=as_of))
@@ -110,14 +115,14 @@ def _last(asking: Asking, path: str, changed: float) -> Answer | None:
     return None
 
 
-def _lines_backwards(path: str, marker: bytes, asking: Asking) -> Iterator[bytes]:
+def _lines_backwards(path: str, marker: bytes, query: Query) -> Iterator[bytes]:
     """The file's lines that hold the marker, the last first, while there is time; those over the limit are left out."""
-    file = os.open(path, os.O_RDONLY | OPEN & ~getattr(os, "O_NOFOLLOW", 0))
+    file = os.open(path, OPEN)
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise OSError(errno.EINVAL, "no regular file")
         end, size, rest = os.lseek(file, 0, os.SEEK_END), FIRST_CHUNK, b""
-        while end > 0 and asking.remaining():
+        while end > 0 and query.remaining():
             start = max(0, end - size)
             block = read_at(file, end - start, start) + rest
             head, newline, whole = block.partition(b"\n") if start else (b"", b"\n", block)

@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from tracker.api import HttpOrigin
 from tracker.kernel import VARIABLE, TrackerError, __version__, line
-from tracker_capture.answers import LIMIT, Answer, Asking, OriginError
+from tracker_capture.origins.answer import LIMIT, Answer, OriginError, Query
 from tracker_capture.settings import CaptureSettings
 
 CHUNK = 1 << 16
@@ -27,14 +27,14 @@ GRACE_SECONDS = 0.5  # for the request to say itself that it took too long
 MASK = "***"
 
 
-def answer_to(asking: Asking) -> Answer:
+def response(query: Query) -> Answer:
     """The reading of what the server answers."""
-    origin = asking.origin
+    origin = query.origin
     assert isinstance(origin, HttpOrigin)
-    key = _key(asking, origin)
+    key = _key(query, origin)
     base = _base(origin)
-    text = _get(base, origin, key, asking).decode("utf-8-sig", "replace")
-    return asking.parse(text.replace(key, MASK))  # a server may echo what it was sent
+    text = _get(base, origin, key, query).decode("utf-8-sig", "replace")
+    return query.parse(text.replace(key, MASK))  # a server may echo what it was sent
 
 
 def key_variable(configured: tuple[str, ...], source: str, origin: HttpOrigin) -> str:
@@ -48,8 +48,8 @@ def key_variable(configured: tuple[str, ...], source: str, origin: HttpOrigin) -
     return origin.key
 
 
-def _key(asking: Asking, origin: HttpOrigin) -> str:
-    variable = key_variable(asking.session.settings(CaptureSettings).key_variables, asking.source.name, origin)
+def _key(query: Query, origin: HttpOrigin) -> str:
+    variable = key_variable(query.session.settings(CaptureSettings).key_variables, query.source.name, origin)
     key = os.environ.get(variable, "").strip()
     if not key:
         own = "" if variable != origin.key else ", or name a variable of yours in key_variables (tracker.toml)"
@@ -95,27 +95,27 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _get(base: SplitResult, origin: HttpOrigin, key: str, asking: Asking) -> bytes:
+def _get(base: SplitResult, origin: HttpOrigin, key: str, query: Query) -> bytes:
     """The body, asked for in a thread: a name that does not resolve or a header that drips is given up, too."""
     found: list[bytes | OriginError] = []
 
     def run() -> None:
         try:
-            found.append(_request(base, origin, key, asking))
+            found.append(_request(base, origin, key, query))
         except OriginError as error:
             found.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(asking.remaining() + GRACE_SECONDS)
+    thread.join(query.remaining() + GRACE_SECONDS)
     if not found:
-        raise _late(base.netloc, asking)
+        raise _late(base.netloc, query)
     if isinstance(found[0], OriginError):
         raise found[0]
     return found[0]
 
 
-def _request(base: SplitResult, origin: HttpOrigin, key: str, asking: Asking) -> bytes:
+def _request(base: SplitResult, origin: HttpOrigin, key: str, query: Query) -> bytes:
     headers = {origin.header: origin.prefix + key, "Accept": "application/json", "User-Agent": f"tracker/{__version__}"}
     request = urllib.request.Request(base.geturl() + origin.path, headers=headers)
     handlers: list[urllib.request.BaseHandler] = [_Redirects()]
@@ -123,35 +123,35 @@ def _request(base: SplitResult, origin: HttpOrigin, key: str, asking: Asking) ->
         handlers.append(urllib.request.ProxyHandler({}))
     host = base.netloc
     try:
-        with urllib.request.build_opener(*handlers).open(request, timeout=asking.remaining() or 1e-3) as answer:
-            return _read(answer, host, asking)
+        with urllib.request.build_opener(*handlers).open(request, timeout=query.remaining() or 1e-3) as answer:
+            return _read(answer, host, query)
     except urllib.error.HTTPError as error:
         with error:
             raise OriginError(f"{host} answers {error.code}{_meaning(error.code)}") from None
     except TimeoutError:
-        raise _late(host, asking) from None
+        raise _late(host, query) from None
     except urllib.error.URLError as error:
         if isinstance(error.reason, TimeoutError):
-            raise _late(host, asking) from None
+            raise _late(host, query) from None
         raise OriginError(f"{host} cannot be reached: {line(error.reason).replace(key, MASK)}") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise OriginError(f"{host} gave no whole answer: {type(error).__name__}") from None
 
 
-def _read(answer: Any, host: str, asking: Asking) -> bytes:
+def _read(answer: Any, host: str, query: Query) -> bytes:
     """The body, piece by piece, so that a server that drips it cannot outlast the deadline."""
     body = b""
     while chunk := answer.read1(CHUNK):
         body += chunk
         if len(body) > LIMIT:
             raise OriginError(f"{host} answers with over {LIMIT >> 20} MB, which is refused")
-        if not asking.remaining():
-            raise _late(host, asking)
+        if not query.remaining():
+            raise _late(host, query)
     return body
 
 
-def _late(host: str, asking: Asking) -> OriginError:
-    return OriginError(f"{host} did not answer within {asking.seconds:g} s")
+def _late(host: str, query: Query) -> OriginError:
+    return OriginError(f"{host} did not answer within {query.seconds:g} s")
 
 
 def _meaning(code: int) -> str:

@@ -1,0 +1,120 @@
+"""Read a text from where a plugin declared it: files, programs, servers, the status line. No shell is ever started."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import frozen
+
+from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, Source
+from tracker.kernel import TrackerError
+from tracker_capture.origins.answer import MOST_SECONDS, Answer, OriginError, Query, query, quoted
+
+if TYPE_CHECKING:
+    from tracker.kernel import Session
+
+T = TypeVar("T")
+
+
+class Unanswered(TrackerError):
+    """No origin gave a usable reading. `is_lasting` if asking again soon cannot help."""
+
+    def __init__(self, message: str, *, is_lasting: bool) -> None:
+        self.is_lasting = is_lasting
+        super().__init__(message)
+
+
+@frozen(kw_only=True)
+class Question:
+    """Which origins of a source to ask, in order. `accept` refuses an answer with an `OriginError`."""
+
+    session: Session
+    source: Source
+    origins: Sequence[Origin]
+    timezone: str | None = None
+    accept: Callable[[Answer], Answer] = lambda answer: answer
+    warn: Callable[[str], None] = lambda text: None
+
+
+def first(question: Question) -> Answer:
+    """The first usable answer. Each failure before it is one warning; together they take `MOST_SECONDS` at most."""
+    session, source, origins = question.session, question.source, question.origins
+    until, failed = time.monotonic() + MOST_SECONDS, []
+    for place, origin in enumerate(origins, 1):
+        try:
+            return question.accept(ask(session, source, origin, question.timezone, until=until))
+        except OriginError as error:
+            failed.append(error)
+            if place < len(origins):
+                question.warn(f"{source.name} {origin.name}: {error}; trying {origins[place].name} next")
+    others = f" after {', '.join(origin.name for origin in origins[:-1])}" if len(origins) > 1 else ""
+    raise Unanswered(
+        f"{source.name} {origins[-1].name}: {failed[-1]}; nothing is left to try{others} and nothing was stored",
+        is_lasting=all(error.is_lasting for error in failed),
+    )
+
+
+def ask(
+    session: Session, source: Source, origin: Origin, timezone: str | None = None, *, until: float | None = None
+) -> Answer:
+    """The reading that one origin gives now, with at least one value."""
+    answer = _reader(origin)(query(session, source, origin, timezone, until=until))
+    if not answer.has_value:
+        raise OriginError(_no_value(source, answer))
+    return answer
+
+
+def _reader(origin: Origin) -> Callable[[Query], Answer]:
+    """What reads that kind of origin; imported only then."""
+    if isinstance(origin, FileOrigin):
+        from tracker_capture.origins.files import newest
+
+        return newest
+    if isinstance(origin, CommandOrigin | ExchangeOrigin):
+        from tracker_capture.origins.program import answer
+
+        return answer
+    if isinstance(origin, HttpOrigin):
+        from tracker_capture.origins.http import response
+
+        return response
+    from tracker_capture.statusline import kept
+
+    return kept
+
+
+def _no_value(source: Source, answer: Answer) -> str:
+    """Why a text gives no value: the reading's tags and their meaning, and how the text begins."""
+    tags = answer.reading.errors or ("insufficient-data",)
+    meanings = dict.fromkeys(source.tags.get(tag.partition(":")[0]) for tag in tags)
+    meant = "; ".join(meaning for meaning in meanings if meaning)
+    said = quoted(answer.text or "", first=True)
+    return f"{', '.join(tags)}{f' ({meant})' if meant else ''}{f'; it said {said}' if said else ''}"
+
+
+def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """The results of all jobs, each in a thread of its own, so that none waits for another. The first error is raised.
+
+    The threads are daemons, and the main thread stays interruptible.
+    """
+    results: SimpleQueue[tuple[int, T | None, BaseException | None]] = SimpleQueue()
+
+    def run(number: int, job: Callable[[], T]) -> None:
+        try:
+            results.put((number, job(), None))
+        except BaseException as error:  # noqa: BLE001  raised again in the main thread
+            results.put((number, None, error))
+
+    for number, job in enumerate(jobs):
+        threading.Thread(target=run, args=(number, job), daemon=True).start()
+    found: dict[int, T] = {}
+    for _ in jobs:
+        number, result, error = results.get()
+        if error is not None:
+            raise error
+        found[number] = result  # type: ignore[assignment]
+    return [found[number] for number in range(len(jobs))]

@@ -1,0 +1,151 @@
+"""What an origin is asked with, and what it answers.
+
+An origin that fails raises an `OriginError`. Its message is the reason alone: the caller adds the origin's name.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+from tracker.api import HttpOrigin, Origin, Reading, Source, redact
+from tracker.kernel import PluginError, TrackerError, line, parse
+from tracker_capture.settings import CaptureSettings
+
+if TYPE_CHECKING:
+    from tracker.kernel import Session
+
+# The seconds that every origin may take, instead of what its plugin declares.
+SECONDS = "TRACKER_ORIGIN_SECONDS"
+# What one provider may cost, however many of its programs hang.
+MOST_SECONDS = 30.0
+# Bytes of an answer.
+LIMIT = 1 << 20
+# Characters that are quoted of what a program said.
+QUOTED = 160
+NOTICE_SECONDS = 5.0
+
+# The guard around plugins redirects stdout for the whole process, so one thread parses at a time.
+_parsing = threading.Lock()
+
+
+class OriginError(TrackerError):
+    """An origin gave no reading. `is_lasting` if asking again soon cannot help."""
+
+    def __init__(self, why: str, *, is_lasting: bool = False) -> None:
+        self.is_lasting = is_lasting
+        super().__init__(why)
+
+
+@frozen(kw_only=True)
+class Answer:
+    """What an origin gave: the text (None if only the reading was kept), its reading, and when it was taken."""
+
+    origin: str
+    text: str | None
+    reading: Reading
+    taken: datetime
+
+    @property
+    def as_of(self) -> datetime:
+        """The instant of the numbers."""
+        return self.reading.as_of or self.taken
+
+    @property
+    def age(self) -> int:
+        """Whole seconds since then; 0 if a clock is ahead."""
+        return max(0, round((self.taken - self.as_of).total_seconds()))
+
+    @property
+    def has_value(self) -> bool:
+        return any(gauge.used is not None for gauge in self.reading.gauges)
+
+
+@define(kw_only=True)
+class Query:
+    """One question to one origin. `deadline` is monotonic, `limit` is in bytes."""
+
+    session: Session
+    source: Source
+    origin: Origin
+    timezone: str | None
+    seconds: float
+    deadline: float
+    limit: int = LIMIT
+    _next_notice: float = field(factory=lambda: NOTICE_SECONDS)
+
+    def remaining(self) -> float:
+        """Seconds until the deadline. Says on stderr from time to time that the origin is still waited for."""
+        left = self.deadline - time.monotonic()
+        waited = self.seconds - left
+        if waited >= self._next_notice:
+            self._next_notice = waited + NOTICE_SECONDS
+            self.session.note(f"waiting for {self.source.name} {self.origin.name}: {waited:.0f} of {self.seconds:g} s")
+        return max(0.0, left)
+
+    def parse(self, text: str) -> Answer:
+        """The plugin's reading of a text that was taken now. A plugin that breaks is the origin's failure."""
+        taken = self.session.now
+        try:
+            with _parsing:
+                reading = parse(self.session, self.source, text, taken, self.timezone, origin=self.origin.name)
+        except PluginError as error:
+            raise OriginError(str(error)) from error
+        return Answer(origin=self.origin.name, text=text, reading=reading, taken=taken)
+
+    def environment(self) -> dict[str, str]:
+        """What a program gets: the environment without tracker's settings and without every variable of a key."""
+        keys = {entry.partition("=")[2].strip() for entry in self.session.settings(CaptureSettings).key_variables}
+        for source in self.session.registry.sources.values():
+            keys |= {origin.key for origin in source.origins if isinstance(origin, HttpOrigin)}
+        return {
+            name: value for name, value in os.environ.items() if name not in keys and not name.startswith("TRACKER_")
+        }
+
+
+def query(
+    session: Session,
+    source: Source,
+    origin: Origin,
+    timezone: str | None = None,
+    *,
+    limit: int = LIMIT,
+    until: float | None = None,
+) -> Query:
+    """A question whose time runs from now, and ends at `until` (monotonic) at the latest."""
+    given = os.environ.get(SECONDS)
+    try:
+        seconds = float(given) if given else origin.seconds
+    except ValueError:
+        raise TrackerError(f"Invalid {SECONDS}={line(given)}. Expected a number of seconds.") from None
+    now = time.monotonic()
+    if until is not None:
+        seconds = max(0.0, min(seconds, until - now))
+    return Query(
+        session=session,
+        source=source,
+        origin=origin,
+        timezone=timezone,
+        seconds=round(seconds, 1),
+        deadline=now + seconds,
+        limit=limit,
+    )
+
+
+def quoted(text: str, *, first: bool = False) -> str:
+    """The first or the last line with any text, safe to show."""
+    lines = [one.strip() for one in text.splitlines() if one.strip()]
+    if not lines:
+        return ""
+    shown = line(redact(lines[0 if first else -1]))
+    return f"'{shown[:QUOTED]}{'...' if len(shown) > QUOTED else ''}'"
+
+
+def not_installed(why: str, origin: Origin) -> OriginError:
+    """The failure of an origin that does not exist on this machine, with its cure."""
+    return OriginError(f"{why}; {origin.cure}" if origin.cure else why, is_lasting=True)

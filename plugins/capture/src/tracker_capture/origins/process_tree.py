@@ -1,0 +1,95 @@
+"""A program with everything that it started, so that nothing of it is left behind.
+
+The process group is enough until a child calls `setsid`. On Linux, /proc shows such children: by their ancestors, and
+by a mark in the environment that they inherit if an ancestor has ended. Elsewhere they stay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from weakref import WeakSet
+
+PROC = Path("/proc")
+MARK = "METER_READING"
+# A process may start another one while it is being looked for.
+ROUNDS = 5
+
+_running: WeakSet[ProcessTree] = WeakSet()
+
+
+class ProcessTree:
+    """A program in a session of its own: no terminal to ask on, and one group to end."""
+
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._mark = f"{MARK}={secrets.token_hex(8)}"
+        name, _, token = self._mark.partition("=")
+        self.process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**environment, name: token},
+            start_new_session=True,
+        )
+        _running.add(self)
+
+    def end(self) -> None:
+        """End the program and all that it started."""
+        for _ in range(ROUNDS):
+            found = self._members()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if hasattr(os, "killpg"):
+                    os.killpg(self.process.pid, signal.SIGKILL)
+                else:
+                    self.process.kill()
+            for number in found:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(number, signal.SIGKILL)
+            if not found:
+                break
+        self.process.wait()
+        _running.discard(self)
+
+    def _members(self) -> set[int]:
+        """The living processes that descend from the program or carry its mark."""
+        parents, found = {}, set()
+        for entry in PROC.glob("[0-9]*"):
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                if state != "Z":
+                    parents[int(entry.name)] = int(parent)
+                    if self._mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                        found.add(int(entry.name))
+        found.add(self.process.pid)
+        while more := {child for child, parent in parents.items() if parent in found} - found:
+            found |= more
+        return (found & parents.keys()) - {os.getpid()}
+
+
+@contextlib.contextmanager
+def ended_on_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end this process in good order; on any way out, no program is left running."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    # SIGHUP stays ignored under nohup.
+    mine = [number for number, handler in before.items() if handler is signal.SIG_DFL]
+    try:
+        for number in mine:
+            signal.signal(number, stop)
+        yield
+    finally:
+        for tree in list(_running):
+            tree.end()
+        for number in mine:
+            signal.signal(number, before[number])

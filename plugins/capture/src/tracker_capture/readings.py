@@ -1,0 +1,243 @@
+"""The meter history: the stream `readings`, whose rows are meter values that belong to no window.
+
+A row covers a run of equal readings, from `captured_at` to `until`. A longer run is a new row that names the old one in
+`supersedes`. Series are kept apart by provider, account and origin, because origins differ in what they show and how
+exactly. Storing a reading twice adds nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from attrs import evolve, field, frozen
+
+from tracker.api import Gauge, Reading, Source, instant, redact
+from tracker.kernel import Session, command_line, compact, iso, stamp
+
+STREAM = "readings"
+# Vendors compute a reset anew for every answer, and panes show it to the minute.
+RESET_TOLERANCE = timedelta(seconds=90)
+# Bytes at the stream's end that usually hold the newest run of each series.
+TAIL = 1 << 18
+# Runs before an instant that may cover it.
+NEAR = 4
+
+
+@frozen(kw_only=True)
+class Sample:
+    """A run of equal readings of one origin, from `at` to `until`.
+
+    account: a hash; None if the reading does not name it. client: the version of the vendor's program.
+    """
+
+    provider: str
+    origin: str
+    gauges: Mapping[str, Gauge]
+    at: datetime
+    until: datetime
+    account: str | None = None
+    plan: str | None = None
+    client: str | None = None
+    supersedes: tuple[str, ...] = field(default=(), eq=False)
+    record_id: str | None = field(default=None, eq=False)
+
+    @property
+    def series(self) -> tuple[str, str | None, str]:
+        return self.provider, self.account, self.origin
+
+    def has_values_of(self, other: Sample) -> bool:
+        """Whether both show the same values and resets."""
+        return self.gauges.keys() == other.gauges.keys() and all(
+            gauge.used == other.gauges[key].used and _is_same_reset(gauge.reset_at, other.gauges[key].reset_at)
+            for key, gauge in self.gauges.items()
+        )
+
+
+def _is_same_reset(one: datetime | None, other: datetime | None) -> bool:
+    return one == other or (one is not None and other is not None and abs(one - other) <= RESET_TOLERANCE)
+
+
+def sample_of(source: Source, reading: Reading, taken: datetime, origin: str) -> Sample | None:
+    """A reading as a sample of its instant; None if no meter has a value."""
+    gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
+    at = min(reading.as_of or taken, taken)
+    return _sample(source.name, origin, gauges, at, reading.fields) if gauges else None
+
+
+def _sample(provider: str, origin: str, gauges: Mapping[str, Gauge], at: datetime, known: Mapping[str, Any]) -> Sample:
+    return Sample(
+        provider=provider,
+        origin=origin,
+        gauges=gauges,
+        at=at,
+        until=at,
+        account=account_of(known.get("account")),
+        plan=_text(known.get("plan")),
+        client=_text(known.get("version")),
+    )
+
+
+def account_of(named: object) -> str | None:
+    """A hash of the account's redacted address, which snapshots keep too, so that both name an account alike."""
+    if not isinstance(named, str) or not named:
+        return None
+    address = redact(named).casefold().partition(" ")[0]
+    return hashlib.blake2b(address.encode(), digest_size=6).hexdigest()
+
+
+# --- storing
+
+
+def add(session: Session, samples: Iterable[Sample], *, by: str, least: timedelta = timedelta(0)) -> list[Sample]:
+    """Append what the history does not hold yet. A run is not extended by less than `least`."""
+    wanted = list(samples)
+    if not wanted:
+        return []
+    if session.dry_run:
+        return folded(_known(session, wanted), wanted, least)
+    with session.journal.lock(command_line()):
+        new = folded(_known(session, wanted), wanted, least)
+        if new:
+            session.journal.append(STREAM, [record(sample, by) for sample in new])
+    return new
+
+
+def record(sample: Sample, by: str) -> dict[str, Any]:
+    """A sample as a row. `by` is the record's `source`."""
+    parsed: dict[str, Any] = {}
+    for key, gauge in sample.gauges.items():
+        assert gauge.used is not None
+        parsed[f"{key}_used"] = compact(gauge.used)
+        parsed[f"{key}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
+    more: dict[str, Any] = {"supersedes": list(sample.supersedes)} if sample.supersedes else {}
+    return stamp(
+        window=None,
+        provider=sample.provider,
+        captured_at=sample.at,
+        source=by,
+        until=iso(sample.until),
+        origin=sample.origin,
+        account=sample.account,
+        plan=sample.plan,
+        client=sample.client,
+        parsed=parsed,
+        **more,
+    )
+
+
+def folded(known: Sequence[Sample], new: Sequence[Sample], least: timedelta = timedelta(0)) -> list[Sample]:
+    """The runs to append so that the known ones and the new samples are all covered."""
+    series: dict[tuple[str, str | None, str], list[Sample]] = {}
+    for sample in sorted(known, key=lambda sample: sample.at):
+        series.setdefault(sample.series, []).append(sample)
+    for sample in sorted(new, key=lambda sample: sample.at):
+        _fold(series.setdefault(sample.series, []), sample, least)
+    return [run for runs in series.values() for run in runs if run.record_id is None]
+
+
+def _fold(runs: list[Sample], sample: Sample, least: timedelta) -> None:
+    """Put a sample in its place among the runs of its series."""
+    place = bisect_right(runs, sample.at, key=lambda run: run.at)
+    if any(run.until >= sample.until and run.has_values_of(sample) for run in runs[max(0, place - NEAR) : place]):
+        return
+    before = runs[place - 1] if place else None
+    after = runs[place] if place < len(runs) else None
+    if before is not None and before.has_values_of(sample):
+        if sample.until - before.until >= least:
+            runs[place - 1] = _extended(before, before.at, sample.until)
+    elif after is not None and after.has_values_of(sample) and (before is None or before.until < sample.at):
+        runs[place] = _extended(after, sample.at, after.until)
+    else:
+        runs.insert(place, sample)
+
+
+def _extended(run: Sample, at: datetime, until: datetime) -> Sample:
+    old = (run.record_id,) if run.record_id else run.supersedes
+    return evolve(run, at=at, until=until, record_id=None, supersedes=old)
+
+
+# --- reading
+
+
+def history(session: Session, provider: str | None = None, since: datetime | None = None) -> list[Sample]:
+    """The stored runs, the earliest first."""
+    return _load(
+        session, lambda sample: provider in (None, sample.provider) and (since is None or sample.until >= since)
+    )
+
+
+def _known(session: Session, wanted: Sequence[Sample]) -> list[Sample]:
+    """The runs that the wanted samples may touch: mostly those at the stream's end."""
+    series = {sample.series for sample in wanted}
+    start = max(0, session.journal.size(STREAM) - TAIL)
+    tail = _load(session, lambda sample: sample.series in series, start)
+    if start:
+        begins = {key: min(sample.at for sample in wanted if sample.series == key) for key in series}
+        for run in tail:
+            if run.series in begins and run.at <= begins[run.series]:
+                del begins[run.series]
+        if begins:
+            return _load(session, lambda sample: sample.series in series)
+    return tail
+
+
+def _load(session: Session, is_wanted: Callable[[Sample], bool], start: int = 0) -> list[Sample]:
+    gone: set[str] = set()
+    found = []
+    for row in _rows(session, start):
+        if isinstance(row.get("tombstone"), str):
+            gone.add(row["tombstone"])
+            continue
+        sample = _from_record(row)
+        if sample is not None:
+            gone.update(sample.supersedes)
+            if is_wanted(sample):
+                found.append(sample)
+    return sorted((run for run in found if run.record_id not in gone), key=lambda run: run.at)
+
+
+def _rows(session: Session, start: int) -> Iterator[Mapping[str, Any]]:
+    """The stream's rows from an offset, which may lie within a line."""
+    for _, raw in session.journal.lines(STREAM, start):
+        try:
+            row = orjson.loads(raw or b"")
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(row, dict):
+            yield row
+
+
+def _from_record(row: Mapping[str, Any]) -> Sample | None:
+    parsed, at = row.get("parsed"), instant(row.get("captured_at"))
+    provider, origin, record_id = row.get("provider"), row.get("origin"), row.get("record_id")
+    if at is None or not isinstance(parsed, dict) or not isinstance(record_id, str):
+        return None
+    if not isinstance(provider, str) or not isinstance(origin, str):
+        return None
+    old = row.get("supersedes")
+    gauges = {}
+    for name, used in parsed.items():
+        key = name.removesuffix("_used")
+        if key != name and isinstance(used, int | float) and not isinstance(used, bool):
+            gauges[key] = Gauge(meter=key, used=used, reset_at=instant(parsed.get(f"{key}_reset_at")))
+    return Sample(
+        provider=provider,
+        origin=origin,
+        gauges=gauges,
+        at=at,
+        until=instant(row.get("until")) or at,
+        account=_text(row.get("account")),
+        plan=_text(row.get("plan")),
+        client=_text(row.get("client")),
+        supersedes=tuple(one for one in old if isinstance(one, str)) if isinstance(old, list) else (),
+        record_id=record_id,
+    )
+
+
+def _text(value: object) -> str | None:
+    return redact(value) if isinstance(value, str) and value else None

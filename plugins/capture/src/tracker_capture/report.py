@@ -1,0 +1,69 @@
+"""The program that prints a report: the one that its source declares, or the one that is configured."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+import click
+
+from tracker.api import CommandOrigin, Source
+from tracker.kernel import LIMIT, Session, TrackerError, line, parse, store_report
+from tracker_capture.origins.answer import OriginError, query
+from tracker_capture.origins.program import printed
+from tracker_capture.settings import CaptureSettings
+
+SCOPE = "{scope}"
+
+
+def store_printed(
+    session: Session,
+    source: Source,
+    window: str | None,
+    scope: str | None,
+    notes: str | None,
+    timezone: str | None,
+    *,
+    force: bool,
+) -> None:
+    """Store the report that the source's program prints."""
+    if window is None:
+        raise click.UsageError("give the window of the report with --window W")
+    text = _text(session, source, scope)
+    now = session.now
+    reading = parse(session, source, text, now, timezone, scope)
+    store_report(session, source, window, reading, text, now, notes, force=force)
+
+
+def _text(session: Session, source: Source, scope: str | None) -> str:
+    origin = next((origin for origin in source.origins if isinstance(origin, CommandOrigin)), None)
+    if origin is None:
+        raise click.UsageError(
+            f"{source.name} declares no command that prints it; give the text with --stdin or --file"
+        )
+    argv = _configured(session.settings(CaptureSettings).run_commands, source.name) or origin.argv
+    words = [word.replace(SCOPE, scope or origin.scope or "") for word in argv]
+    if scope and SCOPE not in " ".join(argv):
+        raise click.UsageError(f"the command of {source.name} takes no scope: {shlex.join(argv)}")
+    try:
+        return printed(origin, words, query(session, source, origin, limit=LIMIT))
+    except OriginError as error:
+        more = "; or name your command in run_commands (tracker.toml)" if error.is_lasting else ""
+        raise TrackerError(f"{source.name}: {error}{more}; nothing was stored") from error
+
+
+def _configured(commands: Sequence[str], source: str) -> list[str] | None:
+    """The words of the command that the user configured for a source."""
+    for entry in commands:
+        name, equals, words = entry.partition("=")
+        try:
+            argv = shlex.split(words)
+        except ValueError as error:
+            raise TrackerError(
+                f"run_commands in tracker.toml: Invalid command {line(entry)!r}: {error}. Expected SOURCE=COMMAND."
+            ) from error
+        if not equals or not argv:
+            raise TrackerError(f"run_commands in tracker.toml: Invalid entry {line(entry)!r}. Expected SOURCE=COMMAND.")
+        if name.strip() == source:
+            return argv
+    return None

@@ -1,0 +1,137 @@
+"""What makes cron, systemd or launchd sample the meters. It is printed; nothing is installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from tracker.api import FileOrigin, HttpOrigin, Source
+from tracker.kernel import CONTROL, Session, TrackerError
+
+DURATION = re.compile(r"([1-9]\d{0,3})(m|h|d)")
+MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
+FORMATS = ("cron", "systemd", "launchd")
+LABEL = "tracker-sample"
+
+CRON = """\
+# {about}
+{when} cd {folder} && {command}
+"""
+SYSTEMD = """\
+# ~/.config/systemd/user/{label}.service
+# {about}
+[Unit]
+Description=Sample the meters of coding subscriptions
+
+[Service]
+Type=oneshot
+WorkingDirectory={folder}
+{environment}ExecStart={command}
+
+# ~/.config/systemd/user/{label}.timer; then: systemctl --user enable --now {label}.timer
+[Unit]
+Description=When to run {label}
+
+[Timer]
+OnActiveSec=1min
+OnUnitActiveSec={minutes}min
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def interval(text: str) -> int:
+    """The minutes of `15m`, `2h` or `1d`."""
+    found = DURATION.fullmatch(text.strip().lower())
+    if found is None or int(found[1]) * MINUTES[found[2]] > 7 * 24 * 60:
+        raise click.BadParameter(f"Invalid interval {text!r}. Expected 15m, 2h or 1d.", param_hint="--every")
+    return int(found[1]) * MINUTES[found[2]]
+
+
+def text(session: Session, provider: str | None, sources: Sequence[Source], minutes: int, form: str) -> str:
+    """One job that samples the provider, or all of them, every so many minutes."""
+    argv = [sys.executable, "-m", "tracker.cli", "--data-dir", str(session.root.absolute()), "--quiet", "capture"]
+    argv += ["--sample", provider or "--all"]
+    environment, folder = _environment(sources), str(Path.cwd())
+    for one in (*argv, folder, *environment.values()):
+        if CONTROL.search(one) or "\n" in one:
+            raise TrackerError(f"{one[:80]!r} contains control characters, which a schedule cannot.")
+    if form == "cron":
+        return _cron(argv, folder, environment, minutes)
+    if form == "systemd":
+        return _systemd(argv, folder, environment, minutes)
+    import plistlib
+
+    job = {
+        "Label": LABEL.replace("-", "."),
+        "ProgramArguments": argv,
+        "WorkingDirectory": folder,
+        "EnvironmentVariables": environment,
+        "StartInterval": minutes * 60,
+    }
+    return plistlib.dumps(job, sort_keys=False).decode()
+
+
+def keys(sources: Sequence[Source]) -> list[str]:
+    """The origins that need a key in the job's environment. Keys are never printed."""
+    return [
+        f"{source.name} {one.name} needs the key in the job's environment (docs/capturing.md)"
+        for source in sources
+        for one in source.origins
+        if isinstance(one, HttpOrigin)
+    ]
+
+
+def _environment(sources: Sequence[Source]) -> dict[str, str]:
+    """What a schedule's bare environment lacks: the PATH, and the folders of session files. Never a key."""
+    origins = [one for source in sources for one in source.origins]
+    names = ["PATH", *(one.variable for one in origins if isinstance(one, FileOrigin) and one.variable)]
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
+ABOUT = "samples for the meter history; printed by `tracker schedule print`, which installs nothing"
+
+
+def _cron(argv: Sequence[str], folder: str, environment: dict[str, str], minutes: int) -> str:
+    words = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
+    # An unescaped % ends a crontab's command.
+    command, where = (one.replace("%", r"\%") for one in (" ".join([*words, shlex.join(argv)]), shlex.quote(folder)))
+    return CRON.format(about=ABOUT, when=_cron_interval(minutes), folder=where, command=command)
+
+
+def _cron_interval(minutes: int) -> str:
+    if minutes < 60 and 60 % minutes == 0:
+        return f"*/{minutes} * * * *"
+    if minutes < 24 * 60 and minutes % 60 == 0 and 24 * 60 % minutes == 0:
+        return f"0 */{minutes // 60} * * *"
+    if minutes == 24 * 60:
+        return "0 0 * * *"
+    raise TrackerError(
+        f"cron has no interval of {minutes} min. Use one that divides an hour or a day, or --format systemd."
+    )
+
+
+def _systemd(argv: Sequence[str], folder: str, environment: dict[str, str], minutes: int) -> str:
+    assigned = "".join(f"Environment={_word(f'{name}={value}')}\n" for name, value in environment.items())
+    command = " ".join(_word(word).replace("$", "$$") for word in argv)
+    return SYSTEMD.format(
+        about=ABOUT,
+        label=LABEL,
+        folder=folder.replace("%", "%%"),
+        environment=assigned,
+        command=command,
+        minutes=minutes,
+    )
+
+
+def _word(word: str) -> str:
+    """A word of a unit file: quoted, with its specifiers escaped."""
+    escaped = word.replace("\\", r"\\").replace('"', r"\"").replace("%", "%%")
+    return f'"{escaped}"'

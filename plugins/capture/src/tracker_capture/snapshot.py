@@ -1,0 +1,187 @@
+"""A snapshot without pasting: the first origin that answers, stored under the same rules as any capture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+import click
+from attrs import evolve, frozen
+
+from tracker.api import Origin, Reading, Source
+from tracker.kernel import (
+    LATE_AFTER,
+    Request,
+    Session,
+    Stored,
+    TrackerError,
+    iso,
+    near,
+    parse,
+    reset_before,
+    span,
+    store,
+    take_text,
+)
+from tracker_capture.origins import Question, Unanswered, first
+from tracker_capture.origins.answer import Answer, OriginError
+from tracker_capture.settings import CaptureSettings
+from tracker_capture.wait import RETRIES, retry_seconds, wait_until
+
+STALE = "stale-data"
+STDIN = "stdin"
+
+
+@frozen(kw_only=True)
+class Options:
+    """What to capture.
+
+    origin: the only one to ask; None asks all in the declared order. wait: until the buffer after a reset is over and
+    an origin is ready. stale_ok: accept an old reading for an AFTER.
+    """
+
+    source: Source
+    phases: tuple[str, ...]
+    window: str | None = None
+    notes: str | None = None
+    timezone: str | None = None
+    origin: str | None = None
+    wait: bool = False
+    stale_ok: bool = False
+    force: bool = False
+
+    @property
+    def has_after(self) -> bool:
+        return "after" in self.phases
+
+    @property
+    def may_be_late(self) -> bool:
+        return self.force or LATE_AFTER in (self.notes or "")
+
+
+def phases_of(session: Session, source: Source, phase: str, window: str | None) -> tuple[str, ...]:
+    """The phases to capture. `auto` is AFTER if the lane has the provider's window open, else BEFORE."""
+    if phase == "cross":
+        return ("after", "before")
+    if phase != "auto":
+        return (phase,)
+    newest = session.index.newest(source.stream, session.lane, source.name)
+    is_open = newest is not None and newest.phase == "before" and window in (None, newest.window)
+    return ("after",) if is_open else ("before",)
+
+
+def capture(session: Session, options: Options) -> Stored:
+    """Ask, wait if asked to, and store."""
+    answer = _from_stdin(session, options) if options.origin == STDIN else _from_origins(session, options)
+    stored = store(
+        session,
+        Request(
+            source=options.source,
+            phases=options.phases,
+            reading=answer.reading,
+            text=answer.text,
+            captured_at=answer.taken,
+            origin="automation",
+            window=options.window,
+            notes=options.notes,
+            force=options.force,
+            needs_before=True,
+            details={"origin": answer.origin, "age_s": answer.age},
+        ),
+    )
+    if options.origin != STDIN:
+        session.note(f"note: read from {answer.origin}, {span(timedelta(seconds=answer.age))} old")
+    return stored
+
+
+def _from_stdin(session: Session, options: Options) -> Answer:
+    """The pane on standard input, which cannot be asked twice."""
+    if options.wait:
+        _wait_for_buffer(session, options, None)
+    text, taken = take_text(True, None), session.now
+    reading = parse(session, options.source, text, taken, options.timezone, origin=STDIN)
+    answer = Answer(origin=STDIN, text=text, reading=reading, taken=taken)
+    try:
+        return _usable(session, options, answer) if answer.has_value else answer
+    except OriginError as error:
+        raise TrackerError(f"{options.source.name} {STDIN}: {error}; nothing was stored") from error
+
+
+def _from_origins(session: Session, options: Options) -> Answer:
+    """The first usable answer; with `wait` once the buffer is over and an origin is ready."""
+    name = options.source.name
+    question = Question(
+        session=session,
+        source=options.source,
+        origins=_origins(options),
+        timezone=options.timezone,
+        accept=lambda answer: _usable(session, options, answer),
+        warn=session.warn,
+    )
+    for tries_left in reversed(range(RETRIES if options.wait else 1)):
+        if options.wait:
+            _wait_for_buffer(session, options, None)
+        try:
+            answer = first(question)
+        except Unanswered as error:
+            if error.is_lasting or not tries_left:
+                raise TrackerError(f"{error} (tracker capture {name} --from {STDIN} takes a pane)") from error
+            pause = retry_seconds()
+            session.warn(f"{error}; asking again every {pause:g} s")
+            time.sleep(pause)
+            continue
+        if not options.wait or not _wait_for_buffer(session, options, answer):
+            return answer
+    raise TrackerError(f"{name} reports a new reset each time it is asked. Nothing was stored. Try again later.")
+
+
+def _wait_for_buffer(session: Session, options: Options, answer: Answer | None) -> bool:
+    """Wait for the end of a buffer that the stored resets or the answer name; whether there was one."""
+    if not options.has_after or options.may_be_late:
+        return False
+    reading = answer.reading if answer else Reading()
+    reset = reset_before(session, options.source, reading, session.now)
+    if reset is None:
+        return False
+    why = f"a {options.source.name} meter was reset at {iso(reset)} and the vendor lags"
+    wait_until(session, reset + timedelta(minutes=session.config.buffer_minutes), why)
+    return True
+
+
+def _origins(options: Options) -> Sequence[Origin]:
+    source = options.source
+    if options.origin is None and not source.origins:
+        raise TrackerError(
+            f"{source.name} declares no origin to read; pipe its pane: tracker capture {source.name} --from {STDIN}"
+        )
+    found = [origin for origin in source.origins if options.origin in (None, origin.name)]
+    if not found:
+        names = [*(origin.name for origin in source.origins), STDIN]
+        raise click.UsageError(f"{source.name} has no origin {options.origin!r}; {near(str(options.origin), names)}")
+    return found
+
+
+def _usable(session: Session, options: Options, answer: Answer) -> Answer:
+    """The answer if it fits the phase. An old one is an AFTER only with `stale_ok`, and is tagged."""
+    limit = session.settings(CaptureSettings).stale_minutes
+    is_stale = answer.age > limit * 60
+    if not options.has_after:
+        if is_stale:
+            session.warn(f"the reading from {answer.origin} is {span(timedelta(seconds=answer.age))} old")
+        return answer
+    if answer.age and not options.may_be_late:
+        reset = reset_before(session, options.source, answer.reading, answer.as_of)
+        if reset is not None and not reset_before(session, options.source, answer.reading, answer.taken):
+            raise OriginError(
+                f"its numbers are of {iso(answer.as_of)}, within {session.config.buffer_minutes:g} min"
+                f" after the reset at {iso(reset)}"
+            )
+    if not is_stale:
+        return answer
+    if not options.stale_ok:
+        raise OriginError(
+            f"its reading is {span(timedelta(seconds=answer.age))} old, over {limit:g} min (--stale-ok takes it)"
+        )
+    errors = tuple(dict.fromkeys((*answer.reading.errors, STALE)))
+    return evolve(answer, reading=evolve(answer.reading, errors=errors))

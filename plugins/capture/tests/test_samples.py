@@ -1,0 +1,58 @@
+"""`tracker capture --sample`: meters for the history, in no window."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+PRINTED = "print_v2.1.330_base_max_110col"
+
+
+def ok(done: Any) -> str:
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def test_a_sample_opens_no_window_and_unchanged_values_are_one_run(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(64, age=60, now=1_790_000_000 + 0))
+    first = ok(machine("capture", "--sample", "codex", "--from", "rollout"))
+    assert first.startswith("sampled codex (rollout, ")
+    assert first.endswith(" old): fiveh=11% weekly=64%\n")
+    ok(machine("capture", "--sample", "codex", "--from", "rollout"))
+    assert len(machine.rows("readings")) == 1
+    machine.rollout("a", event(64, age=0, now=1_790_000_000 + 0))
+    ok(machine("capture", "--sample", "codex", "--from", "rollout"))
+    old, new = machine.rows("readings")
+    assert (new["supersedes"], new["captured_at"]) == ([old["record_id"]], old["captured_at"])
+    assert new["until"] > old["until"]
+    assert machine.rows("snapshots") == []
+    assert "No captures" in ok(machine("status"))
+
+
+def test_every_provider_is_sampled_side_by_side_and_one_that_hangs_delays_no_other(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(64))
+    machine.program("claude", "time.sleep(600)")
+    done = machine("capture", "--sample", "--all", TRACKER_ORIGIN_SECONDS="2")
+    ok(done)
+    assert "sampled codex (rollout" in done.stdout
+    assert "warning: claude " in done.stderr
+    assert "warning: glm " in done.stderr
+    assert [row["provider"] for row in machine.rows("readings")] == ["codex"]
+
+
+def test_what_fails_is_said_and_nothing_is_stored(machine: Any) -> None:
+    done = machine("capture", "--sample", "codex")
+    assert done.returncode == 1
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "nothing is left to try after rollout" in line
+    assert machine("capture", "--sample", "--all").returncode == 1
+    for wrong in (["--all"], ["--sample"], ["--sample", "codex", "--phase", "after"], ["--sample", "--all", "codex"]):
+        assert machine("capture", *wrong).returncode == 2
+    assert machine.rows("readings") == []
+
+
+def test_a_dry_run_prints_the_row(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(64))
+    [row] = json.loads(ok(machine("capture", "--sample", "codex", "--dry-run")))
+    assert (row["parsed"]["weekly_used"], row["plan"], row["origin"]) == (64, "pro", "rollout")
+    assert machine.rows("readings") == []

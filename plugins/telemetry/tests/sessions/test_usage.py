@@ -1,0 +1,190 @@
+"""Session logs are read once and counted once, whatever becomes of the files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Make = Callable[..., str]
+ROOT = Path(__file__).parents[4]
+
+
+def test_a_file_that_grows_is_read_on(home: Any, message: Make) -> None:
+    path = home.projects / "s1.jsonl"
+    path.write_text(message("a"))
+    assert home.total() == home.total() == (1, 100, 50)
+    with path.open("a") as file:
+        file.write(message("b") + message("a", 60))
+    assert home.total() == (2, 200, 110)
+    with path.open("a") as file:
+        file.write(message("c")[:40])
+    assert home.total() == (2, 200, 110)
+    assert home.missing() == {}
+    with path.open("a") as file:
+        file.write(message("c")[40:])
+    assert home.total() == (3, 300, 160)
+
+
+def test_a_last_line_without_an_end_counts_if_it_is_whole(home: Any, message: Make) -> None:
+    path = home.projects / "s1.jsonl"
+    path.write_text(message("a").rstrip())
+    assert home.total() == (1, 100, 50)
+    with path.open("a") as file:
+        file.write("\n" + message("b"))
+    assert home.total() == (2, 200, 100)
+
+
+@pytest.mark.parametrize("change", ["truncated", "replaced", "moved", "deleted"])
+def test_what_a_file_held_stays_counted(home: Any, message: Make, change: str) -> None:
+    path = home.projects / "s1.jsonl"
+    path.write_text(message("a") + message("b"))
+    assert home.total() == (2, 200, 100)
+    if change == "truncated":
+        path.write_text(message("a"))
+    elif change == "replaced":
+        path.write_text(message("c") + message("d"))
+    elif change == "moved":
+        path.rename(home.projects / "s2.jsonl")
+    else:
+        path.unlink()
+    assert home.total() == ((4, 400, 200) if change == "replaced" else (2, 200, 100))
+
+
+def test_a_deleted_file_and_a_deleted_index_leave_the_daily_totals(home: Any, message: Make) -> None:
+    path = home.projects / "s1.jsonl"
+    path.write_text(message("a") + message("b"))
+    (home.projects / "s2.jsonl").write_text(message("c", sessionId="s2"))
+    before = home.usage("session")["rows"]
+    shutil.rmtree(home.data / ".index")
+    path.unlink()
+    assert home.usage("session")["rows"] == before
+    assert home.missing() == {"deleted": 1}
+    assert [row["period"] for row in home.usage("daily")["rows"]] == ["2026-11-20"]
+    [index] = (home.data / ".index").glob("sessions.sqlite3")
+    index.write_bytes(b"garbage" * 1000)
+    assert home.usage("session")["rows"] == before
+
+
+def test_a_replay_of_a_subagent_is_the_same_message(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a", 50) + message("b", 50))
+    replay = message("a", 50, isSidechain=True, requestId="other") + message("b", 70, isSidechain=True, requestId=None)
+    (home.projects / "s1" / "subagents").mkdir(parents=True)
+    (home.projects / "s1" / "subagents" / "agent-x.jsonl").write_text(replay + message("own", isSidechain=True))
+    assert home.total() == (3, 300, 170)
+    (home.projects / "s2.jsonl").write_text(message("a", 9, requestId="not the same"))
+    assert home.total()[0] == 4
+
+
+def test_what_only_the_clients_own_total_has_is_said(home: Any, message: Make, state: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a") + state(100, 50) + message("b", minute=1) + state(900, 120))
+    found = home.usage()
+    assert found["totals"]["requests"] == 2
+    [missing] = found["missing"]
+    assert (missing["kind"], missing["count"]) == ("not_in_rows", 1)
+    assert missing["detail"].endswith("such as compaction: input_tokens=700, output_tokens=20")
+
+
+def test_a_forks_total_holds_its_parents(home: Any, message: Make, state: Make) -> None:
+    """After a compaction the fork copies no row of its parent, but its total goes on from the parent's."""
+    (home.projects / "s1.jsonl").write_text(message("a") + state(100, 50))
+    fork = message("b", minute=5, sessionId="s2") + state(200, 100, "s2")
+    (home.projects / "s2.jsonl").write_text(fork)
+    assert home.missing() == {}
+
+
+def test_lines_that_cannot_be_read_are_counted(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text('{"usage" torn\n' + message("a") + '{"other": "line"}\n')
+    assert home.missing() == {"unreadable": 1}
+
+
+def test_a_model_without_a_price_is_named(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a") + message("b", model="claude-opus-4-6-house"))
+    found = home.usage("model")
+    assert [(row["model"], row["cost_usd"] is None) for row in found["rows"]] == [
+        ("claude-opus-4-6", False),
+        ("claude-opus-4-6-house", True),
+    ]
+    assert found["missing"] == [{"kind": "unpriced", "count": 1, "detail": "claude-opus-4-6-house"}]
+
+
+def test_totals_agree_in_every_grouping(home: Any, message: Make) -> None:
+    for client in ("codex", "claude"):
+        logs = ROOT / "plugins" / client / "tests" / "session_logs"
+        case = logs / ("codex-t2" if client == "codex" else "claude-k3")
+        shutil.copytree(case, home.folder, dirs_exist_ok=True)
+    (home.projects / "s9.jsonl").write_text(message("a"))
+    ways = ("daily", "weekly", "monthly", "session", "project", "branch", "model", "window")
+    totals = [json.dumps(home.usage(way)["totals"]) for way in ways]
+    assert set(totals) == {totals[0]}
+    assert json.loads(totals[0])["requests"] == 14
+    for way in ways:
+        rows = home.usage(way)["rows"]
+        assert sum(row["requests"] for row in rows) == 14
+        assert {row["provider"] for row in rows} == {"codex", "claude"}
+
+
+def test_periods_begin_where_people_are(home: Any, message: Make) -> None:
+    rows = [message("a", timestamp="2026-11-20T23:30:00Z"), message("b", timestamp="2026-11-22T01:00:00Z")]
+    (home.projects / "s1.jsonl").write_text("".join(rows))
+
+    def periods(*arguments: str) -> list[str]:
+        return [row["period"] for row in home.usage(*arguments)["rows"]]
+
+    assert periods("daily", "--timezone", "Europe/Berlin") == ["2026-11-21", "2026-11-22"]
+    assert periods("weekly", "--timezone", "UTC") == ["2026-11-16"]
+    assert periods("weekly", "--start-of-week", "sunday", "--timezone", "UTC") == ["2026-11-15", "2026-11-22"]
+    assert periods("monthly") == ["2026-11"]
+    assert periods("daily", "--since", "2026-11-21", "--timezone", "UTC") == ["2026-11-22"]
+    assert periods("daily", "--last", "1", "--timezone", "UTC") == ["2026-11-22"]
+    wrong = home.run("usage", "--since", "noon")
+    assert (wrong.exit_code, "Invalid day 'noon'" in wrong.stderr) == (2, True)
+
+
+def test_compressed_files_and_linked_folders_are_read_once(home: Any, tmp_path: Path) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    case = ROOT / "plugins" / "codex" / "tests" / "session_logs" / "codex-t1"
+    shutil.copytree(case, home.folder, dirs_exist_ok=True)
+    before = home.total()
+    for path in home.folder.rglob("rollout-*.jsonl"):
+        path.with_suffix(".jsonl.zst").write_bytes(zstandard.ZstdCompressor().compress(path.read_bytes()))
+        path.unlink()
+    (home.folder / ".codex" / "sessions" / "loop").symlink_to(home.folder / ".codex" / "sessions")
+    shutil.rmtree(home.data)
+    assert home.total() == before
+    assert before[0] == 2
+
+
+def test_folders_may_be_several(home: Any, message: Make, tmp_path: Path) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    for name in ("one", "two"):
+        (tmp_path / name / "projects" / "p").mkdir(parents=True)
+        (tmp_path / name / "projects" / "p" / "s.jsonl").write_text(message(name))
+    assert home.total(CLAUDE_CONFIG_DIR=f"{tmp_path}/one,{tmp_path}/two")[0] == 2
+
+
+def test_nothing_of_a_conversation_reaches_the_disk(home: Any, message: Make, tmp_path: Path) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    (tmp_path / "tracker.toml").write_text('[privacy]\nprojects = "hash"\n')
+    found = home.usage("project")
+    everything = b"".join(path.read_bytes() for path in home.data.rglob("*") if path.is_file())
+    assert b"canary" not in everything
+    assert b"acme" not in everything
+    assert len(found["rows"][0]["project"]) == 12
+
+
+def test_people_see_a_table(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    shown = home.run("usage").stdout.splitlines()
+    assert shown[0].split() == ["provider", "period", "model", "requests", "input", "cache", "read", "cache", "write",
+                                "output", "cost"]  # fmt: skip
+    assert shown[1].split()[-1] == "$0.00"
+    assert shown[-1].startswith("total")
+    table = home.run("usage", "--csv").stdout.splitlines()
+    assert table[0].startswith("provider,period,model,requests,input_tokens,")
+    wrong = home.run("usage", "--provider", "claud")
+    assert (wrong.exit_code, "claude" in wrong.stderr) == (1, True)
