@@ -26,6 +26,12 @@ def often() -> Callable[[int, int], int]:
     return lambda few, many: many if IS_SOAK else few
 
 
+@pytest.fixture(autouse=True)
+def _private_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consent to settings is kept in a folder of the test's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+
+
 @frozen
 class Done:
     """What a command printed, and its exit status."""

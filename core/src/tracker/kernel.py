@@ -55,28 +55,28 @@ if TYPE_CHECKING:
     from tracker.hosting.registry import shell_names as shell_names
     from tracker.journal.files import LINE_LIMIT as LINE_LIMIT
     from tracker.journal.files import OPEN as OPEN
-    from tracker.journal.files import beside as beside
     from tracker.journal.files import check_directory as check_directory
-    from tracker.journal.files import make_private as make_private
+    from tracker.journal.files import private_folder as private_folder
     from tracker.journal.files import read_at as read_at
+    from tracker.journal.files import refuse_special as refuse_special
     from tracker.journal.files import replace_file as replace_file
+    from tracker.journal.files import replacing as replacing
+    from tracker.journal.files import system_error as system_error
     from tracker.journal.files import write_all as write_all
     from tracker.journal.index import CaptureMark as CaptureMark
     from tracker.journal.index import Entry as Entry
     from tracker.journal.index import Index as Index
-    from tracker.journal.index import identity as identity
-    from tracker.journal.index import lane_of as lane_of
-    from tracker.journal.index_rows import PHASES as PHASES
-    from tracker.journal.index_rows import without_text as without_text
     from tracker.journal.journal import WAIT_SECONDS as WAIT_SECONDS
     from tracker.journal.journal import Journal as Journal
     from tracker.journal.journal import command_line as command_line
-    from tracker.journal.journal import decode as decode
-    from tracker.journal.journal import failed as failed
-    from tracker.journal.journal import refuse_special as refuse_special
+    from tracker.journal.records import PHASES as PHASES
     from tracker.journal.records import SCHEMA as SCHEMA
+    from tracker.journal.records import decode as decode
     from tracker.journal.records import identify as identify
+    from tracker.journal.records import lane_of as lane_of
+    from tracker.journal.records import record_id as record_id
     from tracker.journal.records import stamp as stamp
+    from tracker.journal.records import without_text as without_text
     from tracker.preview import assemble as assemble
     from tracker.preview import document as document
     from tracker.preview import lines as lines
@@ -176,11 +176,13 @@ _PLACES = {
     "tracker.hosting.admission": "OWN_STREAMS",
     "tracker.hosting.guard": "Hang Timer fault guarded",
     "tracker.hosting.registry": "GROUP Registry STRICT discover shell_names",
-    "tracker.journal.files": "replace_file LINE_LIMIT OPEN beside check_directory make_private read_at write_all",
-    "tracker.journal.index": "CaptureMark Entry Index identity lane_of",
-    "tracker.journal.index_rows": "PHASES without_text",
-    "tracker.journal.journal": "Journal WAIT_SECONDS command_line decode failed refuse_special",
-    "tracker.journal.records": "SCHEMA identify stamp",
+    "tracker.journal.files": (
+        "LINE_LIMIT OPEN check_directory private_folder read_at refuse_special replace_file replacing system_error"
+        " write_all"
+    ),
+    "tracker.journal.index": "CaptureMark Entry Index",
+    "tracker.journal.journal": "Journal WAIT_SECONDS command_line",
+    "tracker.journal.records": "PHASES SCHEMA decode identify lane_of record_id stamp without_text",
     "tracker.preview": "assemble document lines",
     "tracker.session": "DATA_DIR Session session",
     "tracker.settings.sections": "DEFAULT_DATA_DIR Setting leaves setting setting_of settings",

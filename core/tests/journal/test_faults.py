@@ -186,8 +186,8 @@ def test_each_call_fails_in_turn(
                         assert program(*arguments.split()).status == 0, where
                         assert written(program, stream) == clean, where
                         continue
-                    assert "\nerror: cannot " in f"\n{done.err}" or name == "doctor", where
-                    assert documents(program) == {}, where
+                    assert "\nerror: " in f"\n{done.err}" or name == "doctor", where
+                    assert documents(program) == {} or "was written, but may not survive" in done.err, where
                     assert view(program) == seen, where
                 program("alias", "start", "toy", "--stdin", "--window", "W9", stdin="fuel 1%").ok()
     assert tried[False], tried
@@ -219,7 +219,7 @@ def test_a_torn_line_that_could_not_be_taken_back_is_set_aside(
         Full(program.root).patch(patched)
         done = program("alias", "end", "toy", "--stdin", stdin="fuel 40%")
     error = done.refused()
-    assert error.startswith(f"error: cannot append to {program.root}/snapshots.jsonl: No space left on device; ")
+    assert error.startswith(f"error: cannot append to {program.root}/snapshots.jsonl: No space left on device. ")
     assert len(program.files()["snapshots.jsonl"]) == len(before) + 50
     shown = program("preview")
     assert "snapshots.jsonl ended in a torn line of 50 bytes, which was set aside in snapshots.jsonl.torn" in shown.err
@@ -270,7 +270,7 @@ root = Path(sys.argv[1])
 size = (root / "snapshots.jsonl").stat().st_size
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + {spare}, size + {spare}))
 sys.argv[1:] = ["--data-dir", str(root), "alias", "end", "toy", "--stdin"]
-from tracker.cli import main
+from tracker.cli.main import main
 main()
 """
 
@@ -299,7 +299,7 @@ def test_no_file_may_grow_further(toys: Any, tmp_path: Path, spare: int) -> None
     )
     said = done.stderr.decode()
     assert (done.returncode, "Traceback" in said) == (1, False), said
-    assert said.splitlines()[-1] == f"error: cannot append to {stream}: File too large; nothing was stored"
+    assert said.splitlines()[-1] == f"error: cannot append to {stream}: File too large. Nothing was stored."
     assert stream.read_bytes() == before
     assert toys("alias", "end", "toy", "--stdin", stdin="fuel 3%").returncode == 0
 

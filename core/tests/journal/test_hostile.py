@@ -260,7 +260,7 @@ def say():
     print("peak", peak.split()[1], file=sys.stderr)
 
 atexit.register(say)
-from tracker.cli import main
+from tracker.cli.main import main
 main(prog_name="tracker")
 """
 

@@ -175,7 +175,7 @@ def test_an_index_that_cannot_be_written_is_left_alone(
     real = module.writing
 
     @contextmanager
-    def broken(database: sqlite3.Connection) -> Any:
+    def broken(database: sqlite3.Connection, *_warn: object) -> Any:
         if database.execute("PRAGMA database_list").fetchone()[2]:
             found = sqlite3.OperationalError(error)
             found.sqlite_errorcode = {"locked": 5, "full": 13, "error": 10}[error.split()[-1]]
@@ -202,7 +202,7 @@ def test_a_stream_is_stored_though_its_index_cannot_be_written(
     real = module.writing
 
     @contextmanager
-    def full_at_the_end(database: sqlite3.Connection) -> Any:
+    def full_at_the_end(database: sqlite3.Connection, *_warn: object) -> Any:
         with real(database):
             yield
             in_memory = not database.execute("PRAGMA database_list").fetchone()[2]
@@ -213,8 +213,15 @@ def test_a_stream_is_stored_though_its_index_cannot_be_written(
 
     opened: list[str] = []
     append = Journal.append_lines
+
+    def seen(self: Journal, name: str, *data: Any) -> int:
+        opened.append(f"{name}.jsonl")
+        return append(self, name, *data)
+
     monkeypatch.setattr(
-        Journal, "append_lines", lambda self, name, data: (opened.append(f"{name}.jsonl"), append(self, name, data))[1]
+        Journal,
+        "append_lines",
+        lambda self, name, *data: (opened.append(f"{name}.jsonl"), append(self, name, *data))[1],
     )
     (program.root.parent / "more").write_text('{"rid": "new", "lane": "far"}\n' * 3)
     words = ["ingest", "toy-stream", "--window", "W1", "--file", "more"]

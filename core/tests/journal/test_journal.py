@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from tracker.errors import TrackerError
 from tracker.journal import files
-from tracker.journal.journal import Journal, decode
+from tracker.journal.journal import Journal
+from tracker.journal.records import decode
 from tracker.text.json_values import DEEPEST, is_too_deep
 
 
@@ -120,7 +121,7 @@ def test_a_line_over_the_limit_is_left_out_with_a_warning(
     monkeypatch.setattr(files, "CHUNK", 100)
     monkeypatch.setattr(files, "LINE_LIMIT", 1000)
     assert [record for _, _, record in journal.records("events")] == [{"a": 1}, {"c": 3}]
-    assert said == ["events.jsonl holds lines that are no records: left out; `tracker doctor` shows them"]
+    assert said == ["events.jsonl holds lines that are not records: left out; `tracker doctor` shows them"]
 
 
 NESTED = b"[" * (DEEPEST - 1) + b"]" * (DEEPEST - 1)
@@ -207,7 +208,7 @@ def test_garbage_is_left_where_it_is(program: Any) -> None:
     path.write_bytes(garbage + path.read_bytes() + garbage)
     done = program("alias", "end", "toy", "--stdin", stdin="fuel 2%")
     assert "ready to finalize" in done.ok()
-    assert "snapshots.jsonl holds lines that are no records" in done.err
+    assert "snapshots.jsonl holds lines that are not records" in done.err
     assert "capacity=1 pp" in program("preview").ok()
     assert path.read_bytes().startswith(garbage)
 
@@ -220,7 +221,7 @@ def test_an_error_of_the_system_is_one_line(journal: Journal, monkeypatch: pytes
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, call, broken)
-    with pytest.raises(TrackerError, match=r"^cannot (read|look at) .*: Input/output error; nothing was ") as caught:
+    with pytest.raises(TrackerError, match=r"^cannot (read|look at) .*: Input/output error. Nothing was ") as caught:
         list(journal.records("events"))
     assert "\n" not in str(caught.value)
 

@@ -20,7 +20,7 @@ def test_a_data_directory_that_is_a_link_is_refused(program: Any, tmp_path: Path
     link = tmp_path / "link"
     link.symlink_to(program.root)
     done = program(*words, stdin="fuel 1%", root=link)
-    assert f"{link} is a symbolic link, which is not followed" in done.refused()
+    assert f"{link} is a symbolic link, which tracker does not follow" in done.refused()
     assert len(program.rows("snapshots")) == 1
 
 
@@ -53,7 +53,7 @@ def test_what_stands_in_the_place_of_a_file_is_refused(program: Any, make: Calla
     before = program.rows("tally_counts")
     error = program(*START, stdin="fuel 1%").refused()
     assert str(path) in error
-    kinds = ("symbolic link", "no regular file", "a directory", "Is a directory", "No such device")
+    kinds = ("symbolic link", "not a regular file", "a directory", "Is a directory", "No such device")
     assert any(kind in error for kind in kinds), error
     if not name.startswith("."):
         assert str(path) in program("preview").refused()
@@ -74,7 +74,7 @@ def test_a_directory_that_may_not_be_written(program: Any, monkeypatch: pytest.M
     monkeypatch.setattr(os, "open", refusing)
     error = program(*START, stdin="fuel 2%").refused()
     assert "Permission denied" in error
-    assert "nothing was stored" in error
+    assert "Nothing was stored" in error
     assert "toy: 1 before" in program("window-audit", "--window", "W1").ok()
 
 
@@ -133,8 +133,7 @@ def test_an_argument_that_the_locale_cannot_decode_is_stored_as_its_letters(prog
 def test_what_json_cannot_say_is_stored_readably() -> None:
     from datetime import UTC, datetime
 
-    from tracker.journal.journal import decode
-    from tracker.journal.records import stamp
+    from tracker.journal.records import decode, stamp
 
     odd = {"long": [2**64, -(10**400)], "none": float("nan"), "half": {"\ud800": "\udc00"}}
     record = stamp(window="W1", provider="toy", captured_at=datetime.now(UTC), source="alias", odd=odd)
@@ -153,7 +152,7 @@ def test_a_record_is_not_nested_deeper_than_can_be_read_back(
         value = [value]
     monkeypatch.setattr("tracker.cli.commands.ingest.parse", lambda *_arguments: Reading(fields={"deep": value}))
     done = program("ingest", "toy-report", "--window", "W1", "--stdin", stdin="1")
-    assert "nested deeper than 100 levels; nothing was stored" in done.refused()
+    assert "nested deeper than 100 levels. Nothing was stored" in done.refused()
     assert program.rows("toy_report") == []
 
 

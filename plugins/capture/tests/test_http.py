@@ -134,10 +134,14 @@ def test_it_is_off_unless_the_user_gave_the_key(machine: Any, server: Server) ->
 def test_the_user_may_name_the_variable(machine: Any, server: Server) -> None:
     server.answer = reply(quota(machine))
     (machine.folder / "tracker.toml").write_text('key_variables = ["glm=MY_KEY"]\n')
+    assert "key_variables needs your consent" in ask(machine, server, MY_KEY="another-key").stderr
+    assert server.seen == []
+    assert machine("config", "trust").returncode == 0
     assert ask(machine, server, MY_KEY="another-key").returncode == 0
     assert server.seen[0][1]["Authorization"] == "another-key"
     assert "in the environment variable MY_KEY;" in why_not(ask(machine, server, MY_KEY=""))
     (machine.folder / "tracker.toml").write_text('key_variables = ["sk-0123456789"]\n')
+    assert machine("config", "trust").returncode == 0
     assert "is no SOURCE=VARIABLE" in ask(machine, server).stderr
 
 

@@ -68,6 +68,9 @@ def test_the_command_is_a_setting(machine: Any) -> None:
     (machine.folder / "tracker.toml").write_text(
         'run_commands = ["claude-monitor=x", "codex-ccusage=npx \'cc usage@20\' {scope} --json; rm -rf ."]\n'
     )
+    assert "run_commands needs your consent, because it runs commands" in error(run(machine, "codex-ccusage"))
+    assert not (machine.folder / "argv").exists()
+    assert machine("config", "trust").returncode == 0
     assert run(machine, "codex-ccusage", "--scope", "monthly").returncode == 0
     assert argv(machine) == "cc usage@20 monthly --json; rm -rf ."
     assert "'claude-monitor' takes no scope" not in run(machine, "claude-monitor").stderr
@@ -76,6 +79,7 @@ def test_the_command_is_a_setting(machine: Any) -> None:
 @pytest.mark.parametrize("entry", ["ccusage daily", "codex-ccusage=", "codex-ccusage='x"])
 def test_a_setting_that_is_no_command(machine: Any, entry: str) -> None:
     (machine.folder / "tracker.toml").write_text(f'run_commands = ["{entry}"]\n')
+    assert machine("config", "trust").returncode == 0
     assert "run_commands in tracker.toml: " in error(run(machine, "codex-ccusage"))
 
 

@@ -272,3 +272,52 @@ def test_changes_at_the_same_time_are_all_kept(file: Path) -> None:
         running = [subprocess.Popen([*command, key, value], cwd=file.parent) for key, value in keys.items()]
         assert [one.wait(timeout=120) for one in running] == [0] * len(keys)
         assert set(tomllib.loads(file.read_text())) == set(keys)
+
+
+# --- settings that other people wrote
+
+
+def test_entries_that_reach_out_need_consent_once_per_content(toys: Run, file: Path, tmp_path: Path) -> None:
+    outside = tmp_path.parent / f"{tmp_path.name}-records"
+    file.write_text(f"effect = 0.2\ndata_dir = '{outside}'\nrun_commands = ['toy=x']\n")
+    message = refused(toys("preview"))
+    assert message == (
+        f"error: {file} (line 2): data_dir needs your consent, because it leads out of the file's folder."
+        " Read the file, then run `tracker config trust`."
+    )
+    assert "data_dir" in ok(toys("config", "list")), "what asks for consent can be read"
+    assert ok(toys("config", "trust")).splitlines() == [
+        f'trusted data_dir = "{outside}" in {file} (leads out of the file\'s folder)',
+        f'trusted run_commands = ["toy=x"] in {file} (runs commands)',
+    ]
+    assert ok(toys("config", "trust")) == f"nothing in {file} needs your consent\n"
+    ok(toys("preview"))
+    file.write_text(file.read_text().replace("effect = 0.2", "effect = 0.3"))
+    ok(toys("preview"))
+    file.write_text(file.read_text().replace(str(outside), f"{outside}2"))
+    assert "data_dir needs your consent" in refused(toys("preview"))
+
+
+def test_a_link_out_of_the_folder_needs_consent(toys: Run, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "inner").symlink_to(tmp_path.parent)
+    file.write_text("[handoff]\nfile = 'inner/x.md'\n")
+    assert "handoff.file needs your consent" in refused(toys("handoff", "--window", "W1"))
+
+
+def test_whoever_types_a_value_agrees_to_it(toys: Run, file: Path, tmp_path: Path) -> None:
+    ok(toys("config", "set", "data_dir", str(tmp_path.parent / "elsewhere")))
+    ok(toys("preview"))
+    assert ok(toys("config", "trust")) == f"nothing in {file} needs your consent\n"
+    file.unlink()
+    assert refused(toys("config", "trust")).startswith("error: There is no tracker.toml here")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+def test_settings_of_another_user_are_refused_by_name(toys: Run, file: Path) -> None:
+    file.write_text("effect = 0.2\n")
+    os.chown(file, 54321, -1)
+    for command in (["preview"], ["config", "list"], ["config", "set", "effect", "0.3"], ["config", "trust"]):
+        assert refused(toys(*command)).startswith(
+            f"error: {file} belongs to user 54321. tracker reads only settings of your own."
+        )
+    assert file.read_text() == "effect = 0.2\n"

@@ -157,7 +157,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
     ),
     "link": (
         lambda program: (program.root / "other.jsonl").symlink_to("snapshots.jsonl"),
-        ("error", "unreadable", "other.jsonl", "it is a symbolic link, which is not followed"),
+        ("error", "unreadable", "other.jsonl", "it is a symbolic link, which tracker does not follow"),
     ),
     "pipe": (
         lambda program: os.mkfifo(program.root / "pipe"),

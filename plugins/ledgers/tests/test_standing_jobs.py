@@ -55,5 +55,5 @@ def test_a_link_or_pipe_in_its_place_is_refused(session: Session, repository: An
         standing_jobs.note(session, "NOW")
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(TrackerError, match="no regular file"):
+    with pytest.raises(TrackerError, match="not a regular file"):
         standing_jobs.note(session, "NOW")

@@ -151,9 +151,23 @@ class ProviderCommand(WritingCommand):
 
 
 class Group(click.Group):
-    """A group of commands that says what was meant, and takes `help COMMAND` for `COMMAND --help`."""
+    """A group of commands that says what was meant, and takes `help COMMAND` for `COMMAND --help`.
+
+    A feature adds a command to any group by declaring it as `GROUP NAME`.
+    """
 
     command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from tracker.cli.main import subcommands
+
+        return [*super().list_commands(ctx), *subcommands(self.name or "")]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        from tracker.cli.main import find, subcommands
+
+        found = super().get_command(ctx, name)
+        return found or (find(f"{self.name} {name}") if name in subcommands(self.name or "") else None)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return completed(ctx, super().get_params(ctx))

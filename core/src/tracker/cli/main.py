@@ -52,7 +52,7 @@ def commands() -> dict[str, Command]:
 
 
 def subcommands(group: str) -> list[str]:
-    """The names that features add to a group of the kernel's, declared as `GROUP NAME`."""
+    """The names that features add to a group, declared as `GROUP NAME`."""
     return sorted(name.partition(" ")[2] for name in commands() if name.startswith(f"{group} "))
 
 
@@ -76,6 +76,9 @@ class Root(Group):
         name = ALSO.get(name, name)
         if name in KERNEL or (name in commands() and " " not in name):
             return find(name)
+        if subcommands(name):
+            # The group's own feature is not installed, but another one adds commands to it.
+            return Group(name=name)
         from tracker.hosting.features import owner
 
         if cure := owner("commands", name):

@@ -1,10 +1,12 @@
-"""Our own files as the system sees them: opened without following a link, written whole, read in whole lines."""
+"""Files as the system sees them: opened without following links, read to the last byte, replaced in one step."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
+import signal
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,59 +14,117 @@ from pathlib import Path
 from tracker.errors import TrackerError
 
 CHUNK = 1 << 20
-LINE_LIMIT = 16 << 20  # bytes of a line; one character beyond ASCII makes four of each as text
-# follow no link, wait for no pipe, translate no line end: each where the platform knows it
+# bytes of a line; a character outside ASCII takes up to four of them
+LINE_LIMIT = 16 << 20
+# do not follow links, wait for pipes or translate line ends, on platforms that know how
 OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+NOTHING = "Nothing was stored"
+TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9a-f]{8}\.part")
 
 
-def failed(action: str, path: Path, error: OSError | ValueError, after: str = "nothing was stored") -> TrackerError:
-    """An error of the system as one line: what, where, why."""
+def system_error(action: str, path: Path, error: OSError | ValueError, after: str = NOTHING) -> TrackerError:
+    """An error of the system as one line: what failed, where, why, and what that means for the data."""
     why = (error.strerror if isinstance(error, OSError) else None) or str(error)
     if isinstance(error, OSError) and path.is_symlink():
-        why = "it is a symbolic link, which is not followed"
-    return TrackerError(f"cannot {action} {path}: {why}; {after}")
+        why = "it is a symbolic link, which tracker does not follow"
+    return TrackerError(f"cannot {action} {path}: {why}. {after}.")
 
 
 def refuse_special(path: Path) -> None:
-    """Refuse a link, pipe or directory where a file of ours belongs."""
+    """Refuse a link, pipe or directory in the place of a file."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:
-        raise failed("look at", path, error) from error
+        raise system_error("look at", path, error) from error
     if not stat.S_ISREG(mode):
-        raise special(path, mode)
+        raise special_file(path, mode)
 
 
-def special(path: Path, mode: int) -> TrackerError:
-    """What stands in the place of one of our files."""
-    kind = "a symbolic link" if stat.S_ISLNK(mode) else "a directory" if stat.S_ISDIR(mode) else "no regular file"
-    return TrackerError(f"{path} is {kind}; move it away")
+def special_file(path: Path, mode: int) -> TrackerError:
+    kind = "a symbolic link" if stat.S_ISLNK(mode) else "a directory" if stat.S_ISDIR(mode) else "not a regular file"
+    return TrackerError(f"{path} is {kind}. Expected a regular file. Move it away.")
 
 
 def check_directory(path: Path) -> bool:
-    """Whether the directory is there; refused where it is something else, such as a link to elsewhere."""
+    """Whether the directory exists; an error if something else has its name, such as a link to elsewhere."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
         return False
     except (OSError, ValueError) as error:
-        raise failed("look at", path, error) from error
+        raise system_error("look at", path, error) from error
     if stat.S_ISLNK(mode):
-        raise TrackerError(f"{path} is a symbolic link, which is not followed; name the directory that it points to")
+        raise TrackerError(f"{path} is a symbolic link, which tracker does not follow. Name the directory itself.")
     if not stat.S_ISDIR(mode):
-        raise TrackerError(f"{path} is not a directory; name another")
+        raise TrackerError(f"{path} is not a directory. Name another.")
     return True
 
 
-def make_private(path: Path, *, fsync: bool = True) -> None:
-    """Make a directory that only its owner may enter, with the folders above it where they lack."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+def private_folder(path: Path, *, fsync: bool = True) -> None:
+    """Make a directory that only its owner may enter, and missing parents; one that exists stays as it is."""
+    if check_directory(path):
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.mkdir(mode=0o700, exist_ok=True)
-    for folder in missing if fsync else ():
-        sync_directory(folder.parent)
+    if fsync:
+        sync_parents(path)
+
+
+def sync_directory(path: Path) -> None:
+    """Flush a directory, so that a file created in it outlives a power cut."""
+    if os.name != "posix":
+        # Windows flushes the entry with the file
+        return
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def sync_parents(path: Path) -> None:
+    """Flush the entries of a path and of the directories above it: a killed command may have left any of them."""
+    sync_directory(path.parent)
+    for folder in path.absolute().parent.parents:
+        try:
+            sync_directory(folder)
+        except OSError:
+            # not ours, so not created by us
+            return
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold back signals that end the program, so that it knows what it stored; they arrive when the block ends."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# --- reading and writing
+
+
+def read_at(file: int, length: int, offset: int) -> bytes:
+    """Read a length at an offset; fewer bytes only if the file ends. A single read may return less, as on NFS."""
+    parts = []
+    while length > 0:
+        if hasattr(os, "pread"):
+            part = os.pread(file, length, offset)
+        else:
+            os.lseek(file, offset, os.SEEK_SET)
+            part = os.read(file, length)
+        if not part:
+            break
+        parts.append(part)
+        length, offset = length - len(part), offset + len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def write_all(file: int, data: bytes | bytearray) -> None:
@@ -77,24 +137,6 @@ def write_all(file: int, data: bytes | bytearray) -> None:
         view = view[written:]
 
 
-@contextlib.contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """A name beside a file's own, under which it is written: it takes its place when it is whole, else it vanishes."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def read_at(file: int, length: int, offset: int) -> bytes:
-    """`os.pread`, which Windows lacks, on a descriptor that nobody shares."""
-    os.lseek(file, offset, os.SEEK_SET)
-    return os.read(file, length)
-
-
 def whole_size(file: int, size: int) -> int:
     """How many bytes of a file are whole lines."""
     if not size or read_at(file, 1, size - 1) == b"\n":
@@ -102,7 +144,10 @@ def whole_size(file: int, size: int) -> int:
     end = size
     while end > 0:
         start = max(0, end - CHUNK)
-        found = read_at(file, end - start, start).rfind(b"\n")
+        chunk = read_at(file, end - start, start)
+        if len(chunk) < end - start:
+            raise OSError("the file became shorter while it was read")
+        found = chunk.rfind(b"\n")
         if found >= 0:
             return start + found + 1
         end = start
@@ -110,11 +155,12 @@ def whole_size(file: int, size: int) -> int:
 
 
 def whole_lines(file: int, start: int, stop: int | None) -> Iterator[tuple[int, bytes | None]]:
-    """The whole lines between two offsets, each with its own and without its end; None is one over the limit.
+    """The whole lines between two offsets, each with its offset and without its end; None is a line over the limit.
 
     Memory is bounded by the limit, whatever the file holds.
     """
-    offset, parts, held = start, [], 0  # of the line that has begun: its offset, its bytes so far, how many
+    # of the line that has begun: its offset, its bytes so far, how many they are
+    offset, parts, held = start, [], 0
     while stop is None or offset + held < stop:
         position = offset + held
         chunk = read_at(file, CHUNK if stop is None else min(CHUNK, stop - position), position)
@@ -131,7 +177,8 @@ def whole_lines(file: int, start: int, stop: int | None) -> Iterator[tuple[int, 
         whole = b"".join(parts) if held <= LINE_LIMIT else None
         parts.clear()
         yield offset, whole
-        whole = None  # not held any longer than the reader does
+        # a long line is not held any longer than its reader holds it
+        whole = None
         offset += held + 1
         *lines, tail = rest.split(b"\n")
         for line in lines:
@@ -140,23 +187,21 @@ def whole_lines(file: int, start: int, stop: int | None) -> Iterator[tuple[int, 
         parts, held = [tail], len(tail)
 
 
-def sync_directory(path: Path) -> None:
-    """Flush a directory, so that a file made in it outlives a power cut."""
-    if os.name != "posix":
-        return  # Windows flushes the entry with the file
-    directory = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def set_aside(path: Path, file: int, start: int) -> Path:
-    """Copy what stands in an open file behind an offset to a file beside it, and onto the disk."""
+def set_aside(path: Path, file: int, start: int, stop: int) -> Path:
+    """Copy the torn line between two offsets of an open file to `*.torn`, and onto the disk."""
+    if start and read_at(file, 1, start - 1) != b"\n":
+        raise OSError("the torn line has no beginning")
     aside = path.with_name(path.name + ".torn")
-    kept = os.open(aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT | OPEN, 0o600)
+    refuse_special(aside)
+    kept = os.open(aside, os.O_RDWR | os.O_APPEND | os.O_CREAT | OPEN, 0o600)
     try:
-        while chunk := read_at(file, CHUNK, start):
+        size = os.fstat(kept).st_size
+        if size and read_at(kept, 1, size - 1) != b"\n":
+            write_all(kept, b"\n")
+        while start < stop:
+            chunk = read_at(file, min(CHUNK, stop - start), start)
+            if not chunk or b"\n" in chunk:
+                raise OSError("the line changed while it was read")
             write_all(kept, chunk)
             start += len(chunk)
         write_all(kept, b"\n")
@@ -167,25 +212,76 @@ def set_aside(path: Path, file: int, start: int) -> Path:
     return aside
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write the whole file beside its place and move it there: readers see the old one or the new one."""
+# --- replacing
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, fsync: bool = True) -> Iterator[Path]:
+    """A private temporary file in the same folder: it takes the path's place when the block ends well, else it goes.
+
+    A new file is as open to others as its folder; one that exists keeps its mode.
+    """
     refuse_special(path)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_temporary(path.parent)
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN, 0o600))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        mode = path.stat().st_mode & 0o777 if path.exists() else None
-        try:
-            file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN, 0o666)
-            with os.fdopen(file, "wb") as stream:
-                stream.write(content)
-                stream.flush()
+        yield part
+        if fsync:
+            file = os.open(part, os.O_RDWR | OPEN)
+            try:
                 os.fsync(file)
-            if mode is not None:
-                os.chmod(beside, mode)
-            os.replace(beside, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                beside.unlink()
-            raise
+            finally:
+                os.close(file)
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except FileNotFoundError:
+            mode = 0o644 & path.parent.stat().st_mode
+        os.chmod(part, mode)
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+    try:
+        if fsync:
+            sync_directory(path.parent)
     except OSError as error:
-        raise failed("write", path, error) from error
+        raise TrackerError(f"{path} was written, but may not survive a power cut: {error.strerror}.") from error
+
+
+def replace_file(path: Path, content: bytes, *, was: bytes | None = None, fsync: bool = True) -> None:
+    """Replace a whole file: readers see the old one or the new one. `was`: what it must still hold, b"" for no file.
+
+    Compare, or a line that somebody appended meanwhile is lost.
+    """
+    try:
+        with replacing(path, fsync=fsync) as part:
+            part.write_bytes(content)
+            if was is not None and (path.read_bytes() if path.exists() else b"") != was:
+                raise TrackerError(f"{path} changed while tracker was about to replace it. Run the command again.")
+    except OSError as error:
+        raise system_error("write", path, error) from error
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder."""
+    for name in os.listdir(folder):
+        found = TEMPORARY.fullmatch(name)
+        if found and not _is_running(int(found[1])):
+            with contextlib.suppress(OSError):
+                os.unlink(folder / name)
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":
+        # there, os.kill ends a process whatever the signal
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,6 +1,6 @@
-"""Where records stand in the journal: a derived index that may be deleted at any time and is rebuilt.
+"""Where the journal holds which records: a derived index that may be deleted at any time and is rebuilt.
 
-No answer depends on it: see `upkeep.py`.
+No answer depends on it: see `index_sync.py`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.journal.index_rows import identity, lane_of, text
-from tracker.journal.index_sync import Upkeep
+from tracker.journal.index_sync import SyncedDatabase
+from tracker.journal.records import record_id, text
 from tracker.text.json_values import plain
 
-__all__ = ["CaptureMark", "Entry", "Index", "identity", "lane_of", "natural"]
-
-GAP = 64 << 10  # bytes of other windows that are read over rather than jumped
-FEW = 1000  # tombstones that are remembered together; of more each is looked up
-PARAMETERS = 500  # values of one query
+# bytes of other windows that are read rather than skipped
+GAP = 64 << 10
+# tombstones that are kept in memory; of more, each is looked up
+FEW = 1000
+# values of one query
+PARAMETERS = 500
+RECENT = "SELECT window FROM extent WHERE window != '' ORDER BY at DESC"
 MARK = "record_id, provider, window, phase, at, stream, position"
 
 
@@ -52,17 +54,22 @@ def _stands(table: str) -> str:
     return f"NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.target = {table}.record_id AND t.stream = {table}.stream)"
 
 
-class Index(Upkeep):
+class Index(SyncedDatabase):
     """The journal's records by window, lane and reset, read on demand."""
 
     # --- records
 
-    def windows(self) -> list[str]:
-        """Every window that any stream names, `W0-9` before `W0-10`."""
+    def windows(self, last: int | None = None) -> list[str]:
+        """Every window that any stream names, `W0-9` before `W0-10`; or the last ones that got a record."""
 
         def ask(database: sqlite3.Connection) -> list[str]:
-            rows = database.execute("SELECT DISTINCT window FROM extent WHERE window != ''")
-            return sorted((row[0] for row in rows), key=natural)
+            found: dict[str, None] = {}
+            query = "SELECT DISTINCT window FROM extent WHERE window != ''"
+            for (name,) in database.execute(query if last is None else RECENT):
+                if last is not None and len(found) >= last:
+                    break
+                found[name] = None
+            return sorted(found, key=natural)
 
         return self.ask(ask, self.journal.streams())
 
@@ -87,11 +94,15 @@ class Index(Upkeep):
     def lines(self, stream: str, windows: Iterable[str] | None = None) -> Iterator[Entry]:
         """Every record of a stream in some windows as often as it stands there, those that were taken back, too."""
         names = None if windows is None else set(windows)
+        if names is None and self.edited(stream):
+            self.journal.warn(f"{stream}.jsonl was edited: it is read again")
+            self.reread(stream)
         for start, stop in [(0, None)] if names is None else self.spans(stream, names):
             for offset, line, record in self.journal.records(stream, start, stop):
                 if names is None or text(record.get("window")) in names:
-                    yield Entry(stream, offset, identity(stream, line, record), record)
-                line, record = b"", {}  # a long one is let go before the next is read
+                    yield Entry(stream, offset, record_id(stream, line, record), record)
+                # a long one is let go before the next is read
+                line, record = b"", {}
 
     def tombstoned(self, stream: str) -> set[str]:
         """The ids of the stream's records that were taken back."""

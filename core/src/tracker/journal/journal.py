@@ -1,55 +1,68 @@
-"""The streams: append, read, lock, set aside. Nothing else opens one.
+"""The streams: append, read, set aside. Nothing else opens one.
 
-A stream is one JSON object a line, in a file of its own, and only ever grows. A record is on disk before `append`
-returns; readers take whole lines and need no lock; a torn last line, left by a crash, is set aside by the next command.
+A stream is a file with one JSON object per line, and only ever grows. A record is on disk before `append` returns.
+Readers take whole lines and need no lock; the next command sets a torn last line aside that a crash left.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from tracker.errors import TrackerError
 from tracker.journal.files import (
     LINE_LIMIT,
+    NOTHING,
     OPEN,
     check_directory,
-    failed,
-    make_private,
+    private_folder,
     read_at,
     refuse_special,
     set_aside,
-    special,
-    sync_directory,
+    special_file,
+    sync_parents,
+    system_error,
+    uninterrupted,
     whole_lines,
     whole_size,
     write_all,
 )
 from tracker.journal.lock import WAIT_SECONDS, Lock, Warn, command_line
-from tracker.text.json_values import DEEPEST, is_too_deep, loads_leniently
+from tracker.journal.records import decode, record_id
 
-__all__ = ["OPEN", "WAIT_SECONDS", "Journal", "Warn", "command_line", "decode", "failed", "read_at", "refuse_special"]
+__all__ = ["OPEN", "WAIT_SECONDS", "Journal", "Warn", "command_line", "decode", "read_at", "refuse_special"]
 
 SUFFIX = ".jsonl"
-SAMPLE = 4096  # bytes whose digest tells whether a stream is still the one that was read
-STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")  # other files of the folder are not ours
+# bytes whose digest tells whether a stream is still the one that was read
+SAMPLE = 4096
+# bytes that have a checksum of their own
+BLOCK = 1 << 20
+# other files of the folder are not ours
+STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
+# appends until an editor that replaces the file again and again wins
+ATTEMPTS = 3
+# why a file may be read but not written
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+UNKNOWN = "It is unknown whether the records were stored; `tracker doctor` shows what the stream holds"
 
 
 @frozen(kw_only=True)
 class Glance:
-    """A stream in this moment: the bytes of its whole lines, its file, and digests of it around an offset.
+    """A stream at this moment: the bytes of its whole lines, its file, and digests of it around an offset.
 
-    A stream that was replaced, or that another journal's copy took the place of, gives other digests.
+    A stream that was replaced, or a copy of another journal's, has other digests.
     """
 
     size: int = 0
@@ -58,151 +71,224 @@ class Glance:
     tail: bytes = b""
 
 
+@frozen(kw_only=True)
+class Appended:
+    """Records that were just appended, so that nobody needs to read them again: where, the bytes, and each record.
+
+    Several records of one window may be given as their last one alone, if all have neither phase nor tombstone.
+    """
+
+    stream: str
+    start: int
+    lines: bytes | bytearray = field(repr=False)
+    records: Sequence[tuple[int, dict[str, Any]]] = ()
+
+
 class Journal:
     """The append-only streams of one data directory.
 
-    fsync: flush every record to disk before `append` returns. mends: set torn last lines aside where they are met;
-    otherwise they are only left out.
+    fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found;
+    otherwise they are only left out. listeners: called with what was appended, under the lock.
+    stored: how many records of each stream this process appended and flushed. doubtful: the streams of which it does
+    not know.
     """
 
     def __init__(self, root: Path, *, fsync: bool = True, mends: bool = True, warn: Warn = lambda text: None) -> None:
         self.root, self.fsync, self.mends, self.warn = root, fsync, mends, warn
+        self.listeners: list[Callable[[Appended], None]] = []
+        self.stored: Counter[str] = Counter()
+        self.doubtful: set[str] = set()
         self._lock = Lock(root, warn)
         self._warned: set[str] = set()
-        self.has_stored = False  # whether a line was appended
+        # descriptors that stay open while `_keeping` is above 0: (file, whether it may be written)
+        self._files: dict[str, tuple[int, bool]] = {}
+        self._keeping = 0
+
+    @property
+    def has_stored(self) -> bool:
+        """Whether a record was appended and flushed."""
+        return bool(self.stored)
 
     def path(self, stream: str) -> Path:
         return self.root / f"{stream}{SUFFIX}"
 
     def streams(self) -> list[str]:
-        """The names of the streams that exist."""
+        """The streams that there are, sorted."""
         if not check_directory(self.root):
             return []
         try:
             names = os.listdir(self.root)
         except OSError as error:
-            raise failed("read", self.root, error, "nothing was read") from error
-        found = [name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)]
+            raise system_error("read", self.root, error, "Nothing was read") from error
+        found = (name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
         return sorted(name for name in found if STREAM.fullmatch(name))
 
     def prepare(self) -> None:
-        """Make the directory, private to its owner; refuse what is none."""
+        """Make the directory, private to its owner; refuse a path that is not one."""
         try:
-            if not check_directory(self.root):
-                make_private(self.root, fsync=self.fsync)
+            private_folder(self.root, fsync=self.fsync)
         except (OSError, ValueError) as error:
-            raise failed("create the data directory", self.root, error) from error
+            raise system_error("create the data directory", self.root, error) from error
 
-    def lock(self, purpose: str) -> AbstractContextManager[None]:
-        """Hold the directory's one lock; `purpose` is what others are told who wait for it."""
+    @contextlib.contextmanager
+    def lock(self, purpose: str) -> Iterator[None]:
+        """Hold the directory's one lock; `purpose` is told to others who wait. Meanwhile each stream is opened once."""
         self.prepare()
-        return self._lock.hold(purpose)
+        with self._lock.hold(purpose), self.open_streams():
+            yield
 
     # --- writing
 
     def append(self, stream: str, records: Sequence[dict[str, Any]]) -> int:
-        """Append whole records in one write and flush them to disk; the offset of the first.
+        """Append whole records in one write and flush them to disk; the offset of the first."""
+        return self.append_all({stream: records})[stream]
 
-        The caller holds the lock. On failure the stream is as it was before.
+    def append_all(self, records: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, int]:
+        """Append to several streams, in this order, with one write and one flush each: to all of them or to none.
+
+        The caller holds the lock. Answers with the offset of each stream's first record.
         """
-        lines = bytearray()  # joined one by one: two panes of 8 MB are 100 MB otherwise
-        for record in records:
-            lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        return self.append_lines(stream, lines)
+        new = []
+        for stream, own in records.items():
+            lines, places = bytearray(), []
+            # joined one by one: two panes of 8 MB take 100 MB otherwise
+            for record in own:
+                places.append((len(lines), record))
+                lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+            new.append(Appended(stream=stream, start=0, lines=lines, records=places))
+        return self._append(new)
 
-    def append_lines(self, stream: str, lines: bytes | bytearray) -> int:
-        """Append lines that are already encoded, each with its end."""
+    def append_lines(self, stream: str, lines: bytes | bytearray, last: dict[str, Any] | None = None) -> int:
+        """Append encoded lines, each with its end. `last`: the last record, if all are of one window and are events."""
+        new = Appended(stream=stream, start=0, lines=lines, records=() if last is None else [(0, last)])
+        return self._append([new])[stream]
+
+    def _append(self, new: Sequence[Appended]) -> dict[str, int]:
         assert self._lock.is_held, "append needs the lock"
-        path = self.path(stream)
-        file = self._open_to_append(path)
-        try:
-            start = self._mend_tail(path, file)
-            try:
-                write_all(file, lines)
-                if self.fsync:
-                    os.fsync(file)
-            except BaseException as error:
-                after = "nothing was stored"
+        starts: dict[str, int] = {}
+        with uninterrupted():
+            for one in new:
                 try:
-                    os.ftruncate(file, start)
-                except OSError:
-                    after = "what was written of it is no record; the next command sets a torn line aside"
-                if isinstance(error, OSError):
-                    raise failed("append to", path, error, after) from error
-                raise
-        finally:
-            os.close(file)
-        self.has_stored = True
-        return start
+                    self._write(one, starts)
+                except BaseException as error:
+                    is_known = not [other for other in new if not self._take_back(other, starts)]
+                    after = NOTHING if is_known else UNKNOWN
+                    if isinstance(error, OSError):
+                        raise system_error("append to", self.path(one.stream), error, after) from error
+                    if isinstance(error, TrackerError) and not is_known:
+                        raise TrackerError(f"{error} {after}.") from error
+                    raise
+            for one in new:
+                self.stored[one.stream] += one.lines.count(b"\n")
+        for one in new:
+            for listener in self.listeners:
+                listener(evolve(one, start=starts[one.stream]))
+        return starts
 
-    def _open_to_append(self, path: Path) -> int:
+    def _write(self, new: Appended, starts: dict[str, int]) -> None:
+        """Append to the file that still has the stream's name afterwards; note in `starts` where the lines begin."""
+        path = self.path(new.stream)
+        for _ in range(ATTEMPTS):
+            file = self._open(new.stream, is_written=True)
+            start = starts[new.stream] = self._mend_tail(path, file)
+            if not start and self.fsync:
+                # also if an earlier command was killed between creating the stream and this
+                sync_parents(path)
+            write_all(file, new.lines)
+            if self.fsync:
+                os.fsync(file)
+            if _is_at(path, file):
+                return
+            self._close(new.stream)
+        del starts[new.stream]
+        raise TrackerError(f"Another program keeps replacing {path}. Close the file there and try again. {NOTHING}.")
+
+    def _take_back(self, new: Appended, starts: Mapping[str, int]) -> bool:
+        """Remove what was written of some lines, and nothing else; whether none of them is stored."""
+        start, file = starts.get(new.stream), self._files.get(new.stream, (None, False))[0]
+        if start is None or file is None:
+            return True
+        tail = b"\n"
         try:
-            is_new = not path.exists()
-            file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | OPEN, 0o600)
-        except OSError as error:
-            raise failed("open", path, error) from error
-        try:
-            mode = os.fstat(file).st_mode
-            if not stat.S_ISREG(mode):
-                raise special(path, mode)
-            if is_new and self.fsync:
-                sync_directory(self.root)
-        except BaseException as error:
-            os.close(file)
-            if isinstance(error, OSError):
-                raise failed("open", path, error) from error
-            raise
-        return file
+            tail = read_at(file, max(os.fstat(file).st_size - start, 0), start)
+            if tail and new.lines.startswith(tail):
+                os.ftruncate(file, start)
+                tail = b""
+        except OSError:
+            pass
+        if b"\n" in tail:
+            self.doubtful.add(new.stream)
+        # a line without its end is no record, and the next command sets it aside
+        return b"\n" not in tail
+
+    # --- torn lines
 
     def _mend_tail(self, path: Path, file: int) -> int:
-        """Set a torn last line aside; the size of what stands."""
-        size = os.fstat(file).st_size
-        whole = whole_size(file, size)
-        if whole == size:
-            return size
+        """Set a torn last line aside; the size of the whole lines."""
         try:
+            size = os.fstat(file).st_size
+            whole = whole_size(file, size)
+            if whole == size:
+                return size
             if size - whole <= LINE_LIMIT and decode(read_at(file, size - whole, whole)) is not None:
-                write_all(file, b"\n")  # only its end is missing, as after an edit by hand
+                # only its end is missing, as after an edit by hand
+                write_all(file, b"\n")
                 return size + 1
-            aside = set_aside(path, file, whole)
+            aside = set_aside(path, file, whole, size)
+            if os.fstat(file).st_size != size:
+                raise OSError("another program writes to it")
             os.ftruncate(file, whole)
         except OSError as error:
-            raise failed("set the torn last line aside of", path, error) from error
+            raise system_error("set the torn last line aside of", path, error) from error
         self.warn(f"{path.name} ended in a torn line of {size - whole} bytes, which was set aside in {aside.name}")
         return whole
 
     def mend(self, stream: str) -> None:
         """Set a torn last line aside; the caller holds the lock."""
-        file = self._open_to_append(self.path(stream))
-        try:
-            self._mend_tail(self.path(stream), file)
-        finally:
-            os.close(file)
+        with self.open_streams():
+            self._mend_tail(self.path(stream), self._open(stream, is_written=True))
 
     def _mend_when_idle(self, stream: str, whole: int) -> int:
-        """Set a torn line aside while nobody writes: a line without its end may be a writer's in this moment."""
+        """Set a torn line aside while nobody writes: a line without its end may belong to a writer at this moment."""
         path = self.path(stream)
         try:
-            with self._lock.hold_if_free(command_line()) as is_held:
-                if not is_held:
-                    return whole
-                file = self._open_to_append(path)
-                try:
-                    return self._mend_tail(path, file)
-                finally:
-                    os.close(file)
+            with self._lock.hold_if_free(command_line()) as is_held, self.open_streams():
+                return self._mend_tail(path, self._open(stream, is_written=True)) if is_held else whole
         except TrackerError as error:
             self._warn_once(stream, f"{path.name} ends in a torn line, which was left out ({error})")
             return whole
 
+    def restore_torn(self, stream: str) -> int:
+        """Append the whole records of `*.torn` that the stream lacks; how many. The caller holds the lock.
+
+        The file stays as it is: restoring again adds nothing.
+        """
+        path = self.path(stream)
+        aside = path.with_name(f"{path.name}.torn")
+        refuse_special(aside)
+        lacking: dict[str, bytes] = {}
+        try:
+            with contextlib.suppress(FileNotFoundError), aside.open("rb") as torn:
+                for _, line in whole_lines(torn.fileno(), 0, None):
+                    record = None if line is None else decode(line)
+                    if line is not None and record is not None:
+                        lacking.setdefault(record_id(stream, line, record), line)
+        except OSError as error:
+            raise system_error("read", aside, error) from error
+        for _, line, record in self.records(stream) if lacking else ():
+            lacking.pop(record_id(stream, line, record), None)
+        if lacking:
+            self.append_lines(stream, b"".join(line + b"\n" for line in lacking.values()))
+        return len(lacking)
+
     # --- reading
 
     def size(self, stream: str) -> int:
-        """The bytes of the whole lines of a stream; 0 where there is none."""
+        """The bytes of the whole lines of a stream; 0 if there is none."""
         return self.glance(stream, 0).size
 
     def glance(self, stream: str, mark: int) -> Glance:
-        """How far a stream goes, and what stands around an offset of it."""
+        """How far a stream goes, and what it holds around an offset."""
         with self._reading(stream) as file:
             if file is None:
                 return Glance()
@@ -215,7 +301,7 @@ class Journal:
         return Glance(size=whole, inode=found.st_ino, head=_digest(head), tail=_digest(tail))
 
     def lines(self, stream: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes | None]]:
-        """The whole lines between two offsets, each with its own offset and without its end; None is one too long."""
+        """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
         with self._reading(stream) as file:
             if file is not None:
                 yield from whole_lines(file, start, stop)
@@ -223,40 +309,104 @@ class Journal:
     def records(
         self, stream: str, start: int = 0, stop: int | None = None
     ) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-        """The records between two offsets, each with its offset and line; a line that is none is left where it is."""
+        """The records between two offsets, each with its offset and line; lines that are not records are skipped."""
         for offset, line in self.lines(stream, start, stop):
             record = None if line is None else decode(line)
             if line is not None and record is not None:
                 yield offset, line, record
             elif line is None or line.strip():
                 self._warn_bad(stream)
-            line = record = None  # a long one is let go before the next is read
+            # a long line is let go before the next is read
+            line = record = None
 
     def record(self, stream: str, offset: int) -> dict[str, Any]:
-        """The record at an offset; an empty one where none stands there any more."""
+        """The record at an offset; an empty one if there is none any more."""
         return next((record for _, _, record in self.records(stream, offset)), {})
 
+    def checksums(self, stream: str, start: int, stop: int, checksum: int = 0) -> Iterator[tuple[int, int]]:
+        """The checksum of each block between two offsets; that of the first goes on from `checksum`."""
+        with self._reading(stream) as file:
+            if file is not None:
+                yield from checksums(lambda length, offset: read_at(file, length, offset), start, stop, checksum)
+
+    # --- files
+
     @contextlib.contextmanager
-    def _reading(self, stream: str) -> Iterator[int | None]:
-        path = self.path(stream)
-        check_directory(self.root)
+    def open_streams(self) -> Iterator[None]:
+        """Keep every stream open that is read or written in the block, so that it is opened once."""
+        self._keeping += 1
         try:
-            file = os.open(path, os.O_RDONLY | OPEN)
-        except FileNotFoundError:
-            yield None
-            return
+            yield
+        finally:
+            self._keeping -= 1
+            for stream in () if self._keeping else list(self._files):
+                self._close(stream)
+
+    def _close(self, stream: str) -> None:
+        file, _ = self._files.pop(stream, (None, False))
+        if file is not None:
+            os.close(file)
+
+    def _open(self, stream: str, *, is_written: bool) -> int:
+        """The stream's file, which stays open until `open_streams` ends."""
+        found = self._find(stream, is_written=is_written)
+        assert found is not None
+        return found
+
+    def _find(self, stream: str, *, is_written: bool = False) -> int | None:
+        file, may_write = self._files.get(stream, (None, False))
+        if file is None or (is_written and not may_write):
+            self._close(stream)
+            may_write = is_written or self._lock.is_held
+            file = self._descriptor(self.path(stream), may_write=may_write, may_create=is_written)
+            if file is None and may_write and not is_written:
+                may_write = False
+                file = self._descriptor(self.path(stream), may_write=False, may_create=False)
+            if file is not None:
+                self._files[stream] = file, may_write
+        return file
+
+    def _descriptor(self, path: Path, *, may_write: bool, may_create: bool) -> int | None:
+        """The open file; None if there is none, or it may only be read."""
+        check_directory(self.root)
+        flags = (os.O_RDWR | os.O_APPEND if may_write else os.O_RDONLY) | (os.O_CREAT if may_create else 0)
+        try:
+            file = os.open(path, flags | OPEN, 0o600)
         except OSError as error:
-            raise failed("read", path, error, "nothing was read") from error
+            is_missing = isinstance(error, FileNotFoundError) or (may_write and error.errno in READ_ONLY)
+            if is_missing and not may_create:
+                return None
+            action, after = ("open", NOTHING) if may_write else ("read", "Nothing was read")
+            raise system_error(action, path, error, after) from error
         try:
             mode = os.fstat(file).st_mode
             if not stat.S_ISREG(mode):
-                raise special(path, mode)
-            yield file
-        finally:
+                raise special_file(path, mode)
+        except BaseException as error:
             os.close(file)
+            if isinstance(error, OSError):
+                raise system_error("open", path, error) from error
+            raise
+        return file
+
+    @contextlib.contextmanager
+    def _reading(self, stream: str) -> Iterator[int | None]:
+        if self._keeping:
+            # of its own, because a reader may go on after the block
+            file = self._find(stream)
+            file = None if file is None else os.dup(file)
+        else:
+            file = self._descriptor(self.path(stream), may_write=False, may_create=False)
+        try:
+            yield file
+        except OSError as error:
+            raise system_error("read", self.path(stream), error, "Nothing was read") from error
+        finally:
+            if file is not None:
+                os.close(file)
 
     def _warn_bad(self, stream: str) -> None:
-        text = f"{self.path(stream).name} holds lines that are no records: left out; `tracker doctor` shows them"
+        text = f"{self.path(stream).name} holds lines that are not records: left out; `tracker doctor` shows them"
         self._warn_once(stream, text)
 
     def _warn_once(self, stream: str, text: str) -> None:
@@ -265,16 +415,22 @@ class Journal:
             self.warn(text)
 
 
-def decode(line: bytes) -> dict[str, Any] | None:
-    """The record of a line, None where it is none: no object, or nested deeper than one can be written."""
+def checksums(
+    read: Callable[[int, int], bytes | bytearray], start: int, stop: int, checksum: int = 0
+) -> Iterator[tuple[int, int]]:
+    """The number and checksum of each block between two offsets, as `read(length, offset)` gives its bytes."""
+    while start < stop:
+        end = min(stop, (start // BLOCK + 1) * BLOCK)
+        yield start // BLOCK, zlib.crc32(read(end - start, start), checksum)
+        start, checksum = end, 0
+
+
+def _is_at(path: Path, file: int) -> bool:
+    """Whether the path still leads to an open file."""
     try:
-        record = orjson.loads(line)
-    except (orjson.JSONDecodeError, RecursionError):
-        record = loads_leniently(line)
-    if not isinstance(record, dict):
-        return None
-    may_be_deep = line.count(b"[") + line.count(b"{") > DEEPEST
-    return None if may_be_deep and is_too_deep(record) else record
+        return os.path.samestat(os.lstat(path), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 def _digest(data: bytes) -> bytes:

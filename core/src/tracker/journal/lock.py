@@ -1,4 +1,4 @@
-"""The one lock of a data directory: waited for a while, with word of whom one waits for."""
+"""The one lock of a data directory: a command waits for it a few seconds, and says who holds it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker.errors import Busy
-from tracker.journal.files import OPEN, failed, refuse_special, write_all
+from tracker.journal.files import OPEN, refuse_special, system_error, write_all
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 WAIT_SECONDS, NOTICE_SECONDS = 5.0, 1.0
-POLL_SECONDS = 0.01  # a command holds the lock for a few milliseconds
+# commands hold the lock for a few milliseconds
+POLL_SECONDS = 0.01
 FILE = ".lock"
-OWNER_LIMIT = 200  # characters of what another process wrote about itself
+# characters of what another process wrote about itself
+OWNER_LIMIT = 200
 
 Warn = Callable[[str], None]
 
@@ -38,24 +40,19 @@ class Lock:
 
     @contextlib.contextmanager
     def hold(self, purpose: str) -> Iterator[None]:
-        """Hold the lock, again where it is held already; `purpose` is what others are told who wait for it."""
-        if not self._depth:
+        """Hold the lock, also if this process holds it already; `purpose` is told to others who wait for it."""
+        if self._depth:
+            lock = None
+        else:
             lock = self._made()
             self._acquire(lock)
             self._introduce(purpose)
-        else:
-            lock = None
-        self._depth += 1
-        try:
+        with self._counted(lock):
             yield
-        finally:
-            self._depth -= 1
-            if lock is not None:
-                lock.release()
 
     @contextlib.contextmanager
     def hold_if_free(self, purpose: str) -> Iterator[bool]:
-        """Hold the lock where that takes no waiting; whether it is held."""
+        """Hold the lock if nobody else does; whether it is held."""
         from filelock import Timeout
 
         lock = self._made()
@@ -65,14 +62,20 @@ class Lock:
             yield False
             return
         except OSError as error:
-            raise failed("lock", self._path, error) from error
+            raise system_error("lock", self._path, error) from error
         self._introduce(purpose)
+        with self._counted(lock):
+            yield True
+
+    @contextlib.contextmanager
+    def _counted(self, lock: BaseFileLock | None) -> Iterator[None]:
         self._depth += 1
         try:
-            yield True
+            yield
         finally:
             self._depth -= 1
-            lock.release()
+            if lock is not None:
+                lock.release()
 
     def _made(self) -> BaseFileLock:
         from filelock import FileLock
@@ -94,10 +97,11 @@ class Lock:
             held = f"the lock of {self.root} is busy (held by {self._holder()})"
             raise Busy(f"{held}; nothing was written, try again") from None
         except OSError as error:
-            raise failed("lock", self._path, error) from error
+            raise system_error("lock", self._path, error) from error
 
     def _introduce(self, purpose: str) -> None:
-        with contextlib.suppress(OSError):  # only a courtesy to whoever waits
+        # only a courtesy to commands that wait
+        with contextlib.suppress(OSError):
             file = os.open(self._owner, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600)
             try:
                 write_all(file, f"process {os.getpid()}, {purpose}\n".encode("utf-8", "replace"))
@@ -106,13 +110,14 @@ class Lock:
 
     def _holder(self) -> str:
         try:
-            with self._owner.open(encoding="utf-8", errors="replace") as file:
-                return file.readline(OWNER_LIMIT).strip() or "another process"
+            file = os.open(self._owner, os.O_RDONLY | OPEN)
+            with os.fdopen(file, encoding="utf-8", errors="replace") as stream:
+                return stream.readline(OWNER_LIMIT).strip() or "another process"
         except OSError:
             return "another process"
 
 
 def command_line() -> str:
-    """This command's name, as others are told who holds the lock; nothing that was given to it."""
+    """This command's name, without its arguments, as others see who holds the lock."""
     context = click.get_current_context(silent=True)
     return context.command_path if context else "tracker"

@@ -1,9 +1,11 @@
-"""What every record carries, and how its id follows from it."""
+"""The fields that every record carries, and the id that follows from them."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +14,16 @@ import orjson
 from tracker import __version__
 from tracker.contract.parsed import iso
 from tracker.errors import TrackerError
-from tracker.journal.files import LINE_LIMIT
-from tracker.text.json_values import DEEPEST, is_too_deep, plain
+from tracker.journal.files import LINE_LIMIT, NOTHING
+from tracker.text.json_values import DEEPEST, is_too_deep, loads_leniently, plain
 
 SCHEMA = "1.1.0"
-ID_ROOM = 64  # bytes of the id's field, which its record gets in the end
+# bytes of the id's field, which is added last
+ID_ROOM = 64
+PHASES = ("before", "after")
+# the phase of a record of schema 1.0.0 that holds a count's difference and closes its window
+COUNT = "count"
+LANE = re.compile(r"\bAGENT_ID=([\w.-]+)")
 
 
 def stamp(
@@ -31,8 +38,8 @@ def stamp(
 ) -> dict[str, Any]:
     """A whole record: the common fields first, then its own.
 
-    `record_id` is the BLAKE2b-128 of the record's canonical JSON (sorted keys, without the id); the random `nonce` in
-    it keeps two captures of one microsecond apart.
+    `record_id` is the BLAKE2b-128 of the record's canonical JSON (sorted keys, without the id); the random `nonce`
+    tells two captures of the same microsecond apart.
     """
     record: dict[str, Any] = {
         "record_id": "",
@@ -48,23 +55,63 @@ def stamp(
         **fields,
     }
     if is_too_deep(record):
-        raise TrackerError(f"the record would be nested deeper than {DEEPEST} levels; nothing was stored")
+        raise TrackerError(f"The record is nested deeper than {DEEPEST} levels. {NOTHING}.")
     try:
         content = _canonical(record)
-    except TypeError:  # half characters, as of an argument that is no UTF-8, or numbers of more than 64 bits
+    except TypeError:
+        # a lone surrogate, from an argument that is not UTF-8, or a number of more than 64 bits
         record = plain(record)
         content = _canonical(record)
     if len(content) + ID_ROOM > LINE_LIMIT:
         raise TrackerError(
-            f"the record would be a line of {len(content) >> 20} MB, and one of more than {LINE_LIMIT >> 20} MB is not"
-            " read back: its text is mostly control characters, or none; nothing was stored"
+            f"The record takes {len(content) >> 20} MB as a line. Expected at most {LINE_LIMIT >> 20} MB: its text is"
+            f" mostly control characters, or not a text. {NOTHING}."
         )
     return record | {"record_id": _digest(content)}
 
 
 def identify(record: dict[str, Any]) -> str:
-    """The id that the record's content gives; what JSON has no number for (NaN) counts as null."""
+    """The id that the record's content gives; values that JSON cannot express (NaN) count as null."""
     return _digest(_canonical(record))
+
+
+def record_id(stream: str, line: bytes, record: Mapping[str, Any]) -> str:
+    """The id that a stored record has; records of schema 1.0.0 have none, so it is derived from the line."""
+    found = record.get("record_id")
+    if isinstance(found, str) and found:
+        return found
+    return hashlib.blake2b(line, digest_size=16, person=stream.encode()[:16]).hexdigest()
+
+
+def decode(line: bytes) -> dict[str, Any] | None:
+    """The record of a line; None if it is not an object, or is nested too deep to be written again."""
+    try:
+        record = orjson.loads(line)
+    except (orjson.JSONDecodeError, RecursionError):
+        record = loads_leniently(line)
+    if not isinstance(record, dict):
+        return None
+    may_be_deep = line.count(b"[") + line.count(b"{") > DEEPEST
+    return None if may_be_deep and is_too_deep(record) else record
+
+
+def lane_of(record: Mapping[str, Any]) -> str | None:
+    """The lane of a record; schema 1.0.0 has it only at the end of the notes."""
+    found = record.get("agent_id")
+    if found is None and "agent_id" not in record:
+        lanes = LANE.findall(text(record.get("notes")))
+        return lanes[-1] if lanes else None
+    return found if isinstance(found, str) and found else None
+
+
+def without_text(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record without its pane: the figures of many records fit into memory, their panes do not."""
+    return {key: value for key, value in record.items() if key != "raw_text"}
+
+
+def text(value: object) -> str:
+    """The value if it is a text, else an empty one."""
+    return value if isinstance(value, str) else ""
 
 
 def _canonical(record: dict[str, Any]) -> bytes:

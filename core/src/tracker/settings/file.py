@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import fields, frozen
 
 from tracker.errors import TrackerError
+
+if TYPE_CHECKING:
+    from tracker.settings.sections import Setting
 
 FILE = "tracker.toml"
 T = TypeVar("T")
@@ -30,8 +33,46 @@ class Settings:
     def section(self, kind: type[T]) -> T:
         """The settings of one class, with the defaults of those that the file does not set."""
         table: str = kind.TABLE  # type: ignore[attr-defined]
-        keys = {one.name: f"{table}.{one.name}" if table else one.name for one in fields(kind)}  # type: ignore[arg-type]
-        return kind(**{name: self.values[key] for name, key in keys.items() if key in self.values})
+        found = {}
+        for one in fields(kind):  # type: ignore[arg-type]
+            key = f"{table}.{one.name}" if table else one.name
+            if key in self.values:
+                found[one.name] = self.values[key]
+                self._check_consent(key, self._reason(one.metadata["setting"], key))
+        return kind(**found)
+
+    def unconsented(self) -> dict[str, str]:
+        """The keys that the file sets and that need consent which was not given, with the reason."""
+        from tracker.settings.sections import settings
+
+        known = settings()
+        reasons = {key: self._reason(known[key], key) for key in self.values}
+        return {key: reason for key, reason in reasons.items() if reason}
+
+    def consent(self, keys: Iterable[str]) -> None:
+        """Record that the user agrees to some values."""
+        from tracker.settings.consent import give
+
+        assert self.path is not None
+        give(self.path, [(key, self.values[key]) for key in keys])
+
+    def _reason(self, setting: Setting, key: str) -> str | None:
+        """Why a value that the file sets needs consent that was not given."""
+        reason = setting.consent_reason(self.values[key], self.base) if self.path else None
+        if reason is None or self.path is None:
+            return None
+        from tracker.settings.consent import is_given
+
+        return None if is_given(self.path, key, self.values[key]) else reason
+
+    def _check_consent(self, key: str, reason: str | None) -> None:
+        if reason is not None and self.path is not None:
+            number = line_of(read(self.path), key)
+            where = f"{self.path}{f' (line {number})' if number else ''}"
+            raise TrackerError(
+                f"{where}: {key} needs your consent, because it {reason}."
+                " Read the file, then run `tracker config trust`."
+            )
 
 
 def find(start: Path) -> Path | None:
@@ -41,7 +82,10 @@ def find(start: Path) -> Path | None:
 
 def read(path: Path) -> str:
     """The text of a file."""
+    from tracker.settings.consent import refuse_foreign
+
     try:
+        refuse_foreign(path)
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise TrackerError(f"cannot read {path}: {error.strerror}") from error

@@ -31,14 +31,28 @@ def setting(
     most: float = LARGEST,
     check: Callable[[Any], bool] | None = None,
     expected: str = "",
+    consent: str = "",
+    is_path: bool = False,
 ) -> Any:
     """A field with its default, what it is for, and what it may be.
+
+    consent: why a value from a file needs the user's consent, such as `runs commands`. is_path: a value that leads out
+    of the file's folder needs it.
 
     kind: `text`, `texts`, `switch`, `number` (within `least` and `most`), `zone`, or `table`, for which `check` says
     whether a value fits and `expected` what was expected.
     """
     known = Setting(
-        key="", kind=kind, default=default, about=about, least=least, most=most, fits=check, expected=expected
+        key="",
+        kind=kind,
+        default=default,
+        about=about,
+        least=least,
+        most=most,
+        fits=check,
+        expected=expected,
+        consent=consent,
+        is_path=is_path,
     )
     return field(default=default, metadata={"setting": known})
 
@@ -55,6 +69,15 @@ class Setting:
     most: float = LARGEST
     fits: Callable[[Any], bool] | None = None
     expected: str = ""
+    consent: str = ""
+    is_path: bool = False
+
+    def consent_reason(self, value: Any, base: Path) -> str | None:
+        """Why a value in a file of the folder `base` needs the user's consent, None if it needs none."""
+        if self.is_path:
+            is_inside = (base / value).resolve().is_relative_to(base.resolve())
+            return None if is_inside else "leads out of the file's folder"
+        return self.consent if self.consent and value else None
 
     @property
     def title(self) -> str:
@@ -132,6 +155,7 @@ class Kernel:
         None,
         "where records are stored, relative to this file; default: data/week0/live in the working directory",
         kind="text",
+        is_path=True,
     )
     timezone: str | None = setting(
         None,

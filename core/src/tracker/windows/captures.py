@@ -12,9 +12,12 @@ from tracker.contract.parsed import EPOCH, compact, from_parsed, instant
 from tracker.contract.values import Delta, Meter, Reading, Source
 from tracker.hosting import default_delta as defaults
 from tracker.hosting.registry import Registry
-from tracker.journal.index import Entry, Index, lane_of
-from tracker.journal.index_rows import PHASES, text, without_text
+from tracker.journal.index import Entry, Index
+from tracker.journal.records import PHASES, lane_of, text, without_text
 from tracker.session import Session
+
+# A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
+SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 
 
 @frozen(kw_only=True)
@@ -73,6 +76,24 @@ def captures(
     for group in found.values():
         group.sort(key=lambda capture: capture.order)
     return found
+
+
+def captures_of(session: Session, source: Source, window: str) -> list[Capture]:
+    """The standing captures of one provider in a window, oldest first. Loads no other plugin."""
+    found = []
+    for entry in session.index.entries(source.stream, [window]):
+        name = entry.record.get("provider")
+        # only a record without a name needs to know who else writes to the stream
+        is_own = name == source.name if name else _owns(session.registry, source)
+        if is_own and entry.record.get("phase") in (None, *PHASES):
+            found.append(capture_of(entry, source))
+    return sorted(found, key=lambda capture: capture.order)
+
+
+def _owns(registry: Registry, source: Source) -> bool:
+    """Whether no other provider writes to the source's stream."""
+    others = [one for one in registry.sources.values() if one.kind == "status" and one.stream == source.stream]
+    return len(others) == 1
 
 
 @frozen(kw_only=True)
@@ -147,9 +168,14 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
     falls = []
     values: dict[str, float | None] = {}
     errors = [*before.errors, *after.errors]
+    parts = _across_resets(pair)
     for change in delta.changes:
         meter = source.meter(change.meter)
         if meter is None:
+            continue
+        if change.meter in parts:
+            values[meter.field_name] = compact(parts[change.meter])
+            errors.append(f"{SPLIT}:{change.meter}")
             continue
         values[meter.field_name] = None if change.delta is None else compact(change.delta)
         fall = _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
@@ -166,6 +192,17 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
         values[meter.field_name] = None
         errors.append("capacity-missing")
     return Measured(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
+
+
+def _across_resets(pair: Pair) -> dict[str, float]:
+    """Deltas that an AFTER's record brings, made from readings on both sides of a reset, for this very BEFORE."""
+    assert pair.after is not None
+    split = pair.after.record.get(SPLIT_FIELD)
+    if not isinstance(split, dict) or pair.before is None or split.get("before") != pair.before.record_id:
+        return {}
+    meters = split.get("meters")
+    found = {key: one.get("delta") for key, one in meters.items()} if isinstance(meters, dict) else {}
+    return {key: delta for key, delta in found.items() if isinstance(delta, int | float) and delta >= 0}
 
 
 def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> Fall | None:

@@ -8,9 +8,8 @@ from typing import Any
 from tracker.contract.values import Source
 from tracker.errors import TrackerError
 from tracker.journal.index import Entry
-from tracker.journal.index_rows import COUNT
 from tracker.journal.journal import command_line
-from tracker.journal.records import stamp
+from tracker.journal.records import COUNT, stamp
 from tracker.session import Session
 from tracker.text.redact import redact
 from tracker.text.render import plural, value

@@ -20,8 +20,8 @@ from attrs import frozen
 from tracker.contract.parsed import instant
 from tracker.contract.values import Source
 from tracker.errors import TrackerError
-from tracker.journal.files import OPEN, check_directory, make_private
-from tracker.journal.index_rows import lane_of
+from tracker.journal.files import OPEN, check_directory, private_folder
+from tracker.journal.records import lane_of
 from tracker.session import Session
 
 COMPARED = ("agent_id", "provider", "window", "phase", "open", "record_id", "baseline")
@@ -101,7 +101,7 @@ def replace(path: Path, state: dict[str, Any], *, fsync: bool = True) -> None:
     """Replace a state file in one step."""
     for folder in (path.parent.parent, path.parent):
         if not folder.exists():
-            make_private(folder, fsync=fsync)
+            private_folder(folder, fsync=fsync)
     file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(file, "wb") as stream:

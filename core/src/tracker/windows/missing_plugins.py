@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from attrs import frozen
 
 from tracker.errors import TrackerError
-from tracker.journal.index_rows import PHASES, text
+from tracker.journal.records import PHASES, text
 from tracker.session import Session
 from tracker.text.render import line
 from tracker.windows.anomalies import ANOMALIES

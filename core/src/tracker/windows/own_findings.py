@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,21 +22,18 @@ from tracker.windows.store import status_streams
 def fresh_index(session: Session) -> Index:
     """An index made from the journal in a temporary file, whatever the stored one says."""
     fresh = Index(session.journal, may_create=False)
-    # SQLite's name of a temporary file
-    fresh.use(index_database.connect(""))
+    fresh.use(index_database.connect())
     return fresh
 
 
-def index_findings(session: Session, fresh: Index) -> Iterator[Finding]:
-    """Differences between the stored index and a new one: the index was edited, or the middle of a stream was."""
+def index_findings(session: Session) -> Iterator[Finding]:
+    """Damage of the stored index, and streams that were edited after it had read them."""
     path = index_database.find(session.root)
     if path is None:
         return
     try:
-        streams = session.journal.streams()
-        tables = index_database.TABLES
-        differs = [table for table in tables if session.index.table(table, streams) != fresh.table(table, streams)]
-    except (sqlite3.DatabaseError, TrackerError, OSError) as error:
+        differs = session.index.faults()
+    except (TrackerError, OSError) as error:
         differs = [str(error)]
     session.index.close()
     if differs:

@@ -124,7 +124,7 @@ def superseded(session: Session, source: Source, new: Capture, group: Iterable[C
     cause = f"superseded by the {new.phase} capture of {iso(new.captured_at)}"
     return [
         closing(found, cause, new.record_id, new.captured_at, new.agent_id, str(new.record["source"]))
-        for found in open_anomalies(session.index, status_streams(session), [new.window])
+        for found in open_anomalies(session.index, [source.stream], [new.window])
         if found.record.get("provider") == source.name
         # one of schema 1.0.0 names no records: it is about the pair that counted until now
         and (not counting.issuperset(ids) if (ids := about(found)) else new.record_id in counting)

@@ -21,7 +21,7 @@ from tracker.windows import lane_state as state
 from tracker.windows import lanes
 from tracker.windows import neighbors as beside
 from tracker.windows.anomalies import ANOMALIES
-from tracker.windows.captures import Capture, canonical, captures, with_instant
+from tracker.windows.captures import Capture, canonical, captures_of, with_instant
 from tracker.windows.rules import LATE_AFTER, anomalies_of, late_after, reset_before, status_streams, superseded
 from tracker.windows.sanity import check_values
 
@@ -110,7 +110,7 @@ def _prepare(session: Session, request: Request) -> Stored:
     closings: list[dict[str, Any]] = []
     notes: list[str] = []
     for phase, here in zip(request.phases, windows, strict=True):
-        group = captures(session.index, session.registry, [here]).get((here, source.name), [])
+        group = captures_of(session, source, here)
         group += [capture for capture in adopted if capture.window == here]
         if phase == "after" and request.needs_before and not any(found.phase == "before" for found in group):
             raise _no_before(session, source, here)
@@ -153,10 +153,14 @@ def _choose(session: Session, request: Request, old: state.Baseline | None) -> s
             f"{source.name} has no open window{lane}{others};"
             f" begin one with `tracker alias start {source.name} --stdin`, or name the window with --window"
         )
-    streams = {name: other.stream for name, other in session.registry.sources.items() if other.kind == "status"}
-    if old is not None and session.index.newest(source.stream, session.lane, source.name) is None:
+    newest = session.index.newest(source.stream, session.lane, source.name)
+    if newest is not None:
+        return newest.window if newest.phase == "before" else lanes.next_window(newest.window)
+    if old is not None:
         return old.window
-    return lanes.choose_window(session.index, streams, session.lane, source.name)
+    # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
+    streams = {name: other.stream for name, other in session.registry.sources.items() if other.kind == "status"}
+    return lanes.joined_window(session.index, streams, session.lane) or lanes.FIRST_WINDOW
 
 
 def _adopt(session: Session, request: Request, old: state.Baseline) -> list[Capture]:

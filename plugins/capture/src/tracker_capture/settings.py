@@ -19,8 +19,14 @@ class CaptureSettings:
         15.0, "minutes after which an automatic reading is too old for an AFTER", kind="number", most=10080
     )
     key_variables: tuple[str, ...] = setting(
-        (), "the environment variable that holds a provider's key for captures, as PROVIDER=VARIABLE", kind="texts"
+        (),
+        "the environment variable that holds a provider's key for captures, as PROVIDER=VARIABLE",
+        kind="texts",
+        consent="sends variables of yours as keys",
     )
     run_commands: tuple[str, ...] = setting(
-        (), "commands for `tracker ingest SOURCE --run` instead of the declared ones, as SOURCE=COMMAND", kind="texts"
+        (),
+        "commands for `tracker ingest SOURCE --run` instead of the declared ones, as SOURCE=COMMAND",
+        kind="texts",
+        consent="runs commands",
     )

@@ -141,11 +141,11 @@ def _write(path: Path, state: dict[str, Any]) -> None:
     """Replace the file in one step, unflushed: a prompt does not wait for the disk, and the next one writes again."""
     import orjson
 
-    from tracker.kernel import OPEN, make_private
+    from tracker.kernel import OPEN, private_folder
 
     for folder in (path.parents[2], path.parents[1], path.parent):
         if not folder.is_dir():
-            make_private(folder)
+            private_folder(folder)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600), "wb") as file:
         file.write(orjson.dumps(state, option=orjson.OPT_INDENT_2) + b"\n")

@@ -104,11 +104,11 @@ def _data_dir(session: Session) -> Held | None:
         return Held(setting=setting, value=str(session.data_dir), origin="option", where="--data-dir")
     if os.environ.get(DATA_DIR):
         return Held(setting=setting, value=os.environ[DATA_DIR], origin="variable", where=DATA_DIR)
-    return None if session.config.data_dir else Held(setting=setting, value=str(DEFAULT_DATA_DIR))
+    return None if "data_dir" in session.settings_file.values else Held(setting=setting, value=str(DEFAULT_DATA_DIR))
 
 
 def _timezone(session: Session) -> Held | None:
-    if session.config.timezone:
+    if "timezone" in session.settings_file.values:
         return None
     name = str(local_zone())
     if os.environ.get("TZ", "").lstrip(":") == name:
@@ -174,9 +174,29 @@ def _change(path: Path, key: str, value: Any, *, write: bool) -> None:
     text = read(path) if path.exists() else ""
     parsed(text, path)
     new = changed(text, key, value)
-    checked(new, path)
+    found = checked(new, path)
     if write and new != text:
         replace_file(path, new.encode())
+    if write and key in found.unconsented():
+        # whoever types a value agrees to it
+        found.consent([key])
+
+
+def trust(session: Session) -> None:
+    """Record the user's consent to the entries of the settings file that need it, and show them."""
+    found = session.settings_file
+    if found.path is None:
+        raise TrackerError("There is no tracker.toml here or in a folder above. Nothing needs your consent.")
+    reasons = found.unconsented()
+    if not session.dry_run:
+        found.consent(reasons)
+    if session.json or session.dry_run:
+        session.data({"path": str(found.path), "trusted": {key: found.values[key] for key in reasons}})
+        return
+    for key, reason in reasons.items():
+        session.say(f"trusted {key} = {literal(found.values[key])} in {found.path} ({reason})")
+    if not reasons:
+        session.say(f"nothing in {found.path} needs your consent")
 
 
 def _meant(key: str, words: str) -> Any:

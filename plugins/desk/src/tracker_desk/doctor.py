@@ -32,7 +32,7 @@ def examine(session: Session, *, fix: bool) -> dict[str, Any]:
     session.journal.mends = False
     fresh = fresh_index(session)
     with contextlib.closing(fresh), session.journal.lock(command_line()) if fix else contextlib.nullcontext():
-        found = [*_files(session), *index_findings(session, fresh)]
+        found = [*_files(session), *index_findings(session)]
         # the other checks must not depend on an index that may be wrong
         session.index = fresh
         checks = _streams(session, found)

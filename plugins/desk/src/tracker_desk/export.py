@@ -7,7 +7,17 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tracker.kernel import OPEN, Interrupted, Session, TrackerError, beside, failed, make_private, plural, write_all
+from tracker.kernel import (
+    OPEN,
+    Interrupted,
+    Session,
+    TrackerError,
+    plural,
+    private_folder,
+    replacing,
+    system_error,
+    write_all,
+)
 from tracker_desk.tables import Scalar, columns, rows
 
 BUFFER = 1 << 20
@@ -26,9 +36,9 @@ def export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     counts: dict[str, int] = {}
     if not session.dry_run:
         try:
-            make_private(folder)
+            private_folder(folder)
         except OSError as error:
-            raise failed("create", folder, error) from error
+            raise system_error("create", folder, error) from error
         try:
             for stream in streams:
                 counts[stream] = write(session, stream, folder)
@@ -102,14 +112,14 @@ def _table(session: Session, stream: str, folder: Path) -> int:
 def _write(path: Path, parts: Iterator[bytes]) -> int:
     """Write the parts to a file that only its owner may read; how many there were."""
     try:
-        with beside(path) as unfinished:
+        with replacing(path) as unfinished:
             file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600)
             try:
                 return _write_parts(file, parts)
             finally:
                 os.close(file)
     except OSError as error:
-        raise failed("write", path, error, "the export is not complete") from error
+        raise system_error("write", path, error, "the export is not complete") from error
 
 
 def _write_parts(file: int, parts: Iterator[bytes]) -> int:

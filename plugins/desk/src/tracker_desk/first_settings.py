@@ -43,11 +43,14 @@ def initialize(session: Session, *, ask: bool, force: bool) -> None:
     if ask:
         values |= _asked(session, values)
     text = compose(values, session.registry.providers)
-    checked(text, path)
+    found = checked(text, path)
     if session.dry_run:
         click.echo(text, nl=False)
         return
     _write(path, text, force=force)
+    if reasons := found.unconsented():
+        # whoever answers the questions agrees to the answers
+        found.consent(reasons)
     if session.json:
         session.data({"path": str(path), "settings": values})
     else:

@@ -16,8 +16,8 @@ from tracker.kernel import (
     TrackerError,
     check_directory,
     command_line,
-    identity,
     old_baselines,
+    record_id,
     write_states,
 )
 from tracker_desk.ids import Ids
@@ -66,10 +66,10 @@ def _take(session: Session, other: Journal, stream: str, *, is_dry: bool = False
     taken, batch, size = Taken(), list[bytes](), 0
     with Ids() as ids:
         for _, line, record in session.journal.records(stream):
-            ids.add(identity(stream, line, record), _digest(line))
+            ids.add(record_id(stream, line, record), _digest(line))
         for _, line, record in other.records(stream, 0, other.size(stream)):
-            record_id, digest = identity(stream, line, record), _digest(line)
-            known = ids.add(record_id, digest)
+            own_id, digest = record_id(stream, line, record), _digest(line)
+            known = ids.add(own_id, digest)
             if known is None:
                 taken.new += 1
                 batch.append(line)
@@ -77,7 +77,7 @@ def _take(session: Session, other: Journal, stream: str, *, is_dry: bool = False
             else:
                 taken.known += 1
                 if known != digest and "nonce" in record:  # events are told by their line, whenever it was taken in
-                    taken.conflicts.append(record_id)
+                    taken.conflicts.append(own_id)
             if size >= BATCH and not is_dry:
                 _append(session, stream, batch)
                 batch, size = [], 0

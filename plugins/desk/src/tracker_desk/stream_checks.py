@@ -11,7 +11,7 @@ import orjson
 from attrs import define, field
 
 from tracker.api import Finding, instant
-from tracker.kernel import FUTURE, LINE_LIMIT, PHASES, SCHEMA, Session, decode, identify, identity, plural
+from tracker.kernel import FUTURE, LINE_LIMIT, PHASES, SCHEMA, Session, decode, identify, plural, record_id
 from tracker.kernel import line as shown
 from tracker_desk.findings import Level
 from tracker_desk.ids import Ids
@@ -96,15 +96,15 @@ class StreamCheck:
             yield self._found("note", "json", what, "nothing to do")
 
     def _identity(self, line: bytes, record: dict[str, Any]) -> Iterator[Finding]:
-        record_id = identity(self.stream, line, record)
+        own_id = record_id(self.stream, line, record)
         digest = hashlib.blake2b(line.strip(), digest_size=16).digest()
-        known = self.ids.add(record_id, digest)
+        known = self.ids.add(own_id, digest)
         if known == digest:
             yield self._found("note", "duplicate", "repeats a line that stands above", "nothing to do: it counts once")
         elif known is not None:
-            what = f"has the id {shown(record_id)[:80]} of another record above, which counts"
+            what = f"has the id {shown(own_id)[:80]} of another record above, which counts"
             yield self._found("error", "duplicate", what, BY_HAND)
-        if "nonce" in record and record.get("schema_version") == SCHEMA and record_id != identify(record):
+        if "nonce" in record and record.get("schema_version") == SCHEMA and own_id != identify(record):
             yield self._found("warning", "changed", "does not give its own id", BY_HAND)
 
     def _fields(self, record: Mapping[str, Any]) -> Iterator[Finding]:

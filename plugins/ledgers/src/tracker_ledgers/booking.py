@@ -20,9 +20,9 @@ from tracker.kernel import (
     TrackerError,
     cell,
     csv_line,
-    failed,
     read_at,
     refuse_special,
+    system_error,
     write_all,
 )
 from tracker_ledgers.ledgers import Ledger, Row, check_header, path_of, split
@@ -73,7 +73,7 @@ class Book:
                 os.fsync(self.file)
         except OSError as error:
             self.take_back()
-            raise failed("append to", self.path, error) from error
+            raise system_error("append to", self.path, error) from error
         self.needs_header = False
 
     def take_back(self) -> None:
@@ -101,7 +101,7 @@ def opened(session: Session, ledger: Ledger, path: Path | None = None) -> Iterat
         path.parent.mkdir(parents=True, exist_ok=True)
         file, is_new = _locked(path)
     except OSError as error:
-        raise failed("open", path, error) from error
+        raise system_error("open", path, error) from error
     book = Book(ledger, path, file, is_new, 0, fsync=session.journal.fsync)
     try:
         _prepare(session, book)
@@ -159,7 +159,7 @@ def _set_aside(session: Session, book: Book, row: Row, torn: bytes) -> None:
             os.close(kept)
         os.ftruncate(book.file, row.start)
     except OSError as error:
-        raise failed("set the torn last row aside of", book.path, error) from error
+        raise system_error("set the torn last row aside of", book.path, error) from error
     book.size = row.start
     book.needs_header = row.start == 0
     session.warn(f"{book.path.name} ended in a torn row of {len(torn)} bytes, which was set aside in {aside.name}")

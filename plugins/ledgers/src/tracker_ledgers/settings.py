@@ -24,7 +24,9 @@ class Ledgers:
 
     TABLE: ClassVar[str] = "ledgers"
 
-    dir: str = setting("docs/Ledgers", "the folder of the CSV ledgers, relative to this file", kind="text")
+    dir: str = setting(
+        "docs/Ledgers", "the folder of the CSV ledgers, relative to this file", kind="text", is_path=True
+    )
 
 
 @frozen(kw_only=True)
@@ -42,7 +44,9 @@ class Handoff:
 
     TABLE: ClassVar[str] = "handoff"
 
-    file: str = setting("docs/SESSION_HANDOFF.md", "the brief for the next person, relative to this file", kind="text")
+    file: str = setting(
+        "docs/SESSION_HANDOFF.md", "the brief for the next person, relative to this file", kind="text", is_path=True
+    )
     read_first: tuple[str, ...] = setting(
         ("docs/SOP/uat_opener.md",), "files that the next person reads first", kind="texts"
     )

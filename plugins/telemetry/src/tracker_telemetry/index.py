@@ -142,7 +142,9 @@ def _connect(session: Session | None, path: Path | None) -> DuckDBPyConnection:
     while True:
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            return duckdb.connect(str(path))
+            database = duckdb.connect(str(path))
+            path.chmod(0o600)
+            return database
         except (duckdb.IOException, OSError) as error:
             if "lock" not in str(error) and isinstance(error, duckdb.Error) and path.exists():
                 raise  # the file is spoilt

@@ -16,7 +16,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from tracker.api import Source, instant
-from tracker.kernel import WINDOW, Session, TrackerError, beside, lane_of
+from tracker.kernel import WINDOW, Session, TrackerError, lane_of, replacing
 from tracker_telemetry.flat import as_type, columns, rows
 from tracker_telemetry.index import old_events
 
@@ -55,7 +55,7 @@ def write_table(session: Session, stream: str, path: Path) -> int:
     schema, count = pa.schema(list(names.items())), 0
     short = [name for name in names if name != "raw_text"]  # a text's dictionary and extremes are whole texts again
     options = {"compression": "zstd", "use_dictionary": short, "write_statistics": short}
-    with _errors(path), _private(), beside(path) as whole, pq.ParquetWriter(whole, schema, **options) as writer:
+    with _errors(path), _private(), replacing(path) as whole, pq.ParquetWriter(whole, schema, **options) as writer:
         for part in _batches(rows(session, stream, stop)):
             count += len(part)
             values = ({name: _value(name, one.get(name), kinds[name]) for name in names} for one in part)

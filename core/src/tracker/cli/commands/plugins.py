@@ -4,27 +4,11 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.command import Command, Group
+from tracker.cli.command import Group
 from tracker.session import session
 
 
-class PluginsGroup(Group):
-    """Its own commands, and those that features declare as `plugins NAME`."""
-
-    command_class = Command
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        from tracker.cli.main import subcommands
-
-        return [*super().list_commands(ctx), *subcommands("plugins")]
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        from tracker.cli.main import find, subcommands
-
-        return super().get_command(ctx, name) or (find(f"plugins {name}") if name in subcommands("plugins") else None)
-
-
-@click.group("plugins", cls=PluginsGroup, invoke_without_command=True)
+@click.group("plugins", cls=Group, invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
     """List the sources that are installed, and what is wrong with any."""

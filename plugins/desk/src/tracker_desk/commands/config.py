@@ -54,3 +54,11 @@ def set_(key: str, value: str) -> None:
     from tracker_desk.config_values import change
 
     change(session(), key, value)
+
+
+@command.command("trust", cls=SettingCommand)
+def trust() -> None:
+    """Agree to entries that run commands, send keys, or write outside of the file's folder."""
+    from tracker_desk.config_values import trust as record
+
+    record(session())
