@@ -59,17 +59,8 @@ def open_window(index: Index, stream: str, agent: str | None, provider: str) -> 
     return newest.window if newest and newest.phase == "before" else None
 
 
-def choose_window(index: Index, streams: dict[str, str], agent: str | None, provider: str) -> str:
-    """The window of a capture that names none.
-
-    An open one is reused, a closed one is followed by the next id. A provider that was never captured in this lane
-    joins the window that another one has open. `streams` maps each provider to its stream.
-    """
-    newest = index.newest(streams[provider], agent, provider)
-    if newest is not None:
-        return newest.window if newest.phase == "before" else next_window(newest.window)
-    others = [
-        mark for other, stream in streams.items() if other != provider and (mark := index.newest(stream, agent, other))
-    ]
-    joined = [mark for mark in others if mark.phase == "before"]
-    return max(joined, key=lambda mark: mark.at).window if joined else FIRST_WINDOW
+def joined_window(index: Index, streams: dict[str, str], agent: str | None) -> str | None:
+    """The newest window that a provider has open in a lane. `streams` maps each provider to its stream."""
+    marks = [mark for name, stream in streams.items() if (mark := index.newest(stream, agent, name))]
+    opened = [mark for mark in marks if mark.phase == "before"]
+    return max(opened, key=lambda mark: mark.at).window if opened else None

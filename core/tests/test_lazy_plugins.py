@@ -1,0 +1,38 @@
+"""A capture loads the provider that it names, and no other."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DEMO = Path(__file__).parents[2] / "plugins" / "codex" / "src" / "tracker_codex" / "demo"
+SCRIPT = """
+import sys
+from tracker.cli.main import main
+try:
+    main(sys.argv[1:], standalone_mode=False)
+finally:
+    providers = ("tracker_codex", "tracker_claude", "tracker_glm", "tracker_proxy")
+    print(*(name for name in providers if name in sys.modules))
+"""
+
+
+@pytest.mark.parametrize("window", [[], ["--window", "W0-01"]])
+def test_ending_a_window_of_one_provider_imports_no_other(tmp_path: Path, window: list[str]) -> None:
+    environment = os.environ | {"TRACKER_DATA_DIR": str(tmp_path / "data")}
+
+    def run(*words: str) -> list[str]:
+        command = [sys.executable, "-c", SCRIPT, "alias", *words]
+        done = subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True
+        )
+        return done.stdout.splitlines()
+
+    run("start", "codex", "--file", str(DEMO / "status_before.txt"))
+    said = run("end", "codex", "--file", str(DEMO / "status_after.txt"), *window)
+    assert said[0] == "stored codex after snapshot for W0-01 (ready to finalize)"
+    assert said[-1] == "tracker_codex"
