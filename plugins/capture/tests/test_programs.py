@@ -238,7 +238,7 @@ def test_a_command_gets_no_terminal_and_no_input_to_wait_for(machine: Any) -> No
 
 
 def test_keys_and_our_own_settings_stay_home(machine: Any) -> None:
-    (machine.folder / "tracker.toml").write_text('key_variables = ["glm=MY_KEY"]\n')
+    machine.settings('key_variables = ["glm=MY_KEY"]\n')
     claude(machine, "print([name for name in os.environ if name.startswith('TRACKER_') or name == 'MY_KEY'] or TEXT)")
     assert machine.ask("claude", "print", TRACKER_GLM_KEY="not-yours", MY_KEY="neither").has_value
 

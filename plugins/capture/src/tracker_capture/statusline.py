@@ -140,7 +140,7 @@ def _may_write(session: Session) -> bool:
 def _keep(session: Session, found: Kept) -> None:
     from contextlib import suppress
 
-    from tracker.kernel import redact_value
+    from tracker.kernel import TrackerError, redact_value
 
     if not _may_write(session):
         return
@@ -150,7 +150,7 @@ def _keep(session: Session, found: Kept) -> None:
         "sampled_at": found.sampled and iso(found.sampled),
         "parsed": redact_value(to_parsed(found.reading, found.source)),
     }
-    with suppress(OSError):
+    with suppress(OSError, TrackerError):
         _write(_path(session, found.source), state)
 
 
