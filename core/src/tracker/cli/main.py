@@ -31,6 +31,7 @@ def _own(group: str, module: str, about: str) -> Command:
 KERNEL = {
     "alias": _own("Daily", "alias", "Capture a provider's meters: start, end, cross; delete takes one back."),
     "complete": _own("Daily", "complete", "Finalize a window: its features, quality and outcome."),
+    "undo": _own("Daily", "undo", "Take back what the last command stored or took back."),
     "preview": _own("Daily", "preview", "Show what the windows delivered per unit of quota."),
     "ingest": _own("Records", "ingest", "Take in one text or stream of any source."),
     "override": _own("Records", "override", "Store meter values that you read yourself."),
