@@ -110,7 +110,7 @@ def test_a_fall_is_an_anomaly_and_complete_refuses_until_it_is_corrected(toys: R
     assert "anomaly negative-delta in W0-01: fuel fell from 30 to 20" in done.stderr
     assert "Anomalies: 1 " in ok(toys("preview"))
     error = refused(toys("complete", "--window", "W0-01", "--toy-features", "1"))
-    assert "toy's capacity meter went down (fuel fell from 30 to 20)" in error
+    assert "the capacity meter of toy fell (fuel fell from 30 to 20)" in error
     assert "alias delete toy --window W0-01" in error
     ok(toys("alias", "end", "toy", "--stdin", "--window", "W0-01", "--captured-at", T2, stdin="fuel 35%"))
     assert "Anomalies: 0 " in ok(toys("preview"))

@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from tracker.text.render import line as line
     from tracker.text.render import number as number
     from tracker.text.render import plural as plural
+    from tracker.text.render import rate as rate
     from tracker.text.render import row as row
     from tracker.text.render import value as value
     from tracker.text.wording import near as near
@@ -133,6 +134,7 @@ if TYPE_CHECKING:
     from tracker.windows.efficiency import figures_of as figures_of
     from tracker.windows.efficiency import finalized_figures as finalized_figures
     from tracker.windows.efficiency import is_stale as is_stale
+    from tracker.windows.efficiency import open_figures as open_figures
     from tracker.windows.finalized import WINDOWS as WINDOWS
     from tracker.windows.finalized import Finalized as Finalized
     from tracker.windows.finalized import finalized as finalized
@@ -192,11 +194,11 @@ _PLACES = {
     "tracker.text.escapes": "ESCAPE",
     "tracker.text.json_values": "decoded",
     "tracker.text.redact": "HEADER redact_value",
-    "tracker.text.render": "CONTROL FIELD escape figure json_text line number plural row value",
+    "tracker.text.render": "CONTROL FIELD escape figure json_text line number plural rate row value",
     "tracker.text.wording": "near",
     "tracker.windows.anomalies": "ANOMALIES closings open_anomalies raised",
     "tracker.windows.captures": "Capture Pair by_lane canonical capture_of captures lacking spans",
-    "tracker.windows.efficiency": "Groups ProviderFigures figures_of finalized_figures is_stale",
+    "tracker.windows.efficiency": "Groups ProviderFigures figures_of finalized_figures is_stale open_figures",
     "tracker.windows.finalized": "Finalized WINDOWS finalized",
     "tracker.windows.lanes": "WINDOW check_window next_window",
     "tracker.windows.messages": "stored_message",

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import evolve, field, frozen
 
 from tracker.contract.parsed import EPOCH, compact, from_parsed, instant
-from tracker.contract.values import Delta, Meter, Reading, Source
+from tracker.contract.values import Delta, Gauge, Meter, Reading, Source
 from tracker.hosting import default_delta as defaults
 from tracker.hosting.registry import Registry
 from tracker.journal.index import Entry, Index
 from tracker.journal.records import PHASES, lane_of, text, without_text
 from tracker.session import Session
 
+# How long after a reset a floored 0 is taken as nothing used.
+AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 
@@ -142,11 +144,12 @@ def by_lane(group: Iterable[Capture]) -> dict[str | None, Pair]:
 
 @frozen(kw_only=True)
 class Fall:
-    """A meter that went down, which no quota does."""
+    """A meter that went down; `reset_at` is its reset between both readings, if that is known."""
 
     meter: str
     before: float
     after: float
+    reset_at: datetime | None = None
 
 
 @frozen(kw_only=True)
@@ -164,7 +167,8 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
     if pair.before is None:
         return _difference(source, pair.after)
     before, after = pair.before.reading, pair.after.reading
-    delta: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
+    own: Delta | None = registry.own(source.name, "compute_delta", before=before, after=after)
+    delta: Delta = own or registry.call(source.name, "compute_delta", before=before, after=after)
     falls = []
     values: dict[str, float | None] = {}
     errors = [*before.errors, *after.errors]
@@ -177,12 +181,17 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
             values[meter.field_name] = compact(parts[change.meter])
             errors.append(f"{SPLIT}:{change.meter}")
             continue
-        values[meter.field_name] = None if change.delta is None else compact(change.delta)
-        fall = _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
+        corrected = None if change.delta is None else _corrected(change.delta, meter, before, after)
+        values[meter.field_name] = None if corrected is None else compact(corrected)
+        # a plugin may measure across a reset: what it says is final if it can be
+        is_final = own is not None and change.delta is not None and change.delta >= 0
+        fall = None if is_final else _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
         if fall is not None:
             falls.append(fall)
             values[meter.field_name] = None
             errors.append(defaults.FELL if change.meter == source.capacity else f"{defaults.FELL}:{change.meter}")
+            if fall.reset_at is not None:
+                errors.append(f"{defaults.CROSSED}:{change.meter}")
         elif change.delta is not None and change.delta < 0:
             values[meter.field_name] = None
             errors.append(f"{defaults.FELL}:{change.meter}")
@@ -192,6 +201,26 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
         values[meter.field_name] = None
         errors.append("capacity-missing")
     return Measured(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
+
+
+def _corrected(delta: float, meter: Meter, before: Reading, after: Reading) -> float:
+    """The delta of what the readings stand for, if it is their difference: a floored 12 stands for 12 to 12.99."""
+    old, new = before.gauge(meter.key), after.gauge(meter.key)
+    if meter.rounding != "floor" or old is None or new is None or old.used is None or new.used is None:
+        return delta
+    shift = _cut_off(meter, new, after.as_of) - _cut_off(meter, old, before.as_of)
+    is_plain = delta == max(round(new.used - old.used, 6), 0)
+    return max(round(new.used - old.used + shift, 6), 0) if shift and is_plain else delta
+
+
+def _cut_off(meter: Meter, gauge: Gauge, at: datetime | None) -> float:
+    """What a floored reading lacks on average: half a point, but nothing at a reset; one with decimals is exact."""
+    assert gauge.used is not None
+    if not float(gauge.used).is_integer():
+        return 0.0
+    if gauge.used == 0 and at is not None and gauge.reset_at is not None and isinstance(meter.window, timedelta):
+        return 0.0 if timedelta(0) <= at - (gauge.reset_at - meter.window) <= AT_RESET else 0.5
+    return 0.5
 
 
 def _across_resets(pair: Pair) -> dict[str, float]:
@@ -215,7 +244,9 @@ def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> 
     assert before.as_of is not None
     assert after.as_of is not None
     crossed = old.reset_at is not None and before.as_of < old.reset_at <= after.as_of
-    return None if crossed and not is_capacity else Fall(meter=meter, before=old.used, after=new.used)
+    if crossed and not is_capacity:
+        return None
+    return Fall(meter=meter, before=old.used, after=new.used, reset_at=old.reset_at if crossed else None)
 
 
 def _difference(source: Source, after: Capture) -> Measured:
