@@ -39,10 +39,9 @@ def test_several_times_in_a_row_goes_further_back(program: Any) -> None:
 def test_a_deletion_is_taken_back(program: Any) -> None:
     start(program)
     end(program)
-    program("complete", "--window", "W0-01", "--toy-features", "2").ok()
     before = shown(program)
-    program("alias", "delete", "toy", "--window", "W0-01", "--phase", "after", *agreed(program)).ok()
-    assert "stale" in shown(program)
+    program("alias", "delete", "toy", "--window", "W0-01", "--phase", "after").ok()
+    assert shown(program) != before
     assert program("undo", "--yes").ok().startswith("put back toy after snapshot for W0-01")
     assert shown(program) == before
     assert program.state("toy")["phase"] == "after"
