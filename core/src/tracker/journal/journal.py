@@ -55,6 +55,7 @@ STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
 ATTEMPTS = 3
 # why a file may be read but not written
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+MORE = "{} records of this command were stored before, and nothing more"
 UNKNOWN = "It is unknown whether the records were stored; `tracker doctor` shows what the stream holds"
 
 
@@ -172,7 +173,8 @@ class Journal:
                     self._write(one, starts)
                 except BaseException as error:
                     is_known = not [other for other in new if not self._take_back(other, starts)]
-                    after = NOTHING if is_known else UNKNOWN
+                    before = sum(self.stored.values())
+                    after = UNKNOWN if not is_known else NOTHING if not before else MORE.format(before)
                     if isinstance(error, OSError):
                         raise system_error("append to", self.path(one.stream), error, after) from error
                     if isinstance(error, TrackerError) and not is_known:
