@@ -18,7 +18,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 from scipy import special
 
-from tracker_verdict.stats.efficiency import ASSUMED_FANO, LEAST_EFFECTIVE, LEAST_WINDOWS, measure
+from tracker_verdict.stats.efficiency import ASSUMED_WINDOWS, LEAST_EFFECTIVE, LEAST_FANO, LEAST_WINDOWS, measure
 
 Array: TypeAlias = NDArray[np.float64]
 Draw: TypeAlias = Callable[[np.random.Generator, tuple[int, int]], tuple[Array, Array]]
@@ -146,10 +146,14 @@ def chosen(sample: Sample) -> tuple[Array, Array]:
     """tracker's own interval, see tracker_verdict.stats.efficiency."""
     features, capacity = sample.features.sum(1), sample.capacity.sum(1)
     measured = is_measured(sample)
-    fano = np.where(measured, 1.0, ASSUMED_FANO)
+    assumed = np.maximum(LEAST_FANO, 1 + features / (2 * sample.n))
+    fano = np.where(measured, 1.0, assumed)
     low = fano * np.where(features > 0, special.gammaincinv(features / fano, TAIL), 0.0) / capacity
     high = fano * special.gammainccinv(features / fano + 1, TAIL) / capacity
-    x = sample.t * sample.hc3() / (2 * sample.estimate)
+    spread = sample.hc3() ** 2 * capacity / sample.estimate
+    df = ASSUMED_WINDOWS + sample.n - 1
+    moderated = (ASSUMED_WINDOWS * assumed + (sample.n - 1) * spread) / df
+    x = -special.stdtrit(df, TAIL) * np.sqrt(moderated / features) / 2
     least = np.minimum(low, sample.estimate * np.maximum(0.0, 1 - x) ** 2)
     most = np.maximum(high, sample.estimate * (1 + x) ** 2)
     return np.where(measured, least, low), np.where(measured, most, high)

@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from tracker.text.render import line as line
     from tracker.text.render import number as number
     from tracker.text.render import plural as plural
+    from tracker.text.render import rate as rate
     from tracker.text.render import row as row
     from tracker.text.render import value as value
     from tracker.text.wording import near as near
@@ -192,7 +193,7 @@ _PLACES = {
     "tracker.text.escapes": "ESCAPE",
     "tracker.text.json_values": "decoded",
     "tracker.text.redact": "HEADER redact_value",
-    "tracker.text.render": "CONTROL FIELD escape figure json_text line number plural row value",
+    "tracker.text.render": "CONTROL FIELD escape figure json_text line number plural rate row value",
     "tracker.text.wording": "near",
     "tracker.windows.anomalies": "ANOMALIES closings open_anomalies raised",
     "tracker.windows.captures": "Capture Pair by_lane canonical capture_of captures lacking spans",

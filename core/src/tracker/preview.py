@@ -17,7 +17,7 @@ from tracker.hosting.snapshots import SNAPSHOTS
 from tracker.journal.index import Entry
 from tracker.journal.records import SCHEMA
 from tracker.session import Session
-from tracker.text.render import MISSING, line, number, plural, row, value
+from tracker.text.render import MISSING, line, number, plural, rate, row, value
 from tracker.windows.anomalies import ANOMALIES, open_anomalies
 from tracker.windows.captures import captures, spans
 from tracker.windows.divergence import Divergence, divergences
@@ -146,16 +146,17 @@ def _provider_line(figures: ProviderFigures) -> str:
     parts = [
         f"features={value(totals['features'])}",
         f"capacity={value(totals['capacity'], unit=unit)}",
-        f"efficiency={value(estimate.efficiency, digits=2)}",
+        f"efficiency={rate(estimate.efficiency)}",
     ]
     ci, power = MISSING, MISSING
     if estimate.ci_kind == "measured":
         if estimate.ci is not None:
-            ci = f"{number(estimate.ci[0], 2)}-{number(estimate.ci[1], 2)}"
+            ci = "-".join(rate(limit, estimate.efficiency) for limit in estimate.ci)
         power = value(estimate.power, digits=2)
     parts += [f"ci={ci}", f"n={estimate.n}", f"power={power}"]
     marks = [f"excluded {line(one['window'])}: {line(one['reason'])}" for one in figures.excluded]
     marks += ["stale: re-run complete"] if figures.stale else []
+    marks += map(line, estimate.remarks)
     return f"  - {figures.source.name}: {', '.join(parts)}" + "".join(f" ({mark})" for mark in marks)
 
 

@@ -143,8 +143,8 @@ def test_list_as_json(toys: Run, file: Path) -> None:
         "type": "number",
         "origin": "file",
         "where": f"{file} line 1",
-        "default": 0.1,
-        "about": "the effect, in features per unit, that power is computed for",
+        "default": 1.5,
+        "about": "the ratio of efficiencies that power and windows needed are for",
     }
     assert (found["fsync"]["value"], found["fsync"]["where"]) == (True, None)
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-MODULES = ["compare", "distributions", "efficiency", "gates", "intervals", "power"]
+MODULES = ["distributions", "efficiency", "evidence", "intervals", "power", "ratio", "room"]
 D1 = "[(3, 18), (2, 10), (4, 20)]"
 
 

@@ -1,44 +1,35 @@
-"""Power and windows needed, against statsmodels, numerical integration and plain search."""
+"""Power and windows needed, against scipy.stats, numerical integration and plain search."""
 
 import itertools
 import math
 
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
-from statsmodels.stats.power import TTestPower
 
+from tracker_verdict.stats import power
 from tracker_verdict.stats.distributions import noncentral_t_cdf, t_quantile
-from tracker_verdict.stats.power import MOST_WINDOWS, fewest, of_gate, two_sided, windows_for_effect
-
-
-@pytest.mark.parametrize("n", [3, 5, 12, 40])
-@pytest.mark.parametrize("shift", [0.1, 0.7, 1.6, 3.0, 4.5])
-def test_power_is_that_of_the_one_sample_t_test(n, shift):
-    expected = TTestPower().power(shift / math.sqrt(n), n, alpha=0.05, alternative="two-sided")
-    assert two_sided(shift * 0.02, 0.02, n) == pytest.approx(expected, abs=1e-9)
 
 
 def test_without_effect_the_power_is_the_size_of_the_test():
-    assert two_sided(1e-12, 1.0, 6) == pytest.approx(0.05)
-    assert of_gate(0.75, 1e-12, 4.5) == pytest.approx(0.25)
+    assert power.of_interval(1 + 1e-12, 0.3, 6) == pytest.approx(0.025)
+    assert power.above(t_quantile(0.25, 4.5), 4.5, 1e-12) == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize(("n", "se"), [(3, 0.0625), (6, 0.13), (5, 0.5), (40, 0.02)])
-def test_windows_needed_are_the_fewest(n, se):
-    def power(m):
-        return TTestPower().power(0.1 / (se * math.sqrt(n)), m, alpha=0.05, alternative="two-sided")
+@pytest.mark.parametrize(("effect", "relative", "df"), [(1.5, 0.4, 5), (3, 0.4, 8), (2, 0.1, 40), (1.2, 0.01, 400)])
+def test_power_is_the_upper_tail_of_the_noncentral_t(effect, relative, df):
+    shift = (math.sqrt(effect) - 1) / (relative / 2)
+    expected = scipy.stats.nct.sf(scipy.stats.t.ppf(0.975, df), df, shift)
+    assert power.of_interval(effect, relative, df) == pytest.approx(expected, abs=1e-7)
 
-    assert windows_for_effect(0.1, se, n) == next(m for m in range(2, 10_000) if power(m) >= 0.8)
 
-
-def test_windows_needed_beyond_any_plan():
-    assert windows_for_effect(1e-9, 1.0, 3) is None
-    assert windows_for_effect(1e9, 1.0, 3) == 2
-    assert fewest(lambda windows: 0.0, first=3) is None
-    assert fewest(lambda windows: 1.0, first=8) == 8
-    assert fewest(lambda windows: windows / MOST_WINDOWS, first=2) == 0.8 * MOST_WINDOWS
+def test_windows_needed_are_the_fewest_for_either_chance():
+    assert power.windows_needed(lambda windows: windows / 100, first=3) == (50, 80)
+    assert power.windows_needed(lambda windows: 1.0, first=8) == (8, 8)
+    assert power.windows_needed(lambda windows: 0.0, first=3) is None
+    assert power.windows_needed(lambda windows: 0.7, first=3) is None
 
 
 def integrated(value, df, shift):
@@ -74,10 +65,6 @@ def test_where_scipy_has_no_answer_the_normal_approximation_stands_in(monkeypatc
 
 
 @settings(deadline=None)
-@given(
-    effect=st.floats(1e-300, 1e300),
-    se=st.floats(0, 1e300),
-    n=st.integers(2, 10**6),
-)
-def test_power_is_a_probability(effect, se, n):
-    assert 0 <= two_sided(effect, se, n) <= 1
+@given(effect=st.floats(1.0000001, 1e300), relative=st.floats(0, 1e300), df=st.floats(1, 1e6))
+def test_power_is_a_probability(effect, relative, df):
+    assert 0 <= power.of_interval(effect, relative, df) <= 1

@@ -20,6 +20,20 @@ hookspec = pluggy.HookspecMarker("tracker")
 Value: TypeAlias = "bool | int | float | str | None"
 
 
+@frozen(kw_only=True)
+class WindowResult:
+    """What a provider delivered in a finalized window, and for how much capacity.
+
+    at: the middle between the captures that count, or when the window was finalized; None if neither is known.
+    """
+
+    window: str
+    features: float
+    capacity: float
+    quality: float | None = None
+    at: datetime | None = None
+
+
 class Estimate(Protocol):
     """What a provider's windows say together; figures that cost much to compute are computed when they are read.
 
@@ -41,6 +55,9 @@ class Estimate(Protocol):
     def ci_kind(self) -> Literal["measured", "assumed", "none"]: ...
     @property
     def power(self) -> float | None: ...
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What the preview says after the figures, such as the money per feature; must not cost much."""
 
     def figures(self) -> dict[str, Any]:
         """What `preview --json` prints of it, as JSON values."""
@@ -101,8 +118,8 @@ def feature_info() -> Feature:
 
 
 @hookspec(firstresult=True)
-def estimate(session: Session, windows: Sequence[tuple[float, float, float | None]]) -> Estimate | None:
-    """Efficiency with interval and power of windows given as (features, capacity, quality)."""
+def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) -> Estimate | None:
+    """Efficiency with interval and power of a provider's finalized windows that count."""
 
 
 @hookspec

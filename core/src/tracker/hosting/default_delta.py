@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 
 from tracker.contract.hooks import hookimpl
@@ -40,5 +39,6 @@ def _change(meter: str, old: Gauge | None, new: Gauge | None, start: datetime, e
 
 
 def fell(old: float, new: float) -> bool:
-    """Whether a meter went down; panes print the floor, so 90 after an exact 90.4 did not."""
-    return new < old and not (float(new).is_integer() and math.floor(old) <= new)
+    """Whether a meter went down; 90 after an exact 90.4 did not, nor did an exact 90.6 after a rounded 91."""
+    is_mixed = float(new).is_integer() != float(old).is_integer()
+    return new < old and not (is_mixed and old - new < 1)

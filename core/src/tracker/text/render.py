@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from codecs import iterdecode
 from collections.abc import Iterator, Mapping
@@ -53,6 +54,19 @@ def number(value: float, digits: int | None = None) -> str:
     if float(value).is_integer():
         return str(int(value))
     return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def rate(found: float | None, size: float | None = None) -> str:
+    """A rate with two decimals; below 0.1 with two significant digits, or as many as `size` is shown with."""
+    if found is None:
+        return MISSING
+    whole = abs(found if size is None else size)
+    if not 0 < whole < 0.1:
+        return number(found, 2)
+    if whole < 1e-9:
+        return f"{found:.1e}"
+    head, _, decimals = f"{found:.{1 - math.floor(math.log10(whole))}f}".partition(".")
+    return f"{head}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def value(found: Any, digits: int | None = None, unit: str = "") -> str:

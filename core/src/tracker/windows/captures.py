@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import evolve, field, frozen
 
 from tracker.contract.parsed import EPOCH, compact, from_parsed, instant
-from tracker.contract.values import Delta, Meter, Reading, Source
+from tracker.contract.values import Delta, Gauge, Meter, Reading, Source
 from tracker.hosting import default_delta as defaults
 from tracker.hosting.registry import Registry
 from tracker.journal.index import Entry, Index
 from tracker.journal.records import PHASES, lane_of, text, without_text
 from tracker.session import Session
 
+# How long after a reset a floored 0 is taken as nothing used.
+AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 
@@ -177,7 +179,8 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
             values[meter.field_name] = compact(parts[change.meter])
             errors.append(f"{SPLIT}:{change.meter}")
             continue
-        values[meter.field_name] = None if change.delta is None else compact(change.delta)
+        corrected = None if change.delta is None else _corrected(change.delta, meter, before, after)
+        values[meter.field_name] = None if corrected is None else compact(corrected)
         fall = _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
         if fall is not None:
             falls.append(fall)
@@ -192,6 +195,26 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
         values[meter.field_name] = None
         errors.append("capacity-missing")
     return Measured(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
+
+
+def _corrected(delta: float, meter: Meter, before: Reading, after: Reading) -> float:
+    """The delta of what the readings stand for, if it is their difference: a floored 12 stands for 12 to 12.99."""
+    old, new = before.gauge(meter.key), after.gauge(meter.key)
+    if meter.rounding != "floor" or old is None or new is None or old.used is None or new.used is None:
+        return delta
+    shift = _cut_off(meter, new, after.as_of) - _cut_off(meter, old, before.as_of)
+    is_plain = delta == max(round(new.used - old.used, 6), 0)
+    return max(round(new.used - old.used + shift, 6), 0) if shift and is_plain else delta
+
+
+def _cut_off(meter: Meter, gauge: Gauge, at: datetime | None) -> float:
+    """What a floored reading lacks on average: half a point, but nothing at a reset; one with decimals is exact."""
+    assert gauge.used is not None
+    if not float(gauge.used).is_integer():
+        return 0.0
+    if gauge.used == 0 and at is not None and gauge.reset_at is not None and isinstance(meter.window, timedelta):
+        return 0.0 if timedelta(0) <= at - (gauge.reset_at - meter.window) <= AT_RESET else 0.5
+    return 0.5
 
 
 def _across_resets(pair: Pair) -> dict[str, float]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 from attrs import asdict, field, frozen
 
-from tracker.contract.features import Estimate
+from tracker.contract.features import Estimate, WindowResult
+from tracker.contract.parsed import instant
 from tracker.contract.values import Source
 from tracker.session import Session
 from tracker.windows.captures import Capture, canonical, capacity_delta, measure
@@ -32,6 +34,10 @@ class Totals:
     n_eff: float | None = None
     power: float | None = None
     windows_needed: int | None = None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return ()
 
     def figures(self) -> dict[str, Any]:
         return asdict(self)
@@ -79,25 +85,27 @@ def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: G
 
 def figures_of(session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
     """One provider's usable windows, the others with the reason."""
-    usable: list[tuple[float, float, float | None]] = []
+    usable: list[WindowResult] = []
     excluded, stale = [], []
     for window, row in rows.items():
         entry = row.providers.get(source.name)
         features = row.features.get(source.name)
         if entry is None and not features:
             continue
+        group = groups.get((window, source.name), [])
         found = usable_or_reason(source, entry, features)
         if isinstance(found, str):
             excluded.append({"window": window, "reason": found})
         else:
-            usable.append((*found, row.quality))
-        if entry is not None and is_stale(entry, groups.get((window, source.name), [])):
+            at = _moment(group, row)
+            usable.append(WindowResult(window=window, features=found[0], capacity=found[1], quality=row.quality, at=at))
+        if entry is not None and is_stale(entry, group):
             stale.append(window)
     meter = source.capacity_meter
     return ProviderFigures(
         source=source,
         unit=meter.unit if meter else "",
-        efficiency=estimate(session, usable),
+        efficiency=estimate(session, source, usable),
         excluded=tuple(excluded),
         stale=tuple(stale),
     )
@@ -119,13 +127,23 @@ def usable_or_reason(
     return "features-missing" if features is None else (features, capacity)
 
 
-def estimate(session: Session, windows: list[tuple[float, float, float | None]]) -> Estimate:
+def _moment(group: Iterable[Capture], row: Finalized) -> datetime | None:
+    """The middle between the captures that count, or when the window was finalized."""
+    pair = canonical(group)
+    if pair.before is not None and pair.after is not None:
+        return pair.before.captured_at + (pair.after.captured_at - pair.before.captured_at) / 2
+    known = [capture.captured_at for capture in (pair.after, pair.before) if capture is not None]
+    stored = (instant(row.record.get(name)) for name in ("captured_at", "finalized_at"))
+    return next((at for at in (*known, *stored) if at is not None), None)
+
+
+def estimate(session: Session, source: Source, windows: list[WindowResult]) -> Estimate:
     """What the windows say together, by the feature that knows; the totals and their ratio where none is installed."""
-    found: Estimate | None = session.registry.first("estimate", session=session, windows=windows)
+    found: Estimate | None = session.registry.first("estimate", session=session, source=source, windows=windows)
     if found is not None:
         return found
-    counting = [window for window in windows if window[0] or window[1]]
-    features, capacity = sum(window[0] for window in counting), sum(window[1] for window in counting)
+    counting = [one for one in windows if one.features or one.capacity]
+    features, capacity = sum(one.features for one in counting), sum(one.capacity for one in counting)
     rate = features / capacity if capacity else None
     return Totals(n=len(counting), features=features, capacity=capacity, efficiency=rate)
 

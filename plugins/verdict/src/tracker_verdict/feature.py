@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.kernel import Estimate, Session
+    from tracker.api import Estimate, Source, WindowResult
+    from tracker.kernel import Session
 
 
 @hookimpl
@@ -28,20 +29,28 @@ def feature_info() -> Feature:
             "plan": _command(
                 "Results",
                 "plan",
-                "Say how many windows of the usual size still fit before each reset, and when to stop.",
+                "Say how likely planned windows fit before each reset, or plan pairs of windows for a comparison.",
             ),
         },
         settings={"": "tracker_verdict.settings:VerdictSettings"},
+        streams=("pairs",),
     )
 
 
 @hookimpl
-def estimate(session: Session, windows: Sequence[tuple[float, float, float | None]]) -> Estimate:
+def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) -> Estimate:
     """Efficiency with interval and power."""
-    from tracker_verdict.settings import VerdictSettings
-    from tracker_verdict.stats.efficiency import measure
+    from tracker_verdict.estimate import estimate
 
-    return measure(windows, effect=session.settings(VerdictSettings).effect)
+    return estimate(session, source, windows)
+
+
+@hookimpl
+def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+    """The money of each provider in each window, and per feature, if its price is known."""
+    from tracker_verdict.scoreboard import money
+
+    return money(session, windows)
 
 
 def _command(group: str, module: str, about: str) -> Command:

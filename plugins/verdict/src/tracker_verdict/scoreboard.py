@@ -20,9 +20,11 @@ from tracker.kernel import (
     cell,
     figures_of,
     finalized,
+    rate,
     value,
 )
-from tracker_verdict.worth import Worth
+from tracker_verdict.price import Price, prices
+from tracker_verdict.settings import VerdictSettings
 
 By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
 FIGURES = ("group", "provider", "windows", "features", "capacity", "unit", "efficiency", "ci_low", "ci_high", "n")
@@ -68,7 +70,7 @@ class Line:
         return dict(zip(COLUMNS, found, strict=True)) | dict(self.others)
 
 
-def scoreboard(session: Session, by: By, worths: Mapping[str, Worth]) -> list[Line]:
+def scoreboard(session: Session, by: By, known_prices: Mapping[str, Price]) -> list[Line]:
     """Every group of finalized windows, by group and provider."""
     rows = finalized(session.index)
     groups = captures(session.index, session.registry, list(rows))
@@ -83,7 +85,7 @@ def scoreboard(session: Session, by: By, worths: Mapping[str, Worth]) -> list[Li
         for name, part in parts.items():
             figures = figures_of(session, source, part, groups)
             estimate = figures.efficiency
-            worth = worths.get(source.name)
+            price = known_prices.get(source.name)
             own = {window: known.get((window, source.name), {}) for window in part}
             net = {window: columns["churn_net"] for window, columns in own.items() if "churn_net" in columns}
             added = {name: [known.get((window, ""), {}).get(name) for window in part] for name in others}
@@ -96,7 +98,7 @@ def scoreboard(session: Session, by: By, worths: Mapping[str, Worth]) -> list[Li
                     windows=len(part),
                     churn_per_feature=sum(net.values()) / built if built else None,
                     tokens=sum(tokens) if tokens else None,
-                    money=worth.cost(estimate.capacity) if worth and estimate.n else None,
+                    money=price.cost(estimate.capacity) if price and estimate.n else None,
                     others={name: _sum(each) for name, each in added.items()},
                 )
             )
@@ -129,11 +131,32 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     return found
 
 
+def money(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
+    """What each provider's quota of each window cost, and each of its features, if the price is in the settings."""
+    providers = session.registry.providers
+    known = prices(providers, session.settings(VerdictSettings).prices, ())
+    if not known:
+        return {}
+    rows, found = finalized(session.index, windows), {}
+    groups = captures(session.index, session.registry, list(rows))
+    for window, row in rows.items():
+        for name, price in known.items():
+            estimate = figures_of(session, providers[name], {window: row}, groups).efficiency
+            if estimate.n:
+                cost = price.cost(estimate.capacity)
+                found[window, name] = {"money": cost}
+                if estimate.features:
+                    found[window, name]["money_per_feature"] = cost / estimate.features
+    return found
+
+
 def texts(line: Line) -> list[str]:
     """The columns as people read them."""
     found = line.values()
-    digits = {"efficiency": 2, "ci_low": 2, "ci_high": 2, "churn_per_feature": 2, "money": 2, "money_per_feature": 2}
-    return [value(one, digits=digits.get(name)) for name, one in found.items()]
+    size = found["efficiency"]
+    small = {name: rate(found[name], size) for name in ("efficiency", "ci_low", "ci_high") if found[name] is not None}
+    digits = {"churn_per_feature": 2, "money": 2, "money_per_feature": 2}
+    return [small.get(name) or value(one, digits=digits.get(name)) for name, one in found.items()]
 
 
 def names(found: list[Line]) -> Sequence[str]:
@@ -159,7 +182,7 @@ def as_markdown(found: list[Line]) -> Iterator[str]:
 
 
 def as_csv(found: list[Line]) -> Iterator[str]:
-    """RFC 4180, a header and a row per line; empty where a figure is not known."""
+    """RFC 4180, a header and a row per line; empty if a figure is not known."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names(found))

@@ -67,6 +67,7 @@ def command(
         store.sync(sources)
         prices = ListPrices.of(here)
         prices.apply(store)
+        store.sum_up()
         store.keep(sources, prices.version)
         found = report.usage(here, store, sources, query)
     if here.json:

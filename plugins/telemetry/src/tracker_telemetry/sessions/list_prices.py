@@ -45,8 +45,9 @@ class ListPrices:
     def apply(self, store: Store) -> None:
         """Give each request that has no price of this version its price."""
         columns = "input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens"
-        query = f"SELECT source, key, model, ts, speed, {columns} FROM request WHERE prices IS NOT ? AND whole = 0"
-        rows = store.database.execute(query, (self.version,)).fetchall()
+        store.forget_prices(self.version)
+        query = f"SELECT source, key, model, ts, speed, {columns} FROM request WHERE prices IS NULL AND whole = 0"
+        rows = store.database.execute(query).fetchall()
         found = [(self.cost(row[2], row[3], row[4], row[5:]), self.version, *row[:2]) for row in rows]
         with store.database:
             store.database.executemany("UPDATE request SET cost = ?, prices = ? WHERE source = ? AND key = ?", found)

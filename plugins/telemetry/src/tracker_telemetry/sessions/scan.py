@@ -82,7 +82,12 @@ def _read(job: Job, data: Any, size: int, *, is_packed: bool = False) -> Read:
             rows += map(row, ingest(data[stop:size], json.loads(kept)))
         except Exception:  # noqa: BLE001  as above; the line may be torn
             bad += 0
-    return Read(job, rows, bad, stop, "" if is_packed else end_of(job.path, stop), kept)
+    largest: dict[str, tuple[Any, ...]] = {}
+    for one in rows:  # a message stands in a row per block
+        known = largest.get(one[0])
+        if known is None or one[-2] > known[-2]:
+            largest[one[0]] = one
+    return Read(job, list(largest.values()), bad, stop, "" if is_packed else end_of(job.path, stop), kept)
 
 
 def _lines(data: Any, words: Sequence[bytes], start: int, stop: int) -> Iterator[bytes]:

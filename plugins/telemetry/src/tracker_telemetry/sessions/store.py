@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import sqlite3
 import sys
@@ -27,7 +28,8 @@ from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, read
 from tracker_telemetry.settings import Privacy
 
 FILE = "sessions.sqlite3"
-VERSION = 1
+VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
+VERSION = 2
 PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
 LABEL_COLUMNS, TOKEN_COLUMNS = ", ".join(LABELS), ", ".join(TOKENS)
 COLUMNS = f"source, key, base, wild, whole, needs, lineage, ts, {LABEL_COLUMNS}, {TOKEN_COLUMNS}, total, said"
@@ -35,7 +37,15 @@ SCHEMA = f"""
 CREATE TABLE file (path TEXT PRIMARY KEY, source TEXT, size INTEGER, mtime INTEGER, inode INTEGER, stop INTEGER,
   end TEXT, state TEXT, bad INTEGER, error TEXT);
 CREATE TABLE request ({COLUMNS}, cost REAL, prices TEXT, PRIMARY KEY (source, key));
-CREATE INDEX request_base ON request (source, base);
+CREATE INDEX request_base ON request (source, base) WHERE wild;
+CREATE INDEX request_session ON request (source, session);
+CREATE INDEX request_copy ON request (source) WHERE needs IS NOT NULL;
+CREATE INDEX request_price ON request (source) WHERE prices IS NULL AND whole = 0;
+CREATE INDEX request_whole ON request (source) WHERE whole = 1;
+CREATE TABLE dropped (source, key, PRIMARY KEY (source, key));
+CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, requests, {TOKEN_COLUMNS},
+  cost, priced);
+CREATE INDEX summary_session ON summary (source, session);
 CREATE TABLE kept (source, session, day, model, project, branch, account, requests, {TOKEN_COLUMNS}, cost,
   PRIMARY KEY (source, session, day, model, project, branch));
 """
@@ -45,10 +55,32 @@ PUT = (
     + ", ".join(f"{name} = excluded.{name}" for name in (*TOKENS, "total", "said", "ts", "model", "speed"))
     + ", prices = NULL WHERE excluded.total > request.total"
 )
+QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
+SUMS = ", ".join(f"sum({name})" for name in TOKENS)
+# of a message's rows with and without a request id, those that another row stands for
+DROPPED = """
+INSERT INTO dropped
+WITH base AS (
+  SELECT source, base, sum(1 - wild) AS own, max(CASE WHEN wild THEN total END) AS wild,
+    max(CASE WHEN wild = 0 THEN total END) AS largest
+  FROM request WHERE whole = 0 GROUP BY source, base HAVING count(*) > 1 AND max(wild) = 1)
+SELECT r.source, r.key FROM request r JOIN base b USING (source, base)
+WHERE b.own > 0 AND r.wild = NOT (b.own = 1 AND b.wild > b.largest)
+"""
+STANDING = """
+whole = 0 AND NOT EXISTS (SELECT 1 FROM dropped d WHERE d.source = request.source AND d.key = request.key)
+AND (needs IS NULL OR needs IN (SELECT session FROM request s WHERE s.source = request.source AND s.needs IS NULL))
+"""
+SUMMARY = f"""
+INSERT INTO summary
+SELECT source, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''),
+  coalesce(CAST(ts / {QUARTER} AS INTEGER), -1), min(ts), count(*), {SUMS}, sum(cost), count(cost)
+FROM request WHERE {STANDING} {{}} GROUP BY 1, 2, 3, 4, 5, 6
+"""
 DAILY = f"""
-SELECT source, coalesce(session, ''), coalesce(date(ts, 'unixepoch'), ''), coalesce(model, ''), coalesce(project, ''),
-  coalesce(branch, ''), max(account), count(*), {", ".join(f"sum({name})" for name in TOKENS)}, sum(cost)
-FROM request WHERE source = ? AND whole = 0 AND session IN (SELECT value FROM json_each(?)) GROUP BY 2, 3, 4, 5, 6
+SELECT source, session, CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END, model, project,
+  branch, NULL, sum(requests), {SUMS}, sum(cost)
+FROM summary WHERE source = ? AND session IN (SELECT value FROM json_each(?)) GROUP BY 2, 3, 4, 5, 6
 """
 KEPT = ("session", "day", "model", "project", "branch", "account", "requests", *TOKENS, "cost_usd")
 
@@ -95,8 +127,10 @@ class Store:
         for row in done.rows:
             place = _project(row[project], is_hashed=is_hashed)
             rows.append((done.job.source, *row[:project], place, *row[project + 1 :]))
-            self._touched.add((done.job.source, row[project - 1] or ""))
         self.database.executemany(PUT, rows)
+        query = "SELECT DISTINCT source, coalesce(session, '') FROM request WHERE source = ? AND key IN"
+        keys = json.dumps([row[0] for row in done.rows])  # a copy may stand under the session that showed it first
+        self._touched.update(self.database.execute(f"{query} ({VALUES})", (done.job.source, keys)).fetchall())
         with contextlib.suppress(OSError):
             stat = os.stat(done.job.path)
             bad = done.bad
@@ -107,14 +141,41 @@ class Store:
             values = (done.job.path, done.job.source, *now, done.offset, done.end, done.state, bad, done.error)
             self.database.execute(f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 10)})", values)
 
+    def forget_prices(self, version: str) -> None:
+        """Let requests be priced anew if the table is another one."""
+        known = self.database.execute("SELECT prices FROM request WHERE prices IS NOT NULL LIMIT 1").fetchone()
+        if known not in (None, (version,)):
+            with self.database:
+                self.database.execute("UPDATE request SET prices = NULL")
+                found = self.database.execute("SELECT DISTINCT source, coalesce(session, '') FROM request")
+                self._touched.update(found.fetchall())
+
+    def sum_up(self) -> None:
+        """Bring the sums up to the sessions that got something."""
+        if not self._touched:
+            return
+        ask = self.database.execute
+        with self.database:
+            before = set(ask("SELECT source, key FROM dropped").fetchall())
+            ask("DELETE FROM dropped")
+            ask(DROPPED)
+            query = "SELECT source, coalesce(session, '') FROM request WHERE source = ? AND key = ?"
+            for one in before ^ set(ask("SELECT source, key FROM dropped").fetchall()):
+                self._touched.update(ask(query, one).fetchall())
+            copies = "SELECT DISTINCT source, coalesce(session, '') FROM request WHERE needs IS NOT NULL"
+            self._touched.update(ask(copies).fetchall())
+            for source in {source for source, _ in self._touched}:
+                names = json.dumps(sorted({name for of, name in self._touched if of == source}))
+                chosen = f"source = ? AND coalesce(session, '') IN ({VALUES})"
+                self.database.execute(f"DELETE FROM summary WHERE {chosen}", (source, names))
+                self.database.execute(SUMMARY.format(f"AND {chosen}"), (source, names))
+
     def keep(self, sources: Sequence[Source], prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
         for source in sources:
             self._keep(source, {name for of, name in self._touched if of == source.name}, prices)
 
     def _keep(self, source: Source, sessions: set[str], prices: str) -> None:
-        import json
-
         found = self.database.execute(DAILY, (source.name, json.dumps(sorted(sessions)))).fetchall() if sessions else []
         query = f"SELECT requests, {TOKEN_COLUMNS} FROM kept WHERE source = ? AND session = ? AND day = ? AND model = ?"
         query += " AND project = ? AND branch = ?"

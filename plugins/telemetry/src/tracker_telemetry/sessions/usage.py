@@ -15,28 +15,12 @@ from tracker.api import Source
 from tracker.kernel import Session, canonical, captures
 from tracker_telemetry.sessions.list_prices import has_prices
 from tracker_telemetry.sessions.scan import TOKENS, UNPACKER
-from tracker_telemetry.sessions.store import Store
+from tracker_telemetry.sessions.store import QUARTER, SUMS, Store
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 PERIODS = ("daily", "weekly", "monthly")
-QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
 OUTSIDE = "(no window)"
-SUMS = ", ".join(f"sum({name})" for name in TOKENS)
-# of a message's rows with and without a request id, those that another row stands for
-DROPPED = """
-CREATE TEMP TABLE dropped AS
-WITH base AS (
-  SELECT source, base, sum(1 - wild) AS own, max(CASE WHEN wild THEN total END) AS wild,
-    max(CASE WHEN wild = 0 THEN total END) AS largest
-  FROM request WHERE whole = 0 GROUP BY source, base HAVING count(*) > 1 AND max(wild) = 1)
-SELECT r.source, r.key FROM request r JOIN base b USING (source, base)
-WHERE b.own > 0 AND r.wild = NOT (b.own = 1 AND b.wild > b.largest)
-"""
-STANDING = """
-whole = 0 AND NOT EXISTS (SELECT 1 FROM dropped d WHERE d.source = request.source AND d.key = request.key)
-AND (needs IS NULL OR needs IN (SELECT session FROM request s WHERE s.source = request.source AND s.needs IS NULL))
-"""
-GONE = "session NOT IN (SELECT session FROM request r WHERE r.source = kept.source AND session IS NOT NULL)"
+GONE = "session NOT IN (SELECT session FROM summary s WHERE s.source = kept.source)"
 
 
 @define
@@ -95,8 +79,6 @@ class Usage:
 def usage(session: Session, store: Store, sources: Sequence[Source], query: Query) -> Usage:
     """The answer to a query."""
     database = store.database
-    database.execute("DROP TABLE IF EXISTS dropped")
-    database.execute(DROPPED)
     found: dict[tuple[str, ...], Sums] = defaultdict(Sums)
     unpriced: dict[str, int] = defaultdict(int)
     windows = _Windows(session) if "window" in query.names else None
@@ -134,12 +116,12 @@ def _rows(
     database: sqlite3.Connection, source: Source, query: Query
 ) -> Iterator[tuple[dict[str, str], int, int, list[int], float | None, int]]:
     names = [name for name in query.names if name in ("session", "project", "branch", "model")]
-    columns = ", ".join(f"coalesce({name}, '') AS {name}" for name in names)
+    columns = ", ".join([*names, ""])
     places = ", ".join(str(at + 1) for at in range(len(names) + 1))
     rows = (
-        f"SELECT {columns}, coalesce(CAST(ts / {QUARTER} AS INTEGER), -1), count(*), {SUMS}, sum(cost), count(cost)"
-        f" FROM request WHERE source = ? AND {STANDING} GROUP BY {places}",
-        f"SELECT {columns}, coalesce(CAST(strftime('%s', day) AS INTEGER) / {QUARTER} + 48, -1), sum(requests), {SUMS},"
+        f"SELECT {columns} quarter, sum(requests), {SUMS}, sum(cost), sum(priced)"
+        f" FROM summary WHERE source = ? GROUP BY {places}",
+        f"SELECT {columns} coalesce(CAST(strftime('%s', day) AS INTEGER) / {QUARTER} + 48, -1), sum(requests), {SUMS},"
         f" sum(cost), sum(CASE WHEN cost IS NOT NULL THEN requests ELSE 0 END)"
         f" FROM kept WHERE source = ? AND {GONE} GROUP BY {places}",
     )
@@ -252,7 +234,7 @@ def _not_in_rows(database: sqlite3.Connection, source: Source) -> Iterator[dict[
     for lineage, name, *rest in database.execute(query, (source.name,)):
         lineages[lineage][name].append(tuple(rest))
     sums = ", ".join(f"sum({name})" for name in TOKENS[:5])
-    query = f"SELECT session, model, min(ts), {sums} FROM request WHERE source = ? AND {STANDING} GROUP BY 1, 2"
+    query = f"SELECT session, model, min(first), {sums} FROM summary WHERE source = ? GROUP BY 1, 2"
     own: dict[tuple[str, str], list[int]] = {}
     began: dict[str, float] = {}
     for name, model, first, *tokens in database.execute(query, (source.name,)):

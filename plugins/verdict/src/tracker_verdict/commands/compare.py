@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Finite, WritingCommand, session
+from tracker.kernel import Command, Finite, session
 
 
-@click.command("compare", cls=WritingCommand)
+@click.command("compare", cls=Command)
 @click.argument("names", metavar="[A B]", nargs=-1)
-@click.option("--all", "everyone", is_flag=True, help="Every provider with finalized windows, each against the best.")
+@click.option("--all", "everyone", is_flag=True, help="Compare every provider with the best one.")
 @click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")
-@click.option("--effect", type=Finite(min=1, min_open=True), default=1.5, show_default=True, metavar="RATIO")
-@click.option("--review", is_flag=True, help="Today is a review date that was fixed beforehand.")
-def command(names: tuple[str, ...], everyone: bool, given: tuple[str, ...], effect: float, review: bool) -> None:
+@click.option(
+    "--effect",
+    type=Finite(min=1, min_open=True),
+    metavar="RATIO",
+    help="The true ratio that windows needed are for [default: the setting, 1.5].",
+)
+@click.option(
+    "--blocks",
+    type=click.Choice(["day", "project"]),
+    help="Sum the windows of a day or project, if those are alike.",
+)
+def command(
+    names: tuple[str, ...], everyone: bool, given: tuple[str, ...], effect: float | None, blocks: str | None
+) -> None:
     """Compare providers by what they deliver for the quota, or for the money."""
     from tracker.kernel import absent, finalized, tell
-    from tracker_verdict import comparing
-    from tracker_verdict.worth import prices
+    from tracker_verdict import advice, comparison, estimate
+    from tracker_verdict.price import prices
+    from tracker_verdict.settings import VerdictSettings
 
     here = session()
     if len(names) not in (0, 2) or (names and everyone):
-        raise click.UsageError("name two providers, or none for all of them (--all)")
+        raise click.UsageError("Name two providers, or none to compare all of them (--all).")
     if names and names[0] == names[1]:
-        raise click.UsageError(f"{names[0]} against itself says nothing; name two providers")
-    from tracker_verdict.settings import VerdictSettings
-
-    worths = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
+        raise click.UsageError(f"You named {names[0]} twice. Name two providers.")
+    question = comparison.Question(
+        prices=prices(here.registry.providers, here.settings(VerdictSettings).prices, given),
+        effect=estimate.effect(here) if effect is None else effect,
+        blocks=blocks,
+    )
     tell(here, absent(here, finalized(here.index)))
-    found = comparing.matches(here, names, worths, effect=effect, review=review)
+    found = comparison.matches(here, names, question)
     if here.json:
-        here.data([comparing.document(match) for match in found])
-    else:
-        for match in found:
-            click.echo("\n".join(comparing.lines(match)))
-    comparing.note_looks(here, found)
+        here.data([comparison.document(match) for match in found])
+        return
+    for match in found:
+        click.echo("\n".join(advice.lines(match)))

@@ -15,13 +15,13 @@ def command(by: str, layout: str, given: tuple[str, ...]) -> None:
     """Show features, capacity, efficiency, churn, tokens and money per group of windows."""
     from tracker.kernel import absent, finalized, tell
     from tracker_verdict import scoreboard as board
-    from tracker_verdict.worth import prices
+    from tracker_verdict.price import prices
 
     here = session()
     from tracker_verdict.settings import VerdictSettings
 
-    worths = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
-    found = board.scoreboard(here, by, worths)  # type: ignore[arg-type]
+    known = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
+    found = board.scoreboard(here, by, known)  # type: ignore[arg-type]
     tell(here, absent(here, finalized(here.index)))
     if here.json or layout == "json":
         here.data([line.values() for line in found])

@@ -42,7 +42,8 @@ def gamma_below(tail: float, shape: float) -> float:
     from scipy.special import gammaincinv
 
     value = float(gammaincinv(shape, tail))
-    return value if math.isfinite(value) else 0.0  # nan for shapes near the smallest float, whose quantile is 0
+    # nan for shapes near the smallest float, whose quantile is 0
+    return value if math.isfinite(value) else 0.0
 
 
 def gamma_above(tail: float, shape: float) -> float:
@@ -58,7 +59,8 @@ def beta_cdf(odds: float, a: float, b: float) -> float:
 
     if odds <= 1:
         return float(betainc(a, b, odds / (1 + odds)))
-    return float(betaincc(b, a, 1 / (1 + odds)))  # by 1 - p, which is the small one here and keeps its digits
+    # by 1 - p, which is the small one here and keeps its digits
+    return float(betaincc(b, a, 1 / (1 + odds)))
 
 
 def beta_odds_below(tail: float, a: float, b: float) -> float:
@@ -70,3 +72,10 @@ def beta_odds_below(tail: float, a: float, b: float) -> float:
 
     p, rest = float(betaincinv(a, b, tail)), float(betainccinv(b, a, tail))
     return p / rest if rest > 0 else math.inf
+
+
+def welch_df(variances: tuple[float, float], windows: tuple[float, float]) -> float:
+    """Welch's degrees of freedom of a difference of two means whose variances are not both 0."""
+    # in parts of the larger one: the squares of small variances would underflow
+    parts = [variance / max(variances) for variance in variances]
+    return sum(parts) ** 2 / sum(part**2 / (n - 1) for part, n in zip(parts, windows, strict=True))

@@ -21,23 +21,31 @@ from tracker_verdict.stats.intervals import (
     relative_error,
     square_root_limits,
 )
+from tracker_verdict.stats.power import Range
 
 Window: TypeAlias = tuple[float, float] | tuple[float, float, float | None]
 Kind: TypeAlias = Literal["measured", "assumed", "none"]
 
-ASSUMED_FANO = 2.0  # finished features come in bursts: twice the variance of a Poisson count is taken for granted
+# Finished features come in bursts: at least twice the variance of a Poisson count is taken for granted.
+LEAST_FANO = 2.0
+# So many windows of the assumed spread join the measured ones.
+ASSUMED_WINDOWS = 3.0
 LEAST_WINDOWS = 3
-LEAST_EFFECTIVE = 2 - 1e-12  # 2, less the rounding of a sum
-SMALLEST, LARGEST = 1e-290, 1e290  # beyond, what follows would overflow or lose its digits
-EXACT_INTEGERS = 2.0**53  # above, floats skip integers
+# 2, less the rounding of a sum
+LEAST_EFFECTIVE = 2 - 1e-12
+# Beyond, what follows would overflow or lose its digits.
+SMALLEST, LARGEST = 1e-290, 1e290
+# Above, floats skip integers.
+EXACT_INTEGERS = 2.0**53
 
 
-@frozen(kw_only=True, slots=False)  # slots would shut out cached_property, and an interval costs an import
+# slots would shut out cached_property, and an interval costs an import
+@frozen(kw_only=True, slots=False)
 class Efficiency:
     """One provider's efficiency over the windows that count.
 
     features, capacity: the totals, of the n windows that count.
-    confidence: of the intervals; effect: the difference that the power is about, in features per unit of capacity.
+    confidence: of the intervals; effect: the ratio that the power is about. moderation: the windows of assumed spread.
     efficiency: features per unit of capacity; None where no capacity was used, or floats cannot hold the figures.
     n_eff: how many windows of equal capacity would weigh as much.
     se: HC3 standard error, None unless the kind is ``measured``.
@@ -53,7 +61,8 @@ class Efficiency:
     capacity: float
     n: int
     confidence: float = field(validator=[gt(0.0), lt(1.0)])
-    effect: float = field(validator=[gt(0.0), lt(math.inf)])
+    effect: float = field(validator=[gt(1.0), lt(math.inf)])
+    moderation: float = ASSUMED_WINDOWS
     efficiency: float | None = None
     n_eff: float | None = None
     se: float | None = None
@@ -73,17 +82,54 @@ class Efficiency:
         """The standard error over the efficiency."""
         return self.se / self.efficiency if self.efficiency and self.se is not None else None
 
+    @property
+    def is_barren(self) -> bool:
+        """Whether nothing was delivered in windows that would be enough for a measurement."""
+        enough = self.n >= LEAST_WINDOWS and (self.n_eff or 0.0) >= LEAST_EFFECTIVE
+        return enough and self.features == 0 and self.efficiency is not None
+
+    @property
+    def count(self) -> float:
+        """The features, of equal weight, that say as much as these: F, or (sum f q)^2 / sum f q^2."""
+        total, spread = self.counts.total, self.counts.spread
+        return total * (total / spread) if spread > 0 else total
+
+    @property
+    def assumed_fano(self) -> float:
+        """max(2, 1 + F/(2n)): the variance is m + m^2/2 for a mean of m features per window."""
+        return max(LEAST_FANO, 1 + self.count / (2 * self.n)) if self.n else LEAST_FANO
+
+    @property
+    def fano(self) -> float | None:
+        """The variance over that of a Poisson count: measured and moderated, or assumed."""
+        if self.ci_kind != "measured":
+            return self.assumed_fano if self.ci_kind == "assumed" else None
+        return self._moderated**2 * self.count
+
+    @property
+    def _moderated(self) -> float:
+        """The relative standard error, from the measured windows and three of the assumed spread."""
+        assert self.relative_error is not None
+        # each Fano factor over the count, which may be tiny
+        assumed = max(LEAST_FANO / self.count, 1 / self.count + 1 / (2 * self.n))
+        measured = (self.n - 1) * self.relative_error**2
+        return math.sqrt((self.moderation * assumed + measured) / self._df)
+
+    @property
+    def _df(self) -> float:
+        return self.moderation + self.n - 1
+
     @cached_property
     def ci(self) -> Interval | None:
         """The interval of the efficiency; it always contains it."""
         if self.efficiency is None:
             return None
         tail, estimate = (1 - self.confidence) / 2, self.efficiency
-        fano = 1.0 if self.ci_kind == "measured" else ASSUMED_FANO
+        fano = 1.0 if self.ci_kind == "measured" else self.assumed_fano
         low, high = (limit * self.weight / self.capacity for limit in poisson_limits(self.counts, tail, fano))
-        if self.relative_error is not None:
-            down, up = square_root_limits(self.relative_error, tail, self.n - 1)
-            low, high = min(low, estimate * down), max(high, estimate * up)
+        if self.ci_kind == "measured":
+            down, up = square_root_limits(estimate, self._moderated, tail, self._df)
+            low, high = min(low, down), max(high, up)
         return min(low, estimate), max(high, estimate)
 
     @cached_property
@@ -96,21 +142,18 @@ class Efficiency:
 
     @cached_property
     def power(self) -> float | None:
-        """The chance that so many windows would show a difference of `effect`; None unless measured."""
-        return power.two_sided(self.effect, self._planning_error, self.n) if self.ci_kind == "measured" else None
+        """The chance that this interval tells an efficiency from one `effect` times smaller; None unless measured."""
+        return self._power_at(self.n) if self.ci_kind == "measured" else None
 
     @cached_property
-    def windows_needed(self) -> int | None:
-        """The fewest windows with a power of 0.8; None unless measured, or beyond 10^9."""
-        if self.ci_kind != "measured":
-            return None
-        return power.windows_for_effect(self.effect, self._planning_error, self.n)
+    def windows_needed(self) -> Range | None:
+        """The windows with which that chance is even, and with which it is 0.8; None unless measured, or over 10^9."""
+        return power.windows_needed(self._power_at, first=2) if self.ci_kind == "measured" else None
 
-    @property
-    def _planning_error(self) -> float:
-        """The standard error, but never below a Poisson count's: equal ratios in few windows are luck."""
-        assert self.se is not None
-        return max(self.se, math.sqrt(self.counts.spread) * self.weight / self.capacity)
+    def _power_at(self, windows: int) -> float:
+        """Never with less than a Poisson count's error: equal ratios in few windows are luck."""
+        error = max(self._moderated, math.sqrt(1 / self.count)) * math.sqrt(self.n / windows)
+        return power.of_interval(self.effect, error, self.moderation + windows - 1, (1 - self.confidence) / 2)
 
     def figures(self) -> dict[str, Any]:
         """What ``preview --json`` shows of it, as JSON values."""
@@ -119,17 +162,33 @@ class Efficiency:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def measure(windows: Iterable[Window], *, confidence: float = 0.95, effect: float = 0.10) -> Efficiency:
+def interval(w: Iterable[Window], level: float = 0.95, d0: float = ASSUMED_WINDOWS) -> tuple[str, float, float, float]:
+    """Kind, Fano factor, low and high of windows (features, capacity); d0: how many of the assumed spread join them."""
+    found = measure(w, confidence=level, moderation=d0)
+    if found.ci is None or found.fano is None:
+        raise ValueError("Expected windows that used capacity.")
+    return (found.ci_kind, found.fano, *found.ci)
+
+
+def measure(
+    windows: Iterable[Window],
+    *,
+    confidence: float = 0.95,
+    effect: float = 1.5,
+    moderation: float = ASSUMED_WINDOWS,
+) -> Efficiency:
     """The efficiency over `windows`: (features, capacity) or (features, capacity, quality or None) of each.
 
     Numbers of at least 0, capacity in one unit. A window without features and capacity is dropped. One whose features
     or capacity are unknown is the caller's to leave out, and to name. Raises ValueError for negative numbers and nan.
     """
     rows = [row for row in map(_row, windows) if row[0] or row[1]]
-    rows.sort(key=lambda row: (row[0], row[1], row[2] or 0.0))  # no digit may depend on the order of the windows
+    # no digit may depend on the order of the windows
+    rows.sort(key=lambda row: (row[0], row[1], row[2] or 0.0))
     rated = [(features, capacity, quality) for features, capacity, quality in rows if quality is not None]
-    quality = _estimate(rated, confidence, effect) if rated else None
-    return _estimate([(features, capacity, 1.0) for features, capacity, _ in rows], confidence, effect, quality)
+    empty = Efficiency(features=0, capacity=0, n=0, confidence=confidence, effect=effect, moderation=moderation)
+    quality = _estimate(rated, empty) if rated else None
+    return _estimate([(features, capacity, 1.0) for features, capacity, _ in rows], evolve(empty, quality=quality))
 
 
 _Row: TypeAlias = tuple[float, float, float | None]
@@ -143,25 +202,17 @@ def _row(window: Window) -> _Row:
 def _number(value: float) -> float:
     try:
         number = float(value)
-    except OverflowError:  # an int beyond floats; the totals will be, too
+    except OverflowError:
+        # an int beyond floats; the totals will be one as well
         number = sys.float_info.max
     if not 0 <= number < math.inf:
         raise ValueError(f"features, capacity and quality must be finite numbers of at least 0, got {value!r}")
     return number
 
 
-def _estimate(
-    rows: list[tuple[float, float, float]], confidence: float, effect: float, quality: Efficiency | None = None
-) -> Efficiency:
+def _estimate(rows: list[tuple[float, float, float]], empty: Efficiency) -> Efficiency:
     features, capacity = _sum(f * q for f, _, q in rows), _sum(c for _, c, _ in rows)
-    totals = Efficiency(
-        features=_whole(features),
-        capacity=_whole(capacity),
-        n=len(rows),
-        confidence=confidence,
-        effect=effect,
-        quality=quality,
-    )
+    totals = evolve(empty, features=_whole(features), capacity=_whole(capacity), n=len(rows))
     weight = max(q for _, _, q in rows) if features else 1.0
     if _sum(f for f, _, _ in rows) > LARGEST or not _computable(features, capacity, weight):
         return totals

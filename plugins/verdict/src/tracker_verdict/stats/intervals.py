@@ -17,7 +17,8 @@ from tracker_verdict.stats.distributions import gamma_above, gamma_below, t_quan
 Shares: TypeAlias = Sequence[tuple[float, float]]
 Interval: TypeAlias = tuple[float, float]
 
-NOISE = 1e-12  # a relative standard error below this is rounding, not spread between windows
+# A relative standard error below this is rounding, not spread between windows.
+NOISE = 1e-12
 
 
 @frozen
@@ -53,20 +54,21 @@ def poisson_limits(counts: Weighted, tail: float, fano: float) -> Interval:
     """
     if counts.total == 0:
         return 0.0, fano * gamma_above(tail, 1)
-    total, variance = counts.total, fano * counts.spread
-    low = variance / total * gamma_below(tail, total * (total / variance)) if variance > 0 else 0.0
-    above, above_variance = total + fano, variance + fano * fano
-    return low, above_variance / above * gamma_above(tail, above * (above / above_variance))
+    # in units of the Fano factor, whose square would overflow
+    total, spread = counts.total / fano, counts.spread / fano
+    low = spread / total * gamma_below(tail, total * (total / spread)) if spread > 0 else 0.0
+    wider, share = spread + 1, (total + 1) / (spread + 1)
+    return fano * low, fano * (wider / (total + 1)) * gamma_above(tail, (total + 1) * share)
 
 
-def square_root_limits(relative: float, tail: float, df: float) -> Interval:
-    """Student's limits on the square-root scale, over the efficiency; `relative` is the relative standard error.
+def square_root_limits(estimate: float, relative: float, tail: float, df: float) -> Interval:
+    """Student's limits on the square-root scale; `relative` is the relative standard error.
 
     Counts are nearly symmetric there (variance stabilising), and the lower limit cannot fall below 0.
     """
-    x = t_quantile(tail, df) * relative / 2
-    down, up = max(0.0, 1 - x), 1 + x
-    return down * down, up * up
+    # by the root of the estimate, since the square of a large 1 + x would overflow
+    root, x = math.sqrt(estimate), t_quantile(tail, df) * relative / 2
+    return (root * max(0.0, 1 - x)) ** 2, (root * (1 + x)) ** 2
 
 
 def fieller(shares: Shares, tail: float) -> Interval | None:

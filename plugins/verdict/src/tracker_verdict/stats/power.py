@@ -1,6 +1,6 @@
-"""The chance that the windows at hand show an effect that was chosen beforehand, and how many would.
+"""The chance that windows show an effect that was chosen beforehand, and how many windows would.
 
-Never at the observed effect: that only says again what the interval has said already.
+The effect is a ratio, such as 1.5, and never the observed one: that only says again what the interval has said already.
 """
 
 from __future__ import annotations
@@ -8,31 +8,33 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
+from typing import TypeAlias
 
 from tracker_verdict.stats.distributions import noncentral_t_cdf, t_quantile
 
-TARGET = 0.8
-MOST_WINDOWS = 10**9  # more are no plan
+Range: TypeAlias = tuple[int, int]
+
+# The two ends of a range of windows: an even chance, and four in five.
+CHANCES = (0.5, 0.8)
+# More windows are not a plan.
+MOST_WINDOWS = 10**9
 
 
-def two_sided(effect: float, se: float, n: int) -> float:
-    """The power of the two-sided 5 % test over `n` windows against a difference of `effect`, in the unit of `se`."""
-    critical, shift = t_quantile(0.025, n - 1), effect / se if se > 0 else math.inf
-    above = 1 - noncentral_t_cdf(critical, n - 1, shift)
-    return min(1.0, above + noncentral_t_cdf(-critical, n - 1, shift))
+def of_interval(effect: float, relative: float, df: float, tail: float = 0.025) -> float:
+    """The chance that the interval leaves out an efficiency that the true one is `effect` times as large as.
+
+    relative: the standard error over the efficiency, which on the square-root scale is the same for both.
+    """
+    shift = 2 * (math.sqrt(effect) - 1) / relative if relative > 0 else math.inf
+    return above(t_quantile(tail, df), df, shift)
 
 
-def of_gate(certainty: float, shift: float, df: float) -> float:
-    """The chance that a one-sided gate at `certainty` opens; `shift` is ln(true ratio) in standard errors."""
-    return 1 - noncentral_t_cdf(t_quantile(1 - certainty, df), df, shift)
+def above(critical: float, df: float, shift: float) -> float:
+    """The chance that a noncentral t exceeds a critical value."""
+    return 1 - noncentral_t_cdf(critical, df, shift) if critical < math.inf else 0.0
 
 
-def windows_for_effect(effect: float, se: float, n: int) -> int | None:
-    """The fewest windows whose power is 0.8, where `n` windows gave the standard error `se`; None beyond 10^9."""
-    return fewest(lambda windows: two_sided(effect, se * math.sqrt(n / windows), windows), first=2)
-
-
-def fewest(power_at: Callable[[int], float], *, first: int) -> int | None:
-    """The smallest number of windows from `first` on at which a power, which grows with them, is 0.8."""
-    windows = first + bisect_left(range(first, MOST_WINDOWS), TARGET, key=power_at)
-    return windows if windows < MOST_WINDOWS else None
+def windows_needed(power_at: Callable[[int], float], *, first: int) -> Range | None:
+    """The fewest windows from `first` on whose power, which grows with them, reaches each of the chances."""
+    found = [first + bisect_left(range(first, MOST_WINDOWS), chance, key=power_at) for chance in CHANCES]
+    return (found[0], found[1]) if found[1] < MOST_WINDOWS else None

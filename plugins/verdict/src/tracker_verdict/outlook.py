@@ -1,4 +1,4 @@
-"""How many windows of the usual size still fit before each reset, and when to stop."""
+"""How likely planned windows fit before each reset, from what windows have cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from tracker.kernel import PERCENT, Capture, Session, captures, finalized, iso, 
 from tracker_verdict.settings import VerdictSettings
 
 FULL = 100.0
-GO, STOP, UNKNOWN = "GO", "STOP", "unknown"
+GO, TIGHT, STOP, UNKNOWN = "GO", "tight", "STOP", "unknown"
+# The probabilities that the planned windows fit from which the verdict is GO, or tight.
+GO_FROM, TIGHT_FROM = 0.8, 0.5
 
 
 @frozen(kw_only=True)
@@ -23,8 +25,8 @@ class Outlook:
     """One meter: its last value, what a window usually costs, and how many still fit above the reserve.
 
     cost, fits: (least, usual, most); the usual cost is the median of the finalized windows' deltas, `fits` counts with
-    the most, the usual and the least cost, None where windows of that cost have no limit: they cost nothing.
-    why: what is missing where the verdict is unknown.
+    the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
+    probability: that the planned windows fit. why: what is missing if the verdict is unknown.
     """
 
     meter: str
@@ -36,11 +38,12 @@ class Outlook:
     costs: int = 0
     cost: tuple[float, float, float] | None = None
     fits: tuple[int, int | None, int | None] | None = None
+    probability: float | None = None
     verdict: str = UNKNOWN
     why: str | None = None
 
 
-def outlooks(session: Session, source: Source, now: datetime, windows_left: int | None) -> list[Outlook]:
+def outlooks(session: Session, source: Source, now: datetime, windows_left: int) -> list[Outlook]:
     """Every meter of a provider that has a bar, the capacity meter first."""
     groups = captures(session.index, session.registry)
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
@@ -61,7 +64,7 @@ def _outlook(
     own: list[Capture],
     deltas: list[Mapping[str, Any]],
     now: datetime,
-    windows_left: int | None,
+    windows_left: int,
 ) -> Outlook:
     known = Outlook(meter=meter.key, title=meter.title, is_capacity=meter.key == source.capacity)
     if meter.unit != PERCENT:
@@ -102,7 +105,9 @@ def _capturing(source: Source) -> str:
     return f"tracker capture {source.name}" if source.origins else f"tracker alias start {source.name} --stdin"
 
 
-def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int | None) -> Outlook:
+def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int) -> Outlook:
+    from tracker_verdict.stats.room import fits
+
     assert known.used is not None
     usual = statistics.median(costs)
     room = max(FULL - reserve - known.used, 0.0)
@@ -112,18 +117,20 @@ def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: i
         return math.floor(room / one + 1e-9) if one else None if room else 0
 
     least, likely, most = math.floor(room / cost[2] + 1e-9), fitting(usual), fitting(cost[0])
-    is_enough = likely is None or likely >= (windows_left or 1)
-    return evolve(known, cost=cost, fits=(least, likely, most), verdict=GO if is_enough else STOP)
+    chance = fits(costs, windows_left, room)
+    verdict = GO if chance >= GO_FROM else TIGHT if chance >= TIGHT_FROM else STOP
+    return evolve(known, cost=cost, fits=(least, likely, most), probability=chance, verdict=verdict)
 
 
 def overall(found: list[Outlook]) -> str:
-    """STOP where any meter says so; unknown where the capacity meter is."""
-    if any(one.verdict == STOP for one in found):
-        return STOP
+    """The worst that a meter says; unknown if the capacity meter is."""
+    for verdict in (STOP, TIGHT):
+        if any(one.verdict == verdict for one in found):
+            return verdict
     return next((one.verdict for one in found if one.is_capacity), UNKNOWN)
 
 
-def lines(source: Source, found: list[Outlook], reserve: float, windows_left: int | None) -> Iterator[str]:
+def lines(source: Source, found: list[Outlook], reserve: float, windows_left: int) -> Iterator[str]:
     """The plan in words."""
     for one in found:
         reset = f", reset {iso(one.reset_at)}" if one.reset_at else ""
@@ -136,14 +143,18 @@ def lines(source: Source, found: list[Outlook], reserve: float, windows_left: in
         spread = f"{least} to {most}, " if one.costs > 1 else ""
         yield f"  a usual window costs {usual} pp ({spread}of {plural(one.costs, 'window')})"
         yield f"  {_room(*one.fits)} and leave {number(reserve)} pp"
-        if windows_left is not None:
-            enough = "there is room" if one.verdict == GO else f"only {one.fits[1]} fit"
-            yield f"  {plural(windows_left, 'planned window')}: {enough}"
+        yield f"  {plural(windows_left, 'planned window')}: {_chance(one.probability)} likely to fit: {one.verdict}"
     yield f"verdict: {overall(found)}"
 
 
+def _chance(probability: float | None) -> str:
+    """In whole per cent, but never 0 or 100."""
+    assert probability is not None
+    return f"{number(100 * min(max(probability, 0.01), 0.99), 0)}%"
+
+
 def _room(low: int, usual: int | None, high: int | None) -> str:
-    """How many fit, in words; the verdict goes by the usual ones."""
+    """How many fit, in words; the verdict goes by the probability."""
     if usual is None:
         return f"{low} or more fit (the usual window cost nothing)"
     if high is None:
@@ -151,11 +162,12 @@ def _room(low: int, usual: int | None, high: int | None) -> str:
     return f"{usual} more fit" + (f" ({low} to {high})" if low != high else "")
 
 
-def document(source: Source, found: list[Outlook], reserve: float) -> dict[str, Any]:
+def document(source: Source, found: list[Outlook], reserve: float, windows_left: int) -> dict[str, Any]:
     """The plan as JSON values."""
     return {
         "provider": source.name,
         "reserve_pp": reserve,
+        "windows_planned": windows_left,
         "verdict": overall(found),
         "meters": [
             {
@@ -167,6 +179,7 @@ def document(source: Source, found: list[Outlook], reserve: float) -> dict[str, 
                 "windows_measured": one.costs,
                 "cost": one.cost and dict(zip(("least", "usual", "most"), one.cost, strict=True)),
                 "windows_that_fit": one.fits and dict(zip(("least", "usual", "most"), one.fits, strict=True)),
+                "probability": one.probability,
                 "verdict": one.verdict,
                 "why": one.why,
             }

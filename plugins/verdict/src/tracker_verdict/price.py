@@ -1,4 +1,4 @@
-"""What a unit of quota is worth: a month's price and the full bars, or the counts, that it buys."""
+"""What a unit of quota costs: a month's price, and the full meters or the counts that it buys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXAMPLE = "200/mo:4.3bars"
 
 
 @frozen(kw_only=True)
-class Worth:
+class Price:
     """A month's price in money, and the units (pp or counts) that it buys."""
 
     price: float
@@ -33,7 +33,7 @@ class Worth:
         return units / self.units_per_money
 
 
-def parse(source: Source, value: Any) -> Worth:
+def parse(source: Source, value: Any) -> Price:
     """`200/mo:4.3bars` of a provider with bars, `30/mo:2400prompts` of one that counts; or a table of those parts."""
     meter = source.capacity_meter
     unit = meter.unit if meter else PERCENT
@@ -45,28 +45,26 @@ def parse(source: Source, value: Any) -> Worth:
         found = PRICE.fullmatch(str(value))
         price, amount, given = (found[1], found[2], found[3].lower()) if found else (None, None, wanted)
     try:
-        worth = Worth(price=float(price), units=float(amount) * (100 if unit == PERCENT else 1))  # type: ignore[arg-type]
+        known = Price(price=float(price), units=float(amount) * (100 if unit == PERCENT else 1))  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise TrackerError(f"the price of {source.name} must read like {example!r}, got {value!r}") from None
+        raise TrackerError(f"Invalid price {value!r} of {source.name}. Expected one such as {example!r}.") from None
     if given.rstrip("s") != wanted.rstrip("s"):
-        raise TrackerError(
-            f"{source.name} is measured in {wanted}: its price must read like {example!r}, got {value!r}"
-        )
-    if not (math.isfinite(worth.units_per_money if worth.price > 0 else math.nan) and worth.units > 0):
-        raise TrackerError(f"the price of {source.name} needs numbers above 0, got {value!r}")
-    return worth
+        raise TrackerError(f"Invalid price {value!r} of {source.name}. Expected {wanted}, such as {example!r}.")
+    if not (math.isfinite(known.units_per_money if known.price > 0 else math.nan) and known.units > 0):
+        raise TrackerError(f"Invalid price {value!r} of {source.name}. Expected numbers above 0.")
+    return known
 
 
-def prices(providers: Mapping[str, Source], settings: Mapping[str, Any], given: Iterable[str]) -> dict[str, Worth]:
-    """The worth of each provider whose price is known; `NAME=PRICE` of the command line goes before the settings."""
+def prices(providers: Mapping[str, Source], settings: Mapping[str, Any], given: Iterable[str]) -> dict[str, Price]:
+    """Every price that is known; `NAME=PRICE` of the command line goes before the settings."""
     from tracker.kernel import near
 
     found = {name: parse(providers[name], value) for name, value in settings.items() if name in providers}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise TrackerError(f"--price takes PROVIDER={EXAMPLE}, got {text!r}")
+            raise TrackerError(f"Invalid --price {text!r}. Expected PROVIDER={EXAMPLE}.")
         if name not in providers:
-            raise TrackerError(f"no provider {name!r}; {near(name, providers)}")
+            raise TrackerError(f"Unknown provider {name!r}; {near(name, providers)}")
         found[name] = parse(providers[name], value)
     return found

@@ -1,0 +1,118 @@
+"""`tracker usage` on generated session logs, as ratios to a loop that reads the same bytes, and to ccusage.
+
+    python benchmarks/session_logs.py [--megabytes 1100] [--files 600] [--repetitions 3]
+
+* cold, without an index; warm, with nothing new; and after 1 MB was appended. The floor is a Python process that
+  searches the same files for `"usage"`. If ccusage is on the PATH, it is measured too: cold at most 1.3 times its time,
+  warm 0.35, appended 0.4.
+* the memory of the largest process: at most 300 MB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+FLOOR = """
+import pathlib, sys
+for path in pathlib.Path(sys.argv[1]).rglob("*.jsonl"):
+    data, at = path.read_bytes(), 0
+    while (at := data.find(b'"usage"', at)) >= 0:
+        at += 1
+"""
+TEXT = "all work and no play makes a long log, which is what most of a session's file is made of. " * 40
+
+
+def message(number: int, chance: random.Random) -> str:
+    """Two rows of one answer, as a client writes them, and a user's row with a long text."""
+    usage = {
+        "input_tokens": chance.randrange(9), "cache_read_input_tokens": chance.randrange(10**5),
+        "cache_creation_input_tokens": chance.randrange(5000), "output_tokens": chance.randrange(2000),
+    }  # fmt: skip
+    at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(1_790_000_000 + number * 7))
+    row = {
+        "type": "assistant",
+        "timestamp": at,
+        "sessionId": f"s{number // 500}",
+        "requestId": f"r{number}",
+        "cwd": "/w/acme",
+    }
+    body = {"id": f"m{number}", "model": "claude-opus-4-6", "usage": usage, "content": [{"text": TEXT[:800]}]}
+    one = json.dumps({**row, "message": body})
+    size = chance.randrange(2000, 12_000)
+    user = json.dumps({"type": "user", "timestamp": at, "message": {"content": (TEXT * 4)[:size]}})
+    return f"{one}\n{one}\n{user}\n"
+
+
+def write(folder: Path, megabytes: int, files: int) -> Path:
+    """The logs; the last file is returned."""
+    chance, number = random.Random(1), 0
+    for at in range(files):
+        path = folder / ".claude" / "projects" / f"-w-{at % 20}" / f"s{at}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            while file.tell() < (megabytes << 20) // files:
+                file.write(message(number, chance))
+                number += 1
+    return path
+
+
+def run(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    """Wall seconds and peak megabytes of the largest process."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    if status:
+        sys.exit(f"{' '.join(command)} ended with {status}")
+    return seconds, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=int, default=1100)
+    parser.add_argument("--files", type=int, default=600)
+    parser.add_argument("--repetitions", type=int, default=3)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="tracker-bench-") as name:
+        home, data = Path(name) / "home", Path(name) / "data"
+        last = write(home, given.megabytes, given.files)
+        kept = {
+            key: one for key, one in os.environ.items() if not key.startswith(("XDG_", "CODEX_", "CLAUDE_", "TRACKER_"))
+        }
+        environment = {**kept, "HOME": str(home), "TRACKER_DATA_DIR": str(data)}
+        usage = [sys.executable, "-m", "tracker.cli", "usage", "--json"]
+        floors = {"the floor": [sys.executable, "-c", FLOOR, str(home)]}
+        if shutil.which("ccusage"):
+            floors["ccusage"] = ["ccusage", "daily", "--json", "--offline"]
+        times: dict[str, list[float]] = {}
+        peak = 0.0
+        for _ in range(given.repetitions):
+            for label, command in floors.items():
+                times.setdefault(label, []).append(run(command, environment)[0])
+            shutil.rmtree(data, ignore_errors=True)
+            for label in ("cold", "warm", "appended"):
+                if label == "appended":
+                    with last.open("a") as file:
+                        chance = random.Random(time.time_ns())
+                        file.writelines(message(10**7 + chance.randrange(10**7), chance) for _ in range(100))
+                took, size = run(usage, environment)
+                times.setdefault(label, []).append(took)
+                peak = max(peak, size)
+    for label, found in times.items():
+        ratios = ", ".join(f"{min(found) / min(times[floor]):.2f} of {floor}" for floor in floors if floor != label)
+        print(f"{label:<10} {min(found):6.2f} s  {ratios}")
+    print(f"memory     {peak:6.0f} MB, at most 300")
+    return int(peak > 300)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

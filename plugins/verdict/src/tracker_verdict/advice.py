@@ -1,0 +1,158 @@
+"""A comparison in words: what to do, how sure that is, what would settle it, and what it rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from tracker.kernel import line, number, plural, rate, value
+from tracker_verdict.comparison import Match, Side
+from tracker_verdict.stats.efficiency import LEAST_WINDOWS
+from tracker_verdict.stats.ratio import Gate
+
+SHOWN_WINDOWS = 6
+
+
+def lines(match: Match) -> Iterator[str]:
+    """The comparison as people read it."""
+    yield f"{match.a.name} against {match.b.name}, features per {_unit(match)}:"
+    yield f"  {action(match)} {today(match)}"
+    yield f"  {certainty(match)}"
+    if settling := _settling(match):
+        yield f"  {settling}"
+    yield f"  {_ratio(match)}"
+    if match.certificate is not None:
+        yield f"  {_pairs(match)}"
+    for side in (match.a, match.b):
+        yield f"  {_side(side)}"
+    for side in (match.a, match.b):
+        if side.apart:
+            yield f"  {_apart(match, side)}"
+
+
+def action(match: Match) -> str:
+    """What to do."""
+    found, better, worse = match.comparison, match.better, match.worse
+    if found.verdict == "retire" and better and worse:
+        return f"Retire {worse.name}: {better.name} delivers more."
+    if found.verdict == "reallocate" and better and worse:
+        step = f"Move some work from {worse.name} to {better.name}, a step that you can take back."
+        return f"{step} {_measure(match)}"
+    return _measure(match)
+
+
+def _measure(match: Match) -> str:
+    needed = match.comparison.windows_needed
+    if needed is None:
+        return "Measure more windows of each, alternating; how many is not known."
+    have = min(match.a.estimate.n, match.b.estimate.n)
+    low, high = (max(one - have, 1) for one in needed)
+    amount = number(high) if low == high else f"{number(low)} to {number(high)}"
+    return f"Measure {amount} more {'window' if high == 1 else 'windows'} of each, alternating."
+
+
+def today(match: Match) -> str:
+    """How strong the evidence is."""
+    found, better = match.comparison, match.better
+    if found.evidence is None:
+        return f"Not enough data: {_lacking(match)}."
+    if found.evidence < 1 or better is None:
+        return f"Not enough data: today nothing says that either delivers more (evidence {_odds(found.evidence)} to 1)."
+    start = "Today" if found.verdict else "Not enough data: today"
+    return f"{start} {_odds(found.evidence)} to 1 says {better.name} delivers more per {_unit(match)}."
+
+
+def _odds(evidence: float) -> str:
+    """Cut off, so that no figure looks like a gate that it does not reach."""
+    return number(math.floor(evidence)) if evidence >= 2 else number(math.floor(10 * evidence) / 10, 1)
+
+
+def certainty(match: Match) -> str:
+    """How sure the better side is better, and under which assumption."""
+    found = match.comparison
+    if found.kind == "none":
+        return "Nothing can be said: a side used no capacity."
+    better = match.better or match.a
+    sure = found.certainty if better is match.a else 1 - found.certainty
+    share = "half" if found.tau == 0.5 else f"{number(100 * found.tau)} %"
+    if found.kind == "measured" and found.ratio:
+        reason = f"if subscriptions typically differ by {share}"
+    else:
+        reason = "if features come in bursts as large as assumed"
+    return f"{_percent(sure)} % sure that {better.name} delivers more, {reason}."
+
+
+def _percent(share: float) -> str:
+    """Whole, but never 100, which nobody is."""
+    return ">99" if share > 0.995 else number(100 * share, 0)
+
+
+def _lacking(match: Match) -> str:
+    sides = (match.a, match.b)
+    if few := [side for side in sides if side.estimate.n < LEAST_WINDOWS]:
+        have = " and ".join(f"{side.name} has {plural(side.estimate.n, 'comparable window')}" for side in few)
+        return f"{have}, and a comparison needs {LEAST_WINDOWS} on each side"
+    if not match.comparison.features:
+        return "neither side delivered a feature"
+    return "one window of a side outweighs its others"
+
+
+def _settling(match: Match) -> str | None:
+    """What the next decision takes."""
+    found = match.comparison
+    gate: Gate | None = next((one for one in found.gates if not one.open), None)
+    if gate is None or found.kind == "none":
+        return None
+    step = "Moving work" if gate.name == "reallocate" else "Retiring a side"
+    chance = "reached in half to four fifths of all cases with so many windows"
+    return f"{step} takes {number(gate.evidence)} to 1, {chance} if the true ratio is {number(found.effect)}."
+
+
+def _ratio(match: Match) -> str:
+    found = match.comparison
+    limits, note = found.interval, "however often you look"
+    if limits is None:
+        limits, note = found.interval_fixed, "from an assumed spread"
+    if limits is None:
+        return f"Ratio {value(None)}."
+    low, high = limits
+    upper = "no upper limit" if high is None else f"{rate(high)}"
+    ratio = value(None) if found.ratio is None else rate(found.ratio)
+    return f"Ratio {ratio}, {rate(low)} to {upper} ({number(100 * found.confidence)} %, {note})."
+
+
+def _pairs(match: Match) -> str:
+    found = match.certificate
+    assert found is not None
+    name = getattr(match, found.favours).name
+    left = f" {plural(found.open, 'pair')} of the plan not finished: finish every one." if found.open else ""
+    return (
+        f"{plural(found.pairs, 'planned pair')}: {_odds(found.evidence)} to 1 for {name},"
+        f" whatever the days were like (sign flips).{left}"
+    )
+
+
+def _side(side: Side) -> str:
+    found = side.estimate
+    shown = [
+        f"features={value(found.features)}",
+        f"capacity={value(found.capacity, unit=f' {side.unit}')}",
+        f"efficiency={rate(found.efficiency)}",
+        f"n={found.n}",
+    ]
+    if found.ci is not None:
+        ends = "-".join(rate(limit, found.efficiency) for limit in found.ci)
+        shown.insert(3, f"ci={ends}{' assumed' if found.ci_kind == 'assumed' else ''}")
+    return f"{side.name}: {', '.join(shown)}" + "".join(f" ({line(one)})" for one in found.remarks)
+
+
+def _apart(match: Match, side: Side) -> str:
+    other = match.b.name if side is match.a else match.a.name
+    more = len(side.apart) - SHOWN_WINDOWS
+    shown = ", ".join(map(line, side.apart[:SHOWN_WINDOWS])) + (f" and {more} more" if more > 0 else "")
+    days = number(match.days)
+    return f"Not comparable in time: {side.name} {shown} (no window of {other} within {days} days)."
+
+
+def _unit(match: Match) -> str:
+    return "dollar" if match.priced else match.a.unit

@@ -1,0 +1,238 @@
+"""One provider against another, over the windows that can be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from attrs import frozen
+
+from tracker.api import WindowResult
+from tracker.kernel import ProviderFigures, Session, TrackerError, captures, finalized, finalized_figures, near
+from tracker_verdict import pairs
+from tracker_verdict.estimate import ProviderEstimate, day_of, of_results
+from tracker_verdict.price import EXAMPLE, Price
+from tracker_verdict.settings import VerdictSettings
+from tracker_verdict.stats.ratio import Comparison, compare
+
+NOT_ENOUGH = "not enough data"
+
+
+@frozen(kw_only=True)
+class Side:
+    """A provider in a comparison: the estimate of its comparable windows, and the windows that are not."""
+
+    name: str
+    unit: str
+    estimate: ProviderEstimate
+    apart: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class Match:
+    """Two providers and how they compare; `priced` says whether by money or by the unit that they share."""
+
+    a: Side
+    b: Side
+    priced: bool
+    days: float
+    comparison: Comparison
+    certificate: pairs.Certificate | None = None
+
+    @property
+    def better(self) -> Side | None:
+        return {"a": self.a, "b": self.b, None: None}[self.comparison.favours]
+
+    @property
+    def worse(self) -> Side | None:
+        return {"a": self.b, "b": self.a, None: None}[self.comparison.favours]
+
+
+@frozen(kw_only=True)
+class Question:
+    """What was asked for: the true ratio that planning is about, prices, and what windows are summed by."""
+
+    prices: Mapping[str, Price]
+    effect: float
+    blocks: str | None = None
+
+
+def matches(session: Session, names: Sequence[str], question: Question) -> list[Match]:
+    """Two providers against each other; of more than two each other one against the best."""
+    rows = finalized(session.index)
+    groups = captures(session.index, session.registry, list(rows))
+    known = {found.source.name: found for found in finalized_figures(session, rows, groups)}
+    chosen = _chosen(session, known, names)
+    wanted = [(chosen[0], chosen[1])] if len(chosen) == 2 else _against_best(chosen, known, question.prices)
+    block = _block(session, list(rows), question.blocks)
+    planned = pairs.planned(session.index)
+    return [_match(session, known[a], known[b], question, block, planned, len(wanted)) for a, b in wanted]
+
+
+def _chosen(session: Session, known: Mapping[str, ProviderFigures], names: Sequence[str]) -> list[str]:
+    """The providers that were asked for, each with finalized windows."""
+    providers = session.registry.providers
+    for name in names:
+        if name not in providers:
+            raise TrackerError(f"Unknown provider {name!r}; {near(name, providers)}")
+        if name not in known:
+            raise TrackerError(f"{name} has no finalized window. Finish one with `tracker complete --window W`.")
+    chosen = list(names) or sorted(known)
+    if len(chosen) < 2:
+        have = f"only {chosen[0]} has" if chosen else "no provider has"
+        raise TrackerError(f"A comparison needs two providers with finalized windows; {have} any.")
+    return chosen
+
+
+def _against_best(
+    chosen: Sequence[str], known: Mapping[str, ProviderFigures], prices: Mapping[str, Price]
+) -> list[tuple[str, str]]:
+    is_priced = all(name in prices for name in chosen)
+    if len({known[name].unit for name in chosen}) > 1 and not is_priced:
+        raise _incomparable([known[name] for name in chosen], prices)
+
+    def merit(name: str) -> float:
+        scale = prices[name].units_per_money if is_priced else 1.0
+        return (known[name].efficiency.efficiency or 0.0) * scale
+
+    best = max(chosen, key=merit)
+    return [(best, name) for name in chosen if name != best]
+
+
+def _match(
+    session: Session,
+    a: ProviderFigures,
+    b: ProviderFigures,
+    question: Question,
+    block: Callable[[WindowResult], str] | None,
+    planned: list[pairs.Planned],
+    rivals: int,
+) -> Match:
+    names = (a.source.name, b.source.name)
+    prices = [question.prices.get(name) for name in names]
+    worth = (prices[0].units_per_money, prices[1].units_per_money) if prices[0] and prices[1] else (1.0, 1.0)
+    if None in prices and a.unit != b.unit:
+        raise _incomparable([a, b], question.prices)
+    settings = session.settings(VerdictSettings)
+    results = _results(a), _results(b)
+    day = day_of(session)
+    sides = []
+    for figures, price, own, other in zip((a, b), prices, results, results[::-1], strict=True):
+        kept = comparable(own, other, settings.comparable_days)
+        estimate = (
+            of_results(kept, block, effect=question.effect, price=price, name=question.blocks or "", least=1)
+            if block
+            else of_results(kept, day, effect=question.effect, price=price)
+        )
+        apart = tuple(one.window for one in own if one not in kept)
+        sides.append(Side(name=figures.source.name, unit=figures.unit, estimate=estimate, apart=apart))
+    # e-values need one rule for all looks, so days join windows there only if that was asked for
+    spreads = [side.estimate.spread if block else side.estimate.whole for side in sides]
+    by_window = [{one.window: one for one in own} for own in results]
+    return Match(
+        a=sides[0],
+        b=sides[1],
+        priced=None not in prices,
+        days=settings.comparable_days,
+        comparison=compare(
+            spreads[0], spreads[1], worth=worth, effect=question.effect, tau=settings.tau, rivals=rivals
+        ),
+        certificate=pairs.certificate(planned, names, (by_window[0], by_window[1]), worth),
+    )
+
+
+def _results(figures: ProviderFigures) -> tuple[WindowResult, ...]:
+    assert isinstance(figures.efficiency, ProviderEstimate), "the estimate is this feature's own"
+    return figures.efficiency.results
+
+
+def comparable(own: Sequence[WindowResult], other: Sequence[WindowResult], days: float) -> list[WindowResult]:
+    """The windows within so many days of one of the other side; a trend moves windows that are further apart."""
+    reach = timedelta(days=days)
+    times = [one.at for one in other if one.at is not None]
+    return [one for one in own if one.at is not None and any(abs(one.at - at) <= reach for at in times)]
+
+
+def _block(session: Session, windows: Sequence[str], by: str | None) -> Callable[[WindowResult], str] | None:
+    """What windows are summed by, if that was asked for."""
+    if by is None:
+        return None
+    if by == "day":
+        return day_of(session)
+    projects = {
+        window: str(columns["project"])
+        for answer in session.registry.ask("window_facts", session=session, windows=windows)
+        for (window, _), columns in answer.items()
+        if columns.get("project") is not None
+    }
+    if not projects:
+        raise TrackerError("No window says its project. Expected session logs that name it. Use --blocks day.")
+    return lambda one: projects.get(one.window, one.window)
+
+
+def _incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price]) -> TrackerError:
+    units = ", ".join(f"{one.source.name} in {one.unit}" for one in found)
+    missing = [one for one in found if one.source.name not in prices]
+    examples = " ".join(
+        f"--price {one.source.name}={EXAMPLE if one.unit == 'pp' else f'30/mo:2400{one.unit}'}" for one in missing
+    )
+    return TrackerError(
+        f"Different units cannot be compared without prices ({units}). Give them with {examples},"
+        " or under [prices] in tracker.toml."
+    )
+
+
+def document(match: Match) -> dict[str, Any]:
+    """The comparison as JSON values."""
+    found, certificate = match.comparison, match.certificate
+    better = match.better
+    return {
+        "a": match.a.name,
+        "b": match.b.name,
+        "priced": match.priced,
+        "kind": found.kind,
+        "ratio": found.ratio,
+        "interval": found.interval and list(found.interval),
+        "interval_fixed": found.interval_fixed and list(found.interval_fixed),
+        "confidence": found.confidence,
+        "evidence": found.evidence,
+        "favours": better and better.name,
+        "certainty": found.certainty,
+        "tau": found.tau,
+        "effect": found.effect,
+        "gates": [
+            {
+                "name": gate.name,
+                "evidence": gate.evidence,
+                "open": gate.open,
+                "windows_needed": gate.windows_needed and list(gate.windows_needed),
+            }
+            for gate in found.gates
+        ],
+        "verdict": found.verdict or NOT_ENOUGH,
+        "windows_needed": found.windows_needed and list(found.windows_needed),
+        "comparable": {
+            "days": match.days,
+            **{side.name: [one.window for one in side.estimate.results] for side in (match.a, match.b)},
+            "left_out": [
+                {"provider": side.name, "window": window} for side in (match.a, match.b) for window in side.apart
+            ],
+        },
+        "pairs": certificate
+        and {
+            "finished": certificate.pairs,
+            "open": certificate.open,
+            "evidence": certificate.evidence,
+            "favours": getattr(match, certificate.favours).name,
+        },
+        "providers": [
+            {"provider": side.name, "unit": side.unit, **_figures(side.estimate)} for side in (match.a, match.b)
+        ],
+    }
+
+
+def _figures(estimate: ProviderEstimate) -> dict[str, Any]:
+    found = estimate.figures()
+    return {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in found.items()}

@@ -1,0 +1,154 @@
+"""A provider's estimate as the preview and the tables show it: with its windows, its spread and its price."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+from attrs import frozen
+
+from tracker.api import Source, WindowResult
+from tracker.kernel import Session, TrackerError, number, zone
+from tracker_verdict.price import Price, parse
+from tracker_verdict.settings import VerdictSettings
+from tracker_verdict.stats.efficiency import LEAST_EFFECTIVE, LEAST_WINDOWS, Efficiency, measure
+
+# From so many windows on the spread is that between days: windows of one day are alike.
+BLOCKS_FROM = 12
+USUAL_EFFECT = 1.5
+
+
+# slots would shut out cached_property, and an interval costs an import
+@frozen(kw_only=True, slots=False)
+class ProviderEstimate:
+    """results: the windows that count. blocks: what they were summed by for the spread, None if each stands alone."""
+
+    results: tuple[WindowResult, ...]
+    whole: Efficiency
+    spread: Efficiency
+    blocks: str | None = None
+    price: Price | None = None
+
+    @property
+    def n(self) -> int:
+        return self.whole.n
+
+    @property
+    def features(self) -> float:
+        return self.whole.features
+
+    @property
+    def capacity(self) -> float:
+        return self.whole.capacity
+
+    @property
+    def efficiency(self) -> float | None:
+        return self.whole.efficiency
+
+    @property
+    def ci(self) -> tuple[float, float] | None:
+        return self.spread.ci
+
+    @property
+    def ci_kind(self) -> Literal["measured", "assumed", "none"]:
+        return self.spread.ci_kind
+
+    @property
+    def power(self) -> float | None:
+        return self.spread.power
+
+    @cached_property
+    def windows_needed(self) -> tuple[int, int] | None:
+        """In windows, also if the spread is that between blocks of them."""
+        needed = self.spread.windows_needed
+        scale = self.whole.n / self.spread.n if self.spread.n else 1.0
+        return needed and (math.ceil(needed[0] * scale), math.ceil(needed[1] * scale))
+
+    @property
+    def money_per_feature(self) -> float | None:
+        return self.price.cost(self.capacity) / self.features if self.price and self.features else None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the preview says after the figures."""
+        money = self.money_per_feature
+        found = [] if money is None else [f"{number(money, 2)} per feature"]
+        return (*found, f"spread over {self.spread.n} {self.blocks}s") if self.blocks else tuple(found)
+
+    def figures(self) -> dict[str, Any]:
+        """What `preview --json` prints, as JSON values."""
+        needed = self.windows_needed
+        return {
+            **self.spread.figures(),
+            "efficiency_quality": self.whole.efficiency_quality,
+            "n": self.n,
+            "windows_needed": None if needed is None else list(needed),
+            "effect": self.whole.effect,
+            "blocks": self.blocks and {"by": self.blocks, "n": self.spread.n},
+            "money_per_feature": self.money_per_feature,
+        }
+
+
+def estimate(session: Session, source: Source, results: Sequence[WindowResult]) -> ProviderEstimate:
+    """The estimate with the settings' effect, price and zone."""
+    found = session.settings(VerdictSettings)
+    value, price = found.prices.get(source.name), None
+    try:
+        price = None if value is None else parse(source, value)
+    except TrackerError as error:
+        session.warn(str(error))
+    return of_results(results, day_of(session), effect=effect(session), price=price)
+
+
+def of_results(
+    results: Sequence[WindowResult],
+    block: Callable[[WindowResult], str],
+    *,
+    effect: float = USUAL_EFFECT,
+    price: Price | None = None,
+    name: str = "day",
+    least: int = BLOCKS_FROM,
+) -> ProviderEstimate:
+    """The estimate of some windows; from `least` windows on with the spread between blocks, if those are enough."""
+    counting = [one for one in results if one.features or one.capacity]
+    whole = measure([(one.features, one.capacity, one.quality) for one in counting], effect=effect)
+    blocks = sums(counting, block)
+    spread = measure(blocks, effect=effect) if whole.n >= least and len(blocks) < whole.n else whole
+    is_enough = spread.n >= LEAST_WINDOWS and (spread.n_eff or 0.0) >= LEAST_EFFECTIVE
+    return ProviderEstimate(
+        results=tuple(counting),
+        whole=whole,
+        spread=spread if is_enough else whole,
+        blocks=name if is_enough and whole.n >= least else None,
+        price=price,
+    )
+
+
+def sums(results: Iterable[WindowResult], block: Callable[[WindowResult], str]) -> list[tuple[float, float]]:
+    """Features and capacity of each block."""
+    found: dict[str, list[WindowResult]] = {}
+    for one in results:
+        found.setdefault(block(one), []).append(one)
+    return [
+        (math.fsum(one.features for one in part), math.fsum(one.capacity for one in part)) for part in found.values()
+    ]
+
+
+def day_of(session: Session) -> Callable[[WindowResult], str]:
+    """The local day of a window; one without a time stands alone."""
+    where = zone(session.config.timezone)
+    return lambda one: one.window if one.at is None else one.at.astimezone(where).date().isoformat()
+
+
+def effect(session: Session) -> float:
+    """The setting, a ratio; the default with a warning if it is a difference of an earlier version."""
+    found = session.settings(VerdictSettings).effect
+    if found > 1:
+        return found
+    session.warn(
+        f"the setting effect = {number(found)} is not used. Expected a ratio above 1."
+        f" Type `tracker config set effect {USUAL_EFFECT}`."
+    )
+    return USUAL_EFFECT

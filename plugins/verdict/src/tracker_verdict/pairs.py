@@ -1,0 +1,121 @@
+"""Pairs of windows in which chance decides who goes first: planned by `plan --pairs`, certified by `compare`."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from tracker.api import WindowResult
+from tracker.kernel import Index, Session, plural, stamp
+from tracker_verdict.stats.evidence import signflip
+
+PAIRS = "pairs"
+
+
+@frozen(kw_only=True)
+class Planned:
+    """One pair: both windows, by provider in the order in which they are to be measured."""
+
+    plan: str
+    windows: Mapping[str, str]
+
+
+@frozen(kw_only=True)
+class Certificate:
+    """What the finished pairs say, exactly, whatever the days were like.
+
+    evidence: against equality, two-sided. favours: ``a`` or ``b``. open: planned pairs that are not finished.
+    """
+
+    pairs: int
+    open: int
+    evidence: float
+    favours: str
+
+
+def plan(session: Session, names: tuple[str, str], count: int) -> list[Planned]:
+    """Draw an order for each pair and store it before anything is measured."""
+    chance, plan_id = random.Random(seed := secrets.randbits(64)), secrets.token_hex(2)
+    drawn = []
+    for at in range(1, count + 1):
+        order = list(names)
+        chance.shuffle(order)
+        windows = {name: f"P{plan_id}-{at:02d}{part}" for name, part in zip(order, "ab", strict=True)}
+        drawn.append(Planned(plan=plan_id, windows=windows))
+    records = [
+        stamp(
+            window=None,
+            provider=None,
+            captured_at=session.now,
+            source="plan",
+            agent_id=session.lane,
+            plan=plan_id,
+            pair=at,
+            order=list(one.windows),
+            windows=dict(one.windows),
+            seed=str(seed),
+        )
+        for at, one in enumerate(drawn, 1)
+    ]
+    if session.dry_run:
+        session.data(records)
+        return drawn
+    with session.journal.lock("tracker plan --pairs"):
+        session.journal.append(PAIRS, records)
+    return drawn
+
+
+def planned(index: Index) -> list[Planned]:
+    """Every pair that was planned."""
+    found = []
+    for entry in index.entries(PAIRS):
+        windows = entry.record.get("windows")
+        if isinstance(windows, dict) and len(windows) == 2 and all(isinstance(one, str) for one in windows.values()):
+            found.append(Planned(plan=str(entry.record.get("plan")), windows=windows))
+    return found
+
+
+def certificate(
+    known: list[Planned],
+    names: tuple[str, str],
+    results: tuple[Mapping[str, WindowResult], Mapping[str, WindowResult]],
+    worth: tuple[float, float],
+) -> Certificate | None:
+    """Of the finished pairs of two providers; None if there is none."""
+    own = [one for one in known if set(one.windows) == set(names)]
+    pairs = []
+    for one in own:
+        sides = [side.get(one.windows[name]) for name, side in zip(names, results, strict=True)]
+        if sides[0] is not None and sides[1] is not None:
+            pairs.append(tuple((side.features, side.capacity) for side in sides if side is not None))
+    if not pairs:
+        return None
+    found = signflip([(pair[0], pair[1]) for pair in pairs], *worth)
+    evidence = max(found) / 2
+    return Certificate(
+        pairs=len(pairs), open=len(own) - len(pairs), evidence=evidence, favours="a" if found[0] >= found[1] else "b"
+    )
+
+
+def lines(drawn: list[Planned]) -> Iterator[str]:
+    """What to measure, in order."""
+    first = list(drawn[0].windows)
+    yield (
+        f"Measure {plural(len(drawn), 'pair')} in this order, the two windows of a pair one right after the other."
+        f" Then `tracker compare {min(first)} {max(first)}` certifies them."
+    )
+    for at, one in enumerate(drawn, 1):
+        steps = ", then ".join(f"{name} as --window {window}" for name, window in one.windows.items())
+        yield f"  pair {at}: {steps}"
+
+
+def document(drawn: list[Planned]) -> list[dict[str, Any]]:
+    """The same as JSON values."""
+    return [
+        {"plan": one.plan, "pair": at, "order": list(one.windows), "windows": dict(one.windows)}
+        for at, one in enumerate(drawn, 1)
+    ]

@@ -1,0 +1,111 @@
+"""What a point of a meter buys: pieces between ticks, points per dollar, and whether that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import permutations
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy import special
+
+Array: TypeAlias = Any
+
+# Up to so many days every order of them is tried; beyond, so many random ones.
+EXACT_DAYS, SHUFFLES = 7, 199
+# Of two orders with the same statistic neither is larger.
+ROUNDING = 1e-9
+
+
+def ticks(readings: Iterable[tuple[Any, float]], target: float = 2) -> list[tuple[Any, Any, float]]:
+    """Pieces (from, to, points) between the first readings of new values, each of at least `target` points.
+
+    readings: (time, value) in order; a reset is a fall. Between two such readings the meter moved by the difference,
+    whether the vendor rounds or cuts off.
+    """
+    pieces, last, start = [], None, None
+    for at, value in readings:
+        if last is not None and value < last:
+            start = None
+        elif last is not None and value > last:
+            if start is None:
+                start = (at, value)
+            elif value - start[1] >= target:
+                pieces.append((start[0], at, value - start[1]))
+                start = (at, value)
+        last = value
+    return pieces
+
+
+def calibrate(
+    y: Sequence[float], Z: Sequence[Sequence[float]], day: Sequence[Any], level: float = 0.95
+) -> list[tuple[Any, ...]]:
+    """(points per dollar, low, high) of each column of dollars; of two columns also their ratio, by Fieller.
+
+    y: points of each piece; Z: its dollars, a column for each kind; day: the day of each piece, left out one at a time.
+    The ratio's limits are one word, ``unbounded``, if no finite ones exist.
+    """
+    points, dollars, days = np.array(y, float), np.array(Z, float), np.array(day)
+    weights = 1 / dollars.sum(1)
+
+    def fit(kept: Array) -> Array:
+        weighted = (dollars[kept] * weights[kept, None]).T
+        return np.linalg.solve(weighted @ dollars[kept], weighted @ points[kept])
+
+    slopes, known = fit(np.ones(len(points), bool)), np.unique(days)
+    moves = np.array([fit(days != one) for one in known]) - slopes
+    covariance = (len(known) - 1) / len(known) * moves.T @ moves
+    t = -special.stdtrit(len(known) - dollars.shape[1], (1 - level) / 2)
+    reach = t * np.sqrt(np.diag(covariance))
+    found: list[tuple[Any, ...]] = [
+        (float(slope), float(slope - one), float(slope + one)) for slope, one in zip(slopes, reach, strict=True)
+    ]
+    if len(slopes) == 2:
+        found.append((float(slopes[1] / slopes[0]), *_fieller(slopes, t * t * covariance)))
+    return found
+
+
+def _fieller(slopes: Array, spread: Array) -> tuple[Any, ...]:
+    a = slopes[0] ** 2 - spread[0, 0]
+    b = slopes[0] * slopes[1] - spread[0, 1]
+    c = slopes[1] ** 2 - spread[1, 1]
+    if not (a > 0 and b * b >= a * c):
+        return ("unbounded",)
+    root = np.sqrt(b * b - a * c)
+    return float((b - root) / a), float((b + root) / a)
+
+
+def scan_p(y: Sequence[float], x: Sequence[float], seed: int = 1) -> tuple[float, int, float]:
+    """The largest change of points `y` per dollar `x` of days: its statistic, its first day, and its p value.
+
+    p is the share of orders of the days with as large a change: all orders of up to 7 days, else 199 random ones.
+    """
+    points, dollars = np.array(y, float), np.array(x, float)
+    most, first = _scan(points, dollars)
+    days = len(points)
+    if days <= EXACT_DAYS:
+        orders = [np.array(order) for order in permutations(range(days))]
+        hits, tried = 0, 0
+    else:
+        rng = np.random.default_rng(seed)
+        orders = [rng.permutation(days) for _ in range(SHUFFLES)]
+        # the order that was seen is one of the orders
+        hits, tried = 1, 1
+    hits += sum(_scan(points[order], dollars[order])[0] >= most - ROUNDING for order in orders)
+    return float(most), first, hits / (tried + len(orders))
+
+
+def _scan(y: Array, x: Array, least: int = 3) -> tuple[float, int]:
+    best = (0.0, 0)
+    for first in range(least, len(y) - least + 1):
+        logs, variances = [], []
+        for points, dollars in ((y[:first], x[:first]), (y[first:], x[first:])):
+            total, spent = points.sum(), dollars.sum()
+            rate, share = total / spent, dollars / spent
+            moved = (((points - rate * dollars) / (1 - share)) ** 2).sum() / spent**2
+            logs.append(np.log(rate))
+            variances.append(moved / rate**2 + 1 / (3 * total**2))
+        statistic = abs(logs[0] - logs[1]) / np.sqrt(sum(variances))
+        if statistic > best[0]:
+            best = (float(statistic), first)
+    return best

@@ -1,0 +1,167 @@
+"""Evidence against equality that may be looked at after every window: e-values, and intervals made of them.
+
+An e-value of 10 says that the data are 10 times likelier under a difference than under equality; if there is none, the
+chance that it ever reaches 10 is at most 1 in 10, however often one looks (Ville 1939). This one is the Bayes factor of
+Welch's t test with an effect of N(0, 1) (Goenen, Johnson, Lu and Westfall 2005), the mean of two scales of the
+efficiency: the logarithm is stronger for equally many windows, the square root if a side has no features.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from attrs import frozen
+
+from tracker_verdict.stats.distributions import welch_df
+from tracker_verdict.stats.efficiency import Efficiency, Window, measure
+
+Pairs: TypeAlias = Sequence[tuple[tuple[float, float], tuple[float, float]]]
+
+# The largest logarithm of a ratio that is looked at: floats hold its exponential.
+FARTHEST = 700.0
+BETS = (0.05, 0.1, 0.2, 0.4, 0.8)
+
+
+@frozen
+class Side:
+    """What a comparison takes of one side: its features, windows, and the relative variance of its efficiency (HC3)."""
+
+    features: float
+    n: int
+    relative_variance: float
+
+    @classmethod
+    def of(cls, found: Efficiency) -> Side:
+        return cls(found.features, found.n, (found.relative_error or 0.0) ** 2)
+
+    @property
+    def log_variance(self) -> float:
+        """The variance of ln((F + 1/2) / x), never below that of a count."""
+        share = min(1.0, 2 * self.features)
+        return max(self.relative_variance * share * share, 1 / (self.features + 0.5))
+
+    @property
+    def root_variance(self) -> float:
+        """The variance of sqrt((F + 3/8) / x), times 4 x, never below that of a count."""
+        return max(self.relative_variance * self.features * min(1.0, 2 * self.features), 1.0)
+
+
+@frozen
+class Statistic:
+    """A difference over its standard error, its degrees of freedom, and the e-value of both."""
+
+    t: float
+    df: float
+    e: float
+
+
+@frozen
+class Evidence:
+    """Side a against side b; `cost` is ln(exposure of b / exposure of a), the exposure being capacity in money."""
+
+    a: Side
+    b: Side
+    cost: float
+
+    @property
+    def difference(self) -> float:
+        """ln of the ratio of the two efficiencies, with half a feature more on both sides."""
+        return math.log((self.a.features + 0.5) / (self.b.features + 0.5)) + self.cost
+
+    def log_test(self, log_ratio: float = 0.0) -> Statistic:
+        variances = self.a.log_variance, self.b.log_variance
+        return self._test((self.difference - log_ratio) / math.sqrt(sum(variances)), variances)
+
+    def root_test(self, log_ratio: float = 0.0) -> Statistic:
+        """In units in which the exposures multiply to 1, so that neither under- nor overflows."""
+        half = math.exp(max(-FARTHEST, min(FARTHEST, self.cost - log_ratio)) / 2)
+        variances = self.a.root_variance * half / 4, self.b.root_variance / half / 4
+        root = math.sqrt((self.a.features + 0.375) * half) - math.sqrt((self.b.features + 0.375) / half)
+        return self._test(root / math.sqrt(sum(variances)), variances)
+
+    def e(self, log_ratio: float = 0.0) -> float:
+        """The evidence against the true ratio being exp(`log_ratio`)."""
+        return (self.log_test(log_ratio).e + self.root_test(log_ratio).e) / 2
+
+    def limits(self, alpha: float) -> tuple[float, float]:
+        """Every ratio with evidence below 1/alpha against it; holds at all looks at once with probability 1 - alpha."""
+        return self._limit(alpha, -1) if self.a.features else 0.0, self._limit(
+            alpha, 1
+        ) if self.b.features else math.inf
+
+    def _limit(self, alpha: float, sign: int) -> float:
+        near, far = self.difference, self.difference + 30 * sign
+        if self.e(far) < 1 / alpha:
+            return 0.0 if sign < 0 else math.inf
+        while (middle := (near + far) / 2) not in (near, far):
+            near, far = (middle, far) if self.e(middle) < 1 / alpha else (near, middle)
+        return math.exp(near) if near < FARTHEST else math.inf
+
+    def certainty(self, tau: float) -> float:
+        """That a delivers more, for a sceptic to whom the log ratio of subscriptions is N(0, tau^2) beforehand."""
+        from tracker_verdict.stats.distributions import t_cdf
+
+        variances = self.a.log_variance, self.b.log_variance
+        v = sum(variances)
+        return t_cdf(self.difference * tau / math.sqrt(v * (tau * tau + v)), welch_df(variances, (self.a.n, self.b.n)))
+
+    def _test(self, t: float, variances: tuple[float, float]) -> Statistic:
+        df = welch_df(variances, (self.a.n, self.b.n))
+        return Statistic(t, df, bayes_factor(t, df, self.a.n * self.b.n / (self.a.n + self.b.n)))
+
+
+def bayes_factor(t: float, df: float, n: float) -> float:
+    """How much likelier t is if the effect is N(0, 1), in standard deviations of a window, than if there is none."""
+    gain = math.log1p(t * t / df) - math.log1p(t * t / (df * (1 + n)))
+    return math.exp(min((df + 1) / 2 * gain - math.log1p(n) / 2, FARTHEST))
+
+
+def critical(e: float, df: float, n: float) -> float:
+    """The t whose Bayes factor is `e`; inf if none is."""
+    rise = math.exp(2 / (df + 1) * (math.log(e) + math.log1p(n) / 2))
+    return math.sqrt(df * (rise - 1) / (1 - rise / (1 + n))) if rise < 1 + n else math.inf
+
+
+def is_measured(found: Efficiency) -> bool:
+    """Whether a side's windows say how much they vary, be it that none of them delivered."""
+    return found.ci_kind == "measured" or found.is_barren
+
+
+def anytime(
+    A: Sequence[Window], B: Sequence[Window], kA: float = 1.0, kB: float = 1.0, alpha: float = 0.05, tau: float = 0.5
+) -> list[float]:
+    """T, df and e on the log scale, the same on the root scale, their mean, the interval, the sceptical certainty.
+
+    A, B: windows (features, capacity); kA, kB: units of capacity for one unit of money.
+    """
+    a, b = measure(A), measure(B)
+    if not (is_measured(a) and is_measured(b) and a.features + b.features > 0):
+        raise ValueError("Expected at least 3 windows on each side, none that outweighs the others, and a feature.")
+    found = Evidence(Side.of(a), Side.of(b), math.log(b.capacity / kB) - math.log(a.capacity / kA))
+    log, root = found.log_test(), found.root_test()
+    return [log.t, log.df, log.e, root.t, root.df, root.e, found.e(), *found.limits(alpha), found.certainty(tau)]
+
+
+def signflip(pairs: Pairs, kA: float = 1.0, kB: float = 1.0, theta: float = 1.0) -> list[float]:
+    """e-values that a delivers more than theta times b, and less, from pairs in which chance gave the order.
+
+    Exact whatever the spread, the tail, a trend or the day: within a pair the labels could as well be swapped.
+    """
+    moves = []
+    for (fa, ca), (fb, cb) in pairs:
+        a, b = theta * ca / kA, cb / kB
+        moves.append((b * fa - a * fb) / (a + b) if a + b else (fa - theta * fb) / (1 + theta))
+    return [_bets([sign * move for move in moves]) for sign in (1, -1)]
+
+
+def _bets(moves: Sequence[float]) -> float:
+    """The mean over bets l of the product of exp(l D) / cosh(l D) = 2 / (1 + exp(-2 l D))."""
+    grown = [math.fsum(math.log(2) - _softplus(-2 * bet * move) for move in moves) for bet in BETS]
+    return math.fsum(math.exp(min(one, FARTHEST)) for one in grown) / len(BETS)
+
+
+def _softplus(x: float) -> float:
+    """ln(1 + exp(x))"""
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))

@@ -1,0 +1,231 @@
+"""Whether one provider delivers more for the money than another, how sure that is, and what would settle it."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+from attrs import frozen
+
+from tracker_verdict.stats import power
+from tracker_verdict.stats.distributions import beta_cdf, beta_odds_below, t_quantile, welch_df
+from tracker_verdict.stats.efficiency import LEAST_FANO, Efficiency, Kind, Window, in_range, measure
+from tracker_verdict.stats.evidence import Evidence, Side, critical, is_measured
+
+RatioInterval: TypeAlias = tuple[float, float | None]
+
+# A small step that can be taken back, and one that cannot; the latter for each provider that is held against the best.
+REALLOCATE, RETIRE = 3.0, 10.0
+# scipy's beta quantiles give nan from 1e16 on
+MOST_FEATURES = 1e12
+LARGEST_LOG = math.log(sys.float_info.max)
+
+
+@frozen(kw_only=True)
+class Gate:
+    """A decision, the evidence that it takes, and whether that is there.
+
+    windows_needed: the windows on each side with which it is reached in half, and in four fifths, of all cases if the
+    true ratio is the chosen one; None if no number up to 10^9 does it.
+    """
+
+    name: str
+    evidence: float
+    open: bool
+    windows_needed: power.Range | None
+
+
+# slots would shut out cached_property, and each figure costs an import
+@frozen(kw_only=True, slots=False)
+class Comparison:
+    """Provider a against provider b, by features for the money.
+
+    worth: units of capacity for one unit of money, of both. rivals: how many providers are held against the best one.
+    effect: the true ratio that the windows needed are about; tau: how much subscriptions typically differ, as the
+    standard deviation of the logarithm of their ratio.
+    """
+
+    a: Efficiency
+    b: Efficiency
+    worth: tuple[float, float] = (1.0, 1.0)
+    confidence: float = 0.95
+    effect: float = 1.5
+    tau: float = 0.5
+    rivals: int = 1
+
+    @property
+    def kind(self) -> Kind:
+        """``assumed`` if a side is, ``none`` if a side has no efficiency, or floats cannot hold what follows."""
+        if not self._comparable:
+            return "none"
+        return "measured" if is_measured(self.a) and is_measured(self.b) and self.features else "assumed"
+
+    @property
+    def features(self) -> float:
+        return self.a.features + self.b.features
+
+    @property
+    def ratio(self) -> float | None:
+        """Of the two efficiencies, a over b; None if b has no features."""
+        return self.a.features / self.b.features * self._cost if self.kind != "none" and self.b.features else None
+
+    @cached_property
+    def evidence(self) -> float | None:
+        """The e-value against equality; None unless measured."""
+        return self._evidence.e() if self.kind == "measured" else None
+
+    @cached_property
+    def interval(self) -> RatioInterval | None:
+        """Of the ratio, at all looks at once; None unless measured."""
+        return _finite(self._evidence.limits(1 - self.confidence)) if self.kind == "measured" else None
+
+    @cached_property
+    def interval_fixed(self) -> RatioInterval | None:
+        """Of the ratio, for a single planned look; from an assumed spread if a side's is not known."""
+        if self.kind == "none":
+            return None
+        fano, tail = 1.0 if self.kind == "measured" else self.assumed_fano, (1 - self.confidence) / 2
+        low, high = _count_limits(self.a.features / fano, self.b.features / fano, self._cost, tail)
+        lows, highs = [low, self.ratio or low], [high, self.ratio or high]
+        if self.kind == "measured" and (welch := self._welch_limits(tail)):
+            lows.append(welch[0])
+            highs.append(welch[1])
+        return _finite((min(lows), max(highs)))
+
+    @cached_property
+    def certainty(self) -> float:
+        """That a delivers more; sceptical if measured, from the counts and the assumed spread otherwise."""
+        if self.kind == "none":
+            return 0.5
+        if self.kind == "measured" and self.a.features and self.b.features:
+            return self._evidence.certainty(self.tau)
+        shapes = [(side.features + 0.5) / self.assumed_fano for side in (self.b, self.a)]
+        return beta_cdf(self._cost, *shapes)
+
+    @property
+    def favours(self) -> Literal["a", "b"] | None:
+        """The side that seems to deliver more; nothing if they are even, or nothing is known."""
+        if self.kind == "none" or not self.features or self._evidence.difference == 0:
+            return None
+        return "a" if self._evidence.difference > 0 else "b"
+
+    @cached_property
+    def gates(self) -> tuple[Gate, ...]:
+        """The decisions, the small one first."""
+        found = self.evidence or 0.0
+        return tuple(
+            Gate(name=name, evidence=needed, open=found >= needed, windows_needed=self._windows_needed(needed))
+            for name, needed in (("reallocate", REALLOCATE), ("retire", RETIRE * self.rivals))
+        )
+
+    @property
+    def verdict(self) -> str | None:
+        """The largest decision whose evidence is there."""
+        return next((gate.name for gate in reversed(self.gates) if gate.open), None)
+
+    @property
+    def windows_needed(self) -> power.Range | None:
+        """The windows on each side that the next decision takes; None if none is left."""
+        return next((gate.windows_needed for gate in self.gates if not gate.open), None)
+
+    @property
+    def assumed_fano(self) -> float:
+        """max(2, 1 + F/(2n)) of both sides together."""
+        windows = self.a.n + self.b.n
+        return max(LEAST_FANO, 1 + self.features / (2 * windows)) if windows else LEAST_FANO
+
+    @property
+    def _comparable(self) -> bool:
+        exposures = self.a.capacity / self.worth[0], self.b.capacity / self.worth[1]
+        if self.a.efficiency is None or self.b.efficiency is None or not in_range(*exposures):
+            return False
+        if max(self.a.features, self.b.features) > MOST_FEATURES:
+            return False
+        cost, share = self._cost, self.a.features / self.b.features if self.b.features else 0.0
+        return in_range(cost) and (share == 0 or in_range(share, share * cost))
+
+    @property
+    def _cost(self) -> float:
+        """The exposure of b over that of a: capacity in money."""
+        return (self.b.capacity / self.worth[1]) / (self.a.capacity / self.worth[0])
+
+    @property
+    def _evidence(self) -> Evidence:
+        return Evidence(Side.of(self.a), Side.of(self.b), math.log(self._cost))
+
+    def _welch_limits(self, tail: float) -> tuple[float, float] | None:
+        """Welch's limits of the log efficiencies; None if neither side's windows differ."""
+        sides = self.a, self.b
+        variances = [((side.relative_error or 0.0) * min(1.0, 2 * side.features)) ** 2 for side in sides]
+        if not any(variances):
+            return None
+        df = welch_df((variances[0], variances[1]), (self.a.n, self.b.n))
+        reach, middle = t_quantile(tail, df) * math.sqrt(sum(variances)), self._evidence.difference
+        return _exp(middle - reach), _exp(middle + reach)
+
+    def _windows_needed(self, needed: float) -> power.Range | None:
+        if self.kind == "none":
+            return None
+        variances = self._window_variance(self.a), self._window_variance(self.b)
+
+        def chance(windows: int) -> float:
+            df = welch_df(variances, (windows, windows))
+            shift = math.log(self.effect) / math.sqrt(sum(variances) / windows)
+            return power.above(critical(needed, df, windows / 2), df, shift)
+
+        return power.windows_needed(chance, first=3)
+
+    def _window_variance(self, side: Efficiency) -> float:
+        """The variance of the log efficiency of one window, measured or assumed."""
+        if is_measured(side):
+            return side.n * Side.of(side).log_variance
+        return side.n * self.assumed_fano / (side.features + 0.5)
+
+
+def compare(
+    a: Efficiency,
+    b: Efficiency,
+    *,
+    worth: tuple[float, float] = (1.0, 1.0),
+    confidence: float = 0.95,
+    effect: float = 1.5,
+    tau: float = 0.5,
+    rivals: int = 1,
+) -> Comparison:
+    """Compare two efficiencies, each times the `worth` of one unit of its capacity.
+
+    worth: units for one unit of money, such as 100 x full bars a month / price; (1, 1) if both have the same unit and
+    no price is known. Raises ValueError for a worth, confidence, effect or tau that makes no sense.
+    """
+    if not all(0 < one < math.inf for one in worth):
+        raise ValueError(f"Invalid worth {worth!r}. Expected finite numbers above 0.")
+    if not (0 < confidence < 1 < effect < math.inf and 0 < tau < math.inf and rivals >= 1):
+        raise ValueError("Expected a confidence between 0 and 1, an effect above 1, a tau above 0 and a rival.")
+    return Comparison(a=a, b=b, worth=worth, confidence=confidence, effect=effect, tau=tau, rivals=rivals)
+
+
+def ratio_assumed(
+    A: Sequence[Window], B: Sequence[Window], kA: float = 1.0, kB: float = 1.0, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Fano factor, low and high of the ratio if nothing but an assumption says how much windows vary."""
+    found = compare(measure(A), measure(B), worth=(kA, kB), confidence=level)
+    fano = found.assumed_fano
+    return (fano, *_count_limits(found.a.features / fano, found.b.features / fano, found._cost, (1 - level) / 2))
+
+
+def _count_limits(a: float, b: float, cost: float, tail: float) -> tuple[float, float]:
+    """Clopper and Pearson's limits (1934), of a's share in all features, as limits of the ratio."""
+    least = beta_odds_below(tail, a, b + 1) if a else 0.0
+    least_of_b = beta_odds_below(tail, b, a + 1) if b else 0.0
+    return cost * least, cost / least_of_b if least_of_b else math.inf
+
+
+def _finite(limits: tuple[float, float]) -> RatioInterval:
+    return limits[0], limits[1] if limits[1] < math.inf else None
+
+
+def _exp(value: float) -> float:
+    return math.exp(value) if value < LARGEST_LOG else math.inf
