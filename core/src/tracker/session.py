@@ -84,10 +84,10 @@ class Session:
         return Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
 
     @property
-    def has_stored(self) -> bool:
-        """Whether a record was stored until now."""
+    def outcome(self) -> str:
+        """What was stored until now, to end an error with; empty if that is nothing."""
         journal: Journal | None = vars(self).get("journal")
-        return journal is not None and journal.has_stored
+        return f". {journal.outcome}." if journal and (journal.stored or journal.doubtful) else ""
 
     @cached_property
     def index(self) -> Index:

