@@ -230,11 +230,11 @@ def test_a_stream_goes_on_when_its_plugin_fails_on_a_line(with_bad: Callable[[st
 LINES = {
     "sys.exit(3)": "called sys.exit(3)",
     "while True: pass": "did not finish within 0.5 s",
-    "return (event for event in [])": "TypeError: returned generator, expected a list of events",
-    "return ['text']": "TypeError: an event is a str, expected a dict",
-    "return [{'lane': [], 'routed': False, 'ok': True}]": "TypeError: an event's lane or model is neither a",
-    "return [{'record_id': 'x'}]": "TypeError: an event has a field of the core's: {'record_id'}",
-    "return [{'rid': {1}}]": "TypeError: Type is not JSON serializable: set",
+    "return (event for event in [])": "ingest_line returned a generator",
+    "return ['text']": "an event is of type str. Expected dict.",
+    "return [{'lane': [], 'routed': False, 'ok': True}]": "an event's lane is of type list. Expected None or str",
+    "return [{'record_id': 'x'}]": "an event has the unknown key 'record_id'.",
+    "return [{'rid': {1}}]": "an event's rid is of type set. Expected None or str.",
 }
 
 

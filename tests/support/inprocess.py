@@ -41,6 +41,11 @@ class Done:
     err: str
     error: BaseException | None = None
 
+    @property
+    def notes(self) -> str:
+        """What stands on stderr beside the values that a capture read."""
+        return "".join(line for line in self.err.splitlines(keepends=True) if not line.startswith("  "))
+
     def ok(self) -> str:
         assert self.error is None, self.error
         assert self.status == 0, self.err

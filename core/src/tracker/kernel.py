@@ -134,6 +134,7 @@ if TYPE_CHECKING:
     from tracker.windows.efficiency import figures_of as figures_of
     from tracker.windows.efficiency import finalized_figures as finalized_figures
     from tracker.windows.efficiency import is_stale as is_stale
+    from tracker.windows.efficiency import open_figures as open_figures
     from tracker.windows.finalized import WINDOWS as WINDOWS
     from tracker.windows.finalized import Finalized as Finalized
     from tracker.windows.finalized import finalized as finalized
@@ -197,7 +198,7 @@ _PLACES = {
     "tracker.text.wording": "near",
     "tracker.windows.anomalies": "ANOMALIES closings open_anomalies raised",
     "tracker.windows.captures": "Capture Pair by_lane canonical capture_of captures lacking spans",
-    "tracker.windows.efficiency": "Groups ProviderFigures figures_of finalized_figures is_stale",
+    "tracker.windows.efficiency": "Groups ProviderFigures figures_of finalized_figures is_stale open_figures",
     "tracker.windows.finalized": "Finalized WINDOWS finalized",
     "tracker.windows.lanes": "WINDOW check_window next_window",
     "tracker.windows.messages": "stored_message",

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tracker.errors import PluginError
 from tracker.hosting.registry import Found
 
 EVENT = '{"ts": "2026-01-10T06:30:00Z", "rid": "r", "lane": "far", "ms": 3}\n'
@@ -35,13 +34,12 @@ def without(toy_registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     def go(*names: str, disabled: bool = False, broken: bool = False) -> None:
         registry = toy_registry()
         for name in names:
-            del registry.sources[name]
-            registry.found = [found for found in registry.found if found.name != name]
+            del registry._found[name]
             if disabled:
                 registry.disabled.append(Found(name=name))
             if broken:
-                registry.found.append(Found(name=name, error=PluginError(name, "be imported", "it is odd")))
-        monkeypatch.setattr("tracker.hosting.registry.discover", lambda: registry)
+                registry.refuse(name, "it is odd")
+        monkeypatch.setattr("tracker.hosting.registry.discover", lambda _report: registry)
 
     return go
 

@@ -28,10 +28,10 @@ def command(note: str, *, last: bool = False) -> list[str]:
 
 
 def test_a_second_before_says_what_it_replaces(program: Any) -> None:
-    assert take(program, "start", "W1", "fuel 20%\nheat 1%", 6).err == ""
+    assert take(program, "start", "W1", "fuel 20%\nheat 1%", 6).notes == ""
     done = take(program, "start", "W1", "fuel 50%", 7)
     day = datetime.fromisoformat(at(6))
-    assert done.err == (
+    assert done.notes == (
         f"note: this replaces the BEFORE of {day:%a %d %b %H:%M} (fuel 20% -> 50%);"
         " `tracker alias delete toy --phase before --window W1` takes it back\n"
     )
@@ -42,7 +42,7 @@ def test_a_second_before_says_what_it_replaces(program: Any) -> None:
 
 def test_one_before_the_standing_one_replaces_nothing(program: Any) -> None:
     take(program, "start", "W1", "fuel 20%", 7)
-    assert take(program, "start", "W1", "fuel 10%", 6).err == ""
+    assert take(program, "start", "W1", "fuel 10%", 6).notes == ""
 
 
 def test_the_lane_is_named_in_the_command(program: Any) -> None:
@@ -71,10 +71,10 @@ def test_a_before_behind_the_after_says_that_it_does_not_count(program: Any) -> 
 def test_a_window_that_is_left_behind_is_named_with_what_ends_it(program: Any) -> None:
     take(program, "start", "W2", "fuel 20%", 6)
     done = take(program, "start", "W3", "fuel 30%", 7)
-    assert done.err == (
+    assert done.notes == (
         "note: W2 stays open for toy in this lane; `tracker alias end toy --stdin --window W2` ends it\n"
     )
-    assert take(program, "start", "W4", "fuel 30%", 7, lane="sub1").err == ""  # its own windows
+    assert take(program, "start", "W4", "fuel 30%", 7, lane="sub1").notes == ""  # its own windows
     assert (
         program(*command(done.err), stdin="fuel 40%").ok() == "stored toy after snapshot for W2 (ready to finalize)\n"
     )
@@ -82,7 +82,7 @@ def test_a_window_that_is_left_behind_is_named_with_what_ends_it(program: Any) -
 
 def test_a_cross_leaves_nothing_behind(program: Any) -> None:
     take(program, "start", "W2", "fuel 20%", 6)
-    assert program("alias", "cross", "toy", "--stdin", "--window", "W2", stdin="fuel 30%").err == ""
+    assert program("alias", "cross", "toy", "--stdin", "--window", "W2", stdin="fuel 30%").notes == ""
 
 
 def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> None:
@@ -104,8 +104,8 @@ def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> N
     assert [lane["also_open"] for lane in lanes] == [["W2", "W4"], ["W5"]]
     refused = program("alias", "end", "toy", "--stdin", stdin="fuel 30%").refused()
     assert "toy has no open window (but W2, W4 never ended); begin one with " in refused
-    program("alias", "delete", "toy", "--phase", "before", "--window", "W4").ok()
-    program("alias", "delete", "toy", "--phase", "before", "--window", "W4").ok()
+    program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W4").ok()
+    program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W4").ok()
     take(program, "end", "W2", "fuel 30%", 12)
     assert "also open: W5" in program("status").ok()
     assert "also open: W2" not in program("status").ok()

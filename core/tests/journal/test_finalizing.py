@@ -20,38 +20,48 @@ def test_a_before_behind_its_after_is_named_with_a_cure_that_works(program: Any)
         " `tracker alias delete toy --phase before --window W1` or"
         " `tracker alias delete toy --phase after --window W1`, and capture it again"
     )
-    program("alias", "delete", "toy", "--phase", "before", "--window", "W1").ok()
+    program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W1").ok()
     take(program, "start", "fuel 20%", 10)
     program("complete", "--window", "W1", "--toy-features", "1").ok()
 
 
-def test_a_second_row_says_what_it_does_not_repeat(program: Any) -> None:
+def test_a_second_row_keeps_what_it_does_not_name(program: Any) -> None:
     take(program, "start", "fuel 20%", 6)
     take(program, "end", "fuel 30%", 7)
-    first = [
-        "--toy-features",
-        "2",
-        "--quality",
-        "0.8",
-        "--outcome",
-        "pass",
-        "--methodology",
-        "m1",
-        "--feature-id",
-        "F-1",
-        "--spec-id",
-        "S",
-    ]
-    done = program("complete", "--window", "W1", *first, "--notes", "well")
-    assert "finalized before" not in done.err
-    done = program("complete", "--window", "W1", *first, "--notes", "better")
-    assert done.err == ""
-    done = program("complete", "--window", "W1", "--outcome", "fail")
-    assert (
-        "note: W1 was finalized before and the latest row counts; not given again: quality 0.8, methodology m1,"
-        " spec id S, notes, feature ids, toy features 2\n"
-    ) in done.err
-    assert "not given again" not in program("complete", "--window", "W1", "--outcome", "pass").err
+    first = ["--toy-features", "3", "--quality", "0.8", "--methodology", "m1", "--feature-id", "F-1", "--spec-id", "S"]
+    assert program("complete", "--window", "W1", *first, "--notes", "well").err == ""
+    done = program("complete", "--window", "W1", "--outcome", "pass")
+    kept = "toy features 3, quality 0.8, notes, methodology m1, spec id S, feature ids"
+    assert done.err == f"note: kept from the earlier row of W1: {kept}\n"
+    shown = program("preview", "--window", "W1").ok()
+    assert "features=3, capacity=10 pp, efficiency=0.30" in shown
+    assert "Outcome: quality=0.8, outcome=pass\nNotes: well\n" in shown
+
+
+def test_a_field_is_cleared_and_a_window_reopened(program: Any) -> None:
+    take(program, "start", "fuel 20%", 6)
+    take(program, "end", "fuel 30%", 7)
+    program("complete", "--window", "W1", "--toy-features", "3", "--quality", "0.8", "--outcome", "pass").ok()
+    program("complete", "--window", "W1", "--clear", "quality", "--clear", "toy-features").ok()
+    shown = program("preview", "--window", "W1").ok()
+    assert "features-missing" in shown
+    assert "quality=n/a, outcome=pass" in shown
+    message = program("complete", "--window", "W1", "--clear", "colour").refused()
+    assert message.startswith("error: There is no field 'colour' to clear. The fields are: commit-end,")
+    assert program("complete", "--window", "W1", "--reopen").ok() == "reopened W1 (2 finalize rows taken back)\n"
+    assert "(open)" in program("preview", "--window", "W1").ok()
+    assert "is not finalized" in program("complete", "--window", "W1", "--reopen").refused()
+
+
+def test_quality_and_outcome_that_are_none_need_force(program: Any) -> None:
+    take(program, "start", "fuel 20%", 6)
+    take(program, "end", "fuel 30%", 7)
+    message = program("complete", "--window", "W1", "--quality", "7").refused(2)
+    assert "Invalid quality 7. Expected a number from 0 to 1, or --force." in message
+    message = program("complete", "--window", "W1", "--outcome", "great").refused(2)
+    assert "Invalid outcome 'great'. Expected pass, partial, fail, or --force." in message
+    assert program.rows("windows") == []
+    program("complete", "--window", "W1", "--quality", "7", "--outcome", "great", "--force").ok()
 
 
 def test_of_several_lanes_pairs_the_one_that_counts_is_named(program: Any) -> None:

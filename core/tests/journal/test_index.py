@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,15 @@ QUESTIONS = (
 
 def fill(program: Any, turns: int = 12, seed: int = 1) -> None:
     dice = random.Random(seed)
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
     for turn in range(turns):
         window, lane = f"W{dice.randrange(1, 4)}", dice.choice(["", "sub1"])
-        pane = f"fuel {turn}%" + " reset 2026-01-10T12:00:00+00:00" * (turn % 2)
+        pane = f"fuel {turn}%" + f" reset {tomorrow}" * (turn % 2)
         program("alias", "start", "toy", "--stdin", "--window", window, stdin=pane, lane=lane).ok()
         program("alias", "end", "toy", "--stdin", "--window", window, stdin=f"fuel {turn - 3 % 5}%", lane=lane)
         program("alias", "start", "tally", "--stdin", "--window", window, stdin=str(turn), lane=lane).ok()
         if turn % 4 == 0:
-            program("alias", "delete", "toy", "--window", window, lane=lane)
+            program("alias", "delete", "toy", "--yes", "--window", window, lane=lane)
     events = program.root.parent / "events.jsonl"
     events.write_text("".join(f'{{"rid": "{number}", "lane": "far", "ms": {number}}}\n' for number in range(30)))
     program("ingest", "toy-stream", "--window", "W1", "--file", str(events)).ok()
@@ -171,7 +173,7 @@ def test_an_index_that_cannot_be_written_is_left_alone(
     program, _ = filled
     path = index_file(program)
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 1%").ok()
-    program("alias", "delete", "toy", "--window", "W1").ok()
+    program("alias", "delete", "toy", "--yes", "--window", "W1").ok()
     real = module.writing
 
     @contextmanager

@@ -241,3 +241,20 @@ def test_every_finding_of_every_kind_can_be_told(sound: Any) -> None:
     (sound.root / "other.jsonl").unlink()
     found = findings(sound)
     assert {one[1] for one in found} >= {expected[1] for _, expected in BROKEN.values()} - {"unreadable"}
+
+
+def test_whole_records_that_were_set_aside_come_back(sound: Any) -> None:
+    """A damaged tail may hold whole records before its torn end."""
+    lines = stream(sound).read_bytes().splitlines(keepends=True)
+    stream(sound).write_bytes(lines[0])
+    stream(sound).with_name("snapshots.jsonl.torn").write_bytes(lines[1] + b'{"half\n')
+    assert "restored 1 record" in sound("doctor", "--restore").ok()
+    assert stream(sound).read_bytes() == b"".join(lines)
+    assert "restored 0 records" in sound("doctor", "--restore").ok()
+
+
+def test_the_set_up_is_judged_and_the_last_line_is_a_verdict(program: Any) -> None:
+    program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", T0, stdin="fuel 10%").ok()
+    done = program("doctor").ok().splitlines()
+    assert any(line.startswith("warning: toy: W1 has been open for ") for line in done), done
+    assert done[-1] == "Verdict: 1 warning. No record is lost."

@@ -79,7 +79,7 @@ def test_two_machines_become_one(filled: Any, tmp_path: Path) -> None:
     program, other = filled, tmp_path / "other"
     program("import", str(program.root), root=other).ok()
     program("alias", "end", "toy", "--stdin", stdin="fuel 9%", lane="sub1", root=other).ok()
-    program("alias", "delete", "toy", "--phase", "after", "--window", "W1", "--index", "1", root=other).ok()
+    program("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W1", "--index", "1", root=other).ok()
     program("ingest", "toy-stream", "--window", "W1", "--file", "events", root=other).ok()
     before = program.files()
     found = json.loads(program("--json", "import", str(other)).ok())["streams"]
@@ -190,7 +190,7 @@ def test_an_export_overwrites_nothing_unasked(filled: Any, tmp_path: Path) -> No
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_an_interrupted_export_leaves_whole_files_and_says_what_lacks(
     filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
@@ -215,14 +215,7 @@ def test_nothing_to_export(program: Any, tmp_path: Path) -> None:
     assert "there are no records in" in program("export", "--format", "csv", "--out", str(tmp_path / "x")).refused()
 
 
-def test_without_pyarrow_the_cure_is_said(filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    error = filled("export", "--format", "parquet", "--out", str(tmp_path / "x")).refused()
-    assert error == "error: Parquet needs pyarrow: install it with `pip install 'tracker-core[parquet]'`"
-
-
 def test_parquet(filled: Any, tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
     duckdb = pytest.importorskip("duckdb")
     out = tmp_path / "out"
     filled("export", "--format", "parquet", "--out", str(out)).ok()
@@ -258,7 +251,6 @@ def test_parquet(filled: Any, tmp_path: Path) -> None:
 
 
 def test_parquet_of_values_of_any_type(filled: Any, tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
     duckdb = pytest.importorskip("duckdb")
     path = filled.root / "toy_stream.jsonl"
     first = json.loads(path.read_bytes().splitlines()[0])
@@ -300,14 +292,3 @@ def test_a_text_that_no_cell_takes_is_cut_and_said(
     assert "texts of snapshots were cut at 7 characters, a cell's most; jsonl and parquet have them whole" in done.err
     rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "snapshots.csv").read_text())))
     assert {row["raw_text"] for row in rows} == {"", "fuel 1…", "fuel 5%", "fuel 2…", "fuel 1%"} - {""}
-
-
-def test_parquet_holds_few_texts_at_once(filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("pyarrow")
-    from pyarrow import parquet as pq
-
-    monkeypatch.setattr("tracker_telemetry.parquet.TEXTS", 1)
-    filled("export", "--format", "parquet", "--out", str(tmp_path / "out")).ok()
-    file = pq.ParquetFile(tmp_path / "out" / "snapshots.parquet")
-    assert file.num_row_groups == file.metadata.num_rows == 4
-    assert [row["raw_text"] for row in file.read().to_pylist()] == [row["raw_text"] for row in filled.rows("snapshots")]

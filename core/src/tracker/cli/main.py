@@ -30,9 +30,15 @@ def _own(group: str, module: str, about: str) -> Command:
 
 
 KERNEL = {
-    "alias": _own("Daily", "alias", "Capture a provider's meters: start, end, cross; delete takes one back."),
+    "start": Command("Daily", "Capture a provider's meters before the work.", "tracker.cli.commands.alias:start"),
+    "end": Command("Daily", "Capture a provider's meters after the work.", "tracker.cli.commands.alias:end"),
+    "cross": Command(
+        "Daily", "End a window and begin the next one with one capture.", "tracker.cli.commands.alias:cross"
+    ),
     "complete": _own("Daily", "complete", "Finalize a window: its features, quality and outcome."),
+    "undo": _own("Daily", "undo", "Take back what the last command stored or took back."),
     "preview": _own("Daily", "preview", "Show what the windows delivered per unit of quota."),
+    "alias": _own("Records", "alias", "Capture a provider's meters: start, end, cross; delete takes one back."),
     "ingest": _own("Records", "ingest", "Take in one text or stream of any source."),
     "override": _own("Records", "override", "Store meter values that you read yourself."),
     "plugins": _own("Plugins", "plugins", "List the sources that are installed, and what is wrong with any."),

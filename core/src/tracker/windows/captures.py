@@ -144,11 +144,12 @@ def by_lane(group: Iterable[Capture]) -> dict[str | None, Pair]:
 
 @frozen(kw_only=True)
 class Fall:
-    """A meter that went down, which no quota does."""
+    """A meter that went down; `reset_at` is its reset between both readings, if that is known."""
 
     meter: str
     before: float
     after: float
+    reset_at: datetime | None = None
 
 
 @frozen(kw_only=True)
@@ -166,7 +167,8 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
     if pair.before is None:
         return _difference(source, pair.after)
     before, after = pair.before.reading, pair.after.reading
-    delta: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
+    own: Delta | None = registry.own(source.name, "compute_delta", before=before, after=after)
+    delta: Delta = own or registry.call(source.name, "compute_delta", before=before, after=after)
     falls = []
     values: dict[str, float | None] = {}
     errors = [*before.errors, *after.errors]
@@ -181,11 +183,15 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
             continue
         corrected = None if change.delta is None else _corrected(change.delta, meter, before, after)
         values[meter.field_name] = None if corrected is None else compact(corrected)
-        fall = _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
+        # a plugin may measure across a reset: what it says is final if it can be
+        is_final = own is not None and change.delta is not None and change.delta >= 0
+        fall = None if is_final else _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
         if fall is not None:
             falls.append(fall)
             values[meter.field_name] = None
             errors.append(defaults.FELL if change.meter == source.capacity else f"{defaults.FELL}:{change.meter}")
+            if fall.reset_at is not None:
+                errors.append(f"{defaults.CROSSED}:{change.meter}")
         elif change.delta is not None and change.delta < 0:
             values[meter.field_name] = None
             errors.append(f"{defaults.FELL}:{change.meter}")
@@ -238,7 +244,9 @@ def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> 
     assert before.as_of is not None
     assert after.as_of is not None
     crossed = old.reset_at is not None and before.as_of < old.reset_at <= after.as_of
-    return None if crossed and not is_capacity else Fall(meter=meter, before=old.used, after=new.used)
+    if crossed and not is_capacity:
+        return None
+    return Fall(meter=meter, before=old.used, after=new.used, reset_at=old.reset_at if crossed else None)
 
 
 def _difference(source: Source, after: Capture) -> Measured:

@@ -19,17 +19,23 @@ from tracker.text.wording import near
 from tracker.windows.anomalies import open_anomalies
 from tracker.windows.captures import Capture, Measured, canonical, capacity_delta, captures, lacking, measure
 from tracker.windows.divergence import divergences
-from tracker.windows.finalized import WINDOWS, finalized
+from tracker.windows.finalized import WINDOWS, Finalized, finalized
 from tracker.windows.missing_plugins import Absent, absent, named, tell
-from tracker.windows.neighbor_rows import not_given_again, other_lanes
+from tracker.windows.neighbor_rows import other_lanes
 from tracker.windows.store import status_streams
 
+LONG = ("notes", "feature_ids")  # named without what they say
 OPTIONAL = ("methodology", "spec_id", "spec_version", "feature_ids", "commit_start", "commit_end")
+CLEARABLE = ("quality", "outcome", "notes", *OPTIONAL)
 
 
-def finalize(session: Session, window: str, features: Mapping[str, int], given: Mapping[str, Any]) -> None:
-    """Append the window's finalize row and say what it measured."""
-    quality = given.get("quality")
+def finalize(
+    session: Session, window: str, features: Mapping[str, float], given: Mapping[str, Any], clear: Sequence[str] = ()
+) -> None:
+    """Append the window's finalize row and say what it measured.
+
+    What an earlier row says and this one does not name is kept; `clear` names the fields that are emptied instead.
+    """
     with nullcontext() if session.dry_run else session.journal.lock(command_line()):
         groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
         unread = absent(session, [window])
@@ -40,8 +46,11 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
         entries = {name: _entry(session, session.registry.sources[name], groups[name]) for name in sorted(groups)}
         _check_falls(session, window, entries)
         diverging = [f"divergent:{found.title}" for found in divergences(session, [window]) if found.is_divergent]
+        known = Kept(finalized(session.index, [window]).get(window), clear)
+        features = known.features(features)
+        given = known.fields(given)
+        quality = given.get("quality")
         notes = "; ".join(part for part in (given.get("notes"), *diverging) if part)
-        earlier = finalized(session.index, [window]).get(window)
         now = session.now
         record = stamp(
             window=window,
@@ -61,9 +70,72 @@ def finalize(session: Session, window: str, features: Mapping[str, int], given: 
         if not session.dry_run:
             session.journal.append(WINDOWS, [record])
     _report(session, window, record, features)
-    for note in (*other_lanes(window, groups), *(not_given_again(earlier, record) if earlier else ())):
+    if known.names:
+        session.note(f"note: kept from the earlier row of {window}: {', '.join(known.names)}")
+    for note in other_lanes(window, groups):
         session.note(note)
     tell(session, unread)
+
+
+class Kept:
+    """What the earlier finalize row of a window says, for what a new one does not name; `names` lists what was used."""
+
+    def __init__(self, earlier: Finalized | None, clear: Sequence[str]) -> None:
+        self.earlier, self.names = earlier, list[str]()
+        self.clear = {name.replace("-", "_") for name in clear}
+        known = {*CLEARABLE, *(f"{name}_features" for name in (earlier.features if earlier else ()))}
+        if unknown := sorted(self.clear - known):
+            fields = ", ".join(sorted(known)).replace("_", "-")
+            raise TrackerError(f"There is no field {line(unknown[0])!r} to clear. The fields are: {fields}.")
+
+    def features(self, given: Mapping[str, float]) -> dict[str, float]:
+        """The features per provider."""
+        found: dict[str, float] = dict(given)
+        for name, count in (self.earlier.features if self.earlier else {}).items():
+            if name not in given and f"{name}_features" not in self.clear:
+                found[name] = count
+                self.names.append(f"{line(name)} features {value(count)}")
+        return found
+
+    def fields(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Everything else that a row says."""
+        found = dict(given)
+        for name in CLEARABLE if self.earlier else ():
+            assert self.earlier is not None
+            old = self.earlier.quality if name == "quality" else self.earlier.record.get(name)
+            if name == "notes" and isinstance(old, str):
+                old = "; ".join(part for part in old.split("; ") if not part.startswith("divergent:"))
+            if found.get(name) in (None, ()) and old not in (None, "", []) and name not in self.clear:
+                found[name] = old
+                label = name.replace("_", " ")
+                self.names.append(label if name in LONG else f"{label} {value(old)}")
+        return found
+
+
+def reopen(session: Session, window: str) -> None:
+    """Take the finalize rows of a window back: it is open again."""
+    with nullcontext() if session.dry_run else session.journal.lock(command_line()):
+        rows = list(session.index.entries(WINDOWS, [window]))
+        if not rows:
+            raise TrackerError(f"{window} is not finalized, so there is nothing to take back.")
+        tombstones = [
+            stamp(
+                window=window,
+                provider=None,
+                captured_at=session.now,
+                source="finalize",
+                agent_id=session.lane,
+                tombstone=entry.record_id,
+                reason="reopened",
+            )
+            for entry in rows
+        ]
+        if not session.dry_run:
+            session.journal.append(WINDOWS, tombstones)
+    if session.dry_run or session.json:
+        session.data(tombstones)
+    else:
+        session.say(f"reopened {window} ({len(rows)} finalize row{'s' if len(rows) > 1 else ''} taken back)")
 
 
 def _plain(found: Any) -> Any:
@@ -81,7 +153,7 @@ def _check_read(window: str, unread: Sequence[Absent]) -> None:
         )
 
 
-def _check_known(session: Session, window: str, groups: Mapping[str, Any], features: Mapping[str, int]) -> None:
+def _check_known(session: Session, window: str, groups: Mapping[str, Any], features: Mapping[str, float]) -> None:
     if groups:
         return
     known = session.index.windows()
@@ -127,8 +199,8 @@ def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[st
         if found.record.get("provider") == name
     ]
     raise TrackerError(
-        f"{window} cannot be finalized: {name}'s capacity meter went down"
-        f"{f' ({causes[-1]})' if causes else ''}, which no quota does. Capture again with"
+        f"{window} cannot be finalized: the capacity meter of {name} fell"
+        f"{f' ({causes[-1]})' if causes else ''}. Capture again with"
         f" `tracker alias end {name} --stdin --window {window}`, or remove both captures with"
         f" `tracker alias delete {name} --window {window}` (twice): then {name} leaves the window"
     )
@@ -151,7 +223,7 @@ def _entry(session: Session, source: Source, group: list[Capture]) -> dict[str, 
     }
 
 
-def _report(session: Session, window: str, record: dict[str, Any], features: Mapping[str, int]) -> None:
+def _report(session: Session, window: str, record: dict[str, Any], features: Mapping[str, float]) -> None:
     if session.dry_run or session.json:
         session.data(record)
     else:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+from tracker.contract.parsed import EPOCH, from_parsed, instant
 from tracker.contract.values import Source
 from tracker.session import Session
-from tracker.text.render import value
+from tracker.settings.zones import zone
+from tracker.text.clock import span
+from tracker.text.render import number, value
 from tracker.windows.store import Stored
 
 
@@ -18,6 +22,7 @@ def stored_message(session: Session, source: Source, stored: Stored) -> None:
         session.data(records[0] if len(records) == 1 else list(records))
     else:
         session.say(_sentence(source, records))
+        session.note(_values(session, source, stored))
     for found in stored.anomalies:
         session.warn(f"anomaly {found['kind']} in {found['window']}: {found['cause']}; cure: {found['cure']}")
     for note in stored.notes:
@@ -43,3 +48,32 @@ def _sentence(source: Source, records: Sequence[Mapping[str, Any]]) -> str:
         seeded = f" and seeded before snapshot for {records[1]['window']}"
         return done + (f"{end}{seeded}" if "delta" in done else seeded)
     return done + end
+
+
+def _values(session: Session, source: Source, stored: Stored) -> str:
+    """`  fiveh 11% used, resets in 2 h; weekly 64%, resets Wed 06:32`: what was read, and how far it moved."""
+    record = stored.records[0]
+    taken = instant(record["captured_at"]) or EPOCH
+    reading = from_parsed(record["parsed"], source, taken)
+    parts = []
+    for gauge in reading.gauges:
+        meter = source.meter(gauge.meter)
+        if meter is None or gauge.used is None:
+            parts.append(f"{gauge.meter} not read")
+            continue
+        text = f"{gauge.meter} {number(gauge.used)}{'%' if meter.unit == 'pp' else f' {meter.unit}'}"
+        text += " used" if meter.unit == "pp" and not parts else ""
+        moved = stored.moved.get(meter.field_name)
+        if moved is not None:
+            text += f" (+{number(moved)})"
+        if gauge.reset_at is not None and gauge.reset_at > taken:
+            text += f", resets {_when(session, taken, gauge.reset_at)}"
+        parts.append(text)
+    return f"  {'; '.join(parts)}"
+
+
+def _when(session: Session, now: datetime, reset: datetime) -> str:
+    """`in 2 h`, or the day and time if it is over a day ahead."""
+    if reset - now < timedelta(days=1):
+        return f"in {span(reset - now)}"
+    return f"{reset.astimezone(zone(session.config.timezone)):%a %H:%M}"

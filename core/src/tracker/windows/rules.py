@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from attrs import evolve
+
 from tracker.contract.parsed import compact, iso
 from tracker.contract.values import Reading, Source
 from tracker.errors import TrackerError
 from tracker.session import Session
+from tracker.text.clock import span
 from tracker.windows.anomalies import about, anomaly, closing, open_anomalies
 from tracker.windows.captures import Capture, Pair, canonical, measure, reset_instants
 
@@ -21,6 +24,59 @@ FUTURE = timedelta(minutes=2)  # clocks of machines differ; beyond that a captur
 def status_streams(session: Session) -> list[str]:
     """The streams that captures stand in."""
     return sorted({source.stream for source in session.registry.sources.values() if source.kind == "status"})
+
+
+# --- the time that a pane is from
+
+SLACK = timedelta(minutes=10)  # panes show resets by the minute, and clocks of machines differ
+LONGEST_MONTH = timedelta(days=31)
+YEAR = timedelta(days=365)
+IMPLAUSIBLE, STALE = "reset-implausible", "stale-data"
+
+
+def dated(session: Session, source: Source, reading: Reading, at: datetime, *, force: bool) -> Reading:
+    """The reading without resets that cannot be: each lies at most one window of its meter ahead.
+
+    A pane of which every reset is over, or cannot be, is old: it is refused, unless `force`, which tags it.
+    """
+    now = reading.as_of or at
+    resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
+    far = {name for name, reset in resets.items() if reset > now + _length(source, name) + SLACK}
+    buffer = timedelta(minutes=session.config.buffer_minutes)  # in which vendors show the old reset
+    over = {name for name, reset in resets.items() if reset + buffer <= now}
+    is_old = bool(resets) and len(far | over) == len(resets)
+    if is_old and not force:
+        passed = [reset if reset <= now else reset - YEAR for reset in resets.values()]
+        age = span(now - max(passed)) if max(passed) <= now else "weeks"
+        raise TrackerError(
+            f"This {source.name} pane is old: every reset that it shows was over {age} ago. Expected a pane of now."
+            " Capture a new one, give the time of this one with --captured-at, or store it as it is with --force;"
+            " nothing was stored"
+        )
+    if not far and not is_old:
+        return reading
+    gauges = tuple(evolve(one, reset_at=None) if one.meter in far else one for one in reading.gauges)
+    tags = [*reading.errors, *(f"{IMPLAUSIBLE}:{name}" for name in sorted(far)), *([STALE] if is_old else [])]
+    return evolve(reading, gauges=gauges, errors=tuple(dict.fromkeys(tags)))
+
+
+def _length(source: Source, name: str) -> timedelta:
+    """The longest time until a meter's next reset; a year for a meter that declares none."""
+    meter = source.meter(name)
+    window = meter.window if meter else None
+    return LONGEST_MONTH if window == "month" else window if isinstance(window, timedelta) else YEAR
+
+
+def check_younger(source: Source, before: Capture | None, reading: Reading, window: str) -> None:
+    """Refuse an AFTER whose reading says that it is as old as its BEFORE's, or older."""
+    if before is None or reading.as_of is None or before.reading.as_of is None:
+        return
+    if reading.as_of <= before.reading.as_of:
+        raise TrackerError(
+            f"This {source.name} reading is of {iso(reading.as_of)}, and the BEFORE of {window} is of"
+            f" {iso(before.reading.as_of)}: nothing was measured in between. Send {source.title} a message, so that it"
+            " writes a new reading, then capture again; nothing was stored"
+        )
 
 
 # --- the buffer after a reset
@@ -99,13 +155,18 @@ def falls(session: Session, source: Source, pair: Pair, like: Mapping[str, Any])
     if pair.before is None or pair.after is None:
         return []
     ids = [pair.before.record_id, pair.after.record_id]
-    cure = (
-        f"capture again, or {_delete(source, pair.after)} (and the other phase: then {source.name} leaves the window)"
-    )
     rows = []
     for fall in measure(session.registry, source, pair).falls:
         before, after = compact(fall.before), compact(fall.after)
         cause = f"{fall.meter} fell from {before} to {after}"
+        delete = f"{_delete(source, pair.after)} (and the other phase: then {source.name} leaves the window)"
+        cure = f"capture again, or {delete}"
+        if fall.reset_at is not None:
+            cause += f"; it was reset at {iso(fall.reset_at)}, inside the window"
+            cure = (
+                f"readings from both sides of the reset measure across it: end the window before a reset and begin the"
+                f" next one behind it, or {delete}"
+            )
         figures = {"meter": fall.meter, "before": before, "after": after, "delta": compact(round(after - before, 6))}
         rows.append(anomaly(NEGATIVE, cause, cure, ids, like, **figures))
     return rows

@@ -21,8 +21,17 @@ from tracker.windows import lane_state as state
 from tracker.windows import lanes
 from tracker.windows import neighbors as beside
 from tracker.windows.anomalies import ANOMALIES
-from tracker.windows.captures import Capture, canonical, captures_of, with_instant
-from tracker.windows.rules import LATE_AFTER, anomalies_of, late_after, reset_before, status_streams, superseded
+from tracker.windows.captures import Capture, Pair, canonical, captures_of, measure, with_instant
+from tracker.windows.rules import (
+    LATE_AFTER,
+    anomalies_of,
+    check_younger,
+    dated,
+    late_after,
+    reset_before,
+    status_streams,
+    superseded,
+)
 from tracker.windows.sanity import check_values
 
 __all__ = [
@@ -65,7 +74,7 @@ class Stored:
     """What was stored: the snapshots, in the order of the request's phases, and the anomalies they show or close.
 
     adopted: BEFOREs that stood in a state file of schema 1.0.0 alone and are records now. notes: what is worth knowing
-    beside what was stored, said behind it.
+    beside what was stored, said behind it. moved: how far each meter moved since the BEFORE, by record field.
     """
 
     records: tuple[dict[str, Any], ...]
@@ -73,12 +82,16 @@ class Stored:
     closings: tuple[dict[str, Any], ...] = ()
     adopted: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
+    moved: Mapping[str, float] = field(factory=dict)
 
 
 def store(session: Session, request: Request) -> Stored:
     """Check the rules and append, under the lock; with `--dry-run` all but the appending."""
     source = request.source
     check_values(session, source, request.reading, request.text, request.captured_at, force=request.force)
+    if request.text is not None:
+        reading = dated(session, source, request.reading, request.captured_at, force=request.force)
+        request = evolve(request, reading=reading)
     if request.text is not None:
         request = evolve(request, text=redact(request.text, keep_account=session.config.keep_account))
     if session.dry_run:
@@ -110,6 +123,7 @@ def _prepare(session: Session, request: Request) -> Stored:
     anomalies: list[dict[str, Any]] = []
     closings: list[dict[str, Any]] = []
     notes: list[str] = []
+    moved: dict[str, float] = {}
     for phase, here in zip(request.phases, windows, strict=True):
         group = captures_of(session, source, here)
         group += [capture for capture in adopted if capture.window == here]
@@ -119,6 +133,8 @@ def _prepare(session: Session, request: Request) -> Stored:
             _say_who_else(session, source, here, group)
         draft = _draft(request, phase, here, session.lane)
         before = canonical([*group, draft]).before if phase == "after" else None
+        if phase == "after" and not request.force:
+            check_younger(source, before, request.reading, here)
         record = _record(session, request, phase, here, before)
         new = evolve(draft, record_id=record["record_id"], record=record)
         late = None
@@ -127,6 +143,9 @@ def _prepare(session: Session, request: Request) -> Stored:
             late = late_after(session, source, request.reading, request.captured_at, insists=insists)
         records.append(record)
         anomalies += anomalies_of(session, source, new, group, late)
+        if before is not None and not moved:
+            measured = measure(session.registry, source, Pair(before=before, after=new))
+            moved |= {name: delta for name, delta in measured.delta.items() if delta is not None}
         closings += superseded(session, source, new, group)
         notes += beside.on_the_window(session, source, new, group) if phase == "before" else ()
         notes += beside.left_open(session, source, here) if request.phases == ("before",) else ()
@@ -136,6 +155,7 @@ def _prepare(session: Session, request: Request) -> Stored:
         closings=tuple(closings),
         adopted=tuple(dict(capture.record) for capture in adopted),
         notes=tuple(notes),
+        moved=moved,
     )
 
 

@@ -49,6 +49,12 @@ def examine(session: Session, *, fix: bool) -> dict[str, Any]:
     }
 
 
+def restore(session: Session) -> dict[str, int]:
+    """Append the whole records that were set aside with torn lines; how many, by stream."""
+    with session.journal.lock(command_line()):
+        return {stream: session.journal.restore_torn(stream) for stream in session.journal.streams()}
+
+
 def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
     checks: list[StreamCheck] = []
     with contextlib.ExitStack() as stack:

@@ -14,6 +14,9 @@ def feature_info() -> Feature:
             "status": _command(
                 "Daily", "status", "Show what is open in each lane, its last meters and what is due next."
             ),
+            "windows": _command(
+                "Daily", "windows", "List windows: from when to when, their state, and each provider's figures."
+            ),
             "window-audit": _command(
                 "Records", "window_audit", "Show everything that stands, or was taken back, in a window."
             ),

@@ -7,23 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tracker.api import Source
-from tracker.kernel import shell_names
+from tracker.kernel import Session
 
-# What a shell takes for its own: the reserved words and builtins of the three that a declared prefix could make
-# (`compgen -bk`; `print -l ${(k)builtins} ${(k)reswords}`; `builtin -n`). No function takes their place. Programs such
-# as as(1) and od(1) are not among them: a function hides those.
-WORDS = """
-abbr alias and argparse autoload begin bg bind bindkey block break breakpoint builtin bye caller case cd chdir command
-compadd compcall compctl compfiles compgen compgroups complete compopt compquote compset comptags comptry compvalues
-contains continue coproc count declare dirs disable disown do done echo echotc echoti elif else emit emulate enable
-end esac eval exec exit export false fc fg fi float for foreach function functions getln getopts hash help history if
-in integer jobs kill let limit local log logout mapfile math nocorrect noglob not or path popd print printf private
-pushd pushln pwd r random read readonly realpath rehash repeat return sched select set setopt shift shopt source
-status string suspend switch test then time times trap true ttyctl type typeset ulimit umask unalias unfunction unhash
-unlimit unset unsetopt until vared wait whence where which while zcompile zformat zle zmodload zparseopts zstyle
-"""
-TAKEN = frozenset(WORDS.split())
 TEXT_COMMANDS = ("alias start", "alias end", "alias cross", "ingest")
 
 SH_TEXT = """\
@@ -67,10 +52,12 @@ fi
 """
 
 
-def functions(sources: Iterable[Source]) -> tuple[dict[str, str], list[str]]:
-    """The functions with the words that follow `tracker`, and those left out because the shell has the word."""
-    named = {name: words for source in sources if source.kind != "view" for name, words in shell_names(source).items()}
-    return {name: words for name, words in named.items() if name not in TAKEN}, sorted(named.keys() & TAKEN)
+def functions(session: Session) -> tuple[dict[str, str], list[str]]:
+    """The functions with the words that follow `tracker`, and the names that would hide a builtin or a program."""
+    sources = [source for source in session.registry.sources.values() if source.kind != "view"]
+    named = {name: words for source in sources for name, words in session.registry.shell_names(source).items()}
+    hidden = {name for source in sources for name in session.registry.shadowed(source)}
+    return {name: words for name, words in named.items() if name not in hidden}, sorted(hidden)
 
 
 def script(shell: str, named: Mapping[str, str], options: Iterable[str]) -> str:

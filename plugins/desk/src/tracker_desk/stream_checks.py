@@ -161,7 +161,7 @@ class StreamCheck:
                 check="torn",
                 place=aside.name,
                 problem=what,
-                cure="look at it, and delete it when you like",
+                cure="tracker doctor --restore",
             )
 
 

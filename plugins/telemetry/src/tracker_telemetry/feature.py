@@ -87,9 +87,9 @@ def data_findings(session: Session) -> Sequence[Finding]:
 @hookimpl
 def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
     """Parquet."""
-    from tracker_telemetry.export import parquet
+    from tracker_telemetry.parquet import write
 
-    return {"parquet": parquet}
+    return {"parquet": write}
 
 
 def _command(group: str, module: str, about: str) -> Command:

@@ -93,6 +93,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
         kept = answers if isinstance(answers, dict) else {}
         with contextlib.suppress(OSError, TrackerError):
             replace_file(path, orjson.dumps({**dict(list(kept.items())[1 - MOST :]), name: new}))
+            path.chmod(0o600)
     return new
 
 

@@ -10,6 +10,8 @@ from tracker.cli.command import ProviderCommand
 from tracker.cli.options import Finite, Several
 from tracker.session import session
 
+OUTCOMES = ("pass", "partial", "fail")
+
 
 class CompleteCommand(Several, ProviderCommand):
     """Several features may follow one `--feature-id`."""
@@ -17,8 +19,8 @@ class CompleteCommand(Several, ProviderCommand):
 
 @click.command("complete", cls=CompleteCommand)
 @click.option("--window", required=True, metavar="W", help="The window.")
-@click.option("--quality", type=Finite(min=0), metavar="Q", help="How good the work is; 1 is as planned.")
-@click.option("--outcome", metavar="WORD", help="pass, partial, fail, or a word of yours.")
+@click.option("--quality", type=Finite(min=0), metavar="Q", help="How good the work is, from 0 to 1; 1 is as planned.")
+@click.option("--outcome", metavar="WORD", help="pass, partial or fail.")
 @click.option("--methodology", metavar="M", help="How the work was done.")
 @click.option("--commit-start", metavar="SHA", help="The commit before the work.")
 @click.option("--commit-end", metavar="SHA", help="The commit after it.")
@@ -26,9 +28,31 @@ class CompleteCommand(Several, ProviderCommand):
 @click.option("--spec-id", metavar="S", help="The specification that was worked from.")
 @click.option("--spec-version", metavar="V", help="Its version.")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
-def command(window: str, **given: Any) -> None:
-    """Finalize a window: its features, quality and outcome. Again appends; the latest row counts."""
-    from tracker.windows.finalize import finalize
+@click.option("--clear", multiple=True, metavar="FIELD", help="Empty a field of the earlier row, such as quality.")
+@click.option("--reopen", is_flag=True, help="Take the finalize row back: the window is open again.")
+@click.option("--force", is_flag=True, help="Store a quality above 1, or an outcome of your own.")
+def command(window: str, clear: tuple[str, ...], reopen: bool, force: bool, **given: Any) -> None:
+    """Finalize a window: its features, quality and outcome. Running it again keeps what you do not name."""
+    from tracker.windows import finalize
 
     features = {name.removeprefix("features_"): given.pop(name) for name in list(given) if name.startswith("features_")}
-    finalize(session(), window, {name: count for name, count in features.items() if count is not None}, given)
+    named = {name: count for name, count in features.items() if count is not None}
+    if reopen:
+        if named or clear or any(value not in (None, ()) for value in given.values()):
+            raise click.UsageError("--reopen takes the finalize row back and sets nothing. Give it alone.")
+        finalize.reopen(session(), window)
+        return
+    if not force:
+        _check(given["quality"], given["outcome"])
+    finalize.finalize(session(), window, named, given, clear)
+
+
+def _check(quality: float | None, outcome: str | None) -> None:
+    if quality is not None and quality > 1:
+        raise click.BadParameter(
+            f"Invalid quality {quality:g}. Expected a number from 0 to 1, or --force.", param_hint="--quality"
+        )
+    if outcome is not None and outcome not in OUTCOMES:
+        raise click.BadParameter(
+            f"Invalid outcome {outcome!r}. Expected {', '.join(OUTCOMES)}, or --force.", param_hint="--outcome"
+        )

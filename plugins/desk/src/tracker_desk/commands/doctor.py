@@ -11,7 +11,8 @@ from tracker.kernel import Command, TrackerError, session
 
 @click.command("doctor", cls=Command)
 @click.option("--fix", is_flag=True, help="Repair what can be repaired by appending, or by setting something aside.")
-def command(fix: bool) -> None:
+@click.option("--restore", is_flag=True, help="Bring back whole records that were set aside with torn lines.")
+def command(fix: bool, restore: bool) -> None:
     """Check every stream, the lanes' state, the ledgers, the files and the set-up."""
     from tracker.kernel import line, plural
     from tracker_desk import doctor
@@ -20,6 +21,10 @@ def command(fix: bool) -> None:
     here = session()
     if not here.root.is_dir() and not here.root.is_symlink():
         raise TrackerError(f"There are no records in {here.root}. Name the data directory with --data-dir.")
+    if restore:
+        counts = doctor.restore(here)
+        if not here.json:
+            here.say(f"restored {plural(sum(counts.values()), 'record')}")
     found = doctor.examine(here, fix=fix)
     levels = Counter(one["level"] for one in found["findings"] if not one["fixed"])
     if here.json:

@@ -21,9 +21,9 @@ def command(shell: str) -> None:
     from tracker_desk.shells import functions, script
 
     here = session()
-    named, left_out = functions(here.registry.sources.values())
+    named, left_out = functions(here)
     for name in left_out:
-        here.warn(f"the function {name} is left out: {name} is a word of the shell itself")
+        here.warn(f"the function {name} is left out: it would hide a word of the shell, or a program")
     if not named:
         here.note("note: no installed source declares a prefix for short functions")
     click.echo(script(shell, named, _carried(here)) + SCRIPTS[shell], nl=False)

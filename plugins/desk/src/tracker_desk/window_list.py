@@ -1,0 +1,213 @@
+"""The list of windows: when each was measured, its state, and the figures of each provider in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Literal
+
+import click
+from attrs import field, frozen
+
+from tracker.api import Source
+from tracker.kernel import (
+    Clock,
+    Finalized,
+    Groups,
+    Session,
+    captures,
+    figures_of,
+    finalized,
+    iso,
+    lacking,
+    open_figures,
+    spans,
+    value,
+)
+
+AGO = re.compile(r"(\d+)\s*([hdw])")
+UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+FIGURES = ("features", "capacity", "efficiency")
+
+
+@frozen(kw_only=True)
+class Selection:
+    """Which windows are wanted; None leaves a filter out."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    last: int | None = None
+    lane: str | None = None
+    provider: str | None = None
+    is_open: bool = False
+
+    def takes(self, window: ListedWindow) -> bool:
+        """Whether a window passes every filter but `last`."""
+        begin, end = window.begin, window.end or window.begin
+        return (
+            (self.since is None or (end is not None and end >= self.since))
+            and (self.until is None or (begin is not None and begin <= self.until))
+            and (self.lane is None or self.lane in window.lanes)
+            and (self.provider is None or self.provider in window.providers)
+            and (not self.is_open or window.state == "open")
+        )
+
+
+@frozen(kw_only=True)
+class ListedWindow:
+    """A window: `open` lacks an AFTER, `closed` is measured and not finalized."""
+
+    window: str
+    lanes: tuple[str, ...]
+    begin: datetime | None
+    end: datetime | None
+    state: Literal["open", "closed", "finalized"]
+    outcome: str | None
+    providers: Mapping[str, Mapping[str, Any]]
+    facts: Mapping[str, Any] = field(factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """The window for programs; instants in UTC."""
+        return {
+            "window": self.window,
+            "lanes": list(self.lanes),
+            "from": self.begin and iso(self.begin),
+            "to": self.end and iso(self.end),
+            "state": self.state,
+            "outcome": self.outcome,
+            "providers": {name: dict(columns) for name, columns in self.providers.items()},
+            **self.facts,
+        }
+
+
+def moment(text: str, now: datetime, zone: tzinfo) -> datetime:
+    """An instant that a person typed: ISO 8601 with or without a time, or a span before now such as 7d."""
+    if ago := AGO.fullmatch(text.strip()):
+        try:
+            return now - int(ago[1]) * UNITS[ago[2]]
+        except OverflowError:
+            pass
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return found if found.tzinfo else found.replace(tzinfo=zone)
+    except ValueError:
+        pass
+    raise click.BadParameter(
+        f"Invalid time {text!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z, or a span, such as 7d."
+    )
+
+
+def listed(session: Session, selection: Selection) -> list[ListedWindow]:
+    """The selected windows in natural order."""
+    names = session.index.windows()
+    filters = (selection.since, selection.until, selection.lane, selection.provider, selection.is_open or None)
+    if selection.last is not None and all(one is None for one in filters):
+        names = names[-selection.last :]
+    rows = finalized(session.index, names)
+    groups = captures(session.index, session.registry, names)
+    known = facts(session, names)
+    periods = spans(session, names, groups)
+    of_window: dict[str, dict[str, Any]] = {}
+    for (place, provider), group in groups.items():
+        of_window.setdefault(place, {})[provider] = group
+    found = []
+    for name in names:
+        begin, end = periods.get(name, (None, None))
+        own = of_window.get(name, {})
+        window = ListedWindow(
+            window=name,
+            lanes=tuple(sorted({one.agent_id or "" for group in own.values() for one in group})),
+            begin=begin,
+            end=end,
+            state=_state(rows.get(name), own),
+            outcome=rows[name].text("outcome") if name in rows else None,
+            providers=_providers(session, name, rows.get(name), groups, known, own),
+            facts=known.get((name, ""), {}),
+        )
+        if selection.takes(window):
+            found.append(window)
+    return found if selection.last is None else found[-selection.last :]
+
+
+def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The columns that features add, by window and provider."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for answer in session.registry.ask("window_facts", session=session, windows=windows):
+        for key, columns in answer.items():
+            found.setdefault(key, {}).update(columns)
+    return found
+
+
+def _state(row: Finalized | None, own: Mapping[str, Any]) -> Literal["open", "closed", "finalized"]:
+    if row is not None:
+        return "finalized"
+    return "open" if any(one.endswith("AFTER") for one in lacking(own)) else "closed"
+
+
+def _providers(
+    session: Session,
+    window: str,
+    row: Finalized | None,
+    groups: Groups,
+    known: Mapping[tuple[str, str], Mapping[str, Any]],
+    own: Mapping[str, Any],
+) -> dict[str, dict[str, Any]]:
+    """The columns of each provider in a window."""
+    named = {*own, *(row.providers if row else ()), *(row.features if row else ())}
+    named |= {provider for place, provider in known if place == window and provider}
+    ours = {key: group for key, group in groups.items() if key[0] == window}
+    opened = {one.source.name: one.capacity for one in open_figures(session, [window], ours)} if row is None else {}
+    found: dict[str, dict[str, Any]] = {}
+    for name in sorted(named & session.registry.providers.keys()):
+        source = session.registry.providers[name]
+        figures = _figures(session, source, row, ours) if row else {"capacity": opened.get(name)}
+        columns = {key: figures.get(key) for key in FIGURES}
+        found[name] = {**columns, "unit": _unit(source), **known.get((window, name), {})}
+    return found
+
+
+def _unit(source: Source) -> str | None:
+    return source.capacity_meter.unit if source.capacity_meter else None
+
+
+def _figures(session: Session, source: Source, row: Finalized, groups: Groups) -> dict[str, float | None]:
+    found = figures_of(session, source, {row.window: row}, groups)
+    return {**found.totals, "efficiency": found.efficiency.efficiency}
+
+
+# --- as a table
+
+
+def lines(windows: Sequence[ListedWindow], clock: Clock) -> Iterator[str]:
+    """A row per window and provider; columns that features add come last."""
+    extra = dict.fromkeys(name for one in windows for columns in one.providers.values() for name in columns)
+    added = [name for name in extra if name not in (*FIGURES, "unit")]
+    whole = list(dict.fromkeys(name for one in windows for name in one.facts))
+    head = ["window", "lane", "from", "to", "state", "provider", *FIGURES, *added, *whole]
+    table = [head]
+    for one in windows:
+        begin, end = (clock.at(at) if at else "-" for at in (one.begin, one.end))
+        lane = ",".join(lane or "-" for lane in one.lanes) or "-"
+        start = [one.window, lane, begin, end, one.state]
+        ends = [_cell(one.facts.get(name)) for name in whole]
+        for name, columns in one.providers.items() or [("-", {})]:
+            unit = columns.get("unit")
+            cells = [
+                _cell(columns.get("features")),
+                _cell(columns.get("capacity"), unit),
+                _cell(columns.get(FIGURES[2])),
+            ]
+            table.append([*start, name, *cells, *(_cell(columns.get(key)) for key in added), *ends])
+            start, ends = ["", "", "", "", ""], [""] * len(whole)
+    widths = [max(len(row[place]) for row in table) for place in range(len(head))]
+    for row in table:
+        cells = [
+            cell.rjust(width) if place > 5 else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _cell(found: Any, unit: str | None = None) -> str:
+    return "-" if found is None else value(found, unit=f" {unit}" if unit else "")

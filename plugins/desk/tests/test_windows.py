@@ -1,0 +1,71 @@
+"""`tracker windows`: which are listed, with which figures."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def filled(program: Any) -> Any:
+    for arguments, pane, lane in (
+        ("alias start toy --stdin --window W1 --captured-at 2026-01-10T08:00:00Z", "fuel 10%", ""),
+        ("alias end toy --stdin --captured-at 2026-01-10T09:00:00Z", "fuel 30%", ""),
+        ("complete --window W1 --toy-features 4 --outcome pass", "", ""),
+        ("alias start toy --stdin --window W2 --captured-at 2026-01-11T08:00:00Z", "fuel 30%", "sub1"),
+        ("alias end toy --stdin --captured-at 2026-01-11T09:00:00Z", "fuel 35%", "sub1"),
+        ("alias start toy --stdin --window W10 --captured-at 2026-01-12T08:00:00Z", "fuel 40%", ""),
+    ):
+        program(*arguments.split(), stdin=pane, lane=lane).ok()
+    return program
+
+
+def windows(program: Any, *options: str) -> Any:
+    return json.loads(program("--json", "windows", *options).ok())
+
+
+def test_a_window_has_its_times_state_and_figures(filled: Any) -> None:
+    first, second, third = windows(filled)
+    assert first["window"] == "W1"
+    assert (first["from"], first["to"]) == ("2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z")
+    assert (first["state"], first["outcome"], first["lanes"]) == ("finalized", "pass", [""])
+    figures = first["providers"]["toy"]
+    assert (figures["features"], figures["capacity"], figures["efficiency"]) == (4, 20, 0.2)
+    assert (second["state"], second["lanes"], second["providers"]["toy"]["capacity"]) == ("closed", ["sub1"], 5)
+    assert (third["state"], third["to"], third["providers"]["toy"]["capacity"]) == ("open", None, None)
+
+
+def test_people_get_a_row_per_window(filled: Any) -> None:
+    head, *rows = filled("windows").ok().splitlines()
+    assert head.split()[:9] == [
+        *("window", "lane", "from", "to", "state", "provider", "features", "capacity", "efficiency")
+    ]
+    assert [row.split()[0] for row in rows] == ["W1", "W2", "W10"]
+    assert "20 pp" in rows[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--last", "2"], ["W2", "W10"]),
+        (["--open"], ["W10"]),
+        (["--lane", "sub1"], ["W2"]),
+        (["--lane", "", "--last", "1"], ["W10"]),
+        (["--since", "2026-01-11"], ["W2", "W10"]),
+        (["--until", "2026-01-11T08:00:00Z"], ["W1", "W2"]),
+        (["--since", "2026-01-11", "--until", "2026-01-11T23:00"], ["W2"]),
+        (["--since", "1h"], []),
+        (["--provider", "toy"], ["W1", "W2", "W10"]),
+        (["--provider", "tally"], []),
+    ],
+)
+def test_a_selection(filled: Any, options: list[str], expected: list[str]) -> None:
+    assert [one["window"] for one in windows(filled, *options)] == expected
+
+
+def test_wrong_filters_are_refused(filled: Any) -> None:
+    assert "Invalid time 'noon'. Expected ISO 8601" in filled("windows", "--since", "noon").refused(2)
+    assert "did you mean toy?" in filled("windows", "--provider", "toi").refused(2)
+    assert filled("windows", "--last", "0").refused(2)
