@@ -84,6 +84,12 @@ class Session:
         return Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
 
     @property
+    def has_stored(self) -> bool:
+        """Whether a record was appended and flushed until now."""
+        journal: Journal | None = vars(self).get("journal")
+        return journal is not None and bool(journal.stored)
+
+    @property
     def outcome(self) -> str:
         """What was stored until now, to end an error with; empty if that is nothing."""
         journal: Journal | None = vars(self).get("journal")
