@@ -69,8 +69,8 @@ class Command(click.Command):
             if error.errno not in UNPRINTABLE or error.filename is not None:
                 raise
             standard_streams.give_up_output()
-            stored = "it was stored, but " if ctx.ensure_object(Session).has_stored else ""
-            raise TrackerError(f"{stored}the result cannot be printed: {error.strerror}") from error
+            outcome = ctx.ensure_object(Session).outcome
+            raise TrackerError(f"the result cannot be printed: {error.strerror}{outcome}") from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)
@@ -177,7 +177,11 @@ class Group(click.Group):
         return found or (find(f"{self.name} {name}") if name in subcommands(self.name or "") else None)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        return completed(ctx, super().get_params(ctx))
+        own = super().get_params(ctx)
+        taken = {name for parameter in own for name in parameter.opts}
+        # A group that does something by itself takes the global options after its name, as commands do.
+        more = [one for one in shared_options() if taken.isdisjoint(one.opts)] if self.invoke_without_command else []
+        return completed(ctx, [*own, *more])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
