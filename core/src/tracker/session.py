@@ -107,9 +107,15 @@ class Session:
 
     @property
     def has_stored(self) -> bool:
-        """Whether a record was stored until now."""
+        """Whether a record was appended and flushed until now."""
         journal: Journal | None = vars(self).get("journal")
-        return journal is not None and journal.has_stored
+        return journal is not None and bool(journal.stored)
+
+    @property
+    def outcome(self) -> str:
+        """What was stored until now, to end an error with; empty if that is nothing."""
+        journal: Journal | None = vars(self).get("journal")
+        return f". {journal.outcome}." if journal and (journal.stored or journal.doubtful) else ""
 
     @cached_property
     def index(self) -> Index:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from tracker.kernel import Session, plural, spans
 from tracker_telemetry import prices
 from tracker_telemetry.costs import Side, compare
 from tracker_telemetry.index import FOLDER, ask
+from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.totals import FILE, groups, outside
 
 TOP = 3  # rows of the handoff
@@ -31,7 +33,23 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
                 sides[window, provider].add(model, counts)
         for key, side in sides.items():
             found[key] = {"tokens": side.tokens, "cost_usd": side.money(table)}
+    if (session.root / FOLDER / store.FILE).exists():  # requests that `tracker usage` has read
+        found |= _of_session_logs(session, set(windows))
     return found
+
+
+def _of_session_logs(session: Session, windows: set[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The same from session logs, which have all of a provider's requests; those that windows share are nobody's."""
+    sums: dict[tuple[str, str], Any] = defaultdict(usage.Sums)
+    with store.opened(session) as logs:
+        query = usage.Query(by="window", zone=UTC)
+        for (provider, window, _), found in usage.usage(session, logs, store.log_sources(session), query).rows:
+            if window in windows:
+                sums[window, provider].add(found.requests, found.tokens, found.cost)
+    return {
+        key: {"tokens": one.tokens[0] + one.tokens[4], "requests": one.requests, "cost_usd": one.cost}
+        for key, one in sums.items()
+    }
 
 
 def provider_of(session: Session, source: Source, lane: str, model: str, *, is_routed: bool) -> str | None:

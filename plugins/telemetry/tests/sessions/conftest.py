@@ -25,11 +25,11 @@ class Home:
         self.projects.mkdir(parents=True)
         self.sessions.mkdir(parents=True)
 
-    def run(self, *arguments: str, **environment: str) -> Any:
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> Any:
         """A command in this process."""
         given = {"HOME": str(self.folder), "TRACKER_DATA_DIR": str(self.data), "TZ": "UTC", **environment}
         unset = dict.fromkeys(("CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME"))
-        return CliRunner().invoke(main, list(arguments), env={**unset, **given})
+        return CliRunner().invoke(main, list(arguments), input=stdin, env={**unset, **given})
 
     def usage(self, *arguments: str, **environment: str) -> Any:
         """The document that `usage --json` prints."""

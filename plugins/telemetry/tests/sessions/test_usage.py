@@ -188,3 +188,22 @@ def test_people_see_a_table(home: Any, message: Make) -> None:
     assert table[0].startswith("provider,period,model,requests,input_tokens,")
     wrong = home.run("usage", "--provider", "claud")
     assert (wrong.exit_code, "claude" in wrong.stderr) == (1, True)
+
+
+def test_requests_belong_to_the_window_in_which_they_were_made(home: Any, message: Make) -> None:
+    from tracker.session import Session
+    from tracker_telemetry import window_facts
+
+    pane = (ROOT / "plugins" / "claude" / "src" / "tracker_claude" / "demo" / "usage_before.txt").read_text()
+    captures = (("start", "W1", "2026-11-20T10:00:30Z"), ("end", "W1", "2026-11-20T10:02:30Z"))
+    for command, window, at in captures:
+        words = ("alias", command, "claude", "--window", window, "--stdin", "--force", "--captured-at", at)
+        done = home.run(*words, stdin=pane)
+        assert done.exit_code == 0, done.output
+    (home.projects / "s1.jsonl").write_text("".join(message(str(at), minute=at) for at in range(5)))
+    rows = home.usage("window")["rows"]
+    assert {row["window"]: row["requests"] for row in rows} == {"W1": 2, "(no window)": 3}
+    session = Session()
+    session.data_dir = home.data
+    found = window_facts.facts(session, ["W1"])["W1", "claude"]
+    assert (found["tokens"], found["requests"]) == (300, 2)

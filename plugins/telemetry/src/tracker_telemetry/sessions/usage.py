@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
@@ -15,7 +14,7 @@ from tracker.api import Source
 from tracker.kernel import Session, canonical, captures
 from tracker_telemetry.sessions.list_prices import has_prices
 from tracker_telemetry.sessions.scan import TOKENS, UNPACKER
-from tracker_telemetry.sessions.store import QUARTER, SUMS, Store
+from tracker_telemetry.sessions.store import QUARTER, STANDING, SUMS, Store
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 PERIODS = ("daily", "weekly", "monthly")
@@ -82,18 +81,19 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     found: dict[tuple[str, ...], Sums] = defaultdict(Sums)
     unpriced: dict[str, int] = defaultdict(int)
     windows = _Windows(session) if "window" in query.names else None
-    days: dict[int, date | None] = {}
+    days: dict[float, date | None] = {}
     for source in sources:
         provider = provider_of(session, source)
-        for labels, quarter, requests, tokens, cost, priced in _rows(database, source, query):
+        for labels, at, requests, tokens, cost, priced in _rows(database, source, query):
+            quarter = -1 if at is None else at // QUARTER
             if quarter not in days:
-                days[quarter] = _day(quarter, query.zone)
+                days[quarter] = None if at is None else datetime.fromtimestamp(at, query.zone).date()
             day = days[quarter]
             if not _is_within(day, query):
                 continue
             values = {**labels, "provider": provider, "period": _period(day, query)}
             if windows is not None:
-                values["window"] = windows.of(provider, quarter)
+                values["window"] = windows.of(provider, at)
             sums = found[tuple(values[name] for name in query.names)]
             sums.add(requests, tokens, cost)
             if priced < requests:
@@ -114,29 +114,30 @@ def provider_of(session: Session, source: Source) -> str:
 
 def _rows(
     database: sqlite3.Connection, source: Source, query: Query
-) -> Iterator[tuple[dict[str, str], int, int, list[int], float | None, int]]:
+) -> Iterator[tuple[dict[str, str], float | None, int, list[int], float | None, int]]:
+    """Labels, time, requests, tokens, cost and how many requests have one; each request by itself for windows."""
     names = [name for name in query.names if name in ("session", "project", "branch", "model")]
     columns = ", ".join([*names, ""])
     places = ", ".join(str(at + 1) for at in range(len(names) + 1))
+    of_request = "".join(f"coalesce({name}, ''), " for name in names)
     rows = (
-        f"SELECT {columns} quarter, sum(requests), {SUMS}, sum(cost), sum(priced)"
-        f" FROM summary WHERE source = ? GROUP BY {places}",
-        f"SELECT {columns} coalesce(CAST(strftime('%s', day) AS INTEGER) / {QUARTER} + 48, -1), sum(requests), {SUMS},"
+        f"SELECT {of_request} ts, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL FROM request"
+        f" WHERE source = ? AND {STANDING}"
+        if "window" in query.names
+        else f"SELECT {columns} CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END, sum(requests), {SUMS}, sum(cost),"
+        f" sum(priced) FROM summary WHERE source = ? GROUP BY {places}",
+        f"SELECT {columns} strftime('%s', day) + 43200, sum(requests), {SUMS},"  # noon, which is that day in most zones
         f" sum(cost), sum(CASE WHEN cost IS NOT NULL THEN requests ELSE 0 END)"
         f" FROM kept WHERE source = ? AND {GONE} GROUP BY {places}",
     )
     for one in rows:
         for row in database.execute(one, (source.name,)):
-            *labels, quarter, requests = row[: len(names) + 2]
+            *labels, at, requests = row[: len(names) + 2]
             *tokens, cost, priced = row[len(names) + 2 :]
-            yield dict(zip(names, labels, strict=True)), quarter, requests, tokens, cost, priced
+            yield dict(zip(names, labels, strict=True)), at, requests, tokens, cost, priced
 
 
 # --- periods and windows
-
-
-def _day(quarter: int, zone: tzinfo) -> date | None:
-    return datetime.fromtimestamp(quarter * QUARTER, zone).date() if quarter >= 0 else None
 
 
 def _is_within(day: date | None, query: Query) -> bool:
@@ -189,13 +190,10 @@ class _Windows:
         for spans in self._spans.values():
             spans.sort()
 
-    def of(self, provider: str, quarter: int) -> str:
+    def of(self, provider: str, at: float | None) -> str:
         """The window; of several at once all their names: the request is shared."""
-        spans = self._spans.get(provider, [])
-        start, stop = quarter * QUARTER, (quarter + 1) * QUARTER
-        near = spans[: bisect_right(spans, (stop, 0.0, ""))]
-        names = [window for first, last, window in near if first < stop and last >= start]
-        return "+".join(names) or OUTSIDE
+        spans = self._spans.get(provider, []) if at is not None else []
+        return "+".join(window for first, last, window in spans if first <= (at or 0) <= last) or OUTSIDE
 
 
 # --- what is missing
