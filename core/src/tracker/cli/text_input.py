@@ -75,8 +75,8 @@ def capture_time(text: str | None, now: datetime, timezone: str | None = None) -
     found = instant(text) or _spoken(text.strip().lower(), now, timezone)
     if found is None:
         raise click.BadParameter(
-            f"Invalid time {line(text)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z, or `yesterday 14:00`, or"
-            " `-2h`.",
+            f"Invalid time {line(text)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z."
+            " `yesterday 14:00` and `-2h` work as well.",
             param_hint="--captured-at",
         )
     return found
