@@ -124,10 +124,10 @@ def test_deleting_both_captures_takes_the_provider_out_of_the_window(toys: Run) 
     ok(toys("alias", "end", "tally", "--stdin", stdin="2"))
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-01", "--captured-at", T0, stdin="fuel 30%"))
     ok(toys("alias", "end", "toy", "--stdin", "--captured-at", T1, stdin="fuel 20%"))
-    gone = ok(toys("alias", "delete", "toy", "--phase", "after", "--window", "W0-01"))
+    gone = ok(toys("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01"))
     assert gone == f"removed toy after snapshot for W0-01 (captured_at={T1})\n"
     assert "missing toy AFTER" in refused(toys("complete", "--window", "W0-01"))
-    ok(toys("alias", "delete", "toy", "--window", "W0-01"))
+    ok(toys("alias", "delete", "toy", "--yes", "--window", "W0-01"))
     done = toys("complete", "--window", "W0-01", "--tally-features", "1")
     assert ok(done) == "finalized W0-01 (tally: features=1, capacity=1 calls)\n"
 
@@ -135,13 +135,15 @@ def test_deleting_both_captures_takes_the_provider_out_of_the_window(toys: Run) 
 def test_delete_counts_from_the_newest_and_erases_nothing(captured: Run, tmp_path: Path) -> None:
     ok(captured("alias", "end", "toy", "--stdin", "--window", "W0-01", "--captured-at", T2, stdin="fuel 29%"))
     journal = (tmp_path / "data" / "snapshots.jsonl").read_bytes()
-    gone = ok(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01", "--index", "2"))
+    gone = ok(captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01", "--index", "2"))
     assert f"(captured_at={T1})" in gone
     assert (tmp_path / "data" / "snapshots.jsonl").read_bytes().startswith(journal)
     assert "toy has only 1 after capture for W0-01" in refused(
-        captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01", "--index", "2")
+        captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01", "--index", "2")
     )
-    assert "no window 'W0-11': did you mean W0-01?" in refused(captured("alias", "delete", "toy", "--window", "W0-11"))
+    assert "no window 'W0-11': did you mean W0-01?" in refused(
+        captured("alias", "delete", "toy", "--yes", "--window", "W0-11")
+    )
 
 
 def test_a_reset_in_between_excludes_the_window(toys: Run) -> None:
@@ -221,7 +223,7 @@ def test_the_source_of_a_record_may_be_given(toys: Run, tmp_path: Path) -> None:
 
 
 def test_there_is_no_older_capture_to_delete(captured: Run) -> None:
-    error = refused(captured("alias", "delete", "toy", "--index", "3"))
+    error = refused(captured("alias", "delete", "toy", "--yes", "--index", "3"))
     assert error == "error: toy has only 2 captures; --index goes up to 2"
 
 
@@ -242,8 +244,8 @@ def test_an_ingested_phase_is_the_same_capture(toys: Run, tmp_path: Path) -> Non
 
 
 def test_what_was_taken_back_cannot_be_taken_back_twice(captured: Run) -> None:
-    ok(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01"))
-    error = refused(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01"))
+    ok(captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01"))
+    error = refused(captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01"))
     assert "there is no toy after for W0-01 to remove (it was removed before)" in error
 
 
@@ -257,3 +259,47 @@ def test_a_lane_hears_who_else_measures_in_the_window_that_it_is_given(toys: Run
     assert note not in toys("alias", "start", "toy", "--stdin", stdin="fuel 2%", AGENT_ID="sub1").stderr
     named = toys("alias", "start", "toy", "--stdin", "--window", "W0-01", stdin="fuel 2%", AGENT_ID="sub2")
     assert (named.returncode, note in named.stderr) == (0, False)
+
+
+def test_start_end_and_cross_stand_alone_and_take_a_file(toys: Run, tmp_path: Path) -> None:
+    (tmp_path / "before.txt").write_text("fuel 10%")
+    (tmp_path / "after.txt").write_text("fuel 28%")
+    done = toys("start", "toy", "before.txt")
+    assert ok(done) == "stored toy before snapshot for W0-01 (awaiting end)\n"
+    assert done.stderr == "  fuel 10% used\n"
+    done = toys("end", "toy", "after.txt")
+    assert ok(done) == "stored toy after snapshot for W0-01 (ready to finalize)\n"
+    assert done.stderr == "  fuel 28% used (+18)\n"
+    assert "Name one, as an argument or with --file" in refused(toys("start", "toy", "a", "--file", "b"), 2)
+
+
+def test_a_capture_that_nobody_named_is_not_removed_unasked(captured: Run, tmp_path: Path) -> None:
+    error = refused(captured("alias", "delete", "toy"))
+    assert error.startswith(
+        "error: This would remove the toy after of 2026-01-10T09:00:00Z in W0-01, and no --window names"
+    )
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
+    error = refused(captured("alias", "delete", "toy", "--window", "W0-01"))
+    assert error.endswith("and W0-01 is finalized with it. Use --yes to remove it")
+    assert len(records(tmp_path, "snapshots")) == 2
+    assert "removed toy after" in ok(captured("alias", "delete", "toy", "--window", "W0-01", "--yes"))
+
+
+def test_an_old_pane_is_not_taken_for_a_new_one(toys: Run, tmp_path: Path) -> None:
+    pane = "fuel 44% reset 2026-01-10T12:00:00+00:00"
+    error = refused(toys("start", "toy", "--captured-at", "2026-01-16T12:00:00Z", stdin=pane))
+    assert error.startswith("error: This toy pane is old: every reset that it shows was over 6 d 0 h ago.")
+    assert records(tmp_path, "snapshots") == []
+    ok(toys("start", "toy", "--captured-at", "2026-01-10T08:00:00Z", stdin=pane))
+    ok(toys("start", "toy", "--window", "W2", "--captured-at", "2026-01-16T12:00:00Z", "--force", stdin=pane))
+    assert records(tmp_path, "snapshots")[1]["parsed"]["errors"] == ["stale-data"]
+
+
+def test_a_meter_that_fell_across_its_reset_says_when_it_was_reset(toys: Run) -> None:
+    ok(toys("start", "toy", "--captured-at", T0, stdin="fuel 90% reset 2026-01-10T08:30:00+00:00"))
+    done = toys("end", "toy", "--captured-at", T1, stdin="fuel 4%")
+    assert ok(done)
+    assert "fuel fell from 90 to 4; it was reset at 2026-01-10T08:30:00Z, inside the window" in done.stderr
+    assert "readings from both sides of the reset measure across it" in done.stderr
+    error = refused(toys("complete", "--window", "W0-01", "--toy-features", "1"))
+    assert "the capacity meter of toy fell (fuel fell from 90 to 4; it was reset at" in error

@@ -95,7 +95,7 @@ def test_the_latest_finalize_row_counts(captured: Run) -> None:
 
 def test_a_finalized_window_whose_capture_was_deleted_is_stale(captured: Run) -> None:
     ok(captured("complete", "--window", "W0-01", "--toy-features", "3"))
-    done = captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01")
+    done = captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01")
     assert "W0-01 was finalized with it and is stale" in done.stderr
     assert "(stale: re-run complete)" in ok(captured("preview"))
     assert "(stale: re-run complete)" in ok(captured("window-audit", "--window", "W0-01"))
@@ -114,7 +114,7 @@ def test_a_report_that_contradicts_the_meter_is_said_and_noted(captured: Run, tm
 
 
 def test_the_audit_names_what_stands_and_what_was_taken_back(captured: Run) -> None:
-    ok(captured("alias", "delete", "toy", "--phase", "after", "--window", "W0-01", "--reason", "wrong pane"))
+    ok(captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01", "--reason", "wrong pane"))
     shown = ok(captured("window-audit", "--window", "W0-01"))
     assert "toy: 1 before" in shown
     assert f"toy after of {T1}, removed " in shown

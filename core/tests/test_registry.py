@@ -32,6 +32,7 @@ from tracker.contract import hooks as hookspecs
 from tracker.errors import PluginError
 from tracker.hosting.registry import Registry, discover, shell_names
 from tracker.hosting.shell_words import shadowed
+from tracker.text.render import row
 
 
 def source(name: str, **fields: Any) -> Source:
@@ -415,3 +416,9 @@ def test_shell_functions_follow_from_the_prefix() -> None:
     assert set(shell_names(source("toy", prefix="t"))) == {"ts", "te", "tx", "td", "td1", "td2"}
     assert shell_names(source("toy", kind="report", prefix="tcc")) == {"tcc": "ingest toy"}
     assert shell_names(source("toy")) == {}
+
+
+def test_what_a_row_says_cannot_steer_a_terminal() -> None:
+    shown = row("a\x1b[2J", "\x1b]0;x\x07{n: \x9b31m}\nz", {"n": 1})
+    assert shown == r"a\x1b[2J: \x1b]0;x\x071 \x9b31m\nz"
+    assert row(None, None, {"\x1bk": "v\n"}) == r"\x1bk=v\n"

@@ -40,7 +40,9 @@ def test_a_fall_names_its_records_and_the_command_that_helps(program: Any) -> No
 def test_the_audit_says_who_closed_an_anomaly_and_how(program: Any) -> None:
     capture(program, "start", 8, 30).ok()
     capture(program, "end", 9, 20).ok()
-    program("alias", "delete", "toy", "--phase", "after", "--window", "W1", "--reason", "wrong pane", lane="sub1").ok()
+    program(
+        "alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W1", "--reason", "wrong pane", lane="sub1"
+    ).ok()
     found = json.loads(program("--json", "window-audit", "--window", "W1").ok())
     [one], [tombstone] = found["anomalies"], found["tombstones"]
     assert one["open"] is False
@@ -58,7 +60,7 @@ def test_a_corrected_capture_closes_and_its_removal_opens_again(program: Any) ->
     capture(program, "end", 9, 20).ok()
     capture(program, "end", 10, 35).ok()
     assert anomalies(program) == [("negative-delta", False)]
-    program("alias", "delete", "toy", "--phase", "after", "--window", "W1").ok()
+    program("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W1").ok()
     assert anomalies(program) == [("negative-delta", True)], "the pair that fell counts again"
     assert "Anomalies: 1 " in program("preview").ok()
     assert len(program.rows("anomalies")) == 2, "one that was raised, one that closed it: no row is rewritten"
@@ -68,7 +70,7 @@ def test_a_removal_that_lets_a_falling_pair_count_raises_it(program: Any) -> Non
     capture(program, "start", 7, 30).ok()
     capture(program, "start", 8, 10).ok()
     assert "anomaly" not in capture(program, "end", 9, 20).err
-    done = program("alias", "delete", "toy", "--phase", "before", "--window", "W1")
+    done = program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W1")
     assert "anomaly negative-delta in W1: fuel fell from 30 to 20" in done.err
     assert anomalies(program) == [("negative-delta", True)]
     assert "the capacity meter of toy fell" in program("complete", "--window", "W1").refused()
@@ -103,7 +105,7 @@ def test_a_capture_from_the_future(program: Any) -> None:
     done = program(*words, stdin="fuel 1%")
     assert "anomaly clock-skew in W1: captured at 2999-01-01T00:00:00Z, which lies in the future" in done.err
     assert anomalies(program) == [("clock-skew", True)]
-    program("alias", "delete", "toy", "--phase", "before", "--window", "W1").ok()
+    program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W1").ok()
     assert anomalies(program) == [("clock-skew", False)]
 
 
@@ -175,11 +177,9 @@ def test_a_finalized_window_says_that_it_is_stale_until_it_is_finalized_again(pr
     capture(program, "end", 9, 20).ok()
     capture(program, "end", 10, 30).ok()
     program("complete", "--window", "W1", "--toy-features", "1").ok()
-    done = program("alias", "delete", "toy", "--phase", "after", "--window", "W1")
+    done = program("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W1")
     assert "note: W1 was finalized with it and is stale until `tracker complete --window W1 ...` runs again" in done.err
-    assert (
-        "capacity=20 pp, efficiency=0.050, ci=n/a, n=1, power=n/a (stale: re-run complete)" in program("preview").ok()
-    )
+    assert "capacity=20 pp, efficiency=0.05, ci=n/a, n=1, power=n/a (stale: re-run complete)" in program("preview").ok()
     assert "toy: 1 after, 1 before (stale: re-run complete)" in program("window-audit", "--window", "W1").ok()
     program("complete", "--window", "W1", "--toy-features", "1").ok()
     assert "stale" not in program("preview").ok()
@@ -188,7 +188,7 @@ def test_a_finalized_window_says_that_it_is_stale_until_it_is_finalized_again(pr
 
 def test_deleting_says_what_there_is_to_delete(program: Any) -> None:
     def refused(*words: str, lane: str = "") -> str:
-        text: str = program("alias", "delete", "toy", *words, lane=lane).refused()
+        text: str = program("alias", "delete", "toy", "--yes", *words, lane=lane).refused()
         return text
 
     assert "there is no toy capture to remove" in refused()
@@ -199,7 +199,7 @@ def test_deleting_says_what_there_is_to_delete(program: Any) -> None:
     assert "there is no toy after for W1 to remove;" in refused("--phase", "after", "--window", "W1")
     assert "no window 'W2'" in refused("--window", "W2")
     assert "there is no toy capture in lane sub1 to remove" in refused(lane="sub1")
-    program("alias", "delete", "toy").ok()
+    program("alias", "delete", "toy", "--yes").ok()
     assert "there is no toy before for W1 to remove (it was removed before)" in refused(
         "--phase", "before", "--window", "W1"
     )
@@ -210,9 +210,9 @@ def test_delete_without_a_window_takes_the_newest_of_the_lane(program: Any) -> N
     capture(program, "start", 8, 10, lane="main").ok()
     capture(program, "start", 9, 11, lane="sub1").ok()
     capture(program, "end", 10, 12, lane="main").ok()
-    assert T[9] in program("alias", "delete", "toy", lane="sub1").ok()
-    assert T[8] in program("alias", "delete", "toy", "--phase", "before", lane="main").ok()
-    assert T[10] in program("alias", "delete", "toy", lane="main").ok()
+    assert T[9] in program("alias", "delete", "toy", "--yes", lane="sub1").ok()
+    assert T[8] in program("alias", "delete", "toy", "--yes", "--phase", "before", lane="main").ok()
+    assert T[10] in program("alias", "delete", "toy", "--yes", lane="main").ok()
 
 
 def test_a_count_is_taken_back(program: Any) -> None:
@@ -241,8 +241,8 @@ def test_a_record_that_was_appended_twice_counts_once(program: Any) -> None:
         "Repeated lines, counted once: 1 line in anomalies.jsonl, 2 lines in snapshots.jsonl"
         in program("window-audit", "--window", "W1").ok()
     )
-    program("alias", "delete", "toy", "--phase", "after", "--window", "W1").ok()
-    again = program("alias", "delete", "toy", "--phase", "after", "--window", "W1")
+    program("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W1").ok()
+    again = program("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W1")
     assert "it was removed before" in again.refused(), "its copy is gone with it"
 
 

@@ -104,8 +104,8 @@ def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> N
     assert [lane["also_open"] for lane in lanes] == [["W2", "W4"], ["W5"]]
     refused = program("alias", "end", "toy", "--stdin", stdin="fuel 30%").refused()
     assert "toy has no open window (but W2, W4 never ended); begin one with " in refused
-    program("alias", "delete", "toy", "--phase", "before", "--window", "W4").ok()
-    program("alias", "delete", "toy", "--phase", "before", "--window", "W4").ok()
+    program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W4").ok()
+    program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W4").ok()
     take(program, "end", "W2", "fuel 30%", 12)
     assert "also open: W5" in program("status").ok()
     assert "also open: W2" not in program("status").ok()

@@ -26,7 +26,7 @@ def commands(dice: random.Random, turn: int) -> tuple[list[str], str]:
             (["alias", "cross", "toy", "--stdin", "--window", window], pane),
             (["alias", "start", "tally", "--stdin", "--window", window], str(turn)),
             (["alias", "end", "tally", "--stdin", "--window", window], str(turn + 5)),
-            (["alias", "delete", "toy", "--window", window], ""),
+            (["alias", "delete", "toy", "--yes", "--window", window], ""),
             (["override", "toy", "--window", window, "--phase", "after", "--fuel-pct", "50"], ""),
             (["ingest", "toy-report", "--window", window, "--stdin"], "60"),
             (["ingest", "toy-stream", "--window", f"{window}-{turn}", "--file", "events.jsonl"], ""),

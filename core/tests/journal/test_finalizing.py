@@ -20,7 +20,7 @@ def test_a_before_behind_its_after_is_named_with_a_cure_that_works(program: Any)
         " `tracker alias delete toy --phase before --window W1` or"
         " `tracker alias delete toy --phase after --window W1`, and capture it again"
     )
-    program("alias", "delete", "toy", "--phase", "before", "--window", "W1").ok()
+    program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W1").ok()
     take(program, "start", "fuel 20%", 10)
     program("complete", "--window", "W1", "--toy-features", "1").ok()
 

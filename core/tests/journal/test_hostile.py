@@ -36,8 +36,8 @@ READING = (
     ["complete", "--window", "W1", "--toy-features", "1", "--dry-run"],
     ["alias", "start", "toy", "--file", "pane", "--dry-run"],
     ["alias", "end", "tally", "--file", "count", "--window", "W1", "--dry-run"],
-    ["alias", "delete", "toy", "--window", "W1", "--dry-run"],
-    ["alias", "delete", "toy", "--dry-run"],
+    ["alias", "delete", "toy", "--yes", "--window", "W1", "--dry-run"],
+    ["alias", "delete", "toy", "--yes", "--dry-run"],
 )
 WRONG: tuple[Any, ...] = (
     None, True, -1, 1.5, 1e300, 2**63, "", "x" * 5000, EVIL, "9" * 5000, [], [[]], [None, 1, {}], {}, {"a": {"b": []}},
@@ -214,8 +214,8 @@ def hostile_commands(dice: random.Random, text: str) -> list[str]:
             ["alias", "start", "toy", *stdin, "--timezone", text],
             ["alias", "start", text, *stdin],
             ["--agent", text, "alias", "start", "toy", *stdin],
-            ["alias", "delete", "toy", "--reason", text],
-            ["alias", "delete", "toy", "--window", text],
+            ["alias", "delete", "toy", "--yes", "--reason", text],
+            ["alias", "delete", "toy", "--yes", "--window", text],
             ["override", "toy", "--window", "W1", "--phase", "before", "--fuel-pct", "1", "--fuel-resets", text],
             ["override", "toy", "--window", "W1", "--phase", "before", "--fuel-pct", text],
             ["complete", "--window", "W1", "--outcome", text, "--notes", text, "--feature-id", text],
@@ -350,7 +350,7 @@ def test_a_pane_that_would_be_a_line_too_long_to_read_is_refused(toys: Any, tmp_
     status, text = spent(tmp_path, ["alias", "start", "toy", "--stdin", *options], pane, tmp_path / "site")
     assert status == 1
     assert (
-        "error: the record would be a line of 48 MB, and one of more than 16 MB is not read back: its text is" in text
+        "error: The record takes 48 MB as a line. Expected at most 16 MB: its text is mostly control characters" in text
     )
     assert not list((tmp_path / "data").glob("*.jsonl"))
 

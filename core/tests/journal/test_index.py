@@ -34,7 +34,7 @@ def fill(program: Any, turns: int = 12, seed: int = 1) -> None:
         program("alias", "end", "toy", "--stdin", "--window", window, stdin=f"fuel {turn - 3 % 5}%", lane=lane)
         program("alias", "start", "tally", "--stdin", "--window", window, stdin=str(turn), lane=lane).ok()
         if turn % 4 == 0:
-            program("alias", "delete", "toy", "--window", window, lane=lane)
+            program("alias", "delete", "toy", "--yes", "--window", window, lane=lane)
     events = program.root.parent / "events.jsonl"
     events.write_text("".join(f'{{"rid": "{number}", "lane": "far", "ms": {number}}}\n' for number in range(30)))
     program("ingest", "toy-stream", "--window", "W1", "--file", str(events)).ok()
@@ -173,7 +173,7 @@ def test_an_index_that_cannot_be_written_is_left_alone(
     program, _ = filled
     path = index_file(program)
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 1%").ok()
-    program("alias", "delete", "toy", "--window", "W1").ok()
+    program("alias", "delete", "toy", "--yes", "--window", "W1").ok()
     real = module.writing
 
     @contextmanager

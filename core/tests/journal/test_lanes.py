@@ -126,7 +126,7 @@ def test_two_lanes_in_one_window_have_their_own_pairs(program: Any) -> None:
     assert times == {"main": (T0, T2), "sub1": (T1, T3)}
     assert "capacity=12 pp" in program("preview").ok(), "the last AFTER and the BEFORE of its lane, never the sum"
     assert "capacity=12 pp" in program("complete", "--window", "W1", "--toy-features", "1").ok()
-    program("alias", "delete", "toy", "--phase", "before", "--window", "W1", lane="sub1").ok()
+    program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W1", lane="sub1").ok()
     assert "capacity=22 pp" in program("complete", "--window", "W1", "--toy-features", "1").ok()
 
 
@@ -158,7 +158,7 @@ BAD = ["a/b", "..", "a..b", "x" * 300, "a\x1b[2J", ".hidden", "-rf", "toy.json",
 def test_a_lane_that_is_no_name_is_refused_by_every_command_that_writes(program: Any, name: str) -> None:
     for words in (
         ["alias", "start", "toy", "--stdin"],
-        ["alias", "delete", "toy"],
+        ["alias", "delete", "toy", "--yes"],
         ["complete", "--window", "W1"],
         ["ingest", "toy-report", "--window", "W1", "--stdin"],
         ["override", "toy", "--window", "W1", "--phase", "after", "--fuel-pct", "1"],

@@ -25,7 +25,7 @@ def operation(dice: random.Random, turn: int, number: int) -> tuple[list[str], s
             (["alias", "end", "toy", "--stdin", "--window", window], f"fuel {50 + turn}%"),
             (["alias", "start", "tally", "--stdin"], str(turn)),
             (["alias", "end", "tally", "--stdin"], str(50 + turn)),
-            (["alias", "delete", "toy", "--window", window], ""),
+            (["alias", "delete", "toy", "--yes", "--window", window], ""),
             (["ingest", "toy-report", "--window", window, "--stdin"], "60"),
             (["ingest", "toy-stream", "--window", window, "--file", f"events-{number % 4}.jsonl"], ""),
             (["complete", "--window", window, "--toy-features", "1"], ""),

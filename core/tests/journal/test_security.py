@@ -113,7 +113,7 @@ def test_a_window_id_is_checked_before_anything_is_stored(program: Any, window: 
 
 def test_an_argument_that_is_no_utf_8_is_stored_readably(program: Any) -> None:
     program(*START, "--notes", "caf\udce9", stdin="fuel 1%").ok()
-    program("alias", "delete", "toy", "--reason", "\udcff").ok()
+    program("alias", "delete", "toy", "--yes", "--reason", "\udcff").ok()
     capture, tombstone = program.rows("snapshots")
     assert (capture["notes"], tombstone["reason"]) == ("caf\ufffd", "\ufffd")
 

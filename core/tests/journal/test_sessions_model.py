@@ -97,7 +97,7 @@ class Session:
             self.settled(here, provider, lane)
 
     def delete(self, provider: str, lane: str, window: str | None, phase: str | None, position: int) -> None:
-        words = ["alias", "delete", provider, "--index", str(position)]
+        words = ["alias", "delete", provider, "--yes", "--index", str(position)]
         words += ["--window", window] if window else []
         words += ["--phase", phase] if phase else []
         done = self.program("--json", *words, lane=lane)
@@ -215,7 +215,7 @@ class Session:
             path.unlink()
         report = json.loads(self.program("--json", "doctor", "--fix").ok())
         checks = {one["check"] for one in report["findings"]}
-        assert checks <= {"state", "order", "reference", "torn", "permissions"}
+        assert checks <= {"state", "order", "open", "reference", "torn", "permissions"}
         assert json.loads(self.program("--json", "doctor").ok())["ok"]
 
     @staticmethod

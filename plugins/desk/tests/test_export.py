@@ -79,7 +79,7 @@ def test_two_machines_become_one(filled: Any, tmp_path: Path) -> None:
     program, other = filled, tmp_path / "other"
     program("import", str(program.root), root=other).ok()
     program("alias", "end", "toy", "--stdin", stdin="fuel 9%", lane="sub1", root=other).ok()
-    program("alias", "delete", "toy", "--phase", "after", "--window", "W1", "--index", "1", root=other).ok()
+    program("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W1", "--index", "1", root=other).ok()
     program("ingest", "toy-stream", "--window", "W1", "--file", "events", root=other).ok()
     before = program.files()
     found = json.loads(program("--json", "import", str(other)).ok())["streams"]

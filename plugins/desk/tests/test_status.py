@@ -176,7 +176,7 @@ def test_anomalies_stand_below_with_their_cure(toys: Run) -> None:
 def test_a_capture_that_was_taken_back_does_not_count(toys: Run) -> None:
     start(toys, "fuel 10%", minutes=30)
     end(toys, "fuel 12%", minutes=10)
-    ok(toys("alias", "delete", "toy"))
+    ok(toys("alias", "delete", "toy", "--yes"))
     assert lane(toys("status", "--json"))["open"] is True
 
 

@@ -206,6 +206,22 @@ def test_check_runs_a_projects_own_conformance_classes_from_its_folder(toys: Run
     assert "failed to be imported: ModuleNotFoundError: No module named 'tracker_second'" in broken.stdout
 
 
+def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> None:
+    root = tmp_path / "tracker-acme"
+    assert toys("plugins", "new", "acme", "--kind", "feature").returncode == 0
+    sound = toys("plugins", "check", str(root))
+    assert (sound.returncode, sound.stdout.startswith("acme: sound (")) == (0, True), sound.stdout + sound.stderr
+    feature = root / "src" / "tracker_acme" / "feature.py"
+    code = feature.read_text().replace("command:command", "command:gone")
+    feature.write_text(code.replace("\nfrom tracker.feature", "\nimport click\nfrom tracker.feature"))
+    broken = toys("plugins", "check", str(root)).stdout
+    assert "tracker_acme.command:gone is not a click command (docs/plugins.md, section 'Features')" in broken
+    assert "importing tracker_acme.feature imports click" in broken
+    feature.write_text("raise RuntimeError('no')\n")
+    lost = toys("plugins", "check", str(root))
+    assert (lost.returncode, "'acme' is not an installed feature" in lost.stdout) == (1, True), lost.stdout
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -46,12 +46,10 @@ def take_text(use_stdin: bool, path: Path | None) -> str:
         raise click.UsageError("give --stdin or --file, not both")
     if path is not None:
         data = _take_file(path)
-    elif use_stdin or not sys.stdin.isatty():
+    else:
         if sys.stdin.isatty():
             print("paste the text, then press Ctrl-D:", file=sys.stderr)
         data = sys.stdin.buffer.read(LIMIT + 1)
-    else:
-        raise click.UsageError("give the text with --stdin or --file PATH")
     if len(data) > LIMIT:
         raise TrackerError(f"the text is over {LIMIT >> 20} MB, which no pane or report is; nothing was stored")
     return data.decode("utf-8-sig", errors="replace")
@@ -71,7 +69,9 @@ def capture_time(text: str | None, now: datetime) -> datetime:
         return now
     found = instant(text)
     if found is None:
-        raise click.BadParameter(f"{line(text)!r} is no time such as 2026-11-22T06:30:00Z", param_hint="--captured-at")
+        raise click.BadParameter(
+            f"Invalid time {line(text)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z.", param_hint="--captured-at"
+        )
     return found
 
 

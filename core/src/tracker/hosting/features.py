@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from tracker.errors import PluginError
@@ -61,6 +59,9 @@ def _load(point: Point) -> Installed:
 
 def elsewhere(what: str) -> dict[str, list[str]]:
     """The `commands`, `settings` or `hooks` of the project's features that are not in use here, by distribution."""
+    import json
+    from pathlib import Path
+
     known = json.loads(Path(__file__).with_name("distributions.json").read_text(encoding="utf-8"))
     here = loaded()
     return {name: found[what] for name, found in known.items() if name.removeprefix("tracker-") not in here}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any
+
+import click
 
 from tracker.contract.values import Source
 from tracker.errors import TrackerError
@@ -23,9 +26,22 @@ from tracker.windows.store import stamped_notes
 
 
 def take_back(
-    session: Session, source: Source, phase: str | None, window: str | None, position: int, reason: str
+    session: Session,
+    source: Source,
+    phase: str | None,
+    window: str | None,
+    position: int,
+    reason: str,
+    *,
+    is_sure: bool = False,
 ) -> None:
-    """Append a tombstone for the Nth newest capture that fits, and close what it caused."""
+    """Append a tombstone for the Nth newest capture that fits, and close what it caused.
+
+    A capture of a finalized window, and one that nobody named, is removed only if somebody is sure: asked on a
+    terminal, else by `is_sure`.
+    """
+    if not (session.dry_run or is_sure):
+        _make_sure(session, source, _find(session, source, phase, window, position), is_named=window is not None)
     if session.dry_run:
         tombstone, *_ = _prepare(session, source, _find(session, source, phase, window, position), reason)
         session.data(tombstone)
@@ -35,9 +51,8 @@ def take_back(
         tombstone, closed, raised = _prepare(session, source, found, reason)
         was_finalized = _is_finalized(session, source, found)
         state.verify(session, source)
-        if closed:  # first: without the tombstone they close nothing
-            session.journal.append(ANOMALIES, closed)
-        session.journal.append(source.stream, [tombstone])
+        # the closings first: without the tombstone they close nothing
+        session.journal.append_all({**({ANOMALIES: closed} if closed else {}), source.stream: [tombstone]})
         _append_after(session, raised)
         for lane in dict.fromkeys((session.lane, found.agent_id)):  # it may have been another lane's
             state.write(session, source, lane)
@@ -54,6 +69,20 @@ def take_back(
     if was_finalized:
         again = f"tracker complete --window {found.window}"
         session.note(f"note: {found.window} was finalized with it and is stale until `{again} ...` runs again")
+
+
+def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bool) -> None:
+    is_finalized = _is_finalized(session, source, found)
+    if is_named and not is_finalized:
+        return
+    what = f"the {source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} in {found.window}"
+    why = f"{found.window} is finalized with it" if is_finalized else "no --window names it"
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        click.confirm(f"Remove {what}? ({why})", abort=True, err=True)
+        return
+    raise TrackerError(
+        f"This would remove {what}, and {why}. Use --yes to remove it{'' if is_named else ', or name it with --window'}"
+    )
 
 
 def _prepare(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tracker.api import Block, PreviewContext, Source
     from tracker.kernel import Registry
 
+SLOW = 0.5  # seconds
 FIELD = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 HEAVY = {
     "cattrs",
@@ -34,13 +35,15 @@ HEAVY = {
     "subprocess",
     "multiprocessing",
 }
-# what it imports, a line; then what it touched meanwhile
+# the CPU time that its import takes, what it imports, and what it touches meanwhile: a line each
 IMPORT = """
-import sys, tracker.api
+import sys, time, tracker.api
 before, touched = set(sys.modules), []
 watched = ("socket.", "subprocess.", "urllib.", "os.system", "os.exec", "os.posix_spawn", "os.fork")
 sys.addaudithook(lambda event, _: touched.append(event) if event.startswith(watched) else None)
+start = time.process_time()
 import {module}
+print(time.process_time() - start)
 print(*(set(sys.modules) - before))
 print(*touched)
 """
@@ -121,11 +124,12 @@ class SourceConformance(Conformance):
             assert found, rule(f"the demo's capture {step.capture} is not in the package", "Packaging")
 
     def test_imports_lightly(self, registry: Registry, info: Source) -> None:
-        name = registry.module_name(self.source)
+        name = getattr(registry.module(self.source), "__name__", "")
         code = [sys.executable, "-c", IMPORT.format(module=name)]
-        loaded, touched = subprocess.check_output(code, text=True).split("\n")[-3:-1]
+        seconds, loaded, touched = subprocess.check_output(code, text=True).split("\n")[-4:-1]
         heavy = HEAVY & {module.split(".")[0] for module in loaded.split()}
         assert not heavy, rule(f"importing {name} imports {', '.join(sorted(heavy))}; do it later", "Import late")
+        assert float(seconds) < SLOW, rule(f"importing {name} takes {float(seconds):.1f} s of CPU time", "Import late")
         assert not touched, rule(f"importing {name} touches {touched}; it must do nothing", "Import late")
 
     def test_names_no_clock(self, registry: Registry, info: Source) -> None:

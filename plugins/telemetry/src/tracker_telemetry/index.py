@@ -18,7 +18,7 @@ import orjson
 from attrs import define
 
 from tracker.api import Rejected, Source
-from tracker.kernel import Session, guarded
+from tracker.kernel import Session
 from tracker_telemetry.stored import parts, split
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def events_of(
     scratch: dict[str, Any] = {}
     while part := list(islice(lines, 500)):  # read outside of the guard, which takes standard input away
         found: list[dict[str, Any]] = []
-        with guarded(source.name, "ingest_line"):
+        with session.registry.guarded(source.name, "ingest_line"):
             for line in part:
                 try:
                     found += ingest_line(line, scratch)

@@ -43,7 +43,7 @@ class AliasGroup(Group):
     command_class = Command
 
 
-@click.group(cls=AliasGroup)
+@click.group("alias", cls=AliasGroup)
 def command() -> None:
     """Capture a provider's meters: start, end, cross; delete takes one back."""
 
@@ -51,6 +51,7 @@ def command() -> None:
 def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
     @command.command(verb, cls=WritingCommand, help=about, short_help=about.split(".")[0] + ".")
     @click.argument("provider")
+    @click.argument("file", required=False, type=click.Path(path_type=Path))
     @input_options
     @click.option(
         "--auto", "automatic", is_flag=True, help="Read the provider's own origins, as `tracker capture` does."
@@ -68,6 +69,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
     @state_dir_option
     def run(
         provider: str,
+        file: Path | None,
         use_stdin: bool,
         path: Path | None,
         notes: str | None,
@@ -84,6 +86,9 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         from tracker.windows.store import Request, store
 
         here = session()
+        if file is not None and path is not None:
+            raise click.UsageError("Two files are given. Name one, as an argument or with --file.")
+        path = path or file
         source = here.source(provider, kinds=["status"])
         if automatic:
             if use_stdin or path is not None or captured_at is not None or origin != "alias":
@@ -128,10 +133,15 @@ _capture("cross", ("after", "before"), "Store a pane as AFTER and as the next wi
 @click.option("--window", metavar="W", help="Only captures of this window [default: any of the lane].")
 @click.option("--index", "position", type=Whole(min=1), default=1, show_default=True, help="Nth newest.")
 @click.option("--reason", metavar="TEXT", default="deleted by the operator", help="Why, for the audit.")
+@click.option("--yes", "-y", is_flag=True, help="Remove a capture of a finalized window, or without --window, unasked.")
 @state_dir_option
-def delete(provider: str, phase: str | None, window: str | None, position: int, reason: str) -> None:
+def delete(provider: str, phase: str | None, window: str | None, position: int, reason: str, yes: bool) -> None:
     """Take a capture back: a row in the journal says so, nothing is erased."""
     from tracker.windows.corrections import take_back
 
     here = session()
-    take_back(here, here.source(provider, kinds=["status"]), phase, window, position, reason)
+    take_back(here, here.source(provider, kinds=["status"]), phase, window, position, reason, is_sure=yes)
+
+
+# `tracker start PROVIDER` and its like, for `tracker alias start PROVIDER`
+start, end, cross = (command.commands[name] for name in ("start", "end", "cross"))
