@@ -19,7 +19,8 @@ class Percent(click.types.FloatParamType):
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return super().convert(value.strip().removesuffix("%") if isinstance(value, str) else value, param, ctx)
+        given: Any = value.strip().removesuffix("%") if isinstance(value, str) else value
+        return super().convert(given, param, ctx)
 
 
 class OverrideGroup(Group):
