@@ -210,7 +210,7 @@ def test_an_account_is_kept_where_that_is_configured(
 ) -> None:
     (tmp_path / "tracker.toml").write_text(f"keep_account = {switch}\n")
     pane = "/status\n\n  Account: dev@example.com (Pro)\n  Weekly limit: 62% left (resets 06:27 on 25 Nov)\n"
-    done = tracker_cli("alias", "start", "codex", "--stdin", stdin=pane)
+    done = tracker_cli("alias", "start", "codex", "--stdin", "--captured-at", "2026-11-24T08:00:00Z", stdin=pane)
     assert done.returncode == 0, done.stderr
     [record] = [json.loads(line) for line in (tmp_path / "data" / "snapshots.jsonl").read_text().splitlines()]
     assert record["parsed"]["account"] == account

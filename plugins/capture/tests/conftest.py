@@ -33,6 +33,12 @@ class Machine:
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
+    def settings(self, text: str) -> None:
+        """A `tracker.toml` that its owner read and trusts."""
+        (self.folder / "tracker.toml").write_text(text)
+        done = self("config", "trust")
+        assert done.returncode == 0, done.stderr
+
     def ask(self, provider: str, origin: str, **extra: str) -> Any:
         """What one origin answers, asked in this process; an `OriginError` says why not."""
         from tracker.session import Session

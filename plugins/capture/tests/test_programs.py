@@ -48,7 +48,7 @@ def codex(machine: Any, code: str, screen: str = SPARK) -> None:
 
 def claude(machine: Any, code: str, screen: str = PRINTED) -> None:
     text = machine.screen("claude", screen).read_text()
-    machine.program("claude", f"assert sys.argv[1:] == ['-p', '/usage'], sys.argv\nTEXT = {text!r}\n{code}")
+    machine.program("claude", f"assert sys.argv[1:3] == ['-p', '/usage'], sys.argv\nTEXT = {text!r}\n{code}")
 
 
 # --- an exchange
@@ -178,9 +178,18 @@ def is_gone(process: int) -> bool:
 # --- a command
 
 
+def test_the_json_of_claude_is_asked_first(machine: Any) -> None:
+    rows = (machine.screen("claude", "x").parents[1] / "stream_json" / "v2.1.300_fresh.usage.stream.jsonl").read_text()
+    arguments = ["-p", "/usage", "--output-format", "stream-json", "--verbose"]
+    machine.program("claude", f"assert sys.argv[1:] == {arguments!r}, sys.argv\nprint({rows!r})")
+    answer = machine.ask("claude", "usage")
+    used = {gauge.meter: gauge.used for gauge in answer.reading.gauges}
+    assert used == {"session": 42.6, "all_models": 7.25, "opus": 63.9, "fable": 0.4}
+
+
 def test_what_claude_prints_is_read(machine: Any) -> None:
     claude(machine, "print(TEXT, end='')")
-    done = machine("capture", "claude")
+    done = machine("capture", "claude", "--from", "print")
     assert done.returncode == 0, done.stderr
     [row] = machine.rows()
     assert (row["origin"], row["phase"], row["source"]) == ("print", "before", "automation")
@@ -229,7 +238,7 @@ def test_a_command_gets_no_terminal_and_no_input_to_wait_for(machine: Any) -> No
 
 
 def test_keys_and_our_own_settings_stay_home(machine: Any) -> None:
-    (machine.folder / "tracker.toml").write_text('key_variables = ["glm=MY_KEY"]\n')
+    machine.settings('key_variables = ["glm=MY_KEY"]\n')
     claude(machine, "print([name for name in os.environ if name.startswith('TRACKER_') or name == 'MY_KEY'] or TEXT)")
     assert machine.ask("claude", "print", TRACKER_GLM_KEY="not-yours", MY_KEY="neither").has_value
 
@@ -298,7 +307,7 @@ def test_hanging_programs_cost_their_provider_30_s_at_most_and_say_that_they_are
     with pytest.raises(Unanswered):
         first(question)
     assert time.monotonic() - began < 8
-    assert "waiting for claude print: 1 of 2 s" in capsys.readouterr().err
+    assert "waiting for claude usage: 1 of 2 s" in capsys.readouterr().err
 
 
 def test_a_program_that_cannot_be_started_says_so(machine: Any) -> None:
@@ -348,11 +357,13 @@ def test_the_first_that_answers_is_taken_and_no_other_asked(machine: Any, event:
 
 def test_where_nothing_answers_the_last_line_is_the_error(machine: Any) -> None:
     done = machine("capture", "claude")
-    first, last = done.stderr.splitlines()
-    assert first.startswith("warning: claude print: claude is not on the PATH; install Claude Code")
-    assert first.endswith("; trying statusline next")
-    assert last.startswith("error: claude statusline: no status line was handed over yet; set `tracker statusline`")
-    assert "nothing is left to try after print and nothing was stored" in last
+    first, second, third, last = done.stderr.splitlines()
+    assert first.startswith("warning: claude usage: claude is not on the PATH; install Claude Code")
+    assert first.endswith("; trying print next")
+    assert second.endswith("; trying statusline next")
+    assert third.startswith("warning: claude statusline: no status line was handed over yet; set `tracker statusline`")
+    assert last.startswith("error: claude transcript: there is no folder ")
+    assert "nothing is left to try after usage, print, statusline and nothing was stored" in last
     assert "tracker capture claude --from stdin" in last
     assert (done.returncode, machine.rows()) == (1, [])
 

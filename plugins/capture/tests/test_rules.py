@@ -258,7 +258,7 @@ def test_wait_asks_an_origin_again_that_is_not_ready(machine: Any) -> None:
         "open('asked', 'a').write('x')\n"
         f"print({text!r} if asked == 'xx' else {empty!r})",
     )
-    done = machine("capture", "claude", "--wait", TRACKER_RETRY_SECONDS="0.01")
+    done = machine("capture", "claude", "--from", "print", "--wait", TRACKER_RETRY_SECONDS="0.01")
     ok(done)
     assert (machine.folder / "asked").read_text() == "xxx"
     assert done.stderr.count("claude print: usage-not-loaded") == 1
@@ -283,15 +283,17 @@ def test_the_list_says_what_each_origin_would_answer(machine: Any, event: Any) -
     machine.rollout("a", event(64, age=130))
     lines = ok(machine("capture", "--list")).splitlines()
     assert [line.split()[:2] for line in lines] == [
+        ["claude", "usage"],
         ["claude", "print"],
         ["claude", "statusline"],
+        ["claude", "transcript"],
         ["codex", "rollout"],
         ["codex", "app-server"],
         ["glm", "quota"],
         ["glm", "blocks"],
     ]
-    assert lines[2] == "codex rollout (Codex's session files): fiveh=11% weekly=64%, 2 min old"
-    assert lines[3].startswith("codex app-server (codex app-server): no reading: codex is not on the PATH; ")
+    assert lines[4] == "codex rollout (Codex's session files): fiveh=11% weekly=64%, 2 min old"
+    assert lines[5].startswith("codex app-server (codex app-server): no reading: codex is not on the PATH; ")
     assert not (machine.folder / "data").exists()
 
 

@@ -78,7 +78,7 @@ def test_a_capture_reads_what_was_kept(machine: Any) -> None:
     kept(machine).write_text(json.dumps(state | {"captured_at": _iso(time.time() - 120)}))
     done = machine("capture", "claude")
     assert done.returncode == 0, done.stderr
-    assert "warning: claude print: claude is not on the PATH" in done.stderr
+    assert "warning: claude usage: claude is not on the PATH" in done.stderr
     [row] = machine.rows()
     assert (row["origin"], row["source"], row["raw_text"]) == ("statusline", "automation", None)
     assert 120 <= row["age_s"] <= 180
@@ -200,6 +200,7 @@ def test_it_needs_none_of_what_other_commands_need(machine: Any) -> None:
         "import sys; from tracker.cli.main import main; main(['statusline'], standalone_mode=False);"
         " print(*sys.modules, file=sys.stderr)"
     )
+    line(machine, handed())  # the first one goes into the history, under the lock
     done = subprocess.run(
         [sys.executable, "-c", code],
         input=handed(),

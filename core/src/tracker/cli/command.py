@@ -69,8 +69,8 @@ class Command(click.Command):
             if error.errno not in UNPRINTABLE or error.filename is not None:
                 raise
             standard_streams.give_up_output()
-            stored = "it was stored, but " if ctx.ensure_object(Session).has_stored else ""
-            raise TrackerError(f"{stored}the result cannot be printed: {error.strerror}") from error
+            outcome = ctx.ensure_object(Session).outcome
+            raise TrackerError(f"the result cannot be printed: {error.strerror}{outcome}") from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)
@@ -100,11 +100,19 @@ class WritingCommand(Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         session = ctx.ensure_object(Session)
+        from tracker.journal.records import COMMAND, new_command_id
+
         session.lane  # noqa: B018
-        _note_padding(session, ctx.params)
-        answer = super().invoke(ctx)
-        if self.is_noted:
-            session.registry.ask("command_finished", session=session, given=ctx.params)
+        new = _new_windows(session, ctx.params)
+        running = COMMAND.set(new_command_id())
+        try:
+            answer = super().invoke(ctx)
+            if self.is_noted:
+                session.registry.ask("command_finished", session=session, given=ctx.params)
+        finally:
+            COMMAND.reset(running)
+        for note in new if not session.dry_run else ():
+            session.note(note)
         return answer
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -114,16 +122,15 @@ class WritingCommand(Command):
         return [*super().get_params(ctx), dry_run, no_fsync]
 
 
-def _note_padding(session: Session, given: Mapping[str, Any]) -> None:
-    """Say where a new window looks like a known one: nobody wants W0-7 beside W0-07."""
+def _new_windows(session: Session, given: Mapping[str, Any]) -> list[str]:
+    """A note about each named window that no record knows: a slip in an id is found at once."""
     named = given.get("window") or given.get("window_id") or given.get("windows") or ()
     if not named or not session.root.is_dir():
-        return
-    from tracker.windows.lanes import padded_otherwise
+        return []
+    from tracker.windows.lanes import doubt
 
-    for window in [named] if isinstance(named, str) else named:
-        if known := padded_otherwise(session.index, window):
-            session.note(f"note: {window} is a new window; did you mean {known}?")
+    windows = [named] if isinstance(named, str) else named
+    return [f"note: {text}" for window in windows if (text := doubt(session.index, window))]
 
 
 class SettingCommand(WritingCommand):
@@ -170,7 +177,11 @@ class Group(click.Group):
         return found or (find(f"{self.name} {name}") if name in subcommands(self.name or "") else None)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        return completed(ctx, super().get_params(ctx))
+        own = super().get_params(ctx)
+        taken = {name for parameter in own for name in parameter.opts}
+        # A group that does something by itself takes the global options after its name, as commands do.
+        more = [one for one in shared_options() if taken.isdisjoint(one.opts)] if self.invoke_without_command else []
+        return completed(ctx, [*own, *more])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -15,7 +16,7 @@ import click
 from tracker import __version__
 from tracker.cli import streams as standard_streams
 from tracker.cli.command import Group, shared_options
-from tracker.errors import TrackerError
+from tracker.errors import Interrupted, TrackerError
 from tracker.feature import GROUPS, Command
 from tracker.session import Session
 from tracker.text.render import escape
@@ -35,6 +36,7 @@ KERNEL = {
         "Daily", "End a window and begin the next one with one capture.", "tracker.cli.commands.alias:cross"
     ),
     "complete": _own("Daily", "complete", "Finalize a window: its features, quality and outcome."),
+    "undo": _own("Daily", "undo", "Take back what the last command stored or took back."),
     "preview": _own("Daily", "preview", "Show what the windows delivered per unit of quota."),
     "alias": _own("Records", "alias", "Capture a provider's meters: start, end, cross; delete takes one back."),
     "ingest": _own("Records", "ingest", "Take in one text or stream of any source."),
@@ -93,6 +95,12 @@ class Root(Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.ensure_object(Session).words = tuple(args)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted{ctx.ensure_object(Session).outcome}", signal.SIGINT) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {name: [] for name in GROUPS}

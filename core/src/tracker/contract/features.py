@@ -152,6 +152,14 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
     """Called after a writing command came to its end; `given` are its parameters."""
 
 
+@hookspec
+def undo_rows(session: Session, command_id: str, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Reverse what the feature wrote outside of the journal in a command, whose records `tracker undo` takes back.
+
+    Answers with a line about each row that was reversed. With `session.dry_run` nothing is written.
+    """
+
+
 @hookspec(firstresult=True)
 def ingest_stream(session: Session, source: Source, window: str, given: StreamInput) -> bool | None:
     """Take in a telemetry stream; True where it was done."""

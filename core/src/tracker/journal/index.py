@@ -49,9 +49,14 @@ class CaptureMark:
     offset: int
 
 
+# a tombstone that was taken back itself removes nothing
+_COUNTS = "NOT EXISTS (SELECT 1 FROM tombstone u WHERE u.target = t.record_id AND u.stream = t.stream)"
+
+
 def _stands(table: str) -> str:
     """The condition that a row's record was not taken back."""
-    return f"NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.target = {table}.record_id AND t.stream = {table}.stream)"
+    own = f"t.target = {table}.record_id AND t.stream = {table}.stream"
+    return f"NOT EXISTS (SELECT 1 FROM tombstone t WHERE {own} AND {_COUNTS})"
 
 
 class Index(SyncedDatabase):
@@ -106,16 +111,16 @@ class Index(SyncedDatabase):
 
     def tombstoned(self, stream: str) -> set[str]:
         """The ids of the stream's records that were taken back."""
-        query = "SELECT target FROM tombstone WHERE stream = ?"
+        query = f"SELECT target FROM tombstone t WHERE stream = ? AND {_COUNTS}"
         return self.ask(lambda db: {row[0] for row in db.execute(query, (stream,))}, [stream])
 
     def _removals(self, stream: str) -> Callable[[str], bool]:
         """Says of an id whether its record was taken back, in bounded memory."""
-        query = "SELECT target FROM tombstone WHERE stream = ? LIMIT ?"
+        query = f"SELECT target FROM tombstone t WHERE stream = ? AND {_COUNTS} LIMIT ?"
         few = self.ask(lambda db: {row[0] for row in db.execute(query, (stream, FEW + 1))}, [stream])
         if len(few) <= FEW:
             return few.__contains__
-        one = "SELECT 1 FROM tombstone WHERE target = ? AND stream = ?"
+        one = f"SELECT 1 FROM tombstone t WHERE target = ? AND stream = ? AND {_COUNTS}"
         return lambda found: self.ask(lambda db: db.execute(one, (found, stream)).fetchone() is not None, ())
 
     def spans(self, stream: str, windows: set[str]) -> list[tuple[int, int]]:
@@ -187,7 +192,7 @@ class Index(SyncedDatabase):
         """Which of these are captures that were not taken back (with `removed` those, too), or tombstones."""
         queries = (
             f"SELECT record_id FROM capture c WHERE record_id IN ({{}}) {'' if removed else 'AND ' + _stands('c')}",
-            "SELECT record_id FROM tombstone WHERE record_id IN ({})",
+            f"SELECT record_id FROM tombstone t WHERE record_id IN ({{}}) AND {_COUNTS}",
         )
         ids = sorted(set(record_ids))
         return self.ask(lambda db: {row[0] for one in queries for row in _in_parts(db, one, (), ids)}, streams)

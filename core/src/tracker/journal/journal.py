@@ -105,9 +105,14 @@ class Journal:
         self._keeping = 0
 
     @property
-    def has_stored(self) -> bool:
-        """Whether a record was appended and flushed."""
-        return bool(self.stored)
+    def outcome(self) -> str:
+        """What this process has stored, as a sentence without its end."""
+        if self.doubtful:
+            return UNKNOWN
+        if not self.stored:
+            return NOTHING
+        counts = ", ".join(f"{stream}.jsonl {count}" for stream, count in self.stored.items())
+        return f"These records were stored: {counts}"
 
     def path(self, stream: str) -> Path:
         return self.root / f"{stream}{SUFFIX}"
@@ -172,7 +177,7 @@ class Journal:
                     self._write(one, starts)
                 except BaseException as error:
                     is_known = not [other for other in new if not self._take_back(other, starts)]
-                    after = NOTHING if is_known else UNKNOWN
+                    after = self.outcome if is_known else UNKNOWN
                     if isinstance(error, OSError):
                         raise system_error("append to", self.path(one.stream), error, after) from error
                     if isinstance(error, TrackerError) and not is_known:

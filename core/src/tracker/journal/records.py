@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +20,8 @@ from tracker.journal.files import LINE_LIMIT, NOTHING
 from tracker.text.json_values import DEEPEST, is_too_deep, loads_leniently, plain
 
 SCHEMA = "1.1.0"
+# the running writing command, which every record of it carries, so that `tracker undo` finds them
+COMMAND: ContextVar[str | None] = ContextVar("COMMAND", default=None)
 # bytes of the id's field, which is added last
 ID_ROOM = 64
 PHASES = ("before", "after")
@@ -52,6 +56,7 @@ def stamp(
         "schema_version": SCHEMA,
         "tool_version": __version__,
         "nonce": secrets.token_hex(8),
+        **({"command_id": command} if (command := COMMAND.get()) else {}),
         **fields,
     }
     if is_too_deep(record):
@@ -68,6 +73,11 @@ def stamp(
             f" mostly control characters, or not a text. {NOTHING}."
         )
     return record | {"record_id": _digest(content)}
+
+
+def new_command_id() -> str:
+    """An id for a running command. Ids sort by the time at which their commands began."""
+    return f"{time.time_ns():016x}{secrets.token_hex(4)}"
 
 
 def identify(record: dict[str, Any]) -> str:

@@ -42,6 +42,24 @@ def padded_otherwise(index: Index, window: str) -> str | None:
     return next((known for known in index.windows() if _unpadded(known) == _unpadded(window)), None)
 
 
+def doubt(index: Index, window: str) -> str | None:
+    """What to say about a window that no record knows; nothing if it is the first one, or follows a known one."""
+    if index.knows(window) or not index.windows():
+        return None
+    if known := padded_otherwise(index, window):
+        return f"{window} is a new window; did you mean {known}? `tracker undo` takes this back"
+    if (before := _previous(window)) and index.knows(before):
+        return None
+    return f"{window} is a new window. If that is a mistake, `tracker undo` takes this back"
+
+
+def _previous(window: str) -> str | None:
+    """The id before: `W0-19` for `W0-20`."""
+    head = window.rstrip("0123456789")
+    digits = window[len(head) :]
+    return f"{head}{int(digits) - 1:0{len(digits)}d}" if digits.strip("0") else None
+
+
 def _unpadded(window: str) -> str:
     return re.sub(r"\d+", lambda digits: digits[0].lstrip("0") or "0", window)
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from tracker.feature import Command, Feature, hookimpl
+
+if TYPE_CHECKING:
+    from tracker.kernel import Session
 
 
 @hookimpl
@@ -19,11 +25,25 @@ def feature_info() -> Feature:
             "statusline": _command(
                 "Setup", "statusline", "Print meters, resets and the open window in one line, for a prompt."
             ),
+            "sync": _command("Daily", "sync", "Add the readings in the vendors' session files to the meter history."),
+            "watch": _command("Daily", "watch", "Sample the meters until you stop it, and show them in one line."),
+            "meters": _command("Results", "meters", "Show the history of every meter, with its resets."),
+            "windows add": _command("Records", "windows", "Make a window from the meter history, after the fact."),
             "schedule": _command("Setup", "schedule", "Print what makes cron, systemd or launchd sample the meters."),
         },
         settings={"": "tracker_capture.settings:CaptureSettings"},
         streams=("readings",),
     )
+
+
+@hookimpl
+def command_finished(session: Session, given: Mapping[str, Any]) -> None:
+    """Add what a command captured to the meter history."""
+    provider = given.get("provider") or given.get("source")
+    if isinstance(provider, str) and session.has_stored and not given.get("sample"):
+        from tracker_capture.readings import add_newest_capture
+
+        add_newest_capture(session, provider)
 
 
 @hookimpl

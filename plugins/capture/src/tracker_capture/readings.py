@@ -17,7 +17,7 @@ import orjson
 from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, instant, redact
-from tracker.kernel import Session, command_line, compact, iso, stamp
+from tracker.kernel import Session, command_line, compact, from_parsed, iso, stamp
 
 STREAM = "readings"
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
@@ -53,12 +53,12 @@ class Sample:
     def has_values_of(self, other: Sample) -> bool:
         """Whether both show the same values and resets."""
         return self.gauges.keys() == other.gauges.keys() and all(
-            gauge.used == other.gauges[key].used and _is_same_reset(gauge.reset_at, other.gauges[key].reset_at)
+            gauge.used == other.gauges[key].used and is_same_reset(gauge.reset_at, other.gauges[key].reset_at)
             for key, gauge in self.gauges.items()
         )
 
 
-def _is_same_reset(one: datetime | None, other: datetime | None) -> bool:
+def is_same_reset(one: datetime | None, other: datetime | None) -> bool:
     return one == other or (one is not None and other is not None and abs(one - other) <= RESET_TOLERANCE)
 
 
@@ -159,6 +159,24 @@ def _fold(runs: list[Sample], sample: Sample, least: timedelta) -> None:
 def _extended(run: Sample, at: datetime, until: datetime) -> Sample:
     old = (run.record_id,) if run.record_id else run.supersedes
     return evolve(run, at=at, until=until, record_id=None, supersedes=old)
+
+
+def add_newest_capture(session: Session, provider: str) -> None:
+    """Add the lane's newest snapshot of a provider, unless it came from the history or from a person's own numbers."""
+    source = session.registry.source(provider)
+    mark = session.index.newest(source.stream, session.lane, provider) if source and source.kind == "status" else None
+    if source is None or mark is None:
+        return
+    row = session.journal.record(mark.stream, mark.offset)
+    parsed, taken, by = row.get("parsed"), instant(row.get("captured_at")), row.get("source")
+    if taken is None or not isinstance(parsed, dict) or by in ("override", "history"):
+        return
+    reading = from_parsed(parsed, source, taken)
+    gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
+    if gauges:
+        origin = str(row.get("origin") or by)
+        at = min(reading.as_of or taken, taken)
+        add(session, [_sample(provider, origin, gauges, at, parsed)], by="capture")
 
 
 # --- reading

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import Gauge, Origin, Reading, Source, StatusLineOrigin, instant
 from tracker.kernel import PluginError, from_parsed, iso, line, to_parsed, value
@@ -22,19 +22,25 @@ if TYPE_CHECKING:
     from tracker.kernel import Session
     from tracker_capture.origins.answer import Answer, Query
 
-LIMIT = 1 << 20  # bytes of what is handed over
-INPUT_SECONDS = 2.0  # a program that does not close the pipe must not hold its own prompt up
-FOLDER = ".statusline"  # beside the lanes' states; no lane's name begins with a dot
+# Bytes of what is handed over.
+LIMIT = 1 << 20
+# A program that does not close the pipe must not hold up its own prompt.
+INPUT_SECONDS = 2.0
+# Beside the lanes' states; no lane's name begins with a dot.
+FOLDER = ".statusline"
 FRESH = timedelta(minutes=1)
+# How often an unchanged reading goes into the history.
+SAMPLE_EVERY = timedelta(minutes=5)
 
 
 @frozen(kw_only=True)
 class Kept:
-    """The last reading of a source that was handed over, and when."""
+    """The last reading of a source that was handed over, and when; `sampled`: when one went into the history."""
 
     source: Source
     reading: Reading
     at: datetime
+    sampled: datetime | None = None
 
 
 def kept(query: Query) -> Answer:
@@ -47,12 +53,12 @@ def kept(query: Query) -> Answer:
     return Answer(origin=query.origin.name, text=None, reading=found.reading, taken=query.session.now)
 
 
-def text(session: Session, data: bytes) -> str:
-    """The line for what was handed over; of the kept readings where that tells nothing."""
+def text(session: Session, data: bytes, found: Kept | None = None) -> str:
+    """The line for what was handed over; for the kept reading if that has no meters."""
     from tracker.kernel import zone
 
     now, local = session.now, zone(session.config.timezone)
-    found = _take_or_load(session, data, now)
+    found = found or take(session, data)
     if found is None:
         return ""
     parts = [_meter(gauge, now, local) for gauge in found.reading.gauges if gauge.used is not None]
@@ -79,8 +85,9 @@ def handed_over() -> bytes:
     return data if len(data) <= LIMIT else b""
 
 
-def _take_or_load(session: Session, data: bytes, now: datetime) -> Kept | None:
+def take(session: Session, data: bytes) -> Kept | None:
     """What is new, else what was kept. The sources that understood before are loaded first, since loading all costs."""
+    now = session.now
     known = [path.stem for path in (session.root / "state" / FOLDER).glob("*.json")]
     before = [source for name in sorted(known) if (source := session.registry.source(name))]
     if before and (found := _take(session, list(_origins(before)), data, now)) is not None:
@@ -108,7 +115,9 @@ def _take(session: Session, sources: list[tuple[Source, Origin]], data: bytes, n
         except PluginError:
             continue
         if any(gauge.used is not None for gauge in reading.gauges):
-            found = Kept(source=source, reading=reading, at=reading.as_of or now)
+            before = _load(session, source)
+            sampled = before.sampled if before and _is_unchanged(before.reading, reading) else None
+            found = Kept(source=source, reading=reading, at=reading.as_of or now, sampled=sampled)
             _keep(session, found)
             return found
     return None
@@ -121,20 +130,45 @@ def _path(session: Session, source: Source) -> Path:
     return session.root / "state" / FOLDER / f"{source.name}.json"
 
 
+def _may_write(session: Session) -> bool:
+    """A status line creates no data directory that nobody named, because a prompt runs in every folder."""
+    from tracker.kernel import DATA_DIR
+
+    return bool(session.data_dir or os.environ.get(DATA_DIR) or session.config.data_dir) or session.root.is_dir()
+
+
 def _keep(session: Session, found: Kept) -> None:
-    """Write the reading, unless that would make a data directory that nobody named: prompts are everywhere."""
     from contextlib import suppress
 
-    from tracker.kernel import DATA_DIR, redact_value
+    from tracker.kernel import TrackerError, redact_value
 
-    is_named = session.data_dir or os.environ.get(DATA_DIR) or session.config.data_dir
-    if is_named or session.root.is_dir():
-        parsed = redact_value(to_parsed(found.reading, found.source))
-        with suppress(OSError):
-            _write(
-                _path(session, found.source),
-                {"provider": found.source.name, "captured_at": iso(found.at), "parsed": parsed},
-            )
+    if not _may_write(session):
+        return
+    state = {
+        "provider": found.source.name,
+        "captured_at": iso(found.at),
+        "sampled_at": found.sampled and iso(found.sampled),
+        "parsed": redact_value(to_parsed(found.reading, found.source)),
+    }
+    with suppress(OSError, TrackerError):
+        _write(_path(session, found.source), state)
+
+
+def _is_unchanged(one: Reading, other: Reading) -> bool:
+    return {gauge.meter: gauge.used for gauge in one.gauges} == {gauge.meter: gauge.used for gauge in other.gauges}
+
+
+def sample(session: Session, found: Kept) -> None:
+    """Put a new reading into the history, an unchanged one every few minutes: a prompt must stay cheap."""
+    is_due = found.sampled is None or session.now - found.sampled >= SAMPLE_EVERY
+    if is_due and session.now - found.at <= FRESH and _may_write(session):
+        from tracker_capture import readings
+
+        [origin] = [origin for source, origin in _origins([found.source])][:1]
+        one = readings.sample_of(found.source, found.reading, found.at, origin.name)
+        if one is not None:
+            readings.add(session, [one], by="statusline")
+            _keep(session, evolve(found, sampled=session.now))
 
 
 def _write(path: Path, state: dict[str, Any]) -> None:
@@ -158,7 +192,11 @@ def _load(session: Session, source: Source) -> Kept | None:
     if at is None or not isinstance(parsed, dict):
         return None
     reading = from_parsed(parsed, source, at)
-    return Kept(source=source, reading=reading, at=at) if reading.gauges else None
+    return (
+        Kept(source=source, reading=reading, at=at, sampled=instant(state.get("sampled_at")))
+        if reading.gauges
+        else None
+    )
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from tracker.api import CommandOrigin, StatusLineOrigin
+from tracker.api import CommandOrigin, FileOrigin, StatusLineOrigin
 
 ORIGINS = (
+    CommandOrigin(
+        name="usage",
+        title='claude -p "/usage" as JSON',
+        argv=("claude", "-p", "/usage", "--output-format", "stream-json", "--verbose"),
+        cure="install Claude Code 2.1.200 or later, or add it to the PATH",
+        seconds=20,
+    ),
     CommandOrigin(
         name="print",
         title='claude -p "/usage"',
         argv=("claude", "-p", "/usage"),
         cure="install Claude Code 2.1.200 or later, or add it to the PATH",
-        seconds=60,
+        seconds=20,
     ),
     StatusLineOrigin(
         name="statusline",
         title="what Claude Code hands its status line",
         cure="set `tracker statusline` as the statusLine command in Claude Code's settings",
+    ),
+    FileOrigin(
+        name="transcript",
+        title="Claude Code's transcripts",
+        variable="CLAUDE_CONFIG_DIR",
+        folder="~/.claude",
+        pattern="projects/*/*.jsonl",
+        # Of a transcript nothing but the rows that `/usage` left.
+        marker='"usageReport"',
+        cure="use /usage in Claude Code 2.1.300 or later",
+        seconds=5,
     ),
 )
 MONITOR = CommandOrigin(

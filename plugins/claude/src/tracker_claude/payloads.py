@@ -34,17 +34,17 @@ def read(text: str) -> Reading | None:
 
 def _reading(payload: Mapping[str, Any], several: bool) -> Reading:
     """Percentages are as exact as they come, where panes print the floor."""
-    found = _object(payload.get("rate_limits")) or payload
+    found = mapping(payload.get("rate_limits")) or payload
     gauges: dict[str, Gauge] = {}
-    for key, window in [*_named(found), *_listed(found.get("limits"))]:
-        gauges.setdefault(key, _gauge(key, window))
+    for key, window in [*_named(found), *listed(found.get("limits"))]:
+        gauges.setdefault(key, gauge_of(key, window))
     missing = [key for key, gauge in gauges.items() if gauge.used is None]
     errors = [f"section-missing:{key}" for key in missing]
     if len(missing) == len(gauges):
         errors.insert(0, "usage-not-loaded" if payload.get("error") else "insufficient-data")
     if several:
         errors.append("multi-pane-trimmed")
-    return Reading(gauges=tuple(gauges.values()), fields=_fields(payload), errors=tuple(errors))
+    return Reading(gauges=tuple(gauges.values()), fields=fields(payload), errors=tuple(errors))
 
 
 def _named(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -55,11 +55,11 @@ def _named(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield key, window
 
 
-def _listed(limits: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def listed(limits: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The windows of the later list: the unscoped ones of known kinds, and the weekly ones of single models."""
     for entry in limits if isinstance(limits, list) else ():
-        kind, scope = _object(entry).get("kind"), _object(entry).get("scope")
-        model = _object(_object(scope).get("model")).get("display_name")
+        kind, scope = mapping(entry).get("kind"), mapping(entry).get("scope")
+        model = mapping(mapping(scope).get("model")).get("display_name")
         key = None
         if scope is None and isinstance(kind, str):
             key = KINDS.get(kind)
@@ -69,7 +69,7 @@ def _listed(limits: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield key, entry
 
 
-def _gauge(key: str, window: Mapping[str, Any]) -> Gauge:
+def gauge_of(key: str, window: Mapping[str, Any]) -> Gauge:
     used = next((window[name] for name in ("utilization", "used_percentage", "percent") if name in window), None)
     used, resets = _number(used), window.get("resets_at")
     return Gauge(
@@ -92,9 +92,9 @@ def _instant(value: Any) -> datetime | None:
         return None
 
 
-def _fields(payload: Mapping[str, Any]) -> dict[str, JSON]:
+def fields(payload: Mapping[str, Any]) -> dict[str, JSON]:
     """`extra_usage` as the group that a pane's section makes; its amounts are cents."""
-    credits = _object(payload.get("extra_usage"))
+    credits = mapping(payload.get("extra_usage"))
     enabled, limit = credits.get("is_enabled"), credits.get("monthly_limit")
     group: dict[str, JSON] = {
         "enabled": enabled if isinstance(enabled, bool) else None,
@@ -112,7 +112,7 @@ def _dollars(cents: Any) -> float | None:
     return None if number is None else number / 100
 
 
-def _object(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 

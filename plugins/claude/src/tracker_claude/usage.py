@@ -55,9 +55,13 @@ def source_info() -> Source:
 
 @hookimpl
 def parse_status(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
-    from tracker_claude import panes, payloads  # late: their patterns take longer to compile than a preview to show
+    # Late, because their patterns take longer to compile than a preview takes to show.
+    from tracker_claude import panes, payloads, stream
 
     plain = plain_text(text)
+    rows = stream.read(plain, captured_at, timezone)
+    if rows is not None:
+        return rows
     pane = panes.read(plain, captured_at, timezone)
     if pane.gauges:
         return pane

@@ -143,5 +143,5 @@ def delete(provider: str, phase: str | None, window: str | None, position: int, 
     take_back(here, here.source(provider, kinds=["status"]), phase, window, position, reason, is_sure=yes)
 
 
-# `tracker start codex` and its like, for `tracker alias start codex`
+# `tracker start PROVIDER` and its like, for `tracker alias start PROVIDER`
 start, end, cross = (command.commands[name] for name in ("start", "end", "cross"))

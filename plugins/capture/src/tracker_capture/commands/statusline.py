@@ -11,25 +11,34 @@ import click
 
 from tracker.kernel import Command, TrackerError, line, session
 
-LENGTH = 100  # characters of what went wrong
+# Characters of an error.
+LENGTH = 100
 
 
 @click.command("statusline", cls=Command, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def command() -> None:
     """Print meters, resets and the open window in one line, for a prompt.
 
-    Reads on standard input the JSON that a program hands its status-line command, and keeps the reading. Never fails:
-    what goes wrong makes the line short or empty.
+    Reads on standard input the JSON that a program hands its status-line command, and keeps the reading. It never
+    fails: an error makes the line short or empty.
     """
-    shown = ""
-    with contextlib.redirect_stderr(io.StringIO()):  # a prompt has no place for warnings
+    shown, found = "", None
+    # A prompt has no place for warnings.
+    with contextlib.redirect_stderr(io.StringIO()):
         try:
-            from tracker_capture.statusline import handed_over, text
+            from tracker_capture import statusline
 
-            shown = text(session(), handed_over())
+            here = session()
+            data = statusline.handed_over()
+            found = statusline.take(here, data)
+            shown = statusline.text(here, data, found)
         except TrackerError as error:
             shown = line(f"tracker: {error}")[:LENGTH]
         except Exception as error:  # noqa: BLE001  a prompt must go on
             shown = f"tracker: {type(error).__name__}"
-    with contextlib.suppress(OSError):
-        os.write(sys.stdout.fileno(), shown.encode("utf-8", "replace") + b"\n")
+        with contextlib.suppress(OSError):
+            os.write(sys.stdout.fileno(), shown.encode("utf-8", "replace") + b"\n")
+        if found is not None:
+            # After the line, because the lock may have to be waited for.
+            with contextlib.suppress(Exception):
+                statusline.sample(here, found)

@@ -32,16 +32,13 @@ def newest(query: Query) -> Answer:
     """The reading with the latest `as_of`."""
     origin = query.origin
     assert isinstance(origin, FileOrigin)
-    folder = _folder(origin)
-    files = sorted(_files(folder, origin.pattern), reverse=True)
-    if not files:
-        raise not_installed(f"no file {line(origin.pattern)} in {line(folder)}", origin)
+    files = sorted(listed(origin), reverse=True)
     best, is_proven = _search(query, files, None)
     if best is not None and not is_proven:
         best, _ = _search(query, sorted(files, key=lambda file: file[1], reverse=True), best)
     if best is None:
         rest = "" if query.remaining() else f" within {query.seconds:g} s"
-        raise OriginError(f"no reading in the {len(files)} files of {line(folder)}{rest}")
+        raise OriginError(f"no reading in the {len(files)} files of {line(_folder(origin))}{rest}")
     return best
 
 
@@ -63,6 +60,15 @@ def _search(query: Query, files: Sequence[File], best: Answer | None) -> tuple[A
         elif found is not None:
             in_vain += 1
     return best, True
+
+
+def listed(origin: FileOrigin) -> list[File]:
+    """The origin's files; an `OriginError` if there are none."""
+    folder = _folder(origin)
+    found = list(_files(folder, origin.pattern))
+    if not found:
+        raise not_installed(f"no file {line(origin.pattern)} in {line(folder)}", origin)
+    return found
 
 
 def _folder(origin: FileOrigin) -> Path:

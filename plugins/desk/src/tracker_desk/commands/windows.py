@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, Whole, session
+from tracker.kernel import Group, Whole, session
 
 
-@click.command("windows", cls=Command)
+@click.group("windows", cls=Group, invoke_without_command=True)
 @click.option("--since", metavar="TIME", help="Windows that ended since this time: ISO 8601, or a span such as 7d.")
 @click.option("--until", metavar="TIME", help="Windows that began at or before this time.")
 @click.option("--last", type=Whole(min=1), metavar="N", help="The last N windows.")
 @click.option("--lane", metavar="LANE", help="Windows with captures of this lane; '' is the lane without a name.")
 @click.option("--provider", metavar="PROVIDER", help="Windows with captures of this provider.")
 @click.option("--open", "is_open", is_flag=True, help="Windows that lack an AFTER.")
+@click.pass_context
 def command(
-    since: str | None, until: str | None, last: int | None, lane: str | None, provider: str | None, is_open: bool
+    context: click.Context,
+    since: str | None,
+    until: str | None,
+    last: int | None,
+    lane: str | None,
+    provider: str | None,
+    is_open: bool,
 ) -> None:
     """List windows: from when to when, their state, and each provider's figures.
 
     \b
     tracker windows --last 5
     """
+    if context.invoked_subcommand is not None:
+        return
     from tracker.kernel import Clock, absent, escape, tell, zone
     from tracker_desk.window_list import Selection, lines, listed, moment
 

@@ -1,0 +1,54 @@
+"""`tracker undo`: take back what the last writing command of this lane did."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from tracker.cli.command import WritingCommand
+from tracker.errors import TrackerError
+from tracker.session import session
+
+
+class UndoCommand(WritingCommand):
+    """It is not noted in the command log: a log of what was done should not grow by what was taken back."""
+
+    is_noted = False
+
+
+@click.command("undo", cls=UndoCommand)
+@click.argument("provider", required=False)
+@click.option("--list", "is_list", is_flag=True, help="Show the commands that can be taken back, the newest first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def command(provider: str | None, is_list: bool, yes: bool) -> None:
+    """Take back what the last writing command of this lane stored or took back.
+
+    Rows are appended, nothing is erased. Run it again to go further back. PROVIDER: the last command that stored
+    something of this provider. Telemetry events stay.
+    """
+    from tracker.windows import undo
+
+    here = session()
+    if provider is not None:
+        provider = here.source(provider).name
+    if is_list:
+        found = undo.steps(here, provider)
+        if here.json:
+            here.data([{"command_id": one.command_id, "command": one.words, "records": one.all} for one in found])
+            return
+        for one in found:
+            click.echo(one.text)
+        return
+    step = undo.last(here, provider)
+    if not (yes or here.dry_run):
+        plan = undo.described(here, step)
+        if not sys.stdin.isatty():
+            raise TrackerError(f"This would {'; '.join(plan)}. Nothing was changed. Add --yes to do it.")
+        here.note(step.text)
+        for text in plan:
+            here.note(f"  {text}")
+        click.confirm("Take this back?", abort=True, err=True)
+    done = undo.undo(here, step)
+    for text in done:
+        here.say(text.replace("take back", "took back", 1) if text.startswith("take back") else text)

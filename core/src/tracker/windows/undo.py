@@ -1,0 +1,176 @@
+"""Undo: take back what a lane's last writing command stored or took back. Rows are appended, nothing is erased."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from tracker.contract.parsed import iso
+from tracker.errors import TrackerError
+from tracker.journal.index import Entry
+from tracker.journal.journal import decode
+from tracker.journal.lock import command_line
+from tracker.journal.records import lane_of, stamp
+from tracker.session import Session
+from tracker.text.render import line, plural, value
+from tracker.windows import lane_state as state
+from tracker.windows.anomalies import ANOMALIES, closing
+
+TAIL = 8 << 20  # bytes at a stream's end that are searched: thousands of commands
+MARK = b'"command_id"'
+
+Row = dict[str, Any]
+
+
+@frozen(kw_only=True)
+class Step:
+    """The records of one command by stream. `words`: the command as it was typed, if the journal knows it."""
+
+    command_id: str
+    records: Mapping[str, list[Row]] = field(factory=lambda: defaultdict(list))
+    words: list[str] = field(factory=list)
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(int(self.command_id[:16], 16) / 1e9, UTC)
+
+    @property
+    def all(self) -> list[Row]:
+        return [record for records in self.records.values() for record in records]
+
+    @property
+    def text(self) -> str:
+        """`2026-11-22T06:30:00Z  tracker alias end NAME  (1 record)`."""
+        count = plural(sum(stream != ANOMALIES for stream, records in self.records.items() for _ in records), "record")
+        return f"{iso(self.at)}  {line(self.words[0]) if self.words else 'a command'}  ({count})"
+
+
+def steps(session: Session, provider: str | None = None) -> list[Step]:
+    """The commands of this lane that can be taken back, the newest first."""
+    found: dict[str, Step] = {}
+    undone: set[str] = set()
+    for stream in session.journal.streams():
+        for record in _tail(session, stream):
+            if isinstance(undoes := record.get("undoes"), str):
+                undone |= {undoes, record["command_id"]}
+            elif lane_of(record) == session.lane:
+                step = found.setdefault(record["command_id"], Step(command_id=record["command_id"]))
+                # a record with a command is a log of it, which is not what the command was for
+                if isinstance(record.get("command"), str):
+                    step.words.append(record["command"])
+                else:
+                    step.records[stream].append(record)
+    fitting = [step for step in found.values() if step.command_id not in undone and step.records]
+    if provider is not None:
+        fitting = [step for step in fitting if any(record.get("provider") == provider for record in step.all)]
+    return sorted(fitting, key=lambda step: step.command_id, reverse=True)
+
+
+def _tail(session: Session, stream: str) -> Iterator[Row]:
+    """The records at a stream's end that say which command wrote them."""
+    start = max(session.journal.size(stream) - TAIL, 0)
+    for number, (_, text) in enumerate(session.journal.lines(stream, start)):
+        # the first line is cut if the search begins in the middle
+        if text is None or MARK not in text or (start and not number):
+            continue
+        record = decode(text)
+        if record is not None and _is_id(record.get("command_id")):
+            yield record
+
+
+def _is_id(found: object) -> bool:
+    return isinstance(found, str) and len(found) == 24 and set(found) <= set("0123456789abcdef")
+
+
+def last(session: Session, provider: str | None) -> Step:
+    """The newest command that can be taken back."""
+    found = steps(session, provider)
+    if not found:
+        lane = f"lane {session.lane}" if session.lane else "this lane"
+        of = f" of {line(provider)}" if provider else ""
+        raise TrackerError(
+            f"There is nothing{of} to take back in {lane}. Expected a command that stored records in {session.root};"
+            " `tracker undo --list` shows them."
+        )
+    return found[0]
+
+
+def described(session: Session, step: Step) -> list[str]:
+    """What taking a command back does, a line for each record."""
+    found = []
+    for stream, records in step.records.items():
+        for record in records:
+            if stream == ANOMALIES:
+                continue
+            target = record.get("tombstone")
+            verb, about = "take back", record
+            if isinstance(target, str):
+                verb, about = "put back", _removed(session, stream, record, target)
+            found.append(f"{verb} {_name(stream, about)}")
+    return found
+
+
+def _removed(session: Session, stream: str, tombstone: Row, target: str) -> Row:
+    windows = [window] if isinstance(window := tombstone.get("window"), str) else None
+    entries = session.index.entries(stream, windows, removed=True)
+    return next((entry.record for entry in entries if entry.record_id == target), tombstone)
+
+
+def _name(stream: str, record: Row) -> str:
+    """`NAME after snapshot for W0-20 (captured_at=...)`."""
+    provider, phase, window = (record.get(key) for key in ("provider", "phase", "window"))
+    what = f"{line(phase)} snapshot" if phase else f"record of {stream}.jsonl"
+    words = [line(provider)] if provider else []
+    words += [what, *([f"for {line(window)}"] if window else [])]
+    return f"{' '.join(words)} (captured_at={value(record.get('captured_at'))})"
+
+
+def undo(session: Session, step: Step) -> list[str]:
+    """Take the command back; what was done, a line for each record."""
+    if session.dry_run:
+        rows = _rows(session, step)
+        session.data([row for stream in rows.values() for row in stream])
+        return []
+    with session.journal.lock(command_line()):
+        if step.command_id not in {one.command_id for one in steps(session)}:
+            raise TrackerError("Another process took this command back already. Run `tracker undo --list`.")
+        said = described(session, step)
+        session.journal.append_all(_rows(session, step))
+        for name, lane in {(r.get("provider"), lane_of(r)) for r in step.all if "phase" in r or "tombstone" in r}:
+            source = session.registry.source(name) if isinstance(name, str) else None
+            if source is not None and source.kind == "status":
+                state.write(session, source, lane)
+    answers = session.registry.ask("undo_rows", session=session, command_id=step.command_id, records=step.all)
+    return [*said, *(text for answer in answers for text in answer)]
+
+
+def _rows(session: Session, step: Step) -> dict[str, list[Row]]:
+    """The rows to append by stream; those about anomalies come first, as whenever captures are stored."""
+    rows: dict[str, list[Row]] = {ANOMALIES: []}
+    for stream, records in step.records.items():
+        if stream != ANOMALIES:
+            rows[stream] = [_tombstone(session, step, record) for record in records]
+    by = next(iter(row["record_id"] for stream in rows.values() for row in stream), None)
+    for record in step.records.get(ANOMALIES, ()):
+        # what it closed is open again by itself: the record that closed it does not stand any more
+        if by is not None and "closes" not in record:
+            entry = Entry(ANOMALIES, 0, record["record_id"], record)
+            rows[ANOMALIES].append(closing(entry, "undo", by, session.now, session.lane, "alias"))
+    return {stream: own for stream, own in rows.items() if own}
+
+
+def _tombstone(session: Session, step: Step, record: Row) -> Row:
+    return stamp(
+        window=record.get("window"),
+        provider=record.get("provider"),
+        captured_at=session.now,
+        source="alias",
+        agent_id=session.lane,
+        tombstone=record["record_id"],
+        reason="undo",
+        undoes=step.command_id,
+    )

@@ -1,0 +1,123 @@
+"""`tracker undo`: what the last command of a lane stored or took back is taken back, by rows that are appended."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+
+def start(program: Any, used: int = 10, *words: str, lane: str = "") -> None:
+    program("alias", "start", "toy", "--stdin", *words, stdin=f"fuel {used}%", lane=lane).ok()
+
+
+def end(program: Any, used: int = 30, *words: str, lane: str = "") -> None:
+    program("alias", "end", "toy", "--stdin", *words, stdin=f"fuel {used}%", lane=lane).ok()
+
+
+def shown(program: Any) -> str:
+    found: str = program("preview").ok()
+    return found
+
+
+def test_several_times_in_a_row_goes_further_back(program: Any) -> None:
+    start(program)
+    end(program)
+    program("complete", "--window", "W0-01", "--toy-features", "2").ok()
+    before = program.files()
+    assert program("undo", "--yes").ok().startswith("took back record of windows.jsonl for W0-01")
+    assert "(open)" in shown(program)
+    assert "took back toy after snapshot for W0-01" in program("undo", "--yes").ok()
+    assert program.state("toy")["open"] is True
+    assert "took back toy before snapshot for W0-01" in program("undo", "--yes").ok()
+    assert "There is nothing to take back in this lane." in program("undo", "--yes").refused()
+    for name, content in before.items():
+        assert program.files()[name].startswith(content)
+
+
+def test_a_deletion_is_taken_back(program: Any) -> None:
+    start(program)
+    end(program)
+    before = shown(program)
+    program("alias", "delete", "toy", "--window", "W0-01", "--phase", "after").ok()
+    assert shown(program) != before
+    assert program("undo", "--yes").ok().startswith("put back toy after snapshot for W0-01")
+    assert shown(program) == before
+    assert program.state("toy")["phase"] == "after"
+
+
+def test_a_command_of_two_records_is_one_step(program: Any) -> None:
+    start(program)
+    program("alias", "cross", "toy", "--stdin", stdin="fuel 30%").ok()
+    done = program("undo", "--yes").ok().splitlines()
+    assert [" ".join(one.split()[:6]) for one in done] == [
+        "took back toy after snapshot for",
+        "took back toy before snapshot for",
+    ]
+    assert program.state("toy")["window"] == "W0-01"
+
+
+def test_an_anomaly_goes_with_its_capture_and_a_superseded_one_comes_back(program: Any) -> None:
+    start(program, 90)
+    end(program, 4)
+    assert "Anomalies: 1" in shown(program)
+    end(program, 95, "--window", "W0-01")
+    assert "Anomalies: 0" in shown(program)
+    program("undo", "--yes").ok()
+    assert "Anomalies: 1" in shown(program)
+    program("undo", "--yes").ok()
+    assert "Anomalies: 0" in shown(program)
+
+
+def test_other_lanes_are_left_alone(program: Any) -> None:
+    start(program)
+    start(program, 20, "--window", "W0-01", lane="sub1")
+    assert "took back" in program("undo", "--yes").ok()
+    assert program.state("toy")["window"] is None
+    assert program.state("toy", "sub1")["window"] == "W0-01"
+    assert "in this lane" in program("undo", "--yes").refused()
+
+
+def test_of_one_provider(program: Any) -> None:
+    start(program)
+    program("alias", "start", "tally", "--stdin", stdin="3").ok()
+    assert "toy before" in program("undo", "toy", "--yes").ok()
+    assert "nothing of toy" in program("undo", "toy", "--yes").refused()
+    assert "tally before" in program("undo", "--yes").ok()
+
+
+def test_nobody_can_be_asked(program: Any) -> None:
+    start(program)
+    before = program.files()
+    said = program("undo").refused()
+    assert "This would take back toy before snapshot for W0-01" in said
+    assert said.endswith("Nothing was changed. Add --yes to do it.")
+    assert program.files() == before
+
+
+def test_the_list_and_a_dry_run_write_nothing(program: Any) -> None:
+    start(program)
+    before = program.files()
+    assert "(1 record)" in program("undo", "--list").ok()
+    [listed] = json.loads(program("undo", "--list", "--json").ok())
+    [planned] = json.loads(program("undo", "--dry-run").ok())
+    assert planned["tombstone"] == listed["records"][0]["record_id"]
+    assert planned["undoes"] == listed["command_id"]
+    assert program.files() == before
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        ("W0-20", "note: W0-20 is a new window. If that is a mistake, `tracker undo` takes this back\n"),
+        ("W0-1", "note: W0-1 is a new window; did you mean W0-01? `tracker undo` takes this back\n"),
+        ("W0-02", ""),
+        ("W0-01", ""),
+    ],
+)
+def test_a_window_that_no_record_knows_is_noted(program: Any, window: str, expected: str) -> None:
+    start(program)
+    end(program)
+    said = program("alias", "start", "tally", "--stdin", "--window", window, stdin="3").err
+    assert [line for line in said.splitlines(keepends=True) if "new window" in line] == ([expected] if expected else [])

@@ -1,0 +1,48 @@
+"""`tracker meters`: the history of every meter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from tracker.kernel import Group, session
+from tracker_capture.commands.options import time
+
+
+@click.group("meters", cls=Group, invoke_without_command=True)
+@click.option("--provider", metavar="P", help="Only this provider.")
+@click.option("--meter", metavar="M", help="Only this meter, such as weekly.")
+@click.option("--since", metavar="TIME", callback=time, help="Readings from then on.")
+@click.option("--until", metavar="TIME", callback=time, help="Readings up to then.")
+@click.option("--rows", type=click.IntRange(min=0), default=8, show_default=True, help="Rows of each table.")
+@click.pass_context
+def command(
+    context: click.Context,
+    provider: str | None,
+    meter: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    rows: int,
+) -> None:
+    """Show the history of every meter: a sparkline, and a table of its newest readings with the resets marked."""
+    if context.invoked_subcommand is not None:
+        return
+    from tracker.kernel import TrackerError, zone
+    from tracker_capture import meters
+
+    here = session()
+    if provider is not None:
+        here.source(provider, kinds=["status"])
+    found = meters.series(here, provider, meter, since, until)
+    if here.json:
+        here.data([meters.document(one) for one in found])
+        return
+    if not found:
+        raise TrackerError(
+            "No readings match. Fill the history with `tracker sync` or `tracker capture --sample --all`."
+        )
+    local = zone(here.config.timezone)
+    for one in found:
+        for line in meters.lines(here, one, rows, local):
+            here.say(line)

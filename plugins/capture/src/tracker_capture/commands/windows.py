@@ -1,0 +1,39 @@
+"""`tracker windows add`: a window after the fact."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import click
+
+from tracker.kernel import WritingCommand, session
+from tracker_capture.commands.options import time
+
+
+@click.command("add", cls=WritingCommand)
+@click.argument("window", metavar="W")
+@click.option("--from", "start", metavar="TIME", required=True, callback=time, help="When the work began.")
+@click.option("--to", "end", metavar="TIME", required=True, callback=time, help="When it ended.")
+@click.option("--provider", "providers", multiple=True, metavar="P", help="Only this provider; may be repeated.")
+@click.option("--stale-ok", is_flag=True, help="Accept readings that are far from both times.")
+@click.option("--notes", metavar="TEXT", help="Anything to remember.")
+def command(
+    window: str, start: datetime, end: datetime, providers: tuple[str, ...], stale_ok: bool, notes: str | None
+) -> None:
+    """Make a window from the readings around two times: BEFORE and AFTER of each provider."""
+    from tracker.kernel import check_window, span, stored_message
+    from tracker_capture import windows
+
+    here = session()
+    check_window(window)
+    for draft in windows.drafts(here, window, providers, start, end, stale_ok=stale_ok):
+        for stored, found in zip(windows.save(here, window, draft, notes), (draft.before, draft.after), strict=True):
+            stored_message(here, draft.source, stored)
+            here.note(
+                f"note: read from {found.sample.origin}, {span(timedelta(seconds=found.age))} from the given time"
+            )
+        for meter, part in draft.parts.items():
+            here.note(
+                f"note: {draft.source.name} {meter} was reset in between: {part['delta']} % is the sum of the parts;"
+                f" at most {part['not_covered_at_most']} % more is not covered"
+            )

@@ -1,0 +1,137 @@
+"""The history of each meter: its readings in order, its resets, a sparkline and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from tracker.api import Source
+from tracker.kernel import Session, iso, plural, value
+from tracker_capture.readings import RESET_TOLERANCE, Sample, history, is_same_reset
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 48
+RESET = "|"
+
+
+@frozen(kw_only=True)
+class Point:
+    """One run of equal values of a meter."""
+
+    at: datetime
+    until: datetime
+    used: float
+    reset_at: datetime | None
+    origin: str
+    has_reset: bool = False
+
+
+@frozen(kw_only=True)
+class Series:
+    """The readings of a meter of one account, the earliest first. `has_reset` marks the first one after a reset."""
+
+    provider: str
+    meter: str
+    account: str | None
+    points: Sequence[Point] = field(factory=tuple)
+
+
+def series(
+    session: Session, provider: str | None, meter: str | None, since: datetime | None, until: datetime | None
+) -> list[Series]:
+    """Every meter's history in a time. Accounts are never mixed."""
+    found: dict[tuple[str, str, str | None], list[Point]] = {}
+    for sample in history(session, provider, since):
+        if until is None or sample.at <= until:
+            for key, point in points_of(sample):
+                if meter in (None, key):
+                    found.setdefault((sample.provider, key, sample.account), []).append(point)
+    return [
+        Series(provider=name, meter=key, account=account, points=with_resets(points))
+        for (name, key, account), points in sorted(found.items(), key=lambda item: tuple(map(str, item[0])))
+    ]
+
+
+def points_of(sample: Sample) -> Iterator[tuple[str, Point]]:
+    for key, gauge in sample.gauges.items():
+        if gauge.used is not None:
+            yield (
+                key,
+                Point(at=sample.at, until=sample.until, used=gauge.used, reset_at=gauge.reset_at, origin=sample.origin),
+            )
+
+
+def with_resets(points: Sequence[Point]) -> list[Point]:
+    """The points by their time, equal ones in a row as one, the first one after a reset marked."""
+    found: list[Point] = []
+    for point in sorted(points, key=lambda point: point.at):
+        before = found[-1] if found else None
+        if before is not None and before.used == point.used and is_same_reset(before.reset_at, point.reset_at):
+            found[-1] = evolve(before, until=max(before.until, point.until))
+        else:
+            found.append(evolve(point, has_reset=before is not None and is_reset(before, point)))
+    return found
+
+
+def is_reset(before: Point, after: Point) -> bool:
+    """Whether the meter was reset between two readings."""
+    if before.reset_at is None or before.reset_at > after.at:
+        return False
+    return after.reset_at is None or after.reset_at - before.reset_at > RESET_TOLERANCE
+
+
+def sparkline(points: Sequence[Point]) -> str:
+    """The last value in each of equal spans of time; `|` before a span with a reset, a space without a reading."""
+    start, end = points[0].at, max(point.until for point in points)
+    step = (end - start) / WIDTH
+    most = max(100.0, *(point.used for point in points)) if points else 100.0
+    cells = [" "] * WIDTH
+    for point in points:
+        first, last = (min(WIDTH - 1, int((one - start) / step)) if step else 0 for one in (point.at, point.until))
+        cells[first : last + 1] = [BARS[round(point.used / most * (len(BARS) - 1))]] * (last - first + 1)
+        if point.has_reset and first and cells[first - 1] != RESET:
+            cells[first - 1] = RESET
+    return "".join(cells).rstrip()
+
+
+def lines(session: Session, found: Series, rows: int, local: tzinfo) -> Iterator[str]:
+    """The title, the sparkline, and the newest readings as a table."""
+    points, source = found.points, session.registry.source(found.provider)
+    account = f" account {found.account}" if found.account else ""
+    resets = sum(point.has_reset for point in points)
+    yield f"{found.provider} {found.meter}{account}: {plural(len(points), 'reading')}, {plural(resets, 'reset')}"
+    yield f"  {sparkline(points)}"
+    for place in range(max(0, len(points) - rows), len(points)):
+        point = points[place]
+        change = f"{point.used - points[place - 1].used:+.3g}" if place and not point.has_reset else ""
+        shown = value(point.used, unit=_unit(source, found.meter))
+        mark = "reset" if point.has_reset else change
+        until = f" to {point.until.astimezone(local):%a %H:%M}" if point.until - point.at >= RESET_TOLERANCE else ""
+        yield f"  {point.at.astimezone(local):%Y-%m-%d %H:%M}{until:<13} {shown:>8} {mark:>7}  {point.origin}"
+
+
+def _unit(source: Source | None, key: str) -> str:
+    meter = source.meter(key) if source else None
+    return "%" if meter is None or meter.unit == "pp" else f" {meter.unit}"
+
+
+def document(found: Series) -> dict[str, Any]:
+    return {
+        "provider": found.provider,
+        "meter": found.meter,
+        "account": found.account,
+        "points": [
+            {
+                "at": iso(point.at),
+                "until": iso(point.until),
+                "used": point.used,
+                "reset_at": point.reset_at and iso(point.reset_at),
+                "has_reset": point.has_reset,
+                "origin": point.origin,
+            }
+            for point in found.points
+        ],
+    }

@@ -1,0 +1,141 @@
+"""Readings from the session files that the vendors' programs write, for `tracker sync`.
+
+A file is read from where the last run left it. The marks are in `.index/`, which may be deleted, because storing a
+reading again adds nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+from attrs import frozen
+
+from tracker.api import FileOrigin, Reading, Source
+from tracker.kernel import PluginError, Session, parse, replace_file
+from tracker_capture import readings
+from tracker_capture.origins.answer import LIMIT, OriginError
+from tracker_capture.origins.files import OPEN, listed
+
+CHUNK = 1 << 22
+# A program that resumes a session writes its old readings again, within moments.
+BURST = timedelta(seconds=1)
+MARKS = "readings.json"
+
+
+@frozen(kw_only=True)
+class Counts:
+    """What a run found: files, how many of them had grown, the readings in them, the rows that were new."""
+
+    files: int
+    read: int
+    readings: int
+    new: int
+
+
+def sync(session: Session, wanted: Sequence[Source]) -> Counts:
+    """Read what the session files gained, and add it to the history."""
+    path = session.root / ".index" / MARKS
+    marks = _load(path)
+    files = grown = 0
+    found: list[readings.Sample] = []
+    for source in wanted:
+        for origin in source.origins:
+            if not isinstance(origin, FileOrigin):
+                continue
+            for file in _files(session, source, origin):
+                files += 1
+                samples = _gained(session, source, origin, file, marks)
+                grown += samples is not None
+                found += _without_bursts(samples or [])
+    new = readings.add(session, found, by="sync")
+    if grown and not session.dry_run and session.root.is_dir():
+        replace_file(path, orjson.dumps(marks))
+    return Counts(files=files, read=grown, readings=len(found), new=len(new))
+
+
+def _files(session: Session, source: Source, origin: FileOrigin) -> list[str]:
+    try:
+        return [path for _, path in sorted(listed(origin))]
+    except OriginError as error:
+        session.note(f"note: {source.name} {origin.name}: {error}")
+        return []
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """The size and the inode of each file that was read, by its path."""
+    try:
+        found = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _gained(
+    session: Session, source: Source, origin: FileOrigin, path: str, marks: dict[str, Any]
+) -> list[readings.Sample] | None:
+    """The readings that a file gained; None if it did not grow."""
+    try:
+        file = os.open(path, OPEN)
+    except OSError:
+        return None
+    try:
+        about = os.fstat(file)
+        mark = marks.get(path)
+        known = mark[0] if isinstance(mark, list) and len(mark) == 2 and mark[1] == about.st_ino else 0
+        if known == about.st_size:
+            return None
+        start = known if isinstance(known, int) and known < about.st_size else 0
+        changed = datetime.fromtimestamp(about.st_mtime, UTC)
+        found, end = [], start
+        for offset, raw in _lines(file, start, origin.marker.encode()):
+            end = offset
+            if raw and (sample := _sample(session, source, origin, raw, changed)) is not None:
+                found.append(sample)
+        marks[path] = [end, about.st_ino]
+        return found
+    finally:
+        os.close(file)
+
+
+def _lines(file: int, start: int, marker: bytes) -> Iterator[tuple[int, bytes]]:
+    """The whole lines that contain the marker, each with its end's offset; after each chunk an empty one."""
+    os.lseek(file, start, os.SEEK_SET)
+    rest, end = b"", start
+    while chunk := os.read(file, CHUNK):
+        block = rest + chunk
+        whole, newline, rest = block.rpartition(b"\n")
+        if newline:
+            end += len(whole) + 1
+            if marker in whole:
+                yield from ((end, one) for one in whole.split(b"\n") if marker in one and len(one) <= LIMIT)
+        yield end, b""
+
+
+def _sample(
+    session: Session, source: Source, origin: FileOrigin, raw: bytes, changed: datetime
+) -> readings.Sample | None:
+    """The reading of a line. One without a time cannot be placed in the history."""
+    try:
+        reading: Reading = parse(session, source, raw.decode("utf-8", "replace"), changed, None, origin=origin.name)
+    except PluginError as error:
+        session.warn(str(error))
+        return None
+    return None if reading.as_of is None else readings.sample_of(source, reading, session.now, origin.name)
+
+
+def _without_bursts(samples: Sequence[readings.Sample]) -> list[readings.Sample]:
+    """Of readings within a second of each other only the last."""
+    kept: list[readings.Sample] = []
+    begun = None
+    for sample in samples:
+        if begun is not None and abs(sample.at - begun) <= BURST:
+            kept[-1] = sample
+        else:
+            kept.append(sample)
+            begun = sample.at
+    return kept

@@ -1,0 +1,192 @@
+"""Windows after the fact: BEFORE and AFTER from the readings around two instants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from attrs import frozen
+
+from tracker.api import Gauge, Reading, Source, instant
+from tracker.kernel import Request, Session, Stored, TrackerError, captures, compact, iso, reset_before, span, store
+from tracker_capture.meters import Point, is_reset, points_of, with_resets
+from tracker_capture.readings import Sample, history
+from tracker_capture.settings import CaptureSettings
+
+
+@frozen(kw_only=True)
+class End:
+    """A reading at one end of a window, and how far its instant is from the wanted one."""
+
+    sample: Sample
+    at: datetime
+    distance: timedelta
+
+    @property
+    def age(self) -> int:
+        return round(self.distance.total_seconds())
+
+
+@frozen(kw_only=True)
+class Draft:
+    """A window of one provider that can be stored."""
+
+    source: Source
+    before: End
+    after: End
+    parts: Mapping[str, Mapping[str, Any]]
+
+
+def drafts(
+    session: Session, window: str, providers: Sequence[str], start: datetime, end: datetime, *, stale_ok: bool
+) -> list[Draft]:
+    """What can be stored of every named provider, or of all in the history. Nothing is stored if one is refused."""
+    if end <= start:
+        raise TrackerError(f"--to {iso(end)} is not later than --from {iso(start)}. Nothing was stored.")
+    limit = timedelta(days=36500) if stale_ok else timedelta(minutes=session.settings(CaptureSettings).stale_minutes)
+    known: dict[str, list[Sample]] = {}
+    for sample in history(session):
+        known.setdefault(sample.provider, []).append(sample)
+    wanted = list(providers) or sorted(known)
+    if not wanted:
+        raise TrackerError("The history is empty. Fill it with `tracker sync` or `tracker capture --sample --all`.")
+    return [_draft(session, window, name, known.get(name, []), (start, end), limit) for name in wanted]
+
+
+def _draft(
+    session: Session,
+    window: str,
+    name: str,
+    samples: Sequence[Sample],
+    times: tuple[datetime, datetime],
+    limit: timedelta,
+) -> Draft:
+    source = session.source(name, kinds=["status"])
+    if captures(session.index, session.registry, [window]).get((window, name)):
+        raise TrackerError(f"{window} already has captures of {name}. Name another window. Nothing was stored.")
+    samples = [one for one in samples if source.capacity is None or source.capacity in one.gauges]
+    before, after = (_nearest(name, samples, at, limit) for at in times)
+    if None not in (before.sample.account, after.sample.account) and before.sample.account != after.sample.account:
+        raise TrackerError(
+            f"The {name} readings around --from and --to are of different accounts"
+            f" ({before.sample.account}, {after.sample.account}). Nothing was stored."
+        )
+    if after.at <= before.at:
+        raise TrackerError(f"{name} has one reading for both ends of {window}, of {iso(after.at)}. Nothing was stored.")
+    account = after.sample.account or before.sample.account
+    own = [one for one in samples if account is None or one.account in (None, account)]
+    draft = Draft(source=source, before=before, after=after, parts=_parts(source, own, before, after, limit))
+    _refuse_lagging(session, draft)
+    return draft
+
+
+def _refuse_lagging(session: Session, draft: Draft) -> None:
+    """An AFTER within the buffer after a reset would show what the vendor had not updated yet."""
+    name, at = draft.source.name, draft.after.at
+    buffer = timedelta(minutes=session.config.buffer_minutes)
+    resets = [instant(one["reset_at"]) for part in draft.parts.values() for one in part["resets"]]
+    reset = reset_before(session, draft.source, _reading(draft.after), at)
+    for found in (reset, *resets):
+        if found is not None and found <= at < found + buffer:
+            raise TrackerError(
+                f"The {name} reading of {iso(at)} follows the reset at {iso(found)} too closely: the vendor lags."
+                " Choose a later --to. Nothing was stored."
+            )
+
+
+def _nearest(name: str, samples: Sequence[Sample], at: datetime, limit: timedelta) -> End:
+    """The reading that is closest to an instant, before or after it."""
+    ends = [
+        End(sample=one, at=min(max(at, one.at), one.until), distance=max(one.at - at, at - one.until, timedelta(0)))
+        for one in samples
+    ]
+    found = min(ends, key=lambda end: (end.distance, end.at > at), default=None)
+    if found is None:
+        raise TrackerError(f"The history has no reading of {name}. Fill it with `tracker sync`. Nothing was stored.")
+    if found.distance > limit:
+        raise TrackerError(
+            f"{name} has no reading within {span(limit)} of {iso(at)}; the nearest is of {iso(found.at)},"
+            f" {span(found.distance)} away. Use --stale-ok to take it. Nothing was stored."
+        )
+    return found
+
+
+def _parts(
+    source: Source, samples: Sequence[Sample], before: End, after: End, limit: timedelta
+) -> dict[str, dict[str, Any]]:
+    """The delta of each meter that was reset in between, as the sum of its parts, and the most that is not covered.
+
+    After a reset a meter begins at 0. What was used between the last reading before a reset and the reset itself is
+    not known; it is at most the rest of the bar.
+    """
+    found: dict[str, list[Point]] = {}
+    for one in samples:
+        if one.until >= before.at and one.at <= after.at:
+            for key, point in points_of(one):
+                found.setdefault(key, []).append(point)
+    parts = {}
+    for key, points in found.items():
+        meter, first, last = source.meter(key), before.sample.gauges.get(key), after.sample.gauges.get(key)
+        ordered = with_resets(points)
+        if meter is None or meter.unit != "pp" or first is None or last is None:
+            continue
+        part = _sum(ordered, limit)
+        if part is not None:
+            parts[key] = part
+    return parts
+
+
+def _sum(points: Sequence[Point], limit: timedelta) -> dict[str, Any] | None:
+    """None without a reset, or if no reading is close enough before one."""
+    total, base, most = 0.0, points[0].used, 0.0
+    resets = []
+    for old, new in pairwise(points):
+        if is_reset(old, new):
+            assert old.reset_at is not None
+            if old.reset_at - old.until > limit:
+                return None
+            total += max(0.0, old.used - base)
+            most += max(0.0, 100 - old.used)
+            base = 0.0
+            resets.append({"reset_at": iso(old.reset_at), "last_reading": iso(old.until), "used": compact(old.used)})
+    if not resets:
+        return None
+    total += max(0.0, points[-1].used - base)
+    return {"delta": compact(round(total, 6)), "not_covered_at_most": compact(round(most, 6)), "resets": resets}
+
+
+def save(session: Session, window: str, draft: Draft, notes: str | None) -> tuple[Stored, Stored]:
+    """Store the BEFORE and the AFTER."""
+    before = _store(session, window, "before", draft.source, draft.before, notes, {})
+    split = {"before": before.records[0]["record_id"], "meters": dict(draft.parts)} if draft.parts else None
+    more = {"reset_split": split} if split else {}
+    return before, _store(session, window, "after", draft.source, draft.after, notes, more)
+
+
+def _store(
+    session: Session, window: str, phase: str, source: Source, end: End, notes: str | None, more: Mapping[str, Any]
+) -> Stored:
+    details = {"origin": end.sample.origin, "age_s": end.age, "account": end.sample.account, **more}
+    return store(
+        session,
+        Request(
+            source=source,
+            phases=(phase,),
+            reading=_reading(end),
+            text=None,
+            captured_at=end.at,
+            origin="history",
+            window=window,
+            notes=notes,
+            details=details,
+        ),
+    )
+
+
+def _reading(end: End) -> Reading:
+    gauges = tuple(
+        Gauge(meter=key, used=gauge.used, reset_at=gauge.reset_at) for key, gauge in end.sample.gauges.items()
+    )
+    return Reading(gauges=gauges, as_of=end.at)

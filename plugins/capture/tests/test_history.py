@@ -1,0 +1,308 @@
+"""The meter history: how it is filled, folded, shown, and made into windows."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tracker.api import Gauge
+from tracker_capture.meters import Point, sparkline, with_resets
+from tracker_capture.readings import Sample, folded
+from tracker_capture.watch import Pace
+
+START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+WEEK_END = START + timedelta(days=3)
+
+
+def minute(number: float) -> datetime:
+    return START + timedelta(minutes=number)
+
+
+def sample(at: float, used: float, *, until: float | None = None, reset: datetime = WEEK_END, **more: Any) -> Sample:
+    known: dict[str, Any] = {"provider": "codex", "origin": "rollout"}
+    gauges = {"weekly": Gauge(meter="weekly", used=used, reset_at=reset)}
+    return Sample(gauges=gauges, at=minute(at), until=minute(at if until is None else until), **(known | more))
+
+
+def ok(done: Any) -> str:
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def error(done: Any, status: int = 1) -> str:
+    assert done.returncode == status, done.stdout + done.stderr
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    return str(line)
+
+
+def iso(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def limits(at: datetime, weekly: float, *, week_end: datetime = WEEK_END, bucket: str = "codex") -> str:
+    """A line of a session file."""
+    windows = {
+        "limit_id": bucket,
+        "primary": {"used_percent": weekly, "window_minutes": 10080, "resets_at": int(week_end.timestamp())},
+        "secondary": {"used_percent": 11.0, "window_minutes": 300, "resets_at": int(week_end.timestamp())},
+    }
+    payload = {"type": "token_count", "info": None, "rate_limits": windows}
+    return json.dumps({"timestamp": at.isoformat().replace("+00:00", "Z"), "type": "event_msg", "payload": payload})
+
+
+# --- folding
+
+
+def test_equal_readings_in_a_row_are_one_run() -> None:
+    jitter = WEEK_END + timedelta(seconds=20)
+    runs = folded([], [sample(0, 5), sample(10, 5, reset=jitter), sample(20, 6), sample(30, 6), sample(40, 5)])
+    assert [(run.at, run.until, run.gauges["weekly"].used) for run in runs] == [
+        (minute(0), minute(10), 5),
+        (minute(20), minute(30), 6),
+        (minute(40), minute(40), 5),
+    ]
+
+
+def test_series_are_kept_apart() -> None:
+    samples = [sample(0, 5), sample(1, 5, account="a"), sample(2, 5, origin="app-server"), sample(3, 5, provider="x")]
+    assert len(folded([], samples)) == 4
+
+
+def test_what_is_known_adds_nothing_and_a_longer_run_supersedes_the_old_one() -> None:
+    known = [sample(0, 5, until=10, record_id="old"), sample(20, 6, record_id="next")]
+    assert folded(known, [sample(0, 5), sample(4, 5), sample(10, 5), sample(20, 6)]) == []
+    [run] = folded(known, [sample(12, 5), sample(15, 5)])
+    assert (run.at, run.until, run.supersedes) == (minute(0), minute(15), ("old",))
+    [run] = folded(known, [sample(18, 6)])
+    assert (run.at, run.until, run.supersedes) == (minute(18), minute(20), ("next",))
+    assert folded(known, [sample(23, 6)], least=timedelta(minutes=5)) == []
+
+
+def test_another_reset_is_another_run() -> None:
+    later = WEEK_END + timedelta(days=7)
+    assert len(folded([sample(0, 5, record_id="old")], [sample(10, 5, reset=later)])) == 1
+
+
+def test_any_order_of_arrival_gives_the_same_values() -> None:
+    samples = [sample(number, number // 4) for number in range(40)]
+    known: list[Sample] = []
+    for first in (20, 0, 30, 10):
+        for number, run in enumerate(folded(known, samples[first : first + 10])):
+            known = [one for one in known if one.record_id not in run.supersedes]
+            known.append(Sample(**{**_fields(run), "record_id": f"{first}-{number}"}))
+    assert folded(known, samples) == []
+    for one in samples:
+        covering = [run for run in known if run.at <= one.at <= run.until]
+        assert [run.gauges["weekly"].used for run in covering] == [one.gauges["weekly"].used]
+
+
+def _fields(run: Sample) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in ("provider", "origin", "gauges", "at", "until", "supersedes")}
+
+
+# --- what fills it
+
+
+def test_sync_reads_the_session_files_once(machine: Any) -> None:
+    lines = [limits(minute(number), 5 + number // 10) for number in range(30)]
+    other = limits(minute(31), 99, bucket="gpt-spark")
+    path = machine.rollout("a", *lines, other, '{"type": "response_item"}')
+    assert ok(machine("sync")) == "synced 30 readings in 1 of 1 file; 3 rows added to the history\n"
+    rows = machine.rows("readings")
+    assert [(row["parsed"]["weekly_used"], row["captured_at"], row["until"]) for row in rows] == [
+        (5, iso(minute(0)), iso(minute(9))),
+        (6, iso(minute(10)), iso(minute(19))),
+        (7, iso(minute(20)), iso(minute(29))),
+    ]
+    assert {(row["provider"], row["window"], row["source"], row["origin"]) for row in rows} == {
+        ("codex", None, "sync", "rollout")
+    }
+    assert ok(machine("sync")) == "synced 0 readings in 0 of 1 file; 0 rows added to the history\n"
+    (machine.folder / "data" / ".index" / "readings.json").unlink()
+    assert ok(machine("sync")).endswith("; 0 rows added to the history\n")
+    with path.open("a") as file:
+        file.write(limits(minute(40), 7) + "\n" + limits(minute(50), 8)[:60])
+    assert ok(machine("sync", "codex")) == "synced 1 reading in 1 of 1 file; 1 row added to the history\n"
+    assert machine.rows("readings")[-1]["supersedes"] == [rows[-1]["record_id"]]
+
+
+def test_a_burst_of_replayed_readings_is_its_last_one(machine: Any) -> None:
+    machine.rollout("a", *[limits(minute(0) + timedelta(milliseconds=number), number) for number in range(20)])
+    assert ok(machine("sync")) == "synced 1 reading in 1 of 1 file; 1 row added to the history\n"
+    assert machine.rows("readings")[0]["parsed"]["weekly_used"] == 19
+
+
+def test_every_capture_adds_its_reading(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(33))
+    ok(machine("capture", "codex"))
+    pane = machine.screen("claude", "v2.1.330_base_max_110col").read_text()
+    ok(machine("alias", "start", "claude", "--stdin", stdin=pane))
+    ok(machine("override", "glm", "--window", "W0-01", "--phase", "before", "--prompts-used", "7"))
+    assert [(row["provider"], row["origin"], row["source"]) for row in machine.rows("readings")] == [
+        ("codex", "rollout", "capture"),
+        ("claude", "alias", "capture"),
+    ]
+    ok(machine("alias", "delete", "codex"))
+    assert len(machine.rows("readings")) == 2
+
+
+def test_the_status_line_adds_what_changed(machine: Any) -> None:
+    def handed(used: float) -> str:
+        return json.dumps({"rate_limits": {"five_hour": {"used_percentage": used, "resets_at": time.time() + 3600}}})
+
+    for used in (42.5, 42.5, 43.5):
+        done = machine("statusline", stdin=handed(used))
+        assert (done.returncode, done.stderr) == (0, "")
+    assert [(row["parsed"]["session_used"], row["origin"]) for row in machine.rows("readings")] == [
+        (42.5, "statusline"),
+        (43.5, "statusline"),
+    ]
+
+
+# --- what it shows
+
+
+@pytest.fixture
+def week(machine: Any) -> Any:
+    """A machine whose history has a weekly reset in its middle."""
+    reset = minute(600)
+    lines = [limits(minute(number), 80 + number // 60, week_end=reset) for number in range(0, 600, 5)]
+    lines += [
+        limits(minute(number), (number - 600) // 60, week_end=reset + timedelta(days=7))
+        for number in range(602, 1200, 5)
+    ]
+    machine.rollout("a", *lines)
+    ok(machine("sync"))
+    return machine
+
+
+def test_meters_shows_each_meter_with_its_resets(week: Any) -> None:
+    text = ok(week("meters", "--meter", "weekly", "--rows", "12"))
+    title, bars, *rows = text.splitlines()
+    assert title == "codex weekly: 20 readings, 1 reset"
+    assert len(bars.strip()) == 48
+    assert bars.count("|") == 1
+    assert len(rows) == 12
+    [reset] = [row for row in rows if " reset " in row]
+    assert reset.split()[:2] == ["2026-11-22", "16:02"]
+    assert rows[-1].split()[-3:] == ["9%", "+1", "rollout"]
+    [found] = json.loads(ok(week("meters", "--provider", "codex", "--meter", "weekly", "--json")))
+    assert [point["used"] for point in found["points"] if point["has_reset"]] == [0]
+    late = json.loads(ok(week("meters", "--since", iso(minute(900)), "--json")))
+    assert all(point["until"] >= iso(minute(900)) for one in late for point in one["points"])
+
+
+def test_an_empty_history_says_how_to_fill_it(machine: Any) -> None:
+    assert "Fill the history with `tracker sync`" in error(machine("meters"))
+    assert "Expected ISO 8601" in error(machine("meters", "--since", "noon"), 2)
+    assert "no provider 'codx'" in error(machine("meters", "--provider", "codx"), 2)
+
+
+def test_accounts_are_shown_apart(machine: Any) -> None:
+    pane = machine.screen("codex", "v0.150.0_base").read_text()
+    for name in ("dev", "ops"):
+        text = pane.replace("dev@example.com", f"{name}@example.com")
+        ok(machine("alias", "start", "codex", "--stdin", "--force", "--window", name, stdin=text))
+    assert len({row["account"] for row in machine.rows("readings")}) == 2
+    titles = [line for line in ok(machine("meters", "--meter", "weekly")).splitlines() if line.startswith("codex")]
+    assert len(titles) == 2
+    assert all("account " in title for title in titles)
+
+
+def test_a_sparkline_has_a_place_for_each_span_of_time() -> None:
+    points = [
+        Point(at=minute(at), until=minute(at), used=used, reset_at=None, origin="x") for at, used in ((0, 0), (47, 100))
+    ]
+    assert sparkline(with_resets(points)) == "▁" + " " * 46 + "█"
+
+
+# --- windows after the fact
+
+
+def test_a_window_is_made_from_the_readings_around_two_times(week: Any) -> None:
+    done = week("windows", "add", "W0-07", "--from", iso(minute(62)), "--to", iso(minute(183)))
+    assert [line for line in ok(done).splitlines() if line.startswith("stored")] == [
+        "stored codex before snapshot for W0-07 (awaiting end)",
+        "stored codex after snapshot for W0-07 (ready to finalize)",
+    ]
+    before, after = week.rows()
+    assert [(row["source"], row["origin"], row["parsed"]["weekly_pct"]) for row in (before, after)] == [
+        ("history", "rollout", 81),
+        ("history", "rollout", 83),
+    ]
+    assert (before["captured_at"], before["age_s"]) == (iso(minute(62)), 0)
+    assert "capacity=2 pp" in ok(week("complete", "--window", "W0-07", "--codex-features", "3"))
+    again = week("windows", "add", "W0-07", "--from", iso(minute(62)), "--to", iso(minute(183)))
+    assert "W0-07 already has captures of codex" in error(again)
+
+
+def test_across_a_reset_the_delta_is_the_sum_of_its_parts(week: Any) -> None:
+    done = week("windows", "add", "W0-08", "--from", iso(minute(300)), "--to", iso(minute(900)))
+    ok(done)
+    assert "weekly was reset in between: 9 % is the sum of the parts; at most 11 % more is not covered" in done.stderr
+    assert week.rows()[-1]["reset_split"]["meters"]["weekly"]["resets"] == [
+        {"reset_at": iso(minute(600)), "last_reading": iso(minute(595)), "used": 89}
+    ]
+    assert "capacity=9 pp" in ok(week("complete", "--window", "W0-08", "--codex-features", "3"))
+    row = week.rows("windows")[-1]["providers"]["codex"]
+    assert (row["delta"]["weekly_pct"], "reset-split:weekly" in row["errors"]) == (9, True)
+    assert week.rows("anomalies") == []
+
+
+def test_what_is_too_far_away_is_refused(week: Any) -> None:
+    add = ("windows", "add", "W0-09", "--from", iso(minute(300)), "--to")
+    line = error(week(*add, iso(minute(1300))))
+    assert "codex has no reading within 15 min of 2026-11-23T03:40:00Z; the nearest is of 2026-11-23T01:57:00Z" in line
+    assert "1 h 43 min away. Use --stale-ok" in line
+    assert "is not later than" in error(week(*add, iso(minute(300))))
+    assert "has no reading of glm" in error(week(*add, iso(minute(400)), "--provider", "glm"))
+    assert "follows the reset" in error(week(*add, iso(minute(603)), "--stale-ok"))
+    assert week.rows() == []
+    ok(week(*add, iso(minute(1300)), "--stale-ok"))
+    assert week.rows()[-1]["age_s"] == 6180
+
+
+# --- watching
+
+
+def test_the_pace_follows_errors_and_resets() -> None:
+    pace = Pace(source=None, usual=timedelta(minutes=10), due=START)  # type: ignore[arg-type]
+    waits = []
+    for _ in range(5):
+        pace.failed(START)
+        waits.append(pace.due - START)
+    assert waits == [timedelta(minutes=number) for number in (20, 40, 60, 60, 60)]
+    pace.succeeded(START, [minute(90)])
+    assert pace.due == minute(10)
+    pace.succeeded(START, [minute(12)])
+    assert pace.due == minute(7)
+    pace.succeeded(START, [minute(3)])
+    assert pace.due == minute(1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_watching_samples_and_ends_cleanly(machine: Any, event: Any, number: int) -> None:
+    machine.rollout("a", event(64))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "watch", "codex"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=machine.folder,
+        env=os.environ | machine.environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"codex fiveh=11% weekly=64%\n"
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=30)
+    assert (process.returncode, rest, errors) == (0, b"", b"")
+    assert len(machine.rows("readings")) == 1
