@@ -27,7 +27,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (
         ("alias", "start", "codex", "--stdin", "--captured-at", "noon"),
         2,
-        "'noon' is no time such as 2026-11-22T06:30:00Z",
+        "Invalid time 'noon'. Expected ISO 8601, such as 2026-11-22T06:30:00Z.",
     ),
     (("churn", "--window", "W1", "--paths", ""), 2, "'' is no path"),
     (("plugins", "info", "codx"), 1, "no source 'codx'; did you mean codex?"),

@@ -12,7 +12,8 @@ OVERRIDE = ("override", "toy", "--window", "W1", "--phase", "before")
 @pytest.mark.parametrize("text", ["nonsense", "14:06", ""])
 def test_a_reset_that_is_no_time_is_refused(program: Any, text: str) -> None:
     refused = program(*OVERRIDE, "--fuel-pct", "1", "--fuel-resets", text).refused(2)
-    assert refused == f"error: Invalid value for --fuel-resets: '{text}' is no time such as 2026-11-22T06:30:00Z"
+    wanted = f"Invalid time '{text}'. Expected ISO 8601, such as 2026-11-22T06:30:00Z."
+    assert refused == f"error: Invalid value for --fuel-resets: {wanted}"
     assert program.rows("snapshots") == []
 
 

@@ -69,7 +69,9 @@ def capture_time(text: str | None, now: datetime) -> datetime:
         return now
     found = instant(text)
     if found is None:
-        raise click.BadParameter(f"{line(text)!r} is no time such as 2026-11-22T06:30:00Z", param_hint="--captured-at")
+        raise click.BadParameter(
+            f"Invalid time {line(text)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z.", param_hint="--captured-at"
+        )
     return found
 
 

@@ -69,7 +69,9 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
         from tracker.text.render import line
 
         hint = f"--{meter.key.replace('_', '-')}-resets"
-        raise click.BadParameter(f"{line(resets)!r} is no time such as 2026-11-22T06:30:00Z", param_hint=hint)
+        raise click.BadParameter(
+            f"Invalid time {line(resets)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z.", param_hint=hint
+        )
     try:
         return Gauge(meter=meter.key, used=used, resets=resets, reset_at=reset_at)
     except ValueError as error:
