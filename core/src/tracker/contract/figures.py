@@ -1,4 +1,4 @@
-"""Values of JSON that a vendor's program wrote. Nothing is converted: text is never taken for a number.
+"""Checked values of what a vendor's program wrote as JSON: a value of another type is not converted.
 
 Part of what plugins may import; since contract 1.1.
 """
@@ -11,13 +11,13 @@ from datetime import datetime
 from tracker.contract import parsed
 
 LIMIT = 10**15  # beyond any account's use; below it floats hold integers exactly, and a record's JSON holds them too
-PERCENT_LIMIT = 1000  # bars show 110 % at times; a number far above 100 is not a percentage
+PERCENT_LIMIT = 1000  # bars show 110 % at times; a number far above 100 is no percentage
 # datetime.fromisoformat alone takes any character between day and time; not compiled here, which every start would pay
 INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
 
 
 def amount(value: object) -> float | int | None:
-    """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); not text or booleans."""
+    """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans are no numbers."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LIMIT:
         return None
     return parsed.compact(value)
@@ -36,5 +36,5 @@ def percent(value: object) -> float | int | None:
 
 
 def instant(value: object) -> datetime | None:
-    """The instant of an ISO 8601 text with a date and a time, in UTC, also if it names no zone."""
+    """The instant of an ISO 8601 text with a date and a time, in UTC, which it is taken for where it names no zone."""
     return parsed.instant(value) if isinstance(value, str) and re.fullmatch(INSTANT, value) else None
