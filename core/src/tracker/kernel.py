@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tracker.journal.files import refuse_special as refuse_special
     from tracker.journal.files import replace_file as replace_file
     from tracker.journal.files import replacing as replacing
+    from tracker.journal.files import sync_parents as sync_parents
     from tracker.journal.files import system_error as system_error
     from tracker.journal.files import write_all as write_all
     from tracker.journal.index import CaptureMark as CaptureMark
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from tracker.settings.zones import zone as zone
     from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span
+    from tracker.text.csv_cells import NUMBER as NUMBER
     from tracker.text.csv_cells import cell as cell
     from tracker.text.csv_cells import csv_line as csv_line
     from tracker.text.escapes import ESCAPE as ESCAPE
@@ -142,7 +144,7 @@ if TYPE_CHECKING:
     from tracker.windows.store import store as store
 
 _PLACES = {
-    "tracker.text.csv_cells": "cell csv_line",
+    "tracker.text.csv_cells": "NUMBER cell csv_line",
     "tracker": "__version__",
     "tracker.cli.command": "Command Group SettingCommand Whole WritingCommand",
     "tracker.cli.commands.alias": "state_dir_option",
@@ -155,8 +157,8 @@ _PLACES = {
     "tracker.errors": "Busy Interrupted PluginError TrackerError",
     "tracker.hosting.registry": "Registry",
     "tracker.journal.files": (
-        "LINE_LIMIT OPEN check_directory private_folder read_at refuse_special replace_file replacing system_error"
-        " write_all"
+        "LINE_LIMIT OPEN check_directory private_folder read_at refuse_special replace_file replacing sync_parents"
+        " system_error write_all"
     ),
     "tracker.journal.index": "CaptureMark Entry Index",
     "tracker.journal.journal": "Journal WAIT_SECONDS command_line",
