@@ -14,8 +14,6 @@ NOW = datetime.now(UTC)
 def reading(
     verdicts: Any, used: float, *, age: timedelta = timedelta(minutes=1), reset: timedelta | None = None
 ) -> None:
-    verdicts: Any, used: float, *, age: timedelta = timedelta(minutes=1), reset: timedelta | None = None
-) -> None:
     """A reading of codex's weekly meter that belongs to no window."""
     row = {
         "provider": "codex",

@@ -106,8 +106,10 @@ def _readings(session: Session, source: Source, meter: str) -> Iterator[tuple[da
     for record in _newest(session):
         parsed = record.get("parsed")
         at = instant(record.get("until") or record.get("captured_at"))
-        used = parsed.get(f"{meter}_used") if isinstance(parsed, dict) else None
-        if record.get("provider") == source.name and at and isinstance(used, int | float):
+        if record.get("provider") != source.name or not isinstance(parsed, dict) or at is None:
+            continue
+        used = parsed.get(f"{meter}_used")
+        if isinstance(used, int | float) and not isinstance(used, bool):
             yield at, float(used), instant(parsed.get(f"{meter}_reset_at"))
 
 

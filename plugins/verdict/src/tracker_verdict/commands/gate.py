@@ -14,7 +14,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600}
 PAUSE = 30.0
 
 
-class Age(click.ParamType):
+class Age(click.ParamType):  # type: ignore[type-arg]
     """A length of time such as 15m."""
 
     name = "age"
