@@ -68,18 +68,19 @@ def test_what_nobody_can_read_costs_no_record(shell: Any, tmp_path: Path, closed
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("buffered", ["", "PYTHONUNBUFFERED=1 "])
 def test_a_result_that_cannot_be_printed(shell: Any, tmp_path: Path, buffered: str) -> None:
-    full = "the result cannot be printed: No space left on device\n"
+    full = "the result cannot be printed: No space left on device"
 
     def said(command: str) -> tuple[int, str]:
         done = shell(f"unset PYTHONUNBUFFERED; {buffered} tracker {command} > /dev/full")
         return done.returncode, done.stderr
 
     start = "alias start codex --stdin --window W1"
-    assert said(f"{start} --dry-run < pane") == (1, f"error: {full}")
-    assert said(f"{start} < pane") == (1, f"error: it was stored, but {full}")
+    assert said(f"{start} --dry-run < pane") == (1, f"error: {full}\n")
+    stored = f"error: {full}. These records were stored: {{}}.jsonl 1.\n"
+    assert said(f"{start} < pane") == (1, stored.format("snapshots"))
     assert (tmp_path / "data" / "snapshots.jsonl").read_text().count("\n") == 1
     ingest = "ingest proxy-telemetry --window W1 --file usage.jsonl"
-    assert said(ingest) == (1, f"error: it was stored, but {full}")
-    assert said(f"--json {ingest}") == (1, f"error: {full}")  # the lines were stored before
+    assert said(ingest) == (1, stored.format("proxy_telemetry"))
+    assert said(f"--json {ingest}") == (1, f"error: {full}\n")  # the lines were stored before
     for command in ("preview --json", "cost-compare", "status", "export --format csv --out out", "shell-init bash"):
-        assert said(command) == (1, f"error: {full}")
+        assert said(command) == (1, f"error: {full}\n")

@@ -99,6 +99,14 @@ def test_an_import_that_fails_costs_only_that_plugin(with_bad: Callable[[str], R
     assert "error: bad is not available: plugin 'bad'" in asked.stderr
 
 
+def test_a_command_imports_only_the_plugins_that_it_needs(with_bad: Callable[[str], Run]) -> None:
+    run = with_bad("print('imported')\nraise RuntimeError('no')\n")
+    for verb in ("start", "end"):
+        done = run("alias", verb, "toy", "--stdin", "--window", "W0-01", "--force", stdin=f"fuel {len(verb)}%")
+        assert (done.returncode, "imported" in done.stderr, "bad" in done.stderr) == (0, False, False), done.stderr
+    assert "plugin 'bad' failed to be imported" in run("preview").stderr
+
+
 @pytest.mark.parametrize("code", PARSERS)
 def test_a_parser_that_fails_stores_nothing(with_bad: Callable[[str], Run], tmp_path: Path, code: str) -> None:
     run = with_bad(f"{HEAD}\n@hookimpl\ndef parse_status(text):\n    {code}\n")

@@ -1,5 +1,6 @@
 """Everything that a plugin may import. What is not here may change without notice."""
 
+from tracker.contract.events import check_event
 from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, WindowResult
 from tracker.contract.figures import amount, count, instant, percent
 from tracker.contract.hooks import hookimpl
@@ -74,6 +75,7 @@ __all__ = [
     "View",
     "WindowResult",
     "amount",
+    "check_event",
     "count",
     "hookimpl",
     "instant",

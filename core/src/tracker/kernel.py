@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from tracker.cli.command import Whole as Whole
     from tracker.cli.command import WritingCommand as WritingCommand
     from tracker.cli.commands.alias import state_dir_option as state_dir_option
-    from tracker.cli.commands.alias import waiting_options as waiting_options
     from tracker.cli.completing import SCRIPTS as SCRIPTS
-    from tracker.cli.main import main as main
     from tracker.cli.options import Finite as Finite
     from tracker.cli.options import SeveralCommand as SeveralCommand
     from tracker.cli.options import pathspec as pathspec
@@ -27,12 +25,6 @@ if TYPE_CHECKING:
     from tracker.cli.text_input import LIMIT as LIMIT
     from tracker.cli.text_input import parse as parse
     from tracker.cli.text_input import take_text as take_text
-    from tracker.contract.events import check_event as check_event
-    from tracker.contract.features import Estimate as Estimate
-    from tracker.contract.features import StreamFacts as StreamFacts
-    from tracker.contract.features import StreamInput as StreamInput
-    from tracker.contract.origins import NAME as NAME
-    from tracker.contract.origins import STDIN as STDIN
     from tracker.contract.origins import VARIABLE as VARIABLE
     from tracker.contract.parsed import compact as compact
     from tracker.contract.parsed import from_parsed as from_parsed
@@ -43,16 +35,7 @@ if TYPE_CHECKING:
     from tracker.errors import Interrupted as Interrupted
     from tracker.errors import PluginError as PluginError
     from tracker.errors import TrackerError as TrackerError
-    from tracker.hosting.admission import OWN_STREAMS as OWN_STREAMS
-    from tracker.hosting.guard import Hang as Hang
-    from tracker.hosting.guard import Timer as Timer
-    from tracker.hosting.guard import fault as fault
-    from tracker.hosting.guard import guarded as guarded
-    from tracker.hosting.registry import GROUP as GROUP
-    from tracker.hosting.registry import STRICT as STRICT
     from tracker.hosting.registry import Registry as Registry
-    from tracker.hosting.registry import discover as discover
-    from tracker.hosting.registry import shell_names as shell_names
     from tracker.journal.files import LINE_LIMIT as LINE_LIMIT
     from tracker.journal.files import OPEN as OPEN
     from tracker.journal.files import check_directory as check_directory
@@ -61,6 +44,7 @@ if TYPE_CHECKING:
     from tracker.journal.files import refuse_special as refuse_special
     from tracker.journal.files import replace_file as replace_file
     from tracker.journal.files import replacing as replacing
+    from tracker.journal.files import sync_parents as sync_parents
     from tracker.journal.files import system_error as system_error
     from tracker.journal.files import write_all as write_all
     from tracker.journal.index import CaptureMark as CaptureMark
@@ -99,14 +83,13 @@ if TYPE_CHECKING:
     from tracker.settings.zones import zone as zone
     from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span
+    from tracker.text.csv_cells import NUMBER as NUMBER
     from tracker.text.csv_cells import cell as cell
     from tracker.text.csv_cells import csv_line as csv_line
     from tracker.text.escapes import ESCAPE as ESCAPE
-    from tracker.text.json_values import decoded as decoded
     from tracker.text.redact import HEADER as HEADER
     from tracker.text.redact import redact_value as redact_value
     from tracker.text.render import CONTROL as CONTROL
-    from tracker.text.render import FIELD as FIELD
     from tracker.text.render import escape as escape
     from tracker.text.render import figure as figure
     from tracker.text.render import json_text as json_text
@@ -161,26 +144,21 @@ if TYPE_CHECKING:
     from tracker.windows.store import store as store
 
 _PLACES = {
-    "tracker.text.csv_cells": "cell csv_line",
+    "tracker.text.csv_cells": "NUMBER cell csv_line",
     "tracker": "__version__",
     "tracker.cli.command": "Command Group SettingCommand Whole WritingCommand",
-    "tracker.cli.commands.alias": "state_dir_option waiting_options",
+    "tracker.cli.commands.alias": "state_dir_option",
     "tracker.cli.completing": "SCRIPTS",
-    "tracker.cli.main": "main",
     "tracker.cli.options": "Finite SeveralCommand pathspec provider_option window_option",
     "tracker.cli.text_input": "LIMIT parse take_text",
-    "tracker.contract.events": "check_event",
-    "tracker.contract.features": "Estimate StreamFacts StreamInput",
-    "tracker.contract.origins": "NAME STDIN VARIABLE",
+    "tracker.contract.origins": "VARIABLE",
     "tracker.contract.parsed": "compact from_parsed iso to_parsed",
     "tracker.contract.values": "PERCENT",
     "tracker.errors": "Busy Interrupted PluginError TrackerError",
-    "tracker.hosting.admission": "OWN_STREAMS",
-    "tracker.hosting.guard": "Hang Timer fault guarded",
-    "tracker.hosting.registry": "GROUP Registry STRICT discover shell_names",
+    "tracker.hosting.registry": "Registry",
     "tracker.journal.files": (
-        "LINE_LIMIT OPEN check_directory private_folder read_at refuse_special replace_file replacing system_error"
-        " write_all"
+        "LINE_LIMIT OPEN check_directory private_folder read_at refuse_special replace_file replacing sync_parents"
+        " system_error write_all"
     ),
     "tracker.journal.index": "CaptureMark Entry Index",
     "tracker.journal.journal": "Journal WAIT_SECONDS command_line",
@@ -192,9 +170,8 @@ _PLACES = {
     "tracker.settings.zones": "local_zone zone",
     "tracker.text.clock": "Clock span",
     "tracker.text.escapes": "ESCAPE",
-    "tracker.text.json_values": "decoded",
     "tracker.text.redact": "HEADER redact_value",
-    "tracker.text.render": "CONTROL FIELD escape figure json_text line number plural rate row value",
+    "tracker.text.render": "CONTROL escape figure json_text line number plural rate row value",
     "tracker.text.wording": "near",
     "tracker.windows.anomalies": "ANOMALIES closings open_anomalies raised",
     "tracker.windows.captures": "Capture Pair by_lane canonical capture_of captures lacking spans",

@@ -81,13 +81,41 @@ class Session:
         from tracker.journal.journal import Journal
 
         fsync = self.config.fsync and not self.no_fsync
-        return Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
+        journal = Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
+        if not self.dry_run and not journal.streams():
+            journal.listeners.append(self._ignore_in_git)
+        return journal
+
+    def _ignore_in_git(self, _appended: object) -> None:
+        """Keep a new data directory out of the repository around it: panes are private."""
+        from tracker.settings.sections import Data
+
+        path = self.root.resolve() / ".gitignore"
+        in_repository = any((folder / ".git").exists() for folder in path.parents)
+        if not in_repository or self.settings(Data).track:
+            return
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return
+        except OSError as error:
+            self.warn(f"cannot write {path}: {error.strerror}. git may track your records.")
+            return
+        with os.fdopen(file, "w", encoding="ascii") as found:
+            found.write("*\n")
+        self.note(f"note: {self.root}/.gitignore keeps the records out of git; set data.track to leave it out")
 
     @property
     def has_stored(self) -> bool:
-        """Whether a record was stored until now."""
+        """Whether a record was appended and flushed until now."""
         journal: Journal | None = vars(self).get("journal")
-        return journal is not None and journal.has_stored
+        return journal is not None and bool(journal.stored)
+
+    @property
+    def outcome(self) -> str:
+        """What was stored until now, to end an error with; empty if that is nothing."""
+        journal: Journal | None = vars(self).get("journal")
+        return f". {journal.outcome}." if journal and (journal.stored or journal.doubtful) else ""
 
     @cached_property
     def index(self) -> Index:

@@ -46,7 +46,7 @@ Complete = Callable[..., "list[str]"]
 
 
 def test_commands_are_offered_from_the_table(complete: Complete) -> None:
-    assert complete("win") == ["window-audit"]
+    assert complete("win") == ["windows", "window-audit"]
     assert {"alias", "ingest", "status", "shell-init", "preview"} <= set(complete(""))
 
 
@@ -119,6 +119,8 @@ def test_a_line_that_makes_no_sense_is_offered_nothing(complete: Complete) -> No
 
 
 def test_completing_writes_nothing(captured: Run, complete: Complete, tmp_path: Path) -> None:
+    # what Python compiles for the toys is not ours
+    complete("ingest", "")
     shutil.rmtree(tmp_path / "data" / ".index")
     before = everything(tmp_path)
     for words in (["preview", "--window", ""], ["--agent", ""], ["alias", "start", ""], ["complete", "--"]):

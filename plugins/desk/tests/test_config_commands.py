@@ -70,7 +70,7 @@ def test_init_asks_for_what_people_change_and_asks_again(toys: Run, file: Path) 
 
 def test_init_without_answers_writes_nothing(toys: Run, file: Path) -> None:
     message = refused(toys("init", stdin="records\n"))
-    assert message == "error: there are no more answers; --yes takes the defaults; nothing was written"
+    assert message == "error: The answers ended early, and nothing was written. Use --yes to take the defaults."
     assert not file.exists()
 
 

@@ -42,7 +42,7 @@ def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:
     assert "tracker --agent sub1 alias end toy --stdin --window W0-21\n" in section(text, "Next command")
     assert "W0-22 toy negative-delta: fuel fell from 50 to 40" in section(text, "Open anomalies")
     assert "cure: capture again, or tracker alias delete toy" in section(text, "Open anomalies")
-    assert re.findall(r"tokens_actual=(\d+)", section(text, "Largest cost rows")) == ["900", "70", "6"]
+    assert re.findall(r"tokens_actual=(\d+)", section(text, "Token ledger")) == ["900", "70", "6"]
     artifacts = section(text, "Artifacts").splitlines()
     assert str(tmp_path / "data" / "snapshots.jsonl") in artifacts
     assert str(tmp_path / "docs" / "Ledgers" / "Token_Churn_Ledger.csv") in artifacts
@@ -140,7 +140,11 @@ def test_nothing_to_hand_over(toys: Run, tmp_path: Path) -> None:
 def test_recorded_texts_cannot_leave_their_place(finalized: Run, tmp_path: Path) -> None:
     hostile = "x\n```\n<!-- tracker handoff: end -->\n\x1b[2J<!--"
     ok(finalized("churn", "--window", "W0-20", "--notes", hostile))
-    ok(finalized("complete", "--window", "W0-20", "--toy-features", "3", "--outcome", hostile, "--notes", hostile))
+    ok(
+        finalized(
+            "complete", "--window", "W0-20", "--toy-features", "3", "--force", "--outcome", hostile, "--notes", hostile
+        )
+    )
     ok(finalized(*CLOSE, "--actual", "1", "--task", hostile, "--notes", hostile))
     ok(finalized("handoff"))
     text = handoff(tmp_path).decode()

@@ -17,7 +17,7 @@ import pytest
 from tracker.errors import Busy, TrackerError
 from tracker.kernel import csv_line
 from tracker.session import Session
-from tracker_ledgers import booking, ledgers
+from tracker_ledgers import csv_append, ledgers
 from tracker_ledgers.ledgers import CHURN, EVIDENCE, FEATURES, TOKENS, Ledger
 
 HEADER = b"window_id,capability_id,test_run_id,runner,result,artifacts_path,artifact_hash,notes\n"
@@ -26,7 +26,7 @@ LINE = b"W0-20,,,pytest,pass,,,n\n"
 
 
 def append(session: Session, path: Path, ledger: Ledger = EVIDENCE, **row: Any) -> bytes:
-    with booking.opened(session, ledger, path) as book:
+    with csv_append.opened(session, ledger, path) as book:
         book.append(row or ROW)
     return path.read_bytes()
 
@@ -195,13 +195,13 @@ def test_a_torn_header_is_set_aside(session: Session, path: Path) -> None:
 def test_a_quote_that_never_closes_is_refused(session: Session, path: Path, end: bytes) -> None:
     damaged = HEADER + LINE + b'W,,,,,,,"open\n' + LINE + LINE[:-1] + end
     put(path, damaged)
-    with pytest.raises(TrackerError, match="the row in line 3 opens a quote that never closes"):
+    with pytest.raises(TrackerError, match="the row in line 3 opens a quote that is never closed"):
         append(session, path)
     assert path.read_bytes() == damaged
 
 
 @pytest.mark.parametrize("written", [0, 5])
-def test_a_full_disk_leaves_the_file_as_it_was(
+def test_a_full_disk_leaves_what_was_in_the_file(
     session: Session, path: Path, monkeypatch: pytest.MonkeyPatch, written: int
 ) -> None:
     put(path, HEADER + LINE)
@@ -215,28 +215,13 @@ def test_a_full_disk_leaves_the_file_as_it_was(
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(TrackerError, match="No space left on device"):
         append(session, path)
-    assert path.read_bytes() == HEADER + LINE
-
-
-def test_what_follows_a_row_can_take_it_back(session: Session, path: Path) -> None:
-    def append_and_fail() -> None:
-        with booking.opened(session, EVIDENCE, path) as book:
-            book.append(ROW)
-            assert path.read_bytes().endswith(LINE)
-            raise ZeroDivisionError
-
-    def fails(standing: bytes | None) -> None:
-        with pytest.raises(ZeroDivisionError):
-            append_and_fail()
-        assert (path.read_bytes() if path.exists() else None) == standing
-
-    fails(None)
-    append(session, path)
-    fails(HEADER + LINE)
+    assert path.read_bytes() == HEADER + LINE + LINE[:written]
+    monkeypatch.undo()
+    assert append(session, path) == HEADER + LINE + LINE
 
 
 def test_a_ledger_that_nothing_is_written_to_is_not_made(session: Session, path: Path) -> None:
-    with booking.opened(session, EVIDENCE, path):
+    with csv_append.opened(session, EVIDENCE, path):
         pass
     assert not path.exists()
 
@@ -267,13 +252,13 @@ def test_links_pipes_and_folders_are_refused(session: Session, path: Path, make:
 RACE = """
 import sys
 from pathlib import Path
-from tracker_ledgers import booking, ledgers
+from tracker_ledgers import csv_append, ledgers
 from tracker.session import Session
 
 session = Session()
 path = Path(sys.argv[1])
-for number in range(40):
-    with booking.opened(session, ledgers.EVIDENCE, path) as book:
+for number in range(12):
+    with csv_append.opened(session, ledgers.EVIDENCE, path) as book:
         taken = len(ledgers.rows(path, ledgers.EVIDENCE))
         book.append({"window_id": str(taken), "notes": f"{sys.argv[2]}-{number}" + "x" * 5000})
 """
@@ -281,21 +266,21 @@ for number in range(40):
 
 def test_processes_that_append_at_the_same_time(path: Path, tmp_path: Path) -> None:
     """Every row stands whole, in an order, below one header; no data directory is shared, only the ledger."""
-    racers = [subprocess.Popen([sys.executable, "-c", RACE, str(path), str(racer)], cwd=tmp_path) for racer in range(5)]
-    assert [racer.wait(timeout=120) for racer in racers] == [0] * 5
+    racers = [subprocess.Popen([sys.executable, "-c", RACE, str(path), str(racer)], cwd=tmp_path) for racer in range(3)]
+    assert [racer.wait(timeout=120) for racer in racers] == [0] * 3
     header, *rows = list(csv.reader(io.StringIO(path.read_text(), newline="")))
     assert tuple(header) == EVIDENCE.columns
-    assert [row[0] for row in rows] == [str(number) for number in range(200)]
-    expected = {f"{racer}-{number}" for racer in range(5) for number in range(40)}
+    assert [row[0] for row in rows] == [str(number) for number in range(36)]
+    expected = {f"{racer}-{number}" for racer in range(3) for number in range(12)}
     assert {row[-1].rstrip("x") for row in rows} == expected
 
 
 def test_a_busy_ledger_is_given_up_on(session: Session, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(booking, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(csv_append, "WAIT_SECONDS", 0.05)
     with (
-        booking.opened(session, EVIDENCE, path),
-        pytest.raises(Busy, match="nothing was written, try again"),
-        booking.opened(session, EVIDENCE, path),
+        csv_append.opened(session, EVIDENCE, path),
+        pytest.raises(Busy, match="Nothing was written"),
+        csv_append.opened(session, EVIDENCE, path),
     ):
         pass
 
@@ -305,7 +290,7 @@ def test_a_file_that_an_editor_replaced_is_opened_anew(
 ) -> None:
     """Between opening and locking, an editor saves: the row goes to the new file, not to the one that is gone."""
     put(path, HEADER)
-    real = booking._try_lock
+    real = csv_append._try_lock
     saved = []
 
     def saving(file: int) -> bool:
@@ -315,5 +300,5 @@ def test_a_file_that_an_editor_replaced_is_opened_anew(
             saved[0].replace(path)
         return real(file)
 
-    monkeypatch.setattr(booking, "_try_lock", saving)
+    monkeypatch.setattr(csv_append, "_try_lock", saving)
     assert append(session, path) == HEADER + b"by an editor,,,,,,,\n" + LINE

@@ -113,7 +113,7 @@ def test_ids_are_reserved_once(toys: Run, tmp_path: Path) -> None:
     assert ok(toys("feature", "reserve", "--window", "W0-20", "--provider", "toy")) == "F-001\n"
     assert ok(toys("feature", "reserve")) == "F-002\n"
     error = refused(toys("feature", "reserve", "--feature-id", "F-001"))
-    assert error == "error: F-001 is taken; the next free id is F-003; nothing was written"
+    assert error == "error: F-001 is taken. The next free id is F-003. Nothing was written."
     assert ok(toys("feature", "reserve", "--feature-id", "API-9")) == "API-9\n"
     assert ok(toys("feature", "reserve")) == "API-10\n"
     assert ok(toys("feature", "reserve", "--prefix", "F-")) == "F-003\n"
@@ -162,8 +162,8 @@ def test_evidence_hashes_its_artifact(toys: Run, tmp_path: Path) -> None:
     assert second["artifacts_path"] == str(artifact)
     words = ("evidence", "add", "--window", "W0-20", "--result", "pass", "--artifact")
     assert "No such file" in refused(toys(*words, "nothing.xml"))
-    assert "it changed; nothing was written" in refused(toys(*words, "report.xml", "--artifact-hash", "0" * 64))
-    assert "is no SHA-256" in refused(toys(*words, "report.xml", "--artifact-hash", "abc"))
+    assert "the file changed. Nothing was written." in refused(toys(*words, "report.xml", "--artifact-hash", "0" * 64))
+    assert "is not a SHA-256" in refused(toys(*words, "report.xml", "--artifact-hash", "abc"))
     ok(toys(*words, "report.xml", "--artifact-hash", digest.upper()))
     assert len(rows(tmp_path, "Acceptance_Evidence.csv")) == 3
 
@@ -255,7 +255,7 @@ def test_rows_that_stand_already_are_named_and_written_again(finalized: Run, tmp
     once, twice = finalized(*close), finalized(*close, "--notes", "again")
     ok(once), ok(twice)
     had = "note: W0-20 had this churn already ({}, line {} of Churn_Ledger.csv); the newest counts\n"
-    equal = f"note: an equal row stands already ({day}, line 2 of Token_Churn_Ledger.csv);"
+    equal = f"note: an equal row is there already ({day}, line 2 of Token_Churn_Ledger.csv);"
     assert had.format(day, 2) in once.stderr
     assert equal not in once.stderr
     assert had.format(day, 3) in twice.stderr

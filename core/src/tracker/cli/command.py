@@ -69,8 +69,8 @@ class Command(click.Command):
             if error.errno not in UNPRINTABLE or error.filename is not None:
                 raise
             standard_streams.give_up_output()
-            stored = "it was stored, but " if ctx.ensure_object(Session).has_stored else ""
-            raise TrackerError(f"{stored}the result cannot be printed: {error.strerror}") from error
+            outcome = ctx.ensure_object(Session).outcome
+            raise TrackerError(f"the result cannot be printed: {error.strerror}{outcome}") from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)

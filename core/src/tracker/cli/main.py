@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -15,7 +16,7 @@ import click
 from tracker import __version__
 from tracker.cli import streams as standard_streams
 from tracker.cli.command import Group, shared_options
-from tracker.errors import TrackerError
+from tracker.errors import Interrupted, TrackerError
 from tracker.feature import GROUPS, Command
 from tracker.session import Session
 from tracker.text.render import escape
@@ -42,6 +43,8 @@ KERNEL = {
     "override": _own("Records", "override", "Store meter values that you read yourself."),
     "plugins": _own("Plugins", "plugins", "List the sources that are installed, and what is wrong with any."),
 }
+# what `tracker` alone runs, if a feature has it
+HOME = "home"
 ALSO = {"window-finalize": "complete"}
 
 
@@ -94,6 +97,12 @@ class Root(Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.ensure_object(Session).words = tuple(args)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted{ctx.ensure_object(Session).outcome}", signal.SIGINT) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {name: [] for name in GROUPS}
@@ -156,10 +165,22 @@ def _stop(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
-@click.group(cls=Root, params=list(shared_options()), context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Root,
+    params=list(shared_options()),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)
 @click.version_option(__version__, prog_name="tracker")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Measure what coding subscriptions are worth: meters before and after, features finished, per unit of quota."""
+    if context.invoked_subcommand is not None:
+        return
+    if HOME in commands():
+        context.invoke(find(HOME))
+    else:
+        click.echo(context.get_help())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Honest values of what a vendor's program wrote as JSON: what a value is not, it does not become.
+"""Checked values of what a vendor's program wrote as JSON: a value of another type is not converted.
 
 Part of what plugins may import; since contract 1.1.
 """

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import ClassVar
 
 from tracker.errors import PluginError
 
@@ -26,7 +27,12 @@ class Hang(BaseException):
 
 
 class Timer:
-    """The time of one plugin. `restart` gives it anew to a caller that runs the plugin many times under one guard."""
+    """The time of one plugin. `restart` gives it anew to a caller that runs the plugin many times under one guard.
+
+    Such a caller catches `FAULTS` itself, so that one call costs no other.
+    """
+
+    FAULTS: ClassVar[tuple[type[BaseException], ...]] = (Exception, SystemExit, Hang)
 
     def __init__(self, plugin: str, seconds: float) -> None:
         self.is_pressed = False  # whether the user pressed Ctrl-C
@@ -34,6 +40,14 @@ class Timer:
         self.interrupt = signal.getsignal(signal.SIGINT)
         self._plugin, self._swallowed = plugin, 0
         self.is_armed = threading.current_thread() is threading.main_thread() and hasattr(signal, "ITIMER_VIRTUAL")
+
+    def fault(self, error: BaseException) -> BaseException | str:
+        """What a plugin did, in words if its exception does not say it."""
+        if isinstance(error, Hang):
+            return f"did not finish within {self.seconds:g} s"
+        if isinstance(error, SystemExit):
+            return f"called sys.exit({error.code!r})"
+        return error if isinstance(error, Exception) else f"raised {type(error).__name__}"
 
     def restart(self) -> None:
         self._swallowed = 0
@@ -66,18 +80,9 @@ def guarded(plugin: str, step: str, seconds: float | None = None) -> Iterator[Ti
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and timer.is_pressed:
                 raise
-            raise PluginError(plugin, step, fault(error, timer.seconds)) from error
+            raise PluginError(plugin, step, timer.fault(error)) from error
         finally:
             timer.is_armed = False
-
-
-def fault(error: BaseException, seconds: float) -> BaseException | str:
-    """What a plugin did, in words if its exception does not say it."""
-    if isinstance(error, Hang):
-        return f"did not finish within {seconds:g} s"
-    if isinstance(error, SystemExit):
-        return f"called sys.exit({error.code!r})"
-    return error if isinstance(error, Exception) else f"raised {type(error).__name__}"
 
 
 @contextlib.contextmanager

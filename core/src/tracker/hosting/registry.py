@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, ClassVar
 
@@ -26,7 +27,7 @@ from tracker.hosting import default_delta as defaults
 from tracker.hosting import snapshots as builtin
 from tracker.hosting.admission import shell_names
 from tracker.hosting.entry_points import GROUP, scan
-from tracker.hosting.guard import guarded
+from tracker.hosting.guard import Timer, guarded
 from tracker.hosting.process_state import ProcessState
 
 __all__ = ["GROUP", "Found", "Registry", "discover", "new_manager", "shell_names"]
@@ -138,7 +139,7 @@ class Registry:
             found.error = error
             if self.manager.has_plugin(found.name):
                 self.manager.unregister(name=found.name)
-            if os.environ.get(STRICT) == "1":
+            if self.is_strict:
                 raise
             self.report(f"{error}; the rest works (tracker plugins list)")
         return found
@@ -213,6 +214,15 @@ class Registry:
         assert declared is not None
         return declared
 
+    def guarded(self, source: str, step: str) -> AbstractContextManager[Timer]:
+        """Run a plugin's code by another way: what is wrong with it becomes a `PluginError`."""
+        return guarded(source, step)
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether the user wants the first fault of a plugin to be an error."""
+        return os.environ.get(STRICT) == "1"
+
     def ingest(self, source: str, line: bytes | None, scratch: dict[str, Any]) -> list[Event]:
         """The checked events of one line of a stream, or of its end (None); none of a line that is rejected."""
         hook, given = ("ingest_line", (line, scratch)) if line is not None else ("end_stream", (scratch,))
@@ -242,13 +252,9 @@ class Registry:
         """What the source's entry point names."""
         return self._loaded(self._found[source]).module
 
-    def module_name(self, source: str) -> str:
-        """The import name of the source's module."""
-        return str(getattr(self.module(source), "__name__", ""))
-
     def package(self, source: str) -> str:
         """The import package of a source's plugin, which holds its bundled files; itself if it is a single module."""
-        name = self.module_name(source)
+        name = str(getattr(self.module(source), "__name__", ""))
         return name if hasattr(self.module(source), "__path__") else name.rpartition(".")[0] or name
 
     def shell_names(self, source: Source) -> dict[str, str]:
@@ -286,7 +292,7 @@ class Registry:
                 list(admission.implementations(self.manager, module))
         except PluginError as error:
             self.manager.unregister(module)
-            if os.environ.get(STRICT) == "1":
+            if self.is_strict:
                 raise
             self.report(f"{error}; the rest works")
         else:
@@ -315,7 +321,7 @@ class Registry:
                     yield answer
 
     def _report_feature(self, failure: PluginError, error: Exception) -> None:
-        if os.environ.get(STRICT) == "1" or failure.step == "ingest_stream":  # nothing else can do its work
+        if self.is_strict or failure.step == "ingest_stream":  # nothing else can do its work
             raise failure from error
         if (failure.plugin, failure.step) not in self._broken:
             self._broken.add((failure.plugin, failure.step))

@@ -8,6 +8,7 @@ import re
 import secrets
 import signal
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,15 +98,23 @@ def sync_parents(path: Path) -> None:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold back signals that end the program, so that it knows what it stored; they arrive when the block ends."""
-    if not hasattr(signal, "pthread_sigmask"):
+    """Hold back signals that end the program, so that it knows what it stored; they take effect when the block ends.
+
+    By handlers, because a blocked signal reaches another thread, which interrupts this one.
+    """
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    caught: list[int] = []
+    ending = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, lambda number, _frame: caught.append(number)) for number in ending}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        for number in caught:
+            signal.raise_signal(number)
 
 
 # --- reading and writing

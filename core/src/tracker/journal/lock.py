@@ -42,13 +42,17 @@ class Lock:
     def hold(self, purpose: str) -> Iterator[None]:
         """Hold the lock, also if this process holds it already; `purpose` is told to others who wait for it."""
         if self._depth:
-            lock = None
-        else:
-            lock = self._made()
+            with self._counted():
+                yield
+            return
+        lock = self._made()
+        try:
             self._acquire(lock)
             self._introduce(purpose)
-        with self._counted(lock):
-            yield
+            with self._counted():
+                yield
+        finally:
+            lock.release()
 
     @contextlib.contextmanager
     def hold_if_free(self, purpose: str) -> Iterator[bool]:
@@ -57,25 +61,26 @@ class Lock:
 
         lock = self._made()
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            yield False
-            return
-        except OSError as error:
-            raise system_error("lock", self._path, error) from error
-        self._introduce(purpose)
-        with self._counted(lock):
-            yield True
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                yield False
+                return
+            except OSError as error:
+                raise system_error("lock", self._path, error) from error
+            self._introduce(purpose)
+            with self._counted():
+                yield True
+        finally:
+            lock.release()
 
     @contextlib.contextmanager
-    def _counted(self, lock: BaseFileLock | None) -> Iterator[None]:
+    def _counted(self) -> Iterator[None]:
         self._depth += 1
         try:
             yield
         finally:
             self._depth -= 1
-            if lock is not None:
-                lock.release()
 
     def _made(self) -> BaseFileLock:
         from filelock import FileLock

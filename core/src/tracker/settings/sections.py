@@ -175,9 +175,20 @@ class Kernel:
     )
 
 
+@frozen(kw_only=True)
+class Data:
+    """`[data]`"""
+
+    TABLE: ClassVar[str] = "data"
+
+    track: bool = setting(
+        False, "let git track a new data directory: otherwise it gets a .gitignore of its own", kind="switch"
+    )
+
+
 def sections() -> dict[str, list[type]]:
     """The classes of each table, the top level first, the kernel's before those of the installed features."""
-    found: dict[str, list[type]] = {"": [Kernel]}
+    found: dict[str, list[type]] = {"": [Kernel], "data": [Data]}
     for feature in features.declared():
         for table, place in feature.settings.items():
             module, _, name = place.partition(":")

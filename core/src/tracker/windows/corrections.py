@@ -51,9 +51,8 @@ def take_back(
         tombstone, closed, raised = _prepare(session, source, found, reason)
         was_finalized = _is_finalized(session, source, found)
         state.verify(session, source)
-        if closed:  # first: without the tombstone they close nothing
-            session.journal.append(ANOMALIES, closed)
-        session.journal.append(source.stream, [tombstone])
+        # the closings first: without the tombstone they close nothing
+        session.journal.append_all({**({ANOMALIES: closed} if closed else {}), source.stream: [tombstone]})
         _append_after(session, raised)
         for lane in dict.fromkeys((session.lane, found.agent_id)):  # it may have been another lane's
             state.write(session, source, lane)

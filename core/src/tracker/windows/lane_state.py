@@ -6,10 +6,8 @@ it says. One thing is read from them: a baseline that schema 1.0.0 kept there an
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from attrs import frozen
 from tracker.contract.parsed import instant
 from tracker.contract.values import Source
 from tracker.errors import TrackerError
-from tracker.journal.files import OPEN, check_directory, private_folder
+from tracker.journal.files import OPEN, check_directory, private_folder, replace_file
 from tracker.journal.records import lane_of
 from tracker.session import Session
 
@@ -100,20 +98,8 @@ def write(session: Session, source: Source, lane: str | None) -> None:
 def replace(path: Path, state: dict[str, Any], *, fsync: bool = True) -> None:
     """Replace a state file in one step."""
     for folder in (path.parent.parent, path.parent):
-        if not folder.exists():
-            private_folder(folder, fsync=fsync)
-    file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(file, "wb") as stream:
-            stream.write(orjson.dumps(state, option=orjson.OPT_INDENT_2) + b"\n")
-            stream.flush()
-            if fsync:
-                os.fsync(file)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+        private_folder(folder, fsync=fsync)
+    replace_file(path, orjson.dumps(state, option=orjson.OPT_INDENT_2) + b"\n", fsync=fsync)
 
 
 def old_baseline(session: Session, source: Source) -> Baseline | None:

@@ -1,4 +1,4 @@
-"""What a capture stored, said: the records as data, or one line; anomalies and tags beside it."""
+"""The messages of a capture: the records as JSON, or one line; values, anomalies and tags beside it."""
 
 from __future__ import annotations
 

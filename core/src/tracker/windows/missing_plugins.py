@@ -1,4 +1,4 @@
-"""What is recorded here but whose plugin is missing: every view leaves it out, and says so."""
+"""Records whose plugin is missing. Every view leaves them out and says so."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def absent(session: Session, windows: Iterable[str] | None = None) -> list[Absen
     streams: dict[str, str | None] = {}
     measured = set()
     for stream in session.journal.streams():
-        with contextlib.suppress(TrackerError):  # of a stream that cannot be read: who needs it says so
+        with contextlib.suppress(TrackerError):  # whoever needs an unreadable stream reports it
             for name, phase in _strangers(session, stream, wanted):
                 streams.setdefault(name, stream)
                 measured |= {name} if phase in PHASES else set()

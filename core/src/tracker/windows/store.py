@@ -103,10 +103,11 @@ def store(session: Session, request: Request) -> Stored:
             session.warn(f"the BEFORE of {source.name} in {window} was in a state file alone: it is a record now")
         else:
             state.verify(session, source)
+        rows: dict[str, tuple[dict[str, Any], ...]] = {}
         # first, so that a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
-        if rows := (*stored.anomalies, *stored.closings):
-            session.journal.append(ANOMALIES, rows)
-        session.journal.append(source.stream, (*stored.adopted, *stored.records))
+        if anomalies := (*stored.anomalies, *stored.closings):
+            rows[ANOMALIES] = anomalies
+        session.journal.append_all({**rows, source.stream: (*stored.adopted, *stored.records)})
         state.write(session, source, session.lane)
     return stored
 

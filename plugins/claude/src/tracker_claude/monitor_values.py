@@ -1,4 +1,4 @@
-"""Honest values of claude-monitor's output: what a value is not, it does not become."""
+"""Checked values of claude-monitor's output: a value of another type is not converted."""
 
 from __future__ import annotations
 

@@ -9,11 +9,12 @@ from tracker.api import Meter
 
 SESSION, ALL_MODELS = "session", "all_models"
 FIVE_HOURS, WEEK = timedelta(hours=5), timedelta(days=7)
+# The panes print the floor; the JSON of a headless turn has decimals, which count as they are.
 METERS = (
-    Meter(key=SESSION, title="Current session", window=FIVE_HOURS),
-    Meter(key=ALL_MODELS, title="Current week (all models)", window=WEEK),
-    Meter(key="opus", title="Current week (Opus)", window=WEEK),
-    Meter(key="sonnet", title="Current week (Sonnet only)", window=WEEK),
+    Meter(key=SESSION, title="Current session", window=FIVE_HOURS, rounding="floor"),
+    Meter(key=ALL_MODELS, title="Current week (all models)", window=WEEK, rounding="floor"),
+    Meter(key="opus", title="Current week (Opus)", window=WEEK, rounding="floor"),
+    Meter(key="sonnet", title="Current week (Sonnet only)", window=WEEK, rounding="floor"),
 )
 SPELLINGS = {"allmodels": ALL_MODELS, "opus": "opus", "sonnet": "sonnet", "sonnetonly": "sonnet"}
 # 110% is real; Claude Code has put an epoch where a percentage belongs

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from tracker.api import JSON, Gauge, Meter, Reading
 
 MONTHLY_CREDIT = "monthly_credit"
+# The pane prints whole points, rounded; what the backend says has decimals.
 METERS = (
-    Meter(key="fiveh", title="5 h", window=timedelta(hours=5)),
-    Meter(key="weekly", title="7 d", window=timedelta(days=7)),
-    Meter(key="daily", title="24 h", window=timedelta(days=1)),
-    Meter(key="monthly", title="30 d", window=timedelta(days=30)),
-    Meter(key="annual", title="365 d", window=timedelta(days=365)),
+    Meter(key="fiveh", title="5 h", window=timedelta(hours=5), rounding="nearest"),
+    Meter(key="weekly", title="7 d", window=timedelta(days=7), rounding="nearest"),
+    Meter(key="daily", title="24 h", window=timedelta(days=1), rounding="nearest"),
+    Meter(key="monthly", title="30 d", window=timedelta(days=30), rounding="nearest"),
+    Meter(key="annual", title="365 d", window=timedelta(days=365), rounding="nearest"),
     Meter(key="usage", title="another window"),
     Meter(key="secondary_usage", title="a second other window"),
     Meter(key=MONTHLY_CREDIT, title="monthly credit"),

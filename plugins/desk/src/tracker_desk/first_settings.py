@@ -117,7 +117,8 @@ def _prompt(about: str, default: str, take: Any) -> Any:
         click.echo(err=True)  # the question's line has no end yet
         if sys.stdin.isatty():
             raise
-        raise TrackerError("there are no more answers; --yes takes the defaults; nothing was written") from None
+        why = "The answers ended early, and nothing was written. Use --yes to take the defaults."
+        raise TrackerError(why) from None
 
 
 def compose(values: Mapping[str, Any], providers: Mapping[str, Source]) -> str:

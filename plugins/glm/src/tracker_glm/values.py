@@ -1,4 +1,4 @@
-"""Honest values of GLM's JSON: what a value is not, it does not become."""
+"""Checked values of GLM's JSON: a value of another type is not converted."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class SourceConformance(Conformance):
             assert found, rule(f"the demo's capture {step.capture} is not in the package", "Packaging")
 
     def test_imports_lightly(self, registry: Registry, info: Source) -> None:
-        name = registry.module_name(self.source)
+        name = getattr(registry.module(self.source), "__name__", "")
         code = [sys.executable, "-c", IMPORT.format(module=name)]
         seconds, loaded, touched = subprocess.check_output(code, text=True).split("\n")[-4:-1]
         heavy = HEAVY & {module.split(".")[0] for module in loaded.split()}

@@ -64,7 +64,7 @@ def _where(error: PluginError) -> str:
     """The line of the plugin that raised, and the rule against that; nothing where the core refused an answer."""
     if error.__cause__ is None or error.plugin not in installed().sources:
         return ""
-    package = installed().module_name(error.plugin).partition(".")[0]
+    package = str(getattr(installed().module(error.plugin), "__name__", "")).partition(".")[0]
     place = ""
     for frame, line in traceback.walk_tb(error.__cause__.__traceback__):
         module = frame.f_globals.get("__name__", "")

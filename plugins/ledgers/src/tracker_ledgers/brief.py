@@ -9,16 +9,15 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from tracker.api import Block
 from tracker.kernel import Session, assemble, captures, finalized, lines, open_anomalies, status_streams
-from tracker.text.csv_cells import NUMBER
 from tracker_ledgers import card, git, ledgers
 from tracker_ledgers.command_log import commands, quoted
 from tracker_ledgers.documents import home
 from tracker_ledgers.settings import Handoff
-from tracker_ledgers.standing import Opening, Standing, Step, beginnings, openings, standing
+from tracker_ledgers.window_state import Opening, Step, WindowState, beginnings, openings, state
 
 RECENT = 3  # windows that are shown beside those which still want something
-COSTS = 3
 
 
 @frozen(kw_only=True)
@@ -30,12 +29,12 @@ class Brief:
     home: Path
     head: str | None
     earlier: int
-    windows: tuple[Standing, ...]
+    windows: tuple[WindowState, ...]
     openings: tuple[Opening, ...]
     steps: tuple[Step, ...]
     commands: tuple[dict[str, Any], ...]
     artifacts: tuple[Path, ...]
-    costs: tuple[dict[str, str], ...]
+    sections: tuple[Block, ...]
     anomalies: tuple[dict[str, Any], ...]
     checks: tuple[str, ...]
     preview: tuple[str, ...]
@@ -64,7 +63,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
         steps=tuple(sorted(wanted, key=lambda step: step.rank)) or tuple(beginnings(session)),
         commands=tuple(noted),
         artifacts=tuple(_artifacts(session, shown)),
-        costs=tuple(_costs(session)),
+        sections=tuple(session.registry.ask("handoff_section", session=session, windows=shown)),
         anomalies=tuple(entry.record for entry in open_anomalies(session.index, status_streams(session), shown)),
         checks=(
             quoted(["tracker", "preview", *named]),
@@ -84,22 +83,11 @@ def _choose(session: Session, known: Sequence[str]) -> list[str]:
     return [window for window in known if window in wanting or window in recent]
 
 
-def _windows(session: Session, shown: Sequence[str], opened: Sequence[Opening]) -> tuple[Standing, ...]:
+def _windows(session: Session, shown: Sequence[str], opened: Sequence[Opening]) -> tuple[WindowState, ...]:
     groups = captures(session.index, session.registry, shown)
     rows = finalized(session.index, shown)
     own = {window: {name: group for (place, name), group in groups.items() if place == window} for window in shown}
-    return tuple(standing(session, window, own[window], rows.get(window), opened) for window in shown)
-
-
-def _costs(session: Session) -> list[dict[str, str]]:
-    """The largest rows of the token ledger; rows of people without a number are left out."""
-    known = [(tokens, row) for row in ledgers.readable(session, ledgers.TOKENS) if (tokens := _tokens(row)) is not None]
-    return [row for _, row in sorted(known, key=lambda found: -found[0])[:COSTS]]
-
-
-def _tokens(row: dict[str, str]) -> float | None:
-    text = row.get("tokens_actual", "").strip()
-    return float(text) if NUMBER.fullmatch(text) else None
+    return tuple(state(session, window, own[window], rows.get(window), opened) for window in shown)
 
 
 def _artifacts(session: Session, shown: Sequence[str]) -> Iterator[Path]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from tracker.api import Check
 from tracker.kernel import (
     Session,
     TrackerError,
@@ -17,48 +18,36 @@ from tracker.kernel import (
     near,
     number,
     open_anomalies,
-    plural,
     status_streams,
 )
-from tracker_ledgers import ledgers
+from tracker_ledgers.command_log import quoted
 
 GOOD = ("pass", "partial")
 STATUS = {"GO": 0, "SOFT GO": 3, "NO-GO": 4}
 
 
 @frozen(kw_only=True)
-class Check:
-    """One thing that must be there; `needed` ones decide between NO-GO and the rest, the others soften a GO.
+class Card:
+    """The kernel's own checks, which must all hold, and those of the features, which must not have failed."""
 
-    refuses: where it does not hold, something is there that speaks against the window, rather than nothing.
-    """
-
-    name: str
-    holds: bool
-    says: str
-    needed: bool
-    refuses: bool = False
+    window: str
+    needed: tuple[Check, ...]
+    wanted: tuple[Check, ...]
 
     @property
-    def mark(self) -> str:
-        return "ok" if self.holds else "against" if self.refuses else "missing"
-
-
-@frozen(kw_only=True)
-class Card:
-    window: str
-    checks: tuple[Check, ...]
+    def checks(self) -> tuple[Check, ...]:
+        return self.needed + self.wanted
 
     @property
     def verdict(self) -> str:
-        if not all(check.holds for check in self.checks if check.needed):
+        if any(check.state != "ok" for check in self.needed) or any(check.state == "failed" for check in self.wanted):
             return "NO-GO"
-        return "GO" if all(check.holds for check in self.checks) else "SOFT GO"
+        return "GO" if all(check.state == "ok" for check in self.wanted) else "SOFT GO"
 
     @property
     def completeness(self) -> tuple[int, int]:
         """How many of the checks hold."""
-        return sum(check.holds for check in self.checks), len(self.checks)
+        return sum(check.state == "ok" for check in self.checks), len(self.checks)
 
 
 def card(session: Session, window: str) -> Card:
@@ -66,56 +55,41 @@ def card(session: Session, window: str) -> Card:
     known = session.index.windows()
     if window not in known:
         raise TrackerError(f"no window {window!r}; {near(window, known) if known else 'there are no records yet'}")
-    row = finalized(session.index, [window]).get(window)
-    outcome = row.text("outcome") if row else None
-    groups = captures(session.index, session.registry, [window])
-    stale = (
-        [name for name, entry in row.providers.items() if is_stale(entry, groups.get((window, name), []))]
-        if row
-        else []
-    )
-    opened = open_anomalies(session.index, status_streams(session), [window])
-    churn = sum(entry.record.get("files_changed") is not None for entry in session.index.entries("churn", [window]))
-    evidence = sum(found.get("window_id") == window for found in ledgers.readable(session, ledgers.EVIDENCE))
-    again = f"`tracker complete --window {window}`"
-    finished = f"stale for {', '.join(stale)}; {again} again" if stale else "yes" if row else f"no; {again}"
-    kinds = ", ".join(str(entry.record.get("kind")) for entry in opened)
+    answers = session.registry.ask("window_checks", session=session, window=window)
     return Card(
         window=window,
-        checks=(
-            Check(
-                name="finalized", holds=row is not None and not stale, says=finished, needed=True, refuses=bool(stale)
-            ),
-            Check(
-                name="outcome",
-                holds=outcome in GOOD,
-                says=line(outcome) if outcome else f"not given; {again[:-1]} --outcome pass`",
-                needed=True,
-                refuses=bool(outcome),
-            ),
-            Check(
-                name="anomalies",
-                holds=not opened,
-                says=f"{len(opened)} open ({line(kinds)}); `tracker window-audit --window {window}`"
-                if opened
-                else "none open",
-                needed=True,
-                refuses=True,
-            ),
-            Check(
-                name="churn",
-                holds=churn > 0,
-                says=plural(churn, "row") if churn else f"missing; `tracker churn --window {window}`",
-                needed=False,
-            ),
-            Check(
-                name="evidence",
-                holds=evidence > 0,
-                says=plural(evidence, "row") if evidence else "missing; `tracker evidence add`",
-                needed=False,
-            ),
-        ),
+        needed=(*_finalized(session, window), _anomalies(session, window)),
+        wanted=tuple(check for answer in answers for check in answer),
     )
+
+
+def _finalized(session: Session, window: str) -> Iterator[Check]:
+    row = finalized(session.index, [window]).get(window)
+    again = quoted(["tracker", "complete", "--window", window])
+    if row is None:
+        yield Check(name="finalized", state="missing", text="The window is not finalized.", cure=again)
+    else:
+        groups = captures(session.index, session.registry, [window])
+        stale = [name for name, entry in row.providers.items() if is_stale(entry, groups.get((window, name), []))]
+        text = f"Captures of {', '.join(stale)} changed after it was finalized." if stale else "It is finalized."
+        yield Check(name="finalized", state="failed" if stale else "ok", text=text, cure=again if stale else None)
+    outcome = row.text("outcome") if row else None
+    if outcome is None:
+        yield Check(name="outcome", state="missing", text="No outcome is given.", cure=f"{again} --outcome pass")
+    else:
+        yield Check(
+            name="outcome", state="ok" if outcome in GOOD else "failed", text=f"The outcome is {line(outcome)}."
+        )
+
+
+def _anomalies(session: Session, window: str) -> Check:
+    opened = open_anomalies(session.index, status_streams(session), [window])
+    if not opened:
+        return Check(name="anomalies", state="ok", text="No anomaly is open.")
+    kinds = line(", ".join(str(entry.record.get("kind")) for entry in opened))
+    cure = quoted(["tracker", "window-audit", "--window", window])
+    text = f"One anomaly is open ({kinds})." if len(opened) == 1 else f"{len(opened)} anomalies are open ({kinds})."
+    return Check(name="anomalies", state="failed", text=text, cure=cure)
 
 
 def lines(found: Card) -> Iterator[str]:
@@ -125,7 +99,14 @@ def lines(found: Card) -> Iterator[str]:
     yield f"Verdict: {found.verdict}"
     yield f"Completeness: {number(round(100 * done / of))}% ({done}/{of})"
     for check in found.checks:
-        yield f"  - {check.mark:7} {check.name}: {check.says}"
+        yield f"  - {check.state:7} {sentence(check)}"
+
+
+def sentence(check: Check) -> str:
+    """What a check found, and what to run."""
+    text = line(check.text)
+    text = f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")
+    return f"{text} Run `{line(check.cure)}`." if check.cure and check.state != "ok" else text
 
 
 def document(found: Card) -> dict[str, Any]:
@@ -135,6 +116,9 @@ def document(found: Card) -> dict[str, Any]:
         "window": found.window,
         "verdict": found.verdict,
         "completeness": {"percent": 100 * done / of, "done": done, "of": of},
-        "reasons": [f"{check.name}: {check.says}" for check in found.checks if not check.holds],
-        "checks": [{"name": check.name, "holds": check.holds, "says": check.says} for check in found.checks],
+        "reasons": [f"{check.name}: {sentence(check)}" for check in found.checks if check.state != "ok"],
+        "checks": [
+            {"name": check.name, "holds": check.state == "ok", "state": check.state, "says": sentence(check)}
+            for check in found.checks
+        ],
     }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from attrs import frozen
 
 from tracker.api import redact
 from tracker.kernel import Session, TrackerError, command_line, iso, line, stamped_notes, value
-from tracker_ledgers import booking, card, churn, documents, handoff, ledgers, standing_jobs
+from tracker_ledgers import card, churn, csv_append, documents, handoff, ledgers, standing_jobs
 from tracker_ledgers.command_log import note
 
 
@@ -43,21 +44,21 @@ def close(session: Session, request: Request, *, with_card: bool) -> None:
         session.data({"tokens": row, "churn": measured.record if measured else None})
         return
     with session.journal.lock(command_line()), ExitStack() as stack:
-        tokens = stack.enter_context(booking.opened(session, ledgers.TOKENS))
-        lines = stack.enter_context(booking.opened(session, ledgers.CHURN))
-        if standing := tokens.standing(row):
-            session.note(f"note: an equal row stands already ({standing}); a sum over the file counts both")
+        tokens = stack.enter_context(csv_append.opened(session, ledgers.TOKENS))
+        lines = stack.enter_context(csv_append.opened(session, ledgers.CHURN))
+        if equal := tokens.equal_row(row):
+            session.note(f"note: an equal row is there already ({equal}); a sum over the file counts both")
         tokens.append(row)
-        if measured is not None:
-            churn.note_equal(session, lines, measured)
-            lines.append(measured.row)
-            session.journal.append(churn.STREAM, [measured.record])
-    note(session, {"window": request.window})  # before the handoff, which shows it
-    try:
+        with _after_tokens():
+            if measured is not None:
+                churn.note_equal(session, lines, measured)
+                lines.append(measured.row)
+                session.journal.append(churn.STREAM, [measured.record])
+    # before the handoff, which shows it
+    note(session, {"window": request.window})
+    with _after_tokens():
         written = handoff.update(session, also=[request.window])
         found = card.card(session, request.window) if with_card else None
-    except TrackerError as error:
-        raise TrackerError(f"the tokens are booked, do not book them again; the rest failed: {error}") from error
     if session.json:
         shown = {"tokens": row, "churn": measured and measured.record, "handoff": str(written.path)}
         session.data(shown | ({"card": card.document(found)} if found else {}))
@@ -71,6 +72,15 @@ def close(session: Session, request: Request, *, with_card: bool) -> None:
     run = f"{at} checkpoint {request.window} {request.provider} {line(row['task'])}"
     if standing_jobs.note(session, run):
         session.note(f"note: updated the last run in {standing_jobs.path_of(session)}")
+
+
+@contextmanager
+def _after_tokens() -> Iterator[None]:
+    """Whatever fails behind the token row: it stays, and nobody may record it twice."""
+    try:
+        yield
+    except TrackerError as error:
+        raise TrackerError(f"The tokens are recorded: do not record them again. The rest failed: {error}") from error
 
 
 def _measure(session: Session, request: Request) -> churn.Churn | None:

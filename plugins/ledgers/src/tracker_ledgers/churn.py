@@ -25,7 +25,7 @@ from tracker.kernel import (
     stamped_notes,
     value,
 )
-from tracker_ledgers import booking, git, ledgers, settings
+from tracker_ledgers import csv_append, git, ledgers, settings
 from tracker_ledgers.diffs import Diff, diff, pathspecs
 
 STREAM = "churn"
@@ -82,17 +82,17 @@ def book(session: Session, request: Request, path: Path | None = None) -> None:
     if session.dry_run:
         ledgers.check(session, ledgers.CHURN, path)
     else:
-        with session.journal.lock(command_line()), booking.opened(session, ledgers.CHURN, path) as ledger:
+        with session.journal.lock(command_line()), csv_append.opened(session, ledgers.CHURN, path) as ledger:
             note_equal(session, ledger, measured)
             ledger.append(measured.row)
             session.journal.append(STREAM, [measured.record])
     report(session, measured)
 
 
-def note_equal(session: Session, ledger: booking.Book, measured: Churn) -> None:
+def note_equal(session: Session, ledger: csv_append.OpenLedger, measured: Churn) -> None:
     """Say that the ledger has this churn already, as it has where `checkpoint` follows `churn`."""
-    if standing := ledger.standing(measured.row):
-        session.note(f"note: {measured.record['window']} had this churn already ({standing}); the newest counts")
+    if equal := ledger.equal_row(measured.row):
+        session.note(f"note: {measured.record['window']} had this churn already ({equal}); the newest counts")
 
 
 def report(session: Session, measured: Churn) -> None:

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tracker.api import redact
 from tracker.kernel import Session, TrackerError, command_line, line, stamped_notes
-from tracker_ledgers import booking, ledgers
+from tracker_ledgers import csv_append, ledgers
 from tracker_ledgers.documents import home
 
+PASS, FAIL, SKIP = "pass", "fail", "skip"
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -21,12 +23,15 @@ def add(session: Session, given: Mapping[str, Any]) -> None:
     """Append one row; its artifact is read and hashed."""
     path, digest = given["artifacts_path"], given["artifact_hash"]
     if digest is not None and not SHA256.fullmatch(digest):
-        raise TrackerError(f"{line(digest)!r} is no SHA-256: 64 hexadecimal digits; nothing was written")
-    row = dict(given) | {"notes": stamped_notes(given["notes"], session.lane)}
+        raise TrackerError(f"{line(digest)!r} is not a SHA-256. Expected 64 hexadecimal digits. Nothing was written.")
+    row = {name: redact(text) if isinstance(text, str) else text for name, text in given.items()}
+    row["notes"] = stamped_notes(row["notes"], session.lane)
     if path is not None:
         found = sha256(path)
         if digest is not None and digest.lower() != found:
-            raise TrackerError(f"{path} has the SHA-256 {found}, not {digest.lower()}: it changed; nothing was written")
+            raise TrackerError(
+                f"{path} has the SHA-256 {found}, not {digest.lower()}: the file changed. Nothing was written."
+            )
         row |= {"artifacts_path": shown_path(session, path), "artifact_hash": found}
     append(session, [row])
     if session.dry_run or session.json:
@@ -41,7 +46,7 @@ def append(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     if session.dry_run:
         ledgers.check(session, ledgers.EVIDENCE)
         return
-    with session.journal.lock(command_line()), booking.opened(session, ledgers.EVIDENCE) as book:
+    with session.journal.lock(command_line()), csv_append.opened(session, ledgers.EVIDENCE) as book:
         for row in rows:
             book.append(row)
 
@@ -52,10 +57,10 @@ def sha256(path: Path) -> str:
         file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(file, "rb") as stream:
             if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise TrackerError(f"{path} is no regular file; give one, such as an archive of the folder")
+                raise TrackerError(f"{path} is not a regular file. Name one, such as an archive of the folder.")
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise TrackerError(f"cannot read the artifact {path}: {error.strerror}; nothing was written") from error
+        raise TrackerError(f"cannot read the artifact {path}: {error.strerror}. Nothing was written.") from error
 
 
 def shown_path(session: Session, path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import Finding
+    from tracker.api import Block, Check, Finding
     from tracker.kernel import Session
 
 
@@ -46,6 +46,30 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
     from tracker_ledgers.command_log import note
 
     note(session, dict(given))
+
+
+@hookimpl
+def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+    """Churn, files and logged features."""
+    from tracker_ledgers.window_facts import facts
+
+    return facts(session, windows)
+
+
+@hookimpl
+def window_checks(session: Session, window: str) -> Sequence[Check]:
+    """Churn that was measured, and evidence that passed."""
+    from tracker_ledgers.window_facts import checks
+
+    return checks(session, window)
+
+
+@hookimpl
+def handoff_section(session: Session) -> Block | None:
+    """The token ledger's largest rows."""
+    from tracker_ledgers.window_facts import section
+
+    return section(session)
 
 
 @hookimpl

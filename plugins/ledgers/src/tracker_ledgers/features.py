@@ -8,7 +8,7 @@ from typing import Any
 
 from tracker.api import redact
 from tracker.kernel import Session, TrackerError, command_line, line, stamped_notes
-from tracker_ledgers import booking
+from tracker_ledgers import csv_append
 from tracker_ledgers.ledgers import FEATURES, path_of, readable, rows
 
 FIRST = "001"
@@ -26,13 +26,13 @@ def reserve(session: Session, given: Mapping[str, Any], prefix: str | None) -> N
     def row() -> dict[str, Any]:
         taken = logged_ids(session)
         if wanted in taken:
-            raise TrackerError(f"{wanted} is taken; the next free id is {next_id(taken, None)}; nothing was written")
+            raise TrackerError(f"{wanted} is taken. The next free id is {next_id(taken, None)}. Nothing was written.")
         return _row(session, given, wanted or next_id(taken, prefix), remark)
 
     if session.dry_run:
         made = row()
     else:
-        with session.journal.lock(command_line()), booking.opened(session, FEATURES) as book:
+        with session.journal.lock(command_line()), csv_append.opened(session, FEATURES) as book:
             made = row()
             book.append(made)
     if session.dry_run or session.json:
@@ -46,7 +46,7 @@ def log(session: Session, given: Mapping[str, Any]) -> None:
     row = _row(session, given, check_id(given["feature_id"]), given["notes"])
     known = logged_ids(session)
     if not session.dry_run:
-        with session.journal.lock(command_line()), booking.opened(session, FEATURES) as book:
+        with session.journal.lock(command_line()), csv_append.opened(session, FEATURES) as book:
             book.append(row)
     if session.dry_run or session.json:
         session.data(row)
@@ -85,19 +85,23 @@ def next_id(taken: Iterable[str], prefix: str | None) -> str:
     return f"{prefix}{int(highest) + 1:0{len(highest)}d}"
 
 
+def is_built(row: Mapping[str, str]) -> bool:
+    """Whether a row of the log says what was built, rather than that an id is reserved."""
+    return not row.get("notes", "").startswith(RESERVED)
+
+
 def built(session: Session, window: str, provider: str) -> int:
     """How many features the log has as built by a provider in a window."""
     found = {
         row.get("feature_id")
         for row in readable(session, FEATURES)
-        if (row.get("window"), row.get("provider")) == (window, provider)
-        and not row.get("notes", "").startswith(RESERVED)
+        if (row.get("window"), row.get("provider")) == (window, provider) and is_built(row)
     }
     return len(found)
 
 
 def _row(session: Session, given: Mapping[str, Any], feature: str, remark: str | None) -> dict[str, Any]:
-    scenario = given["scenario"] and redact(given["scenario"])
-    own = {"feature_id": feature, "scenario": scenario, "notes": stamped_notes(remark, session.lane)}
-    row = dict(given) | {"date": given["date"] or session.now.date().isoformat()} | own
+    texts = {name: redact(text) for name, text in given.items() if isinstance(text, str)}
+    own = {"feature_id": redact(feature), "notes": stamped_notes(remark and redact(remark), session.lane)}
+    row = dict(given) | texts | {"date": given["date"] or session.now.date().isoformat()} | own
     return {column: row[column] for column in FEATURES.columns}

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from tracker.kernel import Session, TrackerError, command_line, line, near, plural, replace_file
+from tracker.kernel import Session, TrackerError, command_line, line, near, plural, replace_file, row
 from tracker_ledgers import documents
 from tracker_ledgers.brief import Brief, gather
 from tracker_ledgers.settings import Handoff
@@ -130,7 +130,8 @@ def markdown(found: Brief) -> Iterator[str]:
     yield from _block(found.preview)
     if found.cards:
         yield from _section("Decision cards", map(line, found.cards))
-    yield from _section("Largest cost rows", [_cost(row) for row in found.costs] or ["none in the token ledger"])
+    for section in found.sections:
+        yield from _section(line(section.title), [row(one.label, one.text, one.values) for one in section.rows])
     yield from _section("Commands that were run", _commands(found))
     yield from _section("Artifacts", [line(path) for path in found.artifacts])
 
@@ -166,15 +167,10 @@ def _files(paths: Iterable[Path]) -> list[str]:
     return [line(path) if path.exists() else f"{line(path)} (not there)" for path in paths]
 
 
-def _cost(row: dict[str, str]) -> str:
-    names = ("date", "session_id", "task", "tokens_actual", "tokens_planned", "notes")
-    return " ".join(f"{name}={line(row[name])}" for name in names if row.get(name))
-
-
 def _commands(found: Brief) -> list[str]:
     left_out = len(found.commands) - COMMANDS
     head = [f"{plural(left_out, 'earlier command')} in {line(found.data / 'commands.jsonl')}"] if left_out > 0 else []
-    rows = [f"{line(row.get('captured_at'))[:19]}Z  {line(row['command'])}" for row in found.commands[-COMMANDS:]]
+    rows = [f"{line(one.get('captured_at'))[:19]}Z  {line(one['command'])}" for one in found.commands[-COMMANDS:]]
     return [*head, *rows] or ["none is noted"]
 
 

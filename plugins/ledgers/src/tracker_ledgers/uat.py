@@ -20,9 +20,9 @@ from tracker.kernel import Session, TrackerError, assemble, document, lines, plu
 from tracker_ledgers import evidence, ledgers
 from tracker_ledgers.command_log import note
 from tracker_ledgers.documents import home
+from tracker_ledgers.evidence import FAIL, PASS, SKIP
 
 NESTED = "TRACKER_NESTED"  # "1": tests that start pytest, behave or `tracker uat` leave themselves out
-PASS, FAIL, SKIPPED = "pass", "fail", "skipped"
 LIVE = ("TRACKER_DATA_DIR", "AGENT_ID")  # not for the tests: they must not write into the session's data
 NO_TESTS = 5  # pytest's exit status where it collected nothing
 
@@ -77,7 +77,7 @@ def _pytest(session: Session, folder: Path, seconds: float) -> Check:
 
 def _behave(session: Session, folder: Path, seconds: float) -> Check:
     if not (home(session) / "features").is_dir():
-        return Check(runner="behave", result=SKIPPED, detail="there is no folder features/")
+        return Check(runner="behave", result=SKIP, detail="there is no folder features/")
     report = folder / "behave.json"
     words = ["--no-color", "--format=json", f"--outfile={report}", "--format=progress", "features"]
     return _run(session, "behave", words, report, _count_behave, seconds)
@@ -93,7 +93,7 @@ def _run(
 ) -> Check:
     """Run a module of this Python in the repository; its output goes to stderr, its report is counted."""
     if find_spec(runner) is None:
-        return Check(runner=runner, result=SKIPPED, detail=f"{runner} is not installed")
+        return Check(runner=runner, result=SKIP, detail=f"{runner} is not installed")
     environment = {key: value for key, value in os.environ.items() if key not in LIVE} | {NESTED: "1"}
     sys.stderr.flush()
     try:
@@ -115,7 +115,7 @@ def _run(
         return Check(runner=runner, result=FAIL, detail=f"no report, exit status {done.returncode}")
     detail = ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing ran"
     is_empty = done.returncode in (0, NO_TESTS) and not counts["passed"]
-    result = SKIPPED if is_empty else PASS if done.returncode == 0 else FAIL
+    result = SKIP if is_empty else PASS if done.returncode == 0 else FAIL
     return Check(runner=runner, result=result, detail=detail, artifact=report)
 
 
@@ -138,7 +138,7 @@ def _count_behave(report: Path) -> Counter[str]:
 
 def _preview(session: Session, window: str, folder: Path) -> tuple[Any, Check]:
     """The window's preview, printed; it fails where a plugin could not show its block."""
-    check = Check(runner="preview", result=SKIPPED, detail=f"there are no records of {window} yet")
+    check = Check(runner="preview", result=SKIP, detail=f"there are no records of {window} yet")
     if window not in session.index.windows():
         return None, check
     found = assemble(session, [window])
@@ -163,7 +163,7 @@ def _row(session: Session, window: str, run_id: str, check: Check) -> dict[str, 
     shown = path.relative_to(base).as_posix() if path and path.is_relative_to(base) else path
     return {
         "window_id": window,
-        "capability_id": "uat",
+        "capability_id": f"uat-{check.runner}",
         "test_run_id": run_id,
         "runner": check.runner,
         "result": check.result,

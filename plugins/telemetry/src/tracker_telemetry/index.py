@@ -18,8 +18,8 @@ import orjson
 from attrs import define
 
 from tracker.api import Rejected, Source
-from tracker.kernel import Session, guarded
-from tracker_telemetry.stored import split
+from tracker.kernel import Session
+from tracker_telemetry.stored import parts, split
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -29,7 +29,6 @@ T = TypeVar("T")
 FOLDER, FILE = ".index", "telemetry.duckdb"
 VERSION = 1
 WAIT_SECONDS = 5.0  # for another process to let go of the file
-PART = 64 << 20  # bytes of a stream that are read at once
 SETTINGS = {"memory_limit": "300MB", "preserve_insertion_order": "false", "TimeZone": "UTC"}
 # the columns of a row as the journal has them; a value that does not fit its column is null
 ROW = {
@@ -46,17 +45,23 @@ CREATE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOU
   latency DOUBLE);
 """
 COUNT = "CASE WHEN {0} > 0 AND {0} < 9007199254740992 AND {0} = floor({0}) THEN {0}::BIGINT ELSE 0 END"
-FRESH = f"""
-CREATE OR REPLACE TEMP TABLE fresh AS SELECT $stream AS stream, hash(coalesce(record_id, uuid()::VARCHAR)) AS id,
-  coalesce("window", '') AS win, key,
-  coalesce(epoch(TRY_CAST(ts AS TIMESTAMPTZ)), TRY_CAST(ts AS DOUBLE)) AS ts,
-  coalesce(rid, '') AS rid, coalesce(lane, '') AS lane, coalesce(model, '') AS model, routed, coalesce(ok, false) AS ok,
-  {COUNT.format("input_tokens")} AS input, {COUNT.format("output_tokens")} AS output,
-  {COUNT.format("cache_read_tokens")} AS cache_read,
+INSERT = f"""
+INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), coalesce("window", ''), key,
+  coalesce(epoch(TRY_CAST(ts AS TIMESTAMPTZ)), TRY_CAST(ts AS DOUBLE)),
+  coalesce(rid, ''), coalesce(lane, ''), coalesce(model, ''), routed, coalesce(ok, false),
+  {COUNT.format("input_tokens")}, {COUNT.format("output_tokens")}, {COUNT.format("cache_read_tokens")},
   {COUNT.format("cache_write_tokens")} + {COUNT.format("cache_write_5m_tokens")}
-    + {COUNT.format("cache_write_1h_tokens")} AS cache_write,
-  CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END AS latency
-FROM part WHERE routed IS NOT NULL
+    + {COUNT.format("cache_write_1h_tokens")},
+  CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END
+FROM {{part}} WHERE routed IS NOT NULL
+"""
+# a record that stands in the stream twice, as after a merge, counts once
+TWICE = """
+SELECT count(*) - count(DISTINCT id) + count(*) FILTER (id IN (SELECT id FROM event WHERE stream = $1 AND rowid < $2))
+FROM event WHERE stream = $1 AND rowid >= $2
+"""
+ONCE = """
+DELETE FROM event WHERE stream = $1 AND rowid NOT IN (SELECT min(rowid) FROM event WHERE stream = $1 GROUP BY id)
 """
 
 
@@ -172,40 +177,34 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
     if is_same and size == now.size:
         return
     database.execute("BEGIN")
+    [(first,)] = database.execute("SELECT coalesce(max(rowid), -1) + 1 FROM event").fetchall()
     if not is_same or size > now.size:
         size = 0
         for table in ("event", "removed"):
             database.execute(f"DELETE FROM {table} WHERE stream = ?", [stream])
     with tempfile.TemporaryDirectory() as folder:
-        for lines in _parts(session, stream, size, now.size):
+        for lines in parts(session, stream, size, now.size):
             _load(session, source, database, lines, Path(folder))
+    if database.execute(TWICE, [stream, first]).fetchone() != (0,):
+        database.execute(ONCE, [stream])
     mark = journal.glance(stream, now.size)
     database.execute("DELETE FROM stream WHERE name = ?", [stream])
     database.execute("INSERT INTO stream VALUES (?, ?, ?, ?)", [stream, now.size, mark.head, mark.tail])
     database.execute("COMMIT")
 
 
-def _parts(session: Session, stream: str, start: int, stop: int) -> Iterator[bytes]:
-    """The whole lines between two offsets, many at a time."""
-    with session.journal.path(stream).open("rb") as file:
-        file.seek(start)
-        rest = b""
-        while start < stop and (chunk := file.read(min(PART, stop - start))):
-            start += len(chunk)
-            whole, end, tail = (rest + chunk).rpartition(b"\n")
-            rest = tail
-            if end:
-                yield whole
-
-
 def _load(session: Session, source: Source, database: DuckDBPyConnection, lines: bytes, folder: Path) -> None:
-    stream = source.stream
-    _read_part(database, lines, folder)
-    _insert(database, stream)
-    database.execute("INSERT INTO removed SELECT $1, hash(tombstone) FROM part WHERE tombstone IS NOT NULL", [stream])
-    query = 'SELECT record_id, "window", raw_text FROM part WHERE raw_text IS NOT NULL AND routed IS NULL'
-    for record_id, window, text in database.execute(query).fetchall():  # schema 1.0.0: a whole stream in one row
-        _load_events(database, stream, window or "", old_events(session, source, text), folder, str(record_id))
+    stream, path = source.stream, folder / "events.jsonl"
+    path.write_bytes(lines)
+    database.execute(INSERT.format(part=_rows_of(path)), {"stream": stream})
+    if b'"tombstone"' in lines:
+        query = f"SELECT $1, hash(tombstone) FROM {_rows_of(path)} WHERE tombstone IS NOT NULL"
+        database.execute(f"INSERT INTO removed {query}", [stream])
+    if b'"raw_text"' in lines:  # schema 1.0.0: a whole stream in one row
+        where = "raw_text IS NOT NULL AND routed IS NULL"
+        query = f'SELECT record_id, "window", raw_text FROM {_rows_of(path)} WHERE {where}'
+        for record_id, window, text in database.execute(query).fetchall():
+            _load_events(database, stream, window or "", old_events(session, source, text), folder, str(record_id))
 
 
 def _load_events(
@@ -217,35 +216,18 @@ def _load_events(
     name: str = "",
 ) -> None:
     """Insert events that are no rows of the journal."""
-    path = folder / "events.jsonl"
+    path = folder / "others.jsonl"
     with path.open("wb") as file:
         for at, event in enumerate(events):
             own = {"record_id": f"{name}-{at}", "window": window, "routed": False, "ok": True}
             file.write(orjson.dumps({**own, **event}) + b"\n")
-    _read_part(database, None, folder)
-    _insert(database, stream)
+    database.execute(INSERT.format(part=_rows_of(path)), {"stream": stream})
 
 
-def _read_part(database: DuckDBPyConnection, rows: bytes | None, folder: Path) -> None:
-    path = folder / "events.jsonl"
-    if rows is not None:
-        path.write_bytes(rows)
+def _rows_of(path: Path) -> str:
     columns = ", ".join(f"\"{name}\": '{kind}'" for name, kind in ROW.items())
     options = "format = 'newline_delimited', ignore_errors = true, maximum_object_size = 33554432"
-    query = f"SELECT * FROM read_json($1, columns = {{{columns}}}, {options})"
-    database.execute(f"CREATE OR REPLACE TEMP TABLE part AS {query}", [str(path)])
-
-
-def _insert(database: DuckDBPyConnection, stream: str) -> None:
-    """Insert the events of the part; a record that stands in the stream twice, as after a merge, counts once."""
-    database.execute(FRESH, {"stream": stream})
-    twice = "SELECT count(*) - count(DISTINCT id) FROM fresh"
-    again = "SELECT count(*) FROM fresh WHERE id IN (SELECT id FROM event WHERE stream = $1)"
-    if database.execute(twice).fetchone() == (0,) and database.execute(again, [stream]).fetchone() == (0,):
-        database.execute("INSERT INTO event SELECT * FROM fresh")
-        return
-    new = "SELECT DISTINCT ON (id) * FROM fresh WHERE id NOT IN (SELECT id FROM event WHERE stream = $1)"
-    database.execute(f"INSERT INTO event {new}", [stream])
+    return f"read_json('{str(path).replace(chr(39), chr(39) * 2)}', columns = {{{columns}}}, {options})"
 
 
 def old_events(session: Session, source: Source, text: str) -> Iterator[dict[str, Any]]:
@@ -261,7 +243,7 @@ def events_of(
     scratch: dict[str, Any] = {}
     while part := list(islice(lines, 500)):  # read outside of the guard, which takes standard input away
         found: list[dict[str, Any]] = []
-        with guarded(source.name, "ingest_line"):
+        with session.registry.guarded(source.name, "ingest_line"):
             for line in part:
                 try:
                     found += ingest_line(line, scratch)

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 from attrs import define, field
 
-from tracker.api import Source
-from tracker.kernel import Busy, Interrupted, Session, StreamInput, TrackerError, check_window, plural, spans
+from tracker.api import Source, StreamInput
+from tracker.kernel import Busy, Interrupted, Session, TrackerError, check_window, plural, spans
 from tracker_telemetry.follower import Follower
 from tracker_telemetry.lines import BATCH, Line, Splitter, file_chunks, pipe_chunks
 from tracker_telemetry.marks import Mark

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,23 +12,17 @@ from typing import Any, NamedTuple
 import orjson
 from attrs import define, field
 
-from tracker.api import Rejected, Source, redact
+from tracker.api import Rejected, Source, check_event, redact
 from tracker.kernel import (
     SCHEMA,
-    STRICT,
-    Hang,
     PluginError,
     Session,
-    Timer,
     __version__,
-    check_event,
     command_line,
-    guarded,
     iso,
     number,
     stamped_notes,
 )
-from tracker.kernel import fault as said
 from tracker_telemetry.identity import ID, REJECTED, Ids, Shown, digest_of, row_id
 from tracker_telemetry.lines import LINE_LIMIT, Line
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
@@ -142,7 +135,7 @@ class Reader:
         self.stored.catch_up()
         self._head = self._common(self.session.now)
         batch = Batch()
-        with guarded(self.source.name, "ingest_line") as timer:
+        with self.session.registry.guarded(self.source.name, "ingest_line") as timer:
             for start in range(0, len(lines), SLICE):
                 timer.restart()
                 self._read_slice(lines[start : start + SLICE], batch, timer)
@@ -150,7 +143,7 @@ class Reader:
 
     def recall(self, text: bytes) -> None:
         """Let a format that spreads requests over lines see the lines before those that are read now."""
-        with guarded(self.source.name, "ingest_line"):
+        with self.session.registry.guarded(self.source.name, "ingest_line"):
             for line in text.split(b"\n"):
                 with suppress(Exception):
                     self._ingest(line.removesuffix(b"\r"), self._scratch)
@@ -161,7 +154,7 @@ class Reader:
         values = (self.window, self.source.name, iso(captured_at), "ingest", notes, here.lane, SCHEMA, __version__)
         return b'",' + orjson.dumps(dict(zip(COMMON, values, strict=True)))[1:-1] + b","
 
-    def _read_slice(self, lines: Sequence[Line], batch: Batch, timer: Timer) -> None:
+    def _read_slice(self, lines: Sequence[Line], batch: Batch, timer: Any) -> None:
         ingest, scratch, digest_line, stored = self._ingest, self._scratch, self._digest, self.stored
         new: list[New] = []
         total = routed = 0
@@ -191,7 +184,7 @@ class Reader:
                 self._several(batch, digest, nth, found)
             except Rejected as error:
                 self._refuse(batch, digest, self._count(batch, key), line, self.number, str(error))
-            except (Exception, SystemExit, Hang) as error:  # noqa: BLE001  a plugin's fault costs a line, not the stream
+            except timer.FAULTS as error:  # a plugin's fault costs a line, not the stream
                 timer.restart()
                 self._refuse(batch, digest, self._count(batch, key), line, self.number, self._fault(error, timer))
         batch.summary.events += total
@@ -252,7 +245,7 @@ class Reader:
         batch = Batch()
         if self.session.registry.has(self.source.name, "end_stream"):
             end_stream = self.session.registry.bind(self.source.name, "end_stream")
-            with guarded(self.source.name, "end_stream"):
+            with self.session.registry.guarded(self.source.name, "end_stream"):
                 for event in end_stream(self._scratch):
                     self._several(batch, self._digest(b"\0end\0" + orjson.dumps(checked(event))), 0, [event])
         return batch
@@ -267,10 +260,10 @@ class Reader:
             own |= {"nth": nth} if nth else {}
             batch.refused.add(whole[ID], HEAD + whole.hex().encode() + self._head + orjson.dumps(own)[1:] + b"\n")
 
-    def _fault(self, error: BaseException, timer: Timer | None) -> str:
-        what = redact(str(said(error, timer.seconds if timer else 0)))[:REASON_LIMIT]
+    def _fault(self, error: BaseException, timer: Any) -> str:
+        what = redact(str(timer.fault(error) if timer else error))[:REASON_LIMIT]
         failure = PluginError(self.source.name, "ingest_line", what)
-        if os.environ.get(STRICT) == "1":
+        if self.session.registry.is_strict:
             raise failure from error
         if not self._has_failed:
             self._has_failed = True

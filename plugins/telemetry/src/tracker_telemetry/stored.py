@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 from attrs import define, field
 
 from tracker.kernel import Session, decode
 from tracker_telemetry.identity import ID, SIZE, Ids, Shown, digest_of
 
+PART = 32 << 20  # bytes of a stream that are read at once
 HEAD = b'{"record_id":"'
 HEX = slice(len(HEAD), len(HEAD) + 32)
 HALF = slice(HEX.start + 16, HEX.stop)
@@ -75,15 +77,15 @@ class Stored:
 
     def _scan(self, stream: str, start: int, stop: int) -> None:
         # rows that ingest wrote begin with their id and window; any other row is decoded
-        own = b'","window":' + encoded(self.window) + b","
+        own = b'","window":' + orjson.dumps(self.window) + b","
         end, found = HEX.stop + len(own), list[bytes]()
-        for _, line in self.session.journal.lines(stream, start, stop):
-            if line is None:
-                continue
-            if line[HEX.stop : end] == own and line.startswith(HEAD) and b'"raw_text"' not in line:
-                found.append(line[HALF])
-            elif self.window.encode("utf-8", "replace") in line or b"\\" in line:
-                self._take(decode(line), found)
+        for part in parts(self.session, stream, start, stop):
+            lines = part.split(b"\n")
+            plain = [line[HALF] for line in lines if line[HEX.stop : end] == own and b'"raw_text"' not in line]
+            found += plain
+            for line in lines if len(plain) < len(lines) else ():
+                if line[HEX.stop : end] != own or b'"raw_text"' in line:
+                    self._take(decode(line), found)
         try:
             ids = bytes.fromhex(b"".join(found).decode())
         except ValueError:  # somebody edited the file
@@ -104,11 +106,16 @@ class Stored:
             found.append(record_id[2 * SIZE :].encode())
 
 
-def encoded(text: str) -> bytes:
-    """A text as ingest writes it."""
-    import orjson
-
-    return orjson.dumps(text)
+def parts(session: Session, stream: str, start: int, stop: int) -> Iterator[bytes]:
+    """The whole lines between two offsets of a stream, many at a time."""
+    with session.journal.path(stream).open("rb") as file:
+        file.seek(start)
+        rest = b""
+        while start < stop and (chunk := file.read(min(PART, stop - start))):
+            start += len(chunk)
+            whole, end, rest = (rest + chunk).rpartition(b"\n")
+            if end:
+                yield whole
 
 
 def split(text: str) -> Iterator[bytes]:

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import orjson
 from attrs import asdict, evolve
 
-from tracker.api import EventTotals, LogOrigin, Quantiles, Source
-from tracker.kernel import Session, StreamFacts, TrackerError, line, plural, replace_file
+from tracker.api import EventTotals, LogOrigin, Quantiles, Source, StreamFacts
+from tracker.kernel import Session, TrackerError, line, plural, replace_file
 from tracker_telemetry.costs import SUMS
 from tracker_telemetry.index import FOLDER, Events, ask
 

@@ -13,7 +13,8 @@ import pytest
 from tracker.api import Rejected, Source, hookimpl
 from tracker.hosting.registry import Registry
 from tracker.session import Session
-from tracker_telemetry import index, reader
+from tracker_telemetry import reader
+from tracker_telemetry import stored as rows_of_window
 from tracker_telemetry.lines import Splitter
 from tracker_telemetry.reader import Reader
 
@@ -52,7 +53,7 @@ def toy() -> ModuleType:
 def scale(monkeypatch: pytest.MonkeyPatch) -> None:
     """What millions of lines do to slices and parts, with a few of them."""
     monkeypatch.setattr(reader, "SLICE", 3)
-    monkeypatch.setattr(index, "PART", 200)
+    monkeypatch.setattr(rows_of_window, "PART", 200)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -169,29 +168,6 @@ def test_who_asks_for_the_end_is_told_what_was_not_stored(
     os.close(file)
     assert raised.value.status == 75
     assert stored() == []
-    at_work.session.index.close()
-
-
-def test_an_index_that_fails_after_the_journal_was_written_costs_nothing(
-    at_work: Intake, stored: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    index, fails = at_work.session.index, [True]
-    real = index.advance
-
-    def advance(*arguments: Any) -> None:
-        if fails.pop():
-            fails.append(False)
-            raise sqlite3.OperationalError("disk I/O error")
-        fails.append(False)
-        real(*arguments)
-
-    monkeypatch.setattr(index, "advance", advance)
-    for data in (b'{"rid": "a"}\n{"rid": "a"}\n', b'{"rid": "a"}\n{"rid": "b"}\n'):
-        file = given_file(tmp_path, data)
-        at_work.read(file)
-        os.close(file)
-    assert [(row["rid"], row.get("nth", 0)) for row in stored()] == [("a", 0), ("a", 1), ("a", 2), ("b", 0)]
-    assert at_work.reader.summary.new == 4
     at_work.session.index.close()
 
 

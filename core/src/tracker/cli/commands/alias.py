@@ -101,7 +101,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
             return
         if wait or stale_ok:
             raise click.UsageError("--wait and --stale-ok go with --auto")
-        at = capture_time(captured_at, here.now)
+        at = capture_time(captured_at, here.now, timezone or here.config.timezone)
         text = take_text(use_stdin, path)
         reading = parse(here, source, text, at, timezone)
         stored = store(
@@ -143,5 +143,5 @@ def delete(provider: str, phase: str | None, window: str | None, position: int, 
     take_back(here, here.source(provider, kinds=["status"]), phase, window, position, reason, is_sure=yes)
 
 
-# `tracker start codex` and its like, for `tracker alias start codex`
+# `tracker start PROVIDER` and its like, for `tracker alias start PROVIDER`
 start, end, cross = (command.commands[name] for name in ("start", "end", "cross"))

@@ -12,7 +12,7 @@ from tracker.kernel import SCRIPTS, Command, Session, session
 def command(shell: str) -> None:
     """Print the short functions of every source for a shell to read.
 
-    They carry the lane that --agent or AGENT_ID names. The completion is part of it.
+    They remember the lane of --agent or AGENT_ID. The completion is part of it.
 
     \b
     bash, zsh:  eval "$(tracker shell-init bash)"

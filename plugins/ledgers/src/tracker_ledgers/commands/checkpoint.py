@@ -32,7 +32,7 @@ class CheckpointCommand(WritingCommand):
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 @click.option("--decision-card", "with_card", is_flag=True, help="Show the window's decision card, too.")
 def command(with_card: bool, **given: Any) -> None:
-    """Close a session: token ledger, churn, handoff. Where there is a list of standing jobs, its last run, too."""
+    """Close a session: token ledger, churn, handoff. Update the last run in the standing jobs, if any."""
     from tracker_ledgers.checkpoint import Request, close
 
     close(session(), Request(**given), with_card=with_card)

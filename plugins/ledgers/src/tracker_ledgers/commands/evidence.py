@@ -24,7 +24,7 @@ def command() -> None:
 @click.option("--capability", "--capability-id", "capability_id", metavar="C", help="What it proves.")
 @click.option("--test-run", "--test-run-id", "test_run_id", metavar="ID", help="The run, as its log calls it.")
 @click.option("--runner", metavar="R", help="What ran, such as pytest or a person.")
-@click.option("--result", required=True, metavar="WORD", help="pass, fail, or a word of yours.")
+@click.option("--result", required=True, type=click.Choice(["pass", "fail", "skip"]), help="How it ended.")
 @click.option(
     "--artifact",
     "--artifacts-path",

@@ -1,4 +1,4 @@
-"""How windows stand: open in which lane, ready to finalize, or finalized; and the commands that they want next."""
+"""The state of windows: open in which lane, ready to finalize, or finalized; and the commands that they want next."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Step:
 
 
 @frozen(kw_only=True)
-class Standing:
+class WindowState:
     """A window, how it stands in words, and what it wants next."""
 
     window: str
@@ -61,13 +61,13 @@ def beginnings(session: Session) -> Iterator[Step]:
         yield Step(rank=BEGIN, command=f"tracker alias start {name} --stdin", why=why)
 
 
-def standing(
+def state(
     session: Session,
     window: str,
     groups: Mapping[str, list[Capture]],
     row: Finalized | None,
     openings: Iterable[Opening],
-) -> Standing:
+) -> WindowState:
     """How one window stands; `groups` are its captures by provider."""
     opened = [found for found in openings if found.window == window]
     anomalies = open_anomalies(session.index, status_streams(session), [window])
@@ -84,7 +84,7 @@ def standing(
         state, more = f"open ({', '.join(lanes)})", []
     else:
         state, more = _closed(session, window, groups)
-    return Standing(window=window, state=state, steps=(*steps, *more))
+    return WindowState(window=window, state=state, steps=(*steps, *more))
 
 
 def _end(found: Opening) -> Step:

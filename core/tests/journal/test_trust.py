@@ -1,0 +1,442 @@
+"""No record is lost and nothing untrue is said, whatever the system, an editor or a stopped process does."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracker.errors import TrackerError
+from tracker.journal import files, index_database
+from tracker.journal.files import private_folder, replace_file, replacing
+from tracker.journal.index import Index
+from tracker.journal.journal import BLOCK, Journal
+
+AT = "2026-01-10T08:00:00Z"
+
+
+def capture(number: int, window: str = "W1", phase: str = "before", **more: Any) -> dict[str, Any]:
+    own = {"record_id": f"{number:032x}", "window": window, "phase": phase, "provider": "toy", "captured_at": AT}
+    return {**own, "agent_id": None, "parsed": {"fuel_pct": 1}, **more}
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def journal(tmp_path: Path, said: list[str]) -> Journal:
+    return Journal(tmp_path / "data", warn=said.append)
+
+
+def add(journal: Journal, *numbers: int, stream: str = "snapshots", **more: Any) -> None:
+    with journal.lock("test"):
+        journal.append(stream, [capture(number, **more) for number in numbers])
+
+
+def ids(journal: Journal, stream: str = "snapshots") -> list[int]:
+    return [int(record["record_id"], 16) for _, _, record in journal.records(stream)]
+
+
+# --- appending
+
+
+def test_several_streams_get_their_records_or_none_does(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(journal, 1)
+    add(journal, 2, stream="anomalies")
+    before = {path.name: path.read_bytes() for path in journal.root.glob("*.jsonl")}
+    real, flushed = os.fsync, []
+
+    def broken(file: int) -> None:
+        flushed.append(file)
+        if len(flushed) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+        real(file)
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with (
+        journal.lock("test"),
+        pytest.raises(TrackerError, match=r"These records were stored: snap.* 1, anom.* 1"),
+    ):
+        journal.append_all({"anomalies": [capture(3)], "snapshots": [capture(4)]})
+    assert {path.name: path.read_bytes() for path in journal.root.glob("*.jsonl")} == before
+    assert dict(journal.stored) == {"snapshots": 1, "anomalies": 1}
+
+
+def test_what_cannot_be_taken_back_is_said_to_be_unknown(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    add(journal, 1)
+    monkeypatch.setattr(os, "fsync", broken)
+    monkeypatch.setattr(os, "ftruncate", broken)
+    with journal.lock("test"), pytest.raises(TrackerError, match="It is unknown whether the records were stored"):
+        journal.append("snapshots", [capture(2)])
+    assert journal.doubtful == {"snapshots"}
+    assert journal.stored["snapshots"] == 1
+
+
+def test_a_foreign_row_behind_a_failed_append_stays(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person appends while the flush fails: only our own bytes may be taken back, so here nothing is."""
+    add(journal, 1)
+    path = journal.path("snapshots")
+
+    def broken(_: int) -> None:
+        with path.open("ab") as file:
+            file.write(b'{"by": "hand"}\n')
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with journal.lock("test"), pytest.raises(TrackerError, match="It is unknown whether"):
+        journal.append("snapshots", [capture(2)])
+    assert path.read_bytes().endswith(b'{"by": "hand"}\n')
+
+
+def test_an_interrupt_waits_until_it_is_known_what_was_stored(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(journal, 1)
+    for name in ("write", "fsync"):
+        real = getattr(os, name)
+
+        def interrupted(*given: Any, real: Callable[..., Any] = real) -> Any:
+            os.kill(os.getpid(), signal.SIGINT)
+            return real(*given)
+
+        with monkeypatch.context() as patched, journal.lock("test"):
+            patched.setattr(os, name, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                journal.append("snapshots", [capture(2)])
+    assert ids(journal) == [1, 2, 2]
+    assert journal.stored["snapshots"] == 3
+
+
+@pytest.mark.parametrize("when", ["write", "fsync"])
+def test_a_stream_that_an_editor_replaces_gets_the_record(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    add(journal, 1)
+    path, real, saved = journal.path("snapshots"), getattr(os, when), []
+
+    def saving(*given: Any) -> Any:
+        found = real(*given)
+        if not saved and os.fstat(given[0]).st_ino == path.stat().st_ino:
+            saved.append(path.with_name("saved"))
+            saved[0].write_bytes(path.read_bytes().splitlines(keepends=True)[0] + b'{"record_id": "63"}\n')
+            saved[0].replace(path)
+        return found
+
+    with journal.lock("test"):
+        monkeypatch.setattr(os, when, saving)
+        journal.append("snapshots", [capture(2)])
+    assert saved
+    assert ids(journal) == [1, 0x63, 2]
+
+
+def test_an_editor_that_never_stops_is_named(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(journal, 1)
+    path, real = journal.path("snapshots"), os.fsync
+
+    def saving(file: int) -> None:
+        real(file)
+        path.unlink()
+        path.write_bytes(b"")
+
+    with journal.lock("test"), monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", saving)
+        with pytest.raises(TrackerError, match="Another program keeps replacing"):
+            journal.append("snapshots", [capture(2)])
+
+
+def test_a_killed_creation_is_flushed_by_the_next_command(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(journal, 1)
+    (journal.root / "windows.jsonl").touch()
+    flushed, real = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (flushed.append(os.readlink(f"/proc/self/fd/{file}")), real(file))[1])
+    add(journal, 2, stream="windows")
+    assert {str(journal.root), str(journal.root.parent), str(journal.path("windows"))} <= set(flushed)
+    assert flushed.index(str(journal.root)) < flushed.index(str(journal.path("windows")))
+    flushed.clear()
+    add(journal, 3, stream="windows")
+    assert flushed == [str(journal.path("windows"))]
+
+
+# --- reading
+
+
+def short_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network file system: each read gives a part of what was asked for."""
+    dice, pread = random.Random(3), os.pread
+    monkeypatch.setattr(os, "pread", lambda file, length, at: pread(file, min(length, dice.randrange(1, 99)), at))
+
+
+def test_short_reads_lose_nothing(journal: Journal, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    add(journal, *range(6))
+    path = journal.path("snapshots")
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"record_id": "half' + b"x" * 500)
+    short_reads(monkeypatch)
+    assert journal.size("snapshots") == len(whole)
+    assert path.read_bytes() == whole
+    assert path.with_name("snapshots.jsonl.torn").read_bytes() == b'{"record_id": "half' + b"x" * 500 + b"\n"
+    assert ids(journal) == list(range(6))
+    assert len(said) == 1
+
+
+def test_only_what_is_proven_torn_is_set_aside(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(journal, 1)
+    path = journal.path("snapshots")
+    with path.open("ab") as file:
+        file.write(b'{"record_id": "half')
+    before = path.read_bytes()
+    monkeypatch.setattr("tracker.journal.journal.whole_size", lambda _file, _size: 5)
+    assert journal.size("snapshots") == 5
+    assert path.read_bytes() == before
+
+
+def test_what_was_set_aside_is_restored_once(journal: Journal) -> None:
+    add(journal, *range(3))
+    path = journal.path("snapshots")
+    first, *rest = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first)
+    path.with_name("snapshots.jsonl.torn").write_bytes(b'{"half\n' + b"".join(rest) + first)
+    for count in (2, 0):
+        with journal.lock("test"):
+            assert journal.restore_torn("snapshots") == count
+    assert ids(journal) == [0, 1, 2]
+    assert journal.restore_torn("windows") == 0
+
+
+# --- replacing
+
+
+def test_a_file_that_changed_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "handoff.md"
+    replace_file(path, b"one\n", was=b"")
+    with path.open("ab") as file:
+        file.write(b"by hand\n")
+    with pytest.raises(TrackerError, match="changed while tracker was about to replace it"):
+        replace_file(path, b"two\n", was=b"one\n")
+    assert path.read_bytes() == b"one\nby hand\n"
+    replace_file(path, b"two\n", was=b"one\nby hand\n")
+    assert [one.name for one in tmp_path.iterdir()] == ["handoff.md"]
+
+
+def test_temporary_files_are_private_and_those_of_killed_commands_go(tmp_path: Path) -> None:
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    left = tmp_path / f".state.json.{int(dead.stdout)}-0123abcd.part"
+    own, foreign = tmp_path / f".x.{os.getpid()}-0123abcd.part", tmp_path / ".letter.part"
+    for path in (left, own, foreign):
+        path.touch()
+    with replacing(tmp_path / "new") as part:
+        assert stat.S_IMODE(part.stat().st_mode) == 0o600
+        part.write_bytes(b"x")
+    assert {path.name for path in tmp_path.iterdir()} == {own.name, foreign.name, "new"}
+
+
+@pytest.mark.parametrize(("folder_mode", "mode"), [(0o700, 0o600), (0o755, 0o644)])
+def test_a_new_file_is_as_open_as_its_folder(tmp_path: Path, folder_mode: int, mode: int) -> None:
+    tmp_path.chmod(folder_mode)
+    replace_file(tmp_path / "new", b"x")
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == mode
+    (tmp_path / "new").chmod(0o640)
+    replace_file(tmp_path / "new", b"y")
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
+
+
+def test_links_are_neither_followed_nor_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "theirs"
+    target.write_bytes(b"theirs")
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(TrackerError, match="is a symbolic link"):
+        replace_file(tmp_path / "link", b"ours")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    with pytest.raises(TrackerError, match="is a symbolic link"):
+        private_folder(tmp_path / "folder")
+    assert target.read_bytes() == b"theirs"
+
+
+# --- the index
+
+
+def index_file(journal: Journal) -> Path:
+    found = index_database.find(journal.root)
+    assert found is not None
+    return found
+
+
+def answers(journal: Journal) -> list[Any]:
+    index = Index(journal)
+    try:
+        newest = index.newest("snapshots", None, "toy")
+        return [index.windows(), newest, [entry.record["record_id"] for entry in index.entries("snapshots", ["W1"])]]
+    finally:
+        index.close()
+
+
+def test_a_flipped_byte_anywhere_changes_no_answer(journal: Journal, often: Callable[[int, int], int]) -> None:
+    for number in range(40):
+        add(journal, number, window=f"W{number % 4}")
+    known = answers(journal)
+    dice, noticed = random.Random(5), 0
+    for _ in range(often(150, 3000)):
+        path = index_file(journal)
+        data = bytearray(path.read_bytes())
+        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        path.write_bytes(data)
+        assert answers(journal) == known
+        noticed += not path.exists() or path.read_bytes() != data
+    assert noticed > 5
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE capture SET window = 'W9', at = at + 5",
+        "DELETE FROM extent WHERE window = 'W1'",
+        "INSERT INTO tombstone VALUES ('snapshots', (SELECT record_id FROM capture LIMIT 1), 'x')",
+        "UPDATE stream SET total = 5",
+    ],
+)
+def test_a_changed_row_is_noticed(journal: Journal, said: list[str], statement: str) -> None:
+    add(journal, *range(5))
+    known = answers(journal)
+    database = sqlite3.connect(index_file(journal))
+    with database:
+        database.execute(statement)
+    database.close()
+    assert Index(journal).faults() == ["rows of snapshots were changed"]
+    assert answers(journal) == known
+    assert said == ["the index is damaged (rows of snapshots were changed): it is made anew"]
+    assert Index(journal).faults() == []
+
+
+@pytest.mark.parametrize("kind", ["symbolic", "hard", "log"])
+def test_an_index_that_is_a_link_is_left_alone(journal: Journal, tmp_path: Path, kind: str) -> None:
+    add(journal, 1)
+    known = answers(journal)
+    path = index_file(journal)
+    theirs = tmp_path / "theirs.sqlite3"
+    database = sqlite3.connect(theirs)
+    with database:
+        database.execute("CREATE TABLE mine (x)")
+    database.close()
+    before = theirs.read_bytes()
+    if kind == "log":
+        path.with_name(f"{path.name}-wal").symlink_to(theirs)
+    else:
+        path.unlink()
+        (path.symlink_to if kind == "symbolic" else path.hardlink_to)(theirs)
+    assert answers(journal) == known
+    assert theirs.read_bytes() == before
+    assert index_file(journal) != path
+
+
+def test_an_edit_in_the_middle_is_noticed(journal: Journal, said: list[str]) -> None:
+    add(journal, *range(3), notes="x" * BLOCK)
+    known = answers(journal)
+    path = journal.path("snapshots")
+    data = path.read_bytes()
+    # of the same length, in the same file
+    at = data.index(b'"window":"W1"', BLOCK)
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b'"window":"W7"')
+    assert answers(journal)[:2] == known[:2], "a command that jumps to the last megabyte does not see it"
+    assert Index(journal).faults() == [f"snapshots.jsonl was edited near byte {at // BLOCK * BLOCK}"]
+    index = Index(journal)
+    assert len(list(index.entries("snapshots"))) == 3
+    assert said == ["snapshots.jsonl was edited: it is read again"]
+    assert index.windows() == ["W1", "W7"]
+    assert index.faults() == []
+
+
+def test_a_small_stream_is_checked_as_well(journal: Journal) -> None:
+    add(journal, *range(200))
+    answers(journal)
+    path = journal.path("snapshots")
+    data = path.read_bytes()
+    at = data.index(b"fuel_pct", len(data) // 2)
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b"fool_pct")
+    assert Index(journal).faults() == ["snapshots.jsonl was edited near byte 0"]
+
+
+def test_what_is_appended_is_not_read_again(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(journal, 1)
+    index = Index(journal)
+    assert index.windows() == ["W1"]
+    opened: list[str] = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda path, *rest: (opened.append(Path(path).name), real(path, *rest))[1])
+    monkeypatch.setattr(Journal, "records", None)
+    with journal.lock("test"):
+        assert index.newest("snapshots", None, "toy")
+        journal.append_all({"snapshots": [capture(2, window="W2"), capture(3, window="W3", phase="after")]})
+        newest = index.newest("snapshots", None, "toy")
+    assert newest is not None
+    assert (newest.window, newest.phase) == ("W3", "after")
+    assert index.windows() == ["W1", "W2", "W3"]
+    assert opened.count("snapshots.jsonl") == 2, "once under the lock, once behind it"
+    monkeypatch.undo()
+    assert index.faults() == []
+
+
+def test_the_last_windows_are_found_without_the_others(journal: Journal) -> None:
+    for number in range(30):
+        add(journal, number, window=f"W{number}", captured_at=f"2026-01-{number + 1:02}T00:00:00Z")
+    assert Index(journal).windows(last=3) == ["W27", "W28", "W29"]
+    assert Index(journal).windows(last=0) == []
+
+
+def test_a_stopped_process_in_an_index_transaction_delays_readers_shortly(
+    journal: Journal, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(journal, 1)
+    answers(journal)
+    monkeypatch.setattr(index_database, "NOTICE_SECONDS", 0.05)
+    monkeypatch.setattr(index_database, "WAIT_SECONDS", 0.2)
+    stopped = sqlite3.connect(index_file(journal), isolation_level=None)
+    stopped.execute("BEGIN IMMEDIATE")
+    add(journal, 2, window="W2")
+    assert Index(journal).windows() == ["W1", "W2"]
+    assert said == ["waiting for the index, which another process is changing"]
+    stopped.close()
+    assert Index(journal).windows() == ["W1", "W2"]
+
+
+def test_a_reader_that_goes_on_behind_the_lock_reads_the_same_file(journal: Journal) -> None:
+    add(journal, *range(3), notes="x" * files.CHUNK)
+    with journal.lock("test"):
+        records = journal.records("snapshots")
+        next(records)
+    (journal.root / "other").write_bytes(b"x" * 10)
+    file = os.open(journal.root / "other", os.O_RDONLY)
+    try:
+        assert len(list(records)) == 2
+    finally:
+        os.close(file)
+
+
+def test_threads_may_read_while_one_appends(journal: Journal) -> None:
+    add(journal, *range(50))
+    found: list[int] = []
+    reader = Journal(journal.root)
+    thread = threading.Thread(target=lambda: found.extend(ids(reader)))
+    thread.start()
+    add(journal, 50)
+    thread.join()
+    assert found[:50] == list(range(50))

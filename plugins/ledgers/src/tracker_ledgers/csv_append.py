@@ -1,0 +1,257 @@
+"""Append to ledgers: locked, checked, and one write per row. A ledger is never truncated because something failed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+
+from tracker.kernel import (
+    OPEN,
+    WAIT_SECONDS,
+    Busy,
+    Session,
+    TrackerError,
+    cell,
+    csv_line,
+    read_at,
+    refuse_special,
+    sync_parents,
+    system_error,
+    write_all,
+)
+from tracker_ledgers.ledgers import Ledger, Row, check_header, path_of, split
+
+try:
+    import fcntl
+except ImportError:
+    # Windows: the data directory's lock alone keeps writers apart
+    fcntl = None  # type: ignore[assignment]
+
+RETRY_SECONDS = 0.02
+ATTEMPTS = 5
+# the columns in which two rows about one thing may differ
+WHEN_AND_WHY = {"date", "notes"}
+UNSURE = "The row may be in it: look before you repeat the command"
+
+
+@define
+class OpenLedger:
+    """A ledger that is open to append to. `size` and `rows` are what it held when it was read; `end` ends its lines.
+
+    `file` holds the lock of the file itself and not of a lock file beside it: ledgers lie in the user's repository, and
+    the lock tells whether an editor has put another file in its place.
+    """
+
+    session: Session
+    ledger: Ledger
+    path: Path
+    file: int = -1
+    is_new: bool = False
+    size: int = 0
+    end: str = "\n"
+    needs_header: bool = True
+    rows: list[Row] = field(factory=list)
+
+    def equal_row(self, values: Mapping[str, Any]) -> str | None:
+        """The newest row that says the same, whenever it was written: its date and line."""
+        compared = [at for at, name in enumerate(self.ledger.columns) if name not in WHEN_AND_WHY]
+        cells = [cell(values.get(name)) for name in self.ledger.columns]
+        for row in reversed(self.rows):
+            if len(row.cells) == len(cells) and all(row.cells[at] == cells[at] for at in compared):
+                date = dict(zip(self.ledger.columns, row.cells, strict=True)).get("date", "")
+                return f"{date}, line {row.number} of {self.path.name}"
+        return None
+
+    def append(self, values: Mapping[str, Any]) -> None:
+        """One row, in one write, flushed to disk; it is in the file that has the ledger's name afterwards."""
+        unknown = set(values) - set(self.ledger.columns)
+        assert not unknown, unknown
+        for _ in range(ATTEMPTS):
+            self._read_again()
+            try:
+                self._write([values.get(name) for name in self.ledger.columns])
+                if _is_still(self.file, self.path):
+                    return
+            except OSError as error:
+                raise system_error("append to", self.path, error, UNSURE) from error
+        raise TrackerError(f"{self.path} is replaced again and again by another program. The row is not in it.")
+
+    def _read_again(self) -> None:
+        """Read what a person appended, or the file that an editor put in the ledger's place, since it was read."""
+        try:
+            if not _is_still(self.file, self.path):
+                self.close()
+                self.open()
+            elif os.fstat(self.file).st_size != self.size:
+                _read(self)
+        except OSError as error:
+            raise system_error("read", self.path, error) from error
+
+    def _write(self, cells: list[Any]) -> None:
+        row = csv_line(cells, self.end)
+        if self.needs_header:
+            row = csv_line(self.ledger.columns, self.end) + row
+        write_all(self.file, row)
+        self.needs_header = False
+        self.size += len(row)
+        if self.session.journal.fsync:
+            os.fsync(self.file)
+            sync_parents(self.path)
+
+    def open(self) -> None:
+        """Open and lock the file, make it if there is none, and read it."""
+        refuse_special(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.file, self.is_new = _locked(self.path)
+            _read(self)
+        except OSError as error:
+            raise system_error("open", self.path, error) from error
+
+    def close(self) -> None:
+        """Give the lock back; a new file that nothing was written to is removed."""
+        file, self.file = self.file, -1
+        if file < 0:
+            return
+        with contextlib.suppress(OSError):
+            if self.is_new and not os.fstat(file).st_size and _is_still(file, self.path):
+                self.path.unlink()
+        os.close(file)
+
+
+@contextlib.contextmanager
+def opened(session: Session, ledger: Ledger, path: Path | None = None) -> Iterator[OpenLedger]:
+    """A ledger to append to. The caller holds the journal's lock, and takes no other lock inside.
+
+    Several data directories may share a repository's ledgers: therefore each file is locked, too.
+    """
+    found = OpenLedger(session, ledger, path or path_of(session, ledger))
+    try:
+        found.open()
+        yield found
+    finally:
+        found.close()
+
+
+def _read(book: OpenLedger) -> None:
+    data = _contents(book.file)
+    book.size = len(data)
+    found = split(book.path, data)
+    header = csv_line(book.ledger.columns).rstrip()
+    if found and header != data and header.startswith(data):
+        # a crash cut the very first write short
+        _set_aside(book, found[0], data)
+        return
+    check_header(book.path, book.ledger, found)
+    book.rows = found[1:]
+    book.needs_header = not found
+    book.end = "\r\n" if data.partition(b"\n")[0].endswith(b"\r") else "\n"
+    if found:
+        _mend_last(book, found, data)
+
+
+def _mend_last(book: OpenLedger, found: list[Row], data: bytes) -> None:
+    """Give a last row its end, where an editor left it without one; one that a crash cut short goes aside."""
+    last = found[-1]
+    if data.endswith(b"\n"):
+        if not last.closed:
+            raise _damaged(book, last)
+    elif last.closed and (last is found[0] or len(last.cells) == len(book.ledger.columns)):
+        missing = book.end[1:] if data.endswith(b"\r") else book.end
+        write_all(book.file, missing.encode())
+        book.size += len(missing)
+    else:
+        _set_aside(book, last, data[last.start :])
+
+
+def _set_aside(book: OpenLedger, row: Row, torn: bytes) -> None:
+    """A row that a crash cut short goes to a file beside the ledger, as the journal's torn lines do."""
+    beginnings = torn.split(b"\n")[1:]
+    if any(len(one.cells) == len(book.ledger.columns) for text in beginnings for one in split(book.path, text)):
+        # whole rows follow: no crash does that
+        raise _damaged(book, row)
+    aside = book.path.with_name(book.path.name + ".torn")
+    refuse_special(aside)
+    try:
+        kept = os.open(aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT | OPEN, 0o666)
+        try:
+            write_all(kept, torn + b"\n")
+            os.fsync(kept)
+            sync_parents(aside)
+        finally:
+            os.close(kept)
+        # the only truncation: of bytes that are on the disk elsewhere, in a file that nobody appended to meanwhile
+        if os.fstat(book.file).st_size != row.start + len(torn):
+            raise TrackerError(f"{book.path} grew while its torn last row was set aside. Try again.")
+        os.ftruncate(book.file, row.start)
+    except OSError as error:
+        raise system_error("set the torn last row aside of", book.path, error) from error
+    book.size = row.start
+    book.needs_header = row.start == 0
+    book.session.warn(f"{book.path.name} ended in a torn row of {len(torn)} bytes, which was set aside in {aside.name}")
+
+
+def _damaged(book: OpenLedger, row: Row) -> TrackerError:
+    return TrackerError(
+        f"{book.path}: the row in line {row.number} opens a quote that is never closed. Repair it by hand."
+        " Nothing was written."
+    )
+
+
+def _contents(file: int) -> bytes:
+    chunks, offset = [], 0
+    while chunk := read_at(file, 1 << 20, offset):
+        chunks.append(chunk)
+        offset += len(chunk)
+    return b"".join(chunks)
+
+
+# --- the file's own lock
+
+
+def _locked(path: Path) -> tuple[int, bool]:
+    """A descriptor that holds the file's lock and is still the file of that name, and whether it is new."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        is_new = not path.exists()
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | OPEN, 0o666)
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise TrackerError(f"{path} is not a regular file. Move it away.")
+            if _try_lock(file) and _is_still(file, path):
+                return file, is_new
+            if time.monotonic() > deadline:
+                raise Busy(f"Another process keeps {path} locked. Nothing was written. Try again.")
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)
+        time.sleep(RETRY_SECONDS)
+
+
+def _try_lock(file: int) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # a file system without locks: the data directory's lock alone keeps writers apart
+        return True
+    return True
+
+
+def _is_still(file: int, path: Path) -> bool:
+    """Whether nobody has put another file in its place meanwhile, as editors do when they save."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,97 @@
+"""What the ledgers say of windows to other features: churn, features, evidence, the token ledger's largest rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tracker.api import Block, Check, Row
+from tracker.kernel import NUMBER, Session, line, plural
+from tracker_ledgers import ledgers
+from tracker_ledgers.command_log import quoted
+from tracker_ledgers.evidence import FAIL, PASS
+from tracker_ledgers.features import is_built
+
+TOP = 3
+
+
+def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Net churn per feature, files and logged features by window and provider; the newest churn row counts."""
+    found: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
+    for entry in session.index.entries("churn", windows):
+        record = entry.record
+        if record.get("files_changed") is not None:
+            key = (str(record.get("window")), str(record.get("provider") or ""))
+            found[key] |= {"churn": record.get("normalized_churn"), "files": record.get("files_changed")}
+    for key, features in _built(session, windows).items():
+        found[key]["features_logged"] = len(features)
+    return dict(found)
+
+
+def checks(session: Session, window: str) -> list[Check]:
+    """Churn that was measured, and evidence that passed."""
+    return [_churn(session, window), _evidence(session, window)]
+
+
+def section(session: Session) -> Block | None:
+    """The largest rows of the token ledger; rows of people without a number are left out."""
+    known = [(tokens, row) for row in ledgers.readable(session, ledgers.TOKENS) if (tokens := _tokens(row)) is not None]
+    largest = [row for _, row in sorted(known, key=lambda found: -found[0])[:TOP]]
+    names = ("date", "session_id", "task", "tokens_actual", "tokens_planned", "notes")
+    rows = tuple(Row(values={name: row[name] for name in names if row.get(name)}) for row in largest)
+    return Block(title="Token ledger", rows=rows) if rows else None
+
+
+def _built(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], set[str]]:
+    wanted = set(windows)
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in ledgers.readable(session, ledgers.FEATURES):
+        if row.get("window") in wanted and is_built(row):
+            found[row["window"], row.get("provider", "")].add(row.get("feature_id", ""))
+    return found
+
+
+def _churn(session: Session, window: str) -> Check:
+    measured = sum(entry.record.get("files_changed") is not None for entry in session.index.entries("churn", [window]))
+    if measured:
+        return Check(name="churn", state="ok", text=f"Churn is measured ({plural(measured, 'row')}).")
+    cure = quoted(["tracker", "churn", "--window", window])
+    return Check(name="churn", state="missing", text="No churn is measured.", cure=cure)
+
+
+def _evidence(session: Session, window: str) -> Check:
+    """A fail newer than the last pass of its capability speaks against the window; a skip counts for nothing."""
+    newest: dict[tuple[str, str], tuple[str, dict[str, str]]] = {}
+    passed = 0
+    for row in ledgers.readable(session, ledgers.EVIDENCE):
+        result = row.get("result", "").strip().lower()
+        if row.get("window_id") == window and result in (PASS, FAIL):
+            passed += result == PASS
+            newest[_capability(row)] = result, row
+    failed = [row for result, row in newest.values() if result == FAIL]
+    if failed:
+        what = ", ".join(dict.fromkeys(_named(row) for row in failed))
+        cure = quoted(["tracker", "evidence", "add", "--window-id", window, "--result", PASS])
+        text = f"Evidence failed, and no later run passed: {what}."
+        return Check(name="evidence", state="failed", text=text, cure=cure)
+    if passed:
+        return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(passed, 'row')}).")
+    cure = quoted(["tracker", "uat", "--window", window, "--record"])
+    return Check(name="evidence", state="missing", text="No evidence has passed.", cure=cure)
+
+
+def _capability(row: Mapping[str, str]) -> tuple[str, str]:
+    """What a row proves. Rows without a capability, and those of an older `uat`, differ by their runner."""
+    name = row.get("capability_id", "").strip()
+    return name, row.get("runner", "") if name in ("", "uat") else ""
+
+
+def _named(row: Mapping[str, str]) -> str:
+    name = row.get("capability_id") or row.get("runner") or "no capability"
+    return line(f"{name} ({row['test_run_id']})" if row.get("test_run_id") else name)
+
+
+def _tokens(row: Mapping[str, str]) -> float | None:
+    text = row.get("tokens_actual", "").strip()
+    return float(text) if NUMBER.fullmatch(text) else None

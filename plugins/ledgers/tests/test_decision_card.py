@@ -1,0 +1,74 @@
+"""The decision card: which evidence counts, in sentences; and the sections of the handoff."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from outcomes import ok
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def add(finalized: Run) -> Callable[..., None]:
+    ok(finalized("churn", "--window", "W0-20"))
+
+    def add(result: str, capability: str = "C-1") -> None:
+        ok(finalized("evidence", "add", "--window", "W0-20", "--capability", capability, "--result", result))
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("results", "verdict", "done"),
+    [
+        ([("pass", "C-1")], "GO", 5),
+        ([("fail", "C-1")], "NO-GO", 4),
+        ([("skip", "C-1")], "SOFT GO", 4),
+        ([("fail", "C-1"), ("pass", "C-1")], "GO", 5),
+        ([("fail", "C-1"), ("pass", "C-2")], "NO-GO", 4),
+        ([("pass", "C-1"), ("fail", "C-1"), ("skip", "C-1")], "NO-GO", 4),
+    ],
+)
+def test_evidence_that_passed_counts(
+    finalized: Run, add: Callable[..., None], results: list[tuple[str, str]], verdict: str, done: int
+) -> None:
+    for result, capability in results:
+        add(result, capability)
+    found = json.loads(ok(finalized("decision-card", "--window", "W0-20", "--json")))
+    assert (found["verdict"], found["completeness"]["done"]) == (verdict, done)
+
+
+def test_other_results_are_refused(finalized: Run, tmp_path: Path) -> None:
+    done = finalized("evidence", "add", "--window", "W0-20", "--result", "great")
+    assert done.returncode == 2
+    assert "'great' is not one of 'pass', 'fail', 'skip'" in done.stderr
+    assert not (tmp_path / "docs" / "Ledgers").exists()
+
+
+def test_the_card_reads_as_sentences(finalized: Run) -> None:
+    said = ok(finalized("decision-card", "--window", "W0-20"))
+    assert said.splitlines()[3:] == [
+        "  - ok      It is finalized.",
+        "  - ok      The outcome is pass.",
+        "  - ok      No anomaly is open.",
+        "  - missing No churn is measured. Run `tracker churn --window W0-20`.",
+        "  - missing No evidence has passed. Run `tracker uat --window W0-20 --record`.",
+    ]
+
+
+def test_the_handoff_has_the_sections_of_all_features(finalized: Run, tmp_path: Path) -> None:
+    """`checkpoint` writes them into the file, too."""
+    events = [{"ts": "2026-11-22T08:00:00Z", "rid": rid, "lane": "far"} for rid in "ABCD"]
+    (tmp_path / "usage.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in events))
+    ok(finalized("ingest", "toy-stream", "--window", "W0-20", "--file", "usage.jsonl"))
+    close = ("checkpoint", "--window", "W0-20", "--provider", "toy", "--task", "end", "--plan", "5", "--actual", "900")
+    ok(finalized(*close))
+    text = (tmp_path / "docs" / "SESSION_HANDOFF.md").read_text()
+    costs = text.partition("## Cost comparison")[2].partition("## ")[0].splitlines()
+    assert [line.partition(",")[0] for line in costs if "," in line] == ["A", "B", "C"]
+    assert "tokens_actual=900" in text.partition("## Token ledger")[2]
