@@ -37,7 +37,7 @@ COMMANDS = {
     "alias start, window found": (["alias", "start", "codex", "--stdin"], PANE.format(50)),
     "preview --window W": (["preview", "--window", "NOW"], ""),
     "window-audit": (["window-audit", "--window", "NOW"], ""),
-    "alias delete": (["alias", "delete", "codex"], ""),
+    "alias delete": (["alias", "delete", "codex", "--yes"], ""),
 }
 
 

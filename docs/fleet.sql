@@ -125,14 +125,15 @@ ORDER BY
   rid;
 
 SELECT
-  window_id,
-  SUM(baseline_tokens) AS baseline_tokens,
-  SUM(glm_tokens) AS glm_tokens,
-  SUM(delta_glm_minus_base) AS delta_glm_minus_base,
-  1.0 * SUM(glm_tokens) / NULLIF(SUM(baseline_tokens) + SUM(glm_tokens), 0) AS glm_share
-FROM cost_compare
-GROUP BY window_id
-ORDER BY window_id;
+  sums.window_id AS window_id,
+  sums.baseline_sum AS baseline_tokens,
+  sums.glm_sum AS glm_tokens,
+  sums.glm_sum - sums.baseline_sum AS delta_glm_minus_base,
+  1.0 * sums.glm_sum / NULLIF(sums.baseline_sum + sums.glm_sum, 0) AS glm_share
+FROM (
+  SELECT window_id, SUM(baseline_tokens) AS baseline_sum, SUM(glm_tokens) AS glm_sum FROM cost_compare GROUP BY window_id
+) AS sums
+ORDER BY sums.window_id;
 
 SELECT window_id, model, is_glm, requests, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens
 FROM by_model

@@ -27,7 +27,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (
         ("alias", "start", "codex", "--stdin", "--captured-at", "noon"),
         2,
-        "Invalid time 'noon'. Expected ISO 8601, such as 2026-11-22T06:30:00Z.",
+        "Invalid time 'noon'. Expected ISO 8601, such as 2026-11-22T06:30:00Z",
     ),
     (("churn", "--window", "W1", "--paths", ""), 2, "'' is no path"),
     (("plugins", "info", "codx"), 1, "no source 'codx'; did you mean codex?"),
@@ -69,14 +69,16 @@ def test_help_is_a_word_too(tracker_cli: Run, words: tuple[str, ...]) -> None:
 
 def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(tracker_cli: Run) -> None:
     first = tracker_cli("alias", "start", "codex", "--stdin", "--window", "W0-07", stdin="Weekly limit: 80% left")
-    assert (first.returncode, first.stderr) == (0, "")
+    assert first.returncode == 0, first.stderr
     evidence = ("evidence", "add", "--capability-id", "c", "--runner", "r", "--result", "pass", "--window-id")
     ingest = ("ingest", "codex-ccusage", "--file", str(PANES / "ccusage-weekly.json"), "--window")
     for words in (evidence, ingest):
         for window, said in {"W0-7": True, "W00-007": True, "W0-07": False, "W0-70": False, "W0-8": False}.items():
             done = tracker_cli(*words, window)
             assert done.returncode == 0, done.stderr
-            assert (f"note: {window} is a new window; did you mean W0-07?\n" in done.stderr) == said
+            assert (
+                f"note: {window} is a new window; did you mean W0-07? `tracker undo` takes this back\n" in done.stderr
+            ) == said
     assert "did you mean" not in tracker_cli(*ingest, "W0-7").stderr  # it is known by now
 
 
@@ -150,8 +152,8 @@ def test_a_pipe_or_a_folder_in_its_place_is_to_be_moved_away(tracker_cli: Run, t
     (tmp_path / "data" / "snapshots.jsonl").mkdir(parents=True)
     done = tracker_cli("alias", "start", "codex", "--stdin", stdin="Weekly limit: 80% left")
     assert done.returncode == 1
-    assert "is a directory" in done.stderr
-    assert "Move it away" in done.stderr or "nothing was stored" in done.stderr
+    assert "is a directory" in done.stderr.lower()
+    assert "nothing was stored" in done.stderr.lower()
 
 
 def test_rejected_lines_are_an_error_where_the_user_wants_it(tracker_cli: Run) -> None:

@@ -23,14 +23,6 @@ def test_a_reset_is_kept_as_an_instant(program: Any) -> None:
     assert record["parsed"]["fuel_reset_at"] == "2026-01-10T06:30:00Z"
 
 
-@pytest.mark.parametrize(("used", "is_odd"), [("100", False), ("100.5", True), ("400", True)])
-def test_more_than_all_of_a_meter_is_stored_with_a_note(program: Any, used: str, is_odd: bool) -> None:
-    done = program(*OVERRIDE, "--fuel-pct", used)
-    done.ok()
-    assert (f"note: fuel is {used}%, more than all of it; was that meant?\n" in done.err) is is_odd
-
-
 def test_a_count_may_be_over_a_hundred(program: Any) -> None:
     done = program("override", "tally", "--window", "W1", "--phase", "before", "--calls-used", "400")
     assert done.ok() == "stored tally before snapshot for W1 (awaiting end)\n"
-    assert "was that meant" not in done.err

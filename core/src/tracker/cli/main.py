@@ -43,6 +43,8 @@ KERNEL = {
     "override": _own("Records", "override", "Store meter values that you read yourself."),
     "plugins": _own("Plugins", "plugins", "List the sources that are installed, and what is wrong with any."),
 }
+# what `tracker` alone runs, if a feature has it
+HOME = "home"
 ALSO = {"window-finalize": "complete"}
 
 
@@ -163,10 +165,22 @@ def _stop(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
-@click.group(cls=Root, params=list(shared_options()), context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Root,
+    params=list(shared_options()),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)
 @click.version_option(__version__, prog_name="tracker")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Measure what coding subscriptions are worth: meters before and after, features finished, per unit of quota."""
+    if context.invoked_subcommand is not None:
+        return
+    if HOME in commands():
+        context.invoke(find(HOME))
+    else:
+        click.echo(context.get_help())
 
 
 if __name__ == "__main__":

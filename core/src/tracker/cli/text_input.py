@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,10 @@ from tracker.text.render import line
 if TYPE_CHECKING:
     from tracker.session import Session
 
+AGO = re.compile(r"-([0-9]{1,4})([mhd])")
+MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
+CLOCK = re.compile(r"(?:(today|yesterday) )?([0-9]{1,2}):([0-9]{2})")
+TIMES = "ISO 8601, `yesterday 14:00` or `-2h`"
 LIMIT = 8 << 20  # bytes of one pane or report
 
 
@@ -29,7 +34,7 @@ def input_options(function: Any) -> Any:
                 "--file", "path", type=click.Path(path_type=Path), metavar="PATH", help="Read it from a file."
             ),
             click.option("--notes", metavar="TEXT", help="Anything to remember."),
-            click.option("--captured-at", metavar="TIME", help="When it was captured, ISO 8601 [default: now]."),
+            click.option("--captured-at", metavar="TIME", help=f"When it was captured: {TIMES} [default: now]."),
             click.option(
                 "--timezone", metavar="ZONE", help="The zone of times that name none [default: this machine's]."
             ),
@@ -63,16 +68,32 @@ def _take_file(path: Path) -> bytes:
         raise TrackerError(f"cannot read {path}: {error.strerror}; nothing was stored") from error
 
 
-def capture_time(text: str | None, now: datetime) -> datetime:
-    """`--captured-at`, UTC where it names no zone."""
+def capture_time(text: str | None, now: datetime, timezone: str | None = None) -> datetime:
+    """`--captured-at`: ISO 8601 (UTC if it names no zone), `yesterday 14:00` or `14:00` in the user's zone, `-2h`."""
     if text is None:
         return now
-    found = instant(text)
+    found = instant(text) or _spoken(text.strip().lower(), now, timezone)
     if found is None:
         raise click.BadParameter(
-            f"Invalid time {line(text)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z.", param_hint="--captured-at"
+            f"Invalid time {line(text)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z."
+            " `yesterday 14:00` and `-2h` work as well.",
+            param_hint="--captured-at",
         )
     return found
+
+
+def _spoken(text: str, now: datetime, timezone: str | None) -> datetime | None:
+    if ago := AGO.fullmatch(text):
+        return now - timedelta(minutes=int(ago[1]) * MINUTES[ago[2]])
+    if not (said := CLOCK.fullmatch(text)):
+        return None
+    from tracker.settings.zones import zone
+
+    day = now.astimezone(zone(timezone)) - timedelta(days=said[1] == "yesterday")
+    try:
+        return day.replace(hour=int(said[2]), minute=int(said[3]), second=0, microsecond=0).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def parse(

@@ -7,14 +7,13 @@ Readers take whole lines and need no lock; the next command sets a torn last lin
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import re
-import stat
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ from tracker.journal.files import (
     read_at,
     refuse_special,
     set_aside,
-    special_file,
     sync_parents,
     system_error,
     uninterrupted,
@@ -40,6 +38,7 @@ from tracker.journal.files import (
     write_all,
 )
 from tracker.journal.lock import WAIT_SECONDS, Lock, Warn, command_line
+from tracker.journal.open_files import OpenFiles
 from tracker.journal.records import decode, record_id
 
 __all__ = ["OPEN", "WAIT_SECONDS", "Journal", "Warn", "command_line", "decode", "read_at", "refuse_special"]
@@ -53,8 +52,6 @@ BLOCK = 1 << 20
 STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
 # appends until an editor that replaces the file again and again wins
 ATTEMPTS = 3
-# why a file may be read but not written
-READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 UNKNOWN = "It is unknown whether the records were stored; `tracker doctor` shows what the stream holds"
 
 
@@ -100,9 +97,7 @@ class Journal:
         self.doubtful: set[str] = set()
         self._lock = Lock(root, warn)
         self._warned: set[str] = set()
-        # descriptors that stay open while `_keeping` is above 0: (file, whether it may be written)
-        self._files: dict[str, tuple[int, bool]] = {}
-        self._keeping = 0
+        self._files = OpenFiles(root)
 
     @property
     def outcome(self) -> str:
@@ -194,7 +189,7 @@ class Journal:
         """Append to the file that still has the stream's name afterwards; note in `starts` where the lines begin."""
         path = self.path(new.stream)
         for _ in range(ATTEMPTS):
-            file = self._open(new.stream, is_written=True)
+            file = self._files.open(path)
             start = starts[new.stream] = self._mend_tail(path, file)
             if not start and self.fsync:
                 # also if an earlier command was killed between creating the stream and this
@@ -204,13 +199,13 @@ class Journal:
                 os.fsync(file)
             if _is_at(path, file):
                 return
-            self._close(new.stream)
+            self._files.close(path)
         del starts[new.stream]
         raise TrackerError(f"Another program keeps replacing {path}. Close the file there and try again. {NOTHING}.")
 
     def _take_back(self, new: Appended, starts: Mapping[str, int]) -> bool:
         """Remove what was written of some lines, and nothing else; whether none of them is stored."""
-        start, file = starts.get(new.stream), self._files.get(new.stream, (None, False))[0]
+        start, file = starts.get(new.stream), self._files.find(self.path(new.stream))
         if start is None or file is None:
             return True
         tail = b"\n"
@@ -251,14 +246,14 @@ class Journal:
     def mend(self, stream: str) -> None:
         """Set a torn last line aside; the caller holds the lock."""
         with self.open_streams():
-            self._mend_tail(self.path(stream), self._open(stream, is_written=True))
+            self._mend_tail(self.path(stream), self._files.open(self.path(stream)))
 
     def _mend_when_idle(self, stream: str, whole: int) -> int:
         """Set a torn line aside while nobody writes: a line without its end may belong to a writer at this moment."""
         path = self.path(stream)
         try:
             with self._lock.hold_if_free(command_line()) as is_held, self.open_streams():
-                return self._mend_tail(path, self._open(stream, is_written=True)) if is_held else whole
+                return self._mend_tail(path, self._files.open(self.path(stream))) if is_held else whole
         except TrackerError as error:
             self._warn_once(stream, f"{path.name} ends in a torn line, which was left out ({error})")
             return whole
@@ -294,7 +289,7 @@ class Journal:
 
     def glance(self, stream: str, mark: int) -> Glance:
         """How far a stream goes, and what it holds around an offset."""
-        with self._reading(stream) as file:
+        with self._files.reading(self.path(stream)) as file:
             if file is None:
                 return Glance()
             found = os.fstat(file)
@@ -307,7 +302,7 @@ class Journal:
 
     def lines(self, stream: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes | None]]:
         """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
-        with self._reading(stream) as file:
+        with self._files.reading(self.path(stream)) as file:
             if file is not None:
                 yield from whole_lines(file, start, stop)
 
@@ -330,85 +325,15 @@ class Journal:
 
     def checksums(self, stream: str, start: int, stop: int, checksum: int = 0) -> Iterator[tuple[int, int]]:
         """The checksum of each block between two offsets; that of the first goes on from `checksum`."""
-        with self._reading(stream) as file:
+        with self._files.reading(self.path(stream)) as file:
             if file is not None:
                 yield from checksums(lambda length, offset: read_at(file, length, offset), start, stop, checksum)
 
     # --- files
 
-    @contextlib.contextmanager
-    def open_streams(self) -> Iterator[None]:
+    def open_streams(self) -> AbstractContextManager[None]:
         """Keep every stream open that is read or written in the block, so that it is opened once."""
-        self._keeping += 1
-        try:
-            yield
-        finally:
-            self._keeping -= 1
-            for stream in () if self._keeping else list(self._files):
-                self._close(stream)
-
-    def _close(self, stream: str) -> None:
-        file, _ = self._files.pop(stream, (None, False))
-        if file is not None:
-            os.close(file)
-
-    def _open(self, stream: str, *, is_written: bool) -> int:
-        """The stream's file, which stays open until `open_streams` ends."""
-        found = self._find(stream, is_written=is_written)
-        assert found is not None
-        return found
-
-    def _find(self, stream: str, *, is_written: bool = False) -> int | None:
-        file, may_write = self._files.get(stream, (None, False))
-        if file is None or (is_written and not may_write):
-            self._close(stream)
-            may_write = is_written or self._lock.is_held
-            file = self._descriptor(self.path(stream), may_write=may_write, may_create=is_written)
-            if file is None and may_write and not is_written:
-                may_write = False
-                file = self._descriptor(self.path(stream), may_write=False, may_create=False)
-            if file is not None:
-                self._files[stream] = file, may_write
-        return file
-
-    def _descriptor(self, path: Path, *, may_write: bool, may_create: bool) -> int | None:
-        """The open file; None if there is none, or it may only be read."""
-        check_directory(self.root)
-        flags = (os.O_RDWR | os.O_APPEND if may_write else os.O_RDONLY) | (os.O_CREAT if may_create else 0)
-        try:
-            file = os.open(path, flags | OPEN, 0o600)
-        except OSError as error:
-            is_missing = isinstance(error, FileNotFoundError) or (may_write and error.errno in READ_ONLY)
-            if is_missing and not may_create:
-                return None
-            action, after = ("open", NOTHING) if may_write else ("read", "Nothing was read")
-            raise system_error(action, path, error, after) from error
-        try:
-            mode = os.fstat(file).st_mode
-            if not stat.S_ISREG(mode):
-                raise special_file(path, mode)
-        except BaseException as error:
-            os.close(file)
-            if isinstance(error, OSError):
-                raise system_error("open", path, error) from error
-            raise
-        return file
-
-    @contextlib.contextmanager
-    def _reading(self, stream: str) -> Iterator[int | None]:
-        if self._keeping:
-            # of its own, because a reader may go on after the block
-            file = self._find(stream)
-            file = None if file is None else os.dup(file)
-        else:
-            file = self._descriptor(self.path(stream), may_write=False, may_create=False)
-        try:
-            yield file
-        except OSError as error:
-            raise system_error("read", self.path(stream), error, "Nothing was read") from error
-        finally:
-            if file is not None:
-                os.close(file)
+        return self._files.kept()
 
     def _warn_bad(self, stream: str) -> None:
         text = f"{self.path(stream).name} holds lines that are not records: left out; `tracker doctor` shows them"

@@ -207,3 +207,9 @@ def test_requests_belong_to_the_window_in_which_they_were_made(home: Any, messag
     session.data_dir = home.data
     found = window_facts.facts(session, ["W1"])["W1", "claude"]
     assert (found["tokens"], found["requests"]) == (300, 2)
+
+
+def test_the_index_is_private(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    home.usage()
+    assert {path.stat().st_mode & 0o077 for path in home.data.rglob("*")} == {0}

@@ -101,7 +101,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
             return
         if wait or stale_ok:
             raise click.UsageError("--wait and --stale-ok go with --auto")
-        at = capture_time(captured_at, here.now)
+        at = capture_time(captured_at, here.now, timezone or here.config.timezone)
         text = take_text(use_stdin, path)
         reading = parse(here, source, text, at, timezone)
         stored = store(

@@ -63,7 +63,7 @@ def command(
                 f"The stream {source.name} cannot be read. {owner('hooks', 'ingest_stream') or ''}".strip()
             )
         return
-    at = capture_time(captured_at, here.now)
+    at = capture_time(captured_at, here.now, timezone or here.config.timezone)
     if source.kind == "status" and phase is None:
         raise click.UsageError(f"{source.name} is read before and after the work: give --phase before or --phase after")
     if is_run:

@@ -8,9 +8,19 @@ import click
 
 from tracker.cli.command import Group, WritingCommand
 from tracker.cli.commands.alias import state_dir_option
-from tracker.cli.text_input import capture_time
+from tracker.cli.text_input import TIMES, capture_time
 from tracker.contract.values import Gauge, Meter, Reading, Source
 from tracker.session import Session, session
+
+
+class Percent(click.types.FloatParamType):
+    """A number, with or without a percent sign."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        given: Any = value.strip().removesuffix("%") if isinstance(value, str) else value
+        return super().convert(given, param, ctx)
 
 
 class OverrideGroup(Group):
@@ -38,14 +48,14 @@ def _command(source: Source) -> click.Command:
         click.Option(["--window"], required=True, metavar="W", help="The window."),
         click.Option(["--phase"], required=True, type=click.Choice(["before", "after"]), help="The phase."),
         click.Option(["--notes"], metavar="TEXT", help="Why, or where you read it."),
-        click.Option(["--captured-at"], metavar="TIME", help="When you read it, ISO 8601 [default: now]."),
+        click.Option(["--captured-at"], metavar="TIME", help=f"When you read it: {TIMES} [default: now]."),
         click.Option(["--force"], is_flag=True, help="Store it although a rule forbids it."),
     ]
     for meter in source.meters:
         flag = f"--{meter.field_name.replace('_', '-')}"
         unit = "used percent" if meter.unit == "pp" else f"count of {meter.unit}"
         params.append(
-            click.Option([flag, f"used_{meter.key}"], type=float, metavar="N", help=f"{meter.title}: {unit}.")
+            click.Option([flag, f"used_{meter.key}"], type=Percent(), metavar="N", help=f"{meter.title}: {unit}.")
         )
         reset = f"--{meter.key.replace('_', '-')}-resets"
         params.append(
@@ -93,6 +103,12 @@ def _override(
     for gauge in gauges:
         if gauge.used is not None and not 0 <= gauge.used < 1e9:
             raise click.UsageError(f"{gauge.meter} cannot be {gauge.used:g}; a meter is 0 or more, and below 1e9")
+        meter = source.meter(gauge.meter)
+        if meter is not None and meter.unit == "pp" and gauge.used is not None and gauge.used > 100 and not force:
+            flag = f"--{meter.field_name.replace('_', '-')}"
+            raise click.BadParameter(
+                f"Invalid percentage {gauge.used:g}. Expected a number from 0 to 100, or --force.", param_hint=flag
+            )
     stored = store(
         here,
         Request(
@@ -100,7 +116,7 @@ def _override(
             phases=(phase,),
             reading=Reading(gauges=gauges, errors=("manual-override",)),
             text=None,
-            captured_at=capture_time(captured_at, here.now),
+            captured_at=capture_time(captured_at, here.now, here.config.timezone),
             origin="override",
             window=window,
             notes=notes,
@@ -108,7 +124,3 @@ def _override(
         ),
     )
     stored_message(here, source, stored)
-    for gauge in gauges:
-        meter = source.meter(gauge.meter)
-        if meter is not None and meter.unit == "pp" and gauge.used is not None and gauge.used > 100:
-            here.note(f"note: {meter.key} is {gauge.used:g}%, more than all of it; was that meant?")

@@ -235,6 +235,7 @@ def _connect(session: Session, path: Path | None) -> sqlite3.Connection:
     else:
         session.journal.prepare()
         path.parent.mkdir(mode=0o700, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         database = sqlite3.connect(str(path), timeout=30)
     database.execute("PRAGMA synchronous = OFF")  # it is derived
     if database.execute("PRAGMA user_version").fetchone() != (VERSION,):

@@ -1,0 +1,120 @@
+"""What a long history costs: commands on a directory with many windows, as ratios to one with 50.
+
+    python benchmarks/history.py [--windows 20000] [--captures 2] [--finalized 1.0] [--text 1500] [--repetitions 3]
+
+Issue-sized runs: `--windows 1000000` (880 MB of finalize rows) and `--windows 475000 --finalized 0` (950,000 captures).
+Commands run as processes. Each line shows seconds and memory on the small and on the large directory, and the ratio of
+the seconds. The first command on a new directory also makes the index; it is shown apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tracker.journal.journal import Journal
+from tracker.journal.records import stamp
+
+TRACKER = [sys.executable, "-m", "tracker.cli"]
+SMALL = 50
+BATCH = 5000
+NOW = datetime.now(UTC)
+PANE = ">_ OpenAI Codex (v0.44.0)\n 5h limit:     [██░░] 40% used\n Weekly limit: [██░░] 50% used\n"
+# what stays within three times of the small directory, and what grows with the history
+ONE = {
+    "status": ["status"],
+    "plan": ["plan"],
+    "handoff": ["handoff", "--dry-run"],
+    "scoreboard --last 50": ["scoreboard", "--last", "50"],
+    "decision-card": ["decision-card", "--window", "LAST"],
+    "churn": ["churn", "--window", "LAST", "--provider", "codex", "--dry-run"],
+    "preview --last 50": ["preview", "--last", "50"],
+    "first capture of a window": ["alias", "start", "codex", "--stdin", "--window", "NEW", "--dry-run"],
+}
+ALL = {"scoreboard": ["scoreboard"], "preview": ["preview"], "doctor": ["doctor"]}
+
+
+def windows(count: int, captures: int, finalized: float, text: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The records of windows that end a minute after each other, the last one now."""
+    for number in range(count):
+        at, window = NOW - timedelta(minutes=count - number + 10), f"W0-{number + 1:07}"
+        moments = {}
+        for place in range(captures):
+            phase, moment = ("before", "after")[place % 2], at + timedelta(seconds=place)
+            moments[phase] = moment.isoformat().replace("+00:00", "Z")
+            parsed = {"weekly_pct": 10 + place % 2, "weekly_resets": "soon", "errors": []}
+            parsed["weekly_reset_at"] = (at + timedelta(days=3)).isoformat().replace("+00:00", "Z")
+            own = {"phase": phase, "git_head": None, "parsed": parsed, "raw_text": (PANE * 20)[:text]}
+            yield "snapshots", stamp(window=window, provider="codex", captured_at=moment, source="alias", **own)
+        if number < count * finalized:
+            pair = {"before": 10, "after": 11, "delta": {"weekly_pct": 1}, "captured_at": moments, "errors": []}
+            own = {"finalized_at": moments.get("after"), "features": {"codex": 1}, "outcome": "pass", "quality": 1.0}
+            own |= {"quality_score": 1.0, "providers": {"codex": pair}}
+            yield "windows", stamp(window=window, provider=None, captured_at=at, source="finalize", **own)
+
+
+def fill(root: Path, given: argparse.Namespace, count: int) -> None:
+    journal, rows = Journal(root, fsync=False), dict[str, list[dict[str, Any]]]()
+    with journal.lock("fill"):
+        for number, (stream, record) in enumerate(windows(count, given.captures, given.finalized, given.text)):
+            rows.setdefault(stream, []).append(record)
+            if number % BATCH == 0:
+                journal.append_all(rows)
+                rows.clear()
+        journal.append_all(rows)
+
+
+def run(root: Path, arguments: list[str], count: int) -> tuple[float, int, int]:
+    """Seconds, megabytes and exit status of one command."""
+    names = {"LAST": f"W0-{count:07}", "NEW": f"W0-{count + 1:07}"}
+    words = [*TRACKER, "--data-dir", str(root), *(names.get(word, word) for word in arguments)]
+    with tempfile.TemporaryFile() as stdin:
+        stdin.write(PANE.encode())
+        stdin.seek(0)
+        began = time.perf_counter()
+        child = subprocess.Popen(
+            words, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=root.parent
+        )
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        return time.perf_counter() - began, usage.ru_maxrss >> 10, child.returncode
+
+
+def best(root: Path, arguments: list[str], count: int, repetitions: int) -> tuple[float, int, int]:
+    return min(run(root, arguments, count) for _ in range(repetitions))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--windows", type=int, default=20_000)
+    parser.add_argument("--captures", type=int, default=2)
+    parser.add_argument("--finalized", type=float, default=1.0)
+    parser.add_argument("--text", type=int, default=1500)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--skip-all", action="store_true", help="leave out what reads the whole history")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        roots = {SMALL: Path(folder) / "small" / "data", given.windows: Path(folder) / "large" / "data"}
+        for count, root in roots.items():
+            fill(root, given, count)
+        size = sum(path.stat().st_size for path in roots[given.windows].glob("*.jsonl"))
+        print(f"{given.windows} windows, {size >> 20} MB")
+        first = [run(root, ["status"], count)[:2] for count, root in roots.items()]
+        print(f"index made: {first[1][0]:.1f} s, {first[1][1]} MB")
+        for name, arguments in ONE.items() if given.skip_all else (ONE | ALL).items():
+            small, large = (best(root, arguments, count, given.repetitions) for count, root in roots.items())
+            ratio = f"{large[0] / small[0]:6.2f}"
+            shown = f"{name:26} {small[0]:7.2f} s {small[1]:5} MB  {large[0]:7.2f} s {large[1]:5} MB  {ratio}"
+            print(shown if large[2] == small[2] == 0 else f"{shown}  (status {small[2]}, {large[2]})", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Times and numbers as people write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tracker.cli.text_input import capture_time
+
+NOW = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-2h", NOW - timedelta(hours=2)),
+        ("-30m", NOW - timedelta(minutes=30)),
+        ("-1d", NOW - timedelta(days=1)),
+        ("yesterday 14:00", datetime(2026, 11, 21, 13, tzinfo=UTC)),
+        ("today 7:05", datetime(2026, 11, 22, 6, 5, tzinfo=UTC)),
+        ("07:05", datetime(2026, 11, 22, 6, 5, tzinfo=UTC)),
+        ("2026-11-20T10:00:00+02:00", datetime(2026, 11, 20, 8, tzinfo=UTC)),
+    ],
+)
+def test_times(text: str, expected: datetime) -> None:
+    assert capture_time(text, NOW, "Europe/Berlin") == expected
+
+
+@pytest.mark.parametrize("text", ["noon", "yesterday", "25:00", "12:60", "2h", "-h", ""])
+def test_a_time_that_is_not_one_is_refused(program: Any, text: str) -> None:
+    said = program("alias", "start", "toy", "--stdin", "--captured-at", text, stdin="fuel 10%").refused(2)
+    assert f"Invalid time {text!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z" in said
+    assert program.rows("snapshots") == []
+
+
+def test_an_earlier_time_is_stored(program: Any) -> None:
+    program("alias", "start", "toy", "--stdin", "--captured-at", "-2h", stdin="fuel 10%").ok()
+    [row] = program.rows("snapshots")
+    age = datetime.now(UTC) - datetime.fromisoformat(row["captured_at"])
+    assert timedelta(hours=2) <= age < timedelta(hours=2, minutes=5)
+
+
+def override(program: Any, *words: str) -> Any:
+    return program("override", "toy", "--window", "W1", "--phase", "before", *words)
+
+
+def test_a_percentage_may_have_its_sign(program: Any) -> None:
+    override(program, "--fuel-pct", "80%").ok()
+    assert program.rows("snapshots")[0]["parsed"]["fuel_pct"] == 80
+
+
+def test_more_than_all_of_a_meter_needs_force(program: Any) -> None:
+    said = override(program, "--fuel-pct", "180").refused(2)
+    assert "Invalid percentage 180. Expected a number from 0 to 100, or --force." in said
+    assert program.rows("snapshots") == []
+    override(program, "--fuel-pct", "180", "--force").ok()
+    assert program.rows("snapshots")[0]["parsed"]["fuel_pct"] == 180

@@ -1,0 +1,30 @@
+"""`tracker` without a command: the home screen."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from tracker.kernel import Command, session
+
+
+@click.command("home", cls=Command)
+def command() -> None:
+    """Show every provider's meters, what is open and what comes next.
+
+    `tracker` without a command does the same.
+    """
+    from tracker.kernel import escape, zone
+    from tracker_desk import home
+    from tracker_desk.status import look
+    from tracker_desk.status_text import document
+
+    here = session()
+    status, local = look(here), zone(here.config.timezone)
+    if here.json:
+        here.data(document(here, status, local))
+    elif sys.stdout.isatty():
+        home.show(here, status, local)
+    else:
+        click.echo(escape("\n".join(home.text(here, status, local))))

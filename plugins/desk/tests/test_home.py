@@ -1,0 +1,73 @@
+"""`tracker` alone: the home screen."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def at(hours: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")
+
+
+def test_before_the_first_capture_it_says_how_to_begin(program: Any) -> None:
+    done = program()
+    assert done.ok().splitlines()[2:] == [
+        "Nothing is recorded here yet.",
+        "  tally: has to be pasted",
+        "  toy: has to be pasted",
+        "Begin: tracker alias start PROVIDER --stdin",
+    ]
+    assert not program.root.exists()
+
+
+def test_it_shows_meters_what_is_open_and_what_comes_next(program: Any) -> None:
+    pane = f"fuel 50% reset {at(2)}\nheat 7.5%"
+    program("alias", "start", "toy", "--stdin", "--window", "W1", stdin=pane).ok()
+    done = program()
+    head, _, fuel, heat, _, *due = done.ok().splitlines()
+    assert "UTC" in head
+    assert fuel.startswith("toy  fuel  ██████████░░░░░░░░░░    50%  under 1 min ago, resets ")
+    assert "7.5%" in heat
+    assert due == ["Open: W1 of toy, for under 1 min", "Next: tracker alias end toy --stdin"]
+    assert json.loads(program("--json").ok())["lanes"][0]["window"] == "W1"
+    assert program("home").ok().splitlines()[2:] == done.out.splitlines()[2:]
+
+
+def test_a_meter_that_was_reset_since_shows_no_bar(program: Any) -> None:
+    pane = f"fuel 50% reset {at(-1)}"
+    program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at(-3), stdin=pane).ok()
+    [fuel] = [line for line in program().ok().splitlines() if line.startswith("toy  fuel")]
+    assert "reset since" in fuel
+    assert "█" not in fuel
+
+
+def test_without_the_desk_there_is_the_help(tmp_path: Path) -> None:
+    environment = os.environ | {"TRACKER_DISABLE_PLUGINS": "desk"}
+    command = [sys.executable, "-m", "tracker.cli"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage: ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_a_terminal_gets_a_table_of_its_width(program: Any, columns: str, tmp_path: Path) -> None:
+    import pty
+
+    program("alias", "start", "toy", "--stdin", "--window", "W1", stdin=f"fuel 50% reset {at(2)}").ok()
+    main, side = pty.openpty()
+    environment = os.environ | {"COLUMNS": columns, "TERM": "xterm-256color", "TRACKER_DATA_DIR": str(program.root)}
+    environment.pop("NO_COLOR", None)
+    done = subprocess.run([sys.executable, "-m", "tracker.cli"], stdout=side, env=environment, cwd=tmp_path, check=True)
+    os.close(side)
+    text = os.read(main, 65536).decode()
+    os.close(main)
+    assert done.returncode == 0
+    assert "W1" in text
