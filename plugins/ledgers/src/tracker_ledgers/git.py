@@ -126,7 +126,7 @@ def _run(
             capture_output=True,
             timeout=SECONDS,
             cwd=view.folder if view else None,
-            env=kept | CALM | (view.environment if view else {}),
+            env=kept | CALM | (dict(view.environment) if view else {}),
             check=False,
         )
     except OSError:
