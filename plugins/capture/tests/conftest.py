@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -76,6 +77,14 @@ class Machine:
         """A capture of the real program, from a plugin's tests."""
         return SCREENS / plugin / "tests" / "screens" / f"{name}.txt"
 
+    def printed(self) -> str:
+        """What `claude -p "/usage"` prints, with resets that are still to come."""
+        text = self.screen("claude", "print_v2.1.330_base_max_110col").read_text()
+        coming = iter(time.gmtime(time.time() + hours * 3600) for hours in (2, 48, 48))
+        return re.sub(
+            r"resets [^\n]*", lambda _: time.strftime("resets %b %d, %Y, %I:%M%p (UTC)", next(coming)).lower(), text
+        )
+
     def rows(self, stream: str = "snapshots") -> list[dict[str, Any]]:
         path = self.folder / "data" / f"{stream}.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -91,14 +100,20 @@ class Machine:
 
 
 def event(
-    weekly: float, age: float = 0, *, bucket: str | None = None, resets_in: float = 86_400, now: float | None = None
+    weekly: float,
+    age: float = 0,
+    *,
+    bucket: str | None = None,
+    resets_in: float | None = None,
+    now: float | None = None,
 ) -> str:
     """An event of a session file as Codex 0.169 writes it, `age` seconds old."""
     now = time.time() if now is None else now
+    reset = now - age + 4 * 3600 if resets_in is None else now + resets_in
     limits = {
         "limit_id": bucket or "codex",
         "limit_name": bucket,
-        "primary": {"used_percent": 11.0, "window_minutes": 300, "resets_at": int(now + resets_in)},
+        "primary": {"used_percent": 11.0, "window_minutes": 300, "resets_at": int(reset)},
         "secondary": {"used_percent": weekly, "window_minutes": 10080, "resets_at": int(now + 3 * 86_400)},
         "credits": None,
         "plan_type": "pro",

@@ -150,7 +150,7 @@ def test_every_capture_adds_its_reading(machine: Any, event: Any) -> None:
         ("codex", "rollout", "capture"),
         ("claude", "alias", "capture"),
     ]
-    ok(machine("alias", "delete", "codex"))
+    ok(machine("alias", "delete", "codex", "--yes"))
     assert len(machine.rows("readings")) == 2
 
 

@@ -47,7 +47,7 @@ def codex(machine: Any, code: str, screen: str = SPARK) -> None:
 
 
 def claude(machine: Any, code: str, screen: str = PRINTED) -> None:
-    text = machine.screen("claude", screen).read_text()
+    text = machine.printed() if screen == PRINTED else machine.screen("claude", screen).read_text()
     machine.program("claude", f"assert sys.argv[1:3] == ['-p', '/usage'], sys.argv\nTEXT = {text!r}\n{code}")
 
 
@@ -56,7 +56,7 @@ def claude(machine: Any, code: str, screen: str = PRINTED) -> None:
 
 def test_the_app_server_is_asked_for_the_limits(machine: Any) -> None:
     codex(machine, "replay(PATH)")
-    done = machine("capture", "codex", "--from", "app-server")
+    done = machine("capture", "codex", "--from", "app-server", "--force")
     assert done.returncode == 0, done.stderr
     [row] = machine.rows()
     assert (row["source"], row["origin"], row["age_s"]) == ("automation", "app-server", 0)
@@ -338,7 +338,7 @@ def test_a_failure_is_one_line_and_nothing_is_stored(machine: Any) -> None:
 
 def test_each_failure_is_a_line_that_says_what_is_tried_next(machine: Any, event: Any) -> None:
     codex(machine, "replay(PATH)")
-    done = machine("capture", "codex")
+    done = machine("capture", "codex", "--force")
     assert done.returncode == 0, done.stderr
     [warning] = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
     assert warning.startswith("warning: codex rollout: there is no folder ")

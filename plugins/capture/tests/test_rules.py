@@ -32,7 +32,7 @@ def error(done: Any, status: int = 1) -> str:
 
 
 def test_auto_is_before_and_then_after(machine: Any, event: Any) -> None:
-    machine.rollout("a", event(10))
+    machine.rollout("a", event(10, age=60))
     assert ok(machine("capture", "codex")) == "stored codex before snapshot for W0-01 (awaiting end)\n"
     machine.rollout("a", event(12))
     assert ok(machine("capture", "codex")) == "stored codex after snapshot for W0-01 (ready to finalize)\n"
@@ -40,17 +40,19 @@ def test_auto_is_before_and_then_after(machine: Any, event: Any) -> None:
 
 
 def test_auto_looks_at_this_lane_alone(machine: Any, event: Any) -> None:
-    machine.rollout("a", event(10))
+    machine.rollout("a", event(10, age=60))
     ok(machine("capture", "codex", AGENT_ID="sub1"))
     assert "stored codex before" in ok(machine("capture", "codex", AGENT_ID="main"))
+    machine.rollout("a", event(11))
     assert "stored codex after" in ok(machine("capture", "codex", AGENT_ID="sub1"))
     assert [row["notes"] for row in machine.rows()] == ["AGENT_ID=sub1", "AGENT_ID=main", "AGENT_ID=sub1"]
 
 
 def test_auto_with_another_window_than_the_open_one_is_before(machine: Any, event: Any) -> None:
-    machine.rollout("a", event(10))
+    machine.rollout("a", event(10, age=60))
     ok(machine("capture", "codex", "--window", "W0-07"))
     assert "before snapshot for W0-09" in ok(machine("capture", "codex", "--window", "W0-09"))
+    machine.rollout("a", event(11))
     assert "after snapshot for W0-09" in ok(machine("capture", "codex", "--window", "W0-09", "--notes", "tidy"))
     assert machine.rows()[-1]["notes"] == "tidy"
 
@@ -63,11 +65,12 @@ def test_an_after_needs_a_before(machine: Any, event: Any) -> None:
 
 
 def test_the_aliases_capture_by_themselves(machine: Any, event: Any) -> None:
-    machine.rollout("a", event(10))
+    machine.rollout("a", event(10, age=100))
     ok(machine("alias", "start", "codex", "--auto", "--window", "W0-19", "--notes", "n"))
-    machine.rollout("a", event(15))
+    machine.rollout("a", event(15, age=50))
     crossed = ok(machine("alias", "cross", "codex", "--auto"))
     assert crossed == "stored codex after snapshot for W0-19 and seeded before snapshot for W0-20\n"
+    machine.rollout("a", event(16))
     ok(machine("alias", "end", "codex", "--auto"))
     assert [(row["phase"], row["source"], row["origin"]) for row in machine.rows()] == [
         (phase, "automation", "rollout") for phase in ("before", "after", "before", "after")
@@ -103,6 +106,7 @@ def test_a_pane_on_stdin(machine: Any) -> None:
 def test_old_counts_on_stdin_are_no_after(machine: Any) -> None:
     counts = {"generated_at": "2026-01-10T08:00:00Z", "blocks": [{"window_id": "w", "prompts_used": 5}]}
     ok(machine("capture", "glm", "--from", "stdin", stdin=json.dumps(counts)))
+    counts["generated_at"] = "2026-01-10T09:00:00Z"
     line = error(machine("capture", "glm", "--from", "stdin", "--wait", stdin=json.dumps(counts)))
     assert line.startswith("error: glm stdin: its reading is ")
     assert line.endswith("over 15 min (--stale-ok takes it); nothing was stored")
@@ -123,8 +127,8 @@ def test_an_origin_that_is_none(machine: Any) -> None:
 @pytest.fixture
 def opened(machine: Any, event: Any) -> Any:
     """A machine with codex's window W0-01 open."""
-    machine.rollout("a", event(10))
-    ok(machine("capture", "codex"))
+    machine.rollout("a", event(10, age=7200))
+    ok(machine("capture", "codex", "--from", "rollout"))
     return machine
 
 
@@ -250,7 +254,7 @@ def test_a_terminal_sees_a_countdown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wait_asks_an_origin_again_that_is_not_ready(machine: Any) -> None:
-    text = machine.screen("claude", "print_v2.1.330_base_max_110col").read_text()
+    text = machine.printed()
     empty = machine.screen("claude", "print_v2.1.330_slow_max_110col").read_text()
     machine.program(
         "claude",

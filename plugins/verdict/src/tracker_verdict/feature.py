@@ -21,6 +21,7 @@ def feature_info() -> Feature:
             "compare": _command(
                 "Results", "compare", "Compare providers by what they deliver for the quota, or for the money."
             ),
+            "gate": _command("Daily", "gate", "Say whether a script may start work: exit 0 is go, 3 stop, 4 unknown."),
             "scoreboard": _command(
                 "Results",
                 "scoreboard",

@@ -1,0 +1,66 @@
+"""`tracker gate`: for scripts, before they start an agent."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import timedelta
+
+import click
+
+from tracker.kernel import Command, Finite, session
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+PAUSE = 30.0
+
+
+class Age(click.ParamType):  # type: ignore[type-arg]
+    """A length of time such as 15m."""
+
+    name = "age"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        found = re.fullmatch(r"(\d{1,6})([smh])", str(value))
+        if found is None:
+            self.fail(f"Invalid age {value!r}. Expected a number with s, m or h, such as 15m.", param, ctx)
+        return timedelta(seconds=int(found[1]) * UNITS[found[2]])
+
+
+@click.command("gate", cls=Command)
+@click.argument("provider")
+@click.option("--min-left", type=Finite(min=0, max=100), default=10.0, show_default=True, help="Per cent to keep.")
+@click.option("--max-risk", type=Finite(min=0, max=1), default=0.2, show_default=True, help="Of running out.")
+@click.option("--meter", metavar="M", help="The meter [default: the one that capacity is measured by].")
+@click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be.")
+@click.option("--wait", is_flag=True, help="Ask again until the answer is go.")
+@click.pass_context
+def command(
+    context: click.Context,
+    provider: str,
+    min_left: float,
+    max_risk: float,
+    meter: str | None,
+    max_age: timedelta,
+    wait: bool,
+) -> None:
+    """Say whether a script may start work: exit 0 is go, 3 stop, 4 unknown or too old."""
+    from tracker_verdict.gate import GO, STATUS, Question, answer
+
+    here = session()
+    source = here.source(provider, kinds=["status"])
+    wanted = meter or source.capacity
+    if wanted is None:
+        raise click.UsageError(f"{provider} has no capacity meter. Expected --meter M.")
+    question = Question(meter=wanted, min_left=min_left, max_risk=max_risk, max_age=max_age)
+    found = answer(here, source, question, here.now)
+    while wait and found.state != GO:
+        here.note(f"waiting: {found.state}: {found.why}")
+        time.sleep(PAUSE)
+        here.index.close()
+        del here.index
+        found = answer(here, source, question, here.now)
+    if here.json:
+        here.data(found.document())
+    else:
+        click.echo(f"{found.state}: {provider} {wanted}: {found.why}")
+    context.exit(STATUS[found.state])

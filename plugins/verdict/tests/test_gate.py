@@ -1,0 +1,69 @@
+"""`tracker gate`: go, stop or unknown, for scripts."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+NOW = datetime.now(UTC)
+
+
+def reading(
+    verdicts: Any, used: float, *, age: timedelta = timedelta(minutes=1), reset: timedelta | None = None
+) -> None:
+    """A reading of codex's weekly meter that belongs to no window."""
+    row = {
+        "provider": "codex",
+        "captured_at": (NOW - age - timedelta(hours=1)).isoformat(),
+        "until": (NOW - age).isoformat(),
+        "parsed": {"weekly_used": used, "weekly_reset_at": None if reset is None else (NOW + reset).isoformat()},
+    }
+    data = verdicts.folder / "data"
+    data.mkdir(exist_ok=True)
+    with (data / "readings.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("used", "age", "reset", "options", "status", "words"),
+    [
+        (40, 1, 24, (), 0, "go: codex weekly: 60 % left"),
+        (95, 1, 24, (), 3, "stop: codex weekly: 5 % left, less than 10 %"),
+        (95, 1, 24, ("--min-left", "2", "--max-risk", "1"), 0, "go: codex weekly: 5 % left"),
+        (80, 1, 120, (), 3, "stop: codex weekly: 20 % left, likely used up before the reset"),
+        (40, 20, 24, (), 4, "unknown: codex weekly: the newest reading is 20 min old"),
+        (40, 20, 24, ("--max-age", "1h"), 0, "go: codex weekly: 60 % left"),
+        (40, 1, -1, (), 4, "and not read since"),
+        (40, 1, None, (), 0, "go: codex weekly: 60 % left"),
+    ],
+)
+def test_the_answer(
+    verdicts: Any, used: float, age: int, reset: int | None, options: tuple[str, ...], status: int, words: str
+) -> None:
+    reading(verdicts, 10, age=timedelta(days=2))
+    reading(verdicts, used, age=timedelta(minutes=age), reset=None if reset is None else timedelta(hours=reset))
+    done = verdicts("gate", "codex", *options)
+    assert (done.status, done.error) == (status, None)
+    assert words in done.out
+
+
+def test_without_a_reading_the_answer_is_unknown(verdicts: Any) -> None:
+    (verdicts.folder / "data").mkdir()
+    done = verdicts("gate", "codex", "--json")
+    assert done.status == 4
+    assert json.loads(done.out)["why"] == "no reading"
+    assert verdicts("gate", "glm").status == 4
+    assert "Invalid age 'soon'. Expected a number with s, m or h, such as 15m." in verdicts(
+        "gate", "codex", "--max-age", "soon"
+    ).refused(2)
+
+
+def test_waiting_ends_with_go(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading(verdicts, 95)
+    monkeypatch.setattr("time.sleep", lambda _seconds: reading(verdicts, 5, age=timedelta(0)))
+    done = verdicts("gate", "codex", "--wait")
+    assert (done.status, done.out) == (0, "go: codex weekly: 95 % left\n")
+    assert "waiting: stop: 5 % left, less than 10 %" in done.err
