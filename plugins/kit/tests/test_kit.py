@@ -20,7 +20,7 @@ from kit_plugins import CODE, KIND, LINES, PANE, RECORDED, SCREEN
 
 SOUND = {"sound-status": "status", "sound-report": "report", "sound-telemetry": "telemetry"}
 NOT_LOADED = {
-    "absent": "'absent' is no installed entry point of group 'tracker'; one that was added needs an installation"
+    "absent": "'absent' is not an installed entry point of group 'tracker'; after adding one, install again"
     " (docs/plugins.md, section 'Packaging')",
     "unloadable": "ModuleNotFoundError: No module named 'nowhere' (docs/plugins.md, section 'Import late')",
     "mistyped": "is named 'mistyped' but the source 'other' (docs/plugins.md, section 'The declaration')",

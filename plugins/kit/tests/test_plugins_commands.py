@@ -42,7 +42,7 @@ LEFT_OUT = {
     ),
     "tally": (
         HEAD,
-        "has an entry point of that name, too",
+        "also has an entry point of that name",
         "cure: uninstall one of the distributions that claim 'tally'",
     ),
     "shouting": (
@@ -117,7 +117,7 @@ def test_those_that_the_user_left_out_are_noted(toys: Run) -> None:
     assert done.stderr.startswith("note: TRACKER_DISABLE_PLUGINS leaves out ")
     assert "toy (tracker-toys)" in done.stderr
     asked = toys("plugins", "info", "toy", TRACKER_DISABLE_PLUGINS=f"{OURS},toy")
-    assert asked.stderr == "error: toy is disabled: unset TRACKER_DISABLE_PLUGINS\n"
+    assert asked.stderr == "error: toy is disabled. Unset TRACKER_DISABLE_PLUGINS.\n"
 
 
 def test_every_command_says_that_a_newer_plugin_waits_for_a_newer_core(others: Run) -> None:
@@ -149,10 +149,10 @@ def test_info_shows_what_a_source_declares(toys: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("tyo", "error: no source 'tyo'; did you mean toy?"),
+        ("tyo", "error: No source 'tyo' is installed; did you mean toy?"),
         (
             "needy",
-            "error: needy was left out: plugin 'needy' failed to be imported: ModuleNotFoundError: No module named",
+            "error: needy is left out: plugin 'needy' failed to be imported: ModuleNotFoundError: No module named",
         ),
     ],
 )
@@ -176,7 +176,7 @@ def test_check_names_the_rules_that_given_texts_break(toys: Run, tmp_path: Path)
     (texts / "pane.txt").write_text("fuel 12% reset 2026-01-01T00:00:00+00:00\n")
     done = toys("--json", "plugins", "check", "toy", "--inputs", str(texts))
     assert done.returncode == 1
-    assert done.stderr == "error: toy cannot be relied on; 1 source checked\n"
+    assert done.stderr == "error: toy broke a rule. Checked 1 plugin.\n"
     [verdict] = json.loads(done.stdout)
     assert (verdict["source"], verdict["sound"], verdict["note"]) == ("toy", False, None)
     said = {one["message"] for one in verdict["broken"]}
@@ -225,9 +225,9 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "pyproject.toml cannot be read, so "),
-        ("[project]\nname = 'x'\n", "pyproject.toml declares no entry point in group 'tracker' (docs/plugins.md"),
-        ("[project\n", "pyproject.toml cannot be read, so "),
+        (None, "Cannot read "),
+        ("[project]\nname = 'x'\n", "pyproject.toml has no entry point in group 'tracker' (docs/plugins.md"),
+        ("[project\n", "Cannot read "),
     ],
 )
 def test_check_of_a_folder_that_is_no_plugin(toys: Run, tmp_path: Path, text: str | None, message: str) -> None:
@@ -240,6 +240,6 @@ def test_check_of_a_folder_that_is_no_plugin(toys: Run, tmp_path: Path, text: st
 
 def test_check_of_nothing_that_is_known(toys: Run) -> None:
     assert (
-        "error: 'tyo' is neither a folder nor an installed source; did you mean toy?"
+        "error: Invalid target 'tyo'. Expected a folder or an installed plugin; did you mean toy?"
         in toys("plugins", "check", "tyo").stderr
     )

@@ -66,16 +66,16 @@ def test_a_new_plugin_has_all_that_a_distribution_needs(kind: str, tracker_cli: 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("My Tool", "'My Tool' is no name for a source: give lower-case letters and digits"),
-        ("a--b", "'a--b' is no name for a source"),
-        ("1up", "'1up' is no name for a source"),
-        ("../up", "'../up' is no name for a source"),
-        ("tracker-acme", "the distribution will be named tracker-acme; give the source's name alone: acme"),
-        ("core", "'core' is reserved for the core; give another, such as core-usage"),
-        ("windows", "'windows' is reserved for the core"),
-        ("churn", "'churn' is reserved for the core"),
-        ("codex", "the name 'codex' is taken by tracker-codex"),
-        ("proxy", "the name 'proxy' is taken: tracker-proxy is installed, with 'proxy-telemetry'"),
+        ("My Tool", "Invalid name 'My Tool'. Expected lower-case letters and digits"),
+        ("a--b", "Invalid name 'a--b'."),
+        ("1up", "Invalid name '1up'."),
+        ("../up", "Invalid name '../up'."),
+        ("tracker-acme", "Invalid name 'tracker-acme'. The distribution gets its prefix by itself: give acme."),
+        ("core", "The name 'core' is reserved for the core. Choose another, such as core-usage."),
+        ("windows", "The name 'windows' is reserved for the core"),
+        ("churn", "The name 'churn' is reserved for the core"),
+        ("codex", "The name 'codex' is taken by tracker-codex."),
+        ("proxy", "The name 'proxy' is taken: tracker-proxy is installed, with 'proxy-telemetry'."),
     ],
 )
 def test_a_name_that_cannot_be_is_refused(name: str, message: str, tracker_cli: Run, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_nothing_is_overwritten_and_a_dry_run_writes_nothing(tracker_cli: Run, t
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "tracker-acme").mkdir()
     done = tracker_cli("plugins", "new", "acme")
-    assert "tracker-acme exists; remove it, or give another folder with --into; nothing was written" in done.stderr
+    assert "tracker-acme exists. Remove it, or choose another folder with --into. Nothing was written." in done.stderr
     assert list((tmp_path / "tracker-acme").iterdir()) == []
 
 

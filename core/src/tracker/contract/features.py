@@ -162,7 +162,7 @@ def undo_rows(session: Session, command_id: str, records: Sequence[Mapping[str, 
 
 @hookspec(firstresult=True)
 def ingest_stream(session: Session, source: Source, window: str, given: StreamInput) -> bool | None:
-    """Take in a telemetry stream; True where it was done."""
+    """Take in a telemetry stream; True if this feature did it."""
 
 
 @hookspec(firstresult=True)
@@ -174,4 +174,4 @@ def stream_facts(
 
 @hookspec(firstresult=True)
 def screen_text(text: str) -> str | None:
-    """The text as a terminal shows it after the cursor movements in it; None where nothing here can play them."""
+    """The text as a terminal shows it after the cursor movements in it; None if this feature cannot play them."""

@@ -38,7 +38,7 @@ def parse_status(
 
     text: as it came, at most 8 MB, with any line ends, colours and cursor movements.
     captured_at: when it was captured, UTC; for dates without a year and for relative times.
-    timezone: the zone of the text's times where it names none.
+    timezone: the zone of the text's times if it names none.
     scope: the report that the user asked for, one of the declared scopes; None: read it from the text.
     origin: the name of the declared origin that the text comes from; None: it was pasted or piped.
 
@@ -55,7 +55,7 @@ def compute_delta(before: Reading, after: Reading) -> Delta | None:
     before, after: readings as `parse_status` made them, or as they were stored; their `as_of` is always set.
 
     Returns a change per meter, in the meter's unit; None leaves it to the core, which subtracts, and gives None with a
-    reason where a meter was reset in between or fell. Since contract 1.0.
+    reason if a meter was reset in between or fell. Since contract 1.0.
     """
 
 
@@ -67,7 +67,7 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> Sequence[Event]:
     that spread one request over several lines; keep it bounded.
 
     Returns the events that the line completes: none, one or several. Raises `tracker.api.Rejected` with the reason
-    where the line cannot be read; the stream goes on. Since contract 1.0.
+    if it cannot read the line; the stream goes on. Since contract 1.0.
     """
 
 

@@ -64,7 +64,7 @@ class FileOrigin(Origin):
 
     The text is the newest line that contains `marker` and of which `parse_status` makes a value. Files are read from
     their ends, the last changed first, until none can hold a reading with a later `as_of`. If the times of change say
-    nothing, as in a copied tree, the files whose names sort last are read, too.
+    nothing, as in a copied tree, the files whose names sort last are read as well.
 
     folder: the folder; ``~`` is the home. variable: an environment variable that names another folder.
     pattern: the files below it, such as ``logs/*/run-*.jsonl``; each folder has a part of its own, and none is ``**``.
@@ -114,7 +114,7 @@ class ExchangeOrigin(Origin):
     """What a program answers over its standard input and output, one JSON object a line, as JSON-RPC does it.
 
     The messages are sent in order; one with an ``id`` is answered before the next is sent, and what comes in between
-    is passed over. The text is the answers, a line each: those to the ids in `keep` (all where that is empty), and an
+    is passed over. The text is the answers, a line each: those to the ids in `keep` (all if it is empty), and an
     answer with an ``error``, which also ends the exchange.
     """
 
@@ -129,7 +129,7 @@ class HttpOrigin(Origin):
 
     address: scheme and host, ``https`` always. variable: the environment variable that names another. path: behind the
     address. key: the environment variable that holds the key; its name begins with ``TRACKER_``, since a key that the
-    user keeps for another program is not ours to send. header: what the key is sent in, behind `prefix`.
+    user keeps for another program is not ours to send. header: what the key is sent in, after `prefix`.
     """
 
     address: str = field(validator=_https)

@@ -1,4 +1,4 @@
-"""A reading as it stands in a record's `parsed` field, and back."""
+"""Readings to and from the field `parsed` of a record."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def compact(value: float) -> float | int:
 
 
 def iso(instant: datetime) -> str:
-    """ISO 8601 in UTC with a `Z`, microseconds only where there are any."""
+    """ISO 8601 in UTC with a `Z`, with microseconds only if there are any."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def instant(text: object) -> datetime | None:
-    """The instant of an ISO 8601 text (UTC where it names no zone), None for anything else."""
+    """The instant of an ISO 8601 text (UTC if it names no zone), None for anything else."""
     if not isinstance(text, str):
         return None
     try:

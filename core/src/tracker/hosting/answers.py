@@ -23,7 +23,7 @@ OWN: frozenset[type] = frozenset(one for module in (values, origins) for one in 
 
 
 def own(value: Any) -> Any:
-    """A value as the core's own class: a plugin's subclass, or a half-built value, cannot change what it says later."""
+    """A copy in the core's own class, so that a plugin's subclass cannot change its answer later."""
     if isinstance(value, values.Declaration) and not isinstance(value, Source):
         return own(value.as_source())
     if attrs.has(type(value)):

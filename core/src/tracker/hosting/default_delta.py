@@ -1,4 +1,4 @@
-"""The core's answer to `compute_delta` after every plugin's: plain subtraction, and why there is no delta."""
+"""The core's default `compute_delta`: plain subtraction, or the reason why there is no delta."""
 
 from __future__ import annotations
 

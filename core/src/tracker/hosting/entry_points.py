@@ -73,7 +73,7 @@ def _sorted(found: tuple[Point, ...], unwanted: str) -> Scan:
         for point in points_:
             if point is not accepted:
                 others = ", ".join(other.distribution for other in points_ if other is not point)
-                refused.append((point, f"{others} has an entry point of that name, too"))
+                refused.append((point, f"{others} also has an entry point of that name"))
     return Scan(chosen, disabled, refused)
 
 

@@ -70,7 +70,7 @@ class Timer:
 
 @contextlib.contextmanager
 def guarded(plugin: str, step: str, seconds: float | None = None) -> Iterator[Timer]:
-    """Run a plugin's code. Every way out but the normal one is a `PluginError`; the user's Ctrl-C stays what it is."""
+    """Run a plugin's code. Whatever it raises becomes a `PluginError`, except the user's own Ctrl-C."""
     timer = Timer(plugin, SECONDS if seconds is None else seconds)
     with _stdout_aside(), _timed(timer):
         try:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
-# A function of these that a plugin replaces would be replaced for the journal, too.
+# If a plugin replaced one of their functions, the journal would use the replacement.
 MODULES: tuple[ModuleType, ...] = (os, builtins, time, signal)
 # Entries added at the end are harmless: packages such as `six` add an importer for what nobody else finds.
 LISTS: dict[str, list[Any]] = {"sys.path": sys.path, "sys.meta_path": sys.meta_path, "sys.path_hooks": sys.path_hooks}

@@ -12,7 +12,7 @@ SNAPSHOTS = "snapshots"
 
 
 class SnapshotsView:
-    """`Snapshots:` which phases stand, per provider and window, and where the newest came from."""
+    """`Snapshots:` the phases that were captured per provider and window, and the newest one's origin."""
 
     @hookimpl
     def source_info(self) -> Source:

@@ -16,7 +16,7 @@ class Clock:
         return f"{self.now:%a %d %b %Y %H:%M %Z} ({self.zone})"
 
     def at(self, instant: datetime) -> str:
-        """`14:06`; with the day where it is another, with the zone's letters where they are others."""
+        """`14:06`; with the day if that is another, with the zone's letters if they differ."""
         local = instant.astimezone(self.zone)
         day = "" if local.date() == self.now.date() else "%a %d %b " if local.year == self.now.year else "%d %b %Y "
         letters = "" if local.tzname() == self.now.tzname() else " %Z"

@@ -14,7 +14,7 @@ BITS_64 = range(-(1 << 63), 1 << 64)
 
 
 def decoded(text: str) -> str:
-    """The text of an argument with its escaped bytes as UTF-8, where they are that.
+    """The text of an argument with its escaped bytes as UTF-8, if they are valid UTF-8.
 
     Under the C locale any letter beyond ASCII comes so. Paths are left as they come: the system reads them back.
     """
@@ -29,7 +29,7 @@ def _letters(escaped: re.Match[str]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The value with what JSON cannot say replaced: half characters, numbers that are none or too long."""
+    """The value with what JSON cannot say replaced: half characters, numbers that are not finite or too long."""
     if isinstance(value, str):
         return SURROGATE.sub("\ufffd", decoded(value))
     if isinstance(value, int) and not isinstance(value, bool) and value not in BITS_64:
@@ -57,7 +57,7 @@ def is_too_deep(value: Any, deepest: int = DEEPEST) -> bool:
 def loads_leniently(line: bytes) -> Any:
     """What a line says that strict JSON refuses: `NaN`, half characters, long numbers, a byte order mark.
 
-    Programs before this one wrote such lines; None where it is no JSON by any reading.
+    Programs before this one wrote such lines; None if it is not JSON at all.
     """
     try:
         value = json.loads(line)

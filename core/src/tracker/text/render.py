@@ -27,7 +27,7 @@ def line(text: object) -> str:
 
 
 def json_text(value: Any) -> str:
-    """A JSON document, indented; what could steer a terminal stands in it as JSON's own escapes."""
+    """A JSON document, indented; what could steer a terminal is written as JSON's escapes."""
     return "".join(json_parts(value))
 
 
@@ -70,7 +70,7 @@ def rate(found: float | None, size: float | None = None) -> str:
 
 
 def value(found: Any, digits: int | None = None, unit: str = "") -> str:
-    """A value with its unit; `n/a` alone where there is none."""
+    """A value with its unit; `n/a` alone if there is none."""
     if found is None:
         return MISSING
     if isinstance(found, bool):
@@ -81,7 +81,7 @@ def value(found: Any, digits: int | None = None, unit: str = "") -> str:
 
 
 def figure(found: Any, digits: int | None = None, unit: str = "") -> str:
-    """A value of a block: whole numbers without decimals also where others have some."""
+    """A value of a block: whole numbers without decimals even if others have some."""
     is_whole = isinstance(found, int) or (isinstance(found, float) and found.is_integer())
     return value(found, None if is_whole else digits, unit)
 

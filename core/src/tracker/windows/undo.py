@@ -51,23 +51,38 @@ class Step:
 
 def steps(session: Session, provider: str | None = None) -> list[Step]:
     """The commands of this lane that can be taken back, the newest first."""
+    fitting = [step for step in _commands(session) if step.records]
+    if provider is not None:
+        fitting = [step for step in fitting if any(record.get("provider") == provider for record in step.all)]
+    return fitting
+
+
+def newer_than(session: Session, step: Step) -> list[str]:
+    """The newer commands of this lane that stay: they stored nothing that can be taken back, such as events."""
+    return [one.words[0] for one in _commands(session) if not one.records and one.command_id > step.command_id]
+
+
+def _commands(session: Session) -> list[Step]:
+    """The commands of this lane that were not taken back, the newest first."""
     found: dict[str, Step] = {}
     undone: set[str] = set()
+    # a command has one lane, although not all of its records name it
+    lanes: dict[str, str] = {}
     for stream in session.journal.streams():
         for record in _tail(session, stream):
             if isinstance(undoes := record.get("undoes"), str):
                 undone |= {undoes, record["command_id"]}
-            elif lane_of(record) == session.lane:
+            else:
+                if lane := lane_of(record):
+                    lanes[record["command_id"]] = lane
                 step = found.setdefault(record["command_id"], Step(command_id=record["command_id"]))
                 # a record with a command is a log of it, which is not what the command was for
                 if isinstance(record.get("command"), str):
                     step.words.append(record["command"])
                 else:
                     step.records[stream].append(record)
-    fitting = [step for step in found.values() if step.command_id not in undone and step.records]
-    if provider is not None:
-        fitting = [step for step in fitting if any(record.get("provider") == provider for record in step.all)]
-    return sorted(fitting, key=lambda step: step.command_id, reverse=True)
+    known = [step for name, step in found.items() if name not in undone and lanes.get(name) == session.lane]
+    return sorted(known, key=lambda step: step.command_id, reverse=True)
 
 
 def _tail(session: Session, stream: str) -> Iterator[Row]:
@@ -145,7 +160,11 @@ def undo(session: Session, step: Step) -> list[str]:
             if source is not None and source.kind == "status":
                 state.write(session, source, lane)
     answers = session.registry.ask("undo_rows", session=session, command_id=step.command_id, records=step.all)
-    return [*said, *(text for answer in answers for text in answer)]
+    said += [text for answer in answers for text in answer]
+    for feature in session.registry.declared if not any(answers) else ():
+        if not step.records.keys().isdisjoint(feature.streams):
+            session.note(f"note: files that {feature.name} keeps beside the journal are as they were")
+    return said
 
 
 def _rows(session: Session, step: Step) -> dict[str, list[Row]]:

@@ -206,6 +206,7 @@ def _known(session: Session, wanted: Sequence[Sample]) -> list[Sample]:
 
 def _load(session: Session, is_wanted: Callable[[Sample], bool], start: int = 0) -> list[Sample]:
     gone: set[str] = set()
+    replaced: list[tuple[str | None, tuple[str, ...]]] = []
     found = []
     for row in _rows(session, start):
         if isinstance(row.get("tombstone"), str):
@@ -213,9 +214,15 @@ def _load(session: Session, is_wanted: Callable[[Sample], bool], start: int = 0)
             continue
         sample = _from_record(row)
         if sample is not None:
-            gone.update(sample.supersedes)
+            if sample.supersedes:
+                replaced.append((sample.record_id, sample.supersedes))
             if is_wanted(sample):
                 found.append(sample)
+    # a run that was taken back replaces nothing: what it had extended counts again
+    taken_back = frozenset(gone)
+    for record_id, supersedes in replaced:
+        if record_id not in taken_back:
+            gone.update(supersedes)
     return sorted((run for run in found if run.record_id not in gone), key=lambda run: run.at)
 
 

@@ -36,7 +36,7 @@ class Target:
 
 @frozen(kw_only=True)
 class Verdict:
-    """What was found of one source: how many checks, the messages with how often each came, what was not checked."""
+    """What the checks of one plugin found: their number, the messages with their counts, and what was not checked."""
 
     source: str
     checks: int
@@ -51,7 +51,7 @@ class Verdict:
 def check(session: Session, target: str, inputs: Path | None) -> None:
     """Print the verdict on an installed source, or on those of a project's folder; fail if any breaks a rule."""
     if find_spec("pytest") is None:
-        raise TrackerError("the conformance kit needs pytest, which is not installed here: pip install 'tracker-kit'")
+        raise TrackerError("The checks need pytest. Install tracker-kit[testing].")
     with tempfile.TemporaryDirectory(prefix="tracker-check-") as name:
         folder = Path(name)
         found = list(_verdicts(folder, _target(session, target, folder), inputs))
@@ -63,7 +63,7 @@ def check(session: Session, target: str, inputs: Path | None) -> None:
                 session.say(text)
     broken = [verdict.source for verdict in found if not verdict.is_sound]
     if broken:
-        raise TrackerError(f"{', '.join(broken)} cannot be relied on; {plural(len(found), 'source')} checked")
+        raise TrackerError(f"{', '.join(broken)} broke a rule. Checked {plural(len(found), 'plugin')}.")
 
 
 # --- what to check
@@ -78,7 +78,9 @@ def _target(session: Session, name: str, folder: Path) -> Target:
         return _project(Path(name).resolve(), folder)
     from tracker.kernel import near
 
-    raise TrackerError(f"{line(name)!r} is neither a folder nor an installed source; {near(name, installed)}")
+    raise TrackerError(
+        f"Invalid target {line(name)!r}. Expected a folder or an installed plugin; {near(name, installed)}"
+    )
 
 
 def _project(project: Path, folder: Path) -> Target:
@@ -87,10 +89,10 @@ def _project(project: Path, folder: Path) -> Target:
     try:
         about = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {})
     except (OSError, ValueError) as error:
-        raise TrackerError(f"{file} cannot be read, so {project} is no plugin's folder: {error}") from error
+        raise TrackerError(f"Cannot read {file}: {error}. Expected a plugin's folder.") from error
     points = about.get("entry-points", {}).get(GROUP, {})
     if not points:
-        raise TrackerError(f"{file} declares no entry point in group '{GROUP}' (docs/plugins.md, section 'Packaging')")
+        raise TrackerError(f"{file} has no entry point in group '{GROUP}' (docs/plugins.md, section 'Packaging')")
     name, version = str(about.get("name", "checked")), str(about.get("version", "0"))
     known_as = re.sub(r"[^a-z0-9]+", "_", name.lower())  # the installed distribution of that name is hidden by it
     info = folder / "site" / f"{known_as}-0.dist-info"
@@ -152,7 +154,7 @@ def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
     )
     if not result.exists():
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        raise TrackerError(f"the checks did not come to an end (status {done.returncode}): {said[-1] if said else ''}")
+        raise TrackerError(f"The checks did not finish (status {done.returncode}): {said[-1] if said else ''}")
     rows: list[dict[str, Any]] = orjson.loads(result.read_bytes())
     return rows
 

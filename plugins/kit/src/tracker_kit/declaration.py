@@ -22,11 +22,11 @@ def find(session: Session, name: str) -> Found:
     if found is not None and found.error is None:
         return found
     if found is not None and found.error is not None:
-        raise TrackerError(f"{name} was left out: {found.error}; see `tracker plugins list`")
+        raise TrackerError(f"{name} is left out: {found.error}. `tracker plugins list` says what to do.")
     if any(one.name == name for one in registry.disabled):
-        raise TrackerError(f"{name} is disabled: unset TRACKER_DISABLE_PLUGINS")
+        raise TrackerError(f"{name} is disabled. Unset TRACKER_DISABLE_PLUGINS.")
     known = [one for one in registry.sources if one not in registry.builtin]
-    raise TrackerError(f"no source {line(name)!r}; {near(name, known)}")
+    raise TrackerError(f"No source {line(name)!r} is installed; {near(name, known)}")
 
 
 def document(session: Session, found: Found) -> dict[str, Any]:

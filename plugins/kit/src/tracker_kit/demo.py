@@ -25,11 +25,11 @@ class Step:
 
 
 def run(session: Session, window: str) -> None:
-    """Print each command before its output; end with the preview and where the data lies."""
+    """Print each command before its output; end with the preview and the data's folder."""
     folder = Path(tempfile.mkdtemp(prefix="tracker-demo-"))
     steps = _steps(session, window, folder)
     if not steps:
-        raise TrackerError("no installed plugin declares a demo; install one, such as a provider's")
+        raise TrackerError("No installed plugin has a demo. Install a provider's plugin.")
     data = folder / "data"
     environment = {key: value for key, value in os.environ.items() if key != "AGENT_ID"}
     environment["TRACKER_DATA_DIR"] = str(data)
@@ -45,9 +45,11 @@ def run(session: Session, window: str) -> None:
             check=False,
         )
         if done.returncode:
-            raise TrackerError(f"the demo stopped: `{shown}` ended with status {done.returncode}; data: {data}")
+            raise TrackerError(
+                f"The demo stopped: `{shown}` ended with status {done.returncode}. Its data is in {data}."
+            )
         click.echo()
-    click.echo(f"The records of this demo lie in {data}")
+    click.echo(f"The records of this demo are in {data}")
     click.echo(f"Look around: tracker --data-dir {data} window-audit --window {window}")
 
 

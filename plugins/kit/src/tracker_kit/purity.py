@@ -63,7 +63,7 @@ def no_input_or_output() -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def time_zone(name: str) -> Iterator[None]:
-    """Let the machine be elsewhere, where the platform can."""
+    """Change the machine's time zone, if the platform can."""
     if not hasattr(time, "tzset"):
         yield
         return

@@ -48,7 +48,7 @@ def refused(failure: PluginError) -> str:
 
 
 def ask(registry: Registry, source: str, hook: str, **arguments: Any) -> Any:
-    """A hook's answer as the core gets it; what the core would refuse fails the check."""
+    """A hook's answer as the core gets it; an answer that the core refuses fails the check."""
     return asked(hook, lambda: registry.call(source, hook, **arguments))
 
 
@@ -61,7 +61,7 @@ def asked(section: str, call: Callable[[], Any]) -> Any:
 
 
 def _where(error: PluginError) -> str:
-    """The line of the plugin that raised, and the rule against that; nothing where the core refused an answer."""
+    """The line of the plugin that raised, and the rule against that; nothing if the core refused an answer."""
     if error.__cause__ is None or error.plugin not in installed().sources:
         return ""
     package = str(getattr(installed().module(error.plugin), "__name__", "")).partition(".")[0]

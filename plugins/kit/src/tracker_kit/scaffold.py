@@ -53,7 +53,7 @@ def write(session: Session, name: str, kind: str, into: Path) -> None:
     check_name(session.registry, name)
     root = into / f"{DISTRIBUTION}{name}"
     if root.is_symlink() or root.exists():
-        raise TrackerError(f"{root} exists; remove it, or give another folder with --into; nothing was written")
+        raise TrackerError(f"{root} exists. Remove it, or choose another folder with --into. Nothing was written.")
     made = dict(render(session.registry, name, kind))
     if not session.dry_run:
         _write(root, made)
@@ -73,29 +73,31 @@ def _write(root: Path, made: dict[PurePosixPath, str]) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise TrackerError(f"cannot write {error.filename}: {error.strerror}") from error
+        raise TrackerError(f"Cannot write {error.filename}: {error.strerror}") from error
 
 
 def check_name(registry: Registry, name: str) -> None:
     """Refuse a name that is none, that is the project's own, or that an installed plugin has."""
     if name.startswith(DISTRIBUTION):
         bare = name.removeprefix(DISTRIBUTION)
-        raise click.BadParameter(f"the distribution will be named {name}; give the source's name alone: {line(bare)}")
+        raise click.BadParameter(
+            f"Invalid name {name!r}. The distribution gets its prefix by itself: give {line(bare)}."
+        )
     if not re.fullmatch(NAME, name):
         raise click.BadParameter(
-            f"{line(name)!r} is no name for a source: give lower-case letters and digits, the first a letter, words"
-            " separated by single dashes, such as my-tool"
+            f"Invalid name {line(name)!r}. Expected lower-case letters and digits, the first a letter, and single"
+            " dashes between words, such as my-tool."
         )
     if name in RESERVED or name in registry.builtin:
-        raise click.BadParameter(f"{name!r} is reserved for the core; give another, such as {name}-usage")
+        raise click.BadParameter(f"The name {name!r} is reserved for the core. Choose another, such as {name}-usage.")
     for feature in registry.declared:
         if name == feature.name or name in feature.commands:
-            raise TrackerError(f"the name {name!r} is taken by the feature {feature.name}")
+            raise TrackerError(f"The name {name!r} is taken by the feature {feature.name}.")
     for found in (*registry.found, *registry.disabled):
         if name == found.name:
-            raise TrackerError(f"the name {name!r} is taken by {found.distribution or 'an installed plugin'}")
+            raise TrackerError(f"The name {name!r} is taken by {found.distribution or 'an installed plugin'}.")
         if found.distribution == f"{DISTRIBUTION}{name}":
-            raise TrackerError(f"the name {name!r} is taken: {found.distribution} is installed, with {found.name!r}")
+            raise TrackerError(f"The name {name!r} is taken: {found.distribution} is installed, with {found.name!r}.")
 
 
 def render(registry: Registry, name: str, kind: str) -> Iterator[tuple[PurePosixPath, str]]:

@@ -1,4 +1,4 @@
-"""Screens: captured texts, and beside each what it is expected to say."""
+"""Screens: captured texts, each with the reading that is expected of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Screen:
     """One captured text `NAME.txt`, and `NAME.json` beside it.
 
     The JSON holds `captured_at`, `timezone`, `scope` and `origin`, which `parse_status` is given, and `parsed`: what
-    the record of that capture holds. `--update-screens` writes it where there is none.
+    the record of that capture holds. `--update-screens` writes it if it is missing.
     """
 
     def __init__(self, path: Path) -> None:

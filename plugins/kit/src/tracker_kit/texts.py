@@ -47,7 +47,7 @@ class TextConformance(SourceConformance):
             metafunc.parametrize("screen", found, ids=[screen.name for screen in found])
 
     def parse(self, registry: Registry, text: str, **arguments: Any) -> Reading:
-        """The reading of a text; an empty one where it is none of the source's."""
+        """The reading of a text; an empty one if the text is not the source's."""
         from tracker.api import Reading
 
         given = {"captured_at": CAPTURED_AT, "timezone": UTC, "scope": None, "origin": None} | arguments

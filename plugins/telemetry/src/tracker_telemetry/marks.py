@@ -17,7 +17,7 @@ from attrs import asdict, define
 
 from tracker_telemetry.follower import Place
 from tracker_telemetry.identity import SIZE
-from tracker_telemetry.index import FOLDER
+from tracker_telemetry.index import FOLDER, private
 from tracker_telemetry.reader import Reader
 
 
@@ -60,7 +60,7 @@ class Mark:
     def note(self, place: Place, shown: Sequence[bytes]) -> None:
         """Note a place and the lines that were shown since the last one."""
         values = {**asdict(place), "tail": place.tail.hex()}
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), private():
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             file = os.open(self._ids, os.O_WRONLY | os.O_CREAT, 0o600)
             with os.fdopen(file, "wb") as ids:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import orjson
 
 from tracker.api import Source
 from tracker.kernel import WINDOW, Session, TrackerError, lane_of, plural, replacing
-from tracker_telemetry.index import SETTINGS, old_events
+from tracker_telemetry.index import SETTINGS, old_events, private
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -44,9 +43,8 @@ def write(session: Session, stream: str, folder: Path) -> int:
     import duckdb
 
     source = next((one for one in session.registry.sources.values() if one.stream == stream), None)
-    before = os.umask(0o077)  # only the owner may read the files
     try:
-        with tempfile.TemporaryDirectory() as place, duckdb.connect(f"{place}/export") as database:
+        with private(), tempfile.TemporaryDirectory() as place, duckdb.connect(f"{place}/export") as database:
             for name, value in SETTINGS.items():
                 database.execute(f"SET {name} = '{value}'")
             rows = Path(place) / "rows.jsonl"
@@ -55,8 +53,6 @@ def write(session: Session, stream: str, folder: Path) -> int:
             return _write_table(session, stream, database, rows, folder / f"{stream}.parquet")
     except (OSError, duckdb.Error) as error:
         raise TrackerError(f"cannot write {folder / stream}: {error}; the export is not complete") from error
-    finally:
-        os.umask(before)
 
 
 def _write_table(session: Session, stream: str, database: DuckDBPyConnection, rows: Path, path: Path) -> int:

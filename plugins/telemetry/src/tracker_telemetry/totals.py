@@ -14,7 +14,7 @@ from attrs import asdict, evolve
 from tracker.api import EventTotals, LogOrigin, Quantiles, Source, StreamFacts
 from tracker.kernel import Session, TrackerError, line, plural, replace_file
 from tracker_telemetry.costs import SUMS
-from tracker_telemetry.index import FOLDER, Events, ask
+from tracker_telemetry.index import FOLDER, Events, ask, private
 
 FILE = "telemetry-totals.json"
 MOST = 200  # answers that are kept
@@ -91,7 +91,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
     new = ask(session, source, windows, lambda events: _answer(events, times))
     if not session.dry_run and path.parent.is_dir():
         kept = answers if isinstance(answers, dict) else {}
-        with contextlib.suppress(OSError, TrackerError):
+        with contextlib.suppress(OSError, TrackerError), private():
             replace_file(path, orjson.dumps({**dict(list(kept.items())[1 - MOST :]), name: new}))
             path.chmod(0o600)
     return new

@@ -66,8 +66,10 @@ def test_a_deleted_file_and_a_deleted_index_leave_the_daily_totals(home: Any, me
     assert home.missing() == {"deleted": 1}
     assert [row["period"] for row in home.usage("daily")["rows"]] == ["2026-11-20"]
     [index] = (home.data / ".index").glob("sessions.sqlite3")
-    index.write_bytes(b"garbage" * 1000)
-    assert home.usage("session")["rows"] == before
+    whole = index.read_bytes()
+    for spoilt in (b"garbage" * 1000, whole[:4096] + b"garbage " * 2000, whole[:5000]):
+        index.write_bytes(spoilt)
+        assert home.usage("session")["rows"] == before
 
 
 def test_a_replay_of_a_subagent_is_the_same_message(home: Any, message: Make) -> None:
@@ -207,3 +209,9 @@ def test_requests_belong_to_the_window_in_which_they_were_made(home: Any, messag
     session.data_dir = home.data
     found = window_facts.facts(session, ["W1"])["W1", "claude"]
     assert (found["tokens"], found["requests"]) == (300, 2)
+
+
+def test_the_index_is_private(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    home.usage()
+    assert {path.stat().st_mode & 0o077 for path in home.data.rglob("*")} == {0}

@@ -41,6 +41,8 @@ def command(provider: str | None, is_list: bool, yes: bool) -> None:
             click.echo(one.text)
         return
     step = undo.last(here, provider)
+    for words in undo.newer_than(here, step) if provider is None else ():
+        here.note(f"note: `{words}` is newer and stays: it stored nothing that undo can take back")
     if not (yes or here.dry_run):
         plan = undo.described(here, step)
         if not sys.stdin.isatty():

@@ -215,9 +215,7 @@ def opened(session: Session) -> Iterator[Store]:
             break
         except (sqlite3.DatabaseError, OSError):
             if place is not None:
-                for suffix in ("", "-wal", "-shm", "-journal"):
-                    with contextlib.suppress(OSError):
-                        Path(f"{place}{suffix}").unlink()
+                discard(session)
     assert database is not None
     store = Store(session, database)
     try:
@@ -229,12 +227,20 @@ def opened(session: Session) -> Iterator[Store]:
         database.close()
 
 
+def discard(session: Session) -> None:
+    """Delete the store, which is made anew when it is asked next."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(OSError):
+            Path(f"{session.root / FOLDER / FILE}{suffix}").unlink()
+
+
 def _connect(session: Session, path: Path | None) -> sqlite3.Connection:
     if path is None or session.dry_run:
         database = sqlite3.connect(":memory:")
     else:
         session.journal.prepare()
         path.parent.mkdir(mode=0o700, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         database = sqlite3.connect(str(path), timeout=30)
     database.execute("PRAGMA synchronous = OFF")  # it is derived
     if database.execute("PRAGMA user_version").fetchone() != (VERSION,):
