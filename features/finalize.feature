@@ -47,7 +47,7 @@ Feature: Finalizing a window and reading the verdict
       | W0-02  | 2        | 10       |
       | W0-03  | 4        | 20       |
     When the operator runs `tracker preview`
-    Then it says "codex: features=9, capacity=48 pp, efficiency=0.19, ci=0.09-0.36, n=3"
+    Then it says "codex: features=9, capacity=48 pp, efficiency=0.19, ci=0.04-0.44, n=3"
     When the operator runs `tracker preview --json`
     Then the JSON has providers.0.ci_kind "measured"
 

@@ -51,11 +51,9 @@ def record(program: Any, **changes: Any) -> bytes:
 
 
 def test_a_sound_directory(sound: Any) -> None:
-    done = sound("doctor")
-    assert done.ok() == (
-        "commands.jsonl: 3 records\nsnapshots.jsonl: 2 records\ntally_counts.jsonl: 1 record\n"
-        "Verdict: everything is as it should be.\n"
-    )
+    *streams, verdict = sound("doctor").ok().splitlines()
+    assert {"commands.jsonl: 3 records", "snapshots.jsonl: 2 records", "tally_counts.jsonl: 1 record"} <= {*streams}
+    assert verdict == "Verdict: everything is as it should be."
     assert findings(sound) == []
 
 

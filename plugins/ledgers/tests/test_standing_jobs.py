@@ -10,7 +10,7 @@ import pytest
 
 from tracker.errors import TrackerError
 from tracker.session import Session
-from tracker_ledgers import standing_jobs
+from tracker_ledgers import documents, standing_jobs
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,17 @@ def test_a_link_or_pipe_in_its_place_is_refused(session: Session, repository: An
     os.mkfifo(path)
     with pytest.raises(TrackerError, match="not a regular file"):
         standing_jobs.note(session, "NOW")
+
+
+def test_lines_that_a_person_saves_meanwhile_stay(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.md"
+    path.write_bytes(b"Last run: never\n")
+    saves = iter([b"mine\n", b""])
+
+    def change(data: bytes | None) -> bytes:
+        with path.open("ab") as file:
+            file.write(next(saves))
+        return (data or b"").replace(b"never", b"now")
+
+    assert documents.rewrite(path, change)
+    assert path.read_bytes() == b"Last run: now\nmine\n"

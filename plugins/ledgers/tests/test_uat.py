@@ -102,7 +102,7 @@ def test_a_runner_that_hangs_is_stopped(project: Run, tmp_path: Path) -> None:
     (tmp_path / "features").rmdir()
     done = project("uat", "--window", "W0-20", "--timeout", "0.5")
     assert done.returncode == 1
-    assert "  - behave: skipped (there is no folder features/)\n" in done.stdout
+    assert "  - behave: skip (there is no folder features/)\n" in done.stdout
     assert "failed: pytest (stopped after 0.5 s)" in done.stderr
 
 
@@ -111,6 +111,28 @@ def test_a_window_without_records_and_a_project_without_tests(project: Run, tmp_
     done = project("uat", "--window", "W0-21")
     assert done.returncode == 0, done.stderr
     assert done.stdout == (
-        "Checks:\n  - pytest: skipped (nothing ran)\n  - behave: pass (2 passed)\n"
-        "  - preview: skipped (there are no records of W0-21 yet)\n"
+        "Checks:\n  - pytest: skip (nothing ran)\n  - behave: pass (2 passed)\n"
+        "  - preview: skip (there are no records of W0-21 yet)\n"
     )
+
+
+def test_it_runs_the_programs_of_the_path(project: Run, tmp_path: Path) -> None:
+    """Not those of the Python that tracker runs in."""
+    (tmp_path / "bin").mkdir()
+    own = tmp_path / "bin" / "pytest"
+    own.write_text("#!/bin/sh\necho own pytest; exit 3\n")
+    own.chmod(0o755)
+    done = project("uat", "--window", "W0-20", PATH=f"{own.parent}:{os.environ['PATH']}")
+    assert "own pytest" in done.stderr
+    assert "  - pytest: fail (no report, exit status 3)\n" in done.stdout
+
+
+def test_commands_of_the_settings_need_consent(project: Run, tmp_path: Path) -> None:
+    (tmp_path / "tracker.toml").write_text('[uat]\ncommands = ["true", "sh -c \'exit 4\'"]\n')
+    environment = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    done = project("uat", "--window", "W0-20", **environment)
+    assert done.returncode == 1
+    assert "uat.commands needs your consent" in done.stderr
+    assert project("config", "trust", **environment).returncode == 0
+    done = project("uat", "--window", "W0-20", **environment)
+    assert "  - true: pass (exit status 0)\n  - sh -c 'exit 4': fail (exit status 4)\n" in done.stdout

@@ -36,7 +36,8 @@ def close(session: Session, request: Request, *, with_card: bool) -> None:
     """Everything that ends a session. What could refuse is looked at before anything is written."""
     measured = _measure(session, request)
     row = _row(session, request, measured)
-    handoff.parts(handoff.path_of(session))
+    file = handoff.path_of(session)
+    handoff.parts(file, documents.read(file))
     documents.read(standing_jobs.path_of(session))
     if session.dry_run:
         for ledger in (ledgers.TOKENS, ledgers.CHURN):

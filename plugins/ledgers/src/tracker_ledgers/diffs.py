@@ -36,10 +36,11 @@ def diff(start: str, end: str, pathspecs: Sequence[str]) -> Diff:
     base, warnings = _base(start, end)
     known = git.commits(base, end)
     prototypes = tuple(commit for commit in known if commit.subject.startswith(PROTOTYPE))
-    changes = git.changes(base, end, pathspecs)
-    files = len(changes)
-    if prototypes:
-        changes, files = _without(prototypes, known, changes, pathspecs)
+    with git.view(end) as view:
+        changes = git.changes(base, end, pathspecs, view)
+        files = len(changes)
+        if prototypes:
+            changes, files = _without(prototypes, known, changes, pathspecs, view)
     return Diff(
         start=start,
         end=end,
@@ -72,7 +73,11 @@ def _base(start: str, end: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _without(
-    prototypes: Iterable[git.Commit], known: Iterable[git.Commit], whole: list[git.Change], pathspecs: Sequence[str]
+    prototypes: Iterable[git.Commit],
+    known: Iterable[git.Commit],
+    whole: list[git.Change],
+    pathspecs: Sequence[str],
+    view: git.View,
 ) -> tuple[list[git.Change], int]:
     """The changes without the prototypes, and how many files they are.
 
@@ -81,7 +86,7 @@ def _without(
     have changed or removed its lines already.
     """
     left_out = {commit.sha for commit in prototypes}
-    steps = git.changes_by_commit((commit.sha for commit in known), pathspecs)
+    steps = git.changes_by_commit((commit.sha for commit in known), pathspecs, view)
     root = _roots([change.names for change in whole] + [change.names for _, change in steps])
     touched = {root(change.names[0]) for sha, change in steps if sha in left_out}
     as_diffed = [change for change in whole if root(change.names[0]) not in touched]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.kernel import TrackerError, refuse_special
+from tracker.kernel import TrackerError, refuse_special, replace_file
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
@@ -28,3 +29,23 @@ def read(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise TrackerError(f"cannot read {path}: {error.strerror}") from error
+
+
+ATTEMPTS = 5
+
+
+def rewrite(path: Path, change: Callable[[bytes | None], bytes]) -> bool:
+    """Replace a file by what `change` makes of its bytes; whether anything in it changed.
+
+    A person may save the file meanwhile: what it holds is compared just before it is replaced, and made anew if it is
+    something else than was changed.
+    """
+    for _ in range(ATTEMPTS):
+        before = read(path)
+        after = change(before)
+        if after == before:
+            return False
+        if read(path) == before:
+            replace_file(path, after)
+            return True
+    raise TrackerError(f"{path} changes again and again while it is written. It was left as it is.")

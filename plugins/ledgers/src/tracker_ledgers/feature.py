@@ -35,6 +35,7 @@ def feature_info() -> Feature:
             "ledgers": "tracker_ledgers.settings:Ledgers",
             "churn": "tracker_ledgers.settings:Churn",
             "handoff": "tracker_ledgers.settings:Handoff",
+            "uat": "tracker_ledgers.settings:Uat",
         },
         streams=("churn", "commands"),
     )

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import frozen
@@ -17,9 +19,36 @@ from attrs import frozen
 from tracker.kernel import TrackerError, line
 
 SECONDS = 120  # a diff of ten thousand files takes two
-CALM = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+# whatever the repository's own settings say: nothing in them is run, and no clone counts otherwise than another
+OVERRIDES = (
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.attributesFile=/dev/null",
+    "core.pager=cat",
+    "core.sshCommand=false",
+    "credential.helper=",
+    "diff.external=",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "protocol.allow=never",
+)
+# variables of a shell that would change what is asked, or run something
+FOREIGN = ("GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS", "GIT_PAGER", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_TRACE")
+CALM = {
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS": "",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_SSH_COMMAND": "false",
+    "GIT_ALLOW_PROTOCOL": "none",
+}
 # renames as `git diff -M` finds them; a submodule counts whatever its settings say
-DIFF = ("diff-tree", "-r", "-M", "-z", "--numstat", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
+DIFF = ("diff-tree", "-r", "-M", "-l0", "-z", "--numstat", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
 
 
 @frozen
@@ -39,24 +68,75 @@ class Commit:
     subject: str
 
 
-def _run(*arguments: str | bytes, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+@frozen(kw_only=True)
+class View:
+    """A git directory of our own over a repository's objects, with the attributes that a commit has, and nothing else.
+
+    Neither settings, hooks and filters of the repository nor `info/attributes`, replaced objects and files that are not
+    committed reach it: churn is the same in every clone.
+    """
+
+    folder: Path
+    environment: Mapping[str, str]
+
+
+@contextmanager
+def view(commit: str) -> Iterator[View]:
+    """A view whose attributes are those of a commit, placed where the working directory is in the repository."""
+    prefix = _ask("rev-parse", "--show-prefix").removesuffix(b"\n")
+    objects, shallow = (Path(os.fsdecode(_path(name))).absolute() for name in ("objects", "shallow"))
+    kind = _ask("rev-parse", "--show-object-format").decode().strip()
+    with tempfile.TemporaryDirectory(prefix="tracker-git-") as name:
+        own, tree = Path(name) / "git", Path(name) / "tree"
+        _ask("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", str(own))
+        if shallow.is_file():
+            shutil.copyfile(shallow, own / "shallow")
+        folder = tree / os.fsdecode(prefix)
+        folder.mkdir(parents=True)
+        places = {"GIT_DIR": str(own), "GIT_WORK_TREE": str(tree), "GIT_OBJECT_DIRECTORY": str(objects)}
+        made = View(folder=folder, environment=places)
+        _write_attributes(made, tree, commit)
+        yield made
+
+
+def _path(name: str) -> bytes:
+    return _ask("rev-parse", "--git-path", name).removesuffix(b"\n")
+
+
+def _write_attributes(made: View, tree: Path, commit: str) -> None:
+    """The `.gitattributes` of a commit, as files; links among them are left out."""
+    for entry in _ask("ls-tree", "-r", "-z", "--full-tree", commit, view=made).split(b"\0"):
+        mode, _, rest = entry.partition(b" ")
+        sha, _, name = rest.partition(b" ")[2].partition(b"\t")
+        if mode.startswith(b"100") and name.rpartition(b"/")[2] == b".gitattributes":
+            path = tree / os.fsdecode(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(_ask("cat-file", "blob", sha, view=made))
+
+
+def _run(
+    *arguments: str | bytes, data: bytes | None = None, view: View | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(FOREIGN)}
+    overrides = [word for text in OVERRIDES for word in ("-c", text)]
     try:
         return subprocess.run(
-            ["git", *arguments],
+            ["git", "--no-pager", *overrides, *(("-c", "core.bare=false") if view else ()), *arguments],
             input=b"" if data is None else data,
             capture_output=True,
             timeout=SECONDS,
-            env=os.environ | CALM,
+            cwd=view.folder if view else None,
+            env=kept | CALM | (dict(view.environment) if view else {}),
             check=False,
         )
     except OSError:
-        raise TrackerError("git is not installed, or not on the PATH; churn is measured with it") from None
+        raise TrackerError("git is not installed, or not on the PATH. Churn is measured with it.") from None
     except subprocess.TimeoutExpired:
         raise TrackerError(f"git {line(arguments[0])} took over {SECONDS} s and was stopped") from None
 
 
-def _ask(*arguments: str | bytes, data: bytes | None = None) -> bytes:
-    done = _run(*arguments, data=data)
+def _ask(*arguments: str | bytes, data: bytes | None = None, view: View | None = None) -> bytes:
+    done = _run(*arguments, data=data, view=view)
     if done.returncode:
         raise TrackerError(f"git says: {_complaint(done)}")
     return done.stdout
@@ -117,15 +197,15 @@ def commits(start: str, end: str) -> list[Commit]:
     return [Commit(sha, subject) for sha, _, subject in marked]
 
 
-def changes(start: str, end: str, pathspecs: Sequence[str]) -> list[Change]:
+def changes(start: str, end: str, pathspecs: Sequence[str], view: View) -> list[Change]:
     """`git diff --numstat start..end`."""
-    return [change for _, change in _changes(_ask(*DIFF, start, end, "--", *pathspecs))]
+    return [change for _, change in _changes(_ask(*DIFF, start, end, "--", *pathspecs, view=view))]
 
 
-def changes_by_commit(shas: Iterable[str], pathspecs: Sequence[str]) -> list[tuple[str, Change]]:
+def changes_by_commit(shas: Iterable[str], pathspecs: Sequence[str], view: View) -> list[tuple[str, Change]]:
     """What each commit changed, with its id; of a merge nothing, since its commits are asked about themselves."""
     data = "".join(f"{sha}\n" for sha in shas).encode()
-    return list(_changes(_ask(*DIFF, "--stdin", "--root", "--", *pathspecs, data=data)))
+    return list(_changes(_ask(*DIFF, "--stdin", "--root", "--", *pathspecs, data=data, view=view)))
 
 
 def _changes(said: bytes) -> Iterator[tuple[str, Change]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from tracker.kernel import Session, TrackerError, command_line, line, near, plural, replace_file, row
+from tracker.kernel import Session, TrackerError, command_line, line, near, plural, row
 from tracker_ledgers import documents
 from tracker_ledgers.brief import Brief, gather
 from tracker_ledgers.settings import Handoff
@@ -35,7 +35,7 @@ def write(session: Session, asked: Sequence[str]) -> None:
     if session.dry_run:
         check(session, asked)
         found = gather(session, asked)
-        parts(path_of(session))
+        parts(path_of(session), documents.read(path_of(session)))
         session.data(document(found)) if session.json else session.say("\n".join(markdown(found)))
         return
     done = update(session, asked)
@@ -51,12 +51,13 @@ def update(session: Session, asked: Sequence[str] = (), also: Sequence[str] = ()
     check(session, asked)
     with session.journal.lock(command_line()):
         found = gather(session, asked, also)
-        before, after, end = parts(path)
-        body = end.join((BEGIN, *markdown(found), END)).encode()
-        content = before + body + after
-        changed = documents.read(path) != content
-        if changed:
-            replace_file(path, content)
+        text = list(markdown(found))
+
+        def content(data: bytes | None) -> bytes:
+            before, after, end = parts(path, data)
+            return before + end.join((BEGIN, *text, END)).encode() + after
+
+        changed = documents.rewrite(path, content)
     return Written(brief=found, path=path, changed=changed)
 
 
@@ -85,9 +86,8 @@ def path_of(session: Session) -> Path:
 # --- the file
 
 
-def parts(path: Path) -> tuple[bytes, bytes, str]:
+def parts(path: Path, data: bytes | None) -> tuple[bytes, bytes, str]:
     """What people wrote before and behind our part, and the file's line end; refused where the markers are damaged."""
-    data = documents.read(path)
     if data is None:
         return b"", b"\n", "\n"
     end = "\r\n" if data.partition(b"\n")[0].endswith(b"\r") else "\n"

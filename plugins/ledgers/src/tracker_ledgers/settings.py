@@ -39,6 +39,20 @@ class Churn:
 
 
 @frozen(kw_only=True)
+class Uat:
+    """`[uat]`"""
+
+    TABLE: ClassVar[str] = "uat"
+
+    commands: tuple[str, ...] = setting(
+        (),
+        "commands of the acceptance run, passed with status 0 [default: pytest and behave from the PATH]",
+        kind="texts",
+        consent="runs commands",
+    )
+
+
+@frozen(kw_only=True)
 class Handoff:
     """`[handoff]`"""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tracker.kernel import Session, replace_file
+from tracker.kernel import Session
 from tracker_ledgers import documents
 
 FILE = Path("docs/System/scheduler/standing_jobs.md")
@@ -41,9 +41,12 @@ def _context(text: str, mark: re.Match[str]) -> str:
 def note(session: Session, run: str) -> bool:
     """Write this run into the file, where it exists; whether it does."""
     path = path_of(session)
-    data = documents.read(path)
-    if data is None:
+    if documents.read(path) is None:
         return False
-    text = data.decode("utf-8", "surrogateescape")
-    replace_file(path, updated(text, run).encode("utf-8", "surrogateescape"))
-    return True
+
+    def content(data: bytes | None) -> bytes:
+        text = (data or b"").decode("utf-8", "surrogateescape")
+        return updated(text, run).encode("utf-8", "surrogateescape")
+
+    with session.journal.lock("tracker checkpoint"):
+        return documents.rewrite(path, content)

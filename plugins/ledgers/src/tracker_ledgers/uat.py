@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,6 +22,7 @@ from tracker_ledgers import evidence, ledgers
 from tracker_ledgers.command_log import note
 from tracker_ledgers.documents import home
 from tracker_ledgers.evidence import FAIL, PASS, SKIP
+from tracker_ledgers.settings import Uat
 
 NESTED = "TRACKER_NESTED"  # "1": tests that start pytest, behave or `tracker uat` leave themselves out
 LIVE = ("TRACKER_DATA_DIR", "AGENT_ID")  # not for the tests: they must not write into the session's data
@@ -40,15 +42,19 @@ class Check:
 def run(session: Session, window: str, *, record: bool, seconds: float) -> None:
     """Run every check, print what passed, and keep the evidence where asked; status 1 where one failed."""
     run_id = f"uat-{window}-{session.now:%Y%m%dT%H%M%S.%fZ}"
+    commands = session.settings(Uat).commands
     if session.dry_run:
-        for runner in ("pytest", "behave"):
+        for runner in commands or ("pytest", "behave"):
             session.say(f"would run {runner} in {home(session)}")
         return
     if record:
         ledgers.check(session, ledgers.EVIDENCE)  # before an hour of tests, not after it
     with tempfile.TemporaryDirectory(prefix="tracker-uat-") as passing:
         folder = _folder(session, run_id) if record else Path(passing)
-        checks = [_pytest(session, folder, seconds), _behave(session, folder, seconds)]
+        if commands:
+            checks = [_command(session, text, seconds) for text in commands]
+        else:
+            checks = [_pytest(session, folder, seconds), _behave(session, folder, seconds)]
         shown, last = _preview(session, window, folder)
         checks.append(last)
         if record:
@@ -91,14 +97,41 @@ def _run(
     count: Callable[[Path], Counter[str]],
     seconds: float,
 ) -> Check:
-    """Run a module of this Python in the repository; its output goes to stderr, its report is counted."""
-    if find_spec(runner) is None:
-        return Check(runner=runner, result=SKIP, detail=f"{runner} is not installed")
+    """Run the project's own test program; its report is counted."""
+    program = shutil.which(runner)
+    if program is None:
+        return Check(runner=runner, result=SKIP, detail=f"{runner} is not on the PATH")
+    status = _status(session, [program, *words], seconds)
+    if status is None:
+        return Check(runner=runner, result=FAIL, detail=f"stopped after {seconds:g} s")
+    try:
+        counts = count(report)
+    except (OSError, ValueError, ElementTree.ParseError, AttributeError):
+        return Check(runner=runner, result=FAIL, detail=f"no report, exit status {status}")
+    detail = ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing ran"
+    is_empty = status in (0, NO_TESTS) and not counts["passed"]
+    result = SKIP if is_empty else PASS if status == 0 else FAIL
+    return Check(runner=runner, result=result, detail=detail, artifact=report)
+
+
+def _command(session: Session, text: str, seconds: float) -> Check:
+    """Run a command of the settings: status 0 is a pass."""
+    words = shlex.split(text)
+    program = shutil.which(words[0]) if words else None
+    if program is None:
+        return Check(runner=text, result=FAIL, detail="there is no such program on the PATH")
+    status = _status(session, [program, *words[1:]], seconds)
+    detail = f"stopped after {seconds:g} s" if status is None else f"exit status {status}"
+    return Check(runner=text, result=PASS if status == 0 else FAIL, detail=detail)
+
+
+def _status(session: Session, words: list[str], seconds: float) -> int | None:
+    """Run a program in the repository, its output on stderr: its exit status, None if it took too long."""
     environment = {key: value for key, value in os.environ.items() if key not in LIVE} | {NESTED: "1"}
     sys.stderr.flush()
     try:
         done = subprocess.run(
-            [sys.executable, "-m", runner, *words],
+            words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if session.quiet else sys.stderr.fileno(),
             stderr=subprocess.STDOUT,
@@ -108,15 +141,10 @@ def _run(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Check(runner=runner, result=FAIL, detail=f"stopped after {seconds:g} s")
-    try:
-        counts = count(report)
-    except (OSError, ValueError, ElementTree.ParseError, AttributeError):
-        return Check(runner=runner, result=FAIL, detail=f"no report, exit status {done.returncode}")
-    detail = ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing ran"
-    is_empty = done.returncode in (0, NO_TESTS) and not counts["passed"]
-    result = SKIP if is_empty else PASS if done.returncode == 0 else FAIL
-    return Check(runner=runner, result=result, detail=detail, artifact=report)
+        return None
+    except OSError as error:
+        raise TrackerError(f"cannot run {words[0]}: {error.strerror}") from error
+    return done.returncode
 
 
 def _count_pytest(report: Path) -> Counter[str]:

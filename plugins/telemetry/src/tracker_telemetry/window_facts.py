@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC
 from functools import partial
 from typing import Any
@@ -34,7 +36,8 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
         for key, side in sides.items():
             found[key] = {"tokens": side.tokens, "cost_usd": side.money(table)}
     if (session.root / FOLDER / store.FILE).exists():  # requests that `tracker usage` has read
-        found |= _of_session_logs(session, set(windows))
+        with suppress(sqlite3.DatabaseError):  # a spoilt file, which `tracker usage` makes anew
+            found |= _of_session_logs(session, set(windows))
     return found
 
 

@@ -66,8 +66,10 @@ def test_a_deleted_file_and_a_deleted_index_leave_the_daily_totals(home: Any, me
     assert home.missing() == {"deleted": 1}
     assert [row["period"] for row in home.usage("daily")["rows"]] == ["2026-11-20"]
     [index] = (home.data / ".index").glob("sessions.sqlite3")
-    index.write_bytes(b"garbage" * 1000)
-    assert home.usage("session")["rows"] == before
+    whole = index.read_bytes()
+    for spoilt in (b"garbage" * 1000, whole[:4096] + b"garbage " * 2000, whole[:5000]):
+        index.write_bytes(spoilt)
+        assert home.usage("session")["rows"] == before
 
 
 def test_a_replay_of_a_subagent_is_the_same_message(home: Any, message: Make) -> None:

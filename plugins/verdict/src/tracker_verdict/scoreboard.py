@@ -87,7 +87,12 @@ def scoreboard(session: Session, by: By, known_prices: Mapping[str, Price]) -> l
             estimate = figures.efficiency
             price = known_prices.get(source.name)
             own = {window: known.get((window, source.name), {}) for window in part}
-            net = {window: columns["churn_net"] for window, columns in own.items() if "churn_net" in columns}
+            # `churn` is net lines per feature, so that windows with more features weigh more
+            net = {
+                window: columns["churn"] * part[window].features.get(source.name, 0)
+                for window, columns in own.items()
+                if "churn" in columns
+            }
             added = {name: [known.get((window, ""), {}).get(name) for window in part] for name in others}
             tokens = [columns["tokens"] for columns in own.values() if "tokens" in columns]
             built = sum(part[window].features.get(source.name, 0) for window in net)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -45,7 +46,7 @@ def command(
     from tracker.kernel import TrackerError, near, zone
     from tracker_telemetry.sessions import usage as report
     from tracker_telemetry.sessions.list_prices import ListPrices
-    from tracker_telemetry.sessions.store import log_sources, opened
+    from tracker_telemetry.sessions.store import discard, log_sources, opened
 
     here = session()
     sources = log_sources(here)
@@ -63,13 +64,21 @@ def command(
         zone=zone(timezone) if timezone else _local(),
         first_weekday=DAYS.index(start_of_week),
     )
-    with opened(here) as store:
-        store.sync(sources)
-        prices = ListPrices.of(here)
-        prices.apply(store)
-        store.sum_up()
-        store.keep(sources, prices.version)
-        found = report.usage(here, store, sources, query)
+
+    def ask() -> Usage:
+        with opened(here) as store:
+            store.sync(sources)
+            prices = ListPrices.of(here)
+            prices.apply(store)
+            store.sum_up()
+            store.keep(sources, prices.version)
+            return report.usage(here, store, sources, query)
+
+    try:
+        found = ask()
+    except sqlite3.DatabaseError:  # the file is spoilt
+        discard(here)
+        found = ask()
     if here.json:
         here.data(found.document())
     elif is_csv:

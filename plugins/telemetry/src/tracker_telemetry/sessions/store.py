@@ -215,9 +215,7 @@ def opened(session: Session) -> Iterator[Store]:
             break
         except (sqlite3.DatabaseError, OSError):
             if place is not None:
-                for suffix in ("", "-wal", "-shm", "-journal"):
-                    with contextlib.suppress(OSError):
-                        Path(f"{place}{suffix}").unlink()
+                discard(session)
     assert database is not None
     store = Store(session, database)
     try:
@@ -227,6 +225,13 @@ def opened(session: Session) -> Iterator[Store]:
         yield store
     finally:
         database.close()
+
+
+def discard(session: Session) -> None:
+    """Delete the store, which is made anew when it is asked next."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(OSError):
+            Path(f"{session.root / FOLDER / FILE}{suffix}").unlink()
 
 
 def _connect(session: Session, path: Path | None) -> sqlite3.Connection:

@@ -1,0 +1,74 @@
+"""Churn in repositories whose settings run commands or change what git counts: nothing is run, every clone agrees."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from outcomes import ok
+
+Run = Callable[..., Any]
+
+
+def churned(run: Run) -> tuple[int, int, int]:
+    found = json.loads(ok(run("churn", "--window", "W0-20", "--json")))
+    return found["files_changed"], found["insertions"], found["deletions"]
+
+
+@pytest.fixture
+def expected(finalized: Run) -> tuple[int, int, int]:
+    found = churned(finalized)
+    assert found == (6, 51, 47)
+    return found
+
+
+def test_nothing_of_the_repository_is_run(finalized: Run, expected: Any, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho ran >> '{tmp_path}/ran'\n")
+    program.chmod(0o755)
+    names = ("core.fsmonitor", "core.sshCommand", "core.pager", "diff.external", "diff.x.command", "diff.x.textconv")
+    settings = "".join(f'[{section}]\n{key} = "{program}"\n' for section, key in map(_split, names))
+    git = tmp_path / ".git"
+    (git / "config").write_text((git / "config").read_text() + settings + f'[core]\nhooksPath = "{tmp_path}"\n')
+    (git / "info").mkdir(exist_ok=True)
+    (git / "info" / "attributes").write_text("* diff=x\n")
+    assert churned(finalized) == expected
+    ok(finalized("handoff"))
+    assert not (tmp_path / "ran").exists()
+
+
+def _split(name: str) -> tuple[str, str]:
+    section, _, key = name.rpartition(".")
+    head, dot, rest = section.partition(".")
+    return (f'{head} "{rest}"' if dot else head), key
+
+
+@pytest.mark.parametrize("where", [".git/info/attributes", ".gitattributes"])
+def test_attributes_that_are_not_committed_change_nothing(
+    finalized: Run, expected: Any, tmp_path: Path, where: str
+) -> None:
+    (tmp_path / where).parent.mkdir(exist_ok=True)
+    (tmp_path / where).write_text("* -diff\n")
+    assert churned(finalized) == expected
+
+
+def test_settings_and_replaced_objects_change_nothing(
+    finalized: Run, expected: Any, tmp_path: Path, make_repository: Any
+) -> None:
+    work = make_repository(tmp_path)
+    work.git("config", "diff.renameLimit", "1")
+    work.git("config", "diff.renames", "false")
+    work.git("replace", "HEAD^{tree}", "HEAD~1^{tree}")
+    assert churned(finalized) == expected
+
+
+def test_committed_attributes_count(finalized: Run, tmp_path: Path, make_repository: Any) -> None:
+    work = make_repository(tmp_path)
+    start = work.git("rev-parse", "HEAD")
+    work.commit(**{"sub/.gitattributes": "*.data -diff\n", "sub/big.data": "one\ntwo\n", "big.data": "one\n"})
+    words = ("churn", "--window", "W0-20", "--commit-start", start, "--commit-end", "HEAD", "--json")
+    found = json.loads(ok(finalized(*words)))
+    assert (found["files_changed"], found["insertions"]) == (3, 2)
