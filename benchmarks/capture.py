@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 TRACKER = [sys.executable, "-m", "tracker.cli"]
-FIND_LIMIT, PROMPT_LIMIT = 5.0, 15.0
+FIND_LIMIT, PROMPT_LIMIT = 5.0, 11.0
 HANDED = {"rate_limits": {"five_hour": {"used_percentage": 42.5, "resets_at": 1795345740}}}
 
 

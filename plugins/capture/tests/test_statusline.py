@@ -212,3 +212,13 @@ def test_it_needs_none_of_what_other_commands_need(machine: Any) -> None:
     )
     heavy = {"sqlite3", "filelock", "cattrs", "scipy", "numpy", "pyte", "urllib.request", "subprocess", "asyncio"}
     assert not heavy & set(done.stderr.split())
+
+
+def test_nothing_is_replaced_through_a_link(machine: Any) -> None:
+    elsewhere = machine.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "claude.json").write_text("mine")
+    kept(machine).parent.parent.mkdir(parents=True)
+    kept(machine).parent.symlink_to(elsewhere)
+    assert line(machine, handed()).startswith("session 42.5%")
+    assert (elsewhere / "claude.json").read_text() == "mine"

@@ -16,7 +16,7 @@ import orjson
 from attrs import define
 
 from tracker.api import JSON, Gauge, Reading, instant
-from tracker_claude import panes, payloads, windows
+from tracker_claude import payloads, windows
 
 MARKS = ('"usage_report"', '"usageReport"', '"unifiedWindows"', '"claude_code_version"', '"local_command"')
 TAGS = re.compile(r"</?local-command-stdout>")
@@ -44,6 +44,8 @@ def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
     """The reading of rows; None if the text is no stream."""
     if not any(mark in text for mark in MARKS):
         return None
+    from tracker_claude import panes
+
     rows = _rows(text)
     if rows is None:
         return None

@@ -55,15 +55,22 @@ def source_info() -> Source:
 
 @hookimpl
 def parse_status(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
-    # Late, because their patterns take longer to compile than a preview takes to show.
-    from tracker_claude import panes, payloads, stream
+    from tracker_claude import payloads, stream
 
     plain = plain_text(text)
     rows = stream.read(plain, captured_at, timezone)
     if rows is not None:
         return rows
+    payload = None
+    if plain.strip()[:1] == "{" and plain.strip()[-1:] == "}":
+        # What a status line gets: it must not pay for the patterns of panes.
+        payload = payloads.read(plain)
+        if payload and any(gauge.used is not None for gauge in payload.gauges):
+            return payload
+    from tracker_claude import panes
+
     pane = panes.read(plain, captured_at, timezone)
     if pane.gauges:
         return pane
-    payload = payloads.read(plain)
+    payload = payload or payloads.read(plain)
     return payload if payload and (payload.gauges or "insufficient-data" in pane.errors) else pane

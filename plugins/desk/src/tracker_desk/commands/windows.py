@@ -50,5 +50,7 @@ def command(
         here.data([one.document() for one in found])
     elif found:
         click.echo(escape("\n".join(lines(found, Clock(here.now, local)))))
+    elif not here.index.windows():
+        here.note(f"note: no records in {here.root}; begin with `tracker start PROVIDER`")
     else:
         here.note("note: no window fits. Run `tracker windows` without options to see all of them.")
