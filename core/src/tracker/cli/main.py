@@ -104,9 +104,9 @@ class Root(Group):
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted{ctx.ensure_object(Session).outcome}", signal.SIGINT) from None
         except TrackerError as error:
-            # what follows a stored record may fail, and the record stays
             outcome = ctx.ensure_object(Session).outcome
-            if not isinstance(error, Interrupted) and outcome not in str(error):
+            # the system failed behind a stored record, and the record stays
+            if isinstance(error.__cause__, OSError) and outcome not in str(error):
                 error.args = (f"{str(error).removesuffix('.')}{outcome}",)
             raise
 
