@@ -72,3 +72,12 @@ def test_the_handoff_has_the_sections_of_all_features(finalized: Run, tmp_path: 
     costs = text.partition("## Cost comparison")[2].partition("## ")[0].splitlines()
     assert [line.partition(",")[0] for line in costs if "," in line] == ["A", "B", "C"]
     assert "tokens_actual=900" in text.partition("## Token ledger")[2]
+
+
+def test_undo_reverses_the_churn_row(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("churn", "--window", "W0-20"))
+    said = finalized("undo", "--yes")
+    assert "reversed the churn of W0-20 in Churn_Ledger.csv" in ok(said) + said.stderr
+    rows = (tmp_path / "docs" / "Ledgers" / "Churn_Ledger.csv").read_text().splitlines()
+    assert ",6,51,47,4," in rows[1]
+    assert ",-6,-51,-47,-4," in rows[2]

@@ -74,6 +74,14 @@ def handoff_section(session: Session) -> Block | None:
 
 
 @hookimpl
+def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Rows that reverse the churn ledger's."""
+    from tracker_ledgers.reversal import undo
+
+    return undo(session, records)
+
+
+@hookimpl
 def data_findings(session: Session) -> Sequence[Finding]:
     """Ledgers that cannot be read."""
     from tracker_ledgers.ledgers import findings
