@@ -99,9 +99,6 @@ def replace(path: Path, state: dict[str, Any], *, fsync: bool = True) -> None:
     """Replace a state file in one step."""
     for folder in (path.parent.parent, path.parent):
         private_folder(folder, fsync=fsync)
-    # what stands in its place is no state of ours: the link or pipe itself goes, never what a link leads to
-    if path.is_symlink() or path.is_fifo():
-        path.unlink()
     replace_file(path, orjson.dumps(state, option=orjson.OPT_INDENT_2) + b"\n", fsync=fsync)
 
 

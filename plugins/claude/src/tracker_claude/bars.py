@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 FRAMES = re.compile("[─-▟⎿]+")  # rules, boxes, bars, and the elbow before a command's result
 EIGHTHS = "▏▎▍▌▋▊▉█"  # a cell is full in eight steps
@@ -32,7 +33,8 @@ def marked(text: str) -> str:
         if behind is not None:
             width = behind.end() - found.start() - 1
             return f"⟦{filled}/{width}/{width}⟧"
-        columns = next((width for start, width in reversed(rules) if start < found.start()), 0)
+        at = bisect_left(rules, (found.start(), 0))
+        columns = rules[at - 1][1] if at else 0
         if not columns:
             return " "
         least, most = (columns - margin for margin in MARGINS)
