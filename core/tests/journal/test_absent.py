@@ -96,7 +96,7 @@ def test_no_row_takes_a_provider_out_of_the_figures(
 
 def test_a_finalize_row_keeps_a_provider_whose_captures_were_taken_back(recorded: Any, without: Any) -> None:
     for _ in range(2):
-        recorded("alias", "delete", "tally", "--window", "W1").ok()
+        recorded("alias", "delete", "tally", "--window", "W1", "--yes").ok()
     without("tally")
     assert "no plugin for it is installed" in recorded("complete", "--window", "W1").refused()
 
@@ -120,5 +120,5 @@ def test_the_doctor_names_the_plugin_and_not_its_state_as_foreign(recorded: Any,
     findings = json.loads(recorded("doctor", "--json").ok())["findings"]
     found = [one for one in findings if one["check"] not in ("permissions", "future")]
     assert [(one["level"], one["check"], one["where"], one["what"]) for one in found] == [
-        ("warning", "plugin", "tally_counts.jsonl", "tally: recorded here, but no plugin for it is installed")
+        ("warning", "plugin", "readings.jsonl", "tally: recorded here, but no plugin for it is installed")
     ]

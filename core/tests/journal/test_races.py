@@ -159,7 +159,7 @@ def test_the_lock_of_a_dead_process_blocks_nobody(program: Any, forked: Callable
     child.kill()
     assert f"process {child.pid}" in (program.root / ".lock-owner").read_text()
     done = program("alias", "start", "toy", "--stdin", stdin="fuel 1%")
-    assert (done.ok(), done.err) == ("stored toy before snapshot for W0-01 (awaiting end)\n", "")
+    assert (done.ok(), done.err) == ("stored toy before snapshot for W0-01 (awaiting end)\n", "  fuel 1% used\n")
 
 
 def test_what_the_owner_file_says_cannot_steer_a_terminal(

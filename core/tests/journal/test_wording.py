@@ -18,20 +18,6 @@ def test_windows_of_snapshots_stand_in_their_natural_order(program: Any) -> None
     assert labels == ["  - toy W0-1", "  - toy W0-2", "  - toy W0-10"]
 
 
-def test_the_card_says_what_speaks_against_a_window_and_what_is_missing(program: Any) -> None:
-    take(program, "start", "W1", 6)
-    take(program, "end", "W1", 7)
-    assert "  - missing outcome: not given; " in program("decision-card", "--window", "W1").ok()
-    program("complete", "--window", "W1", "--toy-features", "1", "--outcome", "fail").ok()
-    late = "2999-01-01T00:00:00Z"
-    program("alias", "end", "toy", "--stdin", "--window", "W1", "--captured-at", late, stdin="fuel 9%").ok()
-    card = program("decision-card", "--window", "W1").ok()
-    assert "  - against finalized: stale for toy; " in card
-    assert "  - against outcome: fail\n" in card
-    assert "  - against anomalies: 1 open (clock-skew); " in card
-    assert "  - missing evidence: missing; " in card
-
-
 def test_the_doctor_says_that_there_is_nothing_to_do(program: Any) -> None:
     take(program, "start", "W1", 7)
     take(program, "start", "W2", 6)

@@ -103,6 +103,12 @@ class Root(Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted{ctx.ensure_object(Session).outcome}", signal.SIGINT) from None
+        except TrackerError as error:
+            # what follows a stored record may fail, and the record stays
+            outcome = ctx.ensure_object(Session).outcome
+            if not isinstance(error, Interrupted) and outcome not in str(error):
+                error.args = (f"{str(error).removesuffix('.')}{outcome}",)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {name: [] for name in GROUPS}
