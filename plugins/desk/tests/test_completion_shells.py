@@ -67,7 +67,7 @@ def test_bash(environment: dict[str, str], tmp_path: Path) -> None:
         "complete -o nosort -F _tracker_completion tracker",
         "cross delete end start",
         "claude codex glm",
-        "codex codex-ccusage",
+        "codex codex-ccusage codex-sessions",
         "W0-20",
         "",
         "--codex-features",

@@ -62,7 +62,9 @@ def _rules(text: str) -> list[tuple[int, int]]:
 
 def _stands_alone(text: str, bar: re.Match[str]) -> bool:
     """Whether the bar begins its line, and no other one stands right above or below it."""
-    line = text.rfind("\n", 0, bar.start()) + 1
+    line = text.rfind("\n", max(0, bar.start() - ABOVE), bar.start()) + 1
+    if not line and bar.start() > ABOVE:
+        return False
     above, below = text[max(0, line - ABOVE) : line].rstrip(), text[bar.end() : bar.end() + ABOVE].lstrip()
     return not text[line : bar.start()].strip() and not (
         above.endswith(tuple(EIGHTHS)) or below.startswith(tuple(EIGHTHS))
