@@ -201,7 +201,9 @@ def test_sourcing_carries_the_lane_that_is_not_exported(shell: str, tmp_path: Pa
 
 def test_fish_carries_the_lane_too(tmp_path: Path) -> None:
     pane, at = shlex.quote(str(PANES / "status_before.txt")), "--captured-at=2026-11-22T06:28:16Z --timezone=UTC"
-    script = f"tracker --agent=sub1 shell-init fish | source\ncat {pane} | os --notes \"a 'b'\" {at}\nos --file {pane} {at}"
+    script = (
+        f"tracker --agent=sub1 shell-init fish | source\ncat {pane} | os --notes \"a 'b'\" {at}\nos --file {pane} {at}"
+    )
     done = run_in("fish", script, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("note: this replaces the BEFORE of ")
