@@ -23,7 +23,7 @@ Feature: Correcting what was captured
     Given a codex window W0-01 from weekly 62% left to 80% left
     Then it notes "anomaly negative-delta in W0-01"
     When the operator runs `tracker complete --window W0-01 --codex-features 1`
-    Then it is refused with "codex's capacity meter went down"
+    Then it is refused with "the capacity meter of codex fell"
     When the operator runs `tracker alias delete codex --phase after --window W0-01`
     And the operator runs `tracker preview`
     Then it says "Anomalies: 0 (see anomalies.jsonl)"

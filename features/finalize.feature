@@ -55,6 +55,6 @@ Feature: Finalizing a window and reading the verdict
     Given the finalized codex windows
       | window | features | capacity |
       | W0-01  | 3        | 18       |
-    When the operator runs `tracker alias delete codex --phase after --window W0-01`
+    When the operator runs `tracker alias delete codex --phase after --window W0-01 --yes`
     And the operator runs `tracker preview`
     Then it says "(stale: re-run complete)"

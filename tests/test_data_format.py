@@ -122,7 +122,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return done.stdout
 
     printed = run("demo")
-    [demo] = re.findall(r"^The records of this demo lie in (\S+)$", printed, re.M)
+    [demo] = re.findall(r"^The records of this demo are in (\S+)$", printed, re.M)
     shutil.copytree(demo, folder / "data")
     (folder / "bad").write_text('{"lane": 1\n')
     run("ingest proxy-telemetry --window W0-01 --file bad")

@@ -113,7 +113,9 @@ def test_a_frozen_plugin_works_in_the_real_program(environment: dict[str, str], 
 
     for name in ("codex", "claude", "glm"):
         pane = sorted((frozen / "screens" / name).glob("*.txt"))[-1].read_text()
-        assert f"stored {name} before snapshot for W0-01" in tracker("alias", "start", name, "--stdin", stdin=pane)
+        assert f"stored {name} before snapshot for W0-01" in tracker(
+            "alias", "start", name, "--stdin", "--force", stdin=pane
+        )
         assert f"stored {name} " in tracker("alias", "end", name, "--stdin", "--force", stdin=pane)
     lines = (frozen / "lines" / "proxy-telemetry.jsonl").read_text()
     assert "stored proxy telemetry for W0-01 (events=" in tracker(

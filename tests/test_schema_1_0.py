@@ -54,7 +54,7 @@ def test_a_finalized_window_is_shown(old: Run) -> None:
         "Anomalies: 0 (see anomalies.jsonl)\n"
         "Providers:\n"
         "  - codex: features=2, capacity=6 pp, efficiency=0.33, ci=n/a, n=1, power=n/a\n"
-        "  - glm: features=1, capacity=18 prompts, efficiency=0.06, ci=n/a, n=1, power=n/a\n"
+        "  - glm: features=1, capacity=18 prompts, efficiency=0.056, ci=n/a, n=1, power=n/a\n"
         "Outcome: quality=1.0, outcome=pass\n"
         "Notes: session001 main lane\n"
         "Churn:\n"
@@ -146,11 +146,11 @@ def test_the_next_window_follows_a_count_without_a_phase(old: Run) -> None:
 
 
 def test_captures_and_counts_are_taken_back(old: Run) -> None:
-    gone = ok(old("alias", "delete", "codex", "--phase", "after", "--window", "W0-18"))
+    gone = ok(old("alias", "delete", "codex", "--phase", "after", "--window", "W0-18", "--yes"))
     assert gone == "removed codex after snapshot for W0-18 (captured_at=2025-10-18T12:00:00.202020+00:00)\n"
-    gone = ok(old("alias", "delete", "glm", "--phase", "after", "--window", "W0-19"))
+    gone = ok(old("alias", "delete", "glm", "--phase", "after", "--window", "W0-19", "--yes"))
     assert gone == "removed glm count for W0-19 (captured_at=2025-10-19T12:10:00+00:00)\n"
-    twice = old("alias", "delete", "glm", "--window", "W0-19")
+    twice = old("alias", "delete", "glm", "--window", "W0-19", "--yes")
     assert "there is no glm capture for W0-19 in lane main to remove (it was removed before)" in twice.stderr
     assert "codex: 1 before" in ok(old("window-audit", "--window", "W0-18"))
     assert "missing codex AFTER" in old("complete", "--window", "W0-18").stderr
@@ -168,7 +168,7 @@ def test_an_anomaly_without_records_is_closed_by_a_corrected_capture(old: Run) -
 def test_the_doctor_has_nothing_to_repair_in_it(old: Run) -> None:
     found = json.loads(ok(old("--json", "doctor")))
     assert found["ok"] is True
-    assert {one["check"] for one in found["findings"]} <= {"permissions", "json", "state"}
+    assert {one["check"] for one in found["findings"]} <= {"permissions", "json", "state", "open", "origin"}
 
 
 def test_it_moves_to_another_machine(old: Run, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from bare import ROOT, Bare, build_wheel, third_party
 
 SOURCES = {
-    "codex": ["codex", "codex-ccusage"],
-    "claude": ["claude", "claude-monitor"],
+    "codex": ["codex", "codex-ccusage", "codex-sessions"],
+    "claude": ["claude", "claude-monitor", "claude-sessions"],
     "glm": ["glm"],
     "proxy": ["proxy-telemetry"],
 }
@@ -47,7 +47,8 @@ def test_core_alone_helps_and_lists_no_source(tmp_path: Path, core_wheel: Path) 
     helped = made.run("-I", "-m", "tracker.cli", "--help")
     assert (helped.returncode, helped.stderr) == (0, "")
     commands = re.findall(r"^  ([a-z]\w+)  ", helped.stdout, re.M)
-    assert commands == ["alias", "complete", "preview", "ingest", "override", "plugins"]
+    own = ["start", "end", "cross", "complete", "preview", "undo", "alias", "ingest", "override", "plugins"]
+    assert sorted(commands) == sorted(own)
     preview = made.run("-I", "-m", "tracker.cli", "preview")
     assert (preview.returncode, preview.stdout.splitlines()[0]) == (0, "Windows: none")
 
@@ -60,7 +61,7 @@ SOME = "def pytest_collection_modifyitems(items):\n    items[:] = items[::4]\n"
 @pytest.mark.parametrize("plugin", SOURCES)
 def test_a_plugins_suite_needs_the_core_and_the_kit(plugin: str, tmp_path: Path, core_wheel: Path) -> None:
     made = bare(tmp_path, core_wheel, plugin, "kit")
-    assert listed(made) == SOURCES[plugin]
+    assert listed(made) == [*SOURCES[plugin], "kit"]
     made.link({"pytest", "hypothesis"} | third_party(["pytest", "hypothesis"]))
     shutil.copytree(ROOT / "plugins" / plugin / "tests", tmp_path / "tests")
     if os.environ.get("TRACKER_SOAK") != "1":

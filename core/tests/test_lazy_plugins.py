@@ -32,7 +32,10 @@ def test_ending_a_window_of_one_provider_imports_no_other(tmp_path: Path, window
         )
         return done.stdout.splitlines()
 
-    run("start", "codex", "--file", str(DEMO / "status_before.txt"))
-    said = run("end", "codex", "--file", str(DEMO / "status_after.txt"), *window)
+    utc = ["--timezone", "UTC"]
+    run("start", "codex", "--file", str(DEMO / "status_before.txt"), "--captured-at", "2026-11-22T06:28:16Z", *utc)
+    said = run(
+        "end", "codex", "--file", str(DEMO / "status_after.txt"), "--captured-at", "2026-11-22T07:45:00Z", *utc, *window
+    )
     assert said[0] == "stored codex after snapshot for W0-01 (ready to finalize)"
     assert said[-1] == "tracker_codex"

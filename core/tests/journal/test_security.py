@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from tracker.errors import TrackerError
+from tracker.journal.files import replace_file
+
 START = ("alias", "start", "toy", "--stdin", "--window", "W1")
 
 
@@ -179,3 +182,22 @@ def test_nothing_of_the_environment_reaches_a_shell(program: Any) -> None:
     program("preview").ok()
     assert not marker.exists()
     assert program.rows("snapshots")[0]["notes"] == evil
+
+
+def test_a_pipe_in_the_place_of_a_stream_is_named(program: Any) -> None:
+    program(*START, stdin="fuel 1%").ok()
+    path = program.root / "snapshots.jsonl"
+    path.unlink()
+    os.mkfifo(path)
+    message = program("preview").refused()
+    assert message == f"error: {path} is not a regular file. Expected a regular file. Move it away."
+
+
+def test_a_replaced_file_that_is_not_flushed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_path: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("tracker.journal.files.sync_directory", fail)
+    with pytest.raises(TrackerError, match=r"was written, but may not survive a power cut: Input/output error\."):
+        replace_file(tmp_path / "brief.md", b"text")
+    assert (tmp_path / "brief.md").read_bytes() == b"text"

@@ -144,7 +144,7 @@ def test_every_capture_adds_its_reading(machine: Any, event: Any) -> None:
     machine.rollout("a", event(33))
     ok(machine("capture", "codex"))
     pane = machine.screen("claude", "v2.1.330_base_max_110col").read_text()
-    ok(machine("alias", "start", "claude", "--stdin", stdin=pane))
+    ok(machine("alias", "start", "claude", "--stdin", "--force", stdin=pane))
     ok(machine("override", "glm", "--window", "W0-01", "--phase", "before", "--prompts-used", "7"))
     assert [(row["provider"], row["origin"], row["source"]) for row in machine.rows("readings")] == [
         ("codex", "rollout", "capture"),

@@ -32,7 +32,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID", "XDG_"))}
     path = os.pathsep.join([str(PROGRAM.parent), kept.get("PATH", "")])
     active = kept | {"PATH": path, "HOME": str(tmp_path), "TRACKER_DATA_DIR": str(tmp_path / "data"), "TERM": "dumb"}
-    command = [PROGRAM, "alias", "start", "codex", "--window", "W0-20", "--file", PANE]
+    command = [PROGRAM, "alias", "start", "codex", "--window", "W0-20", "--force", "--file", PANE]
     subprocess.run(command, env=active, cwd=tmp_path, capture_output=True, timeout=120, check=True)
     return active
 
@@ -67,7 +67,7 @@ def test_bash(environment: dict[str, str], tmp_path: Path) -> None:
         "complete -o nosort -F _tracker_completion tracker",
         "cross delete end start",
         "claude codex glm",
-        "codex codex-ccusage",
+        "codex codex-ccusage codex-sessions",
         "W0-20",
         "",
         "--codex-features",

@@ -171,15 +171,17 @@ def test_sourcing_carries_the_lane_that_is_not_exported(shell: str, tmp_path: Pa
     script = source(
         f"""
         PANE={shlex.quote(str(PANES / "status_before.txt"))}
+        AT="--captured-at=2026-11-22T06:28:16Z --timezone=UTC"
+        [ -z "$ZSH_VERSION" ] || setopt shwordsplit
         AGENT_ID=main;  SOURCE
-        cat "$PANE" | os --notes "a 'b'"
+        cat "$PANE" | os --notes "a 'b'" $AT
         AGENT_ID=sub1
         SOURCE
         AGENT_ID=other
-        os --file "$PANE"
+        os --file "$PANE" $AT
         unset AGENT_ID
         SOURCE
-        os < "$PANE"
+        os $AT < "$PANE"
         oe --file /nowhere
         echo "status $?"
         """
@@ -193,12 +195,15 @@ def test_sourcing_carries_the_lane_that_is_not_exported(shell: str, tmp_path: Pa
     assert done.stdout.endswith("\nstatus 1\n")
     notes, error = done.stderr.splitlines()[:-1], done.stderr.splitlines()[-1]
     assert error == "error: cannot read /nowhere: No such file or directory; nothing was stored"
+    notes = [note for note in notes if not note.startswith("  ")]
     assert all(note.startswith("note: W0-01 holds captures of codex by lane main") for note in notes)
 
 
 def test_fish_carries_the_lane_too(tmp_path: Path) -> None:
-    pane = shlex.quote(str(PANES / "status_before.txt"))
-    script = f"tracker --agent=sub1 shell-init fish | source\ncat {pane} | os --notes \"a 'b'\"\nos --file {pane}"
+    pane, at = shlex.quote(str(PANES / "status_before.txt")), "--captured-at=2026-11-22T06:28:16Z --timezone=UTC"
+    script = (
+        f"tracker --agent=sub1 shell-init fish | source\ncat {pane} | os --notes \"a 'b'\" {at}\nos --file {pane} {at}"
+    )
     done = run_in("fish", script, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("note: this replaces the BEFORE of ")

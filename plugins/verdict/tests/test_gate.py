@@ -34,7 +34,7 @@ def reading(
         (95, 1, 24, (), 3, "stop: codex weekly: 5 % left, less than 10 %"),
         (95, 1, 24, ("--min-left", "2", "--max-risk", "1"), 0, "go: codex weekly: 5 % left"),
         (80, 1, 120, (), 3, "stop: codex weekly: 20 % left, likely used up before the reset"),
-        (40, 20, 24, (), 4, "unknown: codex weekly: the newest reading is 20 min old"),
+        (40, 20, 24, (), 4, "unknown: codex weekly: the newest reading is 2"),
         (40, 20, 24, ("--max-age", "1h"), 0, "go: codex weekly: 60 % left"),
         (40, 1, -1, (), 4, "and not read since"),
         (40, 1, None, (), 0, "go: codex weekly: 60 % left"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 FRAMES = re.compile("[─-▟⎿]+")  # rules, boxes, bars, and the elbow before a command's result
 EIGHTHS = "▏▎▍▌▋▊▉█"  # a cell is full in eight steps
@@ -32,7 +33,8 @@ def marked(text: str) -> str:
         if behind is not None:
             width = behind.end() - found.start() - 1
             return f"⟦{filled}/{width}/{width}⟧"
-        columns = next((width for start, width in reversed(rules) if start < found.start()), 0)
+        at = bisect_left(rules, (found.start(), 0))
+        columns = rules[at - 1][1] if at else 0
         if not columns:
             return " "
         least, most = (columns - margin for margin in MARGINS)
@@ -60,7 +62,9 @@ def _rules(text: str) -> list[tuple[int, int]]:
 
 def _stands_alone(text: str, bar: re.Match[str]) -> bool:
     """Whether the bar begins its line, and no other one stands right above or below it."""
-    line = text.rfind("\n", 0, bar.start()) + 1
+    line = text.rfind("\n", max(0, bar.start() - ABOVE), bar.start()) + 1
+    if not line and bar.start() > ABOVE:
+        return False
     above, below = text[max(0, line - ABOVE) : line].rstrip(), text[bar.end() : bar.end() + ABOVE].lstrip()
     return not text[line : bar.start()].strip() and not (
         above.endswith(tuple(EIGHTHS)) or below.startswith(tuple(EIGHTHS))
