@@ -13,6 +13,8 @@ from outcomes import ok
 # Where the tests are started in the background, what they start must hear Ctrl-C all the same.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 STATUS = '''
 import re
