@@ -20,9 +20,9 @@ def test_every_block_prints_what_stands_below_it(machine: Any, event: Any) -> No
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
     environment = kept | machine.environment | {"TRACKER_DATA_DIR": str(machine.folder / "data"), "TZ": "UTC"}
     assert len(BLOCKS) == 9
-    for commands, expected in BLOCKS:
-        # The same values and resets, read two minutes ago.
-        machine.rollout("a", event(64, age=now - time.time() + 130, now=now))
+    for place, (commands, expected) in enumerate(BLOCKS):
+        # The same values and resets, read two minutes ago. Stamps have whole seconds, and each block needs a newer one.
+        machine.rollout("a", event(64, age=now - time.time() + 150 - 2 * place, now=now))
         done = subprocess.run(
             ["/bin/sh", "-c", commands],
             cwd=machine.folder,
