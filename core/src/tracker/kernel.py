@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from tracker.cli.commands.alias import state_dir_option as state_dir_option
     from tracker.cli.completing import SCRIPTS as SCRIPTS
     from tracker.cli.options import Finite as Finite
+    from tracker.cli.options import Selection as Selection
     from tracker.cli.options import SeveralCommand as SeveralCommand
+    from tracker.cli.options import moment as moment
     from tracker.cli.options import pathspec as pathspec
     from tracker.cli.options import provider_option as provider_option
+    from tracker.cli.options import selection as selection
     from tracker.cli.options import window_option as window_option
     from tracker.cli.text_input import LIMIT as LIMIT
     from tracker.cli.text_input import parse as parse
@@ -149,7 +152,7 @@ _PLACES = {
     "tracker.cli.command": "Command Group SettingCommand Whole WritingCommand",
     "tracker.cli.commands.alias": "state_dir_option",
     "tracker.cli.completing": "SCRIPTS",
-    "tracker.cli.options": "Finite SeveralCommand pathspec provider_option window_option",
+    "tracker.cli.options": "Finite Selection SeveralCommand moment pathspec provider_option selection window_option",
     "tracker.cli.text_input": "LIMIT parse take_text",
     "tracker.contract.origins": "VARIABLE",
     "tracker.contract.parsed": "compact from_parsed iso to_parsed",

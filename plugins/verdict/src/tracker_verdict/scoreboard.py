@@ -70,9 +70,10 @@ class Line:
         return dict(zip(COLUMNS, found, strict=True)) | dict(self.others)
 
 
-def scoreboard(session: Session, by: By, known_prices: Mapping[str, Price]) -> list[Line]:
-    """Every group of finalized windows, by group and provider."""
-    rows = finalized(session.index)
+def scoreboard(
+    session: Session, by: By, known_prices: Mapping[str, Price], rows: Mapping[str, Finalized]
+) -> list[Line]:
+    """Every group of some finalized windows, by group and provider."""
     groups = captures(session.index, session.registry, list(rows))
     known = facts(session, list(rows))
     others = sorted({name for (_, provider), columns in known.items() if not provider for name in columns})
