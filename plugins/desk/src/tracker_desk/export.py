@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tracker.kernel import (
-    OPEN,
     Interrupted,
     Session,
     TrackerError,
@@ -23,6 +22,7 @@ from tracker.kernel import (
 from tracker_desk.tables import Scalar, columns, rows
 
 BUFFER = 1 << 20
+OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
 
 

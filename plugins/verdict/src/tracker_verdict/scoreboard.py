@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -17,7 +15,7 @@ from tracker.kernel import (
     Session,
     canonical,
     captures,
-    cell,
+    csv_line,
     figures_of,
     finalized,
     rate,
@@ -189,9 +187,5 @@ def as_markdown(found: list[Line]) -> Iterator[str]:
 
 def as_csv(found: list[Line]) -> Iterator[str]:
     """RFC 4180, a header and a row per line; empty if a figure is not known."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names(found))
-    for line in found:
-        writer.writerow([cell(one) for one in line.values().values()])
-    yield from out.getvalue().splitlines()
+    for row in (names(found), *(line.values().values() for line in found)):
+        yield csv_line(list(row)).decode().rstrip("\n")

@@ -5,16 +5,12 @@ from __future__ import annotations
 import click
 
 from tracker.cli.command import Command
-from tracker.cli.options import Selection, Several, selection
+from tracker.cli.options import Selection, selection
 from tracker.errors import TrackerError
 from tracker.session import session
 
 
-class PreviewCommand(Several, Command):
-    """Several windows may follow one `--window`."""
-
-
-@click.command("preview", cls=PreviewCommand)
+@click.command("preview", cls=Command)
 @click.option("--window", "windows", multiple=True, metavar="W ...", help="The windows [default: all].")
 @selection()
 def command(windows: tuple[str, ...], selection: Selection) -> None:

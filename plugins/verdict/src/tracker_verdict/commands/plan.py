@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Selection, Whole, WritingCommand, selection, session
+from tracker.kernel import Number, Selection, WritingCommand, selection, session
 
 
 class PlanCommand(WritingCommand):
@@ -15,8 +15,8 @@ class PlanCommand(WritingCommand):
 
 @click.command("plan", cls=PlanCommand)
 @click.argument("names", metavar="[A B]", nargs=-1)
-@click.option("--windows-left", type=Whole(min=1), metavar="N", help="Windows that are planned [default: 1].")
-@click.option("--pairs", type=Whole(min=1, max=99), metavar="N", help="Plan N pairs of A and B in random order.")
+@click.option("--windows-left", type=Number(int, min=1), metavar="N", help="Windows that are planned [default: 1].")
+@click.option("--pairs", type=Number(int, min=1, max=99), metavar="N", help="Plan N pairs of A and B in random order.")
 @selection()
 def command(names: tuple[str, ...], windows_left: int | None, pairs: int | None, selection: Selection) -> None:
     """Say how likely planned windows fit before each reset, or plan pairs of windows for a comparison."""
