@@ -11,7 +11,7 @@ from tracker.kernel import SettingCommand, session
 @click.option("--yes", "-y", is_flag=True, help="Take the defaults without asking.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def command(yes: bool, force: bool) -> None:
-    """Write a commented tracker.toml into this folder, after asking."""
+    """Write a commented tracker.toml into this folder."""
     from tracker_desk.first_settings import initialize
 
     initialize(session(), ask=not yes, force=force)
