@@ -18,9 +18,9 @@ from tracker.kernel import (
     TrackerError,
     checked,
     find,
-    local_zone,
     replace_file,
     settings,
+    zone,
 )
 from tracker_desk.config_values import PRICES, example
 from tracker_desk.prompts import asked
@@ -66,7 +66,7 @@ def _defaults(session: Session) -> dict[str, Any]:
     """What a file starts from: the defaults, this machine's zone, and a data directory given as an option."""
     values = {key: setting.default for key, setting in settings().items() if key != PRICES}
     values["data_dir"] = str(session.data_dir or DEFAULT_DATA_DIR)
-    name = str(local_zone())
+    name = str(zone(None))
     try:
         values["timezone"] = settings()["timezone"].check(name)
     except ValueError:  # an offset that has no name
