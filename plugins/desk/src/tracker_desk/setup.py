@@ -38,7 +38,13 @@ def set_up(session: Session, *, is_yes: bool) -> None:
     commands = next_commands(session, found)
     if session.json and not is_yes:
         changes = [edit.document() for _, _, edit in edits if edit.is_due or edit.refusal]
-        session.data({"found": [one.document() for one in found], "changes": changes, "next": [command for command, _ in commands]})
+        session.data(
+            {
+                "found": [one.document() for one in found],
+                "changes": changes,
+                "next": [command for command, _ in commands],
+            }
+        )
         return
     session.say("On this machine:")
     for each in table(found):
