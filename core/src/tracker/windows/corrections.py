@@ -11,7 +11,6 @@ import click
 from tracker.contract.values import Source
 from tracker.errors import TrackerError
 from tracker.journal.index import Entry
-from tracker.journal.journal import command_line
 from tracker.journal.records import COUNT, stamp
 from tracker.session import Session
 from tracker.text.redact import redact
@@ -46,7 +45,7 @@ def take_back(
         tombstone, *_ = _prepare(session, source, _find(session, source, phase, window, position), reason)
         session.data(tombstone)
         return
-    with session.journal.lock(command_line()):
+    with session.journal.lock():
         found = _find(session, source, phase, window, position)
         tombstone, closed, raised = _prepare(session, source, found, reason)
         was_finalized = _is_finalized(session, source, found)

@@ -13,7 +13,6 @@ from tracker.contract.parsed import iso
 from tracker.errors import TrackerError
 from tracker.journal.index import Entry
 from tracker.journal.journal import decode
-from tracker.journal.lock import command_line
 from tracker.journal.records import lane_of, stamp
 from tracker.session import Session
 from tracker.text.render import line, plural, value
@@ -150,7 +149,7 @@ def undo(session: Session, step: Step) -> list[str]:
         rows = _rows(session, step)
         session.data([row for stream in rows.values() for row in stream])
         return []
-    with session.journal.lock(command_line()):
+    with session.journal.lock():
         if step.command_id not in {one.command_id for one in steps(session)}:
             raise TrackerError("Another process took this command back already. Run `tracker undo --list`.")
         said = described(session, step)

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from tracker.kernel import (
-    ANOMALIES,
-    WINDOWS,
     Capture,
     Entry,
     Pair,
@@ -36,7 +34,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
     row = finalized(session.index, [window]).get(window)
     streams = status_streams(session)
     open_ids = {entry.record_id for entry in open_anomalies(session.index, streams, [window])}
-    rows = list(session.index.entries(ANOMALIES, [window]))
+    rows = list(session.index.entries("anomalies", [window]))
     closed_by = closings(session.index, streams, rows)
     return {
         "window": window,
@@ -51,7 +49,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
                 "outcome": entry.record.get("outcome"),
                 "canonical": row is not None and entry.record_id == row.record_id,
             }
-            for entry in session.index.entries(WINDOWS, [window])
+            for entry in session.index.entries("windows", [window])
         ],
         "repeated_lines": _repeated_lines(session, window),
         "tombstones": _tombstones(session, window),

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from tracker.cli.command import Command, Group, Whole, WritingCommand, run_command
-from tracker.cli.text_input import capture_time, input_options, parse, take_text
+from tracker.cli.command import Command, Group, WritingCommand, run_command
+from tracker.cli.options import Number
+from tracker.cli.text_input import capture_time, input_options, read_text, take_text
 from tracker.session import Session, session
 
 
@@ -83,7 +84,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         stale_ok: bool,
     ) -> None:
         from tracker.windows.messages import stored_message
-        from tracker.windows.store import Request, store
+        from tracker.windows.store import CaptureRequest, store
 
         here = session()
         if file is not None and path is not None:
@@ -103,10 +104,10 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
             raise click.UsageError("--wait and --stale-ok go with --auto")
         at = capture_time(captured_at, here.now, timezone or here.config.timezone)
         text = take_text(use_stdin, path)
-        reading = parse(here, source, text, at, timezone)
+        reading = read_text(here, source, text, at, timezone)
         stored = store(
             here,
-            Request(
+            CaptureRequest(
                 source=source,
                 phases=phases,
                 reading=reading,
@@ -131,7 +132,7 @@ _capture("cross", ("after", "before"), "Store a pane as AFTER and as the next wi
 @click.argument("provider")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="Only captures of this phase.")
 @click.option("--window", metavar="W", help="Only captures of this window [default: any of the lane].")
-@click.option("--index", "position", type=Whole(min=1), default=1, show_default=True, help="Nth newest.")
+@click.option("--index", "position", type=Number(int, min=1), default=1, show_default=True, help="Nth newest.")
 @click.option("--reason", metavar="TEXT", default="deleted by the operator", help="Why, for the audit.")
 @click.option("--yes", "-y", is_flag=True, help="Remove a capture of a finalized window, or without --window, unasked.")
 @state_dir_option

@@ -92,7 +92,7 @@ def _override(
     source: Source, window: str, phase: str, notes: str | None, captured_at: str | None, force: bool, **given: Any
 ) -> None:
     from tracker.windows.messages import stored_message
-    from tracker.windows.store import Request, store
+    from tracker.windows.store import CaptureRequest, store
 
     here = session()
     found = [_gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"]) for meter in source.meters]
@@ -111,7 +111,7 @@ def _override(
             )
     stored = store(
         here,
-        Request(
+        CaptureRequest(
             source=source,
             phases=(phase,),
             reading=Reading(gauges=gauges, errors=("manual-override",)),
