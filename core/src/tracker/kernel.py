@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tracker.cli.options import provider_option as provider_option
     from tracker.cli.options import window_option as window_option
     from tracker.cli.text_input import LIMIT as LIMIT
+    from tracker.cli.text_input import capture_time as capture_time
     from tracker.cli.text_input import parse as parse
     from tracker.cli.text_input import take_text as take_text
     from tracker.contract.origins import VARIABLE as VARIABLE
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
     from tracker.windows.anomalies import closings as closings
     from tracker.windows.anomalies import open_anomalies as open_anomalies
     from tracker.windows.anomalies import raised as raised
+    from tracker.windows.anomalies import status_streams as status_streams
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import Pair as Pair
     from tracker.windows.captures import by_lane as by_lane
@@ -135,12 +137,12 @@ if TYPE_CHECKING:
     from tracker.windows.own_findings import write_states as write_states
     from tracker.windows.reports import store_report as store_report
     from tracker.windows.rules import FUTURE as FUTURE
+    from tracker.windows.rules import falls as falls
     from tracker.windows.store import LATE_AFTER as LATE_AFTER
     from tracker.windows.store import Request as Request
     from tracker.windows.store import Stored as Stored
     from tracker.windows.store import reset_before as reset_before
     from tracker.windows.store import stamped_notes as stamped_notes
-    from tracker.windows.store import status_streams as status_streams
     from tracker.windows.store import store as store
 
 _PLACES = {
@@ -150,7 +152,7 @@ _PLACES = {
     "tracker.cli.commands.alias": "state_dir_option",
     "tracker.cli.completing": "SCRIPTS",
     "tracker.cli.options": "Finite SeveralCommand pathspec provider_option window_option",
-    "tracker.cli.text_input": "LIMIT parse take_text",
+    "tracker.cli.text_input": "LIMIT capture_time parse take_text",
     "tracker.contract.origins": "VARIABLE",
     "tracker.contract.parsed": "compact from_parsed iso to_parsed",
     "tracker.contract.values": "PERCENT",
@@ -173,7 +175,7 @@ _PLACES = {
     "tracker.text.redact": "HEADER redact_value",
     "tracker.text.render": "CONTROL escape figure json_text line number plural rate row value",
     "tracker.text.wording": "near",
-    "tracker.windows.anomalies": "ANOMALIES closings open_anomalies raised",
+    "tracker.windows.anomalies": "ANOMALIES closings open_anomalies raised status_streams",
     "tracker.windows.captures": "Capture Pair by_lane canonical capture_of captures lacking spans",
     "tracker.windows.efficiency": "Groups ProviderFigures figures_of finalized_figures is_stale open_figures",
     "tracker.windows.finalized": "Finalized WINDOWS finalized",
@@ -182,8 +184,8 @@ _PLACES = {
     "tracker.windows.own_findings": "fresh_index index_findings old_baselines state_findings write_states",
     "tracker.windows.missing_plugins": "absent named tell",
     "tracker.windows.reports": "store_report",
-    "tracker.windows.rules": "FUTURE",
-    "tracker.windows.store": "LATE_AFTER Request Stored reset_before stamped_notes status_streams store",
+    "tracker.windows.rules": "FUTURE falls",
+    "tracker.windows.store": "LATE_AFTER Request Stored reset_before stamped_notes store",
 }
 _MODULES = {name: module for module, names in _PLACES.items() for name in names.split()}
 __all__ = sorted(_MODULES)
