@@ -1,56 +1,33 @@
-"""Options that take several values in a row: `--paths src docs`, as well as `--paths src --paths docs`."""
+"""Types and options that commands share."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from tracker.cli.command import WritingCommand
 from tracker.session import Session
 from tracker.text.render import line
 
 
-class Several(click.Command):
-    """Of a command without arguments: its options with `multiple` take several values in a row."""
+class Number(click.FloatRange):
+    """A number in a range, `int` or `float`. click itself accepts `nan` in every range."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        several = [found for found in self.params if isinstance(found, click.Option) and found.multiple]
-        flags = {name for found in several for name in found.opts}
-        return super().parse_args(ctx, list(_repeated(args, flags)))
-
-
-class SeveralCommand(Several, WritingCommand):
-    """A writing command whose options take several values in a row."""
-
-
-def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
-    """`--paths a b --x` as `--paths a --paths b --x`; a value that begins with a dash is given as `--paths=-a`."""
-    current, has_value = None, False
-    for word in args:
-        if word in flags:
-            current, has_value = word, False
-        elif word.startswith("-") and word != "-":
-            current = None
-        elif current is not None:
-            if has_value:
-                yield current
-            has_value = True
-        yield word
-
-
-class Finite(click.FloatRange):
-    """A number in a range; click takes `nan` for one in every range."""
-
-    name = "number"
+    def __init__(self, kind: type[int | float], **limits: Any) -> None:
+        super().__init__(**limits)
+        self.kind = kind
+        self.name = "whole number" if kind is int else "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        found = super().convert(value, param, ctx)
+        try:
+            found = self.kind(value)
+        except ValueError:
+            self.fail(f"{line(value)!r} is not a valid {self.name}.", param, ctx)
         if not math.isfinite(found):
             self.fail(f"{line(value)!r} is no number such as 1.5", param, ctx)
-        return found
+        return self.kind(super().convert(found, param, ctx))
 
 
 def provider_option(*, required: bool = False) -> Callable[[Any], Any]:
@@ -63,7 +40,7 @@ def provider_option(*, required: bool = False) -> Callable[[Any], Any]:
 
 
 def window_option(**settings: Any) -> Callable[[Any], Any]:
-    """`--window W`, refused where it could be no id."""
+    """`--window W`, refused if it cannot be an id."""
 
     def checked(_context: click.Context, _parameter: click.Parameter, given: Any) -> Any:
         from tracker.windows.lanes import check_window
@@ -74,11 +51,3 @@ def window_option(**settings: Any) -> Callable[[Any], Any]:
 
     known: dict[str, Any] = {"metavar": "W", "help": "The window.", "callback": checked} | settings
     return click.option("--window", *known.pop("names", ()), **known)
-
-
-def pathspec(_context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    """Git's path patterns: an empty one would be refused by git, in its own words."""
-    for pattern in given:
-        if not pattern.strip() or "\0" in pattern:
-            raise click.BadParameter(f"{line(pattern)!r} is no path", param=parameter)
-    return given

@@ -16,7 +16,6 @@ from tracker.kernel import (
     TrackerError,
     canonical,
     captures,
-    command_line,
     falls,
     finalized,
     near,
@@ -61,7 +60,7 @@ def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = 
         return
     if not is_sure:
         _make_sure(session, wanted.source, _find(session, wanted), is_named=wanted.window is not None)
-    with session.journal.lock(command_line()):
+    with session.journal.lock():
         found = _find(session, wanted)
         removal = _prepare(session, wanted.source, found, reason)
         was_finalized = _is_finalized(session, wanted.source, found)

@@ -13,10 +13,8 @@ from tracker.kernel import (
     Entry,
     Session,
     TrackerError,
-    command_line,
     decode,
     iso,
-    lane_of,
     line,
     plural,
     stamp,
@@ -77,7 +75,7 @@ def _commands(session: Session) -> list[Step]:
             if isinstance(undoes := record.get("undoes"), str):
                 undone |= {undoes, record["command_id"]}
             else:
-                if lane := lane_of(record):
+                if isinstance(lane := record.get("agent_id"), str):
                     lanes[record["command_id"]] = lane
                 step = found.setdefault(record["command_id"], Step(command_id=record["command_id"]))
                 # a record with a command is a log of it, which is not what the command was for
@@ -154,7 +152,7 @@ def undo(session: Session, step: Step) -> list[str]:
         rows = _rows(session, step)
         session.data([row for stream in rows.values() for row in stream])
         return []
-    with session.journal.lock(command_line()):
+    with session.journal.lock():
         if step.command_id not in {one.command_id for one in steps(session)}:
             raise TrackerError("Another process took this command back already. Run `tracker undo --list`.")
         said = described(session, step)

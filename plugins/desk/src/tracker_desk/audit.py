@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from tracker.kernel import (
-    ANOMALIES,
-    WINDOWS,
     Capture,
     Entry,
     Pair,
@@ -35,7 +33,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
     groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
     row = finalized(session.index, [window]).get(window)
     open_ids = {entry.record_id for entry in open_anomalies(session, [window])}
-    rows = list(session.index.entries(ANOMALIES, [window]))
+    rows = list(session.index.entries("anomalies", [window]))
     closed_by = closings(session, rows)
     return {
         "window": window,
@@ -50,7 +48,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
                 "outcome": entry.record.get("outcome"),
                 "canonical": row is not None and entry.record_id == row.record_id,
             }
-            for entry in session.index.entries(WINDOWS, [window])
+            for entry in session.index.entries("windows", [window])
         ],
         "repeated_lines": _repeated_lines(session, window),
         "tombstones": _tombstones(session, window),

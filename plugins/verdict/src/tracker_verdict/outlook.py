@@ -11,7 +11,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Gauge, Meter, Source
-from tracker.kernel import PERCENT, Capture, Session, captures, finalized, iso, number, plural, span, value
+from tracker.kernel import Capture, Session, captures, finalized, iso, number, plural, span, value
 from tracker_verdict.settings import VerdictSettings
 
 FULL = 100.0
@@ -67,7 +67,7 @@ def _outlook(
     windows_left: int,
 ) -> Outlook:
     known = Outlook(meter=meter.key, title=meter.title, is_capacity=meter.key == source.capacity)
-    if meter.unit != PERCENT:
+    if meter.unit != "pp":
         return evolve(known, why=f"{meter.unit} have no bar: the vendor does not say where they end")
     shown = [
         (capture.order, capture, gauge)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tracker.cli.command import Command, Group, WritingCommand, run_command
-from tracker.cli.text_input import capture_time, input_options, parse, take_text
+from tracker.cli.text_input import capture_time, input_options, read_text, take_text
 from tracker.session import Session, session
 
 
@@ -83,7 +83,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         stale_ok: bool,
     ) -> None:
         from tracker.windows.messages import stored_message
-        from tracker.windows.store import Request, store
+        from tracker.windows.store import CaptureRequest, store
 
         here = session()
         if file is not None and path is not None:
@@ -103,10 +103,10 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
             raise click.UsageError("--wait and --stale-ok go with --auto")
         at = capture_time(captured_at, here.now, timezone or here.config.timezone)
         text = take_text(use_stdin, path)
-        reading = parse(here, source, text, at, timezone)
+        reading = read_text(here, source, text, at, timezone)
         stored = store(
             here,
-            Request(
+            CaptureRequest(
                 source=source,
                 phases=phases,
                 reading=reading,

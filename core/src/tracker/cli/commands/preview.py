@@ -5,16 +5,11 @@ from __future__ import annotations
 import click
 
 from tracker.cli.command import Command
-from tracker.cli.options import Several
 from tracker.errors import TrackerError
 from tracker.session import session
 
 
-class PreviewCommand(Several, Command):
-    """Several windows may follow one `--window`."""
-
-
-@click.command("preview", cls=PreviewCommand)
+@click.command("preview", cls=Command)
 @click.option("--window", "windows", multiple=True, metavar="W ...", help="The windows [default: all].")
 def command(windows: tuple[str, ...]) -> None:
     """Show what the windows delivered per unit of quota."""

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from tracker.api import Gauge, Meter, Reading, Source, instant
-from tracker.kernel import Group, Session, WritingCommand, capture_time, session, state_dir_option
+from tracker.kernel import Group, Session, WritingCommand, capture_time, session
+from tracker_corrections.commands.options import state_dir
 
 
 class Percent(click.types.FloatParamType):
@@ -62,7 +63,7 @@ def _command(source: Source) -> click.Command:
         params.append(
             click.Option([reset, f"resets_{meter.key}"], metavar="TIME", help=f"{meter.title}: reset time, ISO 8601.")
         )
-    run = state_dir_option(lambda **given: _override(source, **given))
+    run = state_dir(lambda **given: _override(source, **given))
     made = WritingCommand(source.name, callback=run, params=params, help=f"Store {source.title} meters by hand.")
     made.params += getattr(run, "__click_params__", [])
     return made
@@ -90,7 +91,7 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
 def _override(
     source: Source, window: str, phase: str, notes: str | None, captured_at: str | None, force: bool, **given: Any
 ) -> None:
-    from tracker.kernel import Request, store, stored_message
+    from tracker.kernel import CaptureRequest, store, stored_message
 
     here = session()
     found = [_gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"]) for meter in source.meters]
@@ -109,7 +110,7 @@ def _override(
             )
     stored = store(
         here,
-        Request(
+        CaptureRequest(
             source=source,
             phases=(phase,),
             reading=Reading(gauges=gauges, errors=("manual-override",)),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Group, Whole, session
+from tracker.kernel import Group, Number, session
 
 
 @click.group("windows", cls=Group, invoke_without_command=True)
 @click.option("--since", metavar="TIME", help="Windows that ended since this time: ISO 8601, or a span such as 7d.")
 @click.option("--until", metavar="TIME", help="Windows that began at or before this time.")
-@click.option("--last", type=Whole(min=1), metavar="N", help="The last N windows.")
+@click.option("--last", type=Number(int, min=1), metavar="N", help="The last N windows.")
 @click.option("--lane", metavar="LANE", help="Windows with captures of this lane; '' is the lane without a name.")
 @click.option("--provider", metavar="PROVIDER", help="Windows with captures of this provider.")
 @click.option("--open", "is_open", is_flag=True, help="Windows that lack an AFTER.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, Finite, session
+from tracker.kernel import Command, Number, session
 
 
 @click.command("compare", cls=Command)
@@ -13,7 +13,7 @@ from tracker.kernel import Command, Finite, session
 @click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")
 @click.option(
     "--effect",
-    type=Finite(min=1, min_open=True),
+    type=Number(float, min=1, min_open=True),
     metavar="RATIO",
     help="The true ratio that windows needed are for [default: the setting, 1.5].",
 )

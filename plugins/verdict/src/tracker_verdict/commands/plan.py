@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Whole, WritingCommand, session
+from tracker.kernel import Number, WritingCommand, session
 
 
 class PlanCommand(WritingCommand):
@@ -16,8 +16,8 @@ class PlanCommand(WritingCommand):
 @click.command("plan", cls=PlanCommand)
 @click.argument("names", metavar="[A B]", nargs=-1)
 @click.option("--provider", metavar="P", help="The provider whose windows are to fit.")
-@click.option("--windows-left", type=Whole(min=1), metavar="N", help="Windows that are planned [default: 1].")
-@click.option("--pairs", type=Whole(min=1, max=99), metavar="N", help="Plan N pairs of A and B in random order.")
+@click.option("--windows-left", type=Number(int, min=1), metavar="N", help="Windows that are planned [default: 1].")
+@click.option("--pairs", type=Number(int, min=1, max=99), metavar="N", help="Plan N pairs of A and B in random order.")
 def command(names: tuple[str, ...], provider: str | None, windows_left: int | None, pairs: int | None) -> None:
     """Say how likely planned windows fit before each reset, or plan pairs of windows for a comparison."""
     here = session()
