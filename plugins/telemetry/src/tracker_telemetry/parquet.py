@@ -11,6 +11,7 @@ import orjson
 
 from tracker.api import Source
 from tracker.kernel import WINDOW, Session, TrackerError, lane_of, plural, replacing
+from tracker_telemetry import fleet
 from tracker_telemetry.index import SETTINGS, old_events, private
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def write(session: Session, stream: str, folder: Path) -> int:
             for name, value in SETTINGS.items():
                 database.execute(f"SET {name} = '{value}'")
             rows = Path(place) / "rows.jsonl"
+            if stream == session.journal.streams()[0]:  # once per export
+                fleet.write(session, database, Path(place), folder)
             if source is not None and source.kind == "telemetry":
                 return _write_events(session, source, database, rows, folder / stream)
             return _write_table(session, stream, database, rows, folder / f"{stream}.parquet")
