@@ -10,7 +10,18 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Gauge, Reading, Source, instant
-from tracker.kernel import Request, Session, Stored, TrackerError, captures, compact, iso, reset_before, span, store
+from tracker.kernel import (
+    CaptureRequest,
+    Session,
+    Stored,
+    TrackerError,
+    captures,
+    compact,
+    iso,
+    reset_before,
+    span,
+    store,
+)
 from tracker_capture.meters import Point, is_reset, points_of, with_resets
 from tracker_capture.readings import Sample, history
 from tracker_capture.settings import CaptureSettings
@@ -171,7 +182,7 @@ def _store(
     details = {"origin": end.sample.origin, "age_s": end.age, "account": end.sample.account, **more}
     return store(
         session,
-        Request(
+        CaptureRequest(
             source=source,
             phases=(phase,),
             reading=_reading(end),

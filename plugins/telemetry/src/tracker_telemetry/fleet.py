@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tracker.api import LogOrigin
-from tracker.kernel import Session, captures, figures_of, finalized, iso, lane_of, spans
+from tracker.kernel import Session, captures, figures_of, finalized, iso, spans
 from tracker_telemetry.sessions.scan import TOKENS
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
             yield {
                 "record_id": row.record_id,
                 "window_id": window,
-                "lane": lane_of(row.record),
+                "lane": row.text("agent_id"),
                 "provider": name,
                 "unit": found.unit,
                 "outcome": row.text("outcome"),
@@ -100,7 +100,9 @@ def _meters(session: Session) -> Iterator[dict[str, Any]]:
     replaced = {one for _, record in entries for one in record.get("supersedes") or () if isinstance(one, str)}
     for record_id, record in entries:
         parsed = record.get("parsed")
-        for key, used in parsed.items() if isinstance(parsed, dict) and record_id not in replaced else ():
+        if not isinstance(parsed, dict) or record_id in replaced:
+            continue
+        for key, used in parsed.items():
             meter = key.removesuffix("_used")
             if meter != key and isinstance(used, int | float):
                 yield {
