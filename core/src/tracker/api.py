@@ -13,6 +13,7 @@ from tracker.contract.origins import (
     Origin,
     StatusLineOrigin,
 )
+from tracker.contract.panels import Cell, Chart, Column, Panel, Period
 from tracker.contract.values import (
     JSON,
     Block,
@@ -42,8 +43,11 @@ from tracker.text.screen import plain_text
 __all__ = [
     "JSON",
     "Block",
+    "Cell",
     "Change",
+    "Chart",
     "Check",
+    "Column",
     "CommandOrigin",
     "Comparison",
     "Delta",
@@ -60,6 +64,8 @@ __all__ = [
     "LogOrigin",
     "Meter",
     "Origin",
+    "Panel",
+    "Period",
     "PreviewContext",
     "Quantiles",
     "Reading",

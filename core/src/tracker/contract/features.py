@@ -11,6 +11,7 @@ import pluggy
 from attrs import field, frozen
 
 if TYPE_CHECKING:
+    from tracker.contract.panels import Panel, Period
     from tracker.contract.values import Block, EventTotals, Source
     from tracker.feature import Feature
     from tracker.session import Session
@@ -155,6 +156,11 @@ def window_checks(session: Session, window: str) -> Sequence[Check]:
 @hookspec
 def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
     """A section of the report that is handed to the next session."""
+
+
+@hookspec
+def panels(session: Session, period: Period) -> Sequence[Panel]:
+    """What the feature shows of a time, as tables and charts: for the report, the board and the home screen."""
 
 
 @hookspec
