@@ -31,7 +31,7 @@ def command(
     """
     if context.invoked_subcommand is not None:
         return
-    from tracker.kernel import Clock, absent, escape, tell, zone
+    from tracker.kernel import Clock, escape, zone
     from tracker_desk.window_list import Selection, lines, listed, moment
 
     here = session()
@@ -45,7 +45,7 @@ def command(
         is_open=is_open,
     )
     found = listed(here, selection)
-    tell(here, absent(here, [one.window for one in found]))
+    here.note_missing(here.missing_plugins([one.window for one in found]))
     if here.json:
         here.data([one.document() for one in found])
     elif found:

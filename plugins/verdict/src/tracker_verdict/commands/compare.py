@@ -26,7 +26,7 @@ def command(
     names: tuple[str, ...], everyone: bool, given: tuple[str, ...], effect: float | None, blocks: str | None
 ) -> None:
     """Compare providers by what they deliver for the quota, or for the money."""
-    from tracker.kernel import absent, finalized, tell
+    from tracker.kernel import finalized
     from tracker_verdict import advice, comparison, estimate
     from tracker_verdict.price import prices
     from tracker_verdict.settings import VerdictSettings
@@ -41,7 +41,7 @@ def command(
         effect=estimate.effect(here) if effect is None else effect,
         blocks=blocks,
     )
-    tell(here, absent(here, finalized(here.index)))
+    here.note_missing(here.missing_plugins(finalized(here.index)))
     found = comparison.matches(here, names, question)
     if here.json:
         here.data([comparison.document(match) for match in found])

@@ -13,7 +13,7 @@ from tracker.kernel import Command, session
 @click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")
 def command(by: str, layout: str, given: tuple[str, ...]) -> None:
     """Show features, capacity, efficiency, churn, tokens and money per group of windows."""
-    from tracker.kernel import absent, finalized, tell
+    from tracker.kernel import finalized
     from tracker_verdict import scoreboard as board
     from tracker_verdict.price import prices
 
@@ -22,7 +22,7 @@ def command(by: str, layout: str, given: tuple[str, ...]) -> None:
 
     known = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
     found = board.scoreboard(here, by, known)  # type: ignore[arg-type]
-    tell(here, absent(here, finalized(here.index)))
+    here.note_missing(here.missing_plugins(finalized(here.index)))
     if here.json or layout == "json":
         here.data([line.values() for line in found])
         return
