@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from tracker.cli.command import Group as Group
     from tracker.cli.command import WritingCommand as WritingCommand
     from tracker.cli.options import Number as Number
+    from tracker.cli.options import Selection as Selection
+    from tracker.cli.options import moment as moment
     from tracker.cli.options import provider_option as provider_option
+    from tracker.cli.options import selection as selection
     from tracker.cli.options import window_option as window_option
     from tracker.cli.text_input import read_text as read_text
     from tracker.cli.text_input import take_text as take_text

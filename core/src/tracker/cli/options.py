@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, NamedTuple
 
 import click
 
 from tracker.session import Session
 from tracker.text.render import line
+
+AGO = re.compile(r"(\d+)\s*([hdw])")
+UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 class Number(click.FloatRange):
@@ -30,13 +36,13 @@ class Number(click.FloatRange):
         return self.kind(super().convert(found, param, ctx))
 
 
-def provider_option(*, required: bool = False) -> Callable[[Any], Any]:
+def provider_option(*, required: bool = False, about: str = "Who did the work.") -> Callable[[Any], Any]:
     """`--provider P`, one of those that are installed."""
 
     def known(context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
         return None if given is None else context.ensure_object(Session).source(given, kinds=("status",)).name
 
-    return click.option("--provider", callback=known, required=required, metavar="P", help="Who did the work.")
+    return click.option("--provider", callback=known, required=required, metavar="P", help=about)
 
 
 def window_option(**settings: Any) -> Callable[[Any], Any]:
@@ -51,3 +57,81 @@ def window_option(**settings: Any) -> Callable[[Any], Any]:
 
     known: dict[str, Any] = {"metavar": "W", "help": "The window.", "callback": checked} | settings
     return click.option("--window", *known.pop("names", ()), **known)
+
+
+def moment(context: click.Context, parameter: click.Parameter, given: str | None) -> datetime | None:
+    """An option's time: ISO 8601 with or without a time of day, or a span before now such as 7d."""
+    from tracker.settings.zones import zone
+
+    if given is None:
+        return None
+    session, text = context.ensure_object(Session), given.strip()
+    try:
+        if ago := AGO.fullmatch(text):
+            return session.now - int(ago[1]) * UNITS[ago[2]]
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=zone(session.config.timezone))
+    except (ValueError, OverflowError):
+        expected = "Expected ISO 8601, such as 2026-11-22T06:30:00Z, or a span, such as 7d."
+        raise click.BadParameter(f"Invalid time {line(given)!r}. {expected}", param=parameter) from None
+
+
+class Selection(NamedTuple):
+    """Which windows are wanted; None leaves a filter out. `provider` has captures in them."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    last: int | None = None
+    lane: str | None = None
+    provider: str | None = None
+    is_open: bool = False
+
+    def windows(self, session: Session) -> list[str] | None:
+        """Their ids in natural order; None if nothing was selected: every window is wanted."""
+        from tracker.windows.captures import canonical, captures, spans
+        from tracker.windows.finalized import finalized
+
+        if self._replace(last=None) == Selection():
+            return None if self.last is None else session.index.windows()[-self.last :]
+        own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows()}
+        for (window, provider), group in captures(session.index, session.registry, list(own)).items():
+            own[window][provider] = group
+        done = finalized(session.index) if self.is_open else {}
+        found = []
+        for window, groups in own.items():
+            known = {(window, name): group for name, group in groups.items()}
+            begin, end = spans(session, [window], known).get(window, (None, None))
+            lanes = {one.agent_id or "" for group in groups.values() for one in group}
+            if (
+                (self.since is None or ((last := end or begin) is not None and last >= self.since))
+                and (self.until is None or (begin is not None and begin <= self.until))
+                and (self.lane is None or self.lane in lanes)
+                and (self.provider is None or self.provider in groups)
+                and not (self.is_open and (window in done or all(canonical(group).after for group in groups.values())))
+            ):
+                found.append(window)
+        return found if self.last is None else found[-self.last :]
+
+
+def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:
+    """The options that select windows, the same in every command; it gets them as `selection`."""
+    options = (
+        click.option("--since", metavar="TIME", callback=moment, help="From then on: ISO 8601, or a span such as 7d."),
+        click.option("--until", metavar="TIME", callback=moment, help="What began at or before this time."),
+        click.option("--last", type=Number(int, min=1), metavar="N", help=last),
+        click.option("--lane", metavar="LANE", help="Windows with captures of this lane; '' is the unnamed one."),
+        provider_option(about="Windows with captures of this provider."),
+        click.option("--open", "is_open", is_flag=True, help="Windows that lack an AFTER."),
+    )
+
+    def with_selection(function: Any) -> Any:
+        @wraps(function)
+        def command(*arguments: Any, **given: Any) -> Any:
+            chosen = Selection(**{name: given.pop(name) for name in Selection._fields})
+            return function(*arguments, selection=chosen, **given)
+
+        for option in reversed(options):
+            option(command)
+        return command
+
+    return with_selection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,13 +43,15 @@ class Outlook:
     why: str | None = None
 
 
-def outlooks(session: Session, source: Source, now: datetime, windows_left: int) -> list[Outlook]:
-    """Every meter of a provider that has a bar, the capacity meter first."""
+def outlooks(
+    session: Session, source: Source, now: datetime, windows_left: int, windows: Sequence[str] | None = None
+) -> list[Outlook]:
+    """Every meter of a provider that has a bar, the capacity meter first; `windows` say what one costs (None: all)."""
     groups = captures(session.index, session.registry)
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
     deltas = [
         entry["delta"]
-        for row in finalized(session.index).values()
+        for row in finalized(session.index, windows).values()
         if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
     ]
     keys = dict.fromkeys([source.capacity, *(gauge.meter for capture in own for gauge in capture.reading.gauges)])

@@ -12,7 +12,7 @@ from tracker_desk.commands.config import SettingCommand
 @click.option("--yes", "-y", is_flag=True, help="Take the defaults without asking.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def command(yes: bool, force: bool) -> None:
-    """Write a commented tracker.toml into this folder, after asking."""
+    """Write a commented tracker.toml into this folder."""
     from tracker_desk.first_settings import initialize
 
     initialize(session(), ask=not yes, force=force)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, Number, session
+from tracker.kernel import Command, Number, Selection, selection, session
 
 
 @click.command("compare", cls=Command)
@@ -22,8 +22,14 @@ from tracker.kernel import Command, Number, session
     type=click.Choice(["day", "project"]),
     help="Sum the windows of a day or project, if those are alike.",
 )
+@selection()
 def command(
-    names: tuple[str, ...], everyone: bool, given: tuple[str, ...], effect: float | None, blocks: str | None
+    names: tuple[str, ...],
+    everyone: bool,
+    given: tuple[str, ...],
+    effect: float | None,
+    blocks: str | None,
+    selection: Selection,
 ) -> None:
     """Compare providers by what they deliver for the quota, or for the money."""
     from tracker.kernel import finalized
@@ -41,8 +47,9 @@ def command(
         effect=estimate.effect(here) if effect is None else effect,
         blocks=blocks,
     )
-    here.note_missing(here.missing_plugins(finalized(here.index)))
-    found = comparison.matches(here, names, question)
+    rows = finalized(here.index, selection.windows(here))
+    here.note_missing(here.missing_plugins(rows))
+    found = comparison.matches(here, names, question, rows)
     if here.json:
         here.data([comparison.document(match) for match in found])
         return
