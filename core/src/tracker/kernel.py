@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tracker.cli.options import provider_option as provider_option
     from tracker.cli.options import selection as selection
     from tracker.cli.options import window_option as window_option
+    from tracker.cli.text_input import capture_time as capture_time
     from tracker.cli.text_input import read_text as read_text
     from tracker.cli.text_input import take_text as take_text
     from tracker.contract.parsed import compact as compact
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from tracker.windows.anomalies import closings as closings
     from tracker.windows.anomalies import open_anomalies as open_anomalies
     from tracker.windows.anomalies import raised as raised
+    from tracker.windows.anomalies import status_streams as status_streams
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
     from tracker.windows.captures import capture_of as capture_of
@@ -97,10 +99,10 @@ if TYPE_CHECKING:
     from tracker.windows.own_findings import state_findings as state_findings
     from tracker.windows.own_findings import write_states as write_states
     from tracker.windows.reports import store_report as store_report
+    from tracker.windows.rules import falls as falls
     from tracker.windows.store import CaptureRequest as CaptureRequest
     from tracker.windows.store import Stored as Stored
     from tracker.windows.store import reset_before as reset_before
-    from tracker.windows.store import status_streams as status_streams
     from tracker.windows.store import store as store
 
 _LINES = re.findall(r"^    from (\S+) import (\w+)", __loader__.get_source(__name__), re.M)  # type: ignore[name-defined]

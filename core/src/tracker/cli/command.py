@@ -207,9 +207,12 @@ class Group(click.Group):
                 ctx.exit()
             return self.resolve_command(ctx, [*words, "--help"])
         if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from tracker.hosting.features import owner
             from tracker.text.render import line
             from tracker.text.wording import near
 
+            if cure := owner("commands", f"{self.name} {name}"):
+                raise click.UsageError(f"The command {self.name} {name} is not available. {cure}", ctx)
             hint = near(name, self.list_commands(ctx))
             raise click.UsageError(f"no command {line(name)!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)

@@ -21,7 +21,6 @@ from tracker.windows.divergence import divergences
 from tracker.windows.finalized import WINDOWS, Finalized, finalized
 from tracker.windows.missing_plugins import Absent, absent, named, tell
 from tracker.windows.neighbor_rows import other_lanes
-from tracker.windows.store import status_streams
 
 LONG = ("notes", "feature_ids")  # named without what they say
 OPTIONAL = ("methodology", "spec_id", "spec_version", "feature_ids", "commit_start", "commit_end")
@@ -194,7 +193,7 @@ def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[st
     name = fallen[0]
     causes = [
         str(found.record.get("cause"))
-        for found in open_anomalies(session.index, status_streams(session), [window])
+        for found in open_anomalies(session, [window])
         if found.record.get("provider") == name
     ]
     raise TrackerError(

@@ -28,7 +28,6 @@ from tracker.windows.rules import (
     dated,
     late_after,
     reset_before,
-    status_streams,
     superseded,
 )
 from tracker.windows.sanity import check_values
@@ -39,7 +38,6 @@ __all__ = [
     "Stored",
     "reset_before",
     "stamped_notes",
-    "status_streams",
     "store",
 ]
 
@@ -107,7 +105,6 @@ def store(session: Session, request: CaptureRequest) -> Stored:
         if anomalies := (*stored.anomalies, *stored.closings):
             rows[ANOMALIES] = anomalies
         session.journal.append_all({**rows, source.stream: (*stored.adopted, *stored.records)})
-        state.write(session, source, session.lane)
     return stored
 
 

@@ -28,10 +28,9 @@ def audit(session: Session, window: str) -> dict[str, Any]:
     """Everything as JSON values."""
     groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
     row = finalized(session.index, [window]).get(window)
-    streams = status_streams(session)
-    open_ids = {entry.record_id for entry in open_anomalies(session.index, streams, [window])}
+    open_ids = {entry.record_id for entry in open_anomalies(session, [window])}
     rows = list(session.index.entries("anomalies", [window]))
-    closed_by = closings(session.index, streams, rows)
+    closed_by = closings(session, rows)
     return {
         "window": window,
         "providers": {
@@ -59,7 +58,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
                 "open": entry.record_id in open_ids,
                 "closed_by": _closed(closed_by.get(entry.record_id)),
             }
-            for entry in raised(session.index, streams, rows, removed=True)
+            for entry in raised(session, rows, removed=True)
         ],
         "churn_rows": sum(1 for _ in session.index.entries("churn", [window])),
     }
