@@ -80,6 +80,7 @@ class Session:
 
     @cached_property
     def journal(self) -> Journal:
+        from tracker.journal.journal import Journal
 
         fsync = self.config.fsync and not self.no_fsync
         journal = Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
