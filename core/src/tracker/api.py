@@ -1,7 +1,7 @@
 """Everything that a plugin may import. What is not here may change without notice."""
 
 from tracker.contract.events import check_event
-from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, WindowResult
+from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, UsageEvent, WindowResult
 from tracker.contract.figures import amount, count, instant, percent
 from tracker.contract.hooks import hookimpl
 from tracker.contract.origins import (
@@ -13,6 +13,7 @@ from tracker.contract.origins import (
     Origin,
     StatusLineOrigin,
 )
+from tracker.contract.panels import Cell, Chart, Column, Panel, Period
 from tracker.contract.values import (
     JSON,
     Block,
@@ -42,8 +43,11 @@ from tracker.text.screen import plain_text
 __all__ = [
     "JSON",
     "Block",
+    "Cell",
     "Change",
+    "Chart",
     "Check",
+    "Column",
     "CommandOrigin",
     "Comparison",
     "Delta",
@@ -60,6 +64,8 @@ __all__ = [
     "LogOrigin",
     "Meter",
     "Origin",
+    "Panel",
+    "Period",
     "PreviewContext",
     "Quantiles",
     "Reading",
@@ -72,6 +78,7 @@ __all__ = [
     "StreamFacts",
     "StreamInput",
     "TelemetrySource",
+    "UsageEvent",
     "View",
     "WindowResult",
     "amount",

@@ -307,22 +307,31 @@ class Registry:
         return next(self._answers(hook, arguments), None)
 
     def _answers(self, hook: str, arguments: Mapping[str, Any]) -> Iterator[Any]:
+        for _, answer in self.each(hook, **arguments):
+            if isinstance(answer, PluginError):
+                if isinstance(answer.__cause__, DELIBERATE):
+                    raise answer.__cause__
+                self._report_feature(answer)
+            elif answer is not None:
+                yield answer
+
+    def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+        """The answer of each feature that implements a hook with its name, or the error that it failed with."""
         names = {id(module): name for name, module in self.features.items()}
         found: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
         for one in sorted(found, key=lambda one: names.get(id(one.plugin), "")):
             try:
                 answer = one.function(*(arguments[name] for name in one.argnames))
-            except DELIBERATE:
-                raise
             except Exception as error:  # noqa: BLE001  a broken feature must not take the program down
-                self._report_feature(PluginError(names[id(one.plugin)], hook, error), error)
+                failure = PluginError(names[id(one.plugin)], hook, error)
+                failure.__cause__ = error
+                yield failure.plugin, failure
             else:
-                if answer is not None:
-                    yield answer
+                yield names[id(one.plugin)], answer
 
-    def _report_feature(self, failure: PluginError, error: Exception) -> None:
+    def _report_feature(self, failure: PluginError) -> None:
         if self.is_strict or failure.step == "ingest_stream":  # nothing else can do its work
-            raise failure from error
+            raise failure
         if (failure.plugin, failure.step) not in self._broken:
             self._broken.add((failure.plugin, failure.step))
             self.report(f"{failure}; the rest works")
