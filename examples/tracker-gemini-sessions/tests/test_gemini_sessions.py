@@ -6,11 +6,16 @@ import json
 from typing import Any
 
 import pytest
-
 from tracker.api import Rejected
+
 from tracker_gemini_sessions import ingest_line
 
-HEADER = {"sessionId": "s-1", "projectHash": "ab", "startTime": "2026-11-20T10:00:00Z", "directories": ["/home/dev/shop"]}
+HEADER = {
+    "sessionId": "s-1",
+    "projectHash": "ab",
+    "startTime": "2026-11-20T10:00:00Z",
+    "directories": ["/home/dev/shop"],
+}
 
 
 def message(name: str, **tokens: int) -> dict[str, Any]:
@@ -33,7 +38,9 @@ def test_a_request_has_its_tokens_by_kind() -> None:
 
 def test_what_is_written_again_has_its_key() -> None:
     small, whole = message("m-1", input=9, output=1), message("m-1", input=9, output=7)
-    found = events(HEADER, small, whole, {"$set": {"messages": [whole]}}, {"$rewindTo": "m-1"}, {"$set": {"summary": ""}})
+    found = events(
+        HEADER, small, whole, {"$set": {"messages": [whole]}}, {"$rewindTo": "m-1"}, {"$set": {"summary": ""}}
+    )
     assert [(event["key"], event["output_tokens"]) for event in found] == [("m-1", 1), ("m-1", 7), ("m-1", 7)]
 
 
