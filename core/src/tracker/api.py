@@ -1,7 +1,7 @@
 """Everything that a plugin may import. What is not here may change without notice."""
 
 from tracker.contract.events import check_event
-from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, WindowResult
+from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, UsageEvent, WindowResult
 from tracker.contract.figures import amount, count, instant, percent
 from tracker.contract.hooks import hookimpl
 from tracker.contract.origins import (
@@ -78,6 +78,7 @@ __all__ = [
     "StreamFacts",
     "StreamInput",
     "TelemetrySource",
+    "UsageEvent",
     "View",
     "WindowResult",
     "amount",
