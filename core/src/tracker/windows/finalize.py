@@ -16,11 +16,7 @@ from tracker.text.redact import redact
 from tracker.text.render import line, value
 from tracker.text.wording import near
 from tracker.windows.anomalies import open_anomalies
-<<<<<<< HEAD
-from tracker.windows.captures import Capture, Measured, by_lane, canonical, capacity_delta, captures, lacking, measure
-=======
-from tracker.windows.captures import Capture, Measured, canonical, capacity_delta, captures, measure
->>>>>>> main
+from tracker.windows.captures import Capture, Measured, by_lane, canonical, capacity_delta, captures, measure
 from tracker.windows.divergence import divergences
 from tracker.windows.finalized import WINDOWS, Finalized, finalized
 from tracker.windows.missing_plugins import Absent, absent, named, tell

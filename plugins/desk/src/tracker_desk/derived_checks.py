@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from tracker.api import Finding
-from tracker.kernel import LaneFile, Session, TrackerError, absent, lane_files
+from tracker.kernel import LaneFile, Session, TrackerError, lane_files
 
 
 def index_findings(session: Session) -> Iterator[Finding]:
@@ -36,7 +36,7 @@ def state_findings(session: Session) -> Iterator[Finding]:
         wrong = file.problem()
         if wrong is not None:
             yield _finding("state", file.path, wrong, "tracker doctor --fix", fix=lambda file=file: _mend(file))
-    unread = {f"{one.name}.json" for one in absent(session)}
+    unread = {f"{one.name}.json" for one in session.missing_plugins()}
     for path in sorted((session.root / "state").rglob("*.json")):
         if path.name in unread or path in known:
             continue

@@ -10,12 +10,8 @@ from itertools import chain
 from typing import Any
 
 from tracker.api import Finding
-<<<<<<< HEAD
-from tracker.kernel import Session, absent, named
+from tracker.kernel import Session
 from tracker_desk.derived_checks import index_findings, state_findings
-=======
-from tracker.kernel import Session, fresh_index, index_findings, state_findings
->>>>>>> main
 from tracker_desk.findings import Reported, limited, repaired, unreadable
 from tracker_desk.ids import Ids
 from tracker_desk.setup_checks import setup_findings
