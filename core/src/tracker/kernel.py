@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from tracker.cli.text_input import parse as parse
     from tracker.cli.text_input import take_text as take_text
     from tracker.contract.origins import VARIABLE as VARIABLE
-    from tracker.contract.parsed import compact as compact
-    from tracker.contract.parsed import from_parsed as from_parsed
-    from tracker.contract.parsed import iso as iso
-    from tracker.contract.parsed import to_parsed as to_parsed
-    from tracker.contract.values import PERCENT as PERCENT
+    from tracker.contract.readings import PERCENT as PERCENT
+    from tracker.contract.readings import compact as compact
+    from tracker.contract.readings import from_parsed as from_parsed
+    from tracker.contract.readings import iso as iso
+    from tracker.contract.readings import to_parsed as to_parsed
     from tracker.errors import Busy as Busy
     from tracker.errors import Interrupted as Interrupted
     from tracker.errors import PluginError as PluginError
@@ -152,8 +152,7 @@ _PLACES = {
     "tracker.cli.options": "Finite SeveralCommand pathspec provider_option window_option",
     "tracker.cli.text_input": "LIMIT parse take_text",
     "tracker.contract.origins": "VARIABLE",
-    "tracker.contract.parsed": "compact from_parsed iso to_parsed",
-    "tracker.contract.values": "PERCENT",
+    "tracker.contract.readings": "PERCENT compact from_parsed iso to_parsed",
     "tracker.errors": "Busy Interrupted PluginError TrackerError",
     "tracker.hosting.registry": "Registry",
     "tracker.journal.files": (

@@ -16,7 +16,7 @@ from tracker.errors import TrackerError
 from tracker.text.render import escape
 
 if TYPE_CHECKING:
-    from tracker.contract.values import Source
+    from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
     from tracker.journal.journal import Journal

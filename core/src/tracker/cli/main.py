@@ -41,7 +41,6 @@ KERNEL = {
     "alias": _own("Records", "alias", "Capture a provider's meters: start, end, cross; delete takes one back."),
     "ingest": _own("Records", "ingest", "Take in one text or stream of any source."),
     "override": _own("Records", "override", "Store meter values that you read yourself."),
-    "plugins": _own("Plugins", "plugins", "List the sources that are installed, and what is wrong with any."),
 }
 # what `tracker` alone runs, if a feature has it
 HOME = "home"

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tracker.contract.values import Source
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.index import Entry
 from tracker.journal.journal import command_line

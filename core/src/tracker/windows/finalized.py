@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.contract.parsed import EPOCH, instant
+from tracker.contract.readings import EPOCH, instant
 from tracker.journal.index import Index
 
 WINDOWS = "windows"

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from tracker.contract.parsed import iso
+from tracker.contract.readings import iso
 from tracker.errors import TrackerError
 from tracker.journal.index import Entry
 from tracker.journal.journal import decode

@@ -9,7 +9,8 @@ import click
 from tracker.cli.command import Group, WritingCommand
 from tracker.cli.commands.alias import state_dir_option
 from tracker.cli.text_input import TIMES, capture_time
-from tracker.contract.values import Gauge, Meter, Reading, Source
+from tracker.contract.readings import Gauge, Meter, Reading
+from tracker.contract.sources import Source
 from tracker.session import Session, session
 
 
@@ -68,7 +69,7 @@ def _command(source: Source) -> click.Command:
 
 
 def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None:
-    from tracker.contract.parsed import instant
+    from tracker.contract.readings import instant
 
     if used is None and resets is None:
         return None
