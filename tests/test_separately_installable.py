@@ -48,7 +48,7 @@ def test_core_alone_helps_and_lists_no_source(tmp_path: Path, core_wheel: Path) 
     helped = made.run("-I", "-m", "tracker.cli", "--help")
     assert (helped.returncode, helped.stderr) == (0, "")
     commands = re.findall(r"^  ([a-z]\w+)  ", helped.stdout, re.M)
-    own = ["start", "end", "cross", "complete", "preview", "undo", "alias", "ingest", "override"]
+    own = ["start", "end", "cross", "complete", "preview", "alias", "ingest"]
     assert sorted(commands) == sorted(own)
     preview = made.run("-I", "-m", "tracker.cli", "preview")
     assert (preview.returncode, preview.stdout.splitlines()[0]) == (0, "Windows: none")

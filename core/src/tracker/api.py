@@ -2,7 +2,7 @@
 
 from tracker.contract.blocks import Block, PreviewContext, Row
 from tracker.contract.events import Event, EventTotals, Quantiles, Rejected, check_event
-from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, WindowResult
+from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, UsageEvent, WindowResult
 from tracker.contract.figures import amount, count, instant, percent
 from tracker.contract.hooks import hookimpl
 from tracker.contract.origins import (
@@ -14,6 +14,7 @@ from tracker.contract.origins import (
     Origin,
     StatusLineOrigin,
 )
+from tracker.contract.panels import Cell, Chart, Column, Panel, Period
 from tracker.contract.readings import JSON, Change, Delta, Gauge, Meter, Reading
 from tracker.contract.sources import (
     Comparison,
@@ -31,8 +32,11 @@ from tracker.text.screen import plain_text
 __all__ = [
     "JSON",
     "Block",
+    "Cell",
     "Change",
+    "Chart",
     "Check",
+    "Column",
     "CommandOrigin",
     "Comparison",
     "Delta",
@@ -49,6 +53,8 @@ __all__ = [
     "LogOrigin",
     "Meter",
     "Origin",
+    "Panel",
+    "Period",
     "PreviewContext",
     "Quantiles",
     "Reading",
@@ -61,6 +67,7 @@ __all__ = [
     "StreamFacts",
     "StreamInput",
     "TelemetrySource",
+    "UsageEvent",
     "View",
     "WindowResult",
     "amount",

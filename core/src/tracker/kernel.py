@@ -1,32 +1,28 @@
 """What a feature may import beside `tracker.api` and libraries; what is not here may change without notice.
 
-Each name is imported when it is first asked for, so that a feature pays for what it uses.
+Each name is imported when it is first asked for, so that a feature pays for what it uses. The names stand in this file
+once: type checkers read the imports below, and `__getattr__` finds a name's module in the same lines.
 """
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracker import __version__ as __version__
     from tracker.cli.command import Command as Command
     from tracker.cli.command import Group as Group
-    from tracker.cli.command import SettingCommand as SettingCommand
-    from tracker.cli.command import Whole as Whole
     from tracker.cli.command import WritingCommand as WritingCommand
-    from tracker.cli.commands.alias import state_dir_option as state_dir_option
-    from tracker.cli.completing import SCRIPTS as SCRIPTS
-    from tracker.cli.options import Finite as Finite
-    from tracker.cli.options import SeveralCommand as SeveralCommand
-    from tracker.cli.options import pathspec as pathspec
+    from tracker.cli.options import Number as Number
+    from tracker.cli.options import Selection as Selection
+    from tracker.cli.options import moment as moment
     from tracker.cli.options import provider_option as provider_option
+    from tracker.cli.options import selection as selection
     from tracker.cli.options import window_option as window_option
-    from tracker.cli.text_input import LIMIT as LIMIT
-    from tracker.cli.text_input import parse as parse
+    from tracker.cli.text_input import capture_time as capture_time
+    from tracker.cli.text_input import read_text as read_text
     from tracker.cli.text_input import take_text as take_text
-    from tracker.contract.origins import VARIABLE as VARIABLE
-    from tracker.contract.readings import PERCENT as PERCENT
     from tracker.contract.readings import compact as compact
     from tracker.contract.readings import from_parsed as from_parsed
     from tracker.contract.readings import iso as iso
@@ -36,8 +32,6 @@ if TYPE_CHECKING:
     from tracker.errors import PluginError as PluginError
     from tracker.errors import TrackerError as TrackerError
     from tracker.hosting.registry import Registry as Registry
-    from tracker.journal.files import LINE_LIMIT as LINE_LIMIT
-    from tracker.journal.files import OPEN as OPEN
     from tracker.journal.files import check_directory as check_directory
     from tracker.journal.files import private_folder as private_folder
     from tracker.journal.files import read_at as read_at
@@ -50,21 +44,16 @@ if TYPE_CHECKING:
     from tracker.journal.index import CaptureMark as CaptureMark
     from tracker.journal.index import Entry as Entry
     from tracker.journal.index import Index as Index
-    from tracker.journal.journal import WAIT_SECONDS as WAIT_SECONDS
     from tracker.journal.journal import Journal as Journal
-    from tracker.journal.journal import command_line as command_line
-    from tracker.journal.records import PHASES as PHASES
     from tracker.journal.records import SCHEMA as SCHEMA
     from tracker.journal.records import decode as decode
     from tracker.journal.records import identify as identify
-    from tracker.journal.records import lane_of as lane_of
     from tracker.journal.records import record_id as record_id
     from tracker.journal.records import stamp as stamp
     from tracker.journal.records import without_text as without_text
     from tracker.preview import assemble as assemble
     from tracker.preview import document as document
     from tracker.preview import lines as lines
-    from tracker.session import DATA_DIR as DATA_DIR
     from tracker.session import Session as Session
     from tracker.session import session as session
     from tracker.settings.file import FILE as FILE
@@ -79,17 +68,11 @@ if TYPE_CHECKING:
     from tracker.settings.sections import setting as setting
     from tracker.settings.sections import setting_of as setting_of
     from tracker.settings.sections import settings as settings
-    from tracker.settings.zones import local_zone as local_zone
     from tracker.settings.zones import zone as zone
     from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span
-    from tracker.text.csv_cells import NUMBER as NUMBER
-    from tracker.text.csv_cells import cell as cell
     from tracker.text.csv_cells import csv_line as csv_line
-    from tracker.text.escapes import ESCAPE as ESCAPE
-    from tracker.text.redact import HEADER as HEADER
     from tracker.text.redact import redact_value as redact_value
-    from tracker.text.render import CONTROL as CONTROL
     from tracker.text.render import escape as escape
     from tracker.text.render import figure as figure
     from tracker.text.render import json_text as json_text
@@ -100,10 +83,10 @@ if TYPE_CHECKING:
     from tracker.text.render import row as row
     from tracker.text.render import value as value
     from tracker.text.wording import near as near
-    from tracker.windows.anomalies import ANOMALIES as ANOMALIES
     from tracker.windows.anomalies import closings as closings
     from tracker.windows.anomalies import open_anomalies as open_anomalies
     from tracker.windows.anomalies import raised as raised
+    from tracker.windows.anomalies import status_streams as status_streams
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import Pair as Pair
     from tracker.windows.captures import by_lane as by_lane
@@ -118,10 +101,8 @@ if TYPE_CHECKING:
     from tracker.windows.efficiency import finalized_figures as finalized_figures
     from tracker.windows.efficiency import is_stale as is_stale
     from tracker.windows.efficiency import open_figures as open_figures
-    from tracker.windows.finalized import WINDOWS as WINDOWS
     from tracker.windows.finalized import Finalized as Finalized
     from tracker.windows.finalized import finalized as finalized
-    from tracker.windows.lanes import WINDOW as WINDOW
     from tracker.windows.lanes import check_window as check_window
     from tracker.windows.lanes import next_window as next_window
     from tracker.windows.messages import stored_message as stored_message
@@ -134,57 +115,15 @@ if TYPE_CHECKING:
     from tracker.windows.own_findings import state_findings as state_findings
     from tracker.windows.own_findings import write_states as write_states
     from tracker.windows.reports import store_report as store_report
-    from tracker.windows.rules import FUTURE as FUTURE
-    from tracker.windows.store import LATE_AFTER as LATE_AFTER
-    from tracker.windows.store import Request as Request
+    from tracker.windows.rules import falls as falls
+    from tracker.windows.store import CaptureRequest as CaptureRequest
     from tracker.windows.store import Stored as Stored
     from tracker.windows.store import reset_before as reset_before
     from tracker.windows.store import stamped_notes as stamped_notes
-    from tracker.windows.store import status_streams as status_streams
     from tracker.windows.store import store as store
 
-_PLACES = {
-    "tracker.text.csv_cells": "NUMBER cell csv_line",
-    "tracker": "__version__",
-    "tracker.cli.command": "Command Group SettingCommand Whole WritingCommand",
-    "tracker.cli.commands.alias": "state_dir_option",
-    "tracker.cli.completing": "SCRIPTS",
-    "tracker.cli.options": "Finite SeveralCommand pathspec provider_option window_option",
-    "tracker.cli.text_input": "LIMIT parse take_text",
-    "tracker.contract.origins": "VARIABLE",
-    "tracker.contract.readings": "PERCENT compact from_parsed iso to_parsed",
-    "tracker.errors": "Busy Interrupted PluginError TrackerError",
-    "tracker.hosting.registry": "Registry",
-    "tracker.journal.files": (
-        "LINE_LIMIT OPEN check_directory private_folder read_at refuse_special replace_file replacing sync_parents"
-        " system_error write_all"
-    ),
-    "tracker.journal.index": "CaptureMark Entry Index",
-    "tracker.journal.journal": "Journal WAIT_SECONDS command_line",
-    "tracker.journal.records": "PHASES SCHEMA decode identify lane_of record_id stamp without_text",
-    "tracker.preview": "assemble document lines",
-    "tracker.session": "DATA_DIR Session session",
-    "tracker.settings.sections": "DEFAULT_DATA_DIR Setting leaves setting setting_of settings",
-    "tracker.settings.file": "FILE checked find line_of parsed read",
-    "tracker.settings.zones": "local_zone zone",
-    "tracker.text.clock": "Clock span",
-    "tracker.text.escapes": "ESCAPE",
-    "tracker.text.redact": "HEADER redact_value",
-    "tracker.text.render": "CONTROL escape figure json_text line number plural rate row value",
-    "tracker.text.wording": "near",
-    "tracker.windows.anomalies": "ANOMALIES closings open_anomalies raised",
-    "tracker.windows.captures": "Capture Pair by_lane canonical capture_of captures lacking spans",
-    "tracker.windows.efficiency": "Groups ProviderFigures figures_of finalized_figures is_stale open_figures",
-    "tracker.windows.finalized": "Finalized WINDOWS finalized",
-    "tracker.windows.lanes": "WINDOW check_window next_window",
-    "tracker.windows.messages": "stored_message",
-    "tracker.windows.own_findings": "fresh_index index_findings old_baselines state_findings write_states",
-    "tracker.windows.missing_plugins": "absent named tell",
-    "tracker.windows.reports": "store_report",
-    "tracker.windows.rules": "FUTURE",
-    "tracker.windows.store": "LATE_AFTER Request Stored reset_before stamped_notes status_streams store",
-}
-_MODULES = {name: module for module, names in _PLACES.items() for name in names.split()}
+_LINES = re.findall(r"^    from (\S+) import (\w+)", __loader__.get_source(__name__), re.M)  # type: ignore[name-defined]
+_MODULES = {name: module for module, name in _LINES}
 __all__ = sorted(_MODULES)
 
 

@@ -26,7 +26,6 @@ from tracker.windows.divergence import Divergence, divergences
 from tracker.windows.efficiency import Groups, OpenFigures, ProviderFigures, finalized_figures, open_figures
 from tracker.windows.finalized import Finalized, finalized
 from tracker.windows.missing_plugins import Absent, absent, named
-from tracker.windows.store import status_streams
 
 
 @frozen(kw_only=True)
@@ -79,7 +78,7 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
     return Preview(
         windows=shown,
         rows=rows,
-        anomalies=tuple(open_anomalies(session.index, status_streams(session), shown)),
+        anomalies=tuple(open_anomalies(session, shown)),
         providers=tuple(finalized_figures(session, rows, groups)),
         open=tuple(open_figures(session, not_finalized, groups)),
         blocks=tuple(blocks),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
-    from tracker.journal.journal import Journal
+    from tracker.journal.journal import Appended, Journal
     from tracker.settings.file import Settings
     from tracker.settings.sections import Kernel
 
@@ -82,9 +82,17 @@ class Session:
 
         fsync = self.config.fsync and not self.no_fsync
         journal = Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
+        journal.listeners.append(self._keep_states)
         if not self.dry_run and not journal.streams():
             journal.listeners.append(self._ignore_in_git)
         return journal
+
+    def _keep_states(self, new: Appended) -> None:
+        """The files under `state/` follow from the captures, and from the tombstones, that are appended."""
+        if any("phase" in record or "tombstone" in record for _, record in new.records):
+            from tracker.windows.lane_state import write_states
+
+            write_states(self, new.stream, [record for _, record in new.records])
 
     def _ignore_in_git(self, _appended: object) -> None:
         """Keep a new data directory out of the repository around it: panes are private."""

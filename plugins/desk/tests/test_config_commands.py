@@ -54,22 +54,19 @@ def test_init_writes_every_setting_with_what_it_is_for(toys: Run, file: Path) ->
     assert not (file.parent / "data").exists()  # settings come before records
 
 
-def test_init_asks_for_what_people_change_and_asks_again(toys: Run, file: Path) -> None:
-    answers = ["records", "", "Europe/Berlin", "five", "-1", "3", "", "", "yes", "many", "", "200/mo:4.3bars"]
-    done = toys("init", stdin="\n".join(answers) + "\n")
+def test_init_asks_for_prices_alone_and_asks_again(toys: Run, file: Path) -> None:
+    done = toys("init", stdin="many\n\n200/mo:4.3bars\n")
     assert ok(done) == f"wrote {file}\n"  # the questions are on stderr
-    assert "buffer_minutes: minutes after a reset" in done.stderr
-    assert "buffer_minutes must be a number from 0 to 10080, not 'five'" in done.stderr
-    assert "buffer_minutes must be a number from 0 to 10080, not -1" in done.stderr
-    assert "prices.tally: what Tally costs, such as 30/mo:2400calls; empty: not known" in done.stderr
+    assert "What does Tally cost, such as 30/mo:2400calls? Press Enter if you do not know: " in done.stderr
     assert "prices must be a table with a text such as" in done.stderr
+    assert done.stderr.count("Press Enter") == 3
     found = tomllib.loads(file.read_text())
-    assert (found["data_dir"], found["timezone"], found["buffer_minutes"]) == ("records", "Europe/Berlin", 3)
-    assert (found["keep_account"], found["prices"]) == (True, {"toy": "200/mo:4.3bars"})
+    assert (found["data_dir"], found["buffer_minutes"]) == ("data/week0/live", 5)
+    assert found["prices"] == {"toy": "200/mo:4.3bars"}
 
 
 def test_init_without_answers_writes_nothing(toys: Run, file: Path) -> None:
-    message = refused(toys("init", stdin="records\n"))
+    message = refused(toys("init", stdin="\n"))
     assert message == "error: The answers ended early, and nothing was written. Use --yes to take the defaults."
     assert not file.exists()
 

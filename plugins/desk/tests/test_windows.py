@@ -69,3 +69,20 @@ def test_wrong_filters_are_refused(filled: Any) -> None:
     assert "Invalid time 'noon'. Expected ISO 8601" in filled("windows", "--since", "noon").refused(2)
     assert "did you mean toy?" in filled("windows", "--provider", "toi").refused(2)
     assert filled("windows", "--last", "0").refused(2)
+
+
+def test_the_same_selection_everywhere(filled: Any, tmp_path: Any) -> None:
+    filled("complete", "--window", "W2", "--toy-features", "1").ok()
+    last = ("--since", "2026-01-11", "--until", "2026-01-11T23:00")
+    assert filled("preview", *last).ok().startswith("Windows: W2\n")
+    [row] = json.loads(filled("--json", "scoreboard", *last).ok())
+    assert (row["windows"], row["features"]) == (1, 1)
+    assert json.loads(filled("--json", "plan", "--provider", "toy", *last).ok())["meters"][0]["windows_measured"] == 1
+    assert "needs two providers" in filled("compare", *last).refused()
+    filled("export", "--format", "jsonl", "--out", str(tmp_path / "out"), *last).ok()
+    rows = [json.loads(line) for file in (tmp_path / "out").glob("*.jsonl") for line in file.read_text().splitlines()]
+    assert rows
+    assert {one["window"] for one in rows} == {"W2"}
+    nothing = filled("export", "--format", "csv", "--out", str(tmp_path / "none"), "--since", "1h").refused()
+    assert "No record belongs to the windows" in nothing
+    assert not (tmp_path / "none").exists()

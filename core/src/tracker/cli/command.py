@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tracker.cli import streams as standard_streams
+from tracker.cli.options import Number
 from tracker.errors import TrackerError
 from tracker.session import Session
 
@@ -51,14 +52,17 @@ def completed(context: click.Context, parameters: list[click.Parameter]) -> list
     return parameters
 
 
-class Whole(click.IntRange):
-    """A whole number in a range, called so where something else is given."""
-
-    name = "whole number"
-
-
 class Command(click.Command):
-    """A command that takes the global options after its name, too, and lists them apart."""
+    """A command that takes the global options after its name, too, and lists them apart.
+
+    Without arguments, options with `multiple` take several values in a row: `--paths a b` as `--paths a --paths b`.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not any(isinstance(one, click.Argument) for one in self.params):
+            flags = {name for one in self.params if getattr(one, "multiple", False) for name in one.opts}
+            args = list(_repeated(args, flags))
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -88,6 +92,21 @@ class Command(click.Command):
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
+
+
+def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
+    """`--paths a b --x` as `--paths a --paths b --x`; a value that begins with a dash is given as `--paths=-a`."""
+    current, has_value = None, False
+    for word in args:
+        if word in flags:
+            current, has_value = word, False
+        elif word.startswith("-") and word != "-":
+            current = None
+        elif current is not None:
+            if has_value:
+                yield current
+            has_value = True
+        yield word
 
 
 class WritingCommand(Command):
@@ -133,12 +152,6 @@ def _new_windows(session: Session, given: Mapping[str, Any]) -> list[str]:
     return [f"note: {text}" for window in windows if (text := doubt(session.index, window))]
 
 
-class SettingCommand(WritingCommand):
-    """A command that writes settings, which may come before any data directory: nothing is noted there."""
-
-    is_noted = False
-
-
 class ProviderCommand(WritingCommand):
     """A writing command with options per provider, made by `provider_options` from the discovered sources."""
 
@@ -146,7 +159,7 @@ class ProviderCommand(WritingCommand):
         return [
             click.Option(
                 [f"--{name}-features", f"features_{name}"],
-                type=Whole(min=0),
+                type=Number(int, min=0),
                 metavar="N",
                 help=f"Features that {source.title} finished.",
             )
@@ -194,9 +207,12 @@ class Group(click.Group):
                 ctx.exit()
             return self.resolve_command(ctx, [*words, "--help"])
         if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from tracker.hosting.features import owner
             from tracker.text.render import line
             from tracker.text.wording import near
 
+            if cure := owner("commands", f"{self.name} {name}"):
+                raise click.UsageError(f"The command {self.name} {name} is not available. {cure}", ctx)
             hint = near(name, self.list_commands(ctx))
             raise click.UsageError(f"no command {line(name)!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)

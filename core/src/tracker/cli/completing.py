@@ -17,65 +17,6 @@ if TYPE_CHECKING:
 VARIABLE = "_TRACKER_COMPLETE"
 PROGRAM = "tracker"
 
-# click's own scripts leave variables behind (bash: type, value, completion; zsh: type, key, descr), glob what they are
-# given, and fail where compinit has not run or where bash is older than 4.4; the protocol is click's.
-BASH = """\
-_tracker_completion() {
-  local IFS=$'\\n' response completion kind value
-  COMPREPLY=()
-  response=$(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD="$COMP_CWORD" \\
-    _TRACKER_COMPLETE=bash_complete "$1" 2>/dev/null)
-  while IFS= read -r completion; do
-    kind=${completion%%,*} value=${completion#*,}
-    case "$kind" in
-      plain) COMPREPLY+=("$value") ;;
-      dir) compopt -o dirnames 2>/dev/null ;;
-      file) compopt -o default 2>/dev/null ;;
-    esac
-  done <<< "$response"
-  return 0
-}
-complete -o nosort -F _tracker_completion tracker 2>/dev/null || complete -F _tracker_completion tracker
-"""
-ZSH = """\
-_tracker_completion() {
-  emulate -L zsh
-  local -a response plain described
-  local kind value about
-  response=("${(@f)$(env COMP_WORDS="${(j: :)words}" COMP_CWORD=$((CURRENT - 1)) \\
-    _TRACKER_COMPLETE=zsh_complete "${words[1]}" 2>/dev/null)}")
-  for kind value about in "${response[@]}"; do
-    case "$kind" in
-      plain) if [[ "$about" == _ ]]; then plain+=("$value"); else described+=("$value:$about"); fi ;;
-      dir) _path_files -/ ;;
-      file) _path_files -f ;;
-    esac
-  done
-  if (( $#described )); then _describe -V unsorted described -U; fi
-  if (( $#plain )); then compadd -U -V unsorted -a plain; fi
-}
-if typeset -f compdef >/dev/null; then compdef _tracker_completion tracker; fi
-"""
-FISH = """\
-function __tracker_completion
-    set -l words (commandline -cp)
-    set -l word (commandline -t)
-    for completion in (env _TRACKER_COMPLETE=fish_complete COMP_WORDS="$words" COMP_CWORD="$word" tracker 2>/dev/null)
-        set -l parts (string split --max 1 , -- $completion)
-        switch $parts[1]
-            case plain
-                echo $parts[2]
-            case dir
-                __fish_complete_directories $parts[2]
-            case file
-                __fish_complete_path $parts[2]
-        end
-    end
-end
-complete --command tracker --no-files --arguments '(__tracker_completion)'
-"""
-SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
-
 
 def answer(root: click.Command) -> None:
     """Print the completions that a shell asks for; with any trouble none, since nobody could read about it."""

@@ -1,69 +1,52 @@
-"""Options that take several values in a row: `--paths src docs`, as well as `--paths src --paths docs`."""
+"""Types and options that commands share."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, NamedTuple
 
 import click
 
-from tracker.cli.command import WritingCommand
 from tracker.session import Session
 from tracker.text.render import line
 
-
-class Several(click.Command):
-    """Of a command without arguments: its options with `multiple` take several values in a row."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        several = [found for found in self.params if isinstance(found, click.Option) and found.multiple]
-        flags = {name for found in several for name in found.opts}
-        return super().parse_args(ctx, list(_repeated(args, flags)))
+AGO = re.compile(r"(\d+)\s*([hdw])")
+UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
-class SeveralCommand(Several, WritingCommand):
-    """A writing command whose options take several values in a row."""
+class Number(click.FloatRange):
+    """A number in a range, `int` or `float`. click itself accepts `nan` in every range."""
 
-
-def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
-    """`--paths a b --x` as `--paths a --paths b --x`; a value that begins with a dash is given as `--paths=-a`."""
-    current, has_value = None, False
-    for word in args:
-        if word in flags:
-            current, has_value = word, False
-        elif word.startswith("-") and word != "-":
-            current = None
-        elif current is not None:
-            if has_value:
-                yield current
-            has_value = True
-        yield word
-
-
-class Finite(click.FloatRange):
-    """A number in a range; click takes `nan` for one in every range."""
-
-    name = "number"
+    def __init__(self, kind: type[int | float], **limits: Any) -> None:
+        super().__init__(**limits)
+        self.kind = kind
+        self.name = "whole number" if kind is int else "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        found = super().convert(value, param, ctx)
+        try:
+            found = self.kind(value)
+        except ValueError:
+            self.fail(f"{line(value)!r} is not a valid {self.name}.", param, ctx)
         if not math.isfinite(found):
             self.fail(f"{line(value)!r} is no number such as 1.5", param, ctx)
-        return found
+        return self.kind(super().convert(found, param, ctx))
 
 
-def provider_option(*, required: bool = False) -> Callable[[Any], Any]:
+def provider_option(*, required: bool = False, about: str = "Who did the work.") -> Callable[[Any], Any]:
     """`--provider P`, one of those that are installed."""
 
     def known(context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
         return None if given is None else context.ensure_object(Session).source(given, kinds=("status",)).name
 
-    return click.option("--provider", callback=known, required=required, metavar="P", help="Who did the work.")
+    return click.option("--provider", callback=known, required=required, metavar="P", help=about)
 
 
 def window_option(**settings: Any) -> Callable[[Any], Any]:
-    """`--window W`, refused where it could be no id."""
+    """`--window W`, refused if it cannot be an id."""
 
     def checked(_context: click.Context, _parameter: click.Parameter, given: Any) -> Any:
         from tracker.windows.lanes import check_window
@@ -76,9 +59,79 @@ def window_option(**settings: Any) -> Callable[[Any], Any]:
     return click.option("--window", *known.pop("names", ()), **known)
 
 
-def pathspec(_context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    """Git's path patterns: an empty one would be refused by git, in its own words."""
-    for pattern in given:
-        if not pattern.strip() or "\0" in pattern:
-            raise click.BadParameter(f"{line(pattern)!r} is no path", param=parameter)
-    return given
+def moment(context: click.Context, parameter: click.Parameter, given: str | None) -> datetime | None:
+    """An option's time: ISO 8601 with or without a time of day, or a span before now such as 7d."""
+    from tracker.settings.zones import zone
+
+    if given is None:
+        return None
+    session, text = context.ensure_object(Session), given.strip()
+    try:
+        if ago := AGO.fullmatch(text):
+            return session.now - int(ago[1]) * UNITS[ago[2]]
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=zone(session.config.timezone))
+    except (ValueError, OverflowError):
+        expected = "Expected ISO 8601, such as 2026-11-22T06:30:00Z, or a span, such as 7d."
+        raise click.BadParameter(f"Invalid time {line(given)!r}. {expected}", param=parameter) from None
+
+
+class Selection(NamedTuple):
+    """Which windows are wanted; None leaves a filter out. `provider` has captures in them."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    last: int | None = None
+    lane: str | None = None
+    provider: str | None = None
+    is_open: bool = False
+
+    def windows(self, session: Session) -> list[str] | None:
+        """Their ids in natural order; None if nothing was selected: every window is wanted."""
+        from tracker.windows.captures import captures, lacking, spans
+        from tracker.windows.finalized import finalized
+
+        if self._replace(last=None) == Selection():
+            return None if self.last is None else session.index.windows()[-self.last :]
+        own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows()}
+        for (window, provider), group in captures(session.index, session.registry, list(own)).items():
+            own[window][provider] = group
+        done = finalized(session.index) if self.is_open else {}
+        found = []
+        for window, groups in own.items():
+            known = {(window, name): group for name, group in groups.items()}
+            begin, end = spans(session, [window], known).get(window, (None, None))
+            lanes = {one.agent_id or "" for group in groups.values() for one in group}
+            if (
+                (self.since is None or ((last := end or begin) is not None and last >= self.since))
+                and (self.until is None or (begin is not None and begin <= self.until))
+                and (self.lane is None or self.lane in lanes)
+                and (self.provider is None or self.provider in groups)
+                and not (self.is_open and (window in done or not any(one.endswith("AFTER") for one in lacking(groups))))
+            ):
+                found.append(window)
+        return found if self.last is None else found[-self.last :]
+
+
+def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:
+    """The options that select windows, the same in every command; it gets them as `selection`."""
+    options = (
+        click.option("--since", metavar="TIME", callback=moment, help="From then on: ISO 8601, or a span such as 7d."),
+        click.option("--until", metavar="TIME", callback=moment, help="What began at or before this time."),
+        click.option("--last", type=Number(int, min=1), metavar="N", help=last),
+        click.option("--lane", metavar="LANE", help="Windows with captures of this lane; '' is the unnamed one."),
+        provider_option(about="Windows with captures of this provider."),
+        click.option("--open", "is_open", is_flag=True, help="Windows that lack an AFTER."),
+    )
+
+    def with_selection(function: Any) -> Any:
+        @wraps(function)
+        def command(*arguments: Any, **given: Any) -> Any:
+            chosen = Selection(**{name: given.pop(name) for name in Selection._fields})
+            return function(*arguments, selection=chosen, **given)
+
+        for option in reversed(options):
+            option(command)
+        return command
+
+    return with_selection

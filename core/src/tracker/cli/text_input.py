@@ -96,7 +96,7 @@ def _spoken(text: str, now: datetime, timezone: str | None) -> datetime | None:
         return None
 
 
-def parse(
+def read_text(
     session: Session,
     source: Source,
     text: str,

@@ -142,7 +142,16 @@ class HttpOrigin(Origin):
 
 @frozen(kw_only=True, eq=False)
 class StatusLineOrigin(Origin):
-    """What a program hands its status-line command as JSON; the last reading is kept."""
+    """What a program hands its status-line command as JSON; the last reading is kept.
+
+    settings: the program's JSON settings below the folder, in which `statusLine` names the command, as
+    ``{"type": "command", "command": "..."}``; `tracker setup` offers to write it there. folder: the folder; ``~`` is
+    the home. variable: an environment variable that names another folder.
+    """
+
+    settings: str = field(default="", validator=TEXT)
+    folder: str = field(default="", validator=TEXT)
+    variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
 
 
 KINDS = (FileOrigin, LogOrigin, CommandOrigin, ExchangeOrigin, HttpOrigin, StatusLineOrigin)

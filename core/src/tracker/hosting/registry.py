@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any, ClassVar
 
@@ -21,6 +21,7 @@ from tracker.contract import features as feature_hooks
 from tracker.contract import hooks as hookspecs
 from tracker.contract import readings
 from tracker.contract.blocks import Block
+from tracker.contract.events import Event, Rejected, check_event
 from tracker.contract.readings import Delta, Reading
 from tracker.contract.sources import Declaration, Source
 from tracker.errors import PluginError, TrackerError
@@ -209,6 +210,20 @@ class Registry:
         places = [given.index(name) for name in own.argnames]
         return lambda *arguments: function(*(arguments[place] for place in places))
 
+    def ingest(self, source: str, line: bytes | None, scratch: dict[str, Any]) -> list[Event]:
+        """The checked events of one line of a stream, or of its end (None); none of a line that is rejected."""
+        hook, given = ("ingest_line", (line, scratch)) if line is not None else ("end_stream", (scratch,))
+        if not self.has(source, hook):
+            return []
+        with guarded(source, hook), suppress(Rejected):
+            found = self.bind(source, hook)(*given)
+            if not isinstance(found, list | tuple):
+                raise TypeError(f"returned {type(found).__name__}, expected a list of events")
+            for event in found:
+                check_event(event)
+            return list(found)
+        return []
+
     def parsed(self, source: str, reading: Reading) -> dict[str, Any]:
         """What a record of the source's reading holds in its field `parsed`."""
         return readings.to_parsed(reading, self.sources[source])
@@ -285,22 +300,31 @@ class Registry:
         return next(self._answers(hook, arguments), None)
 
     def _answers(self, hook: str, arguments: Mapping[str, Any]) -> Iterator[Any]:
+        for _, answer in self.each(hook, **arguments):
+            if isinstance(answer, PluginError):
+                if isinstance(answer.__cause__, DELIBERATE):
+                    raise answer.__cause__
+                self._report_feature(answer)
+            elif answer is not None:
+                yield answer
+
+    def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+        """The answer of each feature that implements a hook with its name, or the error that it failed with."""
         names = {id(module): name for name, module in self.features.items()}
         found: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
         for one in sorted(found, key=lambda one: names.get(id(one.plugin), "")):
             try:
                 answer = one.function(*(arguments[name] for name in one.argnames))
-            except DELIBERATE:
-                raise
             except Exception as error:  # noqa: BLE001  a broken feature must not take the program down
-                self._report_feature(PluginError(names[id(one.plugin)], hook, error), error)
+                failure = PluginError(names[id(one.plugin)], hook, error)
+                failure.__cause__ = error
+                yield failure.plugin, failure
             else:
-                if answer is not None:
-                    yield answer
+                yield names[id(one.plugin)], answer
 
-    def _report_feature(self, failure: PluginError, error: Exception) -> None:
+    def _report_feature(self, failure: PluginError) -> None:
         if self.is_strict or failure.step == "ingest_stream":  # nothing else can do its work
-            raise failure from error
+            raise failure
         if (failure.plugin, failure.step) not in self._broken:
             self._broken.add((failure.plugin, failure.step))
             self.report(f"{failure}; the rest works")

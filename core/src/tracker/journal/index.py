@@ -13,7 +13,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.journal.index_sync import SyncedDatabase
-from tracker.journal.records import record_id, text
+from tracker.journal.records import lane_of, record_id, text
 from tracker.text.json_values import plain
 
 # bytes of other windows that are read rather than skipped
@@ -34,6 +34,11 @@ class Entry:
     offset: int
     record_id: str
     record: dict[str, Any]
+
+    @property
+    def lane(self) -> str | None:
+        """The lane that stored it."""
+        return lane_of(self.record)
 
 
 @frozen

@@ -131,10 +131,13 @@ class Journal:
             raise system_error("create the data directory", self.root, error) from error
 
     @contextlib.contextmanager
-    def lock(self, purpose: str) -> Iterator[None]:
-        """Hold the directory's one lock; `purpose` is told to others who wait. Meanwhile each stream is opened once."""
+    def lock(self, purpose: str | None = None) -> Iterator[None]:
+        """Hold the directory's one lock; others who wait are told `purpose`, the command by default.
+
+        Meanwhile each stream is opened once.
+        """
         self.prepare()
-        with self._lock.hold(purpose), self.open_streams():
+        with self._lock.hold(purpose or command_line()), self.open_streams():
             yield
 
     # --- writing

@@ -42,7 +42,6 @@ NAMED = re.compile(
 )
 COOKIE = re.compile(r"(\b(?:set-)?cookie[\"']?\s*:\s*[\"']?)[^\r\n\"']{8,}", re.I)
 WHOLE = re.compile(r"[\w.+%'-]{1,100}@[\w.-]{1,200}\w")
-HEADER = re.compile(r"\b(authorization|x-api-key|api[-_]?key|cookie|set-cookie)(\W{1,4})\S+", re.I)
 
 
 def redact(text: str, *, keep_account: bool = False) -> str:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import re
 
-from tracker.text.escapes import ESCAPE
-
+# Sequences of ECMA-48: CSI; strings (OSC, DCS, SOS, PM, APC; a line end stops one whose terminator was lost);
+# escapes of two and more bytes; and what a cut left of any of them.
+ESCAPE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"
+    r"|\x1b[]PX^_][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?"
+    r"|\x1b[ -/]+[0-~]"
+    r"|\x1b[0-Z\\-~]"
+    r"|\x1b(?:\[[0-?]*[ -/]*)?"
+)
 # What moves the cursor or erases, other than a line end: only then is a terminal played (pyte costs 40 ms to import).
 MOVEMENT = re.compile(r"\x1b\[[0-9;]*[@A-HJ-MPSTX`adefrsu]|\x1b[78DEMc]|\x1b\[\?(?:1049|1047|47)[hl]|\x08")
 # C0 and C1 without tab and line feed

@@ -9,7 +9,6 @@ from typing import Any
 from tracker.contract.readings import FELL, compact, iso
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
-from tracker.journal.journal import command_line
 from tracker.journal.records import stamp
 from tracker.session import Session
 from tracker.text.redact import redact
@@ -21,7 +20,6 @@ from tracker.windows.divergence import divergences
 from tracker.windows.finalized import WINDOWS, Finalized, finalized
 from tracker.windows.missing_plugins import Absent, absent, named, tell
 from tracker.windows.neighbor_rows import other_lanes
-from tracker.windows.store import status_streams
 
 LONG = ("notes", "feature_ids")  # named without what they say
 OPTIONAL = ("methodology", "spec_id", "spec_version", "feature_ids", "commit_start", "commit_end")
@@ -35,7 +33,7 @@ def finalize(
 
     What an earlier row says and this one does not name is kept; `clear` names the fields that are emptied instead.
     """
-    with nullcontext() if session.dry_run else session.journal.lock(command_line()):
+    with nullcontext() if session.dry_run else session.journal.lock():
         groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
         unread = absent(session, [window])
         _check_read(window, unread)
@@ -113,7 +111,7 @@ class Kept:
 
 def reopen(session: Session, window: str) -> None:
     """Take the finalize rows of a window back: it is open again."""
-    with nullcontext() if session.dry_run else session.journal.lock(command_line()):
+    with nullcontext() if session.dry_run else session.journal.lock():
         rows = list(session.index.entries(WINDOWS, [window]))
         if not rows:
             raise TrackerError(f"{window} is not finalized, so there is nothing to take back.")
@@ -194,7 +192,7 @@ def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[st
     name = fallen[0]
     causes = [
         str(found.record.get("cause"))
-        for found in open_anomalies(session.index, status_streams(session), [window])
+        for found in open_anomalies(session, [window])
         if found.record.get("provider") == name
     ]
     raise TrackerError(

@@ -15,8 +15,8 @@ from tracker.journal import index_database
 from tracker.journal.index import Index
 from tracker.session import Session
 from tracker.windows import lane_state
+from tracker.windows.anomalies import status_streams
 from tracker.windows.missing_plugins import absent
-from tracker.windows.store import status_streams
 
 
 def fresh_index(session: Session) -> Index:

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from tracker.contract.readings import Reading, to_parsed
 from tracker.contract.sources import Source
-from tracker.journal.journal import command_line
 from tracker.journal.records import stamp
 from tracker.session import Session
 from tracker.text.redact import redact, redact_value
@@ -41,7 +40,7 @@ def store_report(
         raw_text=redact(text, keep_account=keep),
     )
     if not session.dry_run:
-        with session.journal.lock(command_line()):
+        with session.journal.lock():
             session.journal.append(source.stream, [record])
     if session.dry_run or session.json:
         session.data(record)

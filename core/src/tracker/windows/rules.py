@@ -21,11 +21,6 @@ LATE_AFTER, CLOCK_SKEW, NEGATIVE = "late-after", "clock-skew", "negative-delta"
 FUTURE = timedelta(minutes=2)  # clocks of machines differ; beyond that a capture claims to be from the future
 
 
-def status_streams(session: Session) -> list[str]:
-    """The streams that captures stand in."""
-    return sorted({source.stream for source in session.registry.sources.values() if source.kind == "status"})
-
-
 # --- the time that a pane is from
 
 SLACK = timedelta(minutes=10)  # panes show resets by the minute, and clocks of machines differ
@@ -185,7 +180,7 @@ def superseded(session: Session, source: Source, new: Capture, group: Iterable[C
     cause = f"superseded by the {new.phase} capture of {iso(new.captured_at)}"
     return [
         closing(found, cause, new.record_id, new.captured_at, new.agent_id, str(new.record["source"]))
-        for found in open_anomalies(session.index, [source.stream], [new.window])
+        for found in open_anomalies(session, [new.window], [source.stream])
         if found.record.get("provider") == source.name
         # one of schema 1.0.0 names no records: it is about the pair that counted until now
         and (not counting.issuperset(ids) if (ids := about(found)) else new.record_id in counting)

@@ -11,7 +11,6 @@ from attrs import evolve, field, frozen
 from tracker.contract.readings import Gauge, Reading, compact, to_parsed
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
-from tracker.journal.journal import command_line
 from tracker.journal.records import stamp
 from tracker.session import Session
 from tracker.text.redact import redact, redact_value, with_addresses
@@ -29,18 +28,16 @@ from tracker.windows.rules import (
     dated,
     late_after,
     reset_before,
-    status_streams,
     superseded,
 )
 from tracker.windows.sanity import check_values
 
 __all__ = [
     "LATE_AFTER",
-    "Request",
+    "CaptureRequest",
     "Stored",
     "reset_before",
     "stamped_notes",
-    "status_streams",
     "store",
 ]
 
@@ -48,7 +45,7 @@ OLD_BASELINE = "baseline-from-state"  # the tag of a BEFORE that only a state fi
 
 
 @frozen(kw_only=True)
-class Request:
+class CaptureRequest:
     """What the user asked to store.
 
     phases: ``("before",)``, ``("after",)`` or both, when the pane also opens the next window. reading: as parsed;
@@ -85,7 +82,7 @@ class Stored:
     moved: Mapping[str, float] = field(factory=dict)
 
 
-def store(session: Session, request: Request) -> Stored:
+def store(session: Session, request: CaptureRequest) -> Stored:
     """Check the rules and append, under the lock; with `--dry-run` all but the appending."""
     source = request.source
     check_values(session, source, request.reading, request.text, request.captured_at, force=request.force)
@@ -96,7 +93,7 @@ def store(session: Session, request: Request) -> Stored:
         request = evolve(request, text=redact(request.text, keep_account=session.config.keep_account))
     if session.dry_run:
         return _prepare(session, request)
-    with session.journal.lock(command_line()):
+    with session.journal.lock():
         stored = _prepare(session, request)
         if stored.adopted:
             window = stored.adopted[0]["window"]
@@ -108,11 +105,10 @@ def store(session: Session, request: Request) -> Stored:
         if anomalies := (*stored.anomalies, *stored.closings):
             rows[ANOMALIES] = anomalies
         session.journal.append_all({**rows, source.stream: (*stored.adopted, *stored.records)})
-        state.write(session, source, session.lane)
     return stored
 
 
-def _prepare(session: Session, request: Request) -> Stored:
+def _prepare(session: Session, request: CaptureRequest) -> Stored:
     """The rows to append. Of a pane that also opens the next window the second one is a BEFORE there."""
     source = request.source
     old = state.old_baseline(session, source)
@@ -159,7 +155,7 @@ def _prepare(session: Session, request: Request) -> Stored:
     )
 
 
-def _choose(session: Session, request: Request, old: state.Baseline | None) -> str:
+def _choose(session: Session, request: CaptureRequest, old: state.Baseline | None) -> str:
     """The window of a capture that names none."""
     source = request.source
     if request.phases[0] == "after":
@@ -184,7 +180,7 @@ def _choose(session: Session, request: Request, old: state.Baseline | None) -> s
     return lanes.joined_window(session.index, streams, session.lane) or lanes.FIRST_WINDOW
 
 
-def _adopt(session: Session, request: Request, old: state.Baseline) -> list[Capture]:
+def _adopt(session: Session, request: CaptureRequest, old: state.Baseline) -> list[Capture]:
     """The BEFORE that schema 1.0.0 kept in its state file alone, as a capture of its own."""
     meter = request.source.capacity_meter
     assert meter is not None
@@ -223,7 +219,7 @@ def _no_before(session: Session, source: Source, window: str) -> TrackerError:
     )
 
 
-def _draft(request: Request, phase: str, window: str, agent: str | None) -> Capture:
+def _draft(request: CaptureRequest, phase: str, window: str, agent: str | None) -> Capture:
     """The capture that is about to be stored, later than any line of the journal."""
     return Capture(
         record_id="",
@@ -237,7 +233,9 @@ def _draft(request: Request, phase: str, window: str, agent: str | None) -> Capt
     )
 
 
-def _record(session: Session, request: Request, phase: str, window: str, before: Capture | None) -> dict[str, Any]:
+def _record(
+    session: Session, request: CaptureRequest, phase: str, window: str, before: Capture | None
+) -> dict[str, Any]:
     source, keep = request.source, session.config.keep_account
     fields: dict[str, Any] = {"phase": phase, "git_head": git_head(), **request.details}
     meter = source.capacity_meter

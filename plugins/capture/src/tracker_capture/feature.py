@@ -29,9 +29,13 @@ def feature_info() -> Feature:
             "watch": _command("Daily", "watch", "Sample the meters until you stop it, and show them in one line."),
             "meters": _command("Results", "meters", "Show the history of every meter, with its resets."),
             "windows add": _command("Records", "windows", "Make a window from the meter history, after the fact."),
+            "windows propose": _command(
+                "Records", "propose", "Propose windows from commits, session logs and the meter history."
+            ),
+            "windows accept": _command("Records", "accept", "Store proposed windows."),
             "schedule": _command("Setup", "schedule", "Print what makes cron, systemd or launchd sample the meters."),
         },
-        settings={"": "tracker_capture.settings:CaptureSettings"},
+        settings={"": "tracker_capture.settings:CaptureSettings", "propose": "tracker_capture.settings:Propose"},
         streams=("readings",),
     )
 

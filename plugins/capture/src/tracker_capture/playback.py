@@ -10,14 +10,21 @@ from typing import Any
 import pyte
 from pyte.screens import Margins, wcwidth
 
-from tracker.kernel import ESCAPE
-
 LONGEST = 1_000_000  # characters without colours that are played, the last ones: a second or two of work
 BUSIEST = 30_000  # control sequences and line ends that are played, the last ones
 HIGHEST, WIDEST = 200, 500  # no terminal is larger; programs send the cursor to 999;999 only to ask for its size
 LOWEST = 10  # a program that addresses only the rows above this one does not tell how many there are
 SCROLLED = 20_000  # lines that are kept
 
+# Sequences of ECMA-48: CSI; strings (OSC, DCS, SOS, PM, APC; a line end stops one whose terminator was lost);
+# escapes of two and more bytes; and what a cut left of any of them.
+ESCAPE = re.compile(
+    r"\x1b\[(?P<private>[<-?]?)(?P<numbers>[0-?]*)(?P<between>[ -/]*)(?P<final>[@-~])"
+    r"|\x1b[]PX^_][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?"
+    r"|\x1b[ -/]+[0-~]"
+    r"|\x1b(?P<escape>[0-Z\\-~])"
+    r"|\x1b(?:\[[0-?]*[ -/]*)?"
+)
 TOKEN = re.compile(rf"{ESCAPE.pattern}|(?P<control>[\x00-\x1f\x7f-\x9f])|(?P<drawn>[^\x00-\x1f\x7f-\x9f]+)")
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 CONTROL = re.compile(r"[\x08-\x0d\x1b]")

@@ -17,7 +17,7 @@ import orjson
 from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, instant, redact
-from tracker.kernel import Session, command_line, compact, from_parsed, iso, stamp
+from tracker.kernel import Session, compact, from_parsed, iso, stamp
 
 STREAM = "readings"
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
@@ -100,7 +100,7 @@ def add(session: Session, samples: Iterable[Sample], *, by: str, least: timedelt
         return []
     if session.dry_run:
         return folded(_known(session, wanted), wanted, least)
-    with session.journal.lock(command_line()):
+    with session.journal.lock():
         new = folded(_known(session, wanted), wanted, least)
         if new:
             session.journal.append(STREAM, [record(sample, by) for sample in new])

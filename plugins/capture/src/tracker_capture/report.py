@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import click
 
 from tracker.api import CommandOrigin, Source
-from tracker.kernel import LIMIT, Session, TrackerError, line, parse, store_report
+from tracker.kernel import Session, TrackerError, line, read_text, store_report
 from tracker_capture.origins.answer import OriginError, query
 from tracker_capture.origins.program import printed
 from tracker_capture.settings import CaptureSettings
 
 SCOPE = "{scope}"
+# bytes of a report, as of a pane
+LONGEST = 8 << 20
 
 
 def store_printed(
@@ -31,7 +33,7 @@ def store_printed(
         raise click.UsageError("give the window of the report with --window W")
     text = _text(session, source, scope)
     now = session.now
-    reading = parse(session, source, text, now, timezone, scope)
+    reading = read_text(session, source, text, now, timezone, scope)
     store_report(session, source, window, reading, text, now, notes, force=force)
 
 
@@ -46,7 +48,7 @@ def _text(session: Session, source: Source, scope: str | None) -> str:
     if scope and SCOPE not in " ".join(argv):
         raise click.UsageError(f"the command of {source.name} takes no scope: {shlex.join(argv)}")
     try:
-        return printed(origin, words, query(session, source, origin, limit=LIMIT))
+        return printed(origin, words, query(session, source, origin, limit=LONGEST))
     except OriginError as error:
         more = "; or name your command in run_commands (tracker.toml)" if error.is_lasting else ""
         raise TrackerError(f"{source.name}: {error}{more}; nothing was stored") from error

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from tracker.api import FileOrigin, HttpOrigin, Source
-from tracker.kernel import CONTROL, Session, TrackerError
+from tracker.kernel import Session, TrackerError, escape
 
 DURATION = re.compile(r"([1-9]\d{0,3})(m|h|d)")
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
@@ -61,7 +61,7 @@ def text(session: Session, provider: str | None, sources: Sequence[Source], minu
     argv += ["--sample", provider or "--all"]
     environment, folder = _environment(sources), str(Path.cwd())
     for one in (*argv, folder, *environment.values()):
-        if CONTROL.search(one) or "\n" in one:
+        if escape(one) != one or "\n" in one:
             raise TrackerError(f"{one[:80]!r} contains control characters, which a schedule cannot.")
     if form == "cron":
         return _cron(argv, folder, environment, minutes)

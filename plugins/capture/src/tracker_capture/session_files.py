@@ -16,7 +16,7 @@ import orjson
 from attrs import frozen
 
 from tracker.api import FileOrigin, Reading, Source
-from tracker.kernel import PluginError, Session, parse, replace_file
+from tracker.kernel import PluginError, Session, read_text, replace_file
 from tracker_capture import readings
 from tracker_capture.origins.answer import LIMIT, OriginError
 from tracker_capture.origins.files import OPEN, listed
@@ -121,7 +121,7 @@ def _sample(
 ) -> readings.Sample | None:
     """The reading of a line. One without a time cannot be placed in the history."""
     try:
-        reading: Reading = parse(session, source, raw.decode("utf-8", "replace"), changed, None, origin=origin.name)
+        reading: Reading = read_text(session, source, raw.decode("utf-8", "replace"), changed, None, origin=origin.name)
     except PluginError as error:
         session.warn(str(error))
         return None

@@ -11,14 +11,13 @@ from attrs import evolve, frozen
 
 from tracker.api import Origin, Reading, Source
 from tracker.kernel import (
-    LATE_AFTER,
-    Request,
+    CaptureRequest,
     Session,
     Stored,
     TrackerError,
     iso,
     near,
-    parse,
+    read_text,
     reset_before,
     span,
     store,
@@ -57,7 +56,7 @@ class Options:
 
     @property
     def may_be_late(self) -> bool:
-        return self.force or LATE_AFTER in (self.notes or "")
+        return self.force or "late-after" in (self.notes or "")
 
 
 def phases_of(session: Session, source: Source, phase: str, window: str | None) -> tuple[str, ...]:
@@ -76,7 +75,7 @@ def capture(session: Session, options: Options) -> Stored:
     answer = _from_stdin(session, options) if options.origin == STDIN else _from_origins(session, options)
     stored = store(
         session,
-        Request(
+        CaptureRequest(
             source=options.source,
             phases=options.phases,
             reading=answer.reading,
@@ -100,7 +99,7 @@ def _from_stdin(session: Session, options: Options) -> Answer:
     if options.wait:
         _wait_for_buffer(session, options, None)
     text, taken = take_text(True, None), session.now
-    reading = parse(session, options.source, text, taken, options.timezone, origin=STDIN)
+    reading = read_text(session, options.source, text, taken, options.timezone, origin=STDIN)
     answer = Answer(origin=STDIN, text=text, reading=reading, taken=taken)
     try:
         return _usable(session, options, answer) if answer.has_value else answer

@@ -108,12 +108,12 @@ def _origins(sources: Iterable[Source]) -> Iterator[tuple[Source, Origin]]:
 
 def _take(session: Session, sources: list[tuple[Source, Origin]], data: bytes, now: datetime) -> Kept | None:
     """The reading of the first source that finds one, which is kept."""
-    from tracker.kernel import parse
+    from tracker.kernel import read_text
 
     words = data.decode("utf-8", "replace")
     for source, origin in sources if words.strip() else ():
         try:
-            reading = parse(session, source, words, now, None, origin=origin.name)
+            reading = read_text(session, source, words, now, None, origin=origin.name)
         except PluginError:
             continue
         if any(gauge.used is not None for gauge in reading.gauges):
@@ -134,9 +134,10 @@ def _path(session: Session, source: Source) -> Path:
 
 def _may_write(session: Session) -> bool:
     """A status line creates no data directory that nobody named, because a prompt runs in every folder."""
-    from tracker.kernel import DATA_DIR
 
-    return bool(session.data_dir or os.environ.get(DATA_DIR) or session.config.data_dir) or session.root.is_dir()
+    return (
+        bool(session.data_dir or os.environ.get("TRACKER_DATA_DIR") or session.config.data_dir) or session.root.is_dir()
+    )
 
 
 def _keep(session: Session, found: Kept) -> None:

@@ -10,7 +10,18 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Gauge, Reading, Source, instant
-from tracker.kernel import Request, Session, Stored, TrackerError, captures, compact, iso, reset_before, span, store
+from tracker.kernel import (
+    CaptureRequest,
+    Session,
+    Stored,
+    TrackerError,
+    captures,
+    compact,
+    iso,
+    reset_before,
+    span,
+    store,
+)
 from tracker_capture.meters import Point, is_reset, points_of, with_resets
 from tracker_capture.readings import Sample, history
 from tracker_capture.settings import CaptureSettings
@@ -53,6 +64,27 @@ def drafts(
     if not wanted:
         raise TrackerError("The history is empty. Fill it with `tracker sync` or `tracker capture --sample --all`.")
     return [_draft(session, window, name, known.get(name, []), (start, end), limit) for name in wanted]
+
+
+def draft_of(
+    session: Session, window: str, provider: str, samples: Sequence[Sample], times: tuple[datetime, datetime]
+) -> Draft:
+    """A window of one provider between two instants; an error says why there is none."""
+    limit = timedelta(minutes=session.settings(CaptureSettings).stale_minutes)
+    return _draft(session, window, provider, samples, times, limit)
+
+
+def moved(draft: Draft) -> dict[str, float]:
+    """How far each meter moved, the one of capacity first."""
+    found = {}
+    keys = sorted(draft.after.sample.gauges, key=lambda key: (key != draft.source.capacity, key))
+    for key in keys:
+        first, last = draft.before.sample.gauges.get(key), draft.after.sample.gauges[key]
+        if key in draft.parts:
+            found[key] = float(draft.parts[key]["delta"])
+        elif first is not None and first.used is not None and last.used is not None and last.used >= first.used:
+            found[key] = round(last.used - first.used, 6)
+    return found
 
 
 def _draft(
@@ -171,7 +203,7 @@ def _store(
     details = {"origin": end.sample.origin, "age_s": end.age, "account": end.sample.account, **more}
     return store(
         session,
-        Request(
+        CaptureRequest(
             source=source,
             phases=(phase,),
             reading=_reading(end),

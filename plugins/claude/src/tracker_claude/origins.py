@@ -22,7 +22,10 @@ ORIGINS = (
     StatusLineOrigin(
         name="statusline",
         title="what Claude Code hands its status line",
-        cure="set `tracker statusline` as the statusLine command in Claude Code's settings",
+        cure="run `tracker setup`, or set `tracker statusline` as the statusLine command in Claude Code's settings",
+        variable="CLAUDE_CONFIG_DIR",
+        folder="~/.claude",
+        settings="settings.json",
     ),
     FileOrigin(
         name="transcript",

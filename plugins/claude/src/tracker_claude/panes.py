@@ -87,7 +87,7 @@ def _gauges(pane: str, shown: Sequence[Section], captured_at: datetime, timezone
 def _cut(when: resets.When | None, zones: bool) -> bool:
     """Whether words that nothing ends lost some: `Nov 2`, or the zone in a pane that prints zones.
 
-    Whole panes of every version print zones. Only in lines that someone picked out of a pane, and in none of which a
+    Number panes of every version print zones. Only in lines that someone picked out of a pane, and in none of which a
     zone stands, is a time at the end taken for the whole of it.
     """
     if when is None or when.words.endswith(")"):

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from tracker.kernel import (
-    ANOMALIES,
-    WINDOWS,
     Capture,
     Entry,
     Pair,
@@ -34,10 +32,9 @@ def audit(session: Session, window: str) -> dict[str, Any]:
     """Everything as JSON values."""
     groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
     row = finalized(session.index, [window]).get(window)
-    streams = status_streams(session)
-    open_ids = {entry.record_id for entry in open_anomalies(session.index, streams, [window])}
-    rows = list(session.index.entries(ANOMALIES, [window]))
-    closed_by = closings(session.index, streams, rows)
+    open_ids = {entry.record_id for entry in open_anomalies(session, [window])}
+    rows = list(session.index.entries("anomalies", [window]))
+    closed_by = closings(session, rows)
     return {
         "window": window,
         "providers": {
@@ -51,7 +48,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
                 "outcome": entry.record.get("outcome"),
                 "canonical": row is not None and entry.record_id == row.record_id,
             }
-            for entry in session.index.entries(WINDOWS, [window])
+            for entry in session.index.entries("windows", [window])
         ],
         "repeated_lines": _repeated_lines(session, window),
         "tombstones": _tombstones(session, window),
@@ -65,7 +62,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
                 "open": entry.record_id in open_ids,
                 "closed_by": _closed(closed_by.get(entry.record_id)),
             }
-            for entry in raised(session.index, streams, rows, removed=True)
+            for entry in raised(session, rows, removed=True)
         ],
         "churn_rows": sum(1 for _ in session.index.entries("churn", [window])),
     }

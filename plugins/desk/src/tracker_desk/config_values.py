@@ -12,10 +12,8 @@ from attrs import evolve, frozen
 
 from tracker.api import Source
 from tracker.kernel import (
-    DATA_DIR,
     DEFAULT_DATA_DIR,
     FILE,
-    PERCENT,
     Session,
     Setting,
     TrackerError,
@@ -23,13 +21,13 @@ from tracker.kernel import (
     find,
     leaves,
     line_of,
-    local_zone,
     near,
     parsed,
     read,
     replace_file,
     setting_of,
     settings,
+    zone,
 )
 from tracker_desk.toml_edit import changed, literal, meant, shown
 
@@ -39,6 +37,7 @@ except ImportError:
     # Windows has no lock on a folder
     fcntl = None  # type: ignore[assignment]
 
+DATA_DIR = "TRACKER_DATA_DIR"
 PRICES = "prices"  # the table of a provider's own settings
 
 
@@ -110,7 +109,7 @@ def _data_dir(session: Session) -> Held | None:
 def _timezone(session: Session) -> Held | None:
     if "timezone" in session.settings_file.values:
         return None
-    name = str(local_zone())
+    name = str(zone(None))
     if os.environ.get("TZ", "").lstrip(":") == name:
         return Held(setting=settings()["timezone"], value=name, origin="variable", where="TZ")
     return Held(setting=settings()["timezone"], value=name, where="of this machine")
@@ -224,4 +223,4 @@ def _check_provider(session: Session, provider: str) -> None:
 def example(source: Source) -> str:
     """A price as it is written for the provider's unit."""
     meter = source.capacity_meter
-    return "200/mo:4.3bars" if meter is None or meter.unit == PERCENT else f"30/mo:2400{meter.unit}"
+    return "200/mo:4.3bars" if meter is None or meter.unit == "pp" else f"30/mo:2400{meter.unit}"

@@ -10,17 +10,7 @@ from itertools import chain
 from typing import Any
 
 from tracker.api import Finding
-from tracker.kernel import (
-    ANOMALIES,
-    WINDOWS,
-    Session,
-    absent,
-    command_line,
-    fresh_index,
-    index_findings,
-    named,
-    state_findings,
-)
+from tracker.kernel import Session, absent, fresh_index, index_findings, named, state_findings
 from tracker_desk.findings import Reported, limited, repaired, unreadable
 from tracker_desk.ids import Ids
 from tracker_desk.setup_checks import setup_findings
@@ -31,7 +21,7 @@ def examine(session: Session, *, fix: bool) -> dict[str, Any]:
     """Every finding, as JSON values; with `fix` repaired if that only appends or sets something aside."""
     session.journal.mends = False
     fresh = fresh_index(session)
-    with contextlib.closing(fresh), session.journal.lock(command_line()) if fix else contextlib.nullcontext():
+    with contextlib.closing(fresh), session.journal.lock() if fix else contextlib.nullcontext():
         found = [*_files(session), *index_findings(session)]
         # the other checks must not depend on an index that may be wrong
         session.index = fresh
@@ -51,7 +41,7 @@ def examine(session: Session, *, fix: bool) -> dict[str, Any]:
 
 def restore(session: Session) -> dict[str, int]:
     """Append the whole records that were set aside with torn lines; how many, by stream."""
-    with session.journal.lock(command_line()):
+    with session.journal.lock():
         return {stream: session.journal.restore_torn(stream) for stream in session.journal.streams()}
 
 
@@ -64,7 +54,7 @@ def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
             with unreadable(found, check.name):
                 found += limited(check.run(), check.name)
                 found += limited(check.dangling(), check.name)
-        found += limited(_references(session, {check.stream: check.ids for check in checks}), ANOMALIES)
+        found += limited(_references(session, {check.stream: check.ids for check in checks}), "anomalies")
     return checks
 
 
@@ -90,16 +80,16 @@ def _files(session: Session) -> Iterator[Finding]:
 
 def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
     """Anomalies about records that do not exist, and closings of anomalies that do not exist."""
-    for entry in session.index.lines(ANOMALIES) if ANOMALIES in ids else ():
+    for entry in session.index.lines("anomalies") if "anomalies" in ids else ():
         about, closes = entry.record.get("records"), entry.record.get("closes")
         missing = [one for one in about if isinstance(one, str)] if isinstance(about, list) else []
         missing = [one for one in missing if not any(one in known for known in ids.values())]
-        place = f"{ANOMALIES}.jsonl, record {entry.record_id}"
+        place = f"anomalies.jsonl, record {entry.record_id}"
         if missing:
             problem = f"is about {missing[0]}, which is not there: a command was stopped before it stored that"
             cure = "nothing to do: it does not count"
             yield Finding(severity="note", check="reference", place=place, problem=problem, cure=cure)
-        if isinstance(closes, str) and closes not in ids[ANOMALIES]:
+        if isinstance(closes, str) and closes not in ids["anomalies"]:
             problem, cure = f"closes {closes}, which is not there", "tracker import DIR, with the directory that has it"
             yield Finding(severity="warning", check="reference", place=place, problem=problem, cure=cure)
 
@@ -107,7 +97,7 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
 def _plugins(session: Session) -> Iterator[Finding]:
     """Records that no plugin reads, and plugins that do not load."""
     for one in absent(session):
-        place = f"{one.stream}.jsonl" if one.stream else f"{WINDOWS}.jsonl"
+        place = f"{one.stream}.jsonl" if one.stream else "windows.jsonl"
         yield Finding(severity="warning", check="plugin", place=place, problem=named([one]), cure=one.cure)
     for error in session.registry.failures:
         cure = f"tracker plugins info {error.plugin}"

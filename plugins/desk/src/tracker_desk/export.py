@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tracker.kernel import (
-    OPEN,
     Interrupted,
     Session,
     TrackerError,
     plural,
     private_folder,
+    record_id,
     replacing,
     system_error,
     write_all,
@@ -21,11 +22,38 @@ from tracker.kernel import (
 from tracker_desk.tables import Scalar, columns, rows
 
 BUFFER = 1 << 20
+OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
 
 
-def export(session: Session, form: str, folder: Path, *, force: bool) -> None:
-    """Write every stream in one of the formats, and say how much that was."""
+def export(session: Session, form: str, folder: Path, *, force: bool, windows: Sequence[str] | None = None) -> None:
+    """Write the records of some windows, or all of them, in one of the formats, and say how much that was."""
+    if windows is None:
+        _export(session, form, folder, force=force)
+        return
+    with TemporaryDirectory(prefix="tracker-export-") as place:
+        part = Session()
+        part.data_dir, part.json, part.quiet, part.dry_run = Path(place), session.json, session.quiet, session.dry_run
+        for stream in session.journal.streams():
+            path = part.root / f"{stream}.jsonl"
+            if not _write(path, _of_windows(session, stream, set(windows))):
+                path.unlink()
+        if not part.journal.streams():
+            raise TrackerError("No record belongs to the windows that you selected. `tracker windows` lists all.")
+        _check_target(session, folder, force=force)
+        _export(part, form, folder, force=force)
+
+
+def _of_windows(session: Session, stream: str, windows: set[str]) -> Iterator[bytes]:
+    """The whole lines of some windows, with the tombstones of their records."""
+    kept: set[str] = set()
+    for _, line, record in session.journal.records(stream):
+        if record.get("window") in windows or record.get("tombstone") in kept:
+            kept.add(record_id(stream, line, record))
+            yield line + b"\n"
+
+
+def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     streams = session.journal.streams()
     if not streams:
         raise TrackerError(f"there are no records in {session.root} to export")

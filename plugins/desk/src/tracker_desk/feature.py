@@ -32,7 +32,12 @@ def feature_info() -> Feature:
                 "import_",
                 "Take in another tracker directory's records; what is here already stays as it is.",
             ),
-            "init": _command("Setup", "init", "Write a commented tracker.toml into this folder, after asking."),
+            "setup": _command(
+                "Setup",
+                "setup",
+                "Show what tracker can use here, and offer the status line, short commands and a schedule.",
+            ),
+            "init": _command("Setup", "init", "Write a commented tracker.toml into this folder."),
             "config": _command("Setup", "config", "Show the settings and where each comes from; change one."),
             "shell-init": _command(
                 "Setup", "shell_init", "Print the short functions of every source for a shell to read."

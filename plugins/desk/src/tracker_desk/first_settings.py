@@ -1,9 +1,7 @@
-"""A first `tracker.toml`: every setting with what it is for, after asking for those that people change."""
+"""A first `tracker.toml`: every setting with what it is for, after asking for prices, which have no default."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -20,14 +18,14 @@ from tracker.kernel import (
     TrackerError,
     checked,
     find,
-    local_zone,
     replace_file,
     settings,
+    zone,
 )
 from tracker_desk.config_values import PRICES, example
-from tracker_desk.toml_edit import literal, meant, shown, spelled
+from tracker_desk.prompts import asked
+from tracker_desk.toml_edit import literal, spelled
 
-ASKED = ("data_dir", "ledgers.dir", "timezone", "buffer_minutes", "divergence_pp", "effect", "keep_account")
 TITLE = "# Settings of tracker. A line that is missing means the default; `tracker config list` shows what holds.\n"
 
 
@@ -41,7 +39,7 @@ def initialize(session: Session, *, ask: bool, force: bool) -> None:
         session.note(f"note: {outer} holds here until now; the new file takes its place for this folder")
     values = _defaults(session)
     if ask:
-        values |= _asked(session, values)
+        values |= _asked(session)
     text = compose(values, session.registry.providers)
     found = checked(text, path)
     if session.dry_run:
@@ -68,7 +66,7 @@ def _defaults(session: Session) -> dict[str, Any]:
     """What a file starts from: the defaults, this machine's zone, and a data directory given as an option."""
     values = {key: setting.default for key, setting in settings().items() if key != PRICES}
     values["data_dir"] = str(session.data_dir or DEFAULT_DATA_DIR)
-    name = str(local_zone())
+    name = str(zone(None))
     try:
         values["timezone"] = settings()["timezone"].check(name)
     except ValueError:  # an offset that has no name
@@ -76,16 +74,19 @@ def _defaults(session: Session) -> dict[str, Any]:
     return values
 
 
-def _asked(session: Session, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    known = settings()
-    found: dict[str, Any] = {key: _ask(known[key], defaults[key]) for key in ASKED if key in known}
+def _asked(session: Session) -> dict[str, Any]:
+    """What has no good default: the prices of the subscriptions."""
     prices = {}
-    for name, source in session.registry.providers.items() if PRICES in known else ():
-        about = f"{PRICES}.{name}: what {source.title} costs, such as {example(source)}; empty: not known"
-        price = _prompt(about, "", partial(_take_price, name))
+    for name, source in session.registry.providers.items() if PRICES in settings() else ():
+        about = f"What does {source.title} cost, such as {example(source)}? Press Enter if you do not know"
+        price = asked(partial(_price, about, name))
         if price:
             prices[name] = price
-    return found | ({PRICES: prices} if prices else {})
+    return {PRICES: prices} if prices else {}
+
+
+def _price(about: str, name: str) -> Any:
+    return click.prompt(about, default="", show_default=False, value_proc=partial(_take_price, name), err=True)
 
 
 def _take_price(provider: str, words: str) -> str:
@@ -93,32 +94,6 @@ def _take_price(provider: str, words: str) -> str:
         return words.strip() and settings()[PRICES].check({provider: words.strip()})[provider]
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-
-
-def _ask(setting: Setting, default: Any) -> Any:
-    def take(words: str) -> Any:
-        try:
-            value = meant(setting, words)
-            setting.check(value)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-        return value
-
-    return _prompt(f"{setting.key}: {setting.about}", shown(default), take)
-
-
-def _prompt(about: str, default: str, take: Any) -> Any:
-    # click 8.2 and 8.3 write a space to stdout with every question
-    quiet = contextlib.nullcontext() if sys.stdin.isatty() else contextlib.redirect_stdout(sys.stderr)
-    try:
-        with quiet:
-            return click.prompt(about, default=default, show_default=bool(default), value_proc=take, err=True)
-    except click.Abort:
-        click.echo(err=True)  # the question's line has no end yet
-        if sys.stdin.isatty():
-            raise
-        why = "The answers ended early, and nothing was written. Use --yes to take the defaults."
-        raise TrackerError(why) from None
 
 
 def compose(values: Mapping[str, Any], providers: Mapping[str, Source]) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta, tzinfo
 from attrs import frozen
 
 from tracker.api import FileOrigin, Gauge, LogOrigin, Meter, StatusLineOrigin
-from tracker.kernel import PERCENT, Clock, Session, line, span, value
+from tracker.kernel import Clock, Session, line, span, value
 from tracker_desk.setup_checks import missing
 from tracker_desk.status import Lane, Status
 
@@ -52,14 +52,14 @@ def meter_lines(status: Status, clock: Clock) -> list[MeterLine]:
 
 def _meter_line(lane: Lane, meter: Meter, gauge: Gauge, clock: Clock) -> MeterLine:
     is_past = gauge.reset_at is not None and gauge.reset_at <= clock.now
-    is_share = meter.unit == PERCENT and gauge.used is not None and not is_past
+    is_share = meter.unit == "pp" and gauge.used is not None and not is_past
     share = gauge.used / 100 if is_share and gauge.used is not None else None
     ahead = None if share is None else _ahead(meter, gauge, share, lane)
     return MeterLine(
         provider=lane.mark.provider,
         meter=meter.key,
         share=share,
-        used="reset since" if is_past else value(gauge.used, unit="%" if meter.unit == PERCENT else f" {meter.unit}"),
+        used="reset since" if is_past else value(gauge.used, unit="%" if meter.unit == "pp" else f" {meter.unit}"),
         age=f"{span(clock.now - lane.as_of)} ago",
         resets=f"resets {clock.until(gauge.reset_at)}" if gauge.reset_at and not is_past else "",
         pace="" if ahead is None else f"{abs(ahead):.0f} points {'ahead of' if ahead > 0 else 'behind'} an even pace",

@@ -9,17 +9,7 @@ from typing import Any
 
 from attrs import define, field
 
-from tracker.kernel import (
-    ANOMALIES,
-    Journal,
-    Session,
-    TrackerError,
-    check_directory,
-    command_line,
-    old_baselines,
-    record_id,
-    write_states,
-)
+from tracker.kernel import Journal, Session, TrackerError, check_directory, old_baselines, record_id, write_states
 from tracker_desk.ids import Ids
 
 BATCH = 4 << 20  # bytes that are appended at once
@@ -43,11 +33,11 @@ def take_in(session: Session, folder: Path) -> None:
     if session.dry_run:
         found = {stream: _take(session, other, stream, is_dry=True) for stream in streams}
     else:
-        with session.journal.lock(command_line()):
+        with session.journal.lock():
             # anomalies first, as everywhere: one about a record that did not come is about nothing
             found = {
                 stream: _take(session, other, stream)
-                for stream in sorted(streams, key=lambda name: (name != ANOMALIES, name))
+                for stream in sorted(streams, key=lambda name: (name != "anomalies", name))
             }
             write_states(session)
     _report(session, other, found)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, Finding, HttpOrigin, LogOrigin, Origin, Source
-from tracker.kernel import Session, TrackerError, line, local_zone, span
+from tracker.kernel import Session, TrackerError, line, span, zone
 from tracker_desk.status import Lane, look
 
 OLD = timedelta(days=8)
@@ -35,7 +35,7 @@ def setup_findings(session: Session) -> Iterator[Finding]:
 def _clock(session: Session) -> Iterator[Finding]:
     if session.config.timezone is None:
         try:
-            local_zone()
+            zone(None)
         except TrackerError as error:
             cure = "tracker config set timezone Europe/Berlin"
             yield Finding(severity="warning", check="clock", place="TZ", problem=str(error), cure=cure)

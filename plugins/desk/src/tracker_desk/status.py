@@ -89,14 +89,14 @@ class Status:
 
 def look(session: Session) -> Status:
     """Read the newest capture of each provider in each lane, and the windows that are not finalized."""
-    now, streams = session.now, status_streams(session)
+    now = session.now
     unread = {one.stream for one in absent(session) if one.stream is not None and one.measured}
-    anomalies = open_anomalies(session.index, streams)
+    anomalies = open_anomalies(session)
     after_closing = _after_closing(session, anomalies)
     done = set(finalized(session.index))
     found = [
         evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, done))
-        for stream in sorted({*streams, *unread})
+        for stream in sorted({*status_streams(session), *unread})
         for agent, mark in session.index.lanes(stream)
     ]
     found.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))

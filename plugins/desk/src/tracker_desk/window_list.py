@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime
 from typing import Any, Literal
 
-import click
 from attrs import field, frozen
 
 from tracker.api import Source
@@ -26,32 +24,7 @@ from tracker.kernel import (
     value,
 )
 
-AGO = re.compile(r"(\d+)\s*([hdw])")
-UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 FIGURES = ("features", "capacity", "efficiency")
-
-
-@frozen(kw_only=True)
-class Selection:
-    """Which windows are wanted; None leaves a filter out."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-    last: int | None = None
-    lane: str | None = None
-    provider: str | None = None
-    is_open: bool = False
-
-    def takes(self, window: ListedWindow) -> bool:
-        """Whether a window passes every filter but `last`."""
-        begin, end = window.begin, window.end or window.begin
-        return (
-            (self.since is None or (end is not None and end >= self.since))
-            and (self.until is None or (begin is not None and begin <= self.until))
-            and (self.lane is None or self.lane in window.lanes)
-            and (self.provider is None or self.provider in window.providers)
-            and (not self.is_open or window.state == "open")
-        )
 
 
 @frozen(kw_only=True)
@@ -81,29 +54,9 @@ class ListedWindow:
         }
 
 
-def moment(text: str, now: datetime, zone: tzinfo) -> datetime:
-    """An instant that a person typed: ISO 8601 with or without a time, or a span before now such as 7d."""
-    if ago := AGO.fullmatch(text.strip()):
-        try:
-            return now - int(ago[1]) * UNITS[ago[2]]
-        except OverflowError:
-            pass
-    try:
-        found = datetime.fromisoformat(text.strip())
-        return found if found.tzinfo else found.replace(tzinfo=zone)
-    except ValueError:
-        pass
-    raise click.BadParameter(
-        f"Invalid time {text!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z, or a span, such as 7d."
-    )
-
-
-def listed(session: Session, selection: Selection) -> list[ListedWindow]:
-    """The selected windows in natural order."""
-    names = session.index.windows()
-    filters = (selection.since, selection.until, selection.lane, selection.provider, selection.is_open or None)
-    if selection.last is not None and all(one is None for one in filters):
-        names = names[-selection.last :]
+def listed(session: Session, windows: Sequence[str] | None) -> list[ListedWindow]:
+    """The windows in their order; None: every one."""
+    names = session.index.windows() if windows is None else list(windows)
     rows = finalized(session.index, names)
     groups = captures(session.index, session.registry, names)
     known = facts(session, names)
@@ -115,19 +68,19 @@ def listed(session: Session, selection: Selection) -> list[ListedWindow]:
     for name in names:
         begin, end = periods.get(name, (None, None))
         own = of_window.get(name, {})
-        window = ListedWindow(
-            window=name,
-            lanes=tuple(sorted({one.agent_id or "" for group in own.values() for one in group})),
-            begin=begin,
-            end=end,
-            state=_state(rows.get(name), own),
-            outcome=rows[name].text("outcome") if name in rows else None,
-            providers=_providers(session, name, rows.get(name), groups, known, own),
-            facts=known.get((name, ""), {}),
+        found.append(
+            ListedWindow(
+                window=name,
+                lanes=tuple(sorted({one.agent_id or "" for group in own.values() for one in group})),
+                begin=begin,
+                end=end,
+                state=_state(rows.get(name), own),
+                outcome=rows[name].text("outcome") if name in rows else None,
+                providers=_providers(session, name, rows.get(name), groups, known, own),
+                facts=known.get((name, ""), {}),
+            )
         )
-        if selection.takes(window):
-            found.append(window)
-    return found if selection.last is None else found[-selection.last :]
+    return found
 
 
 def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:

@@ -75,7 +75,7 @@ class TelemetryConformance(SourceConformance):
         return [self._events(registry, line, scratch) for line in (*lines, None)]
 
     def _events(self, registry: Registry, line: bytes | None, scratch: dict[str, Any] | None = None) -> list[Event]:
-        found = asked("ingest_line", lambda: _ingest(registry, self.source, line, {} if scratch is None else scratch))
+        found = asked("ingest_line", lambda: registry.ingest(self.source, line, {} if scratch is None else scratch))
         for event in found:
             wrong = {name: event.get(name) for name in ("routed", "ok") if not isinstance(event.get(name), bool)}
             assert not wrong, rule(f"an event has wrong types: {wrong}; both must be there", "ingest_line")
@@ -84,25 +84,6 @@ class TelemetryConformance(SourceConformance):
             except (TypeError, ValueError) as error:
                 raise AssertionError(rule(f"an event is not JSON: {error}", "ingest_line")) from error
         return list(found)
-
-
-def _ingest(registry: Registry, source: str, line: bytes | None, scratch: dict[str, Any]) -> list[Event]:
-    """The checked events of one line of a stream, or of its end (None); none of a line that is rejected."""
-    from tracker.api import Rejected, check_event
-
-    hook, given = ("ingest_line", (line, scratch)) if line is not None else ("end_stream", (scratch,))
-    if not registry.has(source, hook):
-        return []
-    with registry.guarded(source, hook):
-        try:
-            found = registry.bind(source, hook)(*given)
-        except Rejected:
-            return []
-        if not isinstance(found, list | tuple):
-            raise TypeError(f"returned {type(found).__name__}, expected a list of events")
-        for event in found:
-            check_event(event)
-    return list(found)
 
 
 def _totals(events: list[Event]) -> EventTotals:

@@ -18,7 +18,6 @@ from tracker.kernel import (
     near,
     number,
     open_anomalies,
-    status_streams,
 )
 from tracker_ledgers.command_log import quoted
 
@@ -83,7 +82,7 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
 
 
 def _anomalies(session: Session, window: str) -> Check:
-    opened = open_anomalies(session.index, status_streams(session), [window])
+    opened = open_anomalies(session, [window])
     if not opened:
         return Check(name="anomalies", state="ok", text="No anomaly is open.")
     kinds = line(", ".join(str(entry.record.get("kind")) for entry in opened))

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import redact
-from tracker.kernel import Session, TrackerError, command_line, iso, line, stamped_notes, value
+from tracker.kernel import Session, TrackerError, iso, line, stamped_notes, value
 from tracker_ledgers import card, churn, csv_append, documents, handoff, ledgers, standing_jobs
 from tracker_ledgers.command_log import note
 
@@ -44,7 +44,7 @@ def close(session: Session, request: Request, *, with_card: bool) -> None:
             ledgers.check(session, ledger)
         session.data({"tokens": row, "churn": measured.record if measured else None})
         return
-    with session.journal.lock(command_line()), ExitStack() as stack:
+    with session.journal.lock(), ExitStack() as stack:
         tokens = stack.enter_context(csv_append.opened(session, ledgers.TOKENS))
         lines = stack.enter_context(csv_append.opened(session, ledgers.CHURN))
         if equal := tokens.equal_row(row):

@@ -14,7 +14,6 @@ from tracker.kernel import (
     Session,
     canonical,
     captures,
-    command_line,
     compact,
     figure,
     finalized,
@@ -82,7 +81,7 @@ def book(session: Session, request: Request, path: Path | None = None) -> None:
     if session.dry_run:
         ledgers.check(session, ledgers.CHURN, path)
     else:
-        with session.journal.lock(command_line()), csv_append.opened(session, ledgers.CHURN, path) as ledger:
+        with session.journal.lock(), csv_append.opened(session, ledgers.CHURN, path) as ledger:
             note_equal(session, ledger, measured)
             ledger.append(measured.row)
             session.journal.append(STREAM, [measured.record])

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from tracker.api import redact
-from tracker.kernel import HEADER, Session, TrackerError, escape, stamp
+from tracker.kernel import Session, TrackerError, escape, stamp
 from tracker_ledgers.settings import CommandLog
 
 STREAM = "commands"
 # an option whose value is a secret by its name, such as --api-key or --github-token
 SECRET = re.compile(r"--[\w-]*(token|secret|password|passwd|api-?key|credential|cookie|auth)(-[\w-]+)?", re.I)
+HEADER = re.compile(r"\b(authorization|x-api-key|api[-_]?key|cookie|set-cookie)(\W{1,4})\S+", re.I)
 ASSIGNED = re.compile(
     r"\b(\w*(?:token|secret|passw\w*|api_?key|credential)\w*\s*[=:]\s*)(?!\d+\b)\S+", re.I
 )  # no counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 import stat
 import time
@@ -13,12 +14,9 @@ from typing import Any
 from attrs import define, field
 
 from tracker.kernel import (
-    OPEN,
-    WAIT_SECONDS,
     Busy,
     Session,
     TrackerError,
-    cell,
     csv_line,
     read_at,
     refuse_special,
@@ -34,6 +32,9 @@ except ImportError:
     # Windows: the data directory's lock alone keeps writers apart
     fcntl = None  # type: ignore[assignment]
 
+# do not follow links or wait for pipes, on platforms that know how
+OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+WAIT_SECONDS = 5.0
 RETRY_SECONDS = 0.02
 ATTEMPTS = 5
 # the columns in which two rows about one thing may differ
@@ -62,7 +63,7 @@ class OpenLedger:
     def equal_row(self, values: Mapping[str, Any]) -> str | None:
         """The newest row that says the same, whenever it was written: its date and line."""
         compared = [at for at, name in enumerate(self.ledger.columns) if name not in WHEN_AND_WHY]
-        cells = [cell(values.get(name)) for name in self.ledger.columns]
+        cells = next(csv.reader([csv_line([values.get(name) for name in self.ledger.columns]).decode()]))
         for row in reversed(self.rows):
             if len(row.cells) == len(cells) and all(row.cells[at] == cells[at] for at in compared):
                 date = dict(zip(self.ledger.columns, row.cells, strict=True)).get("date", "")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tracker.api import redact
-from tracker.kernel import Session, TrackerError, command_line, line, stamped_notes
+from tracker.kernel import Session, TrackerError, line, stamped_notes
 from tracker_ledgers import csv_append, ledgers
 from tracker_ledgers.documents import home
 
@@ -46,7 +46,7 @@ def append(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     if session.dry_run:
         ledgers.check(session, ledgers.EVIDENCE)
         return
-    with session.journal.lock(command_line()), csv_append.opened(session, ledgers.EVIDENCE) as book:
+    with session.journal.lock(), csv_append.opened(session, ledgers.EVIDENCE) as book:
         for row in rows:
             book.append(row)
 

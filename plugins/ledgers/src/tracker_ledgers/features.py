@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tracker.api import redact
-from tracker.kernel import Session, TrackerError, command_line, line, stamped_notes
+from tracker.kernel import Session, TrackerError, line, stamped_notes
 from tracker_ledgers import csv_append
 from tracker_ledgers.ledgers import FEATURES, path_of, readable, rows
 
@@ -32,7 +32,7 @@ def reserve(session: Session, given: Mapping[str, Any], prefix: str | None) -> N
     if session.dry_run:
         made = row()
     else:
-        with session.journal.lock(command_line()), csv_append.opened(session, FEATURES) as book:
+        with session.journal.lock(), csv_append.opened(session, FEATURES) as book:
             made = row()
             book.append(made)
     if session.dry_run or session.json:
@@ -46,7 +46,7 @@ def log(session: Session, given: Mapping[str, Any]) -> None:
     row = _row(session, given, check_id(given["feature_id"]), given["notes"])
     known = logged_ids(session)
     if not session.dry_run:
-        with session.journal.lock(command_line()), csv_append.opened(session, FEATURES) as book:
+        with session.journal.lock(), csv_append.opened(session, FEATURES) as book:
             book.append(row)
     if session.dry_run or session.json:
         session.data(row)

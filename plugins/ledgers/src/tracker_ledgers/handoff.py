@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from tracker.kernel import Session, TrackerError, command_line, line, near, plural, row
+from tracker.kernel import Session, TrackerError, line, near, plural, row
 from tracker_ledgers import documents
 from tracker_ledgers.brief import Brief, gather
 from tracker_ledgers.settings import Handoff
@@ -49,7 +49,7 @@ def update(session: Session, asked: Sequence[str] = (), also: Sequence[str] = ()
     """Write our part of the file, unless it says the same already; people's parts stay byte for byte."""
     path = path_of(session)
     check(session, asked)
-    with session.journal.lock(command_line()):
+    with session.journal.lock():
         found = gather(session, asked, also)
         text = list(markdown(found))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tracker.kernel import Session, command_line
+from tracker.kernel import Session
 from tracker_ledgers import csv_append, ledgers
 
 FIGURES = ("files_changed", "insertions", "deletions", "net")
@@ -15,7 +15,7 @@ def undo(session: Session, records: Sequence[Mapping[str, Any]]) -> list[str]:
     """Reverse the churn rows of a command; a line about each."""
     rows = list(_rows(session, records))
     if rows and not session.dry_run:
-        with session.journal.lock(command_line()), csv_append.opened(session, ledgers.CHURN) as book:
+        with session.journal.lock(), csv_append.opened(session, ledgers.CHURN) as book:
             for row in rows:
                 book.append(row)
     return [f"reversed the churn of {row['window']} in {ledgers.CHURN.file}" for row in rows]

@@ -70,7 +70,7 @@ def state(
 ) -> WindowState:
     """How one window stands; `groups` are its captures by provider."""
     opened = [found for found in openings if found.window == window]
-    anomalies = open_anomalies(session.index, status_streams(session), [window])
+    anomalies = open_anomalies(session, [window])
     steps = [_end(found) for found in opened]
     if anomalies:
         why = "An anomaly is open; its cure stands below"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tracker.api import Source
-from tracker.kernel import WINDOW, Session, TrackerError, lane_of, plural, replacing
+from tracker.kernel import Session, TrackerError, plural, replacing
+from tracker_telemetry import fleet
 from tracker_telemetry.index import SETTINGS, old_events, private
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ OPTIONS = "FORMAT parquet, COMPRESSION zstd"
 KINDS = {int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN", str: "VARCHAR"}
 TIMES = ("captured_at", "finalized_at")
 LONGEST = range(-(1 << 63), 1 << 63)
+WINDOW = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FIRST = (
     *("record_id", "window", "provider", "phase", "captured_at", "source", "agent_id", "notes", "schema_version"),
     *("tool_version", "nonce"),
@@ -48,6 +51,8 @@ def write(session: Session, stream: str, folder: Path) -> int:
             for name, value in SETTINGS.items():
                 database.execute(f"SET {name} = '{value}'")
             rows = Path(place) / "rows.jsonl"
+            if stream == session.journal.streams()[0]:  # once per export
+                fleet.write(session, database, Path(place), folder)
             if source is not None and source.kind == "telemetry":
                 return _write_events(session, source, database, rows, folder / stream)
             return _write_table(session, stream, database, rows, folder / f"{stream}.parquet")
@@ -101,7 +106,7 @@ def _events(session: Session, source: Source) -> Iterator[dict[str, Any]]:
     """Every standing event; a record of schema 1.0.0 that holds a whole stream gives its lines."""
     for entry in session.index.entries(source.stream):
         record, raw = entry.record, entry.record.get("raw_text")
-        own = {**record, "record_id": entry.record_id, "agent_id": lane_of(record)}
+        own = {**record, "record_id": entry.record_id, "agent_id": entry.lane}
         if isinstance(raw, str) and "routed" not in record:
             for at, event in enumerate(old_events(session, source, raw)):
                 yield {**own, "raw_text": None, "parsed": None, **event, "record_id": f"{entry.record_id}-{at}"}

@@ -12,17 +12,9 @@ from typing import Any, NamedTuple
 import orjson
 from attrs import define, field
 
+from tracker import __version__
 from tracker.api import Rejected, Source, check_event, redact
-from tracker.kernel import (
-    SCHEMA,
-    PluginError,
-    Session,
-    __version__,
-    command_line,
-    iso,
-    number,
-    stamped_notes,
-)
+from tracker.kernel import SCHEMA, PluginError, Session, iso, number, stamped_notes
 from tracker_telemetry.identity import ID, REJECTED, Ids, Shown, digest_of, row_id
 from tracker_telemetry.lines import LINE_LIMIT, Line
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
@@ -276,7 +268,7 @@ class Reader:
             for row in (*batch.events.data, *batch.refused.data):
                 print(row.decode(), end="")
         elif batch.events.keys or batch.refused.keys:
-            with self.session.journal.lock(command_line()):
+            with self.session.journal.lock():
                 if self.stored.catch_up():
                     batch.events.leave_out(self.stored.ids)
                     batch.refused.leave_out(self.stored.ids)

@@ -144,7 +144,7 @@ def test_periods_begin_where_people_are(home: Any, message: Make) -> None:
     assert periods("daily", "--since", "2026-11-21", "--timezone", "UTC") == ["2026-11-22"]
     assert periods("daily", "--last", "1", "--timezone", "UTC") == ["2026-11-22"]
     wrong = home.run("usage", "--since", "noon")
-    assert (wrong.exit_code, "Invalid day 'noon'" in wrong.stderr) == (2, True)
+    assert (wrong.exit_code, "Invalid time 'noon'" in wrong.stderr) == (2, True)
 
 
 def test_compressed_files_and_linked_folders_are_read_once(home: Any, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_people_see_a_table(home: Any, message: Make) -> None:
     table = home.run("usage", "--csv").stdout.splitlines()
     assert table[0].startswith("provider,period,model,requests,input_tokens,")
     wrong = home.run("usage", "--provider", "claud")
-    assert (wrong.exit_code, "claude" in wrong.stderr) == (1, True)
+    assert (wrong.exit_code, "claude" in wrong.stderr) == (2, True)
 
 
 def test_requests_belong_to_the_window_in_which_they_were_made(home: Any, message: Make) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import WindowResult
-from tracker.kernel import ProviderFigures, Session, TrackerError, captures, finalized, finalized_figures, near
+from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, captures, finalized_figures, near
 from tracker_verdict import pairs
 from tracker_verdict.estimate import ProviderEstimate, day_of, of_results
 from tracker_verdict.price import EXAMPLE, Price
@@ -59,9 +59,8 @@ class Question:
     blocks: str | None = None
 
 
-def matches(session: Session, names: Sequence[str], question: Question) -> list[Match]:
-    """Two providers against each other; of more than two each other one against the best."""
-    rows = finalized(session.index)
+def matches(session: Session, names: Sequence[str], question: Question, rows: Mapping[str, Finalized]) -> list[Match]:
+    """Two providers against each other in some windows; of more than two each other one against the best."""
     groups = captures(session.index, session.registry, list(rows))
     known = {found.source.name: found for found in finalized_figures(session, rows, groups)}
     chosen = _chosen(session, known, names)

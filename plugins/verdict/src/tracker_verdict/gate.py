@@ -10,7 +10,7 @@ import orjson
 from attrs import evolve, frozen
 
 from tracker.api import Source, instant
-from tracker.kernel import PERCENT, Session, captures, iso, number, span, zone
+from tracker.kernel import Session, captures, iso, number, span, zone
 
 GO, STOP, UNKNOWN = "go", "stop", "unknown"
 STATUS = {GO: 0, STOP: 3, UNKNOWN: 4}
@@ -62,7 +62,7 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     """By the newest reading; never go without one that is young enough."""
     unknown = Answer(state=UNKNOWN, why="no reading", meter=question.meter)
     meter = source.meter(question.meter)
-    if meter is not None and meter.unit != PERCENT:
+    if meter is not None and meter.unit != "pp":
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
     found = max(_readings(session, source, question.meter), key=lambda one: one[0], default=None)
     if found is None:

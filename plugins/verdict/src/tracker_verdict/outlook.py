@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from attrs import evolve, frozen
 
 from tracker.api import Gauge, Meter, Source
-from tracker.kernel import PERCENT, Capture, Session, captures, finalized, iso, number, plural, span, value
+from tracker.kernel import Capture, Session, captures, finalized, iso, number, plural, span, value
 from tracker_verdict.settings import VerdictSettings
 
 FULL = 100.0
@@ -43,13 +43,15 @@ class Outlook:
     why: str | None = None
 
 
-def outlooks(session: Session, source: Source, now: datetime, windows_left: int) -> list[Outlook]:
-    """Every meter of a provider that has a bar, the capacity meter first."""
+def outlooks(
+    session: Session, source: Source, now: datetime, windows_left: int, windows: Sequence[str] | None = None
+) -> list[Outlook]:
+    """Every meter of a provider that has a bar, the capacity meter first; `windows` say what one costs (None: all)."""
     groups = captures(session.index, session.registry)
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
     deltas = [
         entry["delta"]
-        for row in finalized(session.index).values()
+        for row in finalized(session.index, windows).values()
         if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
     ]
     keys = dict.fromkeys([source.capacity, *(gauge.meter for capture in own for gauge in capture.reading.gauges)])
@@ -67,7 +69,7 @@ def _outlook(
     windows_left: int,
 ) -> Outlook:
     known = Outlook(meter=meter.key, title=meter.title, is_capacity=meter.key == source.capacity)
-    if meter.unit != PERCENT:
+    if meter.unit != "pp":
         return evolve(known, why=f"{meter.unit} have no bar: the vendor does not say where they end")
     shown = [
         (capture.order, capture, gauge)

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Source
-from tracker.kernel import PERCENT, TrackerError
+from tracker.kernel import TrackerError
 
 PRICE = re.compile(r"\s*([\d.]+)\s*/\s*mo(?:nth)?\s*:\s*([\d.]+)\s*([a-z]+)\s*", re.I)
 EXAMPLE = "200/mo:4.3bars"
@@ -36,16 +36,16 @@ class Price:
 def parse(source: Source, value: Any) -> Price:
     """`200/mo:4.3bars` of a provider with bars, `30/mo:2400prompts` of one that counts; or a table of those parts."""
     meter = source.capacity_meter
-    unit = meter.unit if meter else PERCENT
-    wanted = "bars" if unit == PERCENT else unit
-    example = EXAMPLE if unit == PERCENT else f"30/mo:2400{unit}"
+    unit = meter.unit if meter else "pp"
+    wanted = "bars" if unit == "pp" else unit
+    example = EXAMPLE if unit == "pp" else f"30/mo:2400{unit}"
     if isinstance(value, Mapping):
         price, amount, given = value.get("month"), value.get(wanted), wanted
     else:
         found = PRICE.fullmatch(str(value))
         price, amount, given = (found[1], found[2], found[3].lower()) if found else (None, None, wanted)
     try:
-        known = Price(price=float(price), units=float(amount) * (100 if unit == PERCENT else 1))  # type: ignore[arg-type]
+        known = Price(price=float(price), units=float(amount) * (100 if unit == "pp" else 1))  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise TrackerError(f"Invalid price {value!r} of {source.name}. Expected one such as {example!r}.") from None
     if given.rstrip("s") != wanted.rstrip("s"):

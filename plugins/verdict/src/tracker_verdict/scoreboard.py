@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -17,7 +15,7 @@ from tracker.kernel import (
     Session,
     canonical,
     captures,
-    cell,
+    csv_line,
     figures_of,
     finalized,
     rate,
@@ -70,9 +68,10 @@ class Line:
         return dict(zip(COLUMNS, found, strict=True)) | dict(self.others)
 
 
-def scoreboard(session: Session, by: By, known_prices: Mapping[str, Price]) -> list[Line]:
-    """Every group of finalized windows, by group and provider."""
-    rows = finalized(session.index)
+def scoreboard(
+    session: Session, by: By, known_prices: Mapping[str, Price], rows: Mapping[str, Finalized]
+) -> list[Line]:
+    """Every group of some finalized windows, by group and provider."""
     groups = captures(session.index, session.registry, list(rows))
     known = facts(session, list(rows))
     others = sorted({name for (_, provider), columns in known.items() if not provider for name in columns})
@@ -188,9 +187,5 @@ def as_markdown(found: list[Line]) -> Iterator[str]:
 
 def as_csv(found: list[Line]) -> Iterator[str]:
     """RFC 4180, a header and a row per line; empty if a figure is not known."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names(found))
-    for line in found:
-        writer.writerow([cell(one) for one in line.values().values()])
-    yield from out.getvalue().splitlines()
+    for row in (names(found), *(line.values().values() for line in found)):
+        yield csv_line(list(row)).decode().rstrip("\n")

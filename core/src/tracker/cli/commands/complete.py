@@ -7,19 +7,17 @@ from typing import Any
 import click
 
 from tracker.cli.command import ProviderCommand
-from tracker.cli.options import Finite, Several
+from tracker.cli.options import Number
 from tracker.session import session
 
 OUTCOMES = ("pass", "partial", "fail")
 
 
-class CompleteCommand(Several, ProviderCommand):
-    """Several features may follow one `--feature-id`."""
-
-
-@click.command("complete", cls=CompleteCommand)
+@click.command("complete", cls=ProviderCommand)
 @click.option("--window", required=True, metavar="W", help="The window.")
-@click.option("--quality", type=Finite(min=0), metavar="Q", help="How good the work is, from 0 to 1; 1 is as planned.")
+@click.option(
+    "--quality", type=Number(float, min=0), metavar="Q", help="How good the work is, from 0 to 1; 1 is as planned."
+)
 @click.option("--outcome", metavar="WORD", help="pass, partial or fail.")
 @click.option("--methodology", metavar="M", help="How the work was done.")
 @click.option("--commit-start", metavar="SHA", help="The commit before the work.")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tracker.cli.command import WritingCommand, run_command
-from tracker.cli.text_input import capture_time, input_options, parse, take_text
+from tracker.cli.text_input import capture_time, input_options, read_text, take_text
 from tracker.errors import TrackerError
 from tracker.session import session
 
@@ -72,13 +72,13 @@ def command(
         run_command("capture", provider=name, window=window, scope=scope, notes=notes, timezone=timezone, force=force)
         return
     text = take_text(use_stdin, path)
-    reading = parse(here, source, text, at, timezone, scope)
+    reading = read_text(here, source, text, at, timezone, scope)
     if source.kind == "status":
         from tracker.windows.messages import stored_message
-        from tracker.windows.store import Request, store
+        from tracker.windows.store import CaptureRequest, store
 
         assert phase is not None
-        request = Request(
+        request = CaptureRequest(
             source=source,
             phases=(phase,),
             reading=reading,

@@ -5,18 +5,15 @@ from __future__ import annotations
 import click
 
 from tracker.cli.command import Command
-from tracker.cli.options import Several
+from tracker.cli.options import Selection, selection
 from tracker.errors import TrackerError
 from tracker.session import session
 
 
-class PreviewCommand(Several, Command):
-    """Several windows may follow one `--window`."""
-
-
-@click.command("preview", cls=PreviewCommand)
+@click.command("preview", cls=Command)
 @click.option("--window", "windows", multiple=True, metavar="W ...", help="The windows [default: all].")
-def command(windows: tuple[str, ...]) -> None:
+@selection()
+def command(windows: tuple[str, ...], selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
     from tracker.preview import assemble, document, hint, lines, outside_notes
     from tracker.text.render import escape
@@ -29,7 +26,10 @@ def command(windows: tuple[str, ...]) -> None:
             known = here.index.windows()
             what = near(window, known) if known else f"there are no records in {here.root}"
             raise TrackerError(f"no window {window!r}; {what}")
-    shown = windows or here.index.windows()
+    chosen = selection.windows(here)
+    shown = list(windows) or (here.index.windows() if chosen is None else chosen)
+    if chosen is not None:
+        shown = [window for window in shown if window in chosen]
     preview = assemble(here, dict.fromkeys(shown))
     tell(here, preview.absent)
     if here.json:
@@ -38,7 +38,9 @@ def command(windows: tuple[str, ...]) -> None:
     click.echo(escape("\n".join(lines(preview))))
     for outside in outside_notes(preview):
         here.note(outside)
-    if not shown:
+    if not shown and chosen is not None:
+        here.note("note: no window fits. Run `tracker windows` to see all of them.")
+    elif not shown:
         here.note(f"note: no records in {here.root}; begin with `tracker alias start PROVIDER --stdin`")
     elif (text := hint(preview)) is not None:
         here.note(text)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from tracker.kernel import WritingCommand, session, state_dir_option
+from tracker.kernel import WritingCommand, session
 
 
 @click.command("capture", cls=WritingCommand)
@@ -27,7 +29,12 @@ from tracker.kernel import WritingCommand, session, state_dir_option
 @click.option("--list", "is_list", is_flag=True, help="Store nothing: show each origin and what it would answer now.")
 @click.option("--sample", is_flag=True, help="Add the meters to the history; no window is opened or closed.")
 @click.option("--all", "is_all", is_flag=True, help="With --sample: every provider, side by side.")
-@state_dir_option
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where the lanes' state files live [default: state/ in the data directory].",
+)
 def command(
     provider: str | None,
     phase: str,
@@ -42,6 +49,7 @@ def command(
     sample: bool,
     is_all: bool,
     scope: str | None,
+    state_dir: Path | None,
 ) -> None:
     """Read a provider's meters from where its programs keep them, and store them as a snapshot."""
     from tracker.kernel import stored_message
@@ -49,6 +57,7 @@ def command(
     from tracker_capture.origins.process_tree import ended_on_signals
 
     here = session()
+    here.state_dir = state_dir
     if is_all and (provider or not sample):
         raise click.UsageError("--all goes with --sample, without a provider")
     with ended_on_signals():

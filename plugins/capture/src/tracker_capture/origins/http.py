@@ -17,8 +17,9 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from tracker import __version__
 from tracker.api import HttpOrigin
-from tracker.kernel import VARIABLE, TrackerError, __version__, line
+from tracker.kernel import TrackerError, line
 from tracker_capture.origins.answer import LIMIT, Answer, OriginError, Query
 from tracker_capture.settings import CaptureSettings
 
@@ -41,7 +42,7 @@ def key_variable(configured: tuple[str, ...], source: str, origin: HttpOrigin) -
     """The variable that holds the key: the one that the user named for the source, else the declared one."""
     for entry in configured:
         name, equals, variable = (part.strip() for part in entry.partition("="))
-        if not equals or not re.fullmatch(VARIABLE, variable, re.I):
+        if not equals or not re.fullmatch("[A-Z][A-Z0-9_]*", variable, re.I):
             raise TrackerError(f"key_variables in tracker.toml: {line(entry)!r} is no SOURCE=VARIABLE")
         if name == source:
             return variable

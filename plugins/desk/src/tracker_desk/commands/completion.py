@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import SCRIPTS, Command
+from tracker.kernel import Command
+from tracker_desk.completion_scripts import SCRIPTS
 
 
 @click.command("completion", cls=Command)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, Group, SettingCommand, escape, session
+from tracker.kernel import Command, Group, WritingCommand, escape, session
+
+
+class SettingCommand(WritingCommand):
+    """Settings may come before any data directory. A change of them is not noted there."""
+
+    is_noted = False
 
 
 class ConfigGroup(Group):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import SettingCommand, session
+from tracker.kernel import session
+from tracker_desk.commands.config import SettingCommand
 
 
 @click.command("init", cls=SettingCommand)
 @click.option("--yes", "-y", is_flag=True, help="Take the defaults without asking.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def command(yes: bool, force: bool) -> None:
-    """Write a commented tracker.toml into this folder, after asking."""
+    """Write a commented tracker.toml into this folder."""
     from tracker_desk.first_settings import initialize
 
     initialize(session(), ask=not yes, force=force)

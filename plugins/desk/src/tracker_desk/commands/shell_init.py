@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import SCRIPTS, Command, Session, session
+from tracker.kernel import Command, Session, session
+from tracker_desk.completion_scripts import SCRIPTS
 
 
 @click.command("shell-init", cls=Command)

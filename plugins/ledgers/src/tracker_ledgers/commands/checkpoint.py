@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from tracker.kernel import Whole, WritingCommand, provider_option, session, window_option
+from tracker.kernel import Number, WritingCommand, provider_option, session, window_option
 
-COUNT = Whole(min=0)
+COUNT = Number(int, min=0)
 
 
 class CheckpointCommand(WritingCommand):

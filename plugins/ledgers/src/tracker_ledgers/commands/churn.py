@@ -7,10 +7,18 @@ from typing import Any
 
 import click
 
-from tracker.kernel import SeveralCommand, Whole, pathspec, provider_option, session, window_option
+from tracker.kernel import Number, WritingCommand, line, provider_option, session, window_option
 
 
-@click.command("churn", cls=SeveralCommand)
+def pathspec(_context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Git's path patterns: git would refuse an empty one in its own words."""
+    for pattern in given:
+        if not pattern.strip() or "\0" in pattern:
+            raise click.BadParameter(f"{line(pattern)!r} is no path", param=parameter)
+    return given
+
+
+@click.command("churn", cls=WritingCommand)
 @window_option(required=True)
 @provider_option()
 @click.option("--methodology", metavar="M", help="How the work was done [default: as finalized].")
@@ -18,7 +26,7 @@ from tracker.kernel import SeveralCommand, Whole, pathspec, provider_option, ses
 @click.option("--commit-end", metavar="E", help="The commit after it [default: as finalized or captured, else HEAD].")
 @click.option("--paths", multiple=True, metavar="P ...", callback=pathspec, help="Count only these, as git pathspecs.")
 @click.option("--exclude", multiple=True, metavar="P ...", callback=pathspec, help="Leave these out, as git pathspecs.")
-@click.option("--features", type=Whole(min=0), metavar="N", help="Features finished [default: as finalized].")
+@click.option("--features", type=Number(int, min=0), metavar="N", help="Features finished [default: as finalized].")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 @click.option("--ledger-path", type=click.Path(path_type=Path), metavar="F", help="Another ledger than the usual one.")
 def command(ledger_path: Path | None, **given: Any) -> None:

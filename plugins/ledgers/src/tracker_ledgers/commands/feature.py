@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tracker.kernel import Command, Group, Whole, WritingCommand, provider_option, session, window_option
+from tracker.kernel import Command, Group, Number, WritingCommand, provider_option, session, window_option
 
 
 class FeatureGroup(Group):
@@ -25,7 +25,7 @@ def _day(_context: click.Context, _parameter: click.Parameter, given: datetime |
 
 def _columns(function: Any) -> Any:
     """An option per column, apart from the id."""
-    count = Whole(min=0)
+    count = Number(int, min=0)
     options = (
         window_option(),
         provider_option(),

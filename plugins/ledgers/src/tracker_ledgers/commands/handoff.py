@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import SeveralCommand, session, window_option
+from tracker.kernel import WritingCommand, session, window_option
 
 
-class HandoffCommand(SeveralCommand):
+class HandoffCommand(WritingCommand):
     """It is not noted in the command log, which it shows: running it twice changes nothing."""
 
     is_noted = False

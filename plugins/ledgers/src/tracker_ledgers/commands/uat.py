@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Finite, WritingCommand, session, window_option
+from tracker.kernel import Number, WritingCommand, session, window_option
 
 
 class UatCommand(WritingCommand):
@@ -18,7 +18,7 @@ class UatCommand(WritingCommand):
 @click.option("--record", is_flag=True, help="Keep the reports, and append a row of evidence for each.")
 @click.option(
     "--timeout",
-    type=Finite(min=0, min_open=True),
+    type=Number(float, min=0, min_open=True),
     default=3600,
     show_default=True,
     metavar="SECONDS",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from tracker.kernel import Command, Session, Whole, session
+from tracker.kernel import Command, Number, Session, session
 
 if TYPE_CHECKING:
     from tracker.api import Source
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command("cost-compare", cls=Command)
 @click.option("--window", metavar="W", help="A window [default: all].")
 @click.option("--file", "path", metavar="PATH", help="A log that is not stored; - is standard input.")
-@click.option("--top", type=Whole(min=1), metavar="N", help="Only the first N rows; the totals cover all.")
+@click.option("--top", type=Number(int, min=1), metavar="N", help="Only the first N rows; the totals cover all.")
 @click.option("--by", type=click.Choice(["rid", "model", "lane", "day"]), default="rid", show_default=True)
 @click.option("--source", "name", metavar="SOURCE", help="The telemetry source, if there are several.")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime, time, tzinfo
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from tracker.kernel import Command, session
+from tracker.kernel import Command, Selection, selection, session
 
 if TYPE_CHECKING:
     from tracker_telemetry.sessions.usage import Usage
@@ -23,62 +22,46 @@ HEADINGS = ("requests", "input", "cache read", "cache write", "output", "cost")
 
 @click.command("usage", cls=Command)
 @click.argument("by", type=click.Choice(WAYS), default="daily", metavar=f"[{'|'.join(WAYS)}]")
-@click.option("--since", metavar="DAY", help="The first day, such as 2026-11-20.")
-@click.option("--until", metavar="DAY", help="The last day.")
-@click.option("--last", type=click.IntRange(min=1), metavar="N", help="The last N periods, or the N largest.")
 @click.option("--by", "columns", multiple=True, type=click.Choice(WAYS[3:]), help="One more column.")
-@click.option("--provider", metavar="P", help="One provider [default: all].")
 @click.option("--csv", "is_csv", is_flag=True, help="Print CSV.")
 @click.option("--timezone", metavar="ZONE", help="The zone in which days begin.")
 @click.option("--start-of-week", type=click.Choice(DAYS), default="monday", show_default=True)
+@selection(last="The last N periods, or the N largest.")
 def command(
     by: str,
-    since: str | None,
-    until: str | None,
-    last: int | None,
     columns: tuple[str, ...],
-    provider: str | None,
     is_csv: bool,
     timezone: str | None,
     start_of_week: str,
+    selection: Selection,
 ) -> None:
     """Show what your agents' requests used, from the session logs of all clients."""
     from tracker.kernel import TrackerError, near, zone
     from tracker_telemetry.sessions import usage as report
-    from tracker_telemetry.sessions.list_prices import ListPrices
-    from tracker_telemetry.sessions.store import discard, log_sources, opened
+    from tracker_telemetry.sessions.current import current
+    from tracker_telemetry.sessions.store import log_sources
 
     here = session()
     sources = log_sources(here)
-    if provider is not None:
+    if (provider := selection.provider) is not None:
         known = {report.provider_of(here, source): source for source in sources}
         if provider not in known:
             raise TrackerError(f"no session logs of a provider {provider!r}; {near(provider, sorted(known))}")
         sources = [known[provider]]
+    in_windows = selection.lane is not None or selection.is_open
+    local = zone(timezone) if timezone else _local()
     query = report.Query(
         by=cast("report.By", by),
         columns=columns,
-        since=_day(since),
-        until=_day(until),
-        last=last,
-        zone=zone(timezone) if timezone else _local(),
+        since=_day(selection.since, local),
+        until=_day(selection.until, local),
+        last=selection.last,
+        windows=frozenset(selection._replace(last=None).windows(here) or ()) if in_windows else None,
+        zone=local,
         first_weekday=DAYS.index(start_of_week),
     )
 
-    def ask() -> Usage:
-        with opened(here) as store:
-            store.sync(sources)
-            prices = ListPrices.of(here)
-            prices.apply(store)
-            store.sum_up()
-            store.keep(sources, prices.version)
-            return report.usage(here, store, sources, query)
-
-    try:
-        found = ask()
-    except sqlite3.DatabaseError:  # the file is spoilt
-        discard(here)
-        found = ask()
+    found = current(here, sources, lambda store, _: report.usage(here, store, sources, query))
     if here.json:
         here.data(found.document())
     elif is_csv:
@@ -93,18 +76,12 @@ def command(
             )
 
 
-def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(f"Invalid day {text!r}. Expected ISO 8601, such as 2026-11-20.") from None
+def _day(at: datetime | None, local: tzinfo) -> date | None:
+    # midnight is a day that was given without a time: it means that day in every zone
+    return at and (at if at.time() == time() else at.astimezone(local)).date()
 
 
 def _local() -> Any:
-    from datetime import datetime
-
     return datetime.now().astimezone().tzinfo
 
 

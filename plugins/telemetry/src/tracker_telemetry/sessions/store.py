@@ -20,7 +20,7 @@ from typing import Any
 from attrs import define, field
 
 from tracker.api import LogOrigin, Source
-from tracker.kernel import Session, command_line, stamp
+from tracker.kernel import Session, stamp
 from tracker_telemetry.index import FOLDER
 from tracker_telemetry.sessions import scan
 from tracker_telemetry.sessions.files import Found, end_of, files
@@ -193,7 +193,7 @@ class Store:
             )
             for row in new
         ]
-        with self.session.journal.lock(command_line()):
+        with self.session.journal.lock():
             self.session.journal.append(source.stream, records)
         self.put_kept(new)
 
@@ -277,6 +277,11 @@ def _is_at(found: Found, stop: int, end: str) -> bool:
         return end_of(found.path, stop) == end
     except OSError:
         return False
+
+
+def project_of(session: Session, folder: str) -> str | None:
+    """How a working directory is stored."""
+    return _project(folder, is_hashed=session.settings(Privacy).projects == "hash")
 
 
 def _project(folder: object, *, is_hashed: bool) -> str | None:

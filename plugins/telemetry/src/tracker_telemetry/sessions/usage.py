@@ -43,13 +43,14 @@ class Sums:
 
 @frozen(kw_only=True)
 class Query:
-    """What is asked for: `by` and further columns, from a day to a day, in a time zone."""
+    """What is asked for: `by` and further columns, from a day to a day, in a time zone, in some windows."""
 
     by: By
     columns: Sequence[str] = ()
     since: date | None = None
     until: date | None = None
     last: int | None = None
+    windows: frozenset[str] | None = None
     zone: tzinfo
     first_weekday: int = 0  # Monday
 
@@ -58,6 +59,11 @@ class Query:
         """The columns of a row that say what it is of."""
         first = "period" if self.by in PERIODS else self.by
         return list(dict.fromkeys(["provider", first, *self.columns, "model"]))
+
+    @property
+    def needs_requests(self) -> bool:
+        """Whether sums do not tell the answer."""
+        return "window" in self.names or self.windows is not None
 
 
 @frozen(kw_only=True)
@@ -80,7 +86,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     database = store.database
     found: dict[tuple[str, ...], Sums] = defaultdict(Sums)
     unpriced: dict[str, int] = defaultdict(int)
-    windows = _Windows(session) if "window" in query.names else None
+    windows = _Windows(session) if query.needs_requests else None
     days: dict[float, date | None] = {}
     for source in sources:
         provider = provider_of(session, source)
@@ -93,7 +99,9 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
                 continue
             values = {**labels, "provider": provider, "period": _period(day, query)}
             if windows is not None:
-                values["window"] = windows.of(provider, at)
+                values["window"] = window = windows.of(provider, at)
+                if query.windows is not None and query.windows.isdisjoint(window.split("+")):
+                    continue
             sums = found[tuple(values[name] for name in query.names)]
             sums.add(requests, tokens, cost)
             if priced < requests:
@@ -123,7 +131,7 @@ def _rows(
     rows = (
         f"SELECT {of_request} ts, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL FROM request"
         f" WHERE source = ? AND {STANDING}"
-        if "window" in query.names
+        if query.needs_requests
         else f"SELECT {columns} CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END, sum(requests), {SUMS}, sum(cost),"
         f" sum(priced) FROM summary WHERE source = ? GROUP BY {places}",
         f"SELECT {columns} strftime('%s', day) + 43200, sum(requests), {SUMS},"  # noon, which is that day in most zones

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, Finite, session
+from tracker.kernel import Command, Number, Selection, selection, session
 
 
 @click.command("compare", cls=Command)
@@ -13,7 +13,7 @@ from tracker.kernel import Command, Finite, session
 @click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")
 @click.option(
     "--effect",
-    type=Finite(min=1, min_open=True),
+    type=Number(float, min=1, min_open=True),
     metavar="RATIO",
     help="The true ratio that windows needed are for [default: the setting, 1.5].",
 )
@@ -22,8 +22,14 @@ from tracker.kernel import Command, Finite, session
     type=click.Choice(["day", "project"]),
     help="Sum the windows of a day or project, if those are alike.",
 )
+@selection()
 def command(
-    names: tuple[str, ...], everyone: bool, given: tuple[str, ...], effect: float | None, blocks: str | None
+    names: tuple[str, ...],
+    everyone: bool,
+    given: tuple[str, ...],
+    effect: float | None,
+    blocks: str | None,
+    selection: Selection,
 ) -> None:
     """Compare providers by what they deliver for the quota, or for the money."""
     from tracker.kernel import absent, finalized, tell
@@ -41,8 +47,9 @@ def command(
         effect=estimate.effect(here) if effect is None else effect,
         blocks=blocks,
     )
-    tell(here, absent(here, finalized(here.index)))
-    found = comparison.matches(here, names, question)
+    rows = finalized(here.index, selection.windows(here))
+    tell(here, absent(here, rows))
+    found = comparison.matches(here, names, question, rows)
     if here.json:
         here.data([comparison.document(match) for match in found])
         return

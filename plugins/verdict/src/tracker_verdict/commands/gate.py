@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import click
 
-from tracker.kernel import Command, Finite, session
+from tracker.kernel import Command, Number, session
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 PAUSE = 30.0
@@ -28,8 +28,10 @@ class Age(click.ParamType):  # type: ignore[type-arg]
 
 @click.command("gate", cls=Command)
 @click.argument("provider")
-@click.option("--min-left", type=Finite(min=0, max=100), default=10.0, show_default=True, help="Per cent to keep.")
-@click.option("--max-risk", type=Finite(min=0, max=1), default=0.2, show_default=True, help="Of running out.")
+@click.option(
+    "--min-left", type=Number(float, min=0, max=100), default=10.0, show_default=True, help="Per cent to keep."
+)
+@click.option("--max-risk", type=Number(float, min=0, max=1), default=0.2, show_default=True, help="Of running out.")
 @click.option("--meter", metavar="M", help="The meter [default: the one that capacity is measured by].")
 @click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be.")
 @click.option("--wait", is_flag=True, help="Ask again until the answer is go.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Whole, WritingCommand, session
+from tracker.kernel import Number, Selection, WritingCommand, selection, session
 
 
 class PlanCommand(WritingCommand):
@@ -15,12 +15,12 @@ class PlanCommand(WritingCommand):
 
 @click.command("plan", cls=PlanCommand)
 @click.argument("names", metavar="[A B]", nargs=-1)
-@click.option("--provider", metavar="P", help="The provider whose windows are to fit.")
-@click.option("--windows-left", type=Whole(min=1), metavar="N", help="Windows that are planned [default: 1].")
-@click.option("--pairs", type=Whole(min=1, max=99), metavar="N", help="Plan N pairs of A and B in random order.")
-def command(names: tuple[str, ...], provider: str | None, windows_left: int | None, pairs: int | None) -> None:
+@click.option("--windows-left", type=Number(int, min=1), metavar="N", help="Windows that are planned [default: 1].")
+@click.option("--pairs", type=Number(int, min=1, max=99), metavar="N", help="Plan N pairs of A and B in random order.")
+@selection()
+def command(names: tuple[str, ...], windows_left: int | None, pairs: int | None, selection: Selection) -> None:
     """Say how likely planned windows fit before each reset, or plan pairs of windows for a comparison."""
-    here = session()
+    here, provider = session(), selection.provider
     if pairs is not None:
         if len(names) != 2 or names[0] == names[1] or provider or windows_left:
             raise click.UsageError("Expected --pairs N A B, such as `tracker plan --pairs 6 codex claude`.")
@@ -33,7 +33,7 @@ def command(names: tuple[str, ...], provider: str | None, windows_left: int | No
 
     source = here.source(provider, kinds=["status"])
     reserve = here.settings(VerdictSettings).reserve_pp
-    found = outlooks(here, source, here.now, windows_left or 1)
+    found = outlooks(here, source, here.now, windows_left or 1, selection._replace(provider=None).windows(here))
     if here.json:
         here.data(document(source, found, reserve, windows_left or 1))
     else:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, session
+from tracker.kernel import Command, Selection, selection, session
 
 
 @click.command("scoreboard", cls=Command)
 @click.option("--by", type=click.Choice(["provider", "methodology", "lane", "outcome"]), default="provider")
 @click.option("--format", "layout", type=click.Choice(["text", "json", "markdown", "csv"]), default="text")
 @click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")
-def command(by: str, layout: str, given: tuple[str, ...]) -> None:
+@selection()
+def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) -> None:
     """Show features, capacity, efficiency, churn, tokens and money per group of windows."""
     from tracker.kernel import absent, finalized, tell
     from tracker_verdict import scoreboard as board
@@ -21,8 +22,9 @@ def command(by: str, layout: str, given: tuple[str, ...]) -> None:
     from tracker_verdict.settings import VerdictSettings
 
     known = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
-    found = board.scoreboard(here, by, known)  # type: ignore[arg-type]
-    tell(here, absent(here, finalized(here.index)))
+    rows = finalized(here.index, selection.windows(here))
+    found = board.scoreboard(here, by, known, rows)  # type: ignore[arg-type]
+    tell(here, absent(here, rows))
     if here.json or layout == "json":
         here.data([line.values() for line in found])
         return

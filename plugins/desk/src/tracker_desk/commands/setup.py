@@ -1,0 +1,28 @@
+"""`tracker setup`: from an installed program to the first figure."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.kernel import SettingCommand, session
+
+
+@click.command("setup", cls=SettingCommand)
+@click.option("--yes", "-y", is_flag=True, help="Make every change that is offered, without asking.")
+@click.option("--undo", is_flag=True, help="Remove what setup added before.")
+def command(yes: bool, undo: bool) -> None:
+    """Show what tracker can use here, and offer the status line, short commands and a schedule.
+
+    Each change is shown before it is made.
+
+    \b
+    Example:
+      tracker setup --dry-run
+    """
+    from tracker_desk import setup
+
+    setup.refuse_both(yes, undo)
+    if undo:
+        setup.take_back(session())
+    else:
+        setup.set_up(session(), is_yes=yes)

@@ -1,0 +1,228 @@
+"""Changes that `tracker setup` offers: a block in a shell's file or the crontab, an entry in a JSON file.
+
+Every change is a whole new text, so that it can be shown before it is made. A file that cannot be read safely is left
+alone with the reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from tracker.kernel import TrackerError, replace_file
+
+BEGIN, END = "# >>> tracker setup >>>", "# <<< tracker setup <<<"
+BLOCK = re.compile(rf"^{re.escape(BEGIN)}\n.*?^{re.escape(END)}\n", re.M | re.S)
+LIMIT = 1 << 20
+KEY = "statusLine"
+OURS = re.compile(r"(?:^|[/\\'\"])tracker(?:\.exe)?['\"]? (?:.* )?statusline$")
+
+
+@frozen(kw_only=True)
+class Edit:
+    """One change: what it is for, where, and the text before and after; `write` makes it.
+
+    before: None if the file does not exist. refusal: why it cannot be made.
+    """
+
+    title: str
+    place: str
+    before: str | None = None
+    after: str | None = None
+    refusal: str | None = None
+    write: Callable[[Edit], None] | None = None
+
+    @property
+    def is_due(self) -> bool:
+        return self.refusal is None and (self.before or "") != (self.after or "")
+
+    def diff(self) -> list[str]:
+        """What changes, as `diff -u` prints it."""
+        before, after = ((text or "").splitlines() for text in (self.before, self.after))
+        return list(difflib.unified_diff(before, after, fromfile=self.place, tofile=self.place, lineterm="", n=1))
+
+    def document(self) -> dict[str, Any]:
+        return {"title": self.title, "place": self.place, "refusal": self.refusal, "diff": self.diff()}
+
+
+def file_edit(title: str, path: Path, changed: Callable[[str], str]) -> Edit:
+    """The change of a text file; a link is followed, and stays."""
+    try:
+        found = path.resolve()
+        before = _read(found)
+        after = changed(before or "")
+    except TrackerError as error:
+        return Edit(title=title, place=str(path), refusal=f"{path} {error}.")
+    return Edit(title=title, place=str(found), before=before, after=after, write=_write)
+
+
+def _read(path: Path) -> str | None:
+    """The text of a plain file of the user's own; None if there is none yet."""
+    try:
+        about = path.lstat()
+        if not stat.S_ISREG(about.st_mode):
+            raise TrackerError("is not a regular file")
+        if hasattr(os, "getuid") and about.st_uid != os.getuid():
+            raise TrackerError("belongs to somebody else")
+        if about.st_size > LIMIT:
+            raise TrackerError("is larger than 1 MB")
+        if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+            raise TrackerError("is read-only")
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise TrackerError("is in a folder that does not exist") from None
+        return None
+    except UnicodeDecodeError:
+        raise TrackerError("is not UTF-8 text") from None
+    except OSError as error:
+        raise TrackerError(f"cannot be read: {error.strerror}") from None
+    if "\0" in text or "\r" in text:
+        raise TrackerError("contains control characters")
+    return text
+
+
+def _write(edit: Edit) -> None:
+    path = Path(edit.place)
+    if edit.after == "" and edit.before is not None:
+        # nothing but our own entry was in it
+        path.unlink()
+        return
+    replace_file(path, (edit.after or "").encode(), was=(edit.before or "").encode())
+
+
+# --- a block between two marker lines
+
+
+def with_block(text: str, body: str) -> str:
+    """The text with our block: in its place if it is there, else at the end."""
+    block = f"{BEGIN}\n{body.rstrip()}\n{END}\n"
+    _check_markers(text)
+    if BLOCK.search(text):
+        return BLOCK.sub(lambda _found: block, text, count=1)
+    return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{block}"
+
+
+def without_block(text: str) -> str:
+    _check_markers(text)
+    return BLOCK.sub("", text)
+
+
+def _check_markers(text: str) -> None:
+    rest = BLOCK.sub("", text)
+    if BEGIN in rest or END in rest or len(BLOCK.findall(text)) > 1:
+        raise TrackerError(f"does not contain {BEGIN!r} and {END!r} as one pair of lines")
+
+
+# --- an entry of a JSON object
+
+
+def with_status_line(text: str, command: str) -> str:
+    """The settings with the command as their status line; another command than ours stays."""
+    known = _object(text)
+    entry = known.get(KEY)
+    if entry is not None and not _is_ours(entry):
+        raise TrackerError(f"has a status line already: {json.dumps(entry)[:80]}")
+    wanted = {"type": "command", "command": command}
+    if entry == wanted:
+        return text
+    rest = without_status_line(text) or "{}\n"
+    indent = re.search(r"\n([ \t]+)\"", rest)
+    space = indent[1] if indent else "  "
+    value = json.dumps(wanted, indent=space).replace("\n", f"\n{space}")
+    # behind the last entry, so that taking it out leaves the file as it was
+    head, tail = re.fullmatch(r"(.*?)(\s*\}\s*)", rest, re.S).groups()  # type: ignore[union-attr]
+    comma, tail = (",", tail) if not head.endswith("{") else ("", "\n}\n")
+    changed = f"{head}{comma}\n{space}{json.dumps(KEY)}: {value}{tail}"
+    return _checked(changed, {**{key: one for key, one in known.items() if key != KEY}, KEY: wanted})
+
+
+def without_status_line(text: str) -> str:
+    """The settings without our entry; "" if nothing else is in them."""
+    known = _object(text)
+    if not _is_ours(known.get(KEY)):
+        return text
+    rest = {key: one for key, one in known.items() if key != KEY}
+    if not rest:
+        return ""
+    for found in re.finditer(rf"{json.dumps(KEY)}\s*:\s*", text):
+        _, end = json.JSONDecoder().raw_decode(text, found.end())
+        before, behind = text[: found.start()], text[end:]
+        for left in (re.sub(r",\s*$", "", before) + behind, before + re.sub(r"^\s*,\s*", "", behind)):
+            with contextlib.suppress(TrackerError):
+                return _checked(left, rest)
+    raise TrackerError("has a status line that cannot be taken out; edit the file")
+
+
+def _object(text: str) -> dict[str, Any]:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({key for key, _ in pairs}) < len(pairs):
+            raise ValueError("a key is there twice")
+        return dict(pairs)
+
+    try:
+        found = json.loads(text or "{}", object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise TrackerError(f"is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise TrackerError("is not a JSON object")
+    return found
+
+
+def _checked(text: str, expected: dict[str, Any]) -> str:
+    if _object(text) != expected:
+        raise TrackerError("has settings that cannot be changed safely; edit the file")
+    return text
+
+
+def _is_ours(entry: Any) -> bool:
+    command = entry.get("command") if isinstance(entry, dict) else None
+    return isinstance(command, str) and OURS.search(command) is not None
+
+
+# --- the crontab
+
+
+def crontab_edit(title: str, changed: Callable[[str], str]) -> Edit:
+    """The change of the user's crontab."""
+    program = shutil.which("crontab")
+    if program is None:
+        return Edit(title=title, place="crontab", refusal="crontab is not on the PATH.")
+    try:
+        listed = subprocess.run([program, "-l"], capture_output=True, timeout=20, check=False)
+        # without a crontab, `crontab -l` fails with nothing on standard output
+        said = listed.stderr.decode("utf-8", "replace").strip()
+        if listed.returncode and (listed.stdout or "no crontab" not in said):
+            raise TrackerError(f"cannot be listed: {said[:200]}")
+        before = listed.stdout.decode("utf-8")
+        return Edit(title=title, place="crontab", before=before, after=changed(before), write=_install)
+    except UnicodeDecodeError:
+        return Edit(title=title, place="crontab", refusal="The crontab is not UTF-8 text.")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Edit(title=title, place="crontab", refusal=f"`crontab -l` failed: {error}.")
+    except TrackerError as error:
+        return Edit(title=title, place="crontab", refusal=f"The crontab {error}.")
+
+
+def _install(edit: Edit) -> None:
+    now = crontab_edit(edit.title, lambda text: text)
+    if now.before != edit.before:
+        raise TrackerError("The crontab changed meanwhile. Run the command again.")
+    words = ["crontab", "-"] if edit.after else ["crontab", "-r"]
+    try:
+        done = subprocess.run(words, input=(edit.after or "").encode(), capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise TrackerError(f"`{' '.join(words)}` failed: {error}") from error
+    if done.returncode:
+        raise TrackerError(f"`{' '.join(words)}` failed: {done.stderr.decode('utf-8', 'replace').strip()[:200]}")

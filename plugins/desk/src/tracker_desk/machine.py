@@ -1,0 +1,151 @@
+"""What tracker can use on this machine: programs, session files, keys, proxy logs, the repository."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, frozen
+
+from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, LogOrigin, Origin, Source
+from tracker.kernel import Session, TrackerError, plural
+
+# files that are looked at as a proxy's log, and how much of the first line
+LOGS = 50
+LINE = 1 << 16
+
+
+@frozen(kw_only=True)
+class Place:
+    """Something that was looked for: its name, whether it is here, where it is or what to do without it.
+
+    next: the commands that use it.
+    """
+
+    name: str
+    is_here: bool
+    text: str
+    next: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def places(session: Session) -> list[Place]:
+    """Everything that was looked for; what several sources read is one place."""
+    programs: dict[str, Place] = {}
+    folders: dict[tuple[str | None, str], list[FileOrigin | LogOrigin]] = {}
+    captures: dict[str, str] = {}
+    for source in session.registry.sources.values():
+        capture = f"tracker capture {source.name} --phase before" if source.is_provider else ""
+        for origin in source.origins:
+            if isinstance(origin, FileOrigin | LogOrigin):
+                folders.setdefault((origin.variable, origin.folder), []).append(origin)
+                captures[origin.folder] = capture or captures.get(origin.folder, "")
+            elif (place := _place(origin, capture)) and (place.name not in programs or not programs[place.name].next):
+                programs[place.name] = place
+    files = [_files(origins, captures[folder]) for (_, folder), origins in folders.items()]
+    # of the folders that only logs are read from, those that are not here say nothing
+    shown = [
+        place for place, origins in zip(files, folders.values(), strict=True) if place.is_here or _has_file(origins)
+    ]
+    return [*programs.values(), *shown, *_proxy_logs(session), _repository()]
+
+
+def _place(origin: Origin, capture: str) -> Place | None:
+    if isinstance(origin, CommandOrigin | ExchangeOrigin):
+        name = origin.argv[0]
+        path = shutil.which(name)
+        text = path or f"not on the PATH; {origin.cure}" if origin.cure else "not on the PATH"
+        return Place(name=name, is_here=path is not None, text=text, next=_used(capture, path))
+    if isinstance(origin, HttpOrigin):
+        is_set = bool(os.environ.get(origin.key))
+        text = "set" if is_set else f"not set; it lets `tracker capture` read {origin.title}"
+        return Place(name=origin.key, is_here=is_set, text=text, next=_used(capture, is_set))
+    return None
+
+
+def _used(command: str, is_here: object) -> tuple[str, ...]:
+    return (command,) if command and is_here else ()
+
+
+def _has_file(origins: Sequence[Origin]) -> bool:
+    return any(isinstance(one, FileOrigin) for one in origins)
+
+
+def _files(origins: Sequence[FileOrigin | LogOrigin], capture: str) -> Place:
+    """The session files of one folder: meters may be in them, and usage is."""
+    first = next((one for one in origins if isinstance(one, FileOrigin)), origins[0])
+    folder = Path(os.environ.get(first.variable or "") or first.folder)
+    top = folder.expanduser()
+    count = len({path for one in origins for path in top.glob(one.pattern)}) if top.is_dir() else 0
+    has_usage = any(isinstance(one, LogOrigin) for one in origins)
+    used = (*_used(capture, count and _has_file(origins)), *_used("tracker usage", count and has_usage))
+    text = f"{plural(count, 'file')} in {folder}" if count else f"none in {folder}"
+    return Place(name=first.title, is_here=count > 0, text=text, next=used)
+
+
+def _proxy_logs(session: Session) -> Iterator[Place]:
+    """Logs in the working directory and its `logs` of which a telemetry source understands the first line."""
+    sources = [one for one in session.registry.sources.values() if one.kind == "telemetry" and not one.origins]
+    here = Path.cwd()
+    found = 0
+    for path in sorted([*here.glob("*.jsonl"), *here.glob("logs/*.jsonl")])[:LOGS]:
+        first = _first_line(path)
+        reader = next((one for one in sources if first and _understands(session, one, first)), None)
+        if reader is not None:
+            found += 1
+            name = path.relative_to(here)
+            command = shlex.join(["tracker", "ingest", reader.name, "--window", "W0-01", "--file", str(name)])
+            yield Place(name="proxy log", is_here=True, text=f"{name} ({reader.title})", next=(command,))
+    if sources and not found:
+        yield Place(name="proxy log", is_here=False, text="none in this folder or its logs/")
+
+
+def _first_line(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            return file.readline(LINE)
+    except OSError:
+        return b""
+
+
+def _understands(session: Session, source: Source, line: bytes) -> bool:
+    try:
+        return bool(session.registry.ingest(source.name, line, {}))
+    except TrackerError:
+        return False
+
+
+def _repository() -> Place:
+    program = shutil.which("git")
+    if program is None:
+        return Place(name="git", is_here=False, text="install git to measure churn")
+    here = Path.cwd()
+    inside = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), None)
+    return Place(name="git", is_here=True, text=f"repository {inside}" if inside else f"{program}; no repository here")
+
+
+def table(found: list[Place]) -> Iterator[str]:
+    """The places as aligned lines."""
+    width = max(len(one.name) for one in found)
+    for one in found:
+        yield f"  {'yes' if one.is_here else 'no ':3}  {one.name:{width}}  {one.text}".rstrip()
+
+
+def next_commands(session: Session, found: list[Place]) -> list[tuple[str, str]]:
+    """What to type next, each with what it does: a capture or a paste, the usage until now, a proxy's log."""
+    known = list(dict.fromkeys(command for one in found for command in one.next))
+    captures = [(one, "before your next piece of work") for one in known if " capture " in one]
+    if not captures:
+        provider = next(iter(session.registry.providers), "PROVIDER")
+        captures = [(f"tracker start {provider}", "before your next piece of work; paste the pane with the meters")]
+    about = {True: "what your proxy routed", False: "what your agents' sessions used until now"}
+    others = [(one, about[" ingest " in one]) for one in known if " capture " not in one]
+    return [*captures[:1], *others[:2]]

@@ -1,0 +1,35 @@
+"""Questions: on a terminal, or answered by lines that are piped in."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+from tracker.kernel import TrackerError
+
+T = TypeVar("T")
+
+
+def answered(question: str) -> bool:
+    """Yes or no; no is the default."""
+    return asked(lambda: click.confirm(question, default=False, err=True))
+
+
+def asked(ask: Callable[[], T]) -> T:
+    """The answer; an error if there is none."""
+    # click 8.2 and 8.3 write a space to stdout with every question
+    quiet = contextlib.nullcontext() if sys.stdin.isatty() else contextlib.redirect_stdout(sys.stderr)
+    try:
+        with quiet:
+            return ask()
+    except click.Abort:
+        # the question's line has no end yet
+        click.echo(err=True)
+        if sys.stdin.isatty():
+            raise
+        why = "The answers ended early, and nothing was written. Use --yes to take the defaults."
+        raise TrackerError(why) from None

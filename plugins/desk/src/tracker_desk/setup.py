@@ -1,0 +1,176 @@
+"""`tracker setup`: what is here, what may be changed, and what to type next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from tracker.api import StatusLineOrigin
+from tracker.kernel import SCRIPTS, Session, TrackerError, plural
+from tracker_desk.edits import (
+    Edit,
+    crontab_edit,
+    file_edit,
+    with_block,
+    with_status_line,
+    without_block,
+    without_status_line,
+)
+from tracker_desk.machine import next_commands, places, table
+from tracker_desk.prompts import answered
+from tracker_desk.shells import program
+
+QUESTIONS = {
+    "status line": "Show your meters in the status line of {about}?",
+    "shell": "Add the short commands and completion to {about}?",
+    "schedule": "Sample your meters every 15 minutes, so that windows can be made from the history later?",
+}
+
+
+def set_up(session: Session, *, is_yes: bool) -> None:
+    """Say what is here, offer each change, and make those that were agreed to."""
+    found, edits = places(session), _edits(session)
+    commands = next_commands(session, found)
+    if session.json and not is_yes:
+        changes = [edit.document() for _, _, edit in edits if edit.is_due or edit.refusal]
+        session.data(
+            {
+                "found": [one.document() for one in found],
+                "changes": changes,
+                "next": [command for command, _ in commands],
+            }
+        )
+        return
+    session.say("On this machine:")
+    for each in table(found):
+        session.say(each)
+    agreed = [edit for kind, about, edit in edits if _is_wanted(session, kind, about, edit, is_yes=is_yes)]
+    _make(session, agreed)
+    session.say("")
+    session.say("Type next:")
+    width = max(len(command) for command, _ in commands)
+    for command, about in commands:
+        session.say(f"  {command:{width}}  # {about}")
+
+
+def take_back(session: Session) -> None:
+    """Remove what `set_up` added, and nothing else."""
+    edits = [edit for _, _, edit in _edits(session, is_undo=True)]
+    for edit in edits:
+        if edit.refusal and "does not exist" not in edit.refusal and "not on the PATH" not in edit.refusal:
+            session.warn(f"{edit.refusal} tracker leaves it alone.")
+    due = [edit for edit in edits if edit.is_due]
+    for edit in due:
+        _show(session, edit)
+    _make(session, due)
+    if not due:
+        session.say("There is nothing to take back.")
+
+
+def _is_wanted(session: Session, kind: str, about: str, edit: Edit, *, is_yes: bool) -> bool:
+    session.say("")
+    if edit.refusal:
+        session.say(f"{edit.title}: not offered. {edit.refusal}")
+        return False
+    if not edit.is_due:
+        session.say(f"{edit.title}: in {edit.place} already")
+        return False
+    _show(session, edit)
+    return is_yes or session.dry_run or answered(QUESTIONS[kind].format(about=about))
+
+
+def _show(session: Session, edit: Edit) -> None:
+    session.say(f"{edit.title}: this changes {edit.place}:")
+    for line in edit.diff()[2:]:
+        session.say(f"  {line}")
+
+
+def _make(session: Session, edits: list[Edit]) -> None:
+    for edit in edits:
+        if session.dry_run:
+            continue
+        assert edit.write is not None
+        edit.write(edit)
+        session.say(f"changed {edit.place}")
+    if edits and session.dry_run:
+        session.say(f"nothing was changed; without --dry-run this makes {plural(len(edits), 'change')}")
+
+
+def _edits(session: Session, *, is_undo: bool = False) -> list[tuple[str, str, Edit]]:
+    """The kind of each change, what it is about, and the change."""
+    found = []
+    for title, path in _status_lines(session):
+        change: Callable[[str], str] = partial(with_status_line, command=f"{_program(session)} statusline")
+        edit = file_edit("Status line", path, without_status_line if is_undo else change)
+        found.append(("status line", title, edit))
+    for shell in [_shell()] if not is_undo else SCRIPTS:
+        path = rc_file(shell)
+        if shell in SCRIPTS:
+            edit = file_edit("Short commands", path, without_block if is_undo else _shell_block(session, shell))
+        else:
+            why = f"tracker has none for the shell {shell or 'that SHELL does not name'}."
+            edit = Edit(title="Short commands", place=str(path), refusal=why)
+        found.append(("shell", str(path), edit))
+    if is_undo:
+        found.append(("schedule", "", crontab_edit("Schedule", without_block)))
+    else:
+        found.append(("schedule", "", _schedule(session)))
+    return found
+
+
+def _status_lines(session: Session) -> list[tuple[str, Path]]:
+    """The settings files in which a program's status line is named."""
+    return [
+        (source.title, Path(os.environ.get(one.variable or "") or one.folder).expanduser() / one.settings)
+        for source in session.registry.sources.values()
+        for one in source.origins
+        if isinstance(one, StatusLineOrigin) and one.settings
+    ]
+
+
+def _program(session: Session) -> str:
+    """`tracker` with the data directory that was named."""
+    words = [program()] + (["--data-dir", str(session.data_dir.absolute())] if session.data_dir else [])
+    return shlex.join(words)
+
+
+def _shell() -> str:
+    return Path(os.environ.get("SHELL", "")).name
+
+
+def rc_file(shell: str) -> Path:
+    """The file that an interactive shell reads first."""
+    home = Path.home()
+    if shell == "zsh":
+        return Path(os.environ.get("ZDOTDIR") or home) / ".zshrc"
+    if shell == "fish":
+        return Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "fish" / "config.fish"
+    return home / (".bash_profile" if sys.platform == "darwin" else ".bashrc")
+
+
+def _shell_block(session: Session, shell: str) -> Callable[[str], str]:
+    call = f"{_program(session)} shell-init {shell}"
+    body = f"{call} | source" if shell == "fish" else f'eval "$({call})"'
+    return partial(with_block, body=body)
+
+
+def _schedule(session: Session) -> Edit:
+    """The job that the schedule's own command prints, in the crontab."""
+    words = ["--data-dir", str(session.root.absolute()), "--quiet", "schedule", "print", "--every", "15m"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tracker.cli", *words], capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode:
+        why = done.stderr.strip().splitlines()[-1:] or ["it cannot be printed"]
+        return Edit(title="Schedule", place="crontab", refusal=why[0].removeprefix("error: "))
+    return crontab_edit("Schedule", partial(with_block, body=done.stdout))
+
+
+def refuse_both(is_yes: bool, is_undo: bool) -> None:
+    if is_yes and is_undo:
+        raise TrackerError("--yes and --undo exclude each other. Use one of them.")

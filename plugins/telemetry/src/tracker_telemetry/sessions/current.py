@@ -1,0 +1,70 @@
+"""The session logs as they are now: the store is brought up to the files before it is asked."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from tracker.api import Source, UsageEvent
+from tracker.kernel import Session
+from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.store import STANDING, Store, discard, log_sources, opened, project_of
+from tracker_telemetry.sessions.usage import provider_of
+
+T = TypeVar("T")
+QUERY = f"""
+SELECT ts, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''), speed, cost,
+  input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens
+FROM request WHERE source = ? AND ts >= ? AND {STANDING}
+"""
+
+
+def current(session: Session, sources: Sequence[Source], take: Callable[[Store, ListPrices], T]) -> T:
+    """What is taken from the store. A spoilt file is made anew."""
+    try:
+        return _current(session, sources, take)
+    except sqlite3.DatabaseError:
+        discard(session)
+        return _current(session, sources, take)
+
+
+def _current(session: Session, sources: Sequence[Source], take: Callable[[Store, ListPrices], T]) -> T:
+    with opened(session) as store:
+        store.sync(sources)
+        prices = ListPrices.of(session)
+        prices.apply(store)
+        store.sum_up()
+        store.keep(sources, prices.version)
+        return take(store, prices)
+
+
+def events(session: Session, since: datetime | None, folder: Path | None) -> list[UsageEvent]:
+    """Every request from an instant on, by its time."""
+    sources = log_sources(session)
+    start = since.timestamp() if since else 0.0
+    own = project_of(session, str(folder)) if folder else None
+
+    def take(store: Store, prices: ListPrices) -> list[UsageEvent]:
+        found = []
+        for source in sources:
+            provider = provider_of(session, source)
+            for at, name, project, branch, model, speed, cost, *tokens in store.database.execute(
+                QUERY, (source.name, start)
+            ):
+                read = tokens[1]
+                cached = 0.0 if not read else prices.cost(model or None, at, speed, (0, read, 0, 0, 0))
+                if cost is not None and cached is not None:
+                    cached = min(cached, cost)
+                fresh = None if cost is None or cached is None else cost - cached
+                counts = (sum(tokens) - read, read)
+                found.append(
+                    UsageEvent(
+                        at, provider, name, project, branch, model, *counts, fresh, cached, bool(own) and project == own
+                    )
+                )
+        return sorted(found)
+
+    return current(session, sources, take)
