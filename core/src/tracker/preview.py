@@ -51,6 +51,14 @@ class Preview:
     absent: tuple[Absent, ...]
     divergences: tuple[Divergence, ...]
 
+    def lines(self) -> Iterator[str]:
+        """The preview as people read it."""
+        return lines(self)
+
+    def document(self) -> dict[str, Any]:
+        """The preview as one JSON object."""
+        return document(self)
+
 
 def assemble(session: Session, windows: Iterable[str]) -> Preview:
     """Read the windows once and ask every source for its block."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
     from tracker.journal.journal import Appended, Journal
+    from tracker.preview import Preview
     from tracker.settings.file import Settings
     from tracker.settings.sections import Kernel
+    from tracker.windows.missing_plugins import Absent
 
 DATA_DIR = "TRACKER_DATA_DIR"
 T = TypeVar("T")
@@ -167,6 +169,32 @@ class Session:
                 raise TrackerError(f"{name} is not available: {failure}")
         what = "provider" if tuple(kinds) == ("status",) else "source"
         raise click.UsageError(f"no {what} {escape(name)!r}; {near(name, names)}")
+
+    # --- records
+
+    def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
+        """The sources that are recorded in some windows, and whose plugin is missing."""
+        from tracker.windows.missing_plugins import absent
+
+        return absent(self, windows)
+
+    def note_missing(self, found: Iterable[Absent]) -> None:
+        """Say which records a view leaves out, because their plugin is missing."""
+        from tracker.windows.missing_plugins import tell
+
+        tell(self, found)
+
+    def notes(self, text: str | None) -> str | None:
+        """The user's notes as a record holds them: without addresses, the lane at their end."""
+        from tracker.windows.store import stamped_notes
+
+        return stamped_notes(text, self.lane)
+
+    def preview(self, windows: Iterable[str]) -> Preview:
+        """What `tracker preview` shows of some windows."""
+        from tracker.preview import assemble
+
+        return assemble(self, windows)
 
     # --- speaking
 

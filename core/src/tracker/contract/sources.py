@@ -18,9 +18,9 @@ from tracker.contract.readings import Meter
 class DemoStep:
     """One command of ``tracker demo``.
 
-    `arguments` follow ``tracker``; ``{window}`` in them becomes the demo's window. `capture` is a file inside the
-    plugin's package that is piped to the command, so give ``--stdin`` too. The steps of all plugins run by `stage`:
-    10 start, 20 during the work, 30 end, 40 after it.
+    `arguments` follow ``tracker``; ``{window}`` in them becomes the demo's window, ``{window+1}`` the next one and so
+    on. `capture` is a file inside the plugin's package that is piped to the command, so give ``--stdin`` too. The
+    steps of all plugins run by `stage`: 10 start, 20 during the work, 30 end, 40 after it, from 50 on more windows.
     """
 
     stage: int = field(validator=WHOLE)

@@ -116,6 +116,13 @@ class Pair:
     before: Capture | None
     after: Capture | None
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The captures that measuring still needs: `BEFORE`, `AFTER`."""
+        is_difference = self.after is not None and self.after.phase is None
+        needs = [*(["BEFORE"] if self.before is None and not is_difference else []), *([] if self.after else ["AFTER"])]
+        return tuple(needs)
+
 
 def canonical(group: Iterable[Capture]) -> Pair:
     """The last AFTER, and the latest BEFORE that is not later than it, of its own lane where that has one."""
@@ -130,19 +137,6 @@ def canonical(group: Iterable[Capture]) -> Pair:
     earlier = [capture for capture in befores if capture.captured_at <= after.captured_at]
     own_lane = [capture for capture in earlier if capture.agent_id == after.agent_id]
     return Pair(before=max(own_lane or earlier, key=lambda capture: capture.order, default=None), after=after)
-
-
-def lacking(groups: Mapping[str, Iterable[Capture]]) -> list[str]:
-    """What a window's providers lack for being measured: `toy AFTER`."""
-    missing = []
-    for name, group in sorted(groups.items()):
-        pair = canonical(group)
-        is_difference = pair.after is not None and pair.after.phase is None
-        if pair.before is None and not is_difference:
-            missing.append(f"{name} BEFORE")
-        if pair.after is None:
-            missing.append(f"{name} AFTER")
-    return missing
 
 
 def by_lane(group: Iterable[Capture]) -> dict[str | None, Pair]:
