@@ -8,9 +8,20 @@ from typing import Any
 
 from attrs import field, frozen
 
-from tracker.contract.parsed import EPOCH, compact, from_parsed, instant
-from tracker.contract.values import Delta, Gauge, Meter, Reading, Source
-from tracker.hosting import default_delta as defaults
+from tracker.contract.readings import (
+    CROSSED,
+    EPOCH,
+    FELL,
+    Delta,
+    Gauge,
+    Meter,
+    Reading,
+    compact,
+    fell,
+    from_parsed,
+    instant,
+)
+from tracker.contract.sources import Source
 from tracker.hosting.registry import Registry
 from tracker.journal.index import Entry, Index
 from tracker.journal.records import PHASES, lane_of, text, without_text
@@ -161,8 +172,7 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
     if pair.before is None:
         return _difference(source, pair.after)
     before, after = pair.before.reading, pair.after.reading
-    own: Delta | None = registry.own(source.name, "compute_delta", before=before, after=after)
-    delta: Delta = own or registry.call(source.name, "compute_delta", before=before, after=after)
+    delta: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
     values: dict[str, float | None] = {}
     errors, falls = [*before.errors, *after.errors], []
     parts = _across_resets(pair) if SPLIT_FIELD in pair.after.record else {}
@@ -170,23 +180,23 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
         meter = source.meter(change.meter)
         if meter is None:
             continue
-        fell, tag = None, change.reason
+        fall, tag = None, change.reason
         found = parts.get(change.meter, change.delta)
         if change.meter in parts:
             tag = f"{SPLIT}:{change.meter}"
-        elif own is None or found is None or found < 0:
-            # a plugin may measure across a reset: what it says is final if it can be
-            fell = _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
-        if fell is not None or (found is not None and found < 0):
+        elif found is None or found < 0:
+            # a plugin may measure across a reset; the core's default never does
+            fall = _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
+        if fall is not None or (found is not None and found < 0):
             found = None
-            tag = defaults.FELL if fell and change.meter == source.capacity else f"{defaults.FELL}:{change.meter}"
+            tag = FELL if fall and change.meter == source.capacity else f"{FELL}:{change.meter}"
         elif found is not None and meter.rounding == "floor" and change.meter not in parts:
             found = _corrected(found, meter, before, after)
         values[meter.field_name] = None if found is None else compact(found)
         errors += [tag] if tag else []
-        if fell is not None:
-            falls.append(fell)
-            errors += [f"{defaults.CROSSED}:{change.meter}"] if fell.reset_at is not None else []
+        if fall is not None:
+            falls.append(fall)
+            errors += [f"{CROSSED}:{change.meter}"] if fall.reset_at is not None else []
     if source.capacity and (meter := source.capacity_meter) and meter.field_name not in values:
         values[meter.field_name] = None
         errors.append("capacity-missing")
@@ -229,7 +239,7 @@ def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> 
     old, new = before.gauge(meter), after.gauge(meter)
     if old is None or new is None or old.used is None or new.used is None:
         return None
-    if not defaults.fell(old.used, new.used):
+    if not fell(old.used, new.used):
         return None
     assert before.as_of is not None
     assert after.as_of is not None

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from attrs import frozen
 
-from tracker.contract.parsed import instant
+from tracker.contract.readings import instant
 from tracker.errors import TrackerError
 from tracker.journal.files import OPEN, check_directory, private_folder, replace_file
 from tracker.journal.records import lane_of
 
 if TYPE_CHECKING:
-    from tracker.contract.values import Source
+    from tracker.contract.sources import Source
     from tracker.journal.index import Index
     from tracker.journal.journal import Appended
     from tracker.session import Session

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from tracker.api import Finding
-from tracker.kernel import LaneFile, Session, TrackerError, lane_files
+from tracker.kernel import Session, TrackerError, lane_files
 
 
 def index_findings(session: Session) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def content(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _mend(file: LaneFile) -> None:
+def _mend(file: Any) -> None:
     if file.path.exists():
         file.path.rename(file.path.with_name(f"{file.path.name}.aside-{secrets.token_hex(4)}"))
     file.write()
