@@ -1,7 +1,16 @@
 """Everything that a plugin may import. What is not here may change without notice."""
 
 from tracker.contract.events import check_event
-from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, UsageEvent, WindowResult
+from tracker.contract.features import (
+    Check,
+    Estimate,
+    Finding,
+    MeterReading,
+    StreamFacts,
+    StreamInput,
+    UsageEvent,
+    WindowResult,
+)
 from tracker.contract.figures import amount, count, instant, percent
 from tracker.contract.hooks import hookimpl
 from tracker.contract.origins import (
@@ -63,6 +72,7 @@ __all__ = [
     "HttpOrigin",
     "LogOrigin",
     "Meter",
+    "MeterReading",
     "Origin",
     "Panel",
     "Period",
