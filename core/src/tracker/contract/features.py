@@ -11,8 +11,10 @@ import pluggy
 from attrs import field, frozen
 
 if TYPE_CHECKING:
+    from tracker.contract.blocks import Block
+    from tracker.contract.events import EventTotals
     from tracker.contract.panels import Panel, Period
-    from tracker.contract.values import Block, EventTotals, Source
+    from tracker.contract.sources import Source
     from tracker.feature import Feature
     from tracker.session import Session
 
