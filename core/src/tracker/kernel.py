@@ -73,13 +73,13 @@ if TYPE_CHECKING:
     from tracker.windows.captures import capture_of as capture_of
     from tracker.windows.captures import captures as captures
     from tracker.windows.captures import spans as spans
-    from tracker.windows.efficiency import Groups as Groups
-    from tracker.windows.efficiency import ProviderFigures as ProviderFigures
-    from tracker.windows.efficiency import figures_of as figures_of
-    from tracker.windows.efficiency import finalized_figures as finalized_figures
-    from tracker.windows.efficiency import open_figures as open_figures
     from tracker.windows.finalized import Finalized as Finalized
+    from tracker.windows.finalized import Groups as Groups
+    from tracker.windows.finalized import ProviderFigures as ProviderFigures
+    from tracker.windows.finalized import figures_of as figures_of
     from tracker.windows.finalized import finalized as finalized
+    from tracker.windows.finalized import finalized_figures as finalized_figures
+    from tracker.windows.finalized import open_figures as open_figures
     from tracker.windows.lanes import check_window as check_window
     from tracker.windows.lanes import lane_files as lane_files
     from tracker.windows.lanes import next_window as next_window
