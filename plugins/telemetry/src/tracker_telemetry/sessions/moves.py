@@ -49,7 +49,7 @@ def moves(session: Session, provider: str, period_of: Callable[[datetime], str |
         series[account][origin].append(point)
     found = []
     for account, origins in sorted(series.items(), key=lambda one: one[0] or ""):
-        points = sorted(max(origins.values(), key=len))
+        points = sorted(max(origins.values(), key=lambda one: len(one)))
         periods: dict[str, float] = defaultdict(float)
         for (_, used, reset), (at, later, next_reset) in pairwise(points):
             is_reset = later < used or abs(next_reset - reset) > TOLERANCE.total_seconds()
