@@ -49,7 +49,8 @@ def moves(session: Session, provider: str, period_of: Callable[[datetime], str |
         series[account][origin].append(point)
     found = []
     for account, origins in sorted(series.items(), key=lambda one: one[0] or ""):
-        points = sorted(max(origins.values(), key=lambda one: len(one)))
+        most = max(origins, key=lambda name: len(origins[name]))
+        points = sorted(origins[most])
         periods: dict[str, float] = defaultdict(float)
         for (_, used, reset), (at, later, next_reset) in pairwise(points):
             is_reset = later < used or abs(next_reset - reset) > TOLERANCE.total_seconds()
