@@ -20,6 +20,9 @@ def stored_message(session: Session, source: Source, stored: Stored) -> None:
     records = stored.records
     if session.dry_run or session.json:
         session.data(records[0] if len(records) == 1 else list(records))
+    elif source.kind == "report":
+        scope = records[0]["parsed"].get("scope")
+        session.say(f"stored {source.name} {f'{value(scope)} ' if scope else ''}report for {records[0]['window']}")
     else:
         session.say(_sentence(source, records))
         session.note(_values(session, source, stored))

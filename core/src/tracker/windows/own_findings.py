@@ -15,27 +15,27 @@ from tracker.journal import index_database
 from tracker.journal.index import Index
 from tracker.session import Session
 from tracker.windows import lane_state
-from tracker.windows.anomalies import status_streams
 from tracker.windows.missing_plugins import absent
 
 
-def fresh_index(session: Session) -> Index:
-    """An index made from the journal in a temporary file, whatever the stored one says."""
-    fresh = Index(session.journal, may_create=False)
-    fresh.use(index_database.connect())
-    return fresh
+def findings(session: Session) -> Iterator[Finding]:
+    """Damage of the index, then lane states that differ from the journal."""
+    yield from _index_findings(session)
+    yield from _state_findings(session)
 
 
-def index_findings(session: Session) -> Iterator[Finding]:
+def _index_findings(session: Session) -> Iterator[Finding]:
     """Damage of the stored index, and streams that were edited after it had read them."""
     path = index_database.find(session.root)
     if path is None:
         return
+    stored = Index(session.journal, may_create=False)
     try:
-        differs = session.index.faults()
+        differs = stored.faults()
     except (TrackerError, OSError) as error:
         differs = [str(error)]
-    session.index.close()
+    finally:
+        stored.close()
     if differs:
         yield Finding(
             check="index",
@@ -47,10 +47,10 @@ def index_findings(session: Session) -> Iterator[Finding]:
         )
 
 
-def state_findings(session: Session) -> Iterator[Finding]:
+def _state_findings(session: Session) -> Iterator[Finding]:
     """Lane states that differ from the journal, and files that belong to no lane."""
     known: set[Path] = set()
-    for stream in status_streams(session):
+    for stream in session.registry.status_streams:
         for lane, mark in session.index.lanes(stream):
             source = session.registry.sources.get(mark.provider)
             if source is None or source.stream != stream:
@@ -76,19 +76,11 @@ def state_findings(session: Session) -> Iterator[Finding]:
 
 def write_states(session: Session) -> None:
     """Write the state of every lane, as after an import."""
-    sources = session.registry.sources
-    for stream in status_streams(session):
+    for stream in session.registry.status_streams:
         for lane, mark in session.index.lanes(stream):
-            source = sources.get(mark.provider)
+            source = session.registry.sources.get(mark.provider)
             if source is not None and source.kind == "status" and source.stream == stream:
                 lane_state.write(session, source, lane)
-
-
-def old_baselines(root: Path) -> Iterator[tuple[Path, str]]:
-    """State files of schema 1.0.0 that hold an open window, which no record knows."""
-    for path in sorted(root.glob("state/**/*.json")):
-        if (old := lane_state.read_old(path)) is not None:
-            yield path, old.window
 
 
 def _is_closed(path: Path) -> bool:

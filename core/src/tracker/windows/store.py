@@ -65,6 +65,14 @@ class CaptureRequest:
     needs_before: bool = False
     details: Mapping[str, Any] = field(factory=dict)
 
+    def store(self, session: Session) -> Stored:
+        """Check the rules and append; with `--dry-run` all but the appending. A report has no phases."""
+        if self.source.kind == "report":
+            from tracker.windows.reports import store_report
+
+            return store_report(session, self)
+        return store(session, self)
+
 
 @frozen(kw_only=True)
 class Stored:
@@ -80,6 +88,12 @@ class Stored:
     adopted: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     moved: Mapping[str, float] = field(factory=dict)
+
+    def say(self, session: Session, source: Source) -> None:
+        """Say what was stored: the records themselves with `--json` or `--dry-run`, else one line."""
+        from tracker.windows.messages import stored_message
+
+        stored_message(session, source, self)
 
 
 def store(session: Session, request: CaptureRequest) -> Stored:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field
 
-from tracker.kernel import Journal, Session, TrackerError, check_directory, old_baselines, record_id, write_states
+from tracker.kernel import Journal, Session, TrackerError, record_id
 from tracker_desk.ids import Ids
 
 BATCH = 4 << 20  # bytes that are appended at once
@@ -39,13 +40,13 @@ def take_in(session: Session, folder: Path) -> None:
                 stream: _take(session, other, stream)
                 for stream in sorted(streams, key=lambda name: (name != "anomalies", name))
             }
-            write_states(session)
+            session.write_states()
     _report(session, other, found)
 
 
 def _other(session: Session, folder: Path) -> Path:
     root = folder.resolve()
-    if not check_directory(root):
+    if not root.is_dir():
         raise TrackerError(f"there is no directory {folder}")
     if session.root.exists() and os.path.samefile(root, session.root):
         raise TrackerError(f"{folder} is the data directory itself; name another one to import from")
@@ -97,8 +98,20 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
                 f"{len(one.conflicts)} records of {name} have an id that stands here with other content, such as"
                 f" {one.conflicts[0]}: what stands here was kept; one of the two was changed by hand"
             )
-    for path, window in old_baselines(other.root):
-        session.warn(f"{path} holds a baseline of schema 1.0.0: if {window} is open, end it there, then import")
+    for path in sorted(other.root.glob("state/**/*.json")):
+        state = _state(path)
+        if "open" not in state and state.get("baseline") is not None and isinstance(state.get("window"), str):
+            window = state["window"]
+            session.warn(f"{path} holds a baseline of schema 1.0.0: if {window} is open, end it there, then import")
+
+
+def _state(path: Path) -> dict[str, Any]:
+    """What a state file says; nothing if it cannot be read."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _counts(one: Taken) -> dict[str, Any]:

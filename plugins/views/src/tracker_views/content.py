@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Block, Chart, Column, Panel, Period
-from tracker.kernel import PluginError, Session, assemble, captures, document, plural, row, spans
+from tracker.kernel import PluginError, Session, assemble, captures, document, plural, spans
 
 UNKNOWN = "not known"
 METHOD = (
@@ -88,7 +88,7 @@ def gathered(session: Session, period: Period) -> Content:
 
 
 def _section(block: Block) -> Section:
-    return Section(title=block.title, lines=tuple(row(one.label, one.text, one.values) for one in block.rows))
+    return Section(title=block.title, lines=tuple(map(str, block.rows)))
 
 
 def _missing(preview: Mapping[str, Any]) -> Iterator[str]:

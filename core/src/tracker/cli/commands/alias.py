@@ -82,8 +82,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         wait: bool,
         stale_ok: bool,
     ) -> None:
-        from tracker.windows.messages import stored_message
-        from tracker.windows.store import CaptureRequest, store
+        from tracker.windows.store import CaptureRequest
 
         here = session()
         if file is not None and path is not None:
@@ -104,22 +103,19 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         at = capture_time(captured_at, here.now, timezone or here.config.timezone)
         text = take_text(use_stdin, path)
         reading = read_text(here, source, text, at, timezone)
-        stored = store(
-            here,
-            CaptureRequest(
-                source=source,
-                phases=phases,
-                reading=reading,
-                text=text,
-                captured_at=at,
-                origin=origin,
-                window=window,
-                notes=notes,
-                force=force,
-                needs_before=True,
-            ),
+        request = CaptureRequest(
+            source=source,
+            phases=phases,
+            reading=reading,
+            text=text,
+            captured_at=at,
+            origin=origin,
+            window=window,
+            notes=notes,
+            force=force,
+            needs_before=True,
         )
-        stored_message(here, source, stored)
+        request.store(here).say(here, source)
 
 
 _capture("start", ("before",), "Store a pane as BEFORE. It opens a window, or joins the one that is open.")

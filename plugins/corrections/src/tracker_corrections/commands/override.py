@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tracker.api import Gauge, Meter, Reading, Source, instant
-from tracker.kernel import Group, Session, WritingCommand, capture_time, session
+from tracker.kernel import Group, Session, WritingCommand, session
 from tracker_corrections.commands.options import state_dir
 
 
@@ -91,7 +91,7 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
 def _override(
     source: Source, window: str, phase: str, notes: str | None, captured_at: str | None, force: bool, **given: Any
 ) -> None:
-    from tracker.kernel import CaptureRequest, store, stored_message
+    from tracker.kernel import CaptureRequest
 
     here = session()
     found = [_gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"]) for meter in source.meters]
@@ -108,18 +108,15 @@ def _override(
             raise click.BadParameter(
                 f"Invalid percentage {gauge.used:g}. Expected a number from 0 to 100, or --force.", param_hint=flag
             )
-    stored = store(
-        here,
-        CaptureRequest(
-            source=source,
-            phases=(phase,),
-            reading=Reading(gauges=gauges, errors=("manual-override",)),
-            text=None,
-            captured_at=capture_time(captured_at, here.now, here.config.timezone),
-            origin="override",
-            window=window,
-            notes=notes,
-            force=force,
-        ),
+    request = CaptureRequest(
+        source=source,
+        phases=(phase,),
+        reading=Reading(gauges=gauges, errors=("manual-override",)),
+        text=None,
+        captured_at=here.time(captured_at),
+        origin="override",
+        window=window,
+        notes=notes,
+        force=force,
     )
-    stored_message(here, source, stored)
+    request.store(here).say(here, source)
