@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tracker.cli.command import WritingCommand as WritingCommand
     from tracker.cli.options import Number as Number
     from tracker.cli.options import Selection as Selection
+    from tracker.cli.options import moment as moment
     from tracker.cli.options import provider_option as provider_option
     from tracker.cli.options import selection as selection
     from tracker.cli.options import window_option as window_option
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tracker.settings.file import Settings as Settings
     from tracker.settings.sections import setting as setting
     from tracker.settings.zones import zone as zone
+    from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span
     from tracker.text.csv_cells import csv_line as csv_line
     from tracker.text.render import escape as escape

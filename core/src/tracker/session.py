@@ -237,7 +237,7 @@ class Session:
         write_states(self)
 
     def time(self, text: str | None, timezone: str | None = None) -> datetime:
-        """An instant that a person typed, now if there is none: ISO 8601, `yesterday 14:00`, `14:06`, `-2h`, `7d`."""
+        """An instant that a person typed, now if there is none: ISO 8601, `yesterday 14:00`, `14:06` or `-2h`."""
         from tracker.cli.text_input import capture_time
 
         return capture_time(text, self.now, timezone or self.config.timezone)

@@ -18,8 +18,8 @@ from tracker.text.render import line
 if TYPE_CHECKING:
     from tracker.session import Session
 
-AGO = re.compile(r"-?([0-9]{1,4})([mhdw])")
-MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
+AGO = re.compile(r"-([0-9]{1,4})([mhd])")
+MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 CLOCK = re.compile(r"(?:(today|yesterday) )?([0-9]{1,2}):([0-9]{2})")
 TIMES = "ISO 8601, `yesterday 14:00` or `-2h`"
 LIMIT = 8 << 20  # bytes of one pane or report

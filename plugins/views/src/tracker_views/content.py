@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Block, Chart, Column, Panel, Period
-from tracker.kernel import PluginError, Session, assemble, captures, document, plural, spans
+from tracker.kernel import PluginError, Session, captures, plural, spans
 
 UNKNOWN = "not known"
 METHOD = (
@@ -60,7 +60,7 @@ def _is_within(span: tuple[datetime, datetime | None], since: datetime | None, u
 
 def gathered(session: Session, period: Period) -> Content:
     """Ask everybody once."""
-    preview = document(found := assemble(session, period.windows))
+    preview = (found := session.preview(period.windows)).document()
     panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"])]
     failures: list[str] = []
     for name, answer in session.registry.each("panels", session=session, period=period):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
 from tracker.kernel import WritingCommand, session
@@ -12,7 +14,7 @@ from tracker_capture.commands.propose import SINCE
 @click.argument("windows", metavar="W...", nargs=-1, required=True)
 @SINCE
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
-def command(windows: tuple[str, ...], since: str, notes: str | None) -> None:
+def command(windows: tuple[str, ...], since: datetime, notes: str | None) -> None:
     """Store proposed windows: BEFORE and AFTER of each provider that worked in them. Nothing is finalized."""
     from tracker_capture import proposals
     from tracker_capture.settings import Propose
@@ -20,7 +22,7 @@ def command(windows: tuple[str, ...], since: str, notes: str | None) -> None:
 
     here = session()
     pause = here.settings(Propose).gap_minutes
-    for one in proposals.chosen(proposals.proposals(here, here.time(since)), windows, pause):
+    for one in proposals.chosen(proposals.proposals(here, since), windows, pause):
         drafts = [share.draft for share in one.shares if share.draft]
         for draft in drafts:
             for stored in save(here, one.window, draft, notes):

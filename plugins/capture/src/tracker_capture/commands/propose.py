@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
-from tracker.kernel import Command, session
+from tracker.kernel import Command, moment, session
 
 SINCE = click.option(
-    "--since", metavar="TIME", default="14d", show_default=True, help="ISO 8601, or a span such as 7d."
+    "--since", metavar="TIME", default="14d", show_default=True, callback=moment, help="ISO 8601, or a span such as 7d."
 )
 
 
 @click.command("propose", cls=Command)
 @SINCE
-def command(since: str) -> None:
+def command(since: datetime) -> None:
     """Propose windows from commits, session logs and the meter history. Nothing is stored.
 
     \b
@@ -25,7 +27,7 @@ def command(since: str) -> None:
     from tracker_capture import proposals
 
     here = session()
-    found = proposals.proposals(here, here.time(since))
+    found = proposals.proposals(here, since)
     if here.json:
         here.data([one.document() for one in found])
         return
