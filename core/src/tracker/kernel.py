@@ -62,14 +62,17 @@ if TYPE_CHECKING:
     from tracker.windows.lanes import check_window as check_window
     from tracker.windows.store import CaptureRequest as CaptureRequest
     from tracker.windows.store import Stored as Stored
+    from tracker.windows.store import store as store
 
 _LINES = re.findall(r"^    from (\S+) import (\w+)", __loader__.get_source(__name__), re.M)  # type: ignore[name-defined]
 _MODULES = {name: module for module, name in _LINES}
 __all__ = sorted(_MODULES)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'tracker.kernel' has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(_MODULES[name]), name)
-    return found
+if not TYPE_CHECKING:
+    # else a type checker would take any name for one of the module's
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module 'tracker.kernel' has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        return found

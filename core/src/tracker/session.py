@@ -16,7 +16,6 @@ from tracker.errors import TrackerError
 from tracker.text.render import escape
 
 if TYPE_CHECKING:
-    from tracker.contract.features import Finding
     from tracker.contract.readings import Reading
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from tracker.preview import Preview
     from tracker.settings.file import Settings
     from tracker.settings.sections import Kernel
+    from tracker.windows.lanes import LaneFile
     from tracker.windows.missing_plugins import Absent
 
 DATA_DIR = "TRACKER_DATA_DIR"
@@ -93,10 +93,9 @@ class Session:
 
     def _keep_states(self, new: Appended) -> None:
         """The files under `state/` follow from the captures, and from the tombstones, that are appended."""
-        if any("phase" in record or "tombstone" in record for _, record in new.records):
-            from tracker.windows.lane_state import write_states
+        from tracker.windows.lanes import keep_states
 
-            write_states(self, new.stream, [record for _, record in new.records])
+        keep_states(self, new)
 
     def _ignore_in_git(self, _appended: object) -> None:
         """Keep a new data directory out of the repository around it: panes are private."""
@@ -224,17 +223,11 @@ class Session:
 
         return history(self, windows)
 
-    def findings(self) -> Iterator[Finding]:
-        """What is wrong with the files that the kernel derives from the records."""
-        from tracker.windows.own_findings import findings
+    def lane_files(self) -> Iterator[LaneFile]:
+        """The state files of every lane, as the journal says that they should be."""
+        from tracker.windows.lanes import lane_files
 
-        return findings(self)
-
-    def write_states(self) -> None:
-        """Write the state files of every lane, as after an import."""
-        from tracker.windows.own_findings import write_states
-
-        write_states(self)
+        return lane_files(self)
 
     def time(self, text: str | None, timezone: str | None = None) -> datetime:
         """An instant that a person typed, now if there is none: ISO 8601, `yesterday 14:00`, `14:06` or `-2h`."""

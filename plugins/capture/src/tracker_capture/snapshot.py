@@ -10,7 +10,7 @@ import click
 from attrs import evolve, frozen
 
 from tracker.api import Origin, Reading, Source
-from tracker.kernel import CaptureRequest, Session, Stored, TrackerError, iso, near, read_text, span
+from tracker.kernel import CaptureRequest, Session, TrackerError, iso, near, read_text, span, store
 from tracker_capture.origins import Question, Unanswered, first
 from tracker_capture.origins.answer import Answer, OriginError
 from tracker_capture.settings import CaptureSettings
@@ -58,25 +58,27 @@ def phases_of(session: Session, source: Source, phase: str, window: str | None) 
     return ("after",) if is_open else ("before",)
 
 
-def capture(session: Session, options: Options) -> Stored:
+def capture(session: Session, options: Options) -> None:
     """Ask, wait if asked to, and store."""
     answer = _from_stdin(session, options) if options.origin == STDIN else _from_origins(session, options)
-    stored = CaptureRequest(
-        source=options.source,
-        phases=options.phases,
-        reading=answer.reading,
-        text=answer.text,
-        captured_at=answer.taken,
-        origin="automation",
-        window=options.window,
-        notes=options.notes,
-        force=options.force,
-        needs_before=True,
-        details={"origin": answer.origin, "age_s": answer.age},
-    ).store(session)
+    store(
+        session,
+        CaptureRequest(
+            source=options.source,
+            phases=options.phases,
+            reading=answer.reading,
+            text=answer.text,
+            captured_at=answer.taken,
+            origin="automation",
+            window=options.window,
+            notes=options.notes,
+            force=options.force,
+            needs_before=True,
+            details={"origin": answer.origin, "age_s": answer.age},
+        ),
+    )
     if options.origin != STDIN:
         session.note(f"note: read from {answer.origin}, {span(timedelta(seconds=answer.age))} old")
-    return stored
 
 
 def _from_stdin(session: Session, options: Options) -> Answer:
@@ -129,7 +131,7 @@ def _wait_for_buffer(session: Session, options: Options, answer: Answer | None) 
     if reset is None:
         return False
     why = f"a {options.source.name} meter was reset at {iso(reset)} and the vendor lags"
-    wait_until(session, reset + timedelta(minutes=session.config.buffer_minutes), why)
+    wait_until(session, reset + session.config.buffer, why)
     return True
 
 

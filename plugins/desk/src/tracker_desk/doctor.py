@@ -11,6 +11,7 @@ from typing import Any
 
 from tracker.api import Finding
 from tracker.kernel import Session
+from tracker_desk.derived_checks import index_findings, state_findings
 from tracker_desk.findings import Reported, limited, repaired, unreadable
 from tracker_desk.ids import Ids
 from tracker_desk.setup_checks import setup_findings
@@ -22,11 +23,11 @@ def examine(session: Session, *, fix: bool) -> dict[str, Any]:
     session.journal.mends = False
     fresh = session.index.fresh()
     with contextlib.closing(fresh), session.journal.lock() if fix else contextlib.nullcontext():
-        found = [*_files(session)]
-        # no check may depend on an index that may be wrong
+        found = [*_files(session), *index_findings(session)]
+        # the other checks must not depend on an index that may be wrong
         session.index = fresh
         checks = _streams(session, found)
-        for part in (_derived, _plugins, _features, setup_findings):
+        for part in (_plugins, state_findings, _features, setup_findings):
             with unreadable(found, part.__name__.strip("_")):
                 found += part(session)
         reported = [repaired(one) if fix else Reported(one) for one in found]
@@ -92,11 +93,6 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
         if isinstance(closes, str) and closes not in ids["anomalies"]:
             problem, cure = f"closes {closes}, which is not there", "tracker import DIR, with the directory that has it"
             yield Finding(severity="warning", check="reference", place=place, problem=problem, cure=cure)
-
-
-def _derived(session: Session) -> Iterator[Finding]:
-    """The kernel's own files that follow from the records."""
-    return session.findings()
 
 
 def _plugins(session: Session) -> Iterator[Finding]:

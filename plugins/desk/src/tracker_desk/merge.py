@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from attrs import define, field
 
 from tracker.kernel import Journal, Session, TrackerError, record_id
+from tracker_desk.derived_checks import content
 from tracker_desk.ids import Ids
 
 BATCH = 4 << 20  # bytes that are appended at once
@@ -40,7 +40,8 @@ def take_in(session: Session, folder: Path) -> None:
                 stream: _take(session, other, stream)
                 for stream in sorted(streams, key=lambda name: (name != "anomalies", name))
             }
-            session.write_states()
+            for file in session.lane_files():
+                file.write()
     _report(session, other, found)
 
 
@@ -99,19 +100,10 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
                 f" {one.conflicts[0]}: what stands here was kept; one of the two was changed by hand"
             )
     for path in sorted(other.root.glob("state/**/*.json")):
-        state = _state(path)
-        if "open" not in state and state.get("baseline") is not None and isinstance(state.get("window"), str):
-            window = state["window"]
-            session.warn(f"{path} holds a baseline of schema 1.0.0: if {window} is open, end it there, then import")
-
-
-def _state(path: Path) -> dict[str, Any]:
-    """What a state file says; nothing if it cannot be read."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        state = content(path)
+        if "open" in state or "baseline" not in state or not isinstance(window := state.get("window"), str):
+            continue
+        session.warn(f"{path} holds a baseline of schema 1.0.0: if {window} is open, end it there, then import")
 
 
 def _counts(one: Taken) -> dict[str, Any]:

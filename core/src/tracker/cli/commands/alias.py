@@ -82,7 +82,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         wait: bool,
         stale_ok: bool,
     ) -> None:
-        from tracker.windows.store import CaptureRequest
+        from tracker.windows.store import CaptureRequest, store
 
         here = session()
         if file is not None and path is not None:
@@ -103,19 +103,21 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         at = capture_time(captured_at, here.now, timezone or here.config.timezone)
         text = take_text(use_stdin, path)
         reading = read_text(here, source, text, at, timezone)
-        request = CaptureRequest(
-            source=source,
-            phases=phases,
-            reading=reading,
-            text=text,
-            captured_at=at,
-            origin=origin,
-            window=window,
-            notes=notes,
-            force=force,
-            needs_before=True,
+        store(
+            here,
+            CaptureRequest(
+                source=source,
+                phases=phases,
+                reading=reading,
+                text=text,
+                captured_at=at,
+                origin=origin,
+                window=window,
+                notes=notes,
+                force=force,
+                needs_before=True,
+            ),
         )
-        request.store(here).say(here, source)
 
 
 _capture("start", ("before",), "Store a pane as BEFORE. It opens a window, or joins the one that is open.")

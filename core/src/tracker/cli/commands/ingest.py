@@ -73,17 +73,19 @@ def command(
         return
     text = take_text(use_stdin, path)
     reading = read_text(here, source, text, at, timezone, scope)
-    from tracker.windows.store import CaptureRequest
+    from tracker.windows.store import CaptureRequest, store
 
-    request = CaptureRequest(
-        source=source,
-        phases=(phase,) if phase else (),
-        reading=reading,
-        text=text,
-        captured_at=at,
-        origin="ingest",
-        window=window,
-        notes=notes,
-        force=force,
+    store(
+        here,
+        CaptureRequest(
+            source=source,
+            phases=(phase,) if phase else (),
+            reading=reading,
+            text=text,
+            captured_at=at,
+            origin="ingest",
+            window=window,
+            notes=notes,
+            force=force,
+        ),
     )
-    request.store(here).say(here, source)

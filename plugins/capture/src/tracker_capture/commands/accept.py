@@ -25,8 +25,7 @@ def command(windows: tuple[str, ...], since: datetime, notes: str | None) -> Non
     for one in proposals.chosen(proposals.proposals(here, since), windows, pause):
         drafts = [share.draft for share in one.shares if share.draft]
         for draft in drafts:
-            for stored in save(here, one.window, draft, notes):
-                stored.say(here, draft.source)
+            save(here, one.window, draft, notes)
         names = [draft.source.name for draft in drafts]
         counts = f"--{names[0]}-features {len(one.features)}" if len(names) == 1 else "--PROVIDER-features N ..."
         here.note(f"note: finish it with `tracker complete --window {one.window} {counts}`")

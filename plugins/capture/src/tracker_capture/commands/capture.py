@@ -88,4 +88,4 @@ def command(
             stale_ok=stale_ok,
             force=force,
         )
-        snapshot.capture(here, options).say(here, source)
+        snapshot.capture(here, options)
