@@ -8,9 +8,11 @@ from typing import Any
 
 from attrs import field, frozen
 
+from tracker.contract.blocks import Block, PreviewContext
+from tracker.contract.events import EventTotals
 from tracker.contract.features import StreamFacts
-from tracker.contract.parsed import EPOCH, instant
-from tracker.contract.values import Block, EventTotals, PreviewContext, Source
+from tracker.contract.readings import EPOCH, instant
+from tracker.contract.sources import Source
 from tracker.errors import PluginError
 from tracker.hosting.registry import STRICT
 from tracker.hosting.snapshots import SNAPSHOTS
@@ -48,6 +50,14 @@ class Preview:
     not_shown: tuple[PluginError, ...]
     absent: tuple[Absent, ...]
     divergences: tuple[Divergence, ...]
+
+    def lines(self) -> Iterator[str]:
+        """The preview as people read it."""
+        return lines(self)
+
+    def document(self) -> dict[str, Any]:
+        """The preview as one JSON object."""
+        return document(self)
 
 
 def assemble(session: Session, windows: Iterable[str]) -> Preview:

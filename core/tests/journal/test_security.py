@@ -148,12 +148,12 @@ def test_what_json_cannot_say_is_stored_readably() -> None:
 def test_a_record_is_not_nested_deeper_than_can_be_read_back(
     program: Any, monkeypatch: pytest.MonkeyPatch, depth: int
 ) -> None:
-    from tracker.contract.values import Reading
+    from tracker.contract.readings import Reading
 
     value: Any = 1
     for _ in range(depth):
         value = [value]
-    monkeypatch.setattr("tracker.cli.commands.ingest.parse", lambda *_arguments: Reading(fields={"deep": value}))
+    monkeypatch.setattr("tracker.cli.commands.ingest.read_text", lambda *_arguments: Reading(fields={"deep": value}))
     done = program("ingest", "toy-report", "--window", "W1", "--stdin", stdin="1")
     assert "nested deeper than 100 levels. Nothing was stored" in done.refused()
     assert program.rows("toy_report") == []

@@ -200,7 +200,7 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name == "help" and not ctx.resilient_parsing:
+        if name == "help" and not ctx.resilient_parsing and "help" not in self.list_commands(ctx):
             words = [word for word in args[1:] if not word.startswith("-")]
             if not words:
                 click.echo(ctx.get_help())

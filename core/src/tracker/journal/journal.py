@@ -39,7 +39,7 @@ from tracker.journal.files import (
 )
 from tracker.journal.lock import WAIT_SECONDS, Lock, Warn, command_line
 from tracker.journal.open_files import OpenFiles
-from tracker.journal.records import decode, record_id
+from tracker.journal.records import SCHEMA, decode, identify, record_id
 
 __all__ = ["OPEN", "WAIT_SECONDS", "Journal", "Warn", "command_line", "decode", "read_at", "refuse_special"]
 
@@ -89,6 +89,9 @@ class Journal:
     stored: how many records of each stream this process appended and flushed. doubtful: the streams of which it does
     not know.
     """
+
+    schema_version = SCHEMA
+    decode, identify = staticmethod(decode), staticmethod(identify)
 
     def __init__(self, root: Path, *, fsync: bool = True, mends: bool = True, warn: Warn = lambda text: None) -> None:
         self.root, self.fsync, self.mends, self.warn = root, fsync, mends, warn

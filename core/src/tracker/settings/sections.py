@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +19,6 @@ from tracker.hosting import features
 from tracker.text.render import CONTROL
 from tracker.text.wording import near
 
-DEFAULT_DATA_DIR = Path("data/week0/live")
 LARGEST = 1e12
 
 
@@ -173,6 +173,11 @@ class Kernel:
     divergence_pp: float = setting(
         10.0, "percentage points by which a report and a meter may differ", kind="number", most=100
     )
+
+    @property
+    def buffer(self) -> timedelta:
+        """`buffer_minutes` as a duration."""
+        return timedelta(minutes=self.buffer_minutes)
 
 
 @frozen(kw_only=True)

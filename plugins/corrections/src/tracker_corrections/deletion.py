@@ -22,7 +22,6 @@ from tracker.kernel import (
     open_anomalies,
     plural,
     stamp,
-    stamped_notes,
     value,
 )
 from tracker_corrections.closing import ANOMALIES, closing
@@ -104,7 +103,7 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
         provider=source.name,
         captured_at=session.now,
         source="alias",
-        notes=stamped_notes(None, session.lane),
+        notes=session.notes(None),
         agent_id=session.lane,
         tombstone=found.record_id,
         reason=redact(reason),

@@ -9,17 +9,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from tracker.kernel import (
-    Entry,
-    Session,
-    TrackerError,
-    decode,
-    iso,
-    line,
-    plural,
-    stamp,
-    value,
-)
+from tracker.kernel import Entry, Journal, Session, TrackerError, iso, line, plural, stamp, value
 from tracker_corrections.closing import ANOMALIES, closing
 
 TAIL = 8 << 20  # bytes at a stream's end that are searched: thousands of commands
@@ -94,7 +84,7 @@ def _tail(session: Session, stream: str) -> Iterator[Row]:
         # the first line is cut if the search begins in the middle
         if text is None or MARK not in text or (start and not number):
             continue
-        record = decode(text)
+        record = Journal.decode(text)
         if record is not None and _is_id(record.get("command_id")):
             yield record
 

@@ -10,7 +10,8 @@ from itertools import chain
 from typing import Any
 
 from tracker.api import Finding
-from tracker.kernel import Session, absent, fresh_index, index_findings, named, state_findings
+from tracker.kernel import Session
+from tracker_desk.derived_checks import index_findings, state_findings
 from tracker_desk.findings import Reported, limited, repaired, unreadable
 from tracker_desk.ids import Ids
 from tracker_desk.setup_checks import setup_findings
@@ -20,7 +21,7 @@ from tracker_desk.stream_checks import StreamCheck
 def examine(session: Session, *, fix: bool) -> dict[str, Any]:
     """Every finding, as JSON values; with `fix` repaired if that only appends or sets something aside."""
     session.journal.mends = False
-    fresh = fresh_index(session)
+    fresh = session.index.fresh()
     with contextlib.closing(fresh), session.journal.lock() if fix else contextlib.nullcontext():
         found = [*_files(session), *index_findings(session)]
         # the other checks must not depend on an index that may be wrong
@@ -96,9 +97,9 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
 
 def _plugins(session: Session) -> Iterator[Finding]:
     """Records that no plugin reads, and plugins that do not load."""
-    for one in absent(session):
+    for one in session.missing_plugins():
         place = f"{one.stream}.jsonl" if one.stream else "windows.jsonl"
-        yield Finding(severity="warning", check="plugin", place=place, problem=named([one]), cure=one.cure)
+        yield Finding(severity="warning", check="plugin", place=place, problem=one.problem, cure=one.cure)
     for error in session.registry.failures:
         cure = f"tracker plugins info {error.plugin}"
         yield Finding(severity="warning", check="plugin", place=str(error.plugin), problem=str(error), cure=cure)

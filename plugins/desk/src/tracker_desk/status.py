@@ -14,11 +14,10 @@ from tracker.kernel import (
     CaptureMark,
     Entry,
     Session,
-    absent,
+    canonical,
     capture_of,
     captures,
     finalized,
-    lacking,
     next_window,
     open_anomalies,
     status_streams,
@@ -90,7 +89,7 @@ class Status:
 def look(session: Session) -> Status:
     """Read the newest capture of each provider in each lane, and the windows that are not finalized."""
     now = session.now
-    unread = {one.stream for one in absent(session) if one.stream is not None and one.measured}
+    unread = {one.stream for one in session.missing_plugins() if one.stream is not None and one.measured}
     anomalies = open_anomalies(session)
     after_closing = _after_closing(session, anomalies)
     done = set(finalized(session.index))
@@ -129,7 +128,7 @@ def _is_of_capacity(session: Session, found: Entry) -> bool:
 
 
 def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterable[str]) -> Due:
-    missing = lacking(groups)
+    missing = [f"{name} {phase}" for name, group in sorted(groups.items()) for phase in canonical(group).missing]
     if missing:
         return Due(action=None, window=window, reason=f"{window} waits for {', '.join(missing)}")
     if window in fallen:
@@ -169,7 +168,7 @@ def _open_due(session: Session, now: datetime, source: Source, before: Capture) 
         command = f"tracker alias start {source.name} --stdin --window {window}"
         reason = f"{capacity.meter} was reset since, so what was used cannot be measured"
         return Due(action="before", window=window, command=command, reason=reason)
-    buffer = timedelta(minutes=session.config.buffer_minutes)
+    buffer = session.config.buffer
     past = _resets(session, source, now - buffer, now)
     coming = min(_resets(session, source, now, now + YEAR), default=None)
     return Due(

@@ -12,6 +12,7 @@ import orjson
 
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, plural, replacing
+from tracker_telemetry import fleet
 from tracker_telemetry.index import SETTINGS, old_events, private
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ EVENT = {
     **dict.fromkeys(("cache_write_5m_tokens", "cache_write_1h_tokens", "reasoning_tokens"), "BIGINT"),
     **dict.fromkeys(("latency_ms", "cost_usd"), "DOUBLE"),
     **dict.fromkeys(("routed", "ok"), "BOOLEAN"),
-    **dict.fromkeys(("key", "session", "project", "branch", "account", "speed", "window"), "VARCHAR"),
+    **dict.fromkeys(("key", "session", "project", "branch", "account", "client", "plan", "speed", "window"), "VARCHAR"),
 }
 SECONDS = "CASE WHEN abs(TRY_CAST(ts AS DOUBLE)) < 1e11 THEN TRY_CAST(ts AS DOUBLE) END"
 AT = f"coalesce(TRY_CAST(ts AS TIMESTAMPTZ), to_timestamp({SECONDS}))"
@@ -50,6 +51,8 @@ def write(session: Session, stream: str, folder: Path) -> int:
             for name, value in SETTINGS.items():
                 database.execute(f"SET {name} = '{value}'")
             rows = Path(place) / "rows.jsonl"
+            if stream == session.journal.streams()[0]:  # once per export
+                fleet.write(session, database, Path(place), folder)
             if source is not None and source.kind == "telemetry":
                 return _write_events(session, source, database, rows, folder / stream)
             return _write_table(session, stream, database, rows, folder / f"{stream}.parquet")

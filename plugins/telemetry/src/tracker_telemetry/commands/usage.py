@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, tzinfo
@@ -14,11 +13,12 @@ import click
 from tracker.kernel import Command, Selection, selection, session
 
 if TYPE_CHECKING:
+    from tracker_telemetry.sessions.moves import Moves
     from tracker_telemetry.sessions.usage import Usage
 
 WAYS = ("daily", "weekly", "monthly", "session", "project", "branch", "model", "window")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-HEADINGS = ("requests", "input", "cache read", "cache write", "output", "cost")
+HEADINGS = ("requests", "input", "cache read", "cached", "cache write", "output", "cost")
 
 
 @click.command("usage", cls=Command)
@@ -39,8 +39,8 @@ def command(
     """Show what your agents' requests used, from the session logs of all clients."""
     from tracker.kernel import TrackerError, near, zone
     from tracker_telemetry.sessions import usage as report
-    from tracker_telemetry.sessions.list_prices import ListPrices
-    from tracker_telemetry.sessions.store import discard, log_sources, opened
+    from tracker_telemetry.sessions.current import current
+    from tracker_telemetry.sessions.store import log_sources
 
     here = session()
     sources = log_sources(here)
@@ -62,20 +62,7 @@ def command(
         first_weekday=DAYS.index(start_of_week),
     )
 
-    def ask() -> Usage:
-        with opened(here) as store:
-            store.sync(sources)
-            prices = ListPrices.of(here)
-            prices.apply(store)
-            store.sum_up()
-            store.keep(sources, prices.version)
-            return report.usage(here, store, sources, query)
-
-    try:
-        found = ask()
-    except sqlite3.DatabaseError:  # the file is spoilt
-        discard(here)
-        found = ask()
+    found = current(here, sources, lambda store, _: report.usage(here, store, sources, query))
     if here.json:
         here.data(found.document())
     elif is_csv:
@@ -84,6 +71,8 @@ def command(
     else:
         for line in _table(found):
             click.echo(line)
+        for moved in found.meters:
+            click.echo(_moved(moved))
         if found.missing:
             here.note(
                 "missing: " + "; ".join(f"{one['count']} {one['kind']}: {one['detail']}" for one in found.missing)
@@ -97,6 +86,15 @@ def _day(at: datetime | None, local: tzinfo) -> date | None:
 
 def _local() -> Any:
     return datetime.now().astimezone().tzinfo
+
+
+def _moved(moves: Moves) -> str:
+    """`meter codex weekly moved: 2026-11-20 3 pp, 2026-11-21 0.5 pp`"""
+    from tracker.kernel import number
+
+    whose = f" ({moves.account})" if moves.account else ""
+    parts = (f"{period} {number(round(moved, 2))} {moves.unit}" for period, moved in moves.periods.items())
+    return f"meter {moves.provider} {moves.meter}{whose} moved: {', '.join(parts)}"
 
 
 def _csv(found: Usage) -> Iterator[str]:
@@ -136,9 +134,13 @@ def _table(found: Usage) -> Iterator[str]:
 
 def _figures(sums: Any, *, is_short: bool) -> Sequence[str]:
     plain, read, short, long, output, _ = sums.tokens
-    counts = (sums.requests, plain, read, short + long, output)
+    requests, inputs, reads, writes, outputs = (
+        _short(count) if is_short else f"{count:,}" for count in (sums.requests, plain, read, short + long, output)
+    )
+    whole = plain + read + short + long
+    share = f"{100 * read / whole:.0f}%" if whole else "n/a"
     cost = "n/a" if sums.cost is None else f"${sums.cost:,.2f}"
-    return (*(_short(count) if is_short else f"{count:,}" for count in counts), cost)
+    return requests, inputs, reads, share, writes, outputs, cost
 
 
 def _short(count: int) -> str:
