@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Block, Chart, Column, Panel, Period
-from tracker.kernel import PluginError, Selection, Session, assemble, document, plural, row, spans
+from tracker.kernel import PluginError, Selection, Session, plural, row, spans
 
 UNKNOWN = "not known"
 MOST_LINES = 12  # of a section
@@ -54,7 +54,8 @@ def period_of(session: Session, chosen: Selection) -> Period:
 
 def gathered(session: Session, period: Period) -> Content:
     """Ask everybody once."""
-    preview = document(found := assemble(session, period.windows))
+    found = session.preview(period.windows)
+    preview = found.document()
     panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"])]
     failures: list[str] = []
     for name, answer in session.registry.each("panels", session=session, period=period):
