@@ -8,7 +8,7 @@ from tracker.cli.command import Group
 from tracker.session import session
 
 
-@click.group("plugins", cls=Group, invoke_without_command=True)
+@click.group("plugins", cls=Group, invoke_without_command=True, epilog="tracker plugins")
 @click.pass_context
 def command(context: click.Context) -> None:
     """List the sources that are installed, and what is wrong with any."""
@@ -16,7 +16,7 @@ def command(context: click.Context) -> None:
         context.invoke(list_)
 
 
-@command.command("list")
+@command.command("list", epilog="tracker plugins list")
 def list_() -> None:
     """List every source with its distribution, contract, hooks and state."""
     from tracker.hosting import inventory

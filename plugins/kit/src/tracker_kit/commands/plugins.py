@@ -17,7 +17,7 @@ class SettingCommand(WritingCommand):
     is_noted = False
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog="tracker plugins info codex")
 @click.argument("name", metavar="SOURCE")
 def info(name: str) -> None:
     """Show what a source declares, and what is made from it."""
@@ -32,7 +32,7 @@ def info(name: str) -> None:
         here.say(row)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog="tracker plugins check codex")
 @click.argument("target", metavar="[PATH|SOURCE]", default=".")
 @click.option(
     "--inputs",
@@ -47,7 +47,7 @@ def check(target: str, inputs: Path | None) -> None:
     checking.check(session(), target, inputs)
 
 
-@click.command(cls=SettingCommand)
+@click.command(cls=SettingCommand, epilog="tracker plugins new acme")
 @click.argument("name")
 @click.option("--kind", type=click.Choice(KINDS), default="status", show_default=True)
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The folder above it.")

@@ -9,7 +9,7 @@ import click
 from tracker.kernel import Command, session
 
 
-@click.command("report", cls=Command)
+@click.command("report", cls=Command, epilog="tracker report --since 30d --out report.html")
 @click.option("--since", metavar="TIME", help="Windows that ended since this time: ISO 8601, or a span such as 30d.")
 @click.option("--until", metavar="TIME", help="Windows that began at or before this time.")
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="The last N windows.")
@@ -21,11 +21,7 @@ from tracker.kernel import Command, session
 )
 @click.option("--format", "form", type=click.Choice(["html", "md"]), help="[default: html, or md if FILE ends so]")
 def command(since: str | None, until: str | None, last: int | None, out: Path | None, form: str | None) -> None:
-    """Write a report of everything as one HTML file, or as Markdown.
-
-    \b
-    tracker report --since 30d --out report.html
-    """
+    """Write a report of everything as one HTML file, or as Markdown."""
     from tracker.kernel import plural, replace_file, zone
     from tracker_views.content import gathered, selected
     from tracker_views.times import moment
