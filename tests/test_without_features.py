@@ -52,7 +52,7 @@ def test_with_every_feature_off(toys: Run) -> None:
     shown(run)
     helped = run("--help").stdout
     commands = {line.split()[0] for line in helped.splitlines() if line.startswith("  ") and line[2:3].islower()}
-    assert {"alias", "complete", "preview", "ingest", "plugins"} <= commands
+    assert {"alias", "complete", "preview", "ingest"} <= commands
     assert not {"scoreboard", "churn", "capture", "status", "demo", "cost-compare"} & commands
     stream = run("ingest", "toy-stream", "--window", "W0-01", "--stdin", stdin="{}\n")
     unset = "is disabled: unset TRACKER_DISABLE_PLUGINS."

@@ -1,7 +1,17 @@
 """Everything that a plugin may import. What is not here may change without notice."""
 
-from tracker.contract.events import check_event
-from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, UsageEvent, WindowResult
+from tracker.contract.blocks import Block, PreviewContext, Row
+from tracker.contract.events import Event, EventTotals, Quantiles, Rejected, check_event
+from tracker.contract.features import (
+    Check,
+    Estimate,
+    Finding,
+    MeterReading,
+    StreamFacts,
+    StreamInput,
+    UsageEvent,
+    WindowResult,
+)
 from tracker.contract.figures import amount, count, instant, percent
 from tracker.contract.hooks import hookimpl
 from tracker.contract.origins import (
@@ -14,24 +24,12 @@ from tracker.contract.origins import (
     StatusLineOrigin,
 )
 from tracker.contract.panels import Cell, Chart, Column, Panel, Period
-from tracker.contract.values import (
-    JSON,
-    Block,
-    Change,
+from tracker.contract.readings import JSON, Change, Delta, Gauge, Meter, Reading
+from tracker.contract.sources import (
     Comparison,
-    Delta,
     Demo,
     DemoStep,
-    Event,
-    EventTotals,
-    Gauge,
-    Meter,
-    PreviewContext,
-    Quantiles,
-    Reading,
-    Rejected,
     ReportSource,
-    Row,
     Source,
     StatusSource,
     TelemetrySource,
@@ -63,6 +61,7 @@ __all__ = [
     "HttpOrigin",
     "LogOrigin",
     "Meter",
+    "MeterReading",
     "Origin",
     "Panel",
     "Period",

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from tracker.cli.text_input import capture_time as capture_time
     from tracker.cli.text_input import read_text as read_text
     from tracker.cli.text_input import take_text as take_text
-    from tracker.contract.parsed import compact as compact
-    from tracker.contract.parsed import from_parsed as from_parsed
-    from tracker.contract.parsed import iso as iso
-    from tracker.contract.parsed import to_parsed as to_parsed
+    from tracker.contract.readings import compact as compact
+    from tracker.contract.readings import from_parsed as from_parsed
+    from tracker.contract.readings import iso as iso
+    from tracker.contract.readings import to_parsed as to_parsed
     from tracker.errors import Busy as Busy
     from tracker.errors import Interrupted as Interrupted
     from tracker.errors import PluginError as PluginError
@@ -49,18 +49,8 @@ if TYPE_CHECKING:
     from tracker.journal.records import stamp as stamp
     from tracker.session import Session as Session
     from tracker.session import session as session
-    from tracker.settings.file import FILE as FILE
-    from tracker.settings.file import checked as checked
-    from tracker.settings.file import find as find
-    from tracker.settings.file import line_of as line_of
-    from tracker.settings.file import parsed as parsed
-    from tracker.settings.file import read as read
-    from tracker.settings.sections import DEFAULT_DATA_DIR as DEFAULT_DATA_DIR
-    from tracker.settings.sections import Setting as Setting
-    from tracker.settings.sections import leaves as leaves
+    from tracker.settings.file import Settings as Settings
     from tracker.settings.sections import setting as setting
-    from tracker.settings.sections import setting_of as setting_of
-    from tracker.settings.sections import settings as settings
     from tracker.settings.zones import zone as zone
     from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span

@@ -8,9 +8,11 @@ from typing import Any
 
 from attrs import field, frozen
 
+from tracker.contract.blocks import Block, PreviewContext
+from tracker.contract.events import EventTotals
 from tracker.contract.features import StreamFacts
-from tracker.contract.parsed import EPOCH, instant
-from tracker.contract.values import Block, EventTotals, PreviewContext, Source
+from tracker.contract.readings import EPOCH, instant
+from tracker.contract.sources import Source
 from tracker.errors import PluginError
 from tracker.hosting.registry import STRICT
 from tracker.hosting.snapshots import SNAPSHOTS

@@ -16,7 +16,7 @@ from tracker.errors import TrackerError
 from tracker.text.render import escape
 
 if TYPE_CHECKING:
-    from tracker.contract.values import Source
+    from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
     from tracker.journal.journal import Appended, Journal
@@ -35,6 +35,8 @@ class Session:
     No attrs class: `tracker --help` makes one, too, and must not pay for the import.
     """
 
+    DEFAULT_ROOT = Path("data/week0/live")
+
     def __init__(self) -> None:
         self.data_dir: Path | None = None
         self.agent: str | None = None
@@ -50,9 +52,9 @@ class Session:
     @cached_property
     def settings_file(self) -> Settings:
         """What `tracker.toml` sets."""
-        from tracker.settings.file import find, load
+        from tracker.settings.file import Settings
 
-        return load(find(Path.cwd()))
+        return Settings.load(Settings.find(Path.cwd()))
 
     def settings(self, kind: type[T]) -> T:
         """The settings of one class, which its feature declares."""
@@ -68,15 +70,13 @@ class Session:
     @cached_property
     def root(self) -> Path:
         """The data directory."""
-        from tracker.settings.sections import DEFAULT_DATA_DIR
-
         if self.data_dir is not None:
             return self.data_dir
         if os.environ.get(DATA_DIR):
             return Path(os.environ[DATA_DIR])
         if self.config.data_dir is not None:
             return self.settings_file.base / self.config.data_dir
-        return DEFAULT_DATA_DIR
+        return self.DEFAULT_ROOT
 
     @cached_property
     def journal(self) -> Journal:

@@ -39,7 +39,6 @@ KERNEL = {
     "preview": _own("Daily", "preview", "Show what the windows delivered per unit of quota."),
     "alias": _own("Records", "alias", "Capture a provider's meters: start, end, cross."),
     "ingest": _own("Records", "ingest", "Take in one text or stream of any source."),
-    "plugins": _own("Plugins", "plugins", "List the sources that are installed, and what is wrong with any."),
 }
 # what `tracker` alone runs, if a feature has it
 HOME = "home"

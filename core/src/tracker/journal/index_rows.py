@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import define
 
-from tracker.contract.parsed import instant
+from tracker.contract.readings import instant
 from tracker.journal.index_database import row_sum
 from tracker.journal.records import COUNT, PHASES, lane_of, record_id, text
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from tracker.contract.parsed import compact, iso
-from tracker.contract.values import Source
+from tracker.contract.readings import FELL, compact, iso
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
-from tracker.hosting.default_delta import FELL
 from tracker.journal.records import stamp
 from tracker.session import Session
 from tracker.text.redact import redact

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from tracker.contract.parsed import EPOCH, instant
+from tracker.contract.readings import EPOCH, instant
 from tracker.journal.index import Index
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 from attrs import frozen
 
-from tracker.contract.parsed import instant
-from tracker.contract.values import Source
+from tracker.contract.readings import instant
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.files import OPEN, check_directory, private_folder, replace_file
 from tracker.journal.records import lane_of

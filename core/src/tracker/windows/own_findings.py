@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from tracker.contract.features import Finding
-from tracker.contract.values import Source
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal import index_database
 from tracker.journal.index import Index

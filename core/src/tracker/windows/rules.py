@@ -9,8 +9,8 @@ from typing import Any
 
 from attrs import evolve
 
-from tracker.contract.parsed import compact, iso
-from tracker.contract.values import Reading, Source
+from tracker.contract.readings import Reading, compact, iso
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.session import Session
 from tracker.text.clock import span

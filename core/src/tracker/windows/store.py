@@ -8,8 +8,8 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from tracker.contract.parsed import compact, to_parsed
-from tracker.contract.values import Gauge, Reading, Source
+from tracker.contract.readings import Gauge, Reading, compact, to_parsed
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.records import stamp
 from tracker.session import Session

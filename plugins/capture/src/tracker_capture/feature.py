@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
+    from tracker.api import MeterReading
     from tracker.kernel import Session
 
 
@@ -48,6 +50,14 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
         from tracker_capture.readings import add_newest_capture
 
         add_newest_capture(session, provider)
+
+
+@hookimpl
+def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading]:
+    """The meter history."""
+    from tracker_capture.meters import readings
+
+    return readings(session, provider, since)
 
 
 @hookimpl
