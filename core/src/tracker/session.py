@@ -91,10 +91,9 @@ class Session:
 
     def _keep_states(self, new: Appended) -> None:
         """The files under `state/` follow from the captures, and from the tombstones, that are appended."""
-        if any("phase" in record or "tombstone" in record for _, record in new.records):
-            from tracker.windows.lane_state import write_states
+        from tracker.windows.lanes import keep_states
 
-            write_states(self, new.stream, [record for _, record in new.records])
+        keep_states(self, new)
 
     def _ignore_in_git(self, _appended: object) -> None:
         """Keep a new data directory out of the repository around it: panes are private."""

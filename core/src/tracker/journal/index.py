@@ -143,10 +143,20 @@ class Index(SyncedDatabase):
     # --- captures
 
     def newest(
-        self, stream: str, agent: str | None, provider: str, phases: Sequence[str] = (), position: int = 1
+        self,
+        stream: str,
+        agent: str | None,
+        provider: str,
+        phases: Sequence[str] = (),
+        position: int = 1,
+        until: int | None = None,
     ) -> CaptureMark | None:
-        """The newest standing capture of a provider in a lane, or the Nth newest; of some phases where given."""
+        """The newest standing capture of a provider in a lane, or the Nth newest; of some phases where given.
+
+        until: only what stands before this offset.
+        """
         among = f"AND phase IN ({','.join('?' * len(phases))})" if phases else ""
+        among += "" if until is None else f" AND position < {until}"
         query = (
             f"SELECT {MARK} FROM capture c WHERE stream = ? AND provider = ? AND agent = ? {among} AND {_stands('c')}"
             " ORDER BY at DESC, position DESC LIMIT 1 OFFSET ?"

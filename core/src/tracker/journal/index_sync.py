@@ -10,7 +10,8 @@ import contextlib
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from pathlib import Path
+from typing import Self, TypeVar
 
 from tracker.journal import index_database as index_file
 from tracker.journal import lock as locking
@@ -196,6 +197,22 @@ class SyncedDatabase:
                 self._forget(database, stream)
 
         self.ask(forget, ())
+
+    @property
+    def path(self) -> Path | None:
+        """The file, if there is one."""
+        return index_file.find(self.journal.root)
+
+    def fresh(self) -> Self:
+        """An index made from the journal in a temporary file, whatever the stored one says."""
+        fresh = type(self)(self.journal, may_create=False)
+        fresh.use(index_file.connect())
+        return fresh
+
+    def discard(self) -> None:
+        """Delete the file: it is made anew when it is needed."""
+        self.close()
+        index_file.discard(self.journal.root)
 
     def faults(self) -> list[str]:
         """What is wrong with the file as it lies there, and where streams were edited: for `tracker doctor`."""
