@@ -9,7 +9,7 @@ import click
 from tracker.kernel import Command, Selection, selection, session
 
 
-@click.command("report", cls=Command)
+@click.command("report", cls=Command, epilog="tracker report --since 30d --out report.html")
 @selection()
 @click.option(
     "--out",
@@ -19,11 +19,7 @@ from tracker.kernel import Command, Selection, selection, session
 )
 @click.option("--format", "form", type=click.Choice(["html", "md"]), help="[default: html, or md if FILE ends so]")
 def command(out: Path | None, form: str | None, selection: Selection) -> None:
-    """Write a report of everything as one HTML file, or as Markdown.
-
-    \b
-    tracker report --since 30d --out report.html
-    """
+    """Write a report of everything as one HTML file, or as Markdown."""
     from tracker.kernel import plural, replace_file, zone
     from tracker_views.content import gathered, period_of
 
