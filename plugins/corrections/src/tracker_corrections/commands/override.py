@@ -64,7 +64,11 @@ def _command(source: Source) -> click.Command:
             click.Option([reset, f"resets_{meter.key}"], metavar="TIME", help=f"{meter.title}: reset time, ISO 8601.")
         )
     run = state_dir(lambda **given: _override(source, **given))
-    made = WritingCommand(source.name, callback=run, params=params, help=f"Store {source.title} meters by hand.")
+    meter = next((one for one in source.meters if one.key == source.capacity), source.meters[0])
+    flag = f"--{meter.field_name.replace('_', '-')}"
+    example = f"tracker override {source.name} --window W0-08 --phase before {flag} 40"
+    about = f"Store {source.title} meters by hand."
+    made = WritingCommand(source.name, callback=run, params=params, help=about, epilog=example)
     made.params += getattr(run, "__click_params__", [])
     return made
 
