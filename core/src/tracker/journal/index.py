@@ -12,6 +12,7 @@ from typing import Any
 
 from attrs import frozen
 
+from tracker.journal.index_database import connect
 from tracker.journal.index_sync import SyncedDatabase
 from tracker.journal.records import lane_of, record_id, text
 from tracker.text.json_values import plain
@@ -66,6 +67,12 @@ def _stands(table: str) -> str:
 
 class Index(SyncedDatabase):
     """The journal's records by window, lane and reset, read on demand."""
+
+    def fresh(self) -> Index:
+        """An index made anew from the journal, in a temporary file, whatever the stored one says."""
+        found = Index(self.journal, may_create=False)
+        found.use(connect())
+        return found
 
     # --- records
 

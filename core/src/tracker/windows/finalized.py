@@ -38,6 +38,11 @@ class Finalized:
         return {name: entry for name, entry in self._table("providers").items() if isinstance(entry, dict)}
 
     @property
+    def named(self) -> set[str]:
+        """The providers that were measured, or that finished features."""
+        return {*self.providers, *(name for name, count in self.features.items() if count)}
+
+    @property
     def quality(self) -> float | None:
         found: list[Any] = [self.record.get(key) for key in ("quality_score", "quality")]
         return next((float(one) for one in found if _is_count(one)), None)
@@ -132,8 +137,7 @@ class OpenFigures:
 def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: Groups) -> list[ProviderFigures]:
     """Figures of every provider that a finalized window names, by provider."""
     providers = session.registry.providers
-    names = {name for row in rows.values() for name in row.providers}
-    names |= {name for row in rows.values() for name, count in row.features.items() if count}
+    names = {name for row in rows.values() for name in row.named}
     return [figures_of(session, providers[name], rows, groups) for name in sorted(names & providers.keys())]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import MeterReading
+    from tracker.api import MeterReading, Panel, Period
     from tracker.kernel import Session
 
 
@@ -61,11 +61,27 @@ def meter_readings(session: Session, provider: str | None, since: datetime | Non
 
 
 @hookimpl
+def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+    """The account of each provider in each window, if its captures name one."""
+    from tracker_capture.accounts import facts
+
+    return facts(session, windows)
+
+
+@hookimpl
 def screen_text(text: str) -> str:
     """Play the cursor movements in a text."""
     from tracker_capture.playback import render
 
     return render(text)
+
+
+@hookimpl
+def panels(session: Session, period: Period) -> Sequence[Panel]:
+    """The history of every meter."""
+    from tracker_capture.panels import panels as found
+
+    return list(found(session, period))
 
 
 def _command(group: str, module: str, about: str) -> Command:
