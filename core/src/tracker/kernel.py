@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from tracker.text.render import rate as rate
     from tracker.text.render import value as value
     from tracker.text.wording import near as near
-    from tracker.windows.anomalies import open_anomalies as open_anomalies
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
     from tracker.windows.captures import captures as captures
@@ -60,6 +59,7 @@ if TYPE_CHECKING:
     from tracker.windows.finalized import figures_of as figures_of
     from tracker.windows.finalized import finalized as finalized
     from tracker.windows.lanes import check_window as check_window
+    from tracker.windows.rules import open_anomalies as open_anomalies
     from tracker.windows.store import CaptureRequest as CaptureRequest
     from tracker.windows.store import Stored as Stored
     from tracker.windows.store import store as store

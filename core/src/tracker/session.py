@@ -219,9 +219,9 @@ class Session:
 
     def anomalies(self, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
         """The anomalies of some windows, each with the row that closed it."""
-        from tracker.windows.anomalies import history
+        from tracker.windows.rules import history
 
-        return history(self, windows)
+        return history(self, windows, removed=True)
 
     def lane_files(self) -> Iterator[LaneFile]:
         """The state files of every lane, as the journal says that they should be."""
