@@ -56,6 +56,11 @@ class ProviderFigures:
     excluded: tuple[Mapping[str, str], ...] = ()
     stale: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
+        """One provider's usable windows, the others with the reason. groups: the session's captures."""
+        return figures_of(session, source, rows, groups)
+
     @property
     def totals(self) -> dict[str, float | None]:
         """Features and capacity; both null where every window was left out, since 0 would be a measurement."""

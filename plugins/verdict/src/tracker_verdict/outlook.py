@@ -11,7 +11,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Meter, Source
-from tracker.kernel import Session, captures, finalized, iso, number, plural, span, value, zone
+from tracker.kernel import Session, iso, number, plural, span, value, zone
 from tracker_verdict.prospect import MEMORY, Prospect, prospect
 from tracker_verdict.prospect import lines as words
 from tracker_verdict.settings import VerdictSettings
@@ -55,12 +55,12 @@ def outlooks(
     session: Session, source: Source, now: datetime, windows_left: int, windows: Sequence[str] | None = None
 ) -> list[Outlook]:
     """Every meter of a provider that has a bar, the capacity meter first; `windows` say what one costs (None: all)."""
-    groups = captures(session.index, session.registry)
+    groups = session.captures()
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
     history = readings(session, source, now - MEMORY)
     deltas = [
         entry["delta"]
-        for row in finalized(session.index, windows).values()
+        for row in session.finalized(windows).values()
         if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
     ]
     shown = [*(gauge.meter for capture in own for gauge in capture.reading.gauges), *(one.meter for one in history)]
