@@ -11,7 +11,7 @@ import orjson
 from tracker.contract.features import Finding
 from tracker.contract.values import Source
 from tracker.errors import TrackerError
-from tracker.journal import index_database
+from tracker.journal import index_file
 from tracker.journal.index import Index
 from tracker.session import Session
 from tracker.windows import lane_state
@@ -20,15 +20,13 @@ from tracker.windows.store import status_streams
 
 
 def fresh_index(session: Session) -> Index:
-    """An index made from the journal in a temporary file, whatever the stored one says."""
-    fresh = Index(session.journal, may_create=False)
-    fresh.use(index_database.connect())
-    return fresh
+    """An index made from the journal in memory, whatever the stored one says."""
+    return Index(session.journal, in_memory=True)
 
 
 def index_findings(session: Session) -> Iterator[Finding]:
     """Damage of the stored index, and streams that were edited after it had read them."""
-    path = index_database.find(session.root)
+    path = index_file.find(session.root)
     if path is None:
         return
     try:
@@ -43,7 +41,7 @@ def index_findings(session: Session) -> Iterator[Finding]:
             problem=f"does not fit the journal ({', '.join(differs)})",
             cure="tracker doctor --fix",
             severity="warning",
-            fix=lambda: index_database.discard(session.root),
+            fix=lambda: index_file.discard(session.root),
         )
 
 

@@ -12,8 +12,7 @@ from attrs import field, frozen
 from tracker.contract.parsed import iso
 from tracker.errors import TrackerError
 from tracker.journal.index import Entry
-from tracker.journal.journal import decode
-from tracker.journal.records import lane_of, stamp
+from tracker.journal.records import decode, lane_of, stamp
 from tracker.session import Session
 from tracker.text.render import line, plural, value
 from tracker.windows import lane_state as state
