@@ -1,5 +1,5 @@
--- What `tracker cost-compare` and the preview's Subagent Proxy figures say, over the exports of many machines.
--- ANSI SQL over a view `telemetry`, which docs/fleet.md makes in one line for DuckDB, Spark and ClickHouse.
+-- What tracker says of one machine, over the exports of many. ANSI SQL over four views, which docs/fleet.md makes
+-- for DuckDB, Spark and ClickHouse: telemetry, fleet_results, fleet_meters, fleet_usage.
 
 -- events: a line that two machines took in is one event, as in `tracker import`; what is missing counts as nothing
 CREATE VIEW events AS
@@ -116,6 +116,98 @@ SELECT
 FROM weighed
 GROUP BY window_id, part, name;
 
+-- efficiency: features per unit of capacity of each provider, and the sums that an interval is made from
+CREATE VIEW efficiency AS
+SELECT
+  sums.provider AS provider,
+  sums.unit AS unit,
+  sums.n AS n,
+  sums.machines AS machines,
+  sums.features_sum AS features,
+  sums.capacity_sum AS capacity,
+  sums.features_sum / NULLIF(sums.capacity_sum, 0) AS efficiency,
+  sums.features_squares AS features_squares,
+  sums.capacity_squares AS capacity_squares,
+  sums.products AS products
+FROM (
+  SELECT
+    provider,
+    unit,
+    COUNT(*) AS n,
+    COUNT(DISTINCT machine) AS machines,
+    SUM(features) AS features_sum,
+    SUM(capacity) AS capacity_sum,
+    SUM(features * features) AS features_squares,
+    SUM(capacity * capacity) AS capacity_squares,
+    SUM(features * capacity) AS products
+  FROM (
+    SELECT
+      provider,
+      unit,
+      machine,
+      features,
+      capacity,
+      ROW_NUMBER() OVER (PARTITION BY record_id, provider ORDER BY machine) AS copy_number
+    FROM fleet_results
+    WHERE reason IS NULL AND (features > 0 OR capacity > 0)
+  ) AS copies
+  WHERE copies.copy_number = 1
+  GROUP BY provider, unit
+) AS sums;
+
+-- usage_by_project: tokens and money of session logs; a session that two machines have counts once, its latest totals
+CREATE VIEW usage_by_project AS
+SELECT
+  source,
+  COALESCE(project, '') AS project_name,
+  COALESCE(model, '') AS model_name,
+  COUNT(DISTINCT session) AS sessions,
+  SUM(requests) AS requests_sum,
+  SUM(input_tokens) AS input_sum,
+  SUM(cache_read_tokens) AS cache_read_sum,
+  SUM(cache_write_5m_tokens + cache_write_1h_tokens) AS cache_write_sum,
+  SUM(output_tokens) AS output_sum,
+  SUM(cost_usd) AS cost_sum,
+  SUM(CASE WHEN cost_usd IS NULL THEN requests ELSE 0 END) AS unpriced_requests
+FROM (
+  SELECT
+    fleet_usage.*,
+    ROW_NUMBER() OVER (
+      PARTITION BY source, session, day, model, project, branch
+      ORDER BY stored_at DESC, machine
+    ) AS copy_number
+  FROM fleet_usage
+) AS copies
+WHERE copies.copy_number = 1
+GROUP BY source, COALESCE(project, ''), COALESCE(model, '');
+
+-- account_meters: the latest reading of each meter of an account, whichever machine took it; percentages never add up
+CREATE VIEW account_meters AS
+SELECT
+  latest.provider AS provider,
+  latest.account_name AS account_name,
+  latest.meter AS meter,
+  latest.used AS used,
+  latest.last_at AS last_at,
+  latest.reset_at AS reset_at,
+  latest.machine AS machine
+FROM (
+  SELECT
+    provider,
+    CASE WHEN account IS NULL THEN machine ELSE account END AS account_name,
+    meter,
+    used,
+    last_at,
+    reset_at,
+    machine,
+    ROW_NUMBER() OVER (
+      PARTITION BY provider, CASE WHEN account IS NULL THEN machine ELSE account END, meter
+      ORDER BY last_at DESC, machine
+    ) AS place
+  FROM fleet_meters
+) AS latest
+WHERE latest.place = 1;
+
 SELECT window_id, rid, side, baseline_tokens, glm_tokens, delta_glm_minus_base
 FROM cost_compare
 ORDER BY
@@ -142,3 +234,17 @@ ORDER BY window_id, is_glm, model;
 SELECT window_id, part, name, events, routed_pct, p50_ms, p95_ms, p95_few_events, error_pct
 FROM subagent_proxy
 ORDER BY window_id, part, events DESC, name;
+
+SELECT provider, unit, n, machines, features, capacity, efficiency, features_squares, capacity_squares, products
+FROM efficiency
+ORDER BY provider;
+
+SELECT
+  source, project_name, model_name, sessions, requests_sum, input_sum, cache_read_sum, cache_write_sum, output_sum,
+  cost_sum, unpriced_requests
+FROM usage_by_project
+ORDER BY source, project_name, model_name;
+
+SELECT provider, account_name, meter, used, last_at, reset_at, machine
+FROM account_meters
+ORDER BY provider, account_name, meter;

@@ -126,9 +126,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(demo, folder / "data")
     (folder / "bad").write_text('{"lane": 1\n')
     run("ingest proxy-telemetry --window W0-01 --file bad")
-    run("override codex --window W0-02 --phase before --weekly-pct 50 --notes by-hand", AGENT_ID="sub1")
-    run("override codex --window W0-02 --phase after --weekly-pct 40", AGENT_ID="sub1")
-    run("alias delete codex --phase after --window W0-02", AGENT_ID="sub1")
+    run("override codex --window W0-09 --phase before --weekly-pct 50 --notes by-hand", AGENT_ID="sub1")
+    run("override codex --window W0-09 --phase after --weekly-pct 40", AGENT_ID="sub1")
+    run("alias delete codex --phase after --window W0-09", AGENT_ID="sub1")
     run("churn --window W0-01")
     run("plan --pairs 2 codex claude")
     run("export --format parquet --out out")
@@ -174,9 +174,10 @@ def test_the_jq_recipes(filled: Path) -> None:
         for recipe in examples(READING, "sh jq")
     ]
     assert len(printed) == 2
-    assert [line.split("\t")[:2] for line in printed[0].splitlines()] == [["W0-01", "claude"], ["W0-01", "codex"]]
+    pairs = [line.split("\t")[:2] for line in printed[0].splitlines()]
+    assert pairs == [[f"W0-0{number}", name] for number in range(1, 6) for name in ("claude", "codex")]
     features = {tuple(line.split("\t")[:3]) for line in printed[1].splitlines()}
-    assert features == {("W0-01", "claude", "2"), ("W0-01", "codex", "3"), ("W0-01", "glm", "1")}
+    assert features > {("W0-01", "claude", "2"), ("W0-01", "codex", "3"), ("W0-01", "glm", "1")}
 
 
 def test_the_pandas_recipe(filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,7 +192,15 @@ def test_the_duckdb_recipes(filled: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.chdir(filled)
     [recipe] = examples(READING, "sql duckdb")
-    assert duckdb.connect(":memory:").execute(recipe).fetchall() == [("codex", "W0-01", 18), ("codex", "W0-02", 0)]
+    rows = duckdb.connect(":memory:").execute(recipe).fetchall()
+    assert {row[1]: row[2] for row in rows} == {
+        "W0-01": 18,
+        "W0-02": 14,
+        "W0-03": 16,
+        "W0-04": 12,
+        "W0-05": 9,
+        "W0-09": 0,
+    }
 
 
 def test_the_duckdb_recipe_on_parquet(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from bare import ROOT, Bare, build_wheel, third_party
 
 EXAMPLE = ROOT / "examples" / "tracker-gemini"
 HOURS = ROOT / "examples" / "tracker-hours"
+SESSIONS = ROOT / "examples" / "tracker-gemini-sessions"
 PANE = (EXAMPLE / "tests" / "screens" / "auto.txt").read_text()
 
 
@@ -20,8 +21,10 @@ PANE = (EXAMPLE / "tests" / "screens" / "auto.txt").read_text()
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
     folder = tmp_path_factory.mktemp("example")
     made = Bare(folder / "env")
-    made.link({"pytest", "hypothesis"} | third_party(["tracker-desk", "tracker-kit", "pytest", "hypothesis"]))
-    for project in (ROOT / "core", ROOT / "plugins" / "desk", ROOT / "plugins" / "kit", EXAMPLE):
+    features = ["tracker-corrections", "tracker-desk", "tracker-kit", "tracker-telemetry"]
+    made.link({"pytest", "hypothesis"} | third_party([*features, "pytest", "hypothesis"]))
+    plugins = [ROOT / "plugins" / name.removeprefix("tracker-") for name in features]
+    for project in (ROOT / "core", *plugins, EXAMPLE, SESSIONS):
         made.unpack(build_wheel(project, folder))
     return made
 
@@ -38,8 +41,9 @@ def completions(bare: Bare, folder: Path, *words: str) -> list[str]:
     return tracker(bare, folder, _TRACKER_COMPLETE="bash_complete", **asked).split()
 
 
-def test_its_suite_passes(bare: Bare) -> None:
-    done = bare.run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLE / "tests"), cwd=EXAMPLE)
+@pytest.mark.parametrize("example", [EXAMPLE, SESSIONS], ids=lambda path: path.name)
+def test_its_suite_passes(bare: Bare, example: Path) -> None:
+    done = bare.run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(example / "tests"), cwd=example)
     assert done.returncode == 0, done.stdout[-3000:]
 
 
@@ -60,6 +64,21 @@ def test_an_operator_measures_a_window_with_it(bare: Bare, tmp_path: Path) -> No
     ) in shown
     options = ("--window", "W0-02", "--phase", "before", "--daily-pct", "51", "--daily-resets", "2026-01-01T15:12:00Z")
     assert "stored gemini before snapshot for W0-02" in tracker(bare, tmp_path, "override", "gemini", *options)
+
+
+def test_usage_counts_the_logs_of_one_more_client(bare: Bare, tmp_path: Path) -> None:
+    chats = tmp_path / ".gemini" / "tmp" / "shop" / "chats"
+    chats.mkdir(parents=True)
+    tokens = {"input": 1000, "output": 50, "cached": 400, "thoughts": 20, "tool": 0}
+    about = {"id": "m-1", "timestamp": "2026-11-20T10:00:05Z", "type": "gemini", "model": "gemini-3-pro-preview"}
+    lines = [{"sessionId": "s-1", "directories": ["/home/dev/shop"]}, about | {"tokens": tokens, "content": "canary"}]
+    (chats / "session-1.jsonl").write_text("".join(json.dumps(line) + "\n" for line in (*lines, lines[1])))
+    (chats / "copy.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = json.loads(tracker(bare, tmp_path, "--json", "usage", "project", HOME=str(tmp_path), GEMINI_CLI_HOME=""))
+    [row] = found["rows"]
+    assert (row["provider"], row["project"], row["requests"]) == ("gemini", "shop", 1)
+    assert (row["input_tokens"], row["cache_read_tokens"], row["output_tokens"]) == (600, 400, 70)
+    assert b"canary" not in b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
 
 
 def test_it_has_its_functions_and_completions(bare: Bare, tmp_path: Path) -> None:
@@ -93,7 +112,7 @@ def test_a_feature_adds_a_command_and_a_column(tmp_path: Path) -> None:
     assert checked.startswith("hours: sound ("), checked
 
 
-@pytest.mark.parametrize("example", [EXAMPLE, HOURS], ids=lambda path: path.name)
+@pytest.mark.parametrize("example", [EXAMPLE, HOURS, SESSIONS], ids=lambda path: path.name)
 def test_nothing_here_was_changed_for_it(example: Path) -> None:
     """The core and the plugins do not name it, and the workspace leaves it out: `git diff core plugins` stays empty."""
     word = example.name.replace("-", "[-_]")
@@ -106,6 +125,6 @@ def test_nothing_here_was_changed_for_it(example: Path) -> None:
     assert not any(example.is_relative_to(folder) for folder in members | tests)
 
 
-@pytest.mark.parametrize("example", [EXAMPLE, HOURS], ids=lambda path: path.name)
+@pytest.mark.parametrize("example", [EXAMPLE, HOURS, SESSIONS], ids=lambda path: path.name)
 def test_it_is_short(example: Path) -> None:
     assert sum(len(path.read_text().splitlines()) for path in (example / "src").rglob("*.py")) < 120

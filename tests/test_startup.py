@@ -39,7 +39,7 @@ def test_help_imports_no_plugin_and_nothing_heavy(arguments: list[str]) -> None:
     # a feature's declaration is a module called `feature` in a package that imports nothing
     ours = {name for name in loaded if name.startswith("tracker_") and name.rpartition(".")[2] != "feature"}
     assert not {name for name in ours if "." in name}
-    assert not {"tracker.contract.values", "tracker.hosting.registry"} & loaded
+    assert not {"tracker.contract.sources", "tracker.hosting.registry"} & loaded
 
 
 def test_a_preview_without_an_interval_imports_no_scipy(tmp_path: str) -> None:

@@ -38,7 +38,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("alias", "begin", "codex"), 2, "no command 'begin'"),
     (("plan", "--provider", "codex", "--windows-left", "2.5"), 2, "'2.5' is not a valid whole number."),
     (("complete", "--window", "W1", "--codex-features", "some"), 2, "'some' is not a valid whole number."),
-    (("help", "previw"), 2, "no command 'previw'; did you mean preview?"),
+    (("help", "previw"), 2, "No word or command 'previw'; did you mean preview?"),
     (("previw",), 2, "no command 'previw'; did you mean preview?"),
     (("alias", "start", "codx", "--stdin"), 2, "no provider 'codx'; did you mean codex?"),
     (

@@ -52,13 +52,13 @@ def test_with_every_feature_off(toys: Run) -> None:
     shown(run)
     helped = run("--help").stdout
     commands = {line.split()[0] for line in helped.splitlines() if line.startswith("  ") and line[2:3].islower()}
-    assert {"alias", "complete", "preview", "ingest", "override", "plugins"} <= commands
+    assert {"alias", "complete", "preview", "ingest"} <= commands
     assert not {"scoreboard", "churn", "capture", "status", "demo", "cost-compare"} & commands
     stream = run("ingest", "toy-stream", "--window", "W0-01", "--stdin", stdin="{}\n")
     unset = "is disabled: unset TRACKER_DISABLE_PLUGINS."
     assert stream.returncode == 1
     assert stream.stderr == f"error: The stream toy-stream cannot be read. tracker-telemetry {unset}\n"
-    for command, distribution in {"scoreboard": "tracker-verdict", "churn": "tracker-ledgers"}.items():
+    for command, distribution in {"scoreboard": "tracker-verdict", "undo": "tracker-corrections"}.items():
         done = run(command)
         assert done.returncode == 2
         message = f"error: The command {command} is not available. {distribution} {unset}"

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tracker.errors import TrackerError
-from tracker.settings import file as settings_file
 from tracker.settings.file import Settings
 from tracker.settings.sections import Kernel, settings
 
@@ -19,7 +18,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 def load(folder: Path, text: str | bytes) -> Settings:
     path = folder / "tracker.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return settings_file.load(path)
+    return Settings.load(path)
 
 
 def refusal(folder: Path, text: str | bytes) -> str:
@@ -31,7 +30,7 @@ def refusal(folder: Path, text: str | bytes) -> str:
 
 
 def test_without_a_file_the_defaults_hold() -> None:
-    assert settings_file.load(None) == Settings()
+    assert Settings.load(None) == Settings()
     assert Settings().section(Kernel) == Kernel()
     assert Kernel().buffer_minutes == 5.0
 
@@ -111,9 +110,9 @@ def test_the_nearest_file_above_holds(tmp_path: Path) -> None:
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
     (tmp_path / "tracker.toml").touch()
-    assert settings_file.find(inner) == tmp_path / "tracker.toml"
+    assert Settings.find(inner) == tmp_path / "tracker.toml"
     (tmp_path / "a" / "tracker.toml").touch()
-    assert settings_file.find(inner) == tmp_path / "a" / "tracker.toml"
+    assert Settings.find(inner) == tmp_path / "a" / "tracker.toml"
 
 
 def test_every_setting_has_a_sound_default_and_a_kind() -> None:

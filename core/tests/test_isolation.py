@@ -34,16 +34,16 @@ def parse_status(text):
 IMPORTS = {
     "raise RuntimeError('no')": "RuntimeError: no",
     "import nope_not_there": "ModuleNotFoundError",
-    "sys.exit(3)": "called sys.exit(3)",
-    "raise KeyboardInterrupt": "raised KeyboardInterrupt",
+    "sys.exit(3)": "raised SystemExit(3)",
+    "raise KeyboardInterrupt": "raised KeyboardInterrupt()",
     "while True: pass": "did not finish within 0.5 s",
     "raise ValueError('x' * 1_000_000)": "ValueError: xxx",
-    "class Odd(BaseException): pass\nraise Odd": "raised Odd",
+    "class Odd(BaseException): pass\nraise Odd": "raised Odd()",
 }
 PARSERS = {
     "raise RuntimeError('no')": "failed to parse_status: RuntimeError: no",
-    "sys.exit(0)": "failed to parse_status: called sys.exit(0)",
-    "raise KeyboardInterrupt": "failed to parse_status: raised KeyboardInterrupt",
+    "sys.exit(0)": "failed to parse_status: raised SystemExit(0)",
+    "raise KeyboardInterrupt": "failed to parse_status: raised KeyboardInterrupt()",
     "while True: pass": "failed to parse_status: did not finish within 0.5 s",
     "try:\n        while True: pass\n    except Exception: pass": "failed to parse_status: did not finish within 0.5 s",
     "while True:\n        try:\n            while True: pass\n        except BaseException: pass": "lugin 'bad' ",
@@ -51,7 +51,7 @@ PARSERS = {
     "return Reading.__new__(Reading)": "failed to parse_status: AttributeError",
     "return Reading(gauges=(Gauge(meter='m', used=float('nan')),))": "must be a finite number or None, got nan",
     "return Reading(gauges=(Gauge(meter='other', used=1),))": "reported the meter 'other', which it does not declare",
-    "return Reading(fields={'a': object()}, gauges=(Gauge(meter='m', used=1),))": "gave a 'a' that is not a JSON value",
+    "return Reading(fields={'a': object()}, gauges=(Gauge(meter='m', used=1),))": "gave what JSON cannot hold",
     "return Reading(fields={'m_pct': 3}, gauges=(Gauge(meter='m', used=1),))": "fields repeat a meter's: m_pct",
     "parse_status(text)": "failed to parse_status: RecursionError",
     "raise MemoryError": "failed to parse_status: MemoryError",
@@ -201,9 +201,12 @@ def test_the_users_interruption_stays_one() -> None:
     [
         ("raise RuntimeError('no block')", "RuntimeError: no block"),
         ("return 'text'", "returned str, expected Block or None"),
-        ("return Block(title='B', rows=(Row(values={'a': {1, 2}}),))", "gave a 'a' that is not a JSON value"),
+        (
+            "return Block(title='B', rows=(Row(values={'a': {1, 2}}),))",
+            "gave what JSON cannot hold",
+        ),
         ("return Block(title='B', rows=('row',))", "TypeError"),
-        ("sys.exit()", "called sys.exit(None)"),
+        ("sys.exit()", "raised SystemExit()"),
     ],
 )
 def test_a_block_that_fails_is_named_and_the_others_are_shown(
@@ -236,7 +239,7 @@ def test_a_stream_goes_on_when_its_plugin_fails_on_a_line(with_bad: Callable[[st
 
 
 LINES = {
-    "sys.exit(3)": "called sys.exit(3)",
+    "sys.exit(3)": "raised SystemExit(3)",
     "while True: pass": "did not finish within 0.5 s",
     "return (event for event in [])": "ingest_line returned a generator",
     "return ['text']": "an event is of type str. Expected dict.",
@@ -265,7 +268,7 @@ def test_a_stream_whose_plugin_interrupts_it_stores_nothing_wrong(with_bad: Call
     done = run("ingest", "bad", "--window", "W1", "--stdin", stdin="a\n")
     assert (done.returncode, done.stderr) == (
         1,
-        "error: plugin 'bad' failed to ingest_line: raised KeyboardInterrupt\n",
+        "error: plugin 'bad' failed to ingest_line: raised KeyboardInterrupt()\n",
     )
 
 

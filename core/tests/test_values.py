@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tracker.api import Gauge, Meter, Reading, StatusSource, amount, count, instant, percent
 from tracker.contract.events import check_event
-from tracker.contract.parsed import from_parsed, to_parsed
+from tracker.contract.readings import from_parsed, to_parsed
 
 NONE = [None, True, False, "5", "", [], {}, -1, -0.5, float("nan"), float("inf"), 10**15, 10**400, 1e300]
 JSON = st.recursive(

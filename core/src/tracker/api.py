@@ -1,7 +1,17 @@
 """Everything that a plugin may import. What is not here may change without notice."""
 
-from tracker.contract.events import check_event
-from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, WindowResult
+from tracker.contract.blocks import Block, PreviewContext, Row
+from tracker.contract.events import Event, EventTotals, Quantiles, Rejected, check_event
+from tracker.contract.features import (
+    Check,
+    Estimate,
+    Finding,
+    MeterReading,
+    StreamFacts,
+    StreamInput,
+    UsageEvent,
+    WindowResult,
+)
 from tracker.contract.figures import amount, count, instant, percent
 from tracker.contract.hooks import hookimpl
 from tracker.contract.origins import (
@@ -13,24 +23,13 @@ from tracker.contract.origins import (
     Origin,
     StatusLineOrigin,
 )
-from tracker.contract.values import (
-    JSON,
-    Block,
-    Change,
+from tracker.contract.panels import Cell, Chart, Column, Panel, Period
+from tracker.contract.readings import JSON, Change, Delta, Gauge, Meter, Reading
+from tracker.contract.sources import (
     Comparison,
-    Delta,
     Demo,
     DemoStep,
-    Event,
-    EventTotals,
-    Gauge,
-    Meter,
-    PreviewContext,
-    Quantiles,
-    Reading,
-    Rejected,
     ReportSource,
-    Row,
     Source,
     StatusSource,
     TelemetrySource,
@@ -42,8 +41,11 @@ from tracker.text.screen import plain_text
 __all__ = [
     "JSON",
     "Block",
+    "Cell",
     "Change",
+    "Chart",
     "Check",
+    "Column",
     "CommandOrigin",
     "Comparison",
     "Delta",
@@ -59,7 +61,10 @@ __all__ = [
     "HttpOrigin",
     "LogOrigin",
     "Meter",
+    "MeterReading",
     "Origin",
+    "Panel",
+    "Period",
     "PreviewContext",
     "Quantiles",
     "Reading",
@@ -72,6 +77,7 @@ __all__ = [
     "StreamFacts",
     "StreamInput",
     "TelemetrySource",
+    "UsageEvent",
     "View",
     "WindowResult",
     "amount",

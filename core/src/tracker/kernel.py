@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from tracker.cli.options import provider_option as provider_option
     from tracker.cli.options import selection as selection
     from tracker.cli.options import window_option as window_option
+    from tracker.cli.text_input import capture_time as capture_time
     from tracker.cli.text_input import read_text as read_text
     from tracker.cli.text_input import take_text as take_text
-    from tracker.contract.parsed import compact as compact
-    from tracker.contract.parsed import from_parsed as from_parsed
-    from tracker.contract.parsed import iso as iso
-    from tracker.contract.parsed import to_parsed as to_parsed
+    from tracker.contract.readings import compact as compact
+    from tracker.contract.readings import from_parsed as from_parsed
+    from tracker.contract.readings import iso as iso
+    from tracker.contract.readings import to_parsed as to_parsed
     from tracker.errors import Busy as Busy
     from tracker.errors import Interrupted as Interrupted
     from tracker.errors import PluginError as PluginError
@@ -44,37 +45,18 @@ if TYPE_CHECKING:
     from tracker.journal.index import Entry as Entry
     from tracker.journal.index import Index as Index
     from tracker.journal.journal import Journal as Journal
-    from tracker.journal.records import SCHEMA as SCHEMA
-    from tracker.journal.records import decode as decode
-    from tracker.journal.records import identify as identify
     from tracker.journal.records import record_id as record_id
     from tracker.journal.records import stamp as stamp
-    from tracker.journal.records import without_text as without_text
-    from tracker.preview import assemble as assemble
-    from tracker.preview import document as document
-    from tracker.preview import lines as lines
     from tracker.session import Session as Session
     from tracker.session import session as session
-    from tracker.settings.file import FILE as FILE
-    from tracker.settings.file import checked as checked
-    from tracker.settings.file import find as find
-    from tracker.settings.file import line_of as line_of
-    from tracker.settings.file import parsed as parsed
-    from tracker.settings.file import read as read
-    from tracker.settings.sections import DEFAULT_DATA_DIR as DEFAULT_DATA_DIR
-    from tracker.settings.sections import Setting as Setting
-    from tracker.settings.sections import leaves as leaves
+    from tracker.settings.file import Settings as Settings
     from tracker.settings.sections import setting as setting
-    from tracker.settings.sections import setting_of as setting_of
-    from tracker.settings.sections import settings as settings
     from tracker.settings.zones import zone as zone
     from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span
     from tracker.text.csv_cells import csv_line as csv_line
     from tracker.text.redact import redact_value as redact_value
     from tracker.text.render import escape as escape
-    from tracker.text.render import figure as figure
-    from tracker.text.render import json_text as json_text
     from tracker.text.render import line as line
     from tracker.text.render import number as number
     from tracker.text.render import plural as plural
@@ -85,39 +67,32 @@ if TYPE_CHECKING:
     from tracker.windows.anomalies import closings as closings
     from tracker.windows.anomalies import open_anomalies as open_anomalies
     from tracker.windows.anomalies import raised as raised
+    from tracker.windows.anomalies import status_streams as status_streams
     from tracker.windows.captures import Capture as Capture
-    from tracker.windows.captures import Pair as Pair
-    from tracker.windows.captures import by_lane as by_lane
     from tracker.windows.captures import canonical as canonical
     from tracker.windows.captures import capture_of as capture_of
     from tracker.windows.captures import captures as captures
-    from tracker.windows.captures import lacking as lacking
     from tracker.windows.captures import spans as spans
     from tracker.windows.efficiency import Groups as Groups
     from tracker.windows.efficiency import ProviderFigures as ProviderFigures
     from tracker.windows.efficiency import figures_of as figures_of
     from tracker.windows.efficiency import finalized_figures as finalized_figures
-    from tracker.windows.efficiency import is_stale as is_stale
     from tracker.windows.efficiency import open_figures as open_figures
     from tracker.windows.finalized import Finalized as Finalized
     from tracker.windows.finalized import finalized as finalized
     from tracker.windows.lanes import check_window as check_window
     from tracker.windows.lanes import next_window as next_window
     from tracker.windows.messages import stored_message as stored_message
-    from tracker.windows.missing_plugins import absent as absent
-    from tracker.windows.missing_plugins import named as named
-    from tracker.windows.missing_plugins import tell as tell
     from tracker.windows.own_findings import fresh_index as fresh_index
     from tracker.windows.own_findings import index_findings as index_findings
     from tracker.windows.own_findings import old_baselines as old_baselines
     from tracker.windows.own_findings import state_findings as state_findings
     from tracker.windows.own_findings import write_states as write_states
     from tracker.windows.reports import store_report as store_report
+    from tracker.windows.rules import falls as falls
     from tracker.windows.store import CaptureRequest as CaptureRequest
     from tracker.windows.store import Stored as Stored
     from tracker.windows.store import reset_before as reset_before
-    from tracker.windows.store import stamped_notes as stamped_notes
-    from tracker.windows.store import status_streams as status_streams
     from tracker.windows.store import store as store
 
 _LINES = re.findall(r"^    from (\S+) import (\w+)", __loader__.get_source(__name__), re.M)  # type: ignore[name-defined]

@@ -8,9 +8,11 @@ from typing import Any
 
 from attrs import field, frozen
 
+from tracker.contract.blocks import Block, PreviewContext
+from tracker.contract.events import EventTotals
 from tracker.contract.features import StreamFacts
-from tracker.contract.parsed import EPOCH, instant
-from tracker.contract.values import Block, EventTotals, PreviewContext, Source
+from tracker.contract.readings import EPOCH, instant
+from tracker.contract.sources import Source
 from tracker.errors import PluginError
 from tracker.hosting.registry import STRICT
 from tracker.hosting.snapshots import SNAPSHOTS
@@ -24,7 +26,6 @@ from tracker.windows.divergence import Divergence, divergences
 from tracker.windows.efficiency import Groups, OpenFigures, ProviderFigures, finalized_figures, open_figures
 from tracker.windows.finalized import Finalized, finalized
 from tracker.windows.missing_plugins import Absent, absent, named
-from tracker.windows.store import status_streams
 
 
 @frozen(kw_only=True)
@@ -49,6 +50,14 @@ class Preview:
     not_shown: tuple[PluginError, ...]
     absent: tuple[Absent, ...]
     divergences: tuple[Divergence, ...]
+
+    def lines(self) -> Iterator[str]:
+        """The preview as people read it."""
+        return lines(self)
+
+    def document(self) -> dict[str, Any]:
+        """The preview as one JSON object."""
+        return document(self)
 
 
 def assemble(session: Session, windows: Iterable[str]) -> Preview:
@@ -77,7 +86,7 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
     return Preview(
         windows=shown,
         rows=rows,
-        anomalies=tuple(open_anomalies(session.index, status_streams(session), shown)),
+        anomalies=tuple(open_anomalies(session, shown)),
         providers=tuple(finalized_figures(session, rows, groups)),
         open=tuple(open_figures(session, not_finalized, groups)),
         blocks=tuple(blocks),

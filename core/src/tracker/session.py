@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +16,14 @@ from tracker.errors import TrackerError
 from tracker.text.render import escape
 
 if TYPE_CHECKING:
-    from tracker.contract.values import Source
+    from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
     from tracker.journal.journal import Journal
+    from tracker.preview import Preview
     from tracker.settings.file import Settings
     from tracker.settings.sections import Kernel
+    from tracker.windows.missing_plugins import Absent
 
 DATA_DIR = "TRACKER_DATA_DIR"
 T = TypeVar("T")
@@ -32,6 +34,8 @@ class Session:
 
     No attrs class: `tracker --help` makes one, too, and must not pay for the import.
     """
+
+    DEFAULT_ROOT = Path("data/week0/live")
 
     def __init__(self) -> None:
         self.data_dir: Path | None = None
@@ -48,9 +52,9 @@ class Session:
     @cached_property
     def settings_file(self) -> Settings:
         """What `tracker.toml` sets."""
-        from tracker.settings.file import find, load
+        from tracker.settings.file import Settings
 
-        return load(find(Path.cwd()))
+        return Settings.load(Settings.find(Path.cwd()))
 
     def settings(self, kind: type[T]) -> T:
         """The settings of one class, which its feature declares."""
@@ -66,15 +70,13 @@ class Session:
     @cached_property
     def root(self) -> Path:
         """The data directory."""
-        from tracker.settings.sections import DEFAULT_DATA_DIR
-
         if self.data_dir is not None:
             return self.data_dir
         if os.environ.get(DATA_DIR):
             return Path(os.environ[DATA_DIR])
         if self.config.data_dir is not None:
             return self.settings_file.base / self.config.data_dir
-        return DEFAULT_DATA_DIR
+        return self.DEFAULT_ROOT
 
     @cached_property
     def journal(self) -> Journal:
@@ -84,11 +86,19 @@ class Session:
         journal = Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
         if context := click.get_current_context(silent=True):
             context.find_root().call_on_close(journal.close)
+        journal.listeners.append(self._keep_states)
         if not self.dry_run and not journal.streams():
             journal.listeners.append(self._ignore_in_git)
         return journal
 
-    def _ignore_in_git(self, _appended: object) -> None:
+    def _keep_states(self, stream: str, records: Sequence[Mapping[str, Any]]) -> None:
+        """The files under `state/` follow from the captures, and from the tombstones, that are appended."""
+        if any("phase" in record or "tombstone" in record for record in records):
+            from tracker.windows.lane_state import write_states
+
+            write_states(self, stream, records)
+
+    def _ignore_in_git(self, *_appended: object) -> None:
         """Keep a new data directory out of the repository around it: panes are private."""
         from tracker.settings.sections import Data
 
@@ -161,6 +171,32 @@ class Session:
                 raise TrackerError(f"{name} is not available: {failure}")
         what = "provider" if tuple(kinds) == ("status",) else "source"
         raise click.UsageError(f"no {what} {escape(name)!r}; {near(name, names)}")
+
+    # --- records
+
+    def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
+        """The sources that are recorded in some windows, and whose plugin is missing."""
+        from tracker.windows.missing_plugins import absent
+
+        return absent(self, windows)
+
+    def note_missing(self, found: Iterable[Absent]) -> None:
+        """Say which records a view leaves out, because their plugin is missing."""
+        from tracker.windows.missing_plugins import tell
+
+        tell(self, found)
+
+    def notes(self, text: str | None) -> str | None:
+        """The user's notes as a record holds them: without addresses, the lane at their end."""
+        from tracker.windows.store import stamped_notes
+
+        return stamped_notes(text, self.lane)
+
+    def preview(self, windows: Iterable[str]) -> Preview:
+        """What `tracker preview` shows of some windows."""
+        from tracker.preview import assemble
+
+        return assemble(self, windows)
 
     # --- speaking
 

@@ -148,7 +148,7 @@ def test_what_json_cannot_say_is_stored_readably() -> None:
 def test_a_record_is_not_nested_deeper_than_can_be_read_back(
     program: Any, monkeypatch: pytest.MonkeyPatch, depth: int
 ) -> None:
-    from tracker.contract.values import Reading
+    from tracker.contract.readings import Reading
 
     value: Any = 1
     for _ in range(depth):

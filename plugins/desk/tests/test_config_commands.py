@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.kernel import leaves, settings
+from tracker.kernel import Settings
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -45,10 +45,10 @@ def test_init_writes_every_setting_with_what_it_is_for(toys: Run, file: Path) ->
         in text
     )
     assert '# tally = "30/mo:2400calls"\n# toy = "200/mo:4.3bars"\n' in text
-    found = leaves(tomllib.loads(text))
-    assert set(found) == set(settings())
+    found = Settings.check(text, file).given
+    assert set(found) == set(Settings.known())
     assert (found["data_dir"], found["timezone"], found["prices"]) == ("data/week0/live", "UTC", {})
-    for key, setting in settings().items():
+    for key, setting in Settings.known().items():
         if setting.default is not None:
             assert setting.check(found[key]) == setting.default
     assert not (file.parent / "data").exists()  # settings come before records

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tracker.contract.values import Meter, Source
-from tracker.hosting.admission import shell_names
-from tracker.hosting.shell_words import shadowed
+from tracker.contract.readings import Meter
+from tracker.contract.sources import Source
+from tracker.hosting.shell_functions import shadowed, shell_names
 from tracker_desk.shells import functions, script
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -1,10 +1,15 @@
-"""docs/fleet.md is true: two machines' exports give DuckDB the figures that tracker has of both journals in one."""
+"""docs/fleet.md is true: two machines' exports give DuckDB the figures that tracker has of both journals in one.
+
+Spark and ClickHouse give the same rows, where they are installed: `uv run --group fleet pytest -m fleet`.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +52,51 @@ def stream(seed: int, count: int) -> str:
     return "".join(lines)
 
 
+def pane(fiveh: int, weekly: int) -> str:
+    bar = "█" * 20
+    return (
+        ">_ OpenAI Codex (v0.171.0)\n\n"
+        f"  5h limit:      [{bar[: fiveh // 5]:░<20}] {fiveh}% left (resets 09:30)\n"
+        f"  Weekly limit:  [{bar[: weekly // 5]:░<20}] {weekly}% left (resets 10:00 on 16 Jan)\n"
+    )
+
+
+def measure(data: Path, machine: str, number: int) -> None:
+    """Three windows of Codex, with features; the last one has none, and does not count."""
+    left = 90
+    for at in range(1, 4):
+        window, hour = f"{machine}-{at}", 5 + at
+        times = [f"2026-01-1{number}T{hour:02}:{minute}:00Z" for minute in ("00", "50")]
+        for phase, time, weekly in zip(("start", "end"), times, (left, left - 3 * at), strict=True):
+            Path("pane.txt").write_text(pane(80, weekly), encoding="utf-8")
+            more = ("--window", window, "--captured-at", time, "--force", "--file", "pane.txt")
+            tracker(data, "alias", phase, "codex", *more)
+        left -= 3 * at
+        tracker(data, "complete", "--window", window, *(("--codex-features", str(at + number)) if at < 3 else ()))
+
+
+def request(machine: str, at: int, model: str) -> str:
+    usage = {"input_tokens": 1000 + at, "cached_input_tokens": 400, "output_tokens": 50, "reasoning_output_tokens": 9}
+    payload = {"thread_id": machine, "turn_id": "t", "response_id": f"{machine}-{at}", "usage": usage}
+    record = {"timestamp": f"2026-01-1{1 + at % 2}T07:0{at}:00.250Z", "type": "token_usage_record", "payload": payload}
+    turn = {"timestamp": record["timestamp"], "type": "turn_context", "payload": {"model": model}}
+    return "".join(json.dumps(one) + "\n" for one in (turn, record))
+
+
+def sessions(home: Path, machine: str) -> None:
+    """A session of the machine's own, and one that both have."""
+    for name in (machine, "shared"):
+        path = home / "sessions" / "2026" / "01" / "11" / f"rollout-2026-01-11T07-00-00-{name}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        payload = {"id": name, "cwd": f"/home/dev/{name if name == 'shared' else 'shop'}", "source": "cli"}
+        meta = {"timestamp": "2026-01-11T06:00:00Z", "type": "session_meta", "payload": payload}
+        models = ("gpt-5", "gpt-5", "a-model-without-a-price")
+        path.write_text(
+            json.dumps(meta) + "\n" + "".join(request(name, at, model) for at, model in enumerate(models)),
+            encoding="utf-8",
+        )
+
+
 def tracker(data: Path, *arguments: str) -> None:
     main(["--quiet", "--data-dir", str(data), *arguments], standalone_mode=False)
 
@@ -62,6 +112,10 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             count = 60 if window == WINDOWS[0] else 1
             Path("usage.jsonl").write_text(common * number + stream(number, count), encoding="utf-8")
             tracker(data, "ingest", "proxy-telemetry", "--window", window, "--file", "usage.jsonl")
+        measure(data, machine, number)
+        monkeypatch.setenv("CODEX_HOME", str(tmp_path / f"home-{machine}"))
+        sessions(tmp_path / f"home-{machine}", machine)
+        tracker(data, "usage", "--timezone", "UTC")
         folder = str(Path(sys.executable).parent)
         settings = {"PATH": f"{folder}:/usr/bin:/bin", "MACHINE": machine, "TRACKER_DATA_DIR": str(data)}
         subprocess.run(["bash", "-e", "-c", block("sh")], cwd=tmp_path, env=settings, check=True, capture_output=True)
@@ -72,15 +126,17 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def answers() -> list[list[dict[str, Any]]]:
-    """What DuckDB answers to the page's line and to each question of the file."""
+    """What DuckDB answers to the page's lines and to each question of the file."""
     database = duckdb.connect(":memory:")
+    database.execute("SET TimeZone = 'UTC'")
     database.execute(block("sql duckdb"))
     found = []
     for statement in database.extract_statements(SQL):
         asked = database.execute(statement)
         names = [column[0] for column in asked.description]
-        found.append([dict(zip(names, row, strict=True)) for row in asked.fetchall()])
-    return [rows for rows in found if rows and "window_id" in rows[0]]
+        if statement.type == duckdb.StatementType.SELECT:
+            found.append([dict(zip(names, row, strict=True)) for row in asked.fetchall()])
+    return found
 
 
 def said(data: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
@@ -95,7 +151,7 @@ def near(expected: float | None) -> Any:
 
 
 def test_the_file_says_what_tracker_says(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    requests, totals, models, figures = answers()
+    requests, totals, models, figures, *_ = answers()
     for window in WINDOWS:
         own = [[row for row in rows if row["window_id"] == window] for rows in (requests, totals, models, figures)]
         compared = said(fleet / "both", capsys, "cost-compare", "--window", window)
@@ -135,10 +191,106 @@ def check_preview(rows: list[dict[str, Any]], preview: dict[str, Any]) -> None:
             assert float(row[name]) == pytest.approx(figures[name], abs=0.0501)
 
 
+def test_windows_usage_and_meters_add_up(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    *_, efficiency, usage, meters = answers()
+    [codex] = efficiency
+    scores = said(fleet / "both", capsys, "scoreboard")
+    [own] = [row for row in scores if row["provider"] == "codex"]
+    assert (codex["n"], codex["machines"], codex["features"]) == (own["n"], 2, own["features"]) == (4, 2, 12)
+    assert codex["efficiency"] == near(own["features"] / own["capacity"])
+    spread = codex["features_squares"] - 2 * codex["efficiency"] * codex["products"]
+    assert spread + codex["efficiency"] ** 2 * codex["capacity_squares"] > 0
+    # the session that both machines have counts once
+    by_name = {(row["project_name"], row["model_name"]): row for row in usage}
+    assert {key: (row["sessions"], row["requests_sum"]) for key, row in by_name.items()} == {
+        ("shared", "gpt-5"): (1, 2),
+        ("shared", "a-model-without-a-price"): (1, 1),
+        ("shop", "gpt-5"): (2, 4),
+        ("shop", "a-model-without-a-price"): (2, 2),
+    }
+    assert by_name["shop", "gpt-5"]["input_sum"] == 2 * (600 + 601)
+    assert by_name["shop", "gpt-5"]["cost_sum"] > 0
+    assert by_name["shop", "a-model-without-a-price"]["cost_sum"] is None
+    assert by_name["shop", "a-model-without-a-price"]["unpriced_requests"] == 2
+    # neither pane names its account: the meters of two machines stay two, and the latest reading of each counts
+    assert [(row["account_name"], row["meter"], row["used"]) for row in meters] == [
+        ("ada", "fiveh", 20), ("ada", "weekly", 28), ("bob", "fiveh", 20), ("bob", "weekly", 28),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("dialect", ["spark", "clickhouse", "duckdb"])
 def test_every_dialect_reads_the_file(dialect: str) -> None:
     views = sqlglot.parse(block(f"sql {dialect}"), read=dialect)
-    assert [view.find(sqlglot.exp.Table).name for view in views] == ["telemetry"]
+    names = [view.find(sqlglot.exp.Table).name for view in views if view is not None]
+    assert names == ["telemetry", "fleet_results", "fleet_meters", "fleet_usage"]
     kinds = [statement.key for statement in sqlglot.parse(SQL, read=dialect)]
-    assert kinds == ["create"] * 4 + ["select"] * 4
+    assert (kinds.count("create"), kinds.count("select")) == (7, 7)
     assert "command" not in [view.key for view in views]  # what the parser did not understand
+
+
+ENGINES = {
+    "clickhouse": """
+import json, sys
+from chdb.session import Session
+session = Session()
+for one in ("CREATE DATABASE fleet", "USE fleet", "SET use_hive_partitioning = 1", "SET session_timezone = 'UTC'"):
+    session.query(one)
+for statement in json.load(sys.stdin):
+    found = str(session.query(statement, "JSONCompact"))
+    print(json.dumps(json.loads(found)["data"] if found.strip() else None))
+""",
+    "spark": """
+import json, sys
+from pyspark.sql import SparkSession
+settings = {
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false", "spark.sql.session.timeZone": "UTC",
+    "spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
+    "spark.sql.shuffle.partitions": "1", "spark.ui.showConsoleProgress": "false",
+}
+builder = SparkSession.builder.master("local[1]")
+for name, value in settings.items():
+    builder = builder.config(name, value)
+session = builder.getOrCreate()
+for statement in json.load(sys.stdin):
+    found = session.sql(statement)
+    print(json.dumps([list(row) for row in found.collect()] if found.columns else None, default=str))
+""",
+}
+
+
+@pytest.mark.fleet
+@pytest.mark.parametrize(("engine", "module"), [("clickhouse", "chdb"), ("spark", "pyspark")])
+def test_other_engines_give_the_same_rows(fleet: Path, engine: str, module: str) -> None:
+    if importlib.util.find_spec(module) is None or (engine == "spark" and shutil.which("java") is None):
+        pytest.skip(f"{module} is not installed (uv sync --group fleet), or Java is not")
+    statements = [
+        text for part in (block(f"sql {engine}"), re.sub("--.*", "", SQL)) for one in part.split(";\n")
+        if (text := one.strip().rstrip(";"))
+    ]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ENGINES[engine]],
+        input=json.dumps(statements),
+        cwd=fleet,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = [rows for rows in map(json.loads, done.stdout.splitlines()) if rows is not None]
+    expected = [[list(row.values()) for row in rows] for rows in answers()]
+    assert [len(rows) for rows in found] == [len(rows) for rows in expected]
+    for rows, ours in zip(found, expected, strict=True):
+        for row, own in zip(rows, ours, strict=True):
+            assert [plain(cell) for cell in row] == [plain(cell) for cell in own]
+
+
+def plain(cell: Any) -> Any:
+    """A cell in a form that engines share: numbers to 6 digits, times to the second, empty text as nothing."""
+    text = str(cell)
+    if re.match(r"\d{4}-\d\d-\d\d[ T]", text):
+        return text[:19].replace("T", " ")
+    try:
+        return float(f"{float(text):.6g}")
+    except ValueError:
+        return None if cell in (None, "") else text

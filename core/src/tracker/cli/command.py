@@ -200,16 +200,19 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name == "help" and not ctx.resilient_parsing:
+        if name == "help" and not ctx.resilient_parsing and "help" not in self.list_commands(ctx):
             words = [word for word in args[1:] if not word.startswith("-")]
             if not words:
                 click.echo(ctx.get_help())
                 ctx.exit()
             return self.resolve_command(ctx, [*words, "--help"])
         if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from tracker.hosting.features import owner
             from tracker.text.render import line
             from tracker.text.wording import near
 
+            if cure := owner("commands", f"{self.name} {name}"):
+                raise click.UsageError(f"The command {self.name} {name} is not available. {cure}", ctx)
             hint = near(name, self.list_commands(ctx))
             raise click.UsageError(f"no command {line(name)!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)

@@ -36,12 +36,9 @@ KERNEL = {
         "Daily", "End a window and begin the next one with one capture.", "tracker.cli.commands.alias:cross"
     ),
     "complete": _own("Daily", "complete", "Finalize a window: its features, quality and outcome."),
-    "undo": _own("Daily", "undo", "Take back what the last command stored or took back."),
     "preview": _own("Daily", "preview", "Show what the windows delivered per unit of quota."),
-    "alias": _own("Records", "alias", "Capture a provider's meters: start, end, cross; delete takes one back."),
+    "alias": _own("Records", "alias", "Capture a provider's meters: start, end, cross."),
     "ingest": _own("Records", "ingest", "Take in one text or stream of any source."),
-    "override": _own("Records", "override", "Store meter values that you read yourself."),
-    "plugins": _own("Plugins", "plugins", "List the sources that are installed, and what is wrong with any."),
 }
 # what `tracker` alone runs, if a feature has it
 HOME = "home"

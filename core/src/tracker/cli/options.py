@@ -88,7 +88,7 @@ class Selection(NamedTuple):
 
     def windows(self, session: Session) -> list[str] | None:
         """Their ids in natural order; None if nothing was selected: every window is wanted."""
-        from tracker.windows.captures import captures, lacking, spans
+        from tracker.windows.captures import canonical, captures, spans
         from tracker.windows.finalized import finalized
 
         if self._replace(last=None) == Selection():
@@ -107,7 +107,7 @@ class Selection(NamedTuple):
                 and (self.until is None or (begin is not None and begin <= self.until))
                 and (self.lane is None or self.lane in lanes)
                 and (self.provider is None or self.provider in groups)
-                and not (self.is_open and (window in done or not any(one.endswith("AFTER") for one in lacking(groups))))
+                and not (self.is_open and (window in done or all(canonical(group).after for group in groups.values())))
             ):
                 found.append(window)
         return found if self.last is None else found[-self.last :]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.contract.parsed import instant
-from tracker.contract.values import Reading, Source
+from tracker.contract.readings import Reading, instant
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.text.render import line
 

@@ -1,8 +1,80 @@
-"""Events, checked: known keys, each with a value of its type."""
+"""Events: what a telemetry stream says, checked by known keys and types, and added up."""
 
 from __future__ import annotations
 
-from tracker.contract.values import Event
+from collections.abc import Mapping
+from typing import TypedDict
+
+from attrs import field, frozen
+
+
+class Event(TypedDict, total=False):
+    """One request in a telemetry stream: a plain dict, because a million attrs instances cost more than their parsing.
+
+    ts: when it began, ISO 8601 text or epoch seconds, as the stream has it; rid: what it is joined by; lane, model;
+    status, reason: as reported; input_tokens, output_tokens: counts; cache_read_tokens, cache_write_tokens,
+    cache_write_5m_tokens, cache_write_1h_tokens: counts that `input_tokens` does not contain; reasoning_tokens: a count
+    that `output_tokens` contains; latency_ms: milliseconds; cost_usd: what the client itself says that it cost;
+    speed: the service tier, such as ``fast``; routed: whether it went to the cheaper model; ok: whether it succeeded;
+    tags: what was wrong with single values, such as ``latency:invalid``.
+    key: the request's own id, the same in every file that shows it; of two events with one key the one with the larger
+    total of tokens counts. session, project, branch, account: where it was made and on whose quota.
+    Prompts, responses, headers and keys must never stand in it. An event with any other key is refused.
+    """
+
+    ts: str | float | None
+    rid: str | None
+    lane: str | None
+    model: str | None
+    status: str | int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reason: str | None
+    latency_ms: float | None
+    routed: bool
+    ok: bool
+    tags: list[str]
+    key: str | None
+    session: str | None
+    project: str | None
+    branch: str | None
+    account: str | None
+    speed: str | None
+    cost_usd: float | None
+    cache_write_5m_tokens: int | None
+    cache_write_1h_tokens: int | None
+    reasoning_tokens: int | None
+
+
+class Rejected(ValueError):
+    """Raised by `ingest_line` for a line that it cannot read; the message is the reason, kept in quarantine."""
+
+
+@frozen(kw_only=True)
+class Quantiles:
+    """Percentiles of one quantity: p50, p95 by Hyndman-Fan 7; `exact` unless they come from 1 % buckets."""
+
+    n: int
+    p50: float | None = None
+    p95: float | None = None
+    exact: bool = True
+
+
+@frozen(kw_only=True)
+class EventTotals:
+    """A telemetry source's events of the shown windows, added up. Errors are events that are not ok."""
+
+    events: int = 0
+    routed: int = 0
+    errors: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    latency_ms: Quantiles = Quantiles(n=0)
+    lanes: Mapping[str, EventTotals] = field(factory=dict)
+    models: Mapping[str, EventTotals] = field(factory=dict)
+
 
 NOTHING = type(None)
 _TYPES: dict[str, set[type]] = {
@@ -13,7 +85,6 @@ _TYPES: dict[str, set[type]] = {
     "list[str]": {list},
     "None": {NOTHING},
 }
-_ANNOTATIONS = {name: str(getattr(kind, "__forward_arg__", kind)) for name, kind in Event.__annotations__.items()}
 # the types of each key's values; a bool is not an int here, because the exact type is looked up
 TYPES: dict[str, frozenset[type]] = {
     name: frozenset(

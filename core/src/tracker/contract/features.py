@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import pluggy
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from tracker.contract.values import Block, EventTotals, Source
+    from tracker.contract.blocks import Block
+    from tracker.contract.events import EventTotals
+    from tracker.contract.panels import Panel, Period
+    from tracker.contract.sources import Source
     from tracker.feature import Feature
     from tracker.session import Session
 
@@ -101,6 +104,48 @@ class StreamFacts:
     outside: Mapping[str, int] = field(factory=dict)
 
 
+class MeterReading(NamedTuple):
+    """What a meter showed from `at` to `until` without a change; a tuple, because there are many.
+
+    account: a hash, None if the reading does not name it. is_scheduled: whether it was taken whether or not somebody
+    worked. client: the version of the vendor's program.
+    """
+
+    provider: str
+    meter: str
+    account: str | None
+    origin: str
+    at: datetime
+    until: datetime
+    used: float
+    reset_at: datetime | None
+    is_scheduled: bool = False
+    plan: str | None = None
+    client: str | None = None
+
+
+class UsageEvent(NamedTuple):
+    """One request that a client wrote down, at `at` in epoch seconds; a tuple, because there are millions.
+
+    tokens: all but cache reads. fresh, cached: dollars at list price of those and of cache reads, None without a price.
+    prices: dollars per token of input, cache reads, 5-minute and 1-hour cache writes, output. in_folder: whether it was
+    made in the folder that was asked about.
+    """
+
+    at: float
+    provider: str
+    session: str
+    project: str
+    branch: str
+    model: str
+    tokens: int
+    cached_tokens: int
+    fresh: float | None
+    cached: float | None
+    prices: tuple[float, float, float, float, float] | None = None
+    in_folder: bool = False
+
+
 @frozen(kw_only=True)
 class StreamInput:
     """Where a stream comes from: standard input, or a file that may be followed."""
@@ -138,6 +183,11 @@ def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
 
 
 @hookspec
+def panels(session: Session, period: Period) -> Sequence[Panel]:
+    """What the feature shows of a time, as tables and charts: for the report, the board and the home screen."""
+
+
+@hookspec
 def data_findings(session: Session) -> Sequence[Finding]:
     """What is wrong with the feature's own files, for `tracker doctor`."""
 
@@ -170,6 +220,16 @@ def stream_facts(
     session: Session, source: Source, windows: Sequence[str], spans: Mapping[str, tuple[datetime, datetime | None]]
 ) -> StreamFacts | None:
     """What a telemetry stream says in some windows; spans: from when to when each window was measured."""
+
+
+@hookspec(firstresult=True)
+def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading] | None:
+    """The meter history of a provider from an instant on, by time; accounts and origins are not told apart."""
+
+
+@hookspec(firstresult=True)
+def usage_events(session: Session, since: datetime | None, folder: Path | None) -> Sequence[UsageEvent] | None:
+    """The requests in all session logs from an instant on, by their time."""
 
 
 @hookspec(firstresult=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from tracker.contract import parsed
+from tracker.contract import readings
 
 LIMIT = 10**15  # beyond any account's use; below it floats hold integers exactly, and a record's JSON holds them too
 PERCENT_LIMIT = 1000  # bars show 110 % at times; a number far above 100 is no percentage
@@ -20,7 +20,7 @@ def amount(value: object) -> float | int | None:
     """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans are no numbers."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LIMIT:
         return None
-    return parsed.compact(value)
+    return readings.compact(value)
 
 
 def count(value: object) -> int | None:
@@ -37,4 +37,4 @@ def percent(value: object) -> float | int | None:
 
 def instant(value: object) -> datetime | None:
     """The instant of an ISO 8601 text with a date and a time, in UTC, which it is taken for where it names no zone."""
-    return parsed.instant(value) if isinstance(value, str) and re.fullmatch(INSTANT, value) else None
+    return readings.instant(value) if isinstance(value, str) and re.fullmatch(INSTANT, value) else None

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from tracker.contract.values import Block, Delta, Event, PreviewContext, Reading, Source
+    from tracker.contract.blocks import Block, PreviewContext
+    from tracker.contract.events import Event
+    from tracker.contract.readings import Delta, Reading
+    from tracker.contract.sources import Source
 
 CONTRACT = (1, 2)  # major, minor; the minor grows with every argument, field or function that is added
 PROJECT = "tracker"

@@ -11,15 +11,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from types import FrameType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tracker.errors import PluginError
 
 # CPU time of this process, so that a command that was suspended or that waits for a disk blames no plugin
 SECONDS = float(os.environ.get("TRACKER_PLUGIN_SECONDS") or 10)
 PATIENCE = 3  # interruptions that a plugin may swallow before the program is ended
-STDOUT, STDERR = 1, 2
 
 
 class Hang(BaseException):
@@ -35,86 +33,61 @@ class Timer:
     FAULTS: ClassVar[tuple[type[BaseException], ...]] = (Exception, SystemExit, Hang)
 
     def __init__(self, plugin: str, seconds: float) -> None:
-        self.is_pressed = False  # whether the user pressed Ctrl-C
-        self.seconds = seconds
-        self.interrupt = signal.getsignal(signal.SIGINT)
-        self._plugin, self._swallowed = plugin, 0
+        self.plugin, self.seconds, self.rings, self.is_pressed = plugin, seconds, 0, False
         self.is_armed = threading.current_thread() is threading.main_thread() and hasattr(signal, "ITIMER_VIRTUAL")
+        self.interrupt: Any = signal.getsignal(signal.SIGINT)
 
     def fault(self, error: BaseException) -> BaseException | str:
         """What a plugin did, in words if its exception does not say it."""
         if isinstance(error, Hang):
             return f"did not finish within {self.seconds:g} s"
-        if isinstance(error, SystemExit):
-            return f"called sys.exit({error.code!r})"
-        return error if isinstance(error, Exception) else f"raised {type(error).__name__}"
+        return error if isinstance(error, Exception) else f"raised {error!r}"
 
     def restart(self) -> None:
-        self._swallowed = 0
+        self.rings = 0
         if self.is_armed:
             signal.setitimer(signal.ITIMER_VIRTUAL, self.seconds, min(self.seconds, 1))
 
-    def ring(self, _number: int, _frame: FrameType | None) -> None:
-        self._swallowed += self.is_armed
-        if self._swallowed > PATIENCE:
-            os.write(STDERR, f"error: Plugin {self._plugin!r} does not end and cannot be interrupted.\n".encode())
+    def ring(self, *_signal: Any) -> None:
+        self.rings += 1
+        if self.rings > PATIENCE:
+            os.write(2, f"error: Plugin {self.plugin!r} does not end and cannot be interrupted.\n".encode())
             os._exit(1)
         if self.is_armed:
             raise Hang
 
-    def press(self, number: int, frame: FrameType | None) -> None:
+    def press(self, *arguments: Any) -> None:
         self.is_pressed = True
-        if callable(self.interrupt):
-            self.interrupt(number, frame)
+        self.interrupt(*arguments)
 
 
 @contextlib.contextmanager
 def guarded(plugin: str, step: str, seconds: float | None = None) -> Iterator[Timer]:
     """Run a plugin's code. Whatever it raises becomes a `PluginError`, except the user's own Ctrl-C."""
     timer = Timer(plugin, SECONDS if seconds is None else seconds)
-    with _stdout_aside(), _timed(timer):
-        try:
-            yield timer
-        except PluginError:
+    undo = contextlib.ExitStack()
+    for name in ("stdout", "__stdout__"):  # stdout is for data
+        undo.callback(setattr, sys, name, getattr(sys, name))
+        setattr(sys, name, sys.stderr)
+    with contextlib.suppress(OSError):  # of C libraries and programs; one of the two descriptors may be closed
+        kept = os.dup(1)
+        undo.callback(os.close, kept)
+        undo.callback(os.dup2, kept, 1)
+        os.dup2(2, 1)
+    if timer.is_armed:
+        if callable(timer.interrupt):
+            undo.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, timer.press))
+        undo.callback(signal.signal, signal.SIGVTALRM, signal.signal(signal.SIGVTALRM, timer.ring))
+        outer = signal.setitimer(signal.ITIMER_VIRTUAL, timer.seconds, min(timer.seconds, 1))
+        undo.callback(signal.setitimer, signal.ITIMER_VIRTUAL, *outer)
+    try:
+        yield timer
+    except PluginError:
+        raise
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and timer.is_pressed:
             raise
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) and timer.is_pressed:
-                raise
-            raise PluginError(plugin, step, timer.fault(error)) from error
-        finally:
-            timer.is_armed = False
-
-
-@contextlib.contextmanager
-def _timed(timer: Timer) -> Iterator[None]:
-    if not timer.is_armed:
-        yield
-        return
-    if callable(timer.interrupt):
-        signal.signal(signal.SIGINT, timer.press)
-    old_timer, old_handler = signal.getitimer(signal.ITIMER_VIRTUAL), signal.signal(signal.SIGVTALRM, timer.ring)
-    timer.restart()
-    try:
-        yield
+        raise PluginError(plugin, step, timer.fault(error)) from error
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, *old_timer)
-        signal.signal(signal.SIGVTALRM, old_handler)
-        signal.signal(signal.SIGINT, timer.interrupt)
-
-
-@contextlib.contextmanager
-def _stdout_aside() -> Iterator[None]:
-    """Send what is printed to stderr, because stdout is for data; the descriptor too, for C libraries and programs."""
-    streams = sys.stdout, sys.__stdout__
-    sys.stdout = sys.__stdout__ = sys.stderr  # type: ignore[misc, assignment]
-    kept = None
-    with contextlib.suppress(OSError):  # one of the two is closed
-        kept = os.dup(STDOUT)
-        os.dup2(STDERR, STDOUT)
-    try:
-        yield
-    finally:
-        sys.stdout, sys.__stdout__ = streams  # type: ignore[misc]
-        if kept is not None:
-            os.dup2(kept, STDOUT)
-            os.close(kept)
+        timer.is_armed = False
+        undo.close()

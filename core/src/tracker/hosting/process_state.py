@@ -10,20 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 # If a plugin replaced one of their functions, the journal would use the replacement.
 MODULES: tuple[ModuleType, ...] = (os, builtins, time, signal)
 # Entries added at the end are harmless: packages such as `six` add an importer for what nobody else finds.
 LISTS: dict[str, list[Any]] = {"sys.path": sys.path, "sys.meta_path": sys.meta_path, "sys.path_hooks": sys.path_hooks}
-
-
-class _Part(NamedTuple):
-    """A value of the process. `write` is called with what `read` gave before the import."""
-
-    name: str
-    read: Callable[[], Any]
-    write: Callable[[Any], object]
 
 
 def _mask() -> int:
@@ -38,29 +30,27 @@ def _set_environment(kept: dict[str, str]) -> None:
     os.environ.update(kept)
 
 
-PARTS = [
-    _Part("the working directory", os.getcwd, os.chdir),
-    _Part("the umask", _mask, os.umask),
-    _Part("environment variables", lambda: dict(os.environ), _set_environment),
-    _Part("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-]
+# name: how it is read, and how what was read is written back
+PARTS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
+    "the working directory": (os.getcwd, os.chdir),
+    "the umask": (_mask, os.umask),
+    "environment variables": (lambda: dict(os.environ), _set_environment),
+    "the recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
+}
 if hasattr(signal, "pthread_sigmask"):
-    PARTS += [
-        _Part(
-            "the signal mask",
-            lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ()),
-            lambda kept: signal.pthread_sigmask(signal.SIG_SETMASK, kept),
-        )
-    ]
+    PARTS["the signal mask"] = (
+        lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        lambda kept: signal.pthread_sigmask(signal.SIG_SETMASK, kept),
+    )
 
 
 class ProcessState:
     """The state before a plugin's import."""
 
     def __init__(self) -> None:
-        self._values = [(part, part.read()) for part in PARTS]
+        self._parts = {name: read() for name, (read, _) in PARTS.items()}
         self._functions = [(module, dict(vars(module))) for module in MODULES]
-        self._lists = [(name, entries, list(entries)) for name, entries in LISTS.items()]
+        self._lists = {name: list(entries) for name, entries in LISTS.items()}
         is_main = threading.current_thread() is threading.main_thread()
         self._handlers = {number: signal.getsignal(number) for number in signal.valid_signals()} if is_main else {}
 
@@ -71,13 +61,13 @@ class ProcessState:
                 if vars(module).get(name, value) is not value:
                     setattr(module, name, value)
                     yield f"{module.__name__}.{name}"
-        for part, value in self._values:
-            if part.read() != value:
-                part.write(value)
-                yield part.name
-        for name, entries, before in self._lists:
-            if entries[: len(before)] != before:
-                entries[:] = before
+        for name, (read, write) in PARTS.items():
+            if read() != self._parts[name]:
+                write(self._parts[name])
+                yield name
+        for name, before in self._lists.items():
+            if LISTS[name][: len(before)] != before:
+                LISTS[name][:] = before
                 yield name
         for number, handler in self._handlers.items():
             if signal.getsignal(number) is not handler and handler is not None:

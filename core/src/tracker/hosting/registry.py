@@ -6,37 +6,50 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any, ClassVar
 
+import attrs
 import click
+import orjson
 import pluggy
 from attrs import define, field
 
 from tracker import __version__
 from tracker.contract import features as feature_hooks
 from tracker.contract import hooks as hookspecs
-from tracker.contract.events import check_event
-from tracker.contract.parsed import to_parsed
-from tracker.contract.values import Event, Reading, Rejected, Source
+from tracker.contract import readings
+from tracker.contract.blocks import Block
+from tracker.contract.events import Event, Rejected, check_event
+from tracker.contract.readings import Delta, Reading
+from tracker.contract.sources import Declaration, Source
 from tracker.errors import PluginError, TrackerError
 from tracker.feature import Feature
-from tracker.hosting import admission, answers, features
-from tracker.hosting import default_delta as defaults
-from tracker.hosting import snapshots as builtin
-from tracker.hosting.admission import shell_names
-from tracker.hosting.entry_points import GROUP, scan
+from tracker.hosting import admission, snapshots
+from tracker.hosting import features as installed
+from tracker.hosting.entry_points import scan
 from tracker.hosting.guard import Timer, guarded
 from tracker.hosting.process_state import ProcessState
-
-__all__ = ["GROUP", "Found", "Registry", "discover", "new_manager", "shell_names"]
+from tracker.hosting.shell_functions import shadowed, shell_names
 
 STRICT = "TRACKER_STRICT"  # "1": raise instead of leaving a broken plugin out
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr
 SLOW = 0.5  # seconds; every command that needs the plugin waits for its import
 # what a feature raises on purpose, to end the command with one line
 DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
+ANSWERS: dict[str, Any] = {
+    "source_info": Declaration,
+    "parse_status": Reading,
+    "compute_delta": Delta,
+    "render_preview_block": Block,
+}
+
+
+class Defaults:
+    """The core's own answers, if a source has none."""
+
+    compute_delta = staticmethod(readings.compute_delta)
 
 
 @define(kw_only=True)
@@ -70,12 +83,13 @@ class Registry:
     report: Callable[[str], None] = field(default=lambda _text: None)
     manager: pluggy.PluginManager = field(factory=lambda: new_manager())
     disabled: list[Found] = field(factory=list)
+    refused: list[Found] = field(factory=list)  # their names belong to others
     _found: dict[str, Found] = field(factory=dict)
-    _refused: list[Found] = field(factory=list)  # their names belong to others
     _features: dict[str, object] | None = None
     _broken: set[tuple[str, str]] = field(factory=set)  # features' hooks that raised
 
     contract: ClassVar[str] = ".".join(map(str, hookspecs.CONTRACT))
+    builtin: ClassVar[Sequence[str]] = tuple(snapshots.SOURCES)  # the core's own, which no command takes
 
     # --- sources
 
@@ -86,55 +100,49 @@ class Registry:
     def refuse(self, name: str, reason: str, distribution: str = "", version: str = "") -> None:
         """Take note of an entry point whose name another one has."""
         error = PluginError(name, "be found once", reason)
-        self._refused.append(Found(name=name, distribution=distribution, version=version, error=error))
-        if name not in self._found:
-            self._found[name] = self._refused.pop()
+        self.refused.append(Found(name=name, distribution=distribution, version=version, error=error))
 
     @property
     def names(self) -> list[str]:
         """Every installed source that is not disabled, sound or not; none is loaded for this."""
-        return list(self._found)
+        return list(dict.fromkeys([*self._found, *(found.name for found in self.refused)]))
+
+    def find(self, name: str) -> Found | None:
+        """The installed source of that name, loaded, sound or not."""
+        found = self._found.get(name)
+        if found is not None and found.load is not None:
+            self._load(found, found.load)
+        return found
 
     def source(self, name: str) -> Source | None:
         """The source of that name if it is installed and sound. Loads this plugin alone."""
         found = self.find(name)
         return found.info if found else None
 
-    def find(self, name: str) -> Found | None:
-        """The installed source of that name, loaded, sound or not."""
-        found = self._found.get(name)
-        return self._loaded(found) if found else None
-
     @property
     def found(self) -> list[Found]:
         """Every installed source, loaded."""
-        return [*map(self._loaded, self._found.values()), *self._refused]
+        return [*filter(None, map(self.find, self._found)), *self.refused]
 
     @property
     def sources(self) -> dict[str, Source]:
         """All sound sources, by name; loads every plugin."""
-        return {found.name: found.info for found in map(self._loaded, self._found.values()) if found.info}
-
-    @property
-    def failures(self) -> list[PluginError]:
-        """Why plugins were left out, of those that were loaded until now."""
-        return [found.error for found in (*self._found.values(), *self._refused) if found.error is not None]
-
-    @property
-    def builtin(self) -> Sequence[str]:
-        """The names of the core's own sources, which no command takes as an argument."""
-        return tuple(builtin.SOURCES)
+        return {found.name: found.info for found in self.found if found.info}
 
     @property
     def providers(self) -> dict[str, Source]:
         return {name: source for name, source in self.sources.items() if source.is_provider}
 
-    def _loaded(self, found: Found) -> Found:
-        if found.load is None:
-            return found
-        load, found.load = found.load, None
+    @property
+    def failures(self) -> list[PluginError]:
+        """Why plugins were left out, of those that were loaded until now."""
+        return [found.error for found in (*self._found.values(), *self.refused) if found.error is not None]
+
+    def _load(self, found: Found, load: Callable[[], object]) -> None:
+        found.load = None
         try:
-            self._admit(found, load)
+            self._import(found, load)
+            self._admit(found)
         except PluginError as error:
             found.error = error
             if self.manager.has_plugin(found.name):
@@ -142,13 +150,22 @@ class Registry:
             if self.is_strict:
                 raise
             self.report(f"{error}; the rest works (tracker plugins list)")
-        return found
 
-    def _admit(self, found: Found, load: Callable[[], object]) -> None:
-        name = found.name
-        found.module = _imported(found, load)
+    def _import(self, found: Found, load: Callable[[], object]) -> None:
+        """Import the plugin's module. What its import changed for the process is put back and noted."""
+        before, start = ProcessState(), time.perf_counter()
+        try:
+            with guarded(found.name, "be imported"):
+                found.module = load()
+        finally:
+            seconds, changed = time.perf_counter() - start, ", ".join(before.restored())
+            found.notes = (f"its import changed {changed}, which was put back",) if changed else ()
+            found.notes += (f"its import takes {seconds:.1f} s",) if seconds > SLOW else ()
         for note in found.notes:
-            self.report(f"plugin {name!r}: {note}")
+            self.report(f"plugin {found.name!r}: {note}")
+
+    def _admit(self, found: Found) -> None:
+        name = found.name
         with guarded(name, "declare its source"):  # first of all: a plugin for another contract may use other hooks
             declare = getattr(found.module, "source_info", None)
             if declare is None:
@@ -158,61 +175,58 @@ class Registry:
             found.declared = info = admission.declaration(name, answer)
         with guarded(name, "match the hook specifications"):
             self.manager.register(found.module, name=name)
-            found.hooks = tuple(sorted(hook for hook, _ in admission.implementations(self.manager, found.module)))
+            found.hooks = admission.hooks(self.manager, found.module)
             if "source_info" not in found.hooks:
                 raise LookupError("source_info is not marked with @hookimpl")
         with guarded(name, "declare its source"):
-            admission.check_hooks(info, found.hooks)
             known = [other for other in self._found.values() if other is not found and other.load is None]
-            others = [(other.info, other.distribution == found.distribution) for other in known]
-            admission.check_names(info, [(source, is_sibling) for source, is_sibling in others if source])
+            others = [(other.info, other.distribution == found.distribution) for other in known if other.info]
+            admission.check(info, found.hooks, others)
 
     # --- asking a source
 
     def has(self, source: str, hook: str) -> bool:
         """Whether the source itself implements the hook."""
-        found = self._found.get(source)
-        return found is not None and self._loaded(found).info is not None and hook in found.hooks
+        found = self.find(source)
+        return found is not None and found.info is not None and hook in found.hooks
 
     def call(self, source: str, hook: str, **arguments: Any) -> Any:
         """The answer of one source, with the core's default behind it; what is wrong with it is a `PluginError`."""
-        return self._ask(source, hook, arguments, (self.module(source), defaults))
-
-    def own(self, source: str, hook: str, **arguments: Any) -> Any:
-        """The answer of the source itself, without the core's default; None if it has none."""
-        own = self._implementation(source, hook)
-        keep = (self.module(source), defaults) if own and (own.wrapper or own.hookwrapper) else (self.module(source),)
-        return self._ask(source, hook, arguments, keep) if own else None
-
-    def _ask(self, source: str, hook: str, arguments: Mapping[str, Any], keep: tuple[object, ...]) -> Any:
+        found = self.find(source)
+        assert found is not None
         if os.environ.get(TRACE) == "1":
             _trace(source, hook, arguments)
-        others = [plugin for plugin in self.manager.get_plugins() if plugin not in keep]
+        others = self.manager.get_plugins() - {found.module, Defaults}
         with guarded(source, hook):
-            answer = self.manager.subset_hook_caller(hook, others)(**arguments)
-            return answers.checked(self._declared(source), hook, answer)
+            return _checked(found, hook, self.manager.subset_hook_caller(hook, others)(**arguments))
 
     def bind(self, source: str, hook: str) -> Callable[..., Any]:
         """The source's own function for a hook with all arguments positional, bound once: for streams."""
-        own, spec = self._implementation(source, hook), getattr(self.manager.hook, hook).spec
-        assert own is not None
-        names, function = own.argnames, own.function
-        if os.environ.get(TRACE) == "1":
-
-            def traced(*values: Any) -> Any:
-                _trace(source, hook, dict(zip(spec.argnames, values, strict=True)))
-                return function(*(values[spec.argnames.index(name)] for name in names))
-
-            return traced
-        if tuple(names) == tuple(spec.argnames):
-            return function
-        places = [spec.argnames.index(name) for name in names]
+        module, caller = self.module(source), getattr(self.manager.hook, hook)
+        [own] = [one for one in caller.get_hookimpls() if one.plugin is module]
+        function, given = own.function, caller.spec.argnames
+        if tuple(own.argnames) == tuple(given):
+            return function  # type: ignore[no-any-return]
+        places = [given.index(name) for name in own.argnames]
         return lambda *arguments: function(*(arguments[place] for place in places))
 
-    def _declared(self, source: str) -> Source:
-        declared = self._found[source].declared
-        assert declared is not None
-        return declared
+    def ingest(self, source: str, line: bytes | None, scratch: dict[str, Any]) -> list[Event]:
+        """The checked events of one line of a stream, or of its end (None); none of a line that is rejected."""
+        hook, given = ("ingest_line", (line, scratch)) if line is not None else ("end_stream", (scratch,))
+        if not self.has(source, hook):
+            return []
+        with guarded(source, hook), suppress(Rejected):
+            found = self.bind(source, hook)(*given)
+            if not isinstance(found, list | tuple):
+                raise TypeError(f"returned {type(found).__name__}, expected a list of events")
+            for event in found:
+                check_event(event)
+            return list(found)
+        return []
+
+    def parsed(self, source: str, reading: Reading) -> dict[str, Any]:
+        """What a record of the source's reading holds in its field `parsed`."""
+        return readings.to_parsed(reading, self.sources[source])
 
     def guarded(self, source: str, step: str) -> AbstractContextManager[Timer]:
         """Run a plugin's code by another way: what is wrong with it becomes a `PluginError`."""
@@ -223,34 +237,10 @@ class Registry:
         """Whether the user wants the first fault of a plugin to be an error."""
         return os.environ.get(STRICT) == "1"
 
-    def ingest(self, source: str, line: bytes | None, scratch: dict[str, Any]) -> list[Event]:
-        """The checked events of one line of a stream, or of its end (None); none of a line that is rejected."""
-        hook, given = ("ingest_line", (line, scratch)) if line is not None else ("end_stream", (scratch,))
-        if line is None and not self.has(source, hook):
-            return []
-        with guarded(source, hook):
-            try:
-                found = self.bind(source, hook)(*given)
-            except Rejected:
-                return []
-            if not isinstance(found, list | tuple):
-                raise TypeError(f"returned {type(found).__name__}, expected a list of events")
-            for event in found:
-                check_event(event)
-        return list(found)
-
-    def parsed(self, source: str, reading: Reading) -> dict[str, Any]:
-        """What a record of the source's reading holds in its field `parsed`."""
-        return to_parsed(reading, self._declared(source))
-
-    def _implementation(self, source: str, hook: str) -> pluggy.HookImpl | None:
-        module = self._loaded(self._found[source]).module
-        found: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
-        return next((one for one in found if one.plugin is module), None)
-
     def module(self, source: str) -> object:
         """What the source's entry point names."""
-        return self._loaded(self._found[source]).module
+        found = self.find(source)
+        return found and found.module
 
     def package(self, source: str) -> str:
         """The import package of a source's plugin, which holds its bundled files; itself if it is a single module."""
@@ -263,8 +253,6 @@ class Registry:
 
     def shadowed(self, source: Source) -> list[str]:
         """The source's shell functions that would hide a builtin or a program."""
-        from tracker.hosting.shell_words import shadowed
-
         return shadowed(source)
 
     # --- features
@@ -274,14 +262,19 @@ class Registry:
         """The installed features' modules by name, registered when they are first asked for."""
         if self._features is None:
             self._features = {}
-            for name, module in features.loaded().items():
+            for name, module in installed.loaded().items():
                 self.add_feature(name, module)
         return self._features
 
     @property
+    def installed_features(self) -> list[installed.Installed]:
+        """The installed features that are not disabled, sound or not."""
+        return installed.installed()
+
+    @property
     def declared(self) -> list[Feature]:
         """What the installed features declare."""
-        return features.declared()
+        return installed.declared()
 
     def add_feature(self, name: str, module: object) -> None:
         """Register a feature's hooks; one that does not fit them is left out."""
@@ -289,7 +282,7 @@ class Registry:
         try:
             with guarded(name, "match the hook specifications"):
                 self.manager.register(module, name=f"feature {name}")
-                list(admission.implementations(self.manager, module))
+                admission.hooks(self.manager, module)
         except PluginError as error:
             self.manager.unregister(module)
             if self.is_strict:
@@ -307,50 +300,59 @@ class Registry:
         return next(self._answers(hook, arguments), None)
 
     def _answers(self, hook: str, arguments: Mapping[str, Any]) -> Iterator[Any]:
+        for _, answer in self.each(hook, **arguments):
+            if isinstance(answer, PluginError):
+                if isinstance(answer.__cause__, DELIBERATE):
+                    raise answer.__cause__
+                self._report_feature(answer)
+            elif answer is not None:
+                yield answer
+
+    def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+        """The answer of each feature that implements a hook with its name, or the error that it failed with."""
         names = {id(module): name for name, module in self.features.items()}
         found: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
         for one in sorted(found, key=lambda one: names.get(id(one.plugin), "")):
             try:
                 answer = one.function(*(arguments[name] for name in one.argnames))
-            except DELIBERATE:
-                raise
             except Exception as error:  # noqa: BLE001  a broken feature must not take the program down
-                self._report_feature(PluginError(names[id(one.plugin)], hook, error), error)
+                failure = PluginError(names[id(one.plugin)], hook, error)
+                failure.__cause__ = error
+                yield failure.plugin, failure
             else:
-                if answer is not None:
-                    yield answer
+                yield names[id(one.plugin)], answer
 
-    def _report_feature(self, failure: PluginError, error: Exception) -> None:
+    def _report_feature(self, failure: PluginError) -> None:
         if self.is_strict or failure.step == "ingest_stream":  # nothing else can do its work
-            raise failure from error
+            raise failure
         if (failure.plugin, failure.step) not in self._broken:
             self._broken.add((failure.plugin, failure.step))
             self.report(f"{failure}; the rest works")
 
 
-def _imported(found: Found, load: Callable[[], object]) -> object:
-    """The plugin's module. What its import changed for the process is put back and noted."""
-    before, start = ProcessState(), time.perf_counter()
-    try:
-        with guarded(found.name, "be imported"):
-            return load()
-    finally:
-        seconds = time.perf_counter() - start
-        changed = list(before.restored())
-        if changed:
-            found.notes += (f"its import changed {', '.join(changed)}, which was put back",)
-        if seconds > SLOW:
-            found.notes += (f"its import takes {seconds:.1f} s",)
+def _checked(found: Found, hook: str, answer: Any) -> Any:
+    """An answer of the right type that is built in full and that JSON can hold; anything else is an exception."""
+    if answer is None:
+        return None
+    if not isinstance(answer, ANSWERS[hook]):
+        expected = f"expected {ANSWERS[hook].__name__} or None"
+        raise PluginError(found.name, hook, f"returned {type(answer).__name__}, {expected}")
+    plain = attrs.asdict(answer)  # reads every field, whatever built it
+    if isinstance(answer, Reading):
+        assert found.declared is not None
+        plain = readings.to_parsed(answer, found.declared)  # refuses meters that are not declared
+    if hook != "source_info":
+        try:
+            orjson.dumps(plain)
+        except TypeError as error:
+            raise PluginError(found.name, hook, f"gave what JSON cannot hold: {error}") from error
+    return answer
 
 
 def _trace(source: str, hook: str, arguments: Mapping[str, object]) -> None:
-    shown = ", ".join(f"{key}={_brief(value)}" for key, value in arguments.items())
+    texts = {name: repr(value) for name, value in arguments.items()}
+    shown = ", ".join(f"{name}={text if len(text) <= 60 else f'{text[:57]}...'}" for name, text in texts.items())
     print(f"trace: {source}.{hook}({shown})", file=sys.stderr)
-
-
-def _brief(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def new_manager() -> pluggy.PluginManager:
@@ -358,27 +360,27 @@ def new_manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.add_hookspecs(feature_hooks)
-    manager.register(defaults, name="tracker.hosting.default_delta")
+    manager.register(Defaults, name="the core's defaults")
     return manager
-
-
-def discover(report: Callable[[str], None] = lambda _text: None) -> Registry:
-    """Every installed plugin that is not disabled, and the core's own; none is loaded yet."""
-    registry, installed = Registry(report), scan()
-    for name, module in builtin.SOURCES.items():
-        registry.offer(name, partial(_same, module), "tracker-core", __version__)
-    for point in installed.points.values():
-        if not point.is_feature:
-            registry.offer(point.name, point.load, point.distribution, point.version)
-    for point, reason in installed.refused:
-        if not point.is_feature:
-            registry.refuse(point.name, reason, point.distribution, point.version)
-    for point in installed.disabled:
-        if not point.is_feature:
-            left_out = Found(name=point.name, distribution=point.distribution, version=point.version)
-            registry.disabled.append(left_out)
-    return registry
 
 
 def _same(module: object) -> object:
     return module
+
+
+def discover(report: Callable[[str], None] = lambda _text: None) -> Registry:
+    """Every installed plugin that is not disabled, and the core's own; none is loaded yet."""
+    registry, here = Registry(report), scan()
+    for name, module in snapshots.SOURCES.items():
+        registry.offer(name, partial(_same, module), "tracker-core", __version__)
+    for point in here.points.values():
+        if not point.is_feature:
+            registry.offer(point.name, point.load, point.distribution, point.version)
+    for point, reason in here.refused:
+        if not point.is_feature:
+            registry.refuse(point.name, reason, point.distribution, point.version)
+    for point in here.disabled:
+        if not point.is_feature:
+            left_out = Found(name=point.name, distribution=point.distribution, version=point.version)
+            registry.disabled.append(left_out)
+    return registry

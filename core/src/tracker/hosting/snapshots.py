@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tracker.contract.blocks import Block, PreviewContext, Row
 from tracker.contract.hooks import hookimpl
-from tracker.contract.values import Block, PreviewContext, Row, Source
+from tracker.contract.sources import Source
 
 SNAPSHOTS = "snapshots"
 

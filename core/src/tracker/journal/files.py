@@ -149,6 +149,20 @@ def write_all(file: int, data: bytes | bytearray) -> None:
         view = view[written:]
 
 
+def take_back(file: int, start: int, lines: bytes | bytearray) -> bool:
+    """Remove what was written of some lines, and nothing else; whether none of them is stored."""
+    tail = b"\n"
+    try:
+        tail = read_at(file, os.fstat(file).st_size - start, start)
+        if tail and lines.startswith(tail):
+            os.ftruncate(file, start)
+            return True
+    except OSError:
+        pass
+    # a line without its end is no record, and the next command sets it aside
+    return b"\n" not in tail
+
+
 def whole_size(file: int, size: int) -> int:
     """How many bytes of a file are whole lines."""
     if not size or read_at(file, 1, size - 1) == b"\n":

@@ -17,14 +17,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tracker.contract.parsed import instant
+from tracker.contract.readings import instant
 from tracker.journal.journal import WAIT_SECONDS, Journal
 from tracker.journal.records import COUNT, PHASES, lane_of, record_id, text
 
 VERSION = 8
 FOLDER = ".index"
 NAME = re.compile(r"journal-[0-9a-f]{16}\.sqlite3")
-# pages of 4 kB of an index that is checked whenever it is opened, which takes a millisecond; `tracker doctor` checks any
+# pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others by `tracker doctor`
 SMALL = 64
 TABLES, BLOCKS = ("extent", "capture", "reset", "tombstone"), "block"
 # a tombstone that was taken back itself removes nothing

@@ -35,12 +35,13 @@ from tracker.journal.files import (
     special_file,
     sync_parents,
     system_error,
+    take_back,
     uninterrupted,
     whole_lines,
     whole_size,
     write_all,
 )
-from tracker.journal.records import decode, record_id
+from tracker.journal.records import SCHEMA, decode, identify, record_id
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -81,14 +82,17 @@ class Journal:
     """The append-only streams of one data directory.
 
     fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found;
-    otherwise they are only left out. listeners: called after each append, under the lock.
-    stored: how many records of each stream this process appended and flushed. doubtful: the streams of which it does
-    not know.
+    otherwise they are only left out. listeners: called under the lock with each stream that got records, and with the
+    records unless they came as lines. stored: how many records of each stream this process appended and flushed.
+    doubtful: the streams of which it does not know.
     """
+
+    schema_version = SCHEMA
+    decode, identify = staticmethod(decode), staticmethod(identify)
 
     def __init__(self, root: Path, *, fsync: bool = True, mends: bool = True, warn: Warn = lambda text: None) -> None:
         self.root, self.fsync, self.mends, self.warn = root, fsync, mends, warn
-        self.listeners: list[Callable[[object], None]] = []
+        self.listeners: list[Callable[[str, Sequence[Mapping[str, Any]]], None]] = []
         self.stored: Counter[str] = Counter()
         self.doubtful: set[str] = set()
         self._lock: BaseFileLock | None = None
@@ -201,13 +205,15 @@ class Journal:
             # one by one: two panes of 8 MB take 100 MB otherwise
             for record in own:
                 lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        return self._append(new)
+        return self._append(new, records)
 
     def append_lines(self, stream: str, lines: bytes | bytearray) -> int:
         """Append encoded records, each with the end of its line; the offset of the first."""
-        return self._append({stream: lines})[stream]
+        return self._append({stream: lines}, {stream: ()})[stream]
 
-    def _append(self, new: Mapping[str, bytes | bytearray]) -> dict[str, int]:
+    def _append(
+        self, new: Mapping[str, bytes | bytearray], records: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> dict[str, int]:
         assert self.is_locked, "append needs the lock"
         # where the lines of each stream begin, in which file
         begun: dict[str, tuple[int, int]] = {}
@@ -217,7 +223,7 @@ class Journal:
                     self._write(stream, lines, begun)
             except BaseException as error:
                 for written, (file, start) in begun.items():
-                    if not _take_back(file, start, new[written]):
+                    if not take_back(file, start, new[written]):
                         self.doubtful.add(written)
                 if isinstance(error, OSError):
                     raise system_error("append to", self.path(stream), error, self.outcome) from error
@@ -225,8 +231,9 @@ class Journal:
                     raise TrackerError(f"{error} {UNKNOWN}.") from error
                 raise
             self.stored.update({stream: lines.count(b"\n") for stream, lines in new.items()})
-        for listener in self.listeners:
-            listener(new)
+        for stream, own in records.items():
+            for listener in self.listeners:
+                listener(stream, own)
         return {stream: start for stream, (_, start) in begun.items()}
 
     def _write(self, stream: str, lines: bytes | bytearray, begun: dict[str, tuple[int, int]]) -> None:
@@ -235,7 +242,6 @@ class Journal:
         for _ in range(ATTEMPTS):
             start = self.mend(stream)
             file = self._file(stream, may_write=True)
-            assert file is not None
             begun[stream] = file, start
             if not start and self.fsync:
                 # also if an earlier command was killed between creating the stream and this
@@ -243,9 +249,8 @@ class Journal:
             write_all(file, lines)
             if self.fsync:
                 os.fsync(file)
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.lstat(path), os.fstat(file)):
-                    return
+            if self._file(stream, may_write=True) == file:
+                return
         del begun[stream]
         raise TrackerError(f"Another program keeps replacing {path}. Close the file there and try again. {NOTHING}.")
 
@@ -254,7 +259,6 @@ class Journal:
     def mend(self, stream: str) -> int:
         """Set a torn last line aside; the size of the whole lines. The caller holds the lock."""
         path, file = self.path(stream), self._file(stream, may_write=True)
-        assert file is not None
         try:
             size = os.fstat(file).st_size
             whole = whole_size(file, size)
@@ -357,13 +361,16 @@ class Journal:
 
     @contextlib.contextmanager
     def _reading(self, stream: str) -> Iterator[int | None]:
+        file = None
+        with contextlib.suppress(FileNotFoundError):
+            file = self._file(stream)
         try:
-            yield self._file(stream)
+            yield file
         except OSError as error:
             raise system_error("read", self.path(stream), error, "Nothing was read") from error
 
-    def _file(self, stream: str, *, may_write: bool = False) -> int | None:
-        """The open file that has the stream's name now; None if there is none to read.
+    def _file(self, stream: str, *, may_write: bool = False) -> int:
+        """The open file that has the stream's name now; a `FileNotFoundError` if there is none to read.
 
         It stays open until the journal is closed: a command opens each stream once to read and once to append, and a
         reader may go on after the stream was replaced.
@@ -378,11 +385,9 @@ class Journal:
                     return known
             file = os.open(path, flags | OPEN, 0o600)
             found = os.fstat(file)
-        except FileNotFoundError:
-            if may_write:
-                raise
-            return None
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not may_write:
+                raise
             raise system_error("open" if may_write else "read", path, error, after) from error
         if not stat.S_ISREG(found.st_mode):
             os.close(file)
@@ -399,20 +404,6 @@ class Journal:
 def _close(files: dict[Any, int]) -> None:
     while files:
         os.close(files.popitem()[1])
-
-
-def _take_back(file: int, start: int, lines: bytes | bytearray) -> bool:
-    """Remove what was written of some lines, and nothing else; whether none of them is stored."""
-    tail = b"\n"
-    try:
-        tail = read_at(file, os.fstat(file).st_size - start, start)
-        if tail and lines.startswith(tail):
-            os.ftruncate(file, start)
-            return True
-    except OSError:
-        pass
-    # a line without its end is no record, and the next command sets it aside
-    return b"\n" not in tail
 
 
 def command_line() -> str:

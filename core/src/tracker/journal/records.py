@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from tracker import __version__
-from tracker.contract.parsed import iso
+from tracker.contract.readings import iso
 from tracker.errors import TrackerError
 from tracker.journal.files import LINE_LIMIT, NOTHING
 from tracker.text.json_values import DEEPEST, is_too_deep, loads_leniently, plain

@@ -5,25 +5,85 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from attrs import fields, frozen
+from attrs import field, fields, frozen
 
 from tracker.errors import TrackerError
+from tracker.settings import consent, sections
+from tracker.settings.sections import Setting
 
-if TYPE_CHECKING:
-    from tracker.settings.sections import Setting
-
-FILE = "tracker.toml"
 T = TypeVar("T")
 
 
 @frozen(kw_only=True)
 class Settings:
-    """The values that a file sets, by key, each checked; `path` is None if there is no file."""
+    """What a file sets: `given` are its values by key as they stand, `values` the same, checked. No path is no file."""
+
+    NAME = "tracker.toml"
 
     path: Path | None = None
+    text: str = field(default="", repr=False)
+    given: Mapping[str, Any] = {}
     values: Mapping[str, Any] = {}
+
+    @staticmethod
+    def known() -> dict[str, Setting]:
+        """Every setting by key, in the order in which they are shown."""
+        return sections.settings()
+
+    @staticmethod
+    def of(key: str) -> Setting:
+        """The setting of a key. A `ValueError` says what exists instead."""
+        return sections.setting_of(key)
+
+    @classmethod
+    def find(cls, start: Path) -> Path | None:
+        """The nearest settings file in a folder or above it."""
+        return next((path for folder in (start, *start.parents) if (path := folder / cls.NAME).is_file()), None)
+
+    @staticmethod
+    def read(path: Path) -> str:
+        """The text of a file."""
+        try:
+            consent.refuse_foreign(path)
+            return path.read_bytes().decode("utf-8-sig")
+        except OSError as error:
+            raise TrackerError(f"cannot read {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise TrackerError(f"{path} is not TOML: {error}") from error
+
+    @classmethod
+    def load(cls, path: Path | None) -> Settings:
+        """The settings of a file. One line says what is wrong with it, and where."""
+        return cls() if path is None else cls.check(cls.read(path), path)
+
+    @classmethod
+    def check(cls, text: str, path: Path) -> Settings:
+        """The settings in a file's text, with names, types and limits checked."""
+        found = cls(path=path, text=text, given=sections.leaves(cls.parse(text, path)))
+        values = {}
+        for key, value in found.given.items():
+            try:
+                values[key] = cls.of(key).check(value)
+            except ValueError as error:
+                if not _is_elsewhere(key):
+                    where = found.place(key)
+                    raise TrackerError(f"{where}: {error}; `tracker config list` shows the settings") from error
+        return cls(path=path, text=text, given=found.given, values=values)
+
+    @staticmethod
+    def parse(text: str, path: Path) -> dict[str, Any]:
+        """The values of a file's text, unchecked."""
+        import tomllib
+
+        try:
+            return tomllib.loads(text)
+        except RecursionError as error:
+            raise TrackerError(f"{path} is not TOML: it is nested too deeply") from error
+        # not TOML, or a number that Python refuses to read
+        except ValueError as error:
+            raise TrackerError(f"{path} is not TOML: {error}") from error
 
     @property
     def base(self) -> Path:
@@ -38,113 +98,51 @@ class Settings:
             key = f"{table}.{one.name}" if table else one.name
             if key in self.values:
                 found[one.name] = self.values[key]
-                self._check_consent(key, self._reason(one.metadata["setting"], key))
+                if reason := self._reason(one.metadata["setting"], key):
+                    raise TrackerError(
+                        f"{self.place(key)}: {key} needs your consent, because it {reason}."
+                        " Read the file, then run `tracker config trust`."
+                    )
         return kind(**found)
+
+    def place(self, key: str, line: str = " (line {})") -> str:
+        """The file, and the line in it that sets a key or begins its table, if that can be told."""
+        number = self._line_of(key)
+        return f"{self.path}{line.format(number) if number else ''}"
 
     def unconsented(self) -> dict[str, str]:
         """The keys that the file sets and that need consent which was not given, with the reason."""
-        from tracker.settings.sections import settings
-
-        known = settings()
-        reasons = {key: self._reason(known[key], key) for key in self.values}
-        return {key: reason for key, reason in reasons.items() if reason}
+        known = self.known()
+        return {key: reason for key in self.values if (reason := self._reason(known[key], key))}
 
     def consent(self, keys: Iterable[str]) -> None:
         """Record that the user agrees to some values."""
-        from tracker.settings.consent import give
-
         assert self.path is not None
-        give(self.path, [(key, self.values[key]) for key in keys])
+        consent.give(self.path, [(key, self.values[key]) for key in keys])
 
     def _reason(self, setting: Setting, key: str) -> str | None:
         """Why a value that the file sets needs consent that was not given."""
         reason = setting.consent_reason(self.values[key], self.base) if self.path else None
-        if reason is None or self.path is None:
+        if reason is None or self.path is None or consent.is_given(self.path, key, self.values[key]):
             return None
-        from tracker.settings.consent import is_given
+        return reason
 
-        return None if is_given(self.path, key, self.values[key]) else reason
-
-    def _check_consent(self, key: str, reason: str | None) -> None:
-        if reason is not None and self.path is not None:
-            number = line_of(read(self.path), key)
-            where = f"{self.path}{f' (line {number})' if number else ''}"
-            raise TrackerError(
-                f"{where}: {key} needs your consent, because it {reason}."
-                " Read the file, then run `tracker config trust`."
-            )
-
-
-def find(start: Path) -> Path | None:
-    """The nearest settings file in a folder or above it."""
-    return next((path for folder in (start, *start.parents) if (path := folder / FILE).is_file()), None)
+    def _line_of(self, key: str) -> int | None:
+        table, _, name = key.rpartition(".")
+        current = ""
+        for number, line in enumerate(self.text.splitlines(), 1):
+            header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", line)
+            if header:
+                current = header[1]
+                if current == key:
+                    return number
+            elif current == table and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", line):
+                return number
+        return None
 
 
-def read(path: Path) -> str:
-    """The text of a file."""
-    from tracker.settings.consent import refuse_foreign
-
-    try:
-        refuse_foreign(path)
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise TrackerError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise TrackerError(f"{path} is not TOML: {error}") from error
-
-
-def load(path: Path | None) -> Settings:
-    """The settings of a file; one line says what is wrong with it, and where."""
-    return Settings() if path is None else checked(read(path), path)
-
-
-def parsed(text: str, path: Path) -> dict[str, Any]:
-    """The values of a file's text, unchecked."""
-    import tomllib
-
-    try:
-        return tomllib.loads(text)
-    except RecursionError as error:
-        raise TrackerError(f"{path} is not TOML: it is nested too deeply") from error
-    # not TOML, or a number that Python refuses to read
-    except ValueError as error:
-        raise TrackerError(f"{path} is not TOML: {error}") from error
-
-
-def checked(text: str, path: Path) -> Settings:
-    """The settings in a file's text, with names, types and limits checked."""
-    from tracker.settings.sections import leaves, setting_of
-
-    found = {}
-    for key, value in leaves(parsed(text, path)).items():
-        try:
-            found[key] = setting_of(key).check(value)
-        except ValueError as error:
-            if is_elsewhere(key):
-                continue
-            number = line_of(text, key)
-            where = f"{path}{f' (line {number})' if number else ''}"
-            raise TrackerError(f"{where}: {error}; `tracker config list` shows the settings") from error
-    return Settings(path=path, values=found)
-
-
-def is_elsewhere(key: str) -> bool:
+def _is_elsewhere(key: str) -> bool:
     """Whether the setting belongs to a feature that is not installed, or left out."""
     from tracker.hosting.features import elsewhere
 
     return any(key in names or key.partition(".")[0] in names for names in elsewhere("settings").values())
-
-
-def line_of(text: str, key: str) -> int | None:
-    """The number of the line that sets a key, or begins its table; None if it cannot be told."""
-    table, _, name = key.rpartition(".")
-    current = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", line)
-        if header:
-            current = header[1]
-            if current == key:
-                return number
-        elif current == table and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", line):
-            return number
-    return None

@@ -18,7 +18,6 @@ from tracker.hosting import features
 from tracker.text.render import CONTROL
 from tracker.text.wording import near
 
-DEFAULT_DATA_DIR = Path("data/week0/live")
 LARGEST = 1e12
 
 

@@ -1,1 +1,1 @@
-"""Windows: captures, the rules that they keep, finalize rows, corrections."""
+"""Windows: captures, the rules that they keep, finalize rows."""

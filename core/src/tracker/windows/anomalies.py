@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from tracker.journal.index import Entry, Index
+from tracker.journal.index import Entry
 from tracker.journal.records import stamp
+from tracker.session import Session
 
 ANOMALIES = "anomalies"
 
@@ -45,40 +46,54 @@ def closing(found: Entry, cause: str, by: str, at: datetime, agent_id: str | Non
     )
 
 
-def closings(
-    index: Index, streams: Iterable[str], entries: Iterable[Entry], *, without: str | None = None
-) -> dict[str, Entry]:
+def status_streams(session: Session) -> list[str]:
+    """The streams that captures stand in."""
+    return sorted({source.stream for source in session.registry.sources.values() if source.kind == "status"})
+
+
+def closings(session: Session, entries: Iterable[Entry], streams: list[str] | None = None) -> dict[str, Entry]:
     """The row that closes each closed anomaly; it does so while the record stands that it names as `by`.
 
     A crash may fall between the row and that record, and the record may be taken back: then nothing is closed.
+    streams: where those records are, if not in all that hold captures.
     """
     rows = [entry for entry in entries if isinstance(entry.record.get("closes"), str)]
     named = {entry.record_id: by for entry in rows if isinstance(by := entry.record.get("by"), str)}
-    standing = index.standing(list(streams), named.values()) - {without}
+    standing = session.index.standing(streams or status_streams(session), named.values()) if named else set()
     return {entry.record["closes"]: entry for entry in rows if named.get(entry.record_id) in {None, *standing}}
 
 
 def open_anomalies(
-    index: Index, streams: Iterable[str], windows: Iterable[str] | None = None, *, without: str | None = None
+    session: Session,
+    windows: Iterable[str] | None = None,
+    streams: list[str] | None = None,
+    *,
+    without: str | None = None,
 ) -> list[Entry]:
-    """The anomalies that nothing closed and whose records all stand; `streams` are where those are.
+    """The anomalies that nothing closed and whose records all stand. without: a record that is about to be taken back.
 
-    without: a record that is about to be taken back.
+    streams: where the records are, if not in all that hold captures.
     """
-    places = list(streams)
-    entries = list(index.entries(ANOMALIES, windows))
-    closed = closings(index, places, entries, without=without)
-    opened = [entry for entry in raised(index, places, entries) if entry.record_id not in closed]
+    entries = list(session.index.entries(ANOMALIES, windows))
+    closed = {
+        found
+        for found, row in closings(session, entries, streams).items()
+        if without is None or row.record.get("by") != without
+    }
+    opened = [entry for entry in raised(session, entries, streams) if entry.record_id not in closed]
     return [entry for entry in opened if without not in about(entry)]
 
 
-def raised(index: Index, streams: Iterable[str], entries: Iterable[Entry], *, removed: bool = False) -> list[Entry]:
+def raised(
+    session: Session, entries: Iterable[Entry], streams: list[str] | None = None, *, removed: bool = False
+) -> list[Entry]:
     """The anomalies among some rows whose records all stand; with `removed` also those whose records once did.
 
     One about a record that never was is what a crash, or a full disk, left between the row and that record.
     """
     rows = [entry for entry in entries if "closes" not in entry.record]
-    known = index.standing(list(streams), {one for entry in rows for one in about(entry)}, removed=removed)
+    ids = {one for entry in rows for one in about(entry)}
+    known = session.index.standing(streams or status_streams(session), ids, removed=removed) if ids else set()
     return [entry for entry in rows if known.issuperset(about(entry))]
 
 

@@ -8,9 +8,20 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from tracker.contract.parsed import EPOCH, compact, from_parsed, instant
-from tracker.contract.values import Delta, Gauge, Meter, Reading, Source
-from tracker.hosting import default_delta as defaults
+from tracker.contract.readings import (
+    CROSSED,
+    EPOCH,
+    FELL,
+    Delta,
+    Gauge,
+    Meter,
+    Reading,
+    compact,
+    fell,
+    from_parsed,
+    instant,
+)
+from tracker.contract.sources import Source
 from tracker.hosting.registry import Registry
 from tracker.journal.index import Entry, Index
 from tracker.journal.records import PHASES, lane_of, text, without_text
@@ -105,6 +116,13 @@ class Pair:
     before: Capture | None
     after: Capture | None
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The captures that measuring still needs: `BEFORE`, `AFTER`."""
+        is_difference = self.after is not None and self.after.phase is None
+        needs = [*(["BEFORE"] if self.before is None and not is_difference else []), *([] if self.after else ["AFTER"])]
+        return tuple(needs)
+
 
 def canonical(group: Iterable[Capture]) -> Pair:
     """The last AFTER, and the latest BEFORE that is not later than it, of its own lane where that has one."""
@@ -119,19 +137,6 @@ def canonical(group: Iterable[Capture]) -> Pair:
     earlier = [capture for capture in befores if capture.captured_at <= after.captured_at]
     own_lane = [capture for capture in earlier if capture.agent_id == after.agent_id]
     return Pair(before=max(own_lane or earlier, key=lambda capture: capture.order, default=None), after=after)
-
-
-def lacking(groups: Mapping[str, Iterable[Capture]]) -> list[str]:
-    """What a window's providers lack for being measured: `toy AFTER`."""
-    missing = []
-    for name, group in sorted(groups.items()):
-        pair = canonical(group)
-        is_difference = pair.after is not None and pair.after.phase is None
-        if pair.before is None and not is_difference:
-            missing.append(f"{name} BEFORE")
-        if pair.after is None:
-            missing.append(f"{name} AFTER")
-    return missing
 
 
 def by_lane(group: Iterable[Capture]) -> dict[str | None, Pair]:
@@ -167,8 +172,7 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
     if pair.before is None:
         return _difference(source, pair.after)
     before, after = pair.before.reading, pair.after.reading
-    own: Delta | None = registry.own(source.name, "compute_delta", before=before, after=after)
-    delta: Delta = own or registry.call(source.name, "compute_delta", before=before, after=after)
+    delta: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
     falls = []
     values: dict[str, float | None] = {}
     errors = [*before.errors, *after.errors]
@@ -183,18 +187,18 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
             continue
         corrected = None if change.delta is None else _corrected(change.delta, meter, before, after)
         values[meter.field_name] = None if corrected is None else compact(corrected)
-        # a plugin may measure across a reset: what it says is final if it can be
-        is_final = own is not None and change.delta is not None and change.delta >= 0
+        # a plugin may measure across a reset; the core's default never does
+        is_final = change.delta is not None and change.delta >= 0
         fall = None if is_final else _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
         if fall is not None:
             falls.append(fall)
             values[meter.field_name] = None
-            errors.append(defaults.FELL if change.meter == source.capacity else f"{defaults.FELL}:{change.meter}")
+            errors.append(FELL if change.meter == source.capacity else f"{FELL}:{change.meter}")
             if fall.reset_at is not None:
-                errors.append(f"{defaults.CROSSED}:{change.meter}")
+                errors.append(f"{CROSSED}:{change.meter}")
         elif change.delta is not None and change.delta < 0:
             values[meter.field_name] = None
-            errors.append(f"{defaults.FELL}:{change.meter}")
+            errors.append(f"{FELL}:{change.meter}")
         elif change.reason:
             errors.append(change.reason)
     if source.capacity and (meter := source.capacity_meter) and meter.field_name not in values:
@@ -239,7 +243,7 @@ def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> 
     old, new = before.gauge(meter), after.gauge(meter)
     if old is None or new is None or old.used is None or new.used is None:
         return None
-    if not defaults.fell(old.used, new.used):
+    if not fell(old.used, new.used):
         return None
     assert before.as_of is not None
     assert after.as_of is not None

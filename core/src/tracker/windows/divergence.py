@@ -7,8 +7,8 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.contract.parsed import instant
-from tracker.contract.values import Comparison, Source
+from tracker.contract.readings import instant
+from tracker.contract.sources import Comparison, Source
 from tracker.session import Session
 from tracker.windows.captures import captures
 

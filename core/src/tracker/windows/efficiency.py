@@ -9,8 +9,8 @@ from typing import Any, Literal
 from attrs import asdict, field, frozen
 
 from tracker.contract.features import Estimate, WindowResult
-from tracker.contract.parsed import instant
-from tracker.contract.values import Source
+from tracker.contract.readings import instant
+from tracker.contract.sources import Source
 from tracker.session import Session
 from tracker.windows.captures import Capture, canonical, capacity_delta, measure
 from tracker.windows.finalized import Finalized

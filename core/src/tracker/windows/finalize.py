@@ -6,22 +6,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from tracker.contract.parsed import compact, iso
-from tracker.contract.values import Source
+from tracker.contract.readings import FELL, compact, iso
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
-from tracker.hosting.default_delta import FELL
 from tracker.journal.records import stamp
 from tracker.session import Session
 from tracker.text.redact import redact
 from tracker.text.render import line, value
 from tracker.text.wording import near
 from tracker.windows.anomalies import open_anomalies
-from tracker.windows.captures import Capture, Measured, canonical, capacity_delta, captures, lacking, measure
+from tracker.windows.captures import Capture, Measured, canonical, capacity_delta, captures, measure
 from tracker.windows.divergence import divergences
 from tracker.windows.finalized import WINDOWS, Finalized, finalized
 from tracker.windows.missing_plugins import Absent, absent, named, tell
 from tracker.windows.neighbor_rows import other_lanes
-from tracker.windows.store import status_streams
 
 LONG = ("notes", "feature_ids")  # named without what they say
 OPTIONAL = ("methodology", "spec_id", "spec_version", "feature_ids", "commit_start", "commit_end")
@@ -163,7 +161,7 @@ def _check_known(session: Session, window: str, groups: Mapping[str, Any], featu
 
 
 def _check_pairs(window: str, groups: Mapping[str, list[Capture]]) -> None:
-    missing = lacking(groups)
+    missing = [f"{name} {phase}" for name, group in sorted(groups.items()) for phase in canonical(group).missing]
     if missing:
         verb = "end" if missing[0].endswith("AFTER") else "start"
         name = missing[0].split()[0]
@@ -194,7 +192,7 @@ def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[st
     name = fallen[0]
     causes = [
         str(found.record.get("cause"))
-        for found in open_anomalies(session.index, status_streams(session), [window])
+        for found in open_anomalies(session, [window])
         if found.record.get("provider") == name
     ]
     raise TrackerError(

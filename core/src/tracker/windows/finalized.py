@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from tracker.contract.parsed import EPOCH, instant
+from tracker.contract.readings import EPOCH, instant
 from tracker.journal.index import Index
+
+if TYPE_CHECKING:
+    from tracker.windows.captures import Capture
 
 WINDOWS = "windows"
 
@@ -42,6 +45,12 @@ class Finalized:
             if _is_count(found):
                 return float(found)  # type: ignore[arg-type]
         return None
+
+    def is_stale(self, provider: str, group: Iterable[Capture]) -> bool:
+        """Whether the captures that a provider was finalized with are no longer those that count."""
+        from tracker.windows.efficiency import is_stale
+
+        return is_stale(self.providers.get(provider, {}), group)
 
     def text(self, name: str) -> str | None:
         found = self.record.get(name)

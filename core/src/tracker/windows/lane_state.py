@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from typing import Any
 import orjson
 from attrs import frozen
 
-from tracker.contract.parsed import instant
-from tracker.contract.values import Source
+from tracker.contract.readings import instant
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.files import OPEN, check_directory, private_folder, replace_file
 from tracker.journal.records import lane_of
@@ -85,6 +86,23 @@ def verify(session: Session, source: Source) -> None:
     wrong = difference(path, follow(session, source, session.lane))
     if wrong is not None:
         session.warn(f"the lane's state {path} {wrong}: rebuilt from the journal")
+
+
+def write_states(session: Session, stream: str, records: Sequence[Mapping[str, Any]]) -> None:
+    """Write the state files that follow from records which were just appended."""
+    changed: dict[tuple[Any, str | None], None] = {}
+    for record in records:
+        changed[record.get("provider"), lane_of(record)] = None
+        if "tombstone" in record:
+            entries = session.index.entries(stream, [str(record.get("window"))], removed=True)
+            known = {entry.record_id: entry.record for entry in entries}
+            target = record
+            while target := known.get(str(target.get("tombstone")), {}):
+                changed[record.get("provider"), lane_of(target)] = None
+    for name, lane in changed:
+        source = session.registry.source(name) if isinstance(name, str) else None
+        if source is not None and source.kind == "status" and source.stream == stream:
+            write(session, source, lane)
 
 
 def write(session: Session, source: Source, lane: str | None) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from tracker.contract.parsed import EPOCH, from_parsed, instant
-from tracker.contract.values import Source
+from tracker.contract.readings import EPOCH, from_parsed, instant
+from tracker.contract.sources import Source
 from tracker.session import Session
 from tracker.settings.zones import zone
 from tracker.text.clock import span

@@ -29,6 +29,11 @@ class Absent:
     reason: str
     cure: str
 
+    @property
+    def problem(self) -> str:
+        """`toy: recorded here, but no plugin for it is installed`."""
+        return named([self])
+
 
 def absent(session: Session, windows: Iterable[str] | None = None) -> list[Absent]:
     """The sources that are recorded in some windows and that no plugin reads, by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tracker.contract.parsed import iso
+from tracker.contract.readings import iso
 from tracker.text.render import line
 from tracker.windows.captures import Capture, by_lane, canonical
 

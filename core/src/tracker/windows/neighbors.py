@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tracker.contract.values import Source
+from tracker.contract.sources import Source
 from tracker.session import Session
 from tracker.settings.zones import zone
 from tracker.text.clock import Clock

@@ -9,14 +9,14 @@ from pathlib import Path
 import orjson
 
 from tracker.contract.features import Finding
-from tracker.contract.values import Source
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal import index_file
 from tracker.journal.index import Index
 from tracker.session import Session
 from tracker.windows import lane_state
+from tracker.windows.anomalies import status_streams
 from tracker.windows.missing_plugins import absent
-from tracker.windows.store import status_streams
 
 
 def fresh_index(session: Session) -> Index:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tracker.contract.parsed import to_parsed
-from tracker.contract.values import Reading, Source
+from tracker.contract.readings import Reading, to_parsed
+from tracker.contract.sources import Source
 from tracker.journal.records import stamp
 from tracker.session import Session
 from tracker.text.redact import redact, redact_value

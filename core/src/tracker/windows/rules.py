@@ -9,8 +9,8 @@ from typing import Any
 
 from attrs import evolve
 
-from tracker.contract.parsed import compact, iso
-from tracker.contract.values import Reading, Source
+from tracker.contract.readings import Reading, compact, iso
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.session import Session
 from tracker.text.clock import span
@@ -19,11 +19,6 @@ from tracker.windows.captures import Capture, Pair, canonical, measure, reset_in
 
 LATE_AFTER, CLOCK_SKEW, NEGATIVE = "late-after", "clock-skew", "negative-delta"
 FUTURE = timedelta(minutes=2)  # clocks of machines differ; beyond that a capture claims to be from the future
-
-
-def status_streams(session: Session) -> list[str]:
-    """The streams that captures stand in."""
-    return sorted({source.stream for source in session.registry.sources.values() if source.kind == "status"})
 
 
 # --- the time that a pane is from
@@ -185,7 +180,7 @@ def superseded(session: Session, source: Source, new: Capture, group: Iterable[C
     cause = f"superseded by the {new.phase} capture of {iso(new.captured_at)}"
     return [
         closing(found, cause, new.record_id, new.captured_at, new.agent_id, str(new.record["source"]))
-        for found in open_anomalies(session.index, [source.stream], [new.window])
+        for found in open_anomalies(session, [new.window], [source.stream])
         if found.record.get("provider") == source.name
         # one of schema 1.0.0 names no records: it is about the pair that counted until now
         and (not counting.issuperset(ids) if (ids := about(found)) else new.record_id in counting)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tracker.contract.values import Reading, Source
+from tracker.contract.readings import Reading
+from tracker.contract.sources import Source
 from tracker.errors import PluginError, TrackerError
 from tracker.session import Session
 from tracker.settings.zones import zone

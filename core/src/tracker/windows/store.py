@@ -8,8 +8,8 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from tracker.contract.parsed import compact, to_parsed
-from tracker.contract.values import Gauge, Reading, Source
+from tracker.contract.readings import Gauge, Reading, compact, to_parsed
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.records import stamp
 from tracker.session import Session
@@ -28,7 +28,6 @@ from tracker.windows.rules import (
     dated,
     late_after,
     reset_before,
-    status_streams,
     superseded,
 )
 from tracker.windows.sanity import check_values
@@ -39,7 +38,6 @@ __all__ = [
     "Stored",
     "reset_before",
     "stamped_notes",
-    "status_streams",
     "store",
 ]
 
@@ -107,7 +105,6 @@ def store(session: Session, request: CaptureRequest) -> Stored:
         if anomalies := (*stored.anomalies, *stored.closings):
             rows[ANOMALIES] = anomalies
         session.journal.append_all({**rows, source.stream: (*stored.adopted, *stored.records)})
-        state.write(session, source, session.lane)
     return stored
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
+    from tracker.api import MeterReading
     from tracker.kernel import Session
 
 
@@ -29,9 +31,13 @@ def feature_info() -> Feature:
             "watch": _command("Daily", "watch", "Sample the meters until you stop it, and show them in one line."),
             "meters": _command("Results", "meters", "Show the history of every meter, with its resets."),
             "windows add": _command("Records", "windows", "Make a window from the meter history, after the fact."),
+            "windows propose": _command(
+                "Records", "propose", "Propose windows from commits, session logs and the meter history."
+            ),
+            "windows accept": _command("Records", "accept", "Store proposed windows."),
             "schedule": _command("Setup", "schedule", "Print what makes cron, systemd or launchd sample the meters."),
         },
-        settings={"": "tracker_capture.settings:CaptureSettings"},
+        settings={"": "tracker_capture.settings:CaptureSettings", "propose": "tracker_capture.settings:Propose"},
         streams=("readings",),
     )
 
@@ -44,6 +50,14 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
         from tracker_capture.readings import add_newest_capture
 
         add_newest_capture(session, provider)
+
+
+@hookimpl
+def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading]:
+    """The meter history."""
+    from tracker_capture.meters import readings
+
+    return readings(session, provider, since)
 
 
 @hookimpl

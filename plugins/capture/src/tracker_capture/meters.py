@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from tracker.api import Source
+from tracker.api import MeterReading, Source
 from tracker.kernel import Session, iso, plural, value
 from tracker_capture.readings import RESET_TOLERANCE, Sample, history, is_same_reset
 
@@ -37,6 +37,19 @@ class Series:
     meter: str
     account: str | None
     points: Sequence[Point] = field(factory=tuple)
+
+
+def readings(session: Session, provider: str | None, since: datetime | None) -> list[MeterReading]:
+    """The readings of all meters by time, for other features."""
+    return [
+        MeterReading(
+            sample.provider, key, sample.account, sample.origin, sample.at, sample.until, gauge.used, gauge.reset_at,
+            sample.is_scheduled, sample.plan, sample.client,
+        )
+        for sample in history(session, provider, since)
+        for key, gauge in sample.gauges.items()
+        if gauge.used is not None
+    ]  # fmt: skip
 
 
 def series(

@@ -24,6 +24,7 @@ STREAM = "readings"
 RESET_TOLERANCE = timedelta(seconds=90)
 # Bytes at the stream's end that usually hold the newest run of each series.
 TAIL = 1 << 18
+RECENT = timedelta(days=1)
 # Runs before an instant that may cover it.
 NEAR = 4
 
@@ -32,7 +33,8 @@ NEAR = 4
 class Sample:
     """A run of equal readings of one origin, from `at` to `until`.
 
-    account: a hash; None if the reading does not name it. client: the version of the vendor's program.
+    account: a hash; None if the reading does not name it. client: the version of the vendor's program. is_scheduled:
+    whether it was taken whether or not somebody worked.
     """
 
     provider: str
@@ -43,6 +45,7 @@ class Sample:
     account: str | None = None
     plan: str | None = None
     client: str | None = None
+    is_scheduled: bool = field(default=False, eq=False)
     supersedes: tuple[str, ...] = field(default=(), eq=False)
     record_id: str | None = field(default=None, eq=False)
 
@@ -183,9 +186,11 @@ def add_newest_capture(session: Session, provider: str) -> None:
 
 
 def history(session: Session, provider: str | None = None, since: datetime | None = None) -> list[Sample]:
-    """The stored runs, the earliest first."""
+    """The stored runs, the earliest first. Recent ones are looked for at the stream's end alone."""
+    is_recent = since is not None and session.now - since <= RECENT
+    start = max(0, session.journal.size(STREAM) - TAIL) if is_recent else 0
     return _load(
-        session, lambda sample: provider in (None, sample.provider) and (since is None or sample.until >= since)
+        session, lambda sample: provider in (None, sample.provider) and (since is None or sample.until >= since), start
     )
 
 
@@ -259,6 +264,7 @@ def _from_record(row: Mapping[str, Any]) -> Sample | None:
         account=_text(row.get("account")),
         plan=_text(row.get("plan")),
         client=_text(row.get("client")),
+        is_scheduled=row.get("source") == "sample",
         supersedes=tuple(one for one in old if isinstance(one, str)) if isinstance(old, list) else (),
         record_id=record_id,
     )

@@ -30,3 +30,23 @@ class CaptureSettings:
         kind="texts",
         consent="runs commands",
     )
+
+
+@frozen(kw_only=True)
+class Propose:
+    """`[propose]`"""
+
+    TABLE: ClassVar[str] = "propose"
+
+    features: str = setting(
+        "commits",
+        "what `tracker windows propose` counts as a feature: commits (`feat:`), merges (merged branches),"
+        " trailer:NAME, or log (ids in the feature log that commits name)",
+        kind="text",
+    )
+    feature_log: str = setting(
+        "docs/Ledgers/Feature_Log.csv", "the feature log, relative to this file", kind="text", is_path=True
+    )
+    gap_minutes: float = setting(
+        60.0, "minutes without a request or commit that end a proposed window", kind="number", least=1, most=10080
+    )

@@ -66,6 +66,27 @@ def drafts(
     return [_draft(session, window, name, known.get(name, []), (start, end), limit) for name in wanted]
 
 
+def draft_of(
+    session: Session, window: str, provider: str, samples: Sequence[Sample], times: tuple[datetime, datetime]
+) -> Draft:
+    """A window of one provider between two instants; an error says why there is none."""
+    limit = timedelta(minutes=session.settings(CaptureSettings).stale_minutes)
+    return _draft(session, window, provider, samples, times, limit)
+
+
+def moved(draft: Draft) -> dict[str, float]:
+    """How far each meter moved, the one of capacity first."""
+    found = {}
+    keys = sorted(draft.after.sample.gauges, key=lambda key: (key != draft.source.capacity, key))
+    for key in keys:
+        first, last = draft.before.sample.gauges.get(key), draft.after.sample.gauges[key]
+        if key in draft.parts:
+            found[key] = float(draft.parts[key]["delta"])
+        elif first is not None and first.used is not None and last.used is not None and last.used >= first.used:
+            found[key] = round(last.used - first.used, 6)
+    return found
+
+
 def _draft(
     session: Session,
     window: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
 from tracker.api import Demo, DemoStep, Reading, Source, hookimpl, plain_text
@@ -19,17 +20,46 @@ TAGS = {
 }
 
 
-def _step(stage: int, alias: str, captured_at: str, capture: str) -> DemoStep:
-    words = ("alias", alias, "claude", "--stdin", "--window", "{window}", "--captured-at", captured_at)
+def _step(stage: int, command: str, captured_at: str, capture: str, window: str = "{window}") -> DemoStep:
+    words = (*command.split(), "claude", "--stdin", "--window", window, "--captured-at", captured_at)
     return DemoStep(stage=stage, arguments=(*words, "--timezone", "UTC"), capture=capture)
 
 
-# Both are the pane of Claude Code 2.1.330 as captured, with other numbers and bars: usage_before.txt says 78%
+def _complete(stage: int, window: str, features: int) -> DemoStep:
+    words = ("complete", "--window", window, "--claude-features", str(features), "--outcome", "pass", "--quality", "1")
+    return DemoStep(stage=stage, arguments=words)
+
+
+def _time(name: str) -> str:
+    """`25_1010` as the instant of a pane."""
+    return f"2026-11-{name[:2]}T{name[3:5]}:{name[5:]}:00Z"
+
+
+def _later() -> Iterator[DemoStep]:
+    """Three windows in the next week, and one from the history between two of them."""
+    for place, start, end, features in LATER:
+        window = f"{{window+{place}}}"
+        yield _step(50 + 10 * place, "start", _time(start), f"demo/usage_{start}.txt", window)
+        yield _step(52 + 10 * place, "end", _time(end), f"demo/usage_{end}.txt", window)
+        yield _complete(54 + 10 * place, window, features)
+    times = ("--from", _time(LATER[1][2]), "--to", _time(LATER[2][1]))
+    yield DemoStep(stage=90, arguments=("windows", "add", "{window+4}", *times, "--provider", "claude"))
+    yield _complete(92, "{window+4}", 1)
+
+
+# window, start, end, features
+LATER = (
+    (1, "25_1012", "25_1302", 2),
+    (2, "26_0902", "26_1132", 2),
+    (3, "26_1402", "26_1532", 1),
+)
+# All are the pane of Claude Code 2.1.330 as captured, with other numbers and bars: usage_before.txt says 78%
 # where that said 90% of all models; usage_after.txt says 41% where it said 1% of the session, 34% of Sonnet for 33%.
 DEMO = Demo(
     steps=(
-        _step(10, "start", "2026-11-22T06:45:39Z", "demo/usage_before.txt"),
-        _step(30, "end", "2026-11-22T08:20:00Z", "demo/usage_after.txt"),
+        _step(10, "alias start", "2026-11-22T06:45:39Z", "demo/usage_before.txt"),
+        _step(30, "alias end", "2026-11-22T08:20:00Z", "demo/usage_after.txt"),
+        *_later(),
     ),
     features=2,
 )

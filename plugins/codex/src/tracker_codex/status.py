@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
 from tracker.api import Demo, DemoStep, Gauge, Reading, Source, hookimpl, plain_text
@@ -24,17 +25,46 @@ TAGS = {
 JSON_BEGIN = re.compile(r"\s*(?:[<>]\s*)?\{")
 
 
-def _step(stage: int, alias: str, captured_at: str, capture: str) -> DemoStep:
-    words = ("alias", alias, "codex", "--stdin", "--window", "{window}", "--captured-at", captured_at)
+def _step(stage: int, command: str, captured_at: str, capture: str, window: str = "{window}") -> DemoStep:
+    words = (*command.split(), "codex", "--stdin", "--window", window, "--captured-at", captured_at)
     return DemoStep(stage=stage, arguments=(*words, "--timezone", "UTC"), capture=capture)
 
 
-# Both are the pane of Codex 0.169.0 as captured. `after` says 31% of the 5 h limit instead of 89%, 18% of the weekly
+def _complete(stage: int, window: str, features: int) -> DemoStep:
+    words = ("complete", "--window", window, "--codex-features", str(features), "--outcome", "pass", "--quality", "1")
+    return DemoStep(stage=stage, arguments=words)
+
+
+def _time(name: str) -> str:
+    """`25_1010` as the instant of a pane."""
+    return f"2026-11-{name[:2]}T{name[3:5]}:{name[5:]}:00Z"
+
+
+def _later() -> Iterator[DemoStep]:
+    """Three windows in the next week, and one from the history between two of them."""
+    for place, start, end, features in LATER:
+        window = f"{{window+{place}}}"
+        yield _step(50 + 10 * place, "start", _time(start), f"demo/status_{start}.txt", window)
+        yield _step(52 + 10 * place, "end", _time(end), f"demo/status_{end}.txt", window)
+        yield _complete(54 + 10 * place, window, features)
+    times = ("--from", _time(LATER[1][2]), "--to", _time(LATER[2][1]))
+    yield DemoStep(stage=90, arguments=("windows", "add", "{window+4}", *times, "--provider", "codex"))
+    yield _complete(92, "{window+4}", 2)
+
+
+# window, start, end, features
+LATER = (
+    (1, "25_1010", "25_1300", 3),
+    (2, "26_0900", "26_1130", 3),
+    (3, "26_1400", "26_1530", 2),
+)
+# All are the pane of Codex 0.169.0 as captured. `after` says 31% of the 5 h limit instead of 89%, 18% of the weekly
 # one instead of 36%, and its bars follow.
 DEMO = Demo(
     steps=(
-        _step(10, "start", "2026-11-22T06:28:16Z", "demo/status_before.txt"),
-        _step(30, "end", "2026-11-22T07:45:00Z", "demo/status_after.txt"),
+        _step(10, "alias start", "2026-11-22T06:28:16Z", "demo/status_before.txt"),
+        _step(30, "alias end", "2026-11-22T07:45:00Z", "demo/status_after.txt"),
+        *_later(),
     ),
     features=3,
 )

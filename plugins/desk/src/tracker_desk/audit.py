@@ -9,14 +9,11 @@ from typing import Any
 from tracker.kernel import (
     Capture,
     Entry,
-    Pair,
     Session,
-    by_lane,
     canonical,
     captures,
     closings,
     finalized,
-    is_stale,
     iso,
     line,
     open_anomalies,
@@ -24,7 +21,6 @@ from tracker.kernel import (
     raised,
     status_streams,
     value,
-    without_text,
 )
 
 
@@ -32,14 +28,13 @@ def audit(session: Session, window: str) -> dict[str, Any]:
     """Everything as JSON values."""
     groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
     row = finalized(session.index, [window]).get(window)
-    streams = status_streams(session)
-    open_ids = {entry.record_id for entry in open_anomalies(session.index, streams, [window])}
+    open_ids = {entry.record_id for entry in open_anomalies(session, [window])}
     rows = list(session.index.entries("anomalies", [window]))
-    closed_by = closings(session.index, streams, rows)
+    closed_by = closings(session, rows)
     return {
         "window": window,
         "providers": {
-            name: _provider(group) | {"stale": bool(row and is_stale(row.providers.get(name, {}), group))}
+            name: _provider(group) | {"stale": bool(row and row.is_stale(name, group))}
             for name, group in sorted(groups.items())
         },
         "finalize_rows": [
@@ -63,7 +58,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
                 "open": entry.record_id in open_ids,
                 "closed_by": _closed(closed_by.get(entry.record_id)),
             }
-            for entry in raised(session.index, streams, rows, removed=True)
+            for entry in raised(session, rows, removed=True)
         ],
         "churn_rows": sum(1 for _ in session.index.entries("churn", [window])),
     }
@@ -71,16 +66,18 @@ def audit(session: Session, window: str) -> dict[str, Any]:
 
 def _provider(group: list[Capture]) -> dict[str, Any]:
     phases = Counter(capture.phase or "count" for capture in group)
-    pair = canonical(group)
+    lanes = dict.fromkeys(capture.agent_id for capture in group)
     return {
         "entries": dict(sorted(phases.items())),
         "duplicates": {phase: count - 1 for phase, count in sorted(phases.items())},
-        "canonical": _pair(pair),
-        "lanes": {lane or "": _pair(own) for lane, own in by_lane(group).items()},
+        "canonical": _pair(group),
+        "lanes": {lane or "": _pair([one for one in group if one.agent_id == lane]) for lane in lanes},
     }
 
 
-def _pair(pair: Pair) -> dict[str, Any]:
+def _pair(group: list[Capture]) -> dict[str, Any]:
+    """The captures that count, by phase."""
+    pair = canonical(group)
     both = (("before", pair.before), ("after", pair.after))
     return {
         phase: {"record_id": capture.record_id, "captured_at": iso(capture.captured_at), "agent_id": capture.agent_id}
@@ -104,7 +101,7 @@ def _tombstones(session: Session, window: str) -> list[dict[str, Any]]:
     found = []
     for stream in status_streams(session):
         entries = session.index.entries(stream, [window], removed=True)
-        everything = {entry.record_id: without_text(entry.record) for entry in entries}
+        everything = {entry.record_id: _without_text(entry.record) for entry in entries}
         for record_id, record in everything.items():
             if "tombstone" in record:
                 target = everything.get(str(record["tombstone"]), {})
@@ -121,6 +118,11 @@ def _tombstones(session: Session, window: str) -> list[dict[str, Any]]:
                     }
                 )
     return found
+
+
+def _without_text(record: dict[str, Any]) -> dict[str, Any]:
+    """The record without its pane: many panes do not fit into memory."""
+    return {key: value for key, value in record.items() if key != "raw_text"}
 
 
 def _closed(found: Entry | None) -> dict[str, Any] | None:

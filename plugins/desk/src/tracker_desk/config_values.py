@@ -11,24 +11,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Source
-from tracker.kernel import (
-    DEFAULT_DATA_DIR,
-    FILE,
-    Session,
-    Setting,
-    TrackerError,
-    checked,
-    find,
-    leaves,
-    line_of,
-    near,
-    parsed,
-    read,
-    replace_file,
-    setting_of,
-    settings,
-    zone,
-)
+from tracker.kernel import Session, Settings, TrackerError, near, replace_file, zone
 from tracker_desk.toml_edit import changed, literal, meant, shown
 
 try:
@@ -45,14 +28,14 @@ PRICES = "prices"  # the table of a provider's own settings
 class Held:
     """A setting in force; `origin` is `default`, `file`, `variable` or `option`, `where` which one."""
 
-    setting: Setting
+    key: str
     value: Any
     origin: str = "default"
     where: str | None = None
 
     @property
     def type(self) -> str:
-        return self.setting.title
+        return Settings.of(self.key).title
 
     @property
     def text(self) -> str:
@@ -61,49 +44,46 @@ class Held:
     def document(self) -> dict[str, Any]:
         """The setting for programs."""
         return {
-            "key": self.setting.key,
+            "key": self.key,
             "value": self.value,
             "type": self.type,
             "origin": self.origin,
             "where": self.where,
-            "default": self.setting.default,
-            "about": self.setting.about,
+            "default": Settings.of(self.key).default,
+            "about": Settings.of(self.key).about,
         }
 
     def line(self, *, verbose: bool) -> str:
         """The setting for people."""
         origin = f"{self.origin} {self.where}" if verbose and self.where else self.origin
-        about = f"\n    {self.setting.about}" if verbose else ""
-        return f"{self.setting.key} = {self.text}  ({self.type}; {origin}){about}"
+        about = f"\n    {Settings.of(self.key).about}" if verbose else ""
+        return f"{self.key} = {self.text}  ({self.type}; {origin}){about}"
 
 
 def held(session: Session) -> dict[str, Held]:
     """Every setting in force, by key."""
-    path = session.settings_file.path  # a file that is wrong anywhere is refused here
-    text = read(path) if path else ""
-    given = leaves(parsed(text, path)) if path else {}
+    # a file that is wrong anywhere is refused here
+    file = session.settings_file
     found = {}
-    for key, setting in settings().items():
-        if key in given:
-            number = line_of(text, key)
-            where = f"{path} line {number}" if number else str(path)
-            found[key] = Held(setting=setting, value=given[key], origin="file", where=where)
+    for key, setting in file.known().items():
+        if key in file.given:
+            found[key] = Held(key=key, value=file.given[key], origin="file", where=file.place(key, " line {}"))
         else:
-            found[key] = Held(setting=setting, value=setting.default)
+            found[key] = Held(key=key, value=setting.default)
     for overriding in (_data_dir(session), _timezone(session)):
         if overriding is not None:
-            found[overriding.setting.key] = overriding
+            found[overriding.key] = overriding
     return found
 
 
 def _data_dir(session: Session) -> Held | None:
     """The data directory has more origins than a file."""
-    setting = settings()["data_dir"]
+    key = "data_dir"
     if session.data_dir is not None:
-        return Held(setting=setting, value=str(session.data_dir), origin="option", where="--data-dir")
+        return Held(key=key, value=str(session.data_dir), origin="option", where="--data-dir")
     if os.environ.get(DATA_DIR):
-        return Held(setting=setting, value=os.environ[DATA_DIR], origin="variable", where=DATA_DIR)
-    return None if "data_dir" in session.settings_file.values else Held(setting=setting, value=str(DEFAULT_DATA_DIR))
+        return Held(key=key, value=os.environ[DATA_DIR], origin="variable", where=DATA_DIR)
+    return None if key in session.settings_file.values else Held(key=key, value=str(session.DEFAULT_ROOT))
 
 
 def _timezone(session: Session) -> Held | None:
@@ -111,8 +91,8 @@ def _timezone(session: Session) -> Held | None:
         return None
     name = str(zone(None))
     if os.environ.get("TZ", "").lstrip(":") == name:
-        return Held(setting=settings()["timezone"], value=name, origin="variable", where="TZ")
-    return Held(setting=settings()["timezone"], value=name, where="of this machine")
+        return Held(key="timezone", value=name, origin="variable", where="TZ")
+    return Held(key="timezone", value=name, where="of this machine")
 
 
 def look_up(session: Session, key: str) -> Held:
@@ -126,7 +106,7 @@ def look_up(session: Session, key: str) -> Held:
     if key in found:
         return found[key]
     try:
-        return found[setting_of(key).key]
+        return found[Settings.of(key).key]
     except ValueError as error:
         raise TrackerError(f"{error}; `tracker config list` shows the settings") from None
 
@@ -136,7 +116,7 @@ def look_up(session: Session, key: str) -> Held:
 
 def change(session: Session, key: str, words: str) -> None:
     """Set one value in the nearest file, or in a new one here; what would not be sound is not written."""
-    path = (find(Path.cwd()) or Path.cwd() / FILE).resolve()
+    path = (Settings.find(Path.cwd()) or Path.cwd() / Settings.NAME).resolve()
     value = _meant(key, words)
     if key.startswith(f"{PRICES}."):
         _check_provider(session, key.partition(".")[2])
@@ -170,10 +150,10 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 def _change(path: Path, key: str, value: Any, *, write: bool) -> None:
     """Read, change and check the file; written in one step, under a lock that keeps two changes apart."""
-    text = read(path) if path.exists() else ""
-    parsed(text, path)
+    text = Settings.read(path) if path.exists() else ""
+    Settings.parse(text, path)
     new = changed(text, key, value)
-    found = checked(new, path)
+    found = Settings.check(new, path)
     if write and new != text:
         replace_file(path, new.encode())
     if write and key in found.unconsented():
@@ -205,8 +185,8 @@ def _meant(key: str, words: str) -> Any:
     try:
         if is_price and "." in provider:
             raise ValueError(f"{key} is a part of a price: set {PRICES}.{provider.partition('.')[0]} as a whole")
-        setting = setting_of(PRICES if is_price else key)
-        value = meant(setting, words)
+        setting = Settings.of(PRICES if is_price else key)
+        value = meant(setting.kind, words)
         setting.check({provider: value} if is_price else value)
     except ValueError as error:
         raise TrackerError(f"{error}; nothing was written (`tracker config list` shows the settings)") from None

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from tracker.api import Finding
-from tracker.kernel import Session, absent, fresh_index, index_findings, named, state_findings
+from tracker.kernel import Session, fresh_index, index_findings, state_findings
 from tracker_desk.findings import Reported, limited, repaired, unreadable
 from tracker_desk.ids import Ids
 from tracker_desk.setup_checks import setup_findings
@@ -96,9 +96,9 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
 
 def _plugins(session: Session) -> Iterator[Finding]:
     """Records that no plugin reads, and plugins that do not load."""
-    for one in absent(session):
+    for one in session.missing_plugins():
         place = f"{one.stream}.jsonl" if one.stream else "windows.jsonl"
-        yield Finding(severity="warning", check="plugin", place=place, problem=named([one]), cure=one.cure)
+        yield Finding(severity="warning", check="plugin", place=place, problem=one.problem, cure=one.cure)
     for error in session.registry.failures:
         cure = f"tracker plugins info {error.plugin}"
         yield Finding(severity="warning", check="plugin", place=str(error.plugin), problem=str(error), cure=cure)

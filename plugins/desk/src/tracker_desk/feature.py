@@ -32,6 +32,7 @@ def feature_info() -> Feature:
                 "import_",
                 "Take in another tracker directory's records; what is here already stays as it is.",
             ),
+            "help": _command("Setup", "help", "Explain a word such as `capacity`, or show a command's help."),
             "setup": _command(
                 "Setup",
                 "setup",

@@ -10,18 +10,7 @@ from typing import Any
 import click
 
 from tracker.api import Source
-from tracker.kernel import (
-    DEFAULT_DATA_DIR,
-    FILE,
-    Session,
-    Setting,
-    TrackerError,
-    checked,
-    find,
-    replace_file,
-    settings,
-    zone,
-)
+from tracker.kernel import Session, Settings, TrackerError, replace_file, zone
 from tracker_desk.config_values import PRICES, example
 from tracker_desk.prompts import asked
 from tracker_desk.toml_edit import literal, spelled
@@ -31,17 +20,17 @@ TITLE = "# Settings of tracker. A line that is missing means the default; `track
 
 def initialize(session: Session, *, ask: bool, force: bool) -> None:
     """Write the file into the working directory, which has none unless `force` is given."""
-    path = Path.cwd() / FILE
+    path = Path.cwd() / Settings.NAME
     if path.is_symlink() or path.exists():
         if not force:
             raise _exists(path)
-    elif (outer := find(path.parent)) is not None:
+    elif (outer := Settings.find(path.parent)) is not None:
         session.note(f"note: {outer} holds here until now; the new file takes its place for this folder")
     values = _defaults(session)
     if ask:
         values |= _asked(session)
     text = compose(values, session.registry.providers)
-    found = checked(text, path)
+    found = Settings.check(text, path)
     if session.dry_run:
         click.echo(text, nl=False)
         return
@@ -64,11 +53,11 @@ def _exists(path: Path) -> TrackerError:
 
 def _defaults(session: Session) -> dict[str, Any]:
     """What a file starts from: the defaults, this machine's zone, and a data directory given as an option."""
-    values = {key: setting.default for key, setting in settings().items() if key != PRICES}
-    values["data_dir"] = str(session.data_dir or DEFAULT_DATA_DIR)
+    values = {key: setting.default for key, setting in Settings.known().items() if key != PRICES}
+    values["data_dir"] = str(session.data_dir or session.DEFAULT_ROOT)
     name = str(zone(None))
     try:
-        values["timezone"] = settings()["timezone"].check(name)
+        values["timezone"] = Settings.known()["timezone"].check(name)
     except ValueError:  # an offset that has no name
         values["timezone"] = None
     return values
@@ -77,7 +66,7 @@ def _defaults(session: Session) -> dict[str, Any]:
 def _asked(session: Session) -> dict[str, Any]:
     """What has no good default: the prices of the subscriptions."""
     prices = {}
-    for name, source in session.registry.providers.items() if PRICES in settings() else ():
+    for name, source in session.registry.providers.items() if PRICES in Settings.known() else ():
         about = f"What does {source.title} cost, such as {example(source)}? Press Enter if you do not know"
         price = asked(partial(_price, about, name))
         if price:
@@ -91,7 +80,7 @@ def _price(about: str, name: str) -> Any:
 
 def _take_price(provider: str, words: str) -> str:
     try:
-        return words.strip() and settings()[PRICES].check({provider: words.strip()})[provider]
+        return words.strip() and Settings.known()[PRICES].check({provider: words.strip()})[provider]
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -99,10 +88,10 @@ def _take_price(provider: str, words: str) -> str:
 def compose(values: Mapping[str, Any], providers: Mapping[str, Source]) -> str:
     """The file: a comment over every setting; without a value the setting is a comment, too."""
     table, lines = "", [TITLE]
-    for key, setting in settings().items():
+    for key, setting in Settings.known().items():
         section, _, name = key.rpartition(".")
         if key == PRICES:
-            lines += _prices(setting, values.get(PRICES) or {}, providers)
+            lines += _prices(setting.about, values.get(PRICES) or {}, providers)
             continue
         if section != table:
             lines.append(f"[{section}]\n")
@@ -119,11 +108,11 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else "" if value is None else value
 
 
-def _prices(setting: Setting, prices: Mapping[str, Any], providers: Mapping[str, Source]) -> Iterator[str]:
+def _prices(about: str, prices: Mapping[str, Any], providers: Mapping[str, Source]) -> Iterator[str]:
     rows = [f"{spelled(name)} = {literal(price)}" for name, price in prices.items()]
     others = [source for name, source in providers.items() if name not in prices]
     rows += [f"# {spelled(source.name)} = {literal(example(source))}" for source in others]
-    yield "\n".join([f"[{PRICES}]", f"# {setting.about}, as `--price` takes it", *rows, ""])
+    yield "\n".join([f"[{PRICES}]", f"# {about}, as `--price` takes it", *rows, ""])
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:

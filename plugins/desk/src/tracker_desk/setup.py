@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from tracker.api import StatusLineOrigin
-from tracker.kernel import SCRIPTS, Session, TrackerError, plural
+from tracker.kernel import Session, TrackerError, plural
+from tracker_desk.completion_scripts import SCRIPTS
 from tracker_desk.edits import (
     Edit,
     crontab_edit,

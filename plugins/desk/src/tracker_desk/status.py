@@ -14,11 +14,10 @@ from tracker.kernel import (
     CaptureMark,
     Entry,
     Session,
-    absent,
+    canonical,
     capture_of,
     captures,
     finalized,
-    lacking,
     next_window,
     open_anomalies,
     status_streams,
@@ -89,14 +88,14 @@ class Status:
 
 def look(session: Session) -> Status:
     """Read the newest capture of each provider in each lane, and the windows that are not finalized."""
-    now, streams = session.now, status_streams(session)
-    unread = {one.stream for one in absent(session) if one.stream is not None and one.measured}
-    anomalies = open_anomalies(session.index, streams)
+    now = session.now
+    unread = {one.stream for one in session.missing_plugins() if one.stream is not None and one.measured}
+    anomalies = open_anomalies(session)
     after_closing = _after_closing(session, anomalies)
     done = set(finalized(session.index))
     found = [
         evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, done))
-        for stream in sorted({*streams, *unread})
+        for stream in sorted({*status_streams(session), *unread})
         for agent, mark in session.index.lanes(stream)
     ]
     found.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
@@ -129,7 +128,7 @@ def _is_of_capacity(session: Session, found: Entry) -> bool:
 
 
 def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterable[str]) -> Due:
-    missing = lacking(groups)
+    missing = [f"{name} {phase}" for name, group in sorted(groups.items()) for phase in canonical(group).missing]
     if missing:
         return Due(action=None, window=window, reason=f"{window} waits for {', '.join(missing)}")
     if window in fallen:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from tracker.api import Gauge, Meter
-from tracker.kernel import SCHEMA, Clock, Session, compact, iso, line, span, value
+from tracker.kernel import Clock, Session, iso, line, span, value
 from tracker_desk.status import Due, Lane, Status
 
 SOON = timedelta(hours=6)  # a reset that is further away does not press
@@ -90,7 +90,7 @@ def _next(clock: Clock, due: Due) -> str:
 def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
     """One JSON object; instants in UTC, ages in seconds."""
     return {
-        "schema_version": SCHEMA,
+        "schema_version": session.journal.schema_version,
         "now": iso(status.now),
         "timezone": str(zone),
         "data_dir": str(session.root),
@@ -128,7 +128,7 @@ def _lane_document(now: datetime, lane: Lane) -> dict[str, Any]:
 def _meter_document(meter: Meter, gauge: Gauge) -> dict[str, Any]:
     return {
         "meter": meter.key,
-        "used": None if gauge.used is None else compact(gauge.used),
+        "used": gauge.used,
         "unit": meter.unit,
         "resets": gauge.resets,
         "reset_at": gauge.reset_at and iso(gauge.reset_at),

@@ -11,13 +11,13 @@ import orjson
 from attrs import define, field
 
 from tracker.api import Finding, instant
-from tracker.kernel import SCHEMA, Session, decode, identify, plural, record_id
+from tracker.kernel import Journal, Session, plural, record_id
 from tracker.kernel import line as shown
 from tracker_desk.findings import Level
 from tracker_desk.ids import Ids
 
 TEXTS = ("window", "provider", "notes", "agent_id", "record_id", "schema_version", "tool_version", "source")
-KNOWN_SCHEMAS = ("1.0.0", SCHEMA)
+KNOWN_SCHEMAS = ("1.0.0", Journal.schema_version)
 LEFT_OUT = "every reader leaves it out; what it said has to be stored again"
 # clocks of machines differ by as much
 FUTURE = timedelta(minutes=2)
@@ -49,7 +49,7 @@ class StreamCheck:
         """Go through the stream once."""
         for _, line in self.session.journal.lines(self.stream):
             self.lines += 1
-            record = None if line is None else decode(line)
+            record = None if line is None else Journal.decode(line)
             if line is None or record is None:
                 yield from self._no_record(line)
                 continue
@@ -106,7 +106,11 @@ class StreamCheck:
         elif known is not None:
             what = f"has the id {shown(own_id)[:80]} of another record above, which counts"
             yield self._found("error", "duplicate", what, BY_HAND)
-        if "nonce" in record and record.get("schema_version") == SCHEMA and own_id != identify(record):
+        if (
+            "nonce" in record
+            and record.get("schema_version") == Journal.schema_version
+            and own_id != Journal.identify(record)
+        ):
             yield self._found("warning", "changed", "does not give its own id", BY_HAND)
 
     def _fields(self, record: Mapping[str, Any]) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from tracker.kernel import Setting, TrackerError
+from tracker.kernel import TrackerError
 
 SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -62,15 +62,15 @@ def shown(value: Any) -> str:
     return ", ".join(map(shown, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def meant(setting: Setting, words: str) -> Any:
+def meant(kind: str, words: str) -> Any:
     """The TOML value that a person means; words that mean none stay a text, which the setting's check refuses."""
-    if setting.kind == "switch":
+    if kind == "switch":
         return SWITCH.get(words.lower(), words)
-    if setting.kind == "number":
+    if kind == "number":
         return _number(words)
-    if setting.kind == "texts" and not words.lstrip().startswith("["):
+    if kind == "texts" and not words.lstrip().startswith("["):
         return [part.strip() for part in words.split(",") if part.strip()]
-    return _parsed(words) if setting.kind in ("texts", "table") else words
+    return _parsed(words) if kind in ("texts", "table") else words
 
 
 def _number(words: str) -> int | float | str:

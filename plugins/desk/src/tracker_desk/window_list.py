@@ -14,11 +14,11 @@ from tracker.kernel import (
     Finalized,
     Groups,
     Session,
+    canonical,
     captures,
     figures_of,
     finalized,
     iso,
-    lacking,
     open_figures,
     spans,
     value,
@@ -95,7 +95,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
 def _state(row: Finalized | None, own: Mapping[str, Any]) -> Literal["open", "closed", "finalized"]:
     if row is not None:
         return "finalized"
-    return "open" if any(one.endswith("AFTER") for one in lacking(own)) else "closed"
+    return "open" if any("AFTER" in canonical(group).missing for group in own.values()) else "closed"
 
 
 def _providers(

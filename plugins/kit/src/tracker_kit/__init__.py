@@ -62,7 +62,8 @@ def stored(source: str, reading: Reading) -> dict[str, Any]:
     """What the record of an installed source's reading holds in its field `parsed`."""
     from tracker_kit.rules import installed
 
-    return installed().parsed(source, reading)
+    found: dict[str, Any] = installed().parsed(source, reading)
+    return found
 
 
 def played(text: str) -> str | None:

@@ -11,10 +11,12 @@ _PLUGINS = "tracker_kit.commands.plugins"
 def feature_info() -> Feature:
     """The feature's commands."""
     demo = "Run the main job on bundled captures, in a temporary folder."
+    listed = "List the plugins that are installed, and what is wrong with any."
     return Feature(
         name="kit",
         commands={
             "demo": Command("Plugins", demo, "tracker_kit.commands.demo:command"),
+            "plugins": Command("Plugins", listed, f"{_PLUGINS}:command"),
             "plugins new": Command("Plugins", "Write a complete plugin that passes its checks.", f"{_PLUGINS}:new"),
             "plugins check": Command("Plugins", "Check a plugin by every rule.", f"{_PLUGINS}:check"),
             "plugins info": Command("Plugins", "Show what a source declares.", f"{_PLUGINS}:info"),

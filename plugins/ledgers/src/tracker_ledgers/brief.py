@@ -10,7 +10,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Block
-from tracker.kernel import Session, assemble, captures, finalized, lines, open_anomalies, status_streams
+from tracker.kernel import Session, captures, finalized, open_anomalies
 from tracker_ledgers import card, git, ledgers
 from tracker_ledgers.command_log import commands, quoted
 from tracker_ledgers.documents import home
@@ -50,7 +50,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
     windows = _windows(session, shown, opened)
     wanted = [step for found in windows for step in found.steps]
     noted = commands(session, shown)
-    preview = evolve(assemble(session, shown), blocks=(), not_shown=())
+    preview = evolve(session.preview(shown), blocks=(), not_shown=())
     named = [word for window in shown for word in ("--window", window)]
     return Brief(
         as_of=str(noted[-1]["captured_at"]) if noted else None,
@@ -64,12 +64,12 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
         commands=tuple(noted),
         artifacts=tuple(_artifacts(session, shown)),
         sections=tuple(session.registry.ask("handoff_section", session=session, windows=shown)),
-        anomalies=tuple(entry.record for entry in open_anomalies(session.index, status_streams(session), shown)),
+        anomalies=tuple(entry.record for entry in open_anomalies(session, shown)),
         checks=(
             quoted(["tracker", "preview", *named]),
             *(quoted(["tracker", "window-audit", "--window", one]) for one in shown),
         ),
-        preview=tuple(lines(preview)),
+        preview=tuple(preview.lines()),
         cards=tuple(text for window in preview.rows for text in card.lines(card.card(session, window))),
         read_first=tuple(_absolute(home(session) / path) for path in session.settings(Handoff).read_first),
     )
@@ -78,7 +78,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
 def _choose(session: Session, known: Sequence[str]) -> list[str]:
     done = finalized(session.index)
     wanting = {window for window, _ in captures(session.index, session.registry, set(known) - set(done))}
-    wanting |= {str(entry.record.get("window")) for entry in open_anomalies(session.index, status_streams(session))}
+    wanting |= {str(entry.record.get("window")) for entry in open_anomalies(session)}
     recent = [window for window in known if window not in wanting][-RECENT:]
     return [window for window in known if window in wanting or window in recent]
 

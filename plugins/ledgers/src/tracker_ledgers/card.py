@@ -13,12 +13,10 @@ from tracker.kernel import (
     TrackerError,
     captures,
     finalized,
-    is_stale,
     line,
     near,
     number,
     open_anomalies,
-    status_streams,
 )
 from tracker_ledgers.command_log import quoted
 
@@ -70,7 +68,7 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
         yield Check(name="finalized", state="missing", text="The window is not finalized.", cure=again)
     else:
         groups = captures(session.index, session.registry, [window])
-        stale = [name for name, entry in row.providers.items() if is_stale(entry, groups.get((window, name), []))]
+        stale = [name for name in row.providers if row.is_stale(name, groups.get((window, name), []))]
         text = f"Captures of {', '.join(stale)} changed after it was finalized." if stale else "It is finalized."
         yield Check(name="finalized", state="failed" if stale else "ok", text=text, cure=again if stale else None)
     outcome = row.text("outcome") if row else None
@@ -83,7 +81,7 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
 
 
 def _anomalies(session: Session, window: str) -> Check:
-    opened = open_anomalies(session.index, status_streams(session), [window])
+    opened = open_anomalies(session, [window])
     if not opened:
         return Check(name="anomalies", state="ok", text="No anomaly is open.")
     kinds = line(", ".join(str(entry.record.get("kind")) for entry in opened))

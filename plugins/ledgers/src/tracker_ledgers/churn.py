@@ -8,22 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.kernel import (
-    Capture,
-    Finalized,
-    Session,
-    canonical,
-    captures,
-    compact,
-    figure,
-    finalized,
-    line,
-    near,
-    plural,
-    stamp,
-    stamped_notes,
-    value,
-)
+from tracker.kernel import Capture, Finalized, Session, canonical, captures, finalized, line, near, plural, stamp, value
 from tracker_ledgers import csv_append, git, ledgers, settings
 from tracker_ledgers.diffs import Diff, diff, pathspecs
 
@@ -117,7 +102,7 @@ def sentence(record: Mapping[str, Any]) -> str:
     if record.get("decision"):
         return f"{head}decision={record['decision']}"
     files, added, deleted, net = (value(record[name]) for name in FIGURES)
-    each = figure(record["normalized_churn"], digits=2)
+    each = value(record["normalized_churn"], digits=None if isinstance(record["normalized_churn"], int) else 2)
     return f"{head}files={files}, +{added}/-{deleted} (net={net}), per-feature={each}"
 
 
@@ -200,6 +185,11 @@ def _features(row: Finalized | None, provider: str | None) -> float | None:
     return sum(known.values()) if known else None
 
 
+def _compact(value: float) -> float | int:
+    """Whole numbers as integers: 11, not 11.0."""
+    return int(value) if float(value).is_integer() else value
+
+
 def _figures(found: Diff, features: float | None) -> dict[str, Any]:
     return {
         "commit_start": found.start,
@@ -211,8 +201,8 @@ def _figures(found: Diff, features: float | None) -> dict[str, Any]:
         "insertions": found.insertions,
         "deletions": found.deletions,
         "net": found.net,
-        "features": None if features is None else compact(features),
-        "normalized_churn": compact(round(found.net / features, 6)) if features else None,
+        "features": None if features is None else _compact(features),
+        "normalized_churn": _compact(round(found.net / features, 6)) if features else None,
     }
 
 
@@ -229,7 +219,7 @@ def _record(
         provider=request.provider,
         captured_at=session.now,
         source="churn",
-        notes=stamped_notes("; ".join(filter(None, remarks)), session.lane),
+        notes=session.notes("; ".join(filter(None, remarks))),
         agent_id=session.lane,
         methodology=request.methodology or (row.text("methodology") if row else None),
         **(empty | dict(figures)),

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 from attrs import evolve, frozen
 
-from tracker.kernel import Session, TrackerError, assemble, document, lines, plural, tell
+from tracker.kernel import Session, TrackerError, plural
 from tracker_ledgers import evidence, ledgers
 from tracker_ledgers.command_log import note
 from tracker_ledgers.documents import home
@@ -169,9 +169,9 @@ def _preview(session: Session, window: str, folder: Path) -> tuple[Any, Check]:
     check = Check(runner="preview", result=SKIP, detail=f"there are no records of {window} yet")
     if window not in session.index.windows():
         return None, check
-    found = assemble(session, [window])
-    tell(session, found.absent)
-    text = list(lines(found))
+    found = session.preview([window])
+    session.note_missing(found.absent)
+    text = list(found.lines())
     if not session.json:
         session.say("\n".join(text))
     artifact = folder / "preview.txt"
@@ -179,8 +179,8 @@ def _preview(session: Session, window: str, folder: Path) -> tuple[Any, Check]:
     anomalies = f"{len(found.anomalies)} open anomal{'y' if len(found.anomalies) == 1 else 'ies'}"
     if found.not_shown:
         missing = plural(len(found.not_shown), "block") + " not shown"
-        return document(found), evolve(check, result=FAIL, detail=f"{missing}, {anomalies}", artifact=artifact)
-    return document(found), evolve(check, result=PASS, detail=anomalies, artifact=artifact)
+        return found.document(), evolve(check, result=FAIL, detail=f"{missing}, {anomalies}", artifact=artifact)
+    return found.document(), evolve(check, result=PASS, detail=anomalies, artifact=artifact)
 
 
 # --- what is said and kept

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
-from tracker.kernel import Capture, Finalized, Session, is_stale, lacking, open_anomalies, status_streams, value
+from tracker.kernel import Capture, Finalized, Session, canonical, open_anomalies, status_streams, value
 from tracker_ledgers import ledgers
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.features import built
@@ -70,7 +70,7 @@ def state(
 ) -> WindowState:
     """How one window stands; `groups` are its captures by provider."""
     opened = [found for found in openings if found.window == window]
-    anomalies = open_anomalies(session.index, status_streams(session), [window])
+    anomalies = open_anomalies(session, [window])
     steps = [_end(found) for found in opened]
     if anomalies:
         why = "An anomaly is open; its cure stands below"
@@ -94,7 +94,8 @@ def _end(found: Opening) -> Step:
 
 
 def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) -> tuple[str, list[Step]]:
-    if missing := lacking(groups):
+    missing = [f"{name} {phase}" for name, group in sorted(groups.items()) for phase in canonical(group).missing]
+    if missing:
         return ", ".join(one.replace(" ", " has no ") for one in missing), []
     return f"ready to finalize ({', '.join(sorted(groups))})", [_complete(session, window, sorted(groups))]
 
@@ -117,7 +118,7 @@ def _finalized(
         f"finalized {value(row.text('finalized_at'))}: outcome={value(row.text('outcome'))},"
         f" quality={value(row.quality, digits=1)}, features {features}"
     )
-    if any(is_stale(row.providers.get(name, {}), group) for name, group in groups.items()):
+    if any(row.is_stale(name, group) for name, group in groups.items()):
         return f"{state} (stale: re-run complete)", [_complete(session, window, sorted(groups))]
     steps = []
     churned = [entry.record.get("files_changed") is not None for entry in session.index.entries(CHURN, [window])]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import Block, Check, Finding, Source, StreamFacts, StreamInput
+    from tracker.api import Block, Check, Finding, Source, StreamFacts, StreamInput, UsageEvent
     from tracker.kernel import Session
 
 
@@ -50,6 +50,14 @@ def stream_facts(
     from tracker_telemetry.totals import facts
 
     return facts(session, source, windows, spans)
+
+
+@hookimpl
+def usage_events(session: Session, since: datetime | None, folder: Path | None) -> Sequence[UsageEvent]:
+    """The requests in the session logs."""
+    from tracker_telemetry.sessions.current import events
+
+    return events(session, since, folder)
 
 
 @hookimpl

@@ -12,6 +12,7 @@ import orjson
 
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, plural, replacing
+from tracker_telemetry import fleet
 from tracker_telemetry.index import SETTINGS, old_events, private
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def write(session: Session, stream: str, folder: Path) -> int:
             for name, value in SETTINGS.items():
                 database.execute(f"SET {name} = '{value}'")
             rows = Path(place) / "rows.jsonl"
+            if stream == session.journal.streams()[0]:  # once per export
+                fleet.write(session, database, Path(place), folder)
             if source is not None and source.kind == "telemetry":
                 return _write_events(session, source, database, rows, folder / stream)
             return _write_table(session, stream, database, rows, folder / f"{stream}.parquet")

@@ -14,7 +14,7 @@ from attrs import define, field
 
 from tracker import __version__
 from tracker.api import Rejected, Source, check_event, redact
-from tracker.kernel import SCHEMA, PluginError, Session, iso, number, stamped_notes
+from tracker.kernel import PluginError, Session, iso, number
 from tracker_telemetry.identity import ID, REJECTED, Ids, Shown, digest_of, row_id
 from tracker_telemetry.lines import LINE_LIMIT, Line
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
@@ -142,8 +142,17 @@ class Reader:
 
     def _common(self, captured_at: datetime) -> bytes:
         here = self.session
-        notes = stamped_notes(self.notes, here.lane)
-        values = (self.window, self.source.name, iso(captured_at), "ingest", notes, here.lane, SCHEMA, __version__)
+        notes = here.notes(self.notes)
+        values = (
+            self.window,
+            self.source.name,
+            iso(captured_at),
+            "ingest",
+            notes,
+            here.lane,
+            here.journal.schema_version,
+            __version__,
+        )
         return b'",' + orjson.dumps(dict(zip(COMMON, values, strict=True)))[1:-1] + b","
 
     def _read_slice(self, lines: Sequence[Line], batch: Batch, timer: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from attrs import define, field
 
-from tracker.kernel import Session, decode
+from tracker.kernel import Journal, Session
 from tracker_telemetry.identity import ID, SIZE, Ids, Shown, digest_of
 
 PART = 32 << 20  # bytes of a stream that are read at once
@@ -85,7 +85,7 @@ class Stored:
             found += plain
             for line in lines if len(plain) < len(lines) else ():
                 if line[HEX.stop : end] != own or b'"raw_text"' in line:
-                    self._take(decode(line), found)
+                    self._take(Journal.decode(line), found)
         try:
             ids = bytes.fromhex(b"".join(found).decode())
         except ValueError:  # somebody edited the file

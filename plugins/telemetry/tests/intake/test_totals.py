@@ -14,7 +14,7 @@ from attrs import asdict, evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracker.contract.values import EventTotals
+from tracker.contract.events import EventTotals
 from tracker.session import Session
 from tracker_telemetry.totals import facts, totals
 

@@ -21,6 +21,21 @@ def feature_info() -> Feature:
             "compare": _command(
                 "Results", "compare", "Compare providers by what they deliver for the quota, or for the money."
             ),
+            "meters calibrate": Command(
+                "Results",
+                "Say what a list-price dollar of tokens takes of a meter, and so what each window or project took.",
+                "tracker_verdict.commands.meters:calibrate",
+            ),
+            "meters reconcile": Command(
+                "Results",
+                "List rises of a meter that no logged request explains, and requests that moved nothing.",
+                "tracker_verdict.commands.meters:reconcile",
+            ),
+            "meters drift": Command(
+                "Results",
+                "Say whether a point of a meter buys less than before.",
+                "tracker_verdict.commands.meters:drift",
+            ),
             "gate": _command("Daily", "gate", "Say whether a script may start work: exit 0 is go, 3 stop, 4 unknown."),
             "scoreboard": _command(
                 "Results",

@@ -1,4 +1,4 @@
-"""`tracker alias`: the operator's captures, and the one that takes one back."""
+"""`tracker alias`: the operator's captures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from tracker.cli.command import Command, Group, WritingCommand, run_command
-from tracker.cli.options import Number
 from tracker.cli.text_input import capture_time, input_options, read_text, take_text
 from tracker.session import Session, session
 
@@ -46,7 +45,7 @@ class AliasGroup(Group):
 
 @click.group("alias", cls=AliasGroup)
 def command() -> None:
-    """Capture a provider's meters: start, end, cross; delete takes one back."""
+    """Capture a provider's meters: start, end, cross."""
 
 
 def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
@@ -126,22 +125,6 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
 _capture("start", ("before",), "Store a pane as BEFORE. It opens a window, or joins the one that is open.")
 _capture("end", ("after",), "Store a pane as AFTER. It closes the open window, which needs a BEFORE.")
 _capture("cross", ("after", "before"), "Store a pane as AFTER and as the next window's BEFORE.")
-
-
-@command.command("delete", cls=WritingCommand)
-@click.argument("provider")
-@click.option("--phase", type=click.Choice(["before", "after"]), help="Only captures of this phase.")
-@click.option("--window", metavar="W", help="Only captures of this window [default: any of the lane].")
-@click.option("--index", "position", type=Number(int, min=1), default=1, show_default=True, help="Nth newest.")
-@click.option("--reason", metavar="TEXT", default="deleted by the operator", help="Why, for the audit.")
-@click.option("--yes", "-y", is_flag=True, help="Remove a capture of a finalized window, or without --window, unasked.")
-@state_dir_option
-def delete(provider: str, phase: str | None, window: str | None, position: int, reason: str, yes: bool) -> None:
-    """Take a capture back: a row in the journal says so, nothing is erased."""
-    from tracker.windows.corrections import take_back
-
-    here = session()
-    take_back(here, here.source(provider, kinds=["status"]), phase, window, position, reason, is_sure=yes)
 
 
 # `tracker start PROVIDER` and its like, for `tracker alias start PROVIDER`

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import SettingCommand, session
+from tracker.kernel import session
+from tracker_desk.commands.config import SettingCommand
 
 
 @click.command("setup", cls=SettingCommand)

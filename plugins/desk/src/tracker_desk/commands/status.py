@@ -15,7 +15,7 @@ def command(watch: float | None) -> None:
     """Show what is open in each lane, its last meters and what is due next."""
     here = session()
     if watch is None:
-        click.echo(_screen(here))
+        _show(here)
         return
     try:
         _repeat(here, watch)
@@ -29,20 +29,21 @@ def _repeat(here: Session, seconds: float) -> None:
 
     gap = ""
     while True:
-        screen = _screen(here)
         click.clear()  # nothing where there is no terminal
-        click.echo(screen if sys.stdout.isatty() else gap + screen)
+        click.echo("" if sys.stdout.isatty() else gap, nl=False)
+        _show(here)
         sys.stdout.flush()
         gap = "\n"
         time.sleep(seconds)
 
 
-def _screen(here: Session) -> str:
-    from tracker.kernel import json_text, zone
+def _show(here: Session) -> None:
+    from tracker.kernel import zone
     from tracker_desk.status import look
     from tracker_desk.status_text import document, lines
 
     status, local = look(here), zone(here.config.timezone)
     if here.json:
-        return json_text(document(here, status, local))
-    return "\n".join(lines(here, status, local))
+        here.data(document(here, status, local))
+        return
+    click.echo("\n".join(lines(here, status, local)))

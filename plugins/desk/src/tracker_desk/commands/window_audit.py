@@ -11,7 +11,7 @@ from tracker.kernel import Command, TrackerError, session
 @click.option("--window", required=True, metavar="W", help="The window.")
 def command(window: str) -> None:
     """Show everything that stands, or was taken back, in a window."""
-    from tracker.kernel import absent, escape, near, tell
+    from tracker.kernel import escape, near
     from tracker_desk.audit import audit, lines
 
     here = session()
@@ -19,7 +19,7 @@ def command(window: str) -> None:
         known = here.index.windows()
         raise TrackerError(f"no window {window!r}; {near(window, known) if known else 'there are no records yet'}")
     found = audit(here, window)
-    tell(here, absent(here, [window]))
+    here.note_missing(here.missing_plugins([window]))
     if here.json:
         here.data(found)
     else:

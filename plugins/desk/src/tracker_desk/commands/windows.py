@@ -18,13 +18,13 @@ def command(context: click.Context, selection: Selection) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from tracker.kernel import Clock, absent, escape, tell, zone
+    from tracker.kernel import Clock, escape, zone
     from tracker_desk.window_list import lines, listed
 
     here = session()
     local = zone(here.config.timezone)
     found = listed(here, selection.windows(here))
-    tell(here, absent(here, [one.window for one in found]))
+    here.note_missing(here.missing_plugins([one.window for one in found]))
     if here.json:
         here.data([one.document() for one in found])
     elif found:

@@ -1,4 +1,4 @@
-"""`tracker plugins new`, `check` and `info`."""
+"""`tracker plugins`: what is installed and what is wrong with it; `new`, `check` and `info`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tracker.kernel import Command, WritingCommand, session
+from tracker.kernel import Command, Group, WritingCommand, session
 
 KINDS = ("status", "report", "telemetry", "view", "feature")
 
@@ -15,6 +15,31 @@ class SettingCommand(WritingCommand):
     """It writes outside of the data directory, so it is not noted in a command log."""
 
     is_noted = False
+
+
+@click.group("plugins", cls=Group, invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """List the plugins that are installed, and what is wrong with any."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_)
+
+
+@command.command("list")
+def list_() -> None:
+    """List every plugin with its distribution, contract, hooks and state."""
+    from tracker_kit import inventory
+
+    here = session()
+    here.registry.report = lambda _text: None  # the table says it
+    rows, note = inventory.list_plugins(here.registry), inventory.disabled(here.registry)
+    if here.json:
+        here.data(rows)
+    else:
+        for row in inventory.table(rows):
+            here.say(row)
+    if note:
+        here.note(note)
 
 
 @click.command(cls=Command)

@@ -12,12 +12,11 @@ from tracker.kernel import Command, session
 @click.option("--exit-code", is_flag=True, help="End with status 0 for GO, 3 for SOFT GO, 4 for NO-GO.")
 def command(window: str, exit_code: bool) -> None:
     """Say GO, SOFT GO or NO-GO for a window, with the reasons."""
-    from tracker.kernel import absent, tell
     from tracker_ledgers.card import STATUS, card, document, lines
 
     here = session()
     found = card(here, window)
-    tell(here, absent(here, [window]))
+    here.note_missing(here.missing_plugins([window]))
     if here.json:
         here.data(document(found))
     else:

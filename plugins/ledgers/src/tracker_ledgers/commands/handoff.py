@@ -22,10 +22,9 @@ class HandoffCommand(WritingCommand):
 )
 def command(windows: tuple[str, ...]) -> None:
     """Write the brief with which the next person continues. It fills its own part of docs/SESSION_HANDOFF.md."""
-    from tracker.kernel import absent, tell
     from tracker_ledgers.handoff import write
 
     here = session()
-    unread = absent(here, windows or None)
+    unread = here.missing_plugins(windows or None)
     write(here, windows)
-    tell(here, unread)
+    here.note_missing(unread)

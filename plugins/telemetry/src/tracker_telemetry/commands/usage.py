@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, tzinfo
@@ -39,8 +38,8 @@ def command(
     """Show what your agents' requests used, from the session logs of all clients."""
     from tracker.kernel import TrackerError, near, zone
     from tracker_telemetry.sessions import usage as report
-    from tracker_telemetry.sessions.list_prices import ListPrices
-    from tracker_telemetry.sessions.store import discard, log_sources, opened
+    from tracker_telemetry.sessions.current import current
+    from tracker_telemetry.sessions.store import log_sources
 
     here = session()
     sources = log_sources(here)
@@ -62,20 +61,7 @@ def command(
         first_weekday=DAYS.index(start_of_week),
     )
 
-    def ask() -> Usage:
-        with opened(here) as store:
-            store.sync(sources)
-            prices = ListPrices.of(here)
-            prices.apply(store)
-            store.sum_up()
-            store.keep(sources, prices.version)
-            return report.usage(here, store, sources, query)
-
-    try:
-        found = ask()
-    except sqlite3.DatabaseError:  # the file is spoilt
-        discard(here)
-        found = ask()
+    found = current(here, sources, lambda store, _: report.usage(here, store, sources, query))
     if here.json:
         here.data(found.document())
     elif is_csv:

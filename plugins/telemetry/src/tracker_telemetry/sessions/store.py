@@ -279,6 +279,11 @@ def _is_at(found: Found, stop: int, end: str) -> bool:
         return False
 
 
+def project_of(session: Session, folder: str) -> str | None:
+    """How a working directory is stored."""
+    return _project(folder, is_hashed=session.settings(Privacy).projects == "hash")
+
+
 def _project(folder: object, *, is_hashed: bool) -> str | None:
     """The last part of the working directory, or its hash."""
     if not isinstance(folder, str):

@@ -32,7 +32,7 @@ def command(
     selection: Selection,
 ) -> None:
     """Compare providers by what they deliver for the quota, or for the money."""
-    from tracker.kernel import absent, finalized, tell
+    from tracker.kernel import finalized
     from tracker_verdict import advice, comparison, estimate
     from tracker_verdict.price import prices
     from tracker_verdict.settings import VerdictSettings
@@ -48,7 +48,7 @@ def command(
         blocks=blocks,
     )
     rows = finalized(here.index, selection.windows(here))
-    tell(here, absent(here, rows))
+    here.note_missing(here.missing_plugins(rows))
     found = comparison.matches(here, names, question, rows)
     if here.json:
         here.data([comparison.document(match) for match in found])

@@ -14,7 +14,7 @@ from tracker.kernel import Command, Selection, selection, session
 @selection()
 def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) -> None:
     """Show features, capacity, efficiency, churn, tokens and money per group of windows."""
-    from tracker.kernel import absent, finalized, tell
+    from tracker.kernel import finalized
     from tracker_verdict import scoreboard as board
     from tracker_verdict.price import prices
 
@@ -24,7 +24,7 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     known = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
     rows = finalized(here.index, selection.windows(here))
     found = board.scoreboard(here, by, known, rows)  # type: ignore[arg-type]
-    tell(here, absent(here, rows))
+    here.note_missing(here.missing_plugins(rows))
     if here.json or layout == "json":
         here.data([line.values() for line in found])
         return

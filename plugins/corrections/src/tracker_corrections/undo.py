@@ -9,14 +9,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from tracker.contract.parsed import iso
-from tracker.errors import TrackerError
-from tracker.journal.index import Entry
-from tracker.journal.records import decode, lane_of, stamp
-from tracker.session import Session
-from tracker.text.render import line, plural, value
-from tracker.windows import lane_state as state
-from tracker.windows.anomalies import ANOMALIES, closing
+from tracker.kernel import Entry, Journal, Session, TrackerError, iso, line, plural, stamp, value
+from tracker_corrections.closing import ANOMALIES, closing
 
 TAIL = 8 << 20  # bytes at a stream's end that are searched: thousands of commands
 MARK = b'"command_id"'
@@ -71,7 +65,7 @@ def _commands(session: Session) -> list[Step]:
             if isinstance(undoes := record.get("undoes"), str):
                 undone |= {undoes, record["command_id"]}
             else:
-                if lane := lane_of(record):
+                if isinstance(lane := record.get("agent_id"), str):
                     lanes[record["command_id"]] = lane
                 step = found.setdefault(record["command_id"], Step(command_id=record["command_id"]))
                 # a record with a command is a log of it, which is not what the command was for
@@ -90,7 +84,7 @@ def _tail(session: Session, stream: str) -> Iterator[Row]:
         # the first line is cut if the search begins in the middle
         if text is None or MARK not in text or (start and not number):
             continue
-        record = decode(text)
+        record = Journal.decode(text)
         if record is not None and _is_id(record.get("command_id")):
             yield record
 
@@ -153,10 +147,6 @@ def undo(session: Session, step: Step) -> list[str]:
             raise TrackerError("Another process took this command back already. Run `tracker undo --list`.")
         said = described(session, step)
         session.journal.append_all(_rows(session, step))
-        for name, lane in {(r.get("provider"), lane_of(r)) for r in step.all if "phase" in r or "tombstone" in r}:
-            source = session.registry.source(name) if isinstance(name, str) else None
-            if source is not None and source.kind == "status":
-                state.write(session, source, lane)
     answers = session.registry.ask("undo_rows", session=session, command_id=step.command_id, records=step.all)
     said += [text for answer in answers for text in answer]
     for feature in session.registry.declared if not any(answers) else ():
@@ -176,7 +166,7 @@ def _rows(session: Session, step: Step) -> dict[str, list[Row]]:
         # what it closed is open again by itself: the record that closed it does not stand any more
         if by is not None and "closes" not in record:
             entry = Entry(ANOMALIES, 0, record["record_id"], record)
-            rows[ANOMALIES].append(closing(entry, "undo", by, session.now, session.lane, "alias"))
+            rows[ANOMALIES].append(closing(session, entry, "undo", by))
     return {stream: own for stream, own in rows.items() if own}
 
 

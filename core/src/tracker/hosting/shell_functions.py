@@ -1,11 +1,10 @@
-"""Words that no shell function of a source may hide."""
+"""The operator's short shell functions of a source, and the words that none of them may hide."""
 
 from __future__ import annotations
 
 import shutil
 
-from tracker.contract.values import Source
-from tracker.hosting.admission import shell_names
+from tracker.contract.sources import Source
 
 # Reserved words and builtins of bash, zsh and fish that letters alone make (`compgen -bk`;
 # `print -l ${(k)builtins} ${(k)reswords}`; `builtin -n`).
@@ -31,6 +30,23 @@ wget who write xargs yacc yes zip
 """
 # operators have typed these two since the first release, although an assembler and an octal dump have their names
 OPERATORS = frozenset(("as", "od"))
+
+
+def shell_names(source: Source) -> dict[str, str]:
+    """The operator's shell functions of a source, each with the words that follow `tracker`."""
+    if source.prefix is None:
+        return {}
+    if source.kind != "status":
+        return {source.prefix: f"ingest {source.name}"}
+    prefix, name = source.prefix, source.name
+    return {
+        f"{prefix}s": f"alias start {name}",
+        f"{prefix}e": f"alias end {name}",
+        f"{prefix}x": f"alias cross {name}",
+        f"{prefix}d": f"alias delete {name}",
+        f"{prefix}d1": f"alias delete {name} --phase after --index 1",
+        f"{prefix}d2": f"alias delete {name} --phase after --index 2",
+    }
 
 
 def shadowed(source: Source) -> list[str]:

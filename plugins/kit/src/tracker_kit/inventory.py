@@ -6,31 +6,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
-from tracker.errors import PluginError
-from tracker.hosting import features
-from tracker.hosting.entry_points import DISABLE
-from tracker.hosting.registry import Found, Registry
-from tracker.text.render import line
+from tracker.kernel import PluginError, Registry, line
 
 COLUMNS = ("name", "kind", "distribution", "version", "contract", "state")
 WIDTH, INDENT = 80, 11
 DECLARATIONS = ("source_info", "feature_info")  # what every plugin has, so that the table need not say it
 UNKNOWN = "-"
+DISABLE = "TRACKER_DISABLE_PLUGINS"
 
 
 def list_plugins(registry: Registry) -> list[dict[str, Any]]:
     """A row per installed source and feature, as data."""
-    return [*map(_source, registry.found), *map(_feature, features.installed())]
+    return [*map(_source, registry.found), *map(_feature, registry.installed_features)]
 
 
-def _source(found: Found) -> dict[str, Any]:
+def _source(found: Any) -> dict[str, Any]:
     declared = found.declared
     kind, contract = (declared.kind, declared.contract) if declared else (None, None)
     row = _row(found.name, kind, found.distribution, found.version, found.error)
     return row | {"contract": contract, "hooks": list(found.hooks), "notes": list(found.notes)}
 
 
-def _feature(found: features.Installed) -> dict[str, Any]:
+def _feature(found: Any) -> dict[str, Any]:
     point, marked = found.point, vars(found.module).items() if found.module else ()
     hooks = sorted(name for name, one in marked if hasattr(one, "tracker_impl"))
     row = _row(point.name, "feature", point.distribution, point.version, found.error)

@@ -6,11 +6,9 @@ from typing import Any
 
 import click
 
-from tracker.cli.command import Group, WritingCommand
-from tracker.cli.commands.alias import state_dir_option
-from tracker.cli.text_input import TIMES, capture_time
-from tracker.contract.values import Gauge, Meter, Reading, Source
-from tracker.session import Session, session
+from tracker.api import Gauge, Meter, Reading, Source, instant
+from tracker.kernel import Group, Session, WritingCommand, capture_time, session
+from tracker_corrections.commands.options import state_dir
 
 
 class Percent(click.types.FloatParamType):
@@ -48,7 +46,11 @@ def _command(source: Source) -> click.Command:
         click.Option(["--window"], required=True, metavar="W", help="The window."),
         click.Option(["--phase"], required=True, type=click.Choice(["before", "after"]), help="The phase."),
         click.Option(["--notes"], metavar="TEXT", help="Why, or where you read it."),
-        click.Option(["--captured-at"], metavar="TIME", help=f"When you read it: {TIMES} [default: now]."),
+        click.Option(
+            ["--captured-at"],
+            metavar="TIME",
+            help="When you read it, such as `-2h` [default: now].",
+        ),
         click.Option(["--force"], is_flag=True, help="Store it although a rule forbids it."),
     ]
     for meter in source.meters:
@@ -61,22 +63,20 @@ def _command(source: Source) -> click.Command:
         params.append(
             click.Option([reset, f"resets_{meter.key}"], metavar="TIME", help=f"{meter.title}: reset time, ISO 8601.")
         )
-    run = state_dir_option(lambda **given: _override(source, **given))
+    run = state_dir(lambda **given: _override(source, **given))
     made = WritingCommand(source.name, callback=run, params=params, help=f"Store {source.title} meters by hand.")
     made.params += getattr(run, "__click_params__", [])
     return made
 
 
 def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None:
-    from tracker.contract.parsed import instant
-
     if used is None and resets is None:
         return None
     if used is None:
         raise click.UsageError(f"--{meter.key.replace('_', '-')}-resets needs the meter's value, too")
     reset_at = instant(resets)
     if resets is not None and reset_at is None:
-        from tracker.text.render import line
+        from tracker.kernel import line
 
         hint = f"--{meter.key.replace('_', '-')}-resets"
         raise click.BadParameter(
@@ -91,8 +91,7 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
 def _override(
     source: Source, window: str, phase: str, notes: str | None, captured_at: str | None, force: bool, **given: Any
 ) -> None:
-    from tracker.windows.messages import stored_message
-    from tracker.windows.store import CaptureRequest, store
+    from tracker.kernel import CaptureRequest, store, stored_message
 
     here = session()
     found = [_gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"]) for meter in source.meters]

@@ -6,9 +6,7 @@ import sys
 
 import click
 
-from tracker.cli.command import WritingCommand
-from tracker.errors import TrackerError
-from tracker.session import session
+from tracker.kernel import TrackerError, WritingCommand, session
 
 
 class UndoCommand(WritingCommand):
@@ -27,7 +25,7 @@ def command(provider: str | None, is_list: bool, yes: bool) -> None:
     Rows are appended, nothing is erased. Run it again to go further back. PROVIDER: the last command that stored
     something of this provider. Telemetry events stay.
     """
-    from tracker.windows import undo
+    from tracker_corrections import undo
 
     here = session()
     if provider is not None:

@@ -1,0 +1,47 @@
+"""Blocks of the preview, as data that the core renders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from tracker.contract.checks import MAYBE_TEXT, TEXT, mapping, tuple_of
+from tracker.contract.events import EventTotals
+from tracker.contract.readings import JSON
+
+
+@frozen(kw_only=True)
+class PreviewContext:
+    """What a preview block is made from.
+
+    windows: the ids that are shown, in order. records: this source's standing records in them, oldest first (of a view
+    all records of its stream; none of a telemetry source). events: a telemetry source's totals, else None.
+    """
+
+    windows: tuple[str, ...]
+    records: tuple[Mapping[str, Any], ...] = ()
+    events: EventTotals | None = None
+
+
+@frozen(kw_only=True)
+class Row:
+    """One line of a block.
+
+    values: the figures as JSON values, None if one is missing. text: how they read, with ``{name}`` for a value,
+    ``{name:%}`` for one with a unit after it, ``{name:.2}`` for two decimals (a whole number has none) and
+    ``{name:.0 ms}`` for both; None makes ``label: name=value name=value``. A missing value prints as ``n/a`` alone.
+    """
+
+    values: Mapping[str, JSON] = field(validator=mapping)
+    label: str | None = field(default=None, validator=MAYBE_TEXT)
+    text: str | None = field(default=None, validator=MAYBE_TEXT)
+
+
+@frozen(kw_only=True)
+class Block:
+    """One section of the preview, as data; the core renders it as text, JSON or on a terminal."""
+
+    title: str = field(validator=TEXT)
+    rows: tuple[Row, ...] = field(validator=tuple_of(Row))

@@ -1,0 +1,79 @@
+"""Panels: what a feature shows of a time, as data. The report, the board and the home screen draw them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from attrs import field, frozen
+
+Cell: TypeAlias = "bool | int | float | str | datetime | None"
+
+
+@frozen(kw_only=True)
+class Period:
+    """What is asked for: windows, and a time; None does not bound it. names: the wanted panels; empty is all."""
+
+    windows: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    names: tuple[str, ...] = ()
+
+    def wants(self, name: str) -> bool:
+        """Whether a panel is asked for; one that is not needs no work."""
+        return not self.names or name in self.names
+
+
+@frozen(kw_only=True)
+class Column:
+    """A column of a panel. key: of its value in each row. title: its head, with the unit if it has one.
+
+    kind: how a value reads. rank: a narrow view leaves out the columns with the highest rank first, never those of 0.
+    """
+
+    key: str
+    title: str
+    kind: Literal["text", "count", "number", "rate", "percent", "money", "instant"] = "text"
+    rank: int = 1
+
+
+@frozen(kw_only=True)
+class Chart:
+    """A picture of a panel's rows. x, y, by, low, high, mark: keys of columns.
+
+    kind: `bars` is a bar of length `y` for each row, named by `x`; `columns` is the same with time in `x`, stacked
+    if `by` tells series apart; `steps` is a line that keeps each value until the next; `intervals` is a dot at `y`
+    from `low` to `high`. mark: a column whose true values are marked, such as resets. top: the end of the scale, such
+    as 100 for per cent.
+    """
+
+    kind: Literal["bars", "columns", "steps", "intervals"]
+    title: str
+    x: str
+    y: str
+    by: str | None = None
+    low: str | None = None
+    high: str | None = None
+    mark: str | None = None
+    top: float | None = None
+
+
+@frozen(kw_only=True)
+class Panel:
+    """One part of a view.
+
+    place: where it stands; small is early. headlines: sentences for the head of the view. about: what the rows are.
+    rows: values by column; None is not known. The first rows matter most: a view that is full leaves out the last ones
+    and says so. missing: what is not in the rows, a sentence each.
+    """
+
+    name: str
+    title: str
+    place: int = 50
+    headlines: Sequence[str] = ()
+    about: str = ""
+    columns: Sequence[Column] = ()
+    rows: Sequence[Mapping[str, Cell]] = ()
+    charts: Sequence[Chart] = ()
+    missing: Sequence[str] = field(default=())

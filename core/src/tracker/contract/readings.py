@@ -1,0 +1,227 @@
+"""Meters, what is read from them, and its two uses: the field `parsed` of a record, and the plain difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from attrs import Attribute, field, frozen
+from attrs.validators import in_
+
+from tracker.contract.checks import MAYBE_TEXT, SLUG, TEXT, TEXTS, aware, distinct, finite, mapping, tuple_of
+from tracker.contract.hooks import hookimpl
+
+if TYPE_CHECKING:
+    from tracker.contract.sources import Source
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+PERCENT = "pp"
+EPOCH = datetime.fromtimestamp(0, UTC)  # of records without a time
+# why a change is not known, as tags
+NOT_BEFORE, NOT_AFTER, CROSSED, FELL = "not-shown-before", "not-shown-after", "reset-crossed", "negative-delta"
+
+
+@frozen(kw_only=True)
+class Meter:
+    """One gauge of a provider.
+
+    unit: ``pp`` for a percentage of the quota that is used (0..100 and more), else the plural noun of a count that
+        only grows, such as ``prompts``. window: the time after which the vendor resets it, or ``"month"``.
+    rounding: how the vendor shows a fraction: ``exact`` (with decimals, or not known), ``nearest`` or ``floor``.
+    """
+
+    key: str = field(validator=SLUG)
+    title: str = field(validator=TEXT)
+    unit: str = field(default=PERCENT, validator=TEXT)
+    window: timedelta | Literal["month"] | None = field(default=None)
+    rounding: Literal["exact", "nearest", "floor"] = field(
+        default="exact", validator=in_(("exact", "nearest", "floor"))
+    )
+
+    @window.validator
+    def _window_is_a_length(self, _attribute: Attribute[Any], value: object) -> None:
+        if not (value is None or value == "month" or isinstance(value, timedelta)):
+            raise ValueError(f"window must be a timedelta, 'month' or None, got {value!r}")
+
+    @property
+    def longest(self) -> timedelta | None:
+        """The longest time from one reset to the next: 31 days of a month."""
+        return self.window if isinstance(self.window, timedelta | None) else timedelta(days=31)
+
+    @property
+    def field_name(self) -> str:
+        """The name under which its value stands in a record: ``weekly_pct``, ``prompts_used``."""
+        return meter_field(self.key, self.unit)
+
+
+def meter_field(key: str, unit: str = PERCENT) -> str:
+    """The record field of a meter's value."""
+    return f"{key}_pct" if unit == PERCENT else f"{key}_used"
+
+
+@frozen(kw_only=True)
+class Gauge:
+    """A meter's value in one reading.
+
+    used: used percent, also if the vendor prints what is left, or a cumulative count; None if the label is there
+        without a readable value. resets: the pane's own words. reset_at: the instant that they mean, UTC.
+    limit: the whole quota in the meter's unit, such as 300 prompts, if the vendor shows it.
+    """
+
+    meter: str = field(validator=SLUG)
+    used: float | None = field(validator=finite)
+    resets: str | None = field(default=None, validator=MAYBE_TEXT)
+    reset_at: datetime | None = field(default=None, validator=aware)
+    limit: float | None = field(default=None, validator=finite)
+
+
+@frozen(kw_only=True)
+class Reading:
+    """What one captured text says.
+
+    gauges: at most one per meter. fields: anything else worth keeping, as JSON values, such as a report's figures.
+    errors: tags such as ``insufficient-data`` or ``section-missing:weekly``, each once.
+    as_of: the instant that the numbers are from if the text says it, else None: that of the capture.
+    """
+
+    gauges: tuple[Gauge, ...] = field(default=(), validator=[tuple_of(Gauge), distinct("meter")])
+    fields: Mapping[str, JSON] = field(factory=dict, validator=mapping)
+    errors: tuple[str, ...] = field(default=(), validator=TEXTS)
+    as_of: datetime | None = field(default=None, validator=aware)
+
+    def gauge(self, meter: str) -> Gauge | None:
+        return next((gauge for gauge in self.gauges if gauge.meter == meter), None)
+
+
+@frozen(kw_only=True)
+class Change:
+    """How far one meter moved between two readings, in its unit; None, and the reason as a tag, if that is unknown."""
+
+    meter: str = field(validator=SLUG)
+    delta: float | None = field(validator=finite)
+    reason: str | None = field(default=None, validator=MAYBE_TEXT)
+
+
+@frozen(kw_only=True)
+class Delta:
+    """How far every meter moved."""
+
+    changes: tuple[Change, ...] = field(validator=[tuple_of(Change), distinct("meter")])
+
+    def change(self, meter: str) -> Change | None:
+        return next((change for change in self.changes if change.meter == meter), None)
+
+
+# --- the field `parsed`
+
+
+def compact(value: float) -> float | int:
+    """Whole numbers as integers, so that a record says 11 and not 11.0."""
+    return int(value) if float(value).is_integer() else value
+
+
+def iso(instant: datetime) -> str:
+    """ISO 8601 in UTC with a `Z`, with microseconds only if there are any."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def instant(text: object) -> datetime | None:
+    """The instant of an ISO 8601 text (UTC if it names no zone), None for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
+    """Flat JSON: `<meter>_pct` (a count: `<meter>_used`), `<meter>_resets`, `<meter>_reset_at`, fields, `errors`."""
+    parsed: dict[str, Any] = {}
+    units = {meter.key: meter.unit for meter in source.meters}
+    for gauge in reading.gauges:
+        unit = units.get(gauge.meter, PERCENT if source.open_meters else None)
+        if unit is None:
+            raise ValueError(f"reported the meter {gauge.meter!r}, which it does not declare")
+        parsed[meter_field(gauge.meter, unit)] = None if gauge.used is None else compact(gauge.used)
+        parsed[f"{gauge.meter}_resets"] = gauge.resets
+        parsed[f"{gauge.meter}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
+        if gauge.limit is not None:
+            parsed[f"{gauge.meter}_limit"] = compact(gauge.limit)
+    clash = parsed.keys() & reading.fields.keys()
+    if clash:
+        raise ValueError(f"the reading's fields repeat a meter's: {', '.join(sorted(clash))}")
+    parsed |= reading.fields
+    if reading.as_of is not None:
+        parsed["as_of"] = iso(reading.as_of)
+    parsed["errors"] = list(reading.errors)
+    return parsed
+
+
+def from_parsed(parsed: Mapping[str, Any], source: Source, captured_at: datetime) -> Reading:
+    """The reading of a record, of any schema; values of a wrong type are left out, since a file may be edited."""
+    keys = {meter.field_name: meter.key for meter in source.meters}
+    if source.open_meters:
+        keys |= {name: name[:-4] for name in parsed if name.endswith("_pct") and name not in keys}
+    gauges = tuple(
+        Gauge(
+            meter=key,
+            used=_number(parsed[name]),
+            resets=_text(parsed.get(f"{key}_resets")),
+            reset_at=instant(parsed.get(f"{key}_reset_at")),
+            limit=_number(parsed.get(f"{key}_limit")),
+        )
+        for name, key in keys.items()
+        if name in parsed
+    )
+    errors = parsed.get("errors")
+    return Reading(
+        gauges=gauges,
+        errors=tuple(tag for tag in errors if isinstance(tag, str)) if isinstance(errors, list) else (),
+        as_of=instant(parsed.get("as_of")) or captured_at,
+    )
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15 else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+# --- the core's default delta
+
+
+@hookimpl(trylast=True)
+def compute_delta(before: Reading, after: Reading) -> Delta:
+    """A change for every meter that either reading shows, in the order of the later one."""
+    old = {gauge.meter: gauge for gauge in before.gauges}
+    new = {gauge.meter: gauge for gauge in after.gauges}
+    assert before.as_of is not None
+    assert after.as_of is not None
+    span = before.as_of, after.as_of
+    return Delta(changes=tuple(_change(meter, old.get(meter), new.get(meter), *span) for meter in new | old))
+
+
+def _change(meter: str, old: Gauge | None, new: Gauge | None, start: datetime, end: datetime) -> Change:
+    reason = None
+    if old is None or old.used is None:
+        reason = NOT_BEFORE
+    elif new is None or new.used is None:
+        reason = NOT_AFTER
+    elif old.reset_at is not None and start < old.reset_at <= end:
+        reason = CROSSED
+    elif fell(old.used, new.used):
+        reason = FELL
+    else:
+        return Change(meter=meter, delta=max(round(new.used - old.used, 6), 0))
+    return Change(meter=meter, delta=None, reason=f"{reason}:{meter}")
+
+
+def fell(old: float, new: float) -> bool:
+    """Whether a meter went down; 90 after an exact 90.4 did not, nor did an exact 90.6 after a rounded 91."""
+    is_mixed = float(new).is_integer() != float(old).is_integer()
+    return new < old and not (is_mixed and old - new < 1)

@@ -1,0 +1,190 @@
+"""What plugins answer: wrong answers are refused by name."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tracker.api import (
+    Block,
+    Change,
+    Delta,
+    Gauge,
+    Meter,
+    PreviewContext,
+    Reading,
+    Row,
+    Source,
+    hookimpl,
+)
+from tracker.errors import PluginError
+from tracker.hosting.registry import Registry
+from tracker.text.render import row
+
+
+def source(name: str, **fields: Any) -> Source:
+    return Source(
+        **{"contract": "1.0", "name": name, "title": name, "meters": (Meter(key="m", title="m"),), "capacity": "m"}
+        | fields
+    )
+
+
+def plugin(name: str, info: Any = None, **hooks: Callable[..., Any]) -> types.ModuleType:
+    """A module with the hooks given; by default a sound status source."""
+    module = types.ModuleType(name)
+
+    def source_info() -> Any:
+        return source(name) if info is None else info
+
+    def parse_status(text: str) -> Reading:
+        return Reading(gauges=(Gauge(meter="m", used=1),))
+
+    for hook, function in {"source_info": source_info, "parse_status": parse_status, **hooks}.items():
+        function.__name__ = hook
+        setattr(module, hook, hookimpl(function))
+    return module
+
+
+def registry(*modules: types.ModuleType) -> Registry:
+    made = Registry()
+    for module in modules:
+        made.offer(module.__name__, lambda module=module: module, f"dist-{module.__name__}", "1")
+    return made
+
+
+def parse(made: Registry, name: str, text: str = "") -> Any:
+    return made.call(
+        name, "parse_status", text=text, captured_at=datetime.now(UTC), timezone=UTC, scope=None, origin=None
+    )
+
+
+def reading(used: float) -> Reading:
+    return Reading(gauges=(Gauge(meter="m", used=used),), as_of=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("make", "cause"),
+    [
+        (lambda: Delta(changes=(Change.__new__(Change),)), "AttributeError"),
+        (
+            lambda: Delta(changes=(Change(meter="m", delta=1), Change(meter="m", delta=2))),
+            "ValueError: changes have one meter twice: m, m",
+        ),
+        (lambda: Delta.__new__(Delta), "AttributeError"),
+    ],
+)
+def test_a_half_built_or_ambiguous_delta_is_refused(make: Callable[[], Delta], cause: str) -> None:
+    made = registry(plugin("bad", compute_delta=lambda before, after: make()))
+    with pytest.raises(PluginError, match=f"plugin 'bad' failed to compute_delta: {cause}"):
+        made.call("bad", "compute_delta", before=reading(5), after=reading(6))
+
+
+def test_a_wrong_return_type_is_the_plugins_error() -> None:
+    made = registry(plugin("bad", parse_status=lambda text: {"m": 1}))
+    with pytest.raises(
+        PluginError, match="plugin 'bad' failed to parse_status: returned dict, expected Reading or None"
+    ):
+        parse(made, "bad")
+
+
+def test_an_exception_is_the_plugins_error_and_strict_mode_shows_it_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def boom(text: str) -> Reading:
+        raise ZeroDivisionError("x")
+
+    made = registry(plugin("bad", parse_status=boom))
+    with pytest.raises(PluginError, match="ZeroDivisionError: x") as caught:
+        parse(made, "bad")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    monkeypatch.setenv("TRACKER_STRICT", "1")
+    with pytest.raises(PluginError):
+        registry(plugin("bad", {"name": "bad"})).source("bad")
+
+
+def test_an_undeclared_meter_is_the_plugins_error() -> None:
+    made = registry(plugin("bad", parse_status=lambda text: Reading(gauges=(Gauge(meter="other", used=1),))))
+    with pytest.raises(PluginError, match="reported the meter 'other', which it does not declare"):
+        parse(made, "bad")
+    open_source = source("ok", open_meters=True)
+    made = registry(
+        plugin("ok", open_source, parse_status=lambda text: Reading(gauges=(Gauge(meter="other", used=1),)))
+    )
+    assert parse(made, "ok").gauge("other").used == 1
+
+
+def test_one_source_is_addressed_alone() -> None:
+    asked: list[str] = []
+    made = registry(*(plugin(name, render_preview_block=_asking(asked, name)) for name in "abc"))
+    block = made.call("b", "render_preview_block", context=PreviewContext(windows=()))
+    assert asked == ["b"]
+    assert block.title == "b"
+
+
+def _asking(asked: list[str], name: str) -> Callable[..., Block]:
+    def render_preview_block(context: PreviewContext) -> Block:
+        asked.append(name)
+        return Block(title=name, rows=(Row(values={}),))
+
+    return render_preview_block
+
+
+def test_a_megabyte_of_message_is_cut() -> None:
+    def boom(text: str) -> Reading:
+        raise ValueError("x" * 1_000_000)
+
+    with pytest.raises(PluginError) as caught:
+        parse(registry(plugin("bad", parse_status=boom)), "bad")
+    assert len(str(caught.value)) < 700
+
+
+def test_every_call_can_be_traced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("TRACKER_TRACE", "1")
+    parse(registry(plugin("toy")), "toy", "pane")
+    assert "trace: toy.parse_status(text='pane', captured_at=" in capsys.readouterr().err
+
+
+def test_a_bound_function_takes_the_arguments_that_it_asked_for() -> None:
+    info = source("toy", kind="telemetry", meters=(), capacity=None, stream="toys")
+    whole = registry(plugin("toy", info, ingest_line=lambda line, scratch: [line, scratch])).bind("toy", "ingest_line")
+    part = registry(plugin("toy", info, ingest_line=lambda line: [line])).bind("toy", "ingest_line")
+    turned = registry(plugin("toy", info, ingest_line=lambda scratch, line: [line, scratch])).bind("toy", "ingest_line")
+    assert whole(b"x", {}) == [b"x", {}] == turned(b"x", {})
+    assert part(b"x", {}) == [b"x"]
+
+
+def test_what_a_row_says_cannot_steer_a_terminal() -> None:
+    shown = row("a\x1b[2J", "\x1b]0;x\x07{n: \x9b31m}\nz", {"n": 1})
+    assert shown == r"a\x1b[2J: \x1b]0;x\x071 \x9b31m\nz"
+    assert row(None, None, {"\x1bk": "v\n"}) == r"\x1bk=v\n"
+
+
+FEATURE = """
+from tracker.feature import Command, Feature, hookimpl
+
+@hookimpl
+def feature_info():
+    return Feature(name="hours", commands={"hours": Command("Daily", "Hours.", "nowhere:command")})
+
+@hookimpl
+def window_checks(session, window):
+    raise ZeroDivisionError("no hours")
+
+@hookimpl
+def window_facts(session, windows):
+    return {("W0-01", ""): {"hours": 3}}
+"""
+
+
+def test_a_features_fault_is_reported_once_and_the_rest_answers() -> None:
+    module = types.ModuleType("feature")
+    exec(FEATURE, module.__dict__)
+    said: list[str] = []
+    made = Registry(said.append)
+    made.add_feature("hours", module)
+    for _ in range(2):
+        assert made.ask("window_checks", session=None, window="W0-01") == []
+    assert said == ["plugin 'hours' failed to window_checks: ZeroDivisionError: no hours; the rest works"]
+    assert made.ask("window_facts", session=None, windows=["W0-01"]) == [{("W0-01", ""): {"hours": 3}}]

@@ -1,0 +1,39 @@
+"""`tracker windows propose`: windows that the past suggests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from tracker.kernel import Command, moment, session
+
+SINCE = click.option(
+    "--since", metavar="TIME", default="14d", show_default=True, callback=moment, help="ISO 8601, or a span such as 7d."
+)
+
+
+@click.command("propose", cls=Command)
+@SINCE
+def command(since: datetime) -> None:
+    """Propose windows from commits, session logs and the meter history. Nothing is stored.
+
+    \b
+    tracker sync
+    tracker windows propose
+    tracker windows accept H20261122-0630
+    """
+    from tracker.kernel import zone
+    from tracker_capture import proposals
+
+    here = session()
+    found = proposals.proposals(here, since)
+    if here.json:
+        here.data([one.document() for one in found])
+        return
+    for line in proposals.lines(found, zone(here.config.timezone)):
+        here.say(line)
+    if found:
+        here.note("note: store those that fit with `tracker windows accept W...`; nothing is finalized")
+    else:
+        here.note("note: no new window since then. Run `tracker sync` first, in the repository where you worked.")

@@ -1,0 +1,253 @@
+"""Windows that the past suggests: stretches of work in a repository, with their meters, tokens and features.
+
+A stretch goes from one pause to the next, by the requests in the session logs and the commits. Its id comes from its
+first moment, so that it is the same whenever it is proposed.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from tracker.api import UsageEvent
+from tracker.kernel import Session, TrackerError, iso, number, plural, span, spans
+from tracker_capture import repository
+from tracker_capture.readings import Sample, history
+from tracker_capture.repository import Commit
+from tracker_capture.settings import Propose
+from tracker_capture.windows import Draft, draft_of, moved
+
+RESERVED = "reserved"
+
+
+@frozen(kw_only=True)
+class Share:
+    """What a provider did in a stretch: requests and tokens here, the share of its tokens that went elsewhere, and the
+    window that can be made, or why none can."""
+
+    provider: str
+    requests: int
+    tokens: int
+    cost: float | None
+    elsewhere: float
+    draft: Draft | None
+    why: str | None
+
+
+@frozen(kw_only=True)
+class Proposal:
+    """goes_on: the last moment is so near that the stretch may not be over."""
+
+    window: str
+    start: datetime
+    end: datetime
+    branches: tuple[str, ...]
+    features: tuple[str, ...]
+    commits: int
+    shares: tuple[Share, ...]
+    goes_on: bool
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "window": self.window,
+            "from": iso(self.start),
+            "to": iso(self.end),
+            "goes_on": self.goes_on,
+            "branches": list(self.branches),
+            "commits": self.commits,
+            "features": len(self.features),
+            "counted": list(self.features),
+            "providers": {
+                share.provider: {
+                    "meters": moved(share.draft) if share.draft else {},
+                    "why": share.why,
+                    "requests": share.requests,
+                    "tokens": share.tokens,
+                    "cost_usd": share.cost,
+                    "elsewhere": round(share.elsewhere, 3),
+                }
+                for share in self.shares
+            },
+        }
+
+
+def proposals(session: Session, since: datetime) -> list[Proposal]:
+    """The stretches of work in this repository since an instant that no window holds yet, the earliest first."""
+    settings = session.settings(Propose)
+    folder = repository.folder()
+    commits = repository.commits(since)
+    events = session.registry.first("usage_events", session=session, since=since, folder=folder) or []
+    own = [event.at for event in events if event.in_folder]
+    samples = [one for one in history(session, since=since) if one.at >= since]
+    # without any request of this repository, the readings say when somebody worked: clients write them at each turn
+    moments = sorted([*(own or [at.timestamp() for one in samples for at in (one.at, one.until)])])
+    moments = sorted([*moments, *(commit.at.timestamp() for commit in commits)])
+    pause = timedelta(minutes=settings.gap_minutes)
+    ids = _logged_ids(session, settings)
+    taken = list(spans(session, session.index.windows()).values())
+    known = set(session.index.windows())
+    found = []
+    for first, last in stretches(moments, pause.total_seconds()):
+        start, end = (datetime.fromtimestamp(at, UTC) for at in (first, last))
+        window = f"H{start:%Y%m%d-%H%M}"
+        if window in known or any(begin < end and (stop or session.now) > start for begin, stop in taken):
+            continue
+        inside = [commit for commit in commits if start <= commit.at <= end]
+        within = [event for event in events if first <= event.at <= last]
+        found.append(
+            Proposal(
+                window=window,
+                start=start,
+                end=end,
+                branches=tuple(sorted({event.branch for event in within if event.in_folder and event.branch})),
+                features=tuple(counted(inside, settings.features, ids)),
+                commits=len(inside),
+                shares=tuple(_shares(session, window, (start, end), within, samples)),
+                goes_on=session.now - end < pause,
+            )
+        )
+    return found
+
+
+def stretches(moments: Sequence[float], pause: float) -> Iterator[tuple[float, float]]:
+    """From each pause to the next; a moment alone has no length and is none."""
+    if not moments:
+        return
+    start = moments[0]
+    for one, other in pairwise([*moments, float("inf")]):
+        if other - one > pause:
+            if one > start:
+                yield start, one
+            start = other
+
+
+def counted(commits: Sequence[Commit], rule: str, ids: Sequence[str]) -> list[str]:
+    """What counts as a feature among commits, each once."""
+    kind, _, name = rule.partition(":")
+    if kind == "merges":
+        found = [commit.subject for commit in commits if commit.is_merge]
+    elif kind == "commits":
+        found = [commit.subject for commit in commits if commit.is_feature]
+    elif kind == "trailer" and name.strip():
+        found = [value for commit in commits for value in commit.trailers(name.strip())]
+    elif kind == "log":
+        found = [one for one in ids if any(_names(commit.message, one) for commit in commits)]
+    else:
+        raise TrackerError(
+            f"propose.features in tracker.toml: Invalid rule {rule!r}."
+            " Expected commits, merges, log, or trailer:NAME, such as trailer:Feature."
+        )
+    return list(dict.fromkeys(found))
+
+
+def _names(text: str, one: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(one)}(?![\w-])", text) is not None
+
+
+def _logged_ids(session: Session, settings: Propose) -> list[str]:
+    """The ids in the feature log, if they are counted."""
+    if settings.features != "log":
+        return []
+    path = Path(session.settings_file.base) / settings.feature_log
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            rows = [row.get("feature_id") or "" for row in csv.DictReader(file)]
+    except (OSError, csv.Error) as error:
+        raise TrackerError(
+            f"Cannot read {path}: {error}. Expected the log that propose.feature_log in tracker.toml names."
+        ) from error
+    return list(dict.fromkeys(one.strip() for one in rows if one.strip()))
+
+
+def _shares(
+    session: Session,
+    window: str,
+    times: tuple[datetime, datetime],
+    events: Sequence[UsageEvent],
+    all_samples: Sequence[Sample],
+) -> Iterator[Share]:
+    samples: dict[str, list[Sample]] = {}
+    for one in all_samples:
+        samples.setdefault(one.provider, []).append(one)
+    own: dict[str, list[UsageEvent]] = {}
+    for event in events:
+        if event.in_folder:
+            own.setdefault(event.provider, []).append(event)
+    for provider in sorted(own or samples):
+        mine = own.get(provider, [])
+        total = sum(event.tokens + event.cached_tokens for event in events if event.provider == provider)
+        used = sum(event.tokens + event.cached_tokens for event in mine)
+        costs = [event.fresh + event.cached for event in mine if event.fresh is not None and event.cached is not None]
+        draft, why = None, None
+        try:
+            draft = draft_of(session, window, provider, samples.get(provider, []), times)
+        except TrackerError as error:
+            why = str(error).removesuffix(" Nothing was stored.")
+        yield Share(
+            provider=provider,
+            requests=len(mine),
+            tokens=used,
+            cost=sum(costs) if costs else None,
+            elsewhere=1 - used / total if total else 0.0,
+            draft=draft,
+            why=why,
+        )
+
+
+def lines(found: Sequence[Proposal], local: tzinfo) -> Iterator[str]:
+    """Each proposal, its providers and its features in words."""
+    for one in found:
+        start, end = one.start.astimezone(local), one.end.astimezone(local)
+        on = f", on {', '.join(one.branches)}" if one.branches else ""
+        still = ", may still go on" if one.goes_on else ""
+        counts = f"{plural(len(one.features), 'feature')}, {plural(one.commits, 'commit')}"
+        times = f"{start:%a %Y-%m-%d %H:%M} to {end:%a %H:%M} ({span(one.end - one.start)}{still})"
+        yield f"{one.window}: {times}, {counts}{on}"
+        for share in one.shares:
+            yield f"  {share.provider}: {_meters(share)}{_used(share)}"
+        for feature in one.features:
+            yield f"  + {feature}"
+
+
+def _meters(share: Share) -> str:
+    if share.draft is None:
+        return f"capacity not known: {share.why}"
+    return " ".join(f"{meter} {number(delta)}" for meter, delta in moved(share.draft).items())
+
+
+def _used(share: Share) -> str:
+    if not share.requests:
+        return ""
+    money = "" if share.cost is None else f", ${share.cost:,.2f} at list price"
+    other = f"; {share.elsewhere:.0%} of its tokens went to other projects" if share.elsewhere >= 0.01 else ""
+    return f", {plural(share.requests, 'request')}, {share.tokens:,} tokens{money}{other}"
+
+
+def chosen(found: Sequence[Proposal], windows: Sequence[str], pause: float) -> list[Proposal]:
+    """The proposals of those ids."""
+    known: Mapping[str, Proposal] = {one.window: one for one in found}
+    wanted = []
+    for window in dict.fromkeys(windows):
+        one = known.get(window)
+        if one is None:
+            names = f"Proposed are {', '.join(known)}." if known else "Nothing is proposed."
+            raise TrackerError(f"No window {window!r} is proposed. {names} Nothing was stored.")
+        if one.goes_on:
+            raise TrackerError(
+                f"{window} may still go on: its last request or commit is under {number(pause)} min old."
+                f" Accept it later, or store it now with `tracker windows add {window}"
+                f" --from {iso(one.start)} --to {iso(one.end)}`."
+                " Nothing was stored."
+            )
+        if not any(share.draft for share in one.shares):
+            why = "; ".join(filter(None, (share.why for share in one.shares))) or "no provider worked in it"
+            raise TrackerError(f"The capacity of {window} is not known: {why} Nothing was stored.")
+        wanted.append(one)
+    return wanted

@@ -1,0 +1,189 @@
+"""Windows that the past suggests: `windows propose` and `windows accept` over a repository and real session files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tracker.cli.main import main
+
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=2)
+WEEK_END = NOON + timedelta(days=3)
+ID = f"H{NOON:%Y%m%d}-1200"
+
+
+class Worker:
+    """A repository, a home with Codex's session files, and the program in between."""
+
+    def __init__(self, folder: Path) -> None:
+        self.repository, self.home = folder / "acme", folder / "home"
+        self.repository.mkdir()
+        self.home.mkdir()
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *arguments: str, at: datetime = NOON, environment: dict[str, str] | None = None) -> None:
+        when = {"GIT_AUTHOR_DATE": at.isoformat(), "GIT_COMMITTER_DATE": at.isoformat(), "HOME": str(self.home)}
+        who = {
+            f"GIT_{role}_{part}": "dev@example.com" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
+        }
+        command = ["git", "-c", "commit.gpgsign=false", *arguments]
+        given = {**os.environ, **when, **who, **(environment or {})}
+        subprocess.run(command, cwd=self.repository, env=given, check=True, capture_output=True)
+
+    def commit(self, minute: float, *message: str) -> None:
+        texts = [word for text in message for word in ("-m", text)]
+        self.git("commit", "--allow-empty", "--quiet", *texts, at=NOON + timedelta(minutes=minute))
+
+    def codex(self, *turns: tuple[float, float], cwd: Path | None = None, name: str = "a") -> None:
+        """A session file: minutes and the weekly meter after each turn, of 1,000 tokens and 500 cache reads."""
+        folder = cwd or self.repository
+        meta = {"id": name, "cwd": str(folder), "cli_version": "0.160.0", "git": {"branch": "topic"}}
+        rows = [("session_meta", meta), ("turn_context", {"model": "gpt-5", "cwd": str(folder)})]
+        path = self.home / ".codex" / "sessions" / "2026" / "11" / "22" / f"rollout-{name}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [_line(NOON + timedelta(minutes=turns[0][0]), kind, payload) for kind, payload in rows]
+        for count, (minute, weekly) in enumerate(turns, 1):
+            last = {"input_tokens": 1400, "cached_input_tokens": 500, "output_tokens": 100, "total_tokens": 1500}
+            total = {key: value * count for key, value in last.items()}
+            limit = {"used_percent": weekly, "window_minutes": 10080, "resets_at": int(WEEK_END.timestamp())}
+            payload = {
+                "type": "token_count",
+                "info": {"total_token_usage": total, "last_token_usage": last},
+                "rate_limits": {"limit_id": "codex", "primary": limit, "secondary": None},
+            }
+            lines.append(_line(NOON + timedelta(minutes=minute), "event_msg", payload))
+        path.write_text("".join(lines))
+
+    def __call__(self, *arguments: str) -> Any:
+        unset = dict.fromkeys(("CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME", "AGENT_ID"))
+        given = {"HOME": str(self.home), "TRACKER_DATA_DIR": str(self.home / "data"), "TZ": "UTC"}
+        done = CliRunner().invoke(main, list(arguments), env={**unset, **given})
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done
+
+    def ok(self, *arguments: str) -> str:
+        done = self(*arguments)
+        assert done.exit_code == 0, done.stderr
+        return str(done.stdout)
+
+    def proposed(self) -> Any:
+        return json.loads(self.ok("--json", "windows", "propose"))
+
+
+def _line(at: datetime, kind: str, payload: dict[str, Any]) -> str:
+    stamp = at.isoformat().replace("+00:00", "Z")
+    return json.dumps({"timestamp": stamp, "type": kind, "payload": payload}) + "\n"
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    made = Worker(tmp_path)
+    monkeypatch.chdir(made.repository)
+    made.codex((0, 10), (20, 12), (50, 17), (200, 18), (230, 25))
+    made.commit(10, "feat: login")
+    made.commit(45, "feat(api)!: tokens", "Feature: A-1")
+    made.commit(48, "fix: typo", "Feature: A-1")
+    made.commit(225, "docs: say more, for F-002")
+    return made
+
+
+def test_two_commands_show_windows_with_their_capacity(worker: Worker) -> None:
+    worker.ok("sync")
+    said = worker.ok("windows", "propose")
+    assert f"{ID}: {NOON:%a %Y-%m-%d} 12:00 to {NOON:%a} 12:50 (50 min), 2 features, 3 commits, on topic" in said
+    assert "codex: weekly 7, 3 requests, 4,500 tokens" in said
+    assert "+ feat: login\n" in said
+    first, second = worker.proposed()
+    assert (first["features"], second["features"]) == (2, 0)
+    assert second["providers"]["codex"]["meters"] == {"weekly": 7}
+    assert not (worker.home / "data" / "snapshots.jsonl").exists()
+
+
+def test_a_person_accepts_and_nothing_is_finalized(worker: Worker) -> None:
+    worker.ok("sync")
+    done = worker("windows", "accept", ID)
+    assert done.exit_code == 0, done.stderr
+    assert f"finish it with `tracker complete --window {ID} --codex-features 2`" in done.stderr
+    [window] = json.loads(worker.ok("--json", "windows"))
+    assert (window["window"], window["state"]) == (ID, "closed")
+    assert window["providers"]["codex"]["capacity"] == 7
+    assert [one["features"] for one in worker.proposed()] == [0]
+    again = worker("windows", "accept", ID)
+    assert again.exit_code == 1
+    assert f"No window '{ID}' is proposed. Proposed are H" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("rule", "counts"),
+    [("commits", [2, 0]), ("merges", [0, 1]), ("trailer:feature", [1, 0]), ("log", [0, 1])],
+)
+def test_the_rule_counts_features(worker: Worker, rule: str, counts: list[int]) -> None:
+    (worker.repository / "tracker.toml").write_text(f'[propose]\nfeatures = "{rule}"\nfeature_log = "log.csv"\n')
+    (worker.repository / "log.csv").write_text("feature_id,date\nF-002,\nF-0,\nF-003,\n")
+    worker.git("checkout", "-q", "-b", "topic", "HEAD~1")
+    worker.commit(226, "work")
+    worker.git("checkout", "-q", "main")
+    worker.git("merge", "-q", "--no-ff", "topic", "-m", "Merge topic", at=NOON + timedelta(minutes=228))
+    worker.ok("sync")
+    assert [one["features"] for one in worker.proposed()] == counts
+
+
+def test_what_other_projects_used_is_said(worker: Worker, tmp_path: Path) -> None:
+    worker.codex((30, 13), cwd=tmp_path / "other", name="b")
+    worker.ok("sync")
+    assert worker.proposed()[0]["providers"]["codex"]["elsewhere"] == 0.25
+    assert "25% of its tokens went to other projects" in worker.ok("windows", "propose")
+
+
+def test_a_stretch_that_may_go_on_is_not_accepted(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(UTC)
+    minutes = (now - NOON) / timedelta(minutes=1)
+    worker.codex((minutes - 10, 30), (minutes - 1, 31), name="c")
+    worker.ok("sync")
+    last = worker.proposed()[-1]
+    assert last["goes_on"]
+    done = worker("windows", "accept", last["window"])
+    assert done.exit_code == 1
+    assert f"store it now with `tracker windows add {last['window']} --from" in done.stderr
+    assert not (worker.home / "data" / "snapshots.jsonl").exists()
+
+
+def test_without_readings_the_reason_is_said(worker: Worker) -> None:
+    said = worker.ok("windows", "propose")
+    assert "codex: capacity not known: The history has no reading of codex. Fill it with `tracker sync`." in said
+    done = worker("windows", "accept", ID)
+    assert (done.exit_code, "The capacity of" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arrange", "words"),
+    [
+        (lambda worker: (worker.repository / "tracker.toml").write_text('[propose]\nfeatures = "x"\n'), "Invalid rule"),
+        (lambda worker: os.chdir(worker.home), "is in no git repository"),
+    ],
+)
+def test_what_cannot_be_proposed(worker: Worker, arrange: Callable[[Worker], Any], words: str) -> None:
+    arrange(worker)
+    done = worker("windows", "propose")
+    assert (done.exit_code, words in done.stderr) == (1, True)
+
+
+def test_nothing_of_a_hostile_repository_is_run(worker: Worker, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho ran >> '{tmp_path}/ran'\n")
+    program.chmod(0o755)
+    config = worker.repository / ".git" / "config"
+    keys = "".join(f'[{name}]\n{key} = "{program}"\n' for name, key in (("core", "fsmonitor"), ("core", "pager")))
+    more = f'[core]\nhooksPath = "{tmp_path}"\nsshCommand = "{program}"\n[log]\nshowSignature = true\n'
+    config.write_text(config.read_text() + keys + more + f'[gpg]\nprogram = "{program}"\n')
+    worker.ok("sync")
+    assert [one["features"] for one in worker.proposed()] == [2, 0]
+    assert not (tmp_path / "ran").exists()

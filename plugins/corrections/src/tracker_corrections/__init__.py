@@ -1,0 +1,1 @@
+"""Corrections: commands and captures taken back, meter values typed by hand."""

@@ -1,0 +1,25 @@
+"""`tracker alias delete`: take a capture back."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.kernel import Number, WritingCommand, session
+from tracker_corrections.commands.options import state_dir
+
+
+@click.command("delete", cls=WritingCommand)
+@click.argument("provider")
+@click.option("--phase", type=click.Choice(["before", "after"]), help="Only captures of this phase.")
+@click.option("--window", metavar="W", help="Only captures of this window [default: any of the lane].")
+@click.option("--index", "position", type=Number(int, min=1), default=1, show_default=True, help="Nth newest.")
+@click.option("--reason", metavar="TEXT", default="deleted by the operator", help="Why, for the audit.")
+@click.option("--yes", "-y", is_flag=True, help="Remove a capture of a finalized window, or without --window, unasked.")
+@state_dir
+def command(provider: str, phase: str | None, window: str | None, position: int, reason: str, yes: bool) -> None:
+    """Take a capture back: a row in the journal says so, nothing is erased."""
+    from tracker_corrections.deletion import Wanted, take_back
+
+    here = session()
+    source = here.source(provider, kinds=["status"])
+    take_back(here, Wanted(source=source, phase=phase, window=window, position=position), reason, is_sure=yes)

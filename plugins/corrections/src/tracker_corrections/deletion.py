@@ -1,0 +1,191 @@
+"""Take a capture back: a tombstone in the same stream, and the anomalies that it closes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+from attrs import frozen
+
+from tracker.api import Source, redact
+from tracker.kernel import (
+    Capture,
+    Entry,
+    Session,
+    TrackerError,
+    canonical,
+    captures,
+    falls,
+    finalized,
+    near,
+    open_anomalies,
+    plural,
+    stamp,
+    value,
+)
+from tracker_corrections.closing import ANOMALIES, closing
+
+Row = dict[str, Any]
+
+
+@frozen(kw_only=True)
+class Wanted:
+    """Which capture to take back: the Nth newest of a provider, of one phase and window if they are given."""
+
+    source: Source
+    phase: str | None = None
+    window: str | None = None
+    position: int = 1
+
+
+@frozen(kw_only=True)
+class Removal:
+    """What is appended: the tombstone, the rows that close anomalies, and anomalies of the captures that count now."""
+
+    tombstone: Row
+    closed: list[Row]
+    raised: list[Row]
+
+
+def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = False) -> None:
+    """Append a tombstone for a capture, and close what it caused.
+
+    A capture of a finalized window, and one that nobody named, is removed only if somebody is sure: asked on a
+    terminal, else by `is_sure`.
+    """
+    if session.dry_run:
+        session.data(_prepare(session, wanted.source, _find(session, wanted), reason).tombstone)
+        return
+    if not is_sure:
+        _make_sure(session, wanted.source, _find(session, wanted), is_named=wanted.window is not None)
+    with session.journal.lock():
+        found = _find(session, wanted)
+        removal = _prepare(session, wanted.source, found, reason)
+        was_finalized = _is_finalized(session, wanted.source, found)
+        # the closings first: without the tombstone they close nothing
+        closed = {ANOMALIES: removal.closed} if removal.closed else {}
+        session.journal.append_all({**closed, wanted.source.stream: [removal.tombstone]})
+        _append_after(session, removal.raised)
+    if session.json:
+        session.data(removal.tombstone)
+    else:
+        what = f"{found.phase} snapshot" if found.phase else "count"
+        when = value(found.record.get("captured_at"))
+        session.say(f"removed {wanted.source.name} {what} for {found.window} (captured_at={when})")
+    if closed:
+        count = len(removal.closed)
+        session.note(f"note: closed {count} anomal{'y' if count == 1 else 'ies'} that it had caused")
+    for row in removal.raised:
+        session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
+    if was_finalized:
+        again = f"tracker complete --window {found.window}"
+        session.note(f"note: {found.window} was finalized with it and is stale until `{again} ...` runs again")
+
+
+def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bool) -> None:
+    is_finalized = _is_finalized(session, source, found)
+    if is_named and not is_finalized:
+        return
+    what = f"the {source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} in {found.window}"
+    why = f"{found.window} is finalized with it" if is_finalized else "no --window names it"
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        click.confirm(f"Remove {what}? ({why})", abort=True, err=True)
+        return
+    raise TrackerError(
+        f"This would remove {what}, and {why}. Use --yes to remove it{'' if is_named else ', or name it with --window'}"
+    )
+
+
+def _prepare(session: Session, source: Source, found: Capture, reason: str) -> Removal:
+    tombstone = stamp(
+        window=found.window,
+        provider=source.name,
+        captured_at=session.now,
+        source="alias",
+        notes=session.notes(None),
+        agent_id=session.lane,
+        tombstone=found.record_id,
+        reason=redact(reason),
+    )
+    cause = f"{source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} was removed"
+    closed = [
+        closing(session, entry, cause, tombstone["record_id"])
+        for entry in open_anomalies(session, [found.window])
+        if found.record_id in (about := entry.record.get("records") or ())
+        or (not about and entry.record.get("provider") == source.name)
+    ]
+    rest = [one for one in _standing(session, source, found.window) if one.record_id != found.record_id]
+    left = open_anomalies(session, [found.window], without=found.record_id)
+    raised = [row for row in falls(session, source, canonical(rest), tombstone) if not _is_said(row, left)]
+    return Removal(tombstone=tombstone, closed=closed, raised=raised)
+
+
+def _is_said(row: Row, opened: list[Entry]) -> bool:
+    """Whether an open anomaly says the same already."""
+    keys = ("kind", "provider", "meter", "records")
+    return any(all(entry.record.get(key) == row[key] for key in keys) for entry in opened)
+
+
+def _append_after(session: Session, rows: list[Row]) -> None:
+    """Append what follows from a row that is stored already: a failure is a warning, since that row stands."""
+    if rows:
+        try:
+            session.journal.append(ANOMALIES, rows)
+        except TrackerError as error:
+            session.warn(f"the capture was removed, but not what this shows: {error}")
+
+
+def _standing(session: Session, source: Source, window: str | None) -> list[Capture]:
+    """The provider's captures in a window, or in all."""
+    groups = captures(session.index, session.registry, [window] if window else None)
+    return [capture for (_, name), group in groups.items() if name == source.name for capture in group]
+
+
+def _find(session: Session, wanted: Wanted) -> Capture:
+    """The Nth newest standing capture of the lane; of any lane if the lane has none in a named window."""
+    source, phase, window = wanted.source, wanted.phase, wanted.window
+    if window is None:  # without reading the history
+        phases = () if phase is None else ("after", "count") if phase == "after" else (phase,)
+        mark = session.index.newest(source.stream, session.lane, source.name, phases, wanted.position)
+        if mark is not None:
+            return next(one for one in _standing(session, source, mark.window) if one.record_id == mark.record_id)
+    standing = _standing(session, source, window)
+    fitting = [capture for capture in standing if phase is None or (capture.phase or "after") == phase]
+    own = [capture for capture in fitting if capture.agent_id == session.lane]
+    chosen = sorted(own or (fitting if window else []), key=lambda capture: capture.order, reverse=True)
+    if len(chosen) >= wanted.position:
+        return chosen[wanted.position - 1]
+    raise _missing(session, wanted, len(chosen))
+
+
+def _missing(session: Session, wanted: Wanted, count: int) -> TrackerError:
+    name, phase, window = wanted.source.name, wanted.phase, wanted.window
+    lane = f" in lane {session.lane}" if session.lane else ""
+    place = f" for {window}" if window else ""
+    if count:
+        captures = plural(count, f"{phase} capture" if phase else "capture")
+        return TrackerError(f"{name} has only {captures}{place}{lane}; --index goes up to {count}")
+    if window and not session.index.knows(window) and (known := session.index.windows()):
+        return TrackerError(f"no window {window!r}: {near(window, known)}")
+    gone = " (it was removed before)" if window and _was_removed(session, wanted.source, phase, window) else ""
+    what = f"{name} {phase or 'capture'}{place}{lane}"
+    return TrackerError(f"there is no {what} to remove{gone}; `tracker window-audit --window W` shows what stands")
+
+
+def _was_removed(session: Session, source: Source, phase: str | None, window: str) -> bool:
+    targets = session.index.tombstoned(source.stream)
+    return any(
+        entry.record_id in targets and phase in (None, entry.record.get("phase", "after"))
+        for entry in session.index.entries(source.stream, [window], removed=True)
+    )
+
+
+def _is_finalized(session: Session, source: Source, found: Capture) -> bool:
+    """Whether the window's finalize row was measured with this capture; a row of schema 1.0.0 says no ids."""
+    row = finalized(session.index, [found.window]).get(found.window)
+    entry = row.providers.get(source.name) if row else None
+    if entry is None:
+        return False
+    used = entry.get("records")
+    return found.record_id in used.values() if isinstance(used, dict) else True

@@ -1,0 +1,40 @@
+"""`tracker help`: a word of the glossary, or a command's help."""
+
+from __future__ import annotations
+
+import click
+
+from tracker.kernel import Command, session
+
+
+@click.command("help", cls=Command)
+@click.argument("words", nargs=-1, metavar="[WORD | COMMAND...]")
+@click.pass_context
+def command(context: click.Context, words: tuple[str, ...]) -> None:
+    """Explain a word such as `capacity`, or show a command's help.
+
+    \b
+    Example:
+      tracker help capacity
+    """
+    from tracker.kernel import line, near
+    from tracker_desk.glossary import GLOSSARY, entry
+
+    root, here = context.find_root(), session()
+    group = root.command
+    assert isinstance(group, click.Group)
+    commands = group.list_commands(root)
+    name = words[0].lower() if words else ""
+    meaning = entry(name) if len(words) == 1 else None
+    if meaning and here.json:
+        here.data({"word": name, "meaning": meaning})
+        return
+    if meaning:
+        click.echo(f"{name}: {meaning}")
+        if name not in commands:
+            return
+        # the word is a command, too
+        click.echo()
+    elif name and group.get_command(root, name) is None:
+        raise click.UsageError(f"No word or command {line(words[0])!r}; {near(name, [*commands, *GLOSSARY])}")
+    group.main([name, *words[1:], "--help"] if name else ["--help"], prog_name=root.info_name, standalone_mode=False)

@@ -1,0 +1,22 @@
+"""The twelve words that everything else is said with; the README's table holds the same text."""
+
+GLOSSARY = {
+    "provider": "a subscription with a quota: `codex`, `claude`, `glm`, or one that a plugin adds",
+    "meter": "one gauge of a provider, in used percent, or a count",
+    "window": "a measured stretch of work with an id such as `W0-20`",
+    "capture": "reading a provider's meters: BEFORE opens a window, AFTER closes it",
+    "lane": "an agent that works in parallel, named by `AGENT_ID`",
+    "capacity": "what a window cost: how far the provider's main meter moved",
+    "efficiency": "finished features per unit of capacity",
+    "interval": "the range in which the efficiency lies, with 95 % confidence",
+    "power": "the chance that so many windows show a difference, if there is one",
+    "evidence": 'how strongly the windows speak against "both are equal", such as 12 to 1',
+    "churn": "lines that changed in a window",
+    "ledger": "an append-only CSV file that people and spreadsheets read",
+}
+
+
+def entry(word: str) -> str | None:
+    """The word's meaning, also by its plural; None if it is not in the glossary."""
+    name = word.lower()
+    return GLOSSARY.get(name) or GLOSSARY.get(name.removesuffix("s"))

@@ -1,0 +1,30 @@
+"""`tracker help`: words, commands, and what is neither."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def test_a_word_is_explained_in_any_spelling(program: Any) -> None:
+    expected = "what a window cost: how far the provider's main meter moved\n"
+    for word in ("capacity", "Capacity"):
+        assert program("help", word).ok() == f"capacity: {expected}"
+    assert program("help", "lanes").ok().startswith("lanes: an agent that works in parallel")
+    assert json.loads(program("--json", "help", "power").ok())["meaning"].startswith("the chance that")
+
+
+def test_a_command_shows_its_help_and_the_word_of_its_name(program: Any) -> None:
+    assert program("help", "status").ok() == program("status", "--help").ok()
+    assert program("help", "alias", "start").ok() == program("alias", "start", "--help").ok()
+    assert program("help").ok() == program("--help").ok()
+    both = program("help", "windows").ok()
+    assert both.startswith("windows: a measured stretch of work with an id such as `W0-20`\n\nUsage: ")
+    assert both.endswith(program("windows", "--help").ok())
+
+
+def test_a_near_miss_is_named(program: Any) -> None:
+    for wrong, right in (("capacty", "capacity"), ("doctr", "doctor"), ("medger", "ledger")):
+        assert program("help", wrong).refused(2) == f"error: No word or command '{wrong}'; did you mean {right}?"
+    assert "did you mean start?" in program("help", "alias", "strat").refused(2)
+    assert "No word or command" in program("help", "\x1b[31m").refused(2)

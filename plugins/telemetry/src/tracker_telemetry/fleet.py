@@ -1,0 +1,132 @@
+"""Tables for a fleet of machines: what windows gave, what meters showed, what session logs add up to.
+
+They are long tables with fixed columns, so that one SQL file can ask the exports of many machines. Each stands in a
+folder of its own, also if it has no rows. An address of an account is never in them: accounts are hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tracker.api import LogOrigin
+from tracker.kernel import Session, captures, figures_of, finalized, iso, spans
+from tracker_telemetry.sessions.scan import TOKENS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_TEXT, _NUMBER, _COUNT, _TIME = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ"
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "results": {
+        **dict.fromkeys(("record_id", "window_id", "lane", "provider", "unit", "outcome", "reason"), _TEXT),
+        **dict.fromkeys(("features", "capacity", "quality", "tokens", "cost_usd"), _NUMBER),
+        **dict.fromkeys(("began_at", "ended_at", "finalized_at"), _TIME),
+    },
+    "meters": {
+        **dict.fromkeys(("record_id", "provider", "account", "origin", "plan", "meter"), _TEXT),
+        "used": _NUMBER,
+        **dict.fromkeys(("first_at", "last_at", "reset_at"), _TIME),
+    },
+    "usage": {
+        **dict.fromkeys(("source", "session", "day", "model", "project", "branch", "account", "prices"), _TEXT),
+        "requests": _COUNT,
+        **dict.fromkeys(TOKENS, _COUNT),
+        "cost_usd": _NUMBER,
+        "stored_at": _TIME,
+    },
+}
+
+
+def write(session: Session, database: DuckDBPyConnection, place: Path, folder: Path) -> None:
+    """Write each table to `folder/NAME/part-0.parquet`; `place` is a folder for what stands in between."""
+    for name, rows in (("results", _results(session)), ("meters", _meters(session)), ("usage", _usage(session))):
+        columns = TABLES[name]
+        whole = place / f"{name}.jsonl"
+        with whole.open("wb") as file:
+            for row in rows:
+                file.write(orjson.dumps(row) + b"\n")
+        spec = ", ".join(f"{column}: '{kind}'" for column, kind in columns.items())
+        (folder / name).mkdir(mode=0o700, exist_ok=True)
+        target = str(folder / name / "part-0.parquet").replace("'", "''")
+        source = str(whole).replace("'", "''")
+        database.execute(
+            f"COPY (SELECT * FROM read_json('{source}', columns = {{{spec}}}, format = 'newline_delimited'))"
+            f" TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+        )
+
+
+def _results(session: Session) -> Iterator[dict[str, Any]]:
+    """A row per finalized window and provider; `reason` says why one does not count."""
+    rows = finalized(session.index)
+    groups = captures(session.index, session.registry, list(rows))
+    periods = spans(session, list(rows), groups)
+    facts: dict[tuple[str, str], dict[str, Any]] = {}
+    for answer in session.registry.ask("window_facts", session=session, windows=list(rows)):
+        for key, columns in answer.items():
+            facts.setdefault(key, {}).update(columns)
+    for window, row in rows.items():
+        began, ended = periods.get(window, (None, None))
+        for name in sorted({*row.providers, *(one for one, count in row.features.items() if count)}):
+            source = session.registry.providers.get(name)
+            if source is None:
+                continue
+            found = figures_of(session, source, {window: row}, groups)
+            own = facts.get((window, name), {})
+            yield {
+                "record_id": row.record_id,
+                "window_id": window,
+                "lane": row.text("agent_id"),
+                "provider": name,
+                "unit": found.unit,
+                "outcome": row.text("outcome"),
+                "reason": next((one["reason"] for one in found.excluded), None),
+                **found.totals,
+                "quality": row.quality,
+                "tokens": own.get("tokens"),
+                "cost_usd": own.get("cost_usd"),
+                "began_at": began and iso(began),
+                "ended_at": ended and iso(ended),
+                "finalized_at": row.text("finalized_at") or row.text("captured_at"),
+            }
+
+
+def _meters(session: Session) -> Iterator[dict[str, Any]]:
+    """A row per run of equal readings and meter; what a longer run has replaced is left out."""
+    entries = [(entry.record_id, entry.record) for entry in session.index.entries("readings")]
+    replaced = {one for _, record in entries for one in record.get("supersedes") or () if isinstance(one, str)}
+    for record_id, record in entries:
+        parsed = record.get("parsed")
+        if not isinstance(parsed, dict) or record_id in replaced:
+            continue
+        for key, used in parsed.items():
+            meter = key.removesuffix("_used")
+            if meter != key and isinstance(used, int | float):
+                yield {
+                    **{name: record.get(name) for name in ("provider", "account", "origin", "plan")},
+                    "record_id": record_id,
+                    "meter": meter,
+                    "used": used,
+                    "first_at": record.get("captured_at"),
+                    "last_at": record.get("until") or record.get("captured_at"),
+                    "reset_at": parsed.get(f"{meter}_reset_at"),
+                }
+
+
+def _usage(session: Session) -> Iterator[dict[str, Any]]:
+    """The daily totals of sessions that `tracker usage` has stored; a later row of the same key replaces it."""
+    for source in session.registry.sources.values():
+        if not any(isinstance(origin, LogOrigin) for origin in source.origins):
+            continue
+        latest: dict[tuple[object, ...], dict[str, Any]] = {}
+        for entry in session.index.entries(source.stream):
+            usage = entry.record.get("usage")
+            if isinstance(usage, dict):
+                key = tuple(usage.get(name) for name in ("session", "day", "model", "project", "branch"))
+                known = {name: usage.get(name) for name in TABLES["usage"] if name in usage}
+                prices, at = entry.record.get("prices"), entry.record.get("captured_at")
+                latest[key] = {**known, "source": source.name, "prices": prices, "stored_at": at}
+        yield from latest.values()

@@ -1,0 +1,1 @@
+"""What people look at and pass on: the report and the board."""

@@ -1,0 +1,44 @@
+"""Values of panels as text."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+
+from tracker.api import Cell, Column
+from tracker.kernel import line, number, rate
+from tracker_views.content import UNKNOWN
+
+NUMBERS = ("count", "number", "rate", "percent", "money")
+
+
+def text(value: Cell, column: Column, zone: tzinfo) -> str:
+    """A value as a person reads it."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, datetime):
+        return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return line(value)
+    if column.kind == "money":
+        return f"${value:,.2f}"
+    if column.kind == "count":
+        return f"{value:,.0f}"
+    if column.kind == "percent":
+        return f"{number(value)}%"
+    return rate(value) if column.kind == "rate" else number(value)
+
+
+def is_number(column: Column) -> bool:
+    """Whether its values stand at the right."""
+    return column.kind in NUMBERS
+
+
+def short(value: float, column: Column) -> str:
+    """A value on a scale: few characters."""
+    size, unit = next(
+        ((size, unit) for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if abs(value) >= size), (1, "")
+    )
+    digits = number(value / size, 1 if size > 1 else None).removesuffix(".0")
+    return f"${digits}{unit}" if column.kind == "money" else f"{digits}{unit}{'%' if column.kind == 'percent' else ''}"

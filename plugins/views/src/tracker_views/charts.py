@@ -1,0 +1,286 @@
+"""Charts of a panel's rows as SVG.
+
+Positions across are in per cent and positions down in pixels, so that a chart fills a phone and a wide screen with text
+of the same size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from functools import partial
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from attrs import frozen
+from markupsafe import Markup, escape
+
+from tracker.api import Chart, Column, Panel
+from tracker_views.cells import short, text
+
+Rows: TypeAlias = Sequence[Mapping[str, Any]]
+MOST_BARS = 12
+HEIGHT = 180
+HEAD = 16  # pixels above the plot, for the scale's first number
+SERIES = 6  # patterns that the page defines
+STEP, BAR, DOT = 42, 12, 5
+
+
+@frozen(kw_only=True)
+class Band:
+    """A window in a chart over time."""
+
+    name: str
+    begin: datetime
+    end: datetime
+
+
+@frozen(kw_only=True)
+class Picture:
+    """A chart: what it says in words, its marks, and the names of its series in the order of the patterns."""
+
+    title: str
+    description: str
+    height: int
+    body: Markup
+    series: tuple[str, ...] = ()
+    has_marks: bool = False
+    has_bands: bool = False
+
+
+class Plot:
+    """What the charts of a panel are drawn with."""
+
+    def __init__(self, panel: Panel, chart: Chart, zone: tzinfo, bands: Sequence[Band]) -> None:
+        self.chart, self.zone, self.bands = chart, zone, bands
+        self.columns = {column.key: column for column in panel.columns}
+        self.rows: Rows = [row for row in panel.rows if row.get(chart.x) is not None]
+
+    @property
+    def y(self) -> Column:
+        return self.columns[self.chart.y]
+
+    def words(self, row: Mapping[str, Any], key: str) -> str:
+        return text(row.get(key), self.columns[key], self.zone)
+
+    def known(self) -> list[float]:
+        keys = [key for key in (self.chart.y, self.chart.low, self.chart.high) if key]
+        return [float(row[key]) for row in self.rows for key in keys if row.get(key) is not None]
+
+
+def picture(panel: Panel, chart: Chart, zone: tzinfo, bands: Sequence[Band] = ()) -> Picture | None:
+    """The chart; None if no row has a value."""
+    plot = Plot(panel, chart, zone, bands)
+    if not plot.known():
+        return None
+    kinds: Mapping[str, Callable[[Plot], Picture]] = {
+        "bars": bars,
+        "intervals": partial(bars, draw=_interval),
+        "columns": columns,
+        "steps": steps,
+    }
+    return kinds[chart.kind](plot)
+
+
+def nice(most: float) -> float:
+    """The end of a scale: 1, 2, 2.5 or 5 times a power of ten."""
+    if most <= 0:
+        return 1.0
+    size = 10.0 ** math.floor(math.log10(most))
+    return next(step * size for step in (1, 2, 2.5, 5, 10) if step * size >= most * (1 - 1e-9))
+
+
+def _svg(pattern: str, **values: Any) -> Markup:
+    return Markup(pattern).format(**values)
+
+
+# --- a line for each row
+
+
+def _bar(plot: Plot, row: Mapping[str, Any], top: int, scale: float) -> Markup:
+    width = 100 * max(row[plot.chart.y], 0) / scale
+    return _svg('<rect x="0" y="{y}" width="{w:.2f}%" height="{h}" rx="2" class="s0"/>', y=top, w=width, h=BAR)
+
+
+def _interval(plot: Plot, row: Mapping[str, Any], top: int, scale: float) -> Markup:
+    chart, middle = plot.chart, top + BAR // 2
+    low, high = (row.get(key) if key else None for key in (chart.low, chart.high))
+    found = Markup()
+    if low is not None and high is not None:
+        a, b = (100 * min(max(one, 0), scale) / scale for one in (low, high))
+        found += _svg('<line x1="{a:.2f}%" x2="{b:.2f}%" y1="{y}" y2="{y}" class="range"/>', a=a, b=b, y=middle)
+        for end in (a, b):
+            found += _svg(
+                '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="end"/>', x=end, a=top, b=top + BAR
+            )
+    at = 100 * row[chart.y] / scale
+    return found + _svg('<circle cx="{x:.2f}%" cy="{y}" r="{r}" class="s0"/>', x=at, y=middle, r=DOT)
+
+
+def bars(plot: Plot, draw: Callable[[Plot, Mapping[str, Any], int, float], Markup] = _bar) -> Picture:
+    chart, shown = plot.chart, plot.rows[:MOST_BARS]
+    scale = chart.top or nice(max(plot.known()))
+    body, said = Markup(), []
+    for place, row in enumerate(shown):
+        top, name, value = place * STEP, plot.words(row, chart.x), plot.words(row, chart.y)
+        if chart.low and chart.high and row.get(chart.low) is not None:
+            value += f" ({plot.words(row, chart.low)} to {plot.words(row, chart.high)})"
+        said.append(f"{name} {value}")
+        name = name if len(name) < 31 else f"{name[:29]}…"
+        body += _svg('<text x="0" y="{y}">{name}</text>', y=top + 13, name=name)
+        body += _svg('<text x="100%" y="{y}" class="end-text">{value}</text>', y=top + 13, value=value)
+        body += _svg('<rect x="0" y="{y}" width="100%" height="{h}" rx="2" class="rail"/>', y=top + 20, h=BAR)
+        if row.get(chart.y) is not None:
+            body += draw(plot, row, top + 20, scale)
+    rest = len(plot.rows) - len(shown)
+    more = f"; {rest} more in the table" if rest > 0 else ""
+    end = f" The scale ends at {short(scale, plot.y)}." if chart.kind == "intervals" else ""
+    return Picture(
+        title=chart.title,
+        description=f"{'; '.join(said)}{more}.{end}",
+        height=len(shown) * STEP,
+        body=body,
+    )
+
+
+# --- over time
+
+
+def _across(begin: datetime, end: datetime) -> Callable[[datetime], float]:
+    length = (end - begin) / timedelta(seconds=1) or 1.0
+    return lambda at: 100 * ((at - begin) / timedelta(seconds=1)) / length
+
+
+def _frame(plot: Plot, scale: float, begin: datetime, end: datetime) -> Markup:
+    body = Markup()
+    for share in (0.0, 0.5, 1.0):
+        y = HEAD + HEIGHT * (1 - share)
+        body += _svg('<line x1="0" x2="100%" y1="{y}" y2="{y}" class="grid"/>', y=y)
+        if share:
+            body += _svg('<text x="0" y="{y}" class="scale">{v}</text>', y=y - 4, v=short(scale * share, plot.y))
+    for x, anchor, at in ((0, "start", begin), (50, "middle", begin + (end - begin) / 2), (100, "end", end)):
+        form = (
+            "%d %b %H:%M"
+            if end - begin < timedelta(days=3)
+            else "%d %b"
+            if end - begin < timedelta(days=300)
+            else "%b %Y"
+        )
+        words = f"{at.astimezone(plot.zone):{form}}"
+        body += _svg(
+            '<text x="{x}%" y="{y}" text-anchor="{a}" class="scale">{w}</text>',
+            x=x,
+            y=HEAD + HEIGHT + 16,
+            a=anchor,
+            w=words,
+        )
+    return body
+
+
+def columns(plot: Plot) -> Picture:
+    chart = plot.chart
+    names = list(dict.fromkeys(plot.words(row, chart.by) for row in plot.rows)) if chart.by else []
+    stacks: dict[datetime, list[tuple[int, float]]] = {}
+    for row in sorted(plot.rows, key=lambda row: row[chart.x]):
+        if row.get(chart.y) is not None:
+            series = min(names.index(plot.words(row, chart.by)), SERIES - 1) if chart.by else 0
+            stacks.setdefault(row[chart.x], []).append((series, max(float(row[chart.y]), 0)))
+    times = list(stacks)
+    step = min((b - a for a, b in pairwise(times)), default=timedelta(days=1))
+    begin, end = times[0], times[-1] + step
+    scale = chart.top or nice(max(sum(value for _, value in stack) for stack in stacks.values()))
+    across, body = _across(begin, end), _frame(plot, scale, begin, end)
+    width = 0.8 * across(begin + step)
+    for at, stack in stacks.items():
+        base = float(HEAD + HEIGHT)
+        for series, value in sorted(stack):
+            height = HEIGHT * min(value / scale, 1.0)
+            base -= height
+            if height:
+                body += _svg(
+                    '<rect x="{x:.2f}%" y="{y:.1f}" width="{w:.2f}%" height="{h:.1f}" fill="url(#p{s})"/>',
+                    x=across(at) + width / 8,
+                    y=base,
+                    w=width,
+                    h=height,
+                    s=series,
+                )
+    totals = {at: sum(value for _, value in stack) for at, stack in stacks.items()}
+    most = max(totals, key=lambda at: totals[at])
+    said = (
+        f"{len(stacks)} columns from {_day(plot, begin)} to {_day(plot, times[-1])}; the highest is"
+        f" {text(totals[most], plot.y, plot.zone)} at {_day(plot, most)}."
+    )
+    shown = (*names[: SERIES - 1], "others") if len(names) > SERIES else tuple(names)
+    return Picture(title=chart.title, description=said, height=HEAD + HEIGHT + 22, body=body, series=shown)
+
+
+def _day(plot: Plot, at: datetime) -> str:
+    return f"{at.astimezone(plot.zone):%d %b %Y}"
+
+
+def steps(plot: Plot) -> Picture:
+    chart = plot.chart
+    rows = sorted((row for row in plot.rows if row.get(chart.y) is not None), key=lambda row: row[chart.x])
+    begin, end = rows[0][chart.x], rows[-1][chart.x]
+    if begin == end:
+        begin, end = begin - timedelta(hours=1), end + timedelta(hours=1)
+    scale = max(chart.top or 0, nice(max(plot.known())) if max(plot.known()) > (chart.top or 0) else 0)
+    across, body = _across(begin, end), Markup()
+    shown = [band for band in plot.bands if band.end >= begin and band.begin <= end]
+    for band in shown:
+        a, b = max(across(band.begin), 0.0), min(across(band.end), 100.0)
+        body += _svg(
+            '<rect x="{a:.2f}%" y="{y}" width="{w:.2f}%" height="{h}" class="band"/>',
+            a=a,
+            y=HEAD,
+            w=max(b - a, 0.3),
+            h=HEIGHT,
+        )
+    body += _frame(plot, scale, begin, end)
+    marks = [row for row in rows if chart.mark and row.get(chart.mark)]
+    for row in marks:
+        body += _svg(
+            '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="mark"/>',
+            x=across(row[chart.x]),
+            a=HEAD,
+            b=HEAD + HEIGHT,
+        )
+    body += _line(_points(rows, chart, across, scale))
+    values = [float(row[chart.y]) for row in rows]
+    low, high, last = (text(one, plot.y, plot.zone) for one in (min(values), max(values), values[-1]))
+    said = f"From {_day(plot, begin)} to {_day(plot, end)}: lowest {low}, highest {high}, last {last}" + (
+        f"; {len(marks)} resets." if marks else "."
+    )
+    return Picture(
+        title=chart.title,
+        description=said,
+        height=HEAD + HEIGHT + 22,
+        body=body,
+        has_marks=bool(marks),
+        has_bands=bool(shown),
+    )
+
+
+def _points(
+    rows: Rows, chart: Chart, across: Callable[[datetime], float], scale: float
+) -> Iterator[tuple[float, float]]:
+    before: float | None = None
+    for row in rows:
+        x, y = 10 * across(row[chart.x]), HEIGHT * (1 - min(float(row[chart.y]) / scale, 1.0))
+        if before is not None:
+            yield x, before
+        yield x, y
+        before = y
+
+
+def _line(points: Iterator[tuple[float, float]]) -> Markup:
+    path = " ".join(f"{x:.0f},{y:.1f}".removesuffix(".0") for x, y in points)
+    return _svg(
+        '<svg x="0" y="{top}" width="100%" height="{h}" viewBox="0 0 1000 {h}" preserveAspectRatio="none">'
+        '<polyline points="{points}" class="line" vector-effect="non-scaling-stroke"/></svg>',
+        top=HEAD,
+        h=HEIGHT,
+        points=escape(path),
+    )

@@ -1,0 +1,173 @@
+"""What a view shows, gathered from the kernel and from every feature; a part that fails is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import frozen
+
+from tracker.api import Block, Chart, Column, Panel, Period
+from tracker.kernel import PluginError, Session, assemble, captures, document, plural, row, spans
+
+UNKNOWN = "not known"
+METHOD = (
+    "A window counts for a provider if its meters were read before and after the work and no reset lies between.",
+    "Efficiency is features divided by the capacity that was used, over all windows that count; the 95 % interval comes"
+    " from how much windows differ from each other, or days if there are many windows.",
+    "Tokens and money come from the agents' own logs and streams, money at list prices; what was not recorded is shown"
+    " as not known, never as zero.",
+)
+
+
+@frozen(kw_only=True)
+class Section:
+    """Lines of text with a title: a source's preview block or a feature's section of the handoff."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class Content:
+    """Everything that a view shows of a period."""
+
+    now: datetime
+    period: Period
+    spans: Mapping[str, tuple[datetime, datetime | None]]
+    headlines: tuple[str, ...]
+    panels: tuple[Panel, ...]
+    sections: tuple[Section, ...]
+    missing: tuple[str, ...]
+
+
+def selected(session: Session, since: datetime | None, until: datetime | None, last: int | None) -> Period:
+    """The windows that were measured in a time, of those the last N; without any bound all windows."""
+    names = session.index.windows()
+    if since is not None or until is not None:
+        times = spans(session, names, captures(session.index, session.registry, names))
+        names = [name for name in names if name in times and _is_within(times[name], since, until)]
+    if last is not None:
+        names = names[-last:]
+    return Period(windows=tuple(names), since=since, until=until)
+
+
+def _is_within(span: tuple[datetime, datetime | None], since: datetime | None, until: datetime | None) -> bool:
+    begin, end = span
+    return (since is None or end is None or end >= since) and (until is None or begin <= until)
+
+
+def gathered(session: Session, period: Period) -> Content:
+    """Ask everybody once."""
+    preview = document(found := assemble(session, period.windows))
+    panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"])]
+    failures: list[str] = []
+    for name, answer in session.registry.each("panels", session=session, period=period):
+        if isinstance(answer, PluginError):
+            failures.append(f"{name} could not show its part: {answer.cause}")
+        else:
+            panels += answer or ()
+    blocks = [one.block for one in found.blocks]
+    for name, answer in session.registry.each("handoff_section", session=session, windows=period.windows):
+        if isinstance(answer, PluginError):
+            failures.append(f"{name} could not show its section: {answer.cause}")
+        elif answer is not None:
+            blocks.append(answer)
+    panels.sort(key=lambda panel: (panel.place, panel.title))
+    headlines = [line for panel in panels for line in panel.headlines]
+    return Content(
+        now=session.now,
+        period=period,
+        spans=spans(session, period.windows),
+        headlines=tuple(headlines) or ("Nothing is recorded in this time.",),
+        panels=tuple(panel for panel in panels if panel.rows or panel.about),
+        sections=tuple(_section(block) for block in blocks),
+        missing=(*failures, *_missing(preview), *(line for panel in panels for line in panel.missing)),
+    )
+
+
+def _section(block: Block) -> Section:
+    return Section(title=block.title, lines=tuple(row(one.label, one.text, one.values) for one in block.rows))
+
+
+def _missing(preview: Mapping[str, Any]) -> Iterator[str]:
+    for error in preview["not_shown"]:
+        yield f"{error['plugin']} could not show its part: {error['error']}"
+    for one in preview["providers"]:
+        reasons: dict[str, list[str]] = {}
+        for excluded in one["excluded"]:
+            reasons.setdefault(excluded["reason"], []).append(excluded["window"])
+        for reason, windows in reasons.items():
+            yield f"{one['provider']}: {plural(len(windows), 'window')} left out, {reason}: {_some(windows)}."
+        if one["stale"]:
+            yield f"{one['provider']}: captures of {_some(one['stale'])} changed since: `tracker complete` again."
+    if preview["open"]:
+        yield f"Not finalized: {_some(list(dict.fromkeys(one['window'] for one in preview['open'])))}."
+
+
+def _some(windows: Sequence[str]) -> str:
+    return ", ".join(windows[:6]) + (f" and {len(windows) - 6} more" if len(windows) > 6 else "")
+
+
+# --- the kernel's own panels
+
+
+def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
+    """What each provider delivered for its capacity: the figures of `preview --json`."""
+    rows = []
+    for one in providers:
+        low, high = one.get("ci") or (None, None)
+        rows.append({**one, "low": low, "high": high, "spread": one.get("ci_kind"), "needed": _range(one)})
+    columns = (
+        Column(key="provider", title="Provider", rank=0),
+        Column(key="features", title="Features", kind="number", rank=0),
+        Column(key="capacity", title="Capacity", kind="number"),
+        Column(key="unit", title="Unit"),
+        Column(key="efficiency", title="Features per unit", kind="rate", rank=0),
+        Column(key="low", title="95 % from", kind="rate"),
+        Column(key="high", title="95 % to", kind="rate"),
+        Column(key="spread", title="Interval", rank=3),
+        Column(key="n", title="Windows", kind="count", rank=2),
+        Column(key="power", title="Power", kind="rate", rank=4),
+        Column(key="needed", title="Windows needed", rank=3),
+    )
+    units = dict.fromkeys(one["unit"] for one in rows)
+    chart = Chart(
+        kind="intervals", title="Features per unit of capacity", x="provider", y="efficiency", low="low", high="high"
+    )
+    return Panel(
+        name="efficiency",
+        title="Efficiency",
+        place=10,
+        about="Features for each unit of capacity that the meters moved, over all windows that count."
+        + (
+            f" Units differ ({', '.join(units)}), so the bars of different units do not compare."
+            if len(units) > 1
+            else ""
+        ),
+        columns=columns,
+        rows=rows,
+        charts=(chart,) if rows else (),
+    )
+
+
+def _range(figures: Mapping[str, Any]) -> str | None:
+    needed = figures.get("windows_needed")
+    if needed is None:
+        return None
+    low, high = needed if isinstance(needed, list) else (needed, needed)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def anomalies(found: Sequence[Mapping[str, Any]]) -> Panel:
+    """What is open against the records."""
+    keys = {"window": "Window", "provider": "Provider", "kind": "Kind", "cause": "Cause", "cure": "What to type"}
+    return Panel(
+        name="anomalies",
+        title="Anomalies",
+        place=80,
+        about="Readings that contradict each other and are not resolved." if found else "No anomaly is open.",
+        columns=tuple(Column(key=key, title=title, rank=rank) for rank, (key, title) in enumerate(keys.items())),
+        rows=[{key: one.get(key) and str(one[key]) for key in keys} for one in found],
+    )

@@ -1,0 +1,105 @@
+"""The report as one HTML file: no script, no request, every text escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
+from importlib.resources import files
+
+from attrs import frozen
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from tracker.api import Column, Panel
+from tracker.kernel import escape, plural
+from tracker_views.cells import is_number, text
+from tracker_views.charts import SERIES, Band, Picture, picture
+from tracker_views.content import METHOD, UNKNOWN, Content
+
+# Rows of one table. The rest is said to be missing: a year of windows has to stay a file that can be mailed.
+MOST_ROWS = 120
+# Longer tables are folded.
+OPEN_ROWS = 12
+
+
+@frozen(kw_only=True)
+class Part:
+    """A panel as the template takes it."""
+
+    panel: Panel
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[tuple[str, bool, bool]]]  # text, whether it is a number, whether it is known
+    pictures: Sequence[Picture]
+    left_out: int
+
+    @property
+    def is_folded(self) -> bool:
+        return len(self.rows) > OPEN_ROWS
+
+
+def page(content: Content, zone: tzinfo) -> str:
+    """The whole file."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    style = _file("report.css")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    template = environment.from_string(_file("report.html"))
+    rendered: str = template.render(
+        content=content,
+        title=title(content, zone),
+        made=f"{content.now.astimezone(zone):%a %d %b %Y %H:%M %Z}",
+        made_utc=f"{content.now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        parts=[part(panel, content, zone) for panel in content.panels],
+        style=Markup(style),
+        policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        method=METHOD,
+        series=range(SERIES),
+        unknown=UNKNOWN,
+        plural=plural,
+    )
+    return escape(rendered) + "\n"
+
+
+def title(content: Content, zone: tzinfo) -> str:
+    """What the report is of."""
+    since, until = content.period.since, content.period.until
+    windows = content.period.windows
+    if since or until:
+        begin = f" from {since.astimezone(zone):%d %b %Y}" if since else ""
+        return f"Usage report{begin} to {(until or content.now).astimezone(zone):%d %b %Y}"
+    return (
+        f"Usage report, {windows[0]} to {windows[-1]}"
+        if len(windows) > 1
+        else f"Usage report {' '.join(windows)}".strip()
+    )
+
+
+def part(panel: Panel, content: Content, zone: tzinfo) -> Part:
+    """A panel with its cells as text, and its charts drawn."""
+    kept = [column for column in panel.columns if any(row.get(column.key) is not None for row in panel.rows)]
+    known = [column for column in panel.columns if column.rank == 0 or column in kept]
+    rows = [
+        [
+            (text(row.get(column.key), column, zone), is_number(column), row.get(column.key) is not None)
+            for column in known
+        ]
+        for row in panel.rows[:MOST_ROWS]
+    ]
+    drawn = [picture(panel, chart, zone, bands(content)) for chart in panel.charts]
+    return Part(
+        panel=panel,
+        columns=known,
+        rows=rows,
+        pictures=[one for one in drawn if one is not None],
+        left_out=max(0, len(panel.rows) - MOST_ROWS),
+    )
+
+
+def bands(content: Content) -> list[Band]:
+    """When the windows were measured."""
+    return [Band(name=name, begin=begin, end=end or content.now) for name, (begin, end) in content.spans.items()]
+
+
+def _file(name: str) -> str:
+    return files("tracker_views").joinpath("templates", name).read_text(encoding="utf-8")

@@ -1,0 +1,58 @@
+"""The report as Markdown, for a pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import tzinfo
+
+from tracker.kernel import escape, plural
+from tracker_views.cells import is_number
+from tracker_views.content import METHOD, Content
+from tracker_views.html import Part, part, title
+
+SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
+
+
+def page(content: Content, zone: tzinfo) -> str:
+    """The whole text."""
+    return escape("\n".join(_lines(content, zone))) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Text as text: nothing in it is Markdown or HTML."""
+    return SPECIAL.sub(r"\\\1", text.replace("&", "&amp;")).replace("\n", " ")
+
+
+def _lines(content: Content, zone: tzinfo) -> Iterator[str]:
+    yield f"# {_plain(title(content, zone))}"
+    yield ""
+    made = f"{content.now.astimezone(zone):%a %d %b %Y %H:%M %Z}"
+    yield f"Made {made}. {plural(len(content.period.windows), 'window')}. All times are local."
+    for line in content.headlines:
+        yield from ("", _plain(line))
+    for panel in content.panels:
+        yield from _panel(part(panel, content, zone))
+    for section in content.sections:
+        yield from ("", f"## {_plain(section.title)}", "")
+        yield from (f"- {_plain(line)}" for line in section.lines)
+    yield from ("", "## Method")
+    for line in METHOD:
+        yield from ("", _plain(line))
+    yield from ("", "## What is missing", "")
+    yield from (f"- {_plain(line)}" for line in content.missing or ("Nothing that is known of.",))
+
+
+def _panel(found: Part) -> Iterator[str]:
+    yield from ("", f"## {_plain(found.panel.title)}", "")
+    if found.panel.about:
+        yield _plain(found.panel.about)
+    if not found.rows:
+        return
+    yield ""
+    yield f"| {' | '.join(_plain(column.title) for column in found.columns)} |"
+    yield f"|{'|'.join(' ---: ' if is_number(column) else ' --- ' for column in found.columns)}|"
+    for row in found.rows:
+        yield f"| {' | '.join(_plain(text) for text, _, _ in row)} |"
+    if found.left_out:
+        yield from ("", f"{plural(found.left_out, 'more row')} left out here.")

@@ -1,0 +1,190 @@
+"""`tracker report`: what the page says, that it is what the other commands say, and that nothing in it can act."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tracker.api import Chart, Column, Panel
+from tracker.feature import Feature, hookimpl
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Page(HTMLParser):
+    """The page's tables as lists of rows by heading, its attributes, its text; tags that do not match are refused."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self.words: list[str] = []
+        self.heading = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag in VOID:
+            return
+        self.open.append(tag)
+        if tag == "h2":
+            self.heading = ""
+        elif tag == "tr":
+            self.tables.setdefault(self.heading, []).append([])
+        elif tag in ("td", "th"):
+            self.tables[self.heading][-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "h2" in self.open:
+            self.heading += data
+        elif self.open and self.open[-1] in ("td", "th"):
+            self.tables[self.heading][-1][-1] += data
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    def rows(self, heading: str) -> list[dict[str, str]]:
+        head, *rows = self.tables[heading]
+        return [dict(zip(head, row, strict=True)) for row in rows]
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture
+def filled(program: Any) -> Any:
+    return fill(program)
+
+
+def fill(program: Any) -> Any:
+    """Three windows of the toy; the last one is not finalized."""
+    for day, used, features in ((10, 30, 3), (11, 45, 2), (12, 20, None)):
+        at = f"2026-01-{day}T08:00:00Z", f"2026-01-{day}T09:00:00Z"
+        window = ("--window", f"W{day}")
+        program("alias", "start", "toy", "--stdin", *window, "--captured-at", at[0], stdin="fuel 10%\nheat 1%").ok()
+        program("alias", "end", "toy", "--stdin", *window, "--captured-at", at[1], stdin=f"fuel {used}%\nheat 2%").ok()
+        if features:
+            program("complete", *window, "--toy-features", str(features), "--quality", "1", "--outcome", "pass").ok()
+    return program
+
+
+def add(program: Any, monkeypatch: pytest.MonkeyPatch, name: str, **hooks: Any) -> None:
+    """Install a feature with some hooks in the running process."""
+    from tracker.hosting import features
+
+    module = ModuleType(name)
+    for hook, function in {"feature_info": lambda: Feature(name=name), **hooks}.items():
+        function.__name__ = hook
+        setattr(module, hook, hookimpl(function))
+    known = features.loaded()
+    monkeypatch.setattr(features, "loaded", lambda: {**known, name: module})
+
+
+def test_the_efficiency_is_that_of_the_preview(filled: Any) -> None:
+    page = Page(filled("report").ok())
+    [toy] = page.rows("Efficiency")
+    [known] = json.loads(filled("preview", "--json").ok())["providers"]
+    assert toy["Provider"] == known["provider"] == "toy"
+    assert (float(toy["Features"]), float(toy["Capacity"])) == (known["features"], known["capacity"]) == (5, 55)
+    assert float(toy["Features per unit"]) == pytest.approx(known["efficiency"], abs=0.001)
+    assert [float(toy["95 % from"]), float(toy["95 % to"])] == pytest.approx(known["ci"], rel=0.1)
+    assert "Not finalized: W12." in page.text
+
+
+def test_it_holds_no_script_and_its_policy_allows_its_style_alone(filled: Any) -> None:
+    text = filled("report").ok()
+    page = Page(text)
+    [style] = re.findall(r"<style>(.*?)</style>", text, re.S)
+    policy = next(attrs["content"] for tag, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    assert not {tag for tag, _ in page.tags} & {"script", "iframe", "object", "embed", "form", "base"}
+    links = [attrs[name] or "" for _, attrs in page.tags for name in ("src", "href", "xlink:href") if name in attrs]
+    assert [link for link in links if not link.startswith(("#", "data:,"))] == []
+    assert [name for _, attrs in page.tags for name in attrs if name.startswith("on") or name == "style"] == []
+    assert len(set(ids := [attrs["id"] for _, attrs in page.tags if "id" in attrs])) == len(ids)
+
+
+def test_recorded_text_is_text(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = "<script>alert(1)</script>\x1b[31m|`*"
+    rows = [{"name": evil, "size": 3}, {"name": "x", "size": None}]
+    columns = (Column(key="name", title=evil, rank=0), Column(key="size", title="Size", kind="count"))
+    chart = Chart(kind="bars", title=evil, x="name", y="size")
+
+    def panels(session: Any, period: Any) -> list[Panel]:
+        return [Panel(name="evil", title=evil, headlines=[evil], columns=columns, rows=rows, charts=[chart])]
+
+    add(program, monkeypatch, "stranger", panels=panels)
+    text = program("report").ok()
+    assert "script" not in {tag for tag, _ in Page(text).tags}
+    assert "\x1b" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[31m" in text
+    assert "<script" not in program("report", "--format", "md").ok().replace("\\<", "")
+
+
+def test_a_strangers_panel_is_shown_and_its_error_is_one_line(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = (Column(key="day", title="Day", rank=0), Column(key="cups", title="Cups", kind="count"))
+    rows = [{"day": "Monday", "cups": 1234}, {"day": "Tuesday", "cups": None}]
+    coffee = Panel(
+        name="coffee",
+        title="Coffee",
+        columns=columns,
+        rows=rows,
+        charts=[Chart(kind="bars", title="Cups", x="day", y="cups")],
+    )
+
+    def panels(session: Any, period: Any) -> list[Panel]:
+        assert period.windows == ("W10", "W11", "W12")
+        return [coffee]
+
+    def broken(session: Any, period: Any) -> list[Panel]:
+        raise ValueError("the pot\nis empty")
+
+    add(program, monkeypatch, "coffee", panels=panels)
+    add(program, monkeypatch, "tea", panels=broken)
+    filled = fill(program)
+    page = Page(filled("report").ok())
+    assert page.rows("Coffee") == [{"Day": "Monday", "Cups": "1,234"}, {"Day": "Tuesday", "Cups": "not known"}]
+    assert "Monday 1,234; Tuesday not known." in page.text
+    assert "tea could not show its part: ValueError: the pot is empty" in page.text
+    markdown = filled("report", "--format", "md").ok()
+    assert "| Monday | 1,234 |\n| Tuesday | not known |" in markdown
+
+
+def test_windows_are_chosen_by_time_and_number(filled: Any) -> None:
+    assert "W11 to W12" in filled("report", "--last", "2").ok()
+    assert "2 windows" in Page(filled("report", "--since", "2026-01-11", "--until", "2026-01-12T23:00:00Z").ok()).text
+    assert "Expected ISO 8601" in filled("report", "--since", "noon").refused(2)
+
+
+def test_it_goes_to_a_file_whose_name_says_the_format(filled: Any, tmp_path: Path) -> None:
+    for name, start in (("report.html", "<!doctype html>"), ("report.md", "# Usage report")):
+        done = filled("report", "--out", str(tmp_path / name))
+        assert done.ok() == ""
+        assert (tmp_path / name).read_text().startswith(start)
+        assert done.err.startswith(f"{tmp_path / name}: 3 windows, ")
+    assert "Not a directory" in filled("report", "--out", str(tmp_path / "report.md" / "report.html")).refused()
+
+
+def test_nothing_recorded_is_said(program: Any) -> None:
+    text = Page(program("report").ok()).text
+    assert "Nothing is recorded in this time." in text
+    assert not program.root.exists()
