@@ -81,18 +81,12 @@ if TYPE_CHECKING:
     from tracker.windows.finalized import Finalized as Finalized
     from tracker.windows.finalized import finalized as finalized
     from tracker.windows.lanes import check_window as check_window
+    from tracker.windows.lanes import lane_files as lane_files
     from tracker.windows.lanes import next_window as next_window
-    from tracker.windows.messages import stored_message as stored_message
-    from tracker.windows.own_findings import fresh_index as fresh_index
-    from tracker.windows.own_findings import index_findings as index_findings
-    from tracker.windows.own_findings import old_baselines as old_baselines
-    from tracker.windows.own_findings import state_findings as state_findings
-    from tracker.windows.own_findings import write_states as write_states
-    from tracker.windows.reports import store_report as store_report
     from tracker.windows.rules import falls as falls
+    from tracker.windows.rules import reset_before as reset_before
     from tracker.windows.store import CaptureRequest as CaptureRequest
     from tracker.windows.store import Stored as Stored
-    from tracker.windows.store import reset_before as reset_before
     from tracker.windows.store import store as store
 
 _LINES = re.findall(r"^    from (\S+) import (\w+)", __loader__.get_source(__name__), re.M)  # type: ignore[name-defined]

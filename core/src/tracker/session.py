@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
-    from tracker.journal.journal import Journal
+    from tracker.journal.journal import Appended, Journal
     from tracker.preview import Preview
     from tracker.settings.file import Settings
     from tracker.settings.sections import Kernel
@@ -91,14 +91,13 @@ class Session:
             journal.listeners.append(self._ignore_in_git)
         return journal
 
-    def _keep_states(self, stream: str, records: Sequence[Mapping[str, Any]]) -> None:
+    def _keep_states(self, new: Appended) -> None:
         """The files under `state/` follow from the captures, and from the tombstones, that are appended."""
-        if any("phase" in record or "tombstone" in record for record in records):
-            from tracker.windows.lane_state import write_states
+        from tracker.windows.lanes import keep_states
 
-            write_states(self, stream, records)
+        keep_states(self, new)
 
-    def _ignore_in_git(self, *_appended: object) -> None:
+    def _ignore_in_git(self, _appended: object) -> None:
         """Keep a new data directory out of the repository around it: panes are private."""
         from tracker.settings.sections import Data
 

@@ -13,7 +13,8 @@ import re
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from attrs import frozen
 
@@ -62,12 +63,11 @@ class CaptureMark:
 class Index:
     """The journal's records by window, lane and reset, read on demand.
 
-    may_create: whether a file may be made if there is none. in_memory: leave the file alone; the index lasts as long as
-    this object.
+    may_create: whether a file may be made if there is none; otherwise the index lasts as long as this object.
     """
 
-    def __init__(self, journal: Journal, *, may_create: bool = True, in_memory: bool = False) -> None:
-        self.journal, self.may_create, self.in_memory = journal, may_create, in_memory
+    def __init__(self, journal: Journal, *, may_create: bool = True) -> None:
+        self.journal, self.may_create = journal, may_create
         self._database: sqlite3.Connection | None = None
 
     # --- records
@@ -122,14 +122,24 @@ class Index:
     # --- captures
 
     def newest(
-        self, stream: str, agent: str | None, provider: str, phases: Sequence[str] = (), position: int = 1
+        self,
+        stream: str,
+        agent: str | None,
+        provider: str,
+        phases: Sequence[str] = (),
+        position: int = 1,
+        until: int | None = None,
     ) -> CaptureMark | None:
-        """The newest standing capture of a provider in a lane, or the Nth newest; of some phases where given."""
+        """The newest standing capture of a provider in a lane, or the Nth newest; of some phases where given.
+
+        until: only what stands before this offset.
+        """
         query = (
             f"SELECT {MARK} FROM standing WHERE stream = ? AND provider = ? AND agent = ?"
-            f" {f'AND phase IN {LISTED}' if phases else ''} ORDER BY at DESC, position DESC LIMIT 1 OFFSET ?"
+            f" AND (? OR phase IN {LISTED}) AND position < ? ORDER BY at DESC, position DESC LIMIT 1 OFFSET ?"
         )
-        values = [stream, provider, agent or "", *([json.dumps(phases)] if phases else []), position - 1]
+        end = 2**63 - 1 if until is None else until
+        values = [stream, provider, agent or "", not phases, json.dumps(phases), end, position - 1]
         return next((CaptureMark(*row) for row in self._rows(query, values, [stream])), None)
 
     def left_open(self, stream: str, agent: str | None, provider: str) -> list[CaptureMark]:
@@ -177,6 +187,23 @@ class Index:
 
     # --- the database
 
+    @property
+    def path(self) -> Path | None:
+        """The file, if there is one."""
+        return index_file.find(self.journal.root)
+
+    def fresh(self) -> Self:
+        """An index made from the journal in memory, whatever the stored one says."""
+        fresh = type(self)(self.journal)
+        fresh._use(index_file.connect())
+        return fresh
+
+    def discard(self) -> None:
+        """Delete the file: it is made anew when it is needed."""
+        self.close()
+        with contextlib.suppress(OSError):
+            index_file.discard(self.journal.root)
+
     def close(self) -> None:
         if self._database is not None:
             self._database = None
@@ -216,7 +243,7 @@ class Index:
         root = self.journal.root
         path = None
         # tracker leaves nothing in folders that hold no records
-        if not self.in_memory and ((root / LOCK).exists() or self.journal.streams()):
+        if (root / LOCK).exists() or self.journal.streams():
             # a directory that may only be read has none
             with contextlib.suppress(OSError):
                 path = index_file.make(root) if self.may_create else index_file.find(root)
@@ -225,10 +252,8 @@ class Index:
     def _leave(self, error: sqlite3.DatabaseError) -> None:
         """Go on without a file that is spoilt; with a copy of one that cannot be written."""
         if index_file.is_spoilt(error):
-            self.close()
             self.journal.warn(f"the index is made anew: {error}")
-            with contextlib.suppress(OSError):
-                index_file.discard(self.journal.root)
+            self.discard()
         elif self._database is not None:
             self.journal.warn(f"the index cannot be written now ({error}); a copy in memory answers")
             copy = index_file.connect()
@@ -292,8 +317,8 @@ class Index:
     def faults(self) -> list[str]:
         """What is wrong with the file as it lies there, and where streams were edited: for `tracker doctor`."""
         try:
-            if path := index_file.find(self.journal.root):
-                index_file.connect(path, is_thorough=True).close()
+            if self.path:
+                index_file.connect(self.path, is_thorough=True).close()
         except (sqlite3.DatabaseError, OSError) as error:
             return [str(error)]
         places = ((stream, offset) for stream in self.journal.streams() for offset in self.edited(stream))

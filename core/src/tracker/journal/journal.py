@@ -78,12 +78,21 @@ class Glance:
     tail: bytes = b""
 
 
+@frozen(kw_only=True)
+class Appended:
+    """What a stream just got: from which offset on, and which records, if they did not come as lines."""
+
+    stream: str
+    start: int
+    records: Sequence[Mapping[str, Any]]
+
+
 class Journal:
     """The append-only streams of one data directory.
 
     fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found;
-    otherwise they are only left out. listeners: called under the lock with each stream that got records, and with the
-    records unless they came as lines. stored: how many records of each stream this process appended and flushed.
+    otherwise they are only left out. listeners: called under the lock with what each stream
+    got. stored: how many records of each stream this process appended and flushed.
     doubtful: the streams of which it does not know.
     """
 
@@ -92,7 +101,7 @@ class Journal:
 
     def __init__(self, root: Path, *, fsync: bool = True, mends: bool = True, warn: Warn = lambda text: None) -> None:
         self.root, self.fsync, self.mends, self.warn = root, fsync, mends, warn
-        self.listeners: list[Callable[[str, Sequence[Mapping[str, Any]]], None]] = []
+        self.listeners: list[Callable[[Appended], None]] = []
         self.stored: Counter[str] = Counter()
         self.doubtful: set[str] = set()
         self._lock: BaseFileLock | None = None
@@ -233,7 +242,7 @@ class Journal:
             self.stored.update({stream: lines.count(b"\n") for stream, lines in new.items()})
         for stream, own in records.items():
             for listener in self.listeners:
-                listener(stream, own)
+                listener(Appended(stream=stream, start=begun[stream][1], records=own))
         return {stream: start for stream, (_, start) in begun.items()}
 
     def _write(self, stream: str, lines: bytes | bytearray, begun: dict[str, tuple[int, int]]) -> None:

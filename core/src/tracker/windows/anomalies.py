@@ -17,32 +17,24 @@ def anomaly(
     kind: str, cause: str, cure: str, records: Iterable[str], like: Mapping[str, Any], **figures: Any
 ) -> dict[str, Any]:
     """A row about records; `like` is the record that caused it, whose window, provider, lane and time it takes."""
+    more = {"kind": kind, "cause": cause, "cure": cure, "records": list(records)}
+    return _row(like, **more, **{key: figures.get(key) for key in ("meter", "before", "after", "delta")})
+
+
+def closing(found: Entry, cause: str, like: Mapping[str, Any]) -> dict[str, Any]:
+    """The row that closes an anomaly because of the record `like`."""
+    more = {"kind": found.record.get("kind"), "cause": cause, "by": like["record_id"]}
+    return _row(like, closes=found.record_id, **more)
+
+
+def _row(like: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
     return stamp(
         window=like["window"],
         provider=like["provider"],
         captured_at=datetime.fromisoformat(like["captured_at"]),
         source=like["source"],
         agent_id=like["agent_id"],
-        kind=kind,
-        cause=cause,
-        cure=cure,
-        records=list(records),
-        **{key: figures.get(key) for key in ("meter", "before", "after", "delta")},
-    )
-
-
-def closing(found: Entry, cause: str, by: str, at: datetime, agent_id: str | None, source: str) -> dict[str, Any]:
-    """The row that closes an anomaly; `by` is the record, or the tombstone, that did it."""
-    return stamp(
-        window=found.record.get("window"),
-        provider=found.record.get("provider"),
-        captured_at=at,
-        source=source,
-        agent_id=agent_id,
-        closes=found.record_id,
-        kind=found.record.get("kind"),
-        cause=cause,
-        by=by,
+        **fields,
     )
 
 
@@ -70,18 +62,17 @@ def open_anomalies(
     *,
     without: str | None = None,
 ) -> list[Entry]:
-    """The anomalies that nothing closed and whose records all stand. without: a record that is about to be taken back.
+    """The anomalies that nothing closed and whose records all stand; without a record that is about to be taken back.
 
     streams: where the records are, if not in all that hold captures.
     """
     entries = list(session.index.entries(ANOMALIES, windows))
-    closed = {
-        found
-        for found, row in closings(session, entries, streams).items()
-        if without is None or row.record.get("by") != without
-    }
-    opened = [entry for entry in raised(session, entries, streams) if entry.record_id not in closed]
-    return [entry for entry in opened if without not in about(entry)]
+    if not entries:
+        return []
+    rows = closings(session, entries, streams).items()
+    closed = {found for found, row in rows if without is None or row.record.get("by") != without}
+    found = raised(session, entries, streams)
+    return [entry for entry in found if entry.record_id not in closed and without not in about(entry)]
 
 
 def raised(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -15,11 +15,10 @@ from tracker.text.redact import redact
 from tracker.text.render import line, value
 from tracker.text.wording import near
 from tracker.windows.anomalies import open_anomalies
-from tracker.windows.captures import Capture, Measured, canonical, capacity_delta, captures, measure
+from tracker.windows.captures import Capture, Measured, by_lane, canonical, capacity_delta, captures, measure
 from tracker.windows.divergence import divergences
 from tracker.windows.finalized import WINDOWS, Finalized, finalized
 from tracker.windows.missing_plugins import Absent, absent, named, tell
-from tracker.windows.neighbor_rows import other_lanes
 
 LONG = ("notes", "feature_ids")  # named without what they say
 OPTIONAL = ("methodology", "spec_id", "spec_version", "feature_ids", "commit_start", "commit_end")
@@ -69,7 +68,7 @@ def finalize(
     _report(session, window, record, features)
     if known.names:
         session.note(f"note: kept from the earlier row of {window}: {', '.join(known.names)}")
-    for note in other_lanes(window, groups):
+    for note in _other_lanes(window, groups):
         session.note(note)
     tell(session, unread)
 
@@ -240,3 +239,20 @@ def _report(session: Session, window: str, record: dict[str, Any], features: Map
     for name, entry in record["providers"].items():
         for tag in entry["errors"]:
             session.note(f"note: {name}: {tag}")
+
+
+def _other_lanes(window: str, groups: Mapping[str, list[Capture]]) -> Iterator[str]:
+    """A note for each provider whose pair that counts is one of several."""
+
+    def named(found: list[str | None]) -> str:
+        return ", ".join(f"lane {line(lane)}" if lane else "the lane without a name" for lane in found)
+
+    for name, group in sorted(groups.items()):
+        pair = canonical(group)
+        whole = [lane for lane, own in by_lane(group).items() if own.before and own.after]
+        if pair.before and pair.after and (others := [lane for lane in whole if lane != pair.after.agent_id]):
+            times = f"{iso(pair.before.captured_at)} to {iso(pair.after.captured_at)}"
+            yield (
+                f"note: {name}: the pair of {named([pair.after.agent_id])} counts ({times}); what {named(others)}"
+                f" measured is in `tracker window-audit --window {window}`"
+            )

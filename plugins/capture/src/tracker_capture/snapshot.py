@@ -13,7 +13,6 @@ from tracker.api import Origin, Reading, Source
 from tracker.kernel import (
     CaptureRequest,
     Session,
-    Stored,
     TrackerError,
     iso,
     near,
@@ -70,10 +69,10 @@ def phases_of(session: Session, source: Source, phase: str, window: str | None) 
     return ("after",) if is_open else ("before",)
 
 
-def capture(session: Session, options: Options) -> Stored:
+def capture(session: Session, options: Options) -> None:
     """Ask, wait if asked to, and store."""
     answer = _from_stdin(session, options) if options.origin == STDIN else _from_origins(session, options)
-    stored = store(
+    store(
         session,
         CaptureRequest(
             source=options.source,
@@ -91,7 +90,6 @@ def capture(session: Session, options: Options) -> Stored:
     )
     if options.origin != STDIN:
         session.note(f"note: read from {answer.origin}, {span(timedelta(seconds=answer.age))} old")
-    return stored
 
 
 def _from_stdin(session: Session, options: Options) -> Answer:
@@ -144,7 +142,7 @@ def _wait_for_buffer(session: Session, options: Options, answer: Answer | None) 
     if reset is None:
         return False
     why = f"a {options.source.name} meter was reset at {iso(reset)} and the vendor lags"
-    wait_until(session, reset + timedelta(minutes=session.config.buffer_minutes), why)
+    wait_until(session, reset + session.config.buffer, why)
     return True
 
 

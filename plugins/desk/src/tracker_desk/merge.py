@@ -9,7 +9,8 @@ from typing import Any
 
 from attrs import define, field
 
-from tracker.kernel import Journal, Session, TrackerError, check_directory, old_baselines, record_id, write_states
+from tracker.kernel import Journal, Session, TrackerError, check_directory, lane_files, record_id
+from tracker_desk.derived_checks import content
 from tracker_desk.ids import Ids
 
 BATCH = 4 << 20  # bytes that are appended at once
@@ -39,7 +40,8 @@ def take_in(session: Session, folder: Path) -> None:
                 stream: _take(session, other, stream)
                 for stream in sorted(streams, key=lambda name: (name != "anomalies", name))
             }
-            write_states(session)
+            for file in lane_files(session):
+                file.write()
     _report(session, other, found)
 
 
@@ -97,7 +99,10 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
                 f"{len(one.conflicts)} records of {name} have an id that stands here with other content, such as"
                 f" {one.conflicts[0]}: what stands here was kept; one of the two was changed by hand"
             )
-    for path, window in old_baselines(other.root):
+    for path in sorted(other.root.glob("state/**/*.json")):
+        state = content(path)
+        if "open" in state or "baseline" not in state or not isinstance(window := state.get("window"), str):
+            continue
         session.warn(f"{path} holds a baseline of schema 1.0.0: if {window} is open, end it there, then import")
 
 

@@ -35,7 +35,7 @@ EVENT = {
     **dict.fromkeys(("cache_write_5m_tokens", "cache_write_1h_tokens", "reasoning_tokens"), "BIGINT"),
     **dict.fromkeys(("latency_ms", "cost_usd"), "DOUBLE"),
     **dict.fromkeys(("routed", "ok"), "BOOLEAN"),
-    **dict.fromkeys(("key", "session", "project", "branch", "account", "speed", "window"), "VARCHAR"),
+    **dict.fromkeys(("key", "session", "project", "branch", "account", "client", "plan", "speed", "window"), "VARCHAR"),
 }
 SECONDS = "CASE WHEN abs(TRY_CAST(ts AS DOUBLE)) < 1e11 THEN TRY_CAST(ts AS DOUBLE) END"
 AT = f"coalesce(TRY_CAST(ts AS TIMESTAMPTZ), to_timestamp({SECONDS}))"

@@ -156,7 +156,7 @@ def test_who_asks_for_the_end_is_told_what_was_not_stored(
     at_work: Intake, stored: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def lock(_purpose: str | None = None) -> Any:
+    def lock() -> Any:
         at_work.stop.is_asked = True
         raise Busy("the lock is busy")
         yield

@@ -49,7 +49,7 @@ def feature_info() -> Feature:
             ),
         },
         settings={"": "tracker_verdict.settings:VerdictSettings"},
-        streams=("pairs",),
+        streams=("pairs", "forecasts"),
     )
 
 

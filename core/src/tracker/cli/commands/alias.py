@@ -82,7 +82,6 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         wait: bool,
         stale_ok: bool,
     ) -> None:
-        from tracker.windows.messages import stored_message
         from tracker.windows.store import CaptureRequest, store
 
         here = session()
@@ -104,7 +103,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         at = capture_time(captured_at, here.now, timezone or here.config.timezone)
         text = take_text(use_stdin, path)
         reading = read_text(here, source, text, at, timezone)
-        stored = store(
+        store(
             here,
             CaptureRequest(
                 source=source,
@@ -119,7 +118,6 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
                 needs_before=True,
             ),
         )
-        stored_message(here, source, stored)
 
 
 _capture("start", ("before",), "Store a pane as BEFORE. It opens a window, or joins the one that is open.")

@@ -91,7 +91,7 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
 def _override(
     source: Source, window: str, phase: str, notes: str | None, captured_at: str | None, force: bool, **given: Any
 ) -> None:
-    from tracker.kernel import CaptureRequest, store, stored_message
+    from tracker.kernel import CaptureRequest, store
 
     here = session()
     found = [_gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"]) for meter in source.meters]
@@ -108,7 +108,7 @@ def _override(
             raise click.BadParameter(
                 f"Invalid percentage {gauge.used:g}. Expected a number from 0 to 100, or --force.", param_hint=flag
             )
-    stored = store(
+    store(
         here,
         CaptureRequest(
             source=source,
@@ -122,4 +122,3 @@ def _override(
             force=force,
         ),
     )
-    stored_message(here, source, stored)
