@@ -9,7 +9,7 @@ import secrets
 import signal
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tracker.errors import TrackerError
@@ -277,18 +277,29 @@ def replacing(path: Path, *, fsync: bool = True) -> Iterator[Path]:
         raise TrackerError(f"{path} was written, but may not survive a power cut: {error.strerror}.") from error
 
 
-def replace_file(path: Path, content: bytes, *, was: bytes | None = None, fsync: bool = True) -> None:
-    """Replace a whole file: readers see the old one or the new one. `was`: what it must still hold, b"" for no file.
+def replace_file(
+    path: Path,
+    content: bytes | Callable[[Path], object],
+    *,
+    was: bytes | None = None,
+    fsync: bool = True,
+    after: str = NOTHING,
+) -> None:
+    """Replace a whole file: readers see the old one or the new one. `content` may write to the path that it is given.
 
-    Compare, or a line that somebody appended meanwhile is lost.
+    was: what the file must still hold, b"" for no file. Compare, or a line that somebody appended meanwhile is lost.
+    after: the end of an error's message.
     """
     try:
         with replacing(path, fsync=fsync) as part:
-            part.write_bytes(content)
+            if isinstance(content, bytes):
+                part.write_bytes(content)
+            else:
+                content(part)
             if was is not None and (path.read_bytes() if path.exists() else b"") != was:
                 raise TrackerError(f"{path} changed while tracker was about to replace it. Run the command again.")
     except OSError as error:
-        raise system_error("write", path, error) from error
+        raise system_error("write", path, error, after) from error
 
 
 def remove_temporary(folder: Path) -> None:

@@ -78,8 +78,7 @@ class OpenFigures:
 def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: Groups) -> list[ProviderFigures]:
     """Figures of every provider that a finalized window names, by provider."""
     providers = session.registry.providers
-    names = {name for row in rows.values() for name in row.providers}
-    names |= {name for row in rows.values() for name, count in row.features.items() if count}
+    names = {name for row in rows.values() for name in row.named}
     return [figures_of(session, providers[name], rows, groups) for name in sorted(names & providers.keys())]
 
 

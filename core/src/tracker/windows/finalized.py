@@ -39,6 +39,11 @@ class Finalized:
         return {name: entry for name, entry in known if isinstance(entry, dict)}
 
     @property
+    def named(self) -> set[str]:
+        """The providers that were measured, or that finished features."""
+        return {*self.providers, *(name for name, count in self.features.items() if count)}
+
+    @property
     def quality(self) -> float | None:
         for key in ("quality_score", "quality"):
             found = self.record.get(key)

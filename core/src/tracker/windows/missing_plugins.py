@@ -46,8 +46,7 @@ def absent(session: Session, windows: Iterable[str] | None = None) -> list[Absen
                 streams.setdefault(name, stream)
                 measured |= {name} if phase in PHASES else set()
     for row in finalized(session.index, wanted).values():
-        named = {*row.providers, *(name for name, count in row.features.items() if count)}
-        for name in named - session.registry.sources.keys():
+        for name in row.named - session.registry.sources.keys():
             streams.setdefault(name, None)
             measured.add(name)
     return [_absent(session, name, streams[name], measured=name in measured) for name in sorted(streams)]

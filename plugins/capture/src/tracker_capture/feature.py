@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import MeterReading
+    from tracker.api import MeterReading, Panel, Period
     from tracker.kernel import Session
 
 
@@ -66,6 +66,14 @@ def screen_text(text: str) -> str:
     from tracker_capture.playback import render
 
     return render(text)
+
+
+@hookimpl
+def panels(session: Session, period: Period) -> Sequence[Panel]:
+    """The history of every meter."""
+    from tracker_capture.panels import panels as found
+
+    return list(found(session, period))
 
 
 def _command(group: str, module: str, about: str) -> Command:

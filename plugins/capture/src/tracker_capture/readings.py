@@ -17,7 +17,7 @@ import orjson
 from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, instant, redact
-from tracker.kernel import Session, compact, from_parsed, iso, stamp
+from tracker.kernel import Session, iso, stamp
 
 STREAM = "readings"
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
@@ -91,6 +91,11 @@ def account_of(named: object) -> str | None:
         return None
     address = redact(named).casefold().partition(" ")[0]
     return hashlib.blake2b(address.encode(), digest_size=6).hexdigest()
+
+
+def compact(value: float) -> float | int:
+    """Whole numbers as integers: a record says 11, not 11.0."""
+    return int(value) if float(value).is_integer() else value
 
 
 # --- storing
@@ -174,7 +179,7 @@ def add_newest_capture(session: Session, provider: str) -> None:
     parsed, taken, by = row.get("parsed"), instant(row.get("captured_at")), row.get("source")
     if taken is None or not isinstance(parsed, dict) or by in ("override", "history"):
         return
-    reading = from_parsed(parsed, source, taken)
+    reading = session.reading(parsed, source, taken)
     gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
     if gauges:
         origin = str(row.get("origin") or by)

@@ -10,20 +10,9 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Gauge, Reading, Source, instant
-from tracker.kernel import (
-    CaptureRequest,
-    Session,
-    Stored,
-    TrackerError,
-    captures,
-    compact,
-    iso,
-    reset_before,
-    span,
-    store,
-)
+from tracker.kernel import CaptureRequest, Session, Stored, TrackerError, captures, iso, span, store
 from tracker_capture.meters import Point, is_reset, points_of, with_resets
-from tracker_capture.readings import Sample, history
+from tracker_capture.readings import Sample, compact, history
 from tracker_capture.settings import CaptureSettings
 
 
@@ -119,7 +108,7 @@ def _refuse_lagging(session: Session, draft: Draft) -> None:
     name, at = draft.source.name, draft.after.at
     buffer = session.config.buffer
     resets = [instant(one["reset_at"]) for part in draft.parts.values() for one in part["resets"]]
-    reset = reset_before(session, draft.source, _reading(draft.after), at)
+    reset = session.reset_before(draft.source, _reading(draft.after), at)
     for found in (reset, *resets):
         if found is not None and found <= at < found + buffer:
             raise TrackerError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import Estimate, Source, WindowResult
+    from tracker.api import Estimate, Panel, Period, Source, WindowResult
     from tracker.kernel import Session
 
 
@@ -67,6 +67,14 @@ def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str,
     from tracker_verdict.scoreboard import money
 
     return money(session, windows)
+
+
+@hookimpl
+def panels(session: Session, period: Period) -> Sequence[Panel]:
+    """Which subscription delivers more."""
+    from tracker_verdict.panel import panel
+
+    return [panel(session, period)] if period.wants("comparison") else []
 
 
 def _command(group: str, module: str, about: str) -> Command:

@@ -49,7 +49,13 @@ def command() -> None:
 
 
 def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
-    @command.command(verb, cls=WritingCommand, help=about, short_help=about.split(".")[0] + ".")
+    @command.command(
+        verb,
+        cls=WritingCommand,
+        help=about,
+        short_help=about.split(".")[0] + ".",
+        epilog=f"tracker {verb} {{provider}} pane.txt",
+    )
     @click.argument("provider")
     @click.argument("file", required=False, type=click.Path(path_type=Path))
     @input_options

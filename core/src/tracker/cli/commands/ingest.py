@@ -12,7 +12,7 @@ from tracker.errors import TrackerError
 from tracker.session import session
 
 
-@click.command("ingest", cls=WritingCommand)
+@click.command("ingest", cls=WritingCommand, epilog="tracker ingest {telemetry} --window W0-01 --file logs/usage.jsonl")
 @click.argument("name", metavar="SOURCE")
 @click.option("--window", required=True, metavar="W", help="The window that it belongs to.")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="For a provider's meters.")

@@ -10,7 +10,7 @@ from tracker.errors import TrackerError
 from tracker.session import session
 
 
-@click.command("preview", cls=Command)
+@click.command("preview", cls=Command, epilog="tracker preview --last 10")
 @click.option("--window", "windows", multiple=True, metavar="W ...", help="The windows [default: all].")
 @selection()
 def command(windows: tuple[str, ...], selection: Selection) -> None:

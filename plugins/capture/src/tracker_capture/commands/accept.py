@@ -10,7 +10,7 @@ from tracker.kernel import WritingCommand, session
 from tracker_capture.commands.propose import SINCE
 
 
-@click.command("accept", cls=WritingCommand)
+@click.command("accept", cls=WritingCommand, epilog="tracker windows accept H20261126-1130")
 @click.argument("windows", metavar="W...", nargs=-1, required=True)
 @SINCE
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")

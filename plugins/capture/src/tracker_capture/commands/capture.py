@@ -9,7 +9,7 @@ import click
 from tracker.kernel import WritingCommand, session
 
 
-@click.command("capture", cls=WritingCommand)
+@click.command("capture", cls=WritingCommand, epilog="tracker capture codex --phase before")
 @click.argument("provider", required=False)
 @click.option(
     "--phase",

@@ -10,7 +10,11 @@ from tracker.kernel import WritingCommand, session
 from tracker_capture.commands.options import time
 
 
-@click.command("add", cls=WritingCommand)
+@click.command(
+    "add",
+    cls=WritingCommand,
+    epilog="tracker windows add W0-09 --from 2026-11-26T11:30:00Z --to 2026-11-26T14:00:00Z --provider codex",
+)
 @click.argument("window", metavar="W")
 @click.option("--from", "start", metavar="TIME", required=True, callback=time, help="When the work began.")
 @click.option("--to", "end", metavar="TIME", required=True, callback=time, help="When it ended.")

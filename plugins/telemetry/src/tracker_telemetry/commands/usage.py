@@ -21,7 +21,7 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 HEADINGS = ("requests", "input", "cache read", "cached", "cache write", "output", "cost")
 
 
-@click.command("usage", cls=Command)
+@click.command("usage", cls=Command, epilog="tracker usage project --last 5")
 @click.argument("by", type=click.Choice(WAYS), default="daily", metavar=f"[{'|'.join(WAYS)}]")
 @click.option("--by", "columns", multiple=True, type=click.Choice(WAYS[3:]), help="One more column.")
 @click.option("--csv", "is_csv", is_flag=True, help="Print CSV.")

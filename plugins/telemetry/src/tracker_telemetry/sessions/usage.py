@@ -20,7 +20,8 @@ from tracker_telemetry.sessions.store import QUARTER, STANDING, SUMS, Store
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 PERIODS = ("daily", "weekly", "monthly")
 OUTSIDE = "(no window)"
-GONE = "session NOT IN (SELECT session FROM summary s WHERE s.source = kept.source)"
+# by the index: IN would read all sessions for each row
+GONE = "NOT EXISTS (SELECT 1 FROM summary s WHERE s.source = kept.source AND s.session = kept.session)"
 
 
 @define

@@ -26,7 +26,7 @@ class Age(click.ParamType):  # type: ignore[type-arg]
         return timedelta(seconds=int(found[1]) * UNITS[found[2]])
 
 
-@click.command("gate", cls=Command)
+@click.command("gate", cls=Command, epilog="tracker gate codex --min-left 20")
 @click.argument("provider")
 @click.option(
     "--min-left", type=Number(float, min=0, max=100), default=10.0, show_default=True, help="Per cent to keep."

@@ -28,7 +28,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.command("calibrate", cls=Command)
+@click.command("calibrate", cls=Command, epilog="tracker meters calibrate --provider codex")
 @_options
 @click.option("--by", type=click.Choice(["window", "project", "session"]), default="project", show_default=True)
 @ROWS
@@ -49,7 +49,7 @@ def calibrate(provider: str | None, meter: str | None, since: datetime, by: str,
             here.say(line)
 
 
-@click.command("reconcile", cls=Command)
+@click.command("reconcile", cls=Command, epilog="tracker meters reconcile --provider codex")
 @_options
 @ROWS
 def reconcile(provider: str | None, meter: str | None, since: datetime, rows: int) -> None:
@@ -71,7 +71,7 @@ def reconcile(provider: str | None, meter: str | None, since: datetime, rows: in
         here.data(documents)
 
 
-@click.command("drift", cls=Command)
+@click.command("drift", cls=Command, epilog="tracker meters drift --provider codex")
 @_options
 def drift(provider: str | None, meter: str | None, since: datetime) -> None:
     """Say whether a point of a meter buys less than before.

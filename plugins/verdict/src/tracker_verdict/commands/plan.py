@@ -18,7 +18,7 @@ class PlanCommand(WritingCommand):
     is_noted = False
 
 
-@click.command("plan", cls=PlanCommand)
+@click.command("plan", cls=PlanCommand, epilog="tracker plan --provider codex")
 @click.argument("names", metavar="[A B]", nargs=-1)
 @click.option("--windows-left", type=Number(int, min=1), metavar="N", help="Windows that are planned [default: 1].")
 @click.option("--pairs", type=Number(int, min=1, max=99), metavar="N", help="Plan N pairs of A and B in random order.")
