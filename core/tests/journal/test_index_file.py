@@ -160,6 +160,14 @@ def test_a_stream_is_opened_once_to_read_and_once_to_append(journal: Journal, mo
     assert index.faults() == []
 
 
+def test_the_last_windows_are_found_without_the_others(journal: Journal) -> None:
+    for number in range(30):
+        add(journal, number, window=f"W{number % 25}", captured_at=f"2026-01-{number + 1:02}T00:00:00Z")
+    assert Index(journal).windows(3) == ["W2", "W3", "W4"]
+    assert Index(journal).windows(6) == ["W0", "W1", "W2", "W3", "W4", "W24"]
+    assert Index(journal).windows(0) == []
+
+
 def test_a_stopped_process_in_an_index_transaction_delays_readers_shortly(
     journal: Journal, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,10 +72,11 @@ class Index:
 
     # --- records
 
-    def windows(self) -> list[str]:
-        """Every window that any stream names, `W0-9` before `W0-10`."""
-        query = "SELECT DISTINCT window FROM extent WHERE window != ''"
-        return sorted((window for (window,) in self._rows(query, (), self.journal.streams())), key=natural)
+    def windows(self, last: int = -1) -> list[str]:
+        """Every window that any stream names, `W0-9` before `W0-10`; or the last ones that got a record."""
+        newest = "SELECT window FROM extent WHERE window != '' ORDER BY at DESC LIMIT -1"
+        rows = self._rows(f"SELECT DISTINCT window FROM ({newest}) LIMIT ?", [last], self.journal.streams())
+        return sorted((window for (window,) in rows), key=natural)
 
     def knows(self, window: str) -> bool:
         """Whether any stream names the window."""
@@ -281,7 +282,7 @@ class Index:
                 # it goes on
                 database.execute("DELETE FROM extent WHERE rowid = ?", last[:1])
                 total -= row_sum(last[1:])
-            for table, row in rows_of(self.journal, stream, start, stop, last and last[2:4]):
+            for table, row in rows_of(self.journal, stream, start, stop, last and (last[2], last[3], last[5])):
                 places = ",".join("?" * len(row))
                 # of two captures with one id, as after a merge, the first counts
                 if database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row).rowcount:

@@ -34,9 +34,10 @@ CREATE TABLE IF NOT EXISTS stream (name TEXT PRIMARY KEY, size INTEGER, inode IN
   total INTEGER);
 CREATE TABLE IF NOT EXISTS block (stream TEXT, number INTEGER, checksum INTEGER, PRIMARY KEY (stream, number))
   WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS extent (stream TEXT, window TEXT, start INTEGER, stop INTEGER);
+CREATE TABLE IF NOT EXISTS extent (stream TEXT, window TEXT, start INTEGER, stop INTEGER, at REAL);
 CREATE INDEX IF NOT EXISTS extent_window ON extent (window, stream, start);
 CREATE INDEX IF NOT EXISTS extent_stop ON extent (stream, stop);
+CREATE INDEX IF NOT EXISTS extent_at ON extent (at, window);
 CREATE TABLE IF NOT EXISTS capture (stream TEXT, position INTEGER, record_id TEXT, provider TEXT, agent TEXT,
   window TEXT, phase TEXT, at REAL);
 CREATE INDEX IF NOT EXISTS capture_lane ON capture (stream, provider, agent, at, position);
@@ -147,36 +148,39 @@ def is_spoilt(error: sqlite3.DatabaseError) -> bool:
 
 
 def rows_of(
-    journal: Journal, stream: str, start: int, stop: int, last: tuple[str, int] | None
+    journal: Journal, stream: str, start: int, stop: int, last: tuple[str, int, object] | None
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """What the index holds of the records between two offsets: each row with its table.
 
     Consecutive records of one window are one extent, `last` the one before them; a line that is not a record belongs to
     the extent around it.
     """
-    window, begun = last or (None, start)
+    window, begun, at = last or (None, start, None)
     for offset, line, record in journal.records(stream, start, stop):
         named = text(record.get("window"))
         if named != window:
             if window is not None:
-                yield "extent", (stream, window, begun, offset)
+                yield "extent", (stream, window, begun, offset, _epoch(at))
             window, begun = named, offset
+        at = record.get("captured_at")
         phase, parsed = record.get("phase"), record.get("parsed")
         if "tombstone" in record:
             yield "tombstone", (stream, text(record["tombstone"]), record_id(stream, line, record))
         elif phase in PHASES or (phase is None and isinstance(parsed, dict)):
             own_id, provider = record_id(stream, line, record), text(record.get("provider"))
-            at = _epoch(record.get("captured_at"))
-            yield "capture", (stream, offset, own_id, provider, lane_of(record) or "", named, phase or COUNT, at)
+            lane = lane_of(record) or ""
+            yield "capture", (stream, offset, own_id, provider, lane, named, phase or COUNT, _epoch(at))
             for key, value in parsed.items() if isinstance(parsed, dict) else ():
                 if key.endswith("_reset_at") and instant(value):
                     yield "reset", (stream, provider, _epoch(value), own_id)
         line, record = b"", {}
     if window is not None and begun < stop:
-        yield "extent", (stream, window, begun, stop)
+        yield "extent", (stream, window, begun, stop, _epoch(at))
 
 
 def _epoch(value: object) -> float:
     """An instant in epoch seconds, 0 if there is none."""
+    if isinstance(value, float):
+        return value
     found = instant(value)
     return found.timestamp() if found else 0.0
