@@ -55,9 +55,9 @@ if TYPE_CHECKING:
     from tracker.windows.captures import canonical as canonical
     from tracker.windows.captures import captures as captures
     from tracker.windows.captures import spans as spans
-    from tracker.windows.efficiency import ProviderFigures as ProviderFigures
-    from tracker.windows.efficiency import figures_of as figures_of
     from tracker.windows.finalized import Finalized as Finalized
+    from tracker.windows.finalized import ProviderFigures as ProviderFigures
+    from tracker.windows.finalized import figures_of as figures_of
     from tracker.windows.finalized import finalized as finalized
     from tracker.windows.lanes import check_window as check_window
     from tracker.windows.store import CaptureRequest as CaptureRequest

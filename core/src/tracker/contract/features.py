@@ -92,7 +92,7 @@ class Finding:
     cure: str | None = None
     severity: Literal["error", "warning", "note"] = "error"
     check: str = "data"
-    fix: Callable[[], None] | None = field(default=None, repr=False, eq=False)
+    fix: Callable[[], object] | None = field(default=None, repr=False, eq=False)
 
 
 @frozen(kw_only=True)
@@ -122,6 +122,16 @@ class MeterReading(NamedTuple):
     is_scheduled: bool = False
     plan: str | None = None
     client: str | None = None
+
+
+class MeterOutlook(NamedTuple):
+    """What is to be expected of a meter until its reset: a line for people, and the same as JSON values."""
+
+    provider: str
+    meter: str
+    account: str | None
+    text: str
+    figures: Mapping[str, Any]
 
 
 class UsageEvent(NamedTuple):
@@ -225,6 +235,11 @@ def stream_facts(
 @hookspec(firstresult=True)
 def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading] | None:
     """The meter history of a provider from an instant on, by time; accounts and origins are not told apart."""
+
+
+@hookspec(firstresult=True)
+def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook] | None:
+    """What is to be expected of a provider's meters. It is asked by each status, so it must be quick."""
 
 
 @hookspec(firstresult=True)

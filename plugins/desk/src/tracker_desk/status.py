@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from attrs import evolve, frozen
 
-from tracker.api import Gauge, Meter, Source
+from tracker.api import Gauge, Meter, MeterOutlook, Source
 from tracker.kernel import Capture, CaptureMark, Entry, Session, canonical, captures, finalized, open_anomalies
 
 YEAR = timedelta(days=366)
@@ -72,6 +72,7 @@ class Status:
     missing: tuple[str, ...]  # installed providers without any capture
     ready: tuple[str, ...]  # windows that `complete` would take
     anomalies: tuple[Entry, ...]
+    outlooks: tuple[MeterOutlook, ...]
 
 
 def look(session: Session) -> Status:
@@ -94,7 +95,13 @@ def look(session: Session) -> Status:
         missing=tuple(name for name in session.registry.providers if name not in present),
         ready=tuple(window for window, due in after_closing.items() if due.action == "complete"),
         anomalies=tuple(anomalies),
+        outlooks=tuple(_outlooks(session)),
     )
+
+
+def _outlooks(session: Session) -> Iterator[MeterOutlook]:
+    for source in session.registry.providers.values():
+        yield from session.registry.first("meter_outlooks", session=session, source=source) or ()
 
 
 def _after_closing(session: Session, anomalies: Iterable[Entry]) -> dict[str, Due]:
