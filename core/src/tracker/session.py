@@ -88,6 +88,8 @@ class Session:
 
         fsync = self.config.fsync and not self.no_fsync
         journal = Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
+        if context := click.get_current_context(silent=True):
+            context.find_root().call_on_close(journal.close)
         journal.listeners.append(self._keep_states)
         if not self.dry_run and not journal.streams():
             journal.listeners.append(self._ignore_in_git)

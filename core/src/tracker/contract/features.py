@@ -92,7 +92,7 @@ class Finding:
     cure: str | None = None
     severity: Literal["error", "warning", "note"] = "error"
     check: str = "data"
-    fix: Callable[[], None] | None = field(default=None, repr=False, eq=False)
+    fix: Callable[[], object] | None = field(default=None, repr=False, eq=False)
 
 
 @frozen(kw_only=True)
