@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from tracker.windows.finalized import Finalized as Finalized
     from tracker.windows.finalized import ProviderFigures as ProviderFigures
     from tracker.windows.lanes import check_window as check_window
-    from tracker.windows.rules import open_anomalies as open_anomalies
     from tracker.windows.store import CaptureRequest as CaptureRequest
     from tracker.windows.store import store as store
 

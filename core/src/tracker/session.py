@@ -199,7 +199,7 @@ class Session:
 
     def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
         """The anomalies that nothing closed. without: a record that is about to be taken back."""
-        from tracker.windows.anomalies import open_anomalies
+        from tracker.windows.rules import open_anomalies
 
         return open_anomalies(self, windows, without=without)
 
