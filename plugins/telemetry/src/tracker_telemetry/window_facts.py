@@ -98,7 +98,7 @@ def findings(session: Session) -> list[Finding]:
     except FileNotFoundError:
         return []
     except (OSError, orjson.JSONDecodeError) as error:
-        cure = f"delete {path}; it is made anew"
+        cure = f"rm {path}"
         return [Finding(place=str(path), problem=f"it cannot be read: {error}", cure=cure, severity="warning")]
     return []
 
