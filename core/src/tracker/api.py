@@ -2,7 +2,17 @@
 
 from tracker.contract.blocks import Block, PreviewContext, Row
 from tracker.contract.events import Event, EventTotals, Quantiles, Rejected, check_event
-from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, UsageEvent, WindowResult
+from tracker.contract.features import (
+    Check,
+    Estimate,
+    Finding,
+    MeterOutlook,
+    MeterReading,
+    StreamFacts,
+    StreamInput,
+    UsageEvent,
+    WindowResult,
+)
 from tracker.contract.figures import amount, count, instant, percent
 from tracker.contract.hooks import hookimpl
 from tracker.contract.origins import (
@@ -52,6 +62,8 @@ __all__ = [
     "HttpOrigin",
     "LogOrigin",
     "Meter",
+    "MeterOutlook",
+    "MeterReading",
     "Origin",
     "Panel",
     "Period",

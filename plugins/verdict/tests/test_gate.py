@@ -12,10 +12,18 @@ NOW = datetime.now(UTC)
 
 
 def reading(
-    verdicts: Any, used: float, *, age: timedelta = timedelta(minutes=1), reset: timedelta | None = None
+    verdicts: Any,
+    used: float,
+    *,
+    age: timedelta = timedelta(minutes=1),
+    reset: timedelta | None = None,
+    account: str | None = None,
 ) -> None:
     """A reading of codex's weekly meter that belongs to no window."""
     row = {
+        "record_id": f"r-{used}-{age}",
+        "origin": "rollout",
+        "account": account,
         "provider": "codex",
         "captured_at": (NOW - age - timedelta(hours=1)).isoformat(),
         "until": (NOW - age).isoformat(),
@@ -67,3 +75,22 @@ def test_waiting_ends_with_go(verdicts: Any, monkeypatch: pytest.MonkeyPatch) ->
     done = verdicts("gate", "codex", "--wait")
     assert (done.status, done.out) == (0, "go: codex weekly: 95 % left\n")
     assert "waiting: stop: 5 % left, less than 10 %" in done.err
+
+
+def test_waiting_ends_at_the_reset(verdicts: Any) -> None:
+    reading(verdicts, 95, reset=timedelta(hours=-1))
+    done = verdicts("gate", "codex", "--wait")
+    assert (done.status, done.error) == (4, None)
+    assert "and not read since" in done.out
+
+
+def test_accounts_are_told_apart(verdicts: Any) -> None:
+    reading(verdicts, 95, account="a1")
+    reading(verdicts, 40, account="b2")
+    assert "There are 2 accounts (a1, b2). Choose one with --account." in verdicts("gate", "codex").refused()
+    assert verdicts("gate", "codex", "--account", "b2").ok() == "go: codex weekly: 60 % left\n"
+    assert verdicts("gate", "codex", "--account", "a1", "--json").status == 3
+    assert "did you mean a1?" in verdicts("gate", "codex", "--account", "a").refused()
+    said = verdicts("plan", "--provider", "codex").ok()
+    assert "codex weekly account a1: 95% used" in said
+    assert "codex weekly account b2: 40% used" in said

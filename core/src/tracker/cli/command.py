@@ -18,6 +18,9 @@ from tracker.session import Session
 # what a full disk behind `>` gives, and alike; errors of the program's own files have their names
 UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
+# what the help lists last, by the names of the parameters
+SELDOM = ("timezone", "force", "origin", "state_dir", "dry_run", "no_fsync")
+
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def callback(context: click.Context, _parameter: click.Parameter, given: Any) -> None:
@@ -81,17 +84,53 @@ class Command(click.Command):
         taken = {name for parameter in own for name in parameter.opts}
         return completed(ctx, [*own, *(option for option in shared_options() if taken.isdisjoint(option.opts))])
 
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_help_text(ctx, formatter)
+        write_example(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Nothing: the epilog is the example, which comes before the options."""
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        shared = {option.name for option in shared_options()}
-        sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Global options": []}
-        for parameter in self.get_params(ctx):
-            shown = parameter.get_help_record(ctx)
-            if shown is not None:
-                sections["Global options" if parameter.name in shared else "Options"].append(shown)
-        for title, rows in sections.items():
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+        write_options(self, ctx, formatter)
+
+
+def write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    """The command's own options, then those that every command takes, and `--help`."""
+    shared = {option.name for option in shared_options()}
+    sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Global options": []}
+    for parameter in sorted(command.get_params(ctx), key=_rank):
+        shown = parameter.get_help_record(ctx)
+        if shown is not None:
+            is_global = parameter.name in shared or "--help" in parameter.opts
+            sections["Global options" if is_global else "Options"].append(shown)
+    for title, rows in sections.items():
+        if rows:
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+def _rank(parameter: click.Parameter) -> int:
+    """Arguments and everyday options first, as they are declared; what is seldom used after them, `--help` last."""
+    if isinstance(parameter, click.Argument) or parameter.name in ("window", "window_id", "windows"):
+        return -1
+    if "--help" in parameter.opts:
+        return len(SELDOM) + 1
+    return SELDOM.index(parameter.name) + 1 if parameter.name in SELDOM else 0
+
+
+def write_example(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    """One command line that works, with the name of an installed source in it."""
+    if not command.epilog:
+        return
+    text = command.epilog
+    if "{" in text:
+        sources = ctx.ensure_object(Session).registry.sources.values()
+        provider = next((one.name for one in sources if one.is_provider), "PROVIDER")
+        telemetry = next((one.name for one in sources if one.kind == "telemetry" and not one.origins), "SOURCE")
+        text = text.format(provider=provider, telemetry=telemetry)
+    with formatter.section("Example"):
+        formatter.write(f"{'':{formatter.current_indent}}{text}\n")
 
 
 def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
@@ -177,6 +216,17 @@ class Group(click.Group):
     """
 
     command_class = Command
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_help_text(ctx, formatter)
+        write_example(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Nothing: the epilog is the example, which comes before the options."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_options(self, ctx, formatter)
+        self.format_commands(ctx, formatter)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         from tracker.cli.main import subcommands

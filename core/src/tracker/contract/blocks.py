@@ -38,6 +38,11 @@ class Row:
     label: str | None = field(default=None, validator=MAYBE_TEXT)
     text: str | None = field(default=None, validator=MAYBE_TEXT)
 
+    def __str__(self) -> str:
+        from tracker.text.render import row
+
+        return row(self.label, self.text, self.values)
+
 
 @frozen(kw_only=True)
 class Block:

@@ -18,7 +18,8 @@ class Event(TypedDict, total=False):
     speed: the service tier, such as ``fast``; routed: whether it went to the cheaper model; ok: whether it succeeded;
     tags: what was wrong with single values, such as ``latency:invalid``.
     key: the request's own id, the same in every file that shows it; of two events with one key the one with the larger
-    total of tokens counts. session, project, branch, account: where it was made and on whose quota.
+    total of tokens counts. session, project, branch, account: where it was made and on whose quota; client, plan: the
+    version of the program that made it, and the subscription's name.
     Prompts, responses, headers and keys must never stand in it. An event with any other key is refused.
     """
 
@@ -41,6 +42,8 @@ class Event(TypedDict, total=False):
     project: str | None
     branch: str | None
     account: str | None
+    client: str | None
+    plan: str | None
     speed: str | None
     cost_usd: float | None
     cache_write_5m_tokens: int | None

@@ -92,7 +92,7 @@ class Finding:
     cure: str | None = None
     severity: Literal["error", "warning", "note"] = "error"
     check: str = "data"
-    fix: Callable[[], None] | None = field(default=None, repr=False, eq=False)
+    fix: Callable[[], object] | None = field(default=None, repr=False, eq=False)
 
 
 @frozen(kw_only=True)
@@ -104,11 +104,42 @@ class StreamFacts:
     outside: Mapping[str, int] = field(factory=dict)
 
 
+class MeterReading(NamedTuple):
+    """What a meter showed from `at` to `until` without a change; a tuple, because there are many.
+
+    account: a hash, None if the reading does not name it. is_scheduled: whether it was taken whether or not somebody
+    worked. client: the version of the vendor's program.
+    """
+
+    provider: str
+    meter: str
+    account: str | None
+    origin: str
+    at: datetime
+    until: datetime
+    used: float
+    reset_at: datetime | None
+    is_scheduled: bool = False
+    plan: str | None = None
+    client: str | None = None
+
+
+class MeterOutlook(NamedTuple):
+    """What is to be expected of a meter until its reset: a line for people, and the same as JSON values."""
+
+    provider: str
+    meter: str
+    account: str | None
+    text: str
+    figures: Mapping[str, Any]
+
+
 class UsageEvent(NamedTuple):
     """One request that a client wrote down, at `at` in epoch seconds; a tuple, because there are millions.
 
     tokens: all but cache reads. fresh, cached: dollars at list price of those and of cache reads, None without a price.
-    in_folder: whether it was made in the folder that was asked about.
+    prices: dollars per token of input, cache reads, 5-minute and 1-hour cache writes, output. in_folder: whether it was
+    made in the folder that was asked about.
     """
 
     at: float
@@ -121,6 +152,7 @@ class UsageEvent(NamedTuple):
     cached_tokens: int
     fresh: float | None
     cached: float | None
+    prices: tuple[float, float, float, float, float] | None = None
     in_folder: bool = False
 
 
@@ -198,6 +230,16 @@ def stream_facts(
     session: Session, source: Source, windows: Sequence[str], spans: Mapping[str, tuple[datetime, datetime | None]]
 ) -> StreamFacts | None:
     """What a telemetry stream says in some windows; spans: from when to when each window was measured."""
+
+
+@hookspec(firstresult=True)
+def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading] | None:
+    """The meter history of a provider from an instant on, by time; accounts and origins are not told apart."""
+
+
+@hookspec(firstresult=True)
+def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook] | None:
+    """What is to be expected of a provider's meters. It is asked by each status, so it must be quick."""
 
 
 @hookspec(firstresult=True)

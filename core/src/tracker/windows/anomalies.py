@@ -17,38 +17,25 @@ def anomaly(
     kind: str, cause: str, cure: str, records: Iterable[str], like: Mapping[str, Any], **figures: Any
 ) -> dict[str, Any]:
     """A row about records; `like` is the record that caused it, whose window, provider, lane and time it takes."""
+    more = {"kind": kind, "cause": cause, "cure": cure, "records": list(records)}
+    return _row(like, **more, **{key: figures.get(key) for key in ("meter", "before", "after", "delta")})
+
+
+def closing(found: Entry, cause: str, like: Mapping[str, Any]) -> dict[str, Any]:
+    """The row that closes an anomaly because of the record `like`."""
+    more = {"kind": found.record.get("kind"), "cause": cause, "by": like["record_id"]}
+    return _row(like, closes=found.record_id, **more)
+
+
+def _row(like: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
     return stamp(
         window=like["window"],
         provider=like["provider"],
         captured_at=datetime.fromisoformat(like["captured_at"]),
         source=like["source"],
         agent_id=like["agent_id"],
-        kind=kind,
-        cause=cause,
-        cure=cure,
-        records=list(records),
-        **{key: figures.get(key) for key in ("meter", "before", "after", "delta")},
+        **fields,
     )
-
-
-def closing(found: Entry, cause: str, by: str, at: datetime, agent_id: str | None, source: str) -> dict[str, Any]:
-    """The row that closes an anomaly; `by` is the record, or the tombstone, that did it."""
-    return stamp(
-        window=found.record.get("window"),
-        provider=found.record.get("provider"),
-        captured_at=at,
-        source=source,
-        agent_id=agent_id,
-        closes=found.record_id,
-        kind=found.record.get("kind"),
-        cause=cause,
-        by=by,
-    )
-
-
-def status_streams(session: Session) -> list[str]:
-    """The streams that captures stand in."""
-    return sorted({source.stream for source in session.registry.sources.values() if source.kind == "status"})
 
 
 def closings(session: Session, entries: Iterable[Entry], streams: list[str] | None = None) -> dict[str, Entry]:
@@ -59,7 +46,7 @@ def closings(session: Session, entries: Iterable[Entry], streams: list[str] | No
     """
     rows = [entry for entry in entries if isinstance(entry.record.get("closes"), str)]
     named = {entry.record_id: by for entry in rows if isinstance(by := entry.record.get("by"), str)}
-    standing = session.index.standing(streams or status_streams(session), named.values()) if named else set()
+    standing = session.index.standing(streams or session.registry.status_streams, named.values()) if named else set()
     return {entry.record["closes"]: entry for entry in rows if named.get(entry.record_id) in {None, *standing}}
 
 
@@ -70,18 +57,17 @@ def open_anomalies(
     *,
     without: str | None = None,
 ) -> list[Entry]:
-    """The anomalies that nothing closed and whose records all stand. without: a record that is about to be taken back.
+    """The anomalies that nothing closed and whose records all stand; without a record that is about to be taken back.
 
     streams: where the records are, if not in all that hold captures.
     """
     entries = list(session.index.entries(ANOMALIES, windows))
-    closed = {
-        found
-        for found, row in closings(session, entries, streams).items()
-        if without is None or row.record.get("by") != without
-    }
-    opened = [entry for entry in raised(session, entries, streams) if entry.record_id not in closed]
-    return [entry for entry in opened if without not in about(entry)]
+    if not entries:
+        return []
+    rows = closings(session, entries, streams).items()
+    closed = {found for found, row in rows if without is None or row.record.get("by") != without}
+    found = raised(session, entries, streams)
+    return [entry for entry in found if entry.record_id not in closed and without not in about(entry)]
 
 
 def raised(
@@ -93,7 +79,7 @@ def raised(
     """
     rows = [entry for entry in entries if "closes" not in entry.record]
     ids = {one for entry in rows for one in about(entry)}
-    known = session.index.standing(streams or status_streams(session), ids, removed=removed) if ids else set()
+    known = session.index.standing(streams or session.registry.status_streams, ids, removed=removed) if ids else set()
     return [entry for entry in rows if known.issuperset(about(entry))]
 
 
@@ -101,3 +87,10 @@ def about(entry: Entry) -> list[str]:
     """The ids of the records that an anomaly is about."""
     found = entry.record.get("records")
     return [record for record in found if isinstance(record, str)] if isinstance(found, list) else []
+
+
+def history(session: Session, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
+    """Every anomaly whose records once stood, each with the row that closed it."""
+    rows = list(session.index.entries(ANOMALIES, windows))
+    closed = closings(session, rows)
+    return [(entry, closed.get(entry.record_id)) for entry in raised(session, rows, removed=True)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from tracker.contract.readings import (
     CROSSED,
@@ -51,23 +51,23 @@ class Capture:
         """The latest wins, of two of one instant the later line."""
         return self.captured_at, self.offset
 
-
-def capture_of(entry: Entry, source: Source) -> Capture:
-    """A stored record as a capture, whatever its schema, without its text."""
-    record = without_text(entry.record)
-    taken = instant(record.get("captured_at")) or EPOCH
-    parsed = record.get("parsed")
-    phase = record.get("phase")
-    return Capture(
-        record_id=entry.record_id,
-        window=text(record.get("window")),
-        phase=phase if phase in PHASES else None,
-        captured_at=taken,
-        agent_id=lane_of(record),
-        offset=entry.offset,
-        record=record,
-        reading=from_parsed(parsed if isinstance(parsed, dict) else {}, source, taken),
-    )
+    @classmethod
+    def of(cls, entry: Entry, source: Source) -> Capture:
+        """A stored record as a capture, whatever its schema, without its text."""
+        record = without_text(entry.record)
+        taken = instant(record.get("captured_at")) or EPOCH
+        parsed = record.get("parsed")
+        phase = record.get("phase")
+        return cls(
+            record_id=entry.record_id,
+            window=text(record.get("window")),
+            phase=phase if phase in PHASES else None,
+            captured_at=taken,
+            agent_id=lane_of(record),
+            offset=entry.offset,
+            record=record,
+            reading=from_parsed(parsed if isinstance(parsed, dict) else {}, source, taken),
+        )
 
 
 def captures(
@@ -84,7 +84,7 @@ def captures(
             name = entry.record.get("provider") or fallback
             source = statuses.get(name) if isinstance(name, str) else None
             if source is not None and entry.record.get("phase") in (None, *PHASES):
-                capture = capture_of(entry, source)
+                capture = Capture.of(entry, source)
                 found.setdefault((capture.window, source.name), []).append(capture)
     for group in found.values():
         group.sort(key=lambda capture: capture.order)
@@ -99,7 +99,7 @@ def captures_of(session: Session, source: Source, window: str) -> list[Capture]:
         # only a record without a name needs to know who else writes to the stream
         is_own = name == source.name if name else _owns(session.registry, source)
         if is_own and entry.record.get("phase") in (None, *PHASES):
-            found.append(capture_of(entry, source))
+            found.append(Capture.of(entry, source))
     return sorted(found, key=lambda capture: capture.order)
 
 
@@ -113,8 +113,19 @@ def _owns(registry: Registry, source: Source) -> bool:
 class Pair:
     """The captures of a provider that count in a window."""
 
-    before: Capture | None
-    after: Capture | None
+    before: Capture | None = None
+    after: Capture | None = None
+
+    def falls(self, session: Session, source: Source, like: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Anomalies of the meters that fell in between, as rows that are like another record."""
+        from tracker.windows.rules import falls
+
+        return falls(session, source, self, like)
+
+    def capacity(self, session: Session, source: Source) -> float | None:
+        """What the provider's capacity meter says so far."""
+        is_whole = self.after is not None and (self.before is not None or self.after.phase is None)
+        return capacity_delta(source, measure(session.registry, source, self).delta) if is_whole else None
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -173,34 +184,30 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
         return _difference(source, pair.after)
     before, after = pair.before.reading, pair.after.reading
     delta: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
-    falls = []
     values: dict[str, float | None] = {}
-    errors = [*before.errors, *after.errors]
-    parts = _across_resets(pair)
+    errors, falls = [*before.errors, *after.errors], []
+    parts = _across_resets(pair) if SPLIT_FIELD in pair.after.record else {}
     for change in delta.changes:
         meter = source.meter(change.meter)
         if meter is None:
             continue
+        fall, tag = None, change.reason
+        found = parts.get(change.meter, change.delta)
         if change.meter in parts:
-            values[meter.field_name] = compact(parts[change.meter])
-            errors.append(f"{SPLIT}:{change.meter}")
-            continue
-        corrected = None if change.delta is None else _corrected(change.delta, meter, before, after)
-        values[meter.field_name] = None if corrected is None else compact(corrected)
-        # a plugin may measure across a reset; the core's default never does
-        is_final = change.delta is not None and change.delta >= 0
-        fall = None if is_final else _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
+            tag = f"{SPLIT}:{change.meter}"
+        elif found is None or found < 0:
+            # a plugin may measure across a reset; the core's default never does
+            fall = _fall(before, after, change.meter, is_capacity=change.meter == source.capacity)
+        if fall is not None or (found is not None and found < 0):
+            found = None
+            tag = FELL if fall and change.meter == source.capacity else f"{FELL}:{change.meter}"
+        elif found is not None and meter.rounding == "floor" and change.meter not in parts:
+            found = _corrected(found, meter, before, after)
+        values[meter.field_name] = None if found is None else compact(found)
+        errors += [tag] if tag else []
         if fall is not None:
             falls.append(fall)
-            values[meter.field_name] = None
-            errors.append(FELL if change.meter == source.capacity else f"{FELL}:{change.meter}")
-            if fall.reset_at is not None:
-                errors.append(f"{CROSSED}:{change.meter}")
-        elif change.delta is not None and change.delta < 0:
-            values[meter.field_name] = None
-            errors.append(f"{FELL}:{change.meter}")
-        elif change.reason:
-            errors.append(change.reason)
+            errors += [f"{CROSSED}:{change.meter}"] if fall.reset_at is not None else []
     if source.capacity and (meter := source.capacity_meter) and meter.field_name not in values:
         values[meter.field_name] = None
         errors.append("capacity-missing")
@@ -208,9 +215,9 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
 
 
 def _corrected(delta: float, meter: Meter, before: Reading, after: Reading) -> float:
-    """The delta of what the readings stand for, if it is their difference: a floored 12 stands for 12 to 12.99."""
+    """The delta of what floored readings stand for, if it is their difference: 12 stands for 12 to 12.99."""
     old, new = before.gauge(meter.key), after.gauge(meter.key)
-    if meter.rounding != "floor" or old is None or new is None or old.used is None or new.used is None:
+    if old is None or new is None or old.used is None or new.used is None:
         return delta
     shift = _cut_off(meter, new, after.as_of) - _cut_off(meter, old, before.as_of)
     is_plain = delta == max(round(new.used - old.used, 6), 0)
@@ -263,22 +270,14 @@ def _difference(source: Source, after: Capture) -> Measured:
     return Measured(delta={meter.field_name: own}, errors=after.reading.errors)
 
 
-def capacity_delta(source: Source, delta: Mapping[str, Any]) -> float | None:
-    """The provider's cost in a stored delta."""
-    meter: Meter | None = source.capacity_meter
-    found = delta.get(meter.field_name) if meter else None
-    if found is None and meter is not None:
-        found = delta.get(meter.key)  # schema 1.0.0 has counts under the meter's own name
+def capacity_delta(source: Source, delta: object) -> float | None:
+    """The provider's cost in a stored delta; schema 1.0.0 has counts under the meter's own name."""
+    meter = source.capacity_meter
+    if meter is None or not isinstance(delta, Mapping):
+        return None
+    found = delta.get(meter.field_name)
+    found = delta.get(meter.key) if found is None else found
     return found if isinstance(found, int | float) and not isinstance(found, bool) else None
-
-
-def with_instant(reading: Reading, captured_at: datetime) -> Reading:
-    """The reading with its instant, which `compute_delta` needs."""
-    return reading if reading.as_of is not None else evolve(reading, as_of=captured_at)
-
-
-def reset_instants(reading: Reading) -> list[datetime]:
-    return [gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None]
 
 
 def spans(

@@ -3,46 +3,91 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from tracker.contract.readings import Reading, compact, iso
 from tracker.contract.sources import Source
-from tracker.errors import TrackerError
+from tracker.errors import PluginError, TrackerError
 from tracker.session import Session
+from tracker.settings.zones import zone
 from tracker.text.clock import span
 from tracker.windows.anomalies import about, anomaly, closing, open_anomalies
-from tracker.windows.captures import Capture, Pair, canonical, measure, reset_instants
+from tracker.windows.captures import Capture, Pair, canonical, measure
+
+if TYPE_CHECKING:
+    from tracker.windows.store import CaptureRequest
 
 LATE_AFTER, CLOCK_SKEW, NEGATIVE = "late-after", "clock-skew", "negative-delta"
-FUTURE = timedelta(minutes=2)  # clocks of machines differ; beyond that a capture claims to be from the future
+IMPLAUSIBLE, STALE = "reset-implausible", "stale-data"
+# clocks of machines differ; beyond that a capture claims to be from the future
+FUTURE = timedelta(minutes=2)
+# panes show resets by the minute, and clocks of machines differ
+SLACK = timedelta(minutes=10)
+LONGEST_MONTH, YEAR = timedelta(days=31), timedelta(days=365)
+
+
+# --- a reading without any value
+
+
+def check_values(session: Session, request: CaptureRequest) -> None:
+    """Refuse a reading without any value: say why, and whose the text looks like."""
+    source, text = request.source, request.text
+    if request.force or _has_value(source, request.reading):
+        return
+    tags = request.reading.errors or ("insufficient-data",)
+    known = dict.fromkeys(tag.partition(":")[0] for tag in tags)
+    why = "; ".join(source.tags[tag] for tag in known if tag in source.tags)
+    if text is not None and not text.strip():
+        why = "nothing was piped or pasted"
+    elif text is not None and (owner := _owner(session, source, text, request.captured_at)):
+        why = f"this looks like {owner}'s"
+    raise TrackerError(
+        f"this text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}; nothing was stored"
+        " (--force stores it with its tags)"
+    )
+
+
+def _has_value(source: Source, reading: Reading) -> bool:
+    return any(gauge.used is not None for gauge in reading.gauges) if source.meters else bool(reading.fields)
+
+
+def _owner(session: Session, source: Source, text: str, at: datetime) -> str | None:
+    """Another installed source that reads a value from the text, a provider first."""
+    others = [one for one in session.registry.sources.values() if one.kind in ("status", "report") and one != source]
+    given = {"text": text, "captured_at": at, "timezone": zone(session.config.timezone), "scope": None, "origin": None}
+    for other in sorted(others, key=lambda other: other.kind != "status"):
+        try:
+            answer = session.registry.call(other.name, "parse_status", **given)
+        except PluginError:
+            # it was not asked for: what is wrong with it is no concern of this command
+            continue
+        if isinstance(answer, Reading) and _has_value(other, answer):
+            return other.name
+    return None
 
 
 # --- the time that a pane is from
 
-SLACK = timedelta(minutes=10)  # panes show resets by the minute, and clocks of machines differ
-LONGEST_MONTH = timedelta(days=31)
-YEAR = timedelta(days=365)
-IMPLAUSIBLE, STALE = "reset-implausible", "stale-data"
 
-
-def dated(session: Session, source: Source, reading: Reading, at: datetime, *, force: bool) -> Reading:
+def dated(session: Session, request: CaptureRequest) -> Reading:
     """The reading without resets that cannot be: each lies at most one window of its meter ahead.
 
     A pane of which every reset is over, or cannot be, is old: it is refused, unless `force`, which tags it.
     """
-    now = reading.as_of or at
+    source, reading = request.source, request.reading
+    now = reading.as_of or request.captured_at
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
     far = {name for name, reset in resets.items() if reset > now + _length(source, name) + SLACK}
-    buffer = timedelta(minutes=session.config.buffer_minutes)  # in which vendors show the old reset
-    over = {name for name, reset in resets.items() if reset + buffer <= now}
+    # in the buffer vendors show the old reset
+    over = {name for name, reset in resets.items() if reset + session.config.buffer <= now}
     is_old = bool(resets) and len(far | over) == len(resets)
-    if is_old and not force:
-        passed = [reset if reset <= now else reset - YEAR for reset in resets.values()]
-        age = span(now - max(passed)) if max(passed) <= now else "weeks"
+    if is_old and not request.force:
+        passed = max(reset if reset <= now else reset - YEAR for reset in resets.values())
+        age = span(now - passed) if passed <= now else "weeks"
         raise TrackerError(
             f"This {source.name} pane is old: every reset that it shows was over {age} ago. Expected a pane of now."
             " Capture a new one, give the time of this one with --captured-at, or store it as it is with --force;"
@@ -79,19 +124,20 @@ def check_younger(source: Source, before: Capture | None, reading: Reading, wind
 
 def reset_before(session: Session, source: Source, reading: Reading, at: datetime) -> datetime | None:
     """The latest reset in whose buffer an instant lies, by the reading and by what stands."""
-    buffer = timedelta(minutes=session.config.buffer_minutes)
-    stored = session.index.resets(source.stream, source.name, (at - buffer).timestamp(), at.timestamp())
-    here = [found for found in reset_instants(reading) if found <= at < found + buffer]
+    start = at - session.config.buffer
+    stored = session.index.resets(source.stream, source.name, start.timestamp(), at.timestamp())
+    here = [one.reset_at for one in reading.gauges if one.reset_at is not None and start < one.reset_at <= at]
     return max([*here, *(datetime.fromtimestamp(found, at.tzinfo) for found in stored)], default=None)
 
 
-def late_after(session: Session, source: Source, reading: Reading, at: datetime, *, insists: bool) -> str | None:
+def late_after(session: Session, request: CaptureRequest) -> str | None:
     """Why this AFTER follows a reset too closely; refused, unless the user insists."""
-    reset = reset_before(session, source, reading, at)
+    source, at = request.source, request.captured_at
+    reset = reset_before(session, source, request.reading, at)
     if reset is None:
         return None
-    over = reset + timedelta(minutes=session.config.buffer_minutes)
-    if not insists:
+    if not request.force and LATE_AFTER not in (request.notes or ""):
+        over = reset + session.config.buffer
         wait = math.ceil((over - at).total_seconds())
         raise TrackerError(
             f"no {source.name} AFTER before {iso(over)}: a meter was reset at {iso(reset)} and the vendor's pane lags;"
@@ -109,78 +155,75 @@ def anomalies_of(
 ) -> list[dict[str, Any]]:
     """What a new capture shows beside those that stand in its window; `late` as `late_after` said."""
     record, found = new.record, []
+    delete = f"tracker alias delete {source.name} --phase {new.phase} --window {new.window}"
     if late is not None:
         again = f"capture again after the buffer: tracker alias end {source.name} --stdin --window {new.window}"
         found.append(anomaly(LATE_AFTER, late, again, [new.record_id], record))
     if new.captured_at > session.now + FUTURE:
         cause = f"captured at {record['captured_at']}, which lies in the future"
-        found.append(anomaly(CLOCK_SKEW, cause, _delete(source, new), [new.record_id], record))
+        found.append(anomaly(CLOCK_SKEW, cause, delete, [new.record_id], record))
     turned = _turned(new, group)
-    if turned is not None:
-        before, after = turned
-        cause = f"AFTER of {iso(after.captured_at)} is earlier than its BEFORE of {iso(before.captured_at)}"
-        found.append(anomaly(CLOCK_SKEW, cause, _delete(source, new), [before.record_id, after.record_id], record))
+    if turned.before and turned.after:
+        times = iso(turned.after.captured_at), iso(turned.before.captured_at)
+        cause = "AFTER of {} is earlier than its BEFORE of {}".format(*times)
+        ids = [turned.before.record_id, turned.after.record_id]
+        found.append(anomaly(CLOCK_SKEW, cause, delete, ids, record))
     pair = canonical([*group, new])
-    if new.record_id in {capture.record_id for capture in (pair.before, pair.after) if capture}:
+    if new in (pair.before, pair.after):
         found += falls(session, source, pair, record)
     return found
 
 
-def _turned(new: Capture, group: Sequence[Capture]) -> tuple[Capture, Capture] | None:
-    """A BEFORE and the AFTER that is earlier than it, one of them new; by the new one's lane where that has both."""
+def _turned(new: Capture, group: Sequence[Capture]) -> Pair:
+    """A BEFORE and the AFTER that is earlier than it, one of them new; by the new one's lane if that has both."""
     known = [*group, new]
     own = [capture for capture in known if capture.agent_id == new.agent_id]
-    phases = {capture.phase for capture in own}
-    candidates = own if phases >= {"before", "after"} else known
+    candidates = own if {"before", "after"} <= {capture.phase for capture in own} else known
     befores = [capture for capture in candidates if capture.phase == "before"]
-    if new.phase == "after":
-        after: Capture | None = new
-    else:
-        after = canonical(candidates).after
+    after = new if new.phase == "after" else canonical(candidates).after
     if after is None or after.phase is None or not befores:
-        return None
+        return Pair()
     if any(capture.captured_at <= after.captured_at for capture in befores):
-        return None
-    before = new if new.phase == "before" else max(befores, key=lambda capture: capture.order)
-    return before, after
+        return Pair()
+    return Pair(before=new if new.phase == "before" else max(befores, key=lambda one: one.order), after=after)
 
 
 def falls(session: Session, source: Source, pair: Pair, like: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A row for every meter that fell between the captures that count."""
     if pair.before is None or pair.after is None:
         return []
-    ids = [pair.before.record_id, pair.after.record_id]
     rows = []
     for fall in measure(session.registry, source, pair).falls:
         before, after = compact(fall.before), compact(fall.after)
-        cause = f"{fall.meter} fell from {before} to {after}"
-        delete = f"{_delete(source, pair.after)} (and the other phase: then {source.name} leaves the window)"
-        cure = f"capture again, or {delete}"
+        cause, cure = f"{fall.meter} fell from {before} to {after}", "capture again"
         if fall.reset_at is not None:
             cause += f"; it was reset at {iso(fall.reset_at)}, inside the window"
             cure = (
-                f"readings from both sides of the reset measure across it: end the window before a reset and begin the"
-                f" next one behind it, or {delete}"
+                "readings from both sides of the reset measure across it: end the window before a reset and begin the"
+                " next one behind it"
             )
+        cure += (
+            f", or tracker alias delete {source.name} --phase {pair.after.phase} --window {pair.after.window} (and the"
+            f" other phase: then {source.name} leaves the window)"
+        )
         figures = {"meter": fall.meter, "before": before, "after": after, "delta": compact(round(after - before, 6))}
-        rows.append(anomaly(NEGATIVE, cause, cure, ids, like, **figures))
+        rows.append(anomaly(NEGATIVE, cause, cure, [pair.before.record_id, pair.after.record_id], like, **figures))
     return rows
 
 
-def _delete(source: Source, capture: Capture) -> str:
-    return f"tracker alias delete {source.name} --phase {capture.phase} --window {capture.window}"
-
-
-def superseded(session: Session, source: Source, new: Capture, group: Iterable[Capture]) -> list[dict[str, Any]]:
+def superseded(session: Session, source: Source, new: Capture, group: Sequence[Capture]) -> list[dict[str, Any]]:
     """Rows that close the anomalies of captures which, after a new one, no longer count."""
+    opened = open_anomalies(session, [new.window], [source.stream])
+    if not opened:
+        return []
     known = [*group, new]
     own_lane = [capture for capture in known if capture.agent_id == new.agent_id]
     pairs = (canonical(own_lane), canonical(known))
     counting = {capture.record_id for pair in pairs for capture in (pair.before, pair.after) if capture}
     cause = f"superseded by the {new.phase} capture of {iso(new.captured_at)}"
     return [
-        closing(found, cause, new.record_id, new.captured_at, new.agent_id, str(new.record["source"]))
-        for found in open_anomalies(session, [new.window], [source.stream])
+        closing(found, cause, new.record)
+        for found in opened
         if found.record.get("provider") == source.name
         # one of schema 1.0.0 names no records: it is about the pair that counted until now
         and (not counting.issuperset(ids) if (ids := about(found)) else new.record_id in counting)

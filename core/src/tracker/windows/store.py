@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -16,45 +17,26 @@ from tracker.session import Session
 from tracker.text.redact import redact, redact_value, with_addresses
 from tracker.text.render import line
 from tracker.text.wording import near
-from tracker.windows import lane_state as state
-from tracker.windows import lanes
-from tracker.windows import neighbors as beside
 from tracker.windows.anomalies import ANOMALIES
-from tracker.windows.captures import Capture, Pair, canonical, captures_of, measure, with_instant
-from tracker.windows.rules import (
-    LATE_AFTER,
-    anomalies_of,
-    check_younger,
-    dated,
-    late_after,
-    reset_before,
-    superseded,
-)
-from tracker.windows.sanity import check_values
+from tracker.windows.captures import Capture, Pair, canonical, captures_of, measure
+from tracker.windows.lanes import FIRST_WINDOW, OLD_BASELINE, LaneFile, check_window, next_window
+from tracker.windows.messages import say, window_notes
+from tracker.windows.rules import anomalies_of, check_values, check_younger, dated, late_after, superseded
 
-__all__ = [
-    "LATE_AFTER",
-    "CaptureRequest",
-    "Stored",
-    "reset_before",
-    "stamped_notes",
-    "store",
-]
-
-OLD_BASELINE = "baseline-from-state"  # the tag of a BEFORE that only a state file of schema 1.0.0 knew
+Row = dict[str, Any]
 
 
 @frozen(kw_only=True)
 class CaptureRequest:
     """What the user asked to store.
 
-    phases: ``("before",)``, ``("after",)`` or both, when the pane also opens the next window. reading: as parsed;
-    text: as it came, None for an override. origin: the record's `source`. needs_before: refuse an AFTER alone.
-    details: further fields of the record, such as where a reading was taken from.
+    phases: ``("before",)``, ``("after",)`` or both, when the pane also opens the next window; none for a report.
+    reading: as parsed; text: as it came, None for an override. origin: the record's `source`. needs_before: refuse an
+    AFTER alone. details: further fields of the record, such as where a reading was taken from.
     """
 
     source: Source
-    phases: tuple[str, ...]
+    phases: tuple[str, ...] = ()
     reading: Reading
     text: str | None
     captured_at: datetime
@@ -68,146 +50,128 @@ class CaptureRequest:
 
 @frozen(kw_only=True)
 class Stored:
-    """What was stored: the snapshots, in the order of the request's phases, and the anomalies they show or close.
+    """What a request stores: its records, and the rows of anomalies that they show or close.
 
     adopted: BEFOREs that stood in a state file of schema 1.0.0 alone and are records now. notes: what is worth knowing
-    beside what was stored, said behind it. moved: how far each meter moved since the BEFORE, by record field.
+    beside what was stored. moved: how far each meter moved since the BEFORE, by record field.
     """
 
-    records: tuple[dict[str, Any], ...]
-    anomalies: tuple[dict[str, Any], ...] = ()
-    closings: tuple[dict[str, Any], ...] = ()
-    adopted: tuple[dict[str, Any], ...] = ()
-    notes: tuple[str, ...] = ()
-    moved: Mapping[str, float] = field(factory=dict)
+    records: list[Row] = field(factory=list)
+    anomalies: list[Row] = field(factory=list)
+    closings: list[Row] = field(factory=list)
+    adopted: list[Row] = field(factory=list)
+    notes: list[str] = field(factory=list)
+    moved: dict[str, float] = field(factory=dict)
 
 
 def store(session: Session, request: CaptureRequest) -> Stored:
-    """Check the rules and append, under the lock; with `--dry-run` all but the appending."""
-    source = request.source
-    check_values(session, source, request.reading, request.text, request.captured_at, force=request.force)
+    """Check the rules, append under the lock, and say what was stored; with `--dry-run` all but the appending."""
+    check_values(session, request)
     if request.text is not None:
-        reading = dated(session, source, request.reading, request.captured_at, force=request.force)
-        request = evolve(request, reading=reading)
-    if request.text is not None:
-        request = evolve(request, text=redact(request.text, keep_account=session.config.keep_account))
-    if session.dry_run:
-        return _prepare(session, request)
-    with session.journal.lock():
-        stored = _prepare(session, request)
-        if stored.adopted:
-            window = stored.adopted[0]["window"]
-            session.warn(f"the BEFORE of {source.name} in {window} was in a state file alone: it is a record now")
-        else:
-            state.verify(session, source)
-        rows: dict[str, tuple[dict[str, Any], ...]] = {}
-        # first, so that a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
-        if anomalies := (*stored.anomalies, *stored.closings):
-            rows[ANOMALIES] = anomalies
-        session.journal.append_all({**rows, source.stream: (*stored.adopted, *stored.records)})
+        reading = dated(session, request) if request.phases else request.reading
+        text = redact(request.text, keep_account=session.config.keep_account)
+        request = evolve(request, reading=reading, text=text)
+    with nullcontext() if session.dry_run else session.journal.lock():
+        stored = _plan(session, request)
+        # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
+        rows = {ANOMALIES: stored.anomalies + stored.closings, request.source.stream: stored.adopted + stored.records}
+        if not session.dry_run:
+            session.journal.append_all({stream: own for stream, own in rows.items() if own})
+    say(session, request.source, stored)
     return stored
 
 
-def _prepare(session: Session, request: CaptureRequest) -> Stored:
+def _plan(session: Session, request: CaptureRequest) -> Stored:
     """The rows to append. Of a pane that also opens the next window the second one is a BEFORE there."""
-    source = request.source
-    old = state.old_baseline(session, source)
-    window = lanes.check_window(_choose(session, request, old) if request.window is None else request.window)
-    adopted = _adopt(session, request, old) if old and old.window == window and "after" in request.phases else []
-    windows = (window, lanes.check_window(lanes.next_window(window))) if len(request.phases) > 1 else (window,)
-    records: list[dict[str, Any]] = []
-    anomalies: list[dict[str, Any]] = []
-    closings: list[dict[str, Any]] = []
-    notes: list[str] = []
-    moved: dict[str, float] = {}
-    for phase, here in zip(request.phases, windows, strict=True):
-        group = captures_of(session, source, here)
-        group += [capture for capture in adopted if capture.window == here]
-        if phase == "after" and request.needs_before and not any(found.phase == "before" for found in group):
-            raise _no_before(session, source, here)
-        if phase == "before" and request.window is None:
-            _say_who_else(session, source, here, group)
-        draft = _draft(request, phase, here, session.lane)
-        before = canonical([*group, draft]).before if phase == "after" else None
-        if phase == "after" and not request.force:
-            check_younger(source, before, request.reading, here)
-        record = _record(session, request, phase, here, before)
-        new = evolve(draft, record_id=record["record_id"], record=record)
-        late = None
-        if phase == "after":
-            insists = request.force or LATE_AFTER in (request.notes or "")
-            late = late_after(session, source, request.reading, request.captured_at, insists=insists)
-        records.append(record)
-        anomalies += anomalies_of(session, source, new, group, late)
-        if before is not None and not moved:
-            measured = measure(session.registry, source, Pair(before=before, after=new))
-            moved |= {name: delta for name, delta in measured.delta.items() if delta is not None}
-        closings += superseded(session, source, new, group)
-        notes += beside.on_the_window(session, source, new, group) if phase == "before" else ()
-        notes += beside.left_open(session, source, here) if request.phases == ("before",) else ()
-    return Stored(
-        records=tuple(records),
-        anomalies=tuple(anomalies),
-        closings=tuple(closings),
-        adopted=tuple(dict(capture.record) for capture in adopted),
-        notes=tuple(notes),
-        moved=moved,
-    )
+    source, stored = request.source, Stored()
+    file = LaneFile(session=session, source=source, lane=session.lane)
+    file.check()
+    old = file.old_baseline()
+    window = check_window(_choose(session, request, old and old[0]) if request.window is None else request.window)
+    adopted = []
+    if old and old[0] == window and "after" in request.phases:
+        adopted.append(_adopted(session, request, old))
+        stored.adopted.append(dict(adopted[0].record))
+    if not request.phases:
+        stored.records.append(_record(session, request, window))
+    for phase in request.phases:
+        if stored.records:
+            window, adopted = check_window(next_window(window)), []
+        _add(session, request, phase, window, [*captures_of(session, source, window), *adopted], stored)
+    return stored
 
 
-def _choose(session: Session, request: CaptureRequest, old: state.Baseline | None) -> str:
-    """The window of a capture that names none."""
-    source = request.source
+def _add(
+    session: Session, request: CaptureRequest, phase: str, window: str, group: list[Capture], stored: Stored
+) -> None:
+    """Add a capture; `group`: what stands in its window."""
+    source, before, late = request.source, None, None
+    new = _draft(session, request, phase, window)
+    if phase == "after":
+        if request.needs_before and not any(found.phase == "before" for found in group):
+            raise _no_before(session, source, window)
+        before = canonical([*group, new]).before
+        if not request.force:
+            check_younger(source, before, request.reading, window)
+        late = late_after(session, request)
+    record = _record(session, request, window, phase, before)
+    new = evolve(new, record_id=record["record_id"], record=record)
+    stored.records.append(record)
+    stored.anomalies.extend(anomalies_of(session, source, new, group, late))
+    stored.closings.extend(superseded(session, source, new, group))
+    if before is not None:
+        measured = measure(session.registry, source, Pair(before=before, after=new))
+        stored.moved.update({name: delta for name, delta in measured.delta.items() if delta is not None})
+    if phase == "before":
+        stored.notes.extend(window_notes(session, request, new, group))
+
+
+def _choose(session: Session, request: CaptureRequest, old: str | None) -> str:
+    """The window of a capture that names none; `old`: that of a baseline of schema 1.0.0."""
+    source, lane = request.source, session.lane
+    newest = session.index.newest(source.stream, lane, source.name)
+    if newest is not None and newest.phase == "before":
+        return newest.window
     if request.phases[0] == "after":
-        found = lanes.open_window(session.index, source.stream, session.lane, source.name)
-        found = found or (old.window if old else None)
-        if found is not None:
-            return found
-        lane = f" in lane {session.lane}" if session.lane else ""
-        left = [mark.window for mark in session.index.left_open(source.stream, session.lane, source.name)]
+        if old is not None:
+            return old
+        place = f" in lane {lane}" if lane else ""
+        left = [mark.window for mark in session.index.left_open(source.stream, lane, source.name)]
         others = f" (but {', '.join(map(line, left))} never ended)" if left else ""
         raise TrackerError(
-            f"{source.name} has no open window{lane}{others};"
+            f"{source.name} has no open window{place}{others};"
             f" begin one with `tracker alias start {source.name} --stdin`, or name the window with --window"
         )
-    newest = session.index.newest(source.stream, session.lane, source.name)
     if newest is not None:
-        return newest.window if newest.phase == "before" else lanes.next_window(newest.window)
+        return next_window(newest.window)
     if old is not None:
-        return old.window
+        return old
     # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
-    streams = {name: other.stream for name, other in session.registry.sources.items() if other.kind == "status"}
-    return lanes.joined_window(session.index, streams, session.lane) or lanes.FIRST_WINDOW
+    known = [one for one in session.registry.sources.values() if one.kind == "status"]
+    marks = [mark for one in known if (mark := session.index.newest(one.stream, lane, one.name))]
+    opened = [mark for mark in marks if mark.phase == "before"]
+    return max(opened, key=lambda mark: mark.at).window if opened else FIRST_WINDOW
 
 
-def _adopt(session: Session, request: CaptureRequest, old: state.Baseline) -> list[Capture]:
+def _adopted(session: Session, request: CaptureRequest, old: tuple[str, float, datetime]) -> Capture:
     """The BEFORE that schema 1.0.0 kept in its state file alone, as a capture of its own."""
-    meter = request.source.capacity_meter
+    window, used, at = old
+    source = request.source
+    if not session.dry_run:
+        session.warn(f"the BEFORE of {source.name} in {window} was in a state file alone: it is a record now")
+    meter = source.capacity_meter
     assert meter is not None
-    reading = Reading(gauges=(Gauge(meter=meter.key, used=old.used),), errors=(OLD_BASELINE,))
     start = evolve(
         request,
-        phases=("before",),
-        reading=reading,
+        reading=Reading(gauges=(Gauge(meter=meter.key, used=used),), errors=(OLD_BASELINE,)),
         text=None,
-        captured_at=min(old.at, request.captured_at),
+        captured_at=min(at, request.captured_at),
         notes="from the state file of schema 1.0.0",
         details={},
     )
-    draft = _draft(start, "before", old.window, session.lane)
-    record = _record(session, start, "before", old.window, None)
-    return [evolve(draft, record_id=record["record_id"], record=record, offset=draft.offset - 1)]
-
-
-def _say_who_else(session: Session, source: Source, window: str, group: Iterable[Capture]) -> None:
-    """A lane's first capture in a window that it did not name: another lane may be measuring there."""
-    found = {capture.agent_id for capture in group}
-    if found and session.lane not in found:
-        named = ", ".join(sorted(f"lane {agent}" if agent else "the lane without a name" for agent in found))
-        session.note(
-            f"note: {window} holds captures of {source.name} by {line(named)}, too; one pair per provider and window"
-            " counts: `--window` names another"
-        )
+    draft = _draft(session, start, "before", window)
+    record = _record(session, start, window, "before")
+    return evolve(draft, record_id=record["record_id"], record=record, offset=draft.offset - 1)
 
 
 def _no_before(session: Session, source: Source, window: str) -> TrackerError:
@@ -219,32 +183,33 @@ def _no_before(session: Session, source: Source, window: str) -> TrackerError:
     )
 
 
-def _draft(request: CaptureRequest, phase: str, window: str, agent: str | None) -> Capture:
+def _draft(session: Session, request: CaptureRequest, phase: str, window: str) -> Capture:
     """The capture that is about to be stored, later than any line of the journal."""
+    reading = request.reading
     return Capture(
         record_id="",
         window=window,
         phase=phase,
         captured_at=request.captured_at,
-        agent_id=agent,
+        agent_id=session.lane,
         offset=2**63,
         record={},
-        reading=with_instant(request.reading, request.captured_at),
+        # `compute_delta` needs the instant
+        reading=reading if reading.as_of is not None else evolve(reading, as_of=request.captured_at),
     )
 
 
 def _record(
-    session: Session, request: CaptureRequest, phase: str, window: str, before: Capture | None
-) -> dict[str, Any]:
+    session: Session, request: CaptureRequest, window: str, phase: str | None = None, before: Capture | None = None
+) -> Row:
     source, keep = request.source, session.config.keep_account
-    fields: dict[str, Any] = {"phase": phase, "git_head": git_head(), **request.details}
+    fields: Row = {"phase": phase, "git_head": git_head(), **request.details} if phase else {}
     meter = source.capacity_meter
-    if meter is not None and meter.unit != "pp":
+    if phase and meter is not None and meter.unit != "pp":
         fields |= _count(meter.key, meter.field_name, request.reading, phase, before)
     fields["parsed"] = redact_value(to_parsed(request.reading, source), keep_account=keep)
-    if keep and request.text is not None:
+    if phase and keep and request.text is not None:
         fields["parsed"] = with_addresses(fields["parsed"], request.text)
-    fields["raw_text"] = request.text
     return stamp(
         window=window,
         provider=source.name,
@@ -253,37 +218,36 @@ def _record(
         notes=stamped_notes(request.notes, session.lane),
         agent_id=session.lane,
         **fields,
+        raw_text=request.text,
     )
 
 
-def _count(key: str, name: str, reading: Reading, phase: str, before: Capture | None) -> dict[str, Any]:
+def _count(key: str, name: str, reading: Reading, phase: str, before: Capture | None) -> Row:
     """A count's baseline, and with an AFTER the window's own part of it."""
-    gauge = reading.gauge(key)
-    now = gauge.used if gauge else None
+
+    def used(found: Reading | None) -> float | None:
+        gauge = found.gauge(key) if found else None
+        return None if gauge is None or gauge.used is None else compact(gauge.used)
+
+    now, base = used(reading), used(before.reading if before else None)
     if phase == "before":
-        return {"baseline": None if now is None else compact(now)}
-    old = before.reading.gauge(key) if before else None
-    base = old.used if old else None
+        return {"baseline": now}
     own = compact(now - base) if now is not None and base is not None and now >= base else None
-    return {"baseline": None if base is None else compact(base), name: own}
+    return {"baseline": base, name: own}
 
 
 def stamped_notes(notes: str | None, lane: str | None) -> str | None:
     """The caller's notes with the lane behind them, addresses redacted."""
-    parts = [redact(notes)] if notes else []
-    if lane is not None:
-        parts.append(f"AGENT_ID={lane}")
-    return "; ".join(parts) or None
+    return "; ".join([*([redact(notes)] if notes else []), *([f"AGENT_ID={lane}"] if lane else [])]) or None
 
 
 def git_head() -> str | None:
-    """The commit of the working directory's repository, None where there is none."""
+    """The commit of the working directory's repository, None if there is none."""
     import subprocess
 
+    command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
     try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--verify", "--quiet", "HEAD"], capture_output=True, text=True, timeout=5, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
+    from tracker.api import MeterReading, Panel, Period
     from tracker.kernel import Session
 
 
@@ -51,11 +53,35 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
 
 
 @hookimpl
+def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading]:
+    """The meter history."""
+    from tracker_capture.meters import readings
+
+    return readings(session, provider, since)
+
+
+@hookimpl
+def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+    """The account of each provider in each window, if its captures name one."""
+    from tracker_capture.accounts import facts
+
+    return facts(session, windows)
+
+
+@hookimpl
 def screen_text(text: str) -> str:
     """Play the cursor movements in a text."""
     from tracker_capture.playback import render
 
     return render(text)
+
+
+@hookimpl
+def panels(session: Session, period: Period) -> Sequence[Panel]:
+    """The history of every meter."""
+    from tracker_capture.panels import panels as found
+
+    return list(found(session, period))
 
 
 def _command(group: str, module: str, about: str) -> Command:

@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from tracker.api import Source
+from tracker.api import MeterReading, Source
 from tracker.kernel import Session, iso, plural, value
-from tracker_capture.readings import RESET_TOLERANCE, Sample, history, is_same_reset
+from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
@@ -39,16 +39,32 @@ class Series:
     points: Sequence[Point] = field(factory=tuple)
 
 
+def readings(session: Session, provider: str | None, since: datetime | None) -> list[MeterReading]:
+    """The readings of all meters by time, for other features."""
+    names = account_names(session)
+    return [
+        MeterReading(
+            sample.provider, key, names.get(sample.account or "", sample.account), sample.origin, sample.at,
+            sample.until, gauge.used, gauge.reset_at, sample.is_scheduled, sample.plan, sample.client,
+        )
+        for sample in history(session, provider, since)
+        for key, gauge in sample.gauges.items()
+        if gauge.used is not None
+    ]  # fmt: skip
+
+
 def series(
     session: Session, provider: str | None, meter: str | None, since: datetime | None, until: datetime | None
 ) -> list[Series]:
     """Every meter's history in a time. Accounts are never mixed."""
     found: dict[tuple[str, str, str | None], list[Point]] = {}
+    names = account_names(session)
     for sample in history(session, provider, since):
         if until is None or sample.at <= until:
             for key, point in points_of(sample):
                 if meter in (None, key):
-                    found.setdefault((sample.provider, key, sample.account), []).append(point)
+                    account = names.get(sample.account or "", sample.account)
+                found.setdefault((sample.provider, key, account), []).append(point)
     return [
         Series(provider=name, meter=key, account=account, points=with_resets(points))
         for (name, key, account), points in sorted(found.items(), key=lambda item: tuple(map(str, item[0])))

@@ -8,6 +8,7 @@ exactly. Storing a reading twice adds nothing.
 from __future__ import annotations
 
 import hashlib
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,13 +18,16 @@ import orjson
 from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, instant, redact
-from tracker.kernel import Session, compact, from_parsed, iso, stamp
+from tracker.kernel import Session, iso, stamp
+from tracker_capture.settings import CaptureSettings
 
 STREAM = "readings"
+HASH = re.compile(r"[0-9a-f]{12}")
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
 RESET_TOLERANCE = timedelta(seconds=90)
 # Bytes at the stream's end that usually hold the newest run of each series.
 TAIL = 1 << 18
+RECENT = timedelta(days=1)
 # Runs before an instant that may cover it.
 NEAR = 4
 
@@ -32,7 +36,8 @@ NEAR = 4
 class Sample:
     """A run of equal readings of one origin, from `at` to `until`.
 
-    account: a hash; None if the reading does not name it. client: the version of the vendor's program.
+    account: a hash; None if the reading does not name it. client: the version of the vendor's program. is_scheduled:
+    whether it was taken whether or not somebody worked.
     """
 
     provider: str
@@ -43,6 +48,7 @@ class Sample:
     account: str | None = None
     plan: str | None = None
     client: str | None = None
+    is_scheduled: bool = field(default=False, eq=False)
     supersedes: tuple[str, ...] = field(default=(), eq=False)
     record_id: str | None = field(default=None, eq=False)
 
@@ -88,6 +94,17 @@ def account_of(named: object) -> str | None:
         return None
     address = redact(named).casefold().partition(" ")[0]
     return hashlib.blake2b(address.encode(), digest_size=6).hexdigest()
+
+
+def account_names(session: Session) -> dict[str, str]:
+    """The names that the settings give to accounts, by their hashes."""
+    named = session.settings(CaptureSettings).accounts
+    return {(one if HASH.fullmatch(one) else str(account_of(one))): name for name, one in named.items()}
+
+
+def compact(value: float) -> float | int:
+    """Whole numbers as integers: a record says 11, not 11.0."""
+    return int(value) if float(value).is_integer() else value
 
 
 # --- storing
@@ -171,7 +188,7 @@ def add_newest_capture(session: Session, provider: str) -> None:
     parsed, taken, by = row.get("parsed"), instant(row.get("captured_at")), row.get("source")
     if taken is None or not isinstance(parsed, dict) or by in ("override", "history"):
         return
-    reading = from_parsed(parsed, source, taken)
+    reading = session.reading(parsed, source, taken)
     gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
     if gauges:
         origin = str(row.get("origin") or by)
@@ -183,9 +200,11 @@ def add_newest_capture(session: Session, provider: str) -> None:
 
 
 def history(session: Session, provider: str | None = None, since: datetime | None = None) -> list[Sample]:
-    """The stored runs, the earliest first."""
+    """The stored runs, the earliest first. Recent ones are looked for at the stream's end alone."""
+    is_recent = since is not None and session.now - since <= RECENT
+    start = max(0, session.journal.size(STREAM) - TAIL) if is_recent else 0
     return _load(
-        session, lambda sample: provider in (None, sample.provider) and (since is None or sample.until >= since)
+        session, lambda sample: provider in (None, sample.provider) and (since is None or sample.until >= since), start
     )
 
 
@@ -259,6 +278,7 @@ def _from_record(row: Mapping[str, Any]) -> Sample | None:
         account=_text(row.get("account")),
         plan=_text(row.get("plan")),
         client=_text(row.get("client")),
+        is_scheduled=row.get("source") == "sample",
         supersedes=tuple(one for one in old if isinstance(one, str)) if isinstance(old, list) else (),
         record_id=record_id,
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from tracker.api import CommandOrigin, Source
-from tracker.kernel import Session, TrackerError, line, read_text, store_report
+from tracker.kernel import CaptureRequest, Session, TrackerError, line, read_text, store
 from tracker_capture.origins.answer import OriginError, query
 from tracker_capture.origins.program import printed
 from tracker_capture.settings import CaptureSettings
@@ -33,8 +33,19 @@ def store_printed(
         raise click.UsageError("give the window of the report with --window W")
     text = _text(session, source, scope)
     now = session.now
-    reading = read_text(session, source, text, now, timezone, scope)
-    store_report(session, source, window, reading, text, now, notes, force=force)
+    store(
+        session,
+        CaptureRequest(
+            source=source,
+            reading=read_text(session, source, text, now, timezone, scope),
+            text=text,
+            captured_at=now,
+            origin="ingest",
+            window=window,
+            notes=notes,
+            force=force,
+        ),
+    )
 
 
 def _text(session: Session, source: Source, scope: str | None) -> str:

@@ -10,20 +10,9 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Gauge, Reading, Source, instant
-from tracker.kernel import (
-    CaptureRequest,
-    Session,
-    Stored,
-    TrackerError,
-    captures,
-    compact,
-    iso,
-    reset_before,
-    span,
-    store,
-)
+from tracker.kernel import CaptureRequest, Session, Stored, TrackerError, captures, iso, span, store
 from tracker_capture.meters import Point, is_reset, points_of, with_resets
-from tracker_capture.readings import Sample, history
+from tracker_capture.readings import Sample, compact, history
 from tracker_capture.settings import CaptureSettings
 
 
@@ -117,9 +106,9 @@ def _draft(
 def _refuse_lagging(session: Session, draft: Draft) -> None:
     """An AFTER within the buffer after a reset would show what the vendor had not updated yet."""
     name, at = draft.source.name, draft.after.at
-    buffer = timedelta(minutes=session.config.buffer_minutes)
+    buffer = session.config.buffer
     resets = [instant(one["reset_at"]) for part in draft.parts.values() for one in part["resets"]]
-    reset = reset_before(session, draft.source, _reading(draft.after), at)
+    reset = session.reset_before(draft.source, _reading(draft.after), at)
     for found in (reset, *resets):
         if found is not None and found <= at < found + buffer:
             raise TrackerError(
@@ -189,32 +178,31 @@ def _sum(points: Sequence[Point], limit: timedelta) -> dict[str, Any] | None:
     return {"delta": compact(round(total, 6)), "not_covered_at_most": compact(round(most, 6)), "resets": resets}
 
 
-def save(session: Session, window: str, draft: Draft, notes: str | None) -> tuple[Stored, Stored]:
+def save(session: Session, window: str, draft: Draft, notes: str | None) -> None:
     """Store the BEFORE and the AFTER."""
     before = _store(session, window, "before", draft.source, draft.before, notes, {})
     split = {"before": before.records[0]["record_id"], "meters": dict(draft.parts)} if draft.parts else None
-    more = {"reset_split": split} if split else {}
-    return before, _store(session, window, "after", draft.source, draft.after, notes, more)
+    _store(session, window, "after", draft.source, draft.after, notes, {"reset_split": split} if split else {})
 
 
 def _store(
     session: Session, window: str, phase: str, source: Source, end: End, notes: str | None, more: Mapping[str, Any]
 ) -> Stored:
     details = {"origin": end.sample.origin, "age_s": end.age, "account": end.sample.account, **more}
-    return store(
-        session,
-        CaptureRequest(
-            source=source,
-            phases=(phase,),
-            reading=_reading(end),
-            text=None,
-            captured_at=end.at,
-            origin="history",
-            window=window,
-            notes=notes,
-            details=details,
-        ),
+    request = CaptureRequest(
+        source=source,
+        phases=(phase,),
+        reading=_reading(end),
+        text=None,
+        captured_at=end.at,
+        origin="history",
+        window=window,
+        notes=notes,
+        details=details,
     )
+    stored = store(session, request)
+    session.note(f"note: read from {end.sample.origin}, {span(timedelta(seconds=end.age))} from the given time")
+    return stored
 
 
 def _reading(end: End) -> Reading:

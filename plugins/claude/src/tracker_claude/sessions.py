@@ -165,6 +165,7 @@ def _place(row: Mapping[str, Any], scratch: Mapping[str, Any]) -> dict[str, Any]
         "project": _text(row.get("cwd")),
         "branch": _text(row.get("gitBranch")),
         "account": scratch.get("account"),
+        "client": _text(row.get("version")),
     }
 
 

@@ -106,6 +106,7 @@ def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[s
         "project": _text(payload.get("cwd")),
         "branch": _text(git.get("branch")) if isinstance(git, dict) else None,
         "account": _account(payload.get("creator_account_id")),
+        "client": _text(payload.get("cli_version")),
     }
 
 
@@ -143,7 +144,9 @@ def _recorded(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: di
 
 def _counted(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
     """What a running total grew by; of a response that has a record, it is known already."""
-    info = payload.get("info")
+    limits, info = payload.get("rate_limits"), payload.get("info")
+    if isinstance(limits, dict):
+        scratch["plan"] = _text(limits.get("plan_type")) or scratch.get("plan")
     if not isinstance(info, dict):
         return []
     total, last = _numbers(info.get("total_token_usage")), _numbers(info.get("last_token_usage"))
@@ -192,6 +195,8 @@ def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping
         "reasoning_tokens": min(reasoning, output),
         **scratch.get("own", {}),  # type: ignore[typeddict-item]
     }
+    if scratch.get("plan"):
+        event["plan"] = scratch["plan"]
     if scratch.get("tier") not in (None, "default", "auto", "standard"):
         event["speed"] = scratch["tier"]
     if model is None:

@@ -16,7 +16,6 @@ from tracker.kernel import (
     TrackerError,
     canonical,
     captures,
-    falls,
     finalized,
     near,
     open_anomalies,
@@ -117,7 +116,7 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
     ]
     rest = [one for one in _standing(session, source, found.window) if one.record_id != found.record_id]
     left = open_anomalies(session, [found.window], without=found.record_id)
-    raised = [row for row in falls(session, source, canonical(rest), tombstone) if not _is_said(row, left)]
+    raised = [row for row in canonical(rest).falls(session, source, tombstone) if not _is_said(row, left)]
     return Removal(tombstone=tombstone, closed=closed, raised=raised)
 
 

@@ -10,7 +10,8 @@ from itertools import chain
 from typing import Any
 
 from tracker.api import Finding
-from tracker.kernel import Session, fresh_index, index_findings, state_findings
+from tracker.kernel import Session
+from tracker_desk.derived_checks import index_findings, state_findings
 from tracker_desk.findings import Reported, limited, repaired, unreadable
 from tracker_desk.ids import Ids
 from tracker_desk.setup_checks import setup_findings
@@ -20,7 +21,7 @@ from tracker_desk.stream_checks import StreamCheck
 def examine(session: Session, *, fix: bool) -> dict[str, Any]:
     """Every finding, as JSON values; with `fix` repaired if that only appends or sets something aside."""
     session.journal.mends = False
-    fresh = fresh_index(session)
+    fresh = session.index.fresh()
     with contextlib.closing(fresh), session.journal.lock() if fix else contextlib.nullcontext():
         found = [*_files(session), *index_findings(session)]
         # the other checks must not depend on an index that may be wrong

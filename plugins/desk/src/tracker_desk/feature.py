@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tracker.feature import Command, Feature, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.api import Panel, Period
+    from tracker.kernel import Session
 
 
 @hookimpl
@@ -46,6 +54,14 @@ def feature_info() -> Feature:
             "completion": _command("Setup", "completion", "Print the completion for a shell to read."),
         },
     )
+
+
+@hookimpl
+def panels(session: Session, period: Period) -> Sequence[Panel]:
+    """The windows."""
+    from tracker_desk.panel import panel
+
+    return [panel(session, period)] if period.wants("windows") else []
 
 
 def _command(group: str, module: str, about: str) -> Command:

@@ -9,7 +9,8 @@ from typing import Any
 
 from attrs import define, field
 
-from tracker.kernel import Journal, Session, TrackerError, check_directory, old_baselines, record_id, write_states
+from tracker.kernel import Journal, Session, TrackerError, record_id
+from tracker_desk.derived_checks import content
 from tracker_desk.ids import Ids
 
 BATCH = 4 << 20  # bytes that are appended at once
@@ -39,13 +40,14 @@ def take_in(session: Session, folder: Path) -> None:
                 stream: _take(session, other, stream)
                 for stream in sorted(streams, key=lambda name: (name != "anomalies", name))
             }
-            write_states(session)
+            for file in session.lane_files():
+                file.write()
     _report(session, other, found)
 
 
 def _other(session: Session, folder: Path) -> Path:
     root = folder.resolve()
-    if not check_directory(root):
+    if not root.is_dir():
         raise TrackerError(f"there is no directory {folder}")
     if session.root.exists() and os.path.samefile(root, session.root):
         raise TrackerError(f"{folder} is the data directory itself; name another one to import from")
@@ -97,7 +99,10 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
                 f"{len(one.conflicts)} records of {name} have an id that stands here with other content, such as"
                 f" {one.conflicts[0]}: what stands here was kept; one of the two was changed by hand"
             )
-    for path, window in old_baselines(other.root):
+    for path in sorted(other.root.glob("state/**/*.json")):
+        state = content(path)
+        if "open" in state or "baseline" not in state or not isinstance(window := state.get("window"), str):
+            continue
         session.warn(f"{path} holds a baseline of schema 1.0.0: if {window} is open, end it there, then import")
 
 

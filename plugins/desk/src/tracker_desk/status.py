@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from attrs import evolve, frozen
 
-from tracker.api import Gauge, Meter, Source
-from tracker.kernel import (
-    Capture,
-    CaptureMark,
-    Entry,
-    Session,
-    canonical,
-    capture_of,
-    captures,
-    finalized,
-    next_window,
-    open_anomalies,
-    status_streams,
-)
+from tracker.api import Gauge, Meter, MeterOutlook, Source
+from tracker.kernel import Capture, CaptureMark, Entry, Session, canonical, captures, finalized, open_anomalies
 
 YEAR = timedelta(days=366)
 
@@ -84,6 +72,7 @@ class Status:
     missing: tuple[str, ...]  # installed providers without any capture
     ready: tuple[str, ...]  # windows that `complete` would take
     anomalies: tuple[Entry, ...]
+    outlooks: tuple[MeterOutlook, ...]
 
 
 def look(session: Session) -> Status:
@@ -95,7 +84,7 @@ def look(session: Session) -> Status:
     done = set(finalized(session.index))
     found = [
         evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, done))
-        for stream in sorted({*status_streams(session), *unread})
+        for stream in sorted({*session.registry.status_streams, *unread})
         for agent, mark in session.index.lanes(stream)
     ]
     found.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
@@ -106,7 +95,13 @@ def look(session: Session) -> Status:
         missing=tuple(name for name in session.registry.providers if name not in present),
         ready=tuple(window for window, due in after_closing.items() if due.action == "complete"),
         anomalies=tuple(anomalies),
+        outlooks=tuple(_outlooks(session)),
     )
+
+
+def _outlooks(session: Session) -> Iterator[MeterOutlook]:
+    for source in session.registry.providers.values():
+        yield from session.registry.first("meter_outlooks", session=session, source=source) or ()
 
 
 def _after_closing(session: Session, anomalies: Iterable[Entry]) -> dict[str, Due]:
@@ -144,11 +139,11 @@ def _lane(
         due = Due(action=None, window=mark.window, reason=f"the plugin of {mark.provider} is not installed")
         return Lane(agent_id=agent, mark=mark, source=None, capture=None, due=due)
     record = session.journal.record(mark.stream, mark.offset)
-    capture = capture_of(Entry(mark.stream, mark.offset, mark.record_id, record), source)
+    capture = Capture.of(Entry(mark.stream, mark.offset, mark.record_id, record), source)
     if mark.phase == "before":
         due = _open_due(session, now, source, capture)
     else:
-        due = after_closing.get(mark.window) or _next_window_due(source, mark.window)
+        due = after_closing.get(mark.window) or _next_window_due(session, source, mark.window)
     lane = f" --agent {agent}" if agent else " --agent ''" if session.lane else ""
     command = due.command and due.command + (lane if due.action != "complete" else "")
     return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
@@ -168,7 +163,7 @@ def _open_due(session: Session, now: datetime, source: Source, before: Capture) 
         command = f"tracker alias start {source.name} --stdin --window {window}"
         reason = f"{capacity.meter} was reset since, so what was used cannot be measured"
         return Due(action="before", window=window, command=command, reason=reason)
-    buffer = timedelta(minutes=session.config.buffer_minutes)
+    buffer = session.config.buffer
     past = _resets(session, source, now - buffer, now)
     coming = min(_resets(session, source, now, now + YEAR), default=None)
     return Due(
@@ -186,7 +181,7 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
     return [datetime.fromtimestamp(instant, UTC) for instant in found]
 
 
-def _next_window_due(source: Source, window: str) -> Due:
-    following = next_window(window)
+def _next_window_due(session: Session, source: Source, window: str) -> Due:
+    following = session.next_window(window)
     command = f"tracker alias start {source.name} --stdin"
     return Due(action="before", window=following, command=command, reason=f"{window} is finalized")

@@ -10,16 +10,15 @@ from attrs import field, frozen
 
 from tracker.api import Source
 from tracker.kernel import (
+    Capture,
     Clock,
     Finalized,
-    Groups,
     Session,
     canonical,
     captures,
     figures_of,
     finalized,
     iso,
-    open_figures,
     spans,
     value,
 )
@@ -102,7 +101,7 @@ def _providers(
     session: Session,
     window: str,
     row: Finalized | None,
-    groups: Groups,
+    groups: Mapping[tuple[str, str], list[Capture]],
     known: Mapping[tuple[str, str], Mapping[str, Any]],
     own: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
@@ -110,11 +109,14 @@ def _providers(
     named = {*own, *(row.providers if row else ()), *(row.features if row else ())}
     named |= {provider for place, provider in known if place == window and provider}
     ours = {key: group for key, group in groups.items() if key[0] == window}
-    opened = {one.source.name: one.capacity for one in open_figures(session, [window], ours)} if row is None else {}
     found: dict[str, dict[str, Any]] = {}
     for name in sorted(named & session.registry.providers.keys()):
         source = session.registry.providers[name]
-        figures = _figures(session, source, row, ours) if row else {"capacity": opened.get(name)}
+        figures = (
+            _figures(session, source, row, ours)
+            if row
+            else {"capacity": canonical(own.get(name, [])).capacity(session, source)}
+        )
         columns = {key: figures.get(key) for key in FIGURES}
         found[name] = {**columns, "unit": _unit(source), **known.get((window, name), {})}
     return found
@@ -124,7 +126,9 @@ def _unit(source: Source) -> str | None:
     return source.capacity_meter.unit if source.capacity_meter else None
 
 
-def _figures(session: Session, source: Source, row: Finalized, groups: Groups) -> dict[str, float | None]:
+def _figures(
+    session: Session, source: Source, row: Finalized, groups: Mapping[tuple[str, str], list[Capture]]
+) -> dict[str, float | None]:
     found = figures_of(session, source, {row.window: row}, groups)
     return {**found.totals, "efficiency": found.efficiency.efficiency}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import Block, Check, Finding
+    from tracker.api import Block, Check, Finding, Panel, Period
     from tracker.kernel import Session
 
 
@@ -87,6 +87,14 @@ def data_findings(session: Session) -> Sequence[Finding]:
     from tracker_ledgers.ledgers import findings
 
     return findings(session)
+
+
+@hookimpl
+def panels(session: Session, period: Period) -> Sequence[Panel]:
+    """Churn."""
+    from tracker_ledgers.panel import panel
+
+    return [found] if period.wants("churn") and (found := panel(session, period)) else []
 
 
 def _command(group: str, module: str, about: str) -> Command:

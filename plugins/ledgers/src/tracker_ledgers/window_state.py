@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
-from tracker.kernel import Capture, Finalized, Session, canonical, open_anomalies, status_streams, value
+from tracker.kernel import Capture, Finalized, Session, canonical, open_anomalies, value
 from tracker_ledgers import ledgers
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.features import built
@@ -47,7 +47,7 @@ class WindowState:
 
 def openings(session: Session) -> Iterator[Opening]:
     """What is open: the newest standing capture of a provider in a lane is a BEFORE."""
-    for stream in status_streams(session):
+    for stream in session.registry.status_streams:
         for lane, mark in session.index.lanes(stream):
             if mark.phase == "before" and mark.provider in session.registry.sources:
                 record = session.journal.record(mark.stream, mark.offset)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import Block, Check, Finding, Source, StreamFacts, StreamInput, UsageEvent
+    from tracker.api import Block, Check, Finding, Panel, Period, Source, StreamFacts, StreamInput, UsageEvent
     from tracker.kernel import Session
 
 
@@ -98,6 +98,14 @@ def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
     from tracker_telemetry.parquet import write
 
     return {"parquet": write}
+
+
+@hookimpl
+def panels(session: Session, period: Period) -> Sequence[Panel]:
+    """Tokens and money, and what routing saved."""
+    from tracker_telemetry.panels import panels as found
+
+    return list(found(session, period))
 
 
 def _command(group: str, module: str, about: str) -> Command:

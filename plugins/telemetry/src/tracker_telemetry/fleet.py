@@ -32,7 +32,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("first_at", "last_at", "reset_at"), _TIME),
     },
     "usage": {
-        **dict.fromkeys(("source", "session", "day", "model", "project", "branch", "account", "prices"), _TEXT),
+        **dict.fromkeys(
+            ("source", "session", "day", "model", "project", "branch", "account", "client", "plan", "prices"), _TEXT
+        ),
         "requests": _COUNT,
         **dict.fromkeys(TOKENS, _COUNT),
         "cost_usd": _NUMBER,

@@ -27,7 +27,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     """Tokens and money by window and provider: of each provider its own requests alone."""
     sides: dict[tuple[str, str], Side] = defaultdict(Side)
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for source in _sources(session, windows):
+    for source in sources_of(session, windows):
         table = prices.table(session, source)
         for window, lane, model, is_routed, *counts in groups(session, source, windows):
             provider = provider_of(session, source, lane, model, is_routed=is_routed)
@@ -68,7 +68,7 @@ def checks(session: Session, window: str) -> list[Check]:
     """The events that came while a window was not measured: worth a line, but no reason against the window."""
     measured = spans(session, [window])
     found = []
-    for source in _sources(session, [window]) if measured else ():
+    for source in sources_of(session, [window]) if measured else ():
         if count := outside(session, source, measured).get(window, 0):
             text = f"{plural(count, 'event')} of {source.title} came before its first BEFORE or after its last AFTER"
             found.append(Check(name=source.name, state="ok", text=text))
@@ -78,7 +78,7 @@ def checks(session: Session, window: str) -> list[Check]:
 def section(session: Session, windows: Sequence[str]) -> Block | None:
     """The largest rows of the cost comparison."""
     rows: list[Row] = []
-    for source in _sources(session, windows):
+    for source in sources_of(session, windows):
         table = prices.table(session, source)
         take = partial(compare, source, by="rid", top=TOP, prices=table, with_money=False)
         found = ask(session, source, windows, take)
@@ -103,7 +103,7 @@ def findings(session: Session) -> list[Finding]:
     return []
 
 
-def _sources(session: Session, windows: Sequence[str]) -> list[Source]:
+def sources_of(session: Session, windows: Sequence[str]) -> list[Source]:
     """The telemetry sources that have records of some windows."""
     known: Mapping[str, Source] = session.registry.sources
     streams = [source for source in known.values() if source.kind == "telemetry"]

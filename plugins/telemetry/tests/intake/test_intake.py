@@ -137,7 +137,7 @@ def test_a_busy_lock_is_waited_for(
     real = journal.lock
 
     @contextmanager
-    def lock(purpose: str) -> Any:
+    def lock(purpose: str | None = None) -> Any:
         if tries.pop(0):
             raise Busy("the lock is busy")
         with real(purpose):
@@ -156,7 +156,7 @@ def test_who_asks_for_the_end_is_told_what_was_not_stored(
     at_work: Intake, stored: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def lock(_purpose: str) -> Any:
+    def lock() -> Any:
         at_work.stop.is_asked = True
         raise Busy("the lock is busy")
         yield

@@ -182,8 +182,8 @@ def test_nothing_of_a_conversation_reaches_the_disk(home: Any, message: Make, tm
 def test_people_see_a_table(home: Any, message: Make) -> None:
     (home.projects / "s1.jsonl").write_text(message("a"))
     shown = home.run("usage").stdout.splitlines()
-    assert shown[0].split() == ["provider", "period", "model", "requests", "input", "cache", "read", "cache", "write",
-                                "output", "cost"]  # fmt: skip
+    names = "provider period model requests input cache read cached cache write output cost"
+    assert shown[0].split() == names.split()
     assert shown[1].split()[-1] == "$0.00"
     assert shown[-1].startswith("total")
     table = home.run("usage", "--csv").stdout.splitlines()
@@ -209,6 +209,51 @@ def test_requests_belong_to_the_window_in_which_they_were_made(home: Any, messag
     session.data_dir = home.data
     found = window_facts.facts(session, ["W1"])["W1", "claude"]
     assert (found["tokens"], found["requests"]) == (300, 2)
+
+
+def test_windows_at_once_are_told_apart_by_branch_or_project(home: Any, message: Make) -> None:
+    pane = (ROOT / "plugins" / "claude" / "src" / "tracker_claude" / "demo" / "usage_before.txt").read_text()
+    for lane in ("main", "fix"):
+        for command, at in (("start", "2026-11-20T10:00:30Z"), ("end", "2026-11-20T10:09:30Z")):
+            words = ("--agent", lane, "alias", command, "claude", "--window", f"W-{lane}", "--stdin", "--force")
+            done = home.run(*words, "--captured-at", at, stdin=pane)
+            assert done.exit_code == 0, done.output
+    rows = [message("a", minute=1), message("b", minute=2, gitBranch="fix"), message("c", minute=3, gitBranch="other")]
+    (home.projects / "s1.jsonl").write_text("".join(rows))
+    found = home.usage("window")
+    assert {row["window"]: row["requests"] for row in found["rows"]} == {"W-main": 1, "W-fix": 1, "W-fix+W-main": 1}
+    assert [(one["kind"], one["count"]) for one in found["missing"]] == [("shared", 1)]
+    assert "give each lane the name of its branch or project" in found["missing"][0]["detail"]
+
+
+def test_what_the_meter_moved_stands_beside_the_tokens(home: Any) -> None:
+    def line(day: int, used: float, response: str) -> str:
+        at = f"2026-11-{day}T10:00:00Z"
+        weekly = {"used_percent": used, "window_minutes": 10080, "resets_at": 1795816800}
+        limits = {"limit_id": "codex", "primary": weekly, "secondary": None, "plan_type": "pro"}
+        count = {"type": "token_count", "info": None, "rate_limits": limits}
+        usage = {"input_tokens": 100, "cached_input_tokens": 50, "output_tokens": 5}
+        kinds = (
+            ("event_msg", count),
+            ("token_usage_record", {"thread_id": "t", "response_id": response, "usage": usage}),
+        )
+        return "".join(json.dumps({"timestamp": at, "type": kind, "payload": one}) + "\n" for kind, one in kinds)
+
+    meta = {"type": "session_meta", "payload": {"id": "t", "cli_version": "0.171.0"}}
+    lines = (line(day, used, f"r-{day}") for day, used in ((20, 10.0), (21, 14.0), (22, 15.0)))
+    path = home.sessions / "rollout-2026-11-20T10-00-00-t.jsonl"
+    path.write_text(json.dumps(meta) + "\n" + "".join(lines))
+    assert home.run("sync", "codex").exit_code == 0
+    found = home.usage("daily", "--provider", "codex")
+    assert [(one["period"], one["moved"], one["unit"]) for one in found["meters"]] == [
+        ("2026-11-21", 4, "pp"),
+        ("2026-11-22", 1, "pp"),
+    ]
+    shown = home.run("usage", "weekly", "--provider", "codex").stdout
+    assert "meter codex weekly moved: 2026-11-16 5 pp" in shown
+    assert " 50% " in shown
+    stored = [json.loads(line) for line in (home.data / "codex_sessions.jsonl").read_text().splitlines()]
+    assert {(one["usage"]["client"], one["usage"]["plan"]) for one in stored} == {("0.171.0", "pro")}
 
 
 def test_the_index_is_private(home: Any, message: Make) -> None:

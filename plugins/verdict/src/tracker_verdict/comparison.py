@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import WindowResult
-from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, captures, finalized_figures, near
+from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, captures, figures_of, near
 from tracker_verdict import pairs
 from tracker_verdict.estimate import ProviderEstimate, day_of, of_results
 from tracker_verdict.price import EXAMPLE, Price
@@ -62,11 +62,15 @@ class Question:
 def matches(session: Session, names: Sequence[str], question: Question, rows: Mapping[str, Finalized]) -> list[Match]:
     """Two providers against each other in some windows; of more than two each other one against the best."""
     groups = captures(session.index, session.registry, list(rows))
-    known = {found.source.name: found for found in finalized_figures(session, rows, groups)}
+    known = {
+        name: figures_of(session, source, rows, groups)
+        for name, source in session.registry.providers.items()
+        if any(name in row.named for row in rows.values())
+    }
     chosen = _chosen(session, known, names)
     wanted = [(chosen[0], chosen[1])] if len(chosen) == 2 else _against_best(chosen, known, question.prices)
     block = _block(session, list(rows), question.blocks)
-    planned = pairs.planned(session.index)
+    planned = pairs.planned(session)
     return [_match(session, known[a], known[b], question, block, planned, len(wanted)) for a, b in wanted]
 
 

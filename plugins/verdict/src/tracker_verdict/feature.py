@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import Estimate, Source, WindowResult
+    from tracker.api import Estimate, MeterOutlook, Panel, Period, Source, WindowResult
     from tracker.kernel import Session
 
 
@@ -20,6 +20,21 @@ def feature_info() -> Feature:
         commands={
             "compare": _command(
                 "Results", "compare", "Compare providers by what they deliver for the quota, or for the money."
+            ),
+            "meters calibrate": Command(
+                "Results",
+                "Say what a list-price dollar of tokens takes of a meter, and so what each window or project took.",
+                "tracker_verdict.commands.meters:calibrate",
+            ),
+            "meters reconcile": Command(
+                "Results",
+                "List rises of a meter that no logged request explains, and requests that moved nothing.",
+                "tracker_verdict.commands.meters:reconcile",
+            ),
+            "meters drift": Command(
+                "Results",
+                "Say whether a point of a meter buys less than before.",
+                "tracker_verdict.commands.meters:drift",
             ),
             "gate": _command("Daily", "gate", "Say whether a script may start work: exit 0 is go, 3 stop, 4 unknown."),
             "scoreboard": _command(
@@ -34,7 +49,7 @@ def feature_info() -> Feature:
             ),
         },
         settings={"": "tracker_verdict.settings:VerdictSettings"},
-        streams=("pairs",),
+        streams=("pairs", "forecasts"),
     )
 
 
@@ -47,11 +62,27 @@ def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) 
 
 
 @hookimpl
+def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook]:
+    """Whether each meter lasts until its reset, and how many windows fit."""
+    from tracker_verdict.outlook import brief
+
+    return list(brief(session, source))
+
+
+@hookimpl
 def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
     """The money of each provider in each window, and per feature, if its price is known."""
     from tracker_verdict.scoreboard import money
 
     return money(session, windows)
+
+
+@hookimpl
+def panels(session: Session, period: Period) -> Sequence[Panel]:
+    """Which subscription delivers more."""
+    from tracker_verdict.panel import panel
+
+    return [panel(session, period)] if period.wants("comparison") else []
 
 
 def _command(group: str, module: str, about: str) -> Command:

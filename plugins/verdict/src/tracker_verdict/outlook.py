@@ -5,19 +5,27 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
+from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Gauge, Meter, Source
-from tracker.kernel import Capture, Session, captures, finalized, iso, number, plural, span, value
+from tracker.api import Meter, MeterOutlook, MeterReading, Source
+from tracker.kernel import Session, captures, finalized, iso, number, plural, span, value, zone
+from tracker_verdict.past import MEMORY, past, renewed
+from tracker_verdict.prospect import Prospect, prospect
+from tracker_verdict.prospect import lines as words
 from tracker_verdict.settings import VerdictSettings
+from tracker_verdict.standings import RECENT, Standing, of_accounts, readings, standings
+from tracker_verdict.weeks import FULL, Week
 
-FULL = 100.0
+PERCENT = "pp"
 GO, TIGHT, STOP, UNKNOWN = "GO", "tight", "STOP", "unknown"
 # The probabilities that the planned windows fit from which the verdict is GO, or tight.
 GO_FROM, TIGHT_FROM = 0.8, 0.5
+# Windows that say what one usually costs, if the answer must be quick.
+BRIEF = 50
 
 
 @frozen(kw_only=True)
@@ -26,12 +34,15 @@ class Outlook:
 
     cost, fits: (least, usual, most); the usual cost is the median of the finalized windows' deltas, `fits` counts with
     the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
-    probability: that the planned windows fit. why: what is missing if the verdict is unknown.
+    probability: that the planned windows fit. why: what is missing if the verdict is unknown. several: whether the
+    meter has readings of more than one account.
     """
 
     meter: str
     title: str
     is_capacity: bool
+    account: str | None = None
+    several: bool = False
     used: float | None = None
     taken_at: datetime | None = None
     reset_at: datetime | None = None
@@ -41,62 +52,105 @@ class Outlook:
     probability: float | None = None
     verdict: str = UNKNOWN
     why: str | None = None
+    prospect: Prospect | None = None
 
 
 def outlooks(
-    session: Session, source: Source, now: datetime, windows_left: int, windows: Sequence[str] | None = None
+    session: Session,
+    source: Source,
+    now: datetime,
+    windows_left: int,
+    windows: Sequence[str] | None = None,
+    *,
+    is_brief: bool = False,
 ) -> list[Outlook]:
-    """Every meter of a provider that has a bar, the capacity meter first; `windows` say what one costs (None: all)."""
-    groups = captures(session.index, session.registry)
+    """Every meter of a provider that has a bar, the capacity meter first; `windows` say what one costs (None: all).
+
+    is_brief: read the last day of the history alone, and the past weeks as they were kept.
+    """
+    # what is asked often reads no more than the newest windows
+    newest = [mark.window for _, mark in session.index.lanes(source.stream) if mark.provider == source.name]
+    groups = captures(session.index, session.registry, newest if is_brief else None)
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
+    history = readings(session, source, now - (RECENT if is_brief else MEMORY))
+    if is_brief:
+        windows = session.index.windows(BRIEF)
     deltas = [
         entry["delta"]
         for row in finalized(session.index, windows).values()
         if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
     ]
-    keys = dict.fromkeys([source.capacity, *(gauge.meter for capture in own for gauge in capture.reading.gauges)])
-    meters = [meter for key in keys if key and (meter := source.meter(key))]
-    return [_outlook(session, source, meter, own, deltas, now, windows_left) for meter in meters]
+    shown = [*(gauge.meter for capture in own for gauge in capture.reading.gauges), *(one.meter for one in history)]
+    meters = [meter for key in dict.fromkeys([source.capacity, *shown]) if key and (meter := source.meter(key))]
+    local, reserve = zone(session.config.timezone), session.settings(VerdictSettings).reserve_pp
+    found = []
+    for meter in meters:
+        costs = [
+            float(one)
+            for delta in deltas
+            if isinstance(one := delta.get(meter.field_name), int | float) and not isinstance(one, bool) and one >= 0
+        ]
+        known = Outlook(
+            meter=meter.key,
+            title=meter.title,
+            is_capacity=meter.key == source.capacity,
+            several=len(of_accounts(history, meter.key)) > 1,
+        )
+        if meter.unit != PERCENT:
+            found.append(evolve(known, why=f"{meter.unit} have no bar: the vendor does not say where they end"))
+            continue
+        now_shown = standings(history, own, meter)
+        if not now_shown:
+            found.append(evolve(known, why=f"it was never captured: `{_capturing(source)}`"))
+        for standing in now_shown:
+            weeks = partial(_past_weeks, session, source, meter.key, standing.account, history, is_brief)
+            one = evolve(
+                known,
+                account=standing.account,
+                used=standing.used,
+                taken_at=standing.taken_at,
+                reset_at=standing.reset_at,
+                prospect=prospect(weeks, standing, meter, now, local),
+            )
+            found.append(_outlook(source, meter, one, standing, sorted(costs), (now, reserve, windows_left)))
+    return found
+
+
+def _past_weeks(
+    session: Session,
+    source: Source,
+    meter: str,
+    account: str | None,
+    history: Sequence[MeterReading],
+    is_brief: bool,
+    reset_at: datetime,
+) -> Sequence[Week]:
+    if is_brief:
+        return past(session, source, meter, account, reset_at)
+    return renewed(session, source, meter, account, reset_at, history)
 
 
 def _outlook(
-    session: Session,
     source: Source,
     meter: Meter,
-    own: list[Capture],
-    deltas: list[Mapping[str, Any]],
-    now: datetime,
-    windows_left: int,
+    known: Outlook,
+    standing: Standing,
+    costs: list[float],
+    wanted: tuple[datetime, float, int],
 ) -> Outlook:
-    known = Outlook(meter=meter.key, title=meter.title, is_capacity=meter.key == source.capacity)
-    if meter.unit != "pp":
-        return evolve(known, why=f"{meter.unit} have no bar: the vendor does not say where they end")
-    shown = [
-        (capture.order, capture, gauge)
-        for capture in own
-        if (gauge := capture.reading.gauge(meter.key)) and gauge.used is not None
-    ]
-    if not shown:
-        return evolve(known, why=f"it was never captured: `{_capturing(source)}`")
-    _, capture, gauge = max(shown, key=lambda one: one[0])
-    known = evolve(known, used=gauge.used, taken_at=capture.captured_at, reset_at=gauge.reset_at)
-    if past := _past(meter, capture, gauge, now):
+    now, reserve, windows_left = wanted
+    if past := _past(meter, standing, now):
         return evolve(known, why=f"{past}: `{_capturing(source)}`")
-    costs = sorted(
-        float(found)
-        for delta in deltas
-        if isinstance(found := delta.get(meter.field_name), int | float) and not isinstance(found, bool) and found >= 0
-    )
     if not costs or not costs[-1]:
         return evolve(known, costs=len(costs), why="no finalized window says what one costs")
-    return _verdict(evolve(known, costs=len(costs)), costs, session.settings(VerdictSettings).reserve_pp, windows_left)
+    return _verdict(evolve(known, costs=len(costs)), costs, reserve, windows_left)
 
 
-def _past(meter: Meter, capture: Capture, gauge: Gauge, now: datetime) -> str | None:
+def _past(meter: Meter, standing: Standing, now: datetime) -> str | None:
     """Why a reading says nothing about now: its meter was reset since, for certain; None where it still holds."""
-    if gauge.reset_at is not None and gauge.reset_at <= now:
-        return f"it was reset at {iso(gauge.reset_at)} and not captured since"
-    age = now - (capture.reading.as_of or capture.captured_at)
+    if standing.reset_at is not None and standing.reset_at <= now:
+        return f"it was reset at {iso(standing.reset_at)} and not captured since"
+    age = now - standing.at
     if meter.longest is not None and age >= meter.longest:
         return f"the last reading is {span(age)} old and the meter is reset every {span(meter.longest)}; capture again"
     return None
@@ -132,12 +186,15 @@ def overall(found: list[Outlook]) -> str:
     return next((one.verdict for one in found if one.is_capacity), UNKNOWN)
 
 
-def lines(source: Source, found: list[Outlook], reserve: float, windows_left: int) -> Iterator[str]:
+def lines(source: Source, found: list[Outlook], reserve: float, windows_left: int, local: tzinfo) -> Iterator[str]:
     """The plan in words."""
     for one in found:
         reset = f", reset {iso(one.reset_at)}" if one.reset_at else ""
         at = f" at {iso(one.taken_at)}" if one.taken_at else ""
-        yield f"{source.name} {one.meter}: {value(one.used, unit='% used')}{at}{reset}"
+        name = f" account {one.account or '(not named)'}" if one.several or one.account else ""
+        yield f"{source.name} {one.meter}{name}: {value(one.used, unit='% used')}{at}{reset}"
+        if one.prospect is not None:
+            yield from words(one.prospect, local)
         if one.cost is None or one.fits is None:
             yield f"  unknown: {one.why}"
             continue
@@ -147,6 +204,18 @@ def lines(source: Source, found: list[Outlook], reserve: float, windows_left: in
         yield f"  {_room(*one.fits)} and leave {number(reserve)} pp"
         yield f"  {plural(windows_left, 'planned window')}: {_chance(one.probability)} likely to fit: {one.verdict}"
     yield f"verdict: {overall(found)}"
+
+
+def brief(session: Session, source: Source) -> Iterator[MeterOutlook]:
+    """What is worth saying of each meter beside its value."""
+    local = zone(session.config.timezone)
+    for one in outlooks(session, source, session.now, 1, is_brief=True):
+        parts = [text.strip() for text in words(one.prospect, local)] if one.prospect and one.prospect.linear else []
+        if one.fits is not None:
+            parts.append(_room(*one.fits))
+        if parts:
+            figures = {"windows_that_fit": one.fits, "forecast": one.prospect and one.prospect.document()}
+            yield MeterOutlook(source.name, one.meter, one.account, "; ".join(parts), figures)
 
 
 def _chance(probability: float | None) -> str:
@@ -174,6 +243,7 @@ def document(source: Source, found: list[Outlook], reserve: float, windows_left:
         "meters": [
             {
                 "meter": one.meter,
+                "account": one.account,
                 "capacity": one.is_capacity,
                 "used_pct": one.used,
                 "captured_at": one.taken_at and iso(one.taken_at),
@@ -184,6 +254,7 @@ def document(source: Source, found: list[Outlook], reserve: float, windows_left:
                 "probability": one.probability,
                 "verdict": one.verdict,
                 "why": one.why,
+                "forecast": one.prospect and one.prospect.document(),
             }
             for one in found
         ],

@@ -9,8 +9,8 @@ from attrs import field, frozen
 
 from tracker.api import Source
 from tracker.kernel import (
+    Capture,
     Finalized,
-    Groups,
     ProviderFigures,
     Session,
     canonical,
@@ -114,7 +114,7 @@ def _sum(found: Sequence[float | None]) -> float | None:
     return sum(known) if known else None
 
 
-def _group(by: By, source: Source, window: str, row: Finalized, groups: Groups) -> str:
+def _group(by: By, source: Source, window: str, row: Finalized, groups: Mapping[tuple[str, str], list[Capture]]) -> str:
     if by == "provider":
         return source.name
     if by == "lane":

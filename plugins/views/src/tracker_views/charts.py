@@ -21,6 +21,7 @@ from tracker_views.cells import short, text
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 MOST_BARS = 12
+MOST_BANDS = 60  # more windows than that are a grey wall
 HEIGHT = 180
 HEAD = 16  # pixels above the plot, for the scale's first number
 SERIES = 6  # patterns that the page defines
@@ -224,11 +225,12 @@ def steps(plot: Plot) -> Picture:
     chart = plot.chart
     rows = sorted((row for row in plot.rows if row.get(chart.y) is not None), key=lambda row: row[chart.x])
     begin, end = rows[0][chart.x], rows[-1][chart.x]
-    if begin == end:
-        begin, end = begin - timedelta(hours=1), end + timedelta(hours=1)
+    # the last value lasts, too
+    end += (end - begin) / len(rows) or timedelta(hours=1)
     scale = max(chart.top or 0, nice(max(plot.known())) if max(plot.known()) > (chart.top or 0) else 0)
     across, body = _across(begin, end), Markup()
     shown = [band for band in plot.bands if band.end >= begin and band.begin <= end]
+    shown = shown if len(shown) <= MOST_BANDS else []
     for band in shown:
         a, b = max(across(band.begin), 0.0), min(across(band.end), 100.0)
         body += _svg(
@@ -247,7 +249,7 @@ def steps(plot: Plot) -> Picture:
             a=HEAD,
             b=HEAD + HEIGHT,
         )
-    body += _line(_points(rows, chart, across, scale))
+    body += _line(_points([*rows, {**rows[-1], chart.x: end}], chart, across, scale))
     values = [float(row[chart.y]) for row in rows]
     low, high, last = (text(one, plot.y, plot.zone) for one in (min(values), max(values), values[-1]))
     said = f"From {_day(plot, begin)} to {_day(plot, end)}: lowest {low}, highest {high}, last {last}" + (

@@ -9,9 +9,10 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Block, Chart, Column, Panel, Period
-from tracker.kernel import PluginError, Session, assemble, captures, document, plural, row, spans
+from tracker.kernel import PluginError, Selection, Session, plural, spans
 
 UNKNOWN = "not known"
+MOST_LINES = 12  # of a section
 METHOD = (
     "A window counts for a provider if its meters were read before and after the work and no reset lies between.",
     "Efficiency is features divided by the capacity that was used, over all windows that count; the 95 % interval comes"
@@ -42,25 +43,19 @@ class Content:
     missing: tuple[str, ...]
 
 
-def selected(session: Session, since: datetime | None, until: datetime | None, last: int | None) -> Period:
-    """The windows that were measured in a time, of those the last N; without any bound all windows."""
-    names = session.index.windows()
-    if since is not None or until is not None:
-        times = spans(session, names, captures(session.index, session.registry, names))
-        names = [name for name in names if name in times and _is_within(times[name], since, until)]
-    if last is not None:
-        names = names[-last:]
-    return Period(windows=tuple(names), since=since, until=until)
-
-
-def _is_within(span: tuple[datetime, datetime | None], since: datetime | None, until: datetime | None) -> bool:
-    begin, end = span
-    return (since is None or end is None or end >= since) and (until is None or begin <= until)
+def period_of(session: Session, chosen: Selection) -> Period:
+    """The windows that were selected; without a `since`, the time from the first of them on."""
+    windows = chosen.windows(session)
+    if windows is None:
+        return Period(windows=tuple(session.index.windows()))
+    begins = [begin for begin, _ in spans(session, windows).values()]
+    return Period(windows=tuple(windows), since=chosen.since or min(begins, default=None), until=chosen.until)
 
 
 def gathered(session: Session, period: Period) -> Content:
     """Ask everybody once."""
-    preview = document(found := assemble(session, period.windows))
+    found = session.preview(period.windows)
+    preview = found.document()
     panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"])]
     failures: list[str] = []
     for name, answer in session.registry.each("panels", session=session, period=period):
@@ -88,7 +83,9 @@ def gathered(session: Session, period: Period) -> Content:
 
 
 def _section(block: Block) -> Section:
-    return Section(title=block.title, lines=tuple(row(one.label, one.text, one.values) for one in block.rows))
+    lines = [str(one) for one in block.rows]
+    more = [f"and {len(lines) - MOST_LINES} more: `tracker preview`"] if len(lines) > MOST_LINES else []
+    return Section(title=block.title, lines=(*lines[:MOST_LINES], *more))
 
 
 def _missing(preview: Mapping[str, Any]) -> Iterator[str]:

@@ -47,8 +47,9 @@ def page(content: Content, zone: tzinfo) -> str:
     template = environment.from_string(_file("report.html"))
     rendered: str = template.render(
         content=content,
-        title=title(content, zone),
+        title=title(content),
         made=f"{content.now.astimezone(zone):%a %d %b %Y %H:%M %Z}",
+        time_span=_time_span(content, zone),
         made_utc=f"{content.now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         parts=[part(panel, content, zone) for panel in content.panels],
         style=Markup(style),
@@ -61,18 +62,19 @@ def page(content: Content, zone: tzinfo) -> str:
     return escape(rendered) + "\n"
 
 
-def title(content: Content, zone: tzinfo) -> str:
+def title(content: Content) -> str:
     """What the report is of."""
-    since, until = content.period.since, content.period.until
     windows = content.period.windows
-    if since or until:
-        begin = f" from {since.astimezone(zone):%d %b %Y}" if since else ""
-        return f"Usage report{begin} to {(until or content.now).astimezone(zone):%d %b %Y}"
-    return (
-        f"Usage report, {windows[0]} to {windows[-1]}"
-        if len(windows) > 1
-        else f"Usage report {' '.join(windows)}".strip()
-    )
+    return f"Usage report, {windows[0]} to {windows[-1]}" if len(windows) > 1 else " ".join(("Usage report", *windows))
+
+
+def _time_span(content: Content, zone: tzinfo) -> str:
+    """From the first window's beginning to the last one's end."""
+    begins = [begin for begin, _ in content.spans.values()]
+    ends = [end or content.now for _, end in content.spans.values()]
+    if not begins:
+        return ""
+    return f", {min(begins).astimezone(zone):%d %b %Y} to {max(ends).astimezone(zone):%d %b %Y}"
 
 
 def part(panel: Panel, content: Content, zone: tzinfo) -> Part:

@@ -25,7 +25,7 @@ def _plain(text: str) -> str:
 
 
 def _lines(content: Content, zone: tzinfo) -> Iterator[str]:
-    yield f"# {_plain(title(content, zone))}"
+    yield f"# {_plain(title(content))}"
     yield ""
     made = f"{content.now.astimezone(zone):%a %d %b %Y %H:%M %Z}"
     yield f"Made {made}. {plural(len(content.period.windows), 'window')}. All times are local."

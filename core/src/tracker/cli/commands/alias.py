@@ -49,7 +49,13 @@ def command() -> None:
 
 
 def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
-    @command.command(verb, cls=WritingCommand, help=about, short_help=about.split(".")[0] + ".")
+    @command.command(
+        verb,
+        cls=WritingCommand,
+        help=about,
+        short_help=about.split(".")[0] + ".",
+        epilog=f"tracker {verb} {{provider}} pane.txt",
+    )
     @click.argument("provider")
     @click.argument("file", required=False, type=click.Path(path_type=Path))
     @input_options
@@ -82,7 +88,6 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         wait: bool,
         stale_ok: bool,
     ) -> None:
-        from tracker.windows.messages import stored_message
         from tracker.windows.store import CaptureRequest, store
 
         here = session()
@@ -104,7 +109,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         at = capture_time(captured_at, here.now, timezone or here.config.timezone)
         text = take_text(use_stdin, path)
         reading = read_text(here, source, text, at, timezone)
-        stored = store(
+        store(
             here,
             CaptureRequest(
                 source=source,
@@ -119,7 +124,6 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
                 needs_before=True,
             ),
         )
-        stored_message(here, source, stored)
 
 
 _capture("start", ("before",), "Store a pane as BEFORE. It opens a window, or joins the one that is open.")

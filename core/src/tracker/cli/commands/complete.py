@@ -13,7 +13,9 @@ from tracker.session import session
 OUTCOMES = ("pass", "partial", "fail")
 
 
-@click.command("complete", cls=ProviderCommand)
+@click.command(
+    "complete", cls=ProviderCommand, epilog="tracker complete --window W0-01 --{provider}-features 2 --outcome pass"
+)
 @click.option("--window", required=True, metavar="W", help="The window.")
 @click.option(
     "--quality", type=Number(float, min=0), metavar="Q", help="How good the work is, from 0 to 1; 1 is as planned."

@@ -12,7 +12,7 @@ from tracker.errors import TrackerError
 from tracker.session import session
 
 
-@click.command("ingest", cls=WritingCommand)
+@click.command("ingest", cls=WritingCommand, epilog="tracker ingest {telemetry} --window W0-01 --file logs/usage.jsonl")
 @click.argument("name", metavar="SOURCE")
 @click.option("--window", required=True, metavar="W", help="The window that it belongs to.")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="For a provider's meters.")
@@ -73,14 +73,13 @@ def command(
         return
     text = take_text(use_stdin, path)
     reading = read_text(here, source, text, at, timezone, scope)
-    if source.kind == "status":
-        from tracker.windows.messages import stored_message
-        from tracker.windows.store import CaptureRequest, store
+    from tracker.windows.store import CaptureRequest, store
 
-        assert phase is not None
-        request = CaptureRequest(
+    store(
+        here,
+        CaptureRequest(
             source=source,
-            phases=(phase,),
+            phases=(phase,) if phase else (),
             reading=reading,
             text=text,
             captured_at=at,
@@ -88,9 +87,5 @@ def command(
             window=window,
             notes=notes,
             force=force,
-        )
-        stored_message(here, source, store(here, request))
-        return
-    from tracker.windows.reports import store_report
-
-    store_report(here, source, window, reading, text, at, notes, force=force)
+        ),
+    )

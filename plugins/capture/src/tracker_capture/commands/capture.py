@@ -9,7 +9,7 @@ import click
 from tracker.kernel import WritingCommand, session
 
 
-@click.command("capture", cls=WritingCommand)
+@click.command("capture", cls=WritingCommand, epilog="tracker capture codex --phase before")
 @click.argument("provider", required=False)
 @click.option(
     "--phase",
@@ -52,7 +52,6 @@ def command(
     state_dir: Path | None,
 ) -> None:
     """Read a provider's meters from where its programs keep them, and store them as a snapshot."""
-    from tracker.kernel import stored_message
     from tracker_capture import listing, report, samples, snapshot
     from tracker_capture.origins.process_tree import ended_on_signals
 
@@ -89,4 +88,4 @@ def command(
             stale_ok=stale_ok,
             force=force,
         )
-        stored_message(here, source, snapshot.capture(here, options))
+        snapshot.capture(here, options)

@@ -10,7 +10,7 @@ from tracker.kernel import Group, session
 from tracker_capture.commands.options import time
 
 
-@click.group("meters", cls=Group, invoke_without_command=True)
+@click.group("meters", cls=Group, invoke_without_command=True, epilog="tracker meters --provider codex")
 @click.option("--provider", metavar="P", help="Only this provider.")
 @click.option("--meter", metavar="M", help="Only this meter, such as weekly.")
 @click.option("--since", metavar="TIME", callback=time, help="Readings from then on.")

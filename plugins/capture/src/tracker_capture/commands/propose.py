@@ -13,16 +13,10 @@ SINCE = click.option(
 )
 
 
-@click.command("propose", cls=Command)
+@click.command("propose", cls=Command, epilog="tracker windows propose --since 7d")
 @SINCE
 def command(since: datetime) -> None:
-    """Propose windows from commits, session logs and the meter history. Nothing is stored.
-
-    \b
-    tracker sync
-    tracker windows propose
-    tracker windows accept H20261122-0630
-    """
+    """Propose windows from commits, session logs and the meter history. Nothing is stored."""
     from tracker.kernel import zone
     from tracker_capture import proposals
 

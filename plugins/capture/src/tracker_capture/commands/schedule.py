@@ -12,7 +12,7 @@ def command() -> None:
     """Print what makes cron, systemd or launchd sample the meters."""
 
 
-@command.command("print")
+@command.command("print", epilog="tracker schedule print codex --every 15m")
 @click.argument("provider", required=False)
 @click.option("--every", metavar="INTERVAL", default="15m", show_default=True, help="15m, 2h or 1d.")
 @click.option("--format", "form", type=click.Choice(["cron", "systemd", "launchd"]), default="cron", show_default=True)

@@ -15,7 +15,12 @@ from tracker.kernel import Command, TrackerError, line, session
 LENGTH = 100
 
 
-@click.command("statusline", cls=Command, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.command(
+    "statusline",
+    cls=Command,
+    epilog="tracker statusline < status.json",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
 def command() -> None:
     """Print meters, resets and the open window in one line, for a prompt.
 

@@ -8,7 +8,7 @@ from attrs import asdict
 from tracker.kernel import WritingCommand, plural, session
 
 
-@click.command("sync", cls=WritingCommand)
+@click.command("sync", cls=WritingCommand, epilog="tracker sync")
 @click.argument("provider", required=False)
 def command(provider: str | None) -> None:
     """Add the readings in the vendors' session files to the meter history. Running it again adds nothing."""

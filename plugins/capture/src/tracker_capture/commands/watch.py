@@ -9,7 +9,7 @@ import click
 from tracker.kernel import WritingCommand, session
 
 
-@click.command("watch", cls=WritingCommand)
+@click.command("watch", cls=WritingCommand, epilog="tracker watch codex --every 15m")
 @click.argument("provider", required=False)
 @click.option("--every", metavar="INTERVAL", default="5m", show_default=True, help="15m, 2h or 1d.")
 def command(provider: str | None, every: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 
@@ -10,7 +10,11 @@ from tracker.kernel import WritingCommand, session
 from tracker_capture.commands.options import time
 
 
-@click.command("add", cls=WritingCommand)
+@click.command(
+    "add",
+    cls=WritingCommand,
+    epilog="tracker windows add W0-09 --from 2026-11-26T11:30:00Z --to 2026-11-26T14:00:00Z --provider codex",
+)
 @click.argument("window", metavar="W")
 @click.option("--from", "start", metavar="TIME", required=True, callback=time, help="When the work began.")
 @click.option("--to", "end", metavar="TIME", required=True, callback=time, help="When it ended.")
@@ -21,17 +25,13 @@ def command(
     window: str, start: datetime, end: datetime, providers: tuple[str, ...], stale_ok: bool, notes: str | None
 ) -> None:
     """Make a window from the readings around two times: BEFORE and AFTER of each provider."""
-    from tracker.kernel import check_window, span, stored_message
+    from tracker.kernel import check_window
     from tracker_capture import windows
 
     here = session()
     check_window(window)
     for draft in windows.drafts(here, window, providers, start, end, stale_ok=stale_ok):
-        for stored, found in zip(windows.save(here, window, draft, notes), (draft.before, draft.after), strict=True):
-            stored_message(here, draft.source, stored)
-            here.note(
-                f"note: read from {found.sample.origin}, {span(timedelta(seconds=found.age))} from the given time"
-            )
+        windows.save(here, window, draft, notes)
         for meter, part in draft.parts.items():
             here.note(
                 f"note: {draft.source.name} {meter} was reset in between: {part['delta']} % is the sum of the parts;"

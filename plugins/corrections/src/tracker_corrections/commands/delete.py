@@ -8,7 +8,11 @@ from tracker.kernel import Number, WritingCommand, session
 from tracker_corrections.commands.options import state_dir
 
 
-@click.command("delete", cls=WritingCommand)
+@click.command(
+    "delete",
+    cls=WritingCommand,
+    epilog="tracker alias delete {provider} --phase after --window W0-02 --yes",
+)
 @click.argument("provider")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="Only captures of this phase.")
 @click.option("--window", metavar="W", help="Only captures of this window [default: any of the lane].")

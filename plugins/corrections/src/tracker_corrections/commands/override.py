@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tracker.api import Gauge, Meter, Reading, Source, instant
-from tracker.kernel import Group, Session, WritingCommand, capture_time, session
+from tracker.kernel import Group, Session, WritingCommand, session
 from tracker_corrections.commands.options import state_dir
 
 
@@ -64,7 +64,11 @@ def _command(source: Source) -> click.Command:
             click.Option([reset, f"resets_{meter.key}"], metavar="TIME", help=f"{meter.title}: reset time, ISO 8601.")
         )
     run = state_dir(lambda **given: _override(source, **given))
-    made = WritingCommand(source.name, callback=run, params=params, help=f"Store {source.title} meters by hand.")
+    meter = next((one for one in source.meters if one.key == source.capacity), source.meters[0])
+    flag = f"--{meter.field_name.replace('_', '-')}"
+    example = f"tracker override {source.name} --window W0-08 --phase before {flag} 40"
+    about = f"Store {source.title} meters by hand."
+    made = WritingCommand(source.name, callback=run, params=params, help=about, epilog=example)
     made.params += getattr(run, "__click_params__", [])
     return made
 
@@ -91,7 +95,7 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
 def _override(
     source: Source, window: str, phase: str, notes: str | None, captured_at: str | None, force: bool, **given: Any
 ) -> None:
-    from tracker.kernel import CaptureRequest, store, stored_message
+    from tracker.kernel import CaptureRequest, store
 
     here = session()
     found = [_gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"]) for meter in source.meters]
@@ -108,18 +112,17 @@ def _override(
             raise click.BadParameter(
                 f"Invalid percentage {gauge.used:g}. Expected a number from 0 to 100, or --force.", param_hint=flag
             )
-    stored = store(
+    store(
         here,
         CaptureRequest(
             source=source,
             phases=(phase,),
             reading=Reading(gauges=gauges, errors=("manual-override",)),
             text=None,
-            captured_at=capture_time(captured_at, here.now, here.config.timezone),
+            captured_at=here.time(captured_at),
             origin="override",
             window=window,
             notes=notes,
             force=force,
         ),
     )
-    stored_message(here, source, stored)

@@ -15,7 +15,7 @@ class UndoCommand(WritingCommand):
     is_noted = False
 
 
-@click.command("undo", cls=UndoCommand)
+@click.command("undo", cls=UndoCommand, epilog="tracker undo --list")
 @click.argument("provider", required=False)
 @click.option("--list", "is_list", is_flag=True, help="Show the commands that can be taken back, the newest first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -8,15 +8,13 @@ from tracker.kernel import Command
 from tracker_desk.completion_scripts import SCRIPTS
 
 
-@click.command("completion", cls=Command)
+@click.command("completion", cls=Command, epilog='eval "$(tracker completion bash)"')
 @click.argument("shell", type=click.Choice(list(SCRIPTS)))
 def command(shell: str) -> None:
     """Print the completion for a shell to read.
 
     What shell-init prints has it, too.
 
-    \b
-    bash, zsh:  eval "$(tracker completion bash)"
-    fish:       tracker completion fish | source
+    For fish: `tracker completion fish | source`.
     """
     click.echo(SCRIPTS[shell], nl=False)

@@ -22,7 +22,7 @@ def command() -> None:
     """Show the settings and where each comes from; change one."""
 
 
-@command.command("list")
+@command.command("list", epilog="tracker config list --verbose")
 @click.option("--verbose", is_flag=True, help="Say where each value came from, and what it is for.")
 def list_(verbose: bool) -> None:
     """List every setting with its value, type and origin."""
@@ -37,7 +37,7 @@ def list_(verbose: bool) -> None:
         click.echo(escape(one.line(verbose=verbose)))
 
 
-@command.command("get")
+@command.command("get", epilog="tracker config get buffer_minutes")
 @click.argument("key")
 @click.option("--verbose", is_flag=True, help="Say which file, variable or option the value came from.")
 def get(key: str, verbose: bool) -> None:
@@ -52,7 +52,12 @@ def get(key: str, verbose: bool) -> None:
         click.echo(escape(found.line(verbose=True) if verbose else found.text))
 
 
-@command.command("set", cls=SettingCommand, context_settings={"ignore_unknown_options": True})
+@command.command(
+    "set",
+    cls=SettingCommand,
+    epilog="tracker config set timezone Europe/Berlin",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.argument("key")
 @click.argument("value")
 def set_(key: str, value: str) -> None:
@@ -62,7 +67,7 @@ def set_(key: str, value: str) -> None:
     change(session(), key, value)
 
 
-@command.command("trust", cls=SettingCommand)
+@command.command("trust", cls=SettingCommand, epilog="tracker config trust")
 def trust() -> None:
     """Agree to entries that run commands, send keys, or write outside of the file's folder."""
     from tracker_desk.config_values import trust as record

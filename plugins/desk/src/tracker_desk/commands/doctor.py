@@ -9,7 +9,7 @@ import click
 from tracker.kernel import Command, TrackerError, session
 
 
-@click.command("doctor", cls=Command)
+@click.command("doctor", cls=Command, epilog="tracker doctor")
 @click.option("--fix", is_flag=True, help="Repair what can be repaired by appending, or by setting something aside.")
 @click.option("--restore", is_flag=True, help="Bring back whole records that were set aside with torn lines.")
 def command(fix: bool, restore: bool) -> None:

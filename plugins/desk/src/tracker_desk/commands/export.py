@@ -9,7 +9,7 @@ import click
 from tracker.kernel import Command, Selection, selection, session
 
 
-@click.command("export", cls=Command)
+@click.command("export", cls=Command, epilog="tracker export --format csv --out exported")
 @click.option(
     "--format",
     "form",

@@ -7,16 +7,11 @@ import click
 from tracker.kernel import Command, session
 
 
-@click.command("help", cls=Command)
+@click.command("help", cls=Command, epilog="tracker help capacity")
 @click.argument("words", nargs=-1, metavar="[WORD | COMMAND...]")
 @click.pass_context
 def command(context: click.Context, words: tuple[str, ...]) -> None:
-    """Explain a word such as `capacity`, or show a command's help.
-
-    \b
-    Example:
-      tracker help capacity
-    """
+    """Explain a word such as `capacity`, or show a command's help."""
     from tracker.kernel import line, near
     from tracker_desk.glossary import GLOSSARY, entry
 

@@ -9,7 +9,7 @@ import click
 from tracker.kernel import Command, session
 
 
-@click.command("home", cls=Command)
+@click.command("home", cls=Command, epilog="tracker")
 def command() -> None:
     """Show every provider's meters, what is open and what comes next.
 

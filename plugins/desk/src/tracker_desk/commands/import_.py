@@ -9,7 +9,7 @@ import click
 from tracker.kernel import WritingCommand, session
 
 
-@click.command("import", cls=WritingCommand)
+@click.command("import", cls=WritingCommand, epilog="tracker import ../elsewhere/data/week0/live")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 def command(directory: Path) -> None:
     """Take in another tracker directory's records; what is here already stays as it is."""

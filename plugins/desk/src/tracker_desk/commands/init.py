@@ -8,7 +8,7 @@ from tracker.kernel import session
 from tracker_desk.commands.config import SettingCommand
 
 
-@click.command("init", cls=SettingCommand)
+@click.command("init", cls=SettingCommand, epilog="tracker init --yes")
 @click.option("--yes", "-y", is_flag=True, help="Take the defaults without asking.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def command(yes: bool, force: bool) -> None:

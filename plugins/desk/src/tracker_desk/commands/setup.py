@@ -8,17 +8,13 @@ from tracker.kernel import session
 from tracker_desk.commands.config import SettingCommand
 
 
-@click.command("setup", cls=SettingCommand)
+@click.command("setup", cls=SettingCommand, epilog="tracker setup --dry-run")
 @click.option("--yes", "-y", is_flag=True, help="Make every change that is offered, without asking.")
 @click.option("--undo", is_flag=True, help="Remove what setup added before.")
 def command(yes: bool, undo: bool) -> None:
     """Show what tracker can use here, and offer the status line, short commands and a schedule.
 
     Each change is shown before it is made.
-
-    \b
-    Example:
-      tracker setup --dry-run
     """
     from tracker_desk import setup
 

@@ -8,16 +8,14 @@ from tracker.kernel import Command, Session, session
 from tracker_desk.completion_scripts import SCRIPTS
 
 
-@click.command("shell-init", cls=Command)
+@click.command("shell-init", cls=Command, epilog='eval "$(tracker shell-init bash)"')
 @click.argument("shell", type=click.Choice(list(SCRIPTS)))
 def command(shell: str) -> None:
     """Print the short functions of every source for a shell to read.
 
     They remember the lane of --agent or AGENT_ID. The completion is part of it.
 
-    \b
-    bash, zsh:  eval "$(tracker shell-init bash)"
-    fish:       tracker shell-init fish | source
+    For fish: `tracker shell-init fish | source`.
     """
     from tracker_desk.shells import functions, script
 

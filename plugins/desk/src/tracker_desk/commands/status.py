@@ -9,7 +9,7 @@ import click
 from tracker.kernel import Command, Number, Session, session
 
 
-@click.command("status", cls=Command)
+@click.command("status", cls=Command, epilog="tracker status")
 @click.option("--watch", type=Number(float, min=0.1, max=86_400), metavar="SECONDS", help="Refresh every SECONDS.")
 def command(watch: float | None) -> None:
     """Show what is open in each lane, its last meters and what is due next."""

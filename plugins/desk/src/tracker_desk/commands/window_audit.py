@@ -7,7 +7,7 @@ import click
 from tracker.kernel import Command, TrackerError, session
 
 
-@click.command("window-audit", cls=Command)
+@click.command("window-audit", cls=Command, epilog="tracker window-audit --window W0-01")
 @click.option("--window", required=True, metavar="W", help="The window.")
 def command(window: str) -> None:
     """Show everything that stands, or was taken back, in a window."""

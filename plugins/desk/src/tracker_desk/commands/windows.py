@@ -7,15 +7,11 @@ import click
 from tracker.kernel import Group, Selection, selection, session
 
 
-@click.group("windows", cls=Group, invoke_without_command=True)
+@click.group("windows", cls=Group, invoke_without_command=True, epilog="tracker windows --last 5")
 @selection()
 @click.pass_context
 def command(context: click.Context, selection: Selection) -> None:
-    """List windows: from when to when, their state, and each provider's figures.
-
-    \b
-    tracker windows --last 5
-    """
+    """List windows: from when to when, their state, and each provider's figures."""
     if context.invoked_subcommand is not None:
         return
     from tracker.kernel import Clock, escape, zone

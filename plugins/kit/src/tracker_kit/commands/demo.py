@@ -7,7 +7,7 @@ import click
 from tracker.kernel import Command, session, window_option
 
 
-@click.command("demo", cls=Command)
+@click.command("demo", cls=Command, epilog="tracker demo")
 @window_option(default="W0-01", show_default=True, help="The demo's window.")
 def command(window: str) -> None:
     """Run the main job on bundled captures, in a temporary folder."""

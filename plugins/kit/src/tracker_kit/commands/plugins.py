@@ -17,7 +17,7 @@ class SettingCommand(WritingCommand):
     is_noted = False
 
 
-@click.group("plugins", cls=Group, invoke_without_command=True)
+@click.group("plugins", cls=Group, invoke_without_command=True, epilog="tracker plugins")
 @click.pass_context
 def command(context: click.Context) -> None:
     """List the plugins that are installed, and what is wrong with any."""
@@ -25,7 +25,7 @@ def command(context: click.Context) -> None:
         context.invoke(list_)
 
 
-@command.command("list")
+@command.command("list", epilog="tracker plugins list")
 def list_() -> None:
     """List every plugin with its distribution, contract, hooks and state."""
     from tracker_kit import inventory
@@ -42,7 +42,7 @@ def list_() -> None:
         here.note(note)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog="tracker plugins info codex")
 @click.argument("name", metavar="SOURCE")
 def info(name: str) -> None:
     """Show what a source declares, and what is made from it."""
@@ -57,7 +57,7 @@ def info(name: str) -> None:
         here.say(row)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog="tracker plugins check codex")
 @click.argument("target", metavar="[PATH|SOURCE]", default=".")
 @click.option(
     "--inputs",
@@ -72,7 +72,7 @@ def check(target: str, inputs: Path | None) -> None:
     checking.check(session(), target, inputs)
 
 
-@click.command(cls=SettingCommand)
+@click.command(cls=SettingCommand, epilog="tracker plugins new acme")
 @click.argument("name")
 @click.option("--kind", type=click.Choice(KINDS), default="status", show_default=True)
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The folder above it.")

@@ -17,7 +17,11 @@ class CheckpointCommand(WritingCommand):
     is_noted = False
 
 
-@click.command("checkpoint", cls=CheckpointCommand)
+@click.command(
+    "checkpoint",
+    cls=CheckpointCommand,
+    epilog="tracker checkpoint --window W0-01 --provider codex --task session --plan 200000 --actual 168000",
+)
 @window_option(required=True)
 @provider_option(required=True)
 @click.option("--task", required=True, metavar="T", help="What the session was for.")

@@ -18,7 +18,7 @@ def pathspec(_context: click.Context, parameter: click.Parameter, given: tuple[s
     return given
 
 
-@click.command("churn", cls=WritingCommand)
+@click.command("churn", cls=WritingCommand, epilog="tracker churn --window W0-01 --provider codex")
 @window_option(required=True)
 @provider_option()
 @click.option("--methodology", metavar="M", help="How the work was done [default: as finalized].")

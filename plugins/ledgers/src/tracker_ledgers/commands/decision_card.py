@@ -7,7 +7,7 @@ import click
 from tracker.kernel import Command, session
 
 
-@click.command("decision-card", cls=Command)
+@click.command("decision-card", cls=Command, epilog="tracker decision-card --window W0-01")
 @click.option("--window", required=True, metavar="W", help="The window.")
 @click.option("--exit-code", is_flag=True, help="End with status 0 for GO, 3 for SOFT GO, 4 for NO-GO.")
 def command(window: str, exit_code: bool) -> None:

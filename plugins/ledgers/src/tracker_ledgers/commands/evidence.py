@@ -19,7 +19,11 @@ def command() -> None:
     """Record what proves a capability: a run, its result, its artifact."""
 
 
-@command.command("add", cls=WritingCommand)
+@command.command(
+    "add",
+    cls=WritingCommand,
+    epilog="tracker evidence add --window W0-01 --capability quota-meters --result pass --artifact report.txt",
+)
 @window_option(names=("--window-id", "window_id"), required=True)
 @click.option("--capability", "--capability-id", "capability_id", metavar="C", help="What it proves.")
 @click.option("--test-run", "--test-run-id", "test_run_id", metavar="ID", help="The run, as its log calls it.")

@@ -47,7 +47,7 @@ def _columns(function: Any) -> Any:
     return function
 
 
-@command.command("reserve", cls=WritingCommand)
+@command.command("reserve", cls=WritingCommand, epilog="tracker feature reserve --prefix F-")
 @click.option("--feature-id", "--id", "feature_id", metavar="ID", help="The id [default: the next free one].")
 @click.option("--prefix", metavar="TEXT", help="The series of the next free id, such as F-.")
 @_columns
@@ -61,7 +61,9 @@ def reserve(prefix: str | None, **given: Any) -> None:
     take(session(), given, prefix)
 
 
-@command.command("log", cls=WritingCommand)
+@command.command(
+    "log", cls=WritingCommand, epilog="tracker feature log --feature-id F-1 --window W0-01 --provider codex"
+)
 @click.option("--feature-id", "--id", "feature_id", required=True, metavar="ID", help="The id.")
 @_columns
 def log(**given: Any) -> None:

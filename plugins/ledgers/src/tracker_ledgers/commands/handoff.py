@@ -13,7 +13,7 @@ class HandoffCommand(WritingCommand):
     is_noted = False
 
 
-@click.command("handoff", cls=HandoffCommand)
+@click.command("handoff", cls=HandoffCommand, epilog="tracker handoff --window W0-01")
 @window_option(
     names=("windows",),
     multiple=True,

@@ -13,7 +13,7 @@ class UatCommand(WritingCommand):
     is_noted = False
 
 
-@click.command("uat", cls=UatCommand)
+@click.command("uat", cls=UatCommand, epilog="tracker uat --window W0-01 --record")
 @window_option(required=True)
 @click.option("--record", is_flag=True, help="Keep the reports, and append a row of evidence for each.")
 @click.option(

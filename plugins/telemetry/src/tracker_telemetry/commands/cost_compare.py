@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tracker_telemetry.index import Events
 
 
-@click.command("cost-compare", cls=Command)
+@click.command("cost-compare", cls=Command, epilog="tracker cost-compare --window W0-01")
 @click.option("--window", metavar="W", help="A window [default: all].")
 @click.option("--file", "path", metavar="PATH", help="A log that is not stored; - is standard input.")
 @click.option("--top", type=Number(int, min=1), metavar="N", help="Only the first N rows; the totals cover all.")

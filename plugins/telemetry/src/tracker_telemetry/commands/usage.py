@@ -13,14 +13,15 @@ import click
 from tracker.kernel import Command, Selection, selection, session
 
 if TYPE_CHECKING:
+    from tracker_telemetry.sessions.moves import Moves
     from tracker_telemetry.sessions.usage import Usage
 
 WAYS = ("daily", "weekly", "monthly", "session", "project", "branch", "model", "window")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-HEADINGS = ("requests", "input", "cache read", "cache write", "output", "cost")
+HEADINGS = ("requests", "input", "cache read", "cached", "cache write", "output", "cost")
 
 
-@click.command("usage", cls=Command)
+@click.command("usage", cls=Command, epilog="tracker usage project --last 5")
 @click.argument("by", type=click.Choice(WAYS), default="daily", metavar=f"[{'|'.join(WAYS)}]")
 @click.option("--by", "columns", multiple=True, type=click.Choice(WAYS[3:]), help="One more column.")
 @click.option("--csv", "is_csv", is_flag=True, help="Print CSV.")
@@ -70,6 +71,8 @@ def command(
     else:
         for line in _table(found):
             click.echo(line)
+        for moved in found.meters:
+            click.echo(_moved(moved))
         if found.missing:
             here.note(
                 "missing: " + "; ".join(f"{one['count']} {one['kind']}: {one['detail']}" for one in found.missing)
@@ -83,6 +86,15 @@ def _day(at: datetime | None, local: tzinfo) -> date | None:
 
 def _local() -> Any:
     return datetime.now().astimezone().tzinfo
+
+
+def _moved(moves: Moves) -> str:
+    """`meter codex weekly moved: 2026-11-20 3 pp, 2026-11-21 0.5 pp`"""
+    from tracker.kernel import number
+
+    whose = f" ({moves.account})" if moves.account else ""
+    parts = (f"{period} {number(round(moved, 2))} {moves.unit}" for period, moved in moves.periods.items())
+    return f"meter {moves.provider} {moves.meter}{whose} moved: {', '.join(parts)}"
 
 
 def _csv(found: Usage) -> Iterator[str]:
@@ -122,9 +134,13 @@ def _table(found: Usage) -> Iterator[str]:
 
 def _figures(sums: Any, *, is_short: bool) -> Sequence[str]:
     plain, read, short, long, output, _ = sums.tokens
-    counts = (sums.requests, plain, read, short + long, output)
+    requests, inputs, reads, writes, outputs = (
+        _short(count) if is_short else f"{count:,}" for count in (sums.requests, plain, read, short + long, output)
+    )
+    whole = plain + read + short + long
+    share = f"{100 * read / whole:.0f}%" if whole else "n/a"
     cost = "n/a" if sums.cost is None else f"${sums.cost:,.2f}"
-    return (*(_short(count) if is_short else f"{count:,}" for count in counts), cost)
+    return requests, inputs, reads, share, writes, outputs, cost
 
 
 def _short(count: int) -> str:

@@ -16,7 +16,7 @@ TOKENS = (
     *("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
     *("output_tokens", "reasoning_tokens"),
 )
-LABELS = ("session", "project", "branch", "model", "account", "speed")
+LABELS = ("session", "project", "branch", "model", "account", "client", "plan", "speed")
 NEEDS, TOTAL = "if-session:", "session-total"  # tags that say when an event counts
 UNPACKER = "zstandard"  # reads compressed files; an extra
 

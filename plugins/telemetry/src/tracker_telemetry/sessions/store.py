@@ -29,7 +29,7 @@ from tracker_telemetry.settings import Privacy
 
 FILE = "sessions.sqlite3"
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
-VERSION = 2
+VERSION = 3
 PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
 LABEL_COLUMNS, TOKEN_COLUMNS = ", ".join(LABELS), ", ".join(TOKENS)
 COLUMNS = f"source, key, base, wild, whole, needs, lineage, ts, {LABEL_COLUMNS}, {TOKEN_COLUMNS}, total, said"
@@ -46,7 +46,8 @@ CREATE TABLE dropped (source, key, PRIMARY KEY (source, key));
 CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, requests, {TOKEN_COLUMNS},
   cost, priced);
 CREATE INDEX summary_session ON summary (source, session);
-CREATE TABLE kept (source, session, day, model, project, branch, account, requests, {TOKEN_COLUMNS}, cost,
+CREATE TABLE kept (source, session, day, model, project, branch, account, client, plan, requests,
+  {TOKEN_COLUMNS}, cost,
   PRIMARY KEY (source, session, day, model, project, branch));
 """
 PLACES = len(COLUMNS.split(","))
@@ -77,12 +78,16 @@ SELECT source, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''
   coalesce(CAST(ts / {QUARTER} AS INTEGER), -1), min(ts), count(*), {SUMS}, sum(cost), count(cost)
 FROM request WHERE {STANDING} {{}} GROUP BY 1, 2, 3, 4, 5, 6
 """
+OF_SESSION = ", ".join(
+    f"(SELECT max({name}) FROM request r WHERE r.source = summary.source AND r.session = summary.session)"
+    for name in ("account", "client", "plan")
+)
 DAILY = f"""
 SELECT source, session, CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END, model, project,
-  branch, NULL, sum(requests), {SUMS}, sum(cost)
+  branch, {OF_SESSION}, sum(requests), {SUMS}, sum(cost)
 FROM summary WHERE source = ? AND session IN (SELECT value FROM json_each(?)) GROUP BY 2, 3, 4, 5, 6
 """
-KEPT = ("session", "day", "model", "project", "branch", "account", "requests", *TOKENS, "cost_usd")
+KEPT = ("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS, "cost_usd")
 
 
 def log_sources(session: Session) -> list[Source]:
@@ -179,7 +184,7 @@ class Store:
         found = self.database.execute(DAILY, (source.name, json.dumps(sorted(sessions)))).fetchall() if sessions else []
         query = f"SELECT requests, {TOKEN_COLUMNS} FROM kept WHERE source = ? AND session = ? AND day = ? AND model = ?"
         query += " AND project = ? AND branch = ?"
-        new = [row for row in found if self.database.execute(query, row[:6]).fetchone() != row[7:-1]]
+        new = [row for row in found if self.database.execute(query, row[:6]).fetchone() != row[9:-1]]
         if not new or self.session.dry_run:
             return
         records = [

@@ -13,13 +13,15 @@ from attrs import define, field, frozen
 from tracker.api import Source
 from tracker.kernel import Session, canonical, captures
 from tracker_telemetry.sessions.list_prices import has_prices
+from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.scan import TOKENS, UNPACKER
 from tracker_telemetry.sessions.store import QUARTER, STANDING, SUMS, Store
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 PERIODS = ("daily", "weekly", "monthly")
 OUTSIDE = "(no window)"
-GONE = "session NOT IN (SELECT session FROM summary s WHERE s.source = kept.source)"
+# by the index: IN would read all sessions for each row
+GONE = "NOT EXISTS (SELECT 1 FROM summary s WHERE s.source = kept.source AND s.session = kept.session)"
 
 
 @define
@@ -68,17 +70,23 @@ class Query:
 
 @frozen(kw_only=True)
 class Usage:
-    """The rows, their totals, and what is missing of them."""
+    """The rows, their totals, what is missing of them, and what the meters moved in the same periods."""
 
     names: Sequence[str]
     rows: Sequence[tuple[tuple[str, ...], Sums]]
     totals: Sums
     missing: Sequence[Mapping[str, Any]]
+    meters: Sequence[Moves] = ()
 
     def document(self) -> dict[str, Any]:
         rows = [{**dict(zip(self.names, key, strict=True)), **sums.document()} for key, sums in self.rows]
-        totals = self.totals.document()
-        return {"schema_version": "1.1.0", "rows": rows, "totals": totals, "missing": list(self.missing)}
+        return {
+            "schema_version": "1.1.0",
+            "rows": rows,
+            "totals": self.totals.document(),
+            "missing": list(self.missing),
+            "meters": [row for one in self.meters for row in one.documents()],
+        }
 
 
 def usage(session: Session, store: Store, sources: Sequence[Source], query: Query) -> Usage:
@@ -87,6 +95,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     found: dict[tuple[str, ...], Sums] = defaultdict(Sums)
     unpriced: dict[str, int] = defaultdict(int)
     windows = _Windows(session) if query.needs_requests else None
+    shared: dict[str, int] = defaultdict(int)
     days: dict[float, date | None] = {}
     for source in sources:
         provider = provider_of(session, source)
@@ -99,19 +108,40 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
                 continue
             values = {**labels, "provider": provider, "period": _period(day, query)}
             if windows is not None:
-                values["window"] = window = windows.of(provider, at)
+                values["window"] = window = windows.of(provider, at, (labels["branch"], labels["project"]))
                 if query.windows is not None and query.windows.isdisjoint(window.split("+")):
                     continue
             sums = found[tuple(values[name] for name in query.names)]
             sums.add(requests, tokens, cost)
+            if "+" in values.get("window", ""):
+                shared[values["window"]] += requests
             if priced < requests:
                 unpriced[labels["model"]] += requests - priced
     rows = _last(sorted(found.items()), query)
     totals = Sums()
     for _, sums in rows:
         totals.add(sums.requests, sums.tokens, sums.cost)
-    missing = [*_unpriced(unpriced), *_missing(database, sources)]
-    return Usage(names=query.names, rows=rows, totals=totals, missing=missing)
+    missing = [*_unpriced(unpriced), *_shared(shared), *_missing(database, sources)]
+    return Usage(
+        names=query.names, rows=rows, totals=totals, missing=missing, meters=_meters(session, sources, query, rows)
+    )
+
+
+def _meters(
+    session: Session, sources: Sequence[Source], query: Query, rows: Sequence[tuple[tuple[str, ...], Sums]]
+) -> list[Moves]:
+    """What the meters moved in the periods that are shown."""
+    if query.by not in PERIODS:
+        return []
+    shown = {key[1] for key, _ in rows}
+
+    def period_of(at: datetime) -> str | None:
+        day = at.astimezone(query.zone).date()
+        period = _period(day, query) if _is_within(day, query) else ""
+        return period if period in shown else None
+
+    names = sorted({provider_of(session, source) for source in sources})
+    return [one for name in names for one in moves(session, name, period_of)]
 
 
 def provider_of(session: Session, source: Source) -> str:
@@ -124,7 +154,8 @@ def _rows(
     database: sqlite3.Connection, source: Source, query: Query
 ) -> Iterator[tuple[dict[str, str], float | None, int, list[int], float | None, int]]:
     """Labels, time, requests, tokens, cost and how many requests have one; each request by itself for windows."""
-    names = [name for name in query.names if name in ("session", "project", "branch", "model")]
+    is_asked = {*query.names, *(("project", "branch") if query.needs_requests else ())}
+    names = [name for name in ("session", "project", "branch", "model") if name in is_asked]
     columns = ", ".join([*names, ""])
     places = ", ".join(str(at + 1) for at in range(len(names) + 1))
     of_request = "".join(f"coalesce({name}, ''), " for name in names)
@@ -185,7 +216,7 @@ class _Windows:
     """Which window a provider's request belongs to, by its time."""
 
     session: Session
-    _spans: dict[str, list[tuple[float, float, str]]] = field(init=False)
+    _spans: dict[str, list[tuple[float, float, str, frozenset[str]]]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._spans = defaultdict(list)
@@ -194,14 +225,17 @@ class _Windows:
             pair = canonical(group)
             if pair.before is not None:
                 end = pair.after.captured_at.timestamp() if pair.after is not None else float("inf")
-                self._spans[provider].append((pair.before.captured_at.timestamp(), end, window))
+                lanes = frozenset(one.agent_id for one in group if one.agent_id)
+                self._spans[provider].append((pair.before.captured_at.timestamp(), end, window, lanes))
         for spans in self._spans.values():
-            spans.sort()
+            spans.sort(key=lambda span: span[:3])
 
-    def of(self, provider: str, at: float | None) -> str:
-        """The window; of several at once all their names: the request is shared."""
+    def of(self, provider: str, at: float | None, names: Sequence[str]) -> str:
+        """The window; of several at once the one whose lane has one of the names, else all: the request is shared."""
         spans = self._spans.get(provider, []) if at is not None else []
-        return "+".join(window for first, last, window in spans if first <= (at or 0) <= last) or OUTSIDE
+        found = [(window, lanes) for first, last, window, lanes in spans if first <= (at or 0) <= last]
+        own = [window for window, lanes in found if not lanes.isdisjoint(names)]
+        return "+".join(own if len(own) == 1 else [window for window, _ in found]) or OUTSIDE
 
 
 # --- what is missing
@@ -211,6 +245,12 @@ def _unpriced(models: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     cure = "" if has_prices() else "; install genai-prices for list prices"
     for model, count in sorted(models.items()):
         yield {"kind": "unpriced", "count": count, "detail": f"{model or '(no model)'}{cure}"}
+
+
+def _shared(shared: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    cure = "give each lane the name of its branch or project to tell them apart"
+    for windows, count in sorted(shared.items()):
+        yield {"kind": "shared", "count": count, "detail": f"within {windows} at once; {cure}"}
 
 
 def _missing(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterator[dict[str, Any]]:

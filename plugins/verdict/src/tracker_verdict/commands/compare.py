@@ -7,7 +7,7 @@ import click
 from tracker.kernel import Command, Number, Selection, selection, session
 
 
-@click.command("compare", cls=Command)
+@click.command("compare", cls=Command, epilog="tracker compare codex claude")
 @click.argument("names", metavar="[A B]", nargs=-1)
 @click.option("--all", "everyone", is_flag=True, help="Compare every provider with the best one.")
 @click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")

@@ -26,15 +26,16 @@ class Age(click.ParamType):  # type: ignore[type-arg]
         return timedelta(seconds=int(found[1]) * UNITS[found[2]])
 
 
-@click.command("gate", cls=Command)
+@click.command("gate", cls=Command, epilog="tracker gate codex --min-left 20")
 @click.argument("provider")
 @click.option(
     "--min-left", type=Number(float, min=0, max=100), default=10.0, show_default=True, help="Per cent to keep."
 )
 @click.option("--max-risk", type=Number(float, min=0, max=1), default=0.2, show_default=True, help="Of running out.")
 @click.option("--meter", metavar="M", help="The meter [default: the one that capacity is measured by].")
+@click.option("--account", metavar="NAME", help="The account, if there are several.")
 @click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be.")
-@click.option("--wait", is_flag=True, help="Ask again until the answer is go.")
+@click.option("--wait", is_flag=True, help="Ask again until the answer is go, or until the reset.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -42,6 +43,7 @@ def command(
     min_left: float,
     max_risk: float,
     meter: str | None,
+    account: str | None,
     max_age: timedelta,
     wait: bool,
 ) -> None:
@@ -53,9 +55,9 @@ def command(
     wanted = meter or source.capacity
     if wanted is None:
         raise click.UsageError(f"{provider} has no capacity meter. Expected --meter M.")
-    question = Question(meter=wanted, min_left=min_left, max_risk=max_risk, max_age=max_age)
+    question = Question(meter=wanted, min_left=min_left, max_risk=max_risk, max_age=max_age, account=account)
     found = answer(here, source, question, here.now)
-    while wait and found.state != GO:
+    while wait and found.state != GO and (found.reset_at is None or found.reset_at > here.now):
         here.note(f"waiting: {found.state}: {found.why}")
         time.sleep(PAUSE)
         here.index.close()

@@ -2,42 +2,80 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from tracker.kernel import Number, Selection, WritingCommand, selection, session
 
+if TYPE_CHECKING:
+    from tracker.api import Source
+
 
 class PlanCommand(WritingCommand):
-    """Writes the order of planned pairs and nothing else, so it is not noted in the command log."""
+    """Writes the order of planned pairs and its forecasts, so it is not noted in the command log."""
 
     is_noted = False
 
 
-@click.command("plan", cls=PlanCommand)
+@click.command("plan", cls=PlanCommand, epilog="tracker plan --provider codex")
 @click.argument("names", metavar="[A B]", nargs=-1)
 @click.option("--windows-left", type=Number(int, min=1), metavar="N", help="Windows that are planned [default: 1].")
 @click.option("--pairs", type=Number(int, min=1, max=99), metavar="N", help="Plan N pairs of A and B in random order.")
+@click.option("--score", "is_score", is_flag=True, help="Say how earlier forecasts turned out.")
 @selection()
-def command(names: tuple[str, ...], windows_left: int | None, pairs: int | None, selection: Selection) -> None:
-    """Say how likely planned windows fit before each reset, or plan pairs of windows for a comparison."""
+def command(
+    names: tuple[str, ...], windows_left: int | None, pairs: int | None, is_score: bool, selection: Selection
+) -> None:
+    """Say whether each meter lasts until its reset and how likely planned windows fit, or plan pairs of windows."""
     here, provider = session(), selection.provider
     if pairs is not None:
-        if len(names) != 2 or names[0] == names[1] or provider or windows_left:
+        if len(names) != 2 or names[0] == names[1] or provider or windows_left or is_score:
             raise click.UsageError("Expected --pairs N A B, such as `tracker plan --pairs 6 codex claude`.")
         _plan_pairs((names[0], names[1]), pairs)
         return
-    if names or provider is None:
-        raise click.UsageError("Missing option '--provider'. Expected --provider P, or --pairs N A B.")
+    if names:
+        raise click.UsageError("Missing option '--pairs'. Expected --provider P, or --pairs N A B.")
+    chosen = [here.source(provider, kinds=["status"])] if provider else list(here.registry.providers.values())
+    if is_score:
+        _score(chosen)
+        return
+    from tracker.kernel import TrackerError, zone
+    from tracker_verdict import forecasts
     from tracker_verdict.outlook import document, lines, outlooks
     from tracker_verdict.settings import VerdictSettings
 
-    source = here.source(provider, kinds=["status"])
-    reserve = here.settings(VerdictSettings).reserve_pp
-    found = outlooks(here, source, here.now, windows_left or 1, selection._replace(provider=None).windows(here))
+    reserve, left, local = here.settings(VerdictSettings).reserve_pp, windows_left or 1, zone(here.config.timezone)
+    windows = selection._replace(provider=None).windows(here)
+    plans = [(source, outlooks(here, source, here.now, left, windows)) for source in chosen]
+    if provider is None:
+        plans = [(source, found) for source, found in plans if any(one.used is not None for one in found)]
+    if not plans:
+        raise TrackerError("No meter was read yet. Read them with `tracker sync` or `tracker capture --sample --all`.")
+    for source, found in plans:
+        forecasts.store(here, source, found)
     if here.json:
-        here.data(document(source, found, reserve, windows_left or 1))
-    else:
-        click.echo("\n".join(lines(source, found, reserve, windows_left or 1)))
+        documents = [document(source, found, reserve, left) for source, found in plans]
+        here.data(documents[0] if provider else documents)
+        return
+    for source, found in plans:
+        click.echo("\n".join(lines(source, found, reserve, left, local)))
+
+
+def _score(sources: list[Source]) -> None:
+    from tracker_verdict import forecasts
+
+    here = session()
+    documents = []
+    for source in sources:
+        found, waiting = forecasts.outcomes(here, source, here.now)
+        if here.json:
+            known = forecasts.score(found) if found else {"forecasts": 0}
+            documents.append({"provider": source.name, **known, "waiting": waiting})
+        else:
+            click.echo("\n".join(forecasts.lines(source, found, waiting)))
+    if here.json:
+        here.data(documents)
 
 
 def _plan_pairs(names: tuple[str, str], count: int) -> None:

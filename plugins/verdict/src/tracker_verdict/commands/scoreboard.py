@@ -7,7 +7,7 @@ import click
 from tracker.kernel import Command, Selection, selection, session
 
 
-@click.command("scoreboard", cls=Command)
+@click.command("scoreboard", cls=Command, epilog="tracker scoreboard --by lane")
 @click.option("--by", type=click.Choice(["provider", "methodology", "lane", "outcome"]), default="provider")
 @click.option("--format", "layout", type=click.Choice(["text", "json", "markdown", "csv"]), default="text")
 @click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")

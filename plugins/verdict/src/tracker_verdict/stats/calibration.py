@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import permutations
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy import special
@@ -37,6 +37,41 @@ def ticks(readings: Iterable[tuple[Any, float]], target: float = 2) -> list[tupl
     return pieces
 
 
+class Fit(NamedTuple):
+    """Points per unit of each column, their covariance by leaving out each day, and the quantile of t for the level."""
+
+    slopes: Array
+    covariance: Array
+    t: float
+
+    def points(self, amounts: Sequence[float]) -> tuple[float, float, float]:
+        """What some amounts of the columns cost, with limits; never below 0."""
+        x = np.array(amounts, float)
+        middle, reach = float(x @ self.slopes), self.t * float(np.sqrt(x @ self.covariance @ x))
+        return middle, max(middle - reach, 0.0), middle + reach
+
+
+def fit(
+    y: Sequence[float],
+    Z: Sequence[Sequence[float]],
+    day: Sequence[Any],
+    level: float = 0.95,
+    weights: Sequence[float] | None = None,
+) -> Fit:
+    """Weighted least squares of points on the columns; the weights are 1 / dollars if they are not given."""
+    points, columns, days = np.array(y, float), np.array(Z, float), np.array(day)
+    weight = 1 / columns.sum(1) if weights is None else np.array(weights, float)
+
+    def solved(kept: Array) -> Array:
+        weighted = (columns[kept] * weight[kept, None]).T
+        return np.linalg.solve(weighted @ columns[kept], weighted @ points[kept])
+
+    slopes, known = solved(np.ones(len(points), bool)), np.unique(days)
+    moves = np.array([solved(days != one) for one in known]) - slopes
+    covariance = (len(known) - 1) / len(known) * moves.T @ moves
+    return Fit(slopes, covariance, float(-special.stdtrit(len(known) - columns.shape[1], (1 - level) / 2)))
+
+
 def calibrate(
     y: Sequence[float], Z: Sequence[Sequence[float]], day: Sequence[Any], level: float = 0.95
 ) -> list[tuple[Any, ...]]:
@@ -45,23 +80,18 @@ def calibrate(
     y: points of each piece; Z: its dollars, a column for each kind; day: the day of each piece, left out one at a time.
     The ratio's limits are one word, ``unbounded``, if no finite ones exist.
     """
-    points, dollars, days = np.array(y, float), np.array(Z, float), np.array(day)
-    weights = 1 / dollars.sum(1)
+    return limits(fit(y, Z, day, level))
 
-    def fit(kept: Array) -> Array:
-        weighted = (dollars[kept] * weights[kept, None]).T
-        return np.linalg.solve(weighted @ dollars[kept], weighted @ points[kept])
 
-    slopes, known = fit(np.ones(len(points), bool)), np.unique(days)
-    moves = np.array([fit(days != one) for one in known]) - slopes
-    covariance = (len(known) - 1) / len(known) * moves.T @ moves
-    t = -special.stdtrit(len(known) - dollars.shape[1], (1 - level) / 2)
-    reach = t * np.sqrt(np.diag(covariance))
+def limits(known: Fit) -> list[tuple[Any, ...]]:
+    """The limits of each column, and of the ratio of the second to the first one."""
+    slopes, t = known.slopes, known.t
+    reach = t * np.sqrt(np.diag(known.covariance))
     found: list[tuple[Any, ...]] = [
         (float(slope), float(slope - one), float(slope + one)) for slope, one in zip(slopes, reach, strict=True)
     ]
-    if len(slopes) == 2:
-        found.append((float(slopes[1] / slopes[0]), *_fieller(slopes, t * t * covariance)))
+    if len(slopes) >= 2:
+        found.append((float(slopes[1] / slopes[0]), *_fieller(slopes, t * t * known.covariance)))
     return found
 
 

@@ -54,6 +54,22 @@ def runout(
     return [float(one) for one in (rest, spread, df, full, low, high)]
 
 
+def course(
+    weeks: Sequence[Sequence[float | None]],
+    h: int,
+    rest: float,
+    prior: Sequence[float],
+    phases: Sequence[int] | None = None,
+    now: int = 0,
+) -> list[float]:
+    """How the points to come, `rest`, usually spread over the bins that are left."""
+    profile = np.array(prior, float) / sum(prior)
+    if len(weeks):
+        profile = _Past(weeks, phases, profile, CONSTANTS).profile()
+    left = profile[(now + np.arange(len(profile))) % len(profile)][h:]
+    return [float(one) for one in left * rest / left.sum()] if left.sum() else [0.0] * len(left)
+
+
 class _Past:
     """The past weeks by the bins of the calendar week, the newest with the most weight."""
 

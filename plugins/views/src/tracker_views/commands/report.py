@@ -6,13 +6,11 @@ from pathlib import Path
 
 import click
 
-from tracker.kernel import Command, session
+from tracker.kernel import Command, Selection, selection, session
 
 
-@click.command("report", cls=Command)
-@click.option("--since", metavar="TIME", help="Windows that ended since this time: ISO 8601, or a span such as 30d.")
-@click.option("--until", metavar="TIME", help="Windows that began at or before this time.")
-@click.option("--last", type=click.IntRange(min=1), metavar="N", help="The last N windows.")
+@click.command("report", cls=Command, epilog="tracker report --since 30d --out report.html")
+@selection()
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -20,20 +18,14 @@ from tracker.kernel import Command, session
     help="Where to write it [default: stdout].",
 )
 @click.option("--format", "form", type=click.Choice(["html", "md"]), help="[default: html, or md if FILE ends so]")
-def command(since: str | None, until: str | None, last: int | None, out: Path | None, form: str | None) -> None:
-    """Write a report of everything as one HTML file, or as Markdown.
-
-    \b
-    tracker report --since 30d --out report.html
-    """
+def command(out: Path | None, form: str | None, selection: Selection) -> None:
+    """Write a report of everything as one HTML file, or as Markdown."""
     from tracker.kernel import plural, replace_file, zone
-    from tracker_views.content import gathered, selected
-    from tracker_views.times import moment
+    from tracker_views.content import gathered, period_of
 
     here = session()
     local = zone(here.config.timezone)
-    begin, end = (moment(text, here.now, local) if text else None for text in (since, until))
-    found = gathered(here, selected(here, begin, end, last))
+    found = gathered(here, period_of(here, selection))
     if form == "md" or (form is None and out is not None and out.suffix == ".md"):
         from tracker_views.markdown import page
     else:

@@ -1,0 +1,77 @@
+"""The meter history as panels: one for each meter, with its resets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from tracker.api import Chart, Column, Panel, Period
+from tracker.kernel import Session, plural
+from tracker_capture.meters import Point, Series, series
+
+# Rows of one panel. A longer history is summed up in equal spans of time.
+MOST = 60
+
+
+def panels(session: Session, period: Period) -> Iterator[Panel]:
+    """Every meter with a history in the period."""
+    if not period.wants("meters"):
+        return
+    for found in series(session, None, None, period.since, period.until):
+        if len(found.points) > 1:
+            yield _panel(session, found)
+
+
+def _panel(session: Session, found: Series) -> Panel:
+    source = session.registry.source(found.provider)
+    meter = source.meter(found.meter) if source else None
+    is_share = meter is None or meter.unit == "pp"
+    kind: Literal["percent", "number"] = "percent" if is_share else "number"
+    unit = "% used" if is_share or meter is None else meter.unit
+    account = f", account {found.account}" if found.account else ""
+    title = f"{found.provider}, {meter.title if meter else found.meter}"
+    resets = sum(point.has_reset for point in found.points)
+    return Panel(
+        name=f"meter-{found.provider}-{found.meter}-{found.account or 'any'}",
+        title=title,
+        place=30,
+        about=f"Meter history: {plural(len(found.points), 'reading')}, {plural(resets, 'reset')}{account}.",
+        columns=(
+            Column(key="at", title="From", kind="instant", rank=0),
+            Column(key="until", title="To", kind="instant", rank=2),
+            Column(key="used", title=f"Last, {unit}", kind=kind, rank=0),
+            Column(key="high", title=f"Highest, {unit}", kind=kind),
+            Column(key="resets", title="Resets", kind="count", rank=1),
+        ),
+        rows=[
+            {
+                "at": part[0].at,
+                "until": max(point.until for point in part),
+                "used": part[-1].used,
+                "high": max(point.used for point in part),
+                "resets": sum(point.has_reset for point in part),
+            }
+            for part in parts(found.points)
+        ],
+        charts=(
+            Chart(
+                kind="steps",
+                title=f"{title}, {unit}",
+                x="at",
+                y="high",
+                mark="resets" if resets <= MOST / 2 else None,
+                top=100 if is_share else None,
+            ),
+        ),
+    )
+
+
+def parts(points: Sequence[Point]) -> list[list[Point]]:
+    """The points one by one; of a long history those of equal spans of time together."""
+    if len(points) <= MOST:
+        return [[point] for point in points]
+    step = (points[-1].at - points[0].at) / MOST
+    found: dict[int, list[Point]] = {}
+    for point in points:
+        found.setdefault(min(int((point.at - points[0].at) / step), MOST - 1), []).append(point)
+    return list(found.values())

@@ -1,0 +1,67 @@
+"""Checks of what is derived from the journal, for `tracker doctor`: lane states and the index."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tracker.api import Finding
+from tracker.kernel import Session, TrackerError
+
+
+def index_findings(session: Session) -> Iterator[Finding]:
+    """Damage of the stored index, and streams that were edited after it had read them."""
+    index, path = session.index, session.index.path
+    if path is None:
+        return
+    try:
+        differs = index.faults()
+    except (TrackerError, OSError) as error:
+        differs = [str(error)]
+    index.close()
+    if differs:
+        problem = f"does not fit the journal ({', '.join(differs)})"
+        yield _finding("index", path, problem, "tracker doctor --fix", fix=index.discard)
+
+
+def state_findings(session: Session) -> Iterator[Finding]:
+    """Lane states that differ from the journal, and files that belong to no lane."""
+    known: set[Path] = set()
+    for file in session.lane_files():
+        known.add(file.path)
+        wrong = file.problem()
+        if wrong is not None:
+            yield _finding("state", file.path, wrong, "tracker doctor --fix", fix=lambda file=file: _mend(file))
+    unread = {f"{one.name}.json" for one in session.missing_plugins()}
+    for path in sorted((session.root / "state").rglob("*.json")):
+        if path.name in unread or path in known:
+            continue
+        found = content(path)
+        if "open" not in found and isinstance(found.get("window"), str) and "baseline" in found:
+            problem = f"holds the open baseline of {found['window']}, of schema 1.0.0"
+            yield _finding("state", path, problem, f"tracker alias end {path.stem} --stdin", severity="note")
+        elif "open" not in found or found.get("window") is not None:
+            yield _finding("state", path, "belongs to no lane and provider in the journal", f"rm {path}")
+
+
+def content(path: Path) -> dict[str, Any]:
+    """What a state file holds; nothing if it cannot be read."""
+    try:
+        found = orjson.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _mend(file: Any) -> None:
+    if file.path.exists():
+        file.path.rename(file.path.with_name(f"{file.path.name}.aside-{secrets.token_hex(4)}"))
+    file.write()
+
+
+def _finding(check: str, path: Path, problem: str, cure: str, severity: Any = "warning", fix: Any = None) -> Finding:
+    return Finding(check=check, place=str(path), problem=problem, cure=cure, severity=severity, fix=fix)

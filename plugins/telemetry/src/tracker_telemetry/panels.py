@@ -1,0 +1,193 @@
+"""Tokens and money as panels: over time, by model and by project; and what routing saved."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime, time
+from functools import partial
+from typing import Any
+
+from attrs import frozen
+
+from tracker.api import Cell, Chart, Column, Panel, Period
+from tracker.kernel import Session, number, zone
+from tracker_telemetry import prices
+from tracker_telemetry.costs import compare
+from tracker_telemetry.index import ask
+from tracker_telemetry.sessions import store, usage
+from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.window_facts import sources_of
+
+MOST_DAYS, MOST_WEEKS = 45, 400  # days of a period that is shown by day, or by week
+NAMES = ("usage", "usage-model", "usage-project")
+PROVIDER = Column(key="provider", title="Provider", rank=2)
+FIGURES = (
+    Column(key="cost_usd", title="Cost, $", kind="money", rank=0),
+    Column(key="requests", title="Requests", kind="count"),
+    Column(key="tokens", title="Tokens", kind="count"),
+    Column(key="input_tokens", title="Input", kind="count", rank=4),
+    Column(key="output_tokens", title="Output", kind="count", rank=3),
+    Column(key="cache_read_tokens", title="Cache read", kind="count", rank=5),
+)
+
+
+def panels(session: Session, period: Period) -> Iterator[Panel]:
+    """Usage from session logs, and routing from streams, where there is any."""
+    if any(map(period.wants, NAMES)):
+        yield from _usage(session, period)
+    if period.wants("routing"):
+        yield from _routing(session, period)
+
+
+@frozen(kw_only=True)
+class _Logs:
+    """The session logs that were read, and the days that are asked for."""
+
+    ask: Callable[[usage.Query], usage.Usage]
+    since: date | None
+    until: date | None
+    zone: Any
+
+    def rows(self, by: usage.By) -> usage.Usage:
+        return self.ask(usage.Query(by=by, since=self.since, until=self.until, zone=self.zone))
+
+
+def _usage(session: Session, period: Period) -> Iterator[Panel]:
+    sources, local = store.log_sources(session), zone(session.config.timezone)
+    if not sources:
+        return
+    since, until = (at and at.astimezone(local).date() for at in (period.since, period.until))
+    try:
+        with store.opened(session) as logs:
+            logs.sync(sources)
+            listed = ListPrices.of(session)
+            listed.apply(logs)
+            logs.sum_up()
+            logs.keep(sources, listed.version)
+            found = _Logs(ask=partial(usage.usage, session, logs, sources), since=since, until=until, zone=local)
+            yield from _of_logs(found, period)
+    except sqlite3.DatabaseError:  # the file is spoilt
+        store.discard(session)
+
+
+def _of_logs(logs: _Logs, period: Period) -> Iterator[Panel]:
+    daily = logs.rows("daily")
+    if not daily.rows:
+        return
+    if period.wants("usage"):
+        yield _over_time(logs, daily)
+    ways: tuple[tuple[usage.By, str], ...] = (("model", "Model"), ("project", "Project"))
+    for by, title in ways:
+        if period.wants(f"usage-{by}"):
+            rows = _summed(logs.rows(by), ("provider", by))
+            rows.sort(key=lambda row: -(row["cost_usd"] or 0) or -row["tokens"])
+            yield Panel(
+                name=f"usage-{by}",
+                title=f"Usage by {by}",
+                place=45 if by == "model" else 46,
+                about=f"Tokens and money of each {by}, the most expensive first.",
+                columns=(
+                    Column(key=by, title=title, rank=0),
+                    Column(key="provider", title="Provider", rank=2),
+                    *FIGURES,
+                ),
+                rows=rows,
+                charts=(Chart(kind="bars", title=f"Cost by {by}, $", x=by, y="cost_usd"),) if _priced(rows) else (),
+            )
+
+
+def _over_time(logs: _Logs, daily: usage.Usage) -> Panel:
+    days = [key[1] for key, _ in daily.rows if key[1]]
+    length = (date.fromisoformat(max(days)) - date.fromisoformat(min(days))).days if days else 0
+    by: usage.By = "daily" if length <= MOST_DAYS else "weekly" if length <= MOST_WEEKS else "monthly"
+    rows = _summed(daily if by == "daily" else logs.rows(by), ("period", "provider"))
+    rows = [{**row, "at": at} for row in rows if (at := _instant(row["period"], logs.zone)) is not None]
+    rows.sort(key=lambda row: row["at"], reverse=True)
+    y, title = ("cost_usd", "Cost, $") if _priced(rows) else ("tokens", "Tokens")
+    missing = [f"{number(one['count'])} {one['kind'].replace('_', ' ')}: {one['detail']}" for one in daily.missing]
+    total = daily.totals
+    money = "" if total.cost is None else f" for ${total.cost:,.2f} at list prices"
+    return Panel(
+        name="usage",
+        title="Tokens and money",
+        place=40,
+        headlines=[f"{total.requests:,} requests used {sum(total.tokens[:5]):,} tokens{money}."],
+        about=f"From the agents' session logs, {by}. Tokens are input, output and what was cached.",
+        columns=(
+            Column(key="period", title="From", rank=0),
+            Column(key="provider", title="Provider", rank=0),
+            *FIGURES,
+        ),
+        rows=rows,
+        charts=(Chart(kind="columns", title=f"{title}, {by}", x="at", y=y, by="provider"),),
+        missing=missing,
+    )
+
+
+def _instant(period: str, local: Any) -> datetime | None:
+    """When a day, week or month begins."""
+    with suppress(ValueError):
+        day = date.fromisoformat(period if len(period) > 7 else f"{period}-01")
+        return datetime.combine(day, time(), local)
+    return None
+
+
+def _summed(found: usage.Usage, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows by some of their names."""
+    places = [list(found.names).index(name) for name in names]
+    sums: dict[tuple[str, ...], usage.Sums] = {}
+    for key, one in found.rows:
+        sums.setdefault(tuple(key[place] for place in places), usage.Sums()).add(one.requests, one.tokens, one.cost)
+    return [
+        {
+            **{name: text or "(none)" for name, text in zip(names, key, strict=True)},
+            **one.document(),
+            "tokens": sum(one.tokens[:5]),
+        }
+        for key, one in sums.items()
+    ]
+
+
+def _priced(rows: Sequence[Mapping[str, Any]]) -> bool:
+    return any(row["cost_usd"] for row in rows)
+
+
+def _routing(session: Session, period: Period) -> Iterator[Panel]:
+    """Routed requests against the others, for each stream with events in the windows."""
+    rows: list[Mapping[str, Cell]] = []
+    headlines = []
+    for source in sources_of(session, period.windows):
+        table = prices.table(session, source)
+        take = partial(compare, source, by="model", top=1, prices=table, with_money=False)
+        found = ask(session, source, period.windows, take)
+        baseline, routed = found.sides
+        money = found.money(found.sides)
+        total = baseline.tokens + routed.tokens
+        share = 100 * routed.tokens / total if total else None
+        saved = money["saved_usd"]
+        cost = money["baseline_usd"], money[f"{found.label}_usd"]
+        rows += [
+            {"side": f"{source.title}: not routed", "tokens": baseline.tokens, "cost": cost[0], "saved": ""},
+            {"side": f"{source.title}: routed", "tokens": routed.tokens, "cost": cost[1], "saved": saved},
+        ]
+        if share is not None and routed.tokens:
+            worth = "what that saved is not known" if saved is None else f"which saved ${saved:,.2f} at list prices"
+            headlines.append(f"{source.title}: {number(share, 0)} % of the tokens went to a cheaper model, {worth}.")
+    if rows:
+        yield Panel(
+            name="routing",
+            title="Routed requests",
+            place=50,
+            headlines=headlines,
+            about="Saved is what the routed requests would have cost at the baseline's price, less what they cost.",
+            columns=(
+                Column(key="side", title="Requests", rank=0),
+                Column(key="tokens", title="Tokens", kind="count", rank=0),
+                Column(key="cost", title="Cost, $", kind="money"),
+                Column(key="saved", title="Saved, $", kind="money"),
+            ),
+            rows=rows,
+            charts=(Chart(kind="bars", title="Tokens", x="side", y="tokens"),),
+        )

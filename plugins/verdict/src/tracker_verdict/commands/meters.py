@@ -1,0 +1,114 @@
+"""`tracker meters calibrate`, `reconcile` and `drift`: a meter against the session logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracker.kernel import Command, Number, moment, provider_option, session
+
+if TYPE_CHECKING:
+    from tracker.kernel import Session
+    from tracker_verdict.pieces import Ledger
+
+ROWS = click.option("--rows", type=Number(int, min=1), default=12, show_default=True, help="Lines of each list.")
+
+
+def _options(function: Callable[..., Any]) -> Callable[..., Any]:
+    options = (
+        provider_option(about="Only this provider [default: all that have readings]."),
+        click.option("--meter", metavar="M", help="The meter [default: the one that capacity is measured by]."),
+        click.option("--since", metavar="TIME", default="8w", show_default=True, callback=moment, help="From then on."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command("calibrate", cls=Command, epilog="tracker meters calibrate --provider codex")
+@_options
+@click.option("--by", type=click.Choice(["window", "project", "session"]), default="project", show_default=True)
+@ROWS
+def calibrate(provider: str | None, meter: str | None, since: datetime, by: str, rows: int) -> None:
+    """Say what a list-price dollar of tokens takes of a meter, and so what each window or project took.
+
+    The figures come from the meter history and the session logs. Nothing is said before there are 20 points on 6 days.
+    """
+    from tracker_verdict import rates, shares
+
+    here = session()
+    found = [(ledger, rates.rates(ledger)) for ledger in _ledgers(here, provider, meter, since)]
+    if here.json:
+        here.data([{**rates.document(known), "shares": shares.document(here, known, by)} for _, known in found])
+        return
+    for _, known in found:
+        for line in shares.lines(here, known, by, rows):
+            here.say(line)
+
+
+@click.command("reconcile", cls=Command, epilog="tracker meters reconcile --provider codex")
+@_options
+@ROWS
+def reconcile(provider: str | None, meter: str | None, since: datetime, rows: int) -> None:
+    """List rises of a meter that no logged request explains, and requests that moved nothing."""
+    from tracker_verdict import rates, residuals
+
+    here = session()
+    documents = []
+    for ledger in _ledgers(here, provider, meter, since):
+        known = rates.rates(ledger)
+        found = residuals.residuals(ledger, known)
+        if here.json:
+            own = {"provider": ledger.source.name, "meter": ledger.meter, "why_not": list(known.why)}
+            documents.append({**own, "residuals": [one.document() for one in found]})
+        else:
+            for line in residuals.lines(ledger, known, found, rows):
+                here.say(line)
+    if here.json:
+        here.data(documents)
+
+
+@click.command("drift", cls=Command, epilog="tracker meters drift --provider codex")
+@_options
+def drift(provider: str | None, meter: str | None, since: datetime) -> None:
+    """Say whether a point of a meter buys less than before.
+
+    A change is named at p 0.01: of a hundred meters that do not change, about one is named.
+    """
+    from tracker_verdict import drift as changes
+
+    here = session()
+    found = [changes.drift(ledger) for ledger in _ledgers(here, provider, meter, since)]
+    if here.json:
+        here.data([one.document() for one in found])
+        return
+    for one in found:
+        for line in changes.lines(one):
+            here.say(line)
+
+
+def _ledgers(here: Session, provider: str | None, meter: str | None, since: datetime) -> Iterator[Ledger]:
+    """Each provider's meter and requests; of all providers those that can be read."""
+    from tracker.kernel import TrackerError
+    from tracker_verdict.pieces import ledger
+
+    named = [here.source(provider, kinds=["status"])] if provider else list(here.registry.providers.values())
+    count = 0
+    problems = []
+    for source in named:
+        key = meter or source.capacity
+        if key is None or (declared := source.meter(key)) is None or declared.unit != "pp":
+            problems.append(f"{source.name} has no meter {meter!r} in per cent." if meter else "")
+            continue
+        try:
+            found = ledger(here, source, key, since)
+        except TrackerError as error:
+            problems.append(str(error))
+            continue
+        count += 1
+        yield found
+    if not count:
+        raise TrackerError(next(filter(None, problems), "No provider has a meter in per cent."))

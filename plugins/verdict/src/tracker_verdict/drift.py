@@ -1,0 +1,81 @@
+"""Whether a point of a meter buys less than before, and what else changed then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import frozen
+
+from tracker.kernel import plural
+from tracker_verdict.pieces import Ledger
+from tracker_verdict.rates import DAYS, Change, changed
+
+
+@frozen(kw_only=True)
+class Drift:
+    """The change, if one is sure, and what was new since then; `why` says why nothing can be told."""
+
+    ledger: Ledger
+    days: int
+    change: Change | None
+    new: Sequence[str] = ()
+    why: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        change = self.change
+        return {
+            "provider": self.ledger.source.name,
+            "meter": self.ledger.meter,
+            "days": self.days,
+            "since": change and str(change.day),
+            "p": change and change.p,
+            "ratio": change and list(change.ratio),
+            "new": list(self.new),
+            "why_not": self.why,
+        }
+
+
+def drift(ledger: Ledger) -> Drift:
+    """Look for a change among the days with requests."""
+    pieces = [piece for piece in ledger.pieces if piece.dollars > 0]
+    days = len({piece.day for piece in pieces})
+    if days < DAYS:
+        return Drift(ledger=ledger, days=days, change=None, why=f"{plural(days, 'day')} so far; {DAYS} are needed")
+    change = changed(pieces)
+    return Drift(ledger=ledger, days=days, change=change, new=tuple(_new(ledger, change)) if change else ())
+
+
+def _new(ledger: Ledger, change: Change) -> Iterator[str]:
+    """Plans, clients and models that were seen since the change, and not before."""
+    for name in ("plan", "client"):
+        sides: tuple[set[str], set[str]] = set(), set()
+        for reading in ledger.readings:
+            if found := getattr(reading, name):
+                sides[reading.at.astimezone(ledger.local).date() >= change.day].add(found)
+        if added := sorted(sides[1] - sides[0]):
+            yield f"{name} {', '.join(added)}"
+    models: tuple[dict[str, float], dict[str, float]] = {}, {}
+    for event in ledger.events:
+        side = models[datetime.fromtimestamp(event.at, ledger.local).date() >= change.day]
+        side[event.model] = side.get(event.model, 0.0) + (event.fresh or 0.0) + (event.cached or 0.0)
+    for model in sorted(models[0] | models[1]):
+        before, after = (side.get(model, 0.0) / (sum(side.values()) or 1.0) for side in models)
+        if abs(after - before) >= 0.1:
+            yield f"model {model or '(none)'} {before:.0%} to {after:.0%} of the money"
+
+
+def lines(found: Drift) -> Iterator[str]:
+    head = f"{found.ledger.source.name} {found.ledger.meter} ({found.ledger.origin})"
+    if found.why is not None:
+        yield f"{head}: cannot tell: {found.why}"
+    elif found.change is None:
+        yield f"{head}: no change is known in {plural(found.days, 'day')}"
+    else:
+        middle, low, high = found.change.ratio
+        yield (
+            f"{head}: since {found.change.day} a dollar of tokens takes {middle:.2f} times the points of before"
+            f" ({low:.2f} to {high:.2f}; p {found.change.p:.3f}, false alarms 1 in 100)"
+        )
+        yield f"  new since then: {'; '.join(found.new) or 'nothing that is known'}"

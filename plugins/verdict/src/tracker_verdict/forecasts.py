@@ -1,0 +1,149 @@
+"""The forecasts that `tracker plan` made, and how they turned out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from attrs import frozen
+
+from tracker.api import Source, instant
+from tracker.kernel import Session, iso, number, plural, stamp
+from tracker_verdict.outlook import Outlook
+from tracker_verdict.standings import of_accounts, readings
+from tracker_verdict.weeks import FULL, SAME, WEEK
+
+STREAM = "forecasts"
+# A week's last reading counts as its end if it is not older at the reset.
+END = timedelta(hours=24)
+
+
+def store(session: Session, source: Source, found: Iterable[Outlook]) -> None:
+    """Keep what was forecast, so that it can be scored."""
+    rows = [
+        stamp(
+            window=None,
+            provider=source.name,
+            captured_at=session.now,
+            source="plan",
+            agent_id=session.lane,
+            meter=one.meter,
+            account=one.account,
+            reset_at=iso(one.reset_at),
+            used=one.used,
+            forecast=one.prospect.document(),
+        )
+        for one in found
+        if one.reset_at is not None and one.prospect is not None and one.prospect.probability is not None
+    ]
+    if rows and not session.dry_run:
+        with session.journal.lock("tracker plan"):
+            session.journal.append(STREAM, rows)
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """A forecast and what came: whether the meter was full, and the points until the reset."""
+
+    reset_at: datetime
+    probability: float
+    linear: float
+    band: tuple[float, float]
+    was_full: bool
+    rest: float
+
+    @property
+    def is_in_band(self) -> bool:
+        """A full meter hides how much more was wanted: then the band holds it if it reaches so far."""
+        low, high = self.band
+        return high >= self.rest if self.was_full else low <= self.rest <= high
+
+    @property
+    def is_linear_full(self) -> bool:
+        return self.linear >= FULL
+
+
+def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outcome], int]:
+    """The forecasts of ended weeks, and how many cannot be scored yet."""
+    history = readings(session, source, None)
+    found, waiting = [], 0
+    for row in _stored(session, source):
+        reset_at, forecast = instant(row.get("reset_at")), row.get("forecast")
+        if reset_at is None or not isinstance(forecast, dict):
+            continue
+        try:
+            probability, linear = float(forecast["probability_full"]), float(forecast["linear_pace"])
+            low, high = map(float, forecast["rest_80"])
+            used = float(row["used"])
+        except (KeyError, TypeError, ValueError):
+            continue
+        groups = of_accounts(history, str(row.get("meter")))
+        own = groups.get(row.get("account"), next(iter(groups.values())) if len(groups) == 1 else [])
+        week = [one for one in own if one.reset_at is not None and abs(one.reset_at - reset_at) < SAME]
+        last = max((one.until for one in week), default=None)
+        most = max((one.used for one in week), default=0.0)
+        is_seen = most >= FULL or (last is not None and reset_at - last <= END)
+        is_later = any(one.reset_at is not None and one.reset_at - reset_at > SAME for one in own)
+        if reset_at > now or not week or not (is_seen or is_later):
+            waiting += 1
+            continue
+        found.append(
+            Outcome(
+                reset_at=reset_at,
+                probability=probability,
+                linear=linear,
+                band=(low, high),
+                was_full=most >= FULL,
+                rest=max(min(most, FULL) - used, 0.0),
+            )
+        )
+    return found, waiting
+
+
+def _stored(session: Session, source: Source) -> Iterator[dict[str, Any]]:
+    for entry in session.index.entries(STREAM):
+        if entry.record.get("provider") == source.name:
+            yield entry.record
+
+
+def score(found: Sequence[Outcome]) -> dict[str, Any]:
+    """Hits, Brier scores and coverage of the band. The interval counts weeks, since forecasts of one week are alike."""
+    from scipy.special import betaincinv
+
+    count = len(found)
+    weeks: dict[int, list[bool]] = {}
+    for one in found:
+        weeks.setdefault(round(one.reset_at.timestamp() / WEEK.total_seconds()), []).append(one.is_in_band)
+    inside = sum(sum(own) / len(own) for own in weeks.values())
+    k = len(weeks)
+    low = float(betaincinv(inside, k - inside + 1, 0.025)) if inside > 0 else 0.0
+    high = float(betaincinv(inside + 1, k - inside, 0.975)) if inside < k else 1.0
+    return {
+        "forecasts": count,
+        "weeks": k,
+        "full": sum(one.was_full for one in found),
+        "hits": sum((one.probability >= 0.5) == one.was_full for one in found),
+        "brier": sum((one.probability - one.was_full) ** 2 for one in found) / count,
+        "brier_linear": sum(one.is_linear_full != one.was_full for one in found) / count,
+        "coverage": inside / k,
+        "coverage_95": [low, high],
+    }
+
+
+def lines(source: Source, found: Sequence[Outcome], waiting: int) -> Iterator[str]:
+    later = f"; {plural(waiting, 'forecast')} cannot be scored yet" if waiting else ""
+    if not found:
+        yield f"{source.name}: no forecast is scored{later or '; `tracker plan` stores one each time'}"
+        return
+    known = score(found)
+    low, high = known["coverage_95"]
+    yield (
+        f"{source.name}: {plural(known['forecasts'], 'forecast')} of {plural(known['weeks'], 'week')} scored:"
+        f" {known['hits']} right about full or not{later}"
+    )
+    yield f"  Brier score {known['brier']:.3f}, of the linear pace {known['brier_linear']:.3f} (0 is perfect)"
+    yield (
+        f"  the range of four in five held {number(100 * known['coverage'], 0)}%"
+        f" ({number(100 * low, 0)} to {number(100 * high, 0)}%)"
+    )

@@ -1,0 +1,175 @@
+"""Pieces of a meter between its ticks, with what the session logs say was used in each."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta, tzinfo
+from itertools import accumulate, pairwise
+
+from attrs import field, frozen
+
+from tracker.api import MeterReading, Source, UsageEvent
+from tracker.kernel import Session, TrackerError, zone
+from tracker_verdict.stats.calibration import ticks
+
+HOUR = 3600.0
+RESET_TOLERANCE = timedelta(seconds=90)
+
+
+@frozen(kw_only=True)
+class Piece:
+    """Whole points that a meter rose by, and list-price dollars of the requests meanwhile.
+
+    awake: hours in it in which requests are usual. step: the most points between two readings.
+    """
+
+    start: float
+    end: float
+    day: date
+    points: float
+    fresh: float
+    cached: float
+    awake: float
+    step: float
+
+    @property
+    def dollars(self) -> float:
+        return self.fresh + self.cached
+
+
+@frozen(kw_only=True)
+class Ledger:
+    """A meter of one account as one origin showed it, and the requests that were made on it.
+
+    elsewhere: the share of its rise that came while no request was logged, scaled to all waking hours; None if no
+    reading was taken by a schedule. unpriced: the share of tokens without a price.
+    """
+
+    source: Source
+    meter: str
+    origin: str
+    readings: Sequence[MeterReading]
+    events: Sequence[UsageEvent]
+    pieces: Sequence[Piece]
+    elsewhere: float | None
+    unpriced: float
+    local: tzinfo
+    totals: tuple[Sequence[float], Sequence[float]] = field(repr=False)
+
+
+def ledger(session: Session, source: Source, meter: str, since: datetime | None) -> Ledger:
+    """Readings and requests from an instant on. It fails if there are none, or if they cannot be told apart."""
+    readings = session.registry.first("meter_readings", session=session, provider=source.name, since=since)
+    if readings is None:
+        raise TrackerError("No installed feature keeps a meter history. Install tracker-capture.")
+    own = [one for one in readings if one.meter == meter and (since is None or one.at >= since)]
+    if not own:
+        raise TrackerError(f"The history has no reading of {source.name} {meter}. Fill it with `tracker sync`.")
+    origin = Counter(one.origin for one in own).most_common(1)[0][0]
+    own = sorted((one for one in own if one.origin == origin), key=lambda one: one.at)
+    accounts = sorted({str(one.account) for one in own})
+    if len(accounts) > 1:
+        raise TrackerError(
+            f"{source.name} {meter} has readings of {len(accounts)} accounts ({', '.join(accounts)}), and session logs"
+            " do not say which account a request was made on. Expected one account; choose a time with --since."
+        )
+    logged = session.registry.first("usage_events", session=session, since=own[0].at, folder=None)
+    if logged is None:
+        raise TrackerError("No installed feature reads session logs. Install tracker-telemetry.")
+    events = [event for event in logged if event.provider == source.name]
+    tokens = sum(event.tokens + event.cached_tokens for event in events)
+    bare = sum(event.tokens + event.cached_tokens for event in events if event.fresh is None)
+    local = zone(session.config.timezone)
+    awake = {datetime.fromtimestamp(event.at, local).hour for event in events}
+    totals = tuple(
+        list(accumulate((getattr(event, kind) or 0.0 for event in events), initial=0.0)) for kind in ("fresh", "cached")
+    )
+    times = [event.at for event in events]
+    pieces = []
+    for segment in segments(own):
+        for start, end, points in ticks(segment):
+            first, last = bisect_right(times, start), bisect_right(times, end)
+            inside = [value for at, value in segment if start <= at <= end]
+            pieces.append(
+                Piece(
+                    start=start,
+                    end=end,
+                    day=datetime.fromtimestamp(end, local).date(),
+                    points=points,
+                    fresh=totals[0][last] - totals[0][first],
+                    cached=totals[1][last] - totals[1][first],
+                    awake=awake_hours(start, end, awake, local),
+                    step=max((b - a for a, b in pairwise(inside)), default=0.0),
+                )
+            )
+    return Ledger(
+        source=source,
+        meter=meter,
+        origin=origin,
+        readings=own,
+        events=events,
+        pieces=pieces,
+        elsewhere=_elsewhere(own, times, awake, local),
+        unpriced=bare / tokens if tokens else 0.0,
+        local=local,
+        totals=(totals[0], totals[1]),
+    )
+
+
+def segments(readings: Sequence[MeterReading]) -> Iterator[list[tuple[float, float]]]:
+    """(time, whole value) of the readings between two resets; a run of equal ones counts at both of its ends."""
+    found: list[tuple[float, float]] = []
+    before: MeterReading | None = None
+    for one in readings:
+        if before is not None and is_reset(before, one):
+            yield found
+            found = []
+        value = float(math.floor(one.used))
+        found.append((one.at.timestamp(), value))
+        if one.until > one.at:
+            found.append((one.until.timestamp(), value))
+        before = one
+    if found:
+        yield found
+
+
+def is_reset(before: MeterReading, after: MeterReading) -> bool:
+    """Whether a meter was reset between two readings."""
+    if before.reset_at is not None and before.reset_at <= after.at:
+        return after.reset_at is None or after.reset_at - before.reset_at > RESET_TOLERANCE
+    return after.used < before.used - 1
+
+
+def awake_hours(start: float, end: float, awake: set[int], local: tzinfo) -> float:
+    """How many hours between two instants are of the hours of the day in which requests are usual."""
+    total, at = 0.0, start
+    while at < end:
+        stop = min((at // HOUR + 1) * HOUR, end)
+        if datetime.fromtimestamp(at, local).hour in awake:
+            total += stop - at
+        at = stop
+    return total / HOUR
+
+
+def _elsewhere(
+    readings: Sequence[MeterReading], times: Sequence[float], awake: set[int], local: tzinfo
+) -> float | None:
+    """The rise while nothing was logged, a scheduled reading on either side, per waking hour, over all of them."""
+    taken = [one for one in readings if one.is_scheduled]
+    if len(taken) < 2:
+        return None
+    rise = hours = 0.0
+    was_silent = False
+    for one, other in pairwise(taken):
+        start, end = one.until.timestamp(), other.at.timestamp()
+        is_silent = bisect_right(times, end) == bisect_right(times, start)
+        if is_silent and was_silent and not is_reset(one, other):
+            rise += max(0.0, other.used - one.used)
+            hours += awake_hours(start, end, awake, local)
+        was_silent = is_silent
+    every = awake_hours(readings[0].at.timestamp(), readings[-1].until.timestamp(), awake, local)
+    points = sum(max(0.0, b.used - a.used) for a, b in pairwise(readings) if not is_reset(a, b))
+    return min(rise / hours * every / points, 1.0) if hours and points else None

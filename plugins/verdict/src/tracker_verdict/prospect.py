@@ -1,0 +1,114 @@
+"""Whether a weekly meter lasts until its reset: how likely not, when it is full, and what goes unused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from attrs import evolve, frozen
+
+from tracker.api import Meter
+from tracker.kernel import iso, number, plural, span
+from tracker_verdict.standings import Standing
+from tracker_verdict.weeks import FULL, HOUR, PRIOR, WEEK, Week, phase_of
+
+# Weeks before which a probability overstates, see docs/statistics.md.
+NEEDED = 3
+LEAST = timedelta(hours=6)
+# Older readings may miss what was used since.
+YOUNG = timedelta(hours=2)
+
+
+@frozen(kw_only=True)
+class Prospect:
+    """weeks: those before this one. probability: to be full before the reset. rest: the points that are still to come,
+    with the range of four in five. full_at: when the usual course is full; None if that is not before the reset.
+    linear: the per cent at the reset, if it goes on as on average since the week began. why: what keeps it unknown.
+    """
+
+    standing: Standing
+    weeks: int = 0
+    probability: float | None = None
+    rest: float | None = None
+    low: float | None = None
+    high: float | None = None
+    full_at: datetime | None = None
+    linear: float | None = None
+    why: str | None = None
+
+    @property
+    def unused(self) -> float | None:
+        """Per cent that the usual course leaves."""
+        return None if self.rest is None else max(FULL - self.standing.used - self.rest, 0.0)
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "weeks": self.weeks,
+            "weeks_needed": NEEDED,
+            "probability_full": self.probability,
+            "full_at": self.full_at and iso(self.full_at),
+            "rest": self.rest,
+            "rest_80": None if self.low is None else [self.low, self.high],
+            "unused": self.unused,
+            "linear_pace": self.linear,
+            "why_not": self.why,
+        }
+
+
+def prospect(
+    past: Callable[[datetime], Sequence[Week]], standing: Standing, meter: Meter, now: datetime, local: tzinfo
+) -> Prospect | None:
+    """None for meters that are not weekly. `past` answers with the weeks before the one that ends at an instant."""
+    known = Prospect(standing=standing)
+    if meter.window != WEEK:
+        return None
+    if standing.reset_at is None:
+        return evolve(known, why="its reset is not known")
+    start = standing.reset_at - WEEK
+    gone = standing.at - start
+    if standing.reset_at <= now:
+        return evolve(known, why="it was reset since the last reading")
+    if gone < LEAST:
+        return evolve(known, why="a week says nothing in its first 6 hours")
+    known = evolve(known, linear=standing.used / (gone / WEEK))
+    if now - standing.at > YOUNG:
+        return evolve(known, why=f"the last reading is {span(now - standing.at)} old; 2 h are the most")
+    return _forecast(known, past(standing.reset_at), start, local)
+
+
+def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: tzinfo) -> Prospect:
+    from tracker_verdict.stats.forecast import course, runout
+
+    standing = known.standing
+    rises, phases = [week.rises for week in before], [week.phase for week in before]
+    hours, now = int((standing.at - start) / HOUR), phase_of(start, local)
+    rest, _, _, full, low, high = runout(rises, hours, standing.used, PRIOR, phases, now)
+    at = None
+    used = standing.used
+    for hour, points in enumerate(course(rises, hours, rest, PRIOR, phases, now)):
+        used += points
+        if used >= FULL:
+            at = start + (hours + hour + 1) * HOUR
+            break
+    at = min(max(at, standing.at), start + WEEK) if at is not None and rest >= FULL - standing.used else None
+    return evolve(known, weeks=len(before), probability=full, rest=rest, low=low, high=high, full_at=at)
+
+
+def lines(known: Prospect, local: tzinfo) -> Iterator[str]:
+    """The forecast in words."""
+    linear = "" if known.linear is None else f"linear pace: {number(known.linear, 0)}% at the reset"
+    if known.probability is None or known.rest is None:
+        yield f"  no forecast: {known.why}" + (f"; {linear}" if linear else "")
+        return
+    when = f", around {known.full_at.astimezone(local):%a %H:%M}" if known.full_at else ""
+    if known.weeks < NEEDED:
+        word = "likely" if known.probability >= 0.5 else "unlikely"
+        few = f"{plural(known.weeks, 'week')} of history, {NEEDED} are needed for a probability"
+        yield f"  {word} to be full before the reset{when} ({few}); {linear}"
+        return
+    assert known.low is not None and known.high is not None and known.unused is not None  # noqa: PT018
+    chance = number(100 * min(max(known.probability, 0.01), 0.99), 0)
+    yield f"  {chance}% likely to be full before the reset{when} ({plural(known.weeks, 'week')} of history)"
+    band = f"{number(known.low, 0)} to {number(known.high, 0)}"
+    yield f"  {number(known.rest, 0)} points are still to come ({band}), so about {number(known.unused, 0)}% go unused"

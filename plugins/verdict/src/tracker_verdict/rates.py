@@ -1,0 +1,194 @@
+"""What a point of a meter buys: points per list-price dollar, or the reasons why that is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from tracker.kernel import number, plural
+from tracker_verdict.pieces import Ledger, Piece
+from tracker_verdict.stats.calibration import Fit, fit, limits, scan_p
+
+POINTS, DAYS, PIECES = 20, 6, 8
+ELSEWHERE, WIDEST, HALVES = 0.25, 1.5, 0.35
+ALPHA_REACH = 0.3
+SURE, NEAR = 0.01, 3
+SIDE_POINTS = 8.0
+
+
+@frozen(kw_only=True)
+class Change:
+    """From `day` on a point buys something else: `ratio` is points per dollar after to before, with its interval."""
+
+    day: date
+    p: float
+    ratio: tuple[float, float, float]
+    is_recent: bool
+
+
+@frozen(kw_only=True)
+class Rates:
+    """The fit, if `why` is empty. columns: ("fresh", "cached") or ("dollars",), and "elsewhere" per hour.
+
+    alpha: what a dollar of cache reads counts to one of fresh tokens; its limits are None if there are no finite ones.
+    """
+
+    ledger: Ledger
+    pieces: Sequence[Piece]
+    why: tuple[str, ...]
+    change: Change | None = None
+    fit: Fit | None = None
+    columns: tuple[str, ...] = ()
+    alpha: tuple[float, float | None, float | None] | None = None
+    assumes: tuple[str, ...] = field(factory=tuple)
+
+    def points(self, fresh: float, cached: float) -> tuple[float, float, float]:
+        """What some dollars took of the meter, with limits."""
+        assert self.fit is not None
+        return self.fit.points(_row(self.columns, fresh, cached, 0.0))
+
+
+def _row(columns: Sequence[str], fresh: float, cached: float, awake: float) -> list[float]:
+    own = [fresh, cached] if "fresh" in columns else [fresh + cached]
+    return own + ([awake] if "elsewhere" in columns else [])
+
+
+def rates(ledger: Ledger) -> Rates:
+    """The calibration of one meter."""
+    pieces = [piece for piece in ledger.pieces if piece.dollars > 0]
+    known = Rates(ledger=ledger, pieces=pieces, why=tuple(_missing(ledger, pieces)))
+    if known.why:
+        return known
+    change = changed(pieces)
+    if change is not None:
+        pieces = [piece for piece in pieces if piece.day >= change.day]
+        known = evolve(known, change=change, pieces=pieces)
+        if change.is_recent:
+            return evolve(known, why=(f"a point buys something else since {change.day}; 3 more days are needed",))
+        if why := tuple(_missing(ledger, pieces)):
+            return evolve(known, why=tuple(f"since the change of {change.day}: {one}" for one in why))
+    known = _fitted(known)
+    return evolve(known, why=tuple(_doubts(known)))
+
+
+def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
+    """What is too little, and how much is needed."""
+    points, days = sum(piece.points for piece in pieces), len({piece.day for piece in pieces})
+    if points < POINTS:
+        yield f"{number(points)} points so far; {POINTS} are needed"
+    if days < DAYS:
+        yield f"{plural(days, 'day')} so far; {DAYS} are needed"
+    if len(pieces) < PIECES:
+        yield f"{plural(len(pieces), 'rise')} of 2 points so far; {PIECES} are needed"
+    if ledger.elsewhere is not None and ledger.elsewhere > ELSEWHERE:
+        yield f"{ledger.elsewhere:.0%} of its rise comes while no request is logged here; at most 25% may"
+    if ledger.unpriced > 0.01:
+        yield f"{ledger.unpriced:.0%} of the tokens have no list price; install genai-prices, or give your own prices"
+    if pieces and sum(piece.step > 2 for piece in pieces) * 2 > len(pieces):
+        yield "most readings are over 2 points apart; sample more often (`tracker schedule print`)"
+    if not any(reading.reset_at for reading in ledger.readings):
+        yield "no reading names a reset, so it may be a rolling window"
+
+
+def _fitted(known: Rates) -> Rates:
+    """Fresh and cache-read dollars apart if that can be told, else their sum."""
+    pieces, days = known.pieces, [piece.day.toordinal() for piece in known.pieces]
+    more = ("elsewhere",) if known.ledger.elsewhere is not None else ()
+    # hours without requests must not weigh without limit
+    least = 0.05 * sum(piece.dollars for piece in pieces) / len(pieces)
+    weights = [1 / max(piece.dollars, least) for piece in pieces]
+    points = [piece.points for piece in pieces]
+
+    def solved(columns: tuple[str, ...]) -> Fit:
+        rows = [_row(columns, piece.fresh, piece.cached, piece.awake) for piece in pieces]
+        return fit(points, rows, days, weights=weights)
+
+    assumes = () if more else ("nothing else uses this account: no reading was taken by a schedule",)
+    if sum(piece.cached for piece in pieces) > 0:
+        two = ("fresh", "cached", *more)
+        found = solved(two)
+        ratio, *reach = limits(found)[-1]
+        alpha = (ratio, *(reach if len(reach) == 2 else (None, None)))
+        if len(reach) == 2 and reach[1] - reach[0] <= 2 * ALPHA_REACH:
+            return evolve(known, fit=found, columns=two, alpha=alpha, assumes=assumes)
+        spread = f"{reach[0]:.1f} to {reach[1]:.1f}" if len(reach) == 2 else "no limits"
+        assumes = (*assumes, f"cache reads count as their list price: their own rate is not known yet ({spread})")
+    else:
+        alpha = None
+    one = ("dollars", *more)
+    return evolve(known, fit=solved(one), columns=one, alpha=alpha, assumes=assumes)
+
+
+def _doubts(known: Rates) -> Iterator[str]:
+    """Why a fit is not good enough."""
+    assert known.fit is not None
+    _, low, high = limits(known.fit)[0]
+    if low <= 0 or high / low > WIDEST**2:
+        yield f"the interval is wider than a factor of 1.5 either way ({low:.3g} to {high:.3g}); more days are needed"
+    ordered = sorted(known.pieces, key=lambda piece: piece.start)
+    halves = ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
+    a, b = (sum(piece.points for piece in half) / sum(piece.dollars for piece in half) for half in halves)
+    if max(a, b) / min(a, b) - 1 > HALVES:
+        yield f"its two halves differ by {max(a, b) / min(a, b) - 1:.0%}; at most 35% may be chance"
+
+
+def changed(pieces: Sequence[Piece]) -> Change | None:
+    """The change that the scan finds among days, if it is sure."""
+    days = sorted({piece.day for piece in pieces})
+    if len(days) < DAYS:
+        return None
+    points, dollars = day_totals(pieces, days)
+    _, first, p = scan_p(points, dollars)
+    sides = (points[:first], dollars[:first]), (points[first:], dollars[first:])
+    if p > SURE or min(sum(side[0]) for side in sides) < SIDE_POINTS:
+        return None
+    is_recent = days[-1] - days[first] < timedelta(days=NEAR)
+    return Change(day=days[first], p=p, ratio=_ratio(*sides), is_recent=is_recent)
+
+
+def day_totals(pieces: Sequence[Piece], days: Sequence[date]) -> tuple[list[float], list[float]]:
+    """Points and dollars of each day."""
+    points = [sum(piece.points for piece in pieces if piece.day == day) for day in days]
+    return points, [sum(piece.dollars for piece in pieces if piece.day == day) for day in days]
+
+
+def _ratio(
+    before: tuple[list[float], list[float]], after: tuple[list[float], list[float]]
+) -> tuple[float, float, float]:
+    """Points per dollar after to before, with an interval at 95 % on the logarithmic scale."""
+    import math
+
+    from scipy.special import stdtrit
+
+    logs, variances = [], []
+    for points, dollars in (before, after):
+        total, spent = sum(points), sum(dollars)
+        rate = total / spent
+        moved = sum(((y - rate * x) / (1 - x / spent)) ** 2 for y, x in zip(points, dollars, strict=True)) / spent**2
+        logs.append(math.log(rate))
+        variances.append(moved / rate**2 + 1 / (3 * total**2))
+    middle, df = logs[1] - logs[0], len(before[0]) + len(after[0]) - 2
+    reach = float(stdtrit(df, 0.975)) * math.sqrt(sum(variances))
+    return math.exp(middle), math.exp(middle - reach), math.exp(middle + reach)
+
+
+def document(known: Rates) -> dict[str, Any]:
+    """The calibration as JSON values."""
+    found = limits(known.fit) if known.fit is not None and not known.why else []
+    rows = dict(zip(known.columns, found, strict=False))
+    return {
+        "provider": known.ledger.source.name,
+        "meter": known.ledger.meter,
+        "origin": known.ledger.origin,
+        "points": sum(piece.points for piece in known.pieces),
+        "days": len({piece.day for piece in known.pieces}),
+        "elsewhere": known.ledger.elsewhere,
+        "why_not": list(known.why),
+        "assumes": list(known.assumes),
+        "since": known.change and str(known.change.day),
+        "points_per": {name: list(row) for name, row in rows.items()},
+        "cache_read_share": known.alpha and list(known.alpha),
+    }

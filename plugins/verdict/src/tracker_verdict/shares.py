@@ -1,0 +1,101 @@
+"""What each project, session or window took of a meter, by the calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import frozen
+
+from tracker.kernel import Session, canonical, captures, number
+from tracker_verdict.rates import Rates
+from tracker_verdict.rates import document as rates_document
+from tracker_verdict.stats.calibration import limits
+
+KINDS = ("input", "cache read", "5-minute cache write", "1-hour cache write", "output")
+UNNAMED = "(none)"
+
+
+@frozen(kw_only=True)
+class Share:
+    """Points that some requests took, with limits."""
+
+    name: str
+    points: tuple[float, float, float]
+
+    def document(self) -> dict[str, Any]:
+        middle, low, high = self.points
+        return {"name": self.name, "points": middle, "low": low, "high": high}
+
+
+def shares(session: Session, known: Rates, by: str) -> list[Share]:
+    """The largest first. Only requests of the fitted time count."""
+    start = known.pieces[0].start
+    spans = _spans(session, known.ledger.source.name) if by == "window" else []
+    sums: dict[str, list[float]] = {}
+    for event in known.ledger.events:
+        if event.at < start or event.fresh is None or event.cached is None:
+            continue
+        if by == "window":
+            names = [window for first, last, window in spans if first <= event.at <= last] or [UNNAMED]
+            # what two windows share is nobody's
+            name = names[0] if len(names) == 1 else "+".join(sorted(names))
+        else:
+            name = (event.project if by == "project" else event.session) or UNNAMED
+        own = sums.setdefault(name, [0.0, 0.0])
+        own[0] += event.fresh
+        own[1] += event.cached
+    found = [Share(name=name, points=known.points(*own)) for name, own in sums.items()]
+    return sorted(found, key=lambda share: -share.points[0])
+
+
+def _spans(session: Session, provider: str) -> list[tuple[float, float, str]]:
+    found = []
+    for (window, name), group in captures(session.index, session.registry).items():
+        pair = canonical(group)
+        if name == provider and pair.before is not None:
+            end = pair.after.captured_at.timestamp() if pair.after is not None else float("inf")
+            found.append((pair.before.captured_at.timestamp(), end, window))
+    return found
+
+
+def document(session: Session, known: Rates, by: str) -> list[dict[str, Any]]:
+    return [] if known.why else [share.document() for share in shares(session, known, by)]
+
+
+def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
+    """The calibration in words, the points per million tokens of each model, and what took how much."""
+    ledger = known.ledger
+    head = f"{ledger.source.name} {ledger.meter} ({ledger.origin})"
+    if known.why or known.fit is None:
+        yield f"{head}: will not calibrate: {'; '.join(known.why)}"
+        return
+    data = rates_document(known)
+    since = f" since {data['since']}" if data["since"] else ""
+    yield f"{head}: {number(data['points'])} points on {data['days']} days{since}"
+    names = {"fresh": "of tokens but cache reads", "cached": "of cache reads", "dollars": "of tokens"}
+    for name, (middle, low, high) in zip(known.columns, limits(known.fit), strict=False):
+        if name in names:
+            yield f"  {middle:.3g} points per list-price dollar {names[name]} ({low:.3g} to {high:.3g})"
+    for assumed in known.assumes:
+        yield f"  assuming: {assumed}"
+    yield from _models(known)
+    found = shares(session, known, by)
+    for share in found[:rows]:
+        middle, low, high = share.points
+        yield f"  {share.name}: {number(middle, 1)} points ({number(low, 1)} to {number(high, 1)})"
+    if len(found) > rows:
+        yield f"  and {len(found) - rows} more (--rows)"
+
+
+def _models(known: Rates) -> Iterator[str]:
+    assert known.fit is not None
+    models = {event.model: event.prices for event in known.ledger.events if event.prices}
+    for model, prices in sorted(models.items()):
+        assert prices is not None
+        each = []
+        for place, (kind, price) in enumerate(zip(KINDS, prices, strict=True)):
+            dollars = price * 1e6
+            middle = known.points(0.0, dollars)[0] if place == 1 else known.points(dollars, 0.0)[0]
+            each.append(f"{kind} {middle:.2g}")
+        yield f"  {model}, points per million tokens: {', '.join(each)}"

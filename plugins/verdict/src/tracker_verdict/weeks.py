@@ -1,0 +1,85 @@
+"""The weeks of a weekly meter, by the hours of the calendar week."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
+
+from attrs import frozen
+
+from tracker.api import MeterReading
+
+WEEK, HOUR = timedelta(days=7), timedelta(hours=1)
+HOURS = 168
+# Resets that are closer to each other are one: vendors compute them anew for each answer.
+SAME = timedelta(hours=1)
+# A history that begins within a week says little about its hours.
+LATE, LITTLE = timedelta(days=1), 10.0
+FULL = 100.0
+# What people use before anything is known: the same in each hour from 8 to 24.
+PRIOR = tuple(float(8 <= hour % 24 < 24) for hour in range(HOURS))
+
+
+@frozen(kw_only=True)
+class Week:
+    """Points in each hour since the week's start, None where a full meter hid them; `phase` is its first hour."""
+
+    reset_at: datetime
+    phase: int
+    rises: Sequence[float | None]
+
+    @property
+    def start(self) -> datetime:
+        return self.reset_at - WEEK
+
+
+def phase_of(at: datetime, local: tzinfo) -> int:
+    """The hour of the calendar week."""
+    there = at.astimezone(local)
+    return there.weekday() * 24 + there.hour
+
+
+def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
+    """Every week with readings that name its reset, the earliest first; a history's first one only if it is whole."""
+    groups: list[list[MeterReading]] = []
+    for one in sorted((one for one in readings if one.reset_at is not None), key=lambda one: one.at):
+        before = groups[-1][-1] if groups else None
+        if before is not None and before.reset_at and one.reset_at and abs(one.reset_at - before.reset_at) < SAME:
+            groups[-1].append(one)
+        elif before is None or before.reset_at is None or one.reset_at is None or one.reset_at > before.reset_at:
+            groups.append([one])
+    found = []
+    for place, group in enumerate(groups):
+        reset_at = group[0].reset_at
+        assert reset_at is not None
+        first = group[0]
+        if place == 0 and first.at - (reset_at - WEEK) > LATE and first.used > LITTLE:
+            continue
+        end = groups[place + 1][0].at if place + 1 < len(groups) else None
+        found.append(
+            Week(
+                reset_at=reset_at,
+                phase=phase_of(reset_at - WEEK, local),
+                rises=_rises(group, reset_at - WEEK, end),
+            )
+        )
+    return found
+
+
+def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | None) -> list[float | None]:
+    """A rise counts in the hour of the reading that showed it. After an early reset hours are not known."""
+    rises: list[float | None] = [0.0] * HOURS
+    most = 0.0
+    full_at: datetime | None = None
+    for one in readings:
+        hour = min(max(int((one.at - start) / HOUR), 0), HOURS - 1)
+        if one.used > most:
+            rises[hour] = (rises[hour] or 0.0) + one.used - most
+            most = one.used
+        if most >= FULL and full_at is None:
+            full_at = one.at
+    for hidden in (full_at, end if end is not None and end < start + WEEK else None):
+        if hidden is not None:
+            for hour in range(int((hidden - start) / HOUR) + 1, HOURS):
+                rises[hour] = None
+    return rises

@@ -1,0 +1,153 @@
+"""`tracker plan` says whether a weekly meter lasts until its reset, stores that, and scores it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tracker.session import Session
+
+NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+WEEK, HOUR = timedelta(days=7), timedelta(hours=1)
+
+
+def weeks(
+    verdicts: Any, count: int, *, daily: float, today: float | None = None, reset: datetime | None = None
+) -> None:
+    """Readings each 3 hours of `count` ended weeks, and of the one that ends in 3 days: `daily` points a day."""
+    chance = random.Random(2)
+    end = reset or NOW + timedelta(days=3)
+    rows = []
+    for number in range(count, -1, -1):
+        start = end - (number + 1) * WEEK
+        used, at = 0.0, start
+        while at < min(start + WEEK, NOW + timedelta(minutes=1)):
+            rate = daily if number or today is None else today
+            used = min(used + rate / 8 * chance.uniform(0.5, 1.5), 100.0)
+            rows.append(_row(len(rows), at, int(used), start + WEEK))
+            at += 3 * HOUR
+        if not number:
+            rows.append(_row(len(rows), NOW, int(used), end))
+    data = verdicts.folder / "data"
+    data.mkdir(exist_ok=True)
+    (data / "readings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _row(number: int, at: datetime, used: float, reset: datetime, account: str | None = None) -> dict[str, Any]:
+    parsed = {"weekly_used": used, "weekly_reset_at": reset.isoformat()}
+    own = {"record_id": f"r{number}", "provider": "codex", "origin": "rollout", "account": account, "parsed": parsed}
+    return {**own, "captured_at": at.isoformat(), "until": at.isoformat()}
+
+
+def forecast(verdicts: Any) -> Any:
+    found = json.loads(verdicts("--json", "plan", "--provider", "codex").ok())
+    [meter] = [one for one in found["meters"] if one["meter"] == "weekly"]
+    return meter["forecast"]
+
+
+def test_weeks_like_the_last_ones(verdicts: Any) -> None:
+    weeks(verdicts, 4, daily=9)
+    found = forecast(verdicts)
+    assert found["weeks"] == 4
+    assert found["probability_full"] < 0.1
+    assert found["rest"] == pytest.approx(27, abs=6)
+    assert found["unused"] == pytest.approx(37, abs=8)
+    assert found["full_at"] is None
+    said = verdicts("plan").ok()
+    assert "% likely to be full before the reset (4 weeks of history)" in said
+    assert "points are still to come" in said
+
+
+def test_a_busy_week_is_full_before_its_reset_and_never_after_it(verdicts: Any) -> None:
+    weeks(verdicts, 4, daily=12, today=22)
+    found = forecast(verdicts)
+    assert found["probability_full"] > 0.8
+    assert NOW.isoformat()[:13] <= found["full_at"] < (NOW + timedelta(days=3)).isoformat()
+    assert "likely to be full before the reset, around " in verdicts("plan").ok()
+
+
+def test_too_few_weeks_are_said_with_the_linear_pace_by_that_name(verdicts: Any) -> None:
+    weeks(verdicts, 1, daily=9)
+    said = verdicts("plan", "--provider", "codex").ok()
+    assert "  unlikely to be full before the reset (1 week of history, 3 are needed for a probability); linear" in said
+    used = float(said.split("% used")[0].rpartition(" ")[2])
+    assert f"linear pace: {used * 7 / 4:.0f}% at the reset" in said
+
+
+@pytest.mark.parametrize(
+    ("reset", "words"),
+    [
+        (NOW - HOUR, "no forecast: it was reset since the last reading"),
+        (NOW + WEEK - 3 * HOUR, "no forecast: a week says nothing in its first 6 hours"),
+    ],
+)
+def test_what_cannot_be_forecast(verdicts: Any, reset: datetime, words: str) -> None:
+    weeks(verdicts, 2, daily=9, reset=reset)
+    assert words in verdicts("plan", "--provider", "codex").ok()
+
+
+def test_a_forecast_is_scored_when_its_week_has_ended(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    weeks(verdicts, 4, daily=9)
+    verdicts("plan", "--provider", "codex").ok()
+    verdicts("plan", "--provider", "codex", "--dry-run").ok()
+    assert len((verdicts.folder / "data" / "forecasts.jsonl").read_text().splitlines()) == 1
+    assert "1 forecast cannot be scored yet" in verdicts("plan", "--score", "--provider", "codex").ok()
+    weeks(verdicts, 5, daily=9, reset=NOW + timedelta(days=10))
+    path = verdicts.folder / "data" / "readings.jsonl"
+    end = NOW + timedelta(days=3)
+    more = [_row(9000 + day, NOW + day * timedelta(days=1), 36 + 9 * day, end) for day in range(3)]
+    path.write_text(path.read_text() + "".join(json.dumps(row) + "\n" for row in more))
+    monkeypatch.setattr(Session, "now", property(lambda _session: NOW + timedelta(days=4)))
+    [found] = json.loads(verdicts("--json", "plan", "--score", "--provider", "codex").ok())
+    assert (found["forecasts"], found["weeks"], found["full"], found["hits"]) == (1, 1, 0, 1)
+    assert found["brier"] < 0.05
+    assert found["coverage"] == 1
+    said = verdicts("plan", "--score").ok()
+    assert "codex: 1 forecast of 1 week scored: 1 right about full or not" in said
+    assert "Brier score 0.0" in said
+
+
+def test_status_says_it_too_and_a_year_does_not_slow_it(verdicts: Any) -> None:
+    weeks(verdicts, 4, daily=9)
+    said = verdicts("status").ok()
+    assert "codex weekly: " in said
+    assert "likely to be full before the reset (4 weeks of history)" in said
+    kept = json.loads((verdicts.folder / "data" / ".index" / "weeks.json").read_text())
+    assert [len(one["weeks"]) for one in kept.values()] == [4]
+    path = verdicts.folder / "data" / "readings.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[-3:]))
+    again = json.loads(verdicts("--json", "status").ok())
+    assert again["outlooks"][0]["forecast"]["weeks"] == 4
+    (verdicts.folder / "data" / ".index" / "weeks.json").write_text('{"codex weekly  UTC": {"weeks": [1]}}')
+    assert json.loads(verdicts("--json", "status").ok())["outlooks"][0]["forecast"]["weeks"] == 0
+
+
+def test_accounts_have_the_names_of_the_settings(verdicts: Any) -> None:
+    verdicts.settings('[accounts]\nwork = "0123456789ab"\nhome = "dev@example.com"\n')
+    data = verdicts.folder / "data"
+    data.mkdir()
+    # the history keeps a hash of the redacted address
+    address = hashlib.blake2b(b"d***@example.com", digest_size=6).hexdigest()
+    names = ("0123456789ab", address, "ffffffffffff")
+    end = NOW + timedelta(days=3)
+    rows = [_row(at, NOW, 20 + at, end, name) for at, name in enumerate(names)]
+    (data / "readings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for command in ("plan", "meters", "status"):
+        said = verdicts(command).ok()
+        assert all(f"codex weekly account {name}: " in said for name in ("work", "home", "ffffffffffff")), said
+    verdicts.settings("[accounts]\nwork = 7\n")
+    assert "accounts must be a table with an address or an id of each name" in verdicts("meters").refused()
+
+
+def test_windows_name_their_account(verdicts: Any) -> None:
+    verdicts.settings('[accounts]\nhome = "dev@example.com"\n')
+    pane = ">_ OpenAI Codex (v0.44.0)\n Account: dev@example.com (Pro)\n Weekly limit: [██░░] 50% left\n"
+    verdicts("alias", "start", "codex", "--stdin", "--window", "W1", stdin=pane).ok()
+    [window] = json.loads(verdicts("--json", "windows").ok())
+    assert window["providers"]["codex"]["account"] == "home"

@@ -1,0 +1,144 @@
+"""`tracker meters calibrate`, `reconcile` and `drift` on simulated session files whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tracker.cli.main import main
+
+START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=16)
+# Dollars per token of gpt-5: input, cache reads, output.
+PRICES = (1.25e-6, 0.125e-6, 10e-6)
+POINTS_PER_DOLLAR = 1.5
+
+
+class World:
+    """A home with Codex's session files, in which a weekly meter counts list-price dollars."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        self.home.mkdir()
+
+    def days(
+        self, count: int, *, rate: Any = lambda _day: POINTS_PER_DOLLAR, hidden: Any = lambda _day, _turn: 0.0
+    ) -> None:
+        """A file a day, 60 turns each; `hidden` points are used without a request here, just before a turn."""
+        chance, used, week = random.Random(5), 0.0, START
+        for day in range(count):
+            rows = []
+            meta = {"id": f"day-{day}", "cwd": f"/home/dev/{'acme' if day % 2 else 'other'}", "cli_version": "0.160.0"}
+            begin = START + timedelta(days=day, hours=9)
+            if begin >= week + timedelta(days=7):
+                used, week = 0.0, week + timedelta(days=7)
+            rows += [_line(begin, "session_meta", meta), _line(begin, "turn_context", {"model": "gpt-5"})]
+            total = dict.fromkeys(("input_tokens", "cached_input_tokens", "output_tokens", "total_tokens"), 0)
+            for turn in range(60):
+                at = begin + timedelta(minutes=8 * turn + chance.uniform(0, 4))
+                fresh, read, output = (int(chance.lognormvariate(mean, 0.7)) for mean in (9.6, 11.4, 8.4))
+                last = {"input_tokens": fresh + read, "cached_input_tokens": read, "output_tokens": output}
+                last["total_tokens"] = fresh + read + output
+                total = {key: total[key] + last[key] for key in total}
+                dollars = sum(price * tokens for price, tokens in zip(PRICES, (fresh, read, output), strict=True))
+                used += rate(day) * dollars + hidden(day, turn)
+                limit = {
+                    "used_percent": float(int(used)),
+                    "window_minutes": 10080,
+                    "resets_at": int((week + timedelta(days=7)).timestamp()),
+                }
+                payload = {
+                    "type": "token_count",
+                    "info": {"total_token_usage": total, "last_token_usage": last},
+                    "rate_limits": {"limit_id": "codex", "primary": limit, "plan_type": "pro" if day < 9 else "team"},
+                }
+                rows.append(_line(at, "event_msg", payload))
+            path = self.home / ".codex" / "sessions" / "2026" / "11" / "22" / f"rollout-{day:02d}.jsonl"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(rows))
+        self("sync")
+
+    def __call__(self, *arguments: str) -> str:
+        unset = dict.fromkeys(("CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME", "AGENT_ID"))
+        given = {"HOME": str(self.home), "TRACKER_DATA_DIR": str(self.home / "data"), "TZ": "UTC"}
+        done = CliRunner().invoke(main, list(arguments), env={**unset, **given})
+        assert done.exit_code == 0, (done.stderr, done.exception)
+        return str(done.stdout)
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self("--json", *arguments))
+
+
+def _line(at: datetime, kind: str, payload: dict[str, Any]) -> str:
+    stamp = at.isoformat().replace("+00:00", "Z")
+    return json.dumps({"timestamp": stamp, "type": kind, "payload": payload}) + "\n"
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.chdir(tmp_path)
+    return World(tmp_path)
+
+
+def test_the_rate_is_found_and_what_projects_took(world: World) -> None:
+    world.days(13)
+    [found] = world.json("meters", "calibrate", "--provider", "codex")
+    assert found["why_not"] == []
+    middle, low, high = next(iter(found["points_per"].values()))
+    assert low <= POINTS_PER_DOLLAR <= high
+    assert abs(middle / POINTS_PER_DOLLAR - 1) < 0.05
+    shares = {share["name"]: share for share in found["shares"]}
+    assert shares.keys() == {"acme", "other"}
+    assert sum(share["points"] for share in shares.values()) == pytest.approx(found["points"], rel=0.1)
+    said = world("meters", "calibrate", "--by", "session")
+    assert "points per list-price dollar" in said
+    assert "assuming: nothing else uses this account: no reading was taken by a schedule" in said
+    assert "gpt-5, points per million tokens: input 1.9, cache read" in said
+
+
+def test_too_little_is_refused_with_what_is_needed(world: World) -> None:
+    world.days(2)
+    said = world("meters", "calibrate")
+    assert "will not calibrate: " in said
+    assert "points so far; 20 are needed; 2 days so far; 6 are needed" in said
+    assert "cannot tell: 2 days so far; 6 are needed" in world("meters", "drift")
+    assert world.json("meters", "drift")[0]["since"] is None
+
+
+def test_a_change_is_found_and_what_was_new_then(world: World) -> None:
+    world.days(13, rate=lambda day: POINTS_PER_DOLLAR if day < 6 else 2.1 * POINTS_PER_DOLLAR)
+    [found] = world.json("meters", "drift")
+    assert found["since"] == str((START + timedelta(days=6)).date())
+    assert found["ratio"][1] <= 2.1 <= found["ratio"][2]
+    assert "new since then: plan team" in world("meters", "drift")
+    [rates] = world.json("meters", "calibrate")
+    assert rates["since"] == found["since"]
+    middle, *_ = next(iter(rates["points_per"].values()))
+    assert middle == pytest.approx(2.1 * POINTS_PER_DOLLAR, rel=0.06)
+
+
+def test_without_a_change_drift_is_silent(world: World) -> None:
+    world.days(13)
+    assert "no change is known in 13 days" in world("meters", "drift")
+
+
+def test_what_no_request_explains_is_listed(world: World) -> None:
+    world.days(13, hidden=lambda day, turn: 6.0 if (day, turn) == (4, 30) else 0.0)
+    [found] = world.json("meters", "reconcile")
+    first = found["residuals"][0]
+    at = START + timedelta(days=4, hours=13)
+    assert first["from"] <= at.isoformat()
+    assert first["to"] >= at.isoformat()[:16]
+    assert first["unexplained"] == pytest.approx(6, abs=1.5)
+    assert "more than the requests explain, 99." in world("meters", "reconcile")
+
+
+def test_without_readings_the_cure_is_named(world: World, tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["meters", "drift"], env={"TRACKER_DATA_DIR": str(tmp_path / "none")})
+    assert done.exit_code == 1
+    assert "Fill it with `tracker sync`" in done.stderr

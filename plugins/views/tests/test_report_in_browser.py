@@ -1,0 +1,95 @@
+"""The report in a real browser: silent, without a request, as wide as the screen, and fit for everybody."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from browser import PROGRAM, Browser, browser
+
+ROOT = Path(__file__).parents[3]
+DATA = ROOT / "docs" / "pictures"
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
+
+
+def axe() -> Path | None:
+    """The checker's script, if npm has installed axe-core here."""
+    if not which("node"):
+        return None
+    done = subprocess.run(
+        ["node", "-p", "require.resolve('axe-core/axe.min.js')"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return Path(done.stdout.strip()) if done.returncode == 0 else None
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of a year of invented records."""
+    sys.path.insert(0, str(DATA))
+    from data import fill
+
+    folder = tmp_path_factory.mktemp("year")
+    fill(folder, 365)
+    command = [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "report", "--out", "report.html"]
+    environment = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "PATH": "/usr/bin:/bin"}
+    subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+def test_a_year_is_a_file_that_can_be_mailed(report: Path) -> None:
+    assert 50_000 < report.stat().st_size < 400_000
+
+
+@pytest.mark.parametrize("width", [390, 800, 1440])
+def test_it_fits_and_says_and_asks_nothing(report: Path, chromium: Browser, width: int) -> None:
+    chromium.open(report, width)
+    assert chromium.messages == []
+    assert chromium.requests == [report.as_uri()]
+    assert chromium.value("document.documentElement.scrollWidth") == width
+    assert chromium.value("document.querySelectorAll('svg.chart').length") >= 8
+    blank = "[...document.querySelectorAll('svg.chart text')].filter(one => one.getBBox().width === 0).length"
+    assert chromium.value(blank) == 0
+
+
+def test_dark_and_light_differ(report: Path, chromium: Browser) -> None:
+    colours = []
+    for dark in (False, True):
+        chromium.open(report, 800, dark=dark)
+        colours.append(chromium.value("getComputedStyle(document.body).backgroundColor"))
+    assert len(set(colours)) == 2
+
+
+def test_every_table_is_reached_by_the_keyboard(report: Path, chromium: Browser) -> None:
+    chromium.open(report, 390)
+    reached = []
+    focused = "document.activeElement.getAttribute('aria-label') || document.activeElement.tagName"
+    for _ in range(60):
+        for kind in ("keyDown", "keyUp"):
+            chromium.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
+        reached.append(chromium.value(focused))
+    assert reached[0] == "A"
+    assert "Table: Efficiency" in reached
+    assert "SUMMARY" in reached
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing(report: Path, chromium: Browser, dark: bool) -> None:
+    script = axe()
+    if script is None:
+        pytest.skip("axe-core is not installed: npm install axe-core")
+    chromium.open(report, 800, dark=dark)
+    chromium.value(f"{script.read_text(encoding='utf-8')};0")
+    found = chromium.value("axe.run().then(found => found.violations.map(one => [one.id, one.nodes[0].html]))")
+    assert found == []
