@@ -37,7 +37,7 @@ from tracker.windows.missing_plugins import Absent, absent
 
 @frozen(kw_only=True)
 class Shown:
-    """A block and where it comes from; of telemetry also how many events lie outside of each window's span."""
+    """A block and where it comes from; of a stream also how many events lie outside of each window's span."""
 
     source: Source
     block: Block
@@ -153,7 +153,7 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], groups: G
     """The source's block, if it has one."""
     facts: StreamFacts | None = None
     records: list[dict[str, Any]] = []
-    if source.kind == "telemetry":
+    if source.is_stream:
         given = {"source": source, "windows": windows, "spans": spans(session, windows, groups)}
         facts = session.registry.first("stream_facts", session=session, **given)
     elif source.name == SNAPSHOTS:

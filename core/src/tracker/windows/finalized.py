@@ -115,6 +115,35 @@ class ProviderFigures:
     excluded: tuple[Mapping[str, str], ...] = ()
     stale: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
+        """One provider's usable windows, the others with the reason."""
+        usable: list[WindowResult] = []
+        excluded, stale = [], []
+        for window, row in rows.items():
+            entry, features = row.providers.get(source.name), row.features.get(source.name)
+            if entry is None and not features:
+                continue
+            group = groups.get((window, source.name), [])
+            capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
+            if entry is not None and capacity is not None and capacity >= 0 and features is not None:
+                at = _moment(group, row)
+                usable.append(
+                    WindowResult(window=window, features=features, capacity=capacity, quality=row.quality, at=at)
+                )
+            else:
+                excluded.append({"window": window, "reason": _reason(source, entry, capacity)})
+            if row.is_stale(source.name, group):
+                stale.append(window)
+        meter = source.capacity_meter
+        return cls(
+            source=source,
+            unit=meter.unit if meter else "",
+            efficiency=estimate(session, source, usable),
+            excluded=tuple(excluded),
+            stale=tuple(stale),
+        )
+
     @property
     def totals(self) -> dict[str, float | None]:
         """Features and capacity; both null if every window was left out, since 0 would be a measurement."""
@@ -138,34 +167,7 @@ def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: G
     """Figures of every provider that a finalized window names, by provider."""
     providers = session.registry.providers
     names = {name for row in rows.values() for name in row.named}
-    return [figures_of(session, providers[name], rows, groups) for name in sorted(names & providers.keys())]
-
-
-def figures_of(session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
-    """One provider's usable windows, the others with the reason."""
-    usable: list[WindowResult] = []
-    excluded, stale = [], []
-    for window, row in rows.items():
-        entry, features = row.providers.get(source.name), row.features.get(source.name)
-        if entry is None and not features:
-            continue
-        group = groups.get((window, source.name), [])
-        capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-        if entry is not None and capacity is not None and capacity >= 0 and features is not None:
-            at = _moment(group, row)
-            usable.append(WindowResult(window=window, features=features, capacity=capacity, quality=row.quality, at=at))
-        else:
-            excluded.append({"window": window, "reason": _reason(source, entry, capacity)})
-        if row.is_stale(source.name, group):
-            stale.append(window)
-    meter = source.capacity_meter
-    return ProviderFigures(
-        source=source,
-        unit=meter.unit if meter else "",
-        efficiency=estimate(session, source, usable),
-        excluded=tuple(excluded),
-        stale=tuple(stale),
-    )
+    return [ProviderFigures.of(session, providers[name], rows, groups) for name in sorted(names & providers.keys())]
 
 
 def _reason(source: Source, entry: Mapping[str, Any] | None, capacity: float | None) -> str:
