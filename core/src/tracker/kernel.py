@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tracker.errors import PluginError as PluginError
     from tracker.errors import TrackerError as TrackerError
     from tracker.hosting.registry import Registry as Registry
-    from tracker.journal.files import private_folder as private_folder
     from tracker.journal.files import read_at as read_at
     from tracker.journal.files import replace_file as replace_file
     from tracker.journal.index import CaptureMark as CaptureMark
@@ -50,18 +49,12 @@ if TYPE_CHECKING:
     from tracker.text.render import rate as rate
     from tracker.text.render import value as value
     from tracker.text.wording import near as near
-    from tracker.windows.anomalies import open_anomalies as open_anomalies
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
-    from tracker.windows.captures import captures as captures
-    from tracker.windows.captures import spans as spans
-    from tracker.windows.efficiency import ProviderFigures as ProviderFigures
-    from tracker.windows.efficiency import figures_of as figures_of
     from tracker.windows.finalized import Finalized as Finalized
-    from tracker.windows.finalized import finalized as finalized
+    from tracker.windows.finalized import ProviderFigures as ProviderFigures
     from tracker.windows.lanes import check_window as check_window
     from tracker.windows.store import CaptureRequest as CaptureRequest
-    from tracker.windows.store import Stored as Stored
     from tracker.windows.store import store as store
 
 _LINES = re.findall(r"^    from (\S+) import (\w+)", __loader__.get_source(__name__), re.M)  # type: ignore[name-defined]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tracker.preview import Preview
     from tracker.settings.file import Settings
     from tracker.settings.sections import Kernel
+    from tracker.windows.captures import Capture
+    from tracker.windows.finalized import Finalized
     from tracker.windows.lanes import LaneFile
     from tracker.windows.missing_plugins import Absent
 
@@ -86,6 +88,8 @@ class Session:
 
         fsync = self.config.fsync and not self.no_fsync
         journal = Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
+        if context := click.get_current_context(silent=True):
+            context.find_root().call_on_close(journal.close)
         journal.listeners.append(self._keep_states)
         if not self.dry_run and not journal.streams():
             journal.listeners.append(self._ignore_in_git)
@@ -172,6 +176,32 @@ class Session:
         raise click.UsageError(f"no {what} {escape(name)!r}; {near(name, names)}")
 
     # --- records
+
+    def captures(self, windows: Iterable[str] | None = None) -> dict[tuple[str, str], list[Capture]]:
+        """The standing captures by window and provider, oldest first."""
+        from tracker.windows.captures import captures
+
+        return captures(self.index, self.registry, windows)
+
+    def finalized(self, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
+        """The finalize row that counts, of each window that has one."""
+        from tracker.windows.finalized import finalized
+
+        return finalized(self.index, windows)
+
+    def spans(
+        self, windows: Iterable[str], groups: Mapping[tuple[str, str], list[Capture]] | None = None
+    ) -> dict[str, tuple[datetime, datetime | None]]:
+        """From when to when each window was measured; None is no end yet. `groups` are the captures, if known."""
+        from tracker.windows.captures import spans
+
+        return spans(self, windows, groups)
+
+    def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
+        """The anomalies that nothing closed. without: a record that is about to be taken back."""
+        from tracker.windows.anomalies import open_anomalies
+
+        return open_anomalies(self, windows, without=without)
 
     def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
         """The sources that are recorded in some windows, and whose plugin is missing."""

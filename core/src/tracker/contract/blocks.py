@@ -17,7 +17,7 @@ class PreviewContext:
     """What a preview block is made from.
 
     windows: the ids that are shown, in order. records: this source's standing records in them, oldest first (of a view
-    all records of its stream; none of a telemetry source). events: a telemetry source's totals, else None.
+    all records of its stream; none of a stream of events). events: a stream's totals, else None.
     """
 
     windows: tuple[str, ...]

@@ -92,12 +92,12 @@ class Finding:
     cure: str | None = None
     severity: Literal["error", "warning", "note"] = "error"
     check: str = "data"
-    fix: Callable[[], None] | None = field(default=None, repr=False, eq=False)
+    fix: Callable[[], object] | None = field(default=None, repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class StreamFacts:
-    """What a telemetry stream says in some windows: the totals, and the events outside of each window's span."""
+    """What a stream of events says in some windows: the totals, and the events outside of each window's span."""
 
     totals: EventTotals
     notes: Sequence[str] = ()
@@ -222,14 +222,14 @@ def undo_rows(session: Session, command_id: str, records: Sequence[Mapping[str, 
 
 @hookspec(firstresult=True)
 def ingest_stream(session: Session, source: Source, window: str, given: StreamInput) -> bool | None:
-    """Take in a telemetry stream; True if this feature did it."""
+    """Take in a stream of events; True if this feature did it."""
 
 
 @hookspec(firstresult=True)
 def stream_facts(
     session: Session, source: Source, windows: Sequence[str], spans: Mapping[str, tuple[datetime, datetime | None]]
 ) -> StreamFacts | None:
-    """What a telemetry stream says in some windows; spans: from when to when each window was measured."""
+    """What a stream of events says in some windows; spans: from when to when each window was measured."""
 
 
 @hookspec(firstresult=True)

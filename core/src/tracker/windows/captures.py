@@ -270,12 +270,13 @@ def _difference(source: Source, after: Capture) -> Measured:
     return Measured(delta={meter.field_name: own}, errors=after.reading.errors)
 
 
-def capacity_delta(source: Source, delta: Mapping[str, Any]) -> float | None:
-    """The provider's cost in a stored delta."""
-    meter: Meter | None = source.capacity_meter
-    found = delta.get(meter.field_name) if meter else None
-    if found is None and meter is not None:
-        found = delta.get(meter.key)  # schema 1.0.0 has counts under the meter's own name
+def capacity_delta(source: Source, delta: object) -> float | None:
+    """The provider's cost in a stored delta; schema 1.0.0 has counts under the meter's own name."""
+    meter = source.capacity_meter
+    if meter is None or not isinstance(delta, Mapping):
+        return None
+    found = delta.get(meter.field_name)
+    found = delta.get(meter.key) if found is None else found
     return found if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 

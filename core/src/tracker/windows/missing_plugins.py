@@ -19,7 +19,7 @@ from tracker.windows.finalized import WINDOWS, finalized
 class Absent:
     """A source whose records no plugin reads.
 
-    name: the `provider` of its records. stream: where they stand, None where only a finalize row knows it. measured:
+    name: the `provider` of its records. stream: where they stand, None if only a finalize row knows it. measured:
     whether its meters were captured, so that windows are finalized with it. reason: `{it}` stands for the name.
     """
 

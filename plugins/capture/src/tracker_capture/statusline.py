@@ -183,9 +183,7 @@ def _write(path: Path, state: dict[str, Any]) -> None:
         return
     for folder in (path.parents[2], path.parents[1], path.parent):
         if not folder.is_dir():
-            from tracker.kernel import private_folder
-
-            private_folder(folder)
+            folder.mkdir(mode=0o700)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with open(os.open(beside, FLAGS, 0o600), "wb") as file:
         file.write(orjson.dumps(state, option=orjson.OPT_INDENT_2) + b"\n")

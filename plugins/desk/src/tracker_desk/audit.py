@@ -6,26 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tracker.kernel import (
-    Capture,
-    Entry,
-    Session,
-    canonical,
-    captures,
-    finalized,
-    iso,
-    line,
-    open_anomalies,
-    plural,
-    value,
-)
+from tracker.kernel import Capture, Entry, Session, canonical, iso, line, plural, value
 
 
 def audit(session: Session, window: str) -> dict[str, Any]:
     """Everything as JSON values."""
-    groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
-    row = finalized(session.index, [window]).get(window)
-    open_ids = {entry.record_id for entry in open_anomalies(session, [window])}
+    groups = {name: group for (_, name), group in session.captures([window]).items()}
+    row = session.finalized([window]).get(window)
+    open_ids = {entry.record_id for entry in session.open_anomalies([window])}
     return {
         "window": window,
         "providers": {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tracker.kernel import Interrupted, Session, TrackerError, plural, private_folder, record_id, replace_file
+from tracker.kernel import Interrupted, Session, TrackerError, plural, record_id, replace_file
 from tracker_desk.tables import Scalar, columns, rows
 
 CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
@@ -52,7 +52,7 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     counts: dict[str, int] = {}
     if not session.dry_run:
         try:
-            private_folder(folder)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise TrackerError(f"cannot create {folder}: {error.strerror or error}. Nothing was written.") from error
         try:

@@ -9,7 +9,7 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from tracker.api import Gauge, Meter, MeterOutlook, Source
-from tracker.kernel import Capture, CaptureMark, Entry, Session, canonical, captures, finalized, open_anomalies
+from tracker.kernel import Capture, CaptureMark, Entry, Session, canonical
 
 YEAR = timedelta(days=366)
 
@@ -79,9 +79,9 @@ def look(session: Session) -> Status:
     """Read the newest capture of each provider in each lane, and the windows that are not finalized."""
     now = session.now
     unread = {one.stream for one in session.missing_plugins() if one.stream is not None and one.measured}
-    anomalies = open_anomalies(session)
+    anomalies = session.open_anomalies()
     after_closing = _after_closing(session, anomalies)
-    done = set(finalized(session.index))
+    done = set(session.finalized())
     found = [
         evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, done))
         for stream in sorted({*session.registry.status_streams, *unread})
@@ -106,10 +106,10 @@ def _outlooks(session: Session) -> Iterator[MeterOutlook]:
 
 def _after_closing(session: Session, anomalies: Iterable[Entry]) -> dict[str, Due]:
     """What is due in each window that is not finalized, where nothing is open in it."""
-    done = set(finalized(session.index))
+    done = set(session.finalized())
     groups: dict[str, dict[str, list[Capture]]] = {}
     windows = [window for window in session.index.windows() if window not in done]
-    for (window, name), group in captures(session.index, session.registry, windows).items():
+    for (window, name), group in session.captures(windows).items():
         groups.setdefault(window, {})[name] = group
     fallen = {str(found.record.get("window")) for found in anomalies if _is_of_capacity(session, found)}
     return {window: _window_due(window, groups[window], fallen) for window in windows if window in groups}

@@ -9,19 +9,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from tracker.api import Source
-from tracker.kernel import (
-    Capture,
-    Clock,
-    Finalized,
-    Session,
-    canonical,
-    captures,
-    figures_of,
-    finalized,
-    iso,
-    spans,
-    value,
-)
+from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, canonical, iso, value
 
 FIGURES = ("features", "capacity", "efficiency")
 
@@ -56,10 +44,10 @@ class ListedWindow:
 def listed(session: Session, windows: Sequence[str] | None) -> list[ListedWindow]:
     """The windows in their order; None: every one."""
     names = session.index.windows() if windows is None else list(windows)
-    rows = finalized(session.index, names)
-    groups = captures(session.index, session.registry, names)
+    rows = session.finalized(names)
+    groups = session.captures(names)
     known = facts(session, names)
-    periods = spans(session, names, groups)
+    periods = session.spans(names, groups)
     of_window: dict[str, dict[str, Any]] = {}
     for (place, provider), group in groups.items():
         of_window.setdefault(place, {})[provider] = group
@@ -129,7 +117,7 @@ def _unit(source: Source) -> str | None:
 def _figures(
     session: Session, source: Source, row: Finalized, groups: Mapping[tuple[str, str], list[Capture]]
 ) -> dict[str, float | None]:
-    found = figures_of(session, source, {row.window: row}, groups)
+    found = ProviderFigures.of(session, source, {row.window: row}, groups)
     return {**found.totals, "efficiency": found.efficiency.efficiency}
 
 

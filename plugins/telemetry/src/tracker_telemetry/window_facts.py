@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from tracker.api import Block, Check, Finding, Row, Source
-from tracker.kernel import Session, plural, spans
+from tracker.kernel import Session, plural
 from tracker_telemetry import prices
 from tracker_telemetry.costs import Side, compare
 from tracker_telemetry.index import FOLDER, ask
@@ -73,7 +73,7 @@ def provider_of(session: Session, source: Source, lane: str, model: str, *, is_r
 
 def checks(session: Session, window: str) -> list[Check]:
     """The events that came while a window was not measured: worth a line, but no reason against the window."""
-    measured = spans(session, [window])
+    measured = session.spans([window])
     found = []
     for source in sources_of(session, [window]) if measured else ():
         if count := outside(session, source, measured).get(window, 0):
@@ -105,7 +105,7 @@ def findings(session: Session) -> list[Finding]:
     except FileNotFoundError:
         return []
     except (OSError, orjson.JSONDecodeError) as error:
-        cure = f"delete {path}; it is made anew"
+        cure = f"rm {path}"
         return [Finding(place=str(path), problem=f"it cannot be read: {error}", cure=cure, severity="warning")]
     return []
 

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import WindowResult
-from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, captures, figures_of, near
+from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, near
 from tracker_verdict import pairs
 from tracker_verdict.estimate import ProviderEstimate, day_of, of_results
 from tracker_verdict.price import EXAMPLE, Price
@@ -61,9 +61,9 @@ class Question:
 
 def matches(session: Session, names: Sequence[str], question: Question, rows: Mapping[str, Finalized]) -> list[Match]:
     """Two providers against each other in some windows; of more than two each other one against the best."""
-    groups = captures(session.index, session.registry, list(rows))
+    groups = session.captures(list(rows))
     known = {
-        name: figures_of(session, source, rows, groups)
+        name: ProviderFigures.of(session, source, rows, groups)
         for name, source in session.registry.providers.items()
         if any(name in row.named for row in rows.values())
     }

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterOutlook, MeterReading, Source
-from tracker.kernel import Session, captures, finalized, iso, number, plural, span, value, zone
+from tracker.kernel import Session, iso, number, plural, span, value, zone
 from tracker_verdict.past import MEMORY, past, renewed
 from tracker_verdict.prospect import Prospect, prospect
 from tracker_verdict.prospect import lines as words
@@ -70,14 +70,14 @@ def outlooks(
     """
     # what is asked often reads no more than the newest windows
     newest = [mark.window for _, mark in session.index.lanes(source.stream) if mark.provider == source.name]
-    groups = captures(session.index, session.registry, newest if is_brief else None)
+    groups = session.captures(newest if is_brief else None)
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
     history = readings(session, source, now - (RECENT if is_brief else MEMORY))
     if is_brief:
         windows = session.index.windows(BRIEF)
     deltas = [
         entry["delta"]
-        for row in finalized(session.index, windows).values()
+        for row in session.finalized(windows).values()
         if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
     ]
     shown = [*(gauge.meter for capture in own for gauge in capture.reading.gauges), *(one.meter for one in history)]
