@@ -51,6 +51,8 @@ class Session:
         self.no_fsync = False
         self.state_dir: Path | None = None
         self.words: tuple[str, ...] = ()  # the arguments as they were given, for the command log
+        # the parameters of a writing command that has not come to its end
+        self.running: Mapping[str, Any] | None = None
         self._warned: set[str] = set()
 
     @cached_property
@@ -174,6 +176,12 @@ class Session:
                 raise TrackerError(f"{name} is not available: {failure}")
         what = "provider" if tuple(kinds) == ("status",) else "source"
         raise click.UsageError(f"no {what} {escape(name)!r}; {near(name, names)}")
+
+    def finish(self) -> None:
+        """Tell the features, once, that the running command did what it is for."""
+        given, self.running = self.running, None
+        if given is not None:
+            self.registry.ask("command_finished", session=self, given=given)
 
     # --- records
 

@@ -91,8 +91,8 @@ class Journal:
     """The append-only streams of one data directory.
 
     fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found;
-    otherwise they are only left out. listeners: called under the lock with what each stream
-    got. stored: how many records of each stream this process appended and flushed.
+    otherwise they are only left out. listeners: called with what each stream got, before the lock is released.
+    stored: how many records of each stream this process appended and flushed.
     doubtful: the streams of which it does not know.
     """
 
@@ -102,6 +102,7 @@ class Journal:
     def __init__(self, root: Path, *, fsync: bool = True, mends: bool = True, warn: Warn = lambda text: None) -> None:
         self.root, self.fsync, self.mends, self.warn = root, fsync, mends, warn
         self.listeners: list[Callable[[Appended], None]] = []
+        self._untold: list[Appended] = []
         self.stored: Counter[str] = Counter()
         self.doubtful: set[str] = set()
         self._lock: BaseFileLock | None = None
@@ -173,12 +174,23 @@ class Journal:
                 self._introduce(purpose or command_line())
             yield
         finally:
-            lock.release()
+            try:
+                if lock.lock_counter == 1:
+                    self._tell()
+            finally:
+                lock.release()
 
     @property
     def is_locked(self) -> bool:
         """Whether this process holds the lock."""
         return self._lock is not None and self._lock.is_locked
+
+    def _tell(self) -> None:
+        """Tell the listeners what was appended since the lock was taken."""
+        while self._untold:
+            new = self._untold.pop(0)
+            for listener in self.listeners:
+                listener(new)
 
     def _introduce(self, purpose: str) -> None:
         # only a courtesy to commands that wait
@@ -240,9 +252,9 @@ class Journal:
                     raise TrackerError(f"{error} {UNKNOWN}.") from error
                 raise
             self.stored.update({stream: lines.count(b"\n") for stream, lines in new.items()})
-        for stream, own in records.items():
-            for listener in self.listeners:
-                listener(Appended(stream=stream, start=begun[stream][1], records=own))
+        self._untold += [
+            Appended(stream=stream, start=begun[stream][1], records=own) for stream, own in records.items()
+        ]
         return {stream: start for stream, (_, start) in begun.items()}
 
     def _write(self, stream: str, lines: bytes | bytearray, begun: dict[str, tuple[int, int]]) -> None:
@@ -417,5 +429,8 @@ def _close(files: dict[Any, int]) -> None:
 
 def command_line() -> str:
     """This command's name, without its arguments, as others see who holds the lock."""
-    context = click.get_current_context(silent=True)
-    return context.command_path if context else "tracker"
+    context, names = click.get_current_context(silent=True), list[str]()
+    while context is not None:
+        names.insert(0, context.info_name or "")
+        context = context.parent
+    return " ".join(names) or "tracker"
