@@ -13,12 +13,6 @@ PROVIDERS = ("codex", "claude", "glm", "proxy")
 FEATURES = sorted({path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml")} - set(PROVIDERS))
 FACADES = {"tracker.api", "tracker.kernel", "tracker.feature"}
 
-# What is not true yet. Entries are only removed.
-IMPORTS_ALLOWED: dict[str, set[str]] = {
-    "plugins/ledgers/src/tracker_ledgers/brief.py": {"tracker.text.csv_cells"},
-    "plugins/verdict/src/tracker_verdict/scoreboard.py": {"tracker_telemetry.totals"},
-}
-
 
 def imports(path: Path) -> Iterator[str]:
     """The modules of ours that a file imports, wherever in it; `from tracker import x` is tracker.x."""
@@ -53,8 +47,7 @@ def test_a_feature_imports_the_facades_and_itself() -> None:
             found = {one for one in ours(path) if one not in facades and one.partition(".")[0] != own}
             if found - {"tracker", "tracker.testing", "tracker.__version__"}:
                 wrong[str(path.relative_to(ROOT))] = found
-    unexpected = {path: found for path, found in wrong.items() if found - IMPORTS_ALLOWED.get(path, set())}
-    assert unexpected == {}
+    assert wrong == {}
 
 
 def test_the_kernel_names_no_provider() -> None:
@@ -64,11 +57,16 @@ def test_the_kernel_names_no_provider() -> None:
 
 
 def test_the_kernel_names_no_feature() -> None:
-    """But where SPEC gives the kernel a stream or a command of that name, as `churn` and the hook `handoff_section`."""
-    words = re.compile(
-        r"scoreboard|decision.card|handoff(?!_section)|parquet|duckdb|scipy|cost.compare|checkpoint|\buat\b", re.I
+    """But where the contract has a word since 1.0 (a kind of source, an origin, a hook), and SPEC a kernel's stream."""
+    features = re.compile(
+        r"churn|ledger|telemetry|status.?line|decision|handoff|parquet|scoreboard|duckdb|scipy|cost.compare|checkpoint"
+        r"|\buat\b",
+        re.I,
     )
-    assert named(words) == {}
+    contract = re.compile(r'"telemetry"|``telemetry``|TelemetrySource|StatusLineOrigin|`statusLine`|handoff_section')
+    streams = 'OWN_STREAMS = frozenset(("windows", "anomalies", "churn", "commands"))'
+    lines = [line.partition(": ")[2] for found in named(features).values() for line in found]
+    assert [line for line in lines if features.search(contract.sub("", line)) and line != streams] == []
 
 
 def named(words: re.Pattern[str]) -> dict[str, list[str]]:

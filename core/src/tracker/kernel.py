@@ -20,30 +20,17 @@ if TYPE_CHECKING:
     from tracker.cli.options import provider_option as provider_option
     from tracker.cli.options import selection as selection
     from tracker.cli.options import window_option as window_option
-    from tracker.cli.text_input import capture_time as capture_time
     from tracker.cli.text_input import read_text as read_text
-    from tracker.cli.text_input import take_text as take_text
-    from tracker.contract.readings import compact as compact
-    from tracker.contract.readings import from_parsed as from_parsed
     from tracker.contract.readings import iso as iso
-    from tracker.contract.readings import to_parsed as to_parsed
     from tracker.errors import Busy as Busy
     from tracker.errors import Interrupted as Interrupted
     from tracker.errors import PluginError as PluginError
     from tracker.errors import TrackerError as TrackerError
     from tracker.hosting.registry import Registry as Registry
-    from tracker.journal.files import check_directory as check_directory
-    from tracker.journal.files import private_folder as private_folder
     from tracker.journal.files import read_at as read_at
-    from tracker.journal.files import refuse_special as refuse_special
     from tracker.journal.files import replace_file as replace_file
-    from tracker.journal.files import replacing as replacing
-    from tracker.journal.files import sync_parents as sync_parents
-    from tracker.journal.files import system_error as system_error
-    from tracker.journal.files import write_all as write_all
     from tracker.journal.index import CaptureMark as CaptureMark
     from tracker.journal.index import Entry as Entry
-    from tracker.journal.index import Index as Index
     from tracker.journal.journal import Journal as Journal
     from tracker.journal.records import record_id as record_id
     from tracker.journal.records import stamp as stamp
@@ -55,38 +42,19 @@ if TYPE_CHECKING:
     from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span
     from tracker.text.csv_cells import csv_line as csv_line
-    from tracker.text.redact import redact_value as redact_value
     from tracker.text.render import escape as escape
     from tracker.text.render import line as line
     from tracker.text.render import number as number
     from tracker.text.render import plural as plural
     from tracker.text.render import rate as rate
-    from tracker.text.render import row as row
     from tracker.text.render import value as value
     from tracker.text.wording import near as near
-    from tracker.windows.anomalies import closings as closings
-    from tracker.windows.anomalies import open_anomalies as open_anomalies
-    from tracker.windows.anomalies import raised as raised
-    from tracker.windows.anomalies import status_streams as status_streams
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
-    from tracker.windows.captures import capture_of as capture_of
-    from tracker.windows.captures import captures as captures
-    from tracker.windows.captures import spans as spans
-    from tracker.windows.efficiency import Groups as Groups
-    from tracker.windows.efficiency import ProviderFigures as ProviderFigures
-    from tracker.windows.efficiency import figures_of as figures_of
-    from tracker.windows.efficiency import finalized_figures as finalized_figures
-    from tracker.windows.efficiency import open_figures as open_figures
     from tracker.windows.finalized import Finalized as Finalized
-    from tracker.windows.finalized import finalized as finalized
+    from tracker.windows.finalized import ProviderFigures as ProviderFigures
     from tracker.windows.lanes import check_window as check_window
-    from tracker.windows.lanes import lane_files as lane_files
-    from tracker.windows.lanes import next_window as next_window
-    from tracker.windows.rules import falls as falls
-    from tracker.windows.rules import reset_before as reset_before
     from tracker.windows.store import CaptureRequest as CaptureRequest
-    from tracker.windows.store import Stored as Stored
     from tracker.windows.store import store as store
 
 _LINES = re.findall(r"^    from (\S+) import (\w+)", __loader__.get_source(__name__), re.M)  # type: ignore[name-defined]
@@ -94,8 +62,10 @@ _MODULES = {name: module for module, name in _LINES}
 __all__ = sorted(_MODULES)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'tracker.kernel' has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(_MODULES[name]), name)
-    return found
+if not TYPE_CHECKING:
+    # else a type checker would take any name for one of the module's
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module 'tracker.kernel' has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        return found

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,37 +156,36 @@ def test_without_a_place_for_the_index_there_is_one_in_memory(
 ) -> None:
     program, known = filled
 
-    def refuse(root: Path) -> sqlite3.Connection:
+    def refuse(root: Path) -> Path:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tracker.journal.index_database.open_file", refuse)
+    monkeypatch.setattr("tracker.journal.index_file.make", refuse)
     assert answers(program) == known
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, statement: str, error: str) -> None:
+    """A statement fails in each database that is a file."""
+    found = sqlite3.OperationalError(error)
+    found.sqlite_errorcode = {"locked": 5, "full": 13, "error": 10}[error.split()[-1]]
+
+    class Broken(sqlite3.Connection):
+        def execute(self, query: str, *values: Any) -> sqlite3.Cursor:
+            if query.startswith(statement) and super().execute("PRAGMA database_list").fetchone()[2]:
+                raise found
+            return super().execute(query, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Broken))
 
 
 @pytest.mark.parametrize("error", ["database is locked", "database or disk is full", "disk I/O error"])
 def test_an_index_that_cannot_be_written_is_left_alone(
     filled: tuple[Any, list[Any]], monkeypatch: pytest.MonkeyPatch, error: str
 ) -> None:
-    from contextlib import contextmanager
-
-    from tracker.journal import index_database as module
-
     program, _ = filled
     path = index_file(program)
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 1%").ok()
     program("alias", "delete", "toy", "--yes", "--window", "W1").ok()
-    real = module.writing
-
-    @contextmanager
-    def broken(database: sqlite3.Connection, *_warn: object) -> Any:
-        if database.execute("PRAGMA database_list").fetchone()[2]:
-            found = sqlite3.OperationalError(error)
-            found.sqlite_errorcode = {"locked": 5, "full": 13, "error": 10}[error.split()[-1]]
-            raise found
-        with real(database):
-            yield
-
-    monkeypatch.setattr("tracker.journal.index_database.writing", broken)
+    failing(monkeypatch, "BEGIN", error)
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 1%").ok()
     shown = json.loads(program("--json", "window-audit", "--window", "W1").ok())
     assert shown["providers"]["toy"]["entries"]["before"] > 0
@@ -196,39 +196,12 @@ def test_a_stream_is_stored_though_its_index_cannot_be_written(
     filled: tuple[Any, list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The events stand before the index says so: a replay adds nothing twice."""
-    from contextlib import contextmanager
-
-    from tracker.journal import index_database as module
-
     program, _ = filled
-    real = module.writing
-
-    @contextmanager
-    def full_at_the_end(database: sqlite3.Connection, *_warn: object) -> Any:
-        with real(database):
-            yield
-            in_memory = not database.execute("PRAGMA database_list").fetchone()[2]
-            if "toy_stream.jsonl" in opened and not in_memory:
-                raise sqlite3.OperationalError("database or disk is full")
-
-    from tracker.journal.journal import Journal
-
-    opened: list[str] = []
-    append = Journal.append_lines
-
-    def seen(self: Journal, name: str, *data: Any) -> int:
-        opened.append(f"{name}.jsonl")
-        return append(self, name, *data)
-
-    monkeypatch.setattr(
-        Journal,
-        "append_lines",
-        lambda self, name, *data: (opened.append(f"{name}.jsonl"), append(self, name, *data))[1],
-    )
     (program.root.parent / "more").write_text('{"rid": "new", "lane": "far"}\n' * 3)
     words = ["ingest", "toy-stream", "--window", "W1", "--file", "more"]
     with monkeypatch.context() as patched:
-        patched.setattr("tracker.journal.index_database.writing", full_at_the_end)
+        # the last statement of what the index writes of a stream
+        failing(patched, "INSERT OR REPLACE INTO stream", "database or disk is full")
         assert "(events=3, new=3, duplicates=0, " in program(*words).ok()
     assert len(program.rows("toy_stream")) == 33
     assert "(events=3, new=0, duplicates=3, " in program(*words).ok()

@@ -121,7 +121,7 @@ def test_a_line_over_the_limit_is_left_out_with_a_warning(
     monkeypatch.setattr(files, "CHUNK", 100)
     monkeypatch.setattr(files, "LINE_LIMIT", 1000)
     assert [record for _, _, record in journal.records("events")] == [{"a": 1}, {"c": 3}]
-    assert said == ["events.jsonl holds lines that are not records: left out; `tracker doctor` shows them"]
+    assert said == ["events.jsonl holds lines that are not records. `tracker doctor` shows them."]
 
 
 NESTED = b"[" * (DEEPEST - 1) + b"]" * (DEEPEST - 1)

@@ -114,9 +114,9 @@ def test_captures_of_one_instant_are_all_kept(program: Any, forked: Callable[...
 
 
 def test_the_waiting_times_are_as_promised() -> None:
-    from tracker.journal import lock as locking
+    from tracker.journal import journal
 
-    assert (locking.NOTICE_SECONDS, locking.WAIT_SECONDS) == (1.0, 5.0)
+    assert (journal.NOTICE_SECONDS, journal.WAIT_SECONDS) == (1.0, 5.0)
 
 
 def holder(program: Any) -> Callable[[Callable[[str], None]], None]:
@@ -143,12 +143,12 @@ def test_a_busy_lock_is_waited_for_and_then_given_up(
     before = program.files()
     child = forked(holder(program))
     until_held(child)
-    monkeypatch.setattr("tracker.journal.lock.NOTICE_SECONDS", 0.05)
-    monkeypatch.setattr("tracker.journal.lock.WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("tracker.journal.journal.NOTICE_SECONDS", 0.05)
+    monkeypatch.setattr("tracker.journal.journal.WAIT_SECONDS", 0.2)
     done = program("alias", "end", "toy", "--stdin", stdin="fuel 2%")
     who = f"held by process {child.pid}, tracker ingest toy-stream"
     assert f"warning: waiting for the lock of {program.root}, {who}\n" in done.err
-    assert done.refused(75) == (f"error: the lock of {program.root} is busy ({who}); nothing was written, try again")
+    assert done.refused(75) == (f"error: The lock of {program.root} is busy ({who}). Nothing was stored. Try again.")
     assert program.files() == before
     assert "W0-01" in program("preview").ok()
 
@@ -168,8 +168,8 @@ def test_what_the_owner_file_says_cannot_steer_a_terminal(
     child = forked(holder(program))
     until_held(child)
     (program.root / ".lock-owner").write_bytes(b"\x1b[2J\xff" * 1000)
-    monkeypatch.setattr("tracker.journal.lock.NOTICE_SECONDS", 0.01)
-    monkeypatch.setattr("tracker.journal.lock.WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("tracker.journal.journal.NOTICE_SECONDS", 0.01)
+    monkeypatch.setattr("tracker.journal.journal.WAIT_SECONDS", 0.05)
     error = program("alias", "start", "toy", "--stdin", stdin="fuel 1%").refused(75)
     assert "\x1b" not in error
     assert len(error) < 2000

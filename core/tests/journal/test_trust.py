@@ -6,7 +6,6 @@ import errno
 import os
 import random
 import signal
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -18,10 +17,9 @@ from typing import Any
 import pytest
 
 from tracker.errors import TrackerError
-from tracker.journal import files, index_database
+from tracker.journal import files
 from tracker.journal.files import private_folder, replace_file, replacing
-from tracker.journal.index import Index
-from tracker.journal.journal import BLOCK, Journal
+from tracker.journal.journal import Journal
 
 AT = "2026-01-10T08:00:00Z"
 
@@ -268,154 +266,7 @@ def test_links_are_neither_followed_nor_replaced(tmp_path: Path) -> None:
     assert target.read_bytes() == b"theirs"
 
 
-# --- the index
-
-
-def index_file(journal: Journal) -> Path:
-    found = index_database.find(journal.root)
-    assert found is not None
-    return found
-
-
-def answers(journal: Journal) -> list[Any]:
-    index = Index(journal)
-    try:
-        newest = index.newest("snapshots", None, "toy")
-        return [index.windows(), newest, [entry.record["record_id"] for entry in index.entries("snapshots", ["W1"])]]
-    finally:
-        index.close()
-
-
-def test_a_flipped_byte_anywhere_changes_no_answer(journal: Journal, often: Callable[[int, int], int]) -> None:
-    for number in range(40):
-        add(journal, number, window=f"W{number % 4}")
-    known = answers(journal)
-    dice, noticed = random.Random(5), 0
-    for _ in range(often(150, 3000)):
-        path = index_file(journal)
-        data = bytearray(path.read_bytes())
-        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
-        path.write_bytes(data)
-        assert answers(journal) == known
-        noticed += not path.exists() or path.read_bytes() != data
-    assert noticed > 5
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE capture SET window = 'W9', at = at + 5",
-        "DELETE FROM extent WHERE window = 'W1'",
-        "INSERT INTO tombstone VALUES ('snapshots', (SELECT record_id FROM capture LIMIT 1), 'x')",
-        "UPDATE stream SET total = 5",
-    ],
-)
-def test_a_changed_row_is_noticed(journal: Journal, said: list[str], statement: str) -> None:
-    add(journal, *range(5))
-    known = answers(journal)
-    database = sqlite3.connect(index_file(journal))
-    with database:
-        database.execute(statement)
-    database.close()
-    assert Index(journal).faults() == ["rows of snapshots were changed"]
-    assert answers(journal) == known
-    assert said == ["the index is damaged (rows of snapshots were changed): it is made anew"]
-    assert Index(journal).faults() == []
-
-
-@pytest.mark.parametrize("kind", ["symbolic", "hard", "log"])
-def test_an_index_that_is_a_link_is_left_alone(journal: Journal, tmp_path: Path, kind: str) -> None:
-    add(journal, 1)
-    known = answers(journal)
-    path = index_file(journal)
-    theirs = tmp_path / "theirs.sqlite3"
-    database = sqlite3.connect(theirs)
-    with database:
-        database.execute("CREATE TABLE mine (x)")
-    database.close()
-    before = theirs.read_bytes()
-    if kind == "log":
-        path.with_name(f"{path.name}-wal").symlink_to(theirs)
-    else:
-        path.unlink()
-        (path.symlink_to if kind == "symbolic" else path.hardlink_to)(theirs)
-    assert answers(journal) == known
-    assert theirs.read_bytes() == before
-    assert index_file(journal) != path
-
-
-def test_an_edit_in_the_middle_is_noticed(journal: Journal, said: list[str]) -> None:
-    add(journal, *range(3), notes="x" * BLOCK)
-    known = answers(journal)
-    path = journal.path("snapshots")
-    data = path.read_bytes()
-    # of the same length, in the same file
-    at = data.index(b'"window":"W1"', BLOCK)
-    with path.open("r+b") as file:
-        file.seek(at)
-        file.write(b'"window":"W7"')
-    assert answers(journal)[:2] == known[:2], "a command that jumps to the last megabyte does not see it"
-    assert Index(journal).faults() == [f"snapshots.jsonl was edited near byte {at // BLOCK * BLOCK}"]
-    index = Index(journal)
-    assert len(list(index.entries("snapshots"))) == 3
-    assert said == ["snapshots.jsonl was edited: it is read again"]
-    assert index.windows() == ["W1", "W7"]
-    assert index.faults() == []
-
-
-def test_a_small_stream_is_checked_as_well(journal: Journal) -> None:
-    add(journal, *range(200))
-    answers(journal)
-    path = journal.path("snapshots")
-    data = path.read_bytes()
-    at = data.index(b"fuel_pct", len(data) // 2)
-    with path.open("r+b") as file:
-        file.seek(at)
-        file.write(b"fool_pct")
-    assert Index(journal).faults() == ["snapshots.jsonl was edited near byte 0"]
-
-
-def test_what_is_appended_is_not_read_again(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    add(journal, 1)
-    index = Index(journal)
-    assert index.windows() == ["W1"]
-    opened: list[str] = []
-    real = os.open
-    monkeypatch.setattr(os, "open", lambda path, *rest: (opened.append(Path(path).name), real(path, *rest))[1])
-    monkeypatch.setattr(Journal, "records", None)
-    with journal.lock("test"):
-        assert index.newest("snapshots", None, "toy")
-        journal.append_all({"snapshots": [capture(2, window="W2"), capture(3, window="W3", phase="after")]})
-        newest = index.newest("snapshots", None, "toy")
-    assert newest is not None
-    assert (newest.window, newest.phase) == ("W3", "after")
-    assert index.windows() == ["W1", "W2", "W3"]
-    assert opened.count("snapshots.jsonl") == 2, "once under the lock, once behind it"
-    monkeypatch.undo()
-    assert index.faults() == []
-
-
-def test_the_last_windows_are_found_without_the_others(journal: Journal) -> None:
-    for number in range(30):
-        add(journal, number, window=f"W{number}", captured_at=f"2026-01-{number + 1:02}T00:00:00Z")
-    assert Index(journal).windows(last=3) == ["W27", "W28", "W29"]
-    assert Index(journal).windows(last=0) == []
-
-
-def test_a_stopped_process_in_an_index_transaction_delays_readers_shortly(
-    journal: Journal, said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add(journal, 1)
-    answers(journal)
-    monkeypatch.setattr(index_database, "NOTICE_SECONDS", 0.05)
-    monkeypatch.setattr(index_database, "WAIT_SECONDS", 0.2)
-    stopped = sqlite3.connect(index_file(journal), isolation_level=None)
-    stopped.execute("BEGIN IMMEDIATE")
-    add(journal, 2, window="W2")
-    assert Index(journal).windows() == ["W1", "W2"]
-    assert said == ["waiting for the index, which another process is changing"]
-    stopped.close()
-    assert Index(journal).windows() == ["W1", "W2"]
+# --- at the same time
 
 
 def test_a_reader_that_goes_on_behind_the_lock_reads_the_same_file(journal: Journal) -> None:

@@ -109,6 +109,11 @@ def test_a_model_without_a_price_is_named_and_never_counted_as_nothing(tracker_c
     totals = {name: found["totals"][f"{name}_usd"] for name in ("glm", "saved")}
     amounts = f"baseline n/a, glm ${totals['glm']:.2f}, saved ${totals['saved']:.2f}"
     assert said.stderr == f"note: at list prices of {found['prices']['as_of']}: {amounts}; no price for house-model\n"
+    listed = log(
+        {"rid": "F-9", "lane": "base", "model": "claude-opus-4-6", "input_tokens": 10**6, "output_tokens": 10**6}
+    )
+    other = json.loads(tracker_cli("cost-compare", "--file", "-", "--json", stdin=listed).stdout)
+    assert other["totals"]["baseline_usd"] == pytest.approx(5 + 25)  # as genai-prices has it
     own = tmp_path / "config" / "tracker" / "prices.toml"
     own.parent.mkdir(parents=True)
     own.write_text('[[model]]\nname = "house-model"\ninput = 1.0\noutput = 2.0\n')

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,17 @@ def tracker(data: Path, *arguments: str) -> None:
     main(["--quiet", "--data-dir", str(data), *arguments], standalone_mode=False)
 
 
-@pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder in which two machines have run the page's commands; both journals put together are in `both`."""
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path_factory.mktemp("fleet")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        make(folder, monkeypatch)
+        yield folder
+
+
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     common = stream(0, 15)
     for number, machine in enumerate(("ada", "bob"), 1):
         data = tmp_path / f"data-{machine}"
@@ -122,7 +130,6 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for machine in ("ada", "bob"):
         Path("both").mkdir(exist_ok=True)
         tracker(tmp_path / "both", "import", f"data-{machine}")
-    return tmp_path
 
 
 def answers() -> list[list[dict[str, Any]]]:
@@ -258,11 +265,15 @@ for statement in json.load(sys.stdin):
 }
 
 
+def installed(engine: str, module: str) -> Any:
+    lacks = importlib.util.find_spec(module) is None or (engine == "spark" and shutil.which("java") is None)
+    reason = f"{module} or Java is not installed: uv sync --group fleet"
+    return pytest.param(engine, id=engine, marks=pytest.mark.skipif(lacks, reason=reason))
+
+
 @pytest.mark.fleet
-@pytest.mark.parametrize(("engine", "module"), [("clickhouse", "chdb"), ("spark", "pyspark")])
-def test_other_engines_give_the_same_rows(fleet: Path, engine: str, module: str) -> None:
-    if importlib.util.find_spec(module) is None or (engine == "spark" and shutil.which("java") is None):
-        pytest.skip(f"{module} is not installed (uv sync --group fleet), or Java is not")
+@pytest.mark.parametrize("engine", [installed("clickhouse", "chdb"), installed("spark", "pyspark")])
+def test_other_engines_give_the_same_rows(fleet: Path, engine: str) -> None:
     statements = [
         text for part in (block(f"sql {engine}"), re.sub("--.*", "", SQL)) for one in part.split(";\n")
         if (text := one.strip().rstrip(";"))

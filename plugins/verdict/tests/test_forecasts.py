@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from datetime import UTC, datetime, timedelta
@@ -37,9 +38,9 @@ def weeks(
     (data / "readings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def _row(number: int, at: datetime, used: float, reset: datetime) -> dict[str, Any]:
+def _row(number: int, at: datetime, used: float, reset: datetime, account: str | None = None) -> dict[str, Any]:
     parsed = {"weekly_used": used, "weekly_reset_at": reset.isoformat()}
-    own = {"record_id": f"r{number}", "provider": "codex", "origin": "rollout", "parsed": parsed}
+    own = {"record_id": f"r{number}", "provider": "codex", "origin": "rollout", "account": account, "parsed": parsed}
     return {**own, "captured_at": at.isoformat(), "until": at.isoformat()}
 
 
@@ -109,3 +110,44 @@ def test_a_forecast_is_scored_when_its_week_has_ended(verdicts: Any, monkeypatch
     said = verdicts("plan", "--score").ok()
     assert "codex: 1 forecast of 1 week scored: 1 right about full or not" in said
     assert "Brier score 0.0" in said
+
+
+def test_status_says_it_too_and_a_year_does_not_slow_it(verdicts: Any) -> None:
+    weeks(verdicts, 4, daily=9)
+    said = verdicts("status").ok()
+    assert "codex weekly: " in said
+    assert "likely to be full before the reset (4 weeks of history)" in said
+    kept = json.loads((verdicts.folder / "data" / ".index" / "weeks.json").read_text())
+    assert [len(one["weeks"]) for one in kept.values()] == [4]
+    path = verdicts.folder / "data" / "readings.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[-3:]))
+    again = json.loads(verdicts("--json", "status").ok())
+    assert again["outlooks"][0]["forecast"]["weeks"] == 4
+    (verdicts.folder / "data" / ".index" / "weeks.json").write_text('{"codex weekly  UTC": {"weeks": [1]}}')
+    assert json.loads(verdicts("--json", "status").ok())["outlooks"][0]["forecast"]["weeks"] == 0
+
+
+def test_accounts_have_the_names_of_the_settings(verdicts: Any) -> None:
+    verdicts.settings('[accounts]\nwork = "0123456789ab"\nhome = "dev@example.com"\n')
+    data = verdicts.folder / "data"
+    data.mkdir()
+    # the history keeps a hash of the redacted address
+    address = hashlib.blake2b(b"d***@example.com", digest_size=6).hexdigest()
+    names = ("0123456789ab", address, "ffffffffffff")
+    end = NOW + timedelta(days=3)
+    rows = [_row(at, NOW, 20 + at, end, name) for at, name in enumerate(names)]
+    (data / "readings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for command in ("plan", "meters", "status"):
+        said = verdicts(command).ok()
+        assert all(f"codex weekly account {name}: " in said for name in ("work", "home", "ffffffffffff")), said
+    verdicts.settings("[accounts]\nwork = 7\n")
+    assert "accounts must be a table with an address or an id of each name" in verdicts("meters").refused()
+
+
+def test_windows_name_their_account(verdicts: Any) -> None:
+    verdicts.settings('[accounts]\nhome = "dev@example.com"\n')
+    pane = ">_ OpenAI Codex (v0.44.0)\n Account: dev@example.com (Pro)\n Weekly limit: [██░░] 50% left\n"
+    verdicts("alias", "start", "codex", "--stdin", "--window", "W1", stdin=pane).ok()
+    [window] = json.loads(verdicts("--json", "windows").ok())
+    assert window["providers"]["codex"]["account"] == "home"

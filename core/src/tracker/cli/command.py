@@ -127,8 +127,8 @@ def write_example(command: click.Command, ctx: click.Context, formatter: click.H
     if "{" in text:
         sources = ctx.ensure_object(Session).registry.sources.values()
         provider = next((one.name for one in sources if one.is_provider), "PROVIDER")
-        telemetry = next((one.name for one in sources if one.kind == "telemetry" and not one.origins), "SOURCE")
-        text = text.format(provider=provider, telemetry=telemetry)
+        stream = next((one.name for one in sources if one.is_stream and not one.origins), "SOURCE")
+        text = text.format(provider=provider, stream=stream)
     with formatter.section("Example"):
         formatter.write(f"{'':{formatter.current_indent}}{text}\n")
 

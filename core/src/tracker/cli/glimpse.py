@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from tracker.journal import index_database as index_file
+from tracker.journal import index_file
 from tracker.journal.index import natural
 
 WINDOW = re.compile(rb'"window":\s*"([A-Za-z0-9._-]{1,64})"')

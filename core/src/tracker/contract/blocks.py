@@ -17,7 +17,7 @@ class PreviewContext:
     """What a preview block is made from.
 
     windows: the ids that are shown, in order. records: this source's standing records in them, oldest first (of a view
-    all records of its stream; none of a telemetry source). events: a telemetry source's totals, else None.
+    all records of its stream; none of a stream of events). events: a stream's totals, else None.
     """
 
     windows: tuple[str, ...]
@@ -37,6 +37,11 @@ class Row:
     values: Mapping[str, JSON] = field(validator=mapping)
     label: str | None = field(default=None, validator=MAYBE_TEXT)
     text: str | None = field(default=None, validator=MAYBE_TEXT)
+
+    def __str__(self) -> str:
+        from tracker.text.render import row
+
+        return row(self.label, self.text, self.values)
 
 
 @frozen(kw_only=True)

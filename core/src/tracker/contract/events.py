@@ -1,4 +1,4 @@
-"""Events: what a telemetry stream says, checked by known keys and types, and added up."""
+"""Events: what a stream of events says, checked by known keys and types, and added up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 
 class Event(TypedDict, total=False):
-    """One request in a telemetry stream: a plain dict, because a million attrs instances cost more than their parsing.
+    """One request in a stream: a plain dict, because a million attrs instances cost more than their parsing.
 
     ts: when it began, ISO 8601 text or epoch seconds, as the stream has it; rid: what it is joined by; lane, model;
     status, reason: as reported; input_tokens, output_tokens: counts; cache_read_tokens, cache_write_tokens,
@@ -67,7 +67,7 @@ class Quantiles:
 
 @frozen(kw_only=True)
 class EventTotals:
-    """A telemetry source's events of the shown windows, added up. Errors are events that are not ok."""
+    """A source's events of the shown windows, added up. Errors are events that are not ok."""
 
     events: int = 0
     routed: int = 0

@@ -92,12 +92,12 @@ class Finding:
     cure: str | None = None
     severity: Literal["error", "warning", "note"] = "error"
     check: str = "data"
-    fix: Callable[[], None] | None = field(default=None, repr=False, eq=False)
+    fix: Callable[[], object] | None = field(default=None, repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class StreamFacts:
-    """What a telemetry stream says in some windows: the totals, and the events outside of each window's span."""
+    """What a stream of events says in some windows: the totals, and the events outside of each window's span."""
 
     totals: EventTotals
     notes: Sequence[str] = ()
@@ -122,6 +122,16 @@ class MeterReading(NamedTuple):
     is_scheduled: bool = False
     plan: str | None = None
     client: str | None = None
+
+
+class MeterOutlook(NamedTuple):
+    """What is to be expected of a meter until its reset: a line for people, and the same as JSON values."""
+
+    provider: str
+    meter: str
+    account: str | None
+    text: str
+    figures: Mapping[str, Any]
 
 
 class UsageEvent(NamedTuple):
@@ -212,19 +222,24 @@ def undo_rows(session: Session, command_id: str, records: Sequence[Mapping[str, 
 
 @hookspec(firstresult=True)
 def ingest_stream(session: Session, source: Source, window: str, given: StreamInput) -> bool | None:
-    """Take in a telemetry stream; True if this feature did it."""
+    """Take in a stream of events; True if this feature did it."""
 
 
 @hookspec(firstresult=True)
 def stream_facts(
     session: Session, source: Source, windows: Sequence[str], spans: Mapping[str, tuple[datetime, datetime | None]]
 ) -> StreamFacts | None:
-    """What a telemetry stream says in some windows; spans: from when to when each window was measured."""
+    """What a stream of events says in some windows; spans: from when to when each window was measured."""
 
 
 @hookspec(firstresult=True)
 def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading] | None:
     """The meter history of a provider from an instant on, by time; accounts and origins are not told apart."""
+
+
+@hookspec(firstresult=True)
+def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook] | None:
+    """What is to be expected of a provider's meters. It is asked by each status, so it must be quick."""
 
 
 @hookspec(firstresult=True)

@@ -64,7 +64,7 @@ def compute_delta(before: Reading, after: Reading) -> Delta | None:
 
 @hookspec(firstresult=True)
 def ingest_line(line: bytes, scratch: dict[str, Any]) -> Sequence[Event]:
-    """Read one line of a telemetry stream.
+    """Read one line of a stream of events.
 
     line: without its end, at most 1 MB. scratch: a dict that lives as long as the stream, empty at first, for formats
     that spread one request over several lines; keep it bounded.
@@ -76,7 +76,7 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> Sequence[Event]:
 
 @hookspec(firstresult=True)
 def end_stream(scratch: dict[str, Any]) -> Sequence[Event]:
-    """Finish a telemetry stream whose last line was read.
+    """Finish a stream of events whose last line was read.
 
     scratch: the dict that `ingest_line` was given for the stream's lines.
 

@@ -80,7 +80,7 @@ class FileOrigin(Origin):
 
 @frozen(kw_only=True, eq=False)
 class LogOrigin(Origin):
-    """The files of a folder that a telemetry source reads line by line, such as a client's session logs.
+    """The files of a folder that a source reads line by line, such as a client's session logs.
 
     Each file is a stream of its own. A file that grew is read from where it was left, and its events are given to
     windows by their time.
@@ -142,7 +142,7 @@ class HttpOrigin(Origin):
 
 @frozen(kw_only=True, eq=False)
 class StatusLineOrigin(Origin):
-    """What a program hands its status-line command as JSON; the last reading is kept.
+    """What a program hands the command that writes its status row, as JSON; the last reading is kept.
 
     settings: the program's JSON settings below the folder, in which `statusLine` names the command, as
     ``{"type": "command", "command": "..."}``; `tracker setup` offers to write it there. folder: the folder; ``~`` is

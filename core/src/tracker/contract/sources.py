@@ -183,6 +183,11 @@ class Source(_Metered):
         return self.meter(self.capacity) if self.capacity else None
 
     @property
+    def is_stream(self) -> bool:
+        """Whether it reads a stream of events, line by line."""
+        return self.kind == "telemetry"
+
+    @property
     def is_provider(self) -> bool:
         """Whether it is a subscription with a quota, to which features are credited."""
         return self.kind == "status" and self.capacity is not None

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from tracker.errors import PluginError
 
 # CPU time of this process, so that a command that was suspended or that waits for a disk blames no plugin
-SECONDS = float(os.environ.get("TRACKER_PLUGIN_SECONDS") or 10)
+SECONDS = 10.0
 PATIENCE = 3  # interruptions that a plugin may swallow before the program is ended
 
 
@@ -64,7 +64,7 @@ class Timer:
 @contextlib.contextmanager
 def guarded(plugin: str, step: str, seconds: float | None = None) -> Iterator[Timer]:
     """Run a plugin's code. Whatever it raises becomes a `PluginError`, except the user's own Ctrl-C."""
-    timer = Timer(plugin, SECONDS if seconds is None else seconds)
+    timer = Timer(plugin, seconds or float(os.environ.get("TRACKER_PLUGIN_SECONDS") or SECONDS))
     undo = contextlib.ExitStack()
     for name in ("stdout", "__stdout__"):  # stdout is for data
         undo.callback(setattr, sys, name, getattr(sys, name))

@@ -130,6 +130,11 @@ class Registry:
         return {found.name: found.info for found in self.found if found.info}
 
     @property
+    def status_streams(self) -> list[str]:
+        """The streams that captures stand in."""
+        return sorted({source.stream for source in self.sources.values() if source.kind == "status"})
+
+    @property
     def providers(self) -> dict[str, Source]:
         return {name: source for name, source in self.sources.items() if source.is_provider}
 

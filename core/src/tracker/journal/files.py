@@ -9,7 +9,7 @@ import secrets
 import signal
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tracker.errors import TrackerError
@@ -33,13 +33,8 @@ def system_error(action: str, path: Path, error: OSError | ValueError, after: st
 
 def refuse_special(path: Path) -> None:
     """Refuse a link, pipe or directory in the place of a file."""
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError) as error:
-        raise system_error("look at", path, error) from error
-    if not stat.S_ISREG(mode):
+    mode = _mode(path)
+    if mode is not None and not stat.S_ISREG(mode):
         raise special_file(path, mode)
 
 
@@ -50,17 +45,22 @@ def special_file(path: Path, mode: int) -> TrackerError:
 
 def check_directory(path: Path) -> bool:
     """Whether the directory exists; an error if something else has its name, such as a link to elsewhere."""
+    mode = _mode(path)
+    if mode is not None and stat.S_ISLNK(mode):
+        raise TrackerError(f"{path} is a symbolic link, which tracker does not follow. Name the directory itself.")
+    if mode is not None and not stat.S_ISDIR(mode):
+        raise TrackerError(f"{path} is not a directory. Name another.")
+    return mode is not None
+
+
+def _mode(path: Path) -> int | None:
+    """What stands at a path, links not followed; None if nothing does."""
     try:
-        mode = os.lstat(path).st_mode
+        return os.lstat(path).st_mode
     except FileNotFoundError:
-        return False
+        return None
     except (OSError, ValueError) as error:
         raise system_error("look at", path, error) from error
-    if stat.S_ISLNK(mode):
-        raise TrackerError(f"{path} is a symbolic link, which tracker does not follow. Name the directory itself.")
-    if not stat.S_ISDIR(mode):
-        raise TrackerError(f"{path} is not a directory. Name another.")
-    return True
 
 
 def private_folder(path: Path, *, fsync: bool = True) -> None:
@@ -106,8 +106,11 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     caught: list[int] = []
-    ending = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, lambda number, _frame: caught.append(number)) for number in ending}
+    before = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        # Windows has no SIGHUP
+        if number := getattr(signal, name, None):
+            before[number] = signal.signal(number, lambda number, _frame: caught.append(number))
     try:
         yield
     finally:
@@ -144,6 +147,20 @@ def write_all(file: int, data: bytes | bytearray) -> None:
         if not written:
             raise OSError(f"the system took none of {len(view)} bytes")
         view = view[written:]
+
+
+def take_back(file: int, start: int, lines: bytes | bytearray) -> bool:
+    """Remove what was written of some lines, and nothing else; whether none of them is stored."""
+    tail = b"\n"
+    try:
+        tail = read_at(file, os.fstat(file).st_size - start, start)
+        if tail and lines.startswith(tail):
+            os.ftruncate(file, start)
+            return True
+    except OSError:
+        pass
+    # a line without its end is no record, and the next command sets it aside
+    return b"\n" not in tail
 
 
 def whole_size(file: int, size: int) -> int:
@@ -260,18 +277,29 @@ def replacing(path: Path, *, fsync: bool = True) -> Iterator[Path]:
         raise TrackerError(f"{path} was written, but may not survive a power cut: {error.strerror}.") from error
 
 
-def replace_file(path: Path, content: bytes, *, was: bytes | None = None, fsync: bool = True) -> None:
-    """Replace a whole file: readers see the old one or the new one. `was`: what it must still hold, b"" for no file.
+def replace_file(
+    path: Path,
+    content: bytes | Callable[[Path], object],
+    *,
+    was: bytes | None = None,
+    fsync: bool = True,
+    after: str = NOTHING,
+) -> None:
+    """Replace a whole file: readers see the old one or the new one. `content` may write to the path that it is given.
 
-    Compare, or a line that somebody appended meanwhile is lost.
+    was: what the file must still hold, b"" for no file. Compare, or a line that somebody appended meanwhile is lost.
+    after: the end of an error's message.
     """
     try:
         with replacing(path, fsync=fsync) as part:
-            part.write_bytes(content)
+            if isinstance(content, bytes):
+                part.write_bytes(content)
+            else:
+                content(part)
             if was is not None and (path.read_bytes() if path.exists() else b"") != was:
                 raise TrackerError(f"{path} changed while tracker was about to replace it. Run the command again.")
     except OSError as error:
-        raise system_error("write", path, error) from error
+        raise system_error("write", path, error, after) from error
 
 
 def remove_temporary(folder: Path) -> None:

@@ -1,29 +1,35 @@
-"""Where the journal holds which records: a derived index that may be deleted at any time and is rebuilt.
+"""Where the journal holds which records: a derived SQLite file that may be deleted at any time and is rebuilt.
 
-No answer depends on it: see `index_sync.py`.
+No answer depends on it. Before it answers, it reads what its streams got since the last time; it remembers how far that
+was, in which file, what the bytes around that point were and a checksum of each megabyte. An index that does not fit
+its stream, or is spoilt, is made anew; one that cannot be written is left alone, and a copy in memory answers.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
 
 from attrs import frozen
 
-from tracker.journal.index_sync import SyncedDatabase
+from tracker.journal import index_file
+from tracker.journal.index_file import BLOCKS, TABLES, row_sum, rows_of
+from tracker.journal.journal import BLOCK, LOCK, Journal
 from tracker.journal.records import lane_of, record_id, text
-from tracker.text.json_values import plain
 
 # bytes of other windows that are read rather than skipped
 GAP = 64 << 10
-# tombstones that are kept in memory; of more, each is looked up
-FEW = 1000
-# values of one query
-PARAMETERS = 500
-RECENT = "SELECT window FROM extent WHERE window != '' ORDER BY at DESC"
+# bytes of a stream that take seconds to read
+LARGE = 256 << 20
 MARK = "record_id, provider, window, phase, at, stream, position"
+# the values of a list of any length that is given as JSON
+LISTED = "(SELECT value FROM json_each(?))"
 
 
 @frozen
@@ -54,50 +60,36 @@ class CaptureMark:
     offset: int
 
 
-# a tombstone that was taken back itself removes nothing
-_COUNTS = "NOT EXISTS (SELECT 1 FROM tombstone u WHERE u.target = t.record_id AND u.stream = t.stream)"
+class Index:
+    """The journal's records by window, lane and reset, read on demand.
 
+    may_create: whether a file may be made if there is none; otherwise the index lasts as long as this object.
+    """
 
-def _stands(table: str) -> str:
-    """The condition that a row's record was not taken back."""
-    own = f"t.target = {table}.record_id AND t.stream = {table}.stream"
-    return f"NOT EXISTS (SELECT 1 FROM tombstone t WHERE {own} AND {_COUNTS})"
-
-
-class Index(SyncedDatabase):
-    """The journal's records by window, lane and reset, read on demand."""
+    def __init__(self, journal: Journal, *, may_create: bool = True) -> None:
+        self.journal, self.may_create = journal, may_create
+        self._database: sqlite3.Connection | None = None
 
     # --- records
 
-    def windows(self, last: int | None = None) -> list[str]:
+    def windows(self, last: int = -1) -> list[str]:
         """Every window that any stream names, `W0-9` before `W0-10`; or the last ones that got a record."""
-
-        def ask(database: sqlite3.Connection) -> list[str]:
-            found: dict[str, None] = {}
-            query = "SELECT DISTINCT window FROM extent WHERE window != ''"
-            for (name,) in database.execute(query if last is None else RECENT):
-                if last is not None and len(found) >= last:
-                    break
-                found[name] = None
-            return sorted(found, key=natural)
-
-        return self.ask(ask, self.journal.streams())
+        newest = "SELECT window FROM extent WHERE window != '' ORDER BY at DESC LIMIT -1"
+        rows = self._rows(f"SELECT DISTINCT window FROM ({newest}) LIMIT ?", [last], self.journal.streams())
+        return sorted((window for (window,) in rows), key=natural)
 
     def knows(self, window: str) -> bool:
         """Whether any stream names the window."""
-        query = "SELECT 1 FROM extent WHERE window = ? AND window != '' LIMIT 1"
-        named = _storable([window])
-        return self.ask(lambda db: any(db.execute(query, (one,)).fetchone() for one in named), self.journal.streams())
+        query = f"SELECT 1 FROM extent WHERE window IN {LISTED} AND window != '' LIMIT 1"
+        return bool(self._rows(query, [json.dumps([window])], self.journal.streams()))
 
     def entries(self, stream: str, windows: Iterable[str] | None = None, *, removed: bool = False) -> Iterator[Entry]:
         """The standing records of a stream in some windows, oldest line first; with `removed` every record once."""
-        was_removed = None if removed else self._removals(stream)
-        seen: set[str] = set()
+        # what was seen or removed
+        seen = set() if removed else self.tombstoned(stream)
         for entry in self.lines(stream, windows):
-            if entry.record_id in seen or (was_removed is not None and "tombstone" in entry.record):
-                continue
-            seen.add(entry.record_id)
-            if was_removed is None or not was_removed(entry.record_id):
+            if entry.record_id not in seen and (removed or "tombstone" not in entry.record):
+                seen.add(entry.record_id)
                 yield entry
             del entry
 
@@ -106,7 +98,7 @@ class Index(SyncedDatabase):
         names = None if windows is None else set(windows)
         if names is None and self.edited(stream):
             self.journal.warn(f"{stream}.jsonl was edited: it is read again")
-            self.reread(stream)
+            self._rows("DELETE FROM stream WHERE name = ?", [stream])
         for start, stop in [(0, None)] if names is None else self.spans(stream, names):
             for offset, line, record in self.journal.records(stream, start, stop):
                 if names is None or text(record.get("window")) in names:
@@ -116,28 +108,16 @@ class Index(SyncedDatabase):
 
     def tombstoned(self, stream: str) -> set[str]:
         """The ids of the stream's records that were taken back."""
-        query = f"SELECT target FROM tombstone t WHERE stream = ? AND {_COUNTS}"
-        return self.ask(lambda db: {row[0] for row in db.execute(query, (stream,))}, [stream])
+        return {target for (target,) in self._rows("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
 
-    def _removals(self, stream: str) -> Callable[[str], bool]:
-        """Says of an id whether its record was taken back, in bounded memory."""
-        query = f"SELECT target FROM tombstone t WHERE stream = ? AND {_COUNTS} LIMIT ?"
-        few = self.ask(lambda db: {row[0] for row in db.execute(query, (stream, FEW + 1))}, [stream])
-        if len(few) <= FEW:
-            return few.__contains__
-        one = f"SELECT 1 FROM tombstone t WHERE target = ? AND stream = ? AND {_COUNTS}"
-        return lambda found: self.ask(lambda db: db.execute(one, (found, stream)).fetchone() is not None, ())
-
-    def spans(self, stream: str, windows: set[str]) -> list[tuple[int, int]]:
+    def spans(self, stream: str, windows: Iterable[str]) -> list[tuple[int, int]]:
         """Where records of some windows stand; what lies close together is one span."""
-        query = "SELECT start, stop FROM extent WHERE stream = ? AND window IN ({})"
-        spans = self.ask(lambda db: sorted(_in_parts(db, query, [stream], _storable(windows))), [stream])
+        query = f"SELECT start, stop FROM extent WHERE stream = ? AND window IN {LISTED} ORDER BY start"
         joined: list[tuple[int, int]] = []
-        for start, stop in spans:
+        for start, stop in self._rows(query, [stream, json.dumps(list(windows))], [stream]):
             if joined and start - joined[-1][1] <= GAP:
-                joined[-1] = joined[-1][0], stop
-            else:
-                joined.append((start, stop))
+                start = joined.pop()[0]
+            joined.append((start, stop))
         return joined
 
     # --- captures
@@ -155,80 +135,195 @@ class Index(SyncedDatabase):
 
         until: only what stands before this offset.
         """
-        among = f"AND phase IN ({','.join('?' * len(phases))})" if phases else ""
-        among += "" if until is None else f" AND position < {until}"
         query = (
-            f"SELECT {MARK} FROM capture c WHERE stream = ? AND provider = ? AND agent = ? {among} AND {_stands('c')}"
-            " ORDER BY at DESC, position DESC LIMIT 1 OFFSET ?"
+            f"SELECT {MARK} FROM standing WHERE stream = ? AND provider = ? AND agent = ?"
+            f" AND (? OR phase IN {LISTED}) AND position < ? ORDER BY at DESC, position DESC LIMIT 1 OFFSET ?"
         )
-        values = (stream, provider, agent or "", *phases, position - 1)
-        row = self.ask(lambda db: db.execute(query, values).fetchone(), [stream])
-        return CaptureMark(*row) if row else None
+        end = 2**63 - 1 if until is None else until
+        values = [stream, provider, agent or "", not phases, json.dumps(phases), end, position - 1]
+        return next((CaptureMark(*row) for row in self._rows(query, values, [stream])), None)
 
     def left_open(self, stream: str, agent: str | None, provider: str) -> list[CaptureMark]:
         """The standing BEFOREs of a provider in a lane that nothing follows in their window, the oldest first."""
-        behind = (
-            "SELECT 1 FROM capture d WHERE d.stream = c.stream AND d.provider = c.provider AND d.agent = c.agent"
-            f" AND d.window = c.window AND d.at >= c.at AND (d.at, d.position) > (c.at, c.position) AND {_stands('d')}"
-        )
         query = (
-            f"SELECT {MARK} FROM capture c WHERE stream = ? AND provider = ? AND agent = ? AND phase = 'before'"
-            f" AND NOT EXISTS ({behind}) AND {_stands('c')} ORDER BY at, position"
+            f"SELECT {MARK} FROM standing c WHERE stream = ? AND provider = ? AND agent = ? AND phase = 'before'"
+            " AND NOT EXISTS (SELECT 1 FROM standing d WHERE d.stream = c.stream AND d.provider = c.provider"
+            " AND d.agent = c.agent AND d.window = c.window AND d.at >= c.at"
+            " AND (d.at, d.position) > (c.at, c.position))"
+            " ORDER BY at, position"
         )
-        values = (stream, provider, agent or "")
-        return self.ask(lambda db: [CaptureMark(*row) for row in db.execute(query, values)], [stream])
+        return [CaptureMark(*row) for row in self._rows(query, [stream, provider, agent or ""], [stream])]
 
     def lanes(self, stream: str) -> list[tuple[str | None, CaptureMark]]:
         """The newest standing capture of each provider in each lane, by the lane's name."""
         query = "SELECT DISTINCT agent, provider FROM capture WHERE stream = ? ORDER BY agent, provider"
-        groups = self.ask(lambda db: db.execute(query, (stream,)).fetchall(), [stream])
+        groups = self._rows(query, [stream], [stream])
         found = ((agent or None, self.newest(stream, agent, provider)) for agent, provider in groups)
         return [(agent, mark) for agent, mark in found if mark is not None]
 
     def strangers(self, stream: str, known: Iterable[str]) -> list[CaptureMark]:
         """A standing capture of each provider that is not among the known ones, per window and phase."""
-        names = ["", *known]
         query = (
-            f"SELECT {MARK} FROM capture c WHERE stream = ? AND provider NOT IN ({','.join('?' * len(names))})"
-            f" AND {_stands('c')} GROUP BY provider, window, phase"
+            f"SELECT {MARK} FROM standing WHERE stream = ? AND provider NOT IN {LISTED}"
+            " GROUP BY provider, window, phase"
         )
-        return self.ask(lambda db: [CaptureMark(*row) for row in db.execute(query, (stream, *names))], [stream])
+        return [CaptureMark(*row) for row in self._rows(query, [stream, json.dumps(["", *known])], [stream])]
 
     def resets(self, stream: str, provider: str, after: float, until: float) -> list[float]:
         """Reset instants (epoch s) in (after, until] that standing captures of a provider name."""
         query = (
-            f"SELECT at FROM reset r WHERE stream = ? AND provider = ? AND at > ? AND at <= ? AND {_stands('r')}"
-            " ORDER BY at"
+            "SELECT at FROM reset r WHERE stream = ? AND provider = ? AND at > ? AND at <= ? AND NOT EXISTS"
+            " (SELECT 1 FROM removal WHERE stream = r.stream AND target = r.record_id) ORDER BY at"
         )
-        values = (stream, provider, after, until)
-        return self.ask(lambda db: [row[0] for row in db.execute(query, values)], [stream])
+        return [at for (at,) in self._rows(query, [stream, provider, after, until], [stream])]
 
     def standing(self, streams: list[str], record_ids: Iterable[str], *, removed: bool = False) -> set[str]:
         """Which of these are captures that were not taken back (with `removed` those, too), or tombstones."""
-        queries = (
-            f"SELECT record_id FROM capture c WHERE record_id IN ({{}}) {'' if removed else 'AND ' + _stands('c')}",
-            f"SELECT record_id FROM tombstone t WHERE record_id IN ({{}}) AND {_COUNTS}",
+        query = " UNION ".join(
+            f"SELECT record_id FROM {table} WHERE record_id IN {LISTED}"
+            for table in ("capture" if removed else "standing", "removal")
         )
-        ids = sorted(set(record_ids))
-        return self.ask(lambda db: {row[0] for one in queries for row in _in_parts(db, one, (), ids)}, streams)
+        ids = json.dumps(list(record_ids))
+        return {one for (one,) in self._rows(query, [ids, ids], streams)}
 
+    # --- the database
 
-def _storable(windows: Iterable[str]) -> list[str]:
-    """The windows that a record can name: a text with half a character is none."""
-    return sorted(window for window in windows if plain(window) == window)
+    @property
+    def path(self) -> Path | None:
+        """The file, if there is one."""
+        return index_file.find(self.journal.root)
 
+    def fresh(self) -> Self:
+        """An index made from the journal in memory, whatever the stored one says."""
+        fresh = type(self)(self.journal)
+        fresh._use(index_file.connect())
+        return fresh
 
-def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The values, as many at a time as a query takes."""
-    return (values[start : start + PARAMETERS] for start in range(0, len(values), PARAMETERS))
+    def discard(self) -> None:
+        """Delete the file: it is made anew when it is needed."""
+        self.close()
+        with contextlib.suppress(OSError):
+            index_file.discard(self.journal.root)
 
+    def close(self) -> None:
+        if self._database is not None:
+            self._database = None
+            self._closing()
 
-def _in_parts(
-    database: sqlite3.Connection, query: str, first: Sequence[object], values: Sequence[str]
-) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query whose `{}` is a list of values of any length."""
-    for part in _parts(values):
-        yield from database.execute(query.format(",".join("?" * len(part))), (*first, *part))
+    def _use(self, database: sqlite3.Connection) -> sqlite3.Connection:
+        """Keep the index in this database, which is closed with this object at the latest."""
+        self.close()
+        self._database, self._closing = database, weakref.finalize(self, database.close)
+        # a forked process closes nothing of its parent's
+        self._closing.atexit = False
+        return database
+
+    def _rows(self, query: str, values: Sequence[object] = (), streams: Iterable[str] = ()) -> list[tuple[Any, ...]]:
+        """Ask an index that has read all of these streams.
+
+        One that is spoilt is made anew. If that does not help, the disk is full, or another process keeps the file
+        busy, one in memory answers.
+        """
+        try:
+            return self._ask(query, values, streams)
+        except sqlite3.DatabaseError as error:
+            self._leave(error)
+        try:
+            return self._ask(query, values, streams)
+        except sqlite3.DatabaseError:
+            self._use(index_file.connect())
+        return self._ask(query, values, streams)
+
+    def _ask(self, query: str, values: Sequence[object], streams: Iterable[str]) -> list[tuple[Any, ...]]:
+        database = self._database or self._open()
+        for stream in streams:
+            self._catch_up(database, stream)
+        return database.execute(query, values).fetchall()
+
+    def _open(self) -> sqlite3.Connection:
+        root = self.journal.root
+        path = None
+        # tracker leaves nothing in folders that hold no records
+        if (root / LOCK).exists() or self.journal.streams():
+            # a directory that may only be read has none
+            with contextlib.suppress(OSError):
+                path = index_file.make(root) if self.may_create else index_file.find(root)
+        return self._use(index_file.connect(path))
+
+    def _leave(self, error: sqlite3.DatabaseError) -> None:
+        """Go on without a file that is spoilt; with a copy of one that cannot be written."""
+        if index_file.is_spoilt(error):
+            self.journal.warn(f"the index is made anew: {error}")
+            self.discard()
+        elif self._database is not None:
+            self.journal.warn(f"the index cannot be written now ({error}); a copy in memory answers")
+            copy = index_file.connect()
+            with contextlib.suppress(sqlite3.Error):
+                self._database.backup(copy)
+            self._use(copy)
+
+    def _catch_up(self, database: sqlite3.Connection, stream: str) -> None:
+        """Read what the stream got since the last time; all of it if it is not the stream that was read."""
+        if self._unread(database, stream) is None:
+            return
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            # another process may have been faster
+            if (unread := self._unread(database, stream)) is None:
+                return
+            start, stop, total = unread
+            for table in (*TABLES, BLOCKS) if start == 0 else ():
+                database.execute(f"DELETE FROM {table} WHERE stream = ?", [stream])
+            if stop - start > LARGE:
+                self.journal.warn(f"reading {(stop - start) >> 20} MB of {stream}.jsonl into the index")
+            query = "SELECT rowid, * FROM extent WHERE stream = ? AND stop = ?"
+            last = database.execute(query, [stream, start]).fetchone()
+            if last is not None:
+                # it goes on
+                database.execute("DELETE FROM extent WHERE rowid = ?", last[:1])
+                total -= row_sum(last[1:])
+            for table, row in rows_of(self.journal, stream, start, stop, last and (last[2], last[3], last[5])):
+                places = ",".join("?" * len(row))
+                # of two captures with one id, as after a merge, the first counts
+                if database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row).rowcount:
+                    total += row_sum(row)
+            query = f"SELECT checksum FROM {BLOCKS} WHERE stream = ? AND number = ?"
+            begun = database.execute(query, [stream, start // BLOCK]).fetchone() if start % BLOCK else None
+            sums = self.journal.checksums(stream, start, stop, begun[0] if begun else 0)
+            rows = ((stream, number, checksum) for number, checksum in sums)
+            database.executemany(f"INSERT OR REPLACE INTO {BLOCKS} VALUES (?, ?, ?)", rows)
+            now = self.journal.glance(stream, stop)
+            mark = (stream, stop, now.inode, now.head, now.tail, total)
+            database.execute("INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?, ?, ?)", mark)
+
+    def _unread(self, database: sqlite3.Connection, stream: str) -> tuple[int, int, int] | None:
+        """What of a stream the index has not read, and the total of its rows; None for nothing."""
+        query = "SELECT size, total, inode, head, tail FROM stream WHERE name = ?"
+        size, total, *known = database.execute(query, [stream]).fetchone() or (0, 0, None)
+        now = self.journal.glance(stream, size)
+        fits = known == [now.inode, now.head, now.tail] and now.size >= size
+        if (fits or not now.size) and now.size == size:
+            return None
+        return (size, now.size, total) if fits else (0, now.size, 0)
+
+    # --- checking
+
+    def edited(self, stream: str) -> list[int]:
+        """Where the stream was edited since it was read: the offsets of the megabytes that have another checksum."""
+        known = dict(self._rows(f"SELECT number, checksum FROM {BLOCKS} WHERE stream = ?", [stream], [stream]))
+        size = next((size for (size,) in self._rows("SELECT size FROM stream WHERE name = ?", [stream])), 0)
+        found = self.journal.checksums(stream, 0, size)
+        return [number * BLOCK for number, checksum in found if known.get(number) != checksum]
+
+    def faults(self) -> list[str]:
+        """What is wrong with the file as it lies there, and where streams were edited: for `tracker doctor`."""
+        try:
+            if self.path:
+                index_file.connect(self.path, is_thorough=True).close()
+        except (sqlite3.DatabaseError, OSError) as error:
+            return [str(error)]
+        places = ((stream, offset) for stream in self.journal.streams() for offset in self.edited(stream))
+        return [f"{stream}.jsonl was edited near byte {offset}" for stream, offset in places]
 
 
 def natural(window: str) -> list[tuple[int, str, str]]:

@@ -10,17 +10,19 @@ import contextlib
 import hashlib
 import os
 import re
+import stat
+import weakref
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import click
 import orjson
-from attrs import evolve, field, frozen
+from attrs import frozen
 
-from tracker.errors import TrackerError
+from tracker.errors import Busy, TrackerError
 from tracker.journal.files import (
     LINE_LIMIT,
     NOTHING,
@@ -30,26 +32,34 @@ from tracker.journal.files import (
     read_at,
     refuse_special,
     set_aside,
+    special_file,
     sync_parents,
     system_error,
+    take_back,
     uninterrupted,
     whole_lines,
     whole_size,
     write_all,
 )
-from tracker.journal.lock import WAIT_SECONDS, Lock, Warn, command_line
-from tracker.journal.open_files import OpenFiles
 from tracker.journal.records import SCHEMA, decode, identify, record_id
 
-__all__ = ["OPEN", "WAIT_SECONDS", "Journal", "Warn", "command_line", "decode", "read_at", "refuse_special"]
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+Warn = Callable[[str], None]
 
 SUFFIX = ".jsonl"
+# other files of the folder are not ours
+STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
+LOCK, OWNER = ".lock", ".lock-owner"
+# a command holds the lock for a few milliseconds
+WAIT_SECONDS, NOTICE_SECONDS, POLL_SECONDS = 5.0, 1.0, 0.01
+# characters of what another process wrote about itself
+OWNER_LIMIT = 200
 # bytes whose digest tells whether a stream is still the one that was read
 SAMPLE = 4096
 # bytes that have a checksum of their own
 BLOCK = 1 << 20
-# other files of the folder are not ours
-STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
 # appends until an editor that replaces the file again and again wins
 ATTEMPTS = 3
 UNKNOWN = "It is unknown whether the records were stored; `tracker doctor` shows what the stream holds"
@@ -70,24 +80,20 @@ class Glance:
 
 @frozen(kw_only=True)
 class Appended:
-    """Records that were just appended, so that nobody needs to read them again: where, the bytes, and each record.
-
-    Several records of one window may be given as their last one alone, if all have neither phase nor tombstone.
-    """
+    """What a stream just got: from which offset on, and which records, if they did not come as lines."""
 
     stream: str
     start: int
-    lines: bytes | bytearray = field(repr=False)
-    records: Sequence[tuple[int, dict[str, Any]]] = ()
+    records: Sequence[Mapping[str, Any]]
 
 
 class Journal:
     """The append-only streams of one data directory.
 
     fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found;
-    otherwise they are only left out. listeners: called with what was appended, under the lock.
-    stored: how many records of each stream this process appended and flushed. doubtful: the streams of which it does
-    not know.
+    otherwise they are only left out. listeners: called under the lock with what each stream
+    got. stored: how many records of each stream this process appended and flushed.
+    doubtful: the streams of which it does not know.
     """
 
     schema_version = SCHEMA
@@ -98,25 +104,25 @@ class Journal:
         self.listeners: list[Callable[[Appended], None]] = []
         self.stored: Counter[str] = Counter()
         self.doubtful: set[str] = set()
-        self._lock = Lock(root, warn)
+        self._lock: BaseFileLock | None = None
         self._warned: set[str] = set()
-        self._files = OpenFiles(root)
+        # by name, whether it may be written, device and inode
+        self._files: dict[tuple[str, bool, int, int], int] = {}
+        self.close = weakref.finalize(self, _close, self._files)
 
     @property
     def outcome(self) -> str:
         """What this process has stored, as a sentence without its end."""
         if self.doubtful:
             return UNKNOWN
-        if not self.stored:
-            return NOTHING
-        counts = ", ".join(f"{stream}.jsonl {count}" for stream, count in self.stored.items())
-        return f"These records were stored: {counts}"
+        counts = ", ".join(f"{stream}{SUFFIX} {count}" for stream, count in self.stored.items())
+        return f"These records were stored: {counts}" if counts else NOTHING
 
     def path(self, stream: str) -> Path:
         return self.root / f"{stream}{SUFFIX}"
 
     def streams(self) -> list[str]:
-        """The streams that there are, sorted."""
+        """The streams that exist, sorted."""
         if not check_directory(self.root):
             return []
         try:
@@ -133,104 +139,135 @@ class Journal:
         except (OSError, ValueError) as error:
             raise system_error("create the data directory", self.root, error) from error
 
-    @contextlib.contextmanager
-    def lock(self, purpose: str | None = None) -> Iterator[None]:
-        """Hold the directory's one lock; others who wait are told `purpose`, the command by default.
+    # --- the lock
 
-        Meanwhile each stream is opened once.
+    @contextlib.contextmanager
+    def lock(self, purpose: str | None = None, *, wait: float | None = None) -> Iterator[None]:
+        """Hold the directory's one lock, also if this process holds it already.
+
+        Others who wait are told `purpose`, the command by default. `flock` is the system's: it ends with the process,
+        however that ends.
         """
+        from filelock import FileLock, Timeout
+
         self.prepare()
-        with self._lock.hold(purpose or command_line()), self.open_streams():
+        path, wait = self.root / LOCK, WAIT_SECONDS if wait is None else wait
+        for one in (path, self.root / OWNER):
+            refuse_special(one)
+        lock = self._lock = self._lock or FileLock(path, mode=0o600, thread_local=False)
+        try:
+            try:
+                lock.acquire(timeout=min(wait, NOTICE_SECONDS), poll_interval=POLL_SECONDS)
+            except Timeout:
+                if wait <= NOTICE_SECONDS:
+                    raise
+                self.warn(f"waiting for the lock of {self.root}, held by {self._holder()}")
+                lock.acquire(timeout=wait - NOTICE_SECONDS, poll_interval=POLL_SECONDS)
+        except Timeout:
+            held = f"The lock of {self.root} is busy (held by {self._holder()})"
+            raise Busy(f"{held}. {NOTHING}. Try again.") from None
+        except OSError as error:
+            raise system_error("lock", path, error) from error
+        try:
+            if lock.lock_counter == 1:
+                self._introduce(purpose or command_line())
             yield
+        finally:
+            lock.release()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether this process holds the lock."""
+        return self._lock is not None and self._lock.is_locked
+
+    def _introduce(self, purpose: str) -> None:
+        # only a courtesy to commands that wait
+        with contextlib.suppress(OSError):
+            file = os.open(self.root / OWNER, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600)
+            try:
+                os.write(file, f"process {os.getpid()}, {purpose}\n".encode("utf-8", "replace"))
+            finally:
+                os.close(file)
+
+    def _holder(self) -> str:
+        try:
+            file = os.open(self.root / OWNER, os.O_RDONLY | OPEN)
+            with os.fdopen(file, encoding="utf-8", errors="replace") as stream:
+                return stream.readline(OWNER_LIMIT).strip() or "another process"
+        except OSError:
+            return "another process"
 
     # --- writing
 
-    def append(self, stream: str, records: Sequence[dict[str, Any]]) -> int:
+    def append(self, stream: str, records: Sequence[Mapping[str, Any]]) -> int:
         """Append whole records in one write and flush them to disk; the offset of the first."""
         return self.append_all({stream: records})[stream]
 
-    def append_all(self, records: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, int]:
+    def append_all(self, records: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
         """Append to several streams, in this order, with one write and one flush each: to all of them or to none.
 
         The caller holds the lock. Answers with the offset of each stream's first record.
         """
-        new = []
+        new: dict[str, bytearray] = {}
         for stream, own in records.items():
-            lines, places = bytearray(), []
-            # joined one by one: two panes of 8 MB take 100 MB otherwise
+            lines = new[stream] = bytearray()
+            # one by one: two panes of 8 MB take 100 MB otherwise
             for record in own:
-                places.append((len(lines), record))
                 lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-            new.append(Appended(stream=stream, start=0, lines=lines, records=places))
-        return self._append(new)
+        return self._append(new, records)
 
-    def append_lines(self, stream: str, lines: bytes | bytearray, last: dict[str, Any] | None = None) -> int:
-        """Append encoded lines, each with its end. `last`: the last record, if all are of one window and are events."""
-        new = Appended(stream=stream, start=0, lines=lines, records=() if last is None else [(0, last)])
-        return self._append([new])[stream]
+    def append_lines(self, stream: str, lines: bytes | bytearray) -> int:
+        """Append encoded records, each with the end of its line; the offset of the first."""
+        return self._append({stream: lines}, {stream: ()})[stream]
 
-    def _append(self, new: Sequence[Appended]) -> dict[str, int]:
-        assert self._lock.is_held, "append needs the lock"
-        starts: dict[str, int] = {}
+    def _append(
+        self, new: Mapping[str, bytes | bytearray], records: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> dict[str, int]:
+        assert self.is_locked, "append needs the lock"
+        # where the lines of each stream begin, in which file
+        begun: dict[str, tuple[int, int]] = {}
         with uninterrupted():
-            for one in new:
-                try:
-                    self._write(one, starts)
-                except BaseException as error:
-                    is_known = not [other for other in new if not self._take_back(other, starts)]
-                    after = self.outcome if is_known else UNKNOWN
-                    if isinstance(error, OSError):
-                        raise system_error("append to", self.path(one.stream), error, after) from error
-                    if isinstance(error, TrackerError) and not is_known:
-                        raise TrackerError(f"{error} {after}.") from error
-                    raise
-            for one in new:
-                self.stored[one.stream] += one.lines.count(b"\n")
-        for one in new:
+            try:
+                for stream, lines in new.items():
+                    self._write(stream, lines, begun)
+            except BaseException as error:
+                for written, (file, start) in begun.items():
+                    if not take_back(file, start, new[written]):
+                        self.doubtful.add(written)
+                if isinstance(error, OSError):
+                    raise system_error("append to", self.path(stream), error, self.outcome) from error
+                if isinstance(error, TrackerError) and self.doubtful:
+                    raise TrackerError(f"{error} {UNKNOWN}.") from error
+                raise
+            self.stored.update({stream: lines.count(b"\n") for stream, lines in new.items()})
+        for stream, own in records.items():
             for listener in self.listeners:
-                listener(evolve(one, start=starts[one.stream]))
-        return starts
+                listener(Appended(stream=stream, start=begun[stream][1], records=own))
+        return {stream: start for stream, (_, start) in begun.items()}
 
-    def _write(self, new: Appended, starts: dict[str, int]) -> None:
-        """Append to the file that still has the stream's name afterwards; note in `starts` where the lines begin."""
-        path = self.path(new.stream)
+    def _write(self, stream: str, lines: bytes | bytearray, begun: dict[str, tuple[int, int]]) -> None:
+        """Append to the file that still has the stream's name afterwards; note in `begun` where."""
+        path = self.path(stream)
         for _ in range(ATTEMPTS):
-            file = self._files.open(path)
-            start = starts[new.stream] = self._mend_tail(path, file)
+            start = self.mend(stream)
+            file = self._file(stream, may_write=True)
+            begun[stream] = file, start
             if not start and self.fsync:
                 # also if an earlier command was killed between creating the stream and this
                 sync_parents(path)
-            write_all(file, new.lines)
+            write_all(file, lines)
             if self.fsync:
                 os.fsync(file)
-            if _is_at(path, file):
+            if self._file(stream, may_write=True) == file:
                 return
-            self._files.close(path)
-        del starts[new.stream]
+        del begun[stream]
         raise TrackerError(f"Another program keeps replacing {path}. Close the file there and try again. {NOTHING}.")
-
-    def _take_back(self, new: Appended, starts: Mapping[str, int]) -> bool:
-        """Remove what was written of some lines, and nothing else; whether none of them is stored."""
-        start, file = starts.get(new.stream), self._files.find(self.path(new.stream))
-        if start is None or file is None:
-            return True
-        tail = b"\n"
-        try:
-            tail = read_at(file, max(os.fstat(file).st_size - start, 0), start)
-            if tail and new.lines.startswith(tail):
-                os.ftruncate(file, start)
-                tail = b""
-        except OSError:
-            pass
-        if b"\n" in tail:
-            self.doubtful.add(new.stream)
-        # a line without its end is no record, and the next command sets it aside
-        return b"\n" not in tail
 
     # --- torn lines
 
-    def _mend_tail(self, path: Path, file: int) -> int:
-        """Set a torn last line aside; the size of the whole lines."""
+    def mend(self, stream: str) -> int:
+        """Set a torn last line aside; the size of the whole lines. The caller holds the lock."""
+        path, file = self.path(stream), self._file(stream, may_write=True)
         try:
             size = os.fstat(file).st_size
             whole = whole_size(file, size)
@@ -249,35 +286,18 @@ class Journal:
         self.warn(f"{path.name} ended in a torn line of {size - whole} bytes, which was set aside in {aside.name}")
         return whole
 
-    def mend(self, stream: str) -> None:
-        """Set a torn last line aside; the caller holds the lock."""
-        with self.open_streams():
-            self._mend_tail(self.path(stream), self._files.open(self.path(stream)))
-
-    def _mend_when_idle(self, stream: str, whole: int) -> int:
-        """Set a torn line aside while nobody writes: a line without its end may belong to a writer at this moment."""
-        path = self.path(stream)
-        try:
-            with self._lock.hold_if_free(command_line()) as is_held, self.open_streams():
-                return self._mend_tail(path, self._files.open(self.path(stream))) if is_held else whole
-        except TrackerError as error:
-            self._warn_once(stream, f"{path.name} ends in a torn line, which was left out ({error})")
-            return whole
-
     def restore_torn(self, stream: str) -> int:
         """Append the whole records of `*.torn` that the stream lacks; how many. The caller holds the lock.
 
         The file stays as it is: restoring again adds nothing.
         """
-        path = self.path(stream)
-        aside = path.with_name(f"{path.name}.torn")
+        aside = self.path(stream).with_name(f"{stream}{SUFFIX}.torn")
         refuse_special(aside)
         lacking: dict[str, bytes] = {}
         try:
             with contextlib.suppress(FileNotFoundError), aside.open("rb") as torn:
                 for _, line in whole_lines(torn.fileno(), 0, None):
-                    record = None if line is None else decode(line)
-                    if line is not None and record is not None:
+                    if line is not None and (record := decode(line)) is not None:
                         lacking.setdefault(record_id(stream, line, record), line)
         except OSError as error:
             raise system_error("read", aside, error) from error
@@ -295,20 +315,28 @@ class Journal:
 
     def glance(self, stream: str, mark: int) -> Glance:
         """How far a stream goes, and what it holds around an offset."""
-        with self._files.reading(self.path(stream)) as file:
+        with self._reading(stream) as file:
             if file is None:
                 return Glance()
             found = os.fstat(file)
             whole = whole_size(file, found.st_size)
             start = max(mark - SAMPLE, 0)
-            head, tail = read_at(file, min(mark, SAMPLE), 0), read_at(file, mark - start, start)
-        if whole != found.st_size and self.mends and not self._lock.is_held:
-            whole = self._mend_when_idle(stream, whole)
-        return Glance(size=whole, inode=found.st_ino, head=_digest(head), tail=_digest(tail))
+            samples = (read_at(file, min(mark, SAMPLE), 0), read_at(file, mark - start, start))
+        if whole != found.st_size and self.mends and not self.is_locked:
+            try:
+                with self.lock(wait=0):
+                    whole = self.mend(stream)
+            except Busy:
+                # a line without its end may belong to a writer at this moment
+                pass
+            except TrackerError as error:
+                self._warn_once(stream, f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
+        head, tail = (hashlib.blake2b(sample, digest_size=16).digest() for sample in samples)
+        return Glance(size=whole, inode=found.st_ino, head=head, tail=tail)
 
     def lines(self, stream: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes | None]]:
         """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
-        with self._files.reading(self.path(stream)) as file:
+        with self._reading(stream) as file:
             if file is not None:
                 yield from whole_lines(file, start, stop)
 
@@ -321,7 +349,8 @@ class Journal:
             if line is not None and record is not None:
                 yield offset, line, record
             elif line is None or line.strip():
-                self._warn_bad(stream)
+                name = f"{stream}{SUFFIX}"
+                self._warn_once(stream, f"{name} holds lines that are not records. `tracker doctor` shows them.")
             # a long line is let go before the next is read
             line = record = None
 
@@ -330,20 +359,50 @@ class Journal:
         return next((record for _, _, record in self.records(stream, offset)), {})
 
     def checksums(self, stream: str, start: int, stop: int, checksum: int = 0) -> Iterator[tuple[int, int]]:
-        """The checksum of each block between two offsets; that of the first goes on from `checksum`."""
-        with self._files.reading(self.path(stream)) as file:
-            if file is not None:
-                yield from checksums(lambda length, offset: read_at(file, length, offset), start, stop, checksum)
+        """The checksum of each megabyte between two offsets; that of the first goes on from `checksum`."""
+        with self._reading(stream) as file:
+            while file is not None and start < stop:
+                end = min(stop, (start // BLOCK + 1) * BLOCK)
+                yield start // BLOCK, zlib.crc32(read_at(file, end - start, start), checksum)
+                start, checksum = end, 0
 
     # --- files
 
-    def open_streams(self) -> AbstractContextManager[None]:
-        """Keep every stream open that is read or written in the block, so that it is opened once."""
-        return self._files.kept()
+    @contextlib.contextmanager
+    def _reading(self, stream: str) -> Iterator[int | None]:
+        file = None
+        with contextlib.suppress(FileNotFoundError):
+            file = self._file(stream)
+        try:
+            yield file
+        except OSError as error:
+            raise system_error("read", self.path(stream), error, "Nothing was read") from error
 
-    def _warn_bad(self, stream: str) -> None:
-        text = f"{self.path(stream).name} holds lines that are not records: left out; `tracker doctor` shows them"
-        self._warn_once(stream, text)
+    def _file(self, stream: str, *, may_write: bool = False) -> int:
+        """The open file that has the stream's name now; a `FileNotFoundError` if there is none to read.
+
+        It stays open until the journal is closed: a command opens each stream once to read and once to append, and a
+        reader may go on after the stream was replaced.
+        """
+        path, after = self.path(stream), NOTHING if may_write else "Nothing was read"
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT if may_write else os.O_RDONLY
+        check_directory(self.root)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                named = os.lstat(path)
+                if (known := self._files.get((stream, may_write, named.st_dev, named.st_ino))) is not None:
+                    return known
+            file = os.open(path, flags | OPEN, 0o600)
+            found = os.fstat(file)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not may_write:
+                raise
+            raise system_error("open" if may_write else "read", path, error, after) from error
+        if not stat.S_ISREG(found.st_mode):
+            os.close(file)
+            raise special_file(path, found.st_mode)
+        self._files[stream, may_write, found.st_dev, found.st_ino] = file
+        return file
 
     def _warn_once(self, stream: str, text: str) -> None:
         if stream not in self._warned:
@@ -351,23 +410,12 @@ class Journal:
             self.warn(text)
 
 
-def checksums(
-    read: Callable[[int, int], bytes | bytearray], start: int, stop: int, checksum: int = 0
-) -> Iterator[tuple[int, int]]:
-    """The number and checksum of each block between two offsets, as `read(length, offset)` gives its bytes."""
-    while start < stop:
-        end = min(stop, (start // BLOCK + 1) * BLOCK)
-        yield start // BLOCK, zlib.crc32(read(end - start, start), checksum)
-        start, checksum = end, 0
+def _close(files: dict[Any, int]) -> None:
+    while files:
+        os.close(files.popitem()[1])
 
 
-def _is_at(path: Path, file: int) -> bool:
-    """Whether the path still leads to an open file."""
-    try:
-        return os.path.samestat(os.lstat(path), os.fstat(file))
-    except FileNotFoundError:
-        return False
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=16).digest()
+def command_line() -> str:
+    """This command's name, without its arguments, as others see who holds the lock."""
+    context = click.get_current_context(silent=True)
+    return context.command_path if context else "tracker"

@@ -38,11 +38,6 @@ def _row(like: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
     )
 
 
-def status_streams(session: Session) -> list[str]:
-    """The streams that captures stand in."""
-    return sorted({source.stream for source in session.registry.sources.values() if source.kind == "status"})
-
-
 def closings(session: Session, entries: Iterable[Entry], streams: list[str] | None = None) -> dict[str, Entry]:
     """The row that closes each closed anomaly; it does so while the record stands that it names as `by`.
 
@@ -51,7 +46,7 @@ def closings(session: Session, entries: Iterable[Entry], streams: list[str] | No
     """
     rows = [entry for entry in entries if isinstance(entry.record.get("closes"), str)]
     named = {entry.record_id: by for entry in rows if isinstance(by := entry.record.get("by"), str)}
-    standing = session.index.standing(streams or status_streams(session), named.values()) if named else set()
+    standing = session.index.standing(streams or session.registry.status_streams, named.values()) if named else set()
     return {entry.record["closes"]: entry for entry in rows if named.get(entry.record_id) in {None, *standing}}
 
 
@@ -84,7 +79,7 @@ def raised(
     """
     rows = [entry for entry in entries if "closes" not in entry.record]
     ids = {one for entry in rows for one in about(entry)}
-    known = session.index.standing(streams or status_streams(session), ids, removed=removed) if ids else set()
+    known = session.index.standing(streams or session.registry.status_streams, ids, removed=removed) if ids else set()
     return [entry for entry in rows if known.issuperset(about(entry))]
 
 
@@ -92,3 +87,10 @@ def about(entry: Entry) -> list[str]:
     """The ids of the records that an anomaly is about."""
     found = entry.record.get("records")
     return [record for record in found if isinstance(record, str)] if isinstance(found, list) else []
+
+
+def history(session: Session, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
+    """Every anomaly whose records once stood, each with the row that closed it."""
+    rows = list(session.index.entries(ANOMALIES, windows))
+    closed = closings(session, rows)
+    return [(entry, closed.get(entry.record_id)) for entry in raised(session, rows, removed=True)]

@@ -51,23 +51,23 @@ class Capture:
         """The latest wins, of two of one instant the later line."""
         return self.captured_at, self.offset
 
-
-def capture_of(entry: Entry, source: Source) -> Capture:
-    """A stored record as a capture, whatever its schema, without its text."""
-    record = without_text(entry.record)
-    taken = instant(record.get("captured_at")) or EPOCH
-    parsed = record.get("parsed")
-    phase = record.get("phase")
-    return Capture(
-        record_id=entry.record_id,
-        window=text(record.get("window")),
-        phase=phase if phase in PHASES else None,
-        captured_at=taken,
-        agent_id=lane_of(record),
-        offset=entry.offset,
-        record=record,
-        reading=from_parsed(parsed if isinstance(parsed, dict) else {}, source, taken),
-    )
+    @classmethod
+    def of(cls, entry: Entry, source: Source) -> Capture:
+        """A stored record as a capture, whatever its schema, without its text."""
+        record = without_text(entry.record)
+        taken = instant(record.get("captured_at")) or EPOCH
+        parsed = record.get("parsed")
+        phase = record.get("phase")
+        return cls(
+            record_id=entry.record_id,
+            window=text(record.get("window")),
+            phase=phase if phase in PHASES else None,
+            captured_at=taken,
+            agent_id=lane_of(record),
+            offset=entry.offset,
+            record=record,
+            reading=from_parsed(parsed if isinstance(parsed, dict) else {}, source, taken),
+        )
 
 
 def captures(
@@ -84,7 +84,7 @@ def captures(
             name = entry.record.get("provider") or fallback
             source = statuses.get(name) if isinstance(name, str) else None
             if source is not None and entry.record.get("phase") in (None, *PHASES):
-                capture = capture_of(entry, source)
+                capture = Capture.of(entry, source)
                 found.setdefault((capture.window, source.name), []).append(capture)
     for group in found.values():
         group.sort(key=lambda capture: capture.order)
@@ -99,7 +99,7 @@ def captures_of(session: Session, source: Source, window: str) -> list[Capture]:
         # only a record without a name needs to know who else writes to the stream
         is_own = name == source.name if name else _owns(session.registry, source)
         if is_own and entry.record.get("phase") in (None, *PHASES):
-            found.append(capture_of(entry, source))
+            found.append(Capture.of(entry, source))
     return sorted(found, key=lambda capture: capture.order)
 
 
@@ -115,6 +115,17 @@ class Pair:
 
     before: Capture | None = None
     after: Capture | None = None
+
+    def falls(self, session: Session, source: Source, like: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Anomalies of the meters that fell in between, as rows that are like another record."""
+        from tracker.windows.rules import falls
+
+        return falls(session, source, self, like)
+
+    def capacity(self, session: Session, source: Source) -> float | None:
+        """What the provider's capacity meter says so far."""
+        is_whole = self.after is not None and (self.before is not None or self.after.phase is None)
+        return capacity_delta(source, measure(session.registry, source, self).delta) if is_whole else None
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -259,12 +270,13 @@ def _difference(source: Source, after: Capture) -> Measured:
     return Measured(delta={meter.field_name: own}, errors=after.reading.errors)
 
 
-def capacity_delta(source: Source, delta: Mapping[str, Any]) -> float | None:
-    """The provider's cost in a stored delta."""
-    meter: Meter | None = source.capacity_meter
-    found = delta.get(meter.field_name) if meter else None
-    if found is None and meter is not None:
-        found = delta.get(meter.key)  # schema 1.0.0 has counts under the meter's own name
+def capacity_delta(source: Source, delta: object) -> float | None:
+    """The provider's cost in a stored delta; schema 1.0.0 has counts under the meter's own name."""
+    meter = source.capacity_meter
+    if meter is None or not isinstance(delta, Mapping):
+        return None
+    found = delta.get(meter.field_name)
+    found = delta.get(meter.key) if found is None else found
     return found if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 

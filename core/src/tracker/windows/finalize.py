@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -15,12 +15,13 @@ from tracker.text.redact import redact
 from tracker.text.render import line, value
 from tracker.text.wording import near
 from tracker.windows.anomalies import open_anomalies
-from tracker.windows.captures import Capture, Measured, by_lane, canonical, capacity_delta, captures, measure
+from tracker.windows.captures import Capture, by_lane, canonical, capacity_delta, captures, measure
 from tracker.windows.divergence import divergences
 from tracker.windows.finalized import WINDOWS, Finalized, finalized
 from tracker.windows.missing_plugins import Absent, absent, named, tell
 
-LONG = ("notes", "feature_ids")  # named without what they say
+# named without what they say
+LONG = ("notes", "feature_ids")
 OPTIONAL = ("methodology", "spec_id", "spec_version", "feature_ids", "commit_start", "commit_end")
 CLEARABLE = ("quality", "outcome", "notes", *OPTIONAL)
 
@@ -33,36 +34,17 @@ def finalize(
     What an earlier row says and this one does not name is kept; `clear` names the fields that are emptied instead.
     """
     with nullcontext() if session.dry_run else session.journal.lock():
-        groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
+        groups = {
+            name: group for (_, name), group in sorted(captures(session.index, session.registry, [window]).items())
+        }
         unread = absent(session, [window])
         _check_read(window, unread)
-        _check_known(session, window, groups, features)
-        _check_order(window, groups)
-        _check_pairs(window, groups)
-        entries = {name: _entry(session, session.registry.sources[name], groups[name]) for name in sorted(groups)}
+        _check_pairs(session, window, groups)
+        entries = {name: _entry(session, session.registry.sources[name], group) for name, group in groups.items()}
         _check_falls(session, window, entries)
-        diverging = [f"divergent:{found.title}" for found in divergences(session, [window]) if found.is_divergent]
         known = Kept(finalized(session.index, [window]).get(window), clear)
-        features = known.features(features)
-        given = known.fields(given)
-        quality = given.get("quality")
-        notes = "; ".join(part for part in (given.get("notes"), *diverging) if part)
-        now = session.now
-        record = stamp(
-            window=window,
-            provider=None,
-            captured_at=now,
-            source="finalize",
-            notes=redact(notes) or None,
-            agent_id=session.lane,
-            finalized_at=iso(now),
-            features={name: features.get(name) for name in sorted({*groups, *features})},
-            quality_score=None if quality is None else compact(quality),
-            quality=None if quality is None else compact(quality),
-            outcome=given.get("outcome"),
-            providers=entries,
-            **{key: _plain(given[key]) for key in OPTIONAL if given.get(key)},
-        )
+        features, given = known.features(features), known.fields(given)
+        record = _row(session, window, features, given, entries)
         if not session.dry_run:
             session.journal.append(WINDOWS, [record])
     _report(session, window, record, features)
@@ -71,6 +53,36 @@ def finalize(
     for note in _other_lanes(window, groups):
         session.note(note)
     tell(session, unread)
+
+
+def _row(
+    session: Session,
+    window: str,
+    features: Mapping[str, float],
+    given: Mapping[str, Any],
+    entries: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    quality, now = given.get("quality"), session.now
+    quality = None if quality is None else compact(quality)
+    tags = [f"divergent:{found.title}" for found in divergences(session, [window]) if found.is_divergent]
+    optional = {
+        key: list(found) if isinstance(found := given[key], tuple) else found for key in OPTIONAL if given.get(key)
+    }
+    return stamp(
+        window=window,
+        provider=None,
+        captured_at=now,
+        source="finalize",
+        notes=redact("; ".join(part for part in (given.get("notes"), *tags) if part)) or None,
+        agent_id=session.lane,
+        finalized_at=iso(now),
+        features={name: features.get(name) for name in sorted({*entries, *features})},
+        quality_score=quality,
+        quality=quality,
+        outcome=given.get("outcome"),
+        providers=entries,
+        **optional,
+    )
 
 
 class Kept:
@@ -114,17 +126,9 @@ def reopen(session: Session, window: str) -> None:
         rows = list(session.index.entries(WINDOWS, [window]))
         if not rows:
             raise TrackerError(f"{window} is not finalized, so there is nothing to take back.")
+        common: dict[str, Any] = {"window": window, "provider": None, "source": "finalize", "agent_id": session.lane}
         tombstones = [
-            stamp(
-                window=window,
-                provider=None,
-                captured_at=session.now,
-                source="finalize",
-                agent_id=session.lane,
-                tombstone=entry.record_id,
-                reason="reopened",
-            )
-            for entry in rows
+            stamp(**common, captured_at=session.now, tombstone=entry.record_id, reason="reopened") for entry in rows
         ]
         if not session.dry_run:
             session.journal.append(WINDOWS, tombstones)
@@ -134,11 +138,10 @@ def reopen(session: Session, window: str) -> None:
         session.say(f"reopened {window} ({len(rows)} finalize row{'s' if len(rows) > 1 else ''} taken back)")
 
 
-def _plain(found: Any) -> Any:
-    return list(found) if isinstance(found, tuple) else found
+# --- what a window must have
 
 
-def _check_read(window: str, unread: Sequence[Absent]) -> None:
+def _check_read(window: str, unread: Iterable[Absent]) -> None:
     """Refuse a row that would take a provider out of every figure because its plugin is missing."""
     lost = [one for one in unread if one.measured]
     if lost:
@@ -149,94 +152,81 @@ def _check_read(window: str, unread: Sequence[Absent]) -> None:
         )
 
 
-def _check_known(session: Session, window: str, groups: Mapping[str, Any], features: Mapping[str, float]) -> None:
-    if groups:
-        return
-    known = session.index.windows()
-    hint = f" ({near(window, known)})" if known and window not in known else ""
-    raise TrackerError(
-        f"no provider was captured in {line(window)}{hint}; capture with `tracker alias start PROVIDER --stdin`"
-    )
-
-
-def _check_pairs(window: str, groups: Mapping[str, list[Capture]]) -> None:
-    missing = [f"{name} {phase}" for name, group in sorted(groups.items()) for phase in canonical(group).missing]
-    if missing:
-        verb = "end" if missing[0].endswith("AFTER") else "start"
-        name = missing[0].split()[0]
+def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Capture]]) -> None:
+    if not groups:
+        known = session.index.windows()
+        hint = f" ({near(window, known)})" if known and window not in known else ""
         raise TrackerError(
-            f"{window} cannot be finalized: missing {', '.join(missing)};"
-            f" capture with `tracker alias {verb} {name} --stdin --window {window}`"
+            f"no provider was captured in {line(window)}{hint}; capture with `tracker alias start PROVIDER --stdin`"
         )
-
-
-def _check_order(window: str, groups: Mapping[str, list[Capture]]) -> None:
-    """A BEFORE that is there, but behind its AFTER, is not missing: capturing it again would not cure that."""
-    for name, group in sorted(groups.items()):
-        pair = canonical(group)
-        befores = [capture.captured_at for capture in group if capture.phase == "before"]
-        if pair.after is not None and pair.after.phase and pair.before is None and befores:
+    missing = [(name, phase) for name, group in groups.items() for phase in canonical(group).missing]
+    for name, phase in missing:
+        befores = [capture.captured_at for capture in groups[name] if capture.phase == "before"]
+        after = canonical(groups[name]).after
+        if phase == "BEFORE" and befores and after is not None:
+            # it is there, but behind its AFTER: capturing it again would not cure that
             delete = f"tracker alias delete {name} --phase"
             raise TrackerError(
                 f"{window} cannot be finalized: missing {name} BEFORE: that of {iso(max(befores))} is later than the"
-                f" AFTER of {iso(pair.after.captured_at)} and does not count; take the one whose time is wrong back"
+                f" AFTER of {iso(after.captured_at)} and does not count; take the one whose time is wrong back"
                 f" with `{delete} before --window {window}` or `{delete} after --window {window}`, and capture it again"
             )
+    if missing:
+        name, phase = missing[0]
+        raise TrackerError(
+            f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}; capture with"
+            f" `tracker alias {'end' if phase == 'AFTER' else 'start'} {name} --stdin --window {window}`"
+        )
 
 
 def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[str, Any]]) -> None:
-    fallen = [name for name, entry in entries.items() if FELL in entry["errors"]]
-    if not fallen:
-        return
-    name = fallen[0]
-    causes = [
-        str(found.record.get("cause"))
-        for found in open_anomalies(session, [window])
-        if found.record.get("provider") == name
-    ]
-    raise TrackerError(
-        f"{window} cannot be finalized: the capacity meter of {name} fell"
-        f"{f' ({causes[-1]})' if causes else ''}. Capture again with"
-        f" `tracker alias end {name} --stdin --window {window}`, or remove both captures with"
-        f" `tracker alias delete {name} --window {window}` (twice): then {name} leaves the window"
-    )
+    for name in [name for name, entry in entries.items() if FELL in entry["errors"]][:1]:
+        opened = [found.record for found in open_anomalies(session, [window])]
+        causes = [str(found.get("cause")) for found in opened if found.get("provider") == name]
+        raise TrackerError(
+            f"{window} cannot be finalized: the capacity meter of {name} fell"
+            f"{f' ({causes[-1]})' if causes else ''}. Capture again with"
+            f" `tracker alias end {name} --stdin --window {window}`, or remove both captures with"
+            f" `tracker alias delete {name} --window {window}` (twice): then {name} leaves the window"
+        )
 
 
 def _entry(session: Session, source: Source, group: list[Capture]) -> dict[str, Any]:
     pair = canonical(group)
-    measured: Measured = measure(session.registry, source, pair)
-    both = (("before", pair.before), ("after", pair.after))
+    measured = measure(session.registry, source, pair)
+    both = {"before": pair.before, "after": pair.after}
+    notes = [str(one.record["notes"]) for one in both.values() if one and one.record.get("notes")]
     return {
-        **{phase: capture.record.get("parsed") if capture else None for phase, capture in both},
+        **{phase: capture and capture.record.get("parsed") for phase, capture in both.items()},
         "delta": dict(measured.delta),
-        "captured_at": {phase: iso(capture.captured_at) if capture else None for phase, capture in both},
-        "records": {phase: capture.record_id if capture else None for phase, capture in both},
-        "notes": "; ".join(
-            str(capture.record["notes"]) for _, capture in both if capture and capture.record.get("notes")
-        )
-        or None,
+        "captured_at": {phase: capture and iso(capture.captured_at) for phase, capture in both.items()},
+        "records": {phase: capture and capture.record_id for phase, capture in both.items()},
+        "notes": "; ".join(notes) or None,
         "errors": list(measured.errors),
     }
 
 
+# --- what is said
+
+
 def _report(session: Session, window: str, record: dict[str, Any], features: Mapping[str, float]) -> None:
+    sources, entries = session.registry.sources, record["providers"]
     if session.dry_run or session.json:
         session.data(record)
     else:
         parts = []
-        for name, entry in record["providers"].items():
-            meter = session.registry.sources[name].capacity_meter
-            cost = capacity_delta(session.registry.sources[name], entry["delta"])
-            unit = f" {meter.unit}" if meter else ""
-            parts.append(f"{name}: features={value(features.get(name))}, capacity={value(cost, unit=unit)}")
+        for name, entry in entries.items():
+            meter, cost = sources[name].capacity_meter, capacity_delta(sources[name], entry["delta"])
+            capacity = value(cost, unit=f" {meter.unit}" if meter else "")
+            parts.append(f"{name}: features={value(features.get(name))}, capacity={capacity}")
         session.say(f"finalized {window} ({'; '.join(parts)})")
-    for name in record["providers"]:
-        if name not in features and session.registry.sources[name].is_provider:
+    for name in entries:
+        if name not in features and sources[name].is_provider:
             session.note(f"note: {name} was given no --{name}-features: it is left out of the efficiency")
     for name, count in features.items():
-        if name not in record["providers"] and count:
+        if name not in entries and count:
             session.warn(f"{name} was credited with {count} features but not captured in {window}")
-    for name, entry in record["providers"].items():
+    for name, entry in entries.items():
         for tag in entry["errors"]:
             session.note(f"note: {name}: {tag}")
 
@@ -244,15 +234,15 @@ def _report(session: Session, window: str, record: dict[str, Any], features: Map
 def _other_lanes(window: str, groups: Mapping[str, list[Capture]]) -> Iterator[str]:
     """A note for each provider whose pair that counts is one of several."""
 
-    def named(found: list[str | None]) -> str:
+    def lanes(found: Iterable[str | None]) -> str:
         return ", ".join(f"lane {line(lane)}" if lane else "the lane without a name" for lane in found)
 
-    for name, group in sorted(groups.items()):
+    for name, group in groups.items():
         pair = canonical(group)
         whole = [lane for lane, own in by_lane(group).items() if own.before and own.after]
         if pair.before and pair.after and (others := [lane for lane in whole if lane != pair.after.agent_id]):
             times = f"{iso(pair.before.captured_at)} to {iso(pair.after.captured_at)}"
             yield (
-                f"note: {name}: the pair of {named([pair.after.agent_id])} counts ({times}); what {named(others)}"
+                f"note: {name}: the pair of {lanes([pair.after.agent_id])} counts ({times}); what {lanes(others)}"
                 f" measured is in `tracker window-audit --window {window}`"
             )

@@ -1,25 +1,28 @@
-"""Finalized windows: the row that `complete` appends, and the one that counts."""
+"""Finalized windows: the row of each that counts, and what a provider's rows say together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from attrs import frozen
 
+from tracker.contract.features import Estimate, WindowResult
 from tracker.contract.readings import EPOCH, instant
+from tracker.contract.sources import Source
 from tracker.journal.index import Index
-
-if TYPE_CHECKING:
-    from tracker.windows.captures import Capture
+from tracker.session import Session
+from tracker.windows.captures import Capture, Measured, canonical, capacity_delta, measure
 
 WINDOWS = "windows"
+
+Groups = Mapping[tuple[str, str], list[Capture]]
 
 
 @frozen(kw_only=True)
 class Finalized:
-    """The canonical finalize row of a window, its fields checked, since a file may be edited."""
+    """The finalize row of a window that counts, its fields checked, since a file may be edited."""
 
     window: str
     record_id: str
@@ -28,33 +31,38 @@ class Finalized:
     @property
     def features(self) -> dict[str, float]:
         """Features per provider; providers whose features were not given are left out."""
-        found = self.record.get("features")
-        known = found.items() if isinstance(found, dict) else ()
-        return {name: count for name, count in known if _is_count(count)}
+        return {name: count for name, count in self._table("features").items() if _is_count(count)}
 
     @property
     def providers(self) -> dict[str, Mapping[str, Any]]:
-        found = self.record.get("providers")
-        known = found.items() if isinstance(found, dict) else ()
-        return {name: entry for name, entry in known if isinstance(entry, dict)}
+        return {name: entry for name, entry in self._table("providers").items() if isinstance(entry, dict)}
+
+    @property
+    def named(self) -> set[str]:
+        """The providers that were measured, or that finished features."""
+        return {*self.providers, *(name for name, count in self.features.items() if count)}
 
     @property
     def quality(self) -> float | None:
-        for key in ("quality_score", "quality"):
-            found = self.record.get(key)
-            if _is_count(found):
-                return float(found)  # type: ignore[arg-type]
-        return None
+        found: list[Any] = [self.record.get(key) for key in ("quality_score", "quality")]
+        return next((float(one) for one in found if _is_count(one)), None)
 
     def is_stale(self, provider: str, group: Iterable[Capture]) -> bool:
-        """Whether the captures that a provider was finalized with are no longer those that count."""
-        from tracker.windows.efficiency import is_stale
-
-        return is_stale(self.providers.get(provider, {}), group)
+        """Whether the captures that were finalized are no longer those that count; rows without ids cannot tell."""
+        used = self.providers.get(provider, {}).get("records")
+        if not isinstance(used, Mapping):
+            return False
+        pair = canonical(group)
+        now = {"before": pair.before, "after": pair.after}
+        return any(used.get(phase) != (capture.record_id if capture else None) for phase, capture in now.items())
 
     def text(self, name: str) -> str | None:
         found = self.record.get(name)
         return found if isinstance(found, str) else None
+
+    def _table(self, name: str) -> dict[str, Any]:
+        found = self.record.get(name)
+        return found if isinstance(found, dict) else {}
 
 
 def _is_count(value: object) -> bool:
@@ -66,9 +74,152 @@ def finalized(index: Index, windows: Iterable[str] | None = None) -> dict[str, F
     found: dict[str, tuple[datetime, Finalized]] = {}
     for entry in index.entries(WINDOWS, windows):
         window = entry.record.get("window")
-        if not isinstance(window, str):
-            continue
         at = instant(entry.record.get("finalized_at") or entry.record.get("captured_at")) or EPOCH
-        if window not in found or at >= found[window][0]:
+        if isinstance(window, str) and (window not in found or at >= found[window][0]):
             found[window] = (at, Finalized(window=window, record_id=entry.record_id, record=entry.record))
     return {window: row for window, (_, row) in found.items()}
+
+
+# --- figures
+
+
+@frozen(kw_only=True)
+class Totals:
+    """An estimate without an interval, if no feature makes one."""
+
+    n: int
+    features: float
+    capacity: float
+    efficiency: float | None
+    ci: None = None
+    ci_kind: Literal["none"] = "none"
+    power: None = None
+    remarks: tuple[str, ...] = ()
+
+    def figures(self) -> dict[str, Any]:
+        known = ("n", "features", "capacity", "efficiency", "ci", "ci_kind", "power")
+        unknown = ("efficiency_quality", "se", "fieller", "n_eff", "windows_needed")
+        return {name: getattr(self, name) for name in known} | dict.fromkeys(unknown)
+
+
+@frozen(kw_only=True)
+class ProviderFigures:
+    """A provider over the finalized windows that are shown.
+
+    excluded: windows left out, each with the reason. stale: windows whose captures changed after they were finalized.
+    """
+
+    source: Source
+    unit: str
+    efficiency: Estimate
+    excluded: tuple[Mapping[str, str], ...] = ()
+    stale: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
+        """One provider's usable windows, the others with the reason."""
+        usable: list[WindowResult] = []
+        excluded, stale = [], []
+        for window, row in rows.items():
+            entry, features = row.providers.get(source.name), row.features.get(source.name)
+            if entry is None and not features:
+                continue
+            group = groups.get((window, source.name), [])
+            capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
+            if entry is not None and capacity is not None and capacity >= 0 and features is not None:
+                at = _moment(group, row)
+                usable.append(
+                    WindowResult(window=window, features=features, capacity=capacity, quality=row.quality, at=at)
+                )
+            else:
+                excluded.append({"window": window, "reason": _reason(source, entry, capacity)})
+            if row.is_stale(source.name, group):
+                stale.append(window)
+        meter = source.capacity_meter
+        return cls(
+            source=source,
+            unit=meter.unit if meter else "",
+            efficiency=estimate(session, source, usable),
+            excluded=tuple(excluded),
+            stale=tuple(stale),
+        )
+
+    @property
+    def totals(self) -> dict[str, float | None]:
+        """Features and capacity; both null if every window was left out, since 0 would be a measurement."""
+        known = self.efficiency.n or not self.excluded
+        found = {"features": self.efficiency.features, "capacity": self.efficiency.capacity}
+        return {name: total if known else None for name, total in found.items()}
+
+
+@frozen(kw_only=True)
+class OpenFigures:
+    """A provider in a window that is not finalized: what its meters say so far."""
+
+    source: Source
+    window: str
+    unit: str
+    capacity: float | None
+    errors: tuple[str, ...]
+
+
+def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: Groups) -> list[ProviderFigures]:
+    """Figures of every provider that a finalized window names, by provider."""
+    providers = session.registry.providers
+    names = {name for row in rows.values() for name in row.named}
+    return [ProviderFigures.of(session, providers[name], rows, groups) for name in sorted(names & providers.keys())]
+
+
+def _reason(source: Source, entry: Mapping[str, Any] | None, capacity: float | None) -> str:
+    """Why a provider does not count in a finalized window."""
+    if entry is None:
+        return "not-captured"
+    if capacity is not None and capacity >= 0:
+        return "features-missing"
+    errors = entry.get("errors")
+    tags = [str(tag) for tag in errors] if isinstance(errors, list) else []
+    about = [tag for tag in tags if tag.partition(":")[2] in ("", source.capacity)]
+    return (about or ["capacity-missing"])[-1]
+
+
+def _moment(group: Iterable[Capture], row: Finalized) -> datetime | None:
+    """The middle between the captures that count, or when the window was finalized."""
+    pair = canonical(group)
+    if pair.before is not None and pair.after is not None:
+        return pair.before.captured_at + (pair.after.captured_at - pair.before.captured_at) / 2
+    known = [capture.captured_at for capture in (pair.after, pair.before) if capture is not None]
+    stored = (instant(row.record.get(name)) for name in ("captured_at", "finalized_at"))
+    return next((at for at in (*known, *stored) if at is not None), None)
+
+
+def estimate(session: Session, source: Source, windows: list[WindowResult]) -> Estimate:
+    """What the windows say together, by the feature that knows; the totals and their ratio if none is installed."""
+    found: Estimate | None = session.registry.first("estimate", session=session, source=source, windows=windows)
+    if found is not None:
+        return found
+    counting = [one for one in windows if one.features or one.capacity]
+    features, capacity = sum(one.features for one in counting), sum(one.capacity for one in counting)
+    rate = features / capacity if capacity else None
+    return Totals(n=len(counting), features=features, capacity=capacity, efficiency=rate)
+
+
+def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:
+    """What the meters of windows that are not finalized say so far."""
+    found = []
+    for window in windows:
+        for (here, name), group in sorted(groups.items()):
+            source = session.registry.providers.get(name)
+            if here != window or source is None or source.capacity_meter is None:
+                continue
+            pair = canonical(group)
+            measured = Measured() if pair.missing else measure(session.registry, source, pair)
+            found.append(
+                OpenFigures(
+                    source=source,
+                    window=window,
+                    unit=source.capacity_meter.unit,
+                    capacity=capacity_delta(source, measured.delta),
+                    errors=measured.errors,
+                )
+            )
+    return found

@@ -178,10 +178,10 @@ def lane_files(session: Session) -> Iterator[LaneFile]:
 
 def keep_states(session: Session, new: Appended) -> None:
     """Write the files that follow from records which were just appended."""
-    if not any("phase" in record or "tombstone" in record for _, record in new.records):
+    if not any("phase" in record or "tombstone" in record for record in new.records):
         return
     changed: dict[tuple[Any, str | None], bool] = {}
-    for _, record in new.records:
+    for record in new.records:
         # a baseline of schema 1.0.0 was in the file alone until now
         is_new = "phase" in record and OLD_BASELINE not in record["parsed"]["errors"]
         changed.setdefault((record.get("provider"), lane_of(record)), is_new)

@@ -19,7 +19,7 @@ from tracker.windows.finalized import WINDOWS, finalized
 class Absent:
     """A source whose records no plugin reads.
 
-    name: the `provider` of its records. stream: where they stand, None where only a finalize row knows it. measured:
+    name: the `provider` of its records. stream: where they stand, None if only a finalize row knows it. measured:
     whether its meters were captured, so that windows are finalized with it. reason: `{it}` stands for the name.
     """
 
@@ -46,8 +46,7 @@ def absent(session: Session, windows: Iterable[str] | None = None) -> list[Absen
                 streams.setdefault(name, stream)
                 measured |= {name} if phase in PHASES else set()
     for row in finalized(session.index, wanted).values():
-        named = {*row.providers, *(name for name, count in row.features.items() if count)}
-        for name in named - session.registry.sources.keys():
+        for name in row.named - session.registry.sources.keys():
             streams.setdefault(name, None)
             measured.add(name)
     return [_absent(session, name, streams[name], measured=name in measured) for name in sorted(streams)]

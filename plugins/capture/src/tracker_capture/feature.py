@@ -61,6 +61,14 @@ def meter_readings(session: Session, provider: str | None, since: datetime | Non
 
 
 @hookimpl
+def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+    """The account of each provider in each window, if its captures name one."""
+    from tracker_capture.accounts import facts
+
+    return facts(session, windows)
+
+
+@hookimpl
 def screen_text(text: str) -> str:
     """Play the cursor movements in a text."""
     from tracker_capture.playback import render

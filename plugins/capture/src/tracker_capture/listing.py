@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from tracker.api import Origin, Reading, Source
-from tracker.kernel import Session, span, to_parsed, value
+from tracker.kernel import Session, span, value
 from tracker_capture.origins import ask, side_by_side
 from tracker_capture.origins.answer import Answer, OriginError
 from tracker_capture.snapshot import STDIN
@@ -22,7 +22,7 @@ def show(session: Session, sources: Iterable[Source], name: str | None, timezone
     answers = side_by_side([partial(_look, session, *pair, timezone) for pair in wanted])
     rows = [(*pair, answer) for pair, answer in zip(wanted, answers, strict=True)]
     if session.json:
-        session.data([_document(row) for row in rows])
+        session.data([_document(session, row) for row in rows])
         return
     for row in rows:
         session.say(_line(row))
@@ -36,7 +36,7 @@ def _look(session: Session, source: Source, origin: Origin, timezone: str | None
         return error
 
 
-def _document(row: Row) -> dict[str, Any]:
+def _document(session: Session, row: Row) -> dict[str, Any]:
     source, origin, answer = row
     known = None if isinstance(answer, OriginError) else answer
     return {
@@ -44,7 +44,7 @@ def _document(row: Row) -> dict[str, Any]:
         "origin": origin.name,
         "title": origin.title,
         "age_s": known and known.age,
-        "parsed": known and to_parsed(known.reading, source),
+        "parsed": known and session.parsed(known.reading, source),
         "why_not": None if known else str(answer),
     }
 

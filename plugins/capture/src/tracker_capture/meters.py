@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 
 from tracker.api import MeterReading, Source
 from tracker.kernel import Session, iso, plural, value
-from tracker_capture.readings import RESET_TOLERANCE, Sample, history, is_same_reset
+from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
@@ -41,10 +41,11 @@ class Series:
 
 def readings(session: Session, provider: str | None, since: datetime | None) -> list[MeterReading]:
     """The readings of all meters by time, for other features."""
+    names = account_names(session)
     return [
         MeterReading(
-            sample.provider, key, sample.account, sample.origin, sample.at, sample.until, gauge.used, gauge.reset_at,
-            sample.is_scheduled, sample.plan, sample.client,
+            sample.provider, key, names.get(sample.account or "", sample.account), sample.origin, sample.at,
+            sample.until, gauge.used, gauge.reset_at, sample.is_scheduled, sample.plan, sample.client,
         )
         for sample in history(session, provider, since)
         for key, gauge in sample.gauges.items()
@@ -57,11 +58,13 @@ def series(
 ) -> list[Series]:
     """Every meter's history in a time. Accounts are never mixed."""
     found: dict[tuple[str, str, str | None], list[Point]] = {}
+    names = account_names(session)
     for sample in history(session, provider, since):
         if until is None or sample.at <= until:
             for key, point in points_of(sample):
                 if meter in (None, key):
-                    found.setdefault((sample.provider, key, sample.account), []).append(point)
+                    account = names.get(sample.account or "", sample.account)
+                found.setdefault((sample.provider, key, account), []).append(point)
     return [
         Series(provider=name, meter=key, account=account, points=with_resets(points))
         for (name, key, account), points in sorted(found.items(), key=lambda item: tuple(map(str, item[0])))

@@ -8,6 +8,7 @@ exactly. Storing a reading twice adds nothing.
 from __future__ import annotations
 
 import hashlib
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,9 +18,11 @@ import orjson
 from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, instant, redact
-from tracker.kernel import Session, compact, from_parsed, iso, stamp
+from tracker.kernel import Session, iso, stamp
+from tracker_capture.settings import CaptureSettings
 
 STREAM = "readings"
+HASH = re.compile(r"[0-9a-f]{12}")
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
 RESET_TOLERANCE = timedelta(seconds=90)
 # Bytes at the stream's end that usually hold the newest run of each series.
@@ -91,6 +94,17 @@ def account_of(named: object) -> str | None:
         return None
     address = redact(named).casefold().partition(" ")[0]
     return hashlib.blake2b(address.encode(), digest_size=6).hexdigest()
+
+
+def account_names(session: Session) -> dict[str, str]:
+    """The names that the settings give to accounts, by their hashes."""
+    named = session.settings(CaptureSettings).accounts
+    return {(one if HASH.fullmatch(one) else str(account_of(one))): name for name, one in named.items()}
+
+
+def compact(value: float) -> float | int:
+    """Whole numbers as integers: a record says 11, not 11.0."""
+    return int(value) if float(value).is_integer() else value
 
 
 # --- storing
@@ -174,7 +188,7 @@ def add_newest_capture(session: Session, provider: str) -> None:
     parsed, taken, by = row.get("parsed"), instant(row.get("captured_at")), row.get("source")
     if taken is None or not isinstance(parsed, dict) or by in ("override", "history"):
         return
-    reading = from_parsed(parsed, source, taken)
+    reading = session.reading(parsed, source, taken)
     gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
     if gauges:
         origin = str(row.get("origin") or by)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from attrs import frozen
 
 from tracker.kernel import setting
+
+
+def are_accounts(value: Any) -> bool:
+    """Whether a value is a table of texts."""
+    return isinstance(value, dict) and all(isinstance(one, str) and one.strip() for one in value.values())
 
 
 @frozen(kw_only=True)
@@ -23,6 +29,13 @@ class CaptureSettings:
         "the environment variable that holds a provider's key for captures, as PROVIDER=VARIABLE",
         kind="texts",
         consent="sends variables of yours as keys",
+    )
+    accounts: Mapping[str, str] = setting(
+        {},
+        "names of accounts: the address that a pane shows, or the id that `tracker meters` shows",
+        kind="table",
+        check=are_accounts,
+        expected='a table with an address or an id of each name, such as work = "dev@example.com"',
     )
     run_commands: tuple[str, ...] = setting(
         (),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, frozen
 
 from tracker.api import Gauge, Origin, Reading, Source, StatusLineOrigin, instant
-from tracker.kernel import PluginError, from_parsed, iso, line, to_parsed, value
+from tracker.kernel import PluginError, iso, line, value
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
@@ -143,7 +143,7 @@ def _may_write(session: Session) -> bool:
 def _keep(session: Session, found: Kept) -> None:
     from contextlib import suppress
 
-    from tracker.kernel import TrackerError, redact_value
+    from tracker.kernel import TrackerError
 
     if not _may_write(session):
         return
@@ -151,7 +151,7 @@ def _keep(session: Session, found: Kept) -> None:
         "provider": found.source.name,
         "captured_at": iso(found.at),
         "sampled_at": found.sampled and iso(found.sampled),
-        "parsed": redact_value(to_parsed(found.reading, found.source)),
+        "parsed": session.parsed(found.reading, found.source),
     }
     with suppress(OSError, TrackerError):
         _write(_path(session, found.source), state)
@@ -183,9 +183,7 @@ def _write(path: Path, state: dict[str, Any]) -> None:
         return
     for folder in (path.parents[2], path.parents[1], path.parent):
         if not folder.is_dir():
-            from tracker.kernel import private_folder
-
-            private_folder(folder)
+            folder.mkdir(mode=0o700)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with open(os.open(beside, FLAGS, 0o600), "wb") as file:
         file.write(orjson.dumps(state, option=orjson.OPT_INDENT_2) + b"\n")
@@ -197,7 +195,7 @@ def _load(session: Session, source: Source) -> Kept | None:
     at, parsed = instant(state.get("captured_at")), state.get("parsed")
     if at is None or not isinstance(parsed, dict):
         return None
-    reading = from_parsed(parsed, source, at)
+    reading = session.reading(parsed, source, at)
     return (
         Kept(source=source, reading=reading, at=at, sampled=instant(state.get("sampled_at")))
         if reading.gauges

@@ -10,20 +10,9 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Gauge, Reading, Source, instant
-from tracker.kernel import (
-    CaptureRequest,
-    Session,
-    Stored,
-    TrackerError,
-    captures,
-    compact,
-    iso,
-    reset_before,
-    span,
-    store,
-)
+from tracker.kernel import CaptureRequest, Session, TrackerError, iso, span, store
 from tracker_capture.meters import Point, is_reset, points_of, with_resets
-from tracker_capture.readings import Sample, history
+from tracker_capture.readings import Sample, compact, history
 from tracker_capture.settings import CaptureSettings
 
 
@@ -96,7 +85,7 @@ def _draft(
     limit: timedelta,
 ) -> Draft:
     source = session.source(name, kinds=["status"])
-    if captures(session.index, session.registry, [window]).get((window, name)):
+    if session.captures([window]).get((window, name)):
         raise TrackerError(f"{window} already has captures of {name}. Name another window. Nothing was stored.")
     samples = [one for one in samples if source.capacity is None or source.capacity in one.gauges]
     before, after = (_nearest(name, samples, at, limit) for at in times)
@@ -119,7 +108,7 @@ def _refuse_lagging(session: Session, draft: Draft) -> None:
     name, at = draft.source.name, draft.after.at
     buffer = session.config.buffer
     resets = [instant(one["reset_at"]) for part in draft.parts.values() for one in part["resets"]]
-    reset = reset_before(session, draft.source, _reading(draft.after), at)
+    reset = session.reset_before(draft.source, _reading(draft.after), at)
     for found in (reset, *resets):
         if found is not None and found <= at < found + buffer:
             raise TrackerError(
@@ -192,13 +181,14 @@ def _sum(points: Sequence[Point], limit: timedelta) -> dict[str, Any] | None:
 def save(session: Session, window: str, draft: Draft, notes: str | None) -> None:
     """Store the BEFORE and the AFTER."""
     before = _store(session, window, "before", draft.source, draft.before, notes, {})
-    split = {"before": before.records[0]["record_id"], "meters": dict(draft.parts)} if draft.parts else None
+    split = {"before": before, "meters": dict(draft.parts)} if draft.parts else None
     _store(session, window, "after", draft.source, draft.after, notes, {"reset_split": split} if split else {})
 
 
 def _store(
     session: Session, window: str, phase: str, source: Source, end: End, notes: str | None, more: Mapping[str, Any]
-) -> Stored:
+) -> str:
+    """The record's id."""
     details = {"origin": end.sample.origin, "age_s": end.age, "account": end.sample.account, **more}
     request = CaptureRequest(
         source=source,
@@ -213,7 +203,7 @@ def _store(
     )
     stored = store(session, request)
     session.note(f"note: read from {end.sample.origin}, {span(timedelta(seconds=end.age))} from the given time")
-    return stored
+    return str(stored.records[0]["record_id"])
 
 
 def _reading(end: End) -> Reading:

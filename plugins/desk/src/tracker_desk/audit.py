@@ -6,31 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tracker.kernel import (
-    Capture,
-    Entry,
-    Session,
-    canonical,
-    captures,
-    closings,
-    finalized,
-    iso,
-    line,
-    open_anomalies,
-    plural,
-    raised,
-    status_streams,
-    value,
-)
+from tracker.kernel import Capture, Entry, Session, canonical, iso, line, plural, value
 
 
 def audit(session: Session, window: str) -> dict[str, Any]:
     """Everything as JSON values."""
-    groups = {name: group for (_, name), group in captures(session.index, session.registry, [window]).items()}
-    row = finalized(session.index, [window]).get(window)
-    open_ids = {entry.record_id for entry in open_anomalies(session, [window])}
-    rows = list(session.index.entries("anomalies", [window]))
-    closed_by = closings(session, rows)
+    groups = {name: group for (_, name), group in session.captures([window]).items()}
+    row = session.finalized([window]).get(window)
+    open_ids = {entry.record_id for entry in session.open_anomalies([window])}
     return {
         "window": window,
         "providers": {
@@ -56,9 +39,9 @@ def audit(session: Session, window: str) -> dict[str, Any]:
                 "cause": entry.record.get("cause"),
                 "cure": entry.record.get("cure"),
                 "open": entry.record_id in open_ids,
-                "closed_by": _closed(closed_by.get(entry.record_id)),
+                "closed_by": _closed(closed_by),
             }
-            for entry in raised(session, rows, removed=True)
+            for entry, closed_by in session.anomalies([window])
         ],
         "churn_rows": sum(1 for _ in session.index.entries("churn", [window])),
     }
@@ -99,7 +82,7 @@ def _repeated_lines(session: Session, window: str) -> dict[str, int]:
 
 def _tombstones(session: Session, window: str) -> list[dict[str, Any]]:
     found = []
-    for stream in status_streams(session):
+    for stream in session.registry.status_streams:
         entries = session.index.entries(stream, [window], removed=True)
         everything = {entry.record_id: _without_text(entry.record) for entry in entries}
         for record_id, record in everything.items():

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from tracker.api import Finding
-from tracker.kernel import Session, TrackerError, lane_files
+from tracker.kernel import Session, TrackerError
 
 
 def index_findings(session: Session) -> Iterator[Finding]:
@@ -31,7 +31,7 @@ def index_findings(session: Session) -> Iterator[Finding]:
 def state_findings(session: Session) -> Iterator[Finding]:
     """Lane states that differ from the journal, and files that belong to no lane."""
     known: set[Path] = set()
-    for file in lane_files(session):
+    for file in session.lane_files():
         known.add(file.path)
         wrong = file.problem()
         if wrong is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -59,23 +60,30 @@ def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
     return checks
 
 
+def quoted(words: Iterable[object]) -> str:
+    """A command as a shell reads it."""
+    return shlex.join(map(str, words))
+
+
 def _files(session: Session) -> Iterator[Finding]:
     """Permissions, and files that do not belong in the directory."""
     root = session.root
     if not os.access(root, os.W_OK | os.X_OK):
-        cure = f"chmod u+rwx {root}"
+        cure = quoted(["chmod", "u+rwx", root])
         yield Finding(check="permissions", place=str(root), problem="is not writable", cure=cure)
     for path in [root, *sorted(root.rglob("*"))]:
         mode = path.lstat().st_mode
         name = str(path.relative_to(root.parent))
         if stat.S_ISLNK(mode):
-            problem, cure = "is a symbolic link, which no command follows", "move what it points to here"
+            problem = "is a symbolic link, which no command follows"
+            cure = quoted(["mv", os.path.realpath(path), path])
             yield Finding(severity="warning", check="link", place=name, problem=problem, cure=cure)
         elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             problem = "is not a regular file"
-            yield Finding(severity="warning", check="file", place=name, problem=problem, cure="move it away")
+            cure = quoted(["mv", path, "."])
+            yield Finding(severity="warning", check="file", place=name, problem=problem, cure=cure)
         elif os.name == "posix" and mode & 0o077:
-            problem, cure = f"may be read by others ({stat.filemode(mode)})", f"chmod -R go-rwx {root}"
+            problem, cure = f"may be read by others ({stat.filemode(mode)})", quoted(["chmod", "-R", "go-rwx", root])
             yield Finding(severity="warning", check="permissions", place=name, problem=problem, cure=cure)
 
 
@@ -91,7 +99,10 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
             cure = "nothing to do: it does not count"
             yield Finding(severity="note", check="reference", place=place, problem=problem, cure=cure)
         if isinstance(closes, str) and closes not in ids["anomalies"]:
-            problem, cure = f"closes {closes}, which is not there", "tracker import DIR, with the directory that has it"
+            problem, cure = (
+                f"closes {closes}, which is not there",
+                "`tracker import DIR` with the directory that has it",
+            )
             yield Finding(severity="warning", check="reference", place=place, problem=problem, cure=cure)
 
 

@@ -8,21 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tracker.kernel import (
-    Interrupted,
-    Session,
-    TrackerError,
-    plural,
-    private_folder,
-    record_id,
-    replacing,
-    system_error,
-    write_all,
-)
+from tracker.kernel import Interrupted, Session, TrackerError, plural, record_id, replace_file
 from tracker_desk.tables import Scalar, columns, rows
 
-BUFFER = 1 << 20
-OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
 
 
@@ -64,9 +52,9 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     counts: dict[str, int] = {}
     if not session.dry_run:
         try:
-            private_folder(folder)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise system_error("create", folder, error) from error
+            raise TrackerError(f"cannot create {folder}: {error.strerror or error}. Nothing was written.") from error
         try:
             for stream in streams:
                 counts[stream] = write(session, stream, folder)
@@ -139,24 +127,14 @@ def _table(session: Session, stream: str, folder: Path) -> int:
 
 def _write(path: Path, parts: Iterator[bytes]) -> int:
     """Write the parts to a file that only its owner may read; how many there were."""
-    try:
-        with replacing(path) as unfinished:
-            file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600)
-            try:
-                return _write_parts(file, parts)
-            finally:
-                os.close(file)
-    except OSError as error:
-        raise system_error("write", path, error, "the export is not complete") from error
+    count = 0
 
+    def fill(unfinished: Path) -> None:
+        nonlocal count
+        with unfinished.open("wb") as file:
+            for part in parts:
+                file.write(part)
+                count += 1
 
-def _write_parts(file: int, parts: Iterator[bytes]) -> int:
-    count, buffer = 0, bytearray()
-    for part in parts:
-        buffer += part
-        count += 1
-        if len(buffer) > BUFFER:
-            write_all(file, bytes(buffer))
-            buffer.clear()
-    write_all(file, bytes(buffer))
+    replace_file(path, fill, after="The export is not complete")
     return count

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import define, field
 
-from tracker.kernel import Journal, Session, TrackerError, check_directory, lane_files, record_id
+from tracker.kernel import Journal, Session, TrackerError, record_id
 from tracker_desk.derived_checks import content
 from tracker_desk.ids import Ids
 
@@ -40,14 +40,14 @@ def take_in(session: Session, folder: Path) -> None:
                 stream: _take(session, other, stream)
                 for stream in sorted(streams, key=lambda name: (name != "anomalies", name))
             }
-            for file in lane_files(session):
+            for file in session.lane_files():
                 file.write()
     _report(session, other, found)
 
 
 def _other(session: Session, folder: Path) -> Path:
     root = folder.resolve()
-    if not check_directory(root):
+    if not root.is_dir():
         raise TrackerError(f"there is no directory {folder}")
     if session.root.exists() and os.path.samefile(root, session.root):
         raise TrackerError(f"{folder} is the data directory itself; name another one to import from")

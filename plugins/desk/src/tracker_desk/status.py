@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from attrs import evolve, frozen
 
-from tracker.api import Gauge, Meter, Source
-from tracker.kernel import (
-    Capture,
-    CaptureMark,
-    Entry,
-    Session,
-    canonical,
-    capture_of,
-    captures,
-    finalized,
-    next_window,
-    open_anomalies,
-    status_streams,
-)
+from tracker.api import Gauge, Meter, MeterOutlook, Source
+from tracker.kernel import Capture, CaptureMark, Entry, Session, canonical
 
 YEAR = timedelta(days=366)
 
@@ -84,18 +72,19 @@ class Status:
     missing: tuple[str, ...]  # installed providers without any capture
     ready: tuple[str, ...]  # windows that `complete` would take
     anomalies: tuple[Entry, ...]
+    outlooks: tuple[MeterOutlook, ...]
 
 
 def look(session: Session) -> Status:
     """Read the newest capture of each provider in each lane, and the windows that are not finalized."""
     now = session.now
     unread = {one.stream for one in session.missing_plugins() if one.stream is not None and one.measured}
-    anomalies = open_anomalies(session)
+    anomalies = session.open_anomalies()
     after_closing = _after_closing(session, anomalies)
-    done = set(finalized(session.index))
+    done = set(session.finalized())
     found = [
         evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, done))
-        for stream in sorted({*status_streams(session), *unread})
+        for stream in sorted({*session.registry.status_streams, *unread})
         for agent, mark in session.index.lanes(stream)
     ]
     found.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
@@ -106,15 +95,21 @@ def look(session: Session) -> Status:
         missing=tuple(name for name in session.registry.providers if name not in present),
         ready=tuple(window for window, due in after_closing.items() if due.action == "complete"),
         anomalies=tuple(anomalies),
+        outlooks=tuple(_outlooks(session)),
     )
+
+
+def _outlooks(session: Session) -> Iterator[MeterOutlook]:
+    for source in session.registry.providers.values():
+        yield from session.registry.first("meter_outlooks", session=session, source=source) or ()
 
 
 def _after_closing(session: Session, anomalies: Iterable[Entry]) -> dict[str, Due]:
     """What is due in each window that is not finalized, where nothing is open in it."""
-    done = set(finalized(session.index))
+    done = set(session.finalized())
     groups: dict[str, dict[str, list[Capture]]] = {}
     windows = [window for window in session.index.windows() if window not in done]
-    for (window, name), group in captures(session.index, session.registry, windows).items():
+    for (window, name), group in session.captures(windows).items():
         groups.setdefault(window, {})[name] = group
     fallen = {str(found.record.get("window")) for found in anomalies if _is_of_capacity(session, found)}
     return {window: _window_due(window, groups[window], fallen) for window in windows if window in groups}
@@ -144,11 +139,11 @@ def _lane(
         due = Due(action=None, window=mark.window, reason=f"the plugin of {mark.provider} is not installed")
         return Lane(agent_id=agent, mark=mark, source=None, capture=None, due=due)
     record = session.journal.record(mark.stream, mark.offset)
-    capture = capture_of(Entry(mark.stream, mark.offset, mark.record_id, record), source)
+    capture = Capture.of(Entry(mark.stream, mark.offset, mark.record_id, record), source)
     if mark.phase == "before":
         due = _open_due(session, now, source, capture)
     else:
-        due = after_closing.get(mark.window) or _next_window_due(source, mark.window)
+        due = after_closing.get(mark.window) or _next_window_due(session, source, mark.window)
     lane = f" --agent {agent}" if agent else " --agent ''" if session.lane else ""
     command = due.command and due.command + (lane if due.action != "complete" else "")
     return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
@@ -186,7 +181,7 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
     return [datetime.fromtimestamp(instant, UTC) for instant in found]
 
 
-def _next_window_due(source: Source, window: str) -> Due:
-    following = next_window(window)
+def _next_window_due(session: Session, source: Source, window: str) -> Due:
+    following = session.next_window(window)
     command = f"tracker alias start {source.name} --stdin"
     return Due(action="before", window=following, command=command, reason=f"{window} is finalized")

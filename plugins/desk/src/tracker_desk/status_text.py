@@ -22,6 +22,11 @@ def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
     for lane in status.lanes:
         yield ""
         yield from _lane(clock, lane)
+    if status.outlooks:
+        yield ""
+    for one in status.outlooks:
+        account = f" account {line(one.account)}" if one.account else ""
+        yield f"{one.provider} {one.meter}{account}: {line(one.text)}"
     yield ""
     if status.ready:
         yield f"Ready to finalize: {', '.join(map(line, status.ready))}"
@@ -95,6 +100,10 @@ def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
         "timezone": str(zone),
         "data_dir": str(session.root),
         "lanes": [_lane_document(status.now, lane) for lane in status.lanes],
+        "outlooks": [
+            {"provider": one.provider, "meter": one.meter, "account": one.account, **one.figures}
+            for one in status.outlooks
+        ],
         "ready": list(status.ready),
         "not_captured": list(status.missing),
         "anomalies": [found.record | {"record_id": found.record_id} for found in status.anomalies],

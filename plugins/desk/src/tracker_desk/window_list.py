@@ -9,20 +9,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from tracker.api import Source
-from tracker.kernel import (
-    Clock,
-    Finalized,
-    Groups,
-    Session,
-    canonical,
-    captures,
-    figures_of,
-    finalized,
-    iso,
-    open_figures,
-    spans,
-    value,
-)
+from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, canonical, iso, value
 
 FIGURES = ("features", "capacity", "efficiency")
 
@@ -57,10 +44,10 @@ class ListedWindow:
 def listed(session: Session, windows: Sequence[str] | None) -> list[ListedWindow]:
     """The windows in their order; None: every one."""
     names = session.index.windows() if windows is None else list(windows)
-    rows = finalized(session.index, names)
-    groups = captures(session.index, session.registry, names)
+    rows = session.finalized(names)
+    groups = session.captures(names)
     known = facts(session, names)
-    periods = spans(session, names, groups)
+    periods = session.spans(names, groups)
     of_window: dict[str, dict[str, Any]] = {}
     for (place, provider), group in groups.items():
         of_window.setdefault(place, {})[provider] = group
@@ -102,7 +89,7 @@ def _providers(
     session: Session,
     window: str,
     row: Finalized | None,
-    groups: Groups,
+    groups: Mapping[tuple[str, str], list[Capture]],
     known: Mapping[tuple[str, str], Mapping[str, Any]],
     own: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
@@ -110,11 +97,14 @@ def _providers(
     named = {*own, *(row.providers if row else ()), *(row.features if row else ())}
     named |= {provider for place, provider in known if place == window and provider}
     ours = {key: group for key, group in groups.items() if key[0] == window}
-    opened = {one.source.name: one.capacity for one in open_figures(session, [window], ours)} if row is None else {}
     found: dict[str, dict[str, Any]] = {}
     for name in sorted(named & session.registry.providers.keys()):
         source = session.registry.providers[name]
-        figures = _figures(session, source, row, ours) if row else {"capacity": opened.get(name)}
+        figures = (
+            _figures(session, source, row, ours)
+            if row
+            else {"capacity": canonical(own.get(name, [])).capacity(session, source)}
+        )
         columns = {key: figures.get(key) for key in FIGURES}
         found[name] = {**columns, "unit": _unit(source), **known.get((window, name), {})}
     return found
@@ -124,8 +114,10 @@ def _unit(source: Source) -> str | None:
     return source.capacity_meter.unit if source.capacity_meter else None
 
 
-def _figures(session: Session, source: Source, row: Finalized, groups: Groups) -> dict[str, float | None]:
-    found = figures_of(session, source, {row.window: row}, groups)
+def _figures(
+    session: Session, source: Source, row: Finalized, groups: Mapping[tuple[str, str], list[Capture]]
+) -> dict[str, float | None]:
+    found = ProviderFigures.of(session, source, {row.window: row}, groups)
     return {**found.totals, "efficiency": found.efficiency.efficiency}
 
 

@@ -76,6 +76,5 @@ def played(text: str) -> str | None:
 
 def shown(block: Block | None) -> list[str]:
     """The lines of a preview block as people read them, without the title; none of no block."""
-    from tracker.kernel import row
 
-    return [row(one.label, one.text, one.values) for one in block.rows] if block else []
+    return [str(one) for one in block.rows] if block else []

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Block
-from tracker.kernel import Session, captures, finalized, open_anomalies
+from tracker.kernel import Session
 from tracker_ledgers import card, git, ledgers
 from tracker_ledgers.command_log import commands, quoted
 from tracker_ledgers.documents import home
@@ -64,7 +64,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
         commands=tuple(noted),
         artifacts=tuple(_artifacts(session, shown)),
         sections=tuple(session.registry.ask("handoff_section", session=session, windows=shown)),
-        anomalies=tuple(entry.record for entry in open_anomalies(session, shown)),
+        anomalies=tuple(entry.record for entry in session.open_anomalies(shown)),
         checks=(
             quoted(["tracker", "preview", *named]),
             *(quoted(["tracker", "window-audit", "--window", one]) for one in shown),
@@ -76,16 +76,16 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
 
 
 def _choose(session: Session, known: Sequence[str]) -> list[str]:
-    done = finalized(session.index)
-    wanting = {window for window, _ in captures(session.index, session.registry, set(known) - set(done))}
-    wanting |= {str(entry.record.get("window")) for entry in open_anomalies(session)}
+    done = session.finalized()
+    wanting = {window for window, _ in session.captures(set(known) - set(done))}
+    wanting |= {str(entry.record.get("window")) for entry in session.open_anomalies()}
     recent = [window for window in known if window not in wanting][-RECENT:]
     return [window for window in known if window in wanting or window in recent]
 
 
 def _windows(session: Session, shown: Sequence[str], opened: Sequence[Opening]) -> tuple[WindowState, ...]:
-    groups = captures(session.index, session.registry, shown)
-    rows = finalized(session.index, shown)
+    groups = session.captures(shown)
+    rows = session.finalized(shown)
     own = {window: {name: group for (place, name), group in groups.items() if place == window} for window in shown}
     return tuple(state(session, window, own[window], rows.get(window), opened) for window in shown)
 

@@ -8,16 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Check
-from tracker.kernel import (
-    Session,
-    TrackerError,
-    captures,
-    finalized,
-    line,
-    near,
-    number,
-    open_anomalies,
-)
+from tracker.kernel import Session, TrackerError, line, near, number
 from tracker_ledgers.command_log import quoted
 
 GOOD = ("pass", "partial")
@@ -62,12 +53,12 @@ def card(session: Session, window: str) -> Card:
 
 
 def _finalized(session: Session, window: str) -> Iterator[Check]:
-    row = finalized(session.index, [window]).get(window)
+    row = session.finalized([window]).get(window)
     again = quoted(["tracker", "complete", "--window", window])
     if row is None:
         yield Check(name="finalized", state="missing", text="The window is not finalized.", cure=again)
     else:
-        groups = captures(session.index, session.registry, [window])
+        groups = session.captures([window])
         stale = [name for name in row.providers if row.is_stale(name, groups.get((window, name), []))]
         text = f"Captures of {', '.join(stale)} changed after it was finalized." if stale else "It is finalized."
         yield Check(name="finalized", state="failed" if stale else "ok", text=text, cure=again if stale else None)
@@ -81,7 +72,7 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
 
 
 def _anomalies(session: Session, window: str) -> Check:
-    opened = open_anomalies(session, [window])
+    opened = session.open_anomalies([window])
     if not opened:
         return Check(name="anomalies", state="ok", text="No anomaly is open.")
     kinds = line(", ".join(str(entry.record.get("kind")) for entry in opened))

@@ -13,17 +13,8 @@ from typing import Any
 
 from attrs import define, field
 
-from tracker.kernel import (
-    Busy,
-    Session,
-    TrackerError,
-    csv_line,
-    read_at,
-    refuse_special,
-    sync_parents,
-    system_error,
-    write_all,
-)
+from tracker.kernel import Busy, Session, TrackerError, csv_line, read_at
+from tracker_ledgers.documents import refuse_special
 from tracker_ledgers.ledgers import Ledger, Row, check_header, path_of, split
 
 try:
@@ -81,7 +72,7 @@ class OpenLedger:
                 if _is_still(self.file, self.path):
                     return
             except OSError as error:
-                raise system_error("append to", self.path, error, UNSURE) from error
+                raise _error("append to", self.path, error, UNSURE) from error
         raise TrackerError(f"{self.path} is replaced again and again by another program. The row is not in it.")
 
     def _read_again(self) -> None:
@@ -93,18 +84,18 @@ class OpenLedger:
             elif os.fstat(self.file).st_size != self.size:
                 _read(self)
         except OSError as error:
-            raise system_error("read", self.path, error) from error
+            raise _error("read", self.path, error) from error
 
     def _write(self, cells: list[Any]) -> None:
         row = csv_line(cells, self.end)
         if self.needs_header:
             row = csv_line(self.ledger.columns, self.end) + row
-        write_all(self.file, row)
+        _write_all(self.file, row)
         self.needs_header = False
         self.size += len(row)
         if self.session.journal.fsync:
             os.fsync(self.file)
-            sync_parents(self.path)
+            _sync_folder(self.path)
 
     def open(self) -> None:
         """Open and lock the file, make it if there is none, and read it."""
@@ -114,7 +105,7 @@ class OpenLedger:
             self.file, self.is_new = _locked(self.path)
             _read(self)
         except OSError as error:
-            raise system_error("open", self.path, error) from error
+            raise _error("open", self.path, error) from error
 
     def close(self) -> None:
         """Give the lock back; a new file that nothing was written to is removed."""
@@ -166,7 +157,7 @@ def _mend_last(book: OpenLedger, found: list[Row], data: bytes) -> None:
             raise _damaged(book, last)
     elif last.closed and (last is found[0] or len(last.cells) == len(book.ledger.columns)):
         missing = book.end[1:] if data.endswith(b"\r") else book.end
-        write_all(book.file, missing.encode())
+        _write_all(book.file, missing.encode())
         book.size += len(missing)
     else:
         _set_aside(book, last, data[last.start :])
@@ -183,9 +174,9 @@ def _set_aside(book: OpenLedger, row: Row, torn: bytes) -> None:
     try:
         kept = os.open(aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT | OPEN, 0o666)
         try:
-            write_all(kept, torn + b"\n")
+            _write_all(kept, torn + b"\n")
             os.fsync(kept)
-            sync_parents(aside)
+            _sync_folder(aside)
         finally:
             os.close(kept)
         # the only truncation: of bytes that are on the disk elsewhere, in a file that nobody appended to meanwhile
@@ -193,7 +184,7 @@ def _set_aside(book: OpenLedger, row: Row, torn: bytes) -> None:
             raise TrackerError(f"{book.path} grew while its torn last row was set aside. Try again.")
         os.ftruncate(book.file, row.start)
     except OSError as error:
-        raise system_error("set the torn last row aside of", book.path, error) from error
+        raise _error("set the torn last row aside of", book.path, error) from error
     book.size = row.start
     book.needs_header = row.start == 0
     book.session.warn(f"{book.path.name} ended in a torn row of {len(torn)} bytes, which was set aside in {aside.name}")
@@ -212,6 +203,26 @@ def _contents(file: int) -> bytes:
         chunks.append(chunk)
         offset += len(chunk)
     return b"".join(chunks)
+
+
+def _write_all(file: int, data: bytes) -> None:
+    """Write in one call, unless the system takes less."""
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def _sync_folder(path: Path) -> None:
+    """Flush the entry of a file, so that a new one outlives a power cut."""
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _error(action: str, path: Path, error: OSError, after: str = "Nothing was stored") -> TrackerError:
+    return TrackerError(f"cannot {action} {path}: {error.strerror or error}. {after}.")
 
 
 # --- the file's own lock

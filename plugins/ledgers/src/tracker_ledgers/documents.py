@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.kernel import TrackerError, refuse_special, replace_file
+from tracker.kernel import TrackerError, replace_file
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
@@ -18,6 +19,19 @@ def home(session: Session) -> Path:
         return session.settings_file.base
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
+
+
+def refuse_special(path: Path) -> None:
+    """Refuse a link, pipe or directory in the place of a file."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        kind = (
+            "a symbolic link" if stat.S_ISLNK(mode) else "a directory" if stat.S_ISDIR(mode) else "not a regular file"
+        )
+        raise TrackerError(f"{path} is {kind}. Expected a regular file. Move it away.")
 
 
 def read(path: Path) -> bytes | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from tracker.kernel import Session, TrackerError, line, near, plural, row
+from tracker.kernel import Session, TrackerError, line, near, plural
 from tracker_ledgers import documents
 from tracker_ledgers.brief import Brief, gather
 from tracker_ledgers.settings import Handoff
@@ -131,7 +131,7 @@ def markdown(found: Brief) -> Iterator[str]:
     if found.cards:
         yield from _section("Decision cards", map(line, found.cards))
     for section in found.sections:
-        yield from _section(line(section.title), [row(one.label, one.text, one.values) for one in section.rows])
+        yield from _section(line(section.title), [str(one) for one in section.rows])
     yield from _section("Commands that were run", _commands(found))
     yield from _section("Artifacts", [line(path) for path in found.artifacts])
 

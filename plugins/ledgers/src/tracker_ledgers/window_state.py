@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
-from tracker.kernel import Capture, Finalized, Session, canonical, open_anomalies, status_streams, value
+from tracker.kernel import Capture, Finalized, Session, canonical, value
 from tracker_ledgers import ledgers
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.features import built
@@ -47,7 +47,7 @@ class WindowState:
 
 def openings(session: Session) -> Iterator[Opening]:
     """What is open: the newest standing capture of a provider in a lane is a BEFORE."""
-    for stream in status_streams(session):
+    for stream in session.registry.status_streams:
         for lane, mark in session.index.lanes(stream):
             if mark.phase == "before" and mark.provider in session.registry.sources:
                 record = session.journal.record(mark.stream, mark.offset)
@@ -70,7 +70,7 @@ def state(
 ) -> WindowState:
     """How one window stands; `groups` are its captures by provider."""
     opened = [found for found in openings if found.window == window]
-    anomalies = open_anomalies(session, [window])
+    anomalies = session.open_anomalies([window])
     steps = [_end(found) for found in opened]
     if anomalies:
         why = "An anomaly is open; its cure stands below"

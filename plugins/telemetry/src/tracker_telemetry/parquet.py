@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tracker.api import Source
-from tracker.kernel import Session, TrackerError, plural, replacing
+from tracker.kernel import Session, TrackerError, plural, replace_file
 from tracker_telemetry import fleet
 from tracker_telemetry.index import SETTINGS, old_events, private
 
@@ -75,8 +75,11 @@ def _write_table(session: Session, stream: str, database: DuckDBPyConnection, ro
     names = [*(name for name in FIRST if name in kinds), *sorted(kinds.keys() - set(FIRST))]
     columns = {name: "TIMESTAMPTZ" if name in TIMES else KINDS.get(kinds[name], "VARCHAR") for name in names}
     chosen = ", ".join(_quoted(name) for name in names)
-    with replacing(path) as whole:
+
+    def write(whole: Path) -> None:
         database.execute(f"COPY (SELECT {chosen} FROM {_read(rows, columns)}) TO '{_escaped(whole)}' ({OPTIONS})")
+
+    replace_file(path, write, after="The export is not complete")
     return count
 
 

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from tracker.api import Source
 from tracker.kernel import PluginError, Session, TrackerError
@@ -33,6 +33,7 @@ class Table:
     source: str
     snapshot: str  # what follows a prefix: a regular expression
     entries: tuple[tuple[re.Pattern[str], Mapping[str, float]], ...] = field(repr=False)
+    is_last: bool = True  # whether no other table is asked for a model that this one lacks
     _found: dict[str | None, Mapping[str, float] | None] = field(factory=dict, repr=False, eq=False)
 
     def price(self, model: str | None) -> Mapping[str, float] | None:
@@ -40,24 +41,35 @@ class Table:
         if model not in self._found:
             name = (model or "").lower().rpartition("/")[2]
             fitting = (prices for pattern, prices in self.entries if pattern.fullmatch(name))
-            self._found[model] = next(fitting, None)
+            self._found[model] = next(fitting, None) or (None if self.is_last else listed(model))
         return self._found[model]
 
 
 def table(session: Session, source: Source) -> Table:
-    """The source's table with the user's entries before it."""
+    """The source's table with the user's entries before it, and genai-prices, if it is installed, behind it."""
     bundled = parse(_bundled(session, source), f"{source.prices} of {source.name}")
     path = user_file()
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return bundled
+        return evolve(bundled, is_last=False)
     except (OSError, UnicodeDecodeError) as error:
         raise TrackerError(f"cannot read {path}: {error}") from error
     own = parse(text, str(path), bundled.snapshot)
     both = own.entries + bundled.entries
     source_text = f"{path}, then {bundled.source}"
-    return Table(as_of=bundled.as_of, source=source_text, snapshot=own.snapshot, entries=both)
+    return Table(as_of=bundled.as_of, source=source_text, snapshot=own.snapshot, entries=both, is_last=False)
+
+
+def listed(model: str | None) -> Mapping[str, float] | None:
+    """The price of a model as genai-prices has it today, for a request of usual length."""
+    from tracker_telemetry.sessions.list_prices import ListPrices
+
+    units = ListPrices(None, "").units(model, None, None) if model else None
+    if units is None:
+        return None
+    plain, read, short, _, output = units
+    return {"input": plain, "cache_read": read, "cache_write": short, "output": output}
 
 
 def _bundled(session: Session, source: Source) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import WindowResult
-from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, captures, finalized_figures, near
+from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, near
 from tracker_verdict import pairs
 from tracker_verdict.estimate import ProviderEstimate, day_of, of_results
 from tracker_verdict.price import EXAMPLE, Price
@@ -61,12 +61,16 @@ class Question:
 
 def matches(session: Session, names: Sequence[str], question: Question, rows: Mapping[str, Finalized]) -> list[Match]:
     """Two providers against each other in some windows; of more than two each other one against the best."""
-    groups = captures(session.index, session.registry, list(rows))
-    known = {found.source.name: found for found in finalized_figures(session, rows, groups)}
+    groups = session.captures(list(rows))
+    known = {
+        name: ProviderFigures.of(session, source, rows, groups)
+        for name, source in session.registry.providers.items()
+        if any(name in row.named for row in rows.values())
+    }
     chosen = _chosen(session, known, names)
     wanted = [(chosen[0], chosen[1])] if len(chosen) == 2 else _against_best(chosen, known, question.prices)
     block = _block(session, list(rows), question.blocks)
-    planned = pairs.planned(session.index)
+    planned = pairs.planned(session)
     return [_match(session, known[a], known[b], question, block, planned, len(wanted)) for a, b in wanted]
 
 
@@ -160,14 +164,18 @@ def _block(session: Session, windows: Sequence[str], by: str | None) -> Callable
         return None
     if by == "day":
         return day_of(session)
-    projects = {
-        window: str(columns["project"])
-        for answer in session.registry.ask("window_facts", session=session, windows=windows)
-        for (window, _), columns in answer.items()
-        if columns.get("project") is not None
-    }
+    known: dict[str, set[str]] = {}
+    for answer in session.registry.ask("window_facts", session=session, windows=windows):
+        for (window, _), columns in answer.items():
+            if columns.get("project") is not None:
+                known.setdefault(window, set()).add(str(columns["project"]))
+    # of two projects a window is neither's
+    projects = {window: names.pop() for window, names in known.items() if len(names) == 1}
     if not projects:
-        raise TrackerError("No window says its project. Expected session logs that name it. Use --blocks day.")
+        raise TrackerError(
+            "No window says its project. Expected session logs that name it: read them with `tracker usage`,"
+            " or use --blocks day."
+        )
     return lambda one: projects.get(one.window, one.window)
 
 

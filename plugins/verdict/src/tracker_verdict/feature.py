@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import Estimate, Panel, Period, Source, WindowResult
+    from tracker.api import Estimate, MeterOutlook, Panel, Period, Source, WindowResult
     from tracker.kernel import Session
 
 
@@ -59,6 +59,14 @@ def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) 
     from tracker_verdict.estimate import estimate
 
     return estimate(session, source, windows)
+
+
+@hookimpl
+def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook]:
+    """Whether each meter lasts until its reset, and how many windows fit."""
+    from tracker_verdict.outlook import brief
+
+    return list(brief(session, source))
 
 
 @hookimpl

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Source, instant
-from tracker.kernel import Index, Session, iso, number, plural, stamp
+from tracker.kernel import Session, iso, number, plural, stamp
 from tracker_verdict.outlook import Outlook
 from tracker_verdict.standings import of_accounts, readings
 from tracker_verdict.weeks import FULL, SAME, WEEK
@@ -68,7 +68,7 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
     """The forecasts of ended weeks, and how many cannot be scored yet."""
     history = readings(session, source, None)
     found, waiting = [], 0
-    for row in _stored(session.index, source):
+    for row in _stored(session, source):
         reset_at, forecast = instant(row.get("reset_at")), row.get("forecast")
         if reset_at is None or not isinstance(forecast, dict):
             continue
@@ -101,8 +101,8 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
     return found, waiting
 
 
-def _stored(index: Index, source: Source) -> Iterator[dict[str, Any]]:
-    for entry in index.entries(STREAM):
+def _stored(session: Session, source: Source) -> Iterator[dict[str, Any]]:
+    for entry in session.index.entries(STREAM):
         if entry.record.get("provider") == source.name:
             yield entry.record
 

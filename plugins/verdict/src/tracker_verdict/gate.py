@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
 
 from tracker.api import Source
-from tracker.kernel import Session, captures, iso, number, span, zone
-from tracker_verdict.prospect import MEMORY, prospect
-from tracker_verdict.standings import chosen, of_accounts, readings, standings
+from tracker.kernel import Session, iso, number, span, zone
+from tracker_verdict.past import past
+from tracker_verdict.prospect import prospect
+from tracker_verdict.standings import RECENT, chosen, readings, standings
 from tracker_verdict.weeks import FULL
 
 PERCENT = "pp"
@@ -64,8 +66,8 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
         return evolve(unknown, why=f"{source.name} has no meter {question.meter}")
     if meter.unit != PERCENT:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
-    known = readings(session, source, now - MEMORY)
-    groups = captures(session.index, session.registry)
+    known = readings(session, source, now - RECENT)
+    groups = session.captures()
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
     found = chosen(standings(known, own, meter), question.account)
     if found is None:
@@ -78,9 +80,9 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     left = FULL - found.used
     if left < question.min_left:
         return evolve(shown, state=STOP, why=f"{number(left)} % left, less than {number(question.min_left)} %")
-    mine = of_accounts(known, meter.key).get(found.account, [])
+    weeks = partial(past, session, source, meter.key, found.account)
     # how old the reading may be was decided above
-    ahead = prospect(mine, found, meter, found.at, zone(session.config.timezone))
+    ahead = prospect(weeks, found, meter, found.at, zone(session.config.timezone))
     shown = evolve(shown, risk=ahead.probability if ahead else None)
     if shown.risk is not None and shown.risk > question.max_risk:
         return evolve(shown, state=STOP, why=f"{number(left)} % left, likely used up before the reset")

@@ -6,22 +6,26 @@ import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Meter, Source
-from tracker.kernel import Session, captures, finalized, iso, number, plural, span, value, zone
-from tracker_verdict.prospect import MEMORY, Prospect, prospect
+from tracker.api import Meter, MeterOutlook, MeterReading, Source
+from tracker.kernel import Session, iso, number, plural, span, value, zone
+from tracker_verdict.past import MEMORY, past, renewed
+from tracker_verdict.prospect import Prospect, prospect
 from tracker_verdict.prospect import lines as words
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.standings import Standing, of_accounts, readings, standings
-from tracker_verdict.weeks import FULL
+from tracker_verdict.standings import RECENT, Standing, of_accounts, readings, standings
+from tracker_verdict.weeks import FULL, Week
 
 PERCENT = "pp"
 GO, TIGHT, STOP, UNKNOWN = "GO", "tight", "STOP", "unknown"
 # The probabilities that the planned windows fit from which the verdict is GO, or tight.
 GO_FROM, TIGHT_FROM = 0.8, 0.5
+# Windows that say what one usually costs, if the answer must be quick.
+BRIEF = 50
 
 
 @frozen(kw_only=True)
@@ -52,15 +56,28 @@ class Outlook:
 
 
 def outlooks(
-    session: Session, source: Source, now: datetime, windows_left: int, windows: Sequence[str] | None = None
+    session: Session,
+    source: Source,
+    now: datetime,
+    windows_left: int,
+    windows: Sequence[str] | None = None,
+    *,
+    is_brief: bool = False,
 ) -> list[Outlook]:
-    """Every meter of a provider that has a bar, the capacity meter first; `windows` say what one costs (None: all)."""
-    groups = captures(session.index, session.registry)
+    """Every meter of a provider that has a bar, the capacity meter first; `windows` say what one costs (None: all).
+
+    is_brief: read the last day of the history alone, and the past weeks as they were kept.
+    """
+    # what is asked often reads no more than the newest windows
+    newest = [mark.window for _, mark in session.index.lanes(source.stream) if mark.provider == source.name]
+    groups = session.captures(newest if is_brief else None)
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
-    history = readings(session, source, now - MEMORY)
+    history = readings(session, source, now - (RECENT if is_brief else MEMORY))
+    if is_brief:
+        windows = session.index.windows(BRIEF)
     deltas = [
         entry["delta"]
-        for row in finalized(session.index, windows).values()
+        for row in session.finalized(windows).values()
         if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
     ]
     shown = [*(gauge.meter for capture in own for gauge in capture.reading.gauges), *(one.meter for one in history)]
@@ -86,17 +103,31 @@ def outlooks(
         if not now_shown:
             found.append(evolve(known, why=f"it was never captured: `{_capturing(source)}`"))
         for standing in now_shown:
-            mine = of_accounts(history, meter.key).get(standing.account, [])
+            weeks = partial(_past_weeks, session, source, meter.key, standing.account, history, is_brief)
             one = evolve(
                 known,
                 account=standing.account,
                 used=standing.used,
                 taken_at=standing.taken_at,
                 reset_at=standing.reset_at,
-                prospect=prospect(mine, standing, meter, now, local),
+                prospect=prospect(weeks, standing, meter, now, local),
             )
             found.append(_outlook(source, meter, one, standing, sorted(costs), (now, reserve, windows_left)))
     return found
+
+
+def _past_weeks(
+    session: Session,
+    source: Source,
+    meter: str,
+    account: str | None,
+    history: Sequence[MeterReading],
+    is_brief: bool,
+    reset_at: datetime,
+) -> Sequence[Week]:
+    if is_brief:
+        return past(session, source, meter, account, reset_at)
+    return renewed(session, source, meter, account, reset_at, history)
 
 
 def _outlook(
@@ -173,6 +204,18 @@ def lines(source: Source, found: list[Outlook], reserve: float, windows_left: in
         yield f"  {_room(*one.fits)} and leave {number(reserve)} pp"
         yield f"  {plural(windows_left, 'planned window')}: {_chance(one.probability)} likely to fit: {one.verdict}"
     yield f"verdict: {overall(found)}"
+
+
+def brief(session: Session, source: Source) -> Iterator[MeterOutlook]:
+    """What is worth saying of each meter beside its value."""
+    local = zone(session.config.timezone)
+    for one in outlooks(session, source, session.now, 1, is_brief=True):
+        parts = [text.strip() for text in words(one.prospect, local)] if one.prospect and one.prospect.linear else []
+        if one.fits is not None:
+            parts.append(_room(*one.fits))
+        if parts:
+            figures = {"windows_that_fit": one.fits, "forecast": one.prospect and one.prospect.document()}
+            yield MeterOutlook(source.name, one.meter, one.account, "; ".join(parts), figures)
 
 
 def _chance(probability: float | None) -> str:

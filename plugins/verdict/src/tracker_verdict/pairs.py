@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import WindowResult
-from tracker.kernel import Index, Session, plural, stamp
+from tracker.kernel import Session, plural, stamp
 from tracker_verdict.stats.evidence import signflip
 
 PAIRS = "pairs"
@@ -69,10 +69,10 @@ def plan(session: Session, names: tuple[str, str], count: int) -> list[Planned]:
     return drawn
 
 
-def planned(index: Index) -> list[Planned]:
+def planned(session: Session) -> list[Planned]:
     """Every pair that was planned."""
     found = []
-    for entry in index.entries(PAIRS):
+    for entry in session.index.entries(PAIRS):
         windows = entry.record.get("windows")
         if isinstance(windows, dict) and len(windows) == 2 and all(isinstance(one, str) for one in windows.values()):
             found.append(Planned(plan=str(entry.record.get("plan")), windows=windows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tracker.api import Cell, Chart, Column, Panel, Period
-from tracker.kernel import Session, TrackerError, finalized
+from tracker.kernel import Session, TrackerError
 from tracker_verdict import advice, estimate
 from tracker_verdict.comparison import Match, Question, matches
 from tracker_verdict.outlook import Outlook, outlooks
@@ -36,7 +36,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
 def comparison(session: Session, period: Period) -> Panel:
     """The comparisons by money, if prices are set, and by the shared unit."""
     known = prices(session.registry.providers, session.settings(VerdictSettings).prices, ())
-    rows = finalized(session.index, period.windows)
+    rows = session.finalized(period.windows)
     found: list[Match] = []
     reasons: list[str] = []
     for given in (known, {}) if known else ({},):

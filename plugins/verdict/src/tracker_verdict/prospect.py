@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Meter, MeterReading
+from tracker.api import Meter
 from tracker.kernel import iso, number, plural, span
 from tracker_verdict.standings import Standing
-from tracker_verdict.weeks import FULL, HOUR, PRIOR, WEEK, phase_of, weeks
+from tracker_verdict.weeks import FULL, HOUR, PRIOR, WEEK, Week, phase_of
 
 # Weeks before which a probability overstates, see docs/statistics.md.
 NEEDED = 3
 LEAST = timedelta(hours=6)
 # Older readings may miss what was used since.
 YOUNG = timedelta(hours=2)
-# What older weeks weigh is nothing.
-MEMORY = timedelta(weeks=16)
 
 
 @frozen(kw_only=True)
@@ -59,31 +57,30 @@ class Prospect:
 
 
 def prospect(
-    readings: Sequence[MeterReading], standing: Standing, meter: Meter, now: datetime, local: tzinfo
+    past: Callable[[datetime], Sequence[Week]], standing: Standing, meter: Meter, now: datetime, local: tzinfo
 ) -> Prospect | None:
-    """None for meters that are not weekly."""
+    """None for meters that are not weekly. `past` answers with the weeks before the one that ends at an instant."""
     known = Prospect(standing=standing)
     if meter.window != WEEK:
         return None
     if standing.reset_at is None:
         return evolve(known, why="its reset is not known")
     start = standing.reset_at - WEEK
-    past = standing.at - start
+    gone = standing.at - start
     if standing.reset_at <= now:
         return evolve(known, why="it was reset since the last reading")
-    if past < LEAST:
+    if gone < LEAST:
         return evolve(known, why="a week says nothing in its first 6 hours")
-    known = evolve(known, linear=standing.used / (past / WEEK))
+    known = evolve(known, linear=standing.used / (gone / WEEK))
     if now - standing.at > YOUNG:
         return evolve(known, why=f"the last reading is {span(now - standing.at)} old; 2 h are the most")
-    return _forecast(known, readings, start, local)
+    return _forecast(known, past(standing.reset_at), start, local)
 
 
-def _forecast(known: Prospect, readings: Sequence[MeterReading], start: datetime, local: tzinfo) -> Prospect:
+def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: tzinfo) -> Prospect:
     from tracker_verdict.stats.forecast import course, runout
 
     standing = known.standing
-    before = [week for week in weeks(readings, local) if week.start + WEEK <= start + HOUR]
     rises, phases = [week.rises for week in before], [week.phase for week in before]
     hours, now = int((standing.at - start) / HOUR), phase_of(start, local)
     rest, _, _, full, low, high = runout(rises, hours, standing.used, PRIOR, phases, now)

@@ -8,19 +8,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import field, frozen
 
 from tracker.api import Source
-from tracker.kernel import (
-    Finalized,
-    Groups,
-    ProviderFigures,
-    Session,
-    canonical,
-    captures,
-    csv_line,
-    figures_of,
-    finalized,
-    rate,
-    value,
-)
+from tracker.kernel import Capture, Finalized, ProviderFigures, Session, canonical, csv_line, rate, value
 from tracker_verdict.price import Price, prices
 from tracker_verdict.settings import VerdictSettings
 
@@ -72,7 +60,7 @@ def scoreboard(
     session: Session, by: By, known_prices: Mapping[str, Price], rows: Mapping[str, Finalized]
 ) -> list[Line]:
     """Every group of some finalized windows, by group and provider."""
-    groups = captures(session.index, session.registry, list(rows))
+    groups = session.captures(list(rows))
     known = facts(session, list(rows))
     others = sorted({name for (_, provider), columns in known.items() if not provider for name in columns})
     lines = []
@@ -82,7 +70,7 @@ def scoreboard(
             if source.name in row.providers or row.features.get(source.name):
                 parts.setdefault(_group(by, source, window, row, groups), {})[window] = row
         for name, part in parts.items():
-            figures = figures_of(session, source, part, groups)
+            figures = ProviderFigures.of(session, source, part, groups)
             estimate = figures.efficiency
             price = known_prices.get(source.name)
             own = {window: known.get((window, source.name), {}) for window in part}
@@ -114,7 +102,7 @@ def _sum(found: Sequence[float | None]) -> float | None:
     return sum(known) if known else None
 
 
-def _group(by: By, source: Source, window: str, row: Finalized, groups: Groups) -> str:
+def _group(by: By, source: Source, window: str, row: Finalized, groups: Mapping[tuple[str, str], list[Capture]]) -> str:
     if by == "provider":
         return source.name
     if by == "lane":
@@ -141,11 +129,11 @@ def money(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     known = prices(providers, session.settings(VerdictSettings).prices, ())
     if not known:
         return {}
-    rows, found = finalized(session.index, windows), {}
-    groups = captures(session.index, session.registry, list(rows))
+    rows, found = session.finalized(windows), {}
+    groups = session.captures(list(rows))
     for window, row in rows.items():
         for name, price in known.items():
-            estimate = figures_of(session, providers[name], {window: row}, groups).efficiency
+            estimate = ProviderFigures.of(session, providers[name], {window: row}, groups).efficiency
             if estimate.n:
                 cost = price.cost(estimate.capacity)
                 found[window, name] = {"money": cost}

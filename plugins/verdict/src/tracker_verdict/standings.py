@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import frozen
 
 from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Capture, Session, TrackerError, near
+
+# What a meter shows now is read from so much of the history.
+RECENT = timedelta(days=1)
 
 
 @frozen(kw_only=True)

@@ -27,7 +27,6 @@ class Week:
     reset_at: datetime
     phase: int
     rises: Sequence[float | None]
-    last: MeterReading
 
     @property
     def start(self) -> datetime:
@@ -62,7 +61,6 @@ def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
                 reset_at=reset_at,
                 phase=phase_of(reset_at - WEEK, local),
                 rises=_rises(group, reset_at - WEEK, end),
-                last=max(group, key=lambda one: one.until),
             )
         )
     return found

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Block, Chart, Column, Panel, Period
-from tracker.kernel import PluginError, Selection, Session, plural, row, spans
+from tracker.kernel import PluginError, Selection, Session, plural
 
 UNKNOWN = "not known"
 MOST_LINES = 12  # of a section
@@ -48,7 +48,7 @@ def period_of(session: Session, chosen: Selection) -> Period:
     windows = chosen.windows(session)
     if windows is None:
         return Period(windows=tuple(session.index.windows()))
-    begins = [begin for begin, _ in spans(session, windows).values()]
+    begins = [begin for begin, _ in session.spans(windows).values()]
     return Period(windows=tuple(windows), since=chosen.since or min(begins, default=None), until=chosen.until)
 
 
@@ -74,7 +74,7 @@ def gathered(session: Session, period: Period) -> Content:
     return Content(
         now=session.now,
         period=period,
-        spans=spans(session, period.windows),
+        spans=session.spans(period.windows),
         headlines=tuple(headlines) or ("Nothing is recorded in this time.",),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(_section(block) for block in blocks),
@@ -83,7 +83,7 @@ def gathered(session: Session, period: Period) -> Content:
 
 
 def _section(block: Block) -> Section:
-    lines = [row(one.label, one.text, one.values) for one in block.rows]
+    lines = [str(one) for one in block.rows]
     more = [f"and {len(lines) - MOST_LINES} more: `tracker preview`"] if len(lines) > MOST_LINES else []
     return Section(title=block.title, lines=(*lines[:MOST_LINES], *more))
 

@@ -12,7 +12,7 @@ from tracker.errors import TrackerError
 from tracker.session import session
 
 
-@click.command("ingest", cls=WritingCommand, epilog="tracker ingest {telemetry} --window W0-01 --file logs/usage.jsonl")
+@click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
 @click.argument("name", metavar="SOURCE")
 @click.option("--window", required=True, metavar="W", help="The window that it belongs to.")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="For a provider's meters.")
@@ -46,11 +46,11 @@ def command(
     if scope and scope not in source.scopes:
         known = f"its scopes are {', '.join(source.scopes)}" if source.scopes else "it has no scopes"
         raise click.UsageError(f"{source.name} knows no scope {scope!r}; {known}")
-    if (follow or strict) and source.kind != "telemetry":
+    if (follow or strict) and not source.is_stream:
         raise click.UsageError(f"--follow and --strict are for streams; {source.name} is a {source.kind}")
     if is_run and source.kind != "report":
         raise click.UsageError(f"--run is for reports; {source.name} is a {source.kind}")
-    if source.kind == "telemetry":
+    if source.is_stream:
         from tracker.contract.features import StreamInput
 
         stream = StreamInput(

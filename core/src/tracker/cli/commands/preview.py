@@ -15,10 +15,8 @@ from tracker.session import session
 @selection()
 def command(windows: tuple[str, ...], selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
-    from tracker.preview import assemble, document, hint, lines, outside_notes
     from tracker.text.render import escape
     from tracker.text.wording import near
-    from tracker.windows.missing_plugins import tell
 
     here = session()
     for window in windows:
@@ -30,17 +28,15 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     shown = list(windows) or (here.index.windows() if chosen is None else chosen)
     if chosen is not None:
         shown = [window for window in shown if window in chosen]
-    preview = assemble(here, dict.fromkeys(shown))
-    tell(here, preview.absent)
+    preview = here.preview(dict.fromkeys(shown))
+    here.note_missing(preview.absent)
     if here.json:
-        here.data(document(preview))
+        here.data(preview.document())
         return
-    click.echo(escape("\n".join(lines(preview))))
-    for outside in outside_notes(preview):
-        here.note(outside)
+    click.echo(escape("\n".join(preview.lines())))
+    for note in preview.notes():
+        here.note(note)
     if not shown and chosen is not None:
         here.note("note: no window fits. Run `tracker windows` to see all of them.")
     elif not shown:
         here.note(f"note: no records in {here.root}; begin with `tracker alias start PROVIDER --stdin`")
-    elif (text := hint(preview)) is not None:
-        here.note(text)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tracker.api import Gauge, Meter, Reading, Source, instant
-from tracker.kernel import Group, Session, WritingCommand, capture_time, session
+from tracker.kernel import Group, Session, WritingCommand, session
 from tracker_corrections.commands.options import state_dir
 
 
@@ -119,7 +119,7 @@ def _override(
             phases=(phase,),
             reading=Reading(gauges=gauges, errors=("manual-override",)),
             text=None,
-            captured_at=capture_time(captured_at, here.now, here.config.timezone),
+            captured_at=here.time(captured_at),
             origin="override",
             window=window,
             notes=notes,

@@ -20,6 +20,7 @@ SNAPSHOT = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2})$|-latest$")
 KINDS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
 LONG = 2.0  # a 1-hour cache write costs twice the input price, a 5-minute one this much of it:
 SHORT = 1.25
+SMALL = 1000  # tokens of a request that no tier for long ones touches
 
 
 @define
@@ -64,6 +65,14 @@ class ListPrices:
         if units is None or isinstance(units, list):
             return None if units is None else sum(count * unit for count, unit in zip(tokens, units, strict=True))
         return _exact(units, tokens)
+
+    def units(self, model: str, ts: float | None, speed: str | None) -> list[float] | None:
+        """The price of a token of each of `KINDS`, in US dollars; None if the model has no price."""
+        found = self._units(model, ts, speed)
+        if found is None or isinstance(found, list):
+            return found
+        of_each = [[SMALL if at == kind else 0 for at in range(len(KINDS))] for kind in range(len(KINDS))]
+        return [_exact(found, (*counts,)) / SMALL for counts in of_each]
 
     def _units(self, model: str, ts: float | None, speed: str | None) -> Any:
         """The price of each kind of tokens; what genai-prices answers, if it depends on the length of the request."""

@@ -32,7 +32,6 @@ def command(
     selection: Selection,
 ) -> None:
     """Compare providers by what they deliver for the quota, or for the money."""
-    from tracker.kernel import finalized
     from tracker_verdict import advice, comparison, estimate
     from tracker_verdict.price import prices
     from tracker_verdict.settings import VerdictSettings
@@ -47,7 +46,7 @@ def command(
         effect=estimate.effect(here) if effect is None else effect,
         blocks=blocks,
     )
-    rows = finalized(here.index, selection.windows(here))
+    rows = here.finalized(selection.windows(here))
     here.note_missing(here.missing_plugins(rows))
     found = comparison.matches(here, names, question, rows)
     if here.json:

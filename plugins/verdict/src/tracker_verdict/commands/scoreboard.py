@@ -14,7 +14,6 @@ from tracker.kernel import Command, Selection, selection, session
 @selection()
 def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) -> None:
     """Show features, capacity, efficiency, churn, tokens and money per group of windows."""
-    from tracker.kernel import finalized
     from tracker_verdict import scoreboard as board
     from tracker_verdict.price import prices
 
@@ -22,7 +21,7 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     from tracker_verdict.settings import VerdictSettings
 
     known = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
-    rows = finalized(here.index, selection.windows(here))
+    rows = here.finalized(selection.windows(here))
     found = board.scoreboard(here, by, known, rows)  # type: ignore[arg-type]
     here.note_missing(here.missing_plugins(rows))
     if here.json or layout == "json":
