@@ -155,7 +155,7 @@ class Board(App[None]):
             panels = [*found.panels, log_panel(here)]
         finally:
             here.index.close()
-        self.call_from_thread(self.take, found, panels)
+        self.call_from_thread(self.take, found, panels)  # type: ignore[arg-type]
 
     def _since(self, now: datetime) -> datetime | None:
         length = PERIODS[self.period]
