@@ -14,7 +14,6 @@ import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
-from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -251,7 +250,7 @@ class Index:
         return self._use(index_file.connect(path))
 
     def _leave(self, error: sqlite3.DatabaseError, *, may_stay: bool) -> None:
-        """Go on with a new file if this one is spoilt, in memory if it cannot be written, or if a new one did not help."""
+        """Go on with a new file if this one is spoilt; in memory if it cannot be written, or the new one fails, too."""
         if may_stay and index_file.is_spoilt(error):
             self.journal.warn(f"the index is made anew: {error}")
             self.discard()

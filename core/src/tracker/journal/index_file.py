@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import sqlite3
+import stat
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -64,9 +65,8 @@ def find(root: Path) -> Path | None:
     folder = root / FOLDER
     with contextlib.suppress(OSError):
         for path in [] if folder.is_symlink() else sorted(folder.iterdir()):
-            is_ours = (
-                NAME.fullmatch(path.name) and path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1
-            )
+            found = path.lstat()
+            is_ours = NAME.fullmatch(path.name) and stat.S_ISREG(found.st_mode) and found.st_nlink == 1
             if is_ours and not any(map(os.path.islink, (f"{path}-wal", f"{path}-shm", f"{path}-journal"))):
                 return path
     return None

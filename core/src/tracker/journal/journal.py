@@ -215,9 +215,9 @@ class Journal:
         The caller holds the lock. Answers with the offset of each stream's first record.
         """
         assert self.is_locked, "append needs the lock"
-        encoded: dict[str, bytes | bytearray] = {}
+        encoded: dict[str, bytearray] = {}
         for stream, own in new.items():
-            lines = encoded[stream] = bytearray(own) if isinstance(own, bytes) else bytearray()
+            lines = encoded[stream] = bytearray(own if isinstance(own, bytes) else b"")
             # one by one: two panes of 8 MB take 100 MB otherwise
             for record in () if isinstance(own, bytes) else own:
                 lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
@@ -243,7 +243,7 @@ class Journal:
                 listener(Appended(stream=stream, start=begun[stream][1], records=() if isinstance(own, bytes) else own))
         return {stream: start for stream, (_, start) in begun.items()}
 
-    def _write(self, stream: str, lines: bytes | bytearray, begun: dict[str, tuple[int, int]]) -> None:
+    def _write(self, stream: str, lines: bytearray, begun: dict[str, tuple[int, int]]) -> None:
         """Append to the file that still has the stream's name afterwards; note in `begun` where."""
         path = self.path(stream)
         for _ in range(ATTEMPTS):

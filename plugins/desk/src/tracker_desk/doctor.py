@@ -42,11 +42,13 @@ def examine(session: Session, *, fix: bool) -> dict[str, Any]:
 
 
 def restore(session: Session) -> dict[str, int]:
-    """Append the whole records of `*.torn` that their streams lack; how many, by stream. Doing it again adds nothing."""
-    counts, journal = {}, session.journal
+    """Append the whole records of `*.torn` that their streams lack; how many, by stream. Again, it adds nothing."""
+    counts: dict[str, int] = {}
+    journal = session.journal
     with journal.lock():
         for stream in journal.streams():
-            aside, lacking = journal.path(stream).with_name(f"{stream}.jsonl.torn"), {}
+            aside = journal.path(stream).with_name(f"{stream}.jsonl.torn")
+            lacking: dict[str, bytes] = {}
             # no command follows a link
             for line in aside.read_bytes().splitlines() if aside.is_file() and not aside.is_symlink() else ():
                 if (record := journal.decode(line)) is not None:
