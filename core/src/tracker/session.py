@@ -199,7 +199,7 @@ class Session:
 
     def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
         """The anomalies that nothing closed. without: a record that is about to be taken back."""
-        from tracker.windows.anomalies import open_anomalies
+        from tracker.windows.rules import open_anomalies
 
         return open_anomalies(self, windows, without=without)
 
@@ -249,9 +249,9 @@ class Session:
 
     def anomalies(self, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
         """The anomalies of some windows, each with the row that closed it."""
-        from tracker.windows.anomalies import history
+        from tracker.windows.rules import history
 
-        return history(self, windows)
+        return history(self, windows, removed=True)
 
     def lane_files(self) -> Iterator[LaneFile]:
         """The state files of every lane, as the journal says that they should be."""
