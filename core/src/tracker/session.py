@@ -16,6 +16,7 @@ from tracker.errors import TrackerError
 from tracker.text.render import escape
 
 if TYPE_CHECKING:
+    from tracker.contract.panels import Cell, Column
     from tracker.contract.readings import Reading
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
@@ -297,6 +298,15 @@ class Session:
         for part in json_parts(value):
             click.echo(part, nl=False)
         click.echo()
+
+    def table(self, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool = False) -> bool:
+        """Show rows as a table that fits the terminal, if a feature can; in a pipe False: there, plain text stays.
+
+        total: whether the last row is the sum of the others. FORCE_COLOR asks for the table in a pipe, too.
+        """
+        if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
+            return False
+        return bool(self.registry.first("show_table", session=self, columns=columns, rows=rows, total=total))
 
     def warn(self, text: str) -> None:
         """Something that is wrong but stops nothing, said once."""
