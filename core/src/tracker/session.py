@@ -198,6 +198,12 @@ class Session:
 
         return finalized(self.index, windows)
 
+    def unfinished(self) -> list[str]:
+        """The windows that are not finalized, in natural order."""
+        from tracker.windows.finalized import unfinished
+
+        return unfinished(self.index)
+
     def spans(
         self, windows: Iterable[str], groups: Mapping[tuple[str, str], list[Capture]] | None = None
     ) -> dict[str, tuple[datetime, datetime | None]]:
