@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tracker.kernel import TrackerError
 
 T0, T1 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z"
 
@@ -251,8 +256,98 @@ def test_whole_records_that_were_set_aside_come_back(sound: Any) -> None:
     assert "restored 0 records" in sound("doctor", "--restore").ok()
 
 
-def test_the_set_up_is_judged_and_the_last_line_is_a_verdict(program: Any) -> None:
-    program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", T0, stdin="fuel 10%").ok()
-    done = program("doctor").ok().splitlines()
-    assert any(line.startswith("warning: toy: W1 has been open for ") for line in done), done
-    assert done[-1] == "Verdict: 1 warning. No record is lost."
+CURED: dict[str, tuple[Callable[[Any, pytest.MonkeyPatch], object], str, str]] = {
+    "torn": (lambda program, _: append(stream(program), b'{"half'), "tracker doctor --fix", ""),
+    "state": (lambda program, _: (program.root / "state" / "toy.json").unlink(), "tracker doctor --fix", ""),
+    "permissions": (lambda program, _: stream(program).chmod(0o644), "chmod -R go-rwx {root}", ""),
+    "file": (lambda program, _: os.mkfifo(program.root / "pipe"), "mv {root}/pipe .", ""),
+    "open": (
+        lambda program, _: start(program, "--window W7 --captured-at 2026-01-10T10:00:00Z"),
+        "tracker alias end toy --stdin",
+        "fuel 30%",
+    ),
+    "folder": (
+        lambda program, _: subprocess.run(["git", "init", "-q", program.root.parent], check=True),
+        "printf '*\\n' > {root}/.gitignore",
+        "",
+    ),
+    "clock": (
+        lambda _, environment: environment.setattr("tracker.settings.zones.local_zone", nowhere),
+        "tracker config set timezone Europe/Berlin",
+        "",
+    ),
+    "setup": (
+        lambda _, environment: Path(environment_home(environment), ".bashrc").write_text(OLD_BLOCK),
+        "tracker setup",
+        "y\n",
+    ),
+}
+OLD_BLOCK = '# >>> tracker setup >>>\neval "$(/gone/tracker shell-init bash)"\n# <<< tracker setup <<<\n'
+
+
+def start(program: Any, options: str) -> None:
+    program("alias", "start", "toy", "--stdin", *options.split(), stdin="fuel 20%").ok()
+
+
+def nowhere(*_: object) -> None:
+    raise TrackerError("This machine's time zone is not known.")
+
+
+def environment_home(environment: pytest.MonkeyPatch) -> str:
+    environment.setenv("SHELL", "/bin/bash")
+    return os.environ["HOME"]
+
+
+@pytest.mark.parametrize("check", CURED)
+def test_a_finding_ends_with_a_command_that_cures_it(
+    sound: Any, check: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command is typed as it is printed, and the finding is gone."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    spoil, command, stdin = CURED[check]
+    spoil(sound, monkeypatch)
+    assert check in pressing(sound)
+    expected = command.format(root=sound.root)
+    said = sound("doctor").ok().splitlines()
+    place = said.index("Type, for the findings above:")
+    assert said[place - 1].startswith("Verdict: ")
+    assert f"  {expected}" in said[place + 1 :], said
+    if expected.startswith("tracker "):
+        sound(*shlex.split(expected)[1:], stdin=stdin).ok()
+    else:
+        subprocess.run(["sh", "-c", expected], check=True)
+    assert check not in pressing(sound)
+
+
+def pressing(program: Any) -> set[str]:
+    """The kinds of findings that are more than notes."""
+    return {one[1] for one in findings(program) if one[0] != "note"}
+
+
+def test_a_key_that_was_pasted_with_a_space_is_mended_in_the_shell(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    tracker = shlex.join([sys.executable, "-m", "tracker.cli", "--data-dir", "data", "doctor"])
+    cure = 'export TRACKER_GLM_KEY="$(printf %s "$TRACKER_GLM_KEY" | tr -d "[:space:]")"'
+    script = f"{tracker}; {cure}; {tracker}"
+    environment = os.environ | {"TRACKER_GLM_KEY": "abc def\n"}
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, env=environment, text=True, capture_output=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        f"warning: TRACKER_GLM_KEY: contains white space, which no key does; {cure}",
+        "Verdict: 1 warning. No record is lost.",
+        "Type, for the findings above:",
+        f"  {cure}",
+        "Verdict: everything is as it should be.",
+    ]
+    assert "abc" not in done.stdout + done.stderr
+
+
+def test_every_error_and_warning_of_the_set_up_has_a_command(program: Any) -> None:
+    start(program, f"--window W1 --captured-at {T0}")
+    *_, verdict, head, command = program("doctor").ok().splitlines()
+    assert verdict == "Verdict: 1 warning. No record is lost."
+    assert head == "Type, for the findings above:"
+    assert command == "  tracker alias end toy --stdin"
+    other = program("--data-dir", str(program.root), "doctor").ok().splitlines()
+    assert other[-1] == f"  tracker --data-dir {program.root} alias end toy --stdin"

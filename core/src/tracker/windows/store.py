@@ -17,11 +17,10 @@ from tracker.session import Session
 from tracker.text.redact import redact, redact_value, with_addresses
 from tracker.text.render import line
 from tracker.text.wording import near
-from tracker.windows.anomalies import ANOMALIES
 from tracker.windows.captures import Capture, Pair, canonical, captures_of, measure
 from tracker.windows.lanes import FIRST_WINDOW, OLD_BASELINE, LaneFile, check_window, next_window
 from tracker.windows.messages import say, window_notes
-from tracker.windows.rules import anomalies_of, check_values, check_younger, dated, late_after, superseded
+from tracker.windows.rules import ANOMALIES, anomalies_of, check_after, check_values, dated, superseded
 
 Row = dict[str, Any]
 
@@ -32,7 +31,8 @@ class CaptureRequest:
 
     phases: ``("before",)``, ``("after",)`` or both, when the pane also opens the next window; none for a report.
     reading: as parsed; text: as it came, None for an override. origin: the record's `source`. needs_before: refuse an
-    AFTER alone. details: further fields of the record, such as where a reading was taken from.
+    AFTER alone. details: further fields of the record, such as where a reading was taken from. is_last: the command
+    stores no more, so that what features do at its end needs no lock of its own.
     """
 
     source: Source
@@ -46,6 +46,7 @@ class CaptureRequest:
     force: bool = False
     needs_before: bool = False
     details: Mapping[str, Any] = field(factory=dict)
+    is_last: bool = True
 
 
 @frozen(kw_only=True)
@@ -77,6 +78,8 @@ def store(session: Session, request: CaptureRequest) -> Stored:
         rows = {ANOMALIES: stored.anomalies + stored.closings, request.source.stream: stored.adopted + stored.records}
         if not session.dry_run:
             session.journal.append_all({stream: own for stream, own in rows.items() if own})
+            if request.is_last:
+                session.finish()
     say(session, request.source, stored)
     return stored
 
@@ -111,9 +114,7 @@ def _add(
         if request.needs_before and not any(found.phase == "before" for found in group):
             raise _no_before(session, source, window)
         before = canonical([*group, new]).before
-        if not request.force:
-            check_younger(source, before, request.reading, window)
-        late = late_after(session, request)
+        late = check_after(session, request, before, window)
     record = _record(session, request, window, phase, before)
     new = evolve(new, record_id=record["record_id"], record=record)
     stored.records.append(record)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
 from tracker.api import Finding
-from tracker.kernel import Session
+from tracker.kernel import Session, record_id
 from tracker_desk.derived_checks import index_findings, state_findings
 from tracker_desk.findings import Reported, limited, repaired, unreadable
 from tracker_desk.ids import Ids
@@ -41,9 +42,23 @@ def examine(session: Session, *, fix: bool) -> dict[str, Any]:
 
 
 def restore(session: Session) -> dict[str, int]:
-    """Append the whole records that were set aside with torn lines; how many, by stream."""
-    with session.journal.lock():
-        return {stream: session.journal.restore_torn(stream) for stream in session.journal.streams()}
+    """Append the whole records of `*.torn` that their streams lack; how many, by stream. Again, it adds nothing."""
+    counts: dict[str, int] = {}
+    journal = session.journal
+    with journal.lock():
+        for stream in journal.streams():
+            aside = journal.path(stream).with_name(f"{stream}.jsonl.torn")
+            lacking: dict[str, bytes] = {}
+            # no command follows a link
+            for line in aside.read_bytes().splitlines() if aside.is_file() and not aside.is_symlink() else ():
+                if (record := journal.decode(line)) is not None:
+                    lacking.setdefault(record_id(stream, line, record), line)
+            for entry in session.index.lines(stream) if lacking else ():
+                lacking.pop(entry.record_id, None)
+            if lacking:
+                journal.append_lines(stream, b"".join(line + b"\n" for line in lacking.values()))
+            counts[stream] = len(lacking)
+    return counts
 
 
 def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
@@ -59,23 +74,30 @@ def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
     return checks
 
 
+def quoted(words: Iterable[object]) -> str:
+    """A command as a shell reads it."""
+    return shlex.join(map(str, words))
+
+
 def _files(session: Session) -> Iterator[Finding]:
     """Permissions, and files that do not belong in the directory."""
     root = session.root
     if not os.access(root, os.W_OK | os.X_OK):
-        cure = f"chmod u+rwx {root}"
+        cure = quoted(["chmod", "u+rwx", root])
         yield Finding(check="permissions", place=str(root), problem="is not writable", cure=cure)
     for path in [root, *sorted(root.rglob("*"))]:
         mode = path.lstat().st_mode
         name = str(path.relative_to(root.parent))
         if stat.S_ISLNK(mode):
-            problem, cure = "is a symbolic link, which no command follows", "move what it points to here"
+            problem = "is a symbolic link, which no command follows"
+            cure = quoted(["mv", os.path.realpath(path), path])
             yield Finding(severity="warning", check="link", place=name, problem=problem, cure=cure)
         elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             problem = "is not a regular file"
-            yield Finding(severity="warning", check="file", place=name, problem=problem, cure="move it away")
+            cure = quoted(["mv", path, "."])
+            yield Finding(severity="warning", check="file", place=name, problem=problem, cure=cure)
         elif os.name == "posix" and mode & 0o077:
-            problem, cure = f"may be read by others ({stat.filemode(mode)})", f"chmod -R go-rwx {root}"
+            problem, cure = f"may be read by others ({stat.filemode(mode)})", quoted(["chmod", "-R", "go-rwx", root])
             yield Finding(severity="warning", check="permissions", place=name, problem=problem, cure=cure)
 
 
@@ -91,7 +113,10 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
             cure = "nothing to do: it does not count"
             yield Finding(severity="note", check="reference", place=place, problem=problem, cure=cure)
         if isinstance(closes, str) and closes not in ids["anomalies"]:
-            problem, cure = f"closes {closes}, which is not there", "tracker import DIR, with the directory that has it"
+            problem, cure = (
+                f"closes {closes}, which is not there",
+                "`tracker import DIR` with the directory that has it",
+            )
             yield Finding(severity="warning", check="reference", place=place, problem=problem, cure=cure)
 
 

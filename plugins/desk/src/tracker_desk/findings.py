@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypeAlias
@@ -13,6 +15,8 @@ from tracker.api import Finding
 from tracker.kernel import TrackerError, plural
 
 Level: TypeAlias = Literal["error", "warning", "note"]
+# what a cure begins with that can be typed as it is
+PROGRAMS = ("tracker ", "chmod ", "rm ", "mv ", "sed ", "export ", "unset ", "printf ")
 # findings of one kind in one place that are shown one by one
 SHOWN = 20
 
@@ -29,6 +33,20 @@ class Reported:
     def is_bad(self) -> bool:
         return self.finding.severity == "error" and not self.is_fixed
 
+    @property
+    def command(self) -> str | None:
+        """What to type about it, None if nothing has to be done or no command does it."""
+        one = self.finding
+        if self.is_fixed:
+            return None
+        if one.fix is not None:
+            return "tracker doctor --fix"
+        cure = one.cure or ""
+        if cure.startswith(PROGRAMS):
+            return cure
+        quoted = re.search(r"`((?:tracker|npm|uv) [^`]*)`", cure)
+        return quoted[1] if quoted else None
+
     def document(self) -> dict[str, Any]:
         """The finding for programs."""
         one = self.finding
@@ -39,6 +57,7 @@ class Reported:
             "where": one.place,
             "what": one.problem,
             "cure": cure,
+            "command": self.command,
             "fixable": one.fix is not None,
             "fixed": self.is_fixed,
         }
@@ -84,3 +103,9 @@ def verdict(levels: Counter[str]) -> str:
         return "Verdict: everything is as it should be."
     advice = " Start with the errors." if levels["error"] else " No record is lost." if levels["warning"] else ""
     return f"Verdict: {', '.join(parts)}.{advice}"
+
+
+def advice(commands: Iterable[str | None], data_dir: str | None) -> list[str]:
+    """The commands of the findings, each once, with the data directory that was named."""
+    named = f"tracker --data-dir {shlex.quote(data_dir)} " if data_dir else "tracker "
+    return list(dict.fromkeys(re.sub(r"^tracker ", lambda _: named, one) for one in commands if one))

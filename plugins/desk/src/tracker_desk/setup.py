@@ -102,6 +102,12 @@ def _make(session: Session, edits: list[Edit]) -> None:
         session.say(f"nothing was changed; without --dry-run this makes {plural(len(edits), 'change')}")
 
 
+def outdated(session: Session) -> list[Edit]:
+    """The entries that are there and call another installation than this one."""
+    ours = [edit for _, _, edit in _edits(session, is_undo=True) if edit.is_due]
+    return [edit for edit in ours if not any(one in (edit.before or "") for one in (program(), sys.executable))]
+
+
 def _edits(session: Session, *, is_undo: bool = False) -> list[tuple[str, str, Edit]]:
     """The kind of each change, what it is about, and the change."""
     found = []
@@ -117,11 +123,8 @@ def _edits(session: Session, *, is_undo: bool = False) -> list[tuple[str, str, E
             why = f"tracker has none for the shell {shell or 'that SHELL does not name'}."
             edit = Edit(title="Short commands", place=str(path), refusal=why)
         found.append(("shell", str(path), edit))
-    if is_undo:
-        found.append(("schedule", "", crontab_edit("Schedule", without_block)))
-    else:
-        found.append(("schedule", "", _schedule(session)))
-    return found
+    schedule = crontab_edit("Schedule", without_block) if is_undo else _schedule(session)
+    return [*found, ("schedule", "", schedule)]
 
 
 def _status_lines(session: Session) -> list[tuple[str, Path]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, Finding, HttpOrigin, LogOrigin, Origin, Source
 from tracker.kernel import Session, TrackerError, line, span, zone
+from tracker_desk.config_values import held
 from tracker_desk.status import Lane, look
 
 OLD = timedelta(days=8)
@@ -19,6 +23,9 @@ FORGOTTEN = timedelta(days=2)
 def setup_findings(session: Session) -> Iterator[Finding]:
     """Problems of the set-up; none of them concerns what is recorded."""
     yield from _clock(session)
+    yield from _folder(session)
+    yield from _keys(session)
+    yield from _entries(session)
     try:
         status = look(session)
     except TrackerError:
@@ -39,6 +46,41 @@ def _clock(session: Session) -> Iterator[Finding]:
         except TrackerError as error:
             cure = "tracker config set timezone Europe/Berlin"
             yield Finding(severity="warning", check="clock", place="TZ", problem=str(error), cure=cure)
+
+
+def _folder(session: Session) -> Iterator[Finding]:
+    """A data directory that git would track: panes are private."""
+    root = session.root.resolve()
+    program = shutil.which("git")
+    if program is None or not any((folder / ".git").exists() for folder in root.parents):
+        return
+    if held(session)["data.track"].value:
+        return
+    command = [program, "-C", str(root), "check-ignore", "--quiet", "any.jsonl"]
+    if subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 1:
+        cure = f"printf '*\\n' > {shlex.quote(str(root / '.gitignore'))}"
+        problem = "is in a git repository that would track your panes"
+        yield Finding(severity="warning", check="folder", place=str(root), problem=problem, cure=cure)
+
+
+def _keys(session: Session) -> Iterator[Finding]:
+    """Keys that were pasted with a space or a line break; they are never shown."""
+    origins = [one for source in session.registry.sources.values() for one in source.origins]
+    for name in dict.fromkeys(one.key for one in origins if isinstance(one, HttpOrigin)):
+        key = os.environ.get(name)
+        if key and re.search(r"[\s\x00-\x1f]", key):
+            cure = f'export {name}="$(printf %s "${name}" | tr -d "[:space:]")"'
+            problem = "contains white space, which no key does"
+            yield Finding(severity="warning", check="key", place=name, problem=problem, cure=cure)
+
+
+def _entries(session: Session) -> Iterator[Finding]:
+    """What `tracker setup` wrote for another installation, as after moving or upgrading one."""
+    from tracker_desk.setup import outdated
+
+    for edit in outdated(session):
+        problem = f"the {edit.title.lower()} that setup added calls another installation"
+        yield Finding(severity="warning", check="setup", place=edit.place, problem=problem, cure="tracker setup")
 
 
 def _origins(source: Source) -> Iterator[Finding]:

@@ -134,7 +134,7 @@ class StreamCheck:
         if taken is None:
             return
         if taken > self.session.now + FUTURE:
-            cure = "set the clock; take the capture back with `tracker alias delete` where it is wrong"
+            cure = "set the clock; if the capture is wrong, `tracker undo --list` shows how to take it back"
             yield self._found("warning", "future", f"was captured in the future, at {taken.isoformat()}", cure)
         if self._latest is not None and taken < self._latest:
             self._out_of_order += 1
@@ -156,7 +156,7 @@ class StreamCheck:
                 check="torn",
                 place=self.name,
                 problem=f"ends in a torn line of {rest} bytes, as a crash leaves it",
-                cure="tracker doctor --fix, or any other command, sets it aside",
+                cure="tracker doctor --fix",
                 fix=lambda: journal.mend(self.stream),
             )
         aside = path.with_name(path.name + ".torn")

@@ -16,7 +16,7 @@ def command(fix: bool, restore: bool) -> None:
     """Check every stream, the lanes' state, the ledgers, the files and the set-up."""
     from tracker.kernel import line, plural
     from tracker_desk import doctor
-    from tracker_desk.findings import verdict
+    from tracker_desk.findings import advice, verdict
 
     here = session()
     if not here.root.is_dir() and not here.root.is_symlink():
@@ -37,5 +37,10 @@ def command(fix: bool, restore: bool) -> None:
             mark = "repaired" if one["fixed"] else one["level"]
             click.echo(line(f"{mark}: {one['where']}: {one['what']}; {one['cure']}"))
         here.say(verdict(levels))
+        commands = advice((one["command"] for one in found["findings"]), str(here.data_dir) if here.data_dir else None)
+        if commands:
+            here.say("Type, for the findings above:")
+        for typed in commands:
+            here.say(f"  {typed}")
     if not found["ok"]:
         raise TrackerError(f"{plural(levels['error'], 'error')} in {here.root}. Each is listed above with its cure.")
