@@ -21,7 +21,7 @@ from tracker.contract.readings import instant
 from tracker.journal.journal import WAIT_SECONDS, Journal
 from tracker.journal.records import COUNT, PHASES, lane_of, record_id, text
 
-VERSION = 8
+VERSION = 9
 FOLDER = ".index"
 NAME = re.compile(r"journal-[0-9a-f]{16}\.sqlite3")
 # pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others by `tracker doctor`
@@ -44,7 +44,7 @@ CREATE INDEX IF NOT EXISTS capture_lane ON capture (stream, provider, agent, at,
 CREATE UNIQUE INDEX IF NOT EXISTS capture_id ON capture (record_id, stream);
 CREATE TABLE IF NOT EXISTS reset (stream TEXT, provider TEXT, at REAL, record_id TEXT);
 CREATE INDEX IF NOT EXISTS reset_at ON reset (stream, provider, at);
-CREATE TABLE IF NOT EXISTS tombstone (stream TEXT, target TEXT, record_id TEXT);
+CREATE TABLE IF NOT EXISTS tombstone (stream TEXT, target TEXT, record_id TEXT, window TEXT);
 CREATE INDEX IF NOT EXISTS tombstone_target ON tombstone (target, stream);
 CREATE VIEW IF NOT EXISTS removal AS SELECT * FROM tombstone t WHERE NOT EXISTS
   (SELECT 1 FROM tombstone u WHERE u.target = t.record_id AND u.stream = t.stream);
@@ -58,21 +58,18 @@ SPOILT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, s
 
 
 def find(root: Path) -> Path | None:
-    """The index of a data directory, if there is one: a regular file with no other name, as we make them."""
+    """The index of a data directory, if there is one: a regular file with no other name, as we make them.
+
+    SQLite must not write through links, nor to files beside it that are links.
+    """
     folder = root / FOLDER
     with contextlib.suppress(OSError):
-        if not folder.is_symlink():
-            return min((path for path in folder.iterdir() if _is_ours(path)), default=None)
+        for path in [] if folder.is_symlink() else sorted(folder.iterdir()):
+            found = path.lstat()
+            is_ours = NAME.fullmatch(path.name) and stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+            if is_ours and not any(map(os.path.islink, (f"{path}-wal", f"{path}-shm", f"{path}-journal"))):
+                return path
     return None
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether we made the file and SQLite may write to it: not through links, nor to files beside it that are links."""
-    if not NAME.fullmatch(path.name):
-        return False
-    found = path.lstat()
-    beside = (path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm", "-journal"))
-    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and not any(map(Path.is_symlink, beside))
 
 
 def make(root: Path) -> Path | None:
@@ -117,7 +114,9 @@ def _check(database: sqlite3.Connection) -> None:
     [(found,)] = database.execute("PRAGMA integrity_check(1)")
     if found != "ok":
         raise sqlite3.DatabaseError(found)
-    totals = Counter({stream: -total for stream, total in database.execute("SELECT name, total FROM stream")})
+    totals = Counter[str]()
+    for stream, total in database.execute("SELECT name, total FROM stream"):
+        totals[stream] -= total
     for table in TABLES:
         for row in database.execute(f"SELECT * FROM {table}"):
             totals[row[0]] += row_sum(row)
@@ -165,7 +164,7 @@ def rows_of(
         at = record.get("captured_at")
         phase, parsed = record.get("phase"), record.get("parsed")
         if "tombstone" in record:
-            yield "tombstone", (stream, text(record["tombstone"]), record_id(stream, line, record))
+            yield "tombstone", (stream, text(record["tombstone"]), record_id(stream, line, record), named)
         elif phase in PHASES or (phase is None and isinstance(parsed, dict)):
             own_id, provider = record_id(stream, line, record), text(record.get("provider"))
             lane = lane_of(record) or ""
