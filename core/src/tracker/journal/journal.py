@@ -91,9 +91,9 @@ class Journal:
     """The append-only streams of one data directory.
 
     fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found;
-    otherwise they are only left out. listeners: called under the lock with what each stream
-    got. stored: how many records of each stream this process appended and flushed.
-    doubtful: the streams of which it does not know.
+    otherwise they are only left out. listeners: called under the lock with what each stream got.
+    stored: how many records of each stream this process appended and flushed. doubtful: the streams of which it does
+    not know.
     """
 
     schema_version = SCHEMA
