@@ -16,6 +16,7 @@ from tracker.errors import TrackerError
 from tracker.text.render import escape
 
 if TYPE_CHECKING:
+    from tracker.contract.panels import Cell, Column
     from tracker.contract.readings import Reading
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
@@ -51,6 +52,8 @@ class Session:
         self.no_fsync = False
         self.state_dir: Path | None = None
         self.words: tuple[str, ...] = ()  # the arguments as they were given, for the command log
+        # the parameters of a writing command that has not come to its end
+        self.running: Mapping[str, Any] | None = None
         self._warned: set[str] = set()
 
     @cached_property
@@ -175,6 +178,12 @@ class Session:
         what = "provider" if tuple(kinds) == ("status",) else "source"
         raise click.UsageError(f"no {what} {escape(name)!r}; {near(name, names)}")
 
+    def finish(self) -> None:
+        """Tell the features, once, that the running command did what it is for."""
+        given, self.running = self.running, None
+        if given is not None:
+            self.registry.ask("command_finished", session=self, given=given)
+
     # --- records
 
     def captures(self, windows: Iterable[str] | None = None) -> dict[tuple[str, str], list[Capture]]:
@@ -188,6 +197,12 @@ class Session:
         from tracker.windows.finalized import finalized
 
         return finalized(self.index, windows)
+
+    def unfinished(self) -> list[str]:
+        """The windows that are not finalized, in natural order."""
+        from tracker.windows.finalized import unfinished
+
+        return unfinished(self.index)
 
     def spans(
         self, windows: Iterable[str], groups: Mapping[tuple[str, str], list[Capture]] | None = None
@@ -291,6 +306,15 @@ class Session:
         for part in json_parts(value):
             click.echo(part, nl=False)
         click.echo()
+
+    def table(self, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool = False) -> bool:
+        """Show rows as a table that fits the terminal, if a feature can; in a pipe False: there, plain text stays.
+
+        total: whether the last row is the sum of the others. FORCE_COLOR asks for the table in a pipe, too.
+        """
+        if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
+            return False
+        return bool(self.registry.first("show_table", session=self, columns=columns, rows=rows, total=total))
 
     def warn(self, text: str) -> None:
         """Something that is wrong but stops nothing, said once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Clock, Session, zone
@@ -16,10 +16,10 @@ START = (
     Column(key="lane", title="Lane", rank=6),
     Column(key="from", title="From", kind="instant"),
     Column(key="to", title="To", kind="instant", rank=4),
-    Column(key="state", title="State", rank=2),
+    Column(key="state", title="State", rank=3),
     Column(key="features", title="Features", kind="number"),
     Column(key="capacity", title="Capacity", kind="number"),
-    Column(key="unit", title="Unit", rank=2),
+    Column(key="unit", title="Unit"),
     Column(key="efficiency", title="Per unit", kind="rate"),
 )
 
@@ -96,18 +96,23 @@ def lanes(status: Status) -> Panel:
 def windows(session: Session, period: Period) -> Panel:
     """The windows of a period, with the columns that features add."""
     found = listed(session, period.windows)
-    rows = [row for one in reversed(found) for row in _rows(one)]
-    known = {column.key for column in START}
-    extra = dict.fromkeys(key for row in rows for key in row if key not in known)
-    added = tuple(_column(key, rank) for rank, key in enumerate(extra, 5))
+    columns, rows = table(list(reversed(found)))
     return Panel(
         name="windows",
         title="Windows",
         place=60,
         about="The newest first; providers without a figure in a finished window are left out.",
-        columns=(*START, *added),
+        columns=columns,
         rows=rows,
     )
+
+
+def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
+    """A row for each provider of each window; the columns that features add come last."""
+    rows = [row for one in found for row in _rows(one)]
+    known = {column.key for column in START}
+    extra = dict.fromkeys(key for row in rows for key in row if key not in known)
+    return (*START, *(_column(key, rank) for rank, key in enumerate(extra, 5))), rows
 
 
 def _column(key: str, rank: int) -> Column:

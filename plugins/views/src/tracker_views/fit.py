@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from unicodedata import combining, east_asian_width
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import Cell, Column
 from tracker_views.cells import text
@@ -36,8 +36,13 @@ def width_of(shown: str) -> int:
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: int, zone: tzinfo) -> Fitted:
-    """Leave out the columns without a value, then those of the highest rank, the last one first."""
-    kept = [one for one in columns if not one.rank or any(row.get(one.key) is not None for row in rows)]
+    """Leave out the columns without a value, then those of the highest rank, the last one first.
+
+    Times are those of the zone, whose letters stand in the head.
+    """
+    letters = f"{datetime.now(zone):%Z}"
+    named = [evolve(one, title=f"{one.title} ({letters})") if one.kind == "instant" else one for one in columns]
+    kept = [one for one in named if not one.rank or any(row.get(one.key) is not None for row in rows)]
     cells = {one.key: [text(row.get(one.key), one, zone) for row in rows] for one in kept}
     widths = {one.key: max(map(width_of, (one.title, *cells[one.key]))) for one in kept}
     left_out = []
