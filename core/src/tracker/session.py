@@ -52,6 +52,8 @@ class Session:
         self.no_fsync = False
         self.state_dir: Path | None = None
         self.words: tuple[str, ...] = ()  # the arguments as they were given, for the command log
+        # the parameters of a writing command that has not come to its end
+        self.running: Mapping[str, Any] | None = None
         self._warned: set[str] = set()
 
     @cached_property
@@ -176,6 +178,12 @@ class Session:
         what = "provider" if tuple(kinds) == ("status",) else "source"
         raise click.UsageError(f"no {what} {escape(name)!r}; {near(name, names)}")
 
+    def finish(self) -> None:
+        """Tell the features, once, that the running command did what it is for."""
+        given, self.running = self.running, None
+        if given is not None:
+            self.registry.ask("command_finished", session=self, given=given)
+
     # --- records
 
     def captures(self, windows: Iterable[str] | None = None) -> dict[tuple[str, str], list[Capture]]:
@@ -189,6 +197,12 @@ class Session:
         from tracker.windows.finalized import finalized
 
         return finalized(self.index, windows)
+
+    def unfinished(self) -> list[str]:
+        """The windows that are not finalized, in natural order."""
+        from tracker.windows.finalized import unfinished
+
+        return unfinished(self.index)
 
     def spans(
         self, windows: Iterable[str], groups: Mapping[tuple[str, str], list[Capture]] | None = None

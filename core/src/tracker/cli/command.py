@@ -163,10 +163,10 @@ class WritingCommand(Command):
         session.lane  # noqa: B018
         new = _new_windows(session, ctx.params)
         running = COMMAND.set(new_command_id())
+        session.running = ctx.params if self.is_noted else None
         try:
             answer = super().invoke(ctx)
-            if self.is_noted:
-                session.registry.ask("command_finished", session=session, given=ctx.params)
+            session.finish()
         finally:
             COMMAND.reset(running)
         for note in new if not session.dry_run else ():

@@ -79,6 +79,15 @@ class Index:
         rows = self._rows(f"SELECT DISTINCT window FROM ({newest}) LIMIT ?", [last], self.journal.streams())
         return sorted(chain.from_iterable(rows), key=natural)
 
+    def lacking(self, stream: str) -> list[str]:
+        """The windows without a record in a stream, and those of which a record there was taken back."""
+        query = (
+            "SELECT window FROM extent WHERE window != '' GROUP BY window HAVING max(stream = ?) = 0"
+            " OR window IN (SELECT window FROM tombstone WHERE stream = ?)"
+        )
+        rows = self._rows(query, [stream, stream], self.journal.streams())
+        return sorted(chain.from_iterable(rows), key=natural)
+
     def knows(self, window: str) -> bool:
         """Whether any stream names the window."""
         query = f"SELECT 1 FROM extent WHERE window IN {LISTED} AND window != '' LIMIT 1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -81,12 +81,13 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     Outlooks read the whole meter history, for which the home screen has no time.
     """
     now = session.now
-    unread = {one.stream for one in session.missing_plugins() if one.stream is not None and one.measured}
+    known = session.registry.sources
+    unread = {mark.stream for name in session.journal.streams() for mark in session.index.strangers(name, known)}
     anomalies = session.open_anomalies()
-    after_closing = _after_closing(session, anomalies)
-    done = set(session.finalized())
+    unfinished = session.unfinished()
+    after_closing = _after_closing(session, anomalies, unfinished)
     found = [
-        evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, done))
+        evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, unfinished))
         for stream in sorted({*session.registry.status_streams, *unread})
         for agent, mark in session.index.lanes(stream)
     ]
@@ -107,11 +108,9 @@ def _outlooks(session: Session) -> Iterator[MeterOutlook]:
         yield from session.registry.first("meter_outlooks", session=session, source=source) or ()
 
 
-def _after_closing(session: Session, anomalies: Iterable[Entry]) -> dict[str, Due]:
+def _after_closing(session: Session, anomalies: Iterable[Entry], windows: Sequence[str]) -> dict[str, Due]:
     """What is due in each window that is not finalized, where nothing is open in it."""
-    done = set(session.finalized())
     groups: dict[str, dict[str, list[Capture]]] = {}
-    windows = [window for window in session.index.windows() if window not in done]
     for (window, name), group in session.captures(windows).items():
         groups.setdefault(window, {})[name] = group
     fallen = {str(found.record.get("window")) for found in anomalies if _is_of_capacity(session, found)}
@@ -152,10 +151,12 @@ def _lane(
     return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
 
 
-def _also_open(session: Session, agent: str | None, newest: CaptureMark, done: set[str]) -> tuple[CaptureMark, ...]:
+def _also_open(
+    session: Session, agent: str | None, newest: CaptureMark, unfinished: Sequence[str]
+) -> tuple[CaptureMark, ...]:
     """The windows that a lane left open for a provider before its newest capture."""
     marks = session.index.left_open(newest.stream, agent, newest.provider)
-    return tuple(mark for mark in marks if mark.window not in {newest.window, *done})
+    return tuple(mark for mark in marks if mark.window in unfinished and mark.window != newest.window)
 
 
 def _open_due(session: Session, now: datetime, source: Source, before: Capture) -> Due:
