@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from data import fill
 
 HERE = Path(__file__).parent
-COLUMNS, LINES = 104, 30
+COLUMNS, LINES = 112, 30
 SETTINGS = '[prices]\ncodex = "200/mo:4.3bars"\nclaude = "100/mo:4.3bars"\n'
 FONT = re.compile(r"@font-face \{.*?\}\s*", re.S)
 WIDTH, EDGE = 760, 24

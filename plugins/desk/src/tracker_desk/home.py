@@ -13,7 +13,7 @@ from tracker_desk.setup_checks import missing
 from tracker_desk.status import Lane, Status
 
 WIDTH = 20
-ROOMY = 100  # columns of a terminal that shows everything
+HEADS = ("provider", "meter", "", "used", "read", "resets", "even pace")
 FULL, HALF, EMPTY = "█", "▌", "░"
 # points ahead of an even pace from which a meter is shown as pressing
 AHEAD = 10
@@ -133,6 +133,20 @@ def text(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
     yield from due_lines(status)
 
 
+def _cells(one: MeterLine, width: int, *, is_short: bool) -> tuple[str, ...]:
+    resets = one.resets.removeprefix("resets ")
+    pace = one.pace.removesuffix(" an even pace").removesuffix(" of")
+    return (
+        one.provider,
+        one.meter,
+        one.bar(width),
+        one.used,
+        one.age,
+        resets.partition(" (")[0] if is_short else resets,
+        pace,
+    )
+
+
 def show(session: Session, status: Status, zone: tzinfo) -> None:
     """The screen on a terminal, in colour, as wide as it is."""
     from rich.console import Console
@@ -144,20 +158,23 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     if not status.lanes:
         console.print(Text("\n".join(first_lines(session))))
         return
-    heads = ["provider", "meter", "", "used", "read", "resets", "even pace"]
-    rows = meter_lines(status, clock)
-    # a line for each meter, whatever the width: the pace goes first, then half of the bar
-    bar = WIDTH if console.width >= ROOMY else WIDTH // 2
-    shown = heads if console.width >= ROOMY else heads[:-1]
+    lines = meter_lines(status, clock)
+    # a line for each meter, whatever the width: the pace goes first, then half of the bar, then the time to the reset
+    for width, columns, is_short in (
+        (WIDTH, 7, False),
+        (WIDTH, 6, False),
+        (WIDTH // 2, 6, False),
+        (WIDTH // 2, 6, True),
+    ):
+        rows = [HEADS[:columns], *(_cells(one, width, is_short=is_short)[:columns] for one in lines)]
+        if sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) <= console.width:
+            break
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in shown:
+    for head in rows[0]:
         table.add_column(head, justify="right" if head == "used" else "left", no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        style = "red" if row.is_pressing else "green"
-        pace = row.pace.removesuffix(" an even pace").removesuffix(" of")
-        resets = row.resets.removeprefix("resets ")
-        cells = (row.provider, row.meter, Text(row.bar(bar), style=style), row.used, row.age, resets, pace)
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells[: len(shown)]))
+    for one, cells in zip(lines, rows[1:], strict=True):
+        style = "red" if one.is_pressing else "green"
+        table.add_row(*(Text(cell, style=style if place == 2 else "") for place, cell in enumerate(cells)))
     console.print(table)
     console.print()
     for each in (*today_lines(session, status, zone), *due_lines(status)):
