@@ -142,3 +142,9 @@ def machine(
 @pytest.fixture(name="event")
 def _event() -> Callable[..., str]:
     return event
+
+
+@pytest.fixture
+def tracker_cli(tracker_inside: Callable[..., Any]) -> Callable[..., Any]:
+    """No test of this suite needs a process for each command."""
+    return tracker_inside

@@ -76,3 +76,9 @@ def verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verdicts:
     monkeypatch.setattr(registry, "discover", with_third)
     monkeypatch.chdir(tmp_path)
     return Verdicts(tmp_path, facts)
+
+
+@pytest.fixture
+def tracker_cli(tracker_inside: Callable[..., Any]) -> Callable[..., Any]:
+    """No test of this suite needs a process for each command."""
+    return tracker_inside

@@ -310,3 +310,14 @@ def test_windows_that_cost_nothing_have_no_limit(
     said = ok(tracker_cli("plan", "--provider", "codex"))
     assert f"  {words} and leave 10 pp\n" in said
     assert said.endswith(f"verdict: {verdict}\n")
+
+
+def test_windows_are_summed_by_project(verdicts: Any) -> None:
+    windows = [(2 + at % 3, 10 + at % 4, f"2026-01-0{1 + at // 4}T{10 + at % 4}:00:00Z") for at in range(8)]
+    verdicts.rows(codex=windows, claude=windows)
+    assert "No window says its project." in verdicts("compare", "codex", "claude", "--blocks", "project").refused()
+    for name in ("codex", "claude"):
+        for at in range(8):
+            verdicts.facts[f"{name}-{1 + at:02d}", name] = {"project": f"p{at % 4}"}
+    [found] = json.loads(verdicts("--json", "compare", "codex", "claude", "--blocks", "project").ok())
+    assert [side["blocks"] for side in found["providers"]] == [{"by": "project", "n": 4}] * 2

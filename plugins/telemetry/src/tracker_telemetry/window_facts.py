@@ -44,15 +44,22 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
 def _of_session_logs(session: Session, windows: set[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """The same from session logs, which have all of a provider's requests; those that windows share are nobody's."""
     sums: dict[tuple[str, str], Any] = defaultdict(usage.Sums)
+    projects: dict[tuple[str, str], set[str]] = defaultdict(set)
     with store.opened(session) as logs:
-        query = usage.Query(by="window", zone=UTC)
-        for (provider, window, _), found in usage.usage(session, logs, store.log_sources(session), query).rows:
-            if window in windows:
-                sums[window, provider].add(found.requests, found.tokens, found.cost)
-    return {
-        key: {"tokens": one.tokens[0] + one.tokens[4], "requests": one.requests, "cost_usd": one.cost}
-        for key, one in sums.items()
-    }
+        query = usage.Query(by="window", columns=("project",), zone=UTC)
+        rows = usage.usage(session, logs, store.log_sources(session), query).rows
+    for (provider, window, project, _), found in rows:
+        if window in windows:
+            sums[window, provider].add(found.requests, found.tokens, found.cost)
+            projects[window, provider].add(project)
+    facts: dict[tuple[str, str], dict[str, Any]] = {}
+    for key, one in sums.items():
+        tokens = one.tokens[0] + one.tokens[4]
+        facts[key] = {"tokens": tokens, "requests": one.requests, "cost_usd": one.cost}
+        # only a window of one project belongs to it
+        if len(projects[key]) == 1 and (project := next(iter(projects[key]))):
+            facts[key]["project"] = project
+    return facts
 
 
 def provider_of(session: Session, source: Source, lane: str, model: str, *, is_routed: bool) -> str | None:

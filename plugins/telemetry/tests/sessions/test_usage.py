@@ -260,3 +260,22 @@ def test_the_index_is_private(home: Any, message: Make) -> None:
     (home.projects / "s1.jsonl").write_text(message("a"))
     home.usage()
     assert {path.stat().st_mode & 0o077 for path in home.data.rglob("*")} == {0}
+
+
+def test_a_window_of_one_project_names_it(home: Any, message: Any) -> None:
+    """What `compare --blocks project` sums by."""
+    usage = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+    for window, start, rows in (("W1", 0, ("acme",)), ("W2", 20, ("acme", "other")), ("W3", 40, ("other",))):
+        for minute, phase in ((start, "start"), (start + 10, "end")):
+            words = ("--window", window, "--captured-at", f"2026-11-20T10:{minute:02}:00Z")
+            done = home.run("alias", phase, "claude", "--stdin", *words, stdin=usage.format(10 + minute // 2))
+            assert done.exit_code == 0, done.stderr
+        for at, project in enumerate(rows):
+            text = message(f"{window}-{at}", minute=start + 3 + at, cwd=f"/home/dev/{project}")
+            (home.projects / f"{window}-{project}.jsonl").write_text(text)
+        assert home.run("complete", "--window", window, "--claude-features", "2").exit_code == 0
+    home.usage("daily")
+    found = json.loads(home.run("--json", "windows").stdout)
+    assert [one["providers"]["claude"].get("project") for one in found] == ["acme", None, "other"]
+    [row] = json.loads(home.run("--json", "scoreboard").stdout)
+    assert row["tokens"] == 4 * 150

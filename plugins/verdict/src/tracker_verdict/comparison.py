@@ -164,14 +164,18 @@ def _block(session: Session, windows: Sequence[str], by: str | None) -> Callable
         return None
     if by == "day":
         return day_of(session)
-    projects = {
-        window: str(columns["project"])
-        for answer in session.registry.ask("window_facts", session=session, windows=windows)
-        for (window, _), columns in answer.items()
-        if columns.get("project") is not None
-    }
+    known: dict[str, set[str]] = {}
+    for answer in session.registry.ask("window_facts", session=session, windows=windows):
+        for (window, _), columns in answer.items():
+            if columns.get("project") is not None:
+                known.setdefault(window, set()).add(str(columns["project"]))
+    # of two projects a window is neither's
+    projects = {window: names.pop() for window, names in known.items() if len(names) == 1}
     if not projects:
-        raise TrackerError("No window says its project. Expected session logs that name it. Use --blocks day.")
+        raise TrackerError(
+            "No window says its project. Expected session logs that name it: read them with `tracker usage`,"
+            " or use --blocks day."
+        )
     return lambda one: projects.get(one.window, one.window)
 
 
