@@ -55,9 +55,12 @@ def records(days: int, now: datetime, chance: random.Random) -> Iterator[tuple[s
         start = now - timedelta(hours=1) if is_last else begin + timedelta(days=number // 2, hours=6 * (number % 2))
         end, own = start + timedelta(hours=2, minutes=chance.randrange(50)), meters[provider]
         own.at(start)
+        if is_last:
+            own.reset_at[own.short] = now + timedelta(hours=2, minutes=12)
         yield "snapshots", _capture(window, provider, "before", start, own)
         yield "readings", _reading(provider, start, own)
         if is_last:
+            yield from _newest(window, meters, now)
             return
         before, points = own.parsed("pct"), chance.randrange(3, 10)
         own.work(points)
@@ -73,6 +76,17 @@ def records(days: int, now: datetime, chance: random.Random) -> Iterator[tuple[s
         yield "windows", _finalized(window, provider, start, end, before, own, features)
         churn = {"files_changed": chance.randrange(4, 30), "normalized_churn": round(chance.uniform(60, 240), 1)}
         yield "churn", stamp(window=window, provider=provider, captured_at=end, source="churn", **churn)
+
+
+def _newest(window: str, meters: dict[str, Meters], now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What both show a few minutes ago."""
+    for minutes, own, points in ((9, meters["codex"], 4), (4, meters["claude"], 6)):
+        at = now - timedelta(minutes=minutes)
+        own.at(at)
+        own.work(points)
+        own.reset_at[own.short] = now + timedelta(hours=2, minutes=12)
+        yield "readings", _reading(own.provider, at, own)
+        yield "snapshots", _capture(window, own.provider, "before", at, own)
 
 
 def _capture(window: str, provider: str, phase: str, at: datetime, meters: Meters) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from tracker.journal.index import Entry
 from tracker.journal.records import SCHEMA
 from tracker.session import Session
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
-from tracker.windows.anomalies import ANOMALIES, open_anomalies
 from tracker.windows.captures import captures, spans
 from tracker.windows.divergence import Divergence, divergences
 from tracker.windows.finalized import (
@@ -33,6 +32,7 @@ from tracker.windows.finalized import (
     open_figures,
 )
 from tracker.windows.missing_plugins import Absent, absent
+from tracker.windows.rules import ANOMALIES, open_anomalies
 
 
 @frozen(kw_only=True)

@@ -16,6 +16,7 @@ from tracker.errors import TrackerError
 from tracker.text.render import escape
 
 if TYPE_CHECKING:
+    from tracker.contract.panels import Cell, Column
     from tracker.contract.readings import Reading
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
@@ -199,7 +200,7 @@ class Session:
 
     def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
         """The anomalies that nothing closed. without: a record that is about to be taken back."""
-        from tracker.windows.anomalies import open_anomalies
+        from tracker.windows.rules import open_anomalies
 
         return open_anomalies(self, windows, without=without)
 
@@ -249,9 +250,9 @@ class Session:
 
     def anomalies(self, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
         """The anomalies of some windows, each with the row that closed it."""
-        from tracker.windows.anomalies import history
+        from tracker.windows.rules import history
 
-        return history(self, windows)
+        return history(self, windows, removed=True)
 
     def lane_files(self) -> Iterator[LaneFile]:
         """The state files of every lane, as the journal says that they should be."""
@@ -291,6 +292,15 @@ class Session:
         for part in json_parts(value):
             click.echo(part, nl=False)
         click.echo()
+
+    def table(self, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool = False) -> bool:
+        """Show rows as a table that fits the terminal, if a feature can; in a pipe False: there, plain text stays.
+
+        total: whether the last row is the sum of the others. FORCE_COLOR asks for the table in a pipe, too.
+        """
+        if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
+            return False
+        return bool(self.registry.first("show_table", session=self, columns=columns, rows=rows, total=total))
 
     def warn(self, text: str) -> None:
         """Something that is wrong but stops nothing, said once."""

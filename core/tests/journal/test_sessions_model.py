@@ -237,7 +237,7 @@ def fresh(program: Any) -> Callable[[], Any]:
 def test_random_sessions_agree_with_the_model(fresh: Callable[[], Any], often: Callable[[int, int], int]) -> None:
     met = Counter[str]()
     first = int(os.environ.get("TRACKER_SEED", "1"))
-    for seed in range(first, first + often(14, 1000)):
+    for seed in range(first, first + often(7, 1000)):
         dice, steps = random.Random(seed), []
         session = Session(fresh(), met)
         try:
@@ -281,7 +281,7 @@ def test_sessions_that_hypothesis_makes_agree_with_the_model(
     run_state_machine_as_test(
         Sessions,
         settings=settings(
-            max_examples=often(8, 500),
+            max_examples=often(4, 500),
             stateful_step_count=often(20, 40),
             deadline=None,
             derandomize=often(1, 0) == 1,

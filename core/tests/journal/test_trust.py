@@ -204,19 +204,6 @@ def test_only_what_is_proven_torn_is_set_aside(journal: Journal, monkeypatch: py
     assert path.read_bytes() == before
 
 
-def test_what_was_set_aside_is_restored_once(journal: Journal) -> None:
-    add(journal, *range(3))
-    path = journal.path("snapshots")
-    first, *rest = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(first)
-    path.with_name("snapshots.jsonl.torn").write_bytes(b'{"half\n' + b"".join(rest) + first)
-    for count in (2, 0):
-        with journal.lock("test"):
-            assert journal.restore_torn("snapshots") == count
-    assert ids(journal) == [0, 1, 2]
-    assert journal.restore_torn("windows") == 0
-
-
 # --- replacing
 
 

@@ -131,9 +131,20 @@ def event(
 @pytest.fixture
 def machine(
     tmp_path: Path,
+    tracker_inside: Callable[..., subprocess.CompletedProcess[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Machine:
+    """Commands run in this process."""
+    return Machine(tmp_path, tracker_inside, monkeypatch)
+
+
+@pytest.fixture
+def machine_of_processes(
+    tmp_path: Path,
     tracker_cli: Callable[..., subprocess.CompletedProcess[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Machine:
+    """Each command is a process of its own: for pipes, and for plugins on a path."""
     for name in [name for name in os.environ if name.startswith("TRACKER_")]:
         monkeypatch.delenv(name)
     return Machine(tmp_path, tracker_cli, monkeypatch)
@@ -142,9 +153,3 @@ def machine(
 @pytest.fixture(name="event")
 def _event() -> Callable[..., str]:
     return event
-
-
-@pytest.fixture
-def tracker_cli(tracker_inside: Callable[..., Any]) -> Callable[..., Any]:
-    """No test of this suite needs a process for each command."""
-    return tracker_inside

@@ -154,14 +154,14 @@ def test_every_capture_adds_its_reading(machine: Any, event: Any) -> None:
     assert len(machine.rows("readings")) == 2
 
 
-def test_the_status_line_adds_what_changed(machine: Any) -> None:
+def test_the_status_line_adds_what_changed(machine_of_processes: Any) -> None:
     def handed(used: float) -> str:
         return json.dumps({"rate_limits": {"five_hour": {"used_percentage": used, "resets_at": time.time() + 3600}}})
 
     for used in (42.5, 42.5, 43.5):
-        done = machine("statusline", stdin=handed(used))
+        done = machine_of_processes("statusline", stdin=handed(used))
         assert (done.returncode, done.stderr) == (0, "")
-    assert [(row["parsed"]["session_used"], row["origin"]) for row in machine.rows("readings")] == [
+    assert [(row["parsed"]["session_used"], row["origin"]) for row in machine_of_processes.rows("readings")] == [
         (42.5, "statusline"),
         (43.5, "statusline"),
     ]

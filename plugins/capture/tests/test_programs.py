@@ -361,14 +361,15 @@ def test_where_nothing_answers_the_last_line_is_the_error(machine: Any) -> None:
     assert first.startswith("warning: claude usage: claude is not on the PATH; install Claude Code")
     assert first.endswith("; trying print next")
     assert second.endswith("; trying statusline next")
-    assert third.startswith("warning: claude statusline: no status line was handed over yet; set `tracker statusline`")
+    assert third.startswith("warning: claude statusline: no status line was handed over yet; run `tracker setup`")
     assert last.startswith("error: claude transcript: there is no folder ")
     assert "nothing is left to try after usage, print, statusline and nothing was stored" in last
     assert "tracker capture claude --from stdin" in last
     assert (done.returncode, machine.rows()) == (1, [])
 
 
-def test_a_plugin_that_breaks_is_the_origin_s_failure(machine: Any, tmp_path: Path) -> None:
+def test_a_plugin_that_breaks_is_the_origin_s_failure(machine_of_processes: Any, tmp_path: Path) -> None:
+    machine = machine_of_processes
     site = tmp_path / "site"
     info = site / "third_party-1.0.dist-info"
     info.mkdir(parents=True)

@@ -96,7 +96,7 @@ def test_a_dry_run_prints_the_record_and_writes_nothing(machine: Any, event: Any
 
 def test_a_pane_on_stdin(machine: Any) -> None:
     pane = machine.screen("claude", "v2.1.330_base_max_110col").read_text()
-    ok(machine("capture", "claude", "--from", "stdin", stdin=pane))
+    ok(machine("capture", "claude", "--from", "stdin", "--force", stdin=pane))
     [row] = machine.rows()
     assert (row["source"], row["origin"], row["age_s"]) == ("automation", "stdin", 0)
     assert row["raw_text"].startswith(pane[:20])

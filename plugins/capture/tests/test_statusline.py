@@ -18,6 +18,12 @@ from tracker_capture import statusline
 NOW = int(time.time())
 
 
+@pytest.fixture
+def machine(machine_of_processes: Any) -> Any:
+    """The line is read from a pipe."""
+    return machine_of_processes
+
+
 def handed(session: float | None = 42.5, week: float | None = 64, **more: Any) -> str:
     """What Claude Code hands its status-line command, as far as it matters here."""
     limits = {}

@@ -6,15 +6,14 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from tracker.api import Chart, Column, Panel
-from tracker.feature import Feature, hookimpl
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -84,18 +83,6 @@ def fill(program: Any) -> Any:
     return program
 
 
-def add(program: Any, monkeypatch: pytest.MonkeyPatch, name: str, **hooks: Any) -> None:
-    """Install a feature with some hooks in the running process."""
-    from tracker.hosting import features
-
-    module = ModuleType(name)
-    for hook, function in {"feature_info": lambda: Feature(name=name), **hooks}.items():
-        function.__name__ = hook
-        setattr(module, hook, hookimpl(function))
-    known = features.loaded()
-    monkeypatch.setattr(features, "loaded", lambda: {**known, name: module})
-
-
 def test_the_efficiency_is_that_of_the_preview(filled: Any) -> None:
     page = Page(filled("report").ok())
     [toy] = page.rows("Efficiency")
@@ -123,7 +110,7 @@ def test_it_holds_no_script_and_its_policy_allows_its_style_alone(filled: Any) -
     assert len(set(ids := [attrs["id"] for _, attrs in page.tags if "id" in attrs])) == len(ids)
 
 
-def test_recorded_text_is_text(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recorded_text_is_text(program: Any, add_feature: Callable[..., None]) -> None:
     evil = "<script>alert(1)</script>\x1b[31m|`*"
     rows = [{"name": evil, "size": 3}, {"name": "x", "size": None}]
     columns = (Column(key="name", title=evil, rank=0), Column(key="size", title="Size", kind="count"))
@@ -132,7 +119,7 @@ def test_recorded_text_is_text(program: Any, monkeypatch: pytest.MonkeyPatch) ->
     def panels(session: Any, period: Any) -> list[Panel]:
         return [Panel(name="evil", title=evil, headlines=[evil], columns=columns, rows=rows, charts=[chart])]
 
-    add(program, monkeypatch, "stranger", panels=panels)
+    add_feature("stranger", panels=panels)
     text = program("report").ok()
     assert "script" not in {tag for tag, _ in Page(text).tags}
     assert "\x1b" not in text
@@ -140,7 +127,7 @@ def test_recorded_text_is_text(program: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert "<script" not in program("report", "--format", "md").ok().replace("\\<", "")
 
 
-def test_a_strangers_panel_is_shown_and_its_error_is_one_line(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_strangers_panel_is_shown_and_its_error_is_one_line(program: Any, add_feature: Callable[..., None]) -> None:
     columns = (Column(key="day", title="Day", rank=0), Column(key="cups", title="Cups", kind="count"))
     rows = [{"day": "Monday", "cups": 1234}, {"day": "Tuesday", "cups": None}]
     coffee = Panel(
@@ -158,8 +145,8 @@ def test_a_strangers_panel_is_shown_and_its_error_is_one_line(program: Any, monk
     def broken(session: Any, period: Any) -> list[Panel]:
         raise ValueError("the pot\nis empty")
 
-    add(program, monkeypatch, "coffee", panels=panels)
-    add(program, monkeypatch, "tea", panels=broken)
+    add_feature("coffee", panels=panels)
+    add_feature("tea", panels=broken)
     filled = fill(program)
     page = Page(filled("report").ok())
     assert page.rows("Coffee") == [{"Day": "Monday", "Cups": "1,234"}, {"Day": "Tuesday", "Cups": "not known"}]

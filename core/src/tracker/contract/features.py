@@ -13,7 +13,7 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from tracker.contract.blocks import Block
     from tracker.contract.events import EventTotals
-    from tracker.contract.panels import Panel, Period
+    from tracker.contract.panels import Cell, Column, Panel, Period
     from tracker.contract.sources import Source
     from tracker.feature import Feature
     from tracker.session import Session
@@ -195,6 +195,13 @@ def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
 @hookspec
 def panels(session: Session, period: Period) -> Sequence[Panel]:
     """What the feature shows of a time, as tables and charts: for the report, the board and the home screen."""
+
+
+@hookspec(firstresult=True)
+def show_table(
+    session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool
+) -> bool | None:
+    """Show rows on the terminal, as wide as it is; True if this feature did. total: the last row sums up the others."""
 
 
 @hookspec

@@ -13,6 +13,7 @@ import re
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Self
 
@@ -76,7 +77,7 @@ class Index:
         """Every window that any stream names, `W0-9` before `W0-10`; or the last ones that got a record."""
         newest = "SELECT window FROM extent WHERE window != '' ORDER BY at DESC LIMIT -1"
         rows = self._rows(f"SELECT DISTINCT window FROM ({newest}) LIMIT ?", [last], self.journal.streams())
-        return sorted((window for (window,) in rows), key=natural)
+        return sorted(chain.from_iterable(rows), key=natural)
 
     def knows(self, window: str) -> bool:
         """Whether any stream names the window."""
@@ -108,7 +109,8 @@ class Index:
 
     def tombstoned(self, stream: str) -> set[str]:
         """The ids of the stream's records that were taken back."""
-        return {target for (target,) in self._rows("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
+        query = "SELECT target FROM removal WHERE stream = ?"
+        return set(chain.from_iterable(self._rows(query, [stream], [stream])))
 
     def spans(self, stream: str, windows: Iterable[str]) -> list[tuple[int, int]]:
         """Where records of some windows stand; what lies close together is one span."""
@@ -141,7 +143,8 @@ class Index:
         )
         end = 2**63 - 1 if until is None else until
         values = [stream, provider, agent or "", not phases, json.dumps(phases), end, position - 1]
-        return next((CaptureMark(*row) for row in self._rows(query, values, [stream])), None)
+        rows = self._rows(query, values, [stream])
+        return CaptureMark(*rows[0]) if rows else None
 
     def left_open(self, stream: str, agent: str | None, provider: str) -> list[CaptureMark]:
         """The standing BEFOREs of a provider in a lane that nothing follows in their window, the oldest first."""
@@ -175,7 +178,7 @@ class Index:
             "SELECT at FROM reset r WHERE stream = ? AND provider = ? AND at > ? AND at <= ? AND NOT EXISTS"
             " (SELECT 1 FROM removal WHERE stream = r.stream AND target = r.record_id) ORDER BY at"
         )
-        return [at for (at,) in self._rows(query, [stream, provider, after, until], [stream])]
+        return list(chain.from_iterable(self._rows(query, [stream, provider, after, until], [stream])))
 
     def standing(self, streams: list[str], record_ids: Iterable[str], *, removed: bool = False) -> set[str]:
         """Which of these are captures that were not taken back (with `removed` those, too), or tombstones."""
@@ -184,7 +187,7 @@ class Index:
             for table in ("capture" if removed else "standing", "removal")
         )
         ids = json.dumps(list(record_ids))
-        return {one for (one,) in self._rows(query, [ids, ids], streams)}
+        return set(chain.from_iterable(self._rows(query, [ids, ids], streams)))
 
     # --- the database
 
@@ -224,21 +227,17 @@ class Index:
         One that is spoilt is made anew. If that does not help, the disk is full, or another process keeps the file
         busy, one in memory answers.
         """
-        try:
-            return self._ask(query, values, streams)
-        except sqlite3.DatabaseError as error:
-            self._leave(error)
-        try:
-            return self._ask(query, values, streams)
-        except sqlite3.DatabaseError:
-            self._use(index_file.connect())
-        return self._ask(query, values, streams)
-
-    def _ask(self, query: str, values: Sequence[object], streams: Iterable[str]) -> list[tuple[Any, ...]]:
-        database = self._database or self._open()
-        for stream in streams:
-            self._catch_up(database, stream)
-        return database.execute(query, values).fetchall()
+        for attempt in count():
+            try:
+                database = self._database or self._open()
+                for stream in streams:
+                    self._catch_up(database, stream)
+                return database.execute(query, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                if attempt == 2:
+                    raise
+                self._leave(error, may_stay=attempt == 0)
+        return []
 
     def _open(self) -> sqlite3.Connection:
         root = self.journal.root
@@ -247,20 +246,21 @@ class Index:
         if (root / LOCK).exists() or self.journal.streams():
             # a directory that may only be read has none
             with contextlib.suppress(OSError):
-                path = index_file.make(root) if self.may_create else index_file.find(root)
+                path = index_file.make(root) if self.may_create else self.path
         return self._use(index_file.connect(path))
 
-    def _leave(self, error: sqlite3.DatabaseError) -> None:
-        """Go on without a file that is spoilt; with a copy of one that cannot be written."""
-        if index_file.is_spoilt(error):
+    def _leave(self, error: sqlite3.DatabaseError, *, may_stay: bool) -> None:
+        """Go on with a new file if this one is spoilt; in memory if it cannot be written, or the new one fails, too."""
+        if may_stay and index_file.is_spoilt(error):
             self.journal.warn(f"the index is made anew: {error}")
             self.discard()
-        elif self._database is not None:
+            return
+        memory = index_file.connect()
+        if may_stay and self._database is not None:
             self.journal.warn(f"the index cannot be written now ({error}); a copy in memory answers")
-            copy = index_file.connect()
             with contextlib.suppress(sqlite3.Error):
-                self._database.backup(copy)
-            self._use(copy)
+                self._database.backup(memory)
+        self._use(memory)
 
     def _catch_up(self, database: sqlite3.Connection, stream: str) -> None:
         """Read what the stream got since the last time; all of it if it is not the stream that was read."""
@@ -289,9 +289,8 @@ class Index:
                     total += row_sum(row)
             query = f"SELECT checksum FROM {BLOCKS} WHERE stream = ? AND number = ?"
             begun = database.execute(query, [stream, start // BLOCK]).fetchone() if start % BLOCK else None
-            sums = self.journal.checksums(stream, start, stop, begun[0] if begun else 0)
-            rows = ((stream, number, checksum) for number, checksum in sums)
-            database.executemany(f"INSERT OR REPLACE INTO {BLOCKS} VALUES (?, ?, ?)", rows)
+            for number, checksum in self.journal.checksums(stream, start, stop, begun[0] if begun else 0):
+                database.execute(f"INSERT OR REPLACE INTO {BLOCKS} VALUES (?, ?, ?)", [stream, number, checksum])
             now = self.journal.glance(stream, stop)
             mark = (stream, stop, now.inode, now.head, now.tail, total)
             database.execute("INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?, ?, ?)", mark)

@@ -58,21 +58,18 @@ SPOILT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, s
 
 
 def find(root: Path) -> Path | None:
-    """The index of a data directory, if there is one: a regular file with no other name, as we make them."""
+    """The index of a data directory, if there is one: a regular file with no other name, as we make them.
+
+    SQLite must not write through links, nor to files beside it that are links.
+    """
     folder = root / FOLDER
     with contextlib.suppress(OSError):
-        if not folder.is_symlink():
-            return min((path for path in folder.iterdir() if _is_ours(path)), default=None)
+        for path in [] if folder.is_symlink() else sorted(folder.iterdir()):
+            found = path.lstat()
+            is_ours = NAME.fullmatch(path.name) and stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+            if is_ours and not any(map(os.path.islink, (f"{path}-wal", f"{path}-shm", f"{path}-journal"))):
+                return path
     return None
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether we made the file and SQLite may write to it: not through links, nor to files beside it that are links."""
-    if not NAME.fullmatch(path.name):
-        return False
-    found = path.lstat()
-    beside = (path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm", "-journal"))
-    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and not any(map(Path.is_symlink, beside))
 
 
 def make(root: Path) -> Path | None:
@@ -117,7 +114,9 @@ def _check(database: sqlite3.Connection) -> None:
     [(found,)] = database.execute("PRAGMA integrity_check(1)")
     if found != "ok":
         raise sqlite3.DatabaseError(found)
-    totals = Counter({stream: -total for stream, total in database.execute("SELECT name, total FROM stream")})
+    totals = Counter[str]()
+    for stream, total in database.execute("SELECT name, total FROM stream"):
+        totals[stream] -= total
     for table in TABLES:
         for row in database.execute(f"SELECT * FROM {table}"):
             totals[row[0]] += row_sum(row)

@@ -41,7 +41,7 @@ from tracker.journal.files import (
     whole_size,
     write_all,
 )
-from tracker.journal.records import SCHEMA, decode, identify, record_id
+from tracker.journal.records import SCHEMA, decode, identify
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -50,7 +50,7 @@ Warn = Callable[[str], None]
 
 SUFFIX = ".jsonl"
 # other files of the folder are not ours
-STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
+STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?\.jsonl")
 LOCK, OWNER = ".lock", ".lock-owner"
 # a command holds the lock for a few milliseconds
 WAIT_SECONDS, NOTICE_SECONDS, POLL_SECONDS = 5.0, 1.0, 0.01
@@ -129,8 +129,7 @@ class Journal:
             names = os.listdir(self.root)
         except OSError as error:
             raise system_error("read", self.root, error, "Nothing was read") from error
-        found = (name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
-        return sorted(name for name in found if STREAM.fullmatch(name))
+        return sorted(name.removesuffix(SUFFIX) for name in filter(STREAM.fullmatch, names))
 
     def prepare(self) -> None:
         """Make the directory, private to its owner; refuse a path that is not one."""
@@ -170,7 +169,7 @@ class Journal:
             raise system_error("lock", path, error) from error
         try:
             if lock.lock_counter == 1:
-                self._introduce(purpose or command_line())
+                self._introduce(purpose)
             yield
         finally:
             lock.release()
@@ -180,8 +179,11 @@ class Journal:
         """Whether this process holds the lock."""
         return self._lock is not None and self._lock.is_locked
 
-    def _introduce(self, purpose: str) -> None:
-        # only a courtesy to commands that wait
+    def _introduce(self, purpose: str | None) -> None:
+        """Tell others who holds the lock, by default with the command's name, without its arguments."""
+        context = click.get_current_context(silent=True)
+        purpose = purpose or (context.command_path if context else "tracker")
+        # only a courtesy
         with contextlib.suppress(OSError):
             file = os.open(self.root / OWNER, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600)
             try:
@@ -203,49 +205,45 @@ class Journal:
         """Append whole records in one write and flush them to disk; the offset of the first."""
         return self.append_all({stream: records})[stream]
 
-    def append_all(self, records: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
+    def append_lines(self, stream: str, lines: bytes) -> int:
+        """Append encoded records, each with the end of its line; the offset of the first."""
+        return self.append_all({stream: lines})[stream]
+
+    def append_all(self, new: Mapping[str, Sequence[Mapping[str, Any]] | bytes]) -> dict[str, int]:
         """Append to several streams, in this order, with one write and one flush each: to all of them or to none.
 
         The caller holds the lock. Answers with the offset of each stream's first record.
         """
-        new: dict[str, bytearray] = {}
-        for stream, own in records.items():
-            lines = new[stream] = bytearray()
-            # one by one: two panes of 8 MB take 100 MB otherwise
-            for record in own:
-                lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        return self._append(new, records)
-
-    def append_lines(self, stream: str, lines: bytes | bytearray) -> int:
-        """Append encoded records, each with the end of its line; the offset of the first."""
-        return self._append({stream: lines}, {stream: ()})[stream]
-
-    def _append(
-        self, new: Mapping[str, bytes | bytearray], records: Mapping[str, Sequence[Mapping[str, Any]]]
-    ) -> dict[str, int]:
         assert self.is_locked, "append needs the lock"
+        encoded: dict[str, bytearray] = {}
+        for stream, own in new.items():
+            lines = encoded[stream] = bytearray(own if isinstance(own, bytes) else b"")
+            # one by one: two panes of 8 MB take 100 MB otherwise
+            for record in () if isinstance(own, bytes) else own:
+                lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         # where the lines of each stream begin, in which file
         begun: dict[str, tuple[int, int]] = {}
         with uninterrupted():
             try:
-                for stream, lines in new.items():
+                for stream, lines in encoded.items():
                     self._write(stream, lines, begun)
             except BaseException as error:
                 for written, (file, start) in begun.items():
-                    if not take_back(file, start, new[written]):
+                    if not take_back(file, start, encoded[written]):
                         self.doubtful.add(written)
                 if isinstance(error, OSError):
                     raise system_error("append to", self.path(stream), error, self.outcome) from error
                 if isinstance(error, TrackerError) and self.doubtful:
                     raise TrackerError(f"{error} {UNKNOWN}.") from error
                 raise
-            self.stored.update({stream: lines.count(b"\n") for stream, lines in new.items()})
-        for stream, own in records.items():
+            for stream, lines in encoded.items():
+                self.stored[stream] += lines.count(b"\n")
+        for stream, own in new.items():
             for listener in self.listeners:
-                listener(Appended(stream=stream, start=begun[stream][1], records=own))
+                listener(Appended(stream=stream, start=begun[stream][1], records=() if isinstance(own, bytes) else own))
         return {stream: start for stream, (_, start) in begun.items()}
 
-    def _write(self, stream: str, lines: bytes | bytearray, begun: dict[str, tuple[int, int]]) -> None:
+    def _write(self, stream: str, lines: bytearray, begun: dict[str, tuple[int, int]]) -> None:
         """Append to the file that still has the stream's name afterwards; note in `begun` where."""
         path = self.path(stream)
         for _ in range(ATTEMPTS):
@@ -286,27 +284,6 @@ class Journal:
         self.warn(f"{path.name} ended in a torn line of {size - whole} bytes, which was set aside in {aside.name}")
         return whole
 
-    def restore_torn(self, stream: str) -> int:
-        """Append the whole records of `*.torn` that the stream lacks; how many. The caller holds the lock.
-
-        The file stays as it is: restoring again adds nothing.
-        """
-        aside = self.path(stream).with_name(f"{stream}{SUFFIX}.torn")
-        refuse_special(aside)
-        lacking: dict[str, bytes] = {}
-        try:
-            with contextlib.suppress(FileNotFoundError), aside.open("rb") as torn:
-                for _, line in whole_lines(torn.fileno(), 0, None):
-                    if line is not None and (record := decode(line)) is not None:
-                        lacking.setdefault(record_id(stream, line, record), line)
-        except OSError as error:
-            raise system_error("read", aside, error) from error
-        for _, line, record in self.records(stream) if lacking else ():
-            lacking.pop(record_id(stream, line, record), None)
-        if lacking:
-            self.append_lines(stream, b"".join(line + b"\n" for line in lacking.values()))
-        return len(lacking)
-
     # --- reading
 
     def size(self, stream: str) -> int:
@@ -321,7 +298,8 @@ class Journal:
             found = os.fstat(file)
             whole = whole_size(file, found.st_size)
             start = max(mark - SAMPLE, 0)
-            samples = (read_at(file, min(mark, SAMPLE), 0), read_at(file, mark - start, start))
+            head = hashlib.blake2b(read_at(file, min(mark, SAMPLE), 0), digest_size=16)
+            tail = hashlib.blake2b(read_at(file, mark - start, start), digest_size=16)
         if whole != found.st_size and self.mends and not self.is_locked:
             try:
                 with self.lock(wait=0):
@@ -331,8 +309,7 @@ class Journal:
                 pass
             except TrackerError as error:
                 self._warn_once(stream, f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
-        head, tail = (hashlib.blake2b(sample, digest_size=16).digest() for sample in samples)
-        return Glance(size=whole, inode=found.st_ino, head=head, tail=tail)
+        return Glance(size=whole, inode=found.st_ino, head=head.digest(), tail=tail.digest())
 
     def lines(self, stream: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes | None]]:
         """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
@@ -356,7 +333,8 @@ class Journal:
 
     def record(self, stream: str, offset: int) -> dict[str, Any]:
         """The record at an offset; an empty one if there is none any more."""
-        return next((record for _, _, record in self.records(stream, offset)), {})
+        _, _, record = next(self.records(stream, offset), (0, b"", {}))
+        return record
 
     def checksums(self, stream: str, start: int, stop: int, checksum: int = 0) -> Iterator[tuple[int, int]]:
         """The checksum of each megabyte between two offsets; that of the first goes on from `checksum`."""
@@ -413,9 +391,3 @@ class Journal:
 def _close(files: dict[Any, int]) -> None:
     while files:
         os.close(files.popitem()[1])
-
-
-def command_line() -> str:
-    """This command's name, without its arguments, as others see who holds the lock."""
-    context = click.get_current_context(silent=True)
-    return context.command_path if context else "tracker"

@@ -46,7 +46,6 @@ def stamp(
     tells two captures of the same microsecond apart.
     """
     record: dict[str, Any] = {
-        "record_id": "",
         "window": window,
         "provider": provider,
         "captured_at": iso(captured_at),
@@ -62,17 +61,17 @@ def stamp(
     if is_too_deep(record):
         raise TrackerError(f"The record is nested deeper than {DEEPEST} levels. {NOTHING}.")
     try:
-        content = _canonical(record)
+        content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         # a lone surrogate, from an argument that is not UTF-8, or a number of more than 64 bits
         record = plain(record)
-        content = _canonical(record)
+        content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     if len(content) + ID_ROOM > LINE_LIMIT:
         raise TrackerError(
             f"The record takes {len(content) >> 20} MB as a line. Expected at most {LINE_LIMIT >> 20} MB: its text is"
             f" mostly control characters, or not a text. {NOTHING}."
         )
-    return record | {"record_id": _digest(content)}
+    return {"record_id": hashlib.blake2b(content, digest_size=16).hexdigest(), **record}
 
 
 def new_command_id() -> str:
@@ -82,7 +81,8 @@ def new_command_id() -> str:
 
 def identify(record: dict[str, Any]) -> str:
     """The id that the record's content gives; values that JSON cannot express (NaN) count as null."""
-    return _digest(_canonical(record))
+    own = {key: value for key, value in record.items() if key != "record_id"}
+    return hashlib.blake2b(orjson.dumps(own, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
 def record_id(stream: str, line: bytes, record: Mapping[str, Any]) -> str:
@@ -122,13 +122,3 @@ def without_text(record: Mapping[str, Any]) -> dict[str, Any]:
 def text(value: object) -> str:
     """The value if it is a text, else an empty one."""
     return value if isinstance(value, str) else ""
-
-
-def _canonical(record: dict[str, Any]) -> bytes:
-    return orjson.dumps(
-        {key: value for key, value in record.items() if key != "record_id"}, option=orjson.OPT_SORT_KEYS
-    )
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -173,11 +172,6 @@ class Kernel:
     divergence_pp: float = setting(
         10.0, "percentage points by which a report and a meter may differ", kind="number", most=100
     )
-
-    @property
-    def buffer(self) -> timedelta:
-        """`buffer_minutes` as a duration."""
-        return timedelta(minutes=self.buffer_minutes)
 
 
 @frozen(kw_only=True)

@@ -14,11 +14,11 @@ from tracker.session import Session
 from tracker.text.redact import redact
 from tracker.text.render import line, value
 from tracker.text.wording import near
-from tracker.windows.anomalies import open_anomalies
 from tracker.windows.captures import Capture, by_lane, canonical, capacity_delta, captures, measure
 from tracker.windows.divergence import divergences
 from tracker.windows.finalized import WINDOWS, Finalized, finalized
 from tracker.windows.missing_plugins import Absent, absent, named, tell
+from tracker.windows.rules import open_anomalies
 
 # named without what they say
 LONG = ("notes", "feature_ids")

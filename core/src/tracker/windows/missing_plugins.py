@@ -11,8 +11,8 @@ from tracker.errors import TrackerError
 from tracker.journal.records import PHASES, text
 from tracker.session import Session
 from tracker.text.render import line
-from tracker.windows.anomalies import ANOMALIES
 from tracker.windows.finalized import WINDOWS, finalized
+from tracker.windows.rules import ANOMALIES
 
 
 @frozen(kw_only=True)

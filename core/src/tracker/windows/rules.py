@@ -1,9 +1,12 @@
-"""The rules that a capture must keep, and the anomalies that it shows, each with its cause and its cure."""
+"""The rules that a capture must keep, and the anomalies that it shows, each with its cause and its cure.
+
+An anomaly is said once, when it is stored, is closed by a row that names it, and is never deleted.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +15,17 @@ from attrs import evolve
 from tracker.contract.readings import Reading, compact, iso
 from tracker.contract.sources import Source
 from tracker.errors import PluginError, TrackerError
+from tracker.journal.index import Entry
+from tracker.journal.records import stamp
 from tracker.session import Session
 from tracker.settings.zones import zone
 from tracker.text.clock import span
-from tracker.windows.anomalies import about, anomaly, closing, open_anomalies
 from tracker.windows.captures import Capture, Pair, canonical, measure
 
 if TYPE_CHECKING:
     from tracker.windows.store import CaptureRequest
 
+ANOMALIES = "anomalies"
 LATE_AFTER, CLOCK_SKEW, NEGATIVE = "late-after", "clock-skew", "negative-delta"
 IMPLAUSIBLE, STALE = "reset-implausible", "stale-data"
 # clocks of machines differ; beyond that a capture claims to be from the future
@@ -83,7 +88,7 @@ def dated(session: Session, request: CaptureRequest) -> Reading:
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
     far = {name for name, reset in resets.items() if reset > now + _length(source, name) + SLACK}
     # in the buffer vendors show the old reset
-    over = {name for name, reset in resets.items() if reset + session.config.buffer <= now}
+    over = {name for name, reset in resets.items() if reset + timedelta(minutes=session.config.buffer_minutes) <= now}
     is_old = bool(resets) and len(far | over) == len(resets)
     if is_old and not request.force:
         passed = max(reset if reset <= now else reset - YEAR for reset in resets.values())
@@ -107,37 +112,35 @@ def _length(source: Source, name: str) -> timedelta:
     return LONGEST_MONTH if window == "month" else window if isinstance(window, timedelta) else YEAR
 
 
-def check_younger(source: Source, before: Capture | None, reading: Reading, window: str) -> None:
-    """Refuse an AFTER whose reading says that it is as old as its BEFORE's, or older."""
-    if before is None or reading.as_of is None or before.reading.as_of is None:
-        return
-    if reading.as_of <= before.reading.as_of:
-        raise TrackerError(
-            f"This {source.name} reading is of {iso(reading.as_of)}, and the BEFORE of {window} is of"
-            f" {iso(before.reading.as_of)}: nothing was measured in between. Send {source.title} a message, so that it"
-            " writes a new reading, then capture again; nothing was stored"
-        )
-
-
 # --- the buffer after a reset
 
 
 def reset_before(session: Session, source: Source, reading: Reading, at: datetime) -> datetime | None:
     """The latest reset in whose buffer an instant lies, by the reading and by what stands."""
-    start = at - session.config.buffer
+    start = at - timedelta(minutes=session.config.buffer_minutes)
     stored = session.index.resets(source.stream, source.name, start.timestamp(), at.timestamp())
     here = [one.reset_at for one in reading.gauges if one.reset_at is not None and start < one.reset_at <= at]
     return max([*here, *(datetime.fromtimestamp(found, at.tzinfo) for found in stored)], default=None)
 
 
-def late_after(session: Session, request: CaptureRequest) -> str | None:
-    """Why this AFTER follows a reset too closely; refused, unless the user insists."""
-    source, at = request.source, request.captured_at
-    reset = reset_before(session, source, request.reading, at)
+def check_after(session: Session, request: CaptureRequest, before: Capture | None, window: str) -> str | None:
+    """Refuse an AFTER whose reading is not younger than its BEFORE's, or that follows a reset too closely.
+
+    Unless the user insists: then the answer says how closely that was.
+    """
+    source, reading, at = request.source, request.reading, request.captured_at
+    old = before.reading.as_of if before is not None else None
+    if not request.force and reading.as_of is not None and old is not None and reading.as_of <= old:
+        raise TrackerError(
+            f"This {source.name} reading is of {iso(reading.as_of)}, and the BEFORE of {window} is of {iso(old)}:"
+            f" nothing was measured in between. Send {source.title} a message, so that it writes a new reading, then"
+            " capture again; nothing was stored"
+        )
+    reset = reset_before(session, source, reading, at)
     if reset is None:
         return None
     if not request.force and LATE_AFTER not in (request.notes or ""):
-        over = reset + session.config.buffer
+        over = reset + timedelta(minutes=session.config.buffer_minutes)
         wait = math.ceil((over - at).total_seconds())
         raise TrackerError(
             f"no {source.name} AFTER before {iso(over)}: a meter was reset at {iso(reset)} and the vendor's pane lags;"
@@ -153,7 +156,7 @@ def late_after(session: Session, request: CaptureRequest) -> str | None:
 def anomalies_of(
     session: Session, source: Source, new: Capture, group: Sequence[Capture], late: str | None
 ) -> list[dict[str, Any]]:
-    """What a new capture shows beside those that stand in its window; `late` as `late_after` said."""
+    """What a new capture shows beside those that stand in its window; `late` as `check_after` said."""
     record, found = new.record, []
     delete = f"tracker alias delete {source.name} --phase {new.phase} --window {new.window}"
     if late is not None:
@@ -213,7 +216,7 @@ def falls(session: Session, source: Source, pair: Pair, like: Mapping[str, Any])
 
 def superseded(session: Session, source: Source, new: Capture, group: Sequence[Capture]) -> list[dict[str, Any]]:
     """Rows that close the anomalies of captures which, after a new one, no longer count."""
-    opened = open_anomalies(session, [new.window], [source.stream])
+    opened = [entry for entry, closed in history(session, [new.window], [source.stream]) if closed is None]
     if not opened:
         return []
     known = [*group, new]
@@ -228,3 +231,74 @@ def superseded(session: Session, source: Source, new: Capture, group: Sequence[C
         # one of schema 1.0.0 names no records: it is about the pair that counted until now
         and (not counting.issuperset(ids) if (ids := about(found)) else new.record_id in counting)
     ]
+
+
+# --- anomalies as rows
+
+
+def anomaly(
+    kind: str, cause: str, cure: str, records: Iterable[str], like: Mapping[str, Any], **figures: Any
+) -> dict[str, Any]:
+    """A row about records; `like` is the record that caused it, whose window, provider, lane and time it takes."""
+    more = {"kind": kind, "cause": cause, "cure": cure, "records": list(records)}
+    return _row(like, **more, **{key: figures.get(key) for key in ("meter", "before", "after", "delta")})
+
+
+def closing(found: Entry, cause: str, like: Mapping[str, Any]) -> dict[str, Any]:
+    """The row that closes an anomaly because of the record `like`."""
+    more = {"kind": found.record.get("kind"), "cause": cause, "by": like["record_id"]}
+    return _row(like, closes=found.record_id, **more)
+
+
+def _row(like: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    return stamp(
+        window=like["window"],
+        provider=like["provider"],
+        captured_at=datetime.fromisoformat(like["captured_at"]),
+        source=like["source"],
+        agent_id=like["agent_id"],
+        **fields,
+    )
+
+
+def history(
+    session: Session,
+    windows: Iterable[str] | None = None,
+    streams: list[str] | None = None,
+    *,
+    without: str | None = None,
+    removed: bool = False,
+) -> list[tuple[Entry, Entry | None]]:
+    """The anomalies whose records all stand, or with `removed` once did, each with the row that closed it.
+
+    A row closes an anomaly while the record stands that it names as `by`. A crash may leave either row without its
+    record: then it says nothing. streams: where the records are, if not in all that hold captures. without: a record
+    that is about to be taken back.
+    """
+    entries = list(session.index.entries(ANOMALIES, windows))
+    if not entries:
+        return []
+    streams = streams or session.registry.status_streams
+    ids = {one for entry in entries for one in (*about(entry), entry.record.get("by")) if isinstance(one, str)}
+    standing = session.index.standing(streams, ids) - {without}
+    known = session.index.standing(streams, ids, removed=True) if removed else standing
+    closed: dict[str, Entry] = {}
+    for entry in entries:
+        closes, by = entry.record.get("closes"), entry.record.get("by")
+        if isinstance(closes, str) and (by in standing or not isinstance(by, str)):
+            closed[closes] = entry
+    raised = [entry for entry in entries if "closes" not in entry.record and known.issuperset(about(entry))]
+    return [(entry, closed.get(entry.record_id)) for entry in raised]
+
+
+def open_anomalies(
+    session: Session, windows: Iterable[str] | None = None, *, without: str | None = None
+) -> list[Entry]:
+    """The anomalies that nothing closed and whose records all stand; `without`: a record about to be taken back."""
+    return [entry for entry, closed in history(session, windows, without=without) if closed is None]
+
+
+def about(entry: Entry) -> list[str]:
+    """The ids of the records that an anomaly is about."""
+    found = entry.record.get("records")
+    return [record for record in found if isinstance(record, str)] if isinstance(found, list) else []

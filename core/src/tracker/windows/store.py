@@ -17,11 +17,10 @@ from tracker.session import Session
 from tracker.text.redact import redact, redact_value, with_addresses
 from tracker.text.render import line
 from tracker.text.wording import near
-from tracker.windows.anomalies import ANOMALIES
 from tracker.windows.captures import Capture, Pair, canonical, captures_of, measure
 from tracker.windows.lanes import FIRST_WINDOW, OLD_BASELINE, LaneFile, check_window, next_window
 from tracker.windows.messages import say, window_notes
-from tracker.windows.rules import anomalies_of, check_values, check_younger, dated, late_after, superseded
+from tracker.windows.rules import ANOMALIES, anomalies_of, check_after, check_values, dated, superseded
 
 Row = dict[str, Any]
 
@@ -111,9 +110,7 @@ def _add(
         if request.needs_before and not any(found.phase == "before" for found in group):
             raise _no_before(session, source, window)
         before = canonical([*group, new]).before
-        if not request.force:
-            check_younger(source, before, request.reading, window)
-        late = late_after(session, request)
+        late = check_after(session, request, before, window)
     record = _record(session, request, window, phase, before)
     new = evolve(new, record_id=record["record_id"], record=record)
     stored.records.append(record)

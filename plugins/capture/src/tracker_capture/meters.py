@@ -64,7 +64,7 @@ def series(
             for key, point in points_of(sample):
                 if meter in (None, key):
                     account = names.get(sample.account or "", sample.account)
-                found.setdefault((sample.provider, key, account), []).append(point)
+                    found.setdefault((sample.provider, key, account), []).append(point)
     return [
         Series(provider=name, meter=key, account=account, points=with_resets(points))
         for (name, key, account), points in sorted(found.items(), key=lambda item: tuple(map(str, item[0])))

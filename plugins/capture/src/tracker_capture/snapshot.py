@@ -131,7 +131,7 @@ def _wait_for_buffer(session: Session, options: Options, answer: Answer | None) 
     if reset is None:
         return False
     why = f"a {options.source.name} meter was reset at {iso(reset)} and the vendor lags"
-    wait_until(session, reset + session.config.buffer, why)
+    wait_until(session, reset + timedelta(minutes=session.config.buffer_minutes), why)
     return True
 
 

@@ -106,7 +106,7 @@ def _draft(
 def _refuse_lagging(session: Session, draft: Draft) -> None:
     """An AFTER within the buffer after a reset would show what the vendor had not updated yet."""
     name, at = draft.source.name, draft.after.at
-    buffer = session.config.buffer
+    buffer = timedelta(minutes=session.config.buffer_minutes)
     resets = [instant(one["reset_at"]) for part in draft.parts.values() for one in part["resets"]]
     reset = session.reset_before(draft.source, _reading(draft.after), at)
     for found in (reset, *resets):

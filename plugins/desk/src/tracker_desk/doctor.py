@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from tracker.api import Finding
-from tracker.kernel import Session
+from tracker.kernel import Session, record_id
 from tracker_desk.derived_checks import index_findings, state_findings
 from tracker_desk.findings import Reported, limited, repaired, unreadable
 from tracker_desk.ids import Ids
@@ -42,9 +42,23 @@ def examine(session: Session, *, fix: bool) -> dict[str, Any]:
 
 
 def restore(session: Session) -> dict[str, int]:
-    """Append the whole records that were set aside with torn lines; how many, by stream."""
-    with session.journal.lock():
-        return {stream: session.journal.restore_torn(stream) for stream in session.journal.streams()}
+    """Append the whole records of `*.torn` that their streams lack; how many, by stream. Again, it adds nothing."""
+    counts: dict[str, int] = {}
+    journal = session.journal
+    with journal.lock():
+        for stream in journal.streams():
+            aside = journal.path(stream).with_name(f"{stream}.jsonl.torn")
+            lacking: dict[str, bytes] = {}
+            # no command follows a link
+            for line in aside.read_bytes().splitlines() if aside.is_file() and not aside.is_symlink() else ():
+                if (record := journal.decode(line)) is not None:
+                    lacking.setdefault(record_id(stream, line, record), line)
+            for entry in session.index.lines(stream) if lacking else ():
+                lacking.pop(entry.record_id, None)
+            if lacking:
+                journal.append_lines(stream, b"".join(line + b"\n" for line in lacking.values()))
+            counts[stream] = len(lacking)
+    return counts
 
 
 def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:

@@ -58,10 +58,10 @@ def feature_info() -> Feature:
 
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
-    """The windows."""
-    from tracker_desk.panel import panel
+    """The meters now, the lanes, the windows."""
+    from tracker_desk.panels import panels as found
 
-    return [panel(session, period)] if period.wants("windows") else []
+    return list(found(session, period))
 
 
 def _command(group: str, module: str, about: str) -> Command:

@@ -163,7 +163,7 @@ def _open_due(session: Session, now: datetime, source: Source, before: Capture) 
         command = f"tracker alias start {source.name} --stdin --window {window}"
         reason = f"{capacity.meter} was reset since, so what was used cannot be measured"
         return Due(action="before", window=window, command=command, reason=reason)
-    buffer = session.config.buffer
+    buffer = timedelta(minutes=session.config.buffer_minutes)
     past = _resets(session, source, now - buffer, now)
     coming = min(_resets(session, source, now, now + YEAR), default=None)
     return Due(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time
@@ -17,6 +16,7 @@ from tracker_telemetry import prices
 from tracker_telemetry.costs import compare
 from tracker_telemetry.index import ask
 from tracker_telemetry.sessions import store, usage
+from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.window_facts import sources_of
 
@@ -59,17 +59,12 @@ def _usage(session: Session, period: Period) -> Iterator[Panel]:
     if not sources:
         return
     since, until = (at and at.astimezone(local).date() for at in (period.since, period.until))
-    try:
-        with store.opened(session) as logs:
-            logs.sync(sources)
-            listed = ListPrices.of(session)
-            listed.apply(logs)
-            logs.sum_up()
-            logs.keep(sources, listed.version)
-            found = _Logs(ask=partial(usage.usage, session, logs, sources), since=since, until=until, zone=local)
-            yield from _of_logs(found, period)
-    except sqlite3.DatabaseError:  # the file is spoilt
-        store.discard(session)
+
+    def take(logs: store.Store, _prices: ListPrices) -> list[Panel]:
+        found = _Logs(ask=partial(usage.usage, session, logs, sources), since=since, until=until, zone=local)
+        return list(_of_logs(found, period))
+
+    yield from current(session, sources, take)
 
 
 def _of_logs(logs: _Logs, period: Period) -> Iterator[Panel]:
@@ -191,3 +186,15 @@ def _routing(session: Session, period: Period) -> Iterator[Panel]:
             rows=rows,
             charts=(Chart(kind="bars", title="Tokens", x="side", y="tokens"),),
         )
+
+
+def table(found: usage.Usage) -> tuple[list[Column], list[dict[str, Cell]]]:
+    """The rows of `tracker usage` with their total, for a terminal."""
+    names = [Column(key=name, title=name.capitalize(), rank=0) for name in found.names]
+    keys = [*(dict(zip(found.names, key, strict=True)) for key, _ in found.rows), {found.names[0]: "total"}]
+    sums = [*(one for _, one in found.rows), found.totals]
+    rows: list[dict[str, Cell]] = [
+        {**dict.fromkeys(found.names, ""), **key, **one.document(), "tokens": sum(one.tokens[:5])}
+        for key, one in zip(keys, sums, strict=True)
+    ]
+    return [*names, *FIGURES], rows

@@ -63,12 +63,12 @@ def table(session: Session, source: Source) -> Table:
 
 def listed(model: str | None) -> Mapping[str, float] | None:
     """The price of a model as genai-prices has it today, for a request of usual length."""
-    from tracker_telemetry.sessions.list_prices import ListPrices
+    from tracker_telemetry import genai
 
-    units = ListPrices(None, "").units(model, None, None) if model else None
-    if units is None:
+    found = genai.price(model) if model else None
+    if found is None:
         return None
-    plain, read, short, _, output = units
+    plain, read, short, _, output = found.units
     return {"input": plain, "cache_read": read, "cache_write": short, "output": output}
 
 

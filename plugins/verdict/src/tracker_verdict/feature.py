@@ -79,10 +79,10 @@ def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str,
 
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
-    """Which subscription delivers more."""
-    from tracker_verdict.panel import panel
+    """Which subscription delivers more, and how full each meter will be."""
+    from tracker_verdict.panels import panels as found
 
-    return [panel(session, period)] if period.wants("comparison") else []
+    return list(found(session, period))
 
 
 def _command(group: str, module: str, about: str) -> Command:

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
-from tracker.api import Source
+from tracker.api import Column, Source
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session, canonical, csv_line, rate, value
 from tracker_verdict.price import Price, prices
 from tracker_verdict.settings import VerdictSettings
@@ -154,6 +154,24 @@ def texts(line: Line) -> list[str]:
 def names(found: list[Line]) -> Sequence[str]:
     """The columns: those of every scoreboard, and those that features add."""
     return list(found[0].values()) if found else COLUMNS
+
+
+def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
+    """The columns for a terminal, in the order in which a narrow one keeps them."""
+    kinds = {"unit": "text", "group": "text", "provider": "text", "tokens": "count", "windows": "count", "n": "count"}
+    kinds |= dict.fromkeys(("efficiency", "ci_low", "ci_high"), "rate")
+    first = {"provider": 0, "efficiency": 0, "features": 1, "capacity": 1, "unit": 1, "ci_low": 2, "ci_high": 2}
+    is_same = all(line.group == line.figures.source.name for line in found)
+    columns = [
+        Column(
+            key=name,
+            title=name.replace("_", " ").replace("ci ", "95 % ").capitalize(),
+            kind=kinds.get(name, "number"),  # type: ignore[arg-type]
+            rank=first.get(name, 5 if name != "group" else 9 if is_same else 0),
+        )
+        for name in names(found)
+    ]
+    return columns, [line.values() for line in found]
 
 
 def as_text(found: list[Line]) -> Iterator[str]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 from tracker.feature import Command, Feature, hookimpl
+
+if TYPE_CHECKING:
+    from tracker.api import Cell, Column
+    from tracker.kernel import Session
 
 
 @hookimpl
@@ -11,9 +18,19 @@ def feature_info() -> Feature:
     return Feature(
         name="views",
         commands={
+            "board": _command("Daily", "board", "Show meters, usage, windows and the log live in the terminal."),
             "report": _command("Results", "report", "Write a report of everything as one HTML file, or as Markdown."),
         },
     )
+
+
+@hookimpl
+def show_table(session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool) -> bool:
+    """A table that fits the terminal."""
+    from tracker_views.terminal import show
+
+    show(session, columns, rows, total=total)
+    return True
 
 
 def _command(group: str, module: str, about: str) -> Command:

@@ -15,6 +15,7 @@ def command(context: click.Context, selection: Selection) -> None:
     if context.invoked_subcommand is not None:
         return
     from tracker.kernel import Clock, escape, zone
+    from tracker_desk.panels import table
     from tracker_desk.window_list import lines, listed
 
     here = session()
@@ -23,6 +24,8 @@ def command(context: click.Context, selection: Selection) -> None:
     here.note_missing(here.missing_plugins([one.window for one in found]))
     if here.json:
         here.data([one.document() for one in found])
+    elif found and here.table(*table(found)):
+        return
     elif found:
         click.echo(escape("\n".join(lines(found, Clock(here.now, local)))))
     elif not here.index.windows():

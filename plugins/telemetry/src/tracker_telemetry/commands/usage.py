@@ -69,8 +69,11 @@ def command(
         for line in _csv(found):
             click.echo(line, nl=False)
     else:
-        for line in _table(found):
-            click.echo(line)
+        from tracker_telemetry.panels import table
+
+        if not (found.rows and here.table(*table(found), total=True)):
+            for line in _table(found):
+                click.echo(line)
         for moved in found.meters:
             click.echo(_moved(moved))
         if found.missing:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 from tracker.api import Source, UsageEvent
 from tracker.kernel import Session
-from tracker_telemetry.sessions.list_prices import KINDS, ListPrices
+from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.store import STANDING, Store, discard, log_sources, opened, project_of
 from tracker_telemetry.sessions.usage import provider_of
 
 T = TypeVar("T")
 DAY = 86_400
-# Tokens that a unit price is taken from: so few that no tier for long contexts begins.
-SAMPLE = 1000
 QUERY = f"""
 SELECT ts, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''), speed, cost,
   input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens
@@ -52,13 +50,13 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
     own = project_of(session, str(folder)) if folder else None
 
     def take(store: Store, prices: ListPrices) -> list[UsageEvent]:
-        units = cache(partial(_units, prices))
+        units = cache(prices.units)
         found = []
         for source in sources:
             provider = provider_of(session, source)
             for row in store.database.execute(QUERY, (source.name, start)):
                 at, name, project, branch, model, speed, cost, plain, read, short, long, output = row
-                unit = units(model, at // DAY, speed)
+                unit = units(model or None, at // DAY * DAY, speed)
                 cached = None if cost is None or unit is None else min(read * unit[1], cost)
                 fresh = None if cached is None else cost - cached
                 found.append(
@@ -70,18 +68,3 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
         return sorted(found, key=lambda event: event.at)
 
     return current(session, sources, take)
-
-
-def _units(
-    prices: ListPrices, model: str, day: float, speed: str | None
-) -> tuple[float, float, float, float, float] | None:
-    """Dollars per token of each kind, of a request without a long context."""
-    found = []
-    for place in range(len(KINDS)):
-        tokens = tuple(SAMPLE if place == one else 0 for one in range(len(KINDS)))
-        cost = prices.cost(model or None, day * DAY, speed, tokens)
-        if cost is None:
-            return None
-        found.append(cost / SAMPLE)
-    plain, read, short, long, output = found
-    return plain, read, short, long, output

@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 from tracker.api import Source
 from tracker.kernel import Session, canonical
-from tracker_telemetry.sessions.list_prices import has_prices
+from tracker_telemetry import genai
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.scan import TOKENS, UNPACKER
 from tracker_telemetry.sessions.store import QUARTER, STANDING, SUMS, Store
@@ -242,7 +242,7 @@ class _Windows:
 
 
 def _unpriced(models: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    cure = "" if has_prices() else "; install genai-prices for list prices"
+    cure = "" if genai.is_installed() else "; install genai-prices for list prices"
     for model, count in sorted(models.items()):
         yield {"kind": "unpriced", "count": count, "detail": f"{model or '(no model)'}{cure}"}
 

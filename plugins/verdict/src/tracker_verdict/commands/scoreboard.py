@@ -27,6 +27,8 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     if here.json or layout == "json":
         here.data([line.values() for line in found])
         return
+    if found and layout == "text" and here.table(*board.table(found)):
+        return
     shapes = {"text": board.as_text, "markdown": board.as_markdown, "csv": board.as_csv}
     click.echo("\n".join(shapes[layout](found)))
     if not found:

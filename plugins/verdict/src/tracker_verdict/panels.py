@@ -8,6 +8,7 @@ from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Session, TrackerError
 from tracker_verdict import advice, estimate
 from tracker_verdict.comparison import Match, Question, matches
+from tracker_verdict.outlook import Outlook, outlooks
 from tracker_verdict.price import prices
 from tracker_verdict.settings import VerdictSettings
 
@@ -24,7 +25,15 @@ COLUMNS = (
 CHART = Chart(kind="intervals", title="Ratio of features (1 is equal)", x="pair", y="ratio", low="low", high="high")
 
 
-def panel(session: Session, period: Period) -> Panel:
+def panels(session: Session, period: Period) -> Iterator[Panel]:
+    """Those that are asked for."""
+    if period.wants(NAME):
+        yield comparison(session, period)
+    if period.wants(FORECAST) and (found := forecast(session)).rows:
+        yield found
+
+
+def comparison(session: Session, period: Period) -> Panel:
     """The comparisons by money, if prices are set, and by the shared unit."""
     known = prices(session.registry.providers, session.settings(VerdictSettings).prices, ())
     rows = session.finalized(period.windows)
@@ -74,3 +83,58 @@ def _row(match: Match) -> Mapping[str, Cell]:
         "evidence": found.evidence,
         "needed": " to ".join(dict.fromkeys(map(str, needed))) if needed else "none" if found.verdict else None,
     }
+
+
+# --- what is to come
+
+FORECAST = "forecast"
+FORECAST_COLUMNS = (
+    Column(key="name", title="Meter", rank=0),
+    Column(key="used", title="Used, %", kind="percent"),
+    Column(key="expected", title="At the reset, %", kind="percent", rank=0),
+    Column(key="low", title="80 % from", kind="percent"),
+    Column(key="high", title="80 % to", kind="percent"),
+    Column(key="chance", title="Full before, %", kind="percent"),
+    Column(key="reset_at", title="Reset", kind="instant", rank=2),
+    Column(key="why", title="Why not", rank=4),
+)
+BAND = Chart(kind="intervals", title="Used at the reset, %", x="name", y="expected", low="low", high="high", top=100)
+
+
+def forecast(session: Session) -> Panel:
+    """How full each meter is at its reset, as `plan` says it."""
+    rows = [
+        _forecast_row(source.name, one)
+        for source in session.registry.providers.values()
+        for one in outlooks(session, source, session.now, 1)
+        if one.used is not None
+    ]
+    return Panel(
+        name=FORECAST,
+        title="Forecast",
+        place=8,
+        about="How full each meter is at its reset, if the week goes on as past weeks did; 100 % is full.",
+        columns=FORECAST_COLUMNS,
+        rows=rows,
+        charts=(BAND,) if any(row.get("expected") is not None for row in rows) else (),
+    )
+
+
+def _forecast_row(provider: str, one: Outlook) -> Mapping[str, Cell]:
+    found, used = one.prospect, one.used or 0.0
+    if found is None:
+        return {"name": f"{provider} {one.meter}", "used": used, "reset_at": one.reset_at, "why": one.why}
+    return {
+        "name": f"{provider} {one.meter}",
+        "used": used,
+        "expected": _share(used, found.rest),
+        "low": _share(used, found.low),
+        "high": _share(used, found.high),
+        "chance": None if found.probability is None else round(100 * found.probability, 1),
+        "reset_at": one.reset_at,
+        "why": found.why or "",
+    }
+
+
+def _share(used: float, rest: float | None) -> float | None:
+    return None if rest is None else round(min(used + rest, 100.0), 1)

@@ -1,0 +1,138 @@
+"""The newest meters, the lanes and the windows as panels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from tracker.api import Cell, Chart, Column, Panel, Period
+from tracker.kernel import Clock, Session, zone
+from tracker_desk.home import meter_lines
+from tracker_desk.status import Status, look
+from tracker_desk.window_list import FIGURES, ListedWindow, listed
+
+START = (
+    Column(key="window", title="Window", rank=0),
+    Column(key="provider", title="Provider", rank=0),
+    Column(key="lane", title="Lane", rank=6),
+    Column(key="from", title="From", kind="instant"),
+    Column(key="to", title="To", kind="instant", rank=4),
+    Column(key="state", title="State", rank=3),
+    Column(key="features", title="Features", kind="number"),
+    Column(key="capacity", title="Capacity", kind="number"),
+    Column(key="unit", title="Unit"),
+    Column(key="efficiency", title="Per unit", kind="rate"),
+)
+
+
+def panels(session: Session, period: Period) -> Iterator[Panel]:
+    """Those that are asked for."""
+    if period.wants("meters") or period.wants("lanes"):
+        status = look(session)
+        yield from (one for one in (meters(session, status), lanes(status)) if one.rows and period.wants(one.name))
+    if period.wants("windows"):
+        yield windows(session, period)
+
+
+def meters(session: Session, status: Status) -> Panel:
+    """The newest values of each provider, as the home screen shows them."""
+    clock = Clock(status.now, zone(session.config.timezone))
+    rows = [
+        {
+            "name": f"{one.provider} {one.meter}",
+            "used": None if one.share is None else round(100 * one.share, 2),
+            "age": one.age,
+            "reset": one.resets.removeprefix("resets ") or None,
+            "pace": one.pace or (one.used if one.share is None else None),
+        }
+        for one in meter_lines(status, clock)
+    ]
+    return Panel(
+        name="meters",
+        title="Meters now",
+        place=7,
+        about="The newest reading of each meter. A meter that was reset since has no value until it is read again.",
+        columns=(
+            Column(key="name", title="Meter", rank=0),
+            Column(key="used", title="Used, %", kind="percent", rank=0),
+            Column(key="age", title="Read", rank=2),
+            Column(key="reset", title="Resets"),
+            Column(key="pace", title="Pace", rank=3),
+        ),
+        rows=rows,
+        charts=(Chart(kind="bars", title="Used, %", x="name", y="used", top=100),),
+    )
+
+
+def lanes(status: Status) -> Panel:
+    """What is open in each lane, and what comes next."""
+    rows = [
+        {
+            "provider": lane.mark.provider,
+            "lane": lane.agent_id,
+            "window": lane.mark.window,
+            "state": "open" if lane.is_open else "closed",
+            "since": lane.taken,
+            "next": lane.due.command or lane.due.reason,
+        }
+        for lane in status.lanes
+    ]
+    return Panel(
+        name="lanes",
+        title="Lanes",
+        place=59,
+        about="The newest window of each provider in each lane.",
+        columns=(
+            Column(key="provider", title="Provider", rank=0),
+            Column(key="lane", title="Lane", rank=4),
+            Column(key="window", title="Window", rank=0),
+            Column(key="state", title="State"),
+            Column(key="since", title="Since", kind="instant", rank=2),
+            Column(key="next", title="Next", rank=3),
+        ),
+        rows=rows,
+    )
+
+
+def windows(session: Session, period: Period) -> Panel:
+    """The windows of a period, with the columns that features add."""
+    found = listed(session, period.windows)
+    columns, rows = table(list(reversed(found)))
+    return Panel(
+        name="windows",
+        title="Windows",
+        place=60,
+        about="The newest first; providers without a figure in a finished window are left out.",
+        columns=columns,
+        rows=rows,
+    )
+
+
+def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
+    """A row for each provider of each window; the columns that features add come last."""
+    rows = [row for one in found for row in _rows(one)]
+    known = {column.key for column in START}
+    extra = dict.fromkeys(key for row in rows for key in row if key not in known)
+    return (*START, *(_column(key, rank) for rank, key in enumerate(extra, 5))), rows
+
+
+def _column(key: str, rank: int) -> Column:
+    kinds = {"tokens": "count", "requests": "count", "files": "count", "cost_usd": "money"}
+    kind = kinds.get(key, "number")
+    title = key.replace("_usd", "").replace("_", " ").capitalize()
+    return Column(key=key, title=title, kind=kind, rank=rank)  # type: ignore[arg-type]
+
+
+def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
+    start = {
+        "window": one.window,
+        "lane": ", ".join(lane for lane in one.lanes if lane) or None,
+        "from": one.begin,
+        "to": one.end,
+        "state": one.state if one.outcome is None else f"{one.state}, {one.outcome}",
+    }
+    providers = one.providers or {"": {}}
+    return [
+        {**start, "provider": name or None, **columns, **one.facts}
+        for name, columns in providers.items()
+        if one.state != "finalized" or any(columns.get(key) is not None for key in (*FIGURES, "tokens"))
+    ]

@@ -1,0 +1,89 @@
+"""List prices from genai-prices: bundled, offline, dated; imported only if a price is asked for."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+# plain input, cache reads, cache writes for five minutes, for one hour, output: the tokens of a request, in this order
+Tokens = tuple[int, int, int, int, int]
+SNAPSHOT = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2})$|-latest$")
+MILLION = 10**6
+USUAL = 1000  # tokens of a request that no tier for long ones touches
+
+
+@cache
+def is_installed() -> bool:
+    return find_spec("genai_prices") is not None
+
+
+def version() -> str:
+    """The name and version of the table; `none` if it is not installed."""
+    found = find_spec("genai_prices")
+    if found is None or not found.origin:
+        return "none"
+    folder = Path(found.origin).parents[1]
+    return next((one.stem for one in folder.glob("genai_prices-*.dist-info")), "genai_prices")
+
+
+class Price:
+    """The price of a model for requests of one time and speed, in US dollars."""
+
+    def __init__(self, ask: Any) -> None:
+        from genai_prices import types
+
+        self._ask = ask
+        found = ask(_usage((USUAL, 0, 0, 0, USUAL)))
+        self.model: str = found.model.id.lower()
+        self._has_tiers = any(isinstance(one, types.TieredPrices) for one in vars(found.model_price).values())
+        size = USUAL if self._has_tiers else MILLION
+        plain, read, short, long, output = (
+            self._exact(tuple(size if at == kind else 0 for at in range(5))) / size for kind in range(5)
+        )
+        self.units = plain, read, short, long, output
+
+    def of(self, tokens: Tokens) -> float:
+        """What a request costs."""
+        if self._has_tiers:
+            return self._exact(tokens)
+        return sum(count * unit for count, unit in zip(tokens, self.units, strict=True))
+
+    def _exact(self, tokens: tuple[int, ...]) -> float:
+        return float(self._ask(_usage(tokens)).total_price)
+
+
+def price(model: str, at: datetime | None = None, speed: str | None = None) -> Price | None:
+    """The price of a model; None if it has none, also if only the beginning of its name fits another's."""
+    if not is_installed():
+        return None
+    from genai_prices import calc_price
+
+    when = at or datetime.now(UTC)
+    context = dict.fromkeys(("processing", "speed", "service_tier"), speed) if speed else None
+    name = model.rpartition("/")[2].lower()
+
+    def ask(usage: Any) -> Any:
+        return calc_price(usage, model_ref=name, genai_request_timestamp=when, price_context=context)
+
+    try:
+        found = Price(ask)
+    except LookupError:
+        return None
+    return found if SNAPSHOT.sub("", name) in (found.model, SNAPSHOT.sub("", found.model)) else None
+
+
+def _usage(tokens: tuple[int, ...]) -> Any:
+    from genai_prices import Usage
+
+    plain, read, short, long, output = tokens
+    return Usage(
+        input_tokens=plain + read + short + long,
+        cache_read_tokens=read,
+        cache_write_tokens=short + long,
+        cache_write_1h_tokens=long,
+        output_tokens=output,
+    )

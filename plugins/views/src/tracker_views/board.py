@@ -1,0 +1,356 @@
+"""The live board: the newest meters at the top, and one panel of any feature below.
+
+What is read is read in a thread, with a session of its own, whenever a stream grew and once a minute for the ages. The
+screen changes only where a value did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.events import Resize
+from textual.screen import ModalScreen
+from textual.widgets import DataTable, Footer, Input, Static, Tab, Tabs
+
+from tracker.api import Chart, Panel
+from tracker.kernel import Selection, Session, zone
+from tracker_views.cells import is_number, text
+from tracker_views.content import Content, gathered, period_of
+from tracker_views.fit import cut, fitted
+from tracker_views.journal_log import panel as log_panel
+
+CHECK, AGE = 2.0, 60.0  # seconds between looks at the files, and at most between readings of them
+BAR, SPARK = 24, "▁▂▃▄▅▆▇█"
+PERIODS: Mapping[str, timedelta | None] = {
+    "today": timedelta(0),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "all": None,
+}
+METERS = "meters"
+FONT = re.compile(r"@font-face \{.*?\}\s*", re.S)  # from a server: a picture loads nothing
+HELP = """\
+Keys
+
+  ← →        the panel before, the next one
+  ↑ ↓        scroll
+  /          filter rows; Enter keeps the filter, Escape removes it
+  s  S       sort by the next column; turn the order
+  p          period: today, 7 days, 30 days, everything
+  r          read again now
+  d          dark or light
+  ?          this help; any key closes it
+  q          quit
+
+The board reads what is recorded. `tracker watch` keeps meters coming.
+"""
+
+
+class Help(ModalScreen[None]):
+    """What the keys do."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(HELP, id="help")
+
+    def on_key(self) -> None:
+        self.dismiss()
+
+
+class Board(App[None]):
+    """The board; `shown` is the panel in the table."""
+
+    CSS = """
+    #head { height: 1; padding: 0 1; background: $panel; color: $text; text-style: bold; }
+    #meters { height: auto; max-height: 9; padding: 1 1 0 1; }
+    #about { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }
+    #filter { display: none; height: 3; }
+    #filter.asked { display: block; }
+    #table { height: 1fr; margin: 0 1; background: $background; }
+    #table > .datatable--header { background: $panel; }
+    #body { height: 1fr; }
+    Help { align: center middle; }
+    #help { width: auto; height: auto; padding: 1 3; background: $panel; border: round $primary; }
+    """
+    TITLE = "tracker"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # the table scrolls with them otherwise
+        Binding("left", "panel(-1)", "panel", key_display="← →", priority=True),
+        Binding("right", "panel(1)", "next panel", show=False, priority=True),
+        Binding("slash", "filter", "filter", key_display="/"),
+        Binding("escape", "clear_filter", "clear", show=False),
+        Binding("s", "sort", "sort"),
+        Binding("S", "turn", "turn", show=False),
+        Binding("p", "period", "period"),
+        Binding("r", "read", "read"),
+        Binding("d", "colours", "dark/light"),
+        Binding("question_mark", "help", "help", key_display="?"),
+        Binding("q", "quit", "quit"),
+    ]
+
+    def __init__(self, session: Session, period: str) -> None:
+        super().__init__()
+        self.origin, self.period, self.zone = session, period, zone(session.config.timezone)
+        self.content: Content | None = None
+        self.panels: list[Panel] = []
+        self.shown, self.needle = "", ""
+        self.sort_key: str | None = None
+        self.is_turned = False
+        self._signature: object = None
+        self._read_at = 0.0
+        self._drawn: object = None
+
+    def compose(self) -> ComposeResult:
+        yield Static("tracker", id="head")
+        with Container(id="body"):
+            yield Static("Reading what is recorded…", id="meters")
+            yield Tabs(id="tabs")
+            yield Static("", id="about")
+            yield Input(placeholder="filter rows", id="filter")
+            yield DataTable(id="table", cursor_type="row", zebra_stripes=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.theme = "textual-dark"
+        self.query_one("#tabs", Tabs).can_focus = False
+        self.query_one("#table", DataTable).focus()
+        self.action_read()
+        self.set_interval(CHECK, self.look)
+
+    # --- reading
+
+    def look(self) -> None:
+        """Read again if a stream grew, or if the ages are old."""
+        now = asyncio.get_running_loop().time()
+        if now - self._read_at >= AGE or self._sizes() != self._signature:
+            self.action_read()
+
+    def _sizes(self) -> object:
+        try:
+            with os.scandir(self.origin.root) as entries:
+                return sorted((one.name, one.stat().st_size) for one in entries if one.name.endswith(".jsonl"))
+        except OSError:
+            return None
+
+    def action_read(self) -> None:
+        self._signature, self._read_at = self._sizes(), asyncio.get_running_loop().time()
+        self.read()
+
+    @work(thread=True, exclusive=True, exit_on_error=True)
+    def read(self) -> None:
+        here = Session()
+        here.data_dir, here.agent, here.quiet, here.dry_run = self.origin.root, self.origin.agent, True, True
+        try:
+            found = gathered(here, period_of(here, Selection(since=self._since(here.now))))
+            panels = [*found.panels, log_panel(here)]
+        finally:
+            here.index.close()
+        self.call_from_thread(self.take, found, panels)  # type: ignore[arg-type]
+
+    def _since(self, now: datetime) -> datetime | None:
+        length = PERIODS[self.period]
+        if length is None:
+            return None
+        today = now.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        return now - length if length else today
+
+    async def take(self, content: Content, panels: Sequence[Panel]) -> None:
+        """Show what was read."""
+        self.content = content
+        known = [one.name for one in self.panels]
+        self.panels = [one for one in panels if one.name != METERS and (one.rows or one.name == "anomalies")]
+        now = [one.name for one in self.panels]
+        meters = next((one for one in panels if one.name == METERS), None)
+        self.query_one("#meters", Static).update(self._meters(meters))
+        if now != known:
+            await self._rebuild_tabs(now)
+        self._draw()
+
+    async def _rebuild_tabs(self, names: Sequence[str]) -> None:
+        tabs = self.query_one("#tabs", Tabs)
+        if self.shown not in names:
+            self.shown = "windows" if "windows" in names else next(iter(names), "")
+        active = self.shown
+        await tabs.clear()
+        for place, one in enumerate(self.panels):
+            await tabs.add_tab(Tab(one.title, id=f"tab-{place}"))
+        if active in names:
+            tabs.active = f"tab-{names.index(active)}"
+
+    def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
+        place = int((event.tab.id or "tab-0").removeprefix("tab-"))
+        if place < len(self.panels) and self.panels[place].name != self.shown:
+            self.shown, self.sort_key, self.is_turned = self.panels[place].name, None, False
+            self._draw()
+
+    # --- drawing
+
+    def on_resize(self, _event: Resize) -> None:
+        self._drawn = None
+        self._draw()
+
+    def _panel(self) -> Panel | None:
+        return next((one for one in self.panels if one.name == self.shown), None)
+
+    def _draw(self) -> None:
+        panel, table = self._panel(), self.query_one("#table", DataTable)
+        if self.content is None:
+            return
+        at = self.content.now.astimezone(self.zone)
+        self.query_one("#head", Static).update(f"tracker · {self.period} · read {at:%a %d %b %H:%M %Z}")
+        if panel is None:
+            table.clear(columns=True)
+            return
+        rows = self._rows(panel)
+        room = max(self.size.width - 4, 20)
+        found = fitted(panel.columns, rows, room, self.zone)
+        note = "  ".join(filter(None, (self._spark(panel), panel.about, found.note, self._failures())))
+        self.query_one("#about", Static).update(Text(note))
+        drawn = (panel.name, found)
+        if drawn == self._drawn:
+            return
+        self._drawn, line, top = drawn, table.cursor_row, table.scroll_y
+        table.clear(columns=True)
+        for column, width in zip(found.columns, found.widths, strict=True):
+            mark = (" ↓" if self.is_turned else " ↑") if column.key == self.sort_key else ""
+            table.add_column(Text(column.title + mark, justify="right" if is_number(column) else "left"), width=width)
+        for cells in found.rows:
+            table.add_row(
+                *(
+                    Text(cut(cell, width), justify="right" if is_number(column) else "left")
+                    for cell, column, width in zip(cells, found.columns, found.widths, strict=True)
+                )
+            )
+        table.move_cursor(row=min(line, max(len(found.rows) - 1, 0)), scroll=False)
+        table.scroll_to(y=top, animate=False)
+
+    def _rows(self, panel: Panel) -> list[Mapping[str, Any]]:
+        """The rows that pass the filter, sorted."""
+        rows = list(panel.rows)
+        if self.needle:
+            words = self.needle.casefold()
+            rows = [
+                row
+                for row in rows
+                if any(words in text(row.get(one.key), one, self.zone).casefold() for one in panel.columns)
+            ]
+        key = self.sort_key
+        if key is not None:
+            known = [row for row in rows if row.get(key) is not None]
+            known.sort(key=lambda row: row[key], reverse=self.is_turned)  # type: ignore[arg-type, return-value]
+            rows = [*known, *(row for row in rows if row.get(key) is None)]
+        return rows
+
+    def _meters(self, panel: Panel | None) -> Text:
+        """A bar for each meter, in colour and in words."""
+        if panel is None:
+            return Text("No meter was read yet. Type `tracker capture --all` in another terminal.")
+        found = Text()
+        wide = max(len(str(row["name"])) for row in panel.rows)
+        for place, row in enumerate(panel.rows):
+            used = row.get("used")
+            found.append("\n" if place else "")
+            found.append(f"{row['name']!s:{wide}}  ")
+            if isinstance(used, int | float):
+                filled = round(min(max(used / 100, 0), 1) * BAR)
+                colour = "red" if used >= 90 else "yellow" if used >= 70 else "green"
+                found.append("█" * filled, style=colour)
+                found.append("░" * (BAR - filled), style="dim")
+                found.append(f" {used:>4.0f}%")
+            else:
+                found.append(" " * BAR + "   n/a", style="dim")
+            notes = (row.get("age"), row.get("reset") and f"resets {row['reset']}", row.get("pace"))
+            said = "  " + ", ".join(str(one) for one in notes if one)
+            found.append(cut(said, max(self.size.width - wide - BAR - 10, 10)), style="dim")
+        return found
+
+    def _spark(self, panel: Panel) -> str:
+        """The first chart over time in one line."""
+        chart: Chart | None = next((one for one in panel.charts if one.kind in ("columns", "steps")), None)
+        if chart is None:
+            return ""
+        sums: dict[Any, float] = {}
+        for row in panel.rows:
+            value = row.get(chart.y)
+            if isinstance(value, int | float):
+                sums[row[chart.x]] = sums.get(row[chart.x], 0.0) + value
+        most = max([chart.top or 0, *sums.values()], default=0) or 1
+        return "".join(SPARK[min(round(sums[at] / most * 7), 7)] for at in sorted(sums)[-60:])
+
+    def _failures(self) -> str:
+        return "; ".join(one for one in (self.content.missing if self.content else ()) if "could not show" in one)
+
+    # --- keys
+
+    def action_panel(self, step: int) -> None:
+        if isinstance(self.focused, Input):
+            self.focused.action_cursor_right() if step > 0 else self.focused.action_cursor_left()
+            return
+        tabs = self.query_one("#tabs", Tabs)
+        tabs.action_next_tab() if step > 0 else tabs.action_previous_tab()
+
+    def action_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.add_class("asked")
+        field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.needle = event.value
+        self._draw()
+
+    def on_input_submitted(self) -> None:
+        self.query_one("#table", DataTable).focus()
+
+    def action_clear_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.value = ""
+        field.remove_class("asked")
+        self.query_one("#table", DataTable).focus()
+
+    def action_sort(self) -> None:
+        panel = self._panel()
+        if panel is None:
+            return
+        keys = [None, *(one.key for one in panel.columns)]
+        place = keys.index(self.sort_key) if self.sort_key in keys else 0
+        self.sort_key, self._drawn = keys[(place + 1) % len(keys)], None
+        self._draw()
+
+    def action_turn(self) -> None:
+        self.is_turned, self._drawn = not self.is_turned, None
+        self._draw()
+
+    def action_period(self) -> None:
+        names = list(PERIODS)
+        self.period = names[(names.index(self.period) + 1) % len(names)]
+        self.action_read()
+
+    def action_colours(self) -> None:
+        self.theme = "textual-light" if self.theme == "textual-dark" else "textual-dark"
+
+    def action_help(self) -> None:
+        self.push_screen(Help())
+
+
+def picture(board: Board, size: tuple[int, int]) -> str:
+    """The board as SVG, once everything is read."""
+
+    async def shot() -> str:
+        async with board.run_test(size=size) as pilot:
+            await board.workers.wait_for_complete()
+            await pilot.pause()
+            await board.workers.wait_for_complete()
+            await pilot.pause()
+            return board.export_screenshot(title="tracker board")
+
+    return FONT.sub("", asyncio.run(shot()))

@@ -1,0 +1,81 @@
+"""Tables that fit a width: columns go in a declared order, and what went is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from unicodedata import combining, east_asian_width
+
+from attrs import evolve, frozen
+
+from tracker.api import Cell, Column
+from tracker_views.cells import text
+
+GAP = 2
+LEAST = 12  # cells that a long text column keeps
+
+
+@frozen(kw_only=True)
+class Fitted:
+    """The columns that fit with their widths, the cells' text, and the titles of what was left out."""
+
+    columns: tuple[Column, ...]
+    widths: tuple[int, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def note(self) -> str:
+        """What is not shown; empty if everything is."""
+        return f"Not shown at this width: {', '.join(self.left_out)}." if self.left_out else ""
+
+
+def width_of(shown: str) -> int:
+    """Cells of a terminal: wide characters take two."""
+    return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in shown)
+
+
+def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: int, zone: tzinfo) -> Fitted:
+    """Leave out the columns without a value, then those of the highest rank, the last one first.
+
+    Times are those of the zone, whose letters stand in the head.
+    """
+    letters = f"{datetime.now(zone):%Z}"
+    named = [evolve(one, title=f"{one.title} ({letters})") if one.kind == "instant" else one for one in columns]
+    kept = [one for one in named if not one.rank or any(row.get(one.key) is not None for row in rows)]
+    cells = {one.key: [text(row.get(one.key), one, zone) for row in rows] for one in kept}
+    widths = {one.key: max(map(width_of, (one.title, *cells[one.key]))) for one in kept}
+    left_out = []
+    while len(kept) > 1 and _needed(widths, kept) > room:
+        last = max(range(len(kept)), key=lambda place: (kept[place].rank, place))
+        if not kept[last].rank:
+            break
+        left_out.append(kept.pop(last).title)
+    while (over := _needed(widths, kept) - room) > 0:
+        widest = max((one for one in kept if one.kind == "text"), key=lambda one: widths[one.key], default=None)
+        if widest is None or widths[widest.key] <= LEAST:
+            break
+        widths[widest.key] = max(LEAST, widths[widest.key] - over)
+    return Fitted(
+        columns=tuple(kept),
+        widths=tuple(widths[one.key] for one in kept),
+        rows=tuple(zip(*(cells[one.key] for one in kept), strict=True)) if kept else (),
+        left_out=tuple(reversed(left_out)),
+    )
+
+
+def _needed(widths: Mapping[str, int], kept: Sequence[Column]) -> int:
+    return sum(widths[one.key] for one in kept) + GAP * (len(kept) - 1)
+
+
+def cut(shown: str, width: int) -> str:
+    """The text in so many cells, with a sign if it was longer."""
+    if width_of(shown) <= width:
+        return shown
+    found, used = "", 0
+    for one in shown:
+        used += width_of(one)
+        if used >= width:
+            break
+        found += one
+    return f"{found}…"

@@ -1,0 +1,203 @@
+"""`tracker board`: its keys with Textual's pilot, its picture, and the board in a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from tracker.api import Column, Panel
+
+
+def at(hours: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")
+
+
+@pytest.fixture
+def filled(program: Any) -> Any:
+    """A finished window and an open one."""
+    for window, hours, features in (("W1", -3.0, 2), ("W2", -1.0, None)):
+        own = ("--window", window)
+        pane = f"fuel 10% reset {at(2)}\nheat 1%"
+        program("alias", "start", "toy", "--stdin", *own, "--captured-at", at(hours), stdin=pane).ok()
+        if features:
+            pane = f"fuel 35% reset {at(2)}\nheat 2%"
+            program("alias", "end", "toy", "--stdin", *own, "--captured-at", at(hours + 1), stdin=pane).ok()
+            program("complete", *own, "--toy-features", str(features), "--quality", "1", "--outcome", "pass").ok()
+    return program
+
+
+def run(program: Any, act: Callable[[Any, Any], Awaitable[None]], size: tuple[int, int] = (120, 34)) -> None:
+    """A board on the program's records, and what is done to it."""
+    from tracker.kernel import Session
+    from tracker_views.board import Board
+
+    session = Session()
+    session.data_dir = program.root
+    board = Board(session, "all")
+
+    async def play() -> None:
+        async with board.run_test(size=size) as pilot:
+            await settled(pilot)
+            await act(board, pilot)
+
+    asyncio.run(play())
+
+
+async def settled(pilot: Any) -> None:
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+def cells(board: Any) -> list[list[str]]:
+    table = board.query_one("#table")
+    head = [str(column.label) for column in table.columns.values()]
+    return [head, *([str(one) for one in table.get_row_at(place)] for place in range(table.row_count))]
+
+
+def text(board: Any, where: str) -> str:
+    return str(board.query_one(where).render())
+
+
+def test_it_shows_meters_and_windows(filled: Any) -> None:
+    async def act(board: Any, _pilot: Any) -> None:
+        assert "toy fuel  ██░░░░░░░░░░░░░░░░░░░░░░   10%" in text(board, "#meters")
+        head, first, second = cells(board)
+        assert head[:2] == ["Window", "Provider"]
+        assert (first[0], second[0]) == ("W2", "W1")
+        assert second[head.index("Features")] == "2"
+        assert first[head.index("Features")] == "not known"
+
+    run(filled, act)
+
+
+def test_keys_choose_filter_sort_and_colour(filled: Any) -> None:
+    async def act(board: Any, pilot: Any) -> None:
+        await pilot.press("s")
+        assert [row[0] for row in cells(board)] == ["Window ↑", "W1", "W2"]
+        await pilot.press("S")
+        assert [row[0] for row in cells(board)] == ["Window ↓", "W2", "W1"]
+        await pilot.press("slash", *"finalized")
+        assert [row[0] for row in cells(board)[1:]] == ["W1"]
+        await pilot.press("escape")
+        assert len(cells(board)) == 3
+        before = board.shown
+        await pilot.press("right")
+        await pilot.pause()
+        assert board.shown != before
+        await pilot.press("left")
+        await pilot.pause()
+        assert board.shown == before
+        await pilot.press("d")
+        assert board.theme == "textual-light"
+        await pilot.press("p")
+        await settled(pilot)
+        assert board.period == "today"
+        await pilot.press("question_mark")
+        assert len(board.screen_stack) == 2
+        await pilot.press("x")
+        assert len(board.screen_stack) == 1
+
+    run(filled, act)
+
+
+def test_it_reads_again_as_files_change_and_keeps_the_line(filled: Any) -> None:
+    async def act(board: Any, pilot: Any) -> None:
+        await pilot.press("down")
+        rows, drawn = len(cells(board)), board._drawn
+        board.look()
+        await settled(pilot)
+        assert board._drawn is drawn
+        pane = f"fuel 60% reset {at(2)}\nheat 1%"
+        filled("alias", "start", "toy", "--stdin", "--window", "W3", stdin=pane).ok()
+        board.look()
+        await settled(pilot)
+        assert len(cells(board)) == rows + 1
+        assert board.query_one("#table").cursor_row == 1
+        assert "60%" in text(board, "#meters")
+
+    run(filled, act)
+
+
+def test_a_narrow_screen_leaves_out_columns_and_says_so(filled: Any) -> None:
+    async def act(board: Any, _pilot: Any) -> None:
+        assert "Not shown at this width: " in text(board, "#about")
+        assert "Features" in cells(board)[0]
+        assert max(line.cell_length for line in board.screen._compositor.render_strips()) <= 80
+
+    run(filled, act, (80, 24))
+
+
+def test_a_strangers_panel_is_shown_and_its_error_is_one_line(
+    program: Any, monkeypatch: pytest.MonkeyPatch, add_feature: Callable[..., None]
+) -> None:
+    def panels(session: Any, period: Any) -> list[Panel]:
+        columns = (Column(key="day", title="Day", rank=0), Column(key="cups", title="Cups", kind="count"))
+        return [Panel(name="coffee", title="Coffee", columns=columns, rows=[{"day": "Monday", "cups": 1234}])]
+
+    def broken(session: Any, period: Any) -> list[Panel]:
+        raise ValueError("the pot\nis empty")
+
+    add_feature("coffee", panels=panels)
+    add_feature("tea", panels=broken)
+
+    async def act(board: Any, _pilot: Any) -> None:
+        assert board.shown == "coffee"
+        assert cells(board) == [["Day", "Cups"], ["Monday", "1,234"]]
+        assert "tea could not show its part: ValueError: the pot is empty" in text(board, "#about")
+
+    run(program, act)
+
+
+def test_once_prints_a_picture_that_loads_nothing(filled: Any, tmp_path: Path) -> None:
+    filled("board", "--once", "--period", "all", "--out", str(tmp_path / "board.svg")).ok()
+    written = (tmp_path / "board.svg").read_text()
+    root = ElementTree.fromstring(written)
+    assert "W1" in "".join(root.itertext())
+    assert "url(" not in written.replace("url(#", "")
+    assert "needs a terminal" in filled("board").refused()
+    assert "needs --once" in filled("board", "--out", "x.svg").refused(2)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
+def test_it_runs_in_a_terminal_and_gives_it_back(filled: Any, tmp_path: Path) -> None:
+    import pty
+
+    main, side = pty.openpty()
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", "LC_ALL": "C.UTF-8"}
+    command = [sys.executable, "-m", "tracker.cli", "--data-dir", str(filled.root), "board", "--period", "all"]
+    with subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=environment, cwd=tmp_path) as process:
+        os.close(side)
+        try:
+            # the toys are no plugins there: their windows are known, their meters are not
+            seen = until(main, b"W2", b"")
+            os.write(main, b"q")
+            seen = until(main, b"\x1b[?1049l", seen)
+            assert b"Traceback" not in seen
+            assert process.wait(60) == 0
+        finally:
+            if process.poll() is None:
+                process.kill()
+            os.close(main)
+
+
+def until(main: int, wanted: bytes, seen: bytes) -> bytes:
+    end = time.monotonic() + 60
+    while wanted not in seen:
+        assert select.select([main], [], [], max(0.0, end - time.monotonic()))[0], seen[-2000:]
+        try:
+            seen += os.read(main, 65536)
+        except OSError:
+            break
+    assert wanted in seen, seen[-2000:]
+    return seen

@@ -1,0 +1,105 @@
+"""Tables on a terminal: recorded screens at 80 and 120 columns, colour only where it is wanted, plain text in a pipe.
+
+`TRACKER_RECORD=1 pytest plugins/views/tests/test_terminal.py -n 0` records the screens.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracker.api import Cell, Column
+from tracker_views.fit import cut, fitted, width_of
+
+SCREENS = Path(__file__).parent / "screens"
+
+
+@pytest.fixture
+def filled(program: Any) -> Any:
+    for day, used, features in ((10, 30, 3), (11, 45, 2), (12, 20, None)):
+        at = f"2026-01-{day}T08:00:00Z", f"2026-01-{day}T09:00:00Z"
+        window = ("--window", f"W{day}")
+        program("alias", "start", "toy", "--stdin", *window, "--captured-at", at[0], stdin="fuel 10%\nheat 1%").ok()
+        program("alias", "end", "toy", "--stdin", *window, "--captured-at", at[1], stdin=f"fuel {used}%\nheat 2%").ok()
+        if features:
+            program("complete", *window, "--toy-features", str(features), "--quality", "1", "--outcome", "pass").ok()
+    return program
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("command", ["windows", "scoreboard"])
+def test_screens(filled: Any, monkeypatch: pytest.MonkeyPatch, command: str, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    shown = filled(command).ok()
+    assert max(map(width_of, shown.splitlines())) <= columns
+    path = SCREENS / f"{command}-{columns}.txt"
+    if os.environ.get("TRACKER_RECORD"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(shown)
+    assert shown == path.read_text()
+
+
+def test_a_pipe_gets_the_plain_text_whatever_the_width(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    found = set()
+    for columns in ("40", "200"):
+        monkeypatch.setenv("COLUMNS", columns)
+        found.add(filled("windows").ok())
+    [plain] = found
+    assert plain.startswith("window  lane  from")
+
+
+def test_colour_is_left_out_on_request(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[" in filled("windows").ok()
+    import re
+
+    colours = re.compile(r"\x1b\[[\d;]*3\d")
+    for arguments, name in ((("--no-color",), ""), ((), "NO_COLOR")):
+        if name:
+            monkeypatch.setenv(name, "1")
+        assert not colours.search(filled(*arguments, "windows").ok())
+
+
+COLUMNS = (
+    Column(key="a", title="Name", rank=0),
+    Column(key="b", title="Tokens", kind="count", rank=1),
+    Column(key="c", title="Cost", kind="money", rank=2),
+    Column(key="d", title="Why", rank=2),
+    Column(key="e", title="Nothing", rank=1),
+)
+ROWS: Sequence[dict[str, Cell]] = [
+    {"a": "表情符号 wide", "b": 1234567, "c": 1.5, "d": "because"},
+    {"a": "x", "b": None, "c": 20, "d": "so"},
+]
+
+
+@pytest.mark.parametrize(
+    ("room", "titles", "left_out"),
+    [
+        (80, ["Name", "Tokens", "Cost", "Why"], []),
+        (35, ["Name", "Tokens", "Cost"], ["Why"]),
+        (26, ["Name", "Tokens"], ["Cost", "Why"]),
+        (14, ["Name"], ["Tokens", "Cost", "Why"]),
+    ],
+)
+def test_columns_go_in_their_order_and_are_named(room: int, titles: list[str], left_out: list[str]) -> None:
+    found = fitted(COLUMNS, ROWS, room, UTC)
+    assert [one.title for one in found.columns] == titles
+    assert list(found.left_out) == left_out
+    assert all(name in found.note for name in left_out)
+    assert sum(found.widths) + 2 * (len(found.widths) - 1) <= room
+
+
+def test_wide_characters_take_two_cells() -> None:
+    assert width_of("表情e\u0301") == 5
+    assert cut("表情符号", 5) == "表情…"
+    assert cut("表情符号", 8) == "表情符号"
