@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +15,8 @@ from tracker.errors import TrackerError
 from tracker.text.render import escape
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tracker.contract.panels import Cell, Column
     from tracker.contract.readings import Reading
     from tracker.contract.sources import Source
@@ -40,7 +41,7 @@ class Session:
     No attrs class: `tracker --help` makes one, too, and must not pay for the import.
     """
 
-    DEFAULT_ROOT = Path("data/week0/live")
+    DEFAULT_ROOT = "data/week0/live"
 
     def __init__(self) -> None:
         self.data_dir: Path | None = None
@@ -52,11 +53,15 @@ class Session:
         self.no_fsync = False
         self.state_dir: Path | None = None
         self.words: tuple[str, ...] = ()  # the arguments as they were given, for the command log
+        # the parameters of a writing command that has not come to its end
+        self.running: Mapping[str, Any] | None = None
         self._warned: set[str] = set()
 
     @cached_property
     def settings_file(self) -> Settings:
         """What `tracker.toml` sets."""
+        from pathlib import Path
+
         from tracker.settings.file import Settings
 
         return Settings.load(Settings.find(Path.cwd()))
@@ -75,13 +80,15 @@ class Session:
     @cached_property
     def root(self) -> Path:
         """The data directory."""
+        from pathlib import Path
+
         if self.data_dir is not None:
             return self.data_dir
         if os.environ.get(DATA_DIR):
             return Path(os.environ[DATA_DIR])
         if self.config.data_dir is not None:
             return self.settings_file.base / self.config.data_dir
-        return self.DEFAULT_ROOT
+        return Path(self.DEFAULT_ROOT)
 
     @cached_property
     def journal(self) -> Journal:
@@ -176,6 +183,12 @@ class Session:
         what = "provider" if tuple(kinds) == ("status",) else "source"
         raise click.UsageError(f"no {what} {escape(name)!r}; {near(name, names)}")
 
+    def finish(self) -> None:
+        """Tell the features, once, that the running command did what it is for."""
+        given, self.running = self.running, None
+        if given is not None:
+            self.registry.ask("command_finished", session=self, given=given)
+
     # --- records
 
     def captures(self, windows: Iterable[str] | None = None) -> dict[tuple[str, str], list[Capture]]:
@@ -189,6 +202,12 @@ class Session:
         from tracker.windows.finalized import finalized
 
         return finalized(self.index, windows)
+
+    def unfinished(self) -> list[str]:
+        """The windows that are not finalized, in natural order."""
+        from tracker.windows.finalized import unfinished
+
+        return unfinished(self.index)
 
     def spans(
         self, windows: Iterable[str], groups: Mapping[tuple[str, str], list[Capture]] | None = None

@@ -73,7 +73,7 @@ def test_a_flipped_byte_anywhere_changes_no_answer(journal: Journal, often: Call
     [
         "UPDATE capture SET window = 'W9', at = at + 5",
         "DELETE FROM extent WHERE window = 'W1'",
-        "INSERT INTO tombstone VALUES ('snapshots', (SELECT record_id FROM capture LIMIT 1), 'x')",
+        "INSERT INTO tombstone VALUES ('snapshots', (SELECT record_id FROM capture LIMIT 1), 'x', 'W1')",
         "UPDATE stream SET total = 5",
     ],
 )

@@ -13,7 +13,7 @@ import re
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -77,6 +77,15 @@ class Index:
         """Every window that any stream names, `W0-9` before `W0-10`; or the last ones that got a record."""
         newest = "SELECT window FROM extent WHERE window != '' ORDER BY at DESC LIMIT -1"
         rows = self._rows(f"SELECT DISTINCT window FROM ({newest}) LIMIT ?", [last], self.journal.streams())
+        return sorted(chain.from_iterable(rows), key=natural)
+
+    def lacking(self, stream: str) -> list[str]:
+        """The windows without a record in a stream, and those of which a record there was taken back."""
+        query = (
+            "SELECT window FROM extent WHERE window != '' GROUP BY window HAVING max(stream = ?) = 0"
+            " OR window IN (SELECT window FROM tombstone WHERE stream = ?)"
+        )
+        rows = self._rows(query, [stream, stream], self.journal.streams())
         return sorted(chain.from_iterable(rows), key=natural)
 
     def knows(self, window: str) -> bool:
@@ -227,17 +236,18 @@ class Index:
         One that is spoilt is made anew. If that does not help, the disk is full, or another process keeps the file
         busy, one in memory answers.
         """
-        for attempt in count():
+        for may_stay in (True, False):
             try:
-                database = self._database or self._open()
-                for stream in streams:
-                    self._catch_up(database, stream)
-                return database.execute(query, values).fetchall()
+                return self._ask(query, values, streams)
             except sqlite3.DatabaseError as error:
-                if attempt == 2:
-                    raise
-                self._leave(error, may_stay=attempt == 0)
-        return []
+                self._leave(error, may_stay=may_stay)
+        return self._ask(query, values, streams)
+
+    def _ask(self, query: str, values: Sequence[object], streams: Iterable[str]) -> list[tuple[Any, ...]]:
+        database = self._database or self._open()
+        for stream in streams:
+            self._catch_up(database, stream)
+        return database.execute(query, values).fetchall()
 
     def _open(self) -> sqlite3.Connection:
         root = self.journal.root

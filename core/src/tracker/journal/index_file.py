@@ -21,7 +21,7 @@ from tracker.contract.readings import instant
 from tracker.journal.journal import WAIT_SECONDS, Journal
 from tracker.journal.records import COUNT, PHASES, lane_of, record_id, text
 
-VERSION = 8
+VERSION = 9
 FOLDER = ".index"
 NAME = re.compile(r"journal-[0-9a-f]{16}\.sqlite3")
 # pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others by `tracker doctor`
@@ -44,7 +44,7 @@ CREATE INDEX IF NOT EXISTS capture_lane ON capture (stream, provider, agent, at,
 CREATE UNIQUE INDEX IF NOT EXISTS capture_id ON capture (record_id, stream);
 CREATE TABLE IF NOT EXISTS reset (stream TEXT, provider TEXT, at REAL, record_id TEXT);
 CREATE INDEX IF NOT EXISTS reset_at ON reset (stream, provider, at);
-CREATE TABLE IF NOT EXISTS tombstone (stream TEXT, target TEXT, record_id TEXT);
+CREATE TABLE IF NOT EXISTS tombstone (stream TEXT, target TEXT, record_id TEXT, window TEXT);
 CREATE INDEX IF NOT EXISTS tombstone_target ON tombstone (target, stream);
 CREATE VIEW IF NOT EXISTS removal AS SELECT * FROM tombstone t WHERE NOT EXISTS
   (SELECT 1 FROM tombstone u WHERE u.target = t.record_id AND u.stream = t.stream);
@@ -164,7 +164,7 @@ def rows_of(
         at = record.get("captured_at")
         phase, parsed = record.get("phase"), record.get("parsed")
         if "tombstone" in record:
-            yield "tombstone", (stream, text(record["tombstone"]), record_id(stream, line, record))
+            yield "tombstone", (stream, text(record["tombstone"]), record_id(stream, line, record), named)
         elif phase in PHASES or (phase is None and isinstance(parsed, dict)):
             own_id, provider = record_id(stream, line, record), text(record.get("provider"))
             lane = lane_of(record) or ""

@@ -91,9 +91,9 @@ class Journal:
     """The append-only streams of one data directory.
 
     fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found;
-    otherwise they are only left out. listeners: called under the lock with what each stream
-    got. stored: how many records of each stream this process appended and flushed.
-    doubtful: the streams of which it does not know.
+    otherwise they are only left out. listeners: called with what each stream got, before the lock is released.
+    stored: how many records of each stream this process appended and flushed. doubtful: the streams of which it does
+    not know.
     """
 
     schema_version = SCHEMA
@@ -102,6 +102,7 @@ class Journal:
     def __init__(self, root: Path, *, fsync: bool = True, mends: bool = True, warn: Warn = lambda text: None) -> None:
         self.root, self.fsync, self.mends, self.warn = root, fsync, mends, warn
         self.listeners: list[Callable[[Appended], None]] = []
+        self._untold: list[Appended] = []
         self.stored: Counter[str] = Counter()
         self.doubtful: set[str] = set()
         self._lock: BaseFileLock | None = None
@@ -172,17 +173,31 @@ class Journal:
                 self._introduce(purpose)
             yield
         finally:
-            lock.release()
+            try:
+                if lock.lock_counter == 1:
+                    self._tell()
+            finally:
+                lock.release()
 
     @property
     def is_locked(self) -> bool:
         """Whether this process holds the lock."""
         return self._lock is not None and self._lock.is_locked
 
+    def _tell(self) -> None:
+        """Tell the listeners what was appended since the lock was taken."""
+        while self._untold:
+            new = self._untold.pop(0)
+            for listener in self.listeners:
+                listener(new)
+
     def _introduce(self, purpose: str | None) -> None:
         """Tell others who holds the lock, by default with the command's name, without its arguments."""
-        context = click.get_current_context(silent=True)
-        purpose = purpose or (context.command_path if context else "tracker")
+        context, names = click.get_current_context(silent=True), list[str]()
+        while context is not None:
+            names.insert(0, context.info_name or "")
+            context = context.parent
+        purpose = purpose or " ".join(names) or "tracker"
         # only a courtesy
         with contextlib.suppress(OSError):
             file = os.open(self.root / OWNER, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600)
@@ -239,8 +254,8 @@ class Journal:
             for stream, lines in encoded.items():
                 self.stored[stream] += lines.count(b"\n")
         for stream, own in new.items():
-            for listener in self.listeners:
-                listener(Appended(stream=stream, start=begun[stream][1], records=() if isinstance(own, bytes) else own))
+            records = () if isinstance(own, bytes) else own
+            self._untold.append(Appended(stream=stream, start=begun[stream][1], records=records))
         return {stream: start for stream, (_, start) in begun.items()}
 
     def _write(self, stream: str, lines: bytearray, begun: dict[str, tuple[int, int]]) -> None:

@@ -25,13 +25,14 @@ from tracker.windows.rules import ANOMALIES, anomalies_of, check_after, check_va
 Row = dict[str, Any]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class CaptureRequest:
     """What the user asked to store.
 
     phases: ``("before",)``, ``("after",)`` or both, when the pane also opens the next window; none for a report.
     reading: as parsed; text: as it came, None for an override. origin: the record's `source`. needs_before: refuse an
-    AFTER alone. details: further fields of the record, such as where a reading was taken from.
+    AFTER alone. details: further fields of the record, such as where a reading was taken from. is_last: the command
+    stores no more, so that what features do at its end needs no lock of its own.
     """
 
     source: Source
@@ -45,9 +46,10 @@ class CaptureRequest:
     force: bool = False
     needs_before: bool = False
     details: Mapping[str, Any] = field(factory=dict)
+    is_last: bool = True
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Stored:
     """What a request stores: its records, and the rows of anomalies that they show or close.
 
@@ -76,6 +78,8 @@ def store(session: Session, request: CaptureRequest) -> Stored:
         rows = {ANOMALIES: stored.anomalies + stored.closings, request.source.stream: stored.adopted + stored.records}
         if not session.dry_run:
             session.journal.append_all({stream: own for stream, own in rows.items() if own})
+            if request.is_last:
+                session.finish()
     say(session, request.source, stored)
     return stored
 

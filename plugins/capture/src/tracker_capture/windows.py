@@ -200,6 +200,7 @@ def _store(
         window=window,
         notes=notes,
         details=details,
+        is_last=False,
     )
     stored = store(session, request)
     session.note(f"note: read from {end.sample.origin}, {span(timedelta(seconds=end.age))} from the given time")

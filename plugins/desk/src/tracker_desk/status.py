@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -78,12 +78,13 @@ class Status:
 def look(session: Session) -> Status:
     """Read the newest capture of each provider in each lane, and the windows that are not finalized."""
     now = session.now
-    unread = {one.stream for one in session.missing_plugins() if one.stream is not None and one.measured}
+    known = session.registry.sources
+    unread = {mark.stream for name in session.journal.streams() for mark in session.index.strangers(name, known)}
     anomalies = session.open_anomalies()
-    after_closing = _after_closing(session, anomalies)
-    done = set(session.finalized())
+    unfinished = session.unfinished()
+    after_closing = _after_closing(session, anomalies, unfinished)
     found = [
-        evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, done))
+        evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, unfinished))
         for stream in sorted({*session.registry.status_streams, *unread})
         for agent, mark in session.index.lanes(stream)
     ]
@@ -104,11 +105,9 @@ def _outlooks(session: Session) -> Iterator[MeterOutlook]:
         yield from session.registry.first("meter_outlooks", session=session, source=source) or ()
 
 
-def _after_closing(session: Session, anomalies: Iterable[Entry]) -> dict[str, Due]:
+def _after_closing(session: Session, anomalies: Iterable[Entry], windows: Sequence[str]) -> dict[str, Due]:
     """What is due in each window that is not finalized, where nothing is open in it."""
-    done = set(session.finalized())
     groups: dict[str, dict[str, list[Capture]]] = {}
-    windows = [window for window in session.index.windows() if window not in done]
     for (window, name), group in session.captures(windows).items():
         groups.setdefault(window, {})[name] = group
     fallen = {str(found.record.get("window")) for found in anomalies if _is_of_capacity(session, found)}
@@ -149,10 +148,12 @@ def _lane(
     return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
 
 
-def _also_open(session: Session, agent: str | None, newest: CaptureMark, done: set[str]) -> tuple[CaptureMark, ...]:
+def _also_open(
+    session: Session, agent: str | None, newest: CaptureMark, unfinished: Sequence[str]
+) -> tuple[CaptureMark, ...]:
     """The windows that a lane left open for a provider before its newest capture."""
     marks = session.index.left_open(newest.stream, agent, newest.provider)
-    return tuple(mark for mark in marks if mark.window not in {newest.window, *done})
+    return tuple(mark for mark in marks if mark.window in unfinished and mark.window != newest.window)
 
 
 def _open_due(session: Session, now: datetime, source: Source, before: Capture) -> Due:

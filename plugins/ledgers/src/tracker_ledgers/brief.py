@@ -76,8 +76,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
 
 
 def _choose(session: Session, known: Sequence[str]) -> list[str]:
-    done = session.finalized()
-    wanting = {window for window, _ in session.captures(set(known) - set(done))}
+    wanting = {window for window, _ in session.captures(session.unfinished())}
     wanting |= {str(entry.record.get("window")) for entry in session.open_anomalies()}
     recent = [window for window in known if window not in wanting][-RECENT:]
     return [window for window in known if window in wanting or window in recent]

@@ -1,0 +1,121 @@
+"""The way of a pane, from its text to the stored record: few modules, few functions, one lock, streams opened once."""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+# what the kernel takes now; the numbers only become smaller
+MODULES, FUNCTIONS = 20, 109
+CORE = str(Path(__file__).parents[1] / "core" / "src" / "tracker") + "/"
+PANE = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      [##] {}% left\n  Weekly limit:  [##] {}% left\n"
+
+
+def is_import(frame: FrameType | None) -> bool:
+    """Whether a function is called by an import."""
+    while frame is not None and "importlib" not in frame.f_code.co_filename:
+        frame = frame.f_back
+    return frame is not None
+
+
+class Trace:
+    """The functions of the kernel that are called between two moments; inner ones count with their function."""
+
+    def __init__(self) -> None:
+        self.functions: set[tuple[str, str]] = set()
+
+    def start(self) -> None:
+        sys.setprofile(self._called)
+
+    def stop(self) -> None:
+        sys.setprofile(None)
+
+    @property
+    def modules(self) -> set[str]:
+        return {module for module, _ in self.functions}
+
+    def _called(self, frame: FrameType, event: str, _argument: object) -> None:
+        code = frame.f_code
+        if event != "call" or not code.co_filename.startswith(CORE) or code.co_name.startswith("<"):
+            return
+        if not is_import(frame):
+            self.functions.add((code.co_filename.removeprefix(CORE), code.co_qualname.partition(".<locals>")[0]))
+
+
+COUNTED: Counter[str] | None = None
+
+
+def count(event: str, arguments: tuple[Any, ...]) -> None:
+    if COUNTED is None:
+        return
+    if event == "open" and str(arguments[0]).endswith(".jsonl"):
+        COUNTED[Path(str(arguments[0])).name] += 1
+    elif event == "fcntl.flock" and arguments[1] & fcntl.LOCK_EX:
+        COUNTED["lock"] += 1
+
+
+@contextmanager
+def counted() -> Iterator[Counter[str]]:
+    """How often each stream is opened, and a lock is taken."""
+    global COUNTED
+    COUNTED = found = Counter()
+    try:
+        yield found
+    finally:
+        COUNTED = None
+
+
+sys.addaudithook(count)
+
+
+def test_from_the_text_to_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    from tracker.cli.commands import alias
+    from tracker.cli.main import main
+    from tracker.journal.journal import Journal
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRACKER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("AGENT_ID", raising=False)
+
+    def run(verb: str, pane: str) -> None:
+        done = CliRunner().invoke(main, ["alias", verb, "codex", "--stdin"], input=pane)
+        assert done.exit_code == 0, done.output
+
+    run("start", PANE.format(90, 80))
+    trace, appended = Trace(), Counter[str]()
+    take_text, append_all = alias.take_text, Journal.append_all
+
+    def take(*given: Any) -> str:
+        text = take_text(*given)
+        trace.start()
+        return text
+
+    def append(journal: Journal, records: Any) -> Any:
+        places = append_all(journal, records)
+        appended.update(list(records))
+        if "snapshots" in records:
+            trace.stop()
+        return places
+
+    monkeypatch.setattr(alias, "take_text", take)
+    monkeypatch.setattr(Journal, "append_all", append)
+    with counted() as found:
+        try:
+            run("end", PANE.format(70, 62))
+        finally:
+            trace.stop()
+    assert found.pop("lock") == 1
+    assert max(found.values()) <= 2, found
+    assert appended["snapshots"] == max(appended.values()) == 1
+    assert ("windows/store.py", "store") in trace.functions
+    assert (len(trace.modules) <= MODULES, len(trace.functions) <= FUNCTIONS) == (True, True), sorted(trace.functions)
