@@ -128,7 +128,8 @@ def test_the_long_session_runs_as_written(tmp_path: Path) -> None:
     if not os.environ.get(
         "TRACKER_SOAK"
     ):  # the suite as a whole is what runs this test: here a part of it stands for it
-        environment["PYTEST_ADDOPTS"] = "core/tests/test_registry.py plugins/glm -p no:cacheprovider"
+        environment["PYTEST_ADDOPTS"] = "core/tests/test_registry.py -n 0 -p no:cacheprovider"
+        environment["TRACKER_PART"] = "lanes.feature"
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", SCRIPT],
         cwd=folder,

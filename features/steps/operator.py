@@ -7,7 +7,6 @@ import json
 import re
 import shlex
 import subprocess
-import sys
 from typing import Any
 
 from behave import given, step, then, when
@@ -24,18 +23,22 @@ def run(context: Any, words: str, stdin: str = "") -> None:
     """Run a command line; `tracker` is the installed program."""
     arguments = shlex.split(words)
     if arguments[0] == "tracker":
-        arguments[:1] = [sys.executable, "-m", "tracker.cli"]
+        from warm import tracker
+
         if context.clock and any(word in arguments for word in ("start", "end", "cross", "before", "after")):
             arguments += ["--captured-at", context.clock]
-    context.done = subprocess.run(
-        arguments,
-        input=stdin.encode(),
-        capture_output=True,
-        cwd=context.folder,
-        env=context.environment,
-        timeout=120,
-        check=False,
-    )
+        done = tracker(arguments[1:], stdin.encode(), context.folder, context.environment)
+        context.done = subprocess.CompletedProcess(arguments, *done)
+    else:
+        context.done = subprocess.run(
+            arguments,
+            input=stdin.encode(),
+            capture_output=True,
+            cwd=context.folder,
+            env=context.environment,
+            timeout=120,
+            check=False,
+        )
     context.out, context.err = context.done.stdout.decode(), context.done.stderr.decode()
     assert "Traceback" not in context.err, context.err
 

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,22 @@ def tracker_cli(tmp_path: Path) -> Run:
     def run(*arguments: str, stdin: str | bytes = "", **extra: str) -> subprocess.CompletedProcess[str]:
         data = stdin.encode() if isinstance(stdin, str) else stdin
         is_new = any(key.startswith(INTERPRETERS) and key != "PYTHONPATH" for key in extra)
-        start = _program if is_new or not hasattr(os, "pidfd_open") else _fork
-        status, out, err = start(arguments, data, tmp_path, environment | extra)
+        status, out, err = tracker(arguments, data, tmp_path, environment | extra, is_new=is_new)
         return subprocess.CompletedProcess(arguments, status, out.decode(), err.decode())
 
     return run
 
 
+def tracker(
+    arguments: Sequence[str], stdin: bytes, folder: Path, environment: Mapping[str, str], *, is_new: bool = False
+) -> tuple[int, bytes, bytes]:
+    """Run the command line, by a new interpreter if that is asked for; its exit status, stdout and stderr."""
+    run = _program if is_new or not hasattr(os, "pidfd_open") else _fork
+    return run(arguments, stdin, folder, environment)
+
+
 def _program(
-    arguments: tuple[str, ...], stdin: bytes, folder: Path, environment: Mapping[str, str]
+    arguments: Sequence[str], stdin: bytes, folder: Path, environment: Mapping[str, str]
 ) -> tuple[int, bytes, bytes]:
     words = [sys.executable, "-m", "tracker.cli", *arguments]
     done = subprocess.run(
@@ -54,7 +61,7 @@ def _program(
 
 
 def _fork(
-    arguments: tuple[str, ...], stdin: bytes, folder: Path, environment: Mapping[str, str]
+    arguments: Sequence[str], stdin: bytes, folder: Path, environment: Mapping[str, str]
 ) -> tuple[int, bytes, bytes]:
     read, write = os.pipe()
     files = [os.memfd_create(name) for name in ("stdout", "stderr", "modules")]
@@ -112,7 +119,7 @@ def _taken(file: int) -> bytes:
 
 
 def _run(
-    arguments: tuple[str, ...], folder: Path, environment: Mapping[str, str], files: tuple[int, int, int, int]
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], files: tuple[int, int, int, int]
 ) -> int:
     """Run the program in this process, which looks as a new one would."""
     stdin, stdout, stderr, modules = files

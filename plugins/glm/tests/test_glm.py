@@ -315,7 +315,7 @@ def test_any_text_has_an_answer(inserted: str, text: str, data: st.DataObject) -
     check(tracker_glm.parse_status(text=text[:start] + inserted + text[end:]))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None)
 @given(st.sampled_from([text for text in TEXTS if text.startswith("{")]), st.data())
 def test_any_mutation_has_an_answer(text: str, data: st.DataObject) -> None:
     payload: Any = json.loads(text)

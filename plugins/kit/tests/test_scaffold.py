@@ -42,6 +42,8 @@ def test_a_new_plugin_passes_its_tests_at_once(kind: str, bare: Bare, tmp_path: 
     listed = json.loads(bare.run(*tracker, "--json", "plugins", "list").stdout)
     rows = [row for row in listed if row["distribution"] == f"tracker-my-{kind}"]
     assert [(row["name"], row["kind"], row["state"]) for row in rows] == [(f"my-{kind}", kind, "ok")]
+    if kind != "view":  # the checks of the other kinds have tests of their own
+        return
     checked = bare.run(*tracker, "plugins", "check", str(root))
     assert checked.stdout.startswith(f"my-{kind}: sound ("), checked.stdout + checked.stderr
 

@@ -116,7 +116,7 @@ def replaced(record: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 @together("record", RECORDS, ids=lambda record: "-".join(record)[:40])
-@together("new", [None, True, 5, -1, 1.5, 1e300, "", "x", [], [5], {}, {"a": 5}], ids=repr)
+@together("new", [None, True, -1, 1e300, "x", [5], {"a": 5}], ids=repr)
 def test_samples_with_each_value_replaced(record: Any, new: Any) -> None:
     """Every value of another type in every place, one at a time; a request's end follows, so that it comes out."""
     completed = RECORDS[[entry.get("msg") for entry in RECORDS].index("request completed")]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-CUTS = 120
-WIDTHS = (24, 31, 40, 54, 64, 79, 100)
+CUTS = 40
+WIDTHS = (24, 40, 64, 100)
 PROMPT = "dev@laptop:~/code$ ls\nREADME.md  src\ndev@laptop:~/code$ "
 
 
