@@ -13,7 +13,7 @@ from tracker.contract.features import (
     UsageEvent,
     WindowResult,
 )
-from tracker.contract.figures import amount, count, instant, percent
+from tracker.contract.figures import amount, count, epoch, instant, percent
 from tracker.contract.hooks import hookimpl
 from tracker.contract.origins import (
     CommandOrigin,
@@ -85,6 +85,7 @@ __all__ = [
     "amount",
     "check_event",
     "count",
+    "epoch",
     "hookimpl",
     "instant",
     "percent",
