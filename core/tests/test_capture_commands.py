@@ -14,6 +14,12 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
 
 
+@pytest.fixture
+def toys(toys_inside: Run) -> Run:
+    """In this process: the tests are about what is stored and said."""
+    return toys_inside
+
+
 def test_start_and_end_make_a_window(toys: Run, tmp_path: Path) -> None:
     started = toys("alias", "start", "toy", "--stdin", "--notes", "first", stdin="fuel 10%")
     assert ok(started) == "stored toy before snapshot for W0-01 (awaiting end)\n"

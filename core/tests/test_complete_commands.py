@@ -14,6 +14,12 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
 
 
+@pytest.fixture
+def toys(toys_inside: Run) -> Run:
+    """In this process: the tests are about what is stored and said."""
+    return toys_inside
+
+
 def test_a_dry_run_of_complete_leaves_no_lock_behind(captured: Run, tmp_path: Path) -> None:
     data = tmp_path / "data"
     for name in (".lock", ".lock-owner"):

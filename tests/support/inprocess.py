@@ -211,3 +211,17 @@ class Child:
         self.wait()
         *lines, _ = found.split(b"\n")
         return [line.decode() for line in lines]
+
+
+@pytest.fixture
+def toys_inside(
+    tracker_inside: Callable[..., subprocess.CompletedProcess[str]],
+    toy_registry: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`tracker_inside` with the toys as the only plugins; nothing waits for the disk, and git is not asked."""
+    registry = toy_registry()
+    monkeypatch.setattr("os.fsync", lambda _file: None)
+    monkeypatch.setattr("tracker.windows.store.git_head", lambda: None)
+    monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: registry)
+    return tracker_inside

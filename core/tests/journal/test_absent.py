@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +14,24 @@ from tracker.hosting.registry import Found
 EVENT = '{"ts": "2026-01-10T06:30:00Z", "rid": "r", "lane": "far", "ms": 3}\n'
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the records stand that every test of this module begins with, once the first has made them."""
+    return tmp_path_factory.mktemp("kept") / "data"
+
+
 @pytest.fixture
-def recorded(program: Any) -> Any:
+def recorded(program: Any, kept: Path) -> Any:
     """A window of two providers, a report and a stream, finalized; then the next one."""
+    if not kept.exists():
+        record(program)
+        shutil.copytree(program.root, kept)
+    else:
+        shutil.copytree(kept, program.root)
+    return program
+
+
+def record(program: Any) -> None:
     for window in ("W1", "W2"):
         for source, before, after in (("toy", "fuel 1%", "fuel 5%"), ("tally", "3", "9")):
             program("alias", "start", source, "--stdin", "--window", window, stdin=before).ok()
@@ -24,7 +41,6 @@ def recorded(program: Any) -> Any:
     log.write_text(EVENT)
     program("ingest", "toy-stream", "--window", "W2", "--file", str(log)).ok()
     program("complete", "--window", "W1", "--toy-features", "1", "--tally-features", "1").ok()
-    return program
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ class Rejected(ValueError):
     """Raised by `ingest_line` for a line that it cannot read; the message is the reason, kept in quarantine."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Quantiles:
     """Percentiles of one quantity: p50, p95 by Hyndman-Fan 7; `exact` unless they come from 1 % buckets."""
 
@@ -65,7 +65,7 @@ class Quantiles:
     exact: bool = True
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class EventTotals:
     """A source's events of the shown windows, added up. Errors are events that are not ok."""
 

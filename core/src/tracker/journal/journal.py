@@ -92,8 +92,8 @@ class Journal:
 
     fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found;
     otherwise they are only left out. listeners: called with what each stream got, before the lock is released.
-    stored: how many records of each stream this process appended and flushed.
-    doubtful: the streams of which it does not know.
+    stored: how many records of each stream this process appended and flushed. doubtful: the streams of which it does
+    not know.
     """
 
     schema_version = SCHEMA

@@ -24,8 +24,8 @@ PERCENT = "pp"
 GO, TIGHT, STOP, UNKNOWN = "GO", "tight", "STOP", "unknown"
 # The probabilities that the planned windows fit from which the verdict is GO, or tight.
 GO_FROM, TIGHT_FROM = 0.8, 0.5
-# Windows that say what one usually costs, if the answer must be quick.
-BRIEF = 50
+# The newest windows, which say what one usually costs unless others are asked for; fewer if the answer must be quick.
+USUAL, BRIEF = 200, 50
 
 
 @frozen(kw_only=True)
@@ -64,17 +64,17 @@ def outlooks(
     *,
     is_brief: bool = False,
 ) -> list[Outlook]:
-    """Every meter of a provider that has a bar, the capacity meter first; `windows` say what one costs (None: all).
+    """Every meter of a provider that has a bar, the capacity meter first; `windows` say what one costs.
 
     is_brief: read the last day of the history alone, and the past weeks as they were kept.
     """
-    # what is asked often reads no more than the newest windows
+    # a plan does not read years of windows
+    if is_brief or windows is None:
+        windows = session.index.windows(BRIEF if is_brief else USUAL)
     newest = [mark.window for _, mark in session.index.lanes(source.stream) if mark.provider == source.name]
-    groups = session.captures(newest if is_brief else None)
+    groups = session.captures(newest if is_brief else {*newest, *windows})
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
     history = readings(session, source, now - (RECENT if is_brief else MEMORY))
-    if is_brief:
-        windows = session.index.windows(BRIEF)
     deltas = [
         entry["delta"]
         for row in session.finalized(windows).values()
