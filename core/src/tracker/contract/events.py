@@ -114,6 +114,6 @@ def check_event(event: object) -> None:
 def _refusal(name: object, value: object) -> TypeError:
     types = TYPES.get(name) if isinstance(name, str) else None
     if types is None:
-        return TypeError(f"an event has the unknown key {name!r}. docs/plugins.md lists the known ones.")
+        return TypeError(f"an event has the unknown key {name!r}. docs/reference/plugins.md lists the known ones.")
     wanted = " or ".join(sorted("None" if kind is NOTHING else kind.__name__ for kind in types))
     return TypeError(f"an event's {name} is of type {type(value).__name__}. Expected {wanted}.")
