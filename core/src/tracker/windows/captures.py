@@ -33,7 +33,7 @@ AT_RESET = timedelta(minutes=5)
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Capture:
     """One standing record of a provider's meters."""
 
@@ -109,7 +109,7 @@ def _owns(registry: Registry, source: Source) -> bool:
     return len(others) == 1
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Pair:
     """The captures of a provider that count in a window."""
 
@@ -158,7 +158,7 @@ def by_lane(group: Iterable[Capture]) -> dict[str | None, Pair]:
     return {lane: canonical(own) for lane, own in lanes.items()}
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Fall:
     """A meter that went down; `reset_at` is its reset between both readings, if that is known."""
 
@@ -168,7 +168,7 @@ class Fall:
     reset_at: datetime | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Measured:
     """What a pair says: a delta per record field, the tags, and the falls that are anomalies."""
 
