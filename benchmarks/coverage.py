@@ -1,9 +1,9 @@
 """Coverage: how often the efficiency's 95 % interval holds the true efficiency, over simulated windows.
 
-Prints the tables of docs/statistics.md: `python benchmarks/coverage.py`, about a minute on one core; `--quick` does it
-in seconds with fewer repetitions; `--write FILE` puts them between the file's marker lines. The chosen interval is
-restated for whole arrays here, and every run checks the restatement against tracker_verdict.stats; the other intervals
-are what older tools and textbooks offer.
+Prints the tables of docs/explanation/statistics.md: `python benchmarks/coverage.py`, about a minute on one core;
+`--quick` does it in seconds with fewer repetitions; `--write FILE` puts them between the file's marker lines. The
+chosen interval is restated for whole arrays here, and every run checks the restatement against tracker_verdict.stats;
+the other intervals are what older tools and textbooks offer.
 """
 
 from __future__ import annotations

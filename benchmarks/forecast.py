@@ -1,7 +1,8 @@
 """Forecasts of weekly meters, scored on simulated users: Brier and reliability, against the linear pace and CodexBar.
 
 `python benchmarks/forecast.py [--weeks 0 1 3 6] [--cases 300] [--seed 1]`, a minute on one core; `--quick` in seconds.
-The users are those of docs/statistics.md: office hours, bursts, evenings, a trend, a step, and one who holds back.
+The users are those of docs/explanation/statistics.md: office hours, bursts, evenings, a trend, a step, and one who
+holds back.
 CodexBar's method is restated from its source: past weeks shifted to this week's pace, weighted by exp(-age / 3).
 """
 

@@ -1,8 +1,8 @@
 """Gates that are watched after every window: how often equal pairs open them, and how soon unequal ones do.
 
-Prints the table of docs/statistics.md: `python benchmarks/sequential.py`, a few minutes on one core; `--quick` does it
-in seconds; `--write FILE` puts it between the file's marker lines. The evidence is restated for whole arrays here, and
-every run checks the restatement against tracker_verdict.stats.anytime.
+Prints the table of docs/explanation/statistics.md: `python benchmarks/sequential.py`, a few minutes on one core;
+`--quick` does it in seconds; `--write FILE` puts it between the file's marker lines. The evidence is
+restated for whole arrays here, and every run checks the restatement against tracker_verdict.stats.anytime.
 """
 
 from __future__ import annotations

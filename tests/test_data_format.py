@@ -1,4 +1,4 @@
-"""docs/data-format.md is true: its examples fit its tables, so do real records, and its recipes run."""
+"""docs/reference/data-format.md is true: its examples fit its tables, so do real records, and its recipes run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-DOCUMENT = (Path(__file__).parents[1] / "docs" / "data-format.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[1] / "docs" / "reference" / "data-format.md").read_text(encoding="utf-8")
 SECTIONS = dict(zip(*[iter(re.split(r"^## (.+)$", DOCUMENT, flags=re.M)[1:])] * 2, strict=True))
 STREAMS = {name.strip("`").removesuffix(".jsonl"): text for name, text in SECTIONS.items() if name.endswith(".jsonl`")}
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

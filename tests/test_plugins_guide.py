@@ -1,4 +1,4 @@
-"""`docs/plugins.md` is true: its signatures are the code's, what it cites and lists exists, and its blocks run."""
+"""`docs/reference/plugins.md` is true: its signatures are the code's, what it cites exists, and its blocks run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tracker_kit import rules
 from tracker_telemetry.prices import parse
 
 ROOT = Path(__file__).parents[1]
-GUIDE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "reference" / "plugins.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", GUIDE, flags=re.M)[1:]}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 HOOKS = sorted(SOURCES.keys() - {"source_info"})
@@ -108,7 +108,7 @@ def test_the_sections_that_messages_cite_exist() -> None:
     cited = set(rules.STEPS.values())
     for path in (ROOT / "plugins" / "kit" / "src" / "tracker_kit").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        cited |= set(re.findall(r"docs/plugins\.md, section '([\w ]+)'", text))
+        cited |= set(re.findall(r"docs/reference/plugins\.md, section '([\w ]+)'", text))
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("rule", "asked"):
                 place = node.args[1 if node.func.id == "rule" else 0]  # type: ignore[attr-defined]

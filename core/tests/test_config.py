@@ -12,7 +12,7 @@ from tracker.errors import TrackerError
 from tracker.settings.file import Settings
 from tracker.settings.sections import Kernel, settings
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 
 
 def load(folder: Path, text: str | bytes) -> Settings:
@@ -132,7 +132,7 @@ def shown(value: Any) -> str:
 
 
 def test_the_document_lists_every_setting_as_it_is() -> None:
-    """docs/configuration.md is checked against the code, in the code's order."""
+    """docs/reference/settings.md is checked against the code, in the code's order."""
     rows = [line for line in DOCUMENT.read_text().splitlines() if re.match(r"\| `[\w.]+` \| .* \| .* \| ", line)]
     expected = []
     for setting in settings().values():

@@ -1,93 +1,66 @@
 """Everything that a plugin may import. What is not here may change without notice."""
 
-from tracker.contract.blocks import Block, PreviewContext, Row
-from tracker.contract.events import Event, EventTotals, Quantiles, Rejected, check_event
-from tracker.contract.features import (
-    Check,
-    Estimate,
-    Finding,
-    MeterOutlook,
-    MeterReading,
-    StreamFacts,
-    StreamInput,
-    UsageEvent,
-    WindowResult,
-)
-from tracker.contract.figures import amount, count, instant, percent
-from tracker.contract.hooks import hookimpl
-from tracker.contract.origins import (
-    CommandOrigin,
-    ExchangeOrigin,
-    FileOrigin,
-    HttpOrigin,
-    LogOrigin,
-    Origin,
-    StatusLineOrigin,
-)
-from tracker.contract.panels import Cell, Chart, Column, Panel, Period
-from tracker.contract.readings import JSON, Change, Delta, Gauge, Meter, Reading
-from tracker.contract.sources import (
-    Comparison,
-    Demo,
-    DemoStep,
-    ReportSource,
-    Source,
-    StatusSource,
-    TelemetrySource,
-    View,
-)
-from tracker.text.redact import redact
-from tracker.text.screen import plain_text
+from __future__ import annotations
 
-__all__ = [
-    "JSON",
-    "Block",
-    "Cell",
-    "Change",
-    "Chart",
-    "Check",
-    "Column",
-    "CommandOrigin",
-    "Comparison",
-    "Delta",
-    "Demo",
-    "DemoStep",
-    "Estimate",
-    "Event",
-    "EventTotals",
-    "ExchangeOrigin",
-    "FileOrigin",
-    "Finding",
-    "Gauge",
-    "HttpOrigin",
-    "LogOrigin",
-    "Meter",
-    "MeterOutlook",
-    "MeterReading",
-    "Origin",
-    "Panel",
-    "Period",
-    "PreviewContext",
-    "Quantiles",
-    "Reading",
-    "Rejected",
-    "ReportSource",
-    "Row",
-    "Source",
-    "StatusLineOrigin",
-    "StatusSource",
-    "StreamFacts",
-    "StreamInput",
-    "TelemetrySource",
-    "UsageEvent",
-    "View",
-    "WindowResult",
-    "amount",
-    "check_event",
-    "count",
-    "hookimpl",
-    "instant",
-    "percent",
-    "plain_text",
-    "redact",
-]
+from typing import TYPE_CHECKING
+
+from tracker.facade import facade
+
+if TYPE_CHECKING:
+    from tracker.contract.blocks import Block as Block
+    from tracker.contract.blocks import PreviewContext as PreviewContext
+    from tracker.contract.blocks import Row as Row
+    from tracker.contract.events import Event as Event
+    from tracker.contract.events import EventTotals as EventTotals
+    from tracker.contract.events import Quantiles as Quantiles
+    from tracker.contract.events import Rejected as Rejected
+    from tracker.contract.events import check_event as check_event
+    from tracker.contract.features import Check as Check
+    from tracker.contract.features import Estimate as Estimate
+    from tracker.contract.features import Finding as Finding
+    from tracker.contract.features import MeterOutlook as MeterOutlook
+    from tracker.contract.features import MeterReading as MeterReading
+    from tracker.contract.features import StreamFacts as StreamFacts
+    from tracker.contract.features import StreamInput as StreamInput
+    from tracker.contract.features import UsageEvent as UsageEvent
+    from tracker.contract.features import WindowResult as WindowResult
+    from tracker.contract.figures import amount as amount
+    from tracker.contract.figures import count as count
+    from tracker.contract.figures import epoch as epoch
+    from tracker.contract.figures import instant as instant
+    from tracker.contract.figures import percent as percent
+    from tracker.contract.hooks import hookimpl as hookimpl
+    from tracker.contract.origins import CommandOrigin as CommandOrigin
+    from tracker.contract.origins import ExchangeOrigin as ExchangeOrigin
+    from tracker.contract.origins import FileOrigin as FileOrigin
+    from tracker.contract.origins import HttpOrigin as HttpOrigin
+    from tracker.contract.origins import LogOrigin as LogOrigin
+    from tracker.contract.origins import Origin as Origin
+    from tracker.contract.origins import StatusLineOrigin as StatusLineOrigin
+    from tracker.contract.panels import Cell as Cell
+    from tracker.contract.panels import Chart as Chart
+    from tracker.contract.panels import Column as Column
+    from tracker.contract.panels import Panel as Panel
+    from tracker.contract.panels import Period as Period
+    from tracker.contract.readings import JSON as JSON
+    from tracker.contract.readings import Change as Change
+    from tracker.contract.readings import Delta as Delta
+    from tracker.contract.readings import Gauge as Gauge
+    from tracker.contract.readings import Meter as Meter
+    from tracker.contract.readings import Reading as Reading
+    from tracker.contract.sources import Comparison as Comparison
+    from tracker.contract.sources import Demo as Demo
+    from tracker.contract.sources import DemoStep as DemoStep
+    from tracker.contract.sources import ReportSource as ReportSource
+    from tracker.contract.sources import Source as Source
+    from tracker.contract.sources import StatusSource as StatusSource
+    from tracker.contract.sources import TelemetrySource as TelemetrySource
+    from tracker.contract.sources import View as View
+    from tracker.text.redact import redact as redact
+    from tracker.text.screen import plain_text as plain_text
+
+__all__, _find = facade(globals())
+
+if not TYPE_CHECKING:
+    # else a type checker would take any name for one of the module's
+    __getattr__ = _find

@@ -1,14 +1,10 @@
-"""What a feature may import beside `tracker.api` and libraries; what is not here may change without notice.
-
-Each name is imported when it is first asked for, so that a feature pays for what it uses. The names stand in this file
-once: type checkers read the imports below, and `__getattr__` finds a name's module in the same lines.
-"""
+"""What a feature may import beside `tracker.api` and libraries; what is not here may change without notice."""
 
 from __future__ import annotations
 
-import re
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tracker.facade import facade
 
 if TYPE_CHECKING:
     from tracker.cli.command import Command as Command
@@ -57,15 +53,8 @@ if TYPE_CHECKING:
     from tracker.windows.store import CaptureRequest as CaptureRequest
     from tracker.windows.store import store as store
 
-_LINES = re.findall(r"^    from (\S+) import (\w+)", __loader__.get_source(__name__), re.M)  # type: ignore[name-defined]
-_MODULES = {name: module for module, name in _LINES}
-__all__ = sorted(_MODULES)
-
+__all__, _find = facade(globals())
 
 if not TYPE_CHECKING:
     # else a type checker would take any name for one of the module's
-    def __getattr__(name: str) -> Any:
-        if name not in _MODULES:
-            raise AttributeError(f"module 'tracker.kernel' has no attribute {name!r}")
-        found = globals()[name] = getattr(import_module(_MODULES[name]), name)
-        return found
+    __getattr__ = _find

@@ -35,7 +35,7 @@ from tracker.windows.missing_plugins import Absent, absent
 from tracker.windows.rules import ANOMALIES, open_anomalies
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Shown:
     """A block and where it comes from; of a stream also how many events lie outside of each window's span."""
 
@@ -44,7 +44,7 @@ class Shown:
     outside: Mapping[str, int] = field(factory=dict)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Preview:
     """Everything that is shown, as data."""
 

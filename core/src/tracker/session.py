@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +15,8 @@ from tracker.errors import TrackerError
 from tracker.text.render import escape
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tracker.contract.panels import Cell, Column
     from tracker.contract.readings import Reading
     from tracker.contract.sources import Source
@@ -40,7 +41,7 @@ class Session:
     No attrs class: `tracker --help` makes one, too, and must not pay for the import.
     """
 
-    DEFAULT_ROOT = Path("data/week0/live")
+    DEFAULT_ROOT = "data/week0/live"
 
     def __init__(self) -> None:
         self.data_dir: Path | None = None
@@ -59,6 +60,8 @@ class Session:
     @cached_property
     def settings_file(self) -> Settings:
         """What `tracker.toml` sets."""
+        from pathlib import Path
+
         from tracker.settings.file import Settings
 
         return Settings.load(Settings.find(Path.cwd()))
@@ -77,13 +80,15 @@ class Session:
     @cached_property
     def root(self) -> Path:
         """The data directory."""
+        from pathlib import Path
+
         if self.data_dir is not None:
             return self.data_dir
         if os.environ.get(DATA_DIR):
             return Path(os.environ[DATA_DIR])
         if self.config.data_dir is not None:
             return self.settings_file.base / self.config.data_dir
-        return self.DEFAULT_ROOT
+        return Path(self.DEFAULT_ROOT)
 
     @cached_property
     def journal(self) -> Journal:

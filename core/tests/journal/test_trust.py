@@ -18,7 +18,7 @@ import pytest
 
 from tracker.errors import TrackerError
 from tracker.journal import files
-from tracker.journal.files import private_folder, replace_file, replacing
+from tracker.journal.files import private_folder, replace_file
 from tracker.journal.journal import Journal
 
 AT = "2026-01-10T08:00:00Z"
@@ -225,9 +225,9 @@ def test_temporary_files_are_private_and_those_of_killed_commands_go(tmp_path: P
     own, foreign = tmp_path / f".x.{os.getpid()}-0123abcd.part", tmp_path / ".letter.part"
     for path in (left, own, foreign):
         path.touch()
-    with replacing(tmp_path / "new") as part:
-        assert stat.S_IMODE(part.stat().st_mode) == 0o600
-        part.write_bytes(b"x")
+    modes = []
+    replace_file(tmp_path / "new", lambda part: modes.append(stat.S_IMODE(part.stat().st_mode)))
+    assert modes == [0o600]
     assert {path.name for path in tmp_path.iterdir()} == {own.name, foreign.name, "new"}
 
 

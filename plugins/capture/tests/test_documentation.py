@@ -1,4 +1,4 @@
-"""docs/capturing.md is true: its blocks run in order, and print what stands below them."""
+"""docs/how-to/capture-without-pasting.md is true: its blocks run in order, and print what stands below them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-PAGE = (Path(__file__).parents[3] / "docs" / "capturing.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "capture-without-pasting.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.S)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 ALIASES = Path(__file__).parents[3] / "scripts" / "tracker-aliases.sh"
-DOCUMENT = Path(__file__).parents[3] / "docs" / "shells.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "how-to" / "short-commands.md"
 PANES = Path(__file__).parents[3] / "plugins" / "codex" / "src" / "tracker_codex" / "demo"
 PROGRAM = Path(sys.executable).with_name("tracker")
 SHELLS = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}
@@ -269,7 +269,7 @@ def test_what_cannot_be_sourced_is_said_in_one_line(shell: str, tmp_path: Path) 
 
 
 def test_the_document_names_functions_that_there_are() -> None:
-    """docs/shells.md: each name of its table runs what stands beside it."""
+    """docs/how-to/short-commands.md: each name of its table runs what stands beside it."""
     rows = [line.split("|")[1:3] for line in DOCUMENT.read_text().splitlines() if line.startswith("| `")]
     named = [(name, runs) for names, runs in rows for name in re.findall(r"`(\w+)`", names)]
     assert {name for name, _ in named} == SPEC.keys()

@@ -21,10 +21,10 @@ from kit_plugins import CODE, KIND, LINES, PANE, RECORDED, SCREEN
 SOUND = {"sound-status": "status", "sound-report": "report", "sound-telemetry": "telemetry"}
 NOT_LOADED = {
     "absent": "'absent' is not an installed entry point of group 'tracker'; after adding one, install again"
-    " (docs/plugins.md, section 'Packaging')",
-    "unloadable": "ModuleNotFoundError: No module named 'nowhere' (docs/plugins.md, section 'Import late')",
-    "mistyped": "is named 'mistyped' but the source 'other' (docs/plugins.md, section 'The declaration')",
-    "misspelt": "did you mean 'parse_status'? (docs/plugins.md, section 'When something is wrong')",
+    " (docs/reference/plugins.md, section 'Packaging')",
+    "unloadable": "ModuleNotFoundError: No module named 'nowhere' (docs/reference/plugins.md, section 'Import late')",
+    "mistyped": "is named 'mistyped' but the source 'other' (docs/reference/plugins.md, section 'The declaration')",
+    "misspelt": "did you mean 'parse_status'? (docs/reference/plugins.md, section 'When something is wrong')",
 }
 EVERY_EVENT = (
     "there_are_lines_with_events reads_every_line_the_same_way_twice keeps_nothing_personal"
@@ -139,7 +139,8 @@ def test_a_broken_rule_is_named_with_the_guides_section(results: Results, name: 
     wanted = EVERY_EVENT if checks == "every event" else checks
     assert set(found) == set(wanted.split()), found
     said = [one for messages in found.values() for one in messages]
-    assert any(message in one and one.endswith(f"(docs/plugins.md, section {section!r})") for one in said), said
+    end = f"(docs/reference/plugins.md, section {section!r})"
+    assert any(message in one and one.endswith(end) for one in said), said
 
 
 @pytest.mark.parametrize("name", NOT_LOADED)
@@ -159,7 +160,7 @@ def test_screens_are_recorded_on_demand(tmp_path: Path) -> None:
     )
     chosen = ("-k", "as_recorded or there_are_screens")
     said = [one for messages in failing(run(tmp_path, tests, *chosen)["toy"]).values() for one in messages]
-    end = "(docs/plugins.md, section 'Testing')"
+    end = "(docs/reference/plugins.md, section 'Testing')"
     assert sorted(said) == sorted(
         [
             f"screen.json is not beside screen.txt; --update-screens records it {end}",

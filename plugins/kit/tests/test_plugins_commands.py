@@ -182,7 +182,7 @@ def test_check_names_the_rules_that_given_texts_break(toys: Run, tmp_path: Path)
     said = {one["message"] for one in verdict["broken"]}
     assert any(
         one.startswith("plugin 'toy' failed to parse_status: ValueError: Invalid isoformat string: '2026-01")
-        and one.endswith("(docs/plugins.md, section 'parse_status')")
+        and one.endswith("(docs/reference/plugins.md, section 'parse_status')")
         for one in said
     ), said
 
@@ -201,7 +201,8 @@ def test_check_runs_a_projects_own_conformance_classes_from_its_folder(toys: Run
     broken = toys("plugins", "check", str(root))
     assert broken.returncode == 1
     assert "acme: broken (1 rule, " in broken.stdout
-    assert "  - pane does not say what was recorded; --update-screens records it anew (docs/plugins.md" in broken.stdout
+    said = "  - pane does not say what was recorded; --update-screens records it anew (docs/reference/plugins.md"
+    assert said in broken.stdout
     assert "second: broken (1 rule, " in broken.stdout
     assert "failed to be imported: ModuleNotFoundError: No module named 'tracker_second'" in broken.stdout
 
@@ -215,7 +216,7 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
     code = feature.read_text().replace("command:command", "command:gone")
     feature.write_text(code.replace("\nfrom tracker.feature", "\nimport click\nfrom tracker.feature"))
     broken = toys("plugins", "check", str(root)).stdout
-    assert "tracker_acme.command:gone is not a click command (docs/plugins.md, section 'Features')" in broken
+    assert "tracker_acme.command:gone is not a click command (docs/reference/plugins.md, section 'Features')" in broken
     assert "importing tracker_acme.feature imports click" in broken
     feature.write_text("raise RuntimeError('no')\n")
     lost = toys("plugins", "check", str(root))
@@ -226,7 +227,7 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
     ("text", "message"),
     [
         (None, "Cannot read "),
-        ("[project]\nname = 'x'\n", "pyproject.toml has no entry point in group 'tracker' (docs/plugins.md"),
+        ("[project]\nname = 'x'\n", "pyproject.toml has no entry point in group 'tracker' (docs/reference/plugins.md"),
         ("[project\n", "Cannot read "),
     ],
 )

@@ -152,7 +152,7 @@ def test_a_mistyped_window_and_two_inputs_are_refused(stored: Run) -> None:
 
 
 def test_the_prices_on_the_page_are_read() -> None:
-    page = (ROOT / "docs" / "telemetry.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "telemetry.md").read_text(encoding="utf-8")
     [example] = re.findall(r"^```toml\n(.*?)^```$", page, flags=re.M | re.S)
     table = parse(example, "prices.toml", r"-\d{8}")
     expected = {"input": 1e-6, "output": 4e-6, "cache_read": 1e-7}

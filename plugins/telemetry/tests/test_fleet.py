@@ -1,4 +1,4 @@
-"""docs/fleet.md is true: two machines' exports give DuckDB the figures that tracker has of both journals in one.
+"""docs/how-to/many-machines.md is true: two exports give DuckDB the figures of both journals in one.
 
 Spark and ClickHouse give the same rows, where they are installed: `uv run --group fleet pytest -m fleet`.
 """
@@ -24,8 +24,8 @@ duckdb = pytest.importorskip("duckdb")
 pytest.importorskip("pyarrow")
 sqlglot = pytest.importorskip("sqlglot")
 
-DOCS = Path(__file__).parents[3] / "docs"
-PAGE, SQL = (DOCS / "fleet.md").read_text(encoding="utf-8"), (DOCS / "fleet.sql").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[3] / "docs" / "how-to"
+PAGE, SQL = (DOCS / "many-machines.md").read_text(encoding="utf-8"), (DOCS / "fleet.sql").read_text(encoding="utf-8")
 WINDOWS = ("W0-07", "W0-CHN")
 LANES = {"zai": "glm-4.6", "glm": "glm-4.5-air", "main": "claude-sonnet-4-5", "sub1": None}
 

@@ -1,4 +1,4 @@
-"""The coverage benchmark, scaled down, and its table in docs/statistics.md."""
+"""The coverage benchmark, scaled down, and its table in docs/explanation/statistics.md."""
 
 import importlib.util
 import math
@@ -20,7 +20,7 @@ def load(name):
 
 
 benchmark, sequential = load("coverage"), load("sequential")
-DOCUMENT = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs" / "explanation" / "statistics.md").read_text(encoding="utf-8")
 TABLE = DOCUMENT.partition(sequential.BEGIN)[2].partition(sequential.END)[0]
 WATCHED = [line.strip("|").split("|") for line in TABLE.splitlines() if line[:1] == "|"][2:]
 # The share of pairs whose interval ever misses, at a true ratio of 1 and of 2.

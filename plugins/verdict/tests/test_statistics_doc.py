@@ -1,11 +1,11 @@
-"""docs/statistics.md: its python blocks run in order, and each prints the text block that follows it."""
+"""docs/explanation/statistics.md: its python blocks run in order, and each prints the text block that follows it."""
 
 import contextlib
 import io
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).parents[3] / "docs" / "statistics.md"
+PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "statistics.md"
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n\n```text\n(?P<output>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

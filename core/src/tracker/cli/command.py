@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import click
@@ -25,6 +25,10 @@ SELDOM = ("timezone", "force", "origin", "state_dir", "dry_run", "no_fsync")
 def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def callback(context: click.Context, _parameter: click.Parameter, given: Any) -> None:
         if given is not None and given is not False:
+            if name == "data_dir":
+                from pathlib import Path
+
+                given = Path(given)
             setattr(context.ensure_object(Session), name, given)
 
     return callback
@@ -34,11 +38,11 @@ def _option(names: list[str], target: str, about: str, **settings: Any) -> click
     return click.Option(names, help=about, expose_value=False, callback=_set(target), **settings)
 
 
+@cache
 def shared_options() -> list[click.Option]:
     """The options that every command takes."""
-    path = click.Path(path_type=Path)
     return [
-        _option(["--data-dir"], "data_dir", "Where the records live.", type=path, metavar="DIR"),
+        _option(["--data-dir"], "data_dir", "Where the records live.", type=click.Path(), metavar="DIR"),
         _option(["--agent"], "agent", "The lane to work in [default: $AGENT_ID].", metavar="ID"),
         _option(["--json"], "json", "Print JSON.", is_flag=True),
         _option(["--quiet", "-q"], "quiet", "Say no more than the data.", is_flag=True),
@@ -49,7 +53,7 @@ def shared_options() -> list[click.Option]:
 def completed(context: click.Context, parameters: list[click.Parameter]) -> list[click.Parameter]:
     """The parameters; where a shell asks for completions, with what each may be."""
     if context.resilient_parsing:
-        from tracker.cli.completing import with_suggestions
+        from tracker.cli.completion import with_suggestions
 
         with_suggestions(parameters)
     return parameters

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -42,6 +41,8 @@ KERNEL = {
 }
 # what `tracker` alone runs, if a feature has it
 HOME = "home"
+# the number of the signal, since its module costs 2 ms
+SIGINT = 2
 ALSO = {"window-finalize": "complete"}
 
 
@@ -99,7 +100,7 @@ class Root(Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise Interrupted(f"interrupted{ctx.ensure_object(Session).outcome}", signal.SIGINT) from None
+            raise Interrupted(f"interrupted{ctx.ensure_object(Session).outcome}", SIGINT) from None
         except TrackerError as error:
             outcome = ctx.ensure_object(Session).outcome
             # the system failed behind a stored record, and the record stays
@@ -134,7 +135,7 @@ class Root(Group):
         gc.set_threshold(200_000, 20, 20)  # events are many and no cycles: a tenth of the time of a large stream
         try:
             if "_TRACKER_COMPLETE" in os.environ:
-                from tracker.cli.completing import answer
+                from tracker.cli.completion import answer
 
                 answer(self)
                 sys.exit()

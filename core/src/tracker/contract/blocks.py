@@ -12,7 +12,7 @@ from tracker.contract.events import EventTotals
 from tracker.contract.readings import JSON
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class PreviewContext:
     """What a preview block is made from.
 
@@ -25,7 +25,7 @@ class PreviewContext:
     events: EventTotals | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Row:
     """One line of a block.
 
@@ -44,7 +44,7 @@ class Row:
         return row(self.label, self.text, self.values)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Block:
     """One section of the preview, as data; the core renders it as text, JSON or on a terminal."""
 

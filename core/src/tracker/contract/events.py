@@ -55,7 +55,7 @@ class Rejected(ValueError):
     """Raised by `ingest_line` for a line that it cannot read; the message is the reason, kept in quarantine."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Quantiles:
     """Percentiles of one quantity: p50, p95 by Hyndman-Fan 7; `exact` unless they come from 1 % buckets."""
 
@@ -65,7 +65,7 @@ class Quantiles:
     exact: bool = True
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class EventTotals:
     """A source's events of the shown windows, added up. Errors are events that are not ok."""
 
@@ -114,6 +114,6 @@ def check_event(event: object) -> None:
 def _refusal(name: object, value: object) -> TypeError:
     types = TYPES.get(name) if isinstance(name, str) else None
     if types is None:
-        return TypeError(f"an event has the unknown key {name!r}. docs/plugins.md lists the known ones.")
+        return TypeError(f"an event has the unknown key {name!r}. docs/reference/plugins.md lists the known ones.")
     wanted = " or ".join(sorted("None" if kind is NOTHING else kind.__name__ for kind in types))
     return TypeError(f"an event's {name} is of type {type(value).__name__}. Expected {wanted}.")

@@ -1,29 +1,20 @@
-"""The hooks of features, and the values that they give to the kernel and to each other."""
+"""The values that features give to the kernel and to each other; `feature_hooks.py` has the hooks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
-import pluggy
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from tracker.contract.blocks import Block
     from tracker.contract.events import EventTotals
-    from tracker.contract.panels import Cell, Column, Panel, Period
-    from tracker.contract.sources import Source
-    from tracker.feature import Feature
-    from tracker.session import Session
-
-hookspec = pluggy.HookspecMarker("tracker")
 
 Value: TypeAlias = "bool | int | float | str | None"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class WindowResult:
     """What a provider delivered in a finalized window, and for how much capacity.
 
@@ -66,7 +57,7 @@ class Estimate(Protocol):
         """What `preview --json` prints of it, as JSON values."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Check:
     """One thing that should be true of a window: its name, whether it is, why not, and the command that mends it.
 
@@ -79,7 +70,7 @@ class Check:
     cure: str | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Finding:
     """Something that is wrong with the data or the set-up, for `tracker doctor`.
 
@@ -95,7 +86,7 @@ class Finding:
     fix: Callable[[], object] | None = field(default=None, repr=False, eq=False)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class StreamFacts:
     """What a stream of events says in some windows: the totals, and the events outside of each window's span."""
 
@@ -156,7 +147,7 @@ class UsageEvent(NamedTuple):
     in_folder: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class StreamInput:
     """Where a stream comes from: standard input, or a file that may be followed."""
 
@@ -165,98 +156,3 @@ class StreamInput:
     follow: bool = False
     strict: bool = False
     notes: str | None = None
-
-
-@hookspec
-def feature_info() -> Feature:
-    """Declare the feature: its commands, settings and streams. Called for every command; must be cheap."""
-
-
-@hookspec(firstresult=True)
-def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) -> Estimate | None:
-    """Efficiency with interval and power of a provider's finalized windows that count."""
-
-
-@hookspec
-def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Value]]:
-    """Columns of windows: by (window, provider), the provider "" for what belongs to none. Keys are column names."""
-
-
-@hookspec
-def window_checks(session: Session, window: str) -> Sequence[Check]:
-    """What should be true of a window."""
-
-
-@hookspec
-def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
-    """A section of the report that is handed to the next session."""
-
-
-@hookspec
-def panels(session: Session, period: Period) -> Sequence[Panel]:
-    """What the feature shows of a time, as tables and charts: for the report, the board and the home screen."""
-
-
-@hookspec(firstresult=True)
-def show_table(
-    session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool
-) -> bool | None:
-    """Show rows on the terminal, as wide as it is; True if this feature did. total: the last row sums up the others."""
-
-
-@hookspec
-def data_findings(session: Session) -> Sequence[Finding]:
-    """What is wrong with the feature's own files, for `tracker doctor`."""
-
-
-@hookspec
-def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
-    """Formats of `tracker export` by name: each writes one stream into a folder and returns the number of rows."""
-
-
-@hookspec
-def command_finished(session: Session, given: Mapping[str, Any]) -> None:
-    """Called once when a writing command has stored what it is for, or came to its end; `given` are its parameters.
-
-    If a capture was stored, its lock is still held: what is appended here needs no lock of its own.
-    """
-
-
-@hookspec
-def undo_rows(session: Session, command_id: str, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """Reverse what the feature wrote outside of the journal in a command, whose records `tracker undo` takes back.
-
-    Answers with a line about each row that was reversed. With `session.dry_run` nothing is written.
-    """
-
-
-@hookspec(firstresult=True)
-def ingest_stream(session: Session, source: Source, window: str, given: StreamInput) -> bool | None:
-    """Take in a stream of events; True if this feature did it."""
-
-
-@hookspec(firstresult=True)
-def stream_facts(
-    session: Session, source: Source, windows: Sequence[str], spans: Mapping[str, tuple[datetime, datetime | None]]
-) -> StreamFacts | None:
-    """What a stream of events says in some windows; spans: from when to when each window was measured."""
-
-
-@hookspec(firstresult=True)
-def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading] | None:
-    """The meter history of a provider from an instant on, by time; accounts and origins are not told apart."""
-
-
-@hookspec(firstresult=True)
-def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook] | None:
-    """What is to be expected of a provider's meters. It is asked by each status, so it must be quick."""
-
-
-@hookspec(firstresult=True)
-def usage_events(session: Session, since: datetime | None, folder: Path | None) -> Sequence[UsageEvent] | None:
-    """The requests in all session logs from an instant on, by their time."""
-
-
-@hookspec(firstresult=True)
-def screen_text(text: str) -> str | None:
-    """The text as a terminal shows it after the cursor movements in it; None if this feature cannot play them."""

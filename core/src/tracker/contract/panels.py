@@ -11,7 +11,7 @@ from attrs import field, frozen
 Cell: TypeAlias = "bool | int | float | str | datetime | None"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Period:
     """What is asked for: windows, and a time; None does not bound it. names: the wanted panels; empty is all."""
 
@@ -20,12 +20,12 @@ class Period:
     until: datetime | None = None
     names: tuple[str, ...] = ()
 
-    def wants(self, name: str) -> bool:
-        """Whether a panel is asked for; one that is not needs no work."""
-        return not self.names or name in self.names
+    def wants(self, *names: str) -> bool:
+        """Whether one of some panels is asked for; what is not needs no work, nor an import."""
+        return not self.names or any(name in self.names for name in names)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Column:
     """A column of a panel. key: of its value in each row. title: its head, with the unit if it has one.
 
@@ -38,7 +38,7 @@ class Column:
     rank: int = 1
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Chart:
     """A picture of a panel's rows. x, y, by, low, high, mark: keys of columns.
 
@@ -59,7 +59,7 @@ class Chart:
     top: float | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Panel:
     """One part of a view.
 

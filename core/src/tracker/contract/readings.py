@@ -22,7 +22,7 @@ EPOCH = datetime.fromtimestamp(0, UTC)  # of records without a time
 NOT_BEFORE, NOT_AFTER, CROSSED, FELL = "not-shown-before", "not-shown-after", "reset-crossed", "negative-delta"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Meter:
     """One gauge of a provider.
 
@@ -60,7 +60,7 @@ def meter_field(key: str, unit: str = PERCENT) -> str:
     return f"{key}_pct" if unit == PERCENT else f"{key}_used"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Gauge:
     """A meter's value in one reading.
 
@@ -76,7 +76,7 @@ class Gauge:
     limit: float | None = field(default=None, validator=finite)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Reading:
     """What one captured text says.
 
@@ -94,7 +94,7 @@ class Reading:
         return next((gauge for gauge in self.gauges if gauge.meter == meter), None)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Change:
     """How far one meter moved between two readings, in its unit; None, and the reason as a tag, if that is unknown."""
 
@@ -103,7 +103,7 @@ class Change:
     reason: str | None = field(default=None, validator=MAYBE_TEXT)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Delta:
     """How far every meter moved."""
 

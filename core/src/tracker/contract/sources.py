@@ -14,7 +14,7 @@ from tracker.contract.origins import Origin
 from tracker.contract.readings import Meter
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class DemoStep:
     """One command of ``tracker demo``.
 
@@ -28,7 +28,7 @@ class DemoStep:
     capture: str | None = field(default=None, validator=MAYBE_TEXT)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Demo:
     """What a source contributes to ``tracker demo``: its steps, and the features that its provider finished."""
 
@@ -36,7 +36,7 @@ class Demo:
     features: int | None = field(default=None, validator=optional(WHOLE))
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Comparison:
     """A figure of a report that estimates a provider's meter.
 
@@ -53,7 +53,7 @@ class Comparison:
 Kind: TypeAlias = Literal["status", "report", "telemetry", "view"]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Declaration:
     """What a plugin declares about the source that it reads. Use the class of the source's kind.
 
@@ -77,7 +77,7 @@ class Declaration:
         return Source(**given)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class _Input(Declaration):
     """What all kinds but a view have.
 
@@ -93,7 +93,7 @@ class _Input(Declaration):
     origins: tuple[Origin, ...] = field(default=(), validator=[tuple_of(ORIGIN_KINDS), distinct("name")])
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class _Metered(_Input):
     """What has meters.
 
@@ -113,12 +113,12 @@ class _Metered(_Input):
             raise ValueError(f"capacity {value!r} is none of the declared meters")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class StatusSource(_Metered):
     """A provider's meters, read before and after the work."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class ReportSource(_Input):
     """A report of usage, read at any time.
 
@@ -131,7 +131,7 @@ class ReportSource(_Input):
     comparisons: tuple[Comparison, ...] = field(default=(), validator=tuple_of(Comparison))
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class TelemetrySource(_Input):
     """A stream of requests, read line by line.
 
@@ -144,7 +144,7 @@ class TelemetrySource(_Input):
     prices: str | None = field(default=None, validator=MAYBE_TEXT)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class View(Declaration):
     """A preview block of the records in a stream that others write. stream: their journal file."""
 
@@ -159,7 +159,7 @@ CLASSES: dict[Kind, type[Declaration]] = {
 }
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Source(_Metered):
     """The spelling of contract 1.0: the fields of every kind, and `kind`, which says which of them count.
 

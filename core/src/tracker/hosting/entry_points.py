@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import NamedTuple
 
 GROUP = "tracker"
@@ -99,7 +98,8 @@ def _folder(path: str) -> Iterator[tuple[str, str, str]]:
     for name in names:
         project, _, version = name.rpartition(".")[0].partition("-")
         try:
-            text = Path(path, name, "entry_points.txt").read_text(encoding="utf-8")
+            with open(os.path.join(path, name, "entry_points.txt"), encoding="utf-8") as file:
+                text = file.read()
         except OSError:
             text = ""
         yield _normal(project), version, text

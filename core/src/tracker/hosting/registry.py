@@ -17,9 +17,8 @@ import pluggy
 from attrs import define, field
 
 from tracker import __version__
-from tracker.contract import features as feature_hooks
+from tracker.contract import feature_hooks, readings
 from tracker.contract import hooks as hookspecs
-from tracker.contract import readings
 from tracker.contract.blocks import Block
 from tracker.contract.events import Event, Rejected, check_event
 from tracker.contract.readings import Delta, Reading

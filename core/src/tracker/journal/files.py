@@ -75,14 +75,17 @@ def private_folder(path: Path, *, fsync: bool = True) -> None:
 
 def sync_directory(path: Path) -> None:
     """Flush a directory, so that a file created in it outlives a power cut."""
-    if os.name != "posix":
-        # Windows flushes the entry with the file
-        return
-    directory = os.open(path, os.O_RDONLY)
+    # Windows flushes the entry with the file
+    if os.name == "posix":
+        _flush(path, os.O_RDONLY)
+
+
+def _flush(path: Path, flags: int) -> None:
+    file = os.open(path, flags)
     try:
-        os.fsync(directory)
+        os.fsync(file)
     finally:
-        os.close(directory)
+        os.close(file)
 
 
 def sync_parents(path: Path) -> None:
@@ -241,42 +244,6 @@ def set_aside(path: Path, file: int, start: int, stop: int) -> Path:
 # --- replacing
 
 
-@contextlib.contextmanager
-def replacing(path: Path, *, fsync: bool = True) -> Iterator[Path]:
-    """A private temporary file in the same folder: it takes the path's place when the block ends well, else it goes.
-
-    A new file is as open to others as its folder; one that exists keeps its mode.
-    """
-    refuse_special(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove_temporary(path.parent)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN, 0o600))
-    try:
-        yield part
-        if fsync:
-            file = os.open(part, os.O_RDWR | OPEN)
-            try:
-                os.fsync(file)
-            finally:
-                os.close(file)
-        try:
-            mode = stat.S_IMODE(path.stat().st_mode)
-        except FileNotFoundError:
-            mode = 0o644 & path.parent.stat().st_mode
-        os.chmod(part, mode)
-        os.replace(part, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
-    try:
-        if fsync:
-            sync_directory(path.parent)
-    except OSError as error:
-        raise TrackerError(f"{path} was written, but may not survive a power cut: {error.strerror}.") from error
-
-
 def replace_file(
     path: Path,
     content: bytes | Callable[[Path], object],
@@ -287,38 +254,51 @@ def replace_file(
 ) -> None:
     """Replace a whole file: readers see the old one or the new one. `content` may write to the path that it is given.
 
+    A new file is as open to others as its folder; one that exists keeps its mode.
     was: what the file must still hold, b"" for no file. Compare, or a line that somebody appended meanwhile is lost.
     after: the end of an error's message.
     """
+    refuse_special(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        with replacing(path, fsync=fsync) as part:
-            if isinstance(content, bytes):
-                part.write_bytes(content)
-            else:
-                content(part)
-            if was is not None and (path.read_bytes() if path.exists() else b"") != was:
-                raise TrackerError(f"{path} changed while tracker was about to replace it. Run the command again.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_temporary(path.parent)
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN, 0o600))
+        if isinstance(content, bytes):
+            part.write_bytes(content)
+        else:
+            content(part)
+        if fsync:
+            _flush(part, os.O_RDWR | OPEN)
+        if was is not None and (path.read_bytes() if path.exists() else b"") != was:
+            raise TrackerError(f"{path} changed while tracker was about to replace it. Run the command again.")
+        os.chmod(part, stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644 & path.parent.stat().st_mode)
+        os.replace(part, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        if isinstance(error, OSError):
+            raise system_error("write", path, error, after) from error
+        raise
+    try:
+        if fsync:
+            sync_directory(path.parent)
     except OSError as error:
-        raise system_error("write", path, error, after) from error
+        raise TrackerError(f"{path} was written, but may not survive a power cut: {error.strerror}.") from error
 
 
 def remove_temporary(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder."""
     for name in os.listdir(folder):
         found = TEMPORARY.fullmatch(name)
-        if found and not _is_running(int(found[1])):
+        # elsewhere `os.kill` ends a process whatever the signal
+        if found is None or os.name != "posix":
+            continue
+        try:
+            os.kill(int(found[1]), 0)
+        except (ProcessLookupError, OverflowError):
             with contextlib.suppress(OSError):
                 os.unlink(folder / name)
-
-
-def _is_running(process: int) -> bool:
-    if os.name != "posix":
-        # there, os.kill ends a process whatever the signal
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True
+        except PermissionError:
+            # somebody else's process, which runs
+            continue

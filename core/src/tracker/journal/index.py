@@ -13,7 +13,7 @@ import re
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -236,17 +236,18 @@ class Index:
         One that is spoilt is made anew. If that does not help, the disk is full, or another process keeps the file
         busy, one in memory answers.
         """
-        for attempt in count():
+        for may_stay in (True, False):
             try:
-                database = self._database or self._open()
-                for stream in streams:
-                    self._catch_up(database, stream)
-                return database.execute(query, values).fetchall()
+                return self._ask(query, values, streams)
             except sqlite3.DatabaseError as error:
-                if attempt == 2:
-                    raise
-                self._leave(error, may_stay=attempt == 0)
-        return []
+                self._leave(error, may_stay=may_stay)
+        return self._ask(query, values, streams)
+
+    def _ask(self, query: str, values: Sequence[object], streams: Iterable[str]) -> list[tuple[Any, ...]]:
+        database = self._database or self._open()
+        for stream in streams:
+            self._catch_up(database, stream)
+        return database.execute(query, values).fetchall()
 
     def _open(self) -> sqlite3.Connection:
         root = self.journal.root

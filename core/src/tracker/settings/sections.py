@@ -15,7 +15,7 @@ from attrs import evolve, field, fields, frozen
 
 from tracker.errors import TrackerError
 from tracker.hosting import features
-from tracker.text.render import CONTROL
+from tracker.text.render import escape
 from tracker.text.wording import near
 
 LARGEST = 1e12
@@ -127,7 +127,7 @@ def _taken(setting: Setting, value: Any) -> Any:
 
 
 def _is_line(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and "\n" not in value and not CONTROL.search(value)
+    return isinstance(value, str) and bool(value.strip()) and "\n" not in value and escape(value) == value
 
 
 def _is_zone(name: str) -> bool:

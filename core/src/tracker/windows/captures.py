@@ -33,7 +33,7 @@ AT_RESET = timedelta(minutes=5)
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Capture:
     """One standing record of a provider's meters."""
 
@@ -109,7 +109,7 @@ def _owns(registry: Registry, source: Source) -> bool:
     return len(others) == 1
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Pair:
     """The captures of a provider that count in a window."""
 
@@ -150,7 +150,7 @@ def canonical(group: Iterable[Capture]) -> Pair:
     return Pair(before=max(own_lane or earlier, key=lambda capture: capture.order, default=None), after=after)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Fall:
     """A meter that went down; `reset_at` is its reset between both readings, if that is known."""
 
@@ -160,7 +160,7 @@ class Fall:
     reset_at: datetime | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Measured:
     """What a pair says: a delta per record field, the tags, and the falls that are anomalies."""
 

@@ -12,7 +12,7 @@ from tracker.session import Session
 from tracker.windows.captures import captures
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Divergence:
     """Both figures, in used percent; divergent if they differ by more than the configured points."""
 

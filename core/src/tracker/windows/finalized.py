@@ -20,7 +20,7 @@ WINDOWS = "windows"
 Groups = Mapping[tuple[str, str], list[Capture]]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Finalized:
     """The finalize row of a window that counts, its fields checked, since a file may be edited."""
 
@@ -90,7 +90,7 @@ def unfinished(index: Index) -> list[str]:
 # --- figures
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Totals:
     """An estimate without an interval, if no feature makes one."""
 
@@ -109,7 +109,7 @@ class Totals:
         return {name: getattr(self, name) for name in known} | dict.fromkeys(unknown)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class ProviderFigures:
     """A provider over the finalized windows that are shown.
 
@@ -159,7 +159,7 @@ class ProviderFigures:
         return {name: total if known else None for name, total in found.items()}
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class OpenFigures:
     """A provider in a window that is not finalized: what its meters say so far."""
 

@@ -90,7 +90,7 @@ def _unpadded(window: str) -> str:
 # --- state files
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class LaneFile:
     """The file that says which window of a provider a lane has open."""
 

@@ -15,7 +15,7 @@ from tracker.windows.finalized import WINDOWS, finalized
 from tracker.windows.rules import ANOMALIES
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Absent:
     """A source whose records no plugin reads.
 

@@ -25,7 +25,7 @@ from tracker.windows.rules import ANOMALIES, anomalies_of, check_after, check_va
 Row = dict[str, Any]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class CaptureRequest:
     """What the user asked to store.
 
@@ -49,7 +49,7 @@ class CaptureRequest:
     is_last: bool = True
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Stored:
     """What a request stores: its records, and the rows of anomalies that they show or close.
 

@@ -82,7 +82,7 @@ def text(session: Session, provider: str | None, sources: Sequence[Source], minu
 def keys(sources: Sequence[Source]) -> list[str]:
     """The origins that need a key in the job's environment. Keys are never printed."""
     return [
-        f"{source.name} {one.name} needs the key in the job's environment (docs/capturing.md)"
+        f"{source.name} {one.name} needs the key in the job's environment (docs/how-to/capture-without-pasting.md)"
         for source in sources
         for one in source.origins
         if isinstance(one, HttpOrigin)

@@ -4,8 +4,8 @@
         source = "toy"
         screens = Path(__file__).parent / "screens"
 
-`docs/plugins.md` explains every rule that it checks. The classes need pytest and hypothesis, which the extra `testing`
-brings; they are imported when they are asked for.
+`docs/reference/plugins.md` explains every rule that it checks. The classes need pytest and hypothesis, which the
+extra `testing` brings; they are imported when they are asked for.
 """
 
 from __future__ import annotations

@@ -92,7 +92,8 @@ def _project(project: Path, folder: Path) -> Target:
         raise TrackerError(f"Cannot read {file}: {error}. Expected a plugin's folder.") from error
     points = about.get("entry-points", {}).get(GROUP, {})
     if not points:
-        raise TrackerError(f"{file} has no entry point in group '{GROUP}' (docs/plugins.md, section 'Packaging')")
+        section = "docs/reference/plugins.md, section 'Packaging'"
+        raise TrackerError(f"{file} has no entry point in group '{GROUP}' ({section})")
     name, version = str(about.get("name", "checked")), str(about.get("version", "0"))
     known_as = re.sub(r"[^a-z0-9]+", "_", name.lower())  # the installed distribution of that name is hidden by it
     info = folder / "site" / f"{known_as}-0.dist-info"

@@ -12,7 +12,7 @@ from tracker.kernel import PluginError
 if TYPE_CHECKING:
     from tracker.kernel import Registry
 
-GUIDE = "docs/plugins.md"
+GUIDE = "docs/reference/plugins.md"
 # where the guide explains what the core found at a step of loading
 STEPS = {
     "be imported": "Import late",

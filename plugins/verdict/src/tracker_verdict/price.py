@@ -25,7 +25,7 @@ class Price:
 
     @property
     def units_per_money(self) -> float:
-        """k of docs/statistics.md: units for one unit of money."""
+        """k of docs/explanation/statistics.md: units for one unit of money."""
         return self.units / self.price
 
     def cost(self, units: float) -> float:

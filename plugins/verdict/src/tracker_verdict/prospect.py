@@ -13,7 +13,7 @@ from tracker.kernel import iso, number, plural, span
 from tracker_verdict.standings import Standing
 from tracker_verdict.weeks import FULL, HOUR, PRIOR, WEEK, Week, phase_of
 
-# Weeks before which a probability overstates, see docs/statistics.md.
+# Weeks before which a probability overstates, see docs/explanation/statistics.md.
 NEEDED = 3
 LEAST = timedelta(hours=6)
 # Older readings may miss what was used since.

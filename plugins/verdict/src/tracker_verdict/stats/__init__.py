@@ -1,4 +1,4 @@
-"""The methods of docs/statistics.md as pure functions of plain lists, so that a line of Python checks any figure.
+"""The methods of docs/explanation/statistics.md as pure functions of plain lists, so that Python checks any figure.
 
 Each name is imported when it is first asked for: scipy costs 200 ms, which only a printed interval may cost.
 """

@@ -10,8 +10,8 @@ from scipy import special
 
 Array: TypeAlias = Any
 
-# Tuned on simulations of their own, see docs/statistics.md: memory in weeks, weight of the prior, points added before
-# logarithms, Fano factor, spread of weeks, its degrees of freedom, slope beforehand and its weight.
+# Tuned on simulations of their own, see docs/explanation/statistics.md: memory in weeks, weight of the prior, points
+# added before logarithms, Fano factor, spread of weeks, its degrees of freedom, slope beforehand and its weight.
 CONSTANTS: Mapping[str, float] = {
     "tau": 4.0, "kap": 1.0, "c": 5.0, "phi": 3.0, "sig": 0.4, "d0": 6.0, "b0": 0.4, "lam": 2.0,
 }  # fmt: skip

@@ -1,4 +1,4 @@
--- What tracker says of one machine, over the exports of many. ANSI SQL over four views, which docs/fleet.md makes
+-- What tracker says of one machine, over the exports of many. ANSI SQL over four views, which docs/how-to/many-machines.md makes
 -- for DuckDB, Spark and ClickHouse: telemetry, fleet_results, fleet_meters, fleet_usage.
 
 -- events: a line that two machines took in is one event, as in `tracker import`; what is missing counts as nothing

@@ -1,0 +1,126 @@
+"""The hooks of features. What they give is in `features.py`: asking a hook must not make classes that nobody needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from tracker.contract.blocks import Block
+    from tracker.contract.features import (
+        Check,
+        Estimate,
+        Finding,
+        MeterOutlook,
+        MeterReading,
+        StreamFacts,
+        StreamInput,
+        UsageEvent,
+        Value,
+        WindowResult,
+    )
+    from tracker.contract.panels import Cell, Column, Panel, Period
+    from tracker.contract.sources import Source
+    from tracker.feature import Feature
+    from tracker.session import Session
+
+hookspec = pluggy.HookspecMarker("tracker")
+
+
+@hookspec
+def feature_info() -> Feature:
+    """Declare the feature: its commands, settings and streams. Called for every command; must be cheap."""
+
+
+@hookspec(firstresult=True)
+def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) -> Estimate | None:
+    """Efficiency with interval and power of a provider's finalized windows that count."""
+
+
+@hookspec
+def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Value]]:
+    """Columns of windows: by (window, provider), the provider "" for what belongs to none. Keys are column names."""
+
+
+@hookspec
+def window_checks(session: Session, window: str) -> Sequence[Check]:
+    """What should be true of a window."""
+
+
+@hookspec
+def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
+    """A section of the report that is handed to the next session."""
+
+
+@hookspec
+def panels(session: Session, period: Period) -> Sequence[Panel]:
+    """What the feature shows of a time, as tables and charts: for the report, the board and the home screen."""
+
+
+@hookspec(firstresult=True)
+def show_table(
+    session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool
+) -> bool | None:
+    """Show rows on the terminal, as wide as it is; True if this feature did. total: the last row sums up the others."""
+
+
+@hookspec
+def data_findings(session: Session) -> Sequence[Finding]:
+    """What is wrong with the feature's own files, for `tracker doctor`."""
+
+
+@hookspec
+def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
+    """Formats of `tracker export` by name: each writes one stream into a folder and returns the number of rows."""
+
+
+@hookspec
+def command_finished(session: Session, given: Mapping[str, Any]) -> None:
+    """Called once when a writing command has stored what it is for, or came to its end; `given` are its parameters.
+
+    If a capture was stored, its lock is still held: what is appended here needs no lock of its own.
+    """
+
+
+@hookspec
+def undo_rows(session: Session, command_id: str, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Reverse what the feature wrote outside of the journal in a command, whose records `tracker undo` takes back.
+
+    Answers with a line about each row that was reversed. With `session.dry_run` nothing is written.
+    """
+
+
+@hookspec(firstresult=True)
+def ingest_stream(session: Session, source: Source, window: str, given: StreamInput) -> bool | None:
+    """Take in a stream of events; True if this feature did it."""
+
+
+@hookspec(firstresult=True)
+def stream_facts(
+    session: Session, source: Source, windows: Sequence[str], spans: Mapping[str, tuple[datetime, datetime | None]]
+) -> StreamFacts | None:
+    """What a stream of events says in some windows; spans: from when to when each window was measured."""
+
+
+@hookspec(firstresult=True)
+def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading] | None:
+    """The meter history of a provider from an instant on, by time; accounts and origins are not told apart."""
+
+
+@hookspec(firstresult=True)
+def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook] | None:
+    """What is to be expected of a provider's meters. It is asked by each status, so it must be quick."""
+
+
+@hookspec(firstresult=True)
+def usage_events(session: Session, since: datetime | None, folder: Path | None) -> Sequence[UsageEvent] | None:
+    """The requests in all session logs from an instant on, by their time."""
+
+
+@hookspec(firstresult=True)
+def screen_text(text: str) -> str | None:
+    """The text as a terminal shows it after the cursor movements in it; None if this feature cannot play them."""

@@ -1,0 +1,69 @@
+"""Blocks of a document, run as a reader types them; `tracker` runs in this process, which is ten times faster."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+# one call of tracker, perhaps in a lane, perhaps reading a file, perhaps allowed to fail
+CALL = re.compile(r"((?:[A-Z_]+=\S+ )*)tracker ([^|;&<>$`()]*?)(?: < (\S+))?( \|\| true)?")
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """The `sh` blocks with what stands below each."""
+    return re.findall(r"```sh\n(.*?)```\n(?:\n```text\n(.*?)```)?", text, re.S)
+
+
+def run(commands: str, environment: Mapping[str, str]) -> str:
+    """What a block prints; a command that fails ends it."""
+    lines = commands.replace("\\\n", " ").strip().splitlines()
+    calls = [CALL.fullmatch(line.strip()) for line in lines]
+    if not all(calls):
+        return _shell(commands, environment)
+    return "".join(_call(line, found, environment) for line, found in zip(lines, calls, strict=True) if found)
+
+
+def _call(line: str, found: re.Match[str], environment: Mapping[str, str]) -> str:
+    from click.testing import CliRunner
+
+    from tracker.cli.main import main
+
+    own = dict(word.split("=", 1) for word in shlex.split(found[1]))
+    given = dict.fromkeys(("AGENT_ID", "TRACKER_DATA_DIR")) | dict(environment) | own
+    stdin = Path(found[3]).read_bytes() if found[3] else b""
+    done = CliRunner().invoke(main, shlex.split(found[2]), input=stdin, env=given)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    assert done.exit_code == 0 or found[4], f"{line}\n{done.output}"
+    return done.output
+
+
+def _shell(commands: str, environment: Mapping[str, str]) -> str:
+    program = Path(sys.executable).parent
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", commands],
+        env={**environment, "PATH": f"{program}{os.pathsep}{environment['PATH']}"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"{commands}\n{done.stdout}"
+    assert "Traceback" not in done.stdout
+    return done.stdout
+
+
+def missing(expected: str, printed: str) -> Iterator[str]:
+    """The lines that are not printed, in their order."""
+    at = 0
+    for line in expected.splitlines():
+        found = printed.find(line, at)
+        if found < 0:
+            yield line
+        else:
+            at = found + len(line)

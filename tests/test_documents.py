@@ -1,0 +1,93 @@
+"""The documents are true: their blocks run in an empty repository and print what stands below them; the site builds."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from documents import blocks, missing, run
+from reference import page
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+SAMPLES = DOCS / "samples"
+# each runs in a repository of its own; a how-to page finds the samples beside it
+PAGES = ["tutorial.md", *sorted(str(path.relative_to(DOCS)) for path in (DOCS / "how-to").glob("*.md"))]
+# pages with suites of their own, which need more than a repository
+OWN = {
+    "docs/how-to/capture-without-pasting.md": "plugins/capture/tests/test_documentation.py",
+    "docs/how-to/many-machines.md": "plugins/telemetry/tests/test_fleet.py",
+    "docs/reference/data-format.md": "tests/test_data_format.py",
+    "docs/reference/plugins.md": "tests/test_plugins_guide.py",
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty repository of somebody whom git knows."""
+    for name in list(os.environ):
+        if name.startswith(("TRACKER_", "AGENT_ID", "GIT_")):
+            monkeypatch.delenv(name)
+    for command in (
+        ["init", "-q", "-b", "main"],
+        ["config", "user.email", "dev@example.com"],
+        ["config", "user.name", "dev"],
+    ):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("CHECKOUT", str(ROOT))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if f"docs/{name}" not in OWN])
+def test_every_block_prints_what_stands_below_it(name: str, repository: Path) -> None:
+    if name != "tutorial.md":
+        shutil.copytree(SAMPLES, repository, dirs_exist_ok=True)
+        (repository / "report.txt").write_text("12 passed\n")
+    for commands, expected in blocks((DOCS / name).read_text(encoding="utf-8")):
+        printed = run(commands, os.environ)
+        assert list(missing(expected, printed)) == [], f"{commands}\nprinted\n{printed}"
+
+
+def test_every_page_with_a_block_is_run_by_a_test() -> None:
+    for path in DOCS.rglob("*.md"):
+        name = str(path.relative_to(ROOT))
+        if "```sh" not in path.read_text(encoding="utf-8") or name.removeprefix("docs/") in PAGES:
+            continue
+        if path.parent.name == "SOP":
+            # a checklist for your own window, which the handoff names
+            continue
+        assert path.name in (ROOT / OWN[name]).read_text(encoding="utf-8"), name
+
+
+def test_the_commands_are_those_of_the_program() -> None:
+    """`python tests/support/reference.py > docs/reference/commands.md` writes the page."""
+    assert (DOCS / "reference" / "commands.md").read_text(encoding="utf-8") == page()
+
+
+def test_every_link_of_every_document_leads_somewhere() -> None:
+    wrong = []
+    for path in [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
+        for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text(encoding="utf-8")):
+            if not (path.parent / link).exists():
+                wrong.append(f"{path.relative_to(ROOT)}: {link}")
+    assert wrong == []
+
+
+def test_the_site_builds_with_search_and_without_a_network(tmp_path: Path) -> None:
+    """Strict: a page that the navigation lacks, or a link to nothing, fails."""
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    environment = os.environ | nowhere | {"NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    index = (tmp_path / "site" / "search" / "search_index.json").read_text(encoding="utf-8")
+    assert "not enough data" in index.lower()
+    home = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert not re.findall(r"<(?:script|link)[^>]+(?:src|href)=\"https?://(?!www\.mkdocs)[^\"]+\.(?:js|css)", home)
