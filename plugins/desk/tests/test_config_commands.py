@@ -74,8 +74,8 @@ def test_init_without_answers_writes_nothing(toys: Run, file: Path) -> None:
 def test_init_replaces_a_file_only_with_force(toys: Run, file: Path) -> None:
     file.write_text("buffer_minutes = 7\n")
     assert refused(toys("init", "--yes")) == (
-        f"error: {file} exists; `tracker config set KEY VALUE` changes one setting of it, --force replaces it all;"
-        " nothing was written"
+        f"error: {file} exists. Use `tracker config set KEY VALUE` to change one setting of it,"
+        " or --force to replace it all."
     )
     assert file.read_text() == "buffer_minutes = 7\n"
     ok(toys("init", "--yes", "--force"))
