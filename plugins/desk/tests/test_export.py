@@ -96,7 +96,7 @@ def test_two_machines_become_one(filled: Any, tmp_path: Path) -> None:
 def test_import_copes_with_what_it_finds(filled: Any, tmp_path: Path) -> None:
     program, other = filled, tmp_path / "other"
     other.mkdir()
-    assert "holds no stream (*.jsonl)" in program("import", str(other)).refused()
+    assert "contains no stream (*.jsonl)" in program("import", str(other)).refused()
     assert "There is no directory" in program("import", str(tmp_path / "nowhere")).refused()
     assert "is the data directory itself" in program("import", str(program.root)).refused()
     assert "There is no directory" in program("import", "-x/../y").refused(2) or True
