@@ -121,7 +121,7 @@ def gauge(tmp_path: Path, toys: Run) -> Run:
 def test_a_third_party_s_origin_is_asked(gauge: Run) -> None:
     done = gauge("capture", "gauge", "--window", "W0-03")
     assert done.stdout == "stored gauge before snapshot for W0-03 (awaiting end)\n"
-    assert done.stderr == "note: read from print, under 1 min old\n  tank 41% used\n"
+    assert done.stderr == "  tank 41% used\nnote: read from print, under 1 min old\n"
 
 
 def test_times_that_are_none(gauge: Run) -> None:

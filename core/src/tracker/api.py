@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tracker.contract.features import WindowResult as WindowResult
     from tracker.contract.figures import amount as amount
     from tracker.contract.figures import count as count
+    from tracker.contract.figures import epoch as epoch
     from tracker.contract.figures import instant as instant
     from tracker.contract.figures import percent as percent
     from tracker.contract.hooks import hookimpl as hookimpl

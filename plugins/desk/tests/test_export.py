@@ -129,16 +129,16 @@ def test_an_import_that_was_stopped_goes_on(filled: Any, tmp_path: Path, monkeyp
     from tracker.journal.journal import Journal
 
     program, other, appended = filled, tmp_path / "other", []
-    real = Journal.append_lines
+    real = Journal.append
 
-    def failing(self: Journal, stream: str, lines: bytes) -> int:
+    def failing(self: Journal, stream: str, lines: Any) -> int:
         appended.append(stream)
         if stream == "toy_report":
             raise TrackerError("no space")
         return real(self, stream, lines)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Journal, "append_lines", failing)
+        patched.setattr(Journal, "append", failing)
         assert program("import", str(program.root), root=other).refused() == "error: no space"
     assert appended[0] == "anomalies"
     assert "snapshots" in appended

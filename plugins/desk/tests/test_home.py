@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -71,3 +72,26 @@ def test_a_terminal_gets_a_table_of_its_width(program: Any, columns: str, tmp_pa
     os.close(main)
     assert done.returncode == 0
     assert "W1" in text
+    assert max(len(line) for line in re.sub(r"\x1b\[[\d;]*m", "", text).splitlines()) <= int(columns)
+    assert "…" not in text
+
+
+def test_what_today_used_is_said(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import ModuleType
+
+    from tracker.api import Panel
+    from tracker.feature import Feature, hookimpl
+    from tracker.hosting import features
+
+    def panels(period: Any) -> list[Panel]:
+        assert period.since is not None
+        row = {"provider": "toy", "requests": 3, "tokens": 12_345, "cost_usd": 1.5}
+        return [Panel(name="today", title="Today", rows=[row])] if period.names == ("today",) else []
+
+    module = ModuleType("usage")
+    module.feature_info = hookimpl(lambda: Feature(name="usage"))  # type: ignore[attr-defined]
+    module.panels = hookimpl(panels)  # type: ignore[attr-defined]
+    known = features.loaded()
+    monkeypatch.setattr(features, "loaded", lambda: {**known, "usage": module})
+    program("alias", "start", "toy", "--stdin", "--window", "W1", stdin=f"fuel 50% reset {at(2)}").ok()
+    assert "Today: toy 3 requests, 12,345 tokens, $1.50 at list prices" in program().ok()

@@ -53,7 +53,7 @@ def shared_options() -> list[click.Option]:
 def completed(context: click.Context, parameters: list[click.Parameter]) -> list[click.Parameter]:
     """The parameters; where a shell asks for completions, with what each may be."""
     if context.resilient_parsing:
-        from tracker.cli.completing import with_suggestions
+        from tracker.cli.completion import with_suggestions
 
         with_suggestions(parameters)
     return parameters

@@ -135,7 +135,7 @@ class Root(Group):
         gc.set_threshold(200_000, 20, 20)  # events are many and no cycles: a tenth of the time of a large stream
         try:
             if "_TRACKER_COMPLETE" in os.environ:
-                from tracker.cli.completing import answer
+                from tracker.cli.completion import answer
 
                 answer(self)
                 sys.exit()

@@ -20,9 +20,9 @@ class Period:
     until: datetime | None = None
     names: tuple[str, ...] = ()
 
-    def wants(self, name: str) -> bool:
-        """Whether a panel is asked for; one that is not needs no work."""
-        return not self.names or name in self.names
+    def wants(self, *names: str) -> bool:
+        """Whether one of some panels is asked for; what is not needs no work, nor an import."""
+        return not self.names or any(name in self.names for name in names)
 
 
 @frozen(kw_only=True, slots=False)

@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 Warn = Callable[[str], None]
+Record = dict[str, Any]
+# or their lines, encoded, each with its end
+Records = Sequence[Mapping[str, Any]] | bytes
 
 SUFFIX = ".jsonl"
 # other files of the folder are not ours
@@ -90,6 +93,7 @@ class Appended:
 class Journal:
     """The append-only streams of one data directory.
 
+    warn: told what is wrong but stops nothing, perhaps several times.
     fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found;
     otherwise they are only left out. listeners: called with what each stream got, before the lock is released.
     stored: how many records of each stream this process appended and flushed. doubtful: the streams of which it does
@@ -106,7 +110,6 @@ class Journal:
         self.stored: Counter[str] = Counter()
         self.doubtful: set[str] = set()
         self._lock: BaseFileLock | None = None
-        self._warned: set[str] = set()
         # by name, whether it may be written, device and inode
         self._files: dict[tuple[str, bool, int, int], int] = {}
         self.close = weakref.finalize(self, _close, self._files)
@@ -216,15 +219,11 @@ class Journal:
 
     # --- writing
 
-    def append(self, stream: str, records: Sequence[Mapping[str, Any]]) -> int:
+    def append(self, stream: str, records: Records) -> int:
         """Append whole records in one write and flush them to disk; the offset of the first."""
         return self.append_all({stream: records})[stream]
 
-    def append_lines(self, stream: str, lines: bytes) -> int:
-        """Append encoded records, each with the end of its line; the offset of the first."""
-        return self.append_all({stream: lines})[stream]
-
-    def append_all(self, new: Mapping[str, Sequence[Mapping[str, Any]] | bytes]) -> dict[str, int]:
+    def append_all(self, new: Mapping[str, Records]) -> dict[str, int]:
         """Append to several streams, in this order, with one write and one flush each: to all of them or to none.
 
         The caller holds the lock. Answers with the offset of each stream's first record.
@@ -323,7 +322,7 @@ class Journal:
                 # a line without its end may belong to a writer at this moment
                 pass
             except TrackerError as error:
-                self._warn_once(stream, f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
+                self.warn(f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
         return Glance(size=whole, inode=found.st_ino, head=head.digest(), tail=tail.digest())
 
     def lines(self, stream: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes | None]]:
@@ -332,21 +331,18 @@ class Journal:
             if file is not None:
                 yield from whole_lines(file, start, stop)
 
-    def records(
-        self, stream: str, start: int = 0, stop: int | None = None
-    ) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+    def records(self, stream: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes, Record]]:
         """The records between two offsets, each with its offset and line; lines that are not records are skipped."""
         for offset, line in self.lines(stream, start, stop):
             record = None if line is None else decode(line)
             if line is not None and record is not None:
                 yield offset, line, record
             elif line is None or line.strip():
-                name = f"{stream}{SUFFIX}"
-                self._warn_once(stream, f"{name} holds lines that are not records. `tracker doctor` shows them.")
+                self.warn(f"{stream}{SUFFIX} holds lines that are not records. `tracker doctor` shows them.")
             # a long line is let go before the next is read
             line = record = None
 
-    def record(self, stream: str, offset: int) -> dict[str, Any]:
+    def record(self, stream: str, offset: int) -> Record:
         """The record at an offset; an empty one if there is none any more."""
         _, _, record = next(self.records(stream, offset), (0, b"", {}))
         return record
@@ -396,11 +392,6 @@ class Journal:
             raise special_file(path, found.st_mode)
         self._files[stream, may_write, found.st_dev, found.st_ino] = file
         return file
-
-    def _warn_once(self, stream: str, text: str) -> None:
-        if stream not in self._warned:
-            self._warned.add(stream)
-            self.warn(text)
 
 
 def _close(files: dict[Any, int]) -> None:

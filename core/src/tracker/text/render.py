@@ -28,13 +28,8 @@ def line(text: object) -> str:
     return escape(str(text)).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def json_text(value: Any) -> str:
-    """A JSON document, indented; what could steer a terminal is written as JSON's escapes."""
-    return "".join(json_parts(value))
-
-
 def json_parts(value: Any) -> Iterator[str]:
-    """The same in parts: as one text a pane of 8 MB can take 100 MB and more."""
+    """A JSON document, indented, whose control characters are escaped; in parts, since a pane of 8 MB takes 100 MB."""
     import orjson
 
     from tracker.text.json_values import plain

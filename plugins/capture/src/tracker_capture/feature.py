@@ -79,6 +79,8 @@ def screen_text(text: str) -> str:
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
     """The history of every meter."""
+    if not period.wants("history"):
+        return []
     from tracker_capture.panels import panels as found
 
     return list(found(session, period))

@@ -12,6 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import orjson
@@ -27,7 +28,7 @@ HASH = re.compile(r"[0-9a-f]{12}")
 RESET_TOLERANCE = timedelta(seconds=90)
 # Bytes at the stream's end that usually hold the newest run of each series.
 TAIL = 1 << 18
-RECENT = timedelta(days=1)
+RECENT = timedelta(days=2)
 # Runs before an instant that may cover it.
 NEAR = 4
 
@@ -203,9 +204,15 @@ def history(session: Session, provider: str | None = None, since: datetime | Non
     """The stored runs, the earliest first. Recent ones are looked for at the stream's end alone."""
     is_recent = since is not None and session.now - since <= RECENT
     start = max(0, session.journal.size(STREAM) - TAIL) if is_recent else 0
-    return _load(
-        session, lambda sample: provider in (None, sample.provider) and (since is None or sample.until >= since), start
-    )
+    day = iso(since - timedelta(days=1))[:10] if since is not None else ""
+
+    def may_be(row: Mapping[str, Any]) -> bool:
+        until = row.get("until")
+        # most rows of a long history are told by their text, without a parsed time
+        is_old = isinstance(until, str) and until[-1:] == "Z" and until[:10] < day
+        return not is_old and provider in (None, row.get("provider"))
+
+    return _load(session, lambda sample: since is None or sample.until >= since, start, may_be)
 
 
 def _known(session: Session, wanted: Sequence[Sample]) -> list[Sample]:
@@ -223,7 +230,13 @@ def _known(session: Session, wanted: Sequence[Sample]) -> list[Sample]:
     return tail
 
 
-def _load(session: Session, is_wanted: Callable[[Sample], bool], start: int = 0) -> list[Sample]:
+def _load(
+    session: Session,
+    is_wanted: Callable[[Sample], bool],
+    start: int = 0,
+    may_be: Callable[[Mapping[str, Any]], bool] = lambda _row: True,
+) -> list[Sample]:
+    """The runs that stand. `may_be` says of a row whether its run can be wanted."""
     gone: set[str] = set()
     replaced: list[tuple[str | None, tuple[str, ...]]] = []
     found = []
@@ -231,12 +244,11 @@ def _load(session: Session, is_wanted: Callable[[Sample], bool], start: int = 0)
         if isinstance(row.get("tombstone"), str):
             gone.add(row["tombstone"])
             continue
-        sample = _from_record(row)
-        if sample is not None:
-            if sample.supersedes:
-                replaced.append((sample.record_id, sample.supersedes))
-            if is_wanted(sample):
-                found.append(sample)
+        old, record_id = row.get("supersedes"), row.get("record_id")
+        if isinstance(old, list) and isinstance(record_id, str):
+            replaced.append((record_id, tuple(one for one in old if isinstance(one, str))))
+        if may_be(row) and (sample := _from_record(row)) is not None and is_wanted(sample):
+            found.append(sample)
     # a run that was taken back replaces nothing: what it had extended counts again
     taken_back = frozenset(gone)
     for record_id, supersedes in replaced:
@@ -285,4 +297,10 @@ def _from_record(row: Mapping[str, Any]) -> Sample | None:
 
 
 def _text(value: object) -> str | None:
-    return redact(value) if isinstance(value, str) and value else None
+    return _redacted(value) if isinstance(value, str) and value else None
+
+
+@cache
+def _redacted(text: str) -> str:
+    """Plans and versions are few, and stand in every row."""
+    return redact(text)

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, hookimpl
+from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, epoch, hookimpl
 
 WORDS = ('"usage"', "cost-state", "session-owner")  # a line without one of these tells nothing here
 SOURCE = TelemetrySource(
@@ -47,7 +46,6 @@ SOURCE = TelemetrySource(
 _WORDS = tuple(word.encode() for word in WORDS)
 SYNTHETIC = "<synthetic>"
 TOTAL = "session-total"  # a tag: not a request, but what the client says that the session used until then
-MILLISECONDS = 1e11
 
 
 @hookimpl
@@ -87,7 +85,7 @@ def _requests(row: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
     if name is None and request is None:
         name = _text(row.get("uuid"))
     key = f"{name}/" if is_sidechain or request is None else f"{name or ''}/{request}"
-    scratch["ts"] = _epoch(row.get("timestamp")) or scratch.get("ts")
+    scratch["ts"] = epoch(row.get("timestamp")) or scratch.get("ts")
     model = _text(message.get("model"))
     events = [_event(key, model, usage, row, scratch)]
     iterations = usage.get("iterations")
@@ -108,7 +106,7 @@ def _event(
     details = usage.get("output_tokens_details")
     output = _count(usage.get("output_tokens"))
     event: Event = {
-        "ts": _epoch(row.get("timestamp")),
+        "ts": epoch(row.get("timestamp")),
         "key": key,
         "model": model,
         "input_tokens": _count(usage.get("input_tokens")),
@@ -180,19 +178,6 @@ def _count(value: object) -> int:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _epoch(value: object) -> float | None:
-    """Epoch seconds of a time: ISO 8601 in any precision, or a number of seconds or milliseconds."""
-    if isinstance(value, str):
-        try:
-            found = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e14:
-        return value / 1000 if value >= MILLISECONDS else float(value)
-    return None
 
 
 def _account(value: object) -> str | None:

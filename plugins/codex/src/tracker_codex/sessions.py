@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import orjson
 
-from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, hookimpl
+from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, epoch, hookimpl
 
 Numbers: TypeAlias = "tuple[int, int, int, int, int]"  # input with caches, read, written, output, reasoning
 
@@ -42,7 +41,6 @@ SOURCE = TelemetrySource(
 )
 _WORDS = tuple(word.encode() for word in WORDS)
 BURST_SECONDS = 1.0  # a legacy fork writes its parent's history at once
-MILLISECONDS = 1e11  # epoch numbers from here on are milliseconds
 COPY = "if-session:"  # a tag: the event counts if that session is known, whose copy it may be
 
 
@@ -96,7 +94,7 @@ def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[s
         return
     git = payload.get("git")
     scratch["thread"] = thread
-    scratch["burst"] = _epoch(record.get("timestamp"))
+    scratch["burst"] = epoch(record.get("timestamp"))
     scratch["parent"] = _text(payload.get("forked_from_id"))
     scratch["is_paginated"] = payload.get("history_mode") == "paginated" or bool(payload.get("history_base"))
     is_subagent = isinstance(payload.get("source"), dict)  # whose totals start at 0
@@ -112,7 +110,7 @@ def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[s
 
 def _pulse(record: Mapping[str, Any], scratch: dict[str, Any]) -> None:
     """Notice where the copied history ends: behind the first gap."""
-    at, before = _epoch(record.get("timestamp")), scratch.get("burst")
+    at, before = epoch(record.get("timestamp")), scratch.get("burst")
     if at is None or before is None or at - before > BURST_SECONDS:
         scratch["is_fork"] = False
     scratch["burst"] = at
@@ -185,7 +183,7 @@ def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping
     written = min(written, inputs - read)
     model = scratch.get("model")
     event: Event = {
-        "ts": _epoch(record.get("timestamp")),
+        "ts": epoch(record.get("timestamp")),
         "key": key,
         "model": model,
         "input_tokens": inputs - read - written,
@@ -223,19 +221,6 @@ def _count(value: object) -> int:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _epoch(value: object) -> float | None:
-    """Epoch seconds of a time: ISO 8601 in any precision, or a number of seconds or milliseconds."""
-    if isinstance(value, str):
-        try:
-            found = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e14:
-        return value / 1000 if value >= MILLISECONDS else float(value)
-    return None
 
 
 def _account(value: object) -> str | None:

@@ -56,7 +56,7 @@ def restore(session: Session) -> dict[str, int]:
             for entry in session.index.lines(stream) if lacking else ():
                 lacking.pop(entry.record_id, None)
             if lacking:
-                journal.append_lines(stream, b"".join(line + b"\n" for line in lacking.values()))
+                journal.append(stream, b"".join(line + b"\n" for line in lacking.values()))
             counts[stream] = len(lacking)
     return counts
 

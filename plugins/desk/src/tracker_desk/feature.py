@@ -59,6 +59,8 @@ def feature_info() -> Feature:
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
     """The meters now, the lanes, the windows."""
+    if not period.wants("meters", "lanes", "windows"):
+        return []
     from tracker_desk.panels import panels as found
 
     return list(found(session, period))

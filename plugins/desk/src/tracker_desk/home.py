@@ -7,12 +7,13 @@ from datetime import timedelta, tzinfo
 
 from attrs import frozen
 
-from tracker.api import FileOrigin, Gauge, LogOrigin, Meter, StatusLineOrigin
-from tracker.kernel import Clock, Session, line, span, value
+from tracker.api import FileOrigin, Gauge, LogOrigin, Meter, Period, StatusLineOrigin
+from tracker.kernel import Clock, Session, line, plural, span, value
 from tracker_desk.setup_checks import missing
 from tracker_desk.status import Lane, Status
 
 WIDTH = 20
+HEADS = ("provider", "meter", "", "used", "read", "resets", "even pace")
 FULL, HALF, EMPTY = "█", "▌", "░"
 # points ahead of an even pace from which a meter is shown as pressing
 AHEAD = 10
@@ -31,13 +32,12 @@ class MeterLine:
     pace: str
     is_pressing: bool = False
 
-    @property
-    def bar(self) -> str:
+    def bar(self, width: int = WIDTH) -> str:
         """The share as a bar."""
         if self.share is None:
             return ""
-        halves = round(min(max(self.share, 0), 1) * WIDTH * 2)
-        return (FULL * (halves // 2) + HALF * (halves % 2)).ljust(WIDTH, EMPTY)
+        halves = round(min(max(self.share, 0), 1) * width * 2)
+        return (FULL * (halves // 2) + HALF * (halves % 2)).ljust(width, EMPTY)
 
 
 def meter_lines(status: Status, clock: Clock) -> list[MeterLine]:
@@ -73,6 +73,17 @@ def _ahead(meter: Meter, gauge: Gauge, share: float, lane: Lane) -> float | None
         return None
     passed = 1 - (gauge.reset_at - lane.as_of) / meter.window
     return 100 * (share - passed) if 0 <= passed <= 1 else None
+
+
+def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
+    """What the agents used today, if a feature knows it."""
+    midnight = status.now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    for panels in session.registry.ask("panels", session=session, period=Period(since=midnight, names=("today",))):
+        for row in (row for panel in panels for row in panel.rows):
+            cost = row.get("cost_usd")
+            money = f", ${cost:,.2f} at list prices" if isinstance(cost, float) else ""
+            requests = plural(int(row["requests"]), "request")
+            yield f"Today: {line(row['provider'])} {requests}, {row['tokens']:,} tokens{money}"
 
 
 def due_lines(status: Status) -> Iterator[str]:
@@ -115,10 +126,25 @@ def text(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
     names = max((len(row.provider) for row in rows), default=0), max((len(row.meter) for row in rows), default=0)
     for row in rows:
         notes = ", ".join(filter(None, (row.age, row.resets, row.pace)))
-        bar = f"{row.bar:{WIDTH}}  "
+        bar = f"{row.bar():{WIDTH}}  "
         yield f"{row.provider:{names[0]}}  {row.meter:{names[1]}}  {bar}{row.used:>5}  {notes}".rstrip()
     yield ""
+    yield from today_lines(session, status, zone)
     yield from due_lines(status)
+
+
+def _cells(one: MeterLine, width: int, *, is_short: bool) -> tuple[str, ...]:
+    resets = one.resets.removeprefix("resets ")
+    pace = one.pace.removesuffix(" an even pace").removesuffix(" of")
+    return (
+        one.provider,
+        one.meter,
+        one.bar(width),
+        one.used,
+        one.age,
+        resets.partition(" (")[0] if is_short else resets,
+        pace,
+    )
 
 
 def show(session: Session, status: Status, zone: tzinfo) -> None:
@@ -132,14 +158,24 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     if not status.lanes:
         console.print(Text("\n".join(first_lines(session))))
         return
+    lines = meter_lines(status, clock)
+    # a line for each meter, whatever the width: the pace goes first, then half of the bar, then the time to the reset
+    for width, columns, is_short in (
+        (WIDTH, 7, False),
+        (WIDTH, 6, False),
+        (WIDTH // 2, 6, False),
+        (WIDTH // 2, 6, True),
+    ):
+        rows = [HEADS[:columns], *(_cells(one, width, is_short=is_short)[:columns] for one in lines)]
+        if sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) <= console.width:
+            break
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("provider", "meter", "", "used", "read", "reset", "pace"):
-        table.add_column(head, justify="right" if head == "used" else "left", overflow="fold")
-    for row in meter_lines(status, clock):
-        style = "red" if row.is_pressing else "green"
-        cells = (row.provider, row.meter, Text(row.bar, style=style), row.used, row.age, row.resets, row.pace)
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
+    for head in rows[0]:
+        table.add_column(head, justify="right" if head == "used" else "left", no_wrap=True, overflow="ellipsis")
+    for one, cells in zip(lines, rows[1:], strict=True):
+        style = "red" if one.is_pressing else "green"
+        table.add_row(*(Text(cell, style=style if place == 2 else "") for place, cell in enumerate(cells)))
     console.print(table)
     console.print()
-    for each in due_lines(status):
+    for each in (*today_lines(session, status, zone), *due_lines(status)):
         console.print(Text(each))

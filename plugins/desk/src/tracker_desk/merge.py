@@ -79,7 +79,7 @@ def _take(session: Session, other: Journal, stream: str, *, is_dry: bool = False
 
 
 def _append(session: Session, stream: str, lines: list[bytes]) -> None:
-    session.journal.append_lines(stream, b"".join(line + b"\n" for line in lines))
+    session.journal.append(stream, b"".join(line + b"\n" for line in lines))
 
 
 def _digest(line: bytes) -> bytes:

@@ -27,7 +27,7 @@ START = (
 def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Those that are asked for."""
     if period.wants("meters") or period.wants("lanes"):
-        status = look(session)
+        status = look(session, with_outlooks=False)
         yield from (one for one in (meters(session, status), lanes(status)) if one.rows and period.wants(one.name))
     if period.wants("windows"):
         yield windows(session, period)

@@ -27,7 +27,7 @@ def setup_findings(session: Session) -> Iterator[Finding]:
     yield from _keys(session)
     yield from _entries(session)
     try:
-        status = look(session)
+        status = look(session, with_outlooks=False)
     except TrackerError:
         # a stream that cannot be read has a finding of its own
         return

@@ -75,8 +75,11 @@ class Status:
     outlooks: tuple[MeterOutlook, ...]
 
 
-def look(session: Session) -> Status:
-    """Read the newest capture of each provider in each lane, and the windows that are not finalized."""
+def look(session: Session, *, with_outlooks: bool = True) -> Status:
+    """Read the newest capture of each provider in each lane, and the windows that are not finalized.
+
+    Outlooks read the whole meter history, for which the home screen has no time.
+    """
     now = session.now
     known = session.registry.sources
     unread = {mark.stream for name in session.journal.streams() for mark in session.index.strangers(name, known)}
@@ -96,7 +99,7 @@ def look(session: Session) -> Status:
         missing=tuple(name for name in session.registry.providers if name not in present),
         ready=tuple(window for window, due in after_closing.items() if due.action == "complete"),
         anomalies=tuple(anomalies),
-        outlooks=tuple(_outlooks(session)),
+        outlooks=tuple(_outlooks(session)) if with_outlooks else (),
     )
 
 

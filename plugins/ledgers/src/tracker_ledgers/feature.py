@@ -92,9 +92,12 @@ def data_findings(session: Session) -> Sequence[Finding]:
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
     """Churn."""
+    if not period.wants("churn"):
+        return []
     from tracker_ledgers.panel import panel
 
-    return [found] if period.wants("churn") and (found := panel(session, period)) else []
+    found = panel(session, period)
+    return [found] if found else []
 
 
 def _command(group: str, module: str, about: str) -> Command:

@@ -103,6 +103,10 @@ def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
     """Tokens and money, and what routing saved."""
+    if period.names == ("today",):
+        from tracker_telemetry.today import panel
+
+        return [panel(session, period)]
     from tracker_telemetry.panels import panels as found
 
     return list(found(session, period))

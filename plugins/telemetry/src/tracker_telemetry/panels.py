@@ -35,7 +35,7 @@ FIGURES = (
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Usage from session logs, and routing from streams, where there is any."""
-    if any(map(period.wants, NAMES)):
+    if period.wants(*NAMES):
         yield from _usage(session, period)
     if period.wants("routing"):
         yield from _routing(session, period)

@@ -1,4 +1,4 @@
-"""How far a stream has come, for people who watch a terminal: one line on stderr, drawn anew a few times a second."""
+"""How far long work has come, on stderr: a line of a terminal that is drawn anew, or lines in a pipe now and then."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from attrs import define, field
 
 from tracker.kernel import Session
 
-SECONDS = 1.0  # between two drawings
+SECONDS, PIPE_SECONDS = 1.0, 5.0  # between two drawings, and between two lines in a pipe
 WIDTH = 24  # characters of the bar
 CLEAR = "\r\x1b[K"
 
 
 @define
 class Progress:
-    """A bar with rate and time left where the size is known, else a counter; nothing where nobody watches."""
+    """A bar with rate and time left if the size is known, else a counter; nothing with --quiet."""
 
     size: int = 0  # bytes, 0 where unknown
     is_shown: bool = True
+    is_terminal: bool = True
+    noun: str = "events"
     _bytes: int = 0
     _events: int = 0
     _began: float = field(factory=time.monotonic)
@@ -28,21 +30,23 @@ class Progress:
     _is_drawn: bool = False
 
     @classmethod
-    def of(cls, session: Session, size: int) -> Progress:
-        return cls(size=size, is_shown=not session.quiet and not session.dry_run and sys.stderr.isatty())
+    def of(cls, session: Session, size: int, noun: str = "events") -> Progress:
+        is_shown = not session.quiet and not session.dry_run
+        return cls(size=size, noun=noun, is_shown=is_shown, is_terminal=sys.stderr.isatty())
 
     def advance(self, size: int, events: int) -> None:
         """Say that so many bytes more were read, and how many events there are now."""
         self._bytes, self._events = self._bytes + size, events
         now = time.monotonic()
-        if self.is_shown and now - self._drawn >= SECONDS:
+        if self.is_shown and now - self._drawn >= (SECONDS if self.is_terminal else PIPE_SECONDS):
             self._drawn = now
-            self._write(CLEAR + self.text(now - self._began))
-            self._is_drawn = True
+            text = self.text(now - self._began)
+            self._write(CLEAR + text if self.is_terminal else f"{text}\n")
+            self._is_drawn = self.is_terminal
 
     def text(self, seconds: float) -> str:
         """The line after so many seconds."""
-        events = f"{self._events:,} events, {self._events / max(seconds, 0.001):,.0f}/s"
+        events = f"{self._events:,} {self.noun}, {self._events / max(seconds, 0.001):,.0f}/s"
         if not self.size:
             return events
         share = min(self._bytes / self.size, 1)

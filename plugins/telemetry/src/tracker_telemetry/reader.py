@@ -283,7 +283,7 @@ class Reader:
                     batch.refused.leave_out(self.stored.ids)
                 for stream, rows in zip(self.streams, (batch.events, batch.refused), strict=True):
                     if rows.data:
-                        self.session.journal.append_lines(stream, b"".join(rows.data))
+                        self.session.journal.append(stream, b"".join(rows.data))
                         self.stored.wrote(stream)
         batch.summary.new = len(batch.events.keys)
         if tags := batch.events.tags:

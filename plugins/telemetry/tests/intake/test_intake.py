@@ -178,3 +178,14 @@ def test_a_bar_has_a_rate_and_the_time_left() -> None:
     counter = Progress(is_shown=False)
     counter.advance(250, 5000)
     assert counter.text(10) == "5,000 events, 500/s"
+
+
+def test_a_pipe_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("tracker_telemetry.progress.PIPE_SECONDS", 0.0)
+    progress = Progress(size=1000, is_terminal=False, noun="requests")
+    progress.advance(500, 20)
+    progress.end()
+    said = capsys.readouterr().err
+    assert said.startswith("[############------------]  50%  20 requests, ")
+    assert said.endswith(" left\n")
+    assert "\r" not in said

@@ -107,7 +107,7 @@ def test_a_pipe_shows_a_counter_on_a_terminal_and_none_when_quiet(
     assert watched(environment, tmp_path, "--stdin", "--quiet", feed=slowly(lines)) == ""
 
 
-def test_a_pipe_without_a_terminal_shows_nothing(ingest: Start, line: Start) -> None:
+def test_a_pipe_without_a_terminal_shows_nothing_at_first(ingest: Start, line: Start) -> None:
     run = ingest("--stdin")
     for at in range(4):
         run.write(line(str(at)))

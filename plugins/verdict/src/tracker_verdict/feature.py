@@ -80,6 +80,8 @@ def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str,
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
     """Which subscription delivers more, and how full each meter will be."""
+    if not period.wants("comparison", "forecast"):
+        return []
     from tracker_verdict.panels import panels as found
 
     return list(found(session, period))

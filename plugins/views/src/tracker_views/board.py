@@ -149,7 +149,7 @@ class Board(App[None]):
     @work(thread=True, exclusive=True, exit_on_error=True)
     def read(self) -> None:
         here = Session()
-        here.data_dir, here.agent, here.quiet, here.dry_run = self.origin.root, self.origin.agent, True, True
+        here.data_dir, here.agent, here.quiet = self.origin.root, self.origin.agent, True
         try:
             found = gathered(here, period_of(here, Selection(since=self._since(here.now))))
             panels = [*found.panels, log_panel(here)]

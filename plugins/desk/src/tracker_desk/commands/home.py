@@ -21,7 +21,7 @@ def command() -> None:
     from tracker_desk.status_text import document
 
     here = session()
-    status, local = look(here), zone(here.config.timezone)
+    status, local = look(here, with_outlooks=here.json), zone(here.config.timezone)
     if here.json:
         here.data(document(here, status, local))
     elif sys.stdout.isatty():

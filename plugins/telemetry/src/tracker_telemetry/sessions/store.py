@@ -22,6 +22,7 @@ from attrs import define, field
 from tracker.api import LogOrigin, Source
 from tracker.kernel import Session, stamp
 from tracker_telemetry.index import FOLDER
+from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import scan
 from tracker_telemetry.sessions.files import Found, end_of, files
 from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, read
@@ -107,9 +108,16 @@ class Store:
     def sync(self, sources: Sequence[Source]) -> None:
         """Read what is new in the files."""
         jobs = [job for source in sources for job in self._jobs(source)]
-        with self.database:
-            for done in _run(self.session, jobs):
-                self._put(done)
+        size = sum(map(_size, jobs))
+        progress, requests = Progress.of(self.session, size, "requests"), 0
+        try:
+            with self.database:
+                for done in _run(self.session, jobs, size):
+                    self._put(done)
+                    requests += len(done.rows)
+                    progress.advance(_size(done.job), requests)
+        finally:
+            progress.end()
 
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT path, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
@@ -263,10 +271,16 @@ def _kept_rows(session: Session, source: Source) -> Iterator[tuple[Any, ...]]:
             yield source.name, *(usage.get(name) for name in KEPT)
 
 
-def _run(session: Session, jobs: list[Job]) -> Iterator[Read]:
+def _size(job: Job) -> int:
+    """Bytes that are still to be read of a file, which may be gone."""
+    with contextlib.suppress(OSError):
+        return max(os.path.getsize(job.path) - job.offset, 0)
+    return 0
+
+
+def _run(session: Session, jobs: list[Job], size: int) -> Iterator[Read]:
     """Read the files, with two processes if there is much to read."""
     scan.ingests.update({job.source: session.registry.bind(job.source, "ingest_line") for job in jobs})
-    size = sum(os.path.getsize(job.path) - job.offset for job in jobs if os.path.exists(job.path))
     workers = min(os.cpu_count() or 1, 4)
     if size < PARALLEL or workers < 2 or sys.platform == "win32":
         yield from map(read, jobs)

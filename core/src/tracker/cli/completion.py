@@ -1,10 +1,11 @@
-"""Shell completion: the scripts that ask, and the answers. Nothing is written and nothing is said beside them."""
+"""Shell completion: what is offered. Nothing is written, not even the index, and nothing is said beside it."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "_TRACKER_COMPLETE"
 PROGRAM = "tracker"
+WINDOW = re.compile(rb'"window":\s*"([A-Za-z0-9._-]{1,64})"')
+TAIL = 4 << 20  # bytes of a stream that are read
 
 
 def answer(root: click.Command) -> None:
@@ -64,9 +67,15 @@ def with_suggestions(parameters: Iterable[click.Parameter]) -> None:
 
 
 def _windows(session: Session, _context: click.Context) -> Iterable[str]:
-    from tracker.cli.glimpse import windows
+    """The windows at the ends of the streams, `W0-9` before `W0-10`: a completion must not take long."""
+    from tracker.journal.index import natural
 
-    return windows(session.root)
+    found: set[bytes] = set()
+    for path in session.root.glob("*.jsonl"):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL))
+            found |= set(WINDOW.findall(file.read(TAIL)))
+    return sorted((name.decode() for name in found), key=natural)
 
 
 def _lanes(session: Session, _context: click.Context) -> Iterable[str]:
@@ -89,9 +98,9 @@ def _scopes(session: Session, context: click.Context) -> Iterable[str]:
 
 
 def _settings(_session: Session, _context: click.Context) -> Words:
-    from tracker.settings.sections import settings
+    from tracker.settings.file import Settings
 
-    return {key: setting.about for key, setting in settings().items()}
+    return {key: setting.about for key, setting in Settings.known().items()}
 
 
 SUGGESTIONS: dict[str, Callable[[Session, click.Context], Iterable[str] | Words]] = {

@@ -1,0 +1,47 @@
+"""Session logs with their truth: requests are counted once over all files that show them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ORDINARY = ("input_tokens", "output_tokens", "cache_read_tokens")
+WRITTEN = ("cache_write_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
+Ingest = Callable[[bytes, dict[str, Any]], list[Any]]
+
+
+def requests(ingest_line: Ingest, home: Path) -> list[Any]:
+    """The requests of all files: of each key the one with the largest total."""
+    found: dict[str, Any] = {}
+    for path in sorted(home.rglob("*.jsonl")):
+        scratch: dict[str, Any] = {}
+        for line in path.read_bytes().splitlines():
+            for event in ingest_line(line, scratch):
+                total = sum(event.get(name) or 0 for name in (*ORDINARY, *WRITTEN))
+                if "session-total" not in event.get("tags", ()):
+                    found[event["key"]] = max(
+                        found.get(event["key"], (0, None)), (total, event), key=lambda one: one[0]
+                    )
+            json.dumps(scratch)  # the state of a file can be kept
+    events = [event for _, event in found.values()]
+    known = {f"if-session:{event['session']}" for event in events}
+    return [event for event in events if known.issuperset(t for t in event.get("tags", ()) if t.startswith("if-"))]
+
+
+def assert_truth(ingest_line: Ingest, home: Path, truth: dict[str, Any]) -> None:
+    found = requests(ingest_line, home)
+    models: dict[str, Counter[str]] = defaultdict(Counter)
+    for event in found:
+        models[event["model"]].update(
+            input=event["input_tokens"],
+            cache_read=event["cache_read_tokens"],
+            cache_write=sum(event.get(name) or 0 for name in WRITTEN),
+            output=event["output_tokens"],
+        )
+    by_model = {name: dict(one) for name, one in models.items()}
+    assert (len(found), by_model) == (truth["requests"], truth["by_model"])
+    sessions = Counter(event["session"] for event in found)
+    assert dict(sessions) == truth.get("sessions", dict(sessions))
