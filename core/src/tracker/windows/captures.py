@@ -136,7 +136,7 @@ class Pair:
 
 
 def canonical(group: Iterable[Capture]) -> Pair:
-    """The last AFTER, and the latest BEFORE that is not later than it, of its own lane where that has one."""
+    """The last AFTER, and the latest BEFORE that is not later than it, of its own lane if that has one."""
     known = list(group)
     befores = [capture for capture in known if capture.phase == "before"]
     afters = [capture for capture in known if capture.phase != "before"]
@@ -148,14 +148,6 @@ def canonical(group: Iterable[Capture]) -> Pair:
     earlier = [capture for capture in befores if capture.captured_at <= after.captured_at]
     own_lane = [capture for capture in earlier if capture.agent_id == after.agent_id]
     return Pair(before=max(own_lane or earlier, key=lambda capture: capture.order, default=None), after=after)
-
-
-def by_lane(group: Iterable[Capture]) -> dict[str | None, Pair]:
-    """Every lane's own pair."""
-    lanes: dict[str | None, list[Capture]] = {}
-    for capture in group:
-        lanes.setdefault(capture.agent_id, []).append(capture)
-    return {lane: canonical(own) for lane, own in lanes.items()}
 
 
 @frozen(kw_only=True, slots=False)
