@@ -54,6 +54,32 @@ def test_core_alone_helps_and_lists_no_source(tmp_path: Path, core_wheel: Path) 
     assert (preview.returncode, preview.stdout.splitlines()[0]) == (0, "Windows: none")
 
 
+def test_a_small_set_measures_a_window_in_under_40_mb(tmp_path: Path, core_wheel: Path) -> None:
+    """The core and two providers, as the README's line installs them."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "uv tool install ./core --with ./plugins/codex --with ./plugins/claude" in readme
+    made = bare(tmp_path, core_wheel, "codex", "claude")
+    # third-party distributions are links, which are followed here
+    sizes = [
+        (Path(folder) / name).stat().st_size
+        for folder, _, names in os.walk(made.site, followlinks=True)
+        for name in names
+    ]
+    assert 1_000_000 < sum(sizes) < 40_000_000
+    panes = ROOT / "docs" / "samples" / "panes"
+    for words in (
+        f"start codex {panes / 'codex-80-left.txt'} --window W0-01",
+        f"start claude {panes / 'claude-40-used.txt'} --window W0-01",
+        f"end codex {panes / 'codex-62-left.txt'}",
+        f"end claude {panes / 'claude-52-used.txt'}",
+        "complete --window W0-01 --codex-features 3 --claude-features 2 --outcome pass",
+    ):
+        done = made.run("-I", "-m", "tracker.cli", "--data-dir", "data", *words.split(), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    shown = made.run("-I", "-m", "tracker.cli", "--data-dir", "data", "preview", cwd=tmp_path).stdout
+    assert "  - codex: features=3, capacity=18 pp, efficiency=0.17, " in shown
+
+
 # The workspace runs each suite whole; here every fourth test shows that a suite needs nothing else.
 # In full with TRACKER_SOAK=1.
 SOME = "def pytest_collection_modifyitems(items):\n    items[:] = items[::4]\n"

@@ -58,10 +58,11 @@ def test_with_every_feature_off(toys: Run) -> None:
     unset = "is disabled: unset TRACKER_DISABLE_PLUGINS."
     assert stream.returncode == 1
     assert stream.stderr == f"error: The stream toy-stream cannot be read. tracker-telemetry {unset}\n"
-    for command, distribution in {"scoreboard": "tracker-verdict", "undo": "tracker-corrections"}.items():
-        done = run(command)
+    missing = {"scoreboard": "verdict", "undo": "corrections", "alias delete": "corrections"}
+    for command, feature in missing.items():
+        done = run(*command.split())
         assert done.returncode == 2
-        message = f"error: The command {command} is not available. {distribution} {unset}"
+        message = f"error: The command {command} is not available. tracker-{feature} {unset}"
         assert done.stderr.splitlines()[-1] == message
 
 

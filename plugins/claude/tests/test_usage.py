@@ -76,16 +76,22 @@ def test_explains_each_tag(screen: Screen) -> None:
 def test_demo_consumes_quota_between_two_resets() -> None:
     demo = usage.source_info().demo
     assert demo is not None
-    assert [step.arguments[:3] for step in demo.steps] == [("alias", "start", "claude"), ("alias", "end", "claude")]
     pairs = []
     for step in demo.steps:
+        if step.capture is None:
+            continue
         arguments = dict(pairwise(step.arguments))
         at = datetime.fromisoformat(arguments["--captured-at"])
-        reading = read((PACKAGE / str(step.capture)).read_text(), at, arguments["--timezone"])
+        reading = read((PACKAGE / step.capture).read_text(), at, arguments["--timezone"])
         assert reading.errors == ()
         assert all(gauge.reset_at and gauge.reset_at > at + timedelta(minutes=5) for gauge in reading.gauges)
         pairs.append(used(reading))
-    assert pairs == [{"session": 1, "all_models": 78, "sonnet": 33}, {"session": 41, "all_models": 90, "sonnet": 34}]
+    assert pairs[:2] == [
+        {"session": 1, "all_models": 78, "sonnet": 33},
+        {"session": 41, "all_models": 90, "sonnet": 34},
+    ]
+    for before, after in zip(pairs[::2], pairs[1::2], strict=True):
+        assert all(after[meter] >= value for meter, value in before.items())
 
 
 SESSION, WEEK = "Current session\n", "Current week (all models)\n"

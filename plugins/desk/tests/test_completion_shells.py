@@ -65,7 +65,7 @@ def test_bash(environment: dict[str, str], tmp_path: Path) -> None:
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
         "complete -o nosort -F _tracker_completion tracker",
-        "cross delete end start",
+        "cross end start delete",
         "claude codex glm",
         "codex codex-ccusage codex-sessions",
         "W0-20",

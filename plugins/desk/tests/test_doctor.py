@@ -70,15 +70,15 @@ def test_nothing_is_said_of_a_directory_that_is_not_there(program: Any) -> None:
 BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
     "no-json": (
         lambda program: append(stream(program), b"{nonsense\n"),
-        ("error", "json", "snapshots.jsonl line 3", "is no JSON ("),
+        ("error", "json", "snapshots.jsonl line 3", "is not JSON ("),
     ),
     "no-object": (
         lambda program: append(stream(program), b"[1]\n"),
-        ("error", "json", "snapshots.jsonl line 3", "is no JSON object"),
+        ("error", "json", "snapshots.jsonl line 3", "is not a JSON object"),
     ),
     "no-utf-8": (
         lambda program: append(stream(program), b'{"a": "\xff"}\n'),
-        ("error", "encoding", "snapshots.jsonl line 3", "is no UTF-8 (invalid start byte at byte 7)"),
+        ("error", "encoding", "snapshots.jsonl line 3", "is not UTF-8 (invalid start byte at byte 7)"),
     ),
     "too-deep": (
         lambda program: append(stream(program), b'{"a":' + b"[" * 300 + b"]" * 300 + b"}\n"),
@@ -90,11 +90,11 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
     ),
     "not-strict": (
         lambda program: append(stream(program), record(program, extra=float("nan"), nonce="without")),
-        ("note", "json", "snapshots.jsonl line 3", "is no strict JSON ("),
+        ("note", "json", "snapshots.jsonl line 3", "is not strict JSON ("),
     ),
     "repeated": (
         lambda program: append(stream(program), stream(program).read_bytes()),
-        ("note", "duplicate", "snapshots.jsonl line 3", "repeats a line"),
+        ("note", "duplicate", "snapshots.jsonl line 3", "repeats an earlier line"),
     ),
     "one-id-twice": (
         lambda program: append(stream(program), record(program) + record(program, window="W9")),
@@ -118,7 +118,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
     ),
     "order": (
         lambda program: append(stream(program), record(program, captured_at="2020-01-01T00:00:00Z", nonce="without")),
-        ("note", "order", "snapshots.jsonl", "1 record captured before one that stands above"),
+        ("note", "order", "snapshots.jsonl", "1 record captured before an earlier line"),
     ),
     "unknown-target": (
         lambda program: append(stream(program), record(program, tombstone="nobody", nonce="without")),

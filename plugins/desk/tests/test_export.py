@@ -96,10 +96,10 @@ def test_two_machines_become_one(filled: Any, tmp_path: Path) -> None:
 def test_import_copes_with_what_it_finds(filled: Any, tmp_path: Path) -> None:
     program, other = filled, tmp_path / "other"
     other.mkdir()
-    assert "holds no stream (*.jsonl)" in program("import", str(other)).refused()
-    assert "there is no directory" in program("import", str(tmp_path / "nowhere")).refused()
+    assert "contains no stream (*.jsonl)" in program("import", str(other)).refused()
+    assert "There is no directory" in program("import", str(tmp_path / "nowhere")).refused()
     assert "is the data directory itself" in program("import", str(program.root)).refused()
-    assert "there is no directory" in program("import", "-x/../y").refused(2) or True
+    assert "There is no directory" in program("import", "-x/../y").refused(2) or True
     rows = program.rows("snapshots")
     changed = json.dumps(rows[0] | {"notes": "forged"}).encode()
     new = json.dumps(rows[1] | {"record_id": "e" * 32, "window": "W3"}).encode()
@@ -108,7 +108,7 @@ def test_import_copes_with_what_it_finds(filled: Any, tmp_path: Path) -> None:
     done = program("import", str(other))
     assert done.ok() == "imported 1 records (snapshots 1); 1 were here already\n"
     assert (
-        f"1 records of snapshots have an id that stands here with other content, such as {rows[0]['record_id']}"
+        f"1 records of snapshots have the id of a record here with other content, such as {rows[0]['record_id']}"
         in done.err
     )
     assert "snapshots.jsonl holds lines that are not records" in done.err

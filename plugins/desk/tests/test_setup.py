@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from warm import tracker
 
 from tracker.kernel import TrackerError
 from tracker_desk.edits import BEGIN, END, with_block, with_status_line, without_block, without_status_line
@@ -57,17 +58,9 @@ def environment(home: Path) -> dict[str, str]:
 @pytest.fixture
 def setup(home: Path) -> Setup:
     def run(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tracker.cli", "setup", *options]
-        return subprocess.run(
-            command,
-            cwd=home / "project",
-            env=environment(home) | variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        given = ["setup", *options]
+        status, out, err = tracker(given, b"", home / "project", environment(home) | variables)
+        return subprocess.CompletedProcess(given, status, out.decode(), err.decode())
 
     return run
 

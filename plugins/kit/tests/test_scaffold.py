@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -29,7 +30,27 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
     return made
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_the_commands_of_its_readme_work_as_printed(tracker_cli: Run, tmp_path: Path) -> None:
+    """Without any index: what tracker is installed from is named, and the other requirements are at hand."""
+    assert tracker_cli("plugins", "new", "acme").returncode == 0
+    root = tmp_path / "tracker-acme"
+    [commands] = re.findall(r"```sh\n(.*?)```", (root / "README.md").read_text(), re.S)
+    others = Bare(tmp_path / "others")
+    others.link(
+        {"pytest", "hypothesis", "hatchling"} | third_party(["tracker-kit", "pytest", "hypothesis", "hatchling"])
+    )
+    ours = ("PYTHON", "TRACKER_", "PYTEST_", "PIP_")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    # pip turns this one's meaning around: false leaves the isolation out
+    environment |= {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "false", "PYTHONPATH": str(others.site)}
+    words = ["bash", "-e", "-o", "pipefail", "-c", commands]
+    done = subprocess.run(words, cwd=root, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert re.search(r"^=+ \d+ passed in ", done.stdout, re.M)
+    assert "\nacme: sound (" in done.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
 def test_a_new_plugin_passes_its_tests_at_once(kind: str, bare: Bare, tmp_path: Path) -> None:
     tracker = ("-I", "-m", "tracker.cli")
     written = bare.run(*tracker, "plugins", "new", f"my-{kind}", "--kind", kind, "--into", str(tmp_path))

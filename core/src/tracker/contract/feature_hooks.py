@@ -80,7 +80,10 @@ def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
 
 @hookspec
 def command_finished(session: Session, given: Mapping[str, Any]) -> None:
-    """Called after a writing command came to its end; `given` are its parameters."""
+    """Called once when a writing command has stored what it is for, or came to its end; `given` are its parameters.
+
+    If a capture was stored, its lock is still held: what is appended here needs no lock of its own.
+    """
 
 
 @hookspec

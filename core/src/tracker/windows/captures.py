@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from attrs import field, frozen
@@ -46,10 +47,8 @@ class Capture:
     record: Mapping[str, Any]
     reading: Reading
 
-    @property
-    def order(self) -> tuple[datetime, int]:
-        """The latest wins, of two of one instant the later line."""
-        return self.captured_at, self.offset
+    # the latest wins, of two of one instant the later line
+    order = property(attrgetter("captured_at", "offset"))
 
     @classmethod
     def of(cls, entry: Entry, source: Source) -> Capture:
@@ -136,7 +135,7 @@ class Pair:
 
 
 def canonical(group: Iterable[Capture]) -> Pair:
-    """The last AFTER, and the latest BEFORE that is not later than it, of its own lane where that has one."""
+    """The last AFTER, and the latest BEFORE that is not later than it, of its own lane if that has one."""
     known = list(group)
     befores = [capture for capture in known if capture.phase == "before"]
     afters = [capture for capture in known if capture.phase != "before"]
@@ -148,14 +147,6 @@ def canonical(group: Iterable[Capture]) -> Pair:
     earlier = [capture for capture in befores if capture.captured_at <= after.captured_at]
     own_lane = [capture for capture in earlier if capture.agent_id == after.agent_id]
     return Pair(before=max(own_lane or earlier, key=lambda capture: capture.order, default=None), after=after)
-
-
-def by_lane(group: Iterable[Capture]) -> dict[str | None, Pair]:
-    """Every lane's own pair."""
-    lanes: dict[str | None, list[Capture]] = {}
-    for capture in group:
-        lanes.setdefault(capture.agent_id, []).append(capture)
-    return {lane: canonical(own) for lane, own in lanes.items()}
 
 
 @frozen(kw_only=True, slots=False)

@@ -14,7 +14,7 @@ from tracker.session import Session
 from tracker.text.redact import redact
 from tracker.text.render import line, value
 from tracker.text.wording import near
-from tracker.windows.captures import Capture, by_lane, canonical, capacity_delta, captures, measure
+from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.divergence import divergences
 from tracker.windows.finalized import WINDOWS, Finalized, finalized
 from tracker.windows.missing_plugins import Absent, absent, named, tell
@@ -234,15 +234,19 @@ def _report(session: Session, window: str, record: dict[str, Any], features: Map
 def _other_lanes(window: str, groups: Mapping[str, list[Capture]]) -> Iterator[str]:
     """A note for each provider whose pair that counts is one of several."""
 
-    def lanes(found: Iterable[str | None]) -> str:
+    def named(found: Iterable[str | None]) -> str:
         return ", ".join(f"lane {line(lane)}" if lane else "the lane without a name" for lane in found)
 
     for name, group in groups.items():
         pair = canonical(group)
-        whole = [lane for lane, own in by_lane(group).items() if own.before and own.after]
-        if pair.before and pair.after and (others := [lane for lane in whole if lane != pair.after.agent_id]):
+        if pair.before is None or pair.after is None:
+            continue
+        lanes = dict.fromkeys(capture.agent_id for capture in group)
+        own = {lane: canonical(one for one in group if one.agent_id == lane) for lane in lanes}
+        whole = [lane for lane, found in own.items() if found.before and found.after]
+        if others := [lane for lane in whole if lane != pair.after.agent_id]:
             times = f"{iso(pair.before.captured_at)} to {iso(pair.after.captured_at)}"
             yield (
-                f"note: {name}: the pair of {lanes([pair.after.agent_id])} counts ({times}); what {lanes(others)}"
+                f"note: {name}: the pair of {named([pair.after.agent_id])} counts ({times}); what {named(others)}"
                 f" measured is in `tracker window-audit --window {window}`"
             )

@@ -31,7 +31,7 @@ def feature_info() -> Feature:
                 "Daily", "windows", "List windows: from when to when, their state, and each provider's figures."
             ),
             "window-audit": _command(
-                "Records", "window_audit", "Show everything that stands, or was taken back, in a window."
+                "Records", "window_audit", "Show every record of a window, also those that were taken back."
             ),
             "doctor": _command("Setup", "doctor", "Check every stream, the lanes' state, the ledgers and the files."),
             "export": _command("Records", "export", "Write the records as JSON lines, CSV or Parquet."),

@@ -46,8 +46,7 @@ def initialize(session: Session, *, ask: bool, force: bool) -> None:
 
 def _exists(path: Path) -> TrackerError:
     return TrackerError(
-        f"{path} exists; `tracker config set KEY VALUE` changes one setting of it, --force replaces it all;"
-        " nothing was written"
+        f"{path} exists. Use `tracker config set KEY VALUE` to change one setting of it, or --force to replace it all."
     )
 
 
@@ -125,4 +124,4 @@ def _write(path: Path, text: str, *, force: bool) -> None:
     except FileExistsError:
         raise _exists(path) from None
     except OSError as error:
-        raise TrackerError(f"cannot write {path}: {error.strerror}; nothing was written") from error
+        raise TrackerError(f"Cannot write {path}: {error.strerror}.") from error

@@ -30,7 +30,7 @@ def take_in(session: Session, folder: Path) -> None:
     other = Journal(_other(session, folder), mends=False, warn=session.warn)
     streams = other.streams()
     if not streams:
-        raise TrackerError(f"{folder} holds no stream (*.jsonl): it is no tracker directory")
+        raise TrackerError(f"{folder} contains no stream (*.jsonl). Expected a data directory of tracker")
     if session.dry_run:
         found = {stream: _take(session, other, stream, is_dry=True) for stream in streams}
     else:
@@ -48,7 +48,7 @@ def take_in(session: Session, folder: Path) -> None:
 def _other(session: Session, folder: Path) -> Path:
     root = folder.resolve()
     if not root.is_dir():
-        raise TrackerError(f"there is no directory {folder}")
+        raise TrackerError(f"There is no directory {folder}.")
     if session.root.exists() and os.path.samefile(root, session.root):
         raise TrackerError(f"{folder} is the data directory itself; name another one to import from")
     return root
@@ -96,8 +96,8 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
     for name, one in found.items():
         if one.conflicts:
             session.warn(
-                f"{len(one.conflicts)} records of {name} have an id that stands here with other content, such as"
-                f" {one.conflicts[0]}: what stands here was kept; one of the two was changed by hand"
+                f"{len(one.conflicts)} records of {name} have the id of a record here with other content, such as"
+                f" {one.conflicts[0]}: the one here was kept. One of the two was changed by hand."
             )
     for path in sorted(other.root.glob("state/**/*.json")):
         state = content(path)

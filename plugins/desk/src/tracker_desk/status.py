@@ -129,7 +129,7 @@ def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterab
     if missing:
         return Due(action=None, window=window, reason=f"{window} waits for {', '.join(missing)}")
     if window in fallen:
-        return Due(action=None, window=window, reason=f"{window} has an open anomaly, whose cure stands below")
+        return Due(action=None, window=window, reason=f"{window} has an open anomaly; its cure is below")
     return Due(action="complete", window=window, command=f"tracker complete --window {window}")
 
 

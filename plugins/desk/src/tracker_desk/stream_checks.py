@@ -64,7 +64,7 @@ class StreamCheck:
                 self.removed += 1
                 yield from self._tombstone(record)
         if self._out_of_order:
-            what = f"{plural(self._out_of_order, 'record')} captured before one that stands above"
+            what = f"{plural(self._out_of_order, 'record')} captured before an earlier line"
             yield self._found("note", "order", what, "nothing to do: the capture time decides", in_line=False)
         yield from self._tail()
 
@@ -94,7 +94,7 @@ class StreamCheck:
         try:
             orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            what = f"is no strict JSON ({error}); it is read with what JSON has no word for as null"
+            what = f"is not strict JSON ({error}); NaN and infinity are read as null"
             yield self._found("note", "json", what, "nothing to do")
 
     def _identity(self, line: bytes, record: dict[str, Any]) -> Iterator[Finding]:
@@ -102,7 +102,7 @@ class StreamCheck:
         digest = hashlib.blake2b(line.strip(), digest_size=16).digest()
         known = self.ids.add(own_id, digest)
         if known == digest:
-            yield self._found("note", "duplicate", "repeats a line that stands above", "nothing to do: it counts once")
+            yield self._found("note", "duplicate", "repeats an earlier line", "nothing to do: it counts once")
         elif known is not None:
             what = f"has the id {shown(own_id)[:80]} of another record above, which counts"
             yield self._found("error", "duplicate", what, BY_HAND)
@@ -145,7 +145,7 @@ class StreamCheck:
         if isinstance(target, str):
             self.targets.append((self.lines, target))
         else:
-            yield self._found("warning", "tombstone", "takes back nothing: its target is no id", BY_HAND)
+            yield self._found("warning", "tombstone", "takes back nothing: its target is not an id", BY_HAND)
 
     def _tail(self) -> Iterator[Finding]:
         journal, path = self.session.journal, self.session.journal.path(self.stream)
@@ -172,13 +172,13 @@ class StreamCheck:
 
 
 def _why(line: bytes) -> tuple[str, str]:
-    """Why a line is no record."""
+    """Why a line is not a record."""
     try:
         line.decode()
     except UnicodeDecodeError as error:
-        return "encoding", f"is no UTF-8 ({error.reason} at byte {error.start})"
+        return "encoding", f"is not UTF-8 ({error.reason} at byte {error.start})"
     try:
         found = orjson.loads(line)
     except (orjson.JSONDecodeError, RecursionError) as error:
-        return "json", f"is no JSON ({shown(error)[:100]})"
-    return "json", "is no JSON object" if not isinstance(found, dict) else "is nested too deeply"
+        return "json", f"is not JSON ({shown(error)[:100]})"
+    return "json", "is not a JSON object" if not isinstance(found, dict) else "is nested too deeply"

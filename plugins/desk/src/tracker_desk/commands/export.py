@@ -15,7 +15,7 @@ from tracker.kernel import Command, Selection, selection, session
     "form",
     required=True,
     type=click.Choice(["jsonl", "csv", "parquet"]),
-    help="jsonl: as they are, for `tracker import`; csv, parquet: tables of what stands.",
+    help="jsonl: the records as they are, for `tracker import`. csv, parquet: tables without what was taken back.",
 )
 @click.option("--out", "folder", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where to.")
 @click.option("--force", is_flag=True, help="Replace earlier exports in a folder that is not empty.")

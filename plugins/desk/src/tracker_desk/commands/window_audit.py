@@ -10,7 +10,7 @@ from tracker.kernel import Command, TrackerError, session
 @click.command("window-audit", cls=Command, epilog="tracker window-audit --window W0-01")
 @click.option("--window", required=True, metavar="W", help="The window.")
 def command(window: str) -> None:
-    """Show everything that stands, or was taken back, in a window."""
+    """Show every record of a window, also those that were taken back."""
     from tracker.kernel import escape, near
     from tracker_desk.audit import audit, lines
 
