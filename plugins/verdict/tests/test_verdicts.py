@@ -321,3 +321,21 @@ def test_windows_are_summed_by_project(verdicts: Any) -> None:
             verdicts.facts[f"{name}-{1 + at:02d}", name] = {"project": f"p{at % 4}"}
     [found] = json.loads(verdicts("--json", "compare", "codex", "claude", "--blocks", "project").ok())
     assert [side["blocks"] for side in found["providers"]] == [{"by": "project", "n": 4}] * 2
+
+
+def test_windows_of_two_accounts_are_never_added(verdicts: Any) -> None:
+    windows = [(2, 10), (3, 12), (1, 8), (2, 11)]
+    verdicts.rows(codex=windows, claude=windows)
+    for at in range(4):
+        verdicts.facts[f"codex-{1 + at:02d}", "codex"] = {"account": "home" if at < 2 else "work"}
+    found = json.loads(verdicts("--json", "scoreboard").ok())
+    assert [(row["group"], row["windows"], row["capacity"]) for row in found] == [
+        ("claude", 4, 41),
+        ("codex (home)", 2, 22),
+        ("codex (work)", 2, 19),
+    ]
+    refused = verdicts("compare", "codex", "claude").refused()
+    assert "The windows of codex are of 2 accounts (home, work), whose per cent are not the same." in refused
+    assert "did you mean work?" in verdicts("compare", "codex", "claude", "--account", "wrk").refused()
+    [match] = json.loads(verdicts("--json", "compare", "codex", "claude", "--account", "work").ok())
+    assert match["providers"][0]["n"] == 2

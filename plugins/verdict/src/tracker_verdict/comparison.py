@@ -12,6 +12,8 @@ from attrs import frozen
 from tracker.api import WindowResult
 from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, near
 from tracker_verdict import pairs
+from tracker_verdict.accounts import Facts, columns
+from tracker_verdict.accounts import chosen as chosen_rows
 from tracker_verdict.estimate import ProviderEstimate, day_of, of_results
 from tracker_verdict.price import EXAMPLE, Price
 from tracker_verdict.settings import VerdictSettings
@@ -57,19 +59,21 @@ class Question:
     prices: Mapping[str, Price]
     effect: float
     blocks: str | None = None
+    accounts: Sequence[str] = ()
 
 
 def matches(session: Session, names: Sequence[str], question: Question, rows: Mapping[str, Finalized]) -> list[Match]:
     """Two providers against each other in some windows; of more than two each other one against the best."""
     groups = session.captures(list(rows))
+    facts = columns(session, list(rows))
     known = {
-        name: ProviderFigures.of(session, source, rows, groups)
+        name: ProviderFigures.of(session, source, chosen_rows(facts, name, rows, question.accounts), groups)
         for name, source in session.registry.providers.items()
-        if any(name in row.named for row in rows.values())
+        if (not names or name in names) and any(name in row.named for row in rows.values())
     }
     chosen = _chosen(session, known, names)
     wanted = [(chosen[0], chosen[1])] if len(chosen) == 2 else _against_best(chosen, known, question.prices)
-    block = _block(session, list(rows), question.blocks)
+    block = _block(session, facts, question.blocks)
     planned = pairs.planned(session)
     return [_match(session, known[a], known[b], question, block, planned, len(wanted)) for a, b in wanted]
 
@@ -158,17 +162,16 @@ def comparable(own: Sequence[WindowResult], other: Sequence[WindowResult], days:
     return [one for one in own if one.at is not None and any(abs(one.at - at) <= reach for at in times)]
 
 
-def _block(session: Session, windows: Sequence[str], by: str | None) -> Callable[[WindowResult], str] | None:
+def _block(session: Session, facts: Facts, by: str | None) -> Callable[[WindowResult], str] | None:
     """What windows are summed by, if that was asked for."""
     if by is None:
         return None
     if by == "day":
         return day_of(session)
     known: dict[str, set[str]] = {}
-    for answer in session.registry.ask("window_facts", session=session, windows=windows):
-        for (window, _), columns in answer.items():
-            if columns.get("project") is not None:
-                known.setdefault(window, set()).add(str(columns["project"]))
+    for (window, _), own in facts.items():
+        if own.get("project") is not None:
+            known.setdefault(window, set()).add(str(own["project"]))
     # of two projects a window is neither's
     projects = {window: names.pop() for window, names in known.items() if len(names) == 1}
     if not projects:

@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from tracker.api import Column, Source
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session, canonical, csv_line, rate, value
+from tracker_verdict.accounts import columns, split
 from tracker_verdict.price import Price, prices
 from tracker_verdict.settings import VerdictSettings
 
@@ -61,14 +62,19 @@ def scoreboard(
 ) -> list[Line]:
     """Every group of some finalized windows, by group and provider."""
     groups = session.captures(list(rows))
-    known = facts(session, list(rows))
-    others = sorted({name for (_, provider), columns in known.items() if not provider for name in columns})
+    said = columns(session, list(rows))
+    known = {
+        key: {name: one for name, one in own.items() if isinstance(one, int | float) and not isinstance(one, bool)}
+        for key, own in said.items()
+    }
+    others = sorted({name for (_, provider), one in known.items() if not provider for name in one})
     lines = []
     for source in session.registry.providers.values():
         parts: dict[str, dict[str, Finalized]] = {}
-        for window, row in rows.items():
-            if source.name in row.providers or row.features.get(source.name):
-                parts.setdefault(_group(by, source, window, row, groups), {})[window] = row
+        for account, own_rows in split(said, source.name, rows).items():
+            for window, row in own_rows.items():
+                name = _group(by, source, window, row, groups) + (f" ({account})" if account else "")
+                parts.setdefault(name, {})[window] = row
         for name, part in parts.items():
             figures = ProviderFigures.of(session, source, part, groups)
             estimate = figures.efficiency
@@ -76,12 +82,12 @@ def scoreboard(
             own = {window: known.get((window, source.name), {}) for window in part}
             # `churn` is net lines per feature, so that windows with more features weigh more
             net = {
-                window: columns["churn"] * part[window].features.get(source.name, 0)
-                for window, columns in own.items()
-                if "churn" in columns
+                window: one["churn"] * part[window].features.get(source.name, 0)
+                for window, one in own.items()
+                if "churn" in one
             }
             added = {name: [known.get((window, ""), {}).get(name) for window in part] for name in others}
-            tokens = [columns["tokens"] for columns in own.values() if "tokens" in columns]
+            tokens = [one["tokens"] for one in own.values() if "tokens" in one]
             built = sum(part[window].features.get(source.name, 0) for window in net)
             lines.append(
                 Line(
@@ -109,18 +115,6 @@ def _group(by: By, source: Source, window: str, row: Finalized, groups: Mapping[
         after = canonical(groups.get((window, source.name), [])).after
         return (after.agent_id if after else None) or UNNAMED
     return row.text(by) or UNNAMED
-
-
-def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
-    """The numbers that other features know of windows, by window and provider."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
-    for answer in session.registry.ask("window_facts", session=session, windows=windows):
-        for key, columns in answer.items():
-            numbers = {
-                name: one for name, one in columns.items() if isinstance(one, int | float) and not isinstance(one, bool)
-            }
-            found.setdefault(key, {}).update(numbers)
-    return found
 
 
 def money(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:

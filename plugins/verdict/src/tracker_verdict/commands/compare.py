@@ -22,6 +22,7 @@ from tracker.kernel import Command, Number, Selection, selection, session
     type=click.Choice(["day", "project"]),
     help="Sum the windows of a day or project, if those are alike.",
 )
+@click.option("--account", "accounts", multiple=True, metavar="NAME", help="Of a provider with several accounts.")
 @selection()
 def command(
     names: tuple[str, ...],
@@ -29,6 +30,7 @@ def command(
     given: tuple[str, ...],
     effect: float | None,
     blocks: str | None,
+    accounts: tuple[str, ...],
     selection: Selection,
 ) -> None:
     """Compare providers by what they deliver for the quota, or for the money."""
@@ -45,6 +47,7 @@ def command(
         prices=prices(here.registry.providers, here.settings(VerdictSettings).prices, given),
         effect=estimate.effect(here) if effect is None else effect,
         blocks=blocks,
+        accounts=accounts,
     )
     rows = here.finalized(selection.windows(here))
     here.note_missing(here.missing_plugins(rows))

@@ -1,0 +1,47 @@
+"""Windows of several accounts: a per cent of one account's quota is not one of another's, so they are never added."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from tracker.kernel import Finalized, Session, TrackerError, near
+
+Facts = Mapping[tuple[str, str], Mapping[str, Any]]
+
+
+def columns(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """What other features know of windows, by window and provider."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for answer in session.registry.ask("window_facts", session=session, windows=windows):
+        for key, known in answer.items():
+            found.setdefault(key, {}).update(known)
+    return found
+
+
+def split(facts: Facts, provider: str, rows: Mapping[str, Finalized]) -> dict[str | None, dict[str, Finalized]]:
+    """A provider's windows by account; all of them under None unless two accounts are named."""
+    rows = {window: row for window, row in rows.items() if provider in row.named}
+    named = {window: facts.get((window, provider), {}).get("account") for window in rows}
+    if len({name for name in named.values() if name is not None}) < 2:
+        return {None: dict(rows)}
+    found: dict[str | None, dict[str, Finalized]] = {}
+    for window, row in rows.items():
+        found.setdefault(named[window] or "(not named)", {})[window] = row
+    return found
+
+
+def chosen(facts: Facts, provider: str, rows: Mapping[str, Finalized], wanted: Collection[str]) -> dict[str, Finalized]:
+    """The windows of the one account that was asked for; an error if there are several and none was."""
+    parts = split(facts, provider, rows)
+    if None in parts:
+        return parts[None]
+    names = sorted(str(name) for name in parts)
+    known = [name for name in names if name in wanted]
+    if len(known) != 1:
+        hint = f" {near(next(iter(wanted)), names)}" if wanted and not known else ""
+        raise TrackerError(
+            f"The windows of {provider} are of {len(names)} accounts ({', '.join(names)}), whose per cent are not the"
+            f" same. Choose one with --account.{hint}"
+        )
+    return parts[known[0]]
