@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from attrs import field, frozen
@@ -46,10 +47,8 @@ class Capture:
     record: Mapping[str, Any]
     reading: Reading
 
-    @property
-    def order(self) -> tuple[datetime, int]:
-        """The latest wins, of two of one instant the later line."""
-        return self.captured_at, self.offset
+    # the latest wins, of two of one instant the later line
+    order = property(attrgetter("captured_at", "offset"))
 
     @classmethod
     def of(cls, entry: Entry, source: Source) -> Capture:

@@ -155,12 +155,11 @@ class LaneFile:
             self.session.warn(f"the record is stored, but the lane's state was not written: {error}")
 
     def old_baseline(self) -> tuple[str, float, datetime] | None:
-        """Window, count and time of a BEFORE that schema 1.0.0 kept here alone, if its window is still open.
+        """Window, count and time of a count's BEFORE that schema 1.0.0 kept here alone, if its window is still open.
 
         None if the journal knows a capture of the lane, or any count, in that window: then it knows how that stands.
         """
-        meter = self.source.capacity_meter
-        found = _old(self.path) if meter and meter.unit != "pp" else None
+        found = _old(self.path)
         for entry in self.session.index.entries(self.source.stream, [found[0]]) if found else ():
             is_ours = entry.record.get("provider", self.source.name) == self.source.name
             if is_ours and (entry.record.get("phase") is None or lane_of(entry.record) == self.lane):

@@ -89,7 +89,8 @@ def _plan(session: Session, request: CaptureRequest) -> Stored:
     source, stored = request.source, Stored()
     file = LaneFile(session=session, source=source, lane=session.lane)
     file.check()
-    old = file.old_baseline()
+    meter = source.capacity_meter
+    old = file.old_baseline() if meter is not None and meter.unit != "pp" else None
     window = check_window(_choose(session, request, old and old[0]) if request.window is None else request.window)
     adopted = []
     if old and old[0] == window and "after" in request.phases:
