@@ -13,11 +13,11 @@ from attrs import frozen
 from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Session, number, zone
 from tracker_telemetry import prices
-from tracker_telemetry.costs import compare
-from tracker_telemetry.index import ask
+from tracker_telemetry.costs import Costs, Side
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.totals import groups
 from tracker_telemetry.window_facts import sources_of
 
 MOST_DAYS, MOST_WEEKS = 45, 400  # days of a period that is shown by day, or by week
@@ -155,9 +155,11 @@ def _routing(session: Session, period: Period) -> Iterator[Panel]:
     headlines = []
     for source in sources_of(session, period.windows):
         table = prices.table(session, source)
-        take = partial(compare, source, by="model", top=1, prices=table, with_money=False)
-        found = ask(session, source, period.windows, take)
-        baseline, routed = found.sides
+        baseline, routed = sides = Side(), Side()
+        # sums that are kept, so that a live view needs no database
+        for _, _, model, is_routed, *counts in groups(session, source, period.windows):
+            sides[bool(is_routed)].add(model, counts)
+        found = Costs(label=source.routed_label, by="model", rows=(), row_sides={}, sides=sides, prices=table)
         money = found.money(found.sides)
         total = baseline.tokens + routed.tokens
         share = 100 * routed.tokens / total if total else None

@@ -151,7 +151,7 @@ class Board(App[None]):
         here = Session()
         here.data_dir, here.agent, here.quiet = self.origin.root, self.origin.agent, True
         try:
-            found = gathered(here, period_of(here, Selection(since=self._since(here.now))))
+            found = gathered(here, period_of(here, Selection(since=self._since(here.now))), with_sections=False)
             panels = [*found.panels, log_panel(here)]
         finally:
             here.index.close()

@@ -52,8 +52,8 @@ def period_of(session: Session, chosen: Selection) -> Period:
     return Period(windows=tuple(windows), since=chosen.since or min(begins, default=None), until=chosen.until)
 
 
-def gathered(session: Session, period: Period) -> Content:
-    """Ask everybody once."""
+def gathered(session: Session, period: Period, *, with_sections: bool = True) -> Content:
+    """Ask everybody once. The board shows no sections of text."""
     found = session.preview(period.windows)
     preview = found.document()
     panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"])]
@@ -64,7 +64,8 @@ def gathered(session: Session, period: Period) -> Content:
         else:
             panels += answer or ()
     blocks = [one.block for one in found.blocks]
-    for name, answer in session.registry.each("handoff_section", session=session, windows=period.windows):
+    asked = session.registry.each("handoff_section", session=session, windows=period.windows) if with_sections else ()
+    for name, answer in asked:
         if isinstance(answer, PluginError):
             failures.append(f"{name} could not show its section: {answer.cause}")
         elif answer is not None:
