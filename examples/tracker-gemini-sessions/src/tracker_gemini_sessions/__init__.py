@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, hookimpl
+from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, epoch, hookimpl
 
 SOURCE = TelemetrySource(
     contract="1.2",
@@ -67,7 +66,7 @@ def _event(message: Mapping[str, Any], scratch: Mapping[str, Any]) -> Event:
     tokens = {name: _count(message["tokens"].get(name)) for name in ("input", "output", "cached", "thoughts", "tool")}
     cached = min(tokens["cached"], tokens["input"])
     return {
-        "ts": _epoch(message.get("timestamp")),
+        "ts": epoch(message.get("timestamp")),
         "key": str(message["id"]),
         "model": _text(message.get("model")),
         "session": scratch.get("session"),
@@ -85,10 +84,3 @@ def _count(value: object) -> int:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _epoch(value: object) -> float | None:
-    try:
-        return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else None
-    except ValueError:
-        return None
