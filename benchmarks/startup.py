@@ -19,7 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-TRACKER = [sys.executable, "-m", "tracker.cli"]
+# what people type; `python -m tracker.cli` imports runpy, too
+TRACKER = [str(Path(sys.executable).with_name("tracker"))]
 FLOOR = "python -I -c pass"
 STATUS = json.dumps({"rate_limits": {"five_hour": {"used_percentage": 30.0, "resets_at": 4070908800}}})
 END = ["alias", "end", "codex", "--stdin", "--window", "W0-01", "--captured-at", "2026-11-22T07:45:00Z"]

@@ -187,3 +187,15 @@ def test_nothing_of_a_hostile_repository_is_run(worker: Worker, tmp_path: Path) 
     worker.ok("sync")
     assert [one["features"] for one in worker.proposed()] == [2, 0]
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_repository_where_nobody_worked_has_no_windows(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.ok("sync")
+    worker.repository = tmp_path / "idle"
+    worker.repository.mkdir()
+    worker.git("init", "--quiet")
+    monkeypatch.chdir(worker.repository)
+    assert worker.proposed() == []
+    assert "no new window since then" in worker("windows", "propose").stderr

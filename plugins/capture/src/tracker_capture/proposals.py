@@ -86,8 +86,8 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
     events = session.registry.first("usage_events", session=session, since=since, folder=folder) or []
     own = [event.at for event in events if event.in_folder]
     samples = [one for one in history(session, since=since) if one.at >= since]
-    # without any request of this repository, the readings say when somebody worked: clients write them at each turn
-    moments = sorted([*(own or [at.timestamp() for one in samples for at in (one.at, one.until)])])
+    # without session logs the readings say when somebody worked: clients write them at each turn
+    moments = own if events else [at.timestamp() for one in samples for at in (one.at, one.until)]
     moments = sorted([*moments, *(commit.at.timestamp() for commit in commits)])
     pause = timedelta(minutes=settings.gap_minutes)
     ids = _logged_ids(session, settings)
@@ -101,6 +101,8 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
             continue
         inside = [commit for commit in commits if start <= commit.at <= end]
         within = [event for event in events if first <= event.at <= last]
+        if not inside and not any(event.in_folder for event in within):
+            continue
         found.append(
             Proposal(
                 window=window,

@@ -279,3 +279,21 @@ def test_a_window_of_one_project_names_it(home: Any, message: Any) -> None:
     assert [one["providers"]["claude"].get("project") for one in found] == ["acme", None, "other"]
     [row] = json.loads(home.run("--json", "scoreboard").stdout)
     assert row["tokens"] == 4 * 150
+
+
+def test_only_requests_in_the_windows_of_a_lane(home: Any, message: Any) -> None:
+    usage = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+    for lane, start in (("one", 0), ("two", 30)):
+        words = ("--window", lane, "--captured-at", f"2026-11-20T10:{start:02}:00Z")
+        done = home.run("--agent", lane, "alias", "start", "claude", "--stdin", *words, stdin=usage.format(10))
+        assert done.exit_code == 0, done.stderr
+        if lane == "one":
+            words = ("--window", lane, "--captured-at", "2026-11-20T10:20:00Z")
+            end = ("alias", "end", "claude", "--stdin", *words)
+            assert home.run("--agent", lane, *end, stdin=usage.format(12)).exit_code == 0
+        (home.projects / f"{lane}.jsonl").write_text(message(lane, minute=start + 5))
+    (home.projects / "outside.jsonl").write_text(message("outside", minute=25))
+    assert home.total()[0] == 3
+    assert home.total("--lane", "one")[0] == 1
+    assert home.total("--open")[0] == 1
+    assert home.total("--lane", "none")[0] == 0

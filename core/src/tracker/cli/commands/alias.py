@@ -50,7 +50,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
     @input_options
     @click.option("--auto", is_flag=True, help="Read the provider's own origins, as `tracker capture` does.")
     @click.option("--wait", is_flag=True, help=WAIT)
-    @click.option("--stale-ok", is_flag=True, help="Take an old reading for an AFTER, too; it is tagged.")
+    @click.option("--stale-ok", is_flag=True, help="Accept an old reading for an AFTER; it is tagged.")
     @click.option("--window", metavar="W", help="The window [default: the open one, or the next].")
     @SOURCE
     @STATE_DIR

@@ -13,7 +13,7 @@ from tracker_desk.completion_scripts import SCRIPTS
 def command(shell: str) -> None:
     """Print the completion for a shell to read.
 
-    What shell-init prints has it, too.
+    `tracker shell-init` prints it as well.
 
     For fish: `tracker completion fish | source`.
     """
