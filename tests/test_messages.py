@@ -18,7 +18,7 @@ RAISED = ("TrackerError", "UsageError", "BadParameter", "Busy", "rule")
 SHORT = 3  # words that a quotation must share with the message
 QUOTED = "\n".join(
     path.read_text(encoding="utf-8")
-    for pattern in ("core/tests/**/*.py", "tests/**/*.py", "features/*.feature", "docs/*.md", "plugins/*/tests/*.py")
+    for pattern in ("core/tests/**/*.py", "tests/**/*.py", "features/*.feature", "docs/**/*.md", "plugins/*/tests/*.py")
     for path in ROOT.glob(pattern)
     if path.name != "test_messages.py"
 )

@@ -26,7 +26,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         2,
         "--follow needs --file PATH; a pipe is",
     ),
-    (("alias", "start", "codex", "--stdin", "--window", "a/b"), 1, "'a/b' is no window id: use up to 64 letters"),
+    (("alias", "start", "codex", "--stdin", "--window", "a/b"), 1, "'a/b' is no window id. Expected up to 64 letters"),
     (
         ("alias", "start", "codex", "--stdin", "--captured-at", "noon"),
         2,
@@ -106,7 +106,7 @@ def test_a_text_that_is_anothers_or_none_is_called_so(
     done = tracker_cli(*words, "--stdin", stdin=(PANES / pane).read_text() if pane else " \n")
     assert done.returncode == 1
     assert "error: this text holds no " in done.stderr
-    assert f"): {why}; nothing was stored (--force" in done.stderr
+    assert f"): {why}. Nothing was stored. Use --force" in done.stderr
 
 
 def test_a_text_of_nobody_says_what_the_source_wants(tracker_cli: Run) -> None:

@@ -69,14 +69,14 @@ def test_a_count_keeps_a_baseline_and_stores_the_difference(toys: Run, tmp_path:
 
 def test_an_after_needs_a_before(toys: Run, tmp_path: Path) -> None:
     error = refused(toys("alias", "end", "toy", "--stdin", "--window", "W0-02", stdin="fuel 1%"))
-    assert error.startswith("error: W0-02 has no toy BEFORE; capture it first with `tracker alias start toy")
+    assert error.startswith("error: W0-02 has no toy BEFORE. Capture it first with `tracker alias start toy")
     assert "toy has no open window" in refused(toys("alias", "end", "toy", "--stdin", stdin="fuel 1%"))
     assert records(tmp_path, "snapshots") == []
 
 
 def test_a_text_without_a_value_is_refused_unless_forced(toys: Run, tmp_path: Path) -> None:
     error = refused(toys("alias", "start", "toy", "--stdin", stdin="nothing"))
-    assert "holds no toy reading (insufficient-data): no gauge is on the pane; nothing was stored" in error
+    assert "holds no toy reading (insufficient-data): no gauge is on the pane. Nothing was stored." in error
     assert not (tmp_path / "data").exists()
     assert "stored toy before" in ok(toys("alias", "start", "toy", "--stdin", "--force", stdin="nothing"))
     assert records(tmp_path, "snapshots")[0]["parsed"]["errors"] == ["insufficient-data"]
@@ -238,7 +238,7 @@ def test_the_wait_after_a_reset_is_never_said_too_short(toys: Run) -> None:
     ok(toys("alias", "start", "toy", "--stdin", "--captured-at", T0, stdin=pane))
     error = refused(toys("alias", "end", "toy", "--stdin", "--captured-at", "2026-01-10T09:03:59.25Z", stdin=pane))
     assert "no toy AFTER before 2026-01-10T09:05:00Z" in error
-    assert "wait 1 min 1 s and capture again" in error
+    assert "Wait 1 min 1 s and capture again" in error
 
 
 def test_an_ingested_phase_is_the_same_capture(toys: Run, tmp_path: Path) -> None:

@@ -104,8 +104,8 @@ def test_no_row_takes_a_provider_out_of_the_figures(
     before = recorded.files()
     for window in ("W1", "W2"):
         assert recorded("complete", "--window", window, "--toy-features", "3").refused() == (
-            f"error: {window} cannot be finalized without what was measured in it: tally: recorded here, but {reason};"
-            f" {cure}; nothing was stored"
+            f"error: {window} cannot be finalized without what was measured in it: tally: recorded here, but {reason}."
+            f" To finalize it, {cure}. Nothing was stored."
         )
     assert recorded.files() == before
 

@@ -103,7 +103,7 @@ def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> N
     lanes = json.loads(program("status", "--json").ok())["lanes"]
     assert [lane["also_open"] for lane in lanes] == [["W2", "W4"], ["W5"]]
     refused = program("alias", "end", "toy", "--stdin", stdin="fuel 30%").refused()
-    assert "toy has no open window (but W2, W4 never ended); begin one with " in refused
+    assert "toy has no open window (but W2, W4 never ended). Begin one with " in refused
     program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W4").ok()
     program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W4").ok()
     take(program, "end", "W2", "fuel 30%", 12)

@@ -16,9 +16,9 @@ def test_a_before_behind_its_after_is_named_with_a_cure_that_works(program: Any)
     take(program, "end", "fuel 30%", 11)
     assert program("complete", "--window", "W1").refused() == (
         "error: W1 cannot be finalized: missing toy BEFORE: that of 2026-01-10T12:00:00Z is later than the AFTER of"
-        " 2026-01-10T11:00:00Z and does not count; take the one whose time is wrong back with"
+        " 2026-01-10T11:00:00Z and does not count. Take the one whose time is wrong back with"
         " `tracker alias delete toy --phase before --window W1` or"
-        " `tracker alias delete toy --phase after --window W1`, and capture it again"
+        " `tracker alias delete toy --phase after --window W1`, and capture again."
     )
     program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W1").ok()
     take(program, "start", "fuel 20%", 10)

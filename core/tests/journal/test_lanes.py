@@ -144,7 +144,7 @@ def test_each_lane_has_its_own_open_window(program: Any) -> None:
     program("alias", "start", "toy", "--stdin", "--window", "W8", stdin="fuel 1%", lane="sub1").ok()
     assert "for W8 " in program("alias", "end", "toy", "--stdin", stdin="fuel 2%", lane="sub1").ok()
     assert "for W1 " in program("--agent", "main", "alias", "end", "toy", "--stdin", stdin="fuel 2%", lane="sub1").ok()
-    assert "toy has no open window;" in program("alias", "end", "toy", "--stdin", stdin="fuel 2%").refused()
+    assert "toy has no open window." in program("alias", "end", "toy", "--stdin", stdin="fuel 2%").refused()
     assert (
         "no open window in lane sub1"
         in program("alias", "end", "toy", "--stdin", stdin="fuel 2%", lane="sub1").refused()

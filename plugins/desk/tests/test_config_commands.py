@@ -322,6 +322,6 @@ def test_settings_of_another_user_are_refused_by_name(toys: Run, file: Path) -> 
 
 def test_consent_that_cannot_be_kept_is_an_error(toys: Run, file: Path, tmp_path: Path) -> None:
     file.write_text("run_commands = ['toy-report=echo 5']\n")
-    (tmp_path / "state" / "tracker" / "trusted").mkdir(parents=True)
+    (tmp_path / "state" / "tracker" / "trusted.toml").mkdir(parents=True)
     error = refused(toys("config", "trust", XDG_STATE_HOME=str(tmp_path / "state")))
     assert error.startswith("error: Cannot record your consent in ")

@@ -131,11 +131,11 @@ def test_an_import_that_was_stopped_goes_on(filled: Any, tmp_path: Path, monkeyp
     program, other, appended = filled, tmp_path / "other", []
     real = Journal.append
 
-    def failing(self: Journal, stream: str, lines: Any) -> int:
+    def failing(self: Journal, stream: str, lines: Any) -> None:
         appended.append(stream)
         if stream == "toy_report":
             raise TrackerError("no space")
-        return real(self, stream, lines)
+        real(self, stream, lines)
 
     with monkeypatch.context() as patched:
         patched.setattr(Journal, "append", failing)

@@ -125,6 +125,7 @@ def test_the_block_shows_the_windows_events(toys: Run) -> None:
 
 def test_the_index_can_be_deleted_or_spoiled_at_any_time(toys: Run, tmp_path: Path) -> None:
     ingest(toys, LINES)
+    assert toys("preview").returncode == 0  # the first to ask the index, which makes it
     index = tmp_path / "data" / ".index"
     for spoil in (lambda path: path.unlink(), lambda path: path.write_bytes(b"garbage" * 100)):
         for path in index.iterdir():

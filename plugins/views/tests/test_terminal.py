@@ -69,6 +69,14 @@ def test_colour_is_left_out_on_request(filled: Any, monkeypatch: pytest.MonkeyPa
         assert not colours.search(filled(*arguments, "windows").ok())
 
 
+def test_a_window_without_figures_is_listed(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = "2026-01-10T08:00:00Z"
+    program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at, stdin="fuel 10%").ok()
+    program("complete", "--window", "W1", "--outcome", "fail")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "W1" in program("windows").ok()
+
+
 COLUMNS = (
     Column(key="a", title="Name", rank=0),
     Column(key="b", title="Tokens", kind="count", rank=1),

@@ -224,7 +224,8 @@ class Index:
 
     def _use(self, database: sqlite3.Connection) -> sqlite3.Connection:
         """Keep the index in this database, which is closed with this object at the latest."""
-        self.close()
+        if self._database is not None:
+            self.close()
         self._database, self._closing = database, weakref.finalize(self, database.close)
         # a forked process closes nothing of its parent's
         self._closing.atexit = False

@@ -219,14 +219,14 @@ class Journal:
 
     # --- writing
 
-    def append(self, stream: str, records: Records) -> int:
-        """Append whole records in one write and flush them to disk; the offset of the first."""
-        return self.append_all({stream: records})[stream]
+    def append(self, stream: str, records: Records) -> None:
+        """Append whole records in one write and flush them to disk."""
+        self.append_all({stream: records})
 
-    def append_all(self, new: Mapping[str, Records]) -> dict[str, int]:
+    def append_all(self, new: Mapping[str, Records]) -> None:
         """Append to several streams, in this order, with one write and one flush each: to all of them or to none.
 
-        The caller holds the lock. Answers with the offset of each stream's first record.
+        The caller holds the lock.
         """
         assert self.is_locked, "append needs the lock"
         encoded: dict[str, bytearray] = {}
@@ -255,7 +255,6 @@ class Journal:
         for stream, own in new.items():
             records = () if isinstance(own, bytes) else own
             self._untold.append(Appended(stream=stream, start=begun[stream][1], records=records))
-        return {stream: start for stream, (_, start) in begun.items()}
 
     def _write(self, stream: str, lines: bytearray, begun: dict[str, tuple[int, int]]) -> None:
         """Append to the file that still has the stream's name afterwards; note in `begun` where."""

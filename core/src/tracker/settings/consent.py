@@ -1,7 +1,7 @@
 """Consent to settings that run commands, name variables of keys, or write outside of the file's folder.
 
 Whoever clones a repository did not write its settings. Consent is given once per content, and is kept outside of the
-repository: a digest per entry in the user's state directory.
+repository: a TOML file in the user's state directory says which entries of which files are trusted. You may edit it.
 """
 
 from __future__ import annotations
@@ -10,43 +10,61 @@ import contextlib
 import hashlib
 import json
 import os
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from attrs import asdict, frozen
 
 from tracker.errors import TrackerError
 from tracker.journal.files import private_folder
 
 
+@frozen
+class Consent:
+    """That the user trusts one value of a setting in a file; `digest` is the value's, so that a new one is not."""
+
+    file: str
+    setting: str
+    digest: str
+
+
 def place() -> Path:
-    """The file with the digests."""
+    """The file with the consents."""
     state = os.environ.get("XDG_STATE_HOME", "")
     base = Path(state) if os.path.isabs(state) else Path("~/.local/state").expanduser()
-    return base / "tracker" / "trusted"
+    return base / "tracker" / "trusted.toml"
 
 
 def is_given(path: Path, key: str, value: Any) -> bool:
-    """Whether the user agreed to this value of a setting in this file."""
-    with contextlib.suppress(OSError):
-        return _digest(path, key, value) in place().read_text(encoding="ascii").split()
+    """Whether the user agreed to this value of a setting in this file. A spoilt list of consents gives none."""
+    from cattrs import BaseValidationError, Converter
+
+    with contextlib.suppress(OSError, ValueError, BaseValidationError):
+        known = tomllib.loads(place().read_text(encoding="utf-8")).get("consent", [])
+        return _consent(path, key, value) in Converter().structure(known, list[Consent])
     return False
 
 
 def give(path: Path, entries: Iterable[tuple[str, Any]]) -> None:
     """Record the user's consent to some values."""
-    lines = "".join(f"{_digest(path, key, value)}\n" for key, value in entries)
+    import tomli_w
+
+    lines = tomli_w.dumps({"consent": [asdict(_consent(path, key, value)) for key, value in entries]})
     try:
         private_folder(place().parent)
         file = os.open(place(), os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        with os.fdopen(file, "a", encoding="ascii") as found:
-            found.write(lines)
+        with os.fdopen(file, "a", encoding="utf-8") as found:
+            found.write(f"\n{lines}")
     except OSError as error:
         raise TrackerError(f"Cannot record your consent in {place()}: {error.strerror}.") from error
 
 
-def _digest(path: Path, key: str, value: Any) -> str:
-    text = json.dumps([str(path.resolve()), key, value], sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def _consent(path: Path, key: str, value: Any) -> Consent:
+    whole = json.dumps(value, sort_keys=True).encode()
+    name = os.fsencode(path.resolve()).decode("utf-8", "backslashreplace")
+    return Consent(file=name, setting=key, digest=hashlib.sha256(whole).hexdigest())
 
 
 def refuse_foreign(path: Path) -> None:

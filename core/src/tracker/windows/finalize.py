@@ -147,8 +147,8 @@ def _check_read(window: str, unread: Iterable[Absent]) -> None:
     if lost:
         group = [one for one in lost if one.reason == lost[0].reason]
         raise TrackerError(
-            f"{window} cannot be finalized without what was measured in it: {named(group)};"
-            f" {'; '.join(dict.fromkeys(one.cure for one in group))}; nothing was stored"
+            f"{window} cannot be finalized without what was measured in it: {named(group)}."
+            f" To finalize it, {'; '.join(dict.fromkeys(one.cure for one in group))}. Nothing was stored."
         )
 
 
@@ -157,7 +157,8 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
         known = session.index.windows()
         hint = f" ({near(window, known)})" if known and window not in known else ""
         raise TrackerError(
-            f"no provider was captured in {line(window)}{hint}; capture with `tracker alias start PROVIDER --stdin`"
+            f"no provider was captured in {line(window)}{hint}."
+            " Capture one with `tracker alias start PROVIDER --stdin`."
         )
     missing = [(name, phase) for name, group in groups.items() for phase in canonical(group).missing]
     for name, phase in missing:
@@ -168,14 +169,14 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
             delete = f"tracker alias delete {name} --phase"
             raise TrackerError(
                 f"{window} cannot be finalized: missing {name} BEFORE: that of {iso(max(befores))} is later than the"
-                f" AFTER of {iso(after.captured_at)} and does not count; take the one whose time is wrong back"
-                f" with `{delete} before --window {window}` or `{delete} after --window {window}`, and capture it again"
+                f" AFTER of {iso(after.captured_at)} and does not count. Take the one whose time is wrong back"
+                f" with `{delete} before --window {window}` or `{delete} after --window {window}`, and capture again."
             )
     if missing:
         name, phase = missing[0]
         raise TrackerError(
-            f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}; capture with"
-            f" `tracker alias {'end' if phase == 'AFTER' else 'start'} {name} --stdin --window {window}`"
+            f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}. Capture it with"
+            f" `tracker alias {'end' if phase == 'AFTER' else 'start'} {name} --stdin --window {window}`."
         )
 
 
@@ -187,7 +188,7 @@ def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[st
             f"{window} cannot be finalized: the capacity meter of {name} fell"
             f"{f' ({causes[-1]})' if causes else ''}. Capture again with"
             f" `tracker alias end {name} --stdin --window {window}`, or remove both captures with"
-            f" `tracker alias delete {name} --window {window}` (twice): then {name} leaves the window"
+            f" `tracker alias delete {name} --window {window}` (twice): then {name} leaves the window."
         )
 
 

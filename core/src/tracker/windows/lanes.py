@@ -44,8 +44,8 @@ def check(agent: str | None) -> str | None:
     # a lane's folder stands beside files
     if agent and (not NAME.fullmatch(agent) or ".." in agent or agent.endswith(".json")):
         raise TrackerError(
-            f"AGENT_ID {agent[:80]!r} is no lane name: use up to 64 letters, digits, '.', '_' and '-',"
-            " without '..' or '.json' at the end"
+            f"AGENT_ID {agent[:80]!r} is no lane name. Expected up to 64 letters, digits, '.', '_' and '-',"
+            " without '..' and without '.json' at the end."
         )
     return agent or None
 
@@ -53,7 +53,7 @@ def check(agent: str | None) -> str | None:
 def check_window(window: str) -> str:
     """A window's id."""
     if not NAME.fullmatch(window):
-        raise TrackerError(f"{window[:80]!r} is no window id: use up to 64 letters, digits, '.', '_' and '-'")
+        raise TrackerError(f"{window[:80]!r} is no window id. Expected up to 64 letters, digits, '.', '_' and '-'.")
     return window
 
 

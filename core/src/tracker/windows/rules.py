@@ -51,8 +51,8 @@ def check_values(session: Session, request: CaptureRequest) -> None:
     elif text is not None and (owner := _owner(session, source, text, request.captured_at)):
         why = f"this looks like {owner}'s"
     raise TrackerError(
-        f"this text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}; nothing was stored"
-        " (--force stores it with its tags)"
+        f"this text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}. Nothing was stored."
+        " Use --force to store it with its tags."
     )
 
 
@@ -95,8 +95,8 @@ def dated(session: Session, request: CaptureRequest) -> Reading:
         age = span(now - passed) if passed <= now else "weeks"
         raise TrackerError(
             f"This {source.name} pane is old: every reset that it shows was over {age} ago. Expected a pane of now."
-            " Capture a new one, give the time of this one with --captured-at, or store it as it is with --force;"
-            " nothing was stored"
+            " Capture a new one, give the time of this one with --captured-at, or store it as it is with --force."
+            " Nothing was stored."
         )
     if not far and not is_old:
         return reading
@@ -134,7 +134,7 @@ def check_after(session: Session, request: CaptureRequest, before: Capture | Non
         raise TrackerError(
             f"This {source.name} reading is of {iso(reading.as_of)}, and the BEFORE of {window} is of {iso(old)}:"
             f" nothing was measured in between. Send {source.title} a message, so that it writes a new reading, then"
-            " capture again; nothing was stored"
+            " capture again. Nothing was stored."
         )
     reset = reset_before(session, source, reading, at)
     if reset is None:
@@ -143,9 +143,9 @@ def check_after(session: Session, request: CaptureRequest, before: Capture | Non
         over = reset + timedelta(minutes=session.config.buffer_minutes)
         wait = math.ceil((over - at).total_seconds())
         raise TrackerError(
-            f"no {source.name} AFTER before {iso(over)}: a meter was reset at {iso(reset)} and the vendor's pane lags;"
-            f" wait {wait // 60} min {wait % 60} s and capture again, or"
-            f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes); nothing was stored"
+            f"no {source.name} AFTER before {iso(over)}: a meter was reset at {iso(reset)}, and the vendor's pane lags."
+            f" Wait {wait // 60} min {wait % 60} s and capture again, or"
+            f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes). Nothing was stored."
         )
     return f"captured at {iso(at)}, within {session.config.buffer_minutes:g} min after the reset at {iso(reset)}"
 

@@ -141,8 +141,8 @@ def _choose(session: Session, request: CaptureRequest, old: str | None) -> str:
         left = [mark.window for mark in session.index.left_open(source.stream, lane, source.name)]
         others = f" (but {', '.join(map(line, left))} never ended)" if left else ""
         raise TrackerError(
-            f"{source.name} has no open window{place}{others};"
-            f" begin one with `tracker alias start {source.name} --stdin`, or name the window with --window"
+            f"{source.name} has no open window{place}{others}."
+            f" Begin one with `tracker alias start {source.name} --stdin`, or name the window with --window."
         )
     if newest is not None:
         return next_window(newest.window)
@@ -180,8 +180,8 @@ def _no_before(session: Session, source: Source, window: str) -> TrackerError:
     known = session.index.windows()
     hint = "" if window in known or not known else f" ({near(window, known)})"
     return TrackerError(
-        f"{window} has no {source.name} BEFORE{hint}; capture it first with"
-        f" `tracker alias start {source.name} --stdin --window {window}`; nothing was stored"
+        f"{window} has no {source.name} BEFORE{hint}. Capture it first with"
+        f" `tracker alias start {source.name} --stdin --window {window}`. Nothing was stored."
     )
 
 

@@ -130,9 +130,11 @@ def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
         "to": one.end,
         "state": one.state if one.outcome is None else f"{one.state}, {one.outcome}",
     }
-    providers = one.providers or {"": {}}
-    return [
-        {**start, "provider": name or None, **columns, **one.facts}
-        for name, columns in providers.items()
+    shown = {
+        name: columns
+        for name, columns in one.providers.items()
         if one.state != "finalized" or any(columns.get(key) is not None for key in (*FIGURES, "tokens"))
+    }
+    return [
+        {**start, "provider": name or None, **columns, **one.facts} for name, columns in (shown or {"": {}}).items()
     ]

@@ -1,7 +1,7 @@
 """The live board: the newest meters at the top, and one panel of any feature below.
 
-What is read is read in a thread, with a session of its own, whenever a stream grew and once a minute for the ages. The
-screen changes only where a value did.
+What is read is read in a thread, with a session of its own, whenever a stream grew and every few minutes for the ages.
+The screen changes only where a value did.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tracker_views.content import Content, gathered, period_of
 from tracker_views.fit import cut, fitted
 from tracker_views.journal_log import panel as log_panel
 
-CHECK, AGE = 2.0, 60.0  # seconds between looks at the files, and at most between readings of them
+CHECK, AGE = 2.0, 180.0  # seconds between looks at the files, and at most between readings of them
 BAR, SPARK = 24, "▁▂▃▄▅▆▇█"
 PERIODS: Mapping[str, timedelta | None] = {
     "today": timedelta(0),
