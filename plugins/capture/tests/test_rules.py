@@ -7,6 +7,7 @@ import json
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -219,7 +220,8 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = datetime.now(UTC)
         monkeypatch.setattr(Session, "now", property(lambda _session: self.now))
-        monkeypatch.setattr("tracker_capture.wait.time.sleep", self.sleep)
+        # the module's own name: threads of other tests may still sleep
+        monkeypatch.setattr("tracker_capture.wait.time", SimpleNamespace(sleep=self.sleep))
 
     def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
