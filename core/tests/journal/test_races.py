@@ -40,7 +40,8 @@ def worker(program: Any, number: int, turns: int) -> Callable[[Callable[[str], N
             arguments, pane = operation(dice, turn, number)
             done = program("--json", *arguments, stdin=pane, lane=lane)
             assert done.error is None, done.error
-            assert done.status in (0, 1), done.err
+            # 75: on a busy machine the lock is not free in time, and nothing is stored
+            assert done.status in (0, 1, 75), done.err
             said = json.loads(done.out) if done.status == 0 else []
             for one in said if isinstance(said, list) else [said]:
                 announce(one["record_id"] if "record_id" in one else f"events {one['window']} {one['new']}")

@@ -21,5 +21,5 @@ def test_windows_of_snapshots_stand_in_their_natural_order(program: Any) -> None
 def test_the_doctor_says_that_there_is_nothing_to_do(program: Any) -> None:
     take(program, "start", "W1", 7)
     take(program, "start", "W2", 6)
-    end = "1 record captured before one that stands above; nothing to do: the capture time decides\n"
+    end = "1 record captured before an earlier line; nothing to do: the capture time decides\n"
     assert f"note: snapshots.jsonl: {end}" in program("doctor").ok()
