@@ -51,7 +51,7 @@ def test_a_help_page_says_what_for_shows_an_example_and_ends_with_help() -> None
     for name, command, context in ALL:
         text = page(command, context)
         options = text.partition("Options:\n")[2] or text.partition("Global options:\n")[2]
-        flags = re.findall(r"^  (-[-\w]+)", options, re.M)
+        flags = re.findall(r"^  (?:-\w, )?(-[-\w]+)", options, re.M)
         lines = [line.strip() for line in text.partition("\n\nExample:\n")[2].partition("\n\n")[0].splitlines()]
         if flags[-1] != "--help":
             wrong.append(f"{name}: {flags[-1]} is the last option")

@@ -77,7 +77,8 @@ def test_a_result_that_cannot_be_printed(shell: Any, tmp_path: Path, buffered: s
     start = "alias start codex --stdin --window W1"
     assert said(f"{start} --dry-run < pane") == (1, f"error: {full}\n")
     stored = f"error: {full}. These records were stored: {{}}.jsonl 1.\n"
-    assert said(f"{start} < pane") == (1, stored.format("snapshots"))
+    also = "snapshots.jsonl 1, readings.jsonl 1, commands"
+    assert said(f"{start} < pane") == (1, stored.format(also))
     assert (tmp_path / "data" / "snapshots.jsonl").read_text().count("\n") == 1
     ingest = "ingest proxy-telemetry --window W1 --file usage.jsonl"
     assert said(ingest) == (1, stored.format("proxy_telemetry"))

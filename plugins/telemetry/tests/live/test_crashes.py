@@ -105,11 +105,12 @@ def test_an_index_of_another_directory_is_noticed(
 ) -> None:
     _, expected = clean
     (tmp_path / "other.jsonl").write_bytes(b"".join(line(f"other-{at}") for at in range(5000)))
-    assert ingest("--file", "other.jsonl").end()[0] == 0
+    for _ in range(2):  # the first command in a new directory may keep its index in memory
+        assert ingest("--file", "other.jsonl").end()[0] == 0
     shutil.move(data.folder / ".index", tmp_path / "foreign")
     shutil.rmtree(data.folder)
     assert ingest("--file", "usage.jsonl").end()[0] == 0
-    shutil.rmtree(data.folder / ".index")
+    shutil.rmtree(data.folder / ".index", ignore_errors=True)
     shutil.move(tmp_path / "foreign", data.folder / ".index")
     status, out, err = ingest("--file", "usage.jsonl").end()
     assert (status, "new=0," in out) == (0, True), err
