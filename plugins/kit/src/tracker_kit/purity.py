@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import time
 import types
 from collections.abc import Iterable, Iterator
@@ -27,13 +28,16 @@ CLOCKS = (
 # of `datetime`, which is in C and cannot be watched, and of `time`
 NAMES = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter", "localtime", "gmtime"}
 
-_watching: list[list[str]] = []
+# what was seen, and in which thread; what other threads of the process do is not the plugin's
+_watching: list[tuple[int, list[str]]] = []
 _installed: list[bool] = []
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if _watching and event.startswith(WATCHED) and event not in HARMLESS:
-        _watching[-1].append(f"{event}({', '.join(repr(argument) for argument in arguments[:1])})")
+        thread, seen = _watching[-1]
+        if thread == threading.get_ident():
+            seen.append(f"{event}({', '.join(repr(argument) for argument in arguments[:1])})")
 
 
 @contextlib.contextmanager
@@ -43,18 +47,31 @@ def no_input_or_output() -> Iterator[list[str]]:
         sys.addaudithook(_hook)  # for the life of the process: it looks only while `_watching` holds something
         _installed.append(True)
     seen: list[str] = []
+    thread = threading.get_ident()
 
     def clock(name: str) -> Any:
-        def called(*_arguments: Any) -> Any:
+        real = getattr(time, name)
+
+        def called(*arguments: Any) -> Any:
+            if threading.get_ident() != thread:
+                return real(*arguments)
             seen.append(f"time.{name}()")
             raise RuntimeError(f"a plugin must not read the clock: time.{name}()")
 
         return called
 
+    start = threading.Thread.start
+
+    def started(new: threading.Thread) -> None:
+        if threading.get_ident() == thread:
+            seen.append("threading.Thread.start()")
+        start(new)
+
     with contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch.object(threading.Thread, "start", started))
         for name in CLOCKS:
             stack.enter_context(mock.patch.object(time, name, clock(name)))
-        _watching.append(seen)
+        _watching.append((thread, seen))
         try:
             yield seen
         finally:
