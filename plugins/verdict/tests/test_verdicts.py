@@ -74,6 +74,24 @@ def test_two_providers_of_one_unit(tracker_cli: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "looks.jsonl").exists()
 
 
+def test_a_report_compares_those_of_one_unit_and_says_what_the_others_need(
+    tracker_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tracker.api import Period
+    from tracker.session import Session
+    from tracker_verdict import panels
+
+    finalized(tmp_path, codex=D2, claude=D1, glm=[(1, 18)])
+    monkeypatch.chdir(tmp_path)
+    session = Session()
+    session.data_dir = tmp_path / "data"
+    panel = panels.comparison(session, Period(windows=tuple(session.index.windows())))
+    assert [row["pair"] for row in panel.rows] == ["claude / codex, per pp"]
+    assert panel.headlines[0].startswith("claude and codex, for the quota (pp): Measure ")
+    [missing] = panel.missing
+    assert missing.startswith("Different units cannot be compared without prices")
+
+
 def test_one_that_never_delivers_can_be_dropped(tracker_cli: Run, tmp_path: Path) -> None:
     finalized(tmp_path, codex=[(3, 15)] * 10, claude=[(0, 15)] * 13)
     [found] = json.loads(ok(tracker_cli("compare", "codex", "claude", "--json")))

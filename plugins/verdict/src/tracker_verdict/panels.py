@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from tracker.api import Cell, Chart, Column, Panel, Period
-from tracker.kernel import Session, TrackerError
+from tracker.kernel import Finalized, Session, TrackerError
 from tracker_verdict import advice, estimate
 from tracker_verdict.comparison import Match, Question, matches
 from tracker_verdict.outlook import Outlook, outlooks
@@ -18,7 +19,7 @@ COLUMNS = (
     Column(key="ratio", title="Ratio", kind="rate", rank=0),
     Column(key="low", title="95 % from", kind="rate"),
     Column(key="high", title="95 % to", kind="rate"),
-    Column(key="favours", title="Delivers more"),
+    Column(key="favours", title="Leans to"),
     Column(key="evidence", title="Evidence to 1", kind="number", rank=2),
     Column(key="needed", title="Windows needed", rank=3),
 )
@@ -40,10 +41,14 @@ def comparison(session: Session, period: Period) -> Panel:
     found: list[Match] = []
     reasons: list[str] = []
     for given in (known, {}) if known else ({},):
+        question = Question(prices=given, effect=estimate.effect(session))
         try:
-            found += matches(session, (), Question(prices=given, effect=estimate.effect(session)), rows)
+            found += matches(session, (), question, rows)
         except TrackerError as error:
             reasons.append(str(error))
+            for names in _of_one_unit(session, rows) if not given else ():
+                with suppress(TrackerError):
+                    found += matches(session, names, question, rows)
     return Panel(
         name=NAME,
         title="Comparison",
@@ -57,6 +62,15 @@ def comparison(session: Session, period: Period) -> Panel:
         charts=(CHART,) if any(match.comparison.ratio for match in found) else (),
         missing=reasons if found else (),
     )
+
+
+def _of_one_unit(session: Session, rows: Mapping[str, Finalized]) -> list[list[str]]:
+    """The providers of some windows that share a unit, if there are several units."""
+    units: dict[str, list[str]] = {}
+    for name, source in session.registry.providers.items():
+        if source.capacity_meter is not None and any(name in row.named for row in rows.values()):
+            units.setdefault(source.capacity_meter.unit, []).append(name)
+    return [names for names in units.values() if len(names) > 1] if len(units) > 1 else []
 
 
 def _headlines(found: list[Match]) -> Iterator[str]:
