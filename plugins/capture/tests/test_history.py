@@ -151,7 +151,21 @@ def test_every_capture_adds_its_reading(machine: Any, event: Any) -> None:
         ("claude", "alias", "capture"),
     ]
     ok(machine("alias", "delete", "codex", "--yes"))
-    assert len(machine.rows("readings")) == 2
+    assert "codex" not in ok(machine("meters"))
+    assert machine.rows("readings")[2]["tombstone"] == machine.rows("readings")[0]["record_id"]
+
+
+def test_a_capture_of_the_past_is_in_the_history_and_a_removed_one_is_not(machine: Any, event: Any) -> None:
+    pane = machine.screen("claude", "v2.1.330_base_max_110col").read_text()
+    for hours in (1, 0, 5):
+        more = ("--captured-at", f"-{hours}h") if hours else ()
+        ok(machine("alias", "start", "claude", "--window", f"W{hours}", "--stdin", "--force", *more, stdin=pane))
+    assert [row["capture"] for row in machine.rows("readings")] == [
+        row["record_id"] for row in machine.rows("snapshots")
+    ]
+    for hours in (1, 5):
+        ok(machine("alias", "delete", "claude", "--window", f"W{hours}", "--phase", "before", "--yes"))
+    assert "claude session: 1 reading," in ok(machine("meters", "--provider", "claude", "--meter", "session"))
 
 
 def test_the_status_line_adds_what_changed(machine_of_processes: Any) -> None:

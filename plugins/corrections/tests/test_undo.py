@@ -92,7 +92,10 @@ def test_a_newer_command_that_stays_is_named(program: Any) -> None:
     file = program.root.parent / "events.jsonl"
     file.write_text('{"rid": "1", "lane": "near", "ms": 1}\n')
     program("ingest", "toy-stream", "--window", "W0-01", "--file", str(file)).ok()
-    done = program("undo", "--yes")
+    refused = program("undo", "--yes").refused()
+    assert refused.startswith("error: The last command cannot be taken back. Add --past to take back what was before: ")
+    assert len(program.rows("snapshots")) == 1
+    done = program("undo", "--yes", "--past")
     assert "took back toy before" in done.ok()
     stays = (
         f"ingest toy-stream --window W0-01 --file {file}` is newer and stays: it stored nothing that undo can take back"

@@ -170,11 +170,12 @@ class WritingCommand(Command):
         session.running = ctx.params if self.is_noted else None
         try:
             answer = super().invoke(ctx)
+            is_undoable = session.has_stored
             session.finish()
         finally:
             COMMAND.reset(running)
-        for note in new if not session.dry_run else ():
-            session.note(note)
+        for text, cure in new if not session.dry_run else ():
+            session.note(f"note: {text}{cure if is_undoable else ''}")
         return answer
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -184,15 +185,15 @@ class WritingCommand(Command):
         return [*super().get_params(ctx), dry_run, no_fsync]
 
 
-def _new_windows(session: Session, given: Mapping[str, Any]) -> list[str]:
-    """A note about each named window that no record knows: a slip in an id is found at once."""
+def _new_windows(session: Session, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What to say about each named window that no record knows: a slip in an id is found at once."""
     named = given.get("window") or given.get("window_id") or given.get("windows") or ()
     if not named or not session.root.is_dir():
         return []
     from tracker.windows.lanes import doubt
 
     windows = [named] if isinstance(named, str) else named
-    return [f"note: {text}" for window in windows if (text := doubt(session.index, window))]
+    return [found for window in windows if (found := doubt(session.index, window))]
 
 
 class ProviderCommand(WritingCommand):

@@ -20,7 +20,7 @@ from attrs import frozen
 
 from tracker.contract.readings import instant
 from tracker.errors import TrackerError
-from tracker.journal.files import OPEN, check_directory, private_folder, replace_file
+from tracker.journal.files import NOTHING, OPEN, check_directory, private_folder, replace_file
 from tracker.journal.records import lane_of
 
 if TYPE_CHECKING:
@@ -57,18 +57,21 @@ def check_window(window: str) -> str:
     return window
 
 
-def doubt(index: Index, window: str) -> str | None:
-    """What to say about a window that no record knows; nothing if it is the first one, or follows a known one."""
+def doubt(index: Index, window: str) -> tuple[str, str] | None:
+    """What to say about a window that no record knows; nothing if it is the first one, or follows a known one.
+
+    The second text is for commands that can be taken back.
+    """
     if index.knows(window) or not (known := index.windows()):
         return None
     # it may differ from a known one in zero padding alone: `W0-07`, where `W0-7` was given
     alike = next((one for one in known if _unpadded(one) == _unpadded(window)), None)
     if alike:
-        return f"{window} is a new window; did you mean {alike}? `tracker undo` takes this back"
+        return f"{window} is a new window; did you mean {alike}?", " `tracker undo` takes this back"
     head, digits = _parts(window)
     if digits.strip("0") and index.knows(f"{head}{int(digits) - 1:0{len(digits)}d}"):
         return None
-    return f"{window} is a new window. If that is a mistake, `tracker undo` takes this back"
+    return f"{window} is a new window.", " If that is a mistake, `tracker undo` takes this back"
 
 
 def next_window(window: str) -> str:
@@ -152,7 +155,8 @@ class LaneFile:
             text = orjson.dumps(self.content(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
             replace_file(path, text, fsync=fsync)
         except (OSError, TrackerError) as error:
-            self.session.warn(f"the record is stored, but the lane's state was not written: {error}")
+            why = str(error).removesuffix(f" {NOTHING}.")
+            self.session.warn(f"the record is stored, but the lane's state was not written: {why}")
 
     def old_baseline(self) -> tuple[str, float, datetime] | None:
         """Window, count and time of a count's BEFORE that schema 1.0.0 kept here alone, if its window is still open.

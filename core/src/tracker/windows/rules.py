@@ -93,10 +93,11 @@ def dated(session: Session, request: CaptureRequest) -> Reading:
     if is_old and not request.force:
         passed = max(reset if reset <= now else reset - YEAR for reset in resets.values())
         age = span(now - passed) if passed <= now else "weeks"
+        # what was read by itself has a time of its own, and no option for it
+        dating = " give the time of this one with --captured-at," if request.origin == "alias" else ""
         raise TrackerError(
             f"This {source.name} pane is old: every reset that it shows was over {age} ago. Expected a pane of now."
-            " Capture a new one, give the time of this one with --captured-at, or store it as it is with --force."
-            " Nothing was stored."
+            f" Capture a new one,{dating} or store it as it is with --force. Nothing was stored."
         )
     if not far and not is_old:
         return reading

@@ -152,7 +152,11 @@ def _choose(session: Session, request: CaptureRequest, old: str | None) -> str:
     known = [one for one in session.registry.sources.values() if one.kind == "status"]
     marks = [mark for one in known if (mark := session.index.newest(one.stream, lane, one.name))]
     opened = [mark for mark in marks if mark.phase == "before"]
-    return max(opened, key=lambda mark: mark.at).window if opened else FIRST_WINDOW
+    window = max(opened, key=lambda mark: mark.at).window if opened else FIRST_WINDOW
+    # what is finalized without it would leave it out
+    while session.finalized([window]):
+        window = next_window(window)
+    return window
 
 
 def _adopted(session: Session, request: CaptureRequest, old: tuple[str, float, datetime]) -> Capture:

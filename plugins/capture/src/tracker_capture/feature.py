@@ -53,6 +53,15 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
 
 
 @hookimpl
+def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Take the readings of captures that were taken back out of the meter history."""
+    from tracker_capture.readings import take_back
+
+    take_back(session, records)
+    return []
+
+
+@hookimpl
 def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading]:
     """The meter history."""
     from tracker_capture.meters import readings

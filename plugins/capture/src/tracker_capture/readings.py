@@ -38,7 +38,7 @@ class Sample:
     """A run of equal readings of one origin, from `at` to `until`.
 
     account: a hash; None if the reading does not name it. client: the version of the vendor's program. is_scheduled:
-    whether it was taken whether or not somebody worked.
+    whether it was taken whether or not somebody worked. capture: the snapshot that it is the reading of, if any.
     """
 
     provider: str
@@ -51,6 +51,7 @@ class Sample:
     client: str | None = None
     is_scheduled: bool = field(default=False, eq=False)
     supersedes: tuple[str, ...] = field(default=(), eq=False)
+    capture: str | None = field(default=None, eq=False)
     record_id: str | None = field(default=None, eq=False)
 
     @property
@@ -133,6 +134,8 @@ def record(sample: Sample, by: str) -> dict[str, Any]:
         parsed[f"{key}_used"] = compact(gauge.used)
         parsed[f"{key}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
     more: dict[str, Any] = {"supersedes": list(sample.supersedes)} if sample.supersedes else {}
+    if sample.capture:
+        more["capture"] = sample.capture
     return stamp(
         window=None,
         provider=sample.provider,
@@ -167,25 +170,24 @@ def _fold(runs: list[Sample], sample: Sample, least: timedelta) -> None:
     after = runs[place] if place < len(runs) else None
     if before is not None and before.has_values_of(sample):
         if sample.until - before.until >= least:
-            runs[place - 1] = _extended(before, before.at, sample.until)
+            runs[place - 1] = _extended(before, before.at, sample.until, sample)
     elif after is not None and after.has_values_of(sample) and (before is None or before.until < sample.at):
-        runs[place] = _extended(after, sample.at, after.until)
+        runs[place] = _extended(after, sample.at, after.until, sample)
     else:
         runs.insert(place, sample)
 
 
-def _extended(run: Sample, at: datetime, until: datetime) -> Sample:
+def _extended(run: Sample, at: datetime, until: datetime, by: Sample) -> Sample:
     old = (run.record_id,) if run.record_id else run.supersedes
-    return evolve(run, at=at, until=until, record_id=None, supersedes=old)
+    return evolve(run, at=at, until=until, record_id=None, supersedes=old, capture=by.capture)
 
 
 def add_newest_capture(session: Session, provider: str) -> None:
-    """Add the lane's newest snapshot of a provider, unless it came from the history or from a person's own numbers."""
+    """Add the snapshot that was stored last, unless it came from the history or from a person's own numbers."""
     source = session.registry.source(provider)
-    mark = session.index.newest(source.stream, session.lane, provider) if source and source.kind == "status" else None
-    if source is None or mark is None:
+    row = _last_capture(session, source) if source is not None and source.kind == "status" else None
+    if source is None or row is None:
         return
-    row = session.journal.record(mark.stream, mark.offset)
     parsed, taken, by = row.get("parsed"), instant(row.get("captured_at")), row.get("source")
     if taken is None or not isinstance(parsed, dict) or by in ("override", "history"):
         return
@@ -194,7 +196,38 @@ def add_newest_capture(session: Session, provider: str) -> None:
     if gauges:
         origin = str(row.get("origin") or by)
         at = min(reading.as_of or taken, taken)
-        add(session, [_sample(provider, origin, gauges, at, parsed)], by="capture")
+        sample = _sample(provider, origin, gauges, at, parsed)
+        add(session, [evolve(sample, capture=str(row.get("record_id")))], by="capture")
+
+
+def _last_capture(session: Session, source: Source) -> Mapping[str, Any] | None:
+    """The last record of a source's stream, if it is a capture of its own."""
+    start = max(0, session.journal.size(source.stream) - TAIL)
+    last = None
+    for row in _rows(session, source.stream, start):
+        last = row
+    is_own = last is not None and last.get("provider") == source.name and last.get("agent_id") == session.lane
+    return last if is_own and last is not None and "tombstone" not in last else None
+
+
+def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> None:
+    """Take the readings of captures that were taken back out of the history."""
+    gone = {record.get("record_id") for record in records}
+    rows = _load(session, lambda sample: sample.capture in gone) if gone else []
+    if rows and not session.dry_run:
+        with session.journal.lock():
+            session.journal.append(STREAM, [_tombstone(session, one) for one in rows])
+
+
+def _tombstone(session: Session, sample: Sample) -> dict[str, Any]:
+    return stamp(
+        window=None,
+        provider=sample.provider,
+        captured_at=session.now,
+        source="capture",
+        tombstone=sample.record_id,
+        reason="its capture was removed",
+    )
 
 
 # --- reading
@@ -240,7 +273,7 @@ def _load(
     gone: set[str] = set()
     replaced: list[tuple[str | None, tuple[str, ...]]] = []
     found = []
-    for row in _rows(session, start):
+    for row in _rows(session, STREAM, start):
         if isinstance(row.get("tombstone"), str):
             gone.add(row["tombstone"])
             continue
@@ -257,9 +290,9 @@ def _load(
     return sorted((run for run in found if run.record_id not in gone), key=lambda run: run.at)
 
 
-def _rows(session: Session, start: int) -> Iterator[Mapping[str, Any]]:
-    """The stream's rows from an offset, which may lie within a line."""
-    for _, raw in session.journal.lines(STREAM, start):
+def _rows(session: Session, stream: str, start: int) -> Iterator[Mapping[str, Any]]:
+    """A stream's rows from an offset, which may lie within a line."""
+    for _, raw in session.journal.lines(stream, start):
         try:
             row = orjson.loads(raw or b"")
         except orjson.JSONDecodeError:
@@ -292,6 +325,7 @@ def _from_record(row: Mapping[str, Any]) -> Sample | None:
         client=_text(row.get("client")),
         is_scheduled=row.get("source") == "sample",
         supersedes=tuple(one for one in old if isinstance(one, str)) if isinstance(old, list) else (),
+        capture=_text(row.get("capture")),
         record_id=record_id,
     )
 

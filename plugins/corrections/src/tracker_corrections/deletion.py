@@ -53,6 +53,8 @@ def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = 
         closed = {ANOMALIES: removal.closed} if removal.closed else {}
         session.journal.append_all({**closed, wanted.source.stream: [removal.tombstone]})
         _append_after(session, removal.raised)
+        command_id = str(found.record.get("command_id") or "")
+        session.registry.ask("undo_rows", session=session, command_id=command_id, records=[found.record])
     if session.json:
         session.data(removal.tombstone)
     else:
@@ -76,8 +78,9 @@ def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bo
     what = f"the {source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} in {found.window}"
     why = f"{found.window} is finalized with it" if is_finalized else "no --window names it"
     if sys.stdin.isatty() and sys.stderr.isatty():
-        click.confirm(f"Remove {what}? ({why})", abort=True, err=True)
-        return
+        if click.confirm(f"Remove {what}? ({why})", err=True):
+            return
+        raise TrackerError("Nothing was removed.")
     raise TrackerError(
         f"This would remove {what}, and {why}. Use --yes to remove it{'' if is_named else ', or name it with --window'}"
     )

@@ -109,7 +109,9 @@ def last(session: Session, provider: str | None) -> Step:
 def described(session: Session, step: Step) -> list[str]:
     """What taking a command back does, a line for each record."""
     found = []
-    for stream, records in step.records.items():
+    # what was captured is said before what followed from it
+    captured = session.registry.status_streams
+    for stream, records in sorted(step.records.items(), key=lambda one: one[0] not in captured):
         for record in records:
             if stream == ANOMALIES:
                 continue
@@ -149,9 +151,6 @@ def undo(session: Session, step: Step) -> list[str]:
         session.journal.append_all(_rows(session, step))
     answers = session.registry.ask("undo_rows", session=session, command_id=step.command_id, records=step.all)
     said += [text for answer in answers for text in answer]
-    for feature in session.registry.declared if not any(answers) else ():
-        if not step.records.keys().isdisjoint(feature.streams):
-            session.note(f"note: files that {feature.name} keeps beside the journal are as they were")
     return said
 
 

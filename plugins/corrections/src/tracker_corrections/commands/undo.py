@@ -19,7 +19,8 @@ class UndoCommand(WritingCommand):
 @click.argument("provider", required=False)
 @click.option("--list", "is_list", is_flag=True, help="Show the commands that can be taken back, the newest first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def command(provider: str | None, is_list: bool, yes: bool) -> None:
+@click.option("--past", is_flag=True, help="Go past newer commands that cannot be taken back.")
+def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
     """Take back what the last writing command of this lane stored or took back.
 
     Rows are appended, nothing is erased. Run it again to go further back. PROVIDER: the last command that stored
@@ -39,8 +40,12 @@ def command(provider: str | None, is_list: bool, yes: bool) -> None:
             click.echo(one.text)
         return
     step = undo.last(here, provider)
-    for words in undo.newer_than(here, step) if provider is None else ():
+    newer = undo.newer_than(here, step) if provider is None else []
+    for words in newer:
         here.note(f"note: `{words}` is newer and stays: it stored nothing that undo can take back")
+    if newer and not (past or here.dry_run):
+        before = f"Add --past to take back what was before: {step.text}"
+        raise TrackerError(f"The last command cannot be taken back. {before}")
     if not (yes or here.dry_run):
         plan = undo.described(here, step)
         if not sys.stdin.isatty():
@@ -48,7 +53,8 @@ def command(provider: str | None, is_list: bool, yes: bool) -> None:
         here.note(step.text)
         for text in plan:
             here.note(f"  {text}")
-        click.confirm("Take this back?", abort=True, err=True)
+        if not click.confirm("Take this back?", err=True):
+            raise TrackerError("Nothing was taken back.")
     done = undo.undo(here, step)
     for text in done:
         here.say(text.replace("take back", "took back", 1) if text.startswith("take back") else text)
