@@ -102,7 +102,7 @@ class Preview:
             ],
         }
 
-    def notes(self) -> Iterator[str]:
+    def notes(self, *, is_all: bool = False) -> Iterator[str]:
         """Events outside of the time between a window's captures, and what to do for more than point figures."""
         for shown in self.blocks:
             for window, events in shown.outside.items():
@@ -112,10 +112,8 @@ class Preview:
                 )
         usable = max((figures.efficiency.n for figures in self.providers), default=0)
         if self.windows and usable < 3:
-            yield (
-                f"note: {plural(usable, 'usable window')}; intervals and power need 3: `tracker preview` without"
-                " --window shows all windows"
-            )
+            cure = "" if is_all else ": `tracker preview` without --window shows all windows"
+            yield f"note: {plural(usable, 'usable window')}; intervals and power need 3{cure}"
 
 
 def assemble(session: Session, windows: Iterable[str]) -> Preview:

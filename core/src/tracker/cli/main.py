@@ -67,7 +67,9 @@ def find(name: str) -> click.Command:
     """The command of that name; an error says which distribution brings one that is not installed."""
     known = KERNEL.get(name) or commands().get(name)
     if known is None:
-        raise TrackerError(f"No command {name!r} is installed.")
+        from tracker.hosting.features import owner
+
+        raise TrackerError(f"No command {name!r} is installed. {owner('commands', name) or ''}".rstrip())
     module, _, attribute = known.place.partition(":")
     command: click.Command = getattr(import_module(module), attribute)
     return command

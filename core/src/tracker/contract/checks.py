@@ -46,6 +46,8 @@ def tuple_of(kind: type | tuple[type, ...]) -> Any:
 
 
 TEXT, TEXTS, MAYBE_TEXT = instance_of(str), tuple_of(str), optional(instance_of(str))
+# what is shown in a line of its own must not end it, and begin a forged one
+LINES = deep_iterable(matches_re(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*"), instance_of(tuple))
 WHOLE, SWITCH = instance_of(int), instance_of(bool)
 SLUG = matches_re(r"[a-z][a-z0-9_]*")
 NAME = matches_re(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

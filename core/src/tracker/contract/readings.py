@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from attrs import Attribute, field, frozen
 from attrs.validators import in_
 
-from tracker.contract.checks import MAYBE_TEXT, SLUG, TEXT, TEXTS, aware, distinct, finite, mapping, tuple_of
+from tracker.contract.checks import LINES, MAYBE_TEXT, SLUG, TEXT, aware, distinct, finite, mapping, tuple_of
 from tracker.contract.hooks import hookimpl
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Reading:
 
     gauges: tuple[Gauge, ...] = field(default=(), validator=[tuple_of(Gauge), distinct("meter")])
     fields: Mapping[str, JSON] = field(factory=dict, validator=mapping)
-    errors: tuple[str, ...] = field(default=(), validator=TEXTS)
+    errors: tuple[str, ...] = field(default=(), validator=LINES)
     as_of: datetime | None = field(default=None, validator=aware)
 
     def gauge(self, meter: str) -> Gauge | None:
@@ -179,7 +179,9 @@ def from_parsed(parsed: Mapping[str, Any], source: Source, captured_at: datetime
     errors = parsed.get("errors")
     return Reading(
         gauges=gauges,
-        errors=tuple(tag for tag in errors if isinstance(tag, str)) if isinstance(errors, list) else (),
+        errors=tuple(tag for tag in errors if isinstance(tag, str) and tag.isprintable())
+        if isinstance(errors, list)
+        else (),
         as_of=instant(parsed.get("as_of")) or captured_at,
     )
 

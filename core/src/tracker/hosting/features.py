@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from functools import cache
 from typing import Any, NamedTuple
 
 from tracker.errors import PluginError
-from tracker.feature import Feature
+from tracker.feature import Command, Feature
 from tracker.hosting.entry_points import DISABLE, Point, scan
 
 
@@ -51,10 +52,24 @@ def _load(point: Point) -> Installed:
             feature = module.feature_info()
             if not isinstance(feature, Feature) or feature.name != point.name:
                 raise TypeError(f"feature_info must return a Feature named {point.name!r}, got {feature!r:.80}")
+            _check(feature)
     except PluginError as error:
         print(f"warning: {error}; the rest works", file=sys.stderr)
         return Installed(point, error=error)
     return Installed(point, module, feature)
+
+
+def _check(feature: Feature) -> None:
+    """Refuse a declaration that would break the command line when it is used."""
+    for name, command in feature.commands.items():
+        if not isinstance(command, Command) or not all(isinstance(one, str) and one.isprintable() for one in command):
+            raise TypeError(f"the command {name!r} must be a Command of three texts of one line, got {command!r:.80}")
+    for place in (*feature.settings.values(), *(command.place for command in feature.commands.values())):
+        if not re.fullmatch(r"[\w.]+:\w+", place):
+            raise ValueError(f"{place!r} must name a module and an attribute, such as package.module:Name")
+    for stream in feature.streams:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", stream) or stream in ("snapshots", "windows", "anomalies"):
+            raise ValueError(f"the stream {stream!r} must be lower-case letters, digits and '_', and not the kernel's")
 
 
 def elsewhere(what: str) -> dict[str, list[str]]:

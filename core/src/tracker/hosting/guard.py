@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from tracker.errors import PluginError
+from tracker.errors import PluginError, TrackerError
 
 # CPU time of this process, so that a command that was suspended or that waits for a disk blames no plugin
 SECONDS = 10.0
@@ -61,10 +61,22 @@ class Timer:
         self.interrupt(*arguments)
 
 
+def _seconds() -> float:
+    """The time of a call, which `TRACKER_PLUGIN_SECONDS` may set."""
+    text = os.environ.get("TRACKER_PLUGIN_SECONDS", "")
+    try:
+        found = float(text or SECONDS)
+        if 0 < found < 1e6:
+            return found
+    except ValueError:
+        pass
+    raise TrackerError(f"Invalid TRACKER_PLUGIN_SECONDS {text!r}. Expected a number of seconds over 0, such as 10.")
+
+
 @contextlib.contextmanager
 def guarded(plugin: str, step: str, seconds: float | None = None) -> Iterator[Timer]:
     """Run a plugin's code. Whatever it raises becomes a `PluginError`, except the user's own Ctrl-C."""
-    timer = Timer(plugin, seconds or float(os.environ.get("TRACKER_PLUGIN_SECONDS") or SECONDS))
+    timer = Timer(plugin, seconds or _seconds())
     undo = contextlib.ExitStack()
     for name in ("stdout", "__stdout__"):  # stdout is for data
         undo.callback(setattr, sys, name, getattr(sys, name))

@@ -288,10 +288,11 @@ class Registry:
                 self.manager.register(module, name=f"feature {name}")
                 admission.hooks(self.manager, module)
         except PluginError as error:
-            self.manager.unregister(module)
+            if self.manager.is_registered(module):
+                self.manager.unregister(module)
             if self.is_strict:
                 raise
-            self.report(f"{error}; the rest works")
+            self.report(f"{error}; the rest works (TRACKER_DISABLE_PLUGINS={name} leaves it out)")
         else:
             kept[name] = module
 
@@ -314,17 +315,22 @@ class Registry:
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         """The answer of each feature that implements a hook with its name, or the error that it failed with."""
+        from tracker.hosting import feature_answers
+
         names = {id(module): name for name, module in self.features.items()}
         found: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
         for one in sorted(found, key=lambda one: names.get(id(one.plugin), "")):
+            name = names[id(one.plugin)]
             try:
-                answer = one.function(*(arguments[name] for name in one.argnames))
-            except Exception as error:  # noqa: BLE001  a broken feature must not take the program down
-                failure = PluginError(names[id(one.plugin)], hook, error)
-                failure.__cause__ = error
-                yield failure.plugin, failure
+                with feature_answers.guard(name, hook):
+                    answer = feature_answers.checked(hook, one.function(*(arguments[word] for word in one.argnames)))
+            except (Exception, SystemExit) as error:  # noqa: BLE001  a broken feature must not take the program down
+                is_ours = isinstance(error, PluginError) and (error.plugin, error.step) == (name, hook)
+                failure = error if is_ours and isinstance(error, PluginError) else PluginError(name, hook, error)
+                failure.__cause__ = error.__cause__ if is_ours else error
+                yield name, failure
             else:
-                yield names[id(one.plugin)], answer
+                yield name, answer
 
     def _report_feature(self, failure: PluginError) -> None:
         if self.is_strict or failure.step == "ingest_stream":  # nothing else can do its work

@@ -161,7 +161,8 @@ def rows_of(
             if window is not None:
                 yield "extent", (stream, window, begun, offset, _epoch(at))
             window, begun = named, offset
-        at = record.get("captured_at")
+        # a number is no time of a record's; here it would pass for the epoch of the extent before
+        at = text(record.get("captured_at"))
         phase, parsed = record.get("phase"), record.get("parsed")
         if "tombstone" in record:
             yield "tombstone", (stream, text(record["tombstone"]), record_id(stream, line, record), named)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tracker.kernel import Interrupted, Session, TrackerError, plural, record_id, replace_file
+from tracker.kernel import Interrupted, Session, TrackerError, line, plural, record_id, replace_file
 from tracker_desk.tables import Scalar, columns, rows
 
 CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
@@ -35,19 +35,21 @@ def export(session: Session, form: str, folder: Path, *, force: bool, windows: S
 def _of_windows(session: Session, stream: str, windows: set[str]) -> Iterator[bytes]:
     """The whole lines of some windows, with the tombstones of their records."""
     kept: set[str] = set()
-    for _, line, record in session.journal.records(stream):
+    for _, text, record in session.journal.records(stream):
         if record.get("window") in windows or record.get("tombstone") in kept:
-            kept.add(record_id(stream, line, record))
-            yield line + b"\n"
+            kept.add(record_id(stream, text, record))
+            yield text + b"\n"
 
 
 def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     streams = session.journal.streams()
     if not streams:
         raise TrackerError(f"there are no records in {session.root} to export")
-    write = _writers(session).get(form)
+    writers = _writers(session)
+    write = writers.get(form)
     if write is None:
-        raise TrackerError(f"No installed feature writes {form}. Install tracker-telemetry, or export jsonl or csv.")
+        cure = " Install tracker-telemetry for it." if form == "parquet" else ""
+        raise TrackerError(f"Unknown format {line(form)}. Expected {', '.join(sorted(writers))}.{cure}")
     _check_target(session, folder, force=force)
     counts: dict[str, int] = {}
     if not session.dry_run:
@@ -91,8 +93,8 @@ def _lines(session: Session, stream: str, folder: Path) -> int:
     """Every whole line as it stands, what was taken back and the tombstones, too: the folder can be imported."""
 
     def every() -> Iterator[bytes]:
-        for _, line, _ in session.journal.records(stream):
-            yield line + b"\n"
+        for _, text, _ in session.journal.records(stream):
+            yield text + b"\n"
 
     return _write(folder / f"{stream}.jsonl", every())
 

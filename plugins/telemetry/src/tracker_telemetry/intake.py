@@ -13,7 +13,7 @@ import click
 from attrs import define, field
 
 from tracker.api import Source, StreamInput
-from tracker.kernel import Busy, Interrupted, Session, TrackerError, check_window, plural
+from tracker.kernel import Busy, Interrupted, Session, TrackerError, check_window, line, plural
 from tracker_telemetry.follower import Follower
 from tracker_telemetry.lines import BATCH, Line, Splitter, file_chunks, pipe_chunks
 from tracker_telemetry.marks import Mark
@@ -79,7 +79,7 @@ def _note_outside(session: Session, source: Source, window: str) -> None:
 
 def _warn_of_nothing(session: Session, source: Source, reason: str | None) -> None:
     """Say that it was the wrong file, most likely: lines that cannot be read are no error as long as some can be."""
-    first = f" (the first that was kept: {reason})" if reason else ""
+    first = f" (the first that was kept: {line(reason)})" if reason else ""
     session.warn(
         f"no line was an event of {source.name}, which takes a log with one event a line{first};"
         " check that it is the right file, and the right source"
@@ -214,7 +214,7 @@ class Intake:
         for tag, count in summary.tags.most_common(TAGS):
             verb = "event carries" if count == 1 else "events carry"
             meaning = reader.source.tags.get(tag)
-            session.note(f"note: {count} new {verb} {tag}{f' ({meaning})' if meaning else ''}")
+            session.note(f"note: {count} new {verb} {line(tag)}{f' ({meaning})' if meaning else ''}")
         if summary.rejected and not session.dry_run:
             where = session.journal.path(reader.streams[1])
             lines = plural(summary.rejected, "line")

@@ -214,7 +214,14 @@ class Reader:
         else:
             hexes = b"".join([one.digest for one in new]).hex().encode()
             for at, (one, event) in enumerate(zip(new, events, strict=True)):
-                data = HEAD + hexes[32 * at : 32 * at + 32] + self._head + orjson.dumps(event)[1:] + b"\n"
+                try:
+                    text = orjson.dumps(event)
+                except TypeError as error:  # what JSON cannot hold costs its line
+                    batch.summary.events -= 1
+                    batch.summary.routed -= event["routed"]
+                    self._refuse(batch, one.digest, 0, one.line, one.number, self._fault(error, None))
+                    continue
+                data = HEAD + hexes[32 * at : 32 * at + 32] + self._head + text[1:] + b"\n"
                 batch.events.add(one.digest[ID], data, event.get("tags") or ())
         new.clear()
 

@@ -256,6 +256,22 @@ def test_what_the_meter_moved_stands_beside_the_tokens(home: Any) -> None:
     assert {(one["usage"]["client"], one["usage"]["plan"]) for one in stored} == {("0.171.0", "pro")}
 
 
+def test_a_directory_that_cannot_be_written_still_shows_its_usage(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tracker.journal.journal import Journal
+    from tracker.kernel import TrackerError
+
+    def full(*_given: Any) -> None:
+        raise TrackerError("cannot append to claude_sessions.jsonl: No space left on device. Nothing was stored.")
+
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    monkeypatch.setattr(Journal, "append", full)
+    done = home.run("--json", "usage")
+    assert (done.exit_code, json.loads(done.stdout)["totals"]["requests"]) == (0, 1)
+    assert "warning: the daily totals of Claude Code sessions were not kept: cannot append" in done.stderr
+
+
 def test_the_index_is_private(home: Any, message: Make) -> None:
     (home.projects / "s1.jsonl").write_text(message("a"))
     home.usage()

@@ -34,7 +34,7 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
         here.data(preview.document())
         return
     click.echo(escape("\n".join(preview.lines())))
-    for note in preview.notes():
+    for note in preview.notes(is_all=not windows and chosen is None):
         here.note(note)
     if not shown and chosen is not None:
         here.note("note: no window fits. Run `tracker windows` to see all of them.")

@@ -14,7 +14,7 @@ from tracker.kernel import Command, Selection, selection, session
     "--format",
     "form",
     required=True,
-    type=click.Choice(["jsonl", "csv", "parquet"]),
+    metavar="FORMAT",
     help="jsonl: the records as they are, for `tracker import`. csv, parquet: tables without what was taken back.",
 )
 @click.option("--out", "folder", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where to.")

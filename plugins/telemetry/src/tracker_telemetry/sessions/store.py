@@ -20,7 +20,7 @@ from typing import Any
 from attrs import define, field
 
 from tracker.api import LogOrigin, Source
-from tracker.kernel import Session, stamp
+from tracker.kernel import Session, TrackerError, stamp
 from tracker_telemetry.index import FOLDER
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import scan
@@ -206,8 +206,13 @@ class Store:
             )
             for row in new
         ]
-        with self.session.journal.lock():
-            self.session.journal.append(source.stream, records)
+        try:
+            with self.session.journal.lock():
+                self.session.journal.append(source.stream, records)
+        except TrackerError as error:
+            # the figures are right all the same, and the next run keeps them
+            self.session.warn(f"the daily totals of {source.title} were not kept: {error}")
+            return
         self.put_kept(new)
 
     def put_kept(self, rows: Sequence[tuple[Any, ...]]) -> None:
