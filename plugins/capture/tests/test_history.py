@@ -273,6 +273,10 @@ def test_across_a_reset_the_delta_is_the_sum_of_its_parts(week: Any) -> None:
 
 def test_what_is_too_far_away_is_refused(week: Any) -> None:
     add = ("windows", "add", "W0-09", "--from", iso(minute(300)), "--to")
+    wrong = error(week("windows", "add", "W0-09", "--from", "noonish", "--to", "-2h"), 2)
+    assert wrong.startswith("error: Invalid value for '--from': Invalid time 'noonish'. Expected ISO 8601")
+    # `-2h` is a time, of which there is no reading
+    assert "no reading within" in error(week("windows", "add", "W0-09", "--from", "-3h", "--to", "-2h"))
     line = error(week(*add, iso(minute(1300))))
     assert "codex has no reading within 15 min of 2026-11-23T03:40:00Z; the nearest is of 2026-11-23T01:57:00Z" in line
     assert "1 h 43 min away. Use --stale-ok" in line

@@ -14,7 +14,7 @@ import click
 from tracker.session import Session
 from tracker.text.render import line
 
-AGO = re.compile(r"(\d+)\s*([hdw])")
+AGO = re.compile(r"-?(\d+)\s*([hdw])")
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 

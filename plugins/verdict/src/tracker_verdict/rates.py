@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from importlib.util import find_spec
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -86,7 +87,9 @@ def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
     if ledger.elsewhere is not None and ledger.elsewhere > ELSEWHERE:
         yield f"{ledger.elsewhere:.0%} of its rise comes while no request is logged here; at most 25% may"
     if ledger.unpriced > 0.01:
-        yield f"{ledger.unpriced:.0%} of the tokens have no list price; install genai-prices, or give your own prices"
+        has_prices = find_spec("genai_prices") is not None
+        cure = "give their models prices of your own" if has_prices else "install genai-prices, or give your own prices"
+        yield f"{ledger.unpriced:.0%} of the tokens have no list price; {cure}"
     if pieces and sum(piece.step > 2 for piece in pieces) * 2 > len(pieces):
         yield "most readings are over 2 points apart; sample more often (`tracker schedule print`)"
     if not any(reading.reset_at for reading in ledger.readings):

@@ -6,17 +6,12 @@ from datetime import datetime
 
 import click
 
-from tracker.api import instant
-from tracker.kernel import line
+from tracker.kernel import Session
 
 
-def time(_context: click.Context, parameter: click.Parameter, given: str | None) -> datetime | None:
-    """An ISO 8601 time; UTC if it names no zone."""
-    if given is None:
-        return None
-    found = instant(given)
-    if found is None:
-        raise click.BadParameter(
-            f"Invalid time {line(given)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z.", param=parameter
-        )
-    return found
+def time(context: click.Context, parameter: click.Parameter, given: str | None) -> datetime | None:
+    """A time as other commands take it: ISO 8601, `yesterday 14:00`, `14:06` or `-2h`."""
+    try:
+        return None if given is None else context.ensure_object(Session).time(given)
+    except click.BadParameter as error:
+        raise click.BadParameter(error.message, param=parameter) from None
