@@ -44,7 +44,10 @@ def listed(made: Bare) -> list[str]:
 def test_core_alone_helps_and_lists_no_source(tmp_path: Path, core_wheel: Path) -> None:
     made = bare(tmp_path, core_wheel)
     missing = made.run("-I", "-m", "tracker.cli", "plugins", "list")
-    assert missing.stderr.splitlines()[-1] == "error: The command plugins is not available. Install tracker-kit."
+    assert missing.stderr.splitlines()[-1] == (
+        "error: The command plugins is not available."
+        " Install tracker-kit: `pip install ./plugins/kit` in a checkout of tracker."
+    )
     helped = made.run("-I", "-m", "tracker.cli", "--help")
     assert (helped.returncode, helped.stderr) == (0, "")
     commands = re.findall(r"^  ([a-z]\w+)  ", helped.stdout, re.M)

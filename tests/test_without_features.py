@@ -94,6 +94,9 @@ def test_with_the_core_and_one_provider_from_wheels(tmp_path: Path) -> None:
     preview = tracker("preview", "--window", "W0-01")
     assert "  - codex: features=2, capacity=3 pp, efficiency=0.67, ci=n/a, n=1, power=n/a\n" in preview
     missing = made.run("-I", "-m", "tracker.cli", "scoreboard", cwd=tmp_path)
-    assert missing.stderr.splitlines()[-1] == "error: The command scoreboard is not available. Install tracker-verdict."
+    assert missing.stderr.splitlines()[-1] == (
+        "error: The command scoreboard is not available."
+        " Install tracker-verdict: `pip install ./plugins/verdict` in a checkout of tracker."
+    )
     [row] = json.loads(tracker("--json", "preview", "--window", "W0-01"))["providers"]
     assert (row["ci"], row["ci_kind"], row["power"]) == (None, "none", None)

@@ -112,9 +112,11 @@ def read_text(
     if MOVEMENT.search(text):
         played = session.registry.first("screen_text", text=text)
         if played is None:
+            from tracker.hosting.features import owner
+
             raise TrackerError(
-                "The text contains cursor movements, and nothing that plays them is installed. Install tracker-capture,"
-                " or paste the pane as text."
+                "The text contains cursor movements, and nothing that plays them is installed. Paste the pane as text."
+                f" {owner('hooks', 'screen_text') or ''}".rstrip()
             )
         text = played
     answer = session.registry.call(

@@ -88,4 +88,7 @@ def owner(what: str, name: str) -> str | None:
     if found is None:
         return None
     is_disabled = any(point.distribution == found for point in scan().disabled)
-    return f"{found} is disabled: unset {DISABLE}." if is_disabled else f"Install {found}."
+    if is_disabled:
+        return f"{found} is disabled: unset {DISABLE}."
+    # no index has it
+    return f"Install {found}: `pip install ./plugins/{found.removeprefix('tracker-')}` in a checkout of tracker."

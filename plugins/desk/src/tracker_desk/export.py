@@ -48,7 +48,7 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     writers = _writers(session)
     write = writers.get(form)
     if write is None:
-        cure = " Install tracker-telemetry for it." if form == "parquet" else ""
+        cure = " Run `pip install ./plugins/telemetry` in a checkout of tracker." if form == "parquet" else ""
         raise TrackerError(f"Unknown format {line(form)}. Expected {', '.join(sorted(writers))}.{cure}")
     _check_target(session, folder, force=force)
     counts: dict[str, int] = {}

@@ -51,7 +51,7 @@ class Verdict:
 def check(session: Session, target: str, inputs: Path | None) -> None:
     """Print the verdict on an installed source, or on those of a project's folder; fail if any breaks a rule."""
     if find_spec("pytest") is None:
-        raise TrackerError("The checks need pytest. Install tracker-kit[testing].")
+        raise TrackerError("The checks need pytest and hypothesis. Run `pip install pytest hypothesis`.")
     with tempfile.TemporaryDirectory(prefix="tracker-check-") as name:
         folder = Path(name)
         found = list(_verdicts(folder, _target(session, target, folder), inputs))

@@ -64,7 +64,9 @@ def ledger(session: Session, source: Source, meter: str, since: datetime | None)
     """Readings and requests from an instant on. It fails if there are none, or if they cannot be told apart."""
     readings = session.registry.first("meter_readings", session=session, provider=source.name, since=since)
     if readings is None:
-        raise TrackerError("No installed feature keeps a meter history. Install tracker-capture.")
+        raise TrackerError(
+            "No installed feature keeps a meter history. Run `pip install ./plugins/capture` in a checkout of tracker."
+        )
     own = [one for one in readings if one.meter == meter and (since is None or one.at >= since)]
     if not own:
         raise TrackerError(f"The history has no reading of {source.name} {meter}. Fill it with `tracker sync`.")
@@ -78,7 +80,9 @@ def ledger(session: Session, source: Source, meter: str, since: datetime | None)
         )
     logged = session.registry.first("usage_events", session=session, since=own[0].at, folder=None)
     if logged is None:
-        raise TrackerError("No installed feature reads session logs. Install tracker-telemetry.")
+        raise TrackerError(
+            "No installed feature reads session logs. Run `pip install ./plugins/telemetry` in a checkout of tracker."
+        )
     events = [event for event in logged if event.provider == source.name]
     tokens = sum(event.tokens + event.cached_tokens for event in events)
     bare = sum(event.tokens + event.cached_tokens for event in events if event.fresh is None)

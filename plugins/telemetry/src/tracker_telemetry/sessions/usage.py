@@ -242,7 +242,7 @@ class _Windows:
 
 
 def _unpriced(models: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    cure = "" if genai.is_installed() else "; install genai-prices for list prices"
+    cure = "" if genai.is_installed() else "; list prices come with `pip install genai-prices`"
     for model, count in sorted(models.items()):
         yield {"kind": "unpriced", "count": count, "detail": f"{model or '(no model)'}{cure}"}
 
@@ -261,7 +261,7 @@ def _missing(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterato
             yield {"kind": "unreadable", "count": bad, "detail": f"lines of {source.title}"}
         query = "SELECT error, count(*) FROM file WHERE source = ? AND error IS NOT NULL GROUP BY 1 ORDER BY 1"
         for error, count in database.execute(query, own):
-            why = "compressed files need zstandard" if error == UNPACKER else error
+            why = "compressed files need `pip install zstandard`" if error == UNPACKER else error
             yield {"kind": "unread_files", "count": count, "detail": f"{source.title}: {why}"}
         query = f"SELECT count(DISTINCT session), min(day) FROM kept WHERE source = ? AND {GONE}"
         [(sessions, first)] = database.execute(query, own)
