@@ -8,52 +8,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from plugin_modules import plugin, registry, source
 
 from tracker.api import (
     Block,
     Change,
     Delta,
     Gauge,
-    Meter,
     PreviewContext,
     Reading,
     Row,
-    Source,
-    hookimpl,
 )
 from tracker.errors import PluginError
 from tracker.hosting.registry import Registry
 from tracker.text.render import row
-
-
-def source(name: str, **fields: Any) -> Source:
-    return Source(
-        **{"contract": "1.0", "name": name, "title": name, "meters": (Meter(key="m", title="m"),), "capacity": "m"}
-        | fields
-    )
-
-
-def plugin(name: str, info: Any = None, **hooks: Callable[..., Any]) -> types.ModuleType:
-    """A module with the hooks given; by default a sound status source."""
-    module = types.ModuleType(name)
-
-    def source_info() -> Any:
-        return source(name) if info is None else info
-
-    def parse_status(text: str) -> Reading:
-        return Reading(gauges=(Gauge(meter="m", used=1),))
-
-    for hook, function in {"source_info": source_info, "parse_status": parse_status, **hooks}.items():
-        function.__name__ = hook
-        setattr(module, hook, hookimpl(function))
-    return module
-
-
-def registry(*modules: types.ModuleType) -> Registry:
-    made = Registry()
-    for module in modules:
-        made.offer(module.__name__, lambda module=module: module, f"dist-{module.__name__}", "1")
-    return made
 
 
 def parse(made: Registry, name: str, text: str = "") -> Any:

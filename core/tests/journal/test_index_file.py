@@ -10,32 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from journal_records import add, capture
 
 from tracker.journal import index_file as files
 from tracker.journal.index import Index
 from tracker.journal.journal import BLOCK, Journal
-
-AT = "2026-01-10T08:00:00Z"
-
-
-def capture(number: int, window: str = "W1", phase: str = "before", **more: Any) -> dict[str, Any]:
-    own = {"record_id": f"{number:032x}", "window": window, "phase": phase, "provider": "toy", "captured_at": AT}
-    return {**own, "agent_id": None, "parsed": {"fuel_pct": 1}, **more}
-
-
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def journal(tmp_path: Path, said: list[str]) -> Journal:
-    return Journal(tmp_path / "data", warn=said.append)
-
-
-def add(journal: Journal, *numbers: int, stream: str = "snapshots", **more: Any) -> None:
-    with journal.lock("test"):
-        journal.append(stream, [capture(number, **more) for number in numbers])
 
 
 def index_file(journal: Journal) -> Path:

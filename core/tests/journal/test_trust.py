@@ -15,33 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from journal_records import add, capture
 
 from tracker.errors import TrackerError
 from tracker.journal import files
 from tracker.journal.files import private_folder, replace_file
 from tracker.journal.journal import Journal
-
-AT = "2026-01-10T08:00:00Z"
-
-
-def capture(number: int, window: str = "W1", phase: str = "before", **more: Any) -> dict[str, Any]:
-    own = {"record_id": f"{number:032x}", "window": window, "phase": phase, "provider": "toy", "captured_at": AT}
-    return {**own, "agent_id": None, "parsed": {"fuel_pct": 1}, **more}
-
-
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def journal(tmp_path: Path, said: list[str]) -> Journal:
-    return Journal(tmp_path / "data", warn=said.append)
-
-
-def add(journal: Journal, *numbers: int, stream: str = "snapshots", **more: Any) -> None:
-    with journal.lock("test"):
-        journal.append(stream, [capture(number, **more) for number in numbers])
 
 
 def ids(journal: Journal, stream: str = "snapshots") -> list[int]:

@@ -26,3 +26,29 @@ def add_feature(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(features, "loaded", lambda: {**known, name: module})
 
     return add
+
+
+@pytest.fixture
+def fill(program: Any) -> Callable[[], Any]:
+    """Three windows of the toy; the last one is not finalized."""
+
+    def make() -> Any:
+        for day, used, features in ((10, 30, 3), (11, 45, 2), (12, 20, None)):
+            at = f"2026-01-{day}T08:00:00Z", f"2026-01-{day}T09:00:00Z"
+            window = ("--window", f"W{day}")
+            program("alias", "start", "toy", "--stdin", *window, "--captured-at", at[0], stdin="fuel 10%\nheat 1%").ok()
+            program(
+                "alias", "end", "toy", "--stdin", *window, "--captured-at", at[1], stdin=f"fuel {used}%\nheat 2%"
+            ).ok()
+            if features:
+                program(
+                    "complete", *window, "--toy-features", str(features), "--quality", "1", "--outcome", "pass"
+                ).ok()
+        return program
+
+    return make
+
+
+@pytest.fixture
+def filled(fill: Callable[[], Any]) -> Any:
+    return fill()

@@ -66,23 +66,6 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-@pytest.fixture
-def filled(program: Any) -> Any:
-    return fill(program)
-
-
-def fill(program: Any) -> Any:
-    """Three windows of the toy; the last one is not finalized."""
-    for day, used, features in ((10, 30, 3), (11, 45, 2), (12, 20, None)):
-        at = f"2026-01-{day}T08:00:00Z", f"2026-01-{day}T09:00:00Z"
-        window = ("--window", f"W{day}")
-        program("alias", "start", "toy", "--stdin", *window, "--captured-at", at[0], stdin="fuel 10%\nheat 1%").ok()
-        program("alias", "end", "toy", "--stdin", *window, "--captured-at", at[1], stdin=f"fuel {used}%\nheat 2%").ok()
-        if features:
-            program("complete", *window, "--toy-features", str(features), "--quality", "1", "--outcome", "pass").ok()
-    return program
-
-
 def test_the_efficiency_is_that_of_the_preview(filled: Any) -> None:
     page = Page(filled("report").ok())
     [toy] = page.rows("Efficiency")
@@ -127,7 +110,9 @@ def test_recorded_text_is_text(program: Any, add_feature: Callable[..., None]) -
     assert "<script" not in program("report", "--format", "md").ok().replace("\\<", "")
 
 
-def test_a_strangers_panel_is_shown_and_its_error_is_one_line(program: Any, add_feature: Callable[..., None]) -> None:
+def test_a_strangers_panel_is_shown_and_its_error_is_one_line(
+    fill: Callable[[], Any], add_feature: Callable[..., None]
+) -> None:
     columns = (Column(key="day", title="Day", rank=0), Column(key="cups", title="Cups", kind="count"))
     rows = [{"day": "Monday", "cups": 1234}, {"day": "Tuesday", "cups": None}]
     coffee = Panel(
@@ -147,7 +132,7 @@ def test_a_strangers_panel_is_shown_and_its_error_is_one_line(program: Any, add_
 
     add_feature("coffee", panels=panels)
     add_feature("tea", panels=broken)
-    filled = fill(program)
+    filled = fill()
     page = Page(filled("report").ok())
     assert page.rows("Coffee") == [{"Day": "Monday", "Cups": "1,234"}, {"Day": "Tuesday", "Cups": "not known"}]
     assert "Monday 1,234; Tuesday not known." in page.text

@@ -19,18 +19,6 @@ from tracker_views.fit import cut, fitted, width_of
 SCREENS = Path(__file__).parent / "screens"
 
 
-@pytest.fixture
-def filled(program: Any) -> Any:
-    for day, used, features in ((10, 30, 3), (11, 45, 2), (12, 20, None)):
-        at = f"2026-01-{day}T08:00:00Z", f"2026-01-{day}T09:00:00Z"
-        window = ("--window", f"W{day}")
-        program("alias", "start", "toy", "--stdin", *window, "--captured-at", at[0], stdin="fuel 10%\nheat 1%").ok()
-        program("alias", "end", "toy", "--stdin", *window, "--captured-at", at[1], stdin=f"fuel {used}%\nheat 2%").ok()
-        if features:
-            program("complete", *window, "--toy-features", str(features), "--quality", "1", "--outcome", "pass").ok()
-    return program
-
-
 @pytest.mark.parametrize("columns", [80, 120])
 @pytest.mark.parametrize("command", ["windows", "scoreboard"])
 def test_screens(filled: Any, monkeypatch: pytest.MonkeyPatch, command: str, columns: int) -> None:

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -254,6 +254,36 @@ def test_what_the_meter_moved_stands_beside_the_tokens(home: Any) -> None:
     assert " 50% " in shown
     stored = [json.loads(line) for line in (home.data / "codex_sessions.jsonl").read_text().splitlines()]
     assert {(one["usage"]["client"], one["usage"]["plan"]) for one in stored} == {("0.171.0", "pro")}
+
+
+def test_a_reading_without_its_reset_is_no_reset() -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from tracker.api import MeterReading
+    from tracker_telemetry.sessions.moves import moves
+
+    start = datetime(2026, 11, 20, tzinfo=UTC)
+    resets = [start + timedelta(days=3), None, start + timedelta(days=3), start + timedelta(days=10)]
+    readings = [
+        MeterReading("codex", "weekly", None, "rollout", at := start + timedelta(hours=hour), at, used, reset)
+        for hour, (used, reset) in enumerate(zip((10.0, 12.0, 15.0, 16.0), resets, strict=True))
+    ]
+
+    class Source:
+        class capacity_meter:
+            key, unit = "weekly", "pp"
+
+    class Session:
+        class registry:
+            providers: ClassVar = {"codex": Source}
+
+            @staticmethod
+            def first(_hook: str, **_given: Any) -> list[MeterReading]:
+                return readings
+
+    [found] = moves(cast("Any", Session), "codex", lambda at: str(at.date()))
+    # 2 and 3 before the reset, all of 16 behind it
+    assert dict(found.periods) == {"2026-11-20": 21.0}
 
 
 def test_a_directory_that_cannot_be_written_still_shows_its_usage(
