@@ -25,6 +25,8 @@ COMMAND: ContextVar[str | None] = ContextVar("COMMAND", default=None)
 # bytes of the id's field, which is added last
 ID_ROOM = 64
 PHASES = ("before", "after")
+# the stream of what records show that cannot be
+ANOMALIES = "anomalies"
 # the phase of a record of schema 1.0.0 that holds a count's difference and closes its window
 COUNT = "count"
 LANE = re.compile(r"\bAGENT_ID=([\w.-]+)")
