@@ -1,0 +1,88 @@
+"""Undo takes back any sequence of commands: every view says what it said before, down to an empty directory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracker.kernel import Session
+
+START = datetime(2026, 1, 10, 8, tzinfo=UTC)
+WINDOW = ("--window", "W0-01")
+# what is typed, and what is piped to it
+COMMANDS: dict[str, tuple[str, str]] = {
+    "start": ("start toy --stdin", "fuel 10%"),
+    "start high": ("start toy --stdin --window W0-02", "fuel 70%\nheat 5%"),
+    "start a count": ("start tally --stdin --window W0-01", "3"),
+    "end": ("end toy --stdin", "fuel 30%"),
+    "end low": ("end toy --stdin", "fuel 4%"),
+    "end by force": ("end toy --stdin --window W0-01 --force", "fuel 55%"),
+    "end a count": ("end tally --stdin", "9"),
+    "cross": ("cross toy --stdin", "fuel 40%"),
+    "complete": ("complete --window W0-01 --toy-features 2 --outcome pass --force", ""),
+    "complete more": ("complete --window W0-01 --quality 0.5 --notes again --force", ""),
+    "reopen": ("complete --window W0-01 --reopen", ""),
+    "delete": ("alias delete toy --yes", ""),
+    "delete before": ("alias delete toy --phase before --window W0-01 --yes", ""),
+    "override": ("override toy --window W0-01 --phase before --fuel-used-pct 20", ""),
+    "report": ("ingest toy-report --window W0-01 --stdin", "12"),
+    "pass": ("evidence add --window W0-01 --capability quota --result pass", ""),
+    "fail": ("evidence add --window W0-01 --capability quota --result fail", ""),
+    "reserve": ("feature reserve --window W0-01", ""),
+    "log": ("feature log --id F-001 --window W0-01 --provider toy --lines-added 5", ""),
+    "churn": ("churn --window W0-01 --provider toy --commit-start HEAD", ""),
+}
+# what is in a handoff beside the state: commands that were run, files that are there
+LOGS = ("commands", "as_of", "artifacts", "read_first", "data", "home")
+VIEWS = (
+    "status",
+    "windows",
+    "preview",
+    "scoreboard",
+    "meters",
+    "decision-card --window W0-01",
+    "compare",
+    "handoff --dry-run",
+    "feature reserve --dry-run",
+)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets the minute that it is."""
+    at = [START]
+    monkeypatch.setattr(Session, "now", property(lambda _session: at[0]))
+
+    def put(minute: int) -> None:
+        at[0] = START + timedelta(minutes=minute)
+
+    return put
+
+
+def shown(program: Any, clock: Callable[[int], None]) -> dict[str, str]:
+    """What every view says at one moment. The log of commands is not taken back."""
+    clock(600)
+    found = {}
+    for view in VIEWS:
+        done = program("--json", *view.split())
+        assert done.error is None, (view, done.error)
+        text = done.out + "".join(line for line in done.err.splitlines(True) if line.startswith("error: "))
+        if view.startswith("handoff") and not done.status:
+            brief = json.loads(done.out)
+            text = json.dumps({name: value for name, value in brief.items() if name not in LOGS})
+        found[view] = text
+    return found
+
+
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_every_view_is_as_before(data: Any) -> None:
+    ...
