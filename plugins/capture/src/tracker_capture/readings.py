@@ -19,7 +19,7 @@ import orjson
 from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, instant, redact
-from tracker.kernel import Session, iso, stamp
+from tracker.kernel import Session, Windows, iso, stamp
 from tracker_capture.settings import CaptureSettings
 
 STREAM = "readings"
@@ -191,7 +191,7 @@ def add_newest_capture(session: Session, provider: str) -> None:
     parsed, taken, by = row.get("parsed"), instant(row.get("captured_at")), row.get("source")
     if taken is None or not isinstance(parsed, dict) or by in ("override", "history"):
         return
-    reading = session.reading(parsed, source, taken)
+    reading = Windows(session).reading(parsed, source, taken)
     gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
     if gauges:
         origin = str(row.get("origin") or by)

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import redact
-from tracker.kernel import Session, TrackerError, iso, line, value
+from tracker.kernel import Session, TrackerError, Windows, iso, line, value
 from tracker_ledgers import card, churn, csv_append, documents, handoff, ledgers, reversal, standing_jobs
 from tracker_ledgers.command_log import note
 
@@ -117,5 +117,5 @@ def _row(session: Session, request: Request, measured: churn.Churn | None) -> di
         "lines_deleted": known(request.lines_deleted, "deletions"),
         "features_added": known(request.features_added, "features"),
         "tests_added": request.tests_added,
-        "notes": session.notes(request.notes),
+        "notes": Windows(session).notes(request.notes),
     }

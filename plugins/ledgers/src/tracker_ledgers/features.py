@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tracker.api import redact
-from tracker.kernel import Session, TrackerError, line
+from tracker.kernel import Session, TrackerError, Windows, line
 from tracker_ledgers import csv_append, reversal
 from tracker_ledgers.ledgers import FEATURES, path_of, readable, rows
 
@@ -104,6 +104,6 @@ def built(session: Session, window: str, provider: str) -> int:
 
 def _row(session: Session, given: Mapping[str, Any], feature: str, remark: str | None) -> dict[str, Any]:
     texts = {name: redact(text) for name, text in given.items() if isinstance(text, str)}
-    own = {"feature_id": redact(feature), "notes": session.notes(remark and redact(remark))}
+    own = {"feature_id": redact(feature), "notes": Windows(session).notes(remark and redact(remark))}
     row = dict(given) | texts | {"date": given["date"] or session.now.date().isoformat()} | own
     return {column: row[column] for column in FEATURES.columns}

@@ -62,11 +62,22 @@ LEDGERS = (TOKENS, CHURN, FEATURES, EVIDENCE)
 # how the notes of a row begin that takes another one back, and the columns that a sum adds up
 REVERSED = "reversed by tracker undo"
 FIGURES = frozenset(
-    name
-    for ledger in LEDGERS
-    for name in ledger.columns
-    if name.endswith(("_added", "_removed", "_deleted", "_touched", "_changed", "tions", "_planned", "_actual"))
-    or name in ("net", "delta", "commits")
+    (
+        "commits",
+        "deletions",
+        "delta",
+        "features_added",
+        "files_changed",
+        "files_touched",
+        "insertions",
+        "lines_added",
+        "lines_deleted",
+        "lines_removed",
+        "net",
+        "tests_added",
+        "tokens_actual",
+        "tokens_planned",
+    )
 )
 
 
