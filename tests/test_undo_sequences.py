@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.kernel import Session
+
+Clock = Callable[[int], None]
 
 START = datetime(2026, 1, 10, 8, tzinfo=UTC)
 WINDOW = ("--window", "W0-01")
@@ -56,7 +61,7 @@ VIEWS = (
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Sets the minute that it is."""
     at = [START]
     monkeypatch.setattr(Session, "now", property(lambda _session: at[0]))
@@ -67,7 +72,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return put
 
 
-def shown(program: Any, clock: Callable[[int], None]) -> dict[str, str]:
+def shown(program: Any, clock: Clock) -> dict[str, str]:
     """What every view says at one moment. The log of commands is not taken back."""
     clock(600)
     found = {}
@@ -82,7 +87,53 @@ def shown(program: Any, clock: Callable[[int], None]) -> dict[str, str]:
     return found
 
 
-@given(data=st.data())
-@settings(max_examples=30, deadline=None)
-def test_every_view_is_as_before(data: Any) -> None:
-    ...
+def repository(folder: Path) -> Path:
+    """A git repository with a commit after its first."""
+    author = ("-c", "user.name=dev", "-c", "user.email=dev@example.com")
+    folder.mkdir()
+    for words in (
+        ("init", "-q"),
+        ("commit", "-qm", "begin", "--allow-empty"),
+        ("commit", "-qm", "go", "--allow-empty"),
+    ):
+        subprocess.run(["git", *author, *words], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def folders(program: Any, quick_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    """Makes data directories, each in a repository of its own."""
+    first = repository(quick_path / "first")
+
+    def made() -> Any:
+        folder = Path(tempfile.mkdtemp(dir=quick_path))
+        shutil.copytree(first, folder, dirs_exist_ok=True)
+        monkeypatch.chdir(folder)
+        return evolve(program, root=folder / "data")
+
+    return made
+
+
+def test_every_view_is_as_before(folders: Callable[[], Any], clock: Clock, often: Callable[[int, int], int]) -> None:
+    @given(names=st.lists(st.sampled_from(sorted(COMMANDS)), min_size=1, max_size=8))
+    @settings(max_examples=often(12, 400), deadline=None)
+    def check(names: list[str]) -> None:
+        program = folders()
+        before = [shown(program, clock)]
+        done = []
+        for minute, name in enumerate(names):
+            clock(7 * minute)
+            words, stdin = COMMANDS[name]
+            ran = program(*words.split(), stdin=stdin)
+            assert ran.error is None
+            if ran.status == 0:
+                done.append(name)
+                before.append(shown(program, clock))
+        while len(before) > 1:
+            before.pop()
+            clock(100 - len(before))
+            program("undo", "--yes").ok()
+            assert shown(program, clock) == before[-1], (done, done[len(before) - 1])
+        assert "There is nothing to take back" in program("undo", "--yes").refused()
+
+    check()
