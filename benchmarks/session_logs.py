@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 FLOOR = """
 import pathlib, sys
@@ -29,6 +30,11 @@ for path in pathlib.Path(sys.argv[1]).rglob("*.jsonl"):
         at += 1
 """
 TEXT = "all work and no play makes a long log, which is what most of a session's file is made of. " * 40
+
+
+def compact(row: dict[str, Any]) -> str:
+    """A row as clients write it; ccusage counts none that has spaces."""
+    return json.dumps(row, separators=(",", ":"))
 
 
 def message(number: int, chance: random.Random) -> str:
@@ -46,9 +52,9 @@ def message(number: int, chance: random.Random) -> str:
         "cwd": "/w/acme",
     }
     body = {"id": f"m{number}", "model": "claude-opus-4-6", "usage": usage, "content": [{"text": TEXT[:800]}]}
-    one = json.dumps({**row, "message": body})
+    one = compact({**row, "message": body})
     size = chance.randrange(2000, 12_000)
-    user = json.dumps({"type": "user", "timestamp": at, "message": {"content": (TEXT * 4)[:size]}})
+    user = compact({"type": "user", "timestamp": at, "message": {"content": (TEXT * 4)[:size]}})
     return f"{one}\n{one}\n{user}\n"
 
 
