@@ -88,14 +88,13 @@ def _requests(row: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
     key = f"{name}/" if is_sidechain or request is None else f"{name or ''}/{request}"
     if scratch.get("last") == [key, usage]:
         return []  # the row of another block of the same answer
-    scratch["ts"] = epoch(row.get("timestamp")) or scratch.get("ts")
     model = _text(message.get("model"))
     events = [_event(key, model, usage, row, scratch)]
     iterations = usage.get("iterations")
     for at, one in enumerate(iterations if isinstance(iterations, list) else ()):
         if isinstance(one, dict) and (other := _text(one.get("model"))) not in (None, model):
             events.append(_event(f"{name}#{at}/{request or ''}", other, one, row, scratch))
-    scratch["last"] = [key, usage]
+    scratch["last"], scratch["ts"] = [key, usage], events[0]["ts"] or scratch.get("ts")
     return events
 
 

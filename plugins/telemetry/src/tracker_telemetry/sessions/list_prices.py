@@ -34,7 +34,7 @@ class ListPrices:
 
     def cost(self, model: str | None, ts: float | None, speed: str | None, tokens: genai.Tokens) -> float | None:
         """What a request cost at list price; None if its model has no price."""
-        known = self._price(model, ts, speed)
+        known = self._known.get((model, None if ts is None else ts // DAY, speed)) or self._price(model, ts, speed)
         if known is None:
             return None
         return genai.product(tokens, known) if type(known) is tuple else known.of(tokens)  # type: ignore[union-attr]

@@ -22,8 +22,8 @@ TOKENS = (
 LABELS = ("session", "project", "branch", "account", "client", "plan")
 NEEDS, TOTAL = "if-session:", "session-total"  # tags that say when an event counts
 UNPACKER = "zstandard"  # reads compressed files; an extra
-BLOCK = 4 << 20  # bytes that are read at once: files reach gigabytes
-LARGEST = 1 << 53  # no request has so many tokens
+BLOCK = 1 << 19  # bytes that are read at once: files reach gigabytes
+LARGEST, LATEST = 1 << 53, 1e11  # no request has more tokens, none is of a later second
 STORED = "\0"  # begins a project that is shortened or hashed already
 ALONE = "."  # the second half of a key that has none
 
@@ -132,35 +132,43 @@ class Rows:
             return
         for row in rows:
             known = self.found.get(row[:2])
-            if known is None or row[-4] > known[-4]:
+            if known is None or row[-3] > known[-3]:
                 self.found[row[:2]] = row
 
     def _row(self, event: Mapping[str, Any]) -> tuple[Any, ...]:
         get = event.get
         tags = get("tags") or ()
         plain, read, short = get("input_tokens") or 0, get("cache_read_tokens") or 0, get("cache_write_5m_tokens") or 0
-        long, output, reasoning = get("cache_write_1h_tokens") or 0, get("output_tokens") or 0, get("reasoning_tokens")
+        long, output, reasoning = (
+            get("cache_write_1h_tokens") or 0,
+            get("output_tokens") or 0,
+            get("reasoning_tokens") or 0,
+        )
         tokens = plain, read, short + (get("cache_write_tokens") or 0), long, output
-        at, model, speed, said = get("ts"), get("model"), get("speed"), get("cost_usd")
-        for number in (*tokens, reasoning or 0):
-            if type(number) is not int or not 0 <= number < LARGEST:
-                raise TypeError(f"{number!r} tokens")
-        if at is not None and (type(at) not in (float, int) or not 0 <= at < 1e11):
+        at, model, speed = get("ts"), get("model"), get("speed")
+        total = plain + read + tokens[2] + long + output
+        if (
+            type(total + reasoning) is not int
+            or min(plain, read, short, long, output, reasoning) < 0
+            or total > LARGEST
+        ):
+            raise TypeError(f"{tokens} tokens")
+        if at is not None and not 0 <= at < LATEST:
             raise TypeError(f"the time {at!r}")
         base, slash, request = str(event["key"]).rpartition("/")
         if not slash:
             base, request = request, ALONE
-        labels = tuple(map(get, LABELS))
+        labels = get("session"), get("project"), get("branch"), get("account"), get("client"), get("plan")
         number = self.labels.get(labels)
         if number is None:
             if any(one is not None and type(one) is not str for one in (*labels, model, speed)):
                 raise TypeError("a label that is no text")
             number = self.labels[labels] = len(self.labels)
         needs = next((tag[len(NEEDS) :] for tag in tags if tag.startswith(NEEDS)), None) if tags else None
-        is_total = TOTAL in tags
+        is_total = bool(tags) and TOTAL in tags
         cost = None if is_total else self.rules.cost(model, at, speed, tokens)
         about = int(is_total), needs, get("rid"), at, model, speed
-        return base, request, *about, *tokens, reasoning or 0, sum(tokens), said, cost, number
+        return base, request, *about, *tokens, reasoning, total, cost, number
 
     def _hidden(self, value: Any) -> Any:
         """The state as it is stored: a working directory, under the name `project`, as reports show it."""
@@ -205,7 +213,7 @@ def _is_whole(line: bytes) -> bool:
 def _unpacked(file: BinaryIO) -> BinaryIO:
     import zstandard
 
-    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)  # type: ignore[return-value]
+    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
 
 
 @cache

@@ -35,7 +35,7 @@ PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its 
 CACHE = 64 << 10  # kibibytes
 LABEL_COLUMNS, TOKEN_COLUMNS = ", ".join(LABELS), ", ".join(TOKENS)
 # of each request; the second half of the key is empty if any other fits it
-KEY, GROWS = "source, base, half", f"ts, model, speed, {TOKEN_COLUMNS}, total, said, cost"
+KEY, GROWS = "source, base, half", f"ts, model, speed, {TOKEN_COLUMNS}, total, cost"
 COLUMNS = f"{KEY}, whole, needs, lineage, {GROWS}, place"
 PLACES = len(COLUMNS.split(","))
 SCHEMA = f"""
@@ -140,7 +140,9 @@ class Store:
         self._ask("DELETE FROM priced")
         self._ask("INSERT INTO priced VALUES (?)", (prices.version,))
         if known is not None:
-            self.database.create_function("price", 8, lambda *given: prices.cost(*given[:3], given[3:]))
+            self.database.create_function(
+                "price", 8, lambda model, ts, speed, *tokens: prices.cost(model, ts, speed, tokens)
+            )
             names = ", ".join(TOKENS[:5])
             self._ask(f"UPDATE row SET cost = price(model, ts, speed, {names}) WHERE whole = 0")
             self._touch("1")
@@ -182,7 +184,9 @@ class Store:
     def _place(self, source: str, labels: tuple[str | None, ...]) -> int:
         """The number of the labels of requests; a project stands there as reports show it."""
         if not self._places:
-            self._places.update({row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {LABEL_COLUMNS} FROM place")})
+            self._places.update(
+                {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {LABEL_COLUMNS} FROM place")}
+            )
         at = LABELS.index("project")
         name = scan.project(labels[at], is_hashed=self._is_hashed)
         labels = (source, *labels[:at], name, *labels[at + 1 :])
@@ -331,7 +335,7 @@ def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read
 def _is_at(found: Found, before: Sequence[Any]) -> bool:
     """Whether the file still has the end that was read."""
     try:
-        return end_of(found.path, before[3]) == before[4]
+        return bool(end_of(found.path, before[3]) == before[4])
     except OSError:
         return False
 
