@@ -83,10 +83,12 @@ def sessions(home: Path, megabytes: int) -> None:
 def codex(at: datetime, key: str, number: int, chance: random.Random) -> str:
     one = {"input_tokens": 9000, "cached_input_tokens": 8000, "output_tokens": 300, "total_tokens": 9300}
     total = {name: amount * (number + 1) for name, amount in one.items()}
+    # five hours after the session began
+    five = int(at.timestamp()) - 20 * number + 5 * 3600
     end = NOW - WEEK * ((NOW - at) // WEEK)
     share = 1 - (end - at) / WEEK
     limits = {
-        "primary": {"used_percent": number % 50, "window_minutes": 300, "resets_at": int(at.timestamp()) + 9000},
+        "primary": {"used_percent": number // 8 % 100, "window_minutes": 300, "resets_at": five},
         "secondary": {
             "used_percent": int(80 * share), "window_minutes": 10080, "resets_at": int(end.timestamp())
         },
