@@ -28,10 +28,11 @@ from tracker_views.cells import is_number, text
 from tracker_views.content import Content, gathered, period_of
 from tracker_views.fit import cut, fitted
 from tracker_views.journal_log import panel as log_panel
+from tracker_views.terminal import lines, styled
 
 CHECK, AGE = 2.0, 180.0  # seconds between looks at the files, and at most between readings of them
 TURN = 5.0  # seconds between questions which meters are due
-BAR, SPARK = 24, "▁▂▃▄▅▆▇█"
+SPARK = "▁▂▃▄▅▆▇█"
 PERIODS: Mapping[str, timedelta | None] = {
     "today": timedelta(0),
     "7d": timedelta(days=7),
@@ -257,13 +258,12 @@ class Board(App[None]):
         for column, width in zip(found.columns, found.widths, strict=True):
             mark = (" ↓" if self.is_turned else " ↑") if column.key == self.sort_key else ""
             table.add_column(Text(column.title + mark, justify="right" if is_number(column) else "left"), width=width)
-        for cells in found.rows:
-            table.add_row(
-                *(
-                    Text(cut(cell, width), justify="right" if is_number(column) else "left")
-                    for cell, column, width in zip(cells, found.columns, found.widths, strict=True)
-                )
-            )
+        for row, cells in zip(rows, found.rows, strict=True):
+            shown = []
+            for cell, column, width in zip(cells, found.columns, found.widths, strict=True):
+                shown.append(styled(cut(cell, width), row.get(column.key), column))
+                shown[-1].justify = "right" if is_number(column) else "left"
+            table.add_row(*shown)
         table.move_cursor(row=min(line, max(len(found.rows) - 1, 0)), scroll=False)
         table.scroll_to(y=top, animate=False)
 
@@ -288,24 +288,8 @@ class Board(App[None]):
         """A bar for each meter, in colour and in words."""
         if panel is None:
             return Text("No meter was read yet. Type `tracker capture --all` in another terminal.")
-        found = Text()
-        wide = max(len(str(row["name"])) for row in panel.rows)
-        for place, row in enumerate(panel.rows):
-            used = row.get("used")
-            found.append("\n" if place else "")
-            found.append(f"{row['name']!s:{wide}}  ")
-            if isinstance(used, int | float):
-                filled = round(min(max(used / 100, 0), 1) * BAR)
-                colour = "red" if used >= 90 else "yellow" if used >= 70 else "green"
-                found.append("█" * filled, style=colour)
-                found.append("░" * (BAR - filled), style="dim")
-                found.append(f" {used:>4.0f}%")
-            else:
-                found.append(" " * BAR + "   n/a", style="dim")
-            notes = (row.get("age"), row.get("reset") and f"resets {row['reset']}", row.get("pace"))
-            said = "  " + ", ".join(str(one) for one in notes if one)
-            found.append(cut(said, max(self.size.width - wide - BAR - 10, 10)), style="dim")
-        return found
+        room = max(self.size.width - 2, 20)
+        return Text("\n").join(lines(panel.columns, panel.rows, room, self.zone))
 
     def _spark(self, panel: Panel) -> str:
         """The first chart over time in one line."""
