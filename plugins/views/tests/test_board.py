@@ -79,7 +79,7 @@ def text(board: Any, where: str) -> str:
 
 def test_it_shows_meters_and_windows(filled: Any) -> None:
     async def act(board: Any, _pilot: Any) -> None:
-        assert "toy fuel  ██░░░░░░░░░░░░░░░░░░░░░░   10%" in text(board, "#meters")
+        assert "toy fuel  ██░░░░░░░░░░░░░░░░░░  10%" in text(board, "#meters")
         head, first, second = cells(board)
         assert head[:2] == ["Window", "Provider"]
         assert (first[0], second[0]) == ("W2", "W1")
