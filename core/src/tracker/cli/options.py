@@ -49,7 +49,7 @@ def window_option(**settings: Any) -> Callable[[Any], Any]:
     """`--window W`, refused if it cannot be an id."""
 
     def checked(_context: click.Context, _parameter: click.Parameter, given: Any) -> Any:
-        from tracker.windows.lanes import check_window
+        from tracker.journal.records import check_window
 
         for window in given if isinstance(given, tuple) else [given] if given is not None else []:
             check_window(window)

@@ -109,7 +109,7 @@ def read_text(
     from tracker.settings.zones import zone
     from tracker.text.screen import MOVEMENT
 
-    if MOVEMENT.search(text):
+    if not {"\x1b", "\x08"}.isdisjoint(text) and re.search(MOVEMENT, text):
         played = session.registry.first("screen_text", text=text)
         if played is None:
             from tracker.hosting.features import owner
