@@ -270,18 +270,20 @@ def _load(
     may_be: Callable[[Mapping[str, Any]], bool] = lambda _row: True,
 ) -> list[Sample]:
     """The runs that stand. `may_be` says of a row whether its run can be wanted."""
-    gone: set[str] = set()
+    removals: dict[str, list[object]] = {}
     replaced: list[tuple[str | None, tuple[str, ...]]] = []
     found = []
     for row in _rows(session, STREAM, start):
         if isinstance(row.get("tombstone"), str):
-            gone.add(row["tombstone"])
+            removals.setdefault(row["tombstone"], []).append(row.get("record_id"))
             continue
         old, record_id = row.get("supersedes"), row.get("record_id")
         if isinstance(old, list) and isinstance(record_id, str):
             replaced.append((record_id, tuple(one for one in old if isinstance(one, str))))
         if may_be(row) and (sample := _from_record(row)) is not None and is_wanted(sample):
             found.append(sample)
+    # a removal that was taken back removes nothing
+    gone = {target for target, by in removals.items() if any(one not in removals for one in by)}
     # a run that was taken back replaces nothing: what it had extended counts again
     taken_back = frozenset(gone)
     for record_id, supersedes in replaced:

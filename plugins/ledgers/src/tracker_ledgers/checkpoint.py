@@ -10,7 +10,7 @@ from attrs import frozen
 
 from tracker.api import redact
 from tracker.kernel import Session, TrackerError, Windows, iso, line, value
-from tracker_ledgers import card, churn, csv_append, documents, handoff, ledgers, standing_jobs
+from tracker_ledgers import card, churn, csv_append, documents, handoff, ledgers, reversal, standing_jobs
 from tracker_ledgers.command_log import note
 
 
@@ -50,6 +50,7 @@ def close(session: Session, request: Request, *, with_card: bool) -> None:
         if equal := tokens.equal_row(row):
             session.note(f"note: an equal row is there already ({equal}); a sum over the file counts both")
         tokens.append(row)
+        reversal.note(session, ledgers.TOKENS, [row])
         with _after_tokens():
             if measured is not None:
                 churn.note_equal(session, lines, measured)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tracker.api import redact
 from tracker.kernel import Session, TrackerError, Windows, line
-from tracker_ledgers import csv_append, ledgers
+from tracker_ledgers import csv_append, ledgers, reversal
 from tracker_ledgers.documents import home
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
@@ -49,6 +49,7 @@ def append(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     with session.journal.lock(), csv_append.opened(session, ledgers.EVIDENCE) as book:
         for row in rows:
             book.append(row)
+        reversal.note(session, ledgers.EVIDENCE, rows)
 
 
 def sha256(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tracker.api import redact
 from tracker.kernel import Session, TrackerError, Windows, line
-from tracker_ledgers import csv_append
+from tracker_ledgers import csv_append, reversal
 from tracker_ledgers.ledgers import FEATURES, path_of, readable, rows
 
 FIRST = "001"
@@ -35,6 +35,7 @@ def reserve(session: Session, given: Mapping[str, Any], prefix: str | None) -> N
         with session.journal.lock(), csv_append.opened(session, FEATURES) as book:
             made = row()
             book.append(made)
+            reversal.note(session, FEATURES, [made])
     if session.dry_run or session.json:
         session.data(made)
     else:
@@ -48,6 +49,7 @@ def log(session: Session, given: Mapping[str, Any]) -> None:
     if not session.dry_run:
         with session.journal.lock(), csv_append.opened(session, FEATURES) as book:
             book.append(row)
+            reversal.note(session, FEATURES, [row])
     if session.dry_run or session.json:
         session.data(row)
     else:
