@@ -30,31 +30,12 @@ if TYPE_CHECKING:
     from tracker.session import Session
 
 LONGEST = 64
-NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")
 FIRST_WINDOW = "W0-01"
 # bytes of a state file; ours have 300
 STATE_LIMIT = 1 << 20
 # the tag of a BEFORE that only a state file of schema 1.0.0 knew
 OLD_BASELINE = "baseline-from-state"
 COMPARED = ("agent_id", "provider", "window", "phase", "open", "record_id", "baseline")
-
-
-def check(agent: str | None) -> str | None:
-    """A lane's name, None for the lane without one; refused if it could not be a file's name."""
-    # a lane's folder stands beside files
-    if agent and (not NAME.fullmatch(agent) or ".." in agent or agent.endswith(".json")):
-        raise TrackerError(
-            f"AGENT_ID {agent[:80]!r} is no lane name. Expected up to 64 letters, digits, '.', '_' and '-',"
-            " without '..' and without '.json' at the end."
-        )
-    return agent or None
-
-
-def check_window(window: str) -> str:
-    """A window's id."""
-    if not NAME.fullmatch(window):
-        raise TrackerError(f"{window[:80]!r} is no window id. Expected up to 64 letters, digits, '.', '_' and '-'.")
-    return window
 
 
 def doubt(index: Index, window: str) -> tuple[str, str] | None:

@@ -12,13 +12,13 @@ from attrs import evolve, field, frozen
 from tracker.contract.readings import Gauge, Reading, compact, to_parsed
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
-from tracker.journal.records import stamp
+from tracker.journal.records import check_window, stamp
 from tracker.session import Session
 from tracker.text.redact import redact, redact_value, with_addresses
 from tracker.text.render import line
 from tracker.text.wording import near
 from tracker.windows.captures import Capture, Pair, canonical, captures_of, measure
-from tracker.windows.lanes import FIRST_WINDOW, OLD_BASELINE, LaneFile, check_window, next_window
+from tracker.windows.lanes import FIRST_WINDOW, OLD_BASELINE, LaneFile, next_window
 from tracker.windows.messages import say, window_notes
 from tracker.windows.rules import ANOMALIES, anomalies_of, check_after, check_values, dated, superseded
 
@@ -153,8 +153,10 @@ def _choose(session: Session, request: CaptureRequest, old: str | None) -> str:
     marks = [mark for one in known if (mark := session.index.newest(one.stream, lane, one.name))]
     opened = [mark for mark in marks if mark.phase == "before"]
     window = max(opened, key=lambda mark: mark.at).window if opened else FIRST_WINDOW
+    from tracker.windows.finalized import finalized
+
     # what is finalized without it would leave it out
-    while session.finalized([window]):
+    while finalized(session.index, [window]):
         window = next_window(window)
     return window
 

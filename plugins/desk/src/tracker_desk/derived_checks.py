@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from tracker.api import Finding
-from tracker.kernel import Session, TrackerError
+from tracker.kernel import Session, TrackerError, Windows
 
 
 def index_findings(session: Session) -> Iterator[Finding]:
@@ -31,12 +31,12 @@ def index_findings(session: Session) -> Iterator[Finding]:
 def state_findings(session: Session) -> Iterator[Finding]:
     """Lane states that differ from the journal, and files that belong to no lane."""
     known: set[Path] = set()
-    for file in session.lane_files():
+    for file in Windows(session).lane_files():
         known.add(file.path)
         wrong = file.problem()
         if wrong is not None:
             yield _finding("state", file.path, wrong, "tracker doctor --fix", fix=lambda file=file: _mend(file))
-    unread = {f"{one.name}.json" for one in session.missing_plugins()}
+    unread = {f"{one.name}.json" for one in Windows(session).missing_plugins()}
     for path in sorted((session.root / "state").rglob("*.json")):
         if path.name in unread or path in known:
             continue

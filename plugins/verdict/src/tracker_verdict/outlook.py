@@ -11,8 +11,14 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+<<<<<<< HEAD
 from tracker.api import Meter, MeterOutlook, Source
 from tracker.kernel import Session, iso, number, plural, span, value, zone
+=======
+from tracker.api import Meter, MeterOutlook, MeterReading, Source
+from tracker.kernel import Session, Windows, iso, number, plural, span, value, zone
+from tracker_verdict.past import MEMORY, past, renewed
+>>>>>>> main
 from tracker_verdict.prospect import Prospect, prospect
 from tracker_verdict.prospect import lines as words
 from tracker_verdict.settings import VerdictSettings
@@ -71,12 +77,12 @@ def outlooks(
     if is_brief or windows is None:
         windows = session.index.windows(BRIEF if is_brief else USUAL)
     newest = [mark.window for _, mark in session.index.lanes(source.stream) if mark.provider == source.name]
-    groups = session.captures(newest if is_brief else {*newest, *windows})
+    groups = Windows(session).captures(newest if is_brief else {*newest, *windows})
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
     past = history(session, source, now)
     deltas = [
         entry["delta"]
-        for row in session.finalized(windows).values()
+        for row in Windows(session).finalized(windows).values()
         if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
     ]
     shown = [
@@ -203,7 +209,9 @@ def brief(session: Session, source: Source) -> Iterator[MeterOutlook]:
         if one.fits is not None:
             parts.append(_room(*one.fits))
         if parts:
-            figures = {"windows_that_fit": one.fits, "forecast": one.prospect and one.prospect.document()}
+            found = one.prospect
+            figures: dict[str, Any] = {"windows_that_fit": one.fits, "forecast": found and found.document()}
+            figures["expected"] = found and found.expected
             yield MeterOutlook(source.name, one.meter, one.account, "; ".join(parts), figures)
 
 
