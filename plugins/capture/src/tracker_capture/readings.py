@@ -19,12 +19,8 @@ import orjson
 from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, instant, redact
-<<<<<<< HEAD
-from tracker.kernel import Session, iso, stamp
-from tracker_capture.outline import STREAM, outline
-=======
 from tracker.kernel import Session, Windows, iso, stamp
->>>>>>> main
+from tracker_capture.outline import STREAM, outline
 from tracker_capture.settings import CaptureSettings
 
 HASH = re.compile(r"[0-9a-f]{12}")

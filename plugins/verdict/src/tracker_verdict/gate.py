@@ -9,12 +9,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Source
-<<<<<<< HEAD
-from tracker.kernel import Session, iso, number, span, zone
-=======
 from tracker.kernel import Session, Windows, iso, number, span, zone
-from tracker_verdict.past import past
->>>>>>> main
 from tracker_verdict.prospect import prospect
 from tracker_verdict.standings import chosen, history, of_accounts, standings
 from tracker_verdict.weeks import FULL, weeks_before
@@ -70,13 +65,8 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
         return evolve(unknown, why=f"{source.name} has no meter {question.meter}")
     if meter.unit != PERCENT:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
-<<<<<<< HEAD
     known = history(session, source, now)
-    groups = session.captures()
-=======
-    known = readings(session, source, now - RECENT)
     groups = Windows(session).captures()
->>>>>>> main
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
     found = chosen(standings(known, own, meter, now), question.account)
     if found is None:

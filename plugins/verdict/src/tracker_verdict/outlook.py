@@ -11,14 +11,8 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-<<<<<<< HEAD
 from tracker.api import Meter, MeterOutlook, Source
-from tracker.kernel import Session, iso, number, plural, span, value, zone
-=======
-from tracker.api import Meter, MeterOutlook, MeterReading, Source
 from tracker.kernel import Session, Windows, iso, number, plural, span, value, zone
-from tracker_verdict.past import MEMORY, past, renewed
->>>>>>> main
 from tracker_verdict.prospect import Prospect, prospect
 from tracker_verdict.prospect import lines as words
 from tracker_verdict.settings import VerdictSettings
