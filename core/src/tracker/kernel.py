@@ -47,11 +47,11 @@ if TYPE_CHECKING:
     from tracker.text.wording import near as near
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
-    from tracker.windows.finalized import Finalized as Finalized
-    from tracker.windows.finalized import ProviderFigures as ProviderFigures
     from tracker.windows.lanes import check_window as check_window
-    from tracker.windows.store import CaptureRequest as CaptureRequest
-    from tracker.windows.store import store as store
+    from tracker.windows.results import Finalized as Finalized
+    from tracker.windows.results import ProviderFigures as ProviderFigures
+    from tracker.windows.window import CaptureRequest as CaptureRequest
+    from tracker.windows.window import store as store
 
 __all__, _find = facade(globals())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -18,21 +18,22 @@ from tracker.hosting.registry import STRICT
 from tracker.hosting.snapshots import SNAPSHOTS
 from tracker.journal.index import Entry
 from tracker.journal.records import SCHEMA
-from tracker.session import Session
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
-from tracker.windows.captures import captures, spans
+from tracker.windows.captures import Groups, captures
 from tracker.windows.divergence import Divergence, divergences
-from tracker.windows.finalized import (
+from tracker.windows.missing_plugins import Absent, absent
+from tracker.windows.results import (
     Finalized,
-    Groups,
     OpenFigures,
     ProviderFigures,
     finalized,
     finalized_figures,
     open_figures,
 )
-from tracker.windows.missing_plugins import Absent, absent
 from tracker.windows.rules import ANOMALIES, open_anomalies
+
+if TYPE_CHECKING:
+    from tracker.session import Session
 
 
 @frozen(kw_only=True, slots=False)
@@ -152,7 +153,7 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], groups: G
     facts: StreamFacts | None = None
     records: list[dict[str, Any]] = []
     if source.is_stream:
-        given = {"source": source, "windows": windows, "spans": spans(session, windows, groups)}
+        given = {"source": source, "windows": windows, "spans": session.spans(windows, groups)}
         facts = session.registry.first("stream_facts", session=session, **given)
     elif source.name == SNAPSHOTS:
         records = [dict(capture.record) for group in groups.values() for capture in group]

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from tracker.settings.file import Settings
     from tracker.settings.sections import Kernel
     from tracker.windows.captures import Capture
-    from tracker.windows.finalized import Finalized
     from tracker.windows.lanes import LaneFile
     from tracker.windows.missing_plugins import Absent
+    from tracker.windows.results import Finalized
 
 DATA_DIR = "TRACKER_DATA_DIR"
 T = TypeVar("T")
@@ -199,13 +199,13 @@ class Session:
 
     def finalized(self, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
         """The finalize row that counts, of each window that has one."""
-        from tracker.windows.finalized import finalized
+        from tracker.windows.results import finalized
 
         return finalized(self.index, windows)
 
     def unfinished(self) -> list[str]:
         """The windows that are not finalized, in natural order."""
-        from tracker.windows.finalized import unfinished
+        from tracker.windows.results import unfinished
 
         return unfinished(self.index)
 
@@ -215,7 +215,9 @@ class Session:
         """From when to when each window was measured; None is no end yet. `groups` are the captures, if known."""
         from tracker.windows.captures import spans
 
-        return spans(self, windows, groups)
+        windows = list(windows)
+        found = spans(self.captures(windows) if groups is None else groups)
+        return {window: found[window] for window in windows if window in found}
 
     def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
         """The anomalies that nothing closed. without: a record that is about to be taken back."""
@@ -237,7 +239,7 @@ class Session:
 
     def notes(self, text: str | None) -> str | None:
         """The user's notes as a record holds them: without addresses, the lane at their end."""
-        from tracker.windows.store import stamped_notes
+        from tracker.windows.window import stamped_notes
 
         return stamped_notes(text, self.lane)
 
@@ -257,7 +259,7 @@ class Session:
 
     def reset_before(self, source: Source, reading: Reading, at: datetime) -> datetime | None:
         """The latest reset of the source in whose buffer an instant lies."""
-        from tracker.windows.rules import reset_before
+        from tracker.windows.window import reset_before
 
         return reset_before(self, source, reading, at)
 

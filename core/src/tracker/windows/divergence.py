@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import Comparison, Source
-from tracker.session import Session
 from tracker.windows.captures import captures
+
+if TYPE_CHECKING:
+    from tracker.session import Session
 
 
 @frozen(kw_only=True, slots=False)
