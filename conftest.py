@@ -5,4 +5,4 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "support"))  # importlib mode imports no siblings
 
-pytest_plugins = ("toys", "inprocess", "warm")
+pytest_plugins = ("toys", "inprocess", "warm", "bare")

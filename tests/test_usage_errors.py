@@ -26,7 +26,11 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         2,
         "--follow needs --file PATH; a pipe is",
     ),
-    (("alias", "start", "codex", "--stdin", "--window", "a/b"), 1, "'a/b' is no window id. Expected up to 64 letters"),
+    (
+        ("alias", "start", "codex", "--stdin", "--window", "a/b"),
+        1,
+        "Invalid window id 'a/b'. Expected up to 64 letters",
+    ),
     (
         ("alias", "start", "codex", "--stdin", "--captured-at", "noon"),
         2,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tracker.journal.index import CaptureMark as CaptureMark
     from tracker.journal.index import Entry as Entry
     from tracker.journal.journal import Journal as Journal
+    from tracker.journal.records import check_window as check_window
     from tracker.journal.records import record_id as record_id
     from tracker.journal.records import stamp as stamp
     from tracker.session import Session as Session
@@ -47,11 +48,10 @@ if TYPE_CHECKING:
     from tracker.text.wording import near as near
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
-    from tracker.windows.lanes import check_window as check_window
+    from tracker.windows.reader import Windows as Windows
     from tracker.windows.results import Finalized as Finalized
     from tracker.windows.results import ProviderFigures as ProviderFigures
     from tracker.windows.window import CaptureRequest as CaptureRequest
-    from tracker.windows.window import store as store
 
 __all__, _find = facade(globals())
 

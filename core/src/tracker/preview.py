@@ -17,9 +17,9 @@ from tracker.errors import PluginError
 from tracker.hosting.registry import STRICT
 from tracker.hosting.snapshots import SNAPSHOTS
 from tracker.journal.index import Entry
-from tracker.journal.records import SCHEMA
+from tracker.journal.records import ANOMALIES, SCHEMA
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
-from tracker.windows.captures import Groups, captures
+from tracker.windows.captures import Groups, captures, spans
 from tracker.windows.divergence import Divergence, divergences
 from tracker.windows.missing_plugins import Absent, absent
 from tracker.windows.results import (
@@ -30,7 +30,7 @@ from tracker.windows.results import (
     finalized_figures,
     open_figures,
 )
-from tracker.windows.rules import ANOMALIES, open_anomalies
+from tracker.windows.rules import open_anomalies
 
 if TYPE_CHECKING:
     from tracker.session import Session
@@ -153,7 +153,7 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], groups: G
     facts: StreamFacts | None = None
     records: list[dict[str, Any]] = []
     if source.is_stream:
-        given = {"source": source, "windows": windows, "spans": session.spans(windows, groups)}
+        given = {"source": source, "windows": windows, "spans": spans(groups)}
         facts = session.registry.first("stream_facts", session=session, **given)
     elif source.name == SNAPSHOTS:
         records = [dict(capture.record) for group in groups.values() for capture in group]

@@ -174,7 +174,7 @@ def test_a_lane_that_is_no_name_is_refused_by_every_command_that_writes(program:
         ["import", "."],
     ):
         error = program("--agent", name, *words, stdin="fuel 1%").refused()
-        assert "is no lane name" in error
+        assert "Invalid AGENT_ID" in error
         assert "\x1b" not in error
         assert len(error) < 400
     assert not program.root.exists()

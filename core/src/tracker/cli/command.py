@@ -163,8 +163,10 @@ class WritingCommand(Command):
     def invoke(self, ctx: click.Context) -> Any:
         session = ctx.ensure_object(Session)
         from tracker.journal.records import COMMAND, new_command_id
+        from tracker.windows.lanes import keep_states
 
         session.lane  # noqa: B018
+        session.followers.append(keep_states)
         new = _new_windows(session, ctx.params)
         running = COMMAND.set(new_command_id())
         session.running = ctx.params if self.is_noted else None

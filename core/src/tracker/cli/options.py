@@ -49,7 +49,7 @@ def window_option(**settings: Any) -> Callable[[Any], Any]:
     """`--window W`, refused if it cannot be an id."""
 
     def checked(_context: click.Context, _parameter: click.Parameter, given: Any) -> Any:
-        from tracker.windows.lanes import check_window
+        from tracker.journal.records import check_window
 
         for window in given if isinstance(given, tuple) else [given] if given is not None else []:
             check_window(window)
@@ -88,18 +88,19 @@ class Selection(NamedTuple):
 
     def windows(self, session: Session) -> list[str] | None:
         """Their ids in natural order; None if nothing was selected: every window is wanted."""
-        from tracker.windows.captures import canonical
+        from tracker.windows.captures import canonical, captures, spans
+        from tracker.windows.results import finalized
 
         if self._replace(last=None) == Selection():
             return None if self.last is None else session.index.windows()[-self.last :]
         own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows()}
-        for (window, provider), group in session.captures(list(own)).items():
+        for (window, provider), group in captures(session.index, session.registry, list(own)).items():
             own[window][provider] = group
-        done = session.finalized() if self.is_open else {}
+        done = finalized(session.index) if self.is_open else {}
         found = []
         for window, groups in own.items():
             known = {(window, name): group for name, group in groups.items()}
-            begin, end = session.spans([window], known).get(window, (None, None))
+            begin, end = spans(known).get(window, (None, None))
             lanes = {one.agent_id or "" for group in groups.values() for one in group}
             if (
                 (self.since is None or ((last := end or begin) is not None and last >= self.since))

@@ -30,6 +30,9 @@ ANOMALIES = "anomalies"
 # the phase of a record of schema 1.0.0 that holds a count's difference and closes its window
 COUNT = "count"
 LANE = re.compile(r"\bAGENT_ID=([\w.-]+)")
+# the name of a window or a lane, which becomes that of a file
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+EXPECTED = "Expected up to 64 letters, digits, '.', '_' and '-'"
 
 
 def stamp(
@@ -124,3 +127,18 @@ def without_text(record: Mapping[str, Any]) -> dict[str, Any]:
 def text(value: object) -> str:
     """The value if it is a text, else an empty one."""
     return value if isinstance(value, str) else ""
+
+
+def check_lane(agent: str | None) -> str | None:
+    """A lane's name, None for the lane without one."""
+    # a lane's folder stands beside files
+    if agent and (not NAME.fullmatch(agent) or ".." in agent or agent.endswith(".json")):
+        raise TrackerError(f"Invalid AGENT_ID {agent[:80]!r}. {EXPECTED}, without '..' and without '.json' at the end.")
+    return agent or None
+
+
+def check_window(window: str) -> str:
+    """A window's id."""
+    if not NAME.fullmatch(window):
+        raise TrackerError(f"Invalid window id {window[:80]!r}. {EXPECTED}.")
+    return window

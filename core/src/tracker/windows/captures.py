@@ -135,7 +135,8 @@ def canonical(group: Iterable[Capture]) -> Pair:
     after = afters[-1]
     earlier = [one for one in befores if one.captured_at <= after.captured_at and after.phase]
     own_lane = [one for one in earlier if one.agent_id == after.agent_id]
-    return Pair(before=(own_lane or earlier or [None])[-1], after=after)
+    chosen = own_lane or earlier
+    return Pair(before=chosen[-1] if chosen else None, after=after)
 
 
 class Fall(NamedTuple):

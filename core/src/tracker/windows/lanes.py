@@ -21,29 +21,7 @@ if TYPE_CHECKING:
     from tracker.journal.journal import Appended
     from tracker.session import Session
 
-LONGEST = 64
-NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")
 FIRST_WINDOW = "W0-01"
-
-
-def check(agent: str | None) -> str | None:
-    """A lane's name, None for the lane without one; refused if it could not be a file's name."""
-    # a lane's folder stands beside files
-    if agent and (not NAME.fullmatch(agent) or ".." in agent or agent.endswith(".json")):
-        raise TrackerError(
-            f"Invalid lane name {agent[:80]!r}. Expected up to 64 letters, digits, '.', '_' and '-',"
-            " without '..' and without '.json' at the end. Set AGENT_ID or --agent to such a name."
-        )
-    return agent or None
-
-
-def check_window(window: str) -> str:
-    """A window's id."""
-    if not NAME.fullmatch(window):
-        raise TrackerError(
-            f"Invalid window id {window[:80]!r}. Expected up to 64 letters, digits, '.', '_' and '-', such as W0-20."
-        )
-    return window
 
 
 def doubt(index: Index, window: str) -> tuple[str, str] | None:
@@ -66,7 +44,7 @@ def doubt(index: Index, window: str) -> tuple[str, str] | None:
 def next_window(window: str) -> str:
     """The id that follows: `W0-19` -> `W0-20`, zero padding kept; `W0-CHN` -> `W0-CHN-02`."""
     # a file may hold any text
-    head, digits = _parts(window) if len(window) < 2 * LONGEST else (window, "")
+    head, digits = _parts(window) if len(window) < 128 else (window, "")
     return f"{head}{int(digits) + 1:0{len(digits)}d}" if digits else f"{window}-02"
 
 

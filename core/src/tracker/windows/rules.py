@@ -81,7 +81,7 @@ def dated(source: Source, reading: Reading, at: datetime, buffer: timedelta, dat
 
 def check_younger(source: Source, before: Capture | None, new: Capture) -> None:
     """Refuse an AFTER whose reading is not younger than its BEFORE's."""
-    old, now = before and before.reading.as_of, new.reading.as_of
+    old, now = before.reading.as_of if before else None, new.reading.as_of
     if old is not None and now is not None and now <= old:
         raise TrackerError(
             f"This {source.name} reading is of {iso(now)}, and the BEFORE of {new.window} is of {iso(old)}:"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, field, frozen
 
 from tracker.contract.readings import Reading, compact, iso, to_parsed
-from tracker.journal.records import ANOMALIES, stamp
+from tracker.journal.records import ANOMALIES, check_window, stamp
 from tracker.text.redact import redact, redact_value, with_addresses
 from tracker.windows import rules
 from tracker.windows.captures import Capture, Pair, canonical, captures_of, measure
-from tracker.windows.lanes import FIRST_WINDOW, check_window, next_window
+from tracker.windows.lanes import FIRST_WINDOW, next_window
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -174,8 +174,10 @@ def _choose(session: Session, request: CaptureRequest) -> str:
     marks = [mark for one in known if (mark := index.newest(one.stream, lane, one.name))]
     opened = [mark for mark in marks if mark.phase == "before"]
     window = max(opened, key=lambda mark: mark.at).window if opened else FIRST_WINDOW
+    from tracker.windows.results import finalized
+
     # what is finalized without it would leave it out
-    while session.finalized([window]):
+    while finalized(index, [window]):
         window = next_window(window)
     return window
 

@@ -19,7 +19,7 @@ import orjson
 from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, instant, redact
-from tracker.kernel import Session, iso, stamp
+from tracker.kernel import Session, Windows, iso, stamp
 from tracker_capture.settings import CaptureSettings
 
 STREAM = "readings"
@@ -191,7 +191,7 @@ def add_newest_capture(session: Session, provider: str) -> None:
     parsed, taken, by = row.get("parsed"), instant(row.get("captured_at")), row.get("source")
     if taken is None or not isinstance(parsed, dict) or by in ("override", "history"):
         return
-    reading = session.reading(parsed, source, taken)
+    reading = Windows(session).reading(parsed, source, taken)
     gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
     if gauges:
         origin = str(row.get("origin") or by)
@@ -270,18 +270,20 @@ def _load(
     may_be: Callable[[Mapping[str, Any]], bool] = lambda _row: True,
 ) -> list[Sample]:
     """The runs that stand. `may_be` says of a row whether its run can be wanted."""
-    gone: set[str] = set()
+    removals: dict[str, list[object]] = {}
     replaced: list[tuple[str | None, tuple[str, ...]]] = []
     found = []
     for row in _rows(session, STREAM, start):
         if isinstance(row.get("tombstone"), str):
-            gone.add(row["tombstone"])
+            removals.setdefault(row["tombstone"], []).append(row.get("record_id"))
             continue
         old, record_id = row.get("supersedes"), row.get("record_id")
         if isinstance(old, list) and isinstance(record_id, str):
             replaced.append((record_id, tuple(one for one in old if isinstance(one, str))))
         if may_be(row) and (sample := _from_record(row)) is not None and is_wanted(sample):
             found.append(sample)
+    # a removal that was taken back removes nothing
+    gone = {target for target, by in removals.items() if any(one not in removals for one in by)}
     # a run that was taken back replaces nothing: what it had extended counts again
     taken_back = frozenset(gone)
     for record_id, supersedes in replaced:

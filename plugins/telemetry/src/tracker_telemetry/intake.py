@@ -13,7 +13,7 @@ import click
 from attrs import define, field
 
 from tracker.api import Source, StreamInput
-from tracker.kernel import Busy, Interrupted, Session, TrackerError, check_window, line, plural
+from tracker.kernel import Busy, Interrupted, Session, TrackerError, Windows, check_window, line, plural
 from tracker_telemetry.follower import Follower
 from tracker_telemetry.lines import BATCH, Line, Splitter, file_chunks, pipe_chunks
 from tracker_telemetry.marks import Mark
@@ -72,7 +72,7 @@ def ingest_stream(
 
 def _note_outside(session: Session, source: Source, window: str) -> None:
     """Say it while the operator still knows which window was meant: what is stored stays in it."""
-    if measured := session.spans([window]):
+    if measured := Windows(session).spans([window]):
         for name, events in facts(session, source, [window], measured).outside.items():
             session.note(outside_note(source, name, events))
 

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Source
-from tracker.kernel import Session, iso, number, span, zone
+from tracker.kernel import Session, Windows, iso, number, span, zone
 from tracker_verdict.past import past
 from tracker_verdict.prospect import prospect
 from tracker_verdict.standings import RECENT, chosen, readings, standings
@@ -67,7 +67,7 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     if meter.unit != PERCENT:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
     known = readings(session, source, now - RECENT)
-    groups = session.captures()
+    groups = Windows(session).captures()
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
     found = chosen(standings(known, own, meter), question.account)
     if found is None:

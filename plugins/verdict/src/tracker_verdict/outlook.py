@@ -12,7 +12,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterOutlook, MeterReading, Source
-from tracker.kernel import Session, iso, number, plural, span, value, zone
+from tracker.kernel import Session, Windows, iso, number, plural, span, value, zone
 from tracker_verdict.past import MEMORY, past, renewed
 from tracker_verdict.prospect import Prospect, prospect
 from tracker_verdict.prospect import lines as words
@@ -72,12 +72,12 @@ def outlooks(
     if is_brief or windows is None:
         windows = session.index.windows(BRIEF if is_brief else USUAL)
     newest = [mark.window for _, mark in session.index.lanes(source.stream) if mark.provider == source.name]
-    groups = session.captures(newest if is_brief else {*newest, *windows})
+    groups = Windows(session).captures(newest if is_brief else {*newest, *windows})
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
     history = readings(session, source, now - (RECENT if is_brief else MEMORY))
     deltas = [
         entry["delta"]
-        for row in session.finalized(windows).values()
+        for row in Windows(session).finalized(windows).values()
         if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
     ]
     shown = [*(gauge.meter for capture in own for gauge in capture.reading.gauges), *(one.meter for one in history)]

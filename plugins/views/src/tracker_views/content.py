@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Block, Chart, Column, Panel, Period
-from tracker.kernel import PluginError, Selection, Session, plural
+from tracker.kernel import PluginError, Selection, Session, Windows, plural
 
 UNKNOWN = "not known"
 MOST_LINES = 12  # of a section
@@ -48,13 +48,13 @@ def period_of(session: Session, chosen: Selection) -> Period:
     windows = chosen.windows(session)
     if windows is None:
         return Period(windows=tuple(session.index.windows()))
-    begins = [begin for begin, _ in session.spans(windows).values()]
+    begins = [begin for begin, _ in Windows(session).spans(windows).values()]
     return Period(windows=tuple(windows), since=chosen.since or min(begins, default=None), until=chosen.until)
 
 
 def gathered(session: Session, period: Period, *, with_sections: bool = True) -> Content:
     """Ask everybody once. The board shows no sections of text."""
-    found = session.preview(period.windows)
+    found = Windows(session).preview(period.windows)
     preview = found.document()
     panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"])]
     failures: list[str] = []
@@ -75,7 +75,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     return Content(
         now=session.now,
         period=period,
-        spans=session.spans(period.windows),
+        spans=Windows(session).spans(period.windows),
         headlines=tuple(headlines) or ("Nothing is recorded in this time.",),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(_section(block) for block in blocks),

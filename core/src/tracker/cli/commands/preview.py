@@ -15,8 +15,10 @@ from tracker.session import session
 @selection()
 def command(windows: tuple[str, ...], selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
+    from tracker.preview import assemble
     from tracker.text.render import escape, line
     from tracker.text.wording import near
+    from tracker.windows.missing_plugins import tell
 
     here = session()
     for window in windows:
@@ -28,8 +30,8 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     shown = list(windows) or (here.index.windows() if chosen is None else chosen)
     if chosen is not None:
         shown = [window for window in shown if window in chosen]
-    preview = here.preview(dict.fromkeys(shown))
-    here.note_missing(preview.absent)
+    preview = assemble(here, dict.fromkeys(shown))
+    tell(here, preview.absent)
     if here.json:
         here.data(preview.document())
         return

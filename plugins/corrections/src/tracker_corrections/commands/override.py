@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tracker.api import Gauge, Meter, Reading, Source, instant
-from tracker.kernel import Group, Session, WritingCommand, session
+from tracker.kernel import Group, Session, Windows, WritingCommand, session
 from tracker_corrections.commands.options import state_dir
 
 
@@ -95,7 +95,7 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
 def _override(
     source: Source, window: str, phase: str, notes: str | None, captured_at: str | None, force: bool, **given: Any
 ) -> None:
-    from tracker.kernel import CaptureRequest, store
+    from tracker.kernel import CaptureRequest
 
     here = session()
     found = [_gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"]) for meter in source.meters]
@@ -112,8 +112,7 @@ def _override(
             raise click.BadParameter(
                 f"Invalid percentage {gauge.used:g}. Expected a number from 0 to 100, or --force.", param_hint=flag
             )
-    store(
-        here,
+    Windows(here).store(
         CaptureRequest(
             source=source,
             phases=(phase,),
@@ -124,5 +123,5 @@ def _override(
             window=window,
             notes=notes,
             force=force,
-        ),
+        )
     )
