@@ -120,7 +120,7 @@ class Preview:
 def assemble(session: Session, windows: Iterable[str]) -> Preview:
     """Read the windows once and ask every source for its block."""
     shown = tuple(windows)
-    groups = captures(session.index, session.registry, shown)
+    groups = captures(session.index, session.registry.sources, shown)
     known = finalized(session.index, shown)
     rows = {window: known[window] for window in shown if window in known}
     blocks: list[Shown] = []

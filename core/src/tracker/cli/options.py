@@ -94,7 +94,7 @@ class Selection(NamedTuple):
         if self._replace(last=None) == Selection():
             return None if self.last is None else session.index.windows()[-self.last :]
         own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows()}
-        for (window, provider), group in captures(session.index, session.registry, list(own)).items():
+        for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group
         done = finalized(session.index) if self.is_open else {}
         found = []

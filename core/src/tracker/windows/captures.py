@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -72,33 +72,21 @@ class Capture:
 
 
 def captures(
-    index: Index, registry: Registry, windows: Iterable[str] | None = None
+    index: Index, sources: Mapping[str, Source], windows: Iterable[str] | None = None
 ) -> dict[tuple[str, str], list[Capture]]:
-    """The standing captures by window and provider, oldest first; of `status` sources alone."""
+    """The standing captures of some sources by window and provider, oldest first; of `status` sources alone."""
     wanted = None if windows is None else list(windows)
+    known = {name: source for name, source in sources.items() if source.kind == "status"}
     found: dict[tuple[str, str], list[Capture]] = {}
-    for stream in registry.status_streams:
-        for capture in _captures(index, stream, wanted, registry.source):
-            found.setdefault((capture.window, str(capture.record["provider"])), []).append(capture)
+    for stream in sorted({source.stream for source in known.values()}):
+        for entry in index.entries(stream, wanted):
+            name = text(entry.record.get("provider"))
+            if name in known and entry.record.get("phase") in (None, *PHASES):
+                capture = Capture.of(entry, known[name])
+                found.setdefault((capture.window, name), []).append(capture)
     for group in found.values():
         group.sort(key=lambda capture: capture.order)
     return found
-
-
-def captures_of(index: Index, source: Source, window: str) -> list[Capture]:
-    """The standing captures of one provider in a window, oldest first. Loads no other plugin."""
-    found = _captures(index, source.stream, [window], lambda name: source if name == source.name else None)
-    return sorted(found, key=lambda capture: capture.order)
-
-
-def _captures(
-    index: Index, stream: str, windows: list[str] | None, source_of: Callable[[str], Source | None]
-) -> Iterator[Capture]:
-    for entry in index.entries(stream, windows):
-        name = entry.record.get("provider")
-        source = source_of(name) if isinstance(name, str) else None
-        if source is not None and source.kind == "status" and entry.record.get("phase") in (None, *PHASES):
-            yield Capture.of(entry, source)
 
 
 class Pair(NamedTuple):
@@ -158,13 +146,13 @@ class Measured(NamedTuple):
 
 def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
     """The delta of a pair, by the rules that hold for every provider; nothing of one that is not whole."""
-    if pair.missing or pair.after is None:
+    if pair.after is None:
         return Measured()
     if pair.before is None:
-        return _difference(source, pair.after)
+        return _difference(source, pair.after) if pair.after.phase is None else Measured()
     before, after = pair.before.reading, pair.after.reading
     answer: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
-    across = _across_resets(pair.before, pair.after)
+    across = _across_resets(pair.before, pair.after) if SPLIT_FIELD in pair.after.record else {}
     values: dict[str, float | None] = {}
     errors, falls = [*before.errors, *after.errors], []
     for change in answer.changes:

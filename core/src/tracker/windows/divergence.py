@@ -69,7 +69,7 @@ def _reported(session: Session, source: Source, compared: Comparison, windows: l
 
 
 def _shown(session: Session, compared: Comparison, windows: list[str]) -> float | None:
-    groups = captures(session.index, session.registry, windows).items()
+    groups = captures(session.index, session.registry.sources, windows).items()
     group = [capture for (_, name), own in groups if name == compared.provider for capture in own]
     gauges = [capture.reading.gauge(compared.meter) for capture in sorted(group, key=lambda one: one.order)]
     known = [gauge.used for gauge in gauges if gauge and gauge.used is not None]

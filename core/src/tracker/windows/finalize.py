@@ -36,9 +36,8 @@ def finalize(
     What an earlier row says and this one does not name is kept; `clear` names the fields that are emptied instead.
     """
     with nullcontext() if session.dry_run else session.journal.lock():
-        groups = {
-            name: group for (_, name), group in sorted(captures(session.index, session.registry, [window]).items())
-        }
+        found = captures(session.index, session.registry.sources, [window])
+        groups = {name: group for (_, name), group in sorted(found.items())}
         unread = absent(session, [window])
         _check_read(window, unread)
         _check_pairs(session, window, groups)

@@ -35,7 +35,7 @@ class Windows:
         """The standing captures by window and provider, oldest first."""
         from tracker.windows.captures import captures
 
-        return captures(self.session.index, self.session.registry, windows)
+        return captures(self.session.index, self.session.registry.sources, windows)
 
     def finalized(self, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
         """The finalize row that counts, of each window that has one."""

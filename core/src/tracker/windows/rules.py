@@ -15,7 +15,7 @@ from attrs import evolve
 
 from tracker.contract.readings import Reading, compact, iso
 from tracker.errors import TrackerError
-from tracker.journal.records import ANOMALIES, stamp
+from tracker.journal.records import ANOMALIES, stamp, text
 from tracker.text.clock import span
 from tracker.windows.captures import Capture, Measured, Pair, canonical
 
@@ -57,19 +57,19 @@ def dated(source: Source, reading: Reading, at: datetime, buffer: timedelta, dat
     A pane of which every reset is over, or cannot be, is old. It is refused with `dating`, what gives its time, or
     tagged if that is None.
     """
-    now = reading.as_of or at
+    seen = reading.as_of or at
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
     meters = {name: source.meter(name) for name in resets}
     longest = {name: (meter and meter.longest) or YEAR for name, meter in meters.items()}
-    far = {name for name, reset in resets.items() if reset > now + longest[name] + SLACK}
+    far = {name for name, reset in resets.items() if reset > seen + longest[name] + SLACK}
     # in the buffer vendors show the old reset
-    over = {name for name, reset in resets.items() if reset + buffer <= now}
+    over = {name for name, reset in resets.items() if reset + buffer <= seen}
     is_old = bool(resets) and len(far | over) == len(resets)
     if not far and not is_old:
         return reading
     if is_old and dating is not None:
-        passed = max(reset if reset <= now else reset - YEAR for reset in resets.values())
-        age = span(now - passed) if passed <= now else "weeks"
+        passed = max(reset if reset <= seen else reset - YEAR for reset in resets.values())
+        age = span(seen - passed) if passed <= seen else "weeks"
         raise TrackerError(
             f"This {source.name} pane is old: every reset that it shows was over {age} ago. Expected a pane of now."
             f" Capture a new one,{dating} or store it as it is with --force. Nothing was stored."
@@ -79,21 +79,23 @@ def dated(source: Source, reading: Reading, at: datetime, buffer: timedelta, dat
     return evolve(reading, gauges=gauges, errors=tuple(dict.fromkeys(tags)))
 
 
-def check_younger(source: Source, before: Capture | None, new: Capture) -> None:
-    """Refuse an AFTER whose reading is not younger than its BEFORE's."""
-    old, now = before.reading.as_of if before else None, new.reading.as_of
-    if old is not None and now is not None and now <= old:
+def check_after(
+    source: Source, before: Capture | None, new: Capture, reset: datetime | None, buffer: timedelta, *, is_sure: bool
+) -> str | None:
+    """Refuse an AFTER that is not younger than its BEFORE, or in the buffer behind a reset; how close, if sure."""
+    old, now, at = before.reading.as_of if before else None, new.reading.as_of, new.captured_at
+    if old is not None and now is not None and now <= old and not is_sure:
         raise TrackerError(
             f"This {source.name} reading is of {iso(now)}, and the BEFORE of {new.window} is of {iso(old)}:"
             f" nothing was measured in between. Send {source.title} a message, so that it writes a new reading, then"
             " capture again. Nothing was stored."
         )
-
-
-def too_early(source: Source, at: datetime, reset: datetime, buffer: timedelta) -> TrackerError:
-    """The refusal of an AFTER at a time in the buffer behind a reset."""
+    if reset is None:
+        return None
+    if is_sure or LATE_AFTER in text(new.record.get("notes")):
+        return f"captured at {iso(at)}, within {buffer.total_seconds() / 60:g} min after the reset at {iso(reset)}"
     wait = math.ceil((reset + buffer - at).total_seconds())
-    return TrackerError(
+    raise TrackerError(
         f"The AFTER of {source.name} comes too early: a meter was reset at {iso(reset)}, and the vendor's pane lags."
         f" Expected a capture from {iso(reset + buffer)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
         f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes). Nothing was stored."
@@ -128,7 +130,7 @@ def anomalies(
         cause = f"AFTER of {iso(after.captured_at)} is earlier than its BEFORE of {iso(before.captured_at)}"
         found.append(anomaly(CLOCK_SKEW, cause, delete, [before, after], new.record))
     pair = canonical(known)
-    return [*found, *(falls(source, pair, measured, new.record) if new in pair else ())]
+    return [*found, *falls(source, pair, measured, new.record)] if measured.falls and new in pair else found
 
 
 def falls(source: Source, pair: Pair, measured: Measured, like: Mapping[str, Any]) -> list[Row]:
@@ -229,11 +231,7 @@ def history(
 
 
 def open_anomalies(
-    session: Session,
-    windows: Iterable[str] | None = None,
-    streams: list[str] | None = None,
-    *,
-    without: str | None = None,
+    session: Session, windows: Iterable[str] | None = None, *, without: str | None = None
 ) -> list[Entry]:
     """The anomalies that nothing closed and whose records all stand; `without`: a record about to be taken back."""
-    return [entry for entry, closed in history(session, windows, streams, without=without) if closed is None]
+    return [entry for entry, closed in history(session, windows, without=without) if closed is None]

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
-from tracker.contract.readings import Reading, compact, iso, to_parsed
+from tracker.contract.readings import Reading, compact, to_parsed
 from tracker.journal.records import ANOMALIES, check_window, stamp
 from tracker.text.redact import redact, redact_value, with_addresses
 from tracker.windows import rules
-from tracker.windows.captures import Capture, Pair, canonical, captures_of, measure
+from tracker.windows.captures import Capture, canonical, captures, measure
 from tracker.windows.lanes import FIRST_WINDOW, next_window
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
-    from tracker.journal.index import Entry
     from tracker.session import Session
 
 Row = dict[str, Any]
@@ -56,8 +55,9 @@ class Window:
 
     def __init__(self, session: Session, source: Source, name: str) -> None:
         self.session, self.source, self.name = session, source, check_window(name)
-        self.standing: list[Capture] = captures_of(session.index, source, name)
-        self.opened: list[Entry] = rules.open_anomalies(session, [name], [source.stream])
+        self.standing = captures(session.index, {source.name: source}, [name]).get((name, source.name), [])
+        known = rules.history(session, [name], [source.stream])
+        self.opened = [found for found, closed_by in known if closed_by is None]
         self.records: list[Row] = []
         self.anomalies: list[Row] = []
         self.moved: dict[str, float] = {}
@@ -67,48 +67,40 @@ class Window:
         if phase is None:
             self.records.append(_record(self.session, request, self.name))
             return
-        source, reading, at = self.source, request.reading, request.captured_at
+        session, source, at, late = self.session, self.source, request.captured_at, None
+        # `compute_delta` needs the instant
+        reading = evolve(request.reading, as_of=request.reading.as_of or at)
         new = Capture(
             record_id="",
             window=self.name,
             phase=phase,
             captured_at=at,
-            agent_id=self.session.lane,
+            agent_id=session.lane,
             # later than any line of the journal
             offset=2**63,
-            record={},
-            # `compute_delta` needs the instant
-            reading=reading if reading.as_of is not None else evolve(reading, as_of=at),
+            record={"notes": request.notes},
+            reading=reading,
         )
-        pair = canonical([*(one for one in self.standing if one.phase == "before"), new])
-        late = self._check_after(request, pair) if phase == "after" else None
-        record = _record(self.session, request, self.name, phase, pair.before)
+        befores = [one for one in self.standing if one.phase == "before"]
+        before = canonical([*befores, new]).before
+        if phase == "after":
+            if request.needs_before and not befores:
+                from tracker.windows.messages import no_before
+
+                raise no_before(session, source, self.name)
+            reset = reset_before(session, source, reading, at)
+            buffer = timedelta(minutes=session.config.buffer_minutes)
+            late = rules.check_after(source, before, new, reset, buffer, is_sure=request.force)
+        record = _record(session, request, self.name, phase, before)
         new = evolve(new, record_id=record["record_id"], record=record)
         counting = canonical([*self.standing, new])
-        measured = measure(self.session.registry, source, counting)
+        measured = measure(session.registry, source, counting)
         if new is counting.after:
             self.moved = {name: delta for name, delta in measured.delta.items() if delta is not None}
         self.records.append(record)
-        self.anomalies += rules.anomalies(source, new, self.standing, measured, now=self.session.now, late=late)
+        self.anomalies += rules.anomalies(source, new, self.standing, measured, now=session.now, late=late)
         if self.opened:
             self.anomalies += rules.superseded(source, new, self.standing, self.opened)
-
-    def _check_after(self, request: CaptureRequest, pair: Pair) -> str | None:
-        """Refuse an AFTER that breaks a rule; if the user insists, how closely it follows a reset."""
-        source, at = self.source, request.captured_at
-        assert pair.after is not None
-        if request.needs_before and not any(one.phase == "before" for one in self.standing):
-            from tracker.windows.messages import no_before
-
-            raise no_before(self.session, source, self.name)
-        if not request.force:
-            rules.check_younger(source, pair.before, pair.after)
-        if (reset := reset_before(self.session, source, request.reading, at)) is None:
-            return None
-        minutes = self.session.config.buffer_minutes
-        if not request.force and rules.LATE_AFTER not in (request.notes or ""):
-            raise rules.too_early(source, at, reset, timedelta(minutes=minutes))
-        return f"captured at {iso(at)}, within {minutes:g} min after the reset at {iso(reset)}"
 
 
 def store(session: Session, request: CaptureRequest) -> list[Row]:
@@ -118,7 +110,7 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
     """
     source, request, windows = request.source, _checked(session, request), list[Window]()
     with nullcontext() if session.dry_run else session.journal.lock():
-        name = request.window or _choose(session, request)
+        name = _choose(session, request) if request.window is None else request.window
         for phase in request.phases or (None,):
             # of a pane that also opens the next window the second capture is a BEFORE there
             windows.append(Window(session, source, next_window(name) if windows else name))
@@ -147,14 +139,13 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
 
             raise no_value(session, request)
         rules.check_time(at, session.now)
-    if request.text is None:
-        return request
-    if request.phases:
+    if request.text is not None and request.phases:
         # what was read by itself has a time of its own, and no option for it
         dating = " give the time of this one with --captured-at," if request.origin == "alias" else ""
         buffer = timedelta(minutes=session.config.buffer_minutes)
         reading = rules.dated(source, reading, at, buffer, None if request.force else dating)
-    return evolve(request, reading=reading, text=redact(request.text, keep_account=session.config.keep_account))
+    text = request.text and redact(request.text, keep_account=session.config.keep_account)
+    return evolve(request, reading=reading, text=text)
 
 
 def _choose(session: Session, request: CaptureRequest) -> str:
