@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import sqlite3
 import stat
 import zlib
@@ -77,7 +76,7 @@ def make(root: Path) -> Path | None:
     folder = root / FOLDER
     if (found := find(root)) is None and not folder.is_symlink():
         folder.mkdir(mode=0o700, exist_ok=True)
-        new = folder / f"journal-{secrets.token_hex(8)}.sqlite3"
+        new = folder / f"journal-{os.urandom(8).hex()}.sqlite3"
         os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         # of two that were made at once, all processes take the first
         found = find(root)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-import secrets
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -59,7 +59,7 @@ def stamp(
         "agent_id": agent_id,
         "schema_version": SCHEMA,
         "tool_version": __version__,
-        "nonce": secrets.token_hex(8),
+        "nonce": os.urandom(8).hex(),
         **({"command_id": command} if (command := COMMAND.get()) else {}),
         **fields,
     }
@@ -81,7 +81,7 @@ def stamp(
 
 def new_command_id() -> str:
     """An id for a running command. Ids sort by the time at which their commands began."""
-    return f"{time.time_ns():016x}{secrets.token_hex(4)}"
+    return f"{time.time_ns():016x}{os.urandom(4).hex()}"
 
 
 def identify(record: dict[str, Any]) -> str:
