@@ -26,7 +26,7 @@ Feature: Several agents in parallel lanes
   Scenario: A name that could be a path is refused
     Given the lane "../other"
     When codex shows weekly 80% left and the operator runs `tracker alias start codex --stdin`
-    Then it is refused with "is no lane name"
+    Then it is refused with "Invalid AGENT_ID"
     And nothing was stored
 
   Scenario: Without a lane the notes are not stamped

@@ -130,6 +130,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("override codex --window W0-09 --phase after --weekly-pct 40", AGENT_ID="sub1")
     run("alias delete codex --phase after --window W0-09", AGENT_ID="sub1")
     run("churn --window W0-01")
+    run("feature reserve")
     run("plan --pairs 2 codex claude")
     run("export --format parquet --out out")
     return folder
@@ -142,7 +143,7 @@ def test_real_records_fit_the_tables(filled: Path) -> None:
             record = json.loads(line)
             assert unfit(record, path.stem) is None, (path.name, record)
             seen[path.stem] = seen.get(path.stem, 0) + 1
-    assert set(seen) == STREAMS.keys()
+    assert seen.keys() == STREAMS.keys()
 
 
 def test_a_record_id_is_what_the_document_says(filled: Path) -> None:

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from bare import ROOT, Bare, build_wheel, third_party
+from bare import ROOT, Bare, third_party
 
 EXAMPLE = ROOT / "examples" / "tracker-gemini"
 HOURS = ROOT / "examples" / "tracker-hours"
@@ -18,14 +18,13 @@ PANE = (EXAMPLE / "tests" / "screens" / "auto.txt").read_text()
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
-    folder = tmp_path_factory.mktemp("example")
-    made = Bare(folder / "env")
+def bare(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path]) -> Bare:
+    made = Bare(tmp_path_factory.mktemp("example") / "env")
     features = ["tracker-corrections", "tracker-desk", "tracker-kit", "tracker-telemetry"]
     made.link({"pytest", "hypothesis"} | third_party([*features, "pytest", "hypothesis"]))
-    plugins = [ROOT / "plugins" / name.removeprefix("tracker-") for name in features]
-    for project in (ROOT / "core", *plugins, EXAMPLE, SESSIONS):
-        made.unpack(build_wheel(project, folder))
+    plugins = [f"plugins/{name.removeprefix('tracker-')}" for name in features]
+    for project in ("core", *plugins, f"examples/{EXAMPLE.name}", f"examples/{SESSIONS.name}"):
+        made.unpack(wheels[project])
     return made
 
 
@@ -90,12 +89,12 @@ def test_it_has_its_functions_and_completions(bare: Bare, tmp_path: Path) -> Non
     assert completions(bare, tmp_path, "override", "gemini", "--dai") == ["plain,--daily-pct", "plain,--daily-resets"]
 
 
-def test_a_feature_adds_a_command_and_a_column(tmp_path: Path) -> None:
+def test_a_feature_adds_a_command_and_a_column(tmp_path: Path, wheels: dict[str, Path]) -> None:
     """`examples/tracker-hours`, beside the core, the kit and the scoreboard that shows the column."""
     made = Bare(tmp_path / "env")
     made.link({"pytest", "hypothesis"} | third_party(["tracker-kit", "tracker-verdict", "pytest", "hypothesis"]))
     for project in ("core", "plugins/kit", "plugins/verdict", "examples/tracker-gemini", "examples/tracker-hours"):
-        made.unpack(build_wheel(ROOT / project, tmp_path))
+        made.unpack(wheels[project])
     suite = made.run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(HOURS / "tests"), cwd=HOURS)
     assert suite.returncode == 0, suite.stdout[-3000:]
     for verb, pane in (("start", PANE), ("end", PANE.replace("42%", "48%"))):

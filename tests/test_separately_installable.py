@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from bare import ROOT, Bare, build_wheel, third_party
+from bare import ROOT, Bare, third_party
 
 SOURCES = {
     "codex": ["codex", "codex-ccusage", "codex-sessions"],
@@ -19,17 +19,11 @@ SOURCES = {
 }
 
 
-@pytest.fixture(scope="module")
-def core_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(ROOT / "core", tmp_path_factory.mktemp("core"))
-
-
-def bare(folder: Path, core_wheel: Path, *plugins: str) -> Bare:
+def bare(folder: Path, wheels: dict[str, Path], *plugins: str) -> Bare:
     made = Bare(folder / "env")
     made.link(third_party(["tracker-core", *(f"tracker-{name}" for name in plugins)]))
-    made.unpack(core_wheel)
-    for name in plugins:
-        made.unpack(build_wheel(ROOT / "plugins" / name, folder))
+    for project in ("core", *(f"plugins/{name}" for name in plugins)):
+        made.unpack(wheels[project])
     return made
 
 
@@ -41,8 +35,8 @@ def listed(made: Bare) -> list[str]:
     return [row["name"] for row in rows if row["distribution"] != "tracker-core"]
 
 
-def test_core_alone_helps_and_lists_no_source(tmp_path: Path, core_wheel: Path) -> None:
-    made = bare(tmp_path, core_wheel)
+def test_core_alone_helps_and_lists_no_source(tmp_path: Path, wheels: dict[str, Path]) -> None:
+    made = bare(tmp_path, wheels)
     missing = made.run("-I", "-m", "tracker.cli", "plugins", "list")
     assert missing.stderr.splitlines()[-1] == (
         "error: The command plugins is not available."
@@ -57,11 +51,11 @@ def test_core_alone_helps_and_lists_no_source(tmp_path: Path, core_wheel: Path) 
     assert (preview.returncode, preview.stdout.splitlines()[0]) == (0, "Windows: none")
 
 
-def test_a_small_set_measures_a_window_in_under_40_mb(tmp_path: Path, core_wheel: Path) -> None:
+def test_a_small_set_measures_a_window_in_under_40_mb(tmp_path: Path, wheels: dict[str, Path]) -> None:
     """The core and two providers, as the README's line installs them."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "uv tool install ./core --with ./plugins/codex --with ./plugins/claude" in readme
-    made = bare(tmp_path, core_wheel, "codex", "claude")
+    made = bare(tmp_path, wheels, "codex", "claude")
     # third-party distributions are links, which are followed here
     sizes = [
         (Path(folder) / name).stat().st_size
@@ -89,8 +83,8 @@ SOME = "def pytest_collection_modifyitems(items):\n    items[:] = items[::4]\n"
 
 
 @pytest.mark.parametrize("plugin", SOURCES)
-def test_a_plugins_suite_needs_the_core_and_the_kit(plugin: str, tmp_path: Path, core_wheel: Path) -> None:
-    made = bare(tmp_path, core_wheel, plugin, "kit")
+def test_a_plugins_suite_needs_the_core_and_the_kit(plugin: str, tmp_path: Path, wheels: dict[str, Path]) -> None:
+    made = bare(tmp_path, wheels, plugin, "kit")
     assert listed(made) == [*SOURCES[plugin], "kit"]
     made.link({"pytest", "hypothesis"} | third_party(["pytest", "hypothesis"]))
     shutil.copytree(ROOT / "plugins" / plugin / "tests", tmp_path / "tests")

@@ -26,7 +26,11 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         2,
         "--follow needs --file PATH; a pipe is",
     ),
-    (("alias", "start", "codex", "--stdin", "--window", "a/b"), 1, "'a/b' is no window id. Expected up to 64 letters"),
+    (
+        ("alias", "start", "codex", "--stdin", "--window", "a/b"),
+        1,
+        "Invalid window id 'a/b'. Expected up to 64 letters",
+    ),
     (
         ("alias", "start", "codex", "--stdin", "--captured-at", "noon"),
         2,
@@ -75,7 +79,7 @@ def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(tracker_cli
     evidence = ("evidence", "add", "--capability-id", "c", "--runner", "r", "--result", "pass", "--window-id")
     ingest = ("ingest", "codex-ccusage", "--file", str(PANES / "ccusage-weekly.json"), "--window")
     for words in (evidence, ingest):
-        cure = " `tracker undo` takes this back" if words is ingest else ""
+        cure = " `tracker undo` takes this back"
         for window, said in {"W0-7": True, "W00-007": True, "W0-07": False, "W0-70": False, "W0-8": False}.items():
             done = tracker_cli(*words, window)
             assert done.returncode == 0, done.stderr
@@ -104,7 +108,7 @@ def test_a_text_that_is_anothers_or_none_is_called_so(
 ) -> None:
     done = tracker_cli(*words, "--stdin", stdin=(PANES / pane).read_text() if pane else " \n")
     assert done.returncode == 1
-    assert "error: this text holds no " in done.stderr
+    assert "error: This text holds no " in done.stderr
     assert f"): {why}. Nothing was stored. Use --force" in done.stderr
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bare import ROOT, Bare, build_wheel, third_party
+from bare import ROOT, Bare, third_party
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 PROVIDERS = {"codex", "claude", "glm", "proxy"}
@@ -71,11 +71,11 @@ def test_with_one_feature_off(toys: Run, feature: str) -> None:
     shown(without(toys, feature))
 
 
-def test_with_the_core_and_one_provider_from_wheels(tmp_path: Path) -> None:
+def test_with_the_core_and_one_provider_from_wheels(tmp_path: Path, wheels: dict[str, Path]) -> None:
     made = Bare(tmp_path / "env")
     made.link(third_party(["tracker-core", "tracker-codex"]))
     for project in ("core", "plugins/codex"):
-        made.unpack(build_wheel(ROOT / project, tmp_path))
+        made.unpack(wheels[project])
     screens = ROOT / "plugins" / "codex" / "tests" / "screens"
     pane, about = screens / "v0.94.0_n60.txt", json.loads((screens / "v0.94.0_n60.json").read_text())
 

@@ -40,7 +40,7 @@ def reading(used: float) -> Reading:
         (lambda: Delta(changes=(Change.__new__(Change),)), "AttributeError"),
         (
             lambda: Delta(changes=(Change(meter="m", delta=1), Change(meter="m", delta=2))),
-            "ValueError: changes have one meter twice: m, m",
+            r"ValueError: Invalid changes \(.*Expected a tuple of Change, each meter once\.",
         ),
         (lambda: Delta.__new__(Delta), "AttributeError"),
     ],

@@ -146,7 +146,9 @@ def test_an_open_window_is_shown_as_open(toys: Run) -> None:
     ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%"))
     shown = ok(toys("preview", "--window", "W0-01"))
     assert "  - toy: features=n/a, capacity=n/a, efficiency=n/a, ci=n/a, n=0, power=n/a (open)\n" in shown
-    assert "no window 'W0-02'; did you mean W0-01?" in refused(toys("preview", "--window", "W0-02"))
+    assert "Unknown window 'W0-02'. Expected one with records: did you mean W0-01?" in refused(
+        toys("preview", "--window", "W0-02")
+    )
 
 
 def test_a_preview_of_nothing_says_how_to_begin(toys: Run) -> None:

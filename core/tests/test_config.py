@@ -137,7 +137,7 @@ def test_the_document_lists_every_setting_as_it_is() -> None:
     expected = []
     for setting in settings().values():
         default = f"`{shown(setting.default)}`" if setting.default not in (None, (), {}) else ""
-        expected.append(f"| `{setting.key}` | {setting.title} | {default} | {setting.about} |")
+        expected.append(f"| `{setting.key}` | {setting.kind.title} | {default} | {setting.about} |")
     assert rows == expected
 
 

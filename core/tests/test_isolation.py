@@ -49,9 +49,11 @@ PARSERS = {
     "while True:\n        try:\n            while True: pass\n        except BaseException: pass": "lugin 'bad' ",
     "return 'x'": "failed to parse_status: returned str, expected Reading or None",
     "return Reading.__new__(Reading)": "failed to parse_status: AttributeError",
-    "return Reading(gauges=(Gauge(meter='m', used=float('nan')),))": "must be a finite number or None, got nan",
+    "return Reading(gauges=(Gauge(meter='m', used=float('nan')),))": "Invalid used nan. Expected a finite number",
     "return Reading(gauges=(Gauge(meter='other', used=1),))": "reported the meter 'other', which it does not declare",
-    "return Reading(fields={'a': object()}, gauges=(Gauge(meter='m', used=1),))": "gave what JSON cannot hold",
+    "return Reading(gauges=(Gauge(meter='m', used=-5),))": "Invalid used -5. Expected a finite number from 0",
+    "return Reading(fields={'a': object()}, gauges=(Gauge(meter='m', used=1),))": "Expected a mapping from texts",
+    "return Reading(fields={'a': 2**64}, gauges=(Gauge(meter='m', used=1),))": "Expected a mapping from texts",
     "return Reading(fields={'m_pct': 3}, gauges=(Gauge(meter='m', used=1),))": "fields repeat a meter's: m_pct",
     "parse_status(text)": "failed to parse_status: RecursionError",
     "raise MemoryError": "failed to parse_status: MemoryError",
@@ -203,9 +205,17 @@ def test_the_users_interruption_stays_one() -> None:
         ("return 'text'", "returned str, expected Block or None"),
         (
             "return Block(title='B', rows=(Row(values={'a': {1, 2}}),))",
-            "gave what JSON cannot hold",
+            "Expected a mapping from texts to JSON values, all numbers finite.",
         ),
-        ("return Block(title='B', rows=('row',))", "TypeError"),
+        (
+            "return Block(title='B', rows=(Row(values={'a': float('nan')}),))",
+            "Invalid values {'a': nan}. Expected a mapping from texts to JSON values, all numbers finite.",
+        ),
+        (
+            "return Block(title='B', rows=(Row(values={'a': [float('inf')]}),))",
+            "Invalid values {'a': [inf]}. Expected",
+        ),
+        ("return Block(title='B', rows=('row',))", "Invalid rows ('row',). Expected a tuple of Row."),
         ("sys.exit()", "raised SystemExit()"),
     ],
 )

@@ -140,6 +140,13 @@ def test_a_meter_may_be_reset_monthly_and_says_how_it_is_rounded() -> None:
             Meter(key="m", title="M", **wrong)  # type: ignore[arg-type]
 
 
+def test_a_value_that_cannot_be_is_left_out_of_a_records_reading() -> None:
+    source = StatusSource(contract="1.2", name="toy", title="T", meters=(Meter(key="m", title="M"),)).as_source()
+    for value in (-5, "7", True, None, 10**15, float("inf")):
+        found = from_parsed({"m_pct": value, "errors": ["a", 1, "b\n"]}, source, datetime(2026, 1, 1, tzinfo=UTC))
+        assert (found.gauges[0].used, found.errors) == (None, ("a",))
+
+
 def test_a_limit_stands_in_the_record() -> None:
     source = StatusSource(contract="1.2", name="toy", title="T", meters=(Meter(key="m", title="M", unit="prompts"),))
     reading = Reading(gauges=(Gauge(meter="m", used=12, limit=300),), as_of=datetime(2026, 1, 1, tzinfo=UTC))

@@ -5,6 +5,7 @@ Offline on purpose: no index and no network is needed, and nothing of ours is th
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,18 +16,41 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 
+import pytest
+from filelock import FileLock
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-BUILD = "import sys, hatchling.build as b; print(b.build_wheel(sys.argv[1]))"
+PROJECTS = [str(path.parent.relative_to(ROOT)) for path in sorted(ROOT.glob("[!.]*/**/pyproject.toml"))]
+BUILD = """
+import os, sys, hatchling.build
+out, *projects = sys.argv[1:]
+for project in projects:
+    os.chdir(project)
+    print(hatchling.build.build_wheel(out))
+"""
 
 
-def build_wheel(source: Path, out: Path) -> Path:
-    """The wheel of a project folder."""
+def build_wheels(sources: Iterable[Path], out: Path) -> list[Path]:
+    """The wheels of project folders, built by one process."""
     out.mkdir(parents=True, exist_ok=True)
-    name = subprocess.check_output([sys.executable, "-c", BUILD, str(out.resolve())], cwd=source, text=True)
-    return out / name.split()[-1]
+    words = [sys.executable, "-c", BUILD, *map(str, (out.resolve(), *(source.resolve() for source in sources)))]
+    return [out / name for name in subprocess.check_output(words, text=True).split()]
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The wheel of each project of the repository by its folder, built once for all workers of the run."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    known = shared / "wheels.json"
+    with FileLock(shared / "wheels.lock"):
+        if not known.exists():
+            built = build_wheels([ROOT / project for project in PROJECTS], shared / "wheels")
+            known.write_text(json.dumps(dict(zip(PROJECTS, map(str, built), strict=True))))
+    return {project: Path(wheel) for project, wheel in json.loads(known.read_text()).items()}
 
 
 def third_party(names: Iterable[str], extras: Iterable[str] = ()) -> set[str]:
@@ -89,7 +113,10 @@ class Bare:
     def run(
         self, *arguments: str, cwd: Path | None = None, stdin: str = "", **extra: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run its interpreter; nothing of the caller's Python settings is passed on."""
+        """Run its interpreter; nothing of the caller's Python settings is passed on.
+
+        What is linked is compiled already, beside its source: a cache of this environment's own would take seconds.
+        """
         keep = {
             key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "TRACKER_", "AGENT_ID"))
         }
@@ -99,7 +126,7 @@ class Bare:
             text=True,
             capture_output=True,
             cwd=cwd or self.folder,
-            env=keep | {"PYTHONPYCACHEPREFIX": str(self.folder / "pycache")} | extra,
+            env=keep | extra,
             timeout=300,
             check=False,
         )

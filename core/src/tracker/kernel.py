@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tracker.cli.options import selection as selection
     from tracker.cli.options import window_option as window_option
     from tracker.cli.text_input import read_text as read_text
+    from tracker.cli.text_input import take_text as take_text
     from tracker.contract.readings import iso as iso
     from tracker.errors import Busy as Busy
     from tracker.errors import Interrupted as Interrupted
@@ -47,11 +48,10 @@ if TYPE_CHECKING:
     from tracker.text.wording import near as near
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
-    from tracker.windows.finalized import Finalized as Finalized
-    from tracker.windows.finalized import ProviderFigures as ProviderFigures
-    from tracker.windows.lanes import check_window as check_window
-    from tracker.windows.store import CaptureRequest as CaptureRequest
-    from tracker.windows.store import store as store
+    from tracker.windows.reader import Windows as Windows
+    from tracker.windows.results import Finalized as Finalized
+    from tracker.windows.results import ProviderFigures as ProviderFigures
+    from tracker.windows.window import CaptureRequest as CaptureRequest
 
 __all__, _find = facade(globals())
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -18,18 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.contract.panels import Cell, Column
-    from tracker.contract.readings import Reading
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
-    from tracker.journal.index import Entry, Index
+    from tracker.journal.index import Index
     from tracker.journal.journal import Appended, Journal
-    from tracker.preview import Preview
     from tracker.settings.file import Settings
     from tracker.settings.sections import Kernel
-    from tracker.windows.captures import Capture
-    from tracker.windows.finalized import Finalized
-    from tracker.windows.lanes import LaneFile
-    from tracker.windows.missing_plugins import Absent
 
 DATA_DIR = "TRACKER_DATA_DIR"
 T = TypeVar("T")
@@ -55,6 +49,8 @@ class Session:
         self.words: tuple[str, ...] = ()  # the arguments as they were given, for the command log
         # the parameters of a writing command that has not come to its end
         self.running: Mapping[str, Any] | None = None
+        # called with what is appended, before the lock is released
+        self.followers: list[Callable[[Session, Appended], None]] = []
         self._warned: set[str] = set()
 
     @cached_property
@@ -98,16 +94,10 @@ class Session:
         journal = Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
         if context := click.get_current_context(silent=True):
             context.find_root().call_on_close(journal.close)
-        journal.listeners.append(self._keep_states)
+        journal.listeners += [partial(follow, self) for follow in self.followers]
         if not self.dry_run and not journal.streams():
             journal.listeners.append(self._ignore_in_git)
         return journal
-
-    def _keep_states(self, new: Appended) -> None:
-        """The files under `state/` follow from the captures, and from the tombstones, that are appended."""
-        from tracker.windows.lanes import keep_states
-
-        keep_states(self, new)
 
     def _ignore_in_git(self, _appended: object) -> None:
         """Keep a new data directory out of the repository around it: panes are private."""
@@ -160,9 +150,9 @@ class Session:
     @cached_property
     def lane(self) -> str | None:
         """The lane that this command works in; None is the lane without a name."""
-        from tracker.windows import lanes
+        from tracker.journal.records import check_lane
 
-        return lanes.check(self.agent if self.agent is not None else os.environ.get("AGENT_ID"))
+        return check_lane(self.agent if self.agent is not None else os.environ.get("AGENT_ID"))
 
     @property
     def now(self) -> datetime:
@@ -188,114 +178,6 @@ class Session:
         given, self.running = self.running, None
         if given is not None:
             self.registry.ask("command_finished", session=self, given=given)
-
-    # --- records
-
-    def captures(self, windows: Iterable[str] | None = None) -> dict[tuple[str, str], list[Capture]]:
-        """The standing captures by window and provider, oldest first."""
-        from tracker.windows.captures import captures
-
-        return captures(self.index, self.registry, windows)
-
-    def finalized(self, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
-        """The finalize row that counts, of each window that has one."""
-        from tracker.windows.finalized import finalized
-
-        return finalized(self.index, windows)
-
-    def unfinished(self) -> list[str]:
-        """The windows that are not finalized, in natural order."""
-        from tracker.windows.finalized import unfinished
-
-        return unfinished(self.index)
-
-    def spans(
-        self, windows: Iterable[str], groups: Mapping[tuple[str, str], list[Capture]] | None = None
-    ) -> dict[str, tuple[datetime, datetime | None]]:
-        """From when to when each window was measured; None is no end yet. `groups` are the captures, if known."""
-        from tracker.windows.captures import spans
-
-        return spans(self, windows, groups)
-
-    def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
-        """The anomalies that nothing closed. without: a record that is about to be taken back."""
-        from tracker.windows.rules import open_anomalies
-
-        return open_anomalies(self, windows, without=without)
-
-    def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
-        """The sources that are recorded in some windows, and whose plugin is missing."""
-        from tracker.windows.missing_plugins import absent
-
-        return absent(self, windows)
-
-    def note_missing(self, found: Iterable[Absent]) -> None:
-        """Say which records a view leaves out, because their plugin is missing."""
-        from tracker.windows.missing_plugins import tell
-
-        tell(self, found)
-
-    def notes(self, text: str | None) -> str | None:
-        """The user's notes as a record holds them: without addresses, the lane at their end."""
-        from tracker.windows.store import stamped_notes
-
-        return stamped_notes(text, self.lane)
-
-    def parsed(self, reading: Reading, source: Source) -> dict[str, Any]:
-        """A reading as the field `parsed` of a record, without what is never stored."""
-        from tracker.contract.readings import to_parsed
-        from tracker.text.redact import redact_value
-
-        found: Any = redact_value(to_parsed(reading, source), keep_account=self.config.keep_account)
-        return found  # type: ignore[no-any-return]
-
-    def reading(self, parsed: Mapping[str, Any], source: Source, captured_at: datetime) -> Reading:
-        """The reading that the field `parsed` of a record holds."""
-        from tracker.contract.readings import from_parsed
-
-        return from_parsed(parsed, source, captured_at)
-
-    def reset_before(self, source: Source, reading: Reading, at: datetime) -> datetime | None:
-        """The latest reset of the source in whose buffer an instant lies."""
-        from tracker.windows.rules import reset_before
-
-        return reset_before(self, source, reading, at)
-
-    def next_window(self, window: str) -> str:
-        """The id that follows a window's."""
-        from tracker.windows.lanes import next_window
-
-        return next_window(window)
-
-    def anomalies(self, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
-        """The anomalies of some windows, each with the row that closed it."""
-        from tracker.windows.rules import history
-
-        return history(self, windows, removed=True)
-
-    def lane_files(self) -> Iterator[LaneFile]:
-        """The state files of every lane, as the journal says that they should be."""
-        from tracker.windows.lanes import lane_files
-
-        return lane_files(self)
-
-    def time(self, text: str | None, timezone: str | None = None) -> datetime:
-        """An instant that a person typed, now if there is none: ISO 8601, `yesterday 14:00`, `14:06` or `-2h`."""
-        from tracker.cli.text_input import capture_time
-
-        return capture_time(text, self.now, timezone or self.config.timezone)
-
-    def pasted(self) -> str:
-        """The text on standard input."""
-        from tracker.cli.text_input import take_text
-
-        return take_text(use_stdin=True, path=None)
-
-    def preview(self, windows: Iterable[str]) -> Preview:
-        """What `tracker preview` shows of some windows."""
-        from tracker.preview import assemble
-
-        return assemble(self, windows)
 
     # --- speaking
 

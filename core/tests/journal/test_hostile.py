@@ -367,4 +367,4 @@ def test_a_number_that_is_none_is_refused(filled: Any, words: list[str], number:
 
 @pytest.mark.parametrize("window", ["/nope/\udcff", " ", "\ud800", "W\x1b[2J"])
 def test_the_demo_refuses_a_window_before_it_prints_it(program: Any, window: str) -> None:
-    assert "is no window id" in program("demo", f"--window={window}").refused()
+    assert "Invalid window id" in program("demo", f"--window={window}").refused()

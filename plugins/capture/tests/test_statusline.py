@@ -148,7 +148,7 @@ def test_what_is_wrong_makes_a_short_line(machine: Any) -> None:
     assert line(machine, handed()).startswith("tracker: ")
     assert len(line(machine, handed())) <= 100
     (machine.folder / "tracker.toml").unlink()
-    assert line(machine, handed(), AGENT_ID="../..").startswith("tracker: AGENT_ID '../..' is no lane name")
+    assert line(machine, handed(), AGENT_ID="../..").startswith("tracker: Invalid AGENT_ID '../..'")
 
 
 def test_a_place_that_cannot_be_written_does_no_harm(machine: Any) -> None:

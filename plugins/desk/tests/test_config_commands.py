@@ -115,7 +115,7 @@ def test_list_says_value_type_and_origin(toys: Run, file: Path) -> None:
     assert "churn.exclude = *.lock, docs/**  (list of texts; file)" in lines
     assert "fsync = true  (true or false; default)" in lines
     assert f"data_dir = {file.parent / 'data'}  (text; variable)" in lines
-    assert "timezone = UTC  (time zone; variable)" in lines
+    assert "timezone = UTC  (text; variable)" in lines
     assert "prices = {}  (table; default)" in lines
 
 
@@ -125,7 +125,7 @@ def test_list_verbose_says_where_each_value_came_from(toys: Run, file: Path) -> 
     assert f"buffer_minutes = 3  (number; file {file} line 2)\n    minutes after a reset" in text
     assert f"(list of texts; file {file} line 4)" in text
     assert "(text; variable TRACKER_DATA_DIR)" in text
-    assert "(time zone; variable TZ)" in text
+    assert "(text; variable TZ)" in text
     assert "data_dir = elsewhere  (text; option --data-dir)" in ok(
         toys("--data-dir", "elsewhere", "config", "get", "data_dir", "--verbose")
     )

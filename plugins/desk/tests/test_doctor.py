@@ -324,6 +324,31 @@ def pressing(program: Any) -> set[str]:
     return {one[1] for one in findings(program) if one[0] != "note"}
 
 
+def test_an_open_anomaly_is_named_with_the_command_that_shows_it(program: Any) -> None:
+    for words, pane in (
+        (f"start toy --stdin --window W1 --captured-at {T0}", "fuel 90%"),
+        (f"end toy --stdin --captured-at {T1}", "fuel 4%"),
+    ):
+        program(*words.split(), stdin=pane).ok()
+    assert [one[:3] for one in findings(program)] == [("warning", "anomaly", "W1")]
+    *_, command = program("doctor").ok().splitlines()
+    assert command == "  tracker window-audit --window W1"
+    shown = program(*shlex.split(command)[1:]).ok()
+    assert "fuel fell from 90 to 4" in shown
+    program("alias", "delete", "toy", "--phase", "after", "--window", "W1").ok()
+    assert "anomaly" not in {one[1] for one in findings(program)}
+
+
+def test_an_anomaly_of_a_finalized_window_is_a_note(program: Any) -> None:
+    for words, pane in (
+        (f"start toy --stdin --window W1 --captured-at {T0}", "fuel 10%\nheat 50%"),
+        (f"end toy --stdin --captured-at {T1}", "fuel 20%\nheat 5%"),
+        ("complete --window W1 --toy-features 1", ""),
+    ):
+        program(*words.split(), stdin=pane).ok()
+    assert [one[:3] for one in findings(program)] == [("note", "anomaly", "W1")]
+
+
 def test_a_key_that_was_pasted_with_a_space_is_mended_in_the_shell(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
     tracker = shlex.join([sys.executable, "-m", "tracker.cli", "--data-dir", "data", "doctor"])

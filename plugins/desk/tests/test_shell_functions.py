@@ -261,7 +261,7 @@ def test_an_alias_of_the_users_stays_and_is_named(shell: str, tmp_path: Path) ->
 def test_what_cannot_be_sourced_is_said_in_one_line(shell: str, tmp_path: Path) -> None:
     done = run_in(shell, source("AGENT_ID='a b'; SOURCE || echo \"status $?\"; echo on"), tmp_path)
     assert done.stdout == "status 1\non\n"
-    assert done.stderr.startswith("error: AGENT_ID 'a b' is no lane name")
+    assert done.stderr.startswith("error: Invalid AGENT_ID 'a b'")
     system = os.pathsep.join(part for part in ("/usr/bin", "/bin") if not Path(part, "tracker").exists())
     done = run_in(shell, source('SOURCE || echo "status $?"'), tmp_path, PATH=system)
     assert done.stdout == "status 1\n"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bare import ROOT, Bare, build_wheel, third_party
+from bare import Bare, build_wheels, third_party
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 KINDS = ("status", "report", "telemetry", "view", "feature")
@@ -20,13 +20,12 @@ RULES = "E,F,W,I,UP,B,SIM,RUF,RET,PT,C4,PIE,BLE"
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
+def bare(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path]) -> Bare:
     """An environment with the core, the kit, what they need and nothing else."""
-    folder = tmp_path_factory.mktemp("bare")
-    made = Bare(folder / "env")
+    made = Bare(tmp_path_factory.mktemp("bare") / "env")
     made.link({"pytest", "hypothesis"} | third_party(["tracker-kit", "pytest", "hypothesis"]))
     for project in ("core", "plugins/kit"):
-        made.unpack(build_wheel(ROOT / project, folder))
+        made.unpack(wheels[project])
     return made
 
 
@@ -57,7 +56,8 @@ def test_a_new_plugin_passes_its_tests_at_once(kind: str, bare: Bare, tmp_path: 
     assert written.returncode == 0, written.stderr
     root = tmp_path / f"tracker-my-{kind}"
     assert written.stdout.splitlines() == [str(path) for path in sorted(root.rglob("*")) if path.is_file()]
-    bare.unpack(build_wheel(root, tmp_path))
+    [wheel] = build_wheels([root], tmp_path)
+    bare.unpack(wheel)
     suite = bare.run("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=root)
     assert suite.returncode == 0, suite.stdout[-3000:]
     listed = json.loads(bare.run(*tracker, "--json", "plugins", "list").stdout)

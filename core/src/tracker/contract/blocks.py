@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from tracker.contract.checks import MAYBE_TEXT, TEXT, mapping, tuple_of
-from tracker.contract.events import EventTotals
-from tracker.contract.readings import JSON
+from tracker.contract import Struct, checks
+
+if TYPE_CHECKING:
+    from tracker.contract.events import EventTotals
+    from tracker.contract.readings import JSON
 
 
-@frozen(kw_only=True, slots=False)
-class PreviewContext:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class PreviewContext(Struct):
     """What a preview block is made from.
 
     windows: the ids that are shown, in order. records: this source's standing records in them, oldest first (of a view
@@ -25,8 +27,8 @@ class PreviewContext:
     events: EventTotals | None = None
 
 
-@frozen(kw_only=True, slots=False)
-class Row:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Row(Struct):
     """One line of a block.
 
     values: the figures as JSON values, None if one is missing. text: how they read, with ``{name}`` for a value,
@@ -34,9 +36,9 @@ class Row:
     ``{name:.0 ms}`` for both; None makes ``label: name=value name=value``. A missing value prints as ``n/a`` alone.
     """
 
-    values: Mapping[str, JSON] = field(validator=mapping)
-    label: str | None = field(default=None, validator=MAYBE_TEXT)
-    text: str | None = field(default=None, validator=MAYBE_TEXT)
+    values: Mapping[str, JSON] = field(validator=checks.JSON_OBJECT)
+    label: str | None = field(default=None, validator=checks.MAYBE_TEXT)
+    text: str | None = field(default=None, validator=checks.MAYBE_TEXT)
 
     def __str__(self) -> str:
         from tracker.text.render import row
@@ -44,9 +46,9 @@ class Row:
         return row(self.label, self.text, self.values)
 
 
-@frozen(kw_only=True, slots=False)
-class Block:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Block(Struct):
     """One section of the preview, as data; the core renders it as text, JSON or on a terminal."""
 
-    title: str = field(validator=TEXT)
-    rows: tuple[Row, ...] = field(validator=tuple_of(Row))
+    title: str = field(validator=checks.TEXT)
+    rows: tuple[Row, ...] = field(validator=checks.tuple_of(Row))

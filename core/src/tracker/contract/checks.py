@@ -1,53 +1,106 @@
-"""Checks that the values of the plugin boundary make of themselves."""
+"""Checks of fields, each of which says what was expected."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from attrs import Attribute
-from attrs.validators import deep_iterable, instance_of, matches_re, optional
+
+from tracker.text.render import line
 
 Validator: TypeAlias = Callable[[Any, "Attribute[Any]", Any], None]
 
 
-def finite(_owner: object, attribute: Attribute[Any], value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{attribute.name} must be a finite number or None, got {value!r}")
+def must_be(expected: str, fits: Callable[[Any], object]) -> Validator:
+    """A validator that refuses what does not fit, and says what was expected."""
 
-
-def aware(_owner: object, attribute: Attribute[Any], value: object) -> None:
-    if value is not None and (not isinstance(value, datetime) or value.utcoffset() is None):
-        raise ValueError(f"{attribute.name} must be a datetime with a zone or None, got {value!r}")
-
-
-def mapping(_owner: object, attribute: Attribute[Any], value: object) -> None:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise ValueError(f"{attribute.name} must be a mapping with text keys, got {value!r:.200}")
-
-
-def distinct(key: str) -> Validator:
-    """No two of a tuple's values have the same key."""
-
-    def check(_owner: object, attribute: Attribute[Any], value: tuple[Any, ...]) -> None:
-        keys = [str(getattr(one, key)) for one in value]
-        if len(set(keys)) < len(keys):
-            raise ValueError(f"{attribute.name} have one {key} twice: {', '.join(keys)}")
+    def check(_owner: object, attribute: Attribute[Any], value: object) -> None:
+        if not fits(value):
+            raise ValueError(f"Invalid {attribute.name} {value!r:.200}. Expected {expected}.")
 
     return check
 
 
-def tuple_of(kind: type | tuple[type, ...]) -> Any:
-    return deep_iterable(instance_of(kind), instance_of(tuple))
+def maybe(expected: str, fits: Callable[[Any], object]) -> Validator:
+    return must_be(f"{expected}, or None", lambda value: value is None or fits(value))
 
 
-TEXT, TEXTS, MAYBE_TEXT = instance_of(str), tuple_of(str), optional(instance_of(str))
-# what is shown in a line of its own must not end it, and begin a forged one
-LINES = deep_iterable(matches_re(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*"), instance_of(tuple))
-WHOLE, SWITCH = instance_of(int), instance_of(bool)
-SLUG = matches_re(r"[a-z][a-z0-9_]*")
-NAME = matches_re(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+def like(pattern: str) -> Callable[[Any], object]:
+    """Whether a text matches, compiled at first use: start-up does not pay for patterns that it does not need."""
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value)
+
+
+def matching(expected: str, pattern: str) -> Validator:
+    return must_be(expected, like(pattern))
+
+
+def one_of(*values: str) -> Validator:
+    return must_be(f"one of {', '.join(values)}", lambda value: value in values)
+
+
+def tuple_of(*kinds: type, distinct: str = "") -> Validator:
+    """A tuple of instances, of which no two have the same value in the field `distinct`."""
+
+    def fits(value: object) -> bool:
+        if not isinstance(value, tuple) or not all(isinstance(one, kinds) for one in value):
+            return False
+        return not distinct or len({getattr(one, distinct) for one in value}) == len(value)
+
+    expected = f"a tuple of {' or '.join(kind.__name__ for kind in kinds)}"
+    return must_be(f"{expected}, each {distinct} once" if distinct else expected, fits)
+
+
+def is_line(value: object) -> bool:
+    """Whether a text can be shown in a line of its own: nothing in it steers a terminal or begins another line."""
+    return isinstance(value, str) and (value.isprintable() or line(value) == value)
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_json(value: object) -> bool:
+    """Whether a record holds a value as it is: finite numbers, whole ones of 64 bits, whole characters, text keys."""
+    if isinstance(value, Mapping):
+        return all(isinstance(name, str) and is_json(name) and is_json(part) for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(is_json, value))
+    if isinstance(value, str):
+        return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**64
+    return value is None or (isinstance(value, float) and math.isfinite(value))
+
+
+def is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def is_whole(value: object) -> bool:
+    return type(value) is int
+
+
+TEXT, MAYBE_TEXT, TEXTS = must_be("a text", is_text), maybe("a text", is_text), tuple_of(str)
+LINE, MAYBE_LINE = must_be("a text without control characters", is_line), maybe("a text of one line", is_line)
+LINES = must_be(
+    "a tuple of texts without control characters",
+    lambda value: isinstance(value, tuple) and all(map(is_line, value)),
+)
+WHOLE, MAYBE_WHOLE = must_be("a whole number", is_whole), maybe("a whole number", is_whole)
+COUNT = must_be("a whole number from 1 up", lambda value: is_whole(value) and value > 0)
+SWITCH = must_be("True or False", lambda value: isinstance(value, bool))
+FINITE = maybe("a finite number", is_number)
+AMOUNT = maybe("a finite number from 0 up", lambda value: is_number(value) and value >= 0)
+SECONDS = must_be("a number from 0 up", lambda value: is_number(value) and value >= 0)
+AWARE = maybe("a datetime with a zone", lambda value: isinstance(value, datetime) and value.utcoffset() is not None)
+JSON_OBJECT = must_be(
+    "a mapping from texts to JSON values, all numbers finite",
+    lambda value: isinstance(value, Mapping) and is_json(value),
+)
+NAME_PATTERN = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+NAME = matching("lower-case letters, digits and single dashes, such as my-tool", NAME_PATTERN)
+SLUG = matching("lower-case letters, digits and '_', such as five_hours", r"[a-z][a-z0-9_]*")

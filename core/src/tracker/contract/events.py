@@ -7,6 +7,8 @@ from typing import TypedDict
 
 from attrs import field, frozen
 
+from tracker.contract import Struct
+
 
 class Event(TypedDict, total=False):
     """One request in a stream: a plain dict, because a million attrs instances cost more than their parsing.
@@ -55,8 +57,8 @@ class Rejected(ValueError):
     """Raised by `ingest_line` for a line that it cannot read; the message is the reason, kept in quarantine."""
 
 
-@frozen(kw_only=True, slots=False)
-class Quantiles:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Quantiles(Struct):
     """Percentiles of one quantity: p50, p95 by Hyndman-Fan 7; `exact` unless they come from 1 % buckets."""
 
     n: int
@@ -65,8 +67,8 @@ class Quantiles:
     exact: bool = True
 
 
-@frozen(kw_only=True, slots=False)
-class EventTotals:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class EventTotals(Struct):
     """A source's events of the shown windows, added up. Errors are events that are not ok."""
 
     events: int = 0

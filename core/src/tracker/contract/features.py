@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from attrs import field, frozen
 
+from tracker.contract import Struct
+
 if TYPE_CHECKING:
     from tracker.contract.events import EventTotals
 
 Value: TypeAlias = "bool | int | float | str | None"
 
 
-@frozen(kw_only=True, slots=False)
-class WindowResult:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class WindowResult(Struct):
     """What a provider delivered in a finalized window, and for how much capacity.
 
     at: the middle between the captures that count, or when the window was finalized; None if neither is known.
@@ -57,8 +59,8 @@ class Estimate(Protocol):
         """What `preview --json` prints of it, as JSON values."""
 
 
-@frozen(kw_only=True, slots=False)
-class Check:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Check(Struct):
     """One thing that should be true of a window: its name, whether it is, why not, and the command that mends it.
 
     state: `missing` is not there yet, `failed` says that the window cannot be relied on.
@@ -70,8 +72,8 @@ class Check:
     cure: str | None = None
 
 
-@frozen(kw_only=True, slots=False)
-class Finding:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Finding(Struct):
     """Something that is wrong with the data or the set-up, for `tracker doctor`.
 
     check: its kind, one word. place: the file or the part. cure: the command to type. severity: `error` if something
@@ -86,8 +88,8 @@ class Finding:
     fix: Callable[[], object] | None = field(default=None, repr=False, eq=False)
 
 
-@frozen(kw_only=True, slots=False)
-class StreamFacts:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class StreamFacts(Struct):
     """What a stream of events says in some windows: the totals, and the events outside of each window's span."""
 
     totals: EventTotals
@@ -147,8 +149,8 @@ class UsageEvent(NamedTuple):
     in_folder: bool = False
 
 
-@frozen(kw_only=True, slots=False)
-class StreamInput:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class StreamInput(Struct):
     """Where a stream comes from: standard input, or a file that may be followed."""
 
     path: str | None = None

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 from tracker.contract import readings
 
-LIMIT = 10**15  # beyond any account's use; below it floats hold integers exactly, and a record's JSON holds them too
 MILLISECONDS = 10**11  # a number of seconds from here on would be after the year 5000
 PERCENT_LIMIT = 1000  # bars show 110 % at times; a number far above 100 is no percentage
 # datetime.fromisoformat alone takes any character between day and time; not compiled here, which every start would pay
@@ -19,7 +18,7 @@ INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,
 
 def amount(value: object) -> float | int | None:
     """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans are no numbers."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LIMIT:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < readings.LIMIT:
         return None
     return readings.compact(value)
 

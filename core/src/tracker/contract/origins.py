@@ -1,64 +1,38 @@
-"""Where a source's text can be captured from, as plugins declare it.
-
-Origins are compared by identity: nobody compares them, and `==` would cost every start 0.3 ms for each kind.
-"""
+"""Where a source's text can be captured from, as plugins declare it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import Attribute, field, frozen
-from attrs.validators import ge, matches_re, optional
+from attrs import field, frozen
 
-from tracker.contract.checks import MAYBE_TEXT, TEXT, TEXTS, WHOLE, finite, tuple_of
+from tracker.contract import Struct, checks
 
-NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
-VARIABLE = r"[A-Z][A-Z0-9_]*"
-STDIN = "stdin"  # the origin that every provider has: what is piped
-
-
-def _free(_owner: object, _attribute: Attribute[Any], value: str) -> None:
-    if value == STDIN:
-        raise ValueError(f"an origin cannot be named {STDIN!r}, which is what is piped")
+VARIABLE = checks.maybe("the name of an environment variable", checks.like(r"[A-Z][A-Z0-9_]*"))
+PART = r"(?!\.\.(?:/|$))[^/\\\x00-\x1f]+"  # of a path below a folder
+PATH = rf"{PART}(/{PART})*"
+ARGV = checks.must_be(
+    "a tuple of texts that begins with the name of a program",
+    lambda value: isinstance(value, tuple) and all(isinstance(one, str) for one in value) and any(value[:1]),
+)
 
 
-def _inside(_owner: object, _attribute: Attribute[Any], value: str) -> None:
-    parts = value.split("/")
-    if not value or "\\" in value or not all(parts) or ".." in parts:
-        raise ValueError(f"pattern must name files below the folder, got {value!r}")
-
-
-def _flat(_owner: object, _attribute: Attribute[Any], value: str) -> None:
-    if "**" in value:
-        raise ValueError(f"pattern must name each folder by a part of its own, got {value!r}")
-
-
-def _program(_owner: object, _attribute: Attribute[Any], value: tuple[str, ...]) -> None:
-    if not value or not value[0]:
-        raise ValueError("argv must begin with the program's name")
-
-
-def _https(_owner: object, _attribute: Attribute[Any], value: str) -> None:
-    if not value.startswith("https://"):
-        raise ValueError(f"address must begin with https://, got {value!r}")
-
-
-@frozen(kw_only=True, eq=False)
-class Origin:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Origin(Struct):
     """A place that a source's text can be captured from; plugins declare one of the kinds below.
 
     name: what ``--from``, `parse_status` and the record call it. title: what it is, in a few words. cure: what to do
     if it is missing, such as how to install a program. seconds: how long it may take.
     """
 
-    name: str = field(validator=[matches_re(NAME), _free])
-    title: str = field(validator=TEXT)
-    cure: str = field(default="", validator=TEXT)
-    seconds: float = field(default=20.0, validator=[finite, ge(0)])
+    name: str = field(validator=checks.matching("a name such as logs, not stdin", rf"(?!stdin$){checks.NAME_PATTERN}"))
+    title: str = field(validator=checks.LINE)
+    cure: str = field(default="", validator=checks.LINE)
+    seconds: float = field(default=20.0, validator=checks.SECONDS)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
 class FileOrigin(Origin):
     """One line of a folder's newest files, such as a program's session files.
 
@@ -71,14 +45,14 @@ class FileOrigin(Origin):
     lines: how many lines with the marker are read in one file.
     """
 
-    folder: str = field(validator=TEXT)
-    pattern: str = field(validator=[TEXT, _inside, _flat])
-    marker: str = field(validator=matches_re(r"[^\n]+"))
-    variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
-    lines: int = field(default=200, validator=[WHOLE, ge(1)])
+    folder: str = field(validator=checks.LINE)
+    pattern: str = field(validator=checks.matching("files below the folder, without **", rf"(?!.*\*\*){PATH}"))
+    marker: str = field(validator=checks.matching("a text of one line", r"[^\n]+"))
+    variable: str | None = field(default=None, validator=VARIABLE)
+    lines: int = field(default=200, validator=checks.COUNT)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
 class LogOrigin(Origin):
     """The files of a folder that a source reads line by line, such as a client's session logs.
 
@@ -90,13 +64,13 @@ class LogOrigin(Origin):
     skipped unread; if there are none, every line is read.
     """
 
-    folder: str = field(validator=TEXT)
-    pattern: str = field(validator=[TEXT, _inside])
-    variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
-    words: tuple[str, ...] = field(default=(), validator=TEXTS)
+    folder: str = field(validator=checks.LINE)
+    pattern: str = field(validator=checks.matching("files below the folder", PATH))
+    variable: str | None = field(default=None, validator=VARIABLE)
+    words: tuple[str, ...] = field(default=(), validator=checks.TEXTS)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
 class CommandOrigin(Origin):
     """What a program prints. It is found on the PATH and started without a shell; a failure's output is not a text.
 
@@ -104,12 +78,12 @@ class CommandOrigin(Origin):
     used if none is asked for. stdin: what the program reads.
     """
 
-    argv: tuple[str, ...] = field(validator=[TEXTS, _program])
-    stdin: str = field(default="", validator=TEXT)
-    scope: str | None = field(default=None, validator=MAYBE_TEXT)
+    argv: tuple[str, ...] = field(validator=ARGV)
+    stdin: str = field(default="", validator=checks.TEXT)
+    scope: str | None = field(default=None, validator=checks.MAYBE_LINE)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
 class ExchangeOrigin(Origin):
     """What a program answers over its standard input and output, one JSON object a line, as JSON-RPC does it.
 
@@ -118,12 +92,12 @@ class ExchangeOrigin(Origin):
     answer with an ``error``, which also ends the exchange.
     """
 
-    argv: tuple[str, ...] = field(validator=[TEXTS, _program])
-    messages: tuple[Mapping[str, Any], ...] = field(validator=tuple_of(Mapping))
-    keep: tuple[int | str, ...] = field(default=(), validator=tuple_of((int, str)))
+    argv: tuple[str, ...] = field(validator=ARGV)
+    messages: tuple[Mapping[str, Any], ...] = field(validator=checks.tuple_of(Mapping))
+    keep: tuple[int | str, ...] = field(default=(), validator=checks.tuple_of(int, str))
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
 class HttpOrigin(Origin):
     """What a server answers to a GET request with the user's key. It is off unless the user gave the key for this.
 
@@ -132,15 +106,15 @@ class HttpOrigin(Origin):
     user keeps for another program is not ours to send. header: what the key is sent in, after `prefix`.
     """
 
-    address: str = field(validator=_https)
-    path: str = field(validator=matches_re(r"/\S*"))
-    key: str = field(validator=matches_re(r"TRACKER_[A-Z0-9_]+"))
-    variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
-    header: str = field(default="Authorization", validator=matches_re(r"[A-Za-z][A-Za-z0-9-]*"))
-    prefix: str = field(default="", validator=matches_re(r"[\x20-\x7e]*"))
+    address: str = field(validator=checks.matching("an address that begins with https://", r"https://\S+"))
+    path: str = field(validator=checks.matching("a path that begins with /", r"/\S*"))
+    key: str = field(validator=checks.matching("a variable such as TRACKER_ACME_KEY", r"TRACKER_[A-Z0-9_]+"))
+    variable: str | None = field(default=None, validator=VARIABLE)
+    header: str = field(default="Authorization", validator=checks.matching("a name", r"[A-Za-z][A-Za-z0-9-]*"))
+    prefix: str = field(default="", validator=checks.matching("printable ASCII", r"[\x20-\x7e]*"))
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
 class StatusLineOrigin(Origin):
     """What a program hands the command that writes its status row, as JSON; the last reading is kept.
 
@@ -149,9 +123,9 @@ class StatusLineOrigin(Origin):
     the home. variable: an environment variable that names another folder.
     """
 
-    settings: str = field(default="", validator=TEXT)
-    folder: str = field(default="", validator=TEXT)
-    variable: str | None = field(default=None, validator=optional(matches_re(VARIABLE)))
+    settings: str = field(default="", validator=checks.LINE)
+    folder: str = field(default="", validator=checks.LINE)
+    variable: str | None = field(default=None, validator=VARIABLE)
 
 
 KINDS = (FileOrigin, LogOrigin, CommandOrigin, ExchangeOrigin, HttpOrigin, StatusLineOrigin)

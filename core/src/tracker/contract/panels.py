@@ -8,11 +8,13 @@ from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
+from tracker.contract import Struct, checks
+
 Cell: TypeAlias = "bool | int | float | str | datetime | None"
 
 
-@frozen(kw_only=True, slots=False)
-class Period:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Period(Struct):
     """What is asked for: windows, and a time; None does not bound it. names: the wanted panels; empty is all."""
 
     windows: tuple[str, ...] = ()
@@ -25,27 +27,38 @@ class Period:
         return not self.names or any(name in self.names for name in names)
 
 
-@frozen(kw_only=True, slots=False)
-class Column:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Column(Struct):
     """A column of a panel. key: of its value in each row. title: its head, with the unit if it has one.
 
-    kind: how a value reads. rank: a narrow view leaves out the columns with the highest rank first, never those of 0.
+    kind: how a value reads; `share` is a per cent of a whole, for which a terminal draws a bar. rank: a narrow view
+    leaves out the columns with the highest rank first, never those of 0. low, high: the keys of a range that is marked
+    on the bar, such as what is expected.
     """
 
     key: str
     title: str
-    kind: Literal["text", "count", "number", "rate", "percent", "money", "instant"] = "text"
+    kind: Literal["text", "count", "number", "rate", "percent", "share", "money", "instant"] = "text"
     rank: int = 1
+    low: str | None = None
+    high: str | None = None
 
 
-@frozen(kw_only=True, slots=False)
-class Chart:
+COLUMNS = checks.must_be(
+    "columns, each key once",
+    lambda value: all(isinstance(one, Column) for one in value) and len({one.key for one in value}) == len(value),
+)
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Chart(Struct):
     """A picture of a panel's rows. x, y, by, low, high, mark: keys of columns.
 
-    kind: `bars` is a bar of length `y` for each row, named by `x`; `columns` is the same with time in `x`, stacked
-    if `by` tells series apart; `steps` is a line that keeps each value until the next; `intervals` is a dot at `y`
-    from `low` to `high`. mark: a column whose true values are marked, such as resets. top: the end of the scale, such
-    as 100 for per cent.
+    kind: `bars` is a bar of length `y` for each row, named by `x`, with the range from `low` to `high` on it; `columns`
+    is the same with time in `x`, stacked if `by` tells series apart; `steps` is a line that keeps each value until the
+    next, and a band from the last one to `low` and `high` of a row without `y`; `intervals` is a dot at `y` from `low`
+    to `high`. mark: a column whose true values are marked, such as resets. top: the end of the scale, such as 100 for
+    per cent.
     """
 
     kind: Literal["bars", "columns", "steps", "intervals"]
@@ -59,8 +72,8 @@ class Chart:
     top: float | None = None
 
 
-@frozen(kw_only=True, slots=False)
-class Panel:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Panel(Struct):
     """One part of a view.
 
     place: where it stands; small is early. headlines: sentences for the head of the view. about: what the rows are.
@@ -73,7 +86,7 @@ class Panel:
     place: int = 50
     headlines: Sequence[str] = ()
     about: str = ""
-    columns: Sequence[Column] = ()
+    columns: Sequence[Column] = field(default=(), validator=COLUMNS)
     rows: Sequence[Mapping[str, Cell]] = ()
     charts: Sequence[Chart] = ()
-    missing: Sequence[str] = field(default=())
+    missing: Sequence[str] = ()

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from attrs import Attribute, field, frozen
-from attrs.validators import in_
+from attrs import field, frozen
 
-from tracker.contract.checks import LINES, MAYBE_TEXT, SLUG, TEXT, aware, distinct, finite, mapping, tuple_of
+from tracker.contract import Struct, checks
 from tracker.contract.hooks import hookimpl
 
 if TYPE_CHECKING:
@@ -17,13 +16,14 @@ if TYPE_CHECKING:
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 PERCENT = "pp"
+LIMIT = 10**15  # beyond any account's use; below it floats and JSON hold whole numbers exactly
 EPOCH = datetime.fromtimestamp(0, UTC)  # of records without a time
 # why a change is not known, as tags
 NOT_BEFORE, NOT_AFTER, CROSSED, FELL = "not-shown-before", "not-shown-after", "reset-crossed", "negative-delta"
 
 
-@frozen(kw_only=True, slots=False)
-class Meter:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Meter(Struct):
     """One gauge of a provider.
 
     unit: ``pp`` for a percentage of the quota that is used (0..100 and more), else the plural noun of a count that
@@ -31,18 +31,18 @@ class Meter:
     rounding: how the vendor shows a fraction: ``exact`` (with decimals, or not known), ``nearest`` or ``floor``.
     """
 
-    key: str = field(validator=SLUG)
-    title: str = field(validator=TEXT)
-    unit: str = field(default=PERCENT, validator=TEXT)
-    window: timedelta | Literal["month"] | None = field(default=None)
-    rounding: Literal["exact", "nearest", "floor"] = field(
-        default="exact", validator=in_(("exact", "nearest", "floor"))
+    key: str = field(validator=checks.SLUG)
+    title: str = field(validator=checks.LINE)
+    unit: str = field(default=PERCENT, validator=checks.LINE)
+    window: timedelta | Literal["month"] | None = field(
+        default=None,
+        validator=checks.must_be(
+            "a timedelta, 'month' or None", lambda value: isinstance(value, timedelta | None) or value == "month"
+        ),
     )
-
-    @window.validator
-    def _window_is_a_length(self, _attribute: Attribute[Any], value: object) -> None:
-        if not (value is None or value == "month" or isinstance(value, timedelta)):
-            raise ValueError(f"window must be a timedelta, 'month' or None, got {value!r}")
+    rounding: Literal["exact", "nearest", "floor"] = field(
+        default="exact", validator=checks.one_of("exact", "nearest", "floor")
+    )
 
     @property
     def longest(self) -> timedelta | None:
@@ -60,8 +60,8 @@ def meter_field(key: str, unit: str = PERCENT) -> str:
     return f"{key}_pct" if unit == PERCENT else f"{key}_used"
 
 
-@frozen(kw_only=True, slots=False)
-class Gauge:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Gauge(Struct):
     """A meter's value in one reading.
 
     used: used percent, also if the vendor prints what is left, or a cumulative count; None if the label is there
@@ -69,15 +69,15 @@ class Gauge:
     limit: the whole quota in the meter's unit, such as 300 prompts, if the vendor shows it.
     """
 
-    meter: str = field(validator=SLUG)
-    used: float | None = field(validator=finite)
-    resets: str | None = field(default=None, validator=MAYBE_TEXT)
-    reset_at: datetime | None = field(default=None, validator=aware)
-    limit: float | None = field(default=None, validator=finite)
+    meter: str = field(validator=checks.SLUG)
+    used: float | None = field(validator=checks.AMOUNT)
+    resets: str | None = field(default=None, validator=checks.MAYBE_TEXT)
+    reset_at: datetime | None = field(default=None, validator=checks.AWARE)
+    limit: float | None = field(default=None, validator=checks.AMOUNT)
 
 
-@frozen(kw_only=True, slots=False)
-class Reading:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Reading(Struct):
     """What one captured text says.
 
     gauges: at most one per meter. fields: anything else worth keeping, as JSON values, such as a report's figures.
@@ -85,29 +85,29 @@ class Reading:
     as_of: the instant that the numbers are from if the text says it, else None: that of the capture.
     """
 
-    gauges: tuple[Gauge, ...] = field(default=(), validator=[tuple_of(Gauge), distinct("meter")])
-    fields: Mapping[str, JSON] = field(factory=dict, validator=mapping)
-    errors: tuple[str, ...] = field(default=(), validator=LINES)
-    as_of: datetime | None = field(default=None, validator=aware)
+    gauges: tuple[Gauge, ...] = field(default=(), validator=checks.tuple_of(Gauge, distinct="meter"))
+    fields: Mapping[str, JSON] = field(factory=dict, validator=checks.JSON_OBJECT)
+    errors: tuple[str, ...] = field(default=(), validator=checks.LINES)
+    as_of: datetime | None = field(default=None, validator=checks.AWARE)
 
     def gauge(self, meter: str) -> Gauge | None:
         return next((gauge for gauge in self.gauges if gauge.meter == meter), None)
 
 
-@frozen(kw_only=True, slots=False)
-class Change:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Change(Struct):
     """How far one meter moved between two readings, in its unit; None, and the reason as a tag, if that is unknown."""
 
-    meter: str = field(validator=SLUG)
-    delta: float | None = field(validator=finite)
-    reason: str | None = field(default=None, validator=MAYBE_TEXT)
+    meter: str = field(validator=checks.SLUG)
+    delta: float | None = field(validator=checks.FINITE)
+    reason: str | None = field(default=None, validator=checks.MAYBE_LINE)
 
 
-@frozen(kw_only=True, slots=False)
-class Delta:
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Delta(Struct):
     """How far every meter moved."""
 
-    changes: tuple[Change, ...] = field(validator=[tuple_of(Change), distinct("meter")])
+    changes: tuple[Change, ...] = field(validator=checks.tuple_of(Change, distinct="meter"))
 
     def change(self, meter: str) -> Change | None:
         return next((change for change in self.changes if change.meter == meter), None)
@@ -161,37 +161,34 @@ def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
 
 
 def from_parsed(parsed: Mapping[str, Any], source: Source, captured_at: datetime) -> Reading:
-    """The reading of a record, of any schema; values of a wrong type are left out, since a file may be edited."""
-    keys = {meter.field_name: meter.key for meter in source.meters}
+    """The reading of a record, of any schema; values that cannot be are left out, since a file may be edited."""
+    keys = {meter_field(meter.key, meter.unit): meter.key for meter in source.meters}
     if source.open_meters:
         keys |= {name: name[:-4] for name in parsed if name.endswith("_pct") and name not in keys}
+
+    def amount(name: str) -> float | None:
+        found: Any = parsed.get(name)
+        is_number = isinstance(found, int | float) and not isinstance(found, bool)
+        return found if is_number and 0 <= found < LIMIT else None
+
+    def text(name: str) -> str | None:
+        found = parsed.get(name)
+        return found if isinstance(found, str) else None
+
     gauges = tuple(
         Gauge(
             meter=key,
-            used=_number(parsed[name]),
-            resets=_text(parsed.get(f"{key}_resets")),
+            used=amount(name),
+            resets=text(f"{key}_resets"),
             reset_at=instant(parsed.get(f"{key}_reset_at")),
-            limit=_number(parsed.get(f"{key}_limit")),
+            limit=amount(f"{key}_limit"),
         )
         for name, key in keys.items()
         if name in parsed
     )
-    errors = parsed.get("errors")
-    return Reading(
-        gauges=gauges,
-        errors=tuple(tag for tag in errors if isinstance(tag, str) and tag.isprintable())
-        if isinstance(errors, list)
-        else (),
-        as_of=instant(parsed.get("as_of")) or captured_at,
-    )
-
-
-def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15 else None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    tags = parsed.get("errors")
+    errors = tuple(filter(checks.is_line, tags if isinstance(tags, list) else ()))
+    return Reading(gauges=gauges, errors=errors, as_of=instant(parsed.get("as_of")) or captured_at)
 
 
 # --- the core's default delta

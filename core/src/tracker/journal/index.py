@@ -22,7 +22,7 @@ from attrs import frozen
 from tracker.journal import index_file
 from tracker.journal.index_file import BLOCKS, TABLES, row_sum, rows_of
 from tracker.journal.journal import BLOCK, LOCK, Journal
-from tracker.journal.records import lane_of, record_id, text
+from tracker.journal.records import ANOMALIES, lane_of, record_id, text
 
 # bytes of other windows that are read rather than skipped
 GAP = 64 << 10
@@ -74,10 +74,19 @@ class Index:
     # --- records
 
     def windows(self, last: int = -1) -> list[str]:
-        """Every window that any stream names, `W0-9` before `W0-10`; or the last ones that got a record."""
-        newest = "SELECT window FROM extent WHERE window != '' ORDER BY at DESC LIMIT -1"
-        rows = self._rows(f"SELECT DISTINCT window FROM ({newest}) LIMIT ?", [last], self.journal.streams())
+        """Every window with a standing record, `W0-9` before `W0-10`; or the last ones that got a record."""
+        newest = f"SELECT window FROM extent WHERE window != '' AND window NOT IN {LISTED} ORDER BY at DESC LIMIT -1"
+        query = f"SELECT DISTINCT window FROM ({newest}) LIMIT ?"
+        rows = self._rows(query, [json.dumps(self.emptied()), last], self.journal.streams())
         return sorted(chain.from_iterable(rows), key=natural)
+
+    def emptied(self) -> list[str]:
+        """The windows of which every record was taken back. Anomalies say something about records, alone nothing."""
+        query = "SELECT window FROM tombstone EXCEPT SELECT window FROM standing"
+        streams = self.journal.streams()
+        doubtful = chain.from_iterable(self._rows(query, [], streams))
+        kept = [stream for stream in streams if stream != ANOMALIES]
+        return [one for one in doubtful if not any(True for name in kept for _ in self.entries(name, [one]))]
 
     def lacking(self, stream: str) -> list[str]:
         """The windows without a record in a stream, and those of which a record there was taken back."""
@@ -86,7 +95,7 @@ class Index:
             " OR window IN (SELECT window FROM tombstone WHERE stream = ?)"
         )
         rows = self._rows(query, [stream, stream], self.journal.streams())
-        return sorted(chain.from_iterable(rows), key=natural)
+        return sorted(set(chain.from_iterable(rows)) - set(self.emptied()), key=natural)
 
     def knows(self, window: str) -> bool:
         """Whether any stream names the window."""

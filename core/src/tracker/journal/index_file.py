@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import sqlite3
 import stat
 import zlib
@@ -21,7 +20,7 @@ from tracker.contract.readings import instant
 from tracker.journal.journal import WAIT_SECONDS, Journal
 from tracker.journal.records import COUNT, PHASES, lane_of, record_id, text
 
-VERSION = 9
+VERSION = 10
 FOLDER = ".index"
 NAME = re.compile(r"journal-[0-9a-f]{16}\.sqlite3")
 # pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others by `tracker doctor`
@@ -77,7 +76,7 @@ def make(root: Path) -> Path | None:
     folder = root / FOLDER
     if (found := find(root)) is None and not folder.is_symlink():
         folder.mkdir(mode=0o700, exist_ok=True)
-        new = folder / f"journal-{secrets.token_hex(8)}.sqlite3"
+        new = folder / f"journal-{os.urandom(8).hex()}.sqlite3"
         os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         # of two that were made at once, all processes take the first
         found = find(root)
@@ -166,7 +165,8 @@ def rows_of(
         phase, parsed = record.get("phase"), record.get("parsed")
         if "tombstone" in record:
             yield "tombstone", (stream, text(record["tombstone"]), record_id(stream, line, record), named)
-        elif phase in PHASES or (phase is None and isinstance(parsed, dict)):
+        # values that belong to no window, of which a year has half a million, are no captures
+        elif phase in PHASES or (phase is None and named and isinstance(parsed, dict)):
             own_id, provider = record_id(stream, line, record), text(record.get("provider"))
             lane = lane_of(record) or ""
             yield "capture", (stream, offset, own_id, provider, lane, named, phase or COUNT, _epoch(at))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-import secrets
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -25,9 +25,14 @@ COMMAND: ContextVar[str | None] = ContextVar("COMMAND", default=None)
 # bytes of the id's field, which is added last
 ID_ROOM = 64
 PHASES = ("before", "after")
+# the stream of what records show that cannot be
+ANOMALIES = "anomalies"
 # the phase of a record of schema 1.0.0 that holds a count's difference and closes its window
 COUNT = "count"
 LANE = re.compile(r"\bAGENT_ID=([\w.-]+)")
+# the name of a window or a lane, which becomes that of a file
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+EXPECTED = "Expected up to 64 letters, digits, '.', '_' and '-'"
 
 
 def stamp(
@@ -54,7 +59,7 @@ def stamp(
         "agent_id": agent_id,
         "schema_version": SCHEMA,
         "tool_version": __version__,
-        "nonce": secrets.token_hex(8),
+        "nonce": os.urandom(8).hex(),
         **({"command_id": command} if (command := COMMAND.get()) else {}),
         **fields,
     }
@@ -76,7 +81,7 @@ def stamp(
 
 def new_command_id() -> str:
     """An id for a running command. Ids sort by the time at which their commands began."""
-    return f"{time.time_ns():016x}{secrets.token_hex(4)}"
+    return f"{time.time_ns():016x}{os.urandom(4).hex()}"
 
 
 def identify(record: dict[str, Any]) -> str:
@@ -122,3 +127,18 @@ def without_text(record: Mapping[str, Any]) -> dict[str, Any]:
 def text(value: object) -> str:
     """The value if it is a text, else an empty one."""
     return value if isinstance(value, str) else ""
+
+
+def check_lane(agent: str | None) -> str | None:
+    """A lane's name, None for the lane without one."""
+    # a lane's folder stands beside files
+    if agent and (not NAME.fullmatch(agent) or ".." in agent or agent.endswith(".json")):
+        raise TrackerError(f"Invalid AGENT_ID {agent[:80]!r}. {EXPECTED}, without '..' and without '.json' at the end.")
+    return agent or None
+
+
+def check_window(window: str) -> str:
+    """A window's id."""
+    if not NAME.fullmatch(window):
+        raise TrackerError(f"Invalid window id {window[:80]!r}. {EXPECTED}.")
+    return window

@@ -7,27 +7,13 @@ repository: a TOML file in the user's state directory says which entries of whic
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict, frozen
-
 from tracker.errors import TrackerError
 from tracker.journal.files import private_folder
-
-
-@frozen
-class Consent:
-    """That the user trusts one value of a setting in a file; `digest` is the value's, so that a new one is not."""
-
-    file: str
-    setting: str
-    digest: str
 
 
 def place() -> Path:
@@ -39,11 +25,11 @@ def place() -> Path:
 
 def is_given(path: Path, key: str, value: Any) -> bool:
     """Whether the user agreed to this value of a setting in this file. A spoilt list of consents gives none."""
-    from cattrs import BaseValidationError, Converter
+    import tomllib
 
-    with contextlib.suppress(OSError, ValueError, BaseValidationError):
-        known = tomllib.loads(place().read_text(encoding="utf-8")).get("consent", [])
-        return _consent(path, key, value) in Converter().structure(known, list[Consent])
+    with contextlib.suppress(OSError, ValueError):
+        known = tomllib.loads(place().read_text(encoding="utf-8")).get("consent")
+        return isinstance(known, list) and _consent(path, key, value) in known
     return False
 
 
@@ -51,7 +37,7 @@ def give(path: Path, entries: Iterable[tuple[str, Any]]) -> None:
     """Record the user's consent to some values."""
     import tomli_w
 
-    lines = tomli_w.dumps({"consent": [asdict(_consent(path, key, value)) for key, value in entries]})
+    lines = tomli_w.dumps({"consent": [_consent(path, key, value) for key, value in entries]})
     try:
         private_folder(place().parent)
         file = os.open(place(), os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
@@ -61,10 +47,14 @@ def give(path: Path, entries: Iterable[tuple[str, Any]]) -> None:
         raise TrackerError(f"Cannot record your consent in {place()}: {error.strerror}.") from error
 
 
-def _consent(path: Path, key: str, value: Any) -> Consent:
+def _consent(path: Path, key: str, value: Any) -> dict[str, str]:
+    """An entry of the file; `digest` is the value's, so that a new value is not trusted."""
+    import hashlib
+    import json
+
     whole = json.dumps(value, sort_keys=True).encode()
     name = os.fsencode(path.resolve()).decode("utf-8", "backslashreplace")
-    return Consent(file=name, setting=key, digest=hashlib.sha256(whole).hexdigest())
+    return {"file": name, "setting": key, "digest": hashlib.sha256(whole).hexdigest()}
 
 
 def refuse_foreign(path: Path) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import field, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 from tracker.errors import TrackerError
 from tracker.settings import consent, sections
@@ -26,6 +26,8 @@ class Settings:
     text: str = field(default="", repr=False)
     given: Mapping[str, Any] = {}
     values: Mapping[str, Any] = {}
+    # every setting that can be in a file, by key
+    declared: Mapping[str, Setting] = field(factory=dict, repr=False, eq=False)
 
     @staticmethod
     def known() -> dict[str, Setting]:
@@ -62,15 +64,16 @@ class Settings:
     def check(cls, text: str, path: Path) -> Settings:
         """The settings in a file's text, with names, types and limits checked."""
         found = cls(path=path, text=text, given=sections.leaves(cls.parse(text, path)))
-        values = {}
+        known, values = cls.known(), {}
         for key, value in found.given.items():
             try:
-                values[key] = cls.of(key).check(value)
+                values[key] = (known.get(key) or cls.of(key)).check(value)
             except ValueError as error:
                 if not _is_elsewhere(key):
-                    where = found.place(key)
-                    raise TrackerError(f"{where}: {error}; `tracker config list` shows the settings") from error
-        return cls(path=path, text=text, given=found.given, values=values)
+                    raise TrackerError(
+                        f"{found.place(key)}: {error}; `tracker config list` shows the settings"
+                    ) from error
+        return evolve(found, values=values, declared=known)
 
     @staticmethod
     def parse(text: str, path: Path) -> dict[str, Any]:
@@ -92,18 +95,13 @@ class Settings:
 
     def section(self, kind: type[T]) -> T:
         """The settings of one class, with the defaults of those that the file does not set."""
-        table: str = kind.TABLE  # type: ignore[attr-defined]
-        found = {}
-        for one in fields(kind):  # type: ignore[arg-type]
-            key = f"{table}.{one.name}" if table else one.name
-            if key in self.values:
-                found[one.name] = self.values[key]
-                if reason := self._reason(one.metadata["setting"], key):
-                    raise TrackerError(
-                        f"{self.place(key)}: {key} needs your consent, because it {reason}."
-                        " Read the file, then run `tracker config trust`."
-                    )
-        return kind(**found)
+        own = {sections.key_of(kind, one.name): one.name for one in fields(kind)}  # type: ignore[arg-type]
+        for key, reason in self._reasons(own):
+            raise TrackerError(
+                f"{self.place(key)}: {key} needs your consent, because it {reason}."
+                " Read the file, then run `tracker config trust`."
+            )
+        return kind(**{name: self.values[key] for key, name in own.items() if key in self.values})
 
     def place(self, key: str, line: str = " (line {})") -> str:
         """The file, and the line in it that sets a key or begins its table, if that can be told."""
@@ -112,20 +110,21 @@ class Settings:
 
     def unconsented(self) -> dict[str, str]:
         """The keys that the file sets and that need consent which was not given, with the reason."""
-        known = self.known()
-        return {key: reason for key in self.values if (reason := self._reason(known[key], key))}
+        return dict(self._reasons(self.values))
 
     def consent(self, keys: Iterable[str]) -> None:
         """Record that the user agrees to some values."""
         assert self.path is not None
         consent.give(self.path, [(key, self.values[key]) for key in keys])
 
-    def _reason(self, setting: Setting, key: str) -> str | None:
-        """Why a value that the file sets needs consent that was not given."""
-        reason = setting.consent_reason(self.values[key], self.base) if self.path else None
-        if reason is None or self.path is None or consent.is_given(self.path, key, self.values[key]):
-            return None
-        return reason
+    def _reasons(self, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Which of the keys need consent that was not given, and why."""
+        for key in keys:
+            if self.path and key in self.values and key in self.declared:
+                value = self.values[key]
+                reason = self.declared[key].consent_reason(value, self.base)
+                if reason and not consent.is_given(self.path, key, value):
+                    yield key, reason
 
     def _line_of(self, key: str) -> int | None:
         table, _, name = key.rpartition(".")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 def near(wrong: str, known: Iterable[str]) -> str:
     """What to try instead: a close name, else all of them."""
+    # imported here, because only mistakes need it
+    from difflib import get_close_matches
+
     names = list(known)
     if not names:
         return "there are none"

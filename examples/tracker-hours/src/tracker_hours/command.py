@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import click
-from tracker.kernel import Command, csv_line, session
+from tracker.kernel import Command, Windows, csv_line, session
 
 from tracker_hours.table import NAME, read
 
@@ -12,7 +12,7 @@ from tracker_hours.table import NAME, read
 def command() -> None:
     """Show the hours worked per window, and the features per hour."""
     here = session()
-    hours, rows = read(here), here.finalized()
+    hours, rows = read(here), Windows(here).finalized()
     if not hours:
         here.note(f"No hours. Add {here.root / NAME} with the columns window and hours.")
     found = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tracker.kernel import Session
+from tracker.kernel import Session, Windows
 from tracker_capture.readings import account_names, account_of
 
 
@@ -13,7 +13,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     """The account's name or hash by window and provider; of two both."""
     names = account_names(session)
     found = {}
-    for key, group in session.captures(windows).items():
+    for key, group in Windows(session).captures(windows).items():
         hashes = set()
         for capture in group:
             parsed = capture.record.get("parsed")

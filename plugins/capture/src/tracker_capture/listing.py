@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from tracker.api import Origin, Reading, Source
-from tracker.kernel import Session, span, value
+from tracker.kernel import Session, Windows, span, value
 from tracker_capture.origins import ask, side_by_side
 from tracker_capture.origins.answer import Answer, OriginError
 from tracker_capture.snapshot import STDIN
@@ -44,7 +44,7 @@ def _document(session: Session, row: Row) -> dict[str, Any]:
         "origin": origin.name,
         "title": origin.title,
         "age_s": known and known.age,
-        "parsed": known and session.parsed(known.reading, source),
+        "parsed": known and Windows(session).parsed(known.reading, source),
         "why_not": None if known else str(answer),
     }
 

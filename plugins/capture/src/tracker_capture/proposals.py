@@ -17,7 +17,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import UsageEvent
-from tracker.kernel import Session, TrackerError, iso, number, plural, span
+from tracker.kernel import Session, TrackerError, Windows, iso, number, plural, span
 from tracker_capture import repository
 from tracker_capture.readings import Sample, history
 from tracker_capture.repository import Commit
@@ -91,7 +91,7 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
     moments = sorted([*moments, *(commit.at.timestamp() for commit in commits)])
     pause = timedelta(minutes=settings.gap_minutes)
     ids = _logged_ids(session, settings)
-    taken = list(session.spans(session.index.windows()).values())
+    taken = list(Windows(session).spans(session.index.windows()).values())
     known = set(session.index.windows())
     found = []
     for first, last in stretches(moments, pause.total_seconds()):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from tracker.api import CommandOrigin, Source
-from tracker.kernel import CaptureRequest, Session, TrackerError, line, read_text, store
+from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, line, read_text
 from tracker_capture.origins.answer import OriginError, query
 from tracker_capture.origins.program import printed
 from tracker_capture.settings import CaptureSettings
@@ -33,8 +33,7 @@ def store_printed(
         raise click.UsageError("give the window of the report with --window W")
     text = _text(session, source, scope)
     now = session.now
-    store(
-        session,
+    Windows(session).store(
         CaptureRequest(
             source=source,
             reading=read_text(session, source, text, now, timezone, scope),
@@ -44,7 +43,7 @@ def store_printed(
             window=window,
             notes=notes,
             force=force,
-        ),
+        )
     )
 
 

@@ -21,26 +21,21 @@ class CaptureSettings:
 
     TABLE: ClassVar[str] = ""
 
-    stale_minutes: float = setting(
-        15.0, "minutes after which an automatic reading is too old for an AFTER", kind="number", most=10080
-    )
+    stale_minutes: float = setting(15.0, "minutes after which an automatic reading is too old for an AFTER", most=10080)
     key_variables: tuple[str, ...] = setting(
         (),
         "the environment variable that holds a provider's key for captures, as PROVIDER=VARIABLE",
-        kind="texts",
         consent="sends variables of yours as keys",
     )
     accounts: Mapping[str, str] = setting(
         {},
         "names of accounts: the address that a pane shows, or the id that `tracker meters` shows",
-        kind="table",
-        check=are_accounts,
+        fits=are_accounts,
         expected='a table with an address or an id of each name, such as work = "dev@example.com"',
     )
     run_commands: tuple[str, ...] = setting(
         (),
         "commands for `tracker ingest SOURCE --run` instead of the declared ones, as SOURCE=COMMAND",
-        kind="texts",
         consent="runs commands",
     )
 
@@ -55,11 +50,8 @@ class Propose:
         "commits",
         "what `tracker windows propose` counts as a feature: commits (`feat:`), merges (merged branches),"
         " trailer:NAME, or log (ids in the feature log that commits name)",
-        kind="text",
     )
-    feature_log: str = setting(
-        "docs/Ledgers/Feature_Log.csv", "the feature log, relative to this file", kind="text", is_path=True
-    )
+    feature_log: str = setting("docs/Ledgers/Feature_Log.csv", "the feature log, relative to this file", is_path=True)
     gap_minutes: float = setting(
-        60.0, "minutes without a request or commit that end a proposed window", kind="number", least=1, most=10080
+        60.0, "minutes without a request or commit that end a proposed window", least=1, most=10080
     )

@@ -10,7 +10,7 @@ import click
 from attrs import evolve, frozen
 
 from tracker.api import Origin, Reading, Source
-from tracker.kernel import CaptureRequest, Session, TrackerError, iso, near, read_text, span, store
+from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, near, read_text, span, take_text
 from tracker_capture.origins import Question, Unanswered, first
 from tracker_capture.origins.answer import Answer, OriginError
 from tracker_capture.settings import CaptureSettings
@@ -61,8 +61,7 @@ def phases_of(session: Session, source: Source, phase: str, window: str | None) 
 def capture(session: Session, options: Options) -> None:
     """Ask, wait if asked to, and store."""
     answer = _from_stdin(session, options) if options.origin == STDIN else _from_origins(session, options)
-    store(
-        session,
+    Windows(session).store(
         CaptureRequest(
             source=options.source,
             phases=options.phases,
@@ -75,7 +74,7 @@ def capture(session: Session, options: Options) -> None:
             force=options.force,
             needs_before=True,
             details={"origin": answer.origin, "age_s": answer.age},
-        ),
+        )
     )
     if options.origin != STDIN:
         session.note(f"note: read from {answer.origin}, {span(timedelta(seconds=answer.age))} old")
@@ -85,7 +84,7 @@ def _from_stdin(session: Session, options: Options) -> Answer:
     """The pane on standard input, which cannot be asked twice."""
     if options.wait:
         _wait_for_buffer(session, options, None)
-    text, taken = session.pasted(), session.now
+    text, taken = take_text(), session.now
     reading = read_text(session, options.source, text, taken, options.timezone, origin=STDIN)
     answer = Answer(origin=STDIN, text=text, reading=reading, taken=taken)
     try:
@@ -127,7 +126,7 @@ def _wait_for_buffer(session: Session, options: Options, answer: Answer | None) 
     if not options.has_after or options.may_be_late:
         return False
     reading = answer.reading if answer else Reading()
-    reset = session.reset_before(options.source, reading, session.now)
+    reset = Windows(session).reset_before(options.source, reading, session.now)
     if reset is None:
         return False
     why = f"a {options.source.name} meter was reset at {iso(reset)} and the vendor lags"
@@ -157,8 +156,8 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
             session.warn(f"the reading from {answer.origin} is {span(timedelta(seconds=answer.age))} old")
         return answer
     if answer.age and not options.may_be_late:
-        reset = session.reset_before(options.source, answer.reading, answer.as_of)
-        if reset is not None and not session.reset_before(options.source, answer.reading, answer.taken):
+        reset = Windows(session).reset_before(options.source, answer.reading, answer.as_of)
+        if reset is not None and not Windows(session).reset_before(options.source, answer.reading, answer.taken):
             raise OriginError(
                 f"its numbers are of {iso(answer.as_of)}, within {session.config.buffer_minutes:g} min"
                 f" after the reset at {iso(reset)}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, frozen
 
 from tracker.api import Gauge, Origin, Reading, Source, StatusLineOrigin, instant
-from tracker.kernel import PluginError, iso, line, value
+from tracker.kernel import PluginError, Windows, iso, line, value
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
@@ -151,7 +151,7 @@ def _keep(session: Session, found: Kept) -> None:
         "provider": found.source.name,
         "captured_at": iso(found.at),
         "sampled_at": found.sampled and iso(found.sampled),
-        "parsed": session.parsed(found.reading, found.source),
+        "parsed": Windows(session).parsed(found.reading, found.source),
     }
     with suppress(OSError, TrackerError):
         _write(_path(session, found.source), state)
@@ -195,7 +195,7 @@ def _load(session: Session, source: Source) -> Kept | None:
     at, parsed = instant(state.get("captured_at")), state.get("parsed")
     if at is None or not isinstance(parsed, dict):
         return None
-    reading = session.reading(parsed, source, at)
+    reading = Windows(session).reading(parsed, source, at)
     return (
         Kept(source=source, reading=reading, at=at, sampled=instant(state.get("sampled_at")))
         if reading.gauges

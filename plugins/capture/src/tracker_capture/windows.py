@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Gauge, Reading, Source, instant
-from tracker.kernel import CaptureRequest, Session, TrackerError, iso, span, store
+from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, span
 from tracker_capture.meters import Point, is_reset, points_of, with_resets
 from tracker_capture.readings import Sample, compact, history
 from tracker_capture.settings import CaptureSettings
@@ -85,7 +85,7 @@ def _draft(
     limit: timedelta,
 ) -> Draft:
     source = session.source(name, kinds=["status"])
-    if session.captures([window]).get((window, name)):
+    if Windows(session).captures([window]).get((window, name)):
         raise TrackerError(f"{window} already has captures of {name}. Name another window. Nothing was stored.")
     samples = [one for one in samples if source.capacity is None or source.capacity in one.gauges]
     before, after = (_nearest(name, samples, at, limit) for at in times)
@@ -108,7 +108,7 @@ def _refuse_lagging(session: Session, draft: Draft) -> None:
     name, at = draft.source.name, draft.after.at
     buffer = timedelta(minutes=session.config.buffer_minutes)
     resets = [instant(one["reset_at"]) for part in draft.parts.values() for one in part["resets"]]
-    reset = session.reset_before(draft.source, _reading(draft.after), at)
+    reset = Windows(session).reset_before(draft.source, _reading(draft.after), at)
     for found in (reset, *resets):
         if found is not None and found <= at < found + buffer:
             raise TrackerError(
@@ -202,9 +202,9 @@ def _store(
         details=details,
         is_last=False,
     )
-    stored = store(session, request)
+    [record] = Windows(session).store(request)
     session.note(f"note: read from {end.sample.origin}, {span(timedelta(seconds=end.age))} from the given time")
-    return str(stored.records[0]["record_id"])
+    return str(record["record_id"])
 
 
 def _reading(end: End) -> Reading:

@@ -9,7 +9,7 @@ import click
 from attrs import frozen
 
 from tracker.api import Source, redact
-from tracker.kernel import Capture, Entry, Session, TrackerError, canonical, near, plural, stamp, value
+from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canonical, near, plural, stamp, value
 from tracker_corrections.closing import ANOMALIES, closing
 
 Row = dict[str, Any]
@@ -92,7 +92,7 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
         provider=source.name,
         captured_at=session.now,
         source="alias",
-        notes=session.notes(None),
+        notes=Windows(session).notes(None),
         agent_id=session.lane,
         tombstone=found.record_id,
         reason=redact(reason),
@@ -100,12 +100,12 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
     cause = f"{source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} was removed"
     closed = [
         closing(session, entry, cause, tombstone["record_id"])
-        for entry in session.open_anomalies([found.window])
+        for entry in Windows(session).open_anomalies([found.window])
         if found.record_id in (about := entry.record.get("records") or ())
         or (not about and entry.record.get("provider") == source.name)
     ]
     rest = [one for one in _standing(session, source, found.window) if one.record_id != found.record_id]
-    left = session.open_anomalies([found.window], without=found.record_id)
+    left = Windows(session).open_anomalies([found.window], without=found.record_id)
     raised = [row for row in canonical(rest).falls(session, source, tombstone) if not _is_said(row, left)]
     return Removal(tombstone=tombstone, closed=closed, raised=raised)
 
@@ -127,7 +127,7 @@ def _append_after(session: Session, rows: list[Row]) -> None:
 
 def _standing(session: Session, source: Source, window: str | None) -> list[Capture]:
     """The provider's captures in a window, or in all."""
-    groups = session.captures([window] if window else None)
+    groups = Windows(session).captures([window] if window else None)
     return [capture for (_, name), group in groups.items() if name == source.name for capture in group]
 
 
@@ -172,7 +172,7 @@ def _was_removed(session: Session, source: Source, phase: str | None, window: st
 
 def _is_finalized(session: Session, source: Source, found: Capture) -> bool:
     """Whether the window's finalize row was measured with this capture; a row of schema 1.0.0 says no ids."""
-    row = session.finalized([found.window]).get(found.window)
+    row = Windows(session).finalized([found.window]).get(found.window)
     entry = row.providers.get(source.name) if row else None
     if entry is None:
         return False

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tracker.kernel import Capture, Entry, Session, canonical, iso, line, plural, value
+from tracker.kernel import Capture, Entry, Session, Windows, canonical, iso, line, plural, value
 
 
 def audit(session: Session, window: str) -> dict[str, Any]:
     """Everything as JSON values."""
-    groups = {name: group for (_, name), group in session.captures([window]).items()}
-    row = session.finalized([window]).get(window)
-    open_ids = {entry.record_id for entry in session.open_anomalies([window])}
+    groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
+    row = Windows(session).finalized([window]).get(window)
+    open_ids = {entry.record_id for entry in Windows(session).open_anomalies([window])}
     return {
         "window": window,
         "providers": {
@@ -41,7 +41,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
                 "open": entry.record_id in open_ids,
                 "closed_by": _closed(closed_by),
             }
-            for entry, closed_by in session.anomalies([window])
+            for entry, closed_by in Windows(session).anomalies([window])
         ],
         "churn_rows": sum(1 for _ in session.index.entries("churn", [window])),
     }

@@ -35,7 +35,7 @@ class Held:
 
     @property
     def type(self) -> str:
-        return Settings.of(self.key).title
+        return Settings.of(self.key).kind.title
 
     @property
     def text(self) -> str:
@@ -186,7 +186,7 @@ def _meant(key: str, words: str) -> Any:
         if is_price and "." in provider:
             raise ValueError(f"{key} is a part of a price: set {PRICES}.{provider.partition('.')[0]} as a whole")
         setting = Settings.of(PRICES if is_price else key)
-        value = meant(setting.kind, words)
+        value = meant(setting.kind.name, words)
         setting.check({provider: value} if is_price else value)
     except ValueError as error:
         raise TrackerError(f"{error}; nothing was written (`tracker config list` shows the settings)") from None

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from tracker.api import Finding
-from tracker.kernel import Session, record_id
+from tracker.kernel import Session, Windows, record_id
 from tracker_desk.derived_checks import index_findings, state_findings
 from tracker_desk.findings import Reported, limited, repaired, unreadable
 from tracker_desk.ids import Ids
@@ -122,7 +122,7 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
 
 def _plugins(session: Session) -> Iterator[Finding]:
     """Records that no plugin reads, and plugins that do not load."""
-    for one in session.missing_plugins():
+    for one in Windows(session).missing_plugins():
         place = f"{one.stream}.jsonl" if one.stream else "windows.jsonl"
         yield Finding(severity="warning", check="plugin", place=place, problem=one.problem, cure=one.cure)
     for error in session.registry.failures:

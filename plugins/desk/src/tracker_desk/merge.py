@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import define, field
 
-from tracker.kernel import Journal, Session, TrackerError, record_id
+from tracker.kernel import Journal, Session, TrackerError, Windows, record_id
 from tracker_desk.derived_checks import content
 from tracker_desk.ids import Ids
 
@@ -40,7 +40,7 @@ def take_in(session: Session, folder: Path) -> None:
                 stream: _take(session, other, stream)
                 for stream in sorted(streams, key=lambda name: (name != "anomalies", name))
             }
-            for file in session.lane_files():
+            for file in Windows(session).lane_files():
                 file.write()
     _report(session, other, found)
 
@@ -103,7 +103,7 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
         state = content(path)
         if "open" in state or "baseline" not in state or not isinstance(window := state.get("window"), str):
             continue
-        session.warn(f"{path} holds a baseline of schema 1.0.0: if {window} is open, end it there, then import")
+        session.warn(f"{path} holds the open baseline of {window}, of schema 1.0.0, which is not imported")
 
 
 def _counts(one: Taken) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What `tracker doctor` says about the set-up: clock, providers' origins, old panes, windows left open."""
+"""What `tracker doctor` says about the set-up: clock, origins, old panes, open windows and anomalies."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, Finding, HttpOrigin, LogOrigin, Origin, Source
-from tracker.kernel import Session, TrackerError, line, span, zone
+from tracker.kernel import Session, TrackerError, Windows, line, span, zone
 from tracker_desk.config_values import held
-from tracker_desk.status import Lane, look
+from tracker_desk.findings import Level
+from tracker_desk.status import Lane, Status, look
 
 OLD = timedelta(days=8)
 FORGOTTEN = timedelta(days=2)
+# the newest windows whose anomalies are named
+LATEST = 20
 
 
 def setup_findings(session: Session) -> Iterator[Finding]:
@@ -37,6 +40,7 @@ def setup_findings(session: Session) -> Iterator[Finding]:
             yield from _origins(source)
     for lane in status.lanes:
         yield from _lane(session, lane)
+    yield from _anomalies(session, status)
 
 
 def _clock(session: Session) -> Iterator[Finding]:
@@ -121,3 +125,15 @@ def _lane(session: Session, lane: Lane) -> Iterator[Finding]:
         problem = f"{line(mark.window)} was never ended"
         cure = f"tracker alias end {name} --stdin --window {mark.window}{agent}"
         yield Finding(severity="warning", check="open", place=place, problem=problem, cure=cure)
+
+
+def _anomalies(session: Session, status: Status) -> Iterator[Finding]:
+    """Open anomalies of the latest windows; a finalized one was judged with them."""
+    latest, unfinished = set(session.index.windows(LATEST)), set(Windows(session).unfinished())
+    for entry in status.anomalies:
+        window, name, kind = (str(entry.record.get(key)) for key in ("window", "provider", "kind"))
+        if window in latest:
+            problem = line(f"{name} {kind}: {entry.record.get('cause')}")
+            cure = shlex.join(["tracker", "window-audit", "--window", window])
+            severity: Level = "warning" if window in unfinished else "note"
+            yield Finding(severity=severity, check="anomaly", place=line(window), problem=problem, cure=cure)

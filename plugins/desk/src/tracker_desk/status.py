@@ -9,7 +9,7 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from tracker.api import Gauge, Meter, MeterOutlook, Source
-from tracker.kernel import Capture, CaptureMark, Entry, Session, canonical
+from tracker.kernel import Capture, CaptureMark, Entry, Session, Windows, canonical
 
 YEAR = timedelta(days=366)
 
@@ -70,7 +70,7 @@ class Status:
     now: datetime
     lanes: tuple[Lane, ...]
     missing: tuple[str, ...]  # installed providers without any capture
-    ready: tuple[str, ...]  # windows that `complete` would take
+    ready: tuple[Due, ...]  # windows that `complete` would take
     anomalies: tuple[Entry, ...]
     outlooks: tuple[MeterOutlook, ...]
 
@@ -83,8 +83,8 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     now = session.now
     known = session.registry.sources
     unread = {mark.stream for name in session.journal.streams() for mark in session.index.strangers(name, known)}
-    anomalies = session.open_anomalies()
-    unfinished = session.unfinished()
+    anomalies = Windows(session).open_anomalies()
+    unfinished = Windows(session).unfinished()
     after_closing = _after_closing(session, anomalies, unfinished)
     found = [
         evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, unfinished))
@@ -97,7 +97,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         now=now,
         lanes=tuple(found),
         missing=tuple(name for name in session.registry.providers if name not in present),
-        ready=tuple(window for window, due in after_closing.items() if due.action == "complete"),
+        ready=tuple(due for due in after_closing.values() if due.action == "complete"),
         anomalies=tuple(anomalies),
         outlooks=tuple(_outlooks(session)) if with_outlooks else (),
     )
@@ -111,7 +111,7 @@ def _outlooks(session: Session) -> Iterator[MeterOutlook]:
 def _after_closing(session: Session, anomalies: Iterable[Entry], windows: Sequence[str]) -> dict[str, Due]:
     """What is due in each window that is not finalized, where nothing is open in it."""
     groups: dict[str, dict[str, list[Capture]]] = {}
-    for (window, name), group in session.captures(windows).items():
+    for (window, name), group in Windows(session).captures(windows).items():
         groups.setdefault(window, {})[name] = group
     fallen = {str(found.record.get("window")) for found in anomalies if _is_of_capacity(session, found)}
     return {window: _window_due(window, groups[window], fallen) for window in windows if window in groups}
@@ -130,7 +130,8 @@ def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterab
         return Due(action=None, window=window, reason=f"{window} waits for {', '.join(missing)}")
     if window in fallen:
         return Due(action=None, window=window, reason=f"{window} has an open anomaly; its cure is below")
-    return Due(action="complete", window=window, command=f"tracker complete --window {window}")
+    features = " ".join(f"--{name}-features N" for name in sorted(groups))
+    return Due(action="complete", window=window, command=f"tracker complete --window {window} {features}")
 
 
 def _lane(
@@ -186,6 +187,6 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
 
 
 def _next_window_due(session: Session, source: Source, window: str) -> Due:
-    following = session.next_window(window)
+    following = Windows(session).following(window)
     command = f"tracker alias start {source.name} --stdin"
     return Due(action="before", window=following, command=command, reason=f"{window} is finalized")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from tracker.api import Source
-from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, canonical, iso, value
+from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, Windows, canonical, iso, value
 
 FIGURES = ("features", "capacity", "efficiency")
 
@@ -44,10 +44,10 @@ class ListedWindow:
 def listed(session: Session, windows: Sequence[str] | None) -> list[ListedWindow]:
     """The windows in their order; None: every one."""
     names = session.index.windows() if windows is None else list(windows)
-    rows = session.finalized(names)
-    groups = session.captures(names)
+    rows = Windows(session).finalized(names)
+    groups = Windows(session).captures(names)
     known = facts(session, names)
-    periods = session.spans(names, groups)
+    periods = Windows(session).spans(names, groups)
     of_window: dict[str, dict[str, Any]] = {}
     for (place, provider), group in groups.items():
         of_window.setdefault(place, {})[provider] = group

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Block
-from tracker.kernel import Session
+from tracker.kernel import Session, Windows
 from tracker_ledgers import card, git, ledgers
 from tracker_ledgers.command_log import commands, quoted
 from tracker_ledgers.documents import home
@@ -50,7 +50,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
     windows = _windows(session, shown, opened)
     wanted = [step for found in windows for step in found.steps]
     noted = commands(session, shown)
-    preview = evolve(session.preview(shown), blocks=(), not_shown=())
+    preview = evolve(Windows(session).preview(shown), blocks=(), not_shown=())
     named = [word for window in shown for word in ("--window", window)]
     return Brief(
         as_of=str(noted[-1]["captured_at"]) if noted else None,
@@ -64,7 +64,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
         commands=tuple(noted),
         artifacts=tuple(_artifacts(session, shown)),
         sections=tuple(session.registry.ask("handoff_section", session=session, windows=shown)),
-        anomalies=tuple(entry.record for entry in session.open_anomalies(shown)),
+        anomalies=tuple(entry.record for entry in Windows(session).open_anomalies(shown)),
         checks=(
             quoted(["tracker", "preview", *named]),
             *(quoted(["tracker", "window-audit", "--window", one]) for one in shown),
@@ -76,15 +76,15 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
 
 
 def _choose(session: Session, known: Sequence[str]) -> list[str]:
-    wanting = {window for window, _ in session.captures(session.unfinished())}
-    wanting |= {str(entry.record.get("window")) for entry in session.open_anomalies()}
+    wanting = {window for window, _ in Windows(session).captures(Windows(session).unfinished())}
+    wanting |= {str(entry.record.get("window")) for entry in Windows(session).open_anomalies()}
     recent = [window for window in known if window not in wanting][-RECENT:]
     return [window for window in known if window in wanting or window in recent]
 
 
 def _windows(session: Session, shown: Sequence[str], opened: Sequence[Opening]) -> tuple[WindowState, ...]:
-    groups = session.captures(shown)
-    rows = session.finalized(shown)
+    groups = Windows(session).captures(shown)
+    rows = Windows(session).finalized(shown)
     own = {window: {name: group for (place, name), group in groups.items() if place == window} for window in shown}
     return tuple(state(session, window, own[window], rows.get(window), opened) for window in shown)
 

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Check
-from tracker.kernel import Session, TrackerError, line, near, number
+from tracker.kernel import Session, TrackerError, Windows, line, near, number
 from tracker_ledgers.command_log import quoted
 
 GOOD = ("pass", "partial")
@@ -53,12 +53,12 @@ def card(session: Session, window: str) -> Card:
 
 
 def _finalized(session: Session, window: str) -> Iterator[Check]:
-    row = session.finalized([window]).get(window)
+    row = Windows(session).finalized([window]).get(window)
     again = quoted(["tracker", "complete", "--window", window])
     if row is None:
         yield Check(name="finalized", state="missing", text="The window is not finalized.", cure=again)
     else:
-        groups = session.captures([window])
+        groups = Windows(session).captures([window])
         stale = [name for name in row.providers if row.is_stale(name, groups.get((window, name), []))]
         text = f"Captures of {', '.join(stale)} changed after it was finalized." if stale else "It is finalized."
         yield Check(name="finalized", state="failed" if stale else "ok", text=text, cure=again if stale else None)
@@ -72,7 +72,7 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
 
 
 def _anomalies(session: Session, window: str) -> Check:
-    opened = session.open_anomalies([window])
+    opened = Windows(session).open_anomalies([window])
     if not opened:
         return Check(name="anomalies", state="ok", text="No anomaly is open.")
     kinds = line(", ".join(str(entry.record.get("kind")) for entry in opened))

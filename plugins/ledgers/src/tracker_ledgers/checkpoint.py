@@ -9,8 +9,8 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import redact
-from tracker.kernel import Session, TrackerError, iso, line, value
-from tracker_ledgers import card, churn, csv_append, documents, handoff, ledgers, standing_jobs
+from tracker.kernel import Session, TrackerError, Windows, iso, line, value
+from tracker_ledgers import card, churn, csv_append, documents, handoff, ledgers, reversal, standing_jobs
 from tracker_ledgers.command_log import note
 
 
@@ -50,6 +50,7 @@ def close(session: Session, request: Request, *, with_card: bool) -> None:
         if equal := tokens.equal_row(row):
             session.note(f"note: an equal row is there already ({equal}); a sum over the file counts both")
         tokens.append(row)
+        reversal.note(session, ledgers.TOKENS, [row])
         with _after_tokens():
             if measured is not None:
                 churn.note_equal(session, lines, measured)
@@ -116,5 +117,5 @@ def _row(session: Session, request: Request, measured: churn.Churn | None) -> di
         "lines_deleted": known(request.lines_deleted, "deletions"),
         "features_added": known(request.features_added, "features"),
         "tests_added": request.tests_added,
-        "notes": session.notes(request.notes),
+        "notes": Windows(session).notes(request.notes),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.kernel import Capture, Finalized, Session, canonical, line, near, plural, stamp, value
+from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, near, plural, stamp, value
 from tracker_ledgers import csv_append, git, ledgers, settings
 from tracker_ledgers.diffs import Diff, diff, pathspecs
 
@@ -111,7 +111,7 @@ def sentence(record: Mapping[str, Any]) -> str:
 
 def commit_range(session: Session, request: Request) -> tuple[Named | None, Named | None]:
     """Start and end, each from the options, else the finalize row, else where the window's captures were taken."""
-    row = session.finalized([request.window]).get(request.window)
+    row = Windows(session).finalized([request.window]).get(request.window)
     first, last = _captured_at(session, request)
 
     def named(option: str, given: str | None, key: str, captured: Named | None) -> Named | None:
@@ -128,7 +128,7 @@ def commit_range(session: Session, request: Request) -> tuple[Named | None, Name
 
 def _captured_at(session: Session, request: Request) -> tuple[Named | None, Named | None]:
     """`git_head` of the provider's canonical BEFORE and AFTER; without a provider, of the window's first and last."""
-    groups = {name: group for (_, name), group in session.captures([request.window]).items()}
+    groups = {name: group for (_, name), group in Windows(session).captures([request.window]).items()}
     pairs = [canonical(group) for name, group in groups.items() if request.provider in (None, name)]
     befores = sorted((pair.before for pair in pairs if pair.before), key=lambda capture: capture.order)
     afters = sorted((pair.after for pair in pairs if pair.after), key=lambda capture: capture.order)
@@ -145,7 +145,7 @@ def _head(found: Iterable[Capture], phase: str) -> Named | None:
 
 def measure(session: Session, request: Request) -> Churn:
     """Measure a window and make its record; nothing is written."""
-    row = session.finalized([request.window]).get(request.window)
+    row = Windows(session).finalized([request.window]).get(request.window)
     start, end = commit_range(session, request)
     features = request.features if request.features is not None else _features(row, request.provider)
     if start is None:
@@ -219,7 +219,7 @@ def _record(
         provider=request.provider,
         captured_at=session.now,
         source="churn",
-        notes=session.notes("; ".join(filter(None, remarks))),
+        notes=Windows(session).notes("; ".join(filter(None, remarks))),
         agent_id=session.lane,
         methodology=request.methodology or (row.text("methodology") if row else None),
         **(empty | dict(figures)),

@@ -15,7 +15,7 @@ from attrs import define, field
 
 from tracker.kernel import Busy, Session, TrackerError, csv_line, read_at
 from tracker_ledgers.documents import refuse_special
-from tracker_ledgers.ledgers import Ledger, Row, check_header, path_of, split
+from tracker_ledgers.ledgers import Ledger, Row, check_header, path_of, split, standing
 
 try:
     import fcntl
@@ -55,7 +55,7 @@ class OpenLedger:
         """The newest row that says the same, whenever it was written: its date and line."""
         compared = [at for at, name in enumerate(self.ledger.columns) if name not in WHEN_AND_WHY]
         cells = next(csv.reader([csv_line([values.get(name) for name in self.ledger.columns]).decode()]))
-        for row in reversed(self.rows):
+        for row in reversed(standing(self.ledger, self.rows)):
             if len(row.cells) == len(cells) and all(row.cells[at] == cells[at] for at in compared):
                 date = dict(zip(self.ledger.columns, row.cells, strict=True)).get("date", "")
                 return f"{date}, line {row.number} of {self.path.name}"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tracker.api import redact
-from tracker.kernel import Session, TrackerError, line
-from tracker_ledgers import csv_append, ledgers
+from tracker.kernel import Session, TrackerError, Windows, line
+from tracker_ledgers import csv_append, ledgers, reversal
 from tracker_ledgers.documents import home
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
@@ -25,7 +25,7 @@ def add(session: Session, given: Mapping[str, Any]) -> None:
     if digest is not None and not SHA256.fullmatch(digest):
         raise TrackerError(f"{line(digest)!r} is not a SHA-256. Expected 64 hexadecimal digits. Nothing was written.")
     row = {name: redact(text) if isinstance(text, str) else text for name, text in given.items()}
-    row["notes"] = session.notes(row["notes"])
+    row["notes"] = Windows(session).notes(row["notes"])
     if path is not None:
         found = sha256(path)
         if digest is not None and digest.lower() != found:
@@ -49,6 +49,7 @@ def append(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     with session.journal.lock(), csv_append.opened(session, ledgers.EVIDENCE) as book:
         for row in rows:
             book.append(row)
+        reversal.note(session, ledgers.EVIDENCE, rows)
 
 
 def sha256(path: Path) -> str:

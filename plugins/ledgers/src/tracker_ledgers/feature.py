@@ -37,7 +37,7 @@ def feature_info() -> Feature:
             "handoff": "tracker_ledgers.settings:Handoff",
             "uat": "tracker_ledgers.settings:Uat",
         },
-        streams=("churn", "commands"),
+        streams=("churn", "commands", "ledger_rows"),
     )
 
 
@@ -75,7 +75,7 @@ def handoff_section(session: Session) -> Block | None:
 
 @hookimpl
 def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """Rows that reverse the churn ledger's."""
+    """Rows that reverse those of the ledgers."""
     from tracker_ledgers.reversal import undo
 
     return undo(session, records)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tracker.api import redact
-from tracker.kernel import Session, TrackerError, line
-from tracker_ledgers import csv_append
+from tracker.kernel import Session, TrackerError, Windows, line
+from tracker_ledgers import csv_append, reversal
 from tracker_ledgers.ledgers import FEATURES, path_of, readable, rows
 
 FIRST = "001"
@@ -35,6 +35,7 @@ def reserve(session: Session, given: Mapping[str, Any], prefix: str | None) -> N
         with session.journal.lock(), csv_append.opened(session, FEATURES) as book:
             made = row()
             book.append(made)
+            reversal.note(session, FEATURES, [made])
     if session.dry_run or session.json:
         session.data(made)
     else:
@@ -48,6 +49,7 @@ def log(session: Session, given: Mapping[str, Any]) -> None:
     if not session.dry_run:
         with session.journal.lock(), csv_append.opened(session, FEATURES) as book:
             book.append(row)
+            reversal.note(session, FEATURES, [row])
     if session.dry_run or session.json:
         session.data(row)
     else:
@@ -102,6 +104,6 @@ def built(session: Session, window: str, provider: str) -> int:
 
 def _row(session: Session, given: Mapping[str, Any], feature: str, remark: str | None) -> dict[str, Any]:
     texts = {name: redact(text) for name, text in given.items() if isinstance(text, str)}
-    own = {"feature_id": redact(feature), "notes": session.notes(remark and redact(remark))}
+    own = {"feature_id": redact(feature), "notes": Windows(session).notes(remark and redact(remark))}
     row = dict(given) | texts | {"date": given["date"] or session.now.date().isoformat()} | own
     return {column: row[column] for column in FEATURES.columns}

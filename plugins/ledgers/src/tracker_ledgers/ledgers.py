@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -58,6 +59,26 @@ EVIDENCE = _ledger(
     "Acceptance_Evidence.csv", "window_id capability_id test_run_id runner result artifacts_path artifact_hash notes"
 )
 LEDGERS = (TOKENS, CHURN, FEATURES, EVIDENCE)
+# how the notes of a row begin that takes another one back, and the columns that a sum adds up
+REVERSED = "reversed by tracker undo"
+FIGURES = frozenset(
+    (
+        "commits",
+        "deletions",
+        "delta",
+        "features_added",
+        "files_changed",
+        "files_touched",
+        "insertions",
+        "lines_added",
+        "lines_deleted",
+        "lines_removed",
+        "net",
+        "tests_added",
+        "tokens_actual",
+        "tokens_planned",
+    )
+)
 
 
 def path_of(session: Session, ledger: Ledger) -> Path:
@@ -65,7 +86,44 @@ def path_of(session: Session, ledger: Ledger) -> Path:
     return home(session) / session.settings(Ledgers).dir / ledger.file
 
 
-# --- cells
+# --- reversing
+
+
+def reversing(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row that takes another one back: its figures negated, its result void."""
+    result = row.get("result")
+    found = {name: _negated(value) if name in FIGURES else value for name, value in row.items()}
+    found["notes"] = f"{REVERSED}: {result}" if result else REVERSED
+    return found | ({"result": "skip"} if result else {})
+
+
+def _negated(value: Any) -> Any:
+    """A count negated, whether it is a number or a cell."""
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    return -value if isinstance(value, int) else value
+
+
+def standing(ledger: Ledger, found: Sequence[Row]) -> list[Row]:
+    """The rows that no later one reversed, without those that do."""
+    note = ledger.columns.index("notes")
+    if not any(len(row.cells) > note and row.cells[note].startswith(REVERSED) for row in found):
+        return list(found)
+    kept: dict[int, Row] = {}
+    fitting: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for at, row in enumerate(found):
+        cells = dict(zip(ledger.columns, row.cells, strict=False))
+        if cells.get("notes", "").startswith(REVERSED):
+            if places := fitting[_compared(cells)]:
+                del kept[places.pop()]
+        else:
+            kept[at] = row
+            fitting[_compared(reversing(cells))].append(at)
+    return list(kept.values())
+
+
+def _compared(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(value) for name, value in row.items() if name != "date")
 
 
 # --- reading
@@ -102,10 +160,10 @@ def split(path: Path, data: bytes) -> list[Row]:
 
 
 def rows(path: Path, ledger: Ledger) -> list[dict[str, str]]:
-    """A ledger's rows by column, also those that people added; none where there is no file."""
+    """A ledger's rows by column, also those that people added, without what was reversed; none without a file."""
     found = split(path, read(path) or b"")
     check_header(path, ledger, found)
-    return [dict(zip(ledger.columns, row.cells, strict=False)) for row in found[1:]]
+    return [dict(zip(ledger.columns, row.cells, strict=False)) for row in standing(ledger, found[1:])]
 
 
 def readable(session: Session, ledger: Ledger) -> list[dict[str, str]]:

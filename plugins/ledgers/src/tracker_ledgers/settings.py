@@ -15,7 +15,7 @@ class CommandLog:
 
     TABLE: ClassVar[str] = ""
 
-    command_log: bool = setting(True, "log the commands that were run, for the handoff", kind="switch")
+    command_log: bool = setting(True, "log the commands that were run, for the handoff")
 
 
 @frozen(kw_only=True)
@@ -24,9 +24,7 @@ class Ledgers:
 
     TABLE: ClassVar[str] = "ledgers"
 
-    dir: str = setting(
-        "docs/Ledgers", "the folder of the CSV ledgers, relative to this file", kind="text", is_path=True
-    )
+    dir: str = setting("docs/Ledgers", "the folder of the CSV ledgers, relative to this file", is_path=True)
 
 
 @frozen(kw_only=True)
@@ -35,7 +33,7 @@ class Churn:
 
     TABLE: ClassVar[str] = "churn"
 
-    exclude: tuple[str, ...] = setting((), "paths that do not count as work, as git pathspec patterns", kind="texts")
+    exclude: tuple[str, ...] = setting((), "paths that do not count as work, as git pathspec patterns")
 
 
 @frozen(kw_only=True)
@@ -47,7 +45,6 @@ class Uat:
     commands: tuple[str, ...] = setting(
         (),
         "commands of the acceptance run, passed with status 0 [default: pytest and behave from the PATH]",
-        kind="texts",
         consent="runs commands",
     )
 
@@ -58,9 +55,5 @@ class Handoff:
 
     TABLE: ClassVar[str] = "handoff"
 
-    file: str = setting(
-        "docs/SESSION_HANDOFF.md", "the brief for the next person, relative to this file", kind="text", is_path=True
-    )
-    read_first: tuple[str, ...] = setting(
-        ("docs/SOP/uat_opener.md",), "files that the next person reads first", kind="texts"
-    )
+    file: str = setting("docs/SESSION_HANDOFF.md", "the brief for the next person, relative to this file", is_path=True)
+    read_first: tuple[str, ...] = setting(("docs/SOP/uat_opener.md",), "files that the next person reads first")

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 from attrs import evolve, frozen
 
-from tracker.kernel import Session, TrackerError, plural
+from tracker.kernel import Session, TrackerError, Windows, plural
 from tracker_ledgers import evidence, ledgers
 from tracker_ledgers.command_log import note
 from tracker_ledgers.documents import home
@@ -169,8 +169,8 @@ def _preview(session: Session, window: str, folder: Path) -> tuple[Any, Check]:
     check = Check(runner="preview", result=SKIP, detail=f"there are no records of {window} yet")
     if window not in session.index.windows():
         return None, check
-    found = session.preview([window])
-    session.note_missing(found.absent)
+    found = Windows(session).preview([window])
+    Windows(session).note_missing(found.absent)
     text = list(found.lines())
     if not session.json:
         session.say("\n".join(text))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
-from tracker.kernel import Capture, Finalized, Session, canonical, value
+from tracker.kernel import Capture, Finalized, Session, Windows, canonical, value
 from tracker_ledgers import ledgers
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.features import built
@@ -70,7 +70,7 @@ def state(
 ) -> WindowState:
     """How one window stands; `groups` are its captures by provider."""
     opened = [found for found in openings if found.window == window]
-    anomalies = session.open_anomalies([window])
+    anomalies = Windows(session).open_anomalies([window])
     steps = [_end(found) for found in opened]
     if anomalies:
         why = "An anomaly is open; its cure stands below"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tracker.api import LogOrigin
-from tracker.kernel import ProviderFigures, Session, iso
+from tracker.kernel import ProviderFigures, Session, Windows, iso
 from tracker_telemetry.sessions.scan import TOKENS
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ def write(session: Session, database: DuckDBPyConnection, place: Path, folder: P
 
 def _results(session: Session) -> Iterator[dict[str, Any]]:
     """A row per finalized window and provider; `reason` says why one does not count."""
-    rows = session.finalized()
-    groups = session.captures(list(rows))
-    periods = session.spans(list(rows), groups)
+    rows = Windows(session).finalized()
+    groups = Windows(session).captures(list(rows))
+    periods = Windows(session).spans(list(rows), groups)
     facts: dict[tuple[str, str], dict[str, Any]] = {}
     for answer in session.registry.ask("window_facts", session=session, windows=list(rows)):
         for key, columns in answer.items():

@@ -14,7 +14,7 @@ from attrs import define, field
 
 from tracker import __version__
 from tracker.api import Rejected, Source, check_event, redact
-from tracker.kernel import PluginError, Session, iso, number
+from tracker.kernel import PluginError, Session, Windows, iso, number
 from tracker_telemetry.identity import ID, REJECTED, Ids, Shown, digest_of, row_id
 from tracker_telemetry.lines import LINE_LIMIT, Line
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
@@ -142,7 +142,7 @@ class Reader:
 
     def _common(self, captured_at: datetime) -> bytes:
         here = self.session
-        notes = here.notes(self.notes)
+        notes = Windows(here).notes(self.notes)
         values = (
             self.window,
             self.source.name,

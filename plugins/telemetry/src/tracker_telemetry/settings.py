@@ -15,6 +15,4 @@ class Privacy:
 
     TABLE: ClassVar[str] = "privacy"
 
-    projects: str = setting(
-        "name", "what is kept of a project's folder: its last part (name) or a hash (hash)", kind="text"
-    )
+    projects: str = setting("name", "what is kept of a project's folder: its last part (name) or a hash (hash)")

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from tracker.api import Block, Check, Finding, Row, Source
-from tracker.kernel import Session, plural
+from tracker.kernel import Session, Windows, plural
 from tracker_telemetry import prices
 from tracker_telemetry.costs import Side, compare
 from tracker_telemetry.index import FOLDER, ask
@@ -73,7 +73,7 @@ def provider_of(session: Session, source: Source, lane: str, model: str, *, is_r
 
 def checks(session: Session, window: str) -> list[Check]:
     """The events that came while a window was not measured: worth a line, but no reason against the window."""
-    measured = session.spans([window])
+    measured = Windows(session).spans([window])
     found = []
     for source in sources_of(session, [window]) if measured else ():
         if count := outside(session, source, measured).get(window, 0):

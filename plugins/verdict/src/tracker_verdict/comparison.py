@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import WindowResult
-from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, near
+from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, Windows, near
 from tracker_verdict import pairs
 from tracker_verdict.accounts import Facts, columns
 from tracker_verdict.accounts import chosen as chosen_rows
@@ -64,7 +64,7 @@ class Question:
 
 def matches(session: Session, names: Sequence[str], question: Question, rows: Mapping[str, Finalized]) -> list[Match]:
     """Two providers against each other in some windows; of more than two each other one against the best."""
-    groups = session.captures(list(rows))
+    groups = Windows(session).captures(list(rows))
     facts = columns(session, list(rows))
     known = {
         name: ProviderFigures.of(session, source, chosen_rows(facts, name, rows, question.accounts), groups)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from tracker.api import Cell, Chart, Column, Panel, Period
-from tracker.kernel import Finalized, Session, TrackerError
+from tracker.kernel import Finalized, Session, TrackerError, Windows
 from tracker_verdict import advice, estimate
 from tracker_verdict.comparison import Match, Question, matches
 from tracker_verdict.outlook import Outlook, outlooks
@@ -37,7 +37,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
 def comparison(session: Session, period: Period) -> Panel:
     """The comparisons by money, if prices are set, and by the shared unit."""
     known = prices(session.registry.providers, session.settings(VerdictSettings).prices, ())
-    rows = session.finalized(period.windows)
+    rows = Windows(session).finalized(period.windows)
     found: list[Match] = []
     reasons: list[str] = []
     for given in (known, {}) if known else ({},):

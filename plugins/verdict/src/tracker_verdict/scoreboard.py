@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import field, frozen
 
 from tracker.api import Column, Source
-from tracker.kernel import Capture, Finalized, ProviderFigures, Session, canonical, csv_line, rate, value
+from tracker.kernel import Capture, Finalized, ProviderFigures, Session, Windows, canonical, csv_line, rate, value
 from tracker_verdict.accounts import columns, split
 from tracker_verdict.price import Price, prices
 from tracker_verdict.settings import VerdictSettings
@@ -61,7 +61,7 @@ def scoreboard(
     session: Session, by: By, known_prices: Mapping[str, Price], rows: Mapping[str, Finalized]
 ) -> list[Line]:
     """Every group of some finalized windows, by group and provider."""
-    groups = session.captures(list(rows))
+    groups = Windows(session).captures(list(rows))
     said = columns(session, list(rows))
     known = {
         key: {name: one for name, one in own.items() if isinstance(one, int | float) and not isinstance(one, bool)}
@@ -123,8 +123,8 @@ def money(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     known = prices(providers, session.settings(VerdictSettings).prices, ())
     if not known:
         return {}
-    rows, found = session.finalized(windows), {}
-    groups = session.captures(list(rows))
+    rows, found = Windows(session).finalized(windows), {}
+    groups = Windows(session).captures(list(rows))
     for window, row in rows.items():
         for name, price in known.items():
             estimate = ProviderFigures.of(session, providers[name], {window: row}, groups).efficiency

@@ -40,25 +40,23 @@ class VerdictSettings:
     TABLE: ClassVar[str] = ""
 
     reserve_pp: float = setting(
-        10.0, "percentage points of a meter that the plan keeps: it says STOP before them", kind="number", most=100
+        10.0, "percentage points of a meter that the plan keeps: it says STOP before them", most=100
     )
     effect: float = setting(
-        1.5, "the ratio of efficiencies that power and windows needed are for", kind="number", least=1e-9, most=1e6
+        1.5, "the ratio of efficiencies that power and windows needed are for", least=1e-9, most=1e6
     )
     comparable_days: float = setting(
-        3.0, "days between windows of two providers up to which `compare` compares them", kind="number", most=1e4
+        3.0, "days between windows of two providers up to which `compare` compares them", most=1e4
     )
     tau: float = setting(
         0.5,
         "how much subscriptions typically differ, for the certainty: 0.5 is by half",
-        kind="number",
         least=0.01,
         most=10,
     )
     prices: Mapping[str, Any] = setting(
         {},
         "what each provider costs a month and the full meters it gives",
-        kind="table",
-        check=are_prices,
+        fits=are_prices,
         expected="a table with a text such as '200/mo:4.3bars' or a table per provider",
     )

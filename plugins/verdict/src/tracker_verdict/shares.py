@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.kernel import Session, canonical, number
+from tracker.kernel import Session, Windows, canonical, number
 from tracker_verdict.rates import Rates
 from tracker_verdict.rates import document as rates_document
 from tracker_verdict.stats.calibration import limits
@@ -51,7 +51,7 @@ def shares(session: Session, known: Rates, by: str) -> list[Share]:
 
 def _spans(session: Session, provider: str) -> list[tuple[float, float, str]]:
     found = []
-    for (window, name), group in session.captures().items():
+    for (window, name), group in Windows(session).captures().items():
         pair = canonical(group)
         if name == provider and pair.before is not None:
             end = pair.after.captured_at.timestamp() if pair.after is not None else float("inf")

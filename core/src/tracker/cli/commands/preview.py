@@ -15,21 +15,23 @@ from tracker.session import session
 @selection()
 def command(windows: tuple[str, ...], selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
-    from tracker.text.render import escape
+    from tracker.preview import assemble
+    from tracker.text.render import escape, line
     from tracker.text.wording import near
+    from tracker.windows.missing_plugins import tell
 
     here = session()
     for window in windows:
-        if not here.index.knows(window):
+        if not here.index.knows(window) or window in here.index.emptied():
             known = here.index.windows()
-            what = near(window, known) if known else f"there are no records in {here.root}"
-            raise TrackerError(f"no window {window!r}; {what}")
+            what = f"Expected one with records: {near(window, known)}" if known else f"{here.root} holds no records."
+            raise TrackerError(f"Unknown window {line(window)!r}. {what}")
     chosen = selection.windows(here)
     shown = list(windows) or (here.index.windows() if chosen is None else chosen)
     if chosen is not None:
         shown = [window for window in shown if window in chosen]
-    preview = here.preview(dict.fromkeys(shown))
-    here.note_missing(preview.absent)
+    preview = assemble(here, dict.fromkeys(shown))
+    tell(here, preview.absent)
     if here.json:
         here.data(preview.document())
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, TrackerError, session
+from tracker.kernel import Command, TrackerError, Windows, session
 
 
 @click.command("window-audit", cls=Command, epilog="tracker window-audit --window W0-01")
@@ -19,7 +19,7 @@ def command(window: str) -> None:
         known = here.index.windows()
         raise TrackerError(f"no window {window!r}; {near(window, known) if known else 'there are no records yet'}")
     found = audit(here, window)
-    here.note_missing(here.missing_plugins([window]))
+    Windows(here).note_missing(Windows(here).missing_plugins([window]))
     if here.json:
         here.data(found)
     else:

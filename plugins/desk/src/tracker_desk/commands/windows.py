@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Group, Selection, selection, session
+from tracker.kernel import Group, Selection, Windows, selection, session
 
 
 @click.group("windows", cls=Group, invoke_without_command=True, epilog="tracker windows --last 5")
@@ -21,7 +21,7 @@ def command(context: click.Context, selection: Selection) -> None:
     here = session()
     local = zone(here.config.timezone)
     found = listed(here, selection.windows(here))
-    here.note_missing(here.missing_plugins([one.window for one in found]))
+    Windows(here).note_missing(Windows(here).missing_plugins([one.window for one in found]))
     if here.json:
         here.data([one.document() for one in found])
     elif found and here.table(*table(found)):

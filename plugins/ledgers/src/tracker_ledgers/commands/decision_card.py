@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, session
+from tracker.kernel import Command, Windows, session
 
 
 @click.command("decision-card", cls=Command, epilog="tracker decision-card --window W0-01")
@@ -16,7 +16,7 @@ def command(window: str, exit_code: bool) -> None:
 
     here = session()
     found = card(here, window)
-    here.note_missing(here.missing_plugins([window]))
+    Windows(here).note_missing(Windows(here).missing_plugins([window]))
     if here.json:
         here.data(document(found))
     else:

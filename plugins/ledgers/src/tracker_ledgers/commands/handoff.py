@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import WritingCommand, session, window_option
+from tracker.kernel import Windows, WritingCommand, session, window_option
 
 
 class HandoffCommand(WritingCommand):
@@ -25,6 +25,6 @@ def command(windows: tuple[str, ...]) -> None:
     from tracker_ledgers.handoff import write
 
     here = session()
-    unread = here.missing_plugins(windows or None)
+    unread = Windows(here).missing_plugins(windows or None)
     write(here, windows)
-    here.note_missing(unread)
+    Windows(here).note_missing(unread)

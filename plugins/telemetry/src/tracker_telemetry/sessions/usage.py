@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import define, field, frozen
 
 from tracker.api import Source
-from tracker.kernel import Session, canonical
+from tracker.kernel import Session, Windows, canonical
 from tracker_telemetry import genai
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.scan import TOKENS, UNPACKER
@@ -220,7 +220,7 @@ class _Windows:
 
     def __attrs_post_init__(self) -> None:
         self._spans = defaultdict(list)
-        groups = self.session.captures(self.session.index.windows())
+        groups = Windows(self.session).captures(self.session.index.windows())
         for (window, provider), group in groups.items():
             pair = canonical(group)
             if pair.before is not None:

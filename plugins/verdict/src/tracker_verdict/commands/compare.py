@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, Number, Selection, selection, session
+from tracker.kernel import Command, Number, Selection, Windows, selection, session
 
 
 @click.command("compare", cls=Command, epilog="tracker compare codex claude")
@@ -49,8 +49,8 @@ def command(
         blocks=blocks,
         accounts=accounts,
     )
-    rows = here.finalized(selection.windows(here))
-    here.note_missing(here.missing_plugins(rows))
+    rows = Windows(here).finalized(selection.windows(here))
+    Windows(here).note_missing(Windows(here).missing_plugins(rows))
     found = comparison.matches(here, names, question, rows)
     if here.json:
         here.data([comparison.document(match) for match in found])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, Selection, selection, session
+from tracker.kernel import Command, Selection, Windows, selection, session
 
 
 @click.command("scoreboard", cls=Command, epilog="tracker scoreboard --by lane")
@@ -21,9 +21,9 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     from tracker_verdict.settings import VerdictSettings
 
     known = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
-    rows = here.finalized(selection.windows(here))
+    rows = Windows(here).finalized(selection.windows(here))
     found = board.scoreboard(here, by, known, rows)  # type: ignore[arg-type]
-    here.note_missing(here.missing_plugins(rows))
+    Windows(here).note_missing(Windows(here).missing_plugins(rows))
     if here.json or layout == "json":
         here.data([line.values() for line in found])
         return

@@ -1,0 +1,34 @@
+"""Which windows there are: those with a standing record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def capture(program: Any, verb: str, window: str, fuel: int = 1) -> None:
+    program("alias", verb, "toy", "--stdin", "--window", window, stdin=f"fuel {fuel}%").ok()
+
+
+def test_a_window_of_which_everything_was_taken_back_is_none(program: Any) -> None:
+    capture(program, "start", "W1", 30)
+    capture(program, "start", "W2", 30)
+    capture(program, "end", "W2", 20)
+    for _ in range(2):
+        program("undo", "--yes").ok()
+    assert program("preview", "--last", "1").ok().startswith("Windows: W1\nAnomalies: 0 ")
+    assert program("preview").ok().startswith("Windows: W1\n")
+    assert "W2" not in program("windows").ok()
+    assert "Unknown window 'W2'. Expected one with records: " in program("preview", "--window", "W2").refused()
+    capture(program, "start", "W2")
+    assert program("preview").ok().startswith("Windows: W1, W2\n")
+
+
+def test_a_finalize_row_alone_keeps_its_window(program: Any) -> None:
+    capture(program, "start", "W1", 1)
+    capture(program, "end", "W1", 2)
+    program("complete", "--window", "W1", "--toy-features", "1").ok()
+    for phase in ("after", "before"):
+        program("alias", "delete", "toy", "--window", "W1", "--phase", phase, "--yes").ok()
+    assert program("preview").ok().startswith("Windows: W1\n")
+    program("complete", "--window", "W1", "--reopen").ok()
+    assert program("preview").ok().startswith("Windows: none\n")
