@@ -58,7 +58,7 @@ def beginnings(session: Session) -> Iterator[Step]:
     """What to run where no window wants anything."""
     for name in session.registry.providers:
         why = f"Paste {name}'s pane before the work begins, and press Ctrl-D"
-        yield Step(rank=BEGIN, command=f"tracker alias start {name} --stdin", why=why)
+        yield Step(rank=BEGIN, command=f"tracker start {name} --stdin", why=why)
 
 
 def state(
@@ -89,7 +89,7 @@ def state(
 
 def _end(found: Opening) -> Step:
     lane = ["--agent", found.lane] if found.lane else []
-    command = quoted(["tracker", *lane, "alias", "end", found.provider, "--stdin", "--window", found.window])
+    command = quoted(["tracker", *lane, "end", found.provider, "--stdin", "--window", found.window])
     return Step(rank=END, command=command, why=f"When the work is done, paste {found.provider}'s pane and press Ctrl-D")
 
 
