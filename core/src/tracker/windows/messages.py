@@ -91,7 +91,7 @@ def window_notes(session: Session, request: CaptureRequest, new: Capture, group:
     if old.after is not None and old.before is not None and new.captured_at > old.after.captured_at:
         yield (
             f"note: this BEFORE is later than the AFTER of {clock.at(old.after.captured_at)} in {window}, so it does"
-            f" not count until an AFTER follows: `tracker alias end {source.name} --stdin --window {window}{lane}`, or"
+            f" not count until an AFTER follows: `tracker end {source.name} --stdin --window {window}{lane}`, or"
             f" {delete} takes it back"
         )
     elif old.before is not None and canonical([*own, new]).before is new:
@@ -100,7 +100,7 @@ def window_notes(session: Session, request: CaptureRequest, new: Capture, group:
     newest = session.index.newest(source.stream, new.agent_id, source.name) if request.phases == ("before",) else None
     if newest is not None and newest.phase == "before" and newest.window != window:
         left = line(newest.window)
-        end = f"`tracker alias end {source.name} --stdin --window {left}{lane}`"
+        end = f"`tracker end {source.name} --stdin --window {left}{lane}`"
         yield f"note: {left} stays open for {source.name} in this lane; {end} ends it"
 
 

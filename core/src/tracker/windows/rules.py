@@ -161,7 +161,7 @@ def anomalies_of(
     record, found = new.record, []
     delete = f"tracker alias delete {source.name} --phase {new.phase} --window {new.window}"
     if late is not None:
-        again = f"capture again after the buffer: tracker alias end {source.name} --stdin --window {new.window}"
+        again = f"capture again after the buffer: tracker end {source.name} --stdin --window {new.window}"
         found.append(anomaly(LATE_AFTER, late, again, [new.record_id], record))
     if new.captured_at > session.now + FUTURE:
         cause = f"captured at {record['captured_at']}, which lies in the future"

@@ -142,7 +142,7 @@ def _choose(session: Session, request: CaptureRequest, old: str | None) -> str:
         others = f" (but {', '.join(map(line, left))} never ended)" if left else ""
         raise TrackerError(
             f"{source.name} has no open window{place}{others}."
-            f" Begin one with `tracker alias start {source.name} --stdin`, or name the window with --window."
+            f" Begin one with `tracker start {source.name} --stdin`, or name the window with --window."
         )
     if newest is not None:
         return next_window(newest.window)
@@ -187,7 +187,7 @@ def _no_before(session: Session, source: Source, window: str) -> TrackerError:
     hint = "" if window in known or not known else f" ({near(window, known)})"
     return TrackerError(
         f"{window} has no {source.name} BEFORE{hint}. Capture it first with"
-        f" `tracker alias start {source.name} --stdin --window {window}`. Nothing was stored."
+        f" `tracker start {source.name} --stdin --window {window}`. Nothing was stored."
     )
 
 

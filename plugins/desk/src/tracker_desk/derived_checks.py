@@ -43,7 +43,7 @@ def state_findings(session: Session) -> Iterator[Finding]:
         found = content(path)
         if "open" not in found and isinstance(found.get("window"), str) and "baseline" in found:
             problem = f"holds the open baseline of {found['window']}, of schema 1.0.0"
-            yield _finding("state", path, problem, f"tracker alias end {path.stem} --stdin", severity="note")
+            yield _finding("state", path, problem, f"tracker end {path.stem} --stdin", severity="note")
         elif "open" not in found or found.get("window") is not None:
             yield _finding("state", path, "belongs to no lane and provider in the journal", f"rm {path}")
 

@@ -43,7 +43,7 @@ def _beginning(session: Session) -> Iterator[str]:
     names = [name for name, source in session.registry.sources.items() if source.kind == "status"]
     yield "No captures here yet."
     if names:
-        yield "Begin with `tracker alias start PROVIDER --stdin`, the provider's pane piped or pasted to it."
+        yield "Begin with `tracker start PROVIDER --stdin`, the provider's pane piped or pasted to it."
         yield f"Providers: {', '.join(names)}"
     else:
         yield "No provider is installed, either: `tracker plugins list` shows what is."
@@ -61,7 +61,7 @@ def _lane(clock: Clock, lane: Lane) -> Iterator[str]:
         yield f"  {meter.key:{width}}  {value(gauge.used, unit=unit)}, {age} ago{_reset(clock, gauge)}"
     yield f"  next: {_next(clock, lane.due)}"
     for mark in lane.also_open:
-        end = f"tracker alias end {mark.provider} --stdin --window {mark.window}"
+        end = f"tracker end {mark.provider} --stdin --window {mark.window}"
         end += f" --agent {lane.agent_id}" if lane.agent_id else ""
         since = clock.at(datetime.fromtimestamp(mark.at, UTC))
         yield f"  also open: {line(mark.window)} since {since}: {line(end)}"
