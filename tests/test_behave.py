@@ -16,13 +16,13 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.skipif(
     bool(os.environ.get("TRACKER_NESTED")), reason="behave is running this already: no test starts it again"
 )
-def test_every_scenario_passes() -> None:
+def test_every_scenario_passes(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "behave", "features", "--format", "progress", "--no-color"],
         cwd=ROOT,
         text=True,
         capture_output=True,
-        env=os.environ | {"TRACKER_NESTED": "1"},
+        env=os.environ | {"TRACKER_NESTED": "1", "TMPDIR": str(tmp_path)},
         timeout=600,
         check=False,
     )

@@ -79,7 +79,7 @@ def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(tracker_cli
     evidence = ("evidence", "add", "--capability-id", "c", "--runner", "r", "--result", "pass", "--window-id")
     ingest = ("ingest", "codex-ccusage", "--file", str(PANES / "ccusage-weekly.json"), "--window")
     for words in (evidence, ingest):
-        cure = " `tracker undo` takes this back" if words is ingest else ""
+        cure = " `tracker undo` takes this back"
         for window, said in {"W0-7": True, "W00-007": True, "W0-07": False, "W0-70": False, "W0-8": False}.items():
             done = tracker_cli(*words, window)
             assert done.returncode == 0, done.stderr

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from tracker.cli.text_input import capture_time
+from tracker.text.clock import moment
 
 NOW = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
 
@@ -21,14 +22,34 @@ NOW = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
         ("yesterday 14:00", datetime(2026, 11, 21, 13, tzinfo=UTC)),
         ("today 7:05", datetime(2026, 11, 22, 6, 5, tzinfo=UTC)),
         ("07:05", datetime(2026, 11, 22, 6, 5, tzinfo=UTC)),
+        ("yesterday", datetime(2026, 11, 20, 23, tzinfo=UTC)),
+        ("Today", datetime(2026, 11, 21, 23, tzinfo=UTC)),
+        ("2h", NOW - timedelta(hours=2)),
+        ("7d", NOW - timedelta(days=7)),
+        ("2w", NOW - timedelta(days=14)),
+        ("2026-11-20", datetime(2026, 11, 19, 23, tzinfo=UTC)),
+        ("2026-11-20T10:00", datetime(2026, 11, 20, 9, tzinfo=UTC)),
+        ("2026-11-20T10:00Z", datetime(2026, 11, 20, 10, tzinfo=UTC)),
         ("2026-11-20T10:00:00+02:00", datetime(2026, 11, 20, 8, tzinfo=UTC)),
     ],
 )
 def test_times(text: str, expected: datetime) -> None:
-    assert capture_time(text, NOW, "Europe/Berlin") == expected
+    assert moment(text, NOW, lambda: ZoneInfo("Europe/Berlin")) == expected
 
 
-@pytest.mark.parametrize("text", ["noon", "yesterday", "25:00", "12:60", "2h", "-h", ""])
+@pytest.mark.parametrize("option", ["--since", "--until"])
+@pytest.mark.parametrize("text", ["yesterday", "today 00:00", "-2h", "14:06", "2026-11-22"])
+def test_a_selection_takes_the_same_times(program: Any, option: str, text: str) -> None:
+    program("preview", option, text).ok()
+
+
+def test_the_zone_of_a_time_is_that_of_the_command(program: Any) -> None:
+    words = ("--captured-at", "2026-11-22T07:00", "--timezone", "Europe/Berlin")
+    program("alias", "start", "toy", "--stdin", *words, stdin="fuel 10%").ok()
+    assert program.rows("snapshots")[0]["captured_at"].startswith("2026-11-22T06:00:00")
+
+
+@pytest.mark.parametrize("text", ["noon", "25:00", "12:60", "-h", "", " ", "-999999w", "tomorrow"])
 def test_a_time_that_is_not_one_is_refused(program: Any, text: str) -> None:
     said = program("alias", "start", "toy", "--stdin", "--captured-at", text, stdin="fuel 10%").refused(2)
     assert f"Invalid time {text!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z" in said

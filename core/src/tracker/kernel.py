@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tracker.cli.options import selection as selection
     from tracker.cli.options import window_option as window_option
     from tracker.cli.text_input import read_text as read_text
+    from tracker.cli.text_input import take_text as take_text
     from tracker.contract.readings import iso as iso
     from tracker.errors import Busy as Busy
     from tracker.errors import Interrupted as Interrupted
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from tracker.journal.index import CaptureMark as CaptureMark
     from tracker.journal.index import Entry as Entry
     from tracker.journal.journal import Journal as Journal
-    from tracker.journal.records import check_window as check_window
     from tracker.journal.records import record_id as record_id
     from tracker.journal.records import stamp as stamp
     from tracker.session import Session as Session

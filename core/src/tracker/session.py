@@ -179,18 +179,6 @@ class Session:
         if given is not None:
             self.registry.ask("command_finished", session=self, given=given)
 
-    def time(self, text: str | None, timezone: str | None = None) -> datetime:
-        """An instant that a person typed, now if there is none: ISO 8601, `yesterday 14:00`, `14:06` or `-2h`."""
-        from tracker.cli.text_input import capture_time
-
-        return capture_time(text, self.now, timezone or self.config.timezone)
-
-    def pasted(self) -> str:
-        """The text on standard input."""
-        from tracker.cli.text_input import take_text
-
-        return take_text(use_stdin=True, path=None)
-
     # --- speaking
 
     def say(self, text: str) -> None:

@@ -134,7 +134,7 @@ def test_a_closed_window_is_to_be_completed_and_then_followed(toys: Run) -> None
     end(toys, "fuel 12%", minutes=10)
     found = ok(toys("status"))
     assert f"toy: W0-01 closed at {Clock(NOW, UTC).at(NOW - timedelta(minutes=10))}\n  fuel  12%, 10 min ago\n" in found
-    assert "  next: complete W0-01: tracker complete --window W0-01\n" in found
+    assert "  next: complete W0-01: tracker complete --window W0-01 --toy-features N\n" in found
     assert "\nReady to finalize: W0-01\n" in found
     ok(toys("complete", "--window", "W0-01", "--toy-features", "1"))
     found = ok(toys("status"))

@@ -25,7 +25,7 @@ SELDOM = ("timezone", "force", "origin", "state_dir", "dry_run", "no_fsync")
 def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def callback(context: click.Context, _parameter: click.Parameter, given: Any) -> None:
         if given is not None and given is not False:
-            if name == "data_dir":
+            if name.endswith("_dir"):
                 from pathlib import Path
 
                 given = Path(given)
@@ -181,10 +181,12 @@ class WritingCommand(Command):
         return answer
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        about = "The folder of the lanes' state files [default: state/ in the data directory]."
+        state_dir = _option(["--state-dir"], "state_dir", about, type=click.Path(file_okay=False), metavar="DIR")
         dry_run = _option(["--dry-run"], "dry_run", "Print the records and write nothing.", is_flag=True)
         about = "Do not wait for the disk: a power cut may cost the last records."
         no_fsync = _option(["--no-fsync"], "no_fsync", about, is_flag=True)
-        return [*super().get_params(ctx), dry_run, no_fsync]
+        return [*super().get_params(ctx), state_dir, dry_run, no_fsync]
 
 
 def _new_windows(session: Session, given: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -13,9 +12,6 @@ import click
 
 from tracker.session import Session
 from tracker.text.render import line
-
-AGO = re.compile(r"-?(\d+)\s*([hdw])")
-UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 class Number(click.FloatRange):
@@ -60,20 +56,17 @@ def window_option(**settings: Any) -> Callable[[Any], Any]:
 
 
 def moment(context: click.Context, parameter: click.Parameter, given: str | None) -> datetime | None:
-    """An option's time: ISO 8601 with or without a time of day, or a span before now such as 7d."""
-    from tracker.settings.zones import zone
-
+    """The callback of an option that takes a time: ISO 8601, `yesterday 14:00`, `14:06`, or a span such as -2h."""
     if given is None:
         return None
-    session, text = context.ensure_object(Session), given.strip()
-    try:
-        if ago := AGO.fullmatch(text):
-            return session.now - int(ago[1]) * UNITS[ago[2]]
-        found = datetime.fromisoformat(text)
-        return found if found.tzinfo else found.replace(tzinfo=zone(session.config.timezone))
-    except (ValueError, OverflowError):
-        expected = "Expected ISO 8601, such as 2026-11-22T06:30:00Z, or a span, such as 7d."
-        raise click.BadParameter(f"Invalid time {line(given)!r}. {expected}", param=parameter) from None
+    from tracker.settings.zones import zone
+    from tracker.text import clock
+
+    session, name = context.ensure_object(Session), context.params.get("timezone")
+    found = clock.moment(given, session.now, lambda: zone(name or session.config.timezone))
+    if found is None:
+        raise click.BadParameter(f"Invalid time {line(given)!r}. {clock.EXPECTED}", param=parameter)
+    return found
 
 
 class Selection(NamedTuple):
@@ -116,7 +109,7 @@ class Selection(NamedTuple):
 def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:
     """The options that select windows, the same in every command; it gets them as `selection`."""
     options = (
-        click.option("--since", metavar="TIME", callback=moment, help="From then on: ISO 8601, or a span such as 7d."),
+        click.option("--since", metavar="TIME", callback=moment, help="From then on, such as `yesterday` or 7d."),
         click.option("--until", metavar="TIME", callback=moment, help="What began at or before this time."),
         click.option("--last", type=Number(int, min=1), metavar="N", help=last),
         click.option("--lane", metavar="LANE", help="Windows with captures of this lane; '' is the unnamed one."),

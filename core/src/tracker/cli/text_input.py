@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.contract.readings import Reading, instant
+from tracker.cli.options import moment
+from tracker.contract.readings import Reading
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
-from tracker.text.render import line
 
 if TYPE_CHECKING:
     from tracker.session import Session
 
-AGO = re.compile(r"-([0-9]{1,4})([mhd])")
-MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
-CLOCK = re.compile(r"(?:(today|yesterday) )?([0-9]{1,2}):([0-9]{2})")
-TIMES = "ISO 8601, `yesterday 14:00` or `-2h`"
+TIME = "When it was captured: ISO 8601, `yesterday 14:00` or `-2h` [default: now]."
+ZONE = "The zone of times that name none [default: this machine's]."
 LIMIT = 8 << 20  # bytes of one pane or report
 
 
@@ -34,10 +32,9 @@ def input_options(function: Any) -> Any:
                 "--file", "path", type=click.Path(path_type=Path), metavar="PATH", help="Read it from a file."
             ),
             click.option("--notes", metavar="TEXT", help="Anything to remember."),
-            click.option("--captured-at", metavar="TIME", help=f"When it was captured: {TIMES} [default: now]."),
-            click.option(
-                "--timezone", metavar="ZONE", help="The zone of times that name none [default: this machine's]."
-            ),
+            click.option("--captured-at", metavar="TIME", callback=moment, help=TIME),
+            # eager, because it is the zone of the other option
+            click.option("--timezone", metavar="ZONE", is_eager=True, help=ZONE),
             click.option("--force", is_flag=True, help="Store it although a rule forbids it; the record says so."),
         )
     ):
@@ -45,8 +42,8 @@ def input_options(function: Any) -> Any:
     return function
 
 
-def take_text(use_stdin: bool, path: Path | None) -> str:
-    """The whole text; invalid UTF-8 is replaced, since panes are pasted from anywhere."""
+def take_text(use_stdin: bool = True, path: Path | None = None) -> str:
+    """The text of standard input or a file; invalid UTF-8 is replaced, because panes come from anywhere."""
     if use_stdin and path is not None:
         raise click.UsageError("give --stdin or --file, not both")
     if path is not None:
@@ -66,34 +63,6 @@ def _take_file(path: Path) -> bytes:
             return file.read(LIMIT + 1)
     except OSError as error:
         raise TrackerError(f"cannot read {path}: {error.strerror}; nothing was stored") from error
-
-
-def capture_time(text: str | None, now: datetime, timezone: str | None = None) -> datetime:
-    """`--captured-at`: ISO 8601 (UTC if it names no zone), `yesterday 14:00` or `14:00` in the user's zone, `-2h`."""
-    if text is None:
-        return now
-    found = instant(text) or _spoken(text.strip().lower(), now, timezone)
-    if found is None:
-        raise click.BadParameter(
-            f"Invalid time {line(text)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z."
-            " `yesterday 14:00` and `-2h` work as well.",
-            param_hint="--captured-at",
-        )
-    return found
-
-
-def _spoken(text: str, now: datetime, timezone: str | None) -> datetime | None:
-    if ago := AGO.fullmatch(text):
-        return now - timedelta(minutes=int(ago[1]) * MINUTES[ago[2]])
-    if not (said := CLOCK.fullmatch(text)):
-        return None
-    from tracker.settings.zones import zone
-
-    day = now.astimezone(zone(timezone)) - timedelta(days=said[1] == "yesterday")
-    try:
-        return day.replace(hour=int(said[2]), minute=int(said[3]), second=0, microsecond=0).astimezone(UTC)
-    except ValueError:
-        return None
 
 
 def read_text(

@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, tzinfo
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+
+EXPECTED = "Expected ISO 8601, such as 2026-11-22T06:30:00Z, `yesterday 14:00`, `14:06`, or `-2h`."
+AGO = r"-?(\d{1,6})\s*([mhdw])"
+MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
+SPOKEN = r"(?=.)(today|yesterday)?\s*(?:(\d{1,2}):(\d{2}))?"
+
+
+def moment(text: str, now: datetime, zone: Callable[[], tzinfo]) -> datetime | None:
+    """The instant that a person means, None if nobody could tell.
+
+    It is ISO 8601, `yesterday`, `yesterday 14:00`, `14:06`, or a span before now: `-2h`, `7d`. zone: that of a time
+    without one.
+    """
+    text = text.strip()
+    try:
+        if ago := re.fullmatch(AGO, text):
+            return now - timedelta(minutes=int(ago[1]) * MINUTES[ago[2]])
+        if spoken := re.fullmatch(SPOKEN, text.lower()):
+            day = now.astimezone(zone()) - timedelta(days=spoken[1] == "yesterday")
+            found = day.replace(hour=int(spoken[2] or 0), minute=int(spoken[3] or 0), second=0, microsecond=0)
+        else:
+            found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=zone())).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 class Clock:

@@ -70,7 +70,7 @@ class Status:
     now: datetime
     lanes: tuple[Lane, ...]
     missing: tuple[str, ...]  # installed providers without any capture
-    ready: tuple[str, ...]  # windows that `complete` would take
+    ready: tuple[Due, ...]  # windows that `complete` would take
     anomalies: tuple[Entry, ...]
     outlooks: tuple[MeterOutlook, ...]
 
@@ -97,7 +97,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         now=now,
         lanes=tuple(found),
         missing=tuple(name for name in session.registry.providers if name not in present),
-        ready=tuple(window for window, due in after_closing.items() if due.action == "complete"),
+        ready=tuple(due for due in after_closing.values() if due.action == "complete"),
         anomalies=tuple(anomalies),
         outlooks=tuple(_outlooks(session)) if with_outlooks else (),
     )
@@ -130,7 +130,8 @@ def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterab
         return Due(action=None, window=window, reason=f"{window} waits for {', '.join(missing)}")
     if window in fallen:
         return Due(action=None, window=window, reason=f"{window} has an open anomaly; its cure is below")
-    return Due(action="complete", window=window, command=f"tracker complete --window {window}")
+    features = " ".join(f"--{name}-features N" for name in sorted(groups))
+    return Due(action="complete", window=window, command=f"tracker complete --window {window} {features}")
 
 
 def _lane(

@@ -13,7 +13,7 @@ import click
 from attrs import define, field
 
 from tracker.api import Source, StreamInput
-from tracker.kernel import Busy, Interrupted, Session, TrackerError, Windows, check_window, line, plural
+from tracker.kernel import Busy, Interrupted, Session, TrackerError, Windows, line, plural
 from tracker_telemetry.follower import Follower
 from tracker_telemetry.lines import BATCH, Line, Splitter, file_chunks, pipe_chunks
 from tracker_telemetry.marks import Mark
@@ -42,7 +42,7 @@ def ingest_stream(
         raise click.UsageError("--follow needs --file PATH; a pipe is followed anyway")
     if path is None and not use_stdin and sys.stdin.isatty():
         raise click.UsageError("give the stream with --stdin or --file PATH")
-    intake = Intake(session, Reader(session, source, check_window(window), notes), Stop())
+    intake = Intake(session, Reader(session, source, window, notes), Stop())
     try:
         if follow and path is not None:
             with intake.stop:

@@ -214,7 +214,9 @@ def brief(session: Session, source: Source) -> Iterator[MeterOutlook]:
         if one.fits is not None:
             parts.append(_room(*one.fits))
         if parts:
-            figures = {"windows_that_fit": one.fits, "forecast": one.prospect and one.prospect.document()}
+            found = one.prospect
+            figures: dict[str, Any] = {"windows_that_fit": one.fits, "forecast": found and found.document()}
+            figures["expected"] = found and found.expected
             yield MeterOutlook(source.name, one.meter, one.account, "; ".join(parts), figures)
 
 

@@ -9,23 +9,11 @@ from typing import Any
 import click
 
 from tracker.cli.command import Command, Group, WritingCommand, run_command
-from tracker.cli.text_input import capture_time, input_options, read_text, take_text
+from tracker.cli.options import window_option
+from tracker.cli.text_input import input_options, read_text, take_text
 from tracker.contract.sources import Source
-from tracker.session import Session, session
+from tracker.session import session
 
-
-def _keep_state_dir(context: click.Context, _parameter: click.Parameter, given: Path | None) -> None:
-    context.ensure_object(Session).state_dir = given
-
-
-STATE_DIR = click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    callback=_keep_state_dir,
-    expose_value=False,
-    metavar="DIR",
-    help="The folder of the lanes' state files [default: state/ in the data directory].",
-)
 SOURCE = click.option(
     "--source", "origin", default="alias", metavar="S", show_default=True, help="What the record says as its source."
 )
@@ -51,9 +39,8 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
     @click.option("--auto", is_flag=True, help="Read the provider's own origins, as `tracker capture` does.")
     @click.option("--wait", is_flag=True, help=WAIT)
     @click.option("--stale-ok", is_flag=True, help="Accept an old reading for an AFTER; it is tagged.")
-    @click.option("--window", metavar="W", help="The window [default: the open one, or the next].")
+    @window_option(help="The window [default: the open one, or the next].")
     @SOURCE
-    @STATE_DIR
     def run(provider: str, file: Path | None, auto: bool, wait: bool, stale_ok: bool, **given: Any) -> None:
         if file is not None and given["path"] is not None:
             raise click.UsageError("Two files are given. Name one, as an argument or with --file.")
@@ -81,7 +68,7 @@ def store_text(
     from tracker.windows.store import CaptureRequest, store
 
     here, timezone = session(), given["timezone"]
-    at = capture_time(given["captured_at"], here.now, timezone or here.config.timezone)
+    at = given["captured_at"] or here.now
     text = take_text(given["use_stdin"], given["path"])
     reading = read_text(here, source, text, at, timezone, scope)
     more |= {name: given[name] for name in ("window", "notes", "force")}

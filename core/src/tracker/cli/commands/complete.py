@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tracker.cli.command import ProviderCommand
-from tracker.cli.options import Number
+from tracker.cli.options import Number, window_option
 from tracker.session import session
 
 OUTCOMES = ("pass", "partial", "fail")
@@ -16,7 +16,7 @@ OUTCOMES = ("pass", "partial", "fail")
 @click.command(
     "complete", cls=ProviderCommand, epilog="tracker complete --window W0-01 --{provider}-features 2 --outcome pass"
 )
-@click.option("--window", required=True, metavar="W", help="The window.")
+@window_option(required=True)
 @click.option(
     "--quality", type=Number(float, min=0), metavar="Q", help="How good the work is, from 0 to 1; 1 is as planned."
 )

@@ -9,6 +9,7 @@ import click
 
 from tracker.cli.command import WritingCommand, run_command
 from tracker.cli.commands.alias import store_text
+from tracker.cli.options import window_option
 from tracker.cli.text_input import input_options
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
@@ -17,7 +18,7 @@ from tracker.session import Session, session
 
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
 @click.argument("name", metavar="SOURCE")
-@click.option("--window", required=True, metavar="W", help="The window that it belongs to.")
+@window_option(required=True, help="The window that it belongs to.")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="For a provider's meters.")
 @click.option("--scope", metavar="SCOPE", help="Which report it is [default: as the report says].")
 @input_options

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from tracker.kernel import WritingCommand, session
@@ -29,12 +27,6 @@ from tracker.kernel import WritingCommand, session
 @click.option("--list", "is_list", is_flag=True, help="Store nothing: show each origin and what it would answer now.")
 @click.option("--sample", is_flag=True, help="Add the meters to the history; no window is opened or closed.")
 @click.option("--all", "is_all", is_flag=True, help="With --sample: every provider, side by side.")
-@click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Where the lanes' state files live [default: state/ in the data directory].",
-)
 def command(
     provider: str | None,
     phase: str,
@@ -49,14 +41,12 @@ def command(
     sample: bool,
     is_all: bool,
     scope: str | None,
-    state_dir: Path | None,
 ) -> None:
     """Read a provider's meters from where its programs keep them, and store them as a snapshot."""
     from tracker_capture import listing, report, samples, snapshot
     from tracker_capture.origins.process_tree import ended_on_signals
 
     here = session()
-    here.state_dir = state_dir
     if is_all and (provider or not sample):
         raise click.UsageError("--all goes with --sample, without a provider")
     with ended_on_signals():

@@ -6,15 +6,14 @@ from datetime import datetime
 
 import click
 
-from tracker.kernel import Group, session
-from tracker_capture.commands.options import time
+from tracker.kernel import Group, moment, session
 
 
 @click.group("meters", cls=Group, invoke_without_command=True, epilog="tracker meters --provider codex")
 @click.option("--provider", metavar="P", help="Only this provider.")
 @click.option("--meter", metavar="M", help="Only this meter, such as weekly.")
-@click.option("--since", metavar="TIME", callback=time, help="Readings from then on.")
-@click.option("--until", metavar="TIME", callback=time, help="Readings up to then.")
+@click.option("--since", metavar="TIME", callback=moment, help="Readings from then on.")
+@click.option("--until", metavar="TIME", callback=moment, help="Readings up to then.")
 @click.option("--rows", type=click.IntRange(min=0), default=8, show_default=True, help="Rows of each table.")
 @click.pass_context
 def command(

@@ -6,8 +6,7 @@ from datetime import datetime
 
 import click
 
-from tracker.kernel import WritingCommand, session
-from tracker_capture.commands.options import time
+from tracker.kernel import WritingCommand, moment, session
 
 
 @click.command(
@@ -16,8 +15,8 @@ from tracker_capture.commands.options import time
     epilog="tracker windows add W0-09 --from 2026-11-26T11:30:00Z --to 2026-11-26T14:00:00Z --provider codex",
 )
 @click.argument("window", metavar="W")
-@click.option("--from", "start", metavar="TIME", required=True, callback=time, help="When the work began.")
-@click.option("--to", "end", metavar="TIME", required=True, callback=time, help="When it ended.")
+@click.option("--from", "start", metavar="TIME", required=True, callback=moment, help="When the work began.")
+@click.option("--to", "end", metavar="TIME", required=True, callback=moment, help="When it ended.")
 @click.option("--provider", "providers", multiple=True, metavar="P", help="Only this provider; may be repeated.")
 @click.option("--stale-ok", is_flag=True, help="Accept readings that are far from both times.")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
@@ -25,11 +24,9 @@ def command(
     window: str, start: datetime, end: datetime, providers: tuple[str, ...], stale_ok: bool, notes: str | None
 ) -> None:
     """Make a window from the readings around two times: BEFORE and AFTER of each provider."""
-    from tracker.kernel import check_window
     from tracker_capture import windows
 
     here = session()
-    check_window(window)
     for draft in windows.drafts(here, window, providers, start, end, stale_ok=stale_ok):
         windows.save(here, window, draft, notes)
         for meter, part in draft.parts.items():

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Number, WritingCommand, session
-from tracker_corrections.commands.options import state_dir
+from tracker.kernel import Number, WritingCommand, session, window_option
 
 
 @click.command(
@@ -15,11 +14,10 @@ from tracker_corrections.commands.options import state_dir
 )
 @click.argument("provider")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="Only captures of this phase.")
-@click.option("--window", metavar="W", help="Only captures of this window [default: any of the lane].")
+@window_option(help="Only captures of this window [default: any of the lane].")
 @click.option("--index", "position", type=Number(int, min=1), default=1, show_default=True, help="The Nth newest.")
 @click.option("--reason", metavar="TEXT", default="deleted by the operator", help="Why, for the audit.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask, if the window is finalized or not named.")
-@state_dir
 def command(provider: str, phase: str | None, window: str | None, position: int, reason: str, yes: bool) -> None:
     """Take a capture back: a row in the journal says so, nothing is erased."""
     from tracker_corrections.deletion import Wanted, take_back

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import click
 
 from tracker.api import Gauge, Meter, Reading, Source, instant
-from tracker.kernel import Group, Session, Windows, WritingCommand, session
-from tracker_corrections.commands.options import state_dir
+from tracker.kernel import Group, Session, Windows, WritingCommand, moment, session
 
 
 class Percent(click.types.FloatParamType):
@@ -49,6 +50,7 @@ def _command(source: Source) -> click.Command:
         click.Option(
             ["--captured-at"],
             metavar="TIME",
+            callback=moment,
             help="When you read it, such as `-2h` [default: now].",
         ),
         click.Option(["--force"], is_flag=True, help="Store it although a rule forbids it."),
@@ -63,14 +65,12 @@ def _command(source: Source) -> click.Command:
         params.append(
             click.Option([reset, f"resets_{meter.key}"], metavar="TIME", help=f"{meter.title}: reset time, ISO 8601.")
         )
-    run = state_dir(lambda **given: _override(source, **given))
     meter = next((one for one in source.meters if one.key == source.capacity), source.meters[0])
     flag = f"--{meter.field_name.replace('_', '-')}"
     example = f"tracker override {source.name} --window W0-08 --phase before {flag} 40"
     about = f"Store {source.title} meters by hand."
-    made = WritingCommand(source.name, callback=run, params=params, help=about, epilog=example)
-    made.params += getattr(run, "__click_params__", [])
-    return made
+    run = partial(_override, source)
+    return WritingCommand(source.name, callback=run, params=params, help=about, epilog=example)
 
 
 def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None:
@@ -93,7 +93,7 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
 
 
 def _override(
-    source: Source, window: str, phase: str, notes: str | None, captured_at: str | None, force: bool, **given: Any
+    source: Source, window: str, phase: str, notes: str | None, captured_at: datetime | None, force: bool, **given: Any
 ) -> None:
     from tracker.kernel import CaptureRequest
 
@@ -118,7 +118,7 @@ def _override(
             phases=(phase,),
             reading=Reading(gauges=gauges, errors=("manual-override",)),
             text=None,
-            captured_at=here.time(captured_at),
+            captured_at=captured_at or here.now,
             origin="override",
             window=window,
             notes=notes,
