@@ -91,20 +91,6 @@ def _notes(session: Session, request: CaptureRequest, window: Window) -> Iterato
     delete = f"`tracker alias delete {name} --phase before {place}` takes it back"
     if old.before and old.after and taken > old.after.captured_at:
         yield (
-<<<<<<< HEAD
-            f"note: this BEFORE is later than the AFTER of {clock.at(old.after.captured_at)} in {window}, so it does"
-            f" not count until an AFTER follows: `tracker end {source.name} --stdin --window {window}{lane}`, or"
-            f" {delete} takes it back"
-        )
-    elif old.before is not None and canonical([*own, new]).before is new:
-        was = f"the BEFORE of {clock.at(old.before.captured_at)}{_meters(source, old.before, new)}"
-        yield f"note: this replaces {was}; {delete} takes it back"
-    newest = session.index.newest(source.stream, new.agent_id, source.name) if request.phases == ("before",) else None
-    if newest is not None and newest.phase == "before" and newest.window != window:
-        left = line(newest.window)
-        end = f"`tracker end {source.name} --stdin --window {left}{lane}`"
-        yield f"note: {left} stays open for {source.name} in this lane; {end} ends it"
-=======
             f"this BEFORE is later than the AFTER of {clock.at(old.after.captured_at)} in {window.name}, so it does not"
             f" count until an AFTER follows: `tracker end {name} --stdin {place}`, or {delete}"
         )
@@ -116,7 +102,6 @@ def _notes(session: Session, request: CaptureRequest, window: Window) -> Iterato
         if last is not None and last.phase == "before" and last.window != window.name:
             end = f"tracker end {name} --stdin {place.replace(window.name, line(last.window), 1)}"
             yield f"{line(last.window)} stays open for {name} in this lane; `{end}` ends it"
->>>>>>> main
 
 
 def named_lanes(lanes: Sequence[str | None]) -> str:

@@ -116,33 +116,11 @@ def anomalies(
     delete = f"tracker alias delete {source.name} --phase {new.phase} --window {new.window}"
     if late is not None:
         again = f"capture again after the buffer: tracker end {source.name} --stdin --window {new.window}"
-<<<<<<< HEAD
-        found.append(anomaly(LATE_AFTER, late, again, [new.record_id], record))
-    if new.captured_at > session.now + FUTURE:
-        cause = f"captured at {record['captured_at']}, which lies in the future"
-        found.append(anomaly(CLOCK_SKEW, cause, delete, [new.record_id], record))
-    turned = _turned(new, group)
-    if turned.before and turned.after:
-        times = iso(turned.after.captured_at), iso(turned.before.captured_at)
-        cause = "AFTER of {} is earlier than its BEFORE of {}".format(*times)
-        ids = [turned.before.record_id, turned.after.record_id]
-        found.append(anomaly(CLOCK_SKEW, cause, delete, ids, record))
-    pair = canonical([*group, new])
-    if new in (pair.before, pair.after):
-        found += falls(session, source, pair, record)
-    return found
-
-
-def _turned(new: Capture, group: Sequence[Capture]) -> Pair:
-    """A BEFORE and the AFTER that is earlier than it, one of them new; by the new one's lane if that has both."""
-    known = [*group, new]
-=======
         found.append(anomaly(LATE_AFTER, late, again, [new], new.record))
     if new.captured_at > now + FUTURE:
         cause = f"captured at {iso(new.captured_at)}, which lies in the future"
         found.append(anomaly(CLOCK_SKEW, cause, delete, [new], new.record))
     # by the new one's lane if that has both phases
->>>>>>> main
     own = [capture for capture in known if capture.agent_id == new.agent_id]
     candidates = own if {"before", "after"} <= {capture.phase for capture in own} else known
     befores = [capture for capture in candidates if capture.phase == "before"]

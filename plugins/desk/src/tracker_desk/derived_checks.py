@@ -42,14 +42,9 @@ def state_findings(session: Session) -> Iterator[Finding]:
             continue
         found = content(path)
         if "open" not in found and isinstance(found.get("window"), str) and "baseline" in found:
-<<<<<<< HEAD
-            problem = f"holds the open baseline of {found['window']}, of schema 1.0.0"
-            yield _finding("state", path, problem, f"tracker end {path.stem} --stdin", severity="note")
-=======
             problem = f"holds the open baseline of {found['window']}, of schema 1.0.0, which no command reads"
             cure = f"tracker override {path.stem} --window {found['window']} --phase before"
             yield _finding("state", path, problem, cure, severity="note")
->>>>>>> main
         elif "open" not in found or found.get("window") is not None:
             yield _finding("state", path, "belongs to no lane and provider in the journal", f"rm {path}")
 
