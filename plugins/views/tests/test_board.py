@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import which
+from threading import Event
 from typing import Any
 from xml.etree import ElementTree
 
@@ -37,14 +40,19 @@ def filled(program: Any) -> Any:
     return program
 
 
-def run(program: Any, act: Callable[[Any, Any], Awaitable[None]], size: tuple[int, int] = (120, 34)) -> None:
+def run(
+    program: Any,
+    act: Callable[[Any, Any], Awaitable[None]],
+    size: tuple[int, int] = (120, 34),
+    every: timedelta | None = None,
+) -> None:
     """A board on the program's records, and what is done to it."""
     from tracker.kernel import Session
     from tracker_views.board import Board
 
     session = Session()
     session.data_dir = program.root
-    board = Board(session, "all")
+    board = Board(session, "all", every)
 
     async def play() -> None:
         async with board.run_test(size=size) as pilot:
@@ -71,7 +79,7 @@ def text(board: Any, where: str) -> str:
 
 def test_it_shows_meters_and_windows(filled: Any) -> None:
     async def act(board: Any, _pilot: Any) -> None:
-        assert "toy fuel  ██░░░░░░░░░░░░░░░░░░░░░░   10%" in text(board, "#meters")
+        assert "toy fuel  ██░░░░░░░░░░░░░░░░░░  10%" in text(board, "#meters")
         head, first, second = cells(board)
         assert head[:2] == ["Window", "Provider"]
         assert (first[0], second[0]) == ("W2", "W1")
@@ -159,6 +167,44 @@ def test_a_strangers_panel_is_shown_and_its_error_is_one_line(
     run(program, act)
 
 
+def test_it_reads_the_meters_in_the_background_if_it_is_asked_to(
+    program: Any, add_feature: Callable[..., None]
+) -> None:
+    paces, turns, gate = [], [], Event()
+
+    def turn(session: Any) -> list[str]:
+        turns.append(session.root)
+        if len(turns) > 1:
+            return []
+        assert gate.wait(60)
+        return ["codex did not answer; asking again at 12:00"]
+
+    def meter_sampler(session: Any, every: timedelta) -> Any:
+        paces.append(every)
+        return turn
+
+    add_feature("a_sampler", meter_sampler=meter_sampler)
+    program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%\nheat 1%").ok()
+
+    async def act(board: Any, pilot: Any) -> None:
+        board.sample()
+        board.sample()
+        await pilot.press("s")  # the screen is not blocked, and nobody is asked twice at once
+        assert cells(board)[0][0] == "Window ↑"
+        assert len(turns) <= 1
+        gate.set()
+        await settled(pilot)
+        assert "codex did not answer" in text(board, "#about")
+        board.sample()
+        await settled(pilot)
+        assert "codex did not answer" not in text(board, "#about")
+
+    run(program, act, every=timedelta(minutes=5))
+    assert paces == [timedelta(minutes=5)]
+    assert set(turns) == {program.root}
+    assert "Expected 5m, 2h or 1d" in program("board", "--every", "soon").refused(2)
+
+
 def test_once_prints_a_picture_that_loads_nothing(filled: Any, tmp_path: Path) -> None:
     filled("board", "--once", "--period", "all", "--out", str(tmp_path / "board.svg")).ok()
     written = (tmp_path / "board.svg").read_text()
@@ -189,6 +235,45 @@ def test_it_runs_in_a_terminal_and_gives_it_back(filled: Any, tmp_path: Path) ->
             if process.poll() is None:
                 process.kill()
             os.close(main)
+
+
+@pytest.mark.skipif(which("tmux") is None, reason="tmux is not installed")
+def test_it_runs_in_tmux(filled: Any, tmp_path: Path) -> None:
+    def tmux(*arguments: str) -> str:
+        # a server of its own, which ends with its only session
+        command = ["tmux", "-f", os.devnull, "-S", str(tmp_path / "socket"), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+
+    def screen(wanted: str) -> list[str]:
+        end = time.monotonic() + 60
+        while wanted not in (shown := tmux("capture-pane", "-p")):
+            assert time.monotonic() < end, shown
+        return shown.splitlines()
+
+    command = [sys.executable, "-m", "tracker.cli", "--data-dir", str(filled.root), "board", "--period", "all"]
+    tmux(
+        "new-session",
+        "-d",
+        "-x",
+        "80",
+        "-y",
+        "24",
+        f"env LC_ALL=C.UTF-8 {shlex.join(command)}; echo ended $?; sleep 60",
+    )
+    try:
+        shown = screen("W2")
+        assert len(shown) == 24
+        assert "q quit" in shown[-1]
+        tmux("send-keys", "?")
+        screen("this help; any key closes it")
+        tmux("send-keys", "Escape")
+        tmux("send-keys", "/", "W1", "Enter")
+        while "W2" in (shown := screen("W1")):
+            pass
+        tmux("send-keys", "q")
+        assert "W1" not in "".join(screen("ended 0"))
+    finally:
+        tmux("kill-server")
 
 
 def until(main: int, wanted: bytes, seen: bytes) -> bytes:

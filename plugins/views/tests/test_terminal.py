@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from tracker.api import Cell, Column
-from tracker_views.fit import cut, fitted, width_of
+from tracker_views.fit import cut, fitted
 
 SCREENS = Path(__file__).parent / "screens"
 
@@ -26,7 +27,7 @@ def test_screens(filled: Any, monkeypatch: pytest.MonkeyPatch, command: str, col
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
     shown = filled(command).ok()
-    assert max(map(width_of, shown.splitlines())) <= columns
+    assert max(map(cell_len, shown.splitlines())) <= columns
     path = SCREENS / f"{command}-{columns}.txt"
     if os.environ.get("TRACKER_RECORD"):
         path.parent.mkdir(exist_ok=True)
@@ -96,6 +97,6 @@ def test_columns_go_in_their_order_and_are_named(room: int, titles: list[str], l
 
 
 def test_wide_characters_take_two_cells() -> None:
-    assert width_of("表情e\u0301") == 5
+    assert cell_len("表情e\u0301") == 5
     assert cut("表情符号", 5) == "表情…"
     assert cut("表情符号", 8) == "表情符号"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +107,21 @@ def stream_facts(
 
 
 @hookspec(firstresult=True)
-def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading] | None:
-    """The meter history of a provider from an instant on, by time; accounts and origins are not told apart."""
+def meter_readings(
+    session: Session, provider: str | None, since: datetime | None, hourly: bool
+) -> Sequence[MeterReading] | None:
+    """The meter history of a provider from an instant on, by time; accounts and origins are not told apart.
+
+    hourly: the highest reading of each hour is enough, which answers at once however long the history is.
+    """
+
+
+@hookspec(firstresult=True)
+def meter_sampler(session: Session, every: timedelta) -> Callable[[Session], Sequence[str]] | None:
+    """What reads the meters that are due and adds them to the history; each call answers with what failed.
+
+    every: the usual pace. It is called again and again, also from other threads, each time with a session of its own.
+    """
 
 
 @hookspec(firstresult=True)

@@ -31,13 +31,17 @@ class Period(Struct):
 class Column(Struct):
     """A column of a panel. key: of its value in each row. title: its head, with the unit if it has one.
 
-    kind: how a value reads. rank: a narrow view leaves out the columns with the highest rank first, never those of 0.
+    kind: how a value reads; `share` is a per cent of a whole, for which a terminal draws a bar. rank: a narrow view
+    leaves out the columns with the highest rank first, never those of 0. low, high: the keys of a range that is marked
+    on the bar, such as what is expected.
     """
 
     key: str
     title: str
-    kind: Literal["text", "count", "number", "rate", "percent", "money", "instant"] = "text"
+    kind: Literal["text", "count", "number", "rate", "percent", "share", "money", "instant"] = "text"
     rank: int = 1
+    low: str | None = None
+    high: str | None = None
 
 
 COLUMNS = checks.must_be(
@@ -50,10 +54,11 @@ COLUMNS = checks.must_be(
 class Chart(Struct):
     """A picture of a panel's rows. x, y, by, low, high, mark: keys of columns.
 
-    kind: `bars` is a bar of length `y` for each row, named by `x`; `columns` is the same with time in `x`, stacked
-    if `by` tells series apart; `steps` is a line that keeps each value until the next; `intervals` is a dot at `y`
-    from `low` to `high`. mark: a column whose true values are marked, such as resets. top: the end of the scale, such
-    as 100 for per cent.
+    kind: `bars` is a bar of length `y` for each row, named by `x`, with the range from `low` to `high` on it; `columns`
+    is the same with time in `x`, stacked if `by` tells series apart; `steps` is a line that keeps each value until the
+    next, and a band from the last one to `low` and `high` of a row without `y`; `intervals` is a dot at `y` from `low`
+    to `high`. mark: a column whose true values are marked, such as resets. top: the end of the scale, such as 100 for
+    per cent.
     """
 
     kind: Literal["bars", "columns", "steps", "intervals"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tracker.feature import Command, Feature, hookimpl
@@ -62,11 +62,22 @@ def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequenc
 
 
 @hookimpl
-def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading]:
+def meter_readings(
+    session: Session, provider: str | None, since: datetime | None, hourly: bool
+) -> Sequence[MeterReading]:
     """The meter history."""
     from tracker_capture.meters import readings
 
-    return readings(session, provider, since)
+    return readings(session, provider, since, hourly)
+
+
+@hookimpl
+def meter_sampler(session: Session, every: timedelta) -> Callable[[Session], Sequence[str]]:
+    """What reads the meters that are due."""
+    from tracker_capture.samples import sources
+    from tracker_capture.watch import Watch
+
+    return Watch(sources(session, None), every, session.now).turn
 
 
 @hookimpl

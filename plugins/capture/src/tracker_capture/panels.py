@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from tracker.api import Chart, Column, Panel, Period
+from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Session, plural
 from tracker_capture.meters import Point, Series, series
 
@@ -17,10 +17,22 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Every meter with a history in the period."""
     for found in series(session, None, None, period.since, period.until):
         if len(found.points) > 1:
-            yield _panel(session, found)
+            coming = [] if period.until else list(_coming(session, found))
+            yield _panel(session, found, coming)
 
 
-def _panel(session: Session, found: Series) -> Panel:
+def _coming(session: Session, found: Series) -> Iterator[Mapping[str, Cell]]:
+    """What is expected of a meter at its reset, as a row."""
+    source, reset = session.registry.source(found.provider), found.points[-1].reset_at
+    if source is None or reset is None or reset <= session.now:
+        return
+    for one in session.registry.first("meter_outlooks", session=session, source=source) or ():
+        expected = one.figures.get("expected")
+        if (one.meter, one.account) == (found.meter, found.account) and expected:
+            yield {"at": reset, "expected_low": expected[0], "expected_high": expected[1]}
+
+
+def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]]) -> Panel:
     source = session.registry.source(found.provider)
     meter = source.meter(found.meter) if source else None
     is_share = meter is None or meter.unit == "pp"
@@ -40,28 +52,33 @@ def _panel(session: Session, found: Series) -> Panel:
             Column(key="used", title=f"Last, {unit}", kind=kind, rank=0),
             Column(key="high", title=f"Highest, {unit}", kind=kind),
             Column(key="resets", title="Resets", kind="count", rank=1),
+            Column(key="expected_low", title="Expected from, %", kind="percent", rank=3),
+            Column(key="expected_high", title="to, %", kind="percent", rank=3),
         ),
-        rows=[
-            {
-                "at": part[0].at,
-                "until": max(point.until for point in part),
-                "used": part[-1].used,
-                "high": max(point.used for point in part),
-                "resets": sum(point.has_reset for point in part),
-            }
-            for part in parts(found.points)
-        ],
+        rows=[*map(_cells, parts(found.points)), *coming],
         charts=(
             Chart(
                 kind="steps",
                 title=f"{title}, {unit}",
                 x="at",
                 y="high",
+                low="expected_low",
+                high="expected_high",
                 mark="resets" if resets <= MOST / 2 else None,
                 top=100 if is_share else None,
             ),
         ),
     )
+
+
+def _cells(part: Sequence[Point]) -> Mapping[str, Cell]:
+    return {
+        "at": part[0].at,
+        "until": max(point.until for point in part),
+        "used": part[-1].used,
+        "high": max(point.used for point in part),
+        "resets": sum(point.has_reset for point in part),
+    }
 
 
 def parts(points: Sequence[Point]) -> list[list[Point]]:

@@ -47,46 +47,70 @@ class Pace:
         self.due = now + min(self.usual * 2**self.failures, max(LONGEST_PACE, self.usual))
 
 
+class Watch:
+    """The providers that are watched, and the newest values of each in words."""
+
+    def __init__(self, wanted: Sequence[Source], every: timedelta, now: datetime) -> None:
+        self.paces = [Pace(source=source, usual=every, due=now) for source in wanted]
+        self._shown: dict[str, str] = {}
+        self._failures: dict[str, str] = {}
+
+    def turn(self, session: Session) -> list[str]:
+        """Ask the providers that are due and store their answers; why others have none and when they are asked next."""
+        now = session.now
+        due = [pace for pace in self.paces if pace.due <= now]
+        if due:
+            self._ask(session, due)
+        return list(self._failures.values())
+
+    def _ask(self, session: Session, due: Sequence[Pace]) -> None:
+        answers, problems = samples.look(session, [pace.source for pace in due])
+        samples.store(session, answers, LEAST)
+        found: dict[str, Answer] = {source.name: answer for source, answer in answers}
+        for pace in due:
+            name = pace.source.name
+            answer = found.get(name)
+            if answer is None:
+                pace.failed(session.now)
+                why = next((one for one in problems if one.startswith(f"{name} ")), name)
+                self._failures[name] = f"{why}; asking again at {iso(pace.due.replace(microsecond=0))}"
+                self._shown.setdefault(name, f"{name} n/a")
+                continue
+            pace.succeeded(session.now, [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at])
+            self._failures.pop(name, None)
+            self._shown[name] = f"{name} {values(pace.source, answer.reading)}"
+
+    @property
+    def text(self) -> str:
+        """One line."""
+        names = [pace.source.name for pace in self.paces]
+        return " | ".join(self._shown[name] for name in names if name in self._shown)
+
+
 def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
     """Sample until SIGINT or SIGTERM. On a terminal one line is drawn anew, elsewhere each change is a line."""
-    paces = [Pace(source=source, usual=every, due=session.now) for source in wanted]
-    shown: dict[str, str] = {}
-    drawn = ""
+    watched, drawn = Watch(wanted, every, session.now), ""
+    told: list[str] = []
     try:
         while True:
-            now = session.now
-            due = [pace for pace in paces if pace.due <= now]
-            if due:
-                _ask(session, due, shown)
-                text = " | ".join(shown[source.name] for source in wanted if source.name in shown)
-                drawn = _show(session, text, drawn)
+            failures = watched.turn(session)
+            for failure in failures:
+                if failure not in told:
+                    session.note(f"note: {failure}")
+            told = failures
+            drawn = _show(session, watched.text, drawn)
             time.sleep(STEP_SECONDS)
     except (KeyboardInterrupt, SystemExit):
         if drawn and sys.stdout.isatty():
             session.say("")
 
 
-def _ask(session: Session, due: Sequence[Pace], shown: dict[str, str]) -> None:
-    answers, problems = samples.look(session, [pace.source for pace in due])
-    samples.store(session, answers, LEAST)
-    found: dict[str, Answer] = {source.name: answer for source, answer in answers}
-    for pace in due:
-        name = pace.source.name
-        answer = found.get(name)
-        if answer is None:
-            pace.failed(session.now)
-            why = next((one for one in problems if one.startswith(f"{name} ")), name)
-            session.note(f"note: {why}; asking again at {iso(pace.due.replace(microsecond=0))}")
-            shown.setdefault(name, f"{name} n/a")
-            continue
-        pace.succeeded(session.now, [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at])
-        shown[name] = f"{name} {values(pace.source, answer.reading)}"
-
-
 def _show(session: Session, text: str, drawn: str) -> str:
+    if text == drawn:
+        return drawn
     if sys.stdout.isatty() and not session.quiet:
         sys.stdout.write(f"\r{line(text).ljust(len(drawn))}")
         sys.stdout.flush()
-    elif text != drawn:
+    else:
         session.say(text)
     return text

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tracker.api import Cell, Chart, Column, Panel, Period
+from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Clock, Session, zone
-from tracker_desk.home import meter_lines
+from tracker_desk import meter_list
 from tracker_desk.status import Status, look
 from tracker_desk.window_list import FIGURES, ListedWindow, listed
 
@@ -27,40 +27,11 @@ START = (
 def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Those that are asked for."""
     if period.wants("meters") or period.wants("lanes"):
-        status = look(session, with_outlooks=False)
-        yield from (one for one in (meters(session, status), lanes(status)) if one.rows and period.wants(one.name))
+        status = look(session)
+        found = meter_list.panel(status, Clock(status.now, zone(session.config.timezone))), lanes(status)
+        yield from (one for one in found if one.rows and period.wants(one.name))
     if period.wants("windows"):
         yield windows(session, period)
-
-
-def meters(session: Session, status: Status) -> Panel:
-    """The newest values of each provider, as the home screen shows them."""
-    clock = Clock(status.now, zone(session.config.timezone))
-    rows = [
-        {
-            "name": f"{one.provider} {one.meter}",
-            "used": None if one.share is None else round(100 * one.share, 2),
-            "age": one.age,
-            "reset": one.resets.removeprefix("resets ") or None,
-            "pace": one.pace or (one.used if one.share is None else None),
-        }
-        for one in meter_lines(status, clock)
-    ]
-    return Panel(
-        name="meters",
-        title="Meters now",
-        place=7,
-        about="The newest reading of each meter. A meter that was reset since has no value until it is read again.",
-        columns=(
-            Column(key="name", title="Meter", rank=0),
-            Column(key="used", title="Used, %", kind="percent", rank=0),
-            Column(key="age", title="Read", rank=2),
-            Column(key="reset", title="Resets"),
-            Column(key="pace", title="Pace", rank=3),
-        ),
-        rows=rows,
-        charts=(Chart(kind="bars", title="Used, %", x="name", y="used", top=100),),
-    )
 
 
 def lanes(status: Status) -> Panel:

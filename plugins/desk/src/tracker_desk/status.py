@@ -70,7 +70,7 @@ class Status:
     now: datetime
     lanes: tuple[Lane, ...]
     missing: tuple[str, ...]  # installed providers without any capture
-    ready: tuple[str, ...]  # windows that `complete` would take
+    ready: tuple[Due, ...]  # windows that `complete` would take
     anomalies: tuple[Entry, ...]
     outlooks: tuple[MeterOutlook, ...]
 
@@ -97,7 +97,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         now=now,
         lanes=tuple(found),
         missing=tuple(name for name in session.registry.providers if name not in present),
-        ready=tuple(window for window, due in after_closing.items() if due.action == "complete"),
+        ready=tuple(due for due in after_closing.values() if due.action == "complete"),
         anomalies=tuple(anomalies),
         outlooks=tuple(_outlooks(session)) if with_outlooks else (),
     )
@@ -130,7 +130,8 @@ def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterab
         return Due(action=None, window=window, reason=f"{window} waits for {', '.join(missing)}")
     if window in fallen:
         return Due(action=None, window=window, reason=f"{window} has an open anomaly; its cure is below")
-    return Due(action="complete", window=window, command=f"tracker complete --window {window}")
+    features = " ".join(f"--{name}-features N" for name in sorted(groups))
+    return Due(action="complete", window=window, command=f"tracker complete --window {window} {features}")
 
 
 def _lane(
@@ -164,7 +165,7 @@ def _open_due(session: Session, now: datetime, source: Source, before: Capture) 
     capacity = before.reading.gauge(source.capacity) if source.capacity else None
     window = before.window
     if capacity and capacity.reset_at and before.captured_at < capacity.reset_at <= now:
-        command = f"tracker alias start {source.name} --stdin --window {window}"
+        command = f"tracker start {source.name} --stdin --window {window}"
         reason = f"{capacity.meter} was reset since, so what was used cannot be measured"
         return Due(action="before", window=window, command=command, reason=reason)
     buffer = timedelta(minutes=session.config.buffer_minutes)
@@ -173,7 +174,7 @@ def _open_due(session: Session, now: datetime, source: Source, before: Capture) 
     return Due(
         action="after",
         window=window,
-        command=f"tracker alias end {source.name} --stdin",
+        command=f"tracker end {source.name} --stdin",
         allowed_from=max(past) + buffer if past else None,
         resets_at=coming,
         buffered_until=coming + buffer if coming else None,
@@ -187,5 +188,5 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
 
 def _next_window_due(session: Session, source: Source, window: str) -> Due:
     following = Windows(session).following(window)
-    command = f"tracker alias start {source.name} --stdin"
+    command = f"tracker start {source.name} --stdin"
     return Due(action="before", window=following, command=command, reason=f"{window} is finalized")

@@ -2,19 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
+from itertools import chain, islice
+from textwrap import wrap
 from typing import Any
 
-from tracker.api import Gauge, Meter
-from tracker.kernel import Clock, Session, iso, line, span, value
+import click
+from attrs import evolve
+
+from tracker.api import Cell, Column, Gauge, Meter
+from tracker.kernel import CaptureMark, Clock, Session, escape, iso, line, span, value
+from tracker_desk import meter_list
 from tracker_desk.status import Due, Lane, Status
 
+LANES = (
+    Column(key="provider", title="Provider", rank=0),
+    Column(key="lane", title="Lane"),
+    Column(key="window", title="Window", rank=0),
+    Column(key="state", title="State", rank=0),
+    Column(key="since", title="Since", kind="instant", rank=3),
+    Column(key="also", title="Also open", rank=2),
+)
 SOON = timedelta(hours=6)  # a reset that is further away does not press
 
 
+def show(session: Session, status: Status, zone: tzinfo) -> None:
+    """One screen: on a terminal with tables, which fit it."""
+    plain, clock = lines(session, status, zone), Clock(status.now, zone)
+    for head in islice(plain, 2):
+        click.echo(escape(head))
+    if not status.lanes or not session.table(meter_list.COLUMNS, meter_list.rows(status, clock)):
+        for each in plain:
+            click.echo(escape(each))
+        return
+    click.echo()
+    session.table(LANES, [_lane_row(lane) for lane in status.lanes])
+    width = shutil.get_terminal_size((80, 24)).columns
+    folded = partial(wrap, width=width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    for lane in status.lanes:
+        typed = [*filter(None, (lane.due.command,)), *(_end(lane, mark) for mark in lane.also_open)]
+        due = _next(clock, evolve(lane.due, command=None))
+        # a command stays in one line, so that it can be copied
+        for each in ("", *folded(f"Next for {_name(lane)}: {due}"), *(f"  {line(one)}" for one in typed)):
+            click.echo(escape(each))
+    for group in (_outlooks(status), _closing(status)):
+        click.echo()
+        for each in chain.from_iterable(map(folded, group)):
+            click.echo(escape(each))
+
+
+def _lane_row(lane: Lane) -> Mapping[str, Cell]:
+    also = ", ".join(mark.window for mark in lane.also_open)
+    return {
+        "provider": lane.mark.provider,
+        "lane": lane.agent_id,
+        "window": lane.mark.window,
+        "state": "open" if lane.is_open else "closed",
+        "since": lane.taken,
+        "also": also or None,
+    }
+
+
+def _name(lane: Lane) -> str:
+    return line(lane.mark.provider) + (f", lane {line(lane.agent_id)}" if lane.agent_id else "")
+
+
 def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
-    """One screen."""
+    """The screen as plain text."""
     clock = Clock(status.now, zone)
     yield f"{clock.head()}  {line(session.root)}"
     if not status.lanes:
@@ -24,12 +81,20 @@ def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
         yield from _lane(clock, lane)
     if status.outlooks:
         yield ""
+    yield from _outlooks(status)
+    yield ""
+    yield from _closing(status)
+
+
+def _outlooks(status: Status) -> Iterator[str]:
     for one in status.outlooks:
         account = f" account {line(one.account)}" if one.account else ""
         yield f"{one.provider} {one.meter}{account}: {line(one.text)}"
-    yield ""
+
+
+def _closing(status: Status) -> Iterator[str]:
     if status.ready:
-        yield f"Ready to finalize: {', '.join(map(line, status.ready))}"
+        yield f"Ready to finalize: {', '.join(line(due.window) for due in status.ready)}"
     if status.lanes and status.missing:
         yield f"Not captured yet: {', '.join(status.missing)}"
     yield f"Anomalies: {len(status.anomalies)} open"
@@ -43,17 +108,16 @@ def _beginning(session: Session) -> Iterator[str]:
     names = [name for name, source in session.registry.sources.items() if source.kind == "status"]
     yield "No captures here yet."
     if names:
-        yield "Begin with `tracker alias start PROVIDER --stdin`, the provider's pane piped or pasted to it."
+        yield "Begin with `tracker start PROVIDER --stdin`, the provider's pane piped or pasted to it."
         yield f"Providers: {', '.join(names)}"
     else:
         yield "No provider is installed, either: `tracker plugins list` shows what is."
 
 
 def _lane(clock: Clock, lane: Lane) -> Iterator[str]:
-    name = line(lane.mark.provider) + (f", lane {line(lane.agent_id)}" if lane.agent_id else "")
     ago = span(clock.now - lane.taken)
     state = f"open since {clock.at(lane.taken)} ({ago})" if lane.is_open else f"closed at {clock.at(lane.taken)}"
-    yield f"{name}: {line(lane.mark.window)} {state}"
+    yield f"{_name(lane)}: {line(lane.mark.window)} {state}"
     width = max((len(meter.key) for meter, _ in lane.gauges), default=0)
     age = span(clock.now - lane.as_of)
     for meter, gauge in lane.gauges:
@@ -61,10 +125,13 @@ def _lane(clock: Clock, lane: Lane) -> Iterator[str]:
         yield f"  {meter.key:{width}}  {value(gauge.used, unit=unit)}, {age} ago{_reset(clock, gauge)}"
     yield f"  next: {_next(clock, lane.due)}"
     for mark in lane.also_open:
-        end = f"tracker alias end {mark.provider} --stdin --window {mark.window}"
-        end += f" --agent {lane.agent_id}" if lane.agent_id else ""
         since = clock.at(datetime.fromtimestamp(mark.at, UTC))
-        yield f"  also open: {line(mark.window)} since {since}: {line(end)}"
+        yield f"  also open: {line(mark.window)} since {since}: {_end(lane, mark)}"
+
+
+def _end(lane: Lane, mark: CaptureMark) -> str:
+    agent = f" --agent {lane.agent_id}" if lane.agent_id else ""
+    return line(f"tracker end {mark.provider} --stdin --window {mark.window}{agent}")
 
 
 def _reset(clock: Clock, gauge: Gauge) -> str:
@@ -104,7 +171,7 @@ def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
             {"provider": one.provider, "meter": one.meter, "account": one.account, **one.figures}
             for one in status.outlooks
         ],
-        "ready": list(status.ready),
+        "ready": [due.window for due in status.ready],
         "not_captured": list(status.missing),
         "anomalies": [found.record | {"record_id": found.record_id} for found in status.anomalies],
     }

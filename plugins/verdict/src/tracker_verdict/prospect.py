@@ -42,6 +42,14 @@ class Prospect:
         """Per cent that the usual course leaves."""
         return None if self.rest is None else max(FULL - self.standing.used - self.rest, 0.0)
 
+    @property
+    def expected(self) -> tuple[float, float] | None:
+        """Per cent used at the reset, in four of five cases."""
+        if self.low is None or self.high is None:
+            return None
+        low, high = (round(min(self.standing.used + points, FULL), 1) for points in (self.low, self.high))
+        return low, high
+
     def document(self) -> dict[str, Any]:
         return {
             "weeks": self.weeks,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -23,14 +23,16 @@ from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Static, Tab, Tabs
 
 from tracker.api import Chart, Panel
-from tracker.kernel import Selection, Session, zone
+from tracker.kernel import Selection, Session, TrackerError, zone
 from tracker_views.cells import is_number, text
 from tracker_views.content import Content, gathered, period_of
 from tracker_views.fit import cut, fitted
 from tracker_views.journal_log import panel as log_panel
+from tracker_views.terminal import lines, styled
 
 CHECK, AGE = 2.0, 180.0  # seconds between looks at the files, and at most between readings of them
-BAR, SPARK = 24, "▁▂▃▄▅▆▇█"
+TURN = 5.0  # seconds between questions which meters are due
+SPARK = "▁▂▃▄▅▆▇█"
 PERIODS: Mapping[str, timedelta | None] = {
     "today": timedelta(0),
     "7d": timedelta(days=7),
@@ -52,7 +54,7 @@ Keys
   ?          this help; any key closes it
   q          quit
 
-The board reads what is recorded. `tracker watch` keeps meters coming.
+The board shows what is recorded. With --every 5m it reads the meters, too.
 """
 
 
@@ -98,8 +100,9 @@ class Board(App[None]):
         Binding("q", "quit", "quit"),
     ]
 
-    def __init__(self, session: Session, period: str) -> None:
+    def __init__(self, session: Session, period: str, every: timedelta | None = None) -> None:
         super().__init__()
+        self.every = every
         self.origin, self.period, self.zone = session, period, zone(session.config.timezone)
         self.content: Content | None = None
         self.panels: list[Panel] = []
@@ -109,6 +112,8 @@ class Board(App[None]):
         self._signature: object = None
         self._read_at = 0.0
         self._drawn: object = None
+        self._sampler: Callable[[Session], Sequence[str]] | None = None
+        self._unread: Sequence[str] = ()
 
     def compose(self) -> ComposeResult:
         yield Static("tracker", id="head")
@@ -126,6 +131,10 @@ class Board(App[None]):
         self.query_one("#table", DataTable).focus()
         self.action_read()
         self.set_interval(CHECK, self.look)
+        if self.every is not None:
+            self._sampler = self.origin.registry.first("meter_sampler", session=self.origin, every=self.every)
+        if self._sampler is not None:
+            self.set_interval(TURN, self.sample)
 
     # --- reading
 
@@ -146,10 +155,35 @@ class Board(App[None]):
         self._signature, self._read_at = self._sizes(), asyncio.get_running_loop().time()
         self.read()
 
-    @work(thread=True, exclusive=True, exit_on_error=True)
-    def read(self) -> None:
+    def _session(self) -> Session:
+        """A session for another thread."""
         here = Session()
         here.data_dir, here.agent, here.quiet = self.origin.root, self.origin.agent, True
+        return here
+
+    def sample(self) -> None:
+        """Read the meters that are due, unless the last reading still goes on."""
+        if not any(one.group == METERS and not one.is_finished for one in self.workers):
+            self.read_meters()
+
+    @work(thread=True, group=METERS)
+    def read_meters(self) -> None:
+        assert self._sampler is not None
+        here = self._session()
+        try:
+            failures = self._sampler(here)
+        except (TrackerError, OSError) as error:
+            failures = [str(error)]
+        finally:
+            here.index.close()
+            here.journal.close()
+        if failures != self._unread:
+            self._unread = failures
+            self.call_from_thread(self._draw)
+
+    @work(thread=True, exclusive=True, exit_on_error=True)
+    def read(self) -> None:
+        here = self._session()
         try:
             found = gathered(here, period_of(here, Selection(since=self._since(here.now))), with_sections=False)
             panels = [*found.panels, log_panel(here)]
@@ -224,13 +258,12 @@ class Board(App[None]):
         for column, width in zip(found.columns, found.widths, strict=True):
             mark = (" ↓" if self.is_turned else " ↑") if column.key == self.sort_key else ""
             table.add_column(Text(column.title + mark, justify="right" if is_number(column) else "left"), width=width)
-        for cells in found.rows:
-            table.add_row(
-                *(
-                    Text(cut(cell, width), justify="right" if is_number(column) else "left")
-                    for cell, column, width in zip(cells, found.columns, found.widths, strict=True)
-                )
-            )
+        for row, cells in zip(rows, found.rows, strict=True):
+            shown = []
+            for cell, column, width in zip(cells, found.columns, found.widths, strict=True):
+                shown.append(styled(cut(cell, width), row.get(column.key), column))
+                shown[-1].justify = "right" if is_number(column) else "left"
+            table.add_row(*shown)
         table.move_cursor(row=min(line, max(len(found.rows) - 1, 0)), scroll=False)
         table.scroll_to(y=top, animate=False)
 
@@ -255,24 +288,8 @@ class Board(App[None]):
         """A bar for each meter, in colour and in words."""
         if panel is None:
             return Text("No meter was read yet. Type `tracker capture --all` in another terminal.")
-        found = Text()
-        wide = max(len(str(row["name"])) for row in panel.rows)
-        for place, row in enumerate(panel.rows):
-            used = row.get("used")
-            found.append("\n" if place else "")
-            found.append(f"{row['name']!s:{wide}}  ")
-            if isinstance(used, int | float):
-                filled = round(min(max(used / 100, 0), 1) * BAR)
-                colour = "red" if used >= 90 else "yellow" if used >= 70 else "green"
-                found.append("█" * filled, style=colour)
-                found.append("░" * (BAR - filled), style="dim")
-                found.append(f" {used:>4.0f}%")
-            else:
-                found.append(" " * BAR + "   n/a", style="dim")
-            notes = (row.get("age"), row.get("reset") and f"resets {row['reset']}", row.get("pace"))
-            said = "  " + ", ".join(str(one) for one in notes if one)
-            found.append(cut(said, max(self.size.width - wide - BAR - 10, 10)), style="dim")
-        return found
+        room = max(self.size.width - 2, 20)
+        return Text("\n").join(lines(panel.columns, panel.rows, room, self.zone))
 
     def _spark(self, panel: Panel) -> str:
         """The first chart over time in one line."""
@@ -288,7 +305,8 @@ class Board(App[None]):
         return "".join(SPARK[min(round(sums[at] / most * 7), 7)] for at in sorted(sums)[-60:])
 
     def _failures(self) -> str:
-        return "; ".join(one for one in (self.content.missing if self.content else ()) if "could not show" in one)
+        missing = self.content.missing if self.content else ()
+        return "; ".join((*(one for one in missing if "could not show" in one), *self._unread))
 
     # --- keys
 

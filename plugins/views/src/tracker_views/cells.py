@@ -8,7 +8,8 @@ from tracker.api import Cell, Column
 from tracker.kernel import line, number, rate
 from tracker_views.content import UNKNOWN
 
-NUMBERS = ("count", "number", "rate", "percent", "money")
+NUMBERS = ("count", "number", "rate", "percent", "share", "money")
+FULL, HALF, RANGE, EMPTY = "█", "▌", "▒", "░"
 
 
 def text(value: Cell, column: Column, zone: tzinfo) -> str:
@@ -25,9 +26,20 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
         return f"${value:,.2f}"
     if column.kind == "count":
         return f"{value:,.0f}"
-    if column.kind == "percent":
+    if column.kind in ("percent", "share"):
         return f"{number(value)}%"
     return rate(value) if column.kind == "rate" else number(value)
+
+
+def bar(used: float, low: Cell, high: Cell, width: int) -> str:
+    """A per cent as a bar of so many characters, with the range that is expected on it."""
+    halves = round(min(max(used, 0), 100) / 50 * width)
+    drawn = list((FULL * (halves // 2) + HALF * (halves % 2)).ljust(width, EMPTY))
+    if isinstance(low, int | float) and isinstance(high, int | float):
+        begin, end = (round(min(max(one, 0), 100) / 100 * width) for one in (low, high))
+        for place in range(min(begin, width - 1), max(end, begin + 1)):
+            drawn[place] = RANGE if drawn[place] == EMPTY else drawn[place]
+    return "".join(drawn)
 
 
 def is_number(column: Column) -> bool:
@@ -41,4 +53,8 @@ def short(value: float, column: Column) -> str:
         ((size, unit) for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if abs(value) >= size), (1, "")
     )
     digits = number(value / size, 1 if size > 1 else None).removesuffix(".0")
-    return f"${digits}{unit}" if column.kind == "money" else f"{digits}{unit}{'%' if column.kind == 'percent' else ''}"
+    return (
+        f"${digits}{unit}"
+        if column.kind == "money"
+        else f"{digits}{unit}{'%' if column.kind in ('percent', 'share') else ''}"
+    )

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from attrs import frozen
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from tracker.api import Chart, Column, Panel
 from tracker_views.cells import short, text
@@ -48,6 +48,7 @@ class Picture:
     series: tuple[str, ...] = ()
     has_marks: bool = False
     has_bands: bool = False
+    has_forecast: bool = False
 
 
 class Plot:
@@ -63,7 +64,12 @@ class Plot:
         return self.columns[self.chart.y]
 
     def words(self, row: Mapping[str, Any], key: str) -> str:
-        return text(row.get(key), self.columns[key], self.zone)
+        return text(row.get(key), self.columns.get(key, self.y), self.zone)
+
+    def range_of(self, row: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The row's `low` and `high`, None if it has none."""
+        low, high = (row.get(key) if key else None for key in (self.chart.low, self.chart.high))
+        return low, high
 
     def known(self) -> list[float]:
         keys = [key for key in (self.chart.y, self.chart.low, self.chart.high) if key]
@@ -100,13 +106,19 @@ def _svg(pattern: str, **values: Any) -> Markup:
 
 
 def _bar(plot: Plot, row: Mapping[str, Any], top: int, scale: float) -> Markup:
-    width = 100 * max(row[plot.chart.y], 0) / scale
-    return _svg('<rect x="0" y="{y}" width="{w:.2f}%" height="{h}" rx="2" class="s0"/>', y=top, w=width, h=BAR)
+    width = 100 * min(max(row[plot.chart.y], 0), scale) / scale
+    bar = _svg('<rect x="0" y="{y}" width="{w:.2f}%" height="{h}" rx="2" class="s0"/>', y=top, w=width, h=BAR)
+    low, high = plot.range_of(row)
+    if low is None or high is None:
+        return bar
+    a, b = (100 * min(max(one, 0), scale) / scale for one in (low, high))
+    shape = '<rect x="{a:.2f}%" y="{y}" width="{w:.2f}%" height="{h}" class="expected"/>'
+    return bar + _svg(shape, a=a, y=top, w=max(b - a, 0.5), h=BAR)
 
 
 def _interval(plot: Plot, row: Mapping[str, Any], top: int, scale: float) -> Markup:
     chart, middle = plot.chart, top + BAR // 2
-    low, high = (row.get(key) if key else None for key in (chart.low, chart.high))
+    low, high = plot.range_of(row)
     found = Markup()
     if low is not None and high is not None:
         a, b = (100 * min(max(one, 0), scale) / scale for one in (low, high))
@@ -123,10 +135,11 @@ def bars(plot: Plot, draw: Callable[[Plot, Mapping[str, Any], int, float], Marku
     chart, shown = plot.chart, plot.rows[:MOST_BARS]
     scale = chart.top or nice(max(plot.known()))
     body, said = Markup(), []
+    expected = " expected" if chart.kind == "bars" else ""
     for place, row in enumerate(shown):
         top, name, value = place * STEP, plot.words(row, chart.x), plot.words(row, chart.y)
         if chart.low and chart.high and row.get(chart.low) is not None:
-            value += f" ({plot.words(row, chart.low)} to {plot.words(row, chart.high)})"
+            value += f" ({plot.words(row, chart.low)} to {plot.words(row, chart.high)}{expected})"
         said.append(f"{name} {value}")
         name = name if len(name) < 31 else f"{name[:29]}…"
         body += _svg('<text x="0" y="{y}">{name}</text>', y=top + 13, name=name)
@@ -224,45 +237,61 @@ def _day(plot: Plot, at: datetime) -> str:
 def steps(plot: Plot) -> Picture:
     chart = plot.chart
     rows = sorted((row for row in plot.rows if row.get(chart.y) is not None), key=lambda row: row[chart.x])
+    coming = [row for row in plot.rows if row.get(chart.y) is None and None not in plot.range_of(row)]
     begin, end = rows[0][chart.x], rows[-1][chart.x]
     # the last value lasts, too
     end += (end - begin) / len(rows) or timedelta(hours=1)
+    edge = max([end, *(row[chart.x] for row in coming)])
     scale = max(chart.top or 0, nice(max(plot.known())) if max(plot.known()) > (chart.top or 0) else 0)
-    across, body = _across(begin, end), Markup()
+    across, body = _across(begin, edge), Markup()
     shown = [band for band in plot.bands if band.end >= begin and band.begin <= end]
     shown = shown if len(shown) <= MOST_BANDS else []
     for band in shown:
         a, b = max(across(band.begin), 0.0), min(across(band.end), 100.0)
-        body += _svg(
-            '<rect x="{a:.2f}%" y="{y}" width="{w:.2f}%" height="{h}" class="band"/>',
-            a=a,
-            y=HEAD,
-            w=max(b - a, 0.3),
-            h=HEIGHT,
-        )
-    body += _frame(plot, scale, begin, end)
+        shape = '<rect x="{a:.2f}%" y="{y}" width="{w:.2f}%" height="{h}" class="band"/>'
+        body += _svg(shape, a=a, y=HEAD, w=max(b - a, 0.3), h=HEIGHT)
+    body += _frame(plot, scale, begin, edge)
     marks = [row for row in rows if chart.mark and row.get(chart.mark)]
     for row in marks:
-        body += _svg(
-            '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="mark"/>',
-            x=across(row[chart.x]),
-            a=HEAD,
-            b=HEAD + HEIGHT,
-        )
-    body += _line(_points([*rows, {**rows[-1], chart.x: end}], chart, across, scale))
-    values = [float(row[chart.y]) for row in rows]
-    low, high, last = (text(one, plot.y, plot.zone) for one in (min(values), max(values), values[-1]))
-    said = f"From {_day(plot, begin)} to {_day(plot, end)}: lowest {low}, highest {high}, last {last}" + (
-        f"; {len(marks)} resets." if marks else "."
-    )
+        shape = '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="mark"/>'
+        body += _svg(shape, x=across(row[chart.x]), a=HEAD, b=HEAD + HEIGHT)
+    last = rows[-1]
+    drawn = min([end, *(row[chart.x] for row in coming)])
+    line = _line(_points([*rows, {**last, chart.x: drawn}], chart, across, scale))
+    body += _scaled(*(_expected(plot, last, row, across, scale) for row in coming), line)
     return Picture(
         title=chart.title,
-        description=said,
+        description=_steps_words(plot, rows, coming, (begin, end), len(marks)),
         height=HEAD + HEIGHT + 22,
         body=body,
         has_marks=bool(marks),
         has_bands=bool(shown),
+        has_forecast=bool(coming),
     )
+
+
+def _steps_words(plot: Plot, rows: Rows, coming: Rows, span: tuple[datetime, datetime], marks: int) -> str:
+    values = [float(row[plot.chart.y]) for row in rows]
+    low, high, last = (text(one, plot.y, plot.zone) for one in (min(values), max(values), values[-1]))
+    said = f"From {_day(plot, span[0])} to {_day(plot, span[1])}: lowest {low}, highest {high}, last {last}"
+    said += f"; {marks} resets." if marks else "."
+    for row in coming:
+        a, b = (text(one, plot.y, plot.zone) for one in plot.range_of(row))
+        said += f" Expected at {_day(plot, row[plot.chart.x])}: {a} to {b}."
+    return said
+
+
+def _expected(
+    plot: Plot, last: Mapping[str, Any], row: Mapping[str, Any], across: Callable[[datetime], float], scale: float
+) -> Markup:
+    """A band that opens from the last value to the range."""
+    corners = [(last, float(last[plot.chart.y])), *((row, float(one)) for one in plot.range_of(row))]
+    points = " ".join(f"{10 * across(at[plot.chart.x]):.0f},{_down(y, scale):.1f}" for at, y in corners)
+    return _svg('<polygon points="{points}" class="expected"/>', points=points)
+
+
+def _down(value: float, scale: float) -> float:
+    return HEIGHT * (1 - min(value / scale, 1.0))
 
 
 def _points(
@@ -270,7 +299,7 @@ def _points(
 ) -> Iterator[tuple[float, float]]:
     before: float | None = None
     for row in rows:
-        x, y = 10 * across(row[chart.x]), HEIGHT * (1 - min(float(row[chart.y]) / scale, 1.0))
+        x, y = 10 * across(row[chart.x]), _down(float(row[chart.y]), scale)
         if before is not None:
             yield x, before
         yield x, y
@@ -279,10 +308,14 @@ def _points(
 
 def _line(points: Iterator[tuple[float, float]]) -> Markup:
     path = " ".join(f"{x:.0f},{y:.1f}".removesuffix(".0") for x, y in points)
+    return _svg('<polyline points="{points}" class="line" vector-effect="non-scaling-stroke"/>', points=path)
+
+
+def _scaled(*shapes: Markup) -> Markup:
+    """Shapes whose places across are in thousandths of the width."""
     return _svg(
-        '<svg x="0" y="{top}" width="100%" height="{h}" viewBox="0 0 1000 {h}" preserveAspectRatio="none">'
-        '<polyline points="{points}" class="line" vector-effect="non-scaling-stroke"/></svg>',
+        '<svg x="0" y="{top}" width="100%" height="{h}" viewBox="0 0 1000 {h}" preserveAspectRatio="none">{body}</svg>',
         top=HEAD,
         h=HEIGHT,
-        points=escape(path),
+        body=Markup().join(shapes),
     )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from tracker.api import Block, Chart, Column, Panel, Period
+from tracker.api import Block, Cell, Chart, Column, Panel, Period
 from tracker.kernel import PluginError, Selection, Session, Windows, plural
 
 UNKNOWN = "not known"
+NUMBER = (int, float)
+# a table shows whatever is there; a chart needs what it draws
+KINDS: Mapping[str, tuple[type, ...]] = {"text": (str, bool, int, float, datetime), "instant": (datetime,)}
 MOST_LINES = 12  # of a section
 METHOD = (
     "A window counts for a provider if its meters were read before and after the work and no reset lies between.",
@@ -62,7 +66,11 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
         if isinstance(answer, PluginError):
             failures.append(f"{name} could not show its part: {answer.cause}")
         else:
-            panels += answer or ()
+            for panel in answer or ():
+                try:
+                    panels.append(sound(panel))
+                except (TypeError, ValueError) as error:
+                    failures.append(f"{name} could not show its part: {error}")
     blocks = [one.block for one in found.blocks]
     asked = session.registry.each("handoff_section", session=session, windows=period.windows) if with_sections else ()
     for name, answer in asked:
@@ -106,6 +114,39 @@ def _missing(preview: Mapping[str, Any]) -> Iterator[str]:
 
 def _some(windows: Sequence[str]) -> str:
     return ", ".join(windows[:6]) + (f" and {len(windows) - 6} more" if len(windows) > 6 else "")
+
+
+def sound(panel: Panel) -> Panel:
+    """A panel that can be drawn: numbers that are none are not known; what else does not fit is an error."""
+    columns = {column.key: column for column in panel.columns}
+    named = {key for column in panel.columns for key in (column.low, column.high) if key}
+    for chart in panel.charts:
+        keys = [key for key in (chart.x, chart.y, chart.by, chart.mark) if key]
+        named |= {key for key in (chart.low, chart.high) if key}
+        for key in keys:
+            if key not in columns:
+                raise ValueError(f"panel {panel.name}: its chart {chart.title!r} names no column: {key!r}")
+    kinds = {**dict.fromkeys(named, NUMBER), **{key: KINDS.get(one.kind, NUMBER) for key, one in columns.items()}}
+    for chart in panel.charts:
+        kinds |= {key: NUMBER for key in (chart.y, chart.low, chart.high) if key}
+        if chart.kind in ("columns", "steps"):
+            kinds[chart.x] = (datetime,)
+    return evolve(panel, rows=[_sound_row(panel, row, kinds) for row in panel.rows])
+
+
+def _sound_row(panel: Panel, row: Mapping[str, Cell], kinds: Mapping[str, tuple[type, ...]]) -> Mapping[str, Cell]:
+    found = dict(row)
+    for key, kind in kinds.items():
+        value = found.get(key)
+        if isinstance(value, float) and not isfinite(value):
+            found[key] = None
+        elif value is not None and not isinstance(value, kind):
+            raise TypeError(f"panel {panel.name}: {key} is {value!r:.40}, which is not {_kind(kind)}")
+    return found
+
+
+def _kind(kind: tuple[type, ...]) -> str:
+    return "a number" if kind is NUMBER else "an instant" if kind == (datetime,) else "text"
 
 
 # --- the kernel's own panels

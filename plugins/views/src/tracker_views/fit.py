@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
-from unicodedata import combining, east_asian_width
 
 from attrs import evolve, frozen
+from rich.cells import cell_len, set_cell_size
 
 from tracker.api import Cell, Column
-from tracker_views.cells import text
+from tracker_views.cells import bar, text
 
 GAP = 2
+BARS = (20, 10, 0)  # characters of a bar; columns are left out before there is none
 LEAST = 12  # cells that a long text column keeps
 
 
@@ -30,11 +31,6 @@ class Fitted:
         return f"Not shown at this width: {', '.join(self.left_out)}." if self.left_out else ""
 
 
-def width_of(shown: str) -> int:
-    """Cells of a terminal: wide characters take two."""
-    return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in shown)
-
-
 def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: int, zone: tzinfo) -> Fitted:
     """Leave out the columns without a value, then those of the highest rank, the last one first.
 
@@ -43,14 +39,24 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
     letters = f"{datetime.now(zone):%Z}"
     named = [evolve(one, title=f"{one.title} ({letters})") if one.kind == "instant" else one for one in columns]
     kept = [one for one in named if not one.rank or any(row.get(one.key) is not None for row in rows)]
-    cells = {one.key: [text(row.get(one.key), one, zone) for row in rows] for one in kept}
-    widths = {one.key: max(map(width_of, (one.title, *cells[one.key]))) for one in kept}
+    cells: dict[str, list[str]] = {}
+    widths: dict[str, int] = {}
+
+    def measure(size: int) -> int:
+        cells.update({one.key: [_cell(row, one, zone, size) for row in rows] for one in kept})
+        widths.update({one.key: max(map(cell_len, (one.title, *cells[one.key]))) for one in kept})
+        return _needed(widths, kept)
+
     left_out = []
+    if measure(BARS[0]) > room:
+        measure(BARS[1])
     while len(kept) > 1 and _needed(widths, kept) > room:
         last = max(range(len(kept)), key=lambda place: (kept[place].rank, place))
         if not kept[last].rank:
             break
         left_out.append(kept.pop(last).title)
+    if _needed(widths, kept) > room:
+        measure(BARS[2])
     while (over := _needed(widths, kept) - room) > 0:
         widest = max((one for one in kept if one.kind == "text"), key=lambda one: widths[one.key], default=None)
         if widest is None or widths[widest.key] <= LEAST:
@@ -64,18 +70,20 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
     )
 
 
+def _cell(row: Mapping[str, Cell], column: Column, zone: tzinfo, size: int) -> str:
+    """A cell's text, a share with its bar."""
+    value = row.get(column.key)
+    shown = text(value, column, zone)
+    if column.kind != "share" or not size or not isinstance(value, int | float):
+        return shown
+    low, high = (row.get(key) if key else None for key in (column.low, column.high))
+    return f"{bar(value, low, high, size)} {shown:>4}"
+
+
 def _needed(widths: Mapping[str, int], kept: Sequence[Column]) -> int:
     return sum(widths[one.key] for one in kept) + GAP * (len(kept) - 1)
 
 
 def cut(shown: str, width: int) -> str:
     """The text in so many cells, with a sign if it was longer."""
-    if width_of(shown) <= width:
-        return shown
-    found, used = "", 0
-    for one in shown:
-        used += width_of(one)
-        if used >= width:
-            break
-        found += one
-    return f"{found}…"
+    return shown if cell_len(shown) <= width else f"{set_cell_size(shown, width - 1).rstrip()}…"

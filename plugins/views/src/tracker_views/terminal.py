@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
+from textwrap import wrap
 
 from rich.console import Console
 from rich.text import Text
@@ -11,8 +13,9 @@ from rich.text import Text
 from tracker.api import Cell, Column
 from tracker.kernel import Session, zone
 from tracker_views.cells import is_number
-from tracker_views.content import UNKNOWN
-from tracker_views.fit import GAP, cut, fitted, width_of
+from tracker_views.fit import GAP, Fitted, cut, fitted
+
+HIGH, PRESSING = 70, 90  # per cent from which a bar is yellow, and red
 
 
 def show(session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], *, total: bool) -> None:
@@ -20,24 +23,48 @@ def show(session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str
     console = Console(highlight=False, no_color=session.no_color or None, soft_wrap=True)
     # rich takes a dumb terminal for 80 columns wide
     room = shutil.get_terminal_size((80, 24)).columns
-    found = fitted(columns, rows, room, zone(session.config.timezone))
-    console.print(_line(found.columns, found.widths, [one.title for one in found.columns], "bold"))
-    for place, cells in enumerate(found.rows):
-        is_total = total and place == len(found.rows) - 1
-        console.print(_line(found.columns, found.widths, cells, "bold" if is_total else ""))
+    for line in lines(columns, rows, room, zone(session.config.timezone), total=total):
+        console.print(line)
+
+
+def lines(
+    columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: int, local: tzinfo, *, total: bool = False
+) -> Iterator[Text]:
+    """The head, a line for each row, and what is left out."""
+    found = fitted(columns, rows, room, local)
+    yield _line(found, [Text(one.title) for one in found.columns], "bold")
+    for place, (row, cells) in enumerate(zip(rows, found.rows, strict=True)):
+        is_total = total and place == len(rows) - 1
+        shown = [
+            styled(cut(cell, width), row.get(column.key), column)
+            for cell, column, width in zip(cells, found.columns, found.widths, strict=True)
+        ]
+        yield _line(found, shown, "bold" if is_total else "")
     if found.note:
-        console.print(Text(found.note, style="dim"))
+        yield from (Text(part, style="dim") for part in wrap(found.note, room))
 
 
-def _line(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[str], style: str) -> Text:
-    """Numbers at the right, text at the left, what is not known dim."""
+def styled(shown: str, value: Cell, column: Column) -> Text:
+    """A cell: what is not known is dim, a bar has the colour of how full it is."""
+    if value is None:
+        return Text(shown, style="dim")
+    drawn, gap, number = shown.rpartition(" ")
+    if column.kind == "share" and gap and isinstance(value, int | float):
+        colour = "red" if value >= PRESSING else "yellow" if value >= HIGH else "green"
+        return Text.assemble((drawn, colour), gap, number)
+    return Text(shown)
+
+
+def _line(found: Fitted, cells: Sequence[Text], style: str) -> Text:
+    """Numbers at the right, text at the left."""
     line = Text(style=style)
-    for place, (column, width, cell) in enumerate(zip(columns, widths, cells, strict=True)):
-        shown = cut(cell, width)
-        space = " " * (width - width_of(shown))
-        is_last = place == len(columns) - 1
-        before, after = (space, "") if is_number(column) else ("", "" if is_last else space)
+    for place, (column, width, cell) in enumerate(zip(found.columns, found.widths, cells, strict=True)):
+        space = " " * (width - cell.cell_len)
+        is_last = place == len(cells) - 1
+        # bars begin at the left
+        is_right = is_number(column) and column.kind != "share"
+        before, after = (space, "") if is_right else ("", "" if is_last else space)
         line.append(" " * (GAP if place else 0) + before)
-        line.append(shown, style="dim" if cell == UNKNOWN else "")
+        line.append_text(cell)
         line.append(after)
     return line

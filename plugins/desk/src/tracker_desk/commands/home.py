@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from tracker.kernel import Command, session
@@ -15,7 +13,7 @@ def command() -> None:
 
     `tracker` without a command does the same.
     """
-    from tracker.kernel import escape, zone
+    from tracker.kernel import zone
     from tracker_desk import home
     from tracker_desk.status import look
     from tracker_desk.status_text import document
@@ -24,7 +22,5 @@ def command() -> None:
     status, local = look(here, with_outlooks=here.json), zone(here.config.timezone)
     if here.json:
         here.data(document(here, status, local))
-    elif sys.stdout.isatty():
-        home.show(here, status, local)
     else:
-        click.echo(escape("\n".join(home.text(here, status, local))))
+        home.show(here, status, local)

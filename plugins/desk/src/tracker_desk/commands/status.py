@@ -40,10 +40,10 @@ def _repeat(here: Session, seconds: float) -> None:
 def _show(here: Session) -> None:
     from tracker.kernel import zone
     from tracker_desk.status import look
-    from tracker_desk.status_text import document, lines
+    from tracker_desk.status_text import document, show
 
     status, local = look(here), zone(here.config.timezone)
     if here.json:
         here.data(document(here, status, local))
         return
-    click.echo("\n".join(lines(here, status, local)))
+    show(here, status, local)

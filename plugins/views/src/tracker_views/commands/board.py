@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,21 +16,42 @@ from tracker.kernel import Command, TrackerError, replace_file, session
 PERIODS = ("today", "7d", "30d", "all")
 
 
+class Every(click.ParamType):  # type: ignore[type-arg]
+    """A pace."""
+
+    name = "interval"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        found = re.fullmatch(r"(\d{1,5})([mhd])", str(value).strip().lower())
+        length = timedelta(minutes=int(found[1]) * {"m": 1, "h": 60, "d": 1440}[found[2]]) if found else timedelta(0)
+        if not timedelta(0) < length <= timedelta(days=7):
+            self.fail(f"Invalid interval {value!r}. Expected 5m, 2h or 1d.", param, ctx)
+        return length
+
+
 @click.command("board", cls=Command, epilog="tracker board --once --out board.svg")
 @click.option(
     "--period", type=click.Choice(PERIODS), default="today", show_default=True, help="The time that is shown."
 )
+@click.option(
+    "--every",
+    type=Every(),
+    metavar="INTERVAL",
+    help="Read the meters, too, as `tracker watch` does: 5m, 2h or 1d [default: show what is recorded].",
+)
 @click.option("--once", is_flag=True, help="Print one picture of it as SVG, and end.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the picture there.")
-def command(period: str, once: bool, out: Path | None) -> None:
+def command(period: str, every: timedelta | None, once: bool, out: Path | None) -> None:
     """Show meters, usage, windows, lanes, anomalies and the log, live. `?` shows the keys."""
     if out is not None and not once:
         raise click.UsageError("--out needs --once.")
+    if every is not None and once:
+        raise click.UsageError("--every does not go with --once, which reads nothing.")
     if not once and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
     from tracker_views.board import Board, picture
 
-    board = Board(session(), period)
+    board = Board(session(), period, every)
     if not once:
         board.run()
         return

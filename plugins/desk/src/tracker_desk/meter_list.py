@@ -1,0 +1,116 @@
+"""The newest meters: a row for each, for the home screen, status, the board and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from tracker.api import Cell, Chart, Column, Gauge, Meter, Panel
+from tracker.kernel import Clock, number, span, value
+from tracker_desk.status import Lane, Status
+
+WIDTH = 20
+FULL, HALF, EMPTY = "█", "▌", "░"
+COLUMNS = (
+    Column(key="name", title="Meter", rank=0),
+    Column(key="used", title="Used", kind="share", rank=0, low="low", high="high"),
+    Column(key="note", title="Note", rank=1),
+    Column(key="expected", title="At reset", rank=3),
+    Column(key="reset", title="Reset in", rank=1),
+    Column(key="reset_at", title="Reset at", rank=5),
+    Column(key="pace", title="Even pace", rank=2),
+    Column(key="age", title="Read", rank=4),
+)
+
+
+def rows(status: Status, clock: Clock) -> list[Mapping[str, Cell]]:
+    """The newest values of each provider; `used` is None if there is no share to show, and `note` says why."""
+    newest: dict[str, Lane] = {}
+    for lane in status.lanes:
+        known = newest.get(lane.mark.provider)
+        if known is None or lane.as_of > known.as_of:
+            newest[lane.mark.provider] = lane
+    bands = _bands(status)
+    return [
+        {**_row(lane, meter, gauge, clock), **bands.get((lane.mark.provider, meter.key), {})}
+        for lane in newest.values()
+        for meter, gauge in lane.gauges
+    ]
+
+
+def _row(lane: Lane, meter: Meter, gauge: Gauge, clock: Clock) -> dict[str, Cell]:
+    reset = gauge.reset_at
+    is_past = reset is not None and reset <= clock.now
+    used = gauge.used if meter.unit == "pp" and not is_past else None
+    shown = "reset since" if is_past else value(gauge.used, unit="%" if meter.unit == "pp" else f" {meter.unit}")
+    ahead = None if used is None else _ahead(meter, gauge, used, lane)
+    pace = None if ahead is None else f"{abs(ahead):.0f} points {'ahead' if ahead > 0 else 'behind'}"
+    return {
+        "provider": lane.mark.provider,
+        "meter": meter.key,
+        "name": f"{lane.mark.provider} {meter.key}",
+        "used": used,
+        "note": shown if used is None else None,
+        "age": f"{span(clock.now - lane.as_of)} ago",
+        "reset": span(reset - clock.now) if reset and not is_past else None,
+        "reset_at": clock.at(reset) if reset and not is_past else None,
+        "pace": pace,
+    }
+
+
+def _ahead(meter: Meter, gauge: Gauge, used: float, lane: Lane) -> float | None:
+    """Points by which more is used than time has passed, at the instant of the reading."""
+    if not isinstance(meter.window, timedelta) or gauge.reset_at is None or not meter.window:
+        return None
+    passed = 1 - (gauge.reset_at - lane.as_of) / meter.window
+    return used - 100 * passed if 0 <= passed <= 1 else None
+
+
+def _bands(status: Status) -> dict[tuple[str, str], dict[str, Cell]]:
+    """What is expected at the reset, four times in five; of meters with several accounts nothing."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for one in status.outlooks:
+        found.setdefault((one.provider, one.meter), []).append(one.figures)
+    bands: dict[tuple[str, str], dict[str, Cell]] = {}
+    for key, [figures, *others] in found.items():
+        low, high = figures.get("expected") or (None, None)
+        if low is not None and high is not None and not others:
+            bands[key] = {"low": low, "high": high, "expected": f"{number(low, 0)} to {number(high, 0)}%"}
+    return bands
+
+
+def panel(status: Status, clock: Clock) -> Panel:
+    """The meters as a panel."""
+    found = rows(status, clock)
+    about = "The newest reading of each meter. A meter that was reset since has no value until it is read again."
+    if any(row.get("low") is not None for row in found):
+        about += " The band is where it will be at its reset, in four of five cases."
+    return Panel(
+        name="meters",
+        title="Meters now",
+        place=7,
+        about=about,
+        columns=COLUMNS,
+        rows=found,
+        charts=(Chart(kind="bars", title="Used, %", x="name", y="used", low="low", high="high", top=100),),
+    )
+
+
+def lines(found: list[Mapping[str, Cell]]) -> Iterator[str]:
+    """The meters as plain text."""
+    names = [max((len(str(row[key])) for row in found), default=0) for key in ("provider", "meter")]
+    for row in found:
+        resets = f"resets {row['reset_at']} (in {row['reset']})" if row["reset"] else ""
+        pace = str(row["pace"]).replace("ahead", "ahead of") + " an even pace" if row["pace"] else ""
+        notes = ", ".join(filter(None, (str(row["age"]), resets, pace)))
+        used = value(row["used"], unit="%") if row["used"] is not None else row["note"]
+        bar = f"{_bar(row['used']):{WIDTH}}  {used:>5}"
+        yield f"{row['provider']:{names[0]}}  {row['meter']:{names[1]}}  {bar}  {notes}".rstrip()
+
+
+def _bar(used: Cell) -> str:
+    if not isinstance(used, int | float):
+        return ""
+    halves = round(min(max(used / 100, 0), 1) * WIDTH * 2)
+    return (FULL * (halves // 2) + HALF * (halves % 2)).ljust(WIDTH, EMPTY)
