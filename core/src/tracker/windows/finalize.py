@@ -158,8 +158,7 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
         known = session.index.windows()
         hint = f" ({near(window, known)})" if known and window not in known else ""
         raise TrackerError(
-            f"no provider was captured in {line(window)}{hint}."
-            " Capture one with `tracker alias start PROVIDER --stdin`."
+            f"no provider was captured in {line(window)}{hint}. Capture one with `tracker start PROVIDER --stdin`."
         )
     missing = [(name, phase) for name, group in groups.items() for phase in canonical(group).missing]
     for name, phase in missing:
@@ -188,7 +187,7 @@ def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[st
         raise TrackerError(
             f"{window} cannot be finalized: the capacity meter of {name} fell"
             f"{f' ({causes[-1]})' if causes else ''}. Capture again with"
-            f" `tracker alias end {name} --stdin --window {window}`, or remove both captures with"
+            f" `tracker end {name} --stdin --window {window}`, or remove both captures with"
             f" `tracker alias delete {name} --window {window}` (twice): then {name} leaves the window."
         )
 
