@@ -80,7 +80,20 @@ def test_the_next_command_runs_as_it_stands(finalized: Run, tmp_path: Path) -> N
     ok(finalized(*next_command()))
     assert next_command() == ["uat", "--window", "W0-21", "--record"]
     ok(finalized("evidence", "add", "--window", "W0-21", "--result", "pass"))
-    assert next_command()[0] == "start"
+    assert next_command()[:1] == ["start"]
+
+
+def test_the_next_command_fits_what_is_open(finalized: Run, tmp_path: Path) -> None:
+    """Another window is open than the one that is handed over."""
+    ok(finalized("churn", "--window", "W0-20"))
+    ok(finalized("evidence", "add", "--window", "W0-20", "--result", "pass"))
+    ok(finalized("start", "toy", "--stdin", "--window", "W0-21", stdin="fuel 30%"))
+    ok(finalized("handoff", "--window", "W0-20"))
+    text = handoff(tmp_path).decode()
+    assert "W0-21: toy in the lane without a name" in section(text, "Open now")
+    steps = re.findall(r"```sh\n(.*)\n```", section(text, "Next command"))
+    assert steps == ["tracker end toy --stdin --window W0-21"]
+    ok(finalized(*shlex.split(steps[0])[1:], stdin="fuel 40%"))
 
 
 def test_running_it_twice_changes_nothing(finalized: Run, tmp_path: Path) -> None:
