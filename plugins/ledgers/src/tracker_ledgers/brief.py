@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from tracker.api import Block
 from tracker.kernel import Session, Windows
@@ -50,7 +50,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
     windows = _windows(session, shown, opened)
     wanted = [step for found in windows for step in found.steps]
     noted = commands(session, shown)
-    preview = evolve(Windows(session).preview(shown), blocks=(), not_shown=())
+    preview = Windows(session).preview(shown)._replace(blocks=(), not_shown=())
     named = [word for window in shown for word in ("--window", window)]
     return Brief(
         as_of=str(noted[-1]["captured_at"]) if noted else None,
