@@ -136,5 +136,5 @@ def test_the_doctor_names_the_plugin_and_not_its_state_as_foreign(recorded: Any,
     findings = json.loads(recorded("doctor", "--json").ok())["findings"]
     found = [one for one in findings if one["check"] not in ("permissions", "future")]
     assert [(one["level"], one["check"], one["where"], one["what"]) for one in found] == [
-        ("warning", "plugin", "readings.jsonl", "tally: recorded here, but no plugin for it is installed")
+        ("warning", "plugin", "tally_counts.jsonl", "tally: recorded here, but no plugin for it is installed")
     ]
