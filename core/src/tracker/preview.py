@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-
-from attrs import field, frozen
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.blocks import Block, PreviewContext
 from tracker.contract.events import EventTotals
@@ -17,35 +15,34 @@ from tracker.errors import PluginError
 from tracker.hosting.registry import STRICT
 from tracker.hosting.snapshots import SNAPSHOTS
 from tracker.journal.index import Entry
-from tracker.journal.records import SCHEMA
-from tracker.session import Session
+from tracker.journal.records import ANOMALIES, SCHEMA
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
-from tracker.windows.captures import captures, spans
+from tracker.windows.captures import Groups, captures, spans
 from tracker.windows.divergence import Divergence, divergences
-from tracker.windows.finalized import (
+from tracker.windows.missing_plugins import Absent, absent
+from tracker.windows.results import (
     Finalized,
-    Groups,
     OpenFigures,
     ProviderFigures,
     finalized,
     finalized_figures,
     open_figures,
 )
-from tracker.windows.missing_plugins import Absent, absent
-from tracker.windows.rules import ANOMALIES, open_anomalies
+from tracker.windows.rules import open_anomalies
+
+if TYPE_CHECKING:
+    from tracker.session import Session
 
 
-@frozen(kw_only=True, slots=False)
-class Shown:
+class Shown(NamedTuple):
     """A block and where it comes from; of a stream also how many events lie outside of each window's span."""
 
     source: Source
     block: Block
-    outside: Mapping[str, int] = field(factory=dict)
+    outside: Mapping[str, int] = {}
 
 
-@frozen(kw_only=True, slots=False)
-class Preview:
+class Preview(NamedTuple):
     """Everything that is shown, as data."""
 
     windows: tuple[str, ...]
@@ -119,7 +116,7 @@ class Preview:
 def assemble(session: Session, windows: Iterable[str]) -> Preview:
     """Read the windows once and ask every source for its block."""
     shown = tuple(windows)
-    groups = captures(session.index, session.registry, shown)
+    groups = captures(session.index, session.registry.sources, shown)
     known = finalized(session.index, shown)
     rows = {window: known[window] for window in shown if window in known}
     blocks: list[Shown] = []
@@ -143,7 +140,7 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
         blocks=tuple(blocks),
         not_shown=tuple(not_shown),
         absent=tuple(absent(session, shown)),
-        divergences=tuple(divergences(session, shown)),
+        divergences=tuple(divergences(session, shown, groups)),
     )
 
 
@@ -152,7 +149,7 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], groups: G
     facts: StreamFacts | None = None
     records: list[dict[str, Any]] = []
     if source.is_stream:
-        given = {"source": source, "windows": windows, "spans": spans(session, windows, groups)}
+        given = {"source": source, "windows": windows, "spans": spans(groups)}
         facts = session.registry.first("stream_facts", session=session, **given)
     elif source.name == SNAPSHOTS:
         records = [dict(capture.record) for group in groups.values() for capture in group]

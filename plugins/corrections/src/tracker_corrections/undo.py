@@ -36,7 +36,7 @@ class Step:
 
     @property
     def text(self) -> str:
-        """`2026-11-22T06:30:00Z  tracker alias end NAME  (1 record)`."""
+        """`2026-11-22T06:30:00Z  tracker end NAME  (1 record)`."""
         return f"{iso(self.at)}  {self.command}  ({plural(self.count, 'record')})"
 
     @property

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from tracker.cli.command import Command
-from tracker.cli.options import Selection, selection
+from tracker.cli.options import Selection, selection, window_option
 from tracker.errors import TrackerError
 from tracker.session import session
 
 
 @click.command("preview", cls=Command, epilog="tracker preview --last 10")
-@click.option("--window", "windows", multiple=True, metavar="W ...", help="The windows [default: all].")
+@window_option(names=("windows",), multiple=True, metavar="W ...", help="The windows [default: all].")
 @selection()
 def command(windows: tuple[str, ...], selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
@@ -41,4 +41,4 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     if not shown and chosen is not None:
         here.note("note: no window fits. Run `tracker windows` to see all of them.")
     elif not shown:
-        here.note(f"note: no records in {here.root}; begin with `tracker alias start PROVIDER --stdin`")
+        here.note(f"note: no records in {here.root}; begin with `tracker start PROVIDER --stdin`")

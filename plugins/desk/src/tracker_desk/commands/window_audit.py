@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, TrackerError, Windows, session
+from tracker.kernel import Command, TrackerError, Windows, session, window_option
 
 
 @click.command("window-audit", cls=Command, epilog="tracker window-audit --window W0-01")
-@click.option("--window", required=True, metavar="W", help="The window.")
+@window_option(required=True)
 def command(window: str) -> None:
     """Show every record of a window, also those that were taken back."""
     from tracker.kernel import near
