@@ -185,7 +185,7 @@ class ProviderCommand(WritingCommand):
         return [
             click.Option(
                 [f"--{name}-features", f"features_{name}"],
-                type=Number(int, min=0),
+                type=Number(int, max=1_000_000),
                 metavar="N",
                 help=f"Features that {source.title} finished.",
             )
