@@ -170,3 +170,22 @@ def test_rejected_lines_are_an_error_where_the_user_wants_it(tracker_cli: Run) -
     done = tracker_cli("ingest", "proxy-telemetry", "--window", "W1", "--stdin", "--strict", stdin="nonsense\n")
     assert done.returncode == 1
     assert "error: 1 line was rejected, and --strict was given; the others are stored" in done.stderr
+
+
+def test_several_windows_in_one_word_are_told_apart(tracker_cli: Run) -> None:
+    two = ("--window", "W0-01,W0-02")
+    for words in (
+        ("preview",),
+        ("window-audit",),
+        ("decision-card",),
+        ("cost-compare",),
+        ("complete",),
+        ("churn",),
+        ("handoff",),
+        ("start", "codex", "--stdin"),
+        ("ingest", "codex-ccusage", "--stdin"),
+        ("override", "codex", "--phase", "after", "--weekly-pct", "3"),
+    ):
+        done = tracker_cli(*words, *two, stdin=(PANES / CODEX).read_text())
+        assert done.returncode in (1, 2), words
+        assert "--window W0-01 --window W0-02" in done.stderr, (words, done.stderr)
