@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.blocks import Block, PreviewContext
@@ -54,6 +54,7 @@ class Preview(NamedTuple):
     not_shown: tuple[PluginError, ...]
     absent: tuple[Absent, ...]
     divergences: tuple[Divergence, ...]
+    facts: Sequence[Mapping[str, Any]] = ()  # what features know of the windows, as `windows --json` shows it
 
     def lines(self) -> Iterator[str]:
         """The preview as people read it."""
@@ -89,6 +90,7 @@ class Preview(NamedTuple):
                 for one in self.open
             ],
             "blocks": [_block(shown) for shown in self.blocks],
+            "facts": list(self.facts),
             "divergences": [
                 _named(one, "source scope reported provider meter shown") | {"divergent": one.is_divergent}
                 for one in self.divergences
@@ -131,7 +133,13 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
                 raise
             not_shown.append(error)
     not_finalized = [window for window in shown if window not in rows]
+    answers = session.registry.ask("window_facts", session=session, windows=shown) if session.json else ()
     return Preview(
+        facts=[
+            {"window": window, "provider": provider or None, **columns}
+            for answer in answers
+            for (window, provider), columns in answer.items()
+        ],
         windows=shown,
         rows=rows,
         anomalies=tuple(open_anomalies(session, shown)),
