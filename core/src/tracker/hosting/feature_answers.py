@@ -23,7 +23,7 @@ ITEMS = {
     "usage_events": "features:UsageEvent",
 }
 WHOLE = {"handoff_section": "blocks:Block", "stream_facts": "features:StreamFacts"}
-MAPPINGS = {"window_facts", "export_formats"}
+MAPPINGS = {"window_facts", "window_accounts", "export_formats"}
 
 
 def guard(feature: str, hook: str) -> AbstractContextManager[Timer | None]:

@@ -89,6 +89,9 @@ def unfinished(index: Index) -> list[str]:
 
 # --- figures
 
+# Windows that name no account, beside some that do.
+UNNAMED = "(not named)"
+
 
 @frozen(kw_only=True, slots=False)
 class Totals:
@@ -114,16 +117,25 @@ class ProviderFigures:
     """A provider over the finalized windows that are shown.
 
     excluded: windows left out, each with the reason. stale: windows whose captures changed after they were finalized.
+    account: the one that the windows were measured on, if others have windows, too.
     """
 
     source: Source
     unit: str
     efficiency: Estimate
+    account: str | None = None
     excluded: tuple[Mapping[str, str], ...] = ()
     stale: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
+    def of(
+        cls,
+        session: Session,
+        source: Source,
+        rows: Mapping[str, Finalized],
+        groups: Groups,
+        account: str | None = None,
+    ) -> ProviderFigures:
         """One provider's usable windows, the others with the reason."""
         usable: list[WindowResult] = []
         excluded, stale = [], []
@@ -147,6 +159,7 @@ class ProviderFigures:
             source=source,
             unit=meter.unit if meter else "",
             efficiency=estimate(session, source, usable),
+            account=account,
             excluded=tuple(excluded),
             stale=tuple(stale),
         )
@@ -171,10 +184,28 @@ class OpenFigures:
 
 
 def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: Groups) -> list[ProviderFigures]:
-    """Figures of every provider that a finalized window names, by provider."""
+    """Figures of every provider that a finalized window names, by provider; of several accounts apart."""
     providers = session.registry.providers
     names = {name for row in rows.values() for name in row.named}
-    return [ProviderFigures.of(session, providers[name], rows, groups) for name in sorted(names & providers.keys())]
+    known = session.registry.first("window_accounts", session=session, windows=list(rows)) if len(rows) > 1 else None
+    found = []
+    for name in sorted(names & providers.keys()):
+        for account, own in of_accounts(known or {}, name, rows).items():
+            found.append(ProviderFigures.of(session, providers[name], own, groups, account))
+    return found
+
+
+def of_accounts(
+    known: Mapping[tuple[str, str], str], provider: str, rows: Mapping[str, Finalized]
+) -> dict[str | None, dict[str, Finalized]]:
+    """A provider's windows by account; all of them under None unless two accounts are named."""
+    if len({account for (window, name), account in known.items() if name == provider and window in rows}) < 2:
+        return {None: dict(rows)}
+    found: dict[str | None, dict[str, Finalized]] = {}
+    for window, row in rows.items():
+        if provider in row.named:
+            found.setdefault(known.get((window, provider), UNNAMED), {})[window] = row
+    return dict(sorted(found.items(), key=lambda item: str(item[0])))
 
 
 def _reason(source: Source, entry: Mapping[str, Any] | None, capacity: float | None) -> str:

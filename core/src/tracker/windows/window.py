@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 
 from tracker.contract.readings import Reading, compact, to_parsed
 from tracker.journal.records import ANOMALIES, check_window, stamp
-from tracker.text.redact import redact, redact_value, with_addresses
+from tracker.text.redact import account_id, redact, redact_value, with_addresses
 from tracker.windows import rules
 from tracker.windows.captures import Capture, canonical, captures, measure
 from tracker.windows.lanes import FIRST_WINDOW, next_window
@@ -145,7 +145,10 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
         buffer = timedelta(minutes=session.config.buffer_minutes)
         reading = rules.dated(source, reading, at, buffer, None if request.force else dating)
     text = request.text and redact(request.text, keep_account=session.config.keep_account)
-    return evolve(request, reading=reading, text=text)
+    # two addresses may be redacted alike
+    named = reading.fields.get("account")
+    known = {"account": account_id(named, request.text)} if isinstance(named, str) and request.text else {}
+    return evolve(request, reading=reading, text=text, details={**known, **request.details})
 
 
 def _choose(session: Session, request: CaptureRequest) -> str:
