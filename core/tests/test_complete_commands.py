@@ -51,7 +51,9 @@ def test_finalize_rows_are_ordered_by_time_whatever_their_zone(captured: Run, tm
 def test_complete_needs_every_pair(toys: Run) -> None:
     ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%"))
     assert "W0-01 cannot be finalized: missing toy AFTER" in refused(toys("complete", "--window", "W0-01"))
-    assert "no provider was captured in W0-11 (did you mean W0-01?)" in refused(toys("complete", "--window", "W0-11"))
+    assert "W0-11 holds no captures (did you mean W0-01?). Expected a BEFORE and an AFTER" in refused(
+        toys("complete", "--window", "W0-11")
+    )
 
 
 def test_several_values_may_follow_one_option(captured: Run, tmp_path: Path) -> None:
@@ -154,4 +156,4 @@ def test_an_open_window_is_shown_as_open(toys: Run) -> None:
 def test_a_preview_of_nothing_says_how_to_begin(toys: Run) -> None:
     done = toys("preview")
     assert ok(done).startswith("Windows: none\nAnomalies: 0 (see anomalies.jsonl)\n")
-    assert "begin with `tracker alias start PROVIDER --stdin`" in done.stderr
+    assert "begin with `tracker start PROVIDER --stdin`" in done.stderr

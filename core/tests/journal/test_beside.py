@@ -92,9 +92,9 @@ def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> N
     left = [line.strip() for line in shown.splitlines() if "also open" in line]
     day = f"{datetime.fromisoformat(at(6)):%a %d %b}"
     assert left == [
-        f"also open: W2 since {day} 06:30: tracker alias end toy --stdin --window W2",
-        f"also open: W4 since {day} 08:30: tracker alias end toy --stdin --window W4",
-        f"also open: W5 since {day} 10:00: tracker alias end toy --stdin --window W5 --agent sub1",
+        f"also open: W2 since {day} 06:30: tracker end toy --stdin --window W2",
+        f"also open: W4 since {day} 08:30: tracker end toy --stdin --window W4",
+        f"also open: W5 since {day} 10:00: tracker end toy --stdin --window W5 --agent sub1",
     ]
     lanes = json.loads(program("status", "--json").ok())["lanes"]
     assert [lane["also_open"] for lane in lanes] == [["W2", "W4"], ["W5"]]

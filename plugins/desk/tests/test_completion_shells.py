@@ -47,7 +47,7 @@ ask() {
 }
 set -u
 ask tracker alias ''
-ask tracker alias start ''
+ask tracker start ''
 ask tracker ingest codex
 ask tracker preview --window = W0
 ask tracker preview --window 'W0-2*'
@@ -75,6 +75,12 @@ def test_bash(environment: dict[str, str], tmp_path: Path) -> None:
     ]
 
 
+def test_scripts_of_earlier_versions_still_complete(environment: dict[str, str], tmp_path: Path) -> None:
+    asked = environment | {"_TRACKER_COMPLETE": "bash_complete", "COMP_WORDS": "tracker win", "COMP_CWORD": "1"}
+    done = subprocess.run([PROGRAM], env=asked, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
+    assert (done.stdout.split(), done.stderr) == (["plain,windows", "plain,window-audit"], "")
+
+
 def fish_offers(line: str, environment: dict[str, str], folder: Path) -> list[str]:
     script = f"tracker completion fish | source; complete -C {line!r}"
     command = [needed("fish"), "--no-config", "-c", script]
@@ -88,7 +94,7 @@ def fish_offers(line: str, environment: dict[str, str], folder: Path) -> list[st
 def test_fish(environment: dict[str, str], tmp_path: Path) -> None:
     about = "Show every record of a window, also those that were taken back."
     assert f"window-audit\t{about}" in fish_offers("tracker window", environment, tmp_path)
-    assert fish_offers("tracker alias start ", environment, tmp_path) == ["claude\tClaude", "codex\tCodex", "glm\tGLM"]
+    assert fish_offers("tracker start ", environment, tmp_path) == ["claude\tClaude", "codex\tCodex", "glm\tGLM"]
     assert fish_offers("tracker preview --window ", environment, tmp_path) == ["W0-20"]
     assert fish_offers("tracker preview --window=W", environment, tmp_path) == ["--window=W0-20"]
     (tmp_path / "pane.txt").touch()
@@ -140,7 +146,7 @@ def test_zsh(zsh: Terminal) -> None:
     zsh.type("--win\t", "--window ")
     zsh.type("\t", "W0-20 ")
     zsh.type("\x15tracker preview --window=W\t", "--window=W0-20 ")
-    zsh.type("\x15tracker alias start c\t\t", "codex")
+    zsh.type("\x15tracker start c\t\t", "codex")
     zsh.type("\x15tracker nonsense \tx; echo li''ne\n", "line")
 
 

@@ -136,7 +136,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
         lambda program: append(
             program.root / "anomalies.jsonl", b'{"closes": "nobody", "captured_at": "2026-01-01"}\n'
         ),
-        ("warning", "reference", "anomalies.jsonl", "closes nobody, which is not there"),
+        ("note", "reference", "anomalies.jsonl", "closes nobody, which is not there"),
     ),
     "anomaly-about-nothing": (
         lambda program: append(program.root / "anomalies.jsonl", b'{"records": ["x"], "captured_at": "2026-01-01"}\n'),
@@ -194,6 +194,18 @@ def test_what_is_broken_is_found(sound: Any, how: str) -> None:
     done = sound("doctor")
     assert done.status == (1 if level == "error" else 0)
     assert f"{level}: {fitting[0][2]}: {fitting[0][3]}; " in done.out
+    _every_command_runs(sound)
+
+
+def _every_command_runs(program: Any) -> None:
+    """Whatever is more than a note ends with a command, which is typed as it is printed."""
+    for one in json.loads(program("--json", "doctor").out)["findings"]:
+        command = one["command"]
+        assert command or one["level"] == "note", one
+        if command and command.startswith("tracker "):
+            program(*shlex.split(command)[1:]).ok()
+        elif command:
+            subprocess.run(["sh", "-c", command], check=True, capture_output=True)
 
 
 def test_an_index_that_says_something_else(sound: Any) -> None:
@@ -263,7 +275,7 @@ CURED: dict[str, tuple[Callable[[Any, pytest.MonkeyPatch], object], str, str]] =
     "file": (lambda program, _: os.mkfifo(program.root / "pipe"), "mv {root}/pipe .", ""),
     "open": (
         lambda program, _: start(program, "--window W7 --captured-at 2026-01-10T10:00:00Z"),
-        "tracker alias end toy --stdin",
+        "tracker end toy --stdin",
         "fuel 30%",
     ),
     "folder": (
@@ -373,6 +385,6 @@ def test_every_error_and_warning_of_the_set_up_has_a_command(program: Any) -> No
     *_, verdict, head, command = program("doctor").ok().splitlines()
     assert verdict == "Verdict: 1 warning. No record is lost."
     assert head == "Type, for the findings above:"
-    assert command == "  tracker alias end toy --stdin"
+    assert command == "  tracker end toy --stdin"
     other = program("--data-dir", str(program.root), "doctor").ok().splitlines()
-    assert other[-1] == f"  tracker --data-dir {program.root} alias end toy --stdin"
+    assert other[-1] == f"  tracker --data-dir {program.root} end toy --stdin"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import gc
-import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -41,6 +41,8 @@ KERNEL = {
 }
 # what `tracker` alone runs, if a feature has it
 HOME = "home"
+# what a full disk behind `>` gives, and alike; errors of the program's own files have their names
+UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 # the number of the signal, since its module costs 2 ms
 SIGINT = 2
 ALSO = {"window-finalize": "complete"}
@@ -99,12 +101,20 @@ class Root(Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        session = ctx.ensure_object(Session)
         try:
-            return super().invoke(ctx)
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+            return answer
         except KeyboardInterrupt:
-            raise Interrupted(f"interrupted{ctx.ensure_object(Session).outcome}", SIGINT) from None
+            raise Interrupted(f"interrupted{session.outcome}", SIGINT) from None
+        except OSError as error:
+            if error.errno not in UNPRINTABLE or error.filename is not None:
+                raise
+            standard_streams.give_up_output()
+            raise TrackerError(f"The result cannot be printed: {error.strerror}{session.outcome}") from error
         except TrackerError as error:
-            outcome = ctx.ensure_object(Session).outcome
+            outcome = session.outcome
             # the system failed behind a stored record, and the record stays
             if isinstance(error.__cause__, OSError) and outcome not in str(error):
                 error.args = (f"{str(error).removesuffix('.')}{outcome}",)
@@ -136,11 +146,6 @@ class Root(Group):
         standard_streams.make_sure()
         gc.set_threshold(200_000, 20, 20)  # events are many and no cycles: a tenth of the time of a large stream
         try:
-            if "_TRACKER_COMPLETE" in os.environ:
-                from tracker.cli.completion import answer
-
-                answer(self)
-                sys.exit()
             sys.exit(run(*args, standalone_mode=False, **extra) or 0)
         except (click.ClickException, TrackerError) as error:
             _fail(error)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import tzinfo
 
-import click
-
 from tracker.api import FileOrigin, LogOrigin, Period, StatusLineOrigin
-from tracker.kernel import Clock, Session, escape, line, plural, span
+from tracker.kernel import Clock, Session, line, plural, span
 from tracker_desk import meter_list as meters
 from tracker_desk.status import Status
 
@@ -51,7 +49,7 @@ def first_lines(session: Session) -> Iterator[str]:
         places = [origin.folder if isinstance(origin, FileOrigin) else origin.title for origin in found]
         yield f"  {name}: {'can be read from ' + ', '.join(places) if places else 'has to be pasted'}"
         begin = begin or (f"tracker capture {name}" if found else None)
-    yield f"Begin: {begin or 'tracker alias start PROVIDER --stdin'}"
+    yield f"Begin: {begin or 'tracker start PROVIDER --stdin'}"
 
 
 def show(session: Session, status: Status, zone: tzinfo) -> None:
@@ -59,7 +57,7 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
 
     def say(lines: Iterable[str]) -> None:
         for each in lines:
-            click.echo(escape(each))
+            session.show(each)
 
     clock = Clock(status.now, zone)
     say((clock.head(), ""))

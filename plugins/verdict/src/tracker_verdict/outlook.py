@@ -174,7 +174,7 @@ def _over(meter: Meter, standing: Standing, now: datetime) -> str | None:
 
 def _capturing(source: Source) -> str:
     """The command that takes a new reading."""
-    return f"tracker capture {source.name}" if source.origins else f"tracker alias start {source.name} --stdin"
+    return f"tracker capture {source.name}" if source.origins else f"tracker start {source.name} --stdin"
 
 
 def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int) -> Outlook:

@@ -53,5 +53,5 @@ def command(
     if here.json:
         here.data(found.document())
     else:
-        click.echo(f"{found.state}: {provider} {wanted}: {found.why}")
+        here.show(f"{found.state}: {provider} {wanted}: {found.why}")
     context.exit(STATUS[found.state])
