@@ -98,7 +98,8 @@ def outlooks(
         )
         now_shown = standings(past, own, meter, now)
         if not now_shown:
-            found.append(evolve(known, why=f"it was never captured: `{_capturing(source)}`"))
+            never = f"it was never captured: `{_capturing(source)}`"
+            found.append(evolve(known, why=never if meter.unit == PERCENT else _no_bar(meter)))
         for standing in now_shown:
             one = evolve(
                 known,
@@ -109,13 +110,17 @@ def outlooks(
                 reset_at=standing.reset_at,
             )
             if meter.unit != PERCENT:
-                found.append(evolve(one, why=f"{meter.unit} have no bar: the vendor does not say where they end"))
+                found.append(evolve(one, why=_no_bar(meter)))
                 continue
             readings = of_accounts(past, meter.key).get(standing.account, [])
             one = evolve(one, prospect=prospect(partial(weeks_before, readings, local), standing, meter, now, local))
             costs = _costs(deltas, meter, standing.account if one.several else None)
             found.append(_outlook(source, meter, one, standing, costs, (now, max_age, reserve, windows_left)))
     return found
+
+
+def _no_bar(meter: Meter) -> str:
+    return f"{meter.unit} have no bar: the vendor does not say where they end"
 
 
 def _deltas(session: Session, source: Source, windows: Sequence[str]) -> list[tuple[str | None, Mapping[str, Any]]]:
