@@ -13,6 +13,7 @@ from tracker.session import Session
 from tracker.text.render import line
 from tracker.windows.finalized import WINDOWS, finalized
 from tracker.windows.rules import ANOMALIES
+from tracker.windows.snapshots import SNAPSHOTS
 
 
 @frozen(kw_only=True, slots=False)
@@ -58,7 +59,7 @@ def _strangers(session: Session, stream: str, windows: set[str] | None) -> Itera
     for mark in session.index.strangers(stream, known):
         if windows is None or mark.window in windows:
             yield mark.provider, mark.phase
-    if stream in {ANOMALIES, WINDOWS, *(source.stream for source in known.values())}:
+    if stream in {ANOMALIES, WINDOWS, SNAPSHOTS.stream, *(source.stream for source in known.values())}:
         return
     first = next(session.index.entries(stream, windows), None)  # events stand in a stream of their source's own
     if first is not None and (name := text(first.record.get("provider"))) not in {"", *known}:
