@@ -111,7 +111,7 @@ def test_a_hook_with_a_misspelt_argument_is_left_out_with_a_cure(registry: Regis
         ({"commands": {"x": Command("Daily", "About.", "nowhere")}}, "Expected a module and an attribute"),
         ({"settings": {"x": "nowhere"}}, "Expected a module and an attribute"),
         ({"streams": ("../x",)}, "Expected lower-case letters"),
-        ({"streams": ("windows",)}, "not the kernel's"),
+        ({"streams": ("windows",)}, "not a stream of the kernel's"),
     ],
 )
 def test_a_declaration_that_would_break_the_command_line_is_refused(declared: dict[str, Any], why: str) -> None:
