@@ -68,7 +68,7 @@ def test_what_nobody_can_read_costs_no_record(shell: Any, tmp_path: Path, closed
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("buffered", ["", "PYTHONUNBUFFERED=1 "])
 def test_a_result_that_cannot_be_printed(shell: Any, tmp_path: Path, buffered: str) -> None:
-    full = "the result cannot be printed: No space left on device"
+    full = "The result cannot be printed: No space left on device"
 
     def said(command: str) -> tuple[int, str]:
         done = shell(f"unset PYTHONUNBUFFERED; {buffered} tracker {command} > /dev/full")

@@ -108,7 +108,7 @@ def test_a_text_that_is_anothers_or_none_is_called_so(
 ) -> None:
     done = tracker_cli(*words, "--stdin", stdin=(PANES / pane).read_text() if pane else " \n")
     assert done.returncode == 1
-    assert "error: this text holds no " in done.stderr
+    assert "error: This text holds no " in done.stderr
     assert f"): {why}. Nothing was stored. Use --force" in done.stderr
 
 

@@ -154,4 +154,4 @@ def test_an_open_window_is_shown_as_open(toys: Run) -> None:
 def test_a_preview_of_nothing_says_how_to_begin(toys: Run) -> None:
     done = toys("preview")
     assert ok(done).startswith("Windows: none\nAnomalies: 0 (see anomalies.jsonl)\n")
-    assert "begin with `tracker alias start PROVIDER --stdin`" in done.stderr
+    assert "begin with `tracker start PROVIDER --stdin`" in done.stderr

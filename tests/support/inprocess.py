@@ -122,7 +122,7 @@ def program(quick_path: Path, toy_registry: Callable[[], Any], monkeypatch: pyte
     """Runs commands in this process; `git` is not asked, which would start one of its own."""
     registry = toy_registry()
     monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: registry)
-    monkeypatch.setattr("tracker.windows.store.git_head", lambda: None)
+    monkeypatch.setattr("tracker.windows.window.git_head", lambda: None)
     monkeypatch.chdir(quick_path)
     return Program(quick_path / "data")
 
@@ -219,6 +219,6 @@ def toys_inside(
     """`tracker_inside` with the toys as the only plugins; nothing waits for the disk, and git is not asked."""
     registry = toy_registry()
     monkeypatch.setattr("os.fsync", lambda _file: None)
-    monkeypatch.setattr("tracker.windows.store.git_head", lambda: None)
+    monkeypatch.setattr("tracker.windows.window.git_head", lambda: None)
     monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: registry)
     return tracker_inside

@@ -48,10 +48,10 @@ if TYPE_CHECKING:
     from tracker.text.wording import near as near
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
-    from tracker.windows.finalized import Finalized as Finalized
-    from tracker.windows.finalized import ProviderFigures as ProviderFigures
     from tracker.windows.reader import Windows as Windows
-    from tracker.windows.store import CaptureRequest as CaptureRequest
+    from tracker.windows.results import Finalized as Finalized
+    from tracker.windows.results import ProviderFigures as ProviderFigures
+    from tracker.windows.window import CaptureRequest as CaptureRequest
 
 __all__, _find = facade(globals())
 

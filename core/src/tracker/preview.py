@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -14,23 +14,24 @@ from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import Source
 from tracker.errors import PluginError
 from tracker.journal.index import Entry
-from tracker.journal.records import SCHEMA
-from tracker.session import Session
+from tracker.journal.records import ANOMALIES, SCHEMA
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
 from tracker.windows import snapshots
-from tracker.windows.captures import captures, spans
+from tracker.windows.captures import Groups, captures, spans
 from tracker.windows.divergence import Divergence, divergences
-from tracker.windows.finalized import (
+from tracker.windows.missing_plugins import Absent, absent
+from tracker.windows.results import (
     Finalized,
-    Groups,
     OpenFigures,
     ProviderFigures,
     finalized,
     finalized_figures,
     open_figures,
 )
-from tracker.windows.missing_plugins import Absent, absent
-from tracker.windows.rules import ANOMALIES, open_anomalies
+from tracker.windows.rules import open_anomalies
+
+if TYPE_CHECKING:
+    from tracker.session import Session
 
 
 @frozen(kw_only=True, slots=False)
@@ -117,7 +118,7 @@ class Preview:
 def assemble(session: Session, windows: Iterable[str]) -> Preview:
     """Read the windows once and ask every source for its block."""
     shown = tuple(windows)
-    groups = captures(session.index, session.registry, shown)
+    groups = captures(session.index, session.registry.sources, shown)
     known = finalized(session.index, shown)
     rows = {window: known[window] for window in shown if window in known}
     blocks: list[Shown] = []
@@ -153,7 +154,7 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], groups: G
     facts: StreamFacts | None = None
     records: list[dict[str, Any]] = []
     if source.is_stream:
-        given = {"source": source, "windows": windows, "spans": spans(session, windows, groups)}
+        given = {"source": source, "windows": windows, "spans": spans(groups)}
         facts = session.registry.first("stream_facts", session=session, **given)
     else:
         found = (entry.record for entry in session.index.entries(source.stream, windows))

@@ -131,10 +131,10 @@ def test_the_status_shows_the_lane(recorded: Any, without: Any) -> None:
 
 def test_the_doctor_names_the_plugin_and_not_its_state_as_foreign(recorded: Any, without: Any) -> None:
     late = "2999-01-01T00:00:00Z"  # an anomaly about it, whose record is there
-    recorded("alias", "start", "tally", "--stdin", "--captured-at", late, stdin="12").ok()
+    recorded("alias", "start", "tally", "--stdin", "--captured-at", late, "--force", stdin="12").ok()
     without("tally")
     findings = json.loads(recorded("doctor", "--json").ok())["findings"]
     found = [one for one in findings if one["check"] not in ("permissions", "future")]
     assert [(one["level"], one["check"], one["where"], one["what"]) for one in found] == [
-        ("warning", "plugin", "readings.jsonl", "tally: recorded here, but no plugin for it is installed")
+        ("warning", "plugin", "tally_counts.jsonl", "tally: recorded here, but no plugin for it is installed")
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -102,11 +103,20 @@ def test_an_early_after_is_skew_though_a_later_one_counts(program: Any) -> None:
 
 def test_a_capture_from_the_future(program: Any) -> None:
     words = ["alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", "2999-01-01T00:00:00Z"]
-    done = program(*words, stdin="fuel 1%")
+    assert "Expected a time that has passed. Check --captured-at" in program(*words, stdin="fuel 1%").refused()
+    assert program.rows("snapshots") == []
+    done = program(*words, "--force", stdin="fuel 1%")
     assert "anomaly clock-skew in W1: captured at 2999-01-01T00:00:00Z, which lies in the future" in done.err
     assert anomalies(program) == [("clock-skew", True)]
     program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W1").ok()
     assert anomalies(program) == [("clock-skew", False)]
+
+
+def test_a_clock_that_is_a_little_ahead_is_no_future(program: Any) -> None:
+    soon = (datetime.now(UTC) + timedelta(minutes=3)).isoformat()
+    done = program("alias", "start", "toy", "--stdin", "--captured-at", soon, stdin="fuel 1%")
+    assert done.ok()
+    assert "anomaly" not in done.err
 
 
 def test_a_crossed_reset_is_a_tag_and_no_anomaly(program: Any) -> None:
@@ -122,7 +132,7 @@ def test_a_crossed_reset_is_a_tag_and_no_anomaly(program: Any) -> None:
 def test_a_late_after_is_about_the_after(program: Any) -> None:
     capture(program, "start", 8, 10, reset="2026-01-10T09:00:00Z").ok()
     refused = capture(program, "end", 9, 12)
-    assert "no toy AFTER before 2026-01-10T09:05:00Z" in refused.refused()
+    assert "Expected a capture from 2026-01-10T09:05:00Z on." in refused.refused()
     assert program.rows("anomalies") == []
     assert "anomaly late-after in W1" in capture(program, "end", 9, 12, "--notes", "late-after").err
     [row] = program.rows("anomalies")

@@ -59,9 +59,7 @@ def test_a_before_behind_the_after_says_that_it_does_not_count(program: Any) -> 
     take(program, "end", "W1", "fuel 30%", 7)
     done = take(program, "start", "W1", "fuel 35%", 8)
     assert "note: this BEFORE is later than the AFTER of " in done.err
-    assert (
-        " in W1, so it does not count until an AFTER follows: `tracker alias end toy --stdin --window W1`" in done.err
-    )
+    assert " in W1, so it does not count until an AFTER follows: `tracker end toy --stdin --window W1`" in done.err
     assert "replaces" not in done.err
     program(*command(done.err, last=True)).ok()
     assert "fuel 20" not in program("status").ok()
@@ -71,9 +69,7 @@ def test_a_before_behind_the_after_says_that_it_does_not_count(program: Any) -> 
 def test_a_window_that_is_left_behind_is_named_with_what_ends_it(program: Any) -> None:
     take(program, "start", "W2", "fuel 20%", 6)
     done = take(program, "start", "W3", "fuel 30%", 7)
-    assert done.notes == (
-        "note: W2 stays open for toy in this lane; `tracker alias end toy --stdin --window W2` ends it\n"
-    )
+    assert done.notes == ("note: W2 stays open for toy in this lane; `tracker end toy --stdin --window W2` ends it\n")
     assert take(program, "start", "W4", "fuel 30%", 7, lane="sub1").notes == ""  # its own windows
     assert (
         program(*command(done.err), stdin="fuel 40%").ok() == "stored toy after snapshot for W2 (ready to finalize)\n"
@@ -96,9 +92,9 @@ def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> N
     left = [line.strip() for line in shown.splitlines() if "also open" in line]
     day = f"{datetime.fromisoformat(at(6)):%a %d %b}"
     assert left == [
-        f"also open: W2 since {day} 06:30: tracker alias end toy --stdin --window W2",
-        f"also open: W4 since {day} 08:30: tracker alias end toy --stdin --window W4",
-        f"also open: W5 since {day} 10:00: tracker alias end toy --stdin --window W5 --agent sub1",
+        f"also open: W2 since {day} 06:30: tracker end toy --stdin --window W2",
+        f"also open: W4 since {day} 08:30: tracker end toy --stdin --window W4",
+        f"also open: W5 since {day} 10:00: tracker end toy --stdin --window W5 --agent sub1",
     ]
     lanes = json.loads(program("status", "--json").ok())["lanes"]
     assert [lane["also_open"] for lane in lanes] == [["W2", "W4"], ["W5"]]

@@ -39,34 +39,21 @@ def garble(path: Path, how: str) -> None:
         )
 
 
-@pytest.mark.parametrize(
-    ("how", "said"),
-    [
-        ("missing", "is missing"),
-        ("empty", "cannot be read"),
-        ("garbage", "cannot be read"),
-        ("huge", "cannot be read"),
-        ("foreign", "does not fit the journal"),
-        ("no-object", "does not fit the journal"),
-        ("no-state", "does not fit the journal"),
-        ("old-of-another-window", "does not fit the journal"),
-    ],
-)
-def test_a_state_file_is_rebuilt_with_its_baseline(program: Any, how: str, said: str) -> None:
+def test_a_state_file_is_written_anew_with_its_baseline(program: Any) -> None:
     program("alias", "start", "tally", "--stdin", "--window", "W3", stdin="12", lane="sub1").ok()
     path = program.root / "state" / "sub1" / "tally.json"
     right = json.loads(path.read_bytes())
     assert (right["window"], right["open"], right["baseline"]) == ("W3", True, 12)
-    garble(path, how)
-    done = program("alias", "start", "tally", "--stdin", stdin="12", lane="sub1")
-    assert "for W3 " in done.ok()
-    assert f"warning: the lane's state {path} {said}: rebuilt from the journal\n" in done.err
-    found = json.loads(path.read_bytes())
-    assert found == right | {"record_id": found["record_id"]}
-    garble(path, how)
-    ended = program("alias", "end", "tally", "--stdin", stdin="30", lane="sub1")
-    assert ended.ok() == "stored tally delta for W3 (baseline=12, calls=18)\n"
-    assert program.state("tally", "sub1")["open"] is False
+    for how in ("missing", "empty", "garbage", "huge", "foreign", "no-object", "no-state", "old-of-another-window"):
+        garble(path, how)
+        assert "for W3 " in program("alias", "start", "tally", "--stdin", stdin="12", lane="sub1").ok()
+        found = json.loads(path.read_bytes())
+        assert found == right | {"record_id": found["record_id"]}
+        garble(path, how)
+        ended = program("alias", "end", "tally", "--stdin", stdin="30", lane="sub1")
+        assert ended.ok() == "stored tally delta for W3 (baseline=12, calls=18)\n"
+        assert program.state("tally", "sub1")["open"] is False
+        program("undo", "--yes", lane="sub1").ok()
 
 
 @pytest.mark.parametrize("how", ["pipe", "link"])
@@ -88,34 +75,6 @@ def test_a_state_that_cannot_be_written_costs_no_record(program: Any) -> None:
     assert "ready to finalize" in done.ok()
     assert "the record is stored, but the lane's state was not written" in done.err
     assert len(program.rows("snapshots")) == 2
-
-
-def test_a_baseline_of_schema_1_0_0_is_adopted_once(program: Any) -> None:
-    (program.root / "state").mkdir(parents=True)
-    (program.root / "state" / "tally.json").write_text('{"window": "W5", "baseline": 7}')
-    shown = json.loads(program("alias", "end", "tally", "--stdin", "--dry-run", stdin="10").ok())
-    assert (shown["window"], shown["baseline"], shown["calls_used"]) == ("W5", 7, 3)
-    assert program.rows("tally_counts") == []
-    assert "for W5 " in program("alias", "start", "tally", "--stdin", "--dry-run", stdin="8", lane="").ok() or True
-    crossed = program("alias", "cross", "tally", "--stdin", stdin="10")
-    assert crossed.ok() == ("stored tally delta for W5 (baseline=7, calls=3) and seeded before snapshot for W6\n")
-    assert [(row["window"], row["phase"]) for row in program.rows("tally_counts")] == [
-        ("W5", "before"),
-        ("W5", "after"),
-        ("W6", "before"),
-    ]
-    again = program("alias", "end", "tally", "--stdin", stdin="11")
-    assert again.ok() == "stored tally delta for W6 (baseline=10, calls=1)\n"
-    assert "state file alone" not in again.err
-
-
-@pytest.mark.parametrize(
-    "state", ['{"window": "W5", "baseline": -1}', '{"window": 5, "baseline": 1}', '{"baseline": 3}']
-)
-def test_a_baseline_that_is_none_is_not_adopted(program: Any, state: str) -> None:
-    (program.root / "state").mkdir(parents=True)
-    (program.root / "state" / "tally.json").write_text(state)
-    assert "tally has no open window" in program("alias", "end", "tally", "--stdin", stdin="10").refused()
 
 
 def test_two_lanes_in_one_window_have_their_own_pairs(program: Any) -> None:
@@ -181,13 +140,15 @@ def test_a_lane_that_is_no_name_is_refused_by_every_command_that_writes(program:
 
 
 @pytest.mark.parametrize("folder", ["state", "state/sub1"])
-def test_a_link_in_place_of_a_state_folder_is_refused(program: Any, tmp_path: Path, folder: str) -> None:
+def test_a_link_in_place_of_a_state_folder_is_not_followed(program: Any, tmp_path: Path, folder: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     place = program.root / folder
     place.parent.mkdir(parents=True)
     place.symlink_to(elsewhere)
-    error = program("alias", "start", "toy", "--stdin", stdin="fuel 1%", lane="sub1").refused()
-    assert f"{place} is a symbolic link" in error
-    assert program.rows("snapshots") == []
+    done = program("alias", "start", "toy", "--stdin", stdin="fuel 1%", lane="sub1")
+    assert done.ok()
+    assert "warning: the record is stored, but the lane's state was not written: " in done.err
+    assert f"{place} is a symbolic link" in done.err
+    assert len(program.rows("snapshots")) == 1
     assert list(elsewhere.iterdir()) == []

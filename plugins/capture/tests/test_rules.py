@@ -197,7 +197,7 @@ def test_no_after_within_the_buffer(machine: Any, event: Any) -> None:
     machine.rollout("a", event(10, age=60, now=now, resets_in=-5))
     ok(machine("capture", "codex"))
     machine.rollout("a", event(12, now=now, resets_in=3600))
-    assert "no codex AFTER before" in error(machine("capture", "codex"))
+    assert "The AFTER of codex comes too early" in error(machine("capture", "codex"))
     assert len(machine.rows()) == 1
 
 

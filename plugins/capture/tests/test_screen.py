@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ def header(columns: object, rows: object) -> str:
 
 def plain_text(text: str) -> str:
     """What a plugin reads: a text with cursor movements is played before."""
-    return screen.plain_text(playback.render(text) if screen.MOVEMENT.search(text) else text)
+    return screen.plain_text(playback.render(text) if re.search(screen.MOVEMENT, text) else text)
 
 
 def shown(text: str) -> list[str]:

@@ -47,7 +47,7 @@ ask() {
 }
 set -u
 ask tracker alias ''
-ask tracker alias start ''
+ask tracker start ''
 ask tracker ingest codex
 ask tracker preview --window = W0
 ask tracker preview --window 'W0-2*'
@@ -88,7 +88,7 @@ def fish_offers(line: str, environment: dict[str, str], folder: Path) -> list[st
 def test_fish(environment: dict[str, str], tmp_path: Path) -> None:
     about = "Show every record of a window, also those that were taken back."
     assert f"window-audit\t{about}" in fish_offers("tracker window", environment, tmp_path)
-    assert fish_offers("tracker alias start ", environment, tmp_path) == ["claude\tClaude", "codex\tCodex", "glm\tGLM"]
+    assert fish_offers("tracker start ", environment, tmp_path) == ["claude\tClaude", "codex\tCodex", "glm\tGLM"]
     assert fish_offers("tracker preview --window ", environment, tmp_path) == ["W0-20"]
     assert fish_offers("tracker preview --window=W", environment, tmp_path) == ["--window=W0-20"]
     (tmp_path / "pane.txt").touch()
@@ -140,7 +140,7 @@ def test_zsh(zsh: Terminal) -> None:
     zsh.type("--win\t", "--window ")
     zsh.type("\t", "W0-20 ")
     zsh.type("\x15tracker preview --window=W\t", "--window=W0-20 ")
-    zsh.type("\x15tracker alias start c\t\t", "codex")
+    zsh.type("\x15tracker start c\t\t", "codex")
     zsh.type("\x15tracker nonsense \tx; echo li''ne\n", "line")
 
 

@@ -263,7 +263,7 @@ CURED: dict[str, tuple[Callable[[Any, pytest.MonkeyPatch], object], str, str]] =
     "file": (lambda program, _: os.mkfifo(program.root / "pipe"), "mv {root}/pipe .", ""),
     "open": (
         lambda program, _: start(program, "--window W7 --captured-at 2026-01-10T10:00:00Z"),
-        "tracker alias end toy --stdin",
+        "tracker end toy --stdin",
         "fuel 30%",
     ),
     "folder": (
@@ -373,6 +373,6 @@ def test_every_error_and_warning_of_the_set_up_has_a_command(program: Any) -> No
     *_, verdict, head, command = program("doctor").ok().splitlines()
     assert verdict == "Verdict: 1 warning. No record is lost."
     assert head == "Type, for the findings above:"
-    assert command == "  tracker alias end toy --stdin"
+    assert command == "  tracker end toy --stdin"
     other = program("--data-dir", str(program.root), "doctor").ok().splitlines()
-    assert other[-1] == f"  tracker --data-dir {program.root} alias end toy --stdin"
+    assert other[-1] == f"  tracker --data-dir {program.root} end toy --stdin"

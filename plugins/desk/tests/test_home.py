@@ -24,7 +24,7 @@ def test_before_the_first_capture_it_says_how_to_begin(program: Any) -> None:
         "Nothing is recorded here yet.",
         "  tally: has to be pasted",
         "  toy: has to be pasted",
-        "Begin: tracker alias start PROVIDER --stdin",
+        "Begin: tracker start PROVIDER --stdin",
     ]
     assert not program.root.exists()
 
@@ -37,7 +37,7 @@ def test_it_shows_meters_what_is_open_and_what_comes_next(program: Any) -> None:
     assert "UTC" in head
     assert fuel.startswith("toy  fuel  ██████████░░░░░░░░░░    50%  under 1 min ago, resets ")
     assert "7.5%" in heat
-    assert due == ["Open: W1 of toy, for under 1 min", "Next: tracker alias end toy --stdin"]
+    assert due == ["Open: W1 of toy, for under 1 min", "Next: tracker end toy --stdin"]
     assert json.loads(program("--json").ok())["lanes"][0]["window"] == "W1"
     assert program("home").ok().splitlines()[2:] == done.out.splitlines()[2:]
 

@@ -60,7 +60,7 @@ def test_without_captures_it_says_how_to_begin(toys: Run, tmp_path: Path) -> Non
     assert head.endswith(f"UTC (UTC)  {tmp_path / 'data'}")
     assert rest == [
         "No captures here yet.",
-        "Begin with `tracker alias start PROVIDER --stdin`, the provider's pane piped or pasted to it.",
+        "Begin with `tracker start PROVIDER --stdin`, the provider's pane piped or pasted to it.",
         "Providers: tally, toy",
         "",
         "Anomalies: 0 open",
@@ -84,7 +84,7 @@ def test_an_open_window_its_meters_and_what_is_due(toys: Run) -> None:
         f"  fuel  10%, 32 min ago, resets {Clock(NOW, UTC).at(NOW + timedelta(days=5))} (in 4 d 23"
     )
     assert found[4] == "  heat  5%, 32 min ago"
-    assert found[5] == "  next: AFTER when the work is done: tracker alias end toy --stdin"
+    assert found[5] == "  next: AFTER when the work is done: tracker end toy --stdin"
     assert found[-2:] == ["Not captured yet: tally", "Anomalies: 0 open"]
 
 
@@ -93,7 +93,7 @@ def test_after_a_reset_the_buffer_is_said(toys: Run) -> None:
     start(toys, f"fuel 10%\nheat 50% reset {reset.isoformat()}", minutes=30)
     allowed = Clock(NOW, ZoneInfo("Asia/Tokyo")).at(reset + timedelta(minutes=5))
     found = ok(toys("status", TZ="Asia/Tokyo"))
-    assert f"  next: AFTER allowed from {allowed} (in 3 min), since a meter was just reset: tracker alias end" in found
+    assert f"  next: AFTER allowed from {allowed} (in 3 min), since a meter was just reset: tracker end" in found
     due = lane(toys("status", "--json"))["next"]
     assert due["action"] == "after"
     assert datetime.fromisoformat(due["allowed_from"]) == reset + timedelta(minutes=5)
@@ -115,7 +115,7 @@ def test_a_reset_that_is_near_presses(toys: Run) -> None:
     clock = Clock(NOW, UTC)
     found = ok(toys("status"))
     assert f"  next: AFTER before a meter is reset at {clock.at(reset)} (in 1 h 59 min), or allowed from " in found
-    assert f"allowed from {clock.at(reset + timedelta(minutes=5))}: tracker alias end toy --stdin" in found
+    assert f"allowed from {clock.at(reset + timedelta(minutes=5))}: tracker end toy --stdin" in found
 
 
 def test_a_capacity_meter_that_was_reset_asks_for_another_before(toys: Run) -> None:
@@ -125,7 +125,7 @@ def test_a_capacity_meter_that_was_reset_asks_for_another_before(toys: Run) -> N
     assert ", was reset " in found
     assert (
         "  next: BEFORE of W0-01, since fuel was reset since, so what was used cannot be measured:"
-        " tracker alias start toy --stdin --window W0-01\n"
+        " tracker start toy --stdin --window W0-01\n"
     ) in found
 
 
@@ -138,7 +138,7 @@ def test_a_closed_window_is_to_be_completed_and_then_followed(toys: Run) -> None
     assert "\nReady to finalize: W0-01\n" in found
     ok(toys("complete", "--window", "W0-01", "--toy-features", "1"))
     found = ok(toys("status"))
-    assert "  next: BEFORE of W0-02, since W0-01 is finalized: tracker alias start toy --stdin\n" in found
+    assert "  next: BEFORE of W0-02, since W0-01 is finalized: tracker start toy --stdin\n" in found
     assert "Ready" not in found
 
 
@@ -158,7 +158,7 @@ def test_each_lane_stands_by_itself(toys: Run) -> None:
     end(toys, "fuel 12%", minutes=10)
     document = toys("status", "--json")
     assert (lane(document)["open"], lane(document, agent="sub1")["open"]) == (False, True)
-    assert lane(document, agent="sub1")["next"]["command"] == "tracker alias end toy --stdin --agent sub1"
+    assert lane(document, agent="sub1")["next"]["command"] == "tracker end toy --stdin --agent sub1"
     assert "toy, lane sub1: W0-01 open since " in ok(toys("status"))
 
 

@@ -39,7 +39,7 @@ def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:
     assert "W0-21: open (toy in lane sub1)" in section(text, "Windows")
     assert "W0-20: finalized" in section(text, "Windows")
     assert "W0-21: toy in lane sub1 since 20" in section(text, "Open now")
-    assert "tracker --agent sub1 alias end toy --stdin --window W0-21\n" in section(text, "Next command")
+    assert "tracker --agent sub1 end toy --stdin --window W0-21\n" in section(text, "Next command")
     assert "W0-22 toy negative-delta: fuel fell from 50 to 40" in section(text, "Open anomalies")
     assert "cure: capture again, or tracker alias delete toy" in section(text, "Open anomalies")
     assert re.findall(r"tokens_actual=(\d+)", section(text, "Token ledger")) == ["900", "70", "6"]
@@ -66,7 +66,7 @@ def test_the_next_command_runs_as_it_stands(finalized: Run, tmp_path: Path) -> N
         steps = re.findall(r"```sh\n(.*)\n```", section(handoff(tmp_path).decode(), "Next command"))
         return shlex.split(steps[0])[1:]
 
-    assert next_command() == ["--agent", "sub1", "alias", "end", "toy", "--stdin", "--window", "W0-21"]
+    assert next_command() == ["--agent", "sub1", "end", "toy", "--stdin", "--window", "W0-21"]
     ok(finalized(*next_command(), stdin="fuel 31%"))
     ok(finalized("evidence", "add", "--window", "W0-20", "--result", "pass"))
     assert next_command() == (
@@ -80,7 +80,20 @@ def test_the_next_command_runs_as_it_stands(finalized: Run, tmp_path: Path) -> N
     ok(finalized(*next_command()))
     assert next_command() == ["uat", "--window", "W0-21", "--record"]
     ok(finalized("evidence", "add", "--window", "W0-21", "--result", "pass"))
-    assert next_command()[:2] == ["alias", "start"]
+    assert next_command()[:1] == ["start"]
+
+
+def test_the_next_command_fits_what_is_open(finalized: Run, tmp_path: Path) -> None:
+    """Another window is open than the one that is handed over."""
+    ok(finalized("churn", "--window", "W0-20"))
+    ok(finalized("evidence", "add", "--window", "W0-20", "--result", "pass"))
+    ok(finalized("start", "toy", "--stdin", "--window", "W0-21", stdin="fuel 30%"))
+    ok(finalized("handoff", "--window", "W0-20"))
+    text = handoff(tmp_path).decode()
+    assert "W0-21: toy in the lane without a name" in section(text, "Open now")
+    steps = re.findall(r"```sh\n(.*)\n```", section(text, "Next command"))
+    assert steps == ["tracker end toy --stdin --window W0-21"]
+    ok(finalized(*shlex.split(steps[0])[1:], stdin="fuel 40%"))
 
 
 def test_running_it_twice_changes_nothing(finalized: Run, tmp_path: Path) -> None:

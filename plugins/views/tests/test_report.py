@@ -156,6 +156,13 @@ def test_it_goes_to_a_file_whose_name_says_the_format(filled: Any, tmp_path: Pat
     assert "Not a directory" in filled("report", "--out", str(tmp_path / "report.md" / "report.html")).refused()
 
 
+def test_a_format_that_it_cannot_write_is_refused(filled: Any, tmp_path: Path) -> None:
+    refused = filled("report", "--out", str(tmp_path / "r.pdf")).refused(2)
+    assert "A report is HTML or Markdown, not .pdf. Expected a name such as r.html" in refused
+    assert "print the HTML page in a browser" in refused
+    assert not (tmp_path / "r.pdf").exists()
+
+
 def test_nothing_recorded_is_said(program: Any) -> None:
     text = Page(program("report").ok()).text
     assert "Nothing is recorded in this time." in text

@@ -2,116 +2,83 @@
 
 from __future__ import annotations
 
-import errno
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import click
 
-from tracker.cli import streams as standard_streams
 from tracker.cli.options import Number
-from tracker.errors import TrackerError
 from tracker.session import Session
-
-# what a full disk behind `>` gives, and alike; errors of the program's own files have their names
-UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 # what the help lists last, by the names of the parameters
 SELDOM = ("timezone", "force", "origin", "state_dir", "dry_run", "no_fsync")
 
 
-def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-    def callback(context: click.Context, _parameter: click.Parameter, given: Any) -> None:
-        if given is not None and given is not False:
-            if name.endswith("_dir"):
-                from pathlib import Path
+def _keep(context: click.Context, parameter: click.Parameter, given: Any) -> None:
+    name = str(parameter.name)
+    if given is not None and given is not False:
+        if name.endswith("_dir"):
+            from pathlib import Path
 
-                given = Path(given)
-            setattr(context.ensure_object(Session), name, given)
-
-    return callback
+            given = Path(given)
+        setattr(context.ensure_object(Session), name, given)
 
 
-def _option(names: list[str], target: str, about: str, **settings: Any) -> click.Option:
-    return click.Option(names, help=about, expose_value=False, callback=_set(target), **settings)
+def _option(*names: str, about: str, **more: Any) -> click.Option:
+    """An option whose value becomes the session's attribute of its name."""
+    return click.Option(names, help=about, expose_value=False, callback=_keep, **more)
 
 
 @cache
 def shared_options() -> list[click.Option]:
     """The options that every command takes."""
     return [
-        _option(["--data-dir"], "data_dir", "Where the records live.", type=click.Path(), metavar="DIR"),
-        _option(["--agent"], "agent", "The lane to work in [default: $AGENT_ID].", metavar="ID"),
-        _option(["--json"], "json", "Print JSON.", is_flag=True),
-        _option(["--quiet", "-q"], "quiet", "Say no more than the data.", is_flag=True),
-        _option(["--no-color"], "no_color", "No colours (also: NO_COLOR).", is_flag=True),
+        _option("--data-dir", about="Where the records live.", type=click.Path(), metavar="DIR"),
+        _option("--agent", about="The lane to work in [default: $AGENT_ID].", metavar="ID"),
+        _option("--json", about="Print JSON.", is_flag=True),
+        _option("--quiet", "-q", about="Say no more than the data.", is_flag=True),
+        _option("--no-color", about="No colours (also: NO_COLOR).", is_flag=True),
     ]
 
 
-def completed(context: click.Context, parameters: list[click.Parameter]) -> list[click.Parameter]:
-    """The parameters; where a shell asks for completions, with what each may be."""
-    if context.resilient_parsing:
-        from tracker.cli.completion import with_suggestions
-
-        with_suggestions(parameters)
-    return parameters
-
-
-class Command(click.Command):
-    """A command that takes the global options after its name, too, and lists them apart.
-
-    Without arguments, options with `multiple` take several values in a row: `--paths a b` as `--paths a --paths b`.
-    """
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not any(isinstance(one, click.Argument) for one in self.params):
-            flags = {name for one in self.params if getattr(one, "multiple", False) for name in one.opts}
-            args = list(_repeated(args, flags))
-        return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            answer = super().invoke(ctx)
-            sys.stdout.flush()
-            return answer
-        except OSError as error:
-            if error.errno not in UNPRINTABLE or error.filename is not None:
-                raise
-            standard_streams.give_up_output()
-            outcome = ctx.ensure_object(Session).outcome
-            raise TrackerError(f"the result cannot be printed: {error.strerror}{outcome}") from error
+class Shared(click.Command):
+    """A command or a group: it takes the global options after its name, too, lists them apart, and shows an example."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)
-        taken = {name for parameter in own for name in parameter.opts}
-        return completed(ctx, [*own, *(option for option in shared_options() if taken.isdisjoint(option.opts))])
+        # a group without a subcommand does something by itself only if it says so
+        if getattr(self, "invoke_without_command", True):
+            taken = {name for parameter in own for name in parameter.opts}
+            own = [*own, *(option for option in shared_options() if taken.isdisjoint(option.opts))]
+        if ctx.resilient_parsing:
+            from tracker.cli.completion import with_suggestions
+
+            with_suggestions(own)
+        return own
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_help_text(ctx, formatter)
-        write_example(self, ctx, formatter)
+        if self.epilog:
+            with formatter.section("Example"):
+                formatter.write(f"{'':{formatter.current_indent}}{_example(self.epilog, ctx)}\n")
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Nothing: the epilog is the example, which comes before the options."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        write_options(self, ctx, formatter)
-
-
-def write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-    """The command's own options, then those that every command takes, and `--help`."""
-    shared = {option.name for option in shared_options()}
-    sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Global options": []}
-    for parameter in sorted(command.get_params(ctx), key=_rank):
-        shown = parameter.get_help_record(ctx)
-        if shown is not None:
-            is_global = parameter.name in shared or "--help" in parameter.opts
-            sections["Global options" if is_global else "Options"].append(shown)
-    for title, rows in sections.items():
-        if rows:
-            with formatter.section(title):
-                formatter.write_dl(rows)
+        """The command's own options, then those that every command takes, and `--help`."""
+        shared = {option.name for option in shared_options()}
+        sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Global options": []}
+        for parameter in sorted(self.get_params(ctx), key=_rank):
+            shown = parameter.get_help_record(ctx)
+            if shown is not None:
+                is_global = parameter.name in shared or "--help" in parameter.opts
+                sections["Global options" if is_global else "Options"].append(shown)
+        for title, rows in sections.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
 
 def _rank(parameter: click.Parameter) -> int:
@@ -123,18 +90,27 @@ def _rank(parameter: click.Parameter) -> int:
     return SELDOM.index(parameter.name) + 1 if parameter.name in SELDOM else 0
 
 
-def write_example(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-    """One command line that works, with the name of an installed source in it."""
-    if not command.epilog:
-        return
-    text = command.epilog
-    if "{" in text:
-        sources = ctx.ensure_object(Session).registry.sources.values()
-        provider = next((one.name for one in sources if one.is_provider), "PROVIDER")
-        stream = next((one.name for one in sources if one.is_stream and not one.origins), "SOURCE")
-        text = text.format(provider=provider, stream=stream)
-    with formatter.section("Example"):
-        formatter.write(f"{'':{formatter.current_indent}}{text}\n")
+def _example(text: str, ctx: click.Context) -> str:
+    """A command line that works, with the name of an installed source in it."""
+    if "{" not in text:
+        return text
+    sources = ctx.ensure_object(Session).registry.sources.values()
+    provider = next((one.name for one in sources if one.is_provider), "PROVIDER")
+    stream = next((one.name for one in sources if one.is_stream and not one.origins), "SOURCE")
+    return text.format(provider=provider, stream=stream)
+
+
+class Command(Shared):
+    """A command.
+
+    Without arguments, options with `multiple` take several values in a row: `--paths a b` as `--paths a --paths b`.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not any(isinstance(one, click.Argument) for one in self.params):
+            flags = {name for one in self.params if getattr(one, "multiple", False) for name in one.opts}
+            args = list(_repeated(args, flags))
+        return super().parse_args(ctx, args)
 
 
 def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
@@ -181,12 +157,14 @@ class WritingCommand(Command):
         return answer
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        about = "The folder of the lanes' state files [default: state/ in the data directory]."
-        state_dir = _option(["--state-dir"], "state_dir", about, type=click.Path(file_okay=False), metavar="DIR")
-        dry_run = _option(["--dry-run"], "dry_run", "Print the records and write nothing.", is_flag=True)
-        about = "Do not wait for the disk: a power cut may cost the last records."
-        no_fsync = _option(["--no-fsync"], "no_fsync", about, is_flag=True)
-        return [*super().get_params(ctx), state_dir, dry_run, no_fsync]
+        states = "The folder of the lanes' state files [default: state/ in the data directory]."
+        hasty = "Do not wait for the disk: a power cut may cost the last records."
+        return [
+            *super().get_params(ctx),
+            _option("--state-dir", about=states, type=click.Path(file_okay=False), metavar="DIR"),
+            _option("--dry-run", about="Print the records and write nothing.", is_flag=True),
+            _option("--no-fsync", about=hasty, is_flag=True),
+        ]
 
 
 def _new_windows(session: Session, given: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -218,24 +196,13 @@ class ProviderCommand(WritingCommand):
         return [*super().get_params(ctx), *self.provider_options(ctx.ensure_object(Session))]
 
 
-class Group(click.Group):
+class Group(click.Group, Shared):
     """A group of commands that says what was meant, and takes `help COMMAND` for `COMMAND --help`.
 
     A feature adds a command to any group by declaring it as `GROUP NAME`.
     """
 
     command_class = Command
-
-    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        super().format_help_text(ctx, formatter)
-        write_example(self, ctx, formatter)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Nothing: the epilog is the example, which comes before the options."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        write_options(self, ctx, formatter)
-        self.format_commands(ctx, formatter)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         from tracker.cli.main import subcommands
@@ -247,13 +214,6 @@ class Group(click.Group):
 
         found = super().get_command(ctx, name)
         return found or (find(f"{self.name} {name}") if name in subcommands(self.name or "") else None)
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        own = super().get_params(ctx)
-        taken = {name for parameter in own for name in parameter.opts}
-        # A group that does something by itself takes the global options after its name, as commands do.
-        more = [one for one in shared_options() if taken.isdisjoint(one.opts)] if self.invoke_without_command else []
-        return completed(ctx, [*own, *more])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -41,6 +42,8 @@ KERNEL = {
 }
 # what `tracker` alone runs, if a feature has it
 HOME = "home"
+# what a full disk behind `>` gives, and alike; errors of the program's own files have their names
+UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 # the number of the signal, since its module costs 2 ms
 SIGINT = 2
 ALSO = {"window-finalize": "complete"}
@@ -95,12 +98,20 @@ class Root(Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        session = ctx.ensure_object(Session)
         try:
-            return super().invoke(ctx)
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+            return answer
         except KeyboardInterrupt:
-            raise Interrupted(f"interrupted{ctx.ensure_object(Session).outcome}", SIGINT) from None
+            raise Interrupted(f"interrupted{session.outcome}", SIGINT) from None
+        except OSError as error:
+            if error.errno not in UNPRINTABLE or error.filename is not None:
+                raise
+            standard_streams.give_up_output()
+            raise TrackerError(f"The result cannot be printed: {error.strerror}{session.outcome}") from error
         except TrackerError as error:
-            outcome = ctx.ensure_object(Session).outcome
+            outcome = session.outcome
             # the system failed behind a stored record, and the record stays
             if isinstance(error.__cause__, OSError) and outcome not in str(error):
                 error.args = (f"{str(error).removesuffix('.')}{outcome}",)

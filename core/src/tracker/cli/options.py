@@ -82,18 +82,18 @@ class Selection(NamedTuple):
     def windows(self, session: Session) -> list[str] | None:
         """Their ids in natural order; None if nothing was selected: every window is wanted."""
         from tracker.windows.captures import canonical, captures, spans
-        from tracker.windows.finalized import finalized
+        from tracker.windows.results import finalized
 
         if self._replace(last=None) == Selection():
             return None if self.last is None else session.index.windows()[-self.last :]
         own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows()}
-        for (window, provider), group in captures(session.index, session.registry, list(own)).items():
+        for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group
         done = finalized(session.index) if self.is_open else {}
         found = []
         for window, groups in own.items():
             known = {(window, name): group for name, group in groups.items()}
-            begin, end = spans(session, [window], known).get(window, (None, None))
+            begin, end = spans(known).get(window, (None, None))
             lanes = {one.agent_id or "" for group in groups.values() for one in group}
             if (
                 (self.since is None or ((last := end or begin) is not None and last >= self.since))

@@ -107,8 +107,13 @@ def stream_facts(
 
 
 @hookspec(firstresult=True)
-def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading] | None:
-    """The meter history of a provider from an instant on, by time; accounts and origins are not told apart."""
+def meter_readings(
+    session: Session, provider: str | None, since: datetime | None, hourly: bool
+) -> Sequence[MeterReading] | None:
+    """The meter history of a provider from an instant on, by time; accounts and origins are not told apart.
+
+    hourly: the highest reading of each hour is enough, which answers at once however long the history is.
+    """
 
 
 @hookspec(firstresult=True)

@@ -20,7 +20,7 @@ from tracker.contract.readings import instant
 from tracker.journal.journal import WAIT_SECONDS, Journal
 from tracker.journal.records import COUNT, PHASES, lane_of, record_id, text
 
-VERSION = 9
+VERSION = 10
 FOLDER = ".index"
 NAME = re.compile(r"journal-[0-9a-f]{16}\.sqlite3")
 # pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others by `tracker doctor`
@@ -165,7 +165,8 @@ def rows_of(
         phase, parsed = record.get("phase"), record.get("parsed")
         if "tombstone" in record:
             yield "tombstone", (stream, text(record["tombstone"]), record_id(stream, line, record), named)
-        elif phase in PHASES or (phase is None and isinstance(parsed, dict)):
+        # values that belong to no window, of which a year has half a million, are no captures
+        elif phase in PHASES or (phase is None and named and isinstance(parsed, dict)):
             own_id, provider = record_id(stream, line, record), text(record.get("provider"))
             lane = lane_of(record) or ""
             yield "capture", (stream, offset, own_id, provider, lane, named, phase or COUNT, _epoch(at))

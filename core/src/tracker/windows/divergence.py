@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import Comparison, Source
-from tracker.session import Session
 from tracker.windows.captures import captures
+
+if TYPE_CHECKING:
+    from tracker.session import Session
 
 
 @frozen(kw_only=True, slots=False)
@@ -66,7 +69,7 @@ def _reported(session: Session, source: Source, compared: Comparison, windows: l
 
 
 def _shown(session: Session, compared: Comparison, windows: list[str]) -> float | None:
-    groups = captures(session.index, session.registry, windows).items()
+    groups = captures(session.index, session.registry.sources, windows).items()
     group = [capture for (_, name), own in groups if name == compared.provider for capture in own]
     gauges = [capture.reading.gauge(compared.meter) for capture in sorted(group, key=lambda one: one.order)]
     known = [gauge.used for gauge in gauges if gauge and gauge.used is not None]

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracker.contract.readings import FELL, compact, iso
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.records import stamp
-from tracker.session import Session
 from tracker.text.redact import redact
 from tracker.text.render import line, value
 from tracker.text.wording import near
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.divergence import divergences
-from tracker.windows.finalized import WINDOWS, Finalized, finalized
 from tracker.windows.missing_plugins import Absent, absent, named, tell
+from tracker.windows.results import WINDOWS, Finalized, finalized
 from tracker.windows.rules import open_anomalies
+
+if TYPE_CHECKING:
+    from tracker.session import Session
 
 # named without what they say
 LONG = ("notes", "feature_ids")
@@ -34,9 +36,8 @@ def finalize(
     What an earlier row says and this one does not name is kept; `clear` names the fields that are emptied instead.
     """
     with nullcontext() if session.dry_run else session.journal.lock():
-        groups = {
-            name: group for (_, name), group in sorted(captures(session.index, session.registry, [window]).items())
-        }
+        found = captures(session.index, session.registry.sources, [window])
+        groups = {name: group for (_, name), group in sorted(found.items())}
         unread = absent(session, [window])
         _check_read(window, unread)
         _check_pairs(session, window, groups)
@@ -157,8 +158,7 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
         known = session.index.windows()
         hint = f" ({near(window, known)})" if known and window not in known else ""
         raise TrackerError(
-            f"no provider was captured in {line(window)}{hint}."
-            " Capture one with `tracker alias start PROVIDER --stdin`."
+            f"no provider was captured in {line(window)}{hint}. Capture one with `tracker start PROVIDER --stdin`."
         )
     missing = [(name, phase) for name, group in groups.items() for phase in canonical(group).missing]
     for name, phase in missing:
@@ -187,7 +187,7 @@ def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[st
         raise TrackerError(
             f"{window} cannot be finalized: the capacity meter of {name} fell"
             f"{f' ({causes[-1]})' if causes else ''}. Capture again with"
-            f" `tracker alias end {name} --stdin --window {window}`, or remove both captures with"
+            f" `tracker end {name} --stdin --window {window}`, or remove both captures with"
             f" `tracker alias delete {name} --window {window}` (twice): then {name} leaves the window."
         )
 

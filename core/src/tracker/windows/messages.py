@@ -1,4 +1,4 @@
-"""What a capture says: the records as JSON, or one line; values, anomalies, tags and captures nearby beside it."""
+"""What a capture says: the records as JSON, or one line with the values below; anomalies, tags and captures nearby."""
 
 from __future__ import annotations
 
@@ -6,33 +6,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tracker.contract.readings import EPOCH, from_parsed, instant
-from tracker.contract.sources import Source
-from tracker.session import Session
+from tracker.contract.readings import EPOCH, Reading, from_parsed, instant
+from tracker.errors import PluginError, TrackerError
 from tracker.settings.zones import zone
 from tracker.text.clock import Clock, span
 from tracker.text.render import line, number, value
+from tracker.text.wording import near
 from tracker.windows.captures import Capture, canonical
+from tracker.windows.rules import has_value
 
 if TYPE_CHECKING:
-    from tracker.windows.store import CaptureRequest, Stored
+    from tracker.contract.sources import Source
+    from tracker.session import Session
+    from tracker.windows.window import CaptureRequest, Window
 
 
-def say(session: Session, source: Source, stored: Stored) -> None:
+def say(session: Session, request: CaptureRequest, windows: Sequence[Window]) -> None:
     """Say what was stored: the records themselves with `--json` or `--dry-run`, else one line."""
-    records = stored.records
+    source, records = request.source, [record for window in windows for record in window.records]
     if session.dry_run or session.json:
         session.data(records[0] if len(records) == 1 else records)
-    elif "phase" not in records[0]:
+    elif not request.phases:
         scope = records[0]["parsed"].get("scope")
         session.say(f"stored {source.name} {f'{value(scope)} ' if scope else ''}report for {records[0]['window']}")
     else:
         session.say(_sentence(source, records))
-        session.note(_values(session, source, stored))
-    for found in stored.anomalies:
+        session.note(_values(session, source, records[0], windows[0].moved))
+    for found in (row for window in windows for row in window.anomalies if "closes" not in row):
         session.warn(f"anomaly {found['kind']} in {found['window']}: {found['cause']}; cure: {found['cure']}")
-    for note in stored.notes:
-        session.note(note)
+    for note in _notes(session, request, windows[-1]) if "before" in request.phases else ():
+        session.note(f"note: {note}")
     for tag in dict.fromkeys(tag for record in records for tag in record["parsed"]["errors"]):
         meaning = source.tags.get(tag.partition(":")[0])
         session.note(f"note: {tag}" + (f" ({meaning})" if meaning else ""))
@@ -49,11 +52,9 @@ def _sentence(source: Source, records: Sequence[Mapping[str, Any]]) -> str:
     return f"stored {name} {phase} snapshot for {window}" + (seeded or f" ({state})")
 
 
-def _values(session: Session, source: Source, stored: Stored) -> str:
+def _values(session: Session, source: Source, record: Mapping[str, Any], moved: Mapping[str, float]) -> str:
     """`  fiveh 11% used, resets in 2 h; weekly 64%, resets Wed 06:32`: what was read, and how far it moved."""
-    record = stored.records[0]
-    taken = instant(record["captured_at"]) or EPOCH
-    parts = []
+    taken, parts = instant(record["captured_at"]) or EPOCH, []
     for gauge in from_parsed(record["parsed"], source, taken).gauges:
         meter = source.meter(gauge.meter)
         if meter is None or gauge.used is None:
@@ -61,8 +62,8 @@ def _values(session: Session, source: Source, stored: Stored) -> str:
             continue
         text = f"{gauge.meter} {number(gauge.used)}{'%' if meter.unit == 'pp' else f' {meter.unit}'}"
         text += " used" if meter.unit == "pp" and not parts else ""
-        if (moved := stored.moved.get(meter.field_name)) is not None:
-            text += f" (+{number(moved)})"
+        if (delta := moved.get(meter.field_name)) is not None:
+            text += f" (+{number(delta)})"
         if gauge.reset_at is not None and gauge.reset_at > taken:
             left = gauge.reset_at - taken
             day = f"{gauge.reset_at.astimezone(zone(session.config.timezone)):%a %H:%M}"
@@ -74,42 +75,101 @@ def _values(session: Session, source: Source, stored: Stored) -> str:
 # --- what a new BEFORE does to captures that stand already: worth a note, since nothing of it is wrong
 
 
-def window_notes(session: Session, request: CaptureRequest, new: Capture, group: Sequence[Capture]) -> Iterator[str]:
-    """Notes about the captures of a new BEFORE's window, `group`, and about the window that the lane leaves open."""
-    source, window = request.source, new.window
-    lane = f" --agent {new.agent_id}" if new.agent_id else ""
-    lanes = {capture.agent_id for capture in group}
-    if request.window is None and lanes and new.agent_id not in lanes:
-        found = ", ".join(sorted(f"lane {agent}" if agent else "the lane without a name" for agent in lanes))
+def _notes(session: Session, request: CaptureRequest, window: Window) -> Iterator[str]:
+    """Notes about the captures that stood in a new BEFORE's window, and about the one that the lane leaves open."""
+    name, taken, agent = request.source.name, request.captured_at, session.lane
+    place = f"--window {window.name}{f' --agent {agent}' if agent else ''}"
+    lanes = {capture.agent_id for capture in window.standing}
+    if request.window is None and lanes and agent not in lanes:
         yield (
-            f"note: {window} holds captures of {source.name} by {line(found)}, too; one pair per provider and window"
-            " counts: `--window` names another"
+            f"{window.name} holds captures of {name} by {named_lanes(sorted(lanes, key=str))}, too; one pair per"
+            " provider and window counts: `--window` names another"
         )
-    own = [capture for capture in group if capture.agent_id == new.agent_id]
+    own = [capture for capture in window.standing if capture.agent_id == agent]
+    befores = [capture for capture in own if capture.phase == "before"]
     old, clock = canonical(own), Clock(session.now, zone(session.config.timezone))
-    delete = f"`tracker alias delete {source.name} --phase before --window {window}{lane}`"
-    if old.after is not None and old.before is not None and new.captured_at > old.after.captured_at:
+    delete = f"`tracker alias delete {name} --phase before {place}` takes it back"
+    if old.before and old.after and taken > old.after.captured_at:
         yield (
-            f"note: this BEFORE is later than the AFTER of {clock.at(old.after.captured_at)} in {window}, so it does"
-            f" not count until an AFTER follows: `tracker alias end {source.name} --stdin --window {window}{lane}`, or"
-            f" {delete} takes it back"
+            f"this BEFORE is later than the AFTER of {clock.at(old.after.captured_at)} in {window.name}, so it does not"
+            f" count until an AFTER follows: `tracker end {name} --stdin {place}`, or {delete}"
         )
-    elif old.before is not None and canonical([*own, new]).before is new:
-        was = f"the BEFORE of {clock.at(old.before.captured_at)}{_meters(source, old.before, new)}"
-        yield f"note: this replaces {was}; {delete} takes it back"
-    newest = session.index.newest(source.stream, new.agent_id, source.name) if request.phases == ("before",) else None
-    if newest is not None and newest.phase == "before" and newest.window != window:
-        left = line(newest.window)
-        end = f"`tracker alias end {source.name} --stdin --window {left}{lane}`"
-        yield f"note: {left} stays open for {source.name} in this lane; {end} ends it"
+    elif old.before and all(one.captured_at <= taken for one in befores):
+        moves = _moves(request.source, old.before, request.reading)
+        yield f"this replaces the BEFORE of {clock.at(old.before.captured_at)}{moves}; {delete}"
+    if request.phases == ("before",):
+        last = session.index.newest(request.source.stream, agent, name, position=1 if session.dry_run else 2)
+        if last is not None and last.phase == "before" and last.window != window.name:
+            end = f"tracker end {name} --stdin {place.replace(window.name, line(last.window), 1)}"
+            yield f"{line(last.window)} stays open for {name} in this lane; `{end}` ends it"
 
 
-def _meters(source: Source, old: Capture, new: Capture) -> str:
+def named_lanes(lanes: Sequence[str | None]) -> str:
+    """`lane main, the lane without a name`."""
+    return ", ".join(f"lane {line(lane)}" if lane else "the lane without a name" for lane in lanes)
+
+
+def _moves(source: Source, old: Capture, new: Reading) -> str:
     """` (weekly 20% -> 50%)`: the meters that both have."""
     pairs = []
-    for gauge in new.reading.gauges:
+    for gauge in new.gauges:
         meter, was = source.meter(gauge.meter), old.reading.gauge(gauge.meter)
         if meter is not None and was is not None:
             unit = "%" if meter.unit == "pp" else f" {meter.unit}"
             pairs.append(f"{meter.key} {value(was.used, unit=unit)} -> {value(gauge.used, unit=unit)}")
     return f" ({', '.join(pairs)})" if pairs else ""
+
+
+# --- refusals that need to look around
+
+
+def no_value(session: Session, request: CaptureRequest) -> TrackerError:
+    """A text without any value: why, and whose it looks like."""
+    source, tags = request.source, request.reading.errors or ("insufficient-data",)
+    known = dict.fromkeys(tag.partition(":")[0] for tag in tags)
+    why = "; ".join(source.tags[tag] for tag in known if tag in source.tags)
+    if request.text is not None and not request.text.strip():
+        why = "nothing was piped or pasted"
+    elif request.text is not None and (owner := _owner(session, request, request.text)):
+        why = f"this looks like {owner}'s"
+    return TrackerError(
+        f"This text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}. Nothing was stored."
+        " Use --force to store it with its tags."
+    )
+
+
+def _owner(session: Session, request: CaptureRequest, text: str) -> str | None:
+    """Another installed source that reads a value from the text, a provider first."""
+    others = [one for one in session.registry.sources.values() if one.kind in ("status", "report")]
+    others.remove(request.source)
+    given = {"text": text, "captured_at": request.captured_at, "scope": None, "origin": None}
+    for other in sorted(others, key=lambda other: other.kind != "status"):
+        try:
+            answer = session.registry.call(other.name, "parse_status", timezone=zone(session.config.timezone), **given)
+        except PluginError:
+            # it was not asked for: what is wrong with it is no concern of this command
+            continue
+        if isinstance(answer, Reading) and has_value(other, answer):
+            return other.name
+    return None
+
+
+def nothing_open(session: Session, source: Source) -> TrackerError:
+    """An AFTER without a window that is open."""
+    place = f" in lane {session.lane}" if session.lane else ""
+    left = [mark.window for mark in session.index.left_open(source.stream, session.lane, source.name)]
+    others = f" (but {', '.join(map(line, left))} never ended)" if left else ""
+    return TrackerError(
+        f"{source.name} has no open window{place}{others}."
+        f" Begin one with `tracker start {source.name} --stdin`, or name the window with --window."
+    )
+
+
+def no_before(session: Session, source: Source, window: str) -> TrackerError:
+    """An AFTER in a window without a BEFORE."""
+    known = session.index.windows()
+    hint = "" if window in known or not known else f" ({near(window, known)})"
+    return TrackerError(
+        f"{window} has no {source.name} BEFORE{hint}. Capture it first with"
+        f" `tracker start {source.name} --stdin --window {window}`. Nothing was stored."
+    )

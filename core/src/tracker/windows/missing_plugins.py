@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from tracker.errors import TrackerError
-from tracker.journal.records import PHASES, text
-from tracker.session import Session
+from tracker.journal.records import ANOMALIES, PHASES, text
 from tracker.text.render import line
-from tracker.windows.finalized import WINDOWS, finalized
-from tracker.windows.rules import ANOMALIES
+from tracker.windows.results import WINDOWS, finalized
 from tracker.windows.snapshots import SNAPSHOTS
+
+if TYPE_CHECKING:
+    from tracker.session import Session
 
 
 @frozen(kw_only=True, slots=False)

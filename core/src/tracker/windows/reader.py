@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from tracker.journal.index import Entry
     from tracker.preview import Preview
     from tracker.windows.captures import Capture
-    from tracker.windows.finalized import Finalized
     from tracker.windows.lanes import LaneFile
     from tracker.windows.missing_plugins import Absent
-    from tracker.windows.store import CaptureRequest, Stored
+    from tracker.windows.results import Finalized
+    from tracker.windows.window import CaptureRequest
 
 Groups = Mapping[tuple[str, str], "list[Capture]"]
 
@@ -35,17 +35,17 @@ class Windows:
         """The standing captures by window and provider, oldest first."""
         from tracker.windows.captures import captures
 
-        return captures(self.session.index, self.session.registry, windows)
+        return captures(self.session.index, self.session.registry.sources, windows)
 
     def finalized(self, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
         """The finalize row that counts, of each window that has one."""
-        from tracker.windows.finalized import finalized
+        from tracker.windows.results import finalized
 
         return finalized(self.session.index, windows)
 
     def unfinished(self) -> list[str]:
         """The windows that are not finalized, in natural order."""
-        from tracker.windows.finalized import unfinished
+        from tracker.windows.results import unfinished
 
         return unfinished(self.session.index)
 
@@ -55,7 +55,9 @@ class Windows:
         """From when to when each window was measured; None is no end yet. `groups` are the captures, if known."""
         from tracker.windows.captures import spans
 
-        return spans(self.session, windows, groups)
+        windows = list(windows)
+        found = spans(self.captures(windows) if groups is None else groups)
+        return {window: found[window] for window in windows if window in found}
 
     def preview(self, windows: Iterable[str]) -> Preview:
         """What `tracker preview` shows."""
@@ -102,21 +104,21 @@ class Windows:
 
     # --- captures that are made
 
-    def store(self, request: CaptureRequest) -> Stored:
-        """Check the rules, append, and say what was stored."""
-        from tracker.windows.store import store
+    def store(self, request: CaptureRequest) -> list[dict[str, Any]]:
+        """Check the rules, append, say what was stored; the answer is the records."""
+        from tracker.windows.window import store
 
         return store(self.session, request)
 
     def reset_before(self, source: Source, reading: Reading, at: datetime) -> datetime | None:
         """The latest reset of the source in whose buffer an instant lies."""
-        from tracker.windows.rules import reset_before
+        from tracker.windows.window import reset_before
 
         return reset_before(self.session, source, reading, at)
 
     def notes(self, text: str | None) -> str | None:
         """The user's notes as a record holds them: without addresses, the lane at their end."""
-        from tracker.windows.store import stamped_notes
+        from tracker.windows.window import stamped_notes
 
         return stamped_notes(text, self.session.lane)
 

@@ -1,6 +1,7 @@
-"""The rules that a capture must keep, and the anomalies that it shows, each with its cause and its cure.
+"""The rules of captures, as functions of what stands and what is new: refusals, and the anomalies that a capture shows.
 
-An anomaly is said once, when it is stored, is closed by a row that names it, and is never deleted.
+Rows of anomalies are appended, never changed: a row closes another one, and says something only while the records that
+it is about stand.
 """
 
 from __future__ import annotations
@@ -13,191 +14,131 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from tracker.contract.readings import Reading, compact, iso
-from tracker.contract.sources import Source
-from tracker.errors import PluginError, TrackerError
-from tracker.journal.index import Entry
-from tracker.journal.records import stamp
-from tracker.session import Session
-from tracker.settings.zones import zone
+from tracker.errors import TrackerError
+from tracker.journal.records import ANOMALIES, stamp, text
 from tracker.text.clock import span
-from tracker.windows.captures import Capture, Pair, canonical, measure
+from tracker.windows.captures import Capture, Measured, Pair, canonical
 
 if TYPE_CHECKING:
-    from tracker.windows.store import CaptureRequest
+    from tracker.contract.sources import Source
+    from tracker.journal.index import Entry
+    from tracker.session import Session
 
-ANOMALIES = "anomalies"
 LATE_AFTER, CLOCK_SKEW, NEGATIVE = "late-after", "clock-skew", "negative-delta"
 IMPLAUSIBLE, STALE = "reset-implausible", "stale-data"
 # clocks of machines differ; beyond that a capture claims to be from the future
-FUTURE = timedelta(minutes=2)
+FUTURE = timedelta(minutes=5)
 # panes show resets by the minute, and clocks of machines differ
 SLACK = timedelta(minutes=10)
-LONGEST_MONTH, YEAR = timedelta(days=31), timedelta(days=365)
+YEAR = timedelta(days=365)
+
+Row = dict[str, Any]
+
+# --- refusals
 
 
-# --- a reading without any value
-
-
-def check_values(session: Session, request: CaptureRequest) -> None:
-    """Refuse a reading without any value: say why, and whose the text looks like."""
-    source, text = request.source, request.text
-    if request.force or _has_value(source, request.reading):
-        return
-    tags = request.reading.errors or ("insufficient-data",)
-    known = dict.fromkeys(tag.partition(":")[0] for tag in tags)
-    why = "; ".join(source.tags[tag] for tag in known if tag in source.tags)
-    if text is not None and not text.strip():
-        why = "nothing was piped or pasted"
-    elif text is not None and (owner := _owner(session, source, text, request.captured_at)):
-        why = f"this looks like {owner}'s"
-    raise TrackerError(
-        f"this text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}. Nothing was stored."
-        " Use --force to store it with its tags."
-    )
-
-
-def _has_value(source: Source, reading: Reading) -> bool:
+def has_value(source: Source, reading: Reading) -> bool:
+    """Whether a reading says anything at all."""
     return any(gauge.used is not None for gauge in reading.gauges) if source.meters else bool(reading.fields)
 
 
-def _owner(session: Session, source: Source, text: str, at: datetime) -> str | None:
-    """Another installed source that reads a value from the text, a provider first."""
-    others = [one for one in session.registry.sources.values() if one.kind in ("status", "report") and one != source]
-    given = {"text": text, "captured_at": at, "timezone": zone(session.config.timezone), "scope": None, "origin": None}
-    for other in sorted(others, key=lambda other: other.kind != "status"):
-        try:
-            answer = session.registry.call(other.name, "parse_status", **given)
-        except PluginError:
-            # it was not asked for: what is wrong with it is no concern of this command
-            continue
-        if isinstance(answer, Reading) and _has_value(other, answer):
-            return other.name
-    return None
+def check_time(at: datetime, now: datetime) -> None:
+    """Refuse a capture from the future: it would count as the newest until then."""
+    if at > now + FUTURE:
+        raise TrackerError(
+            f"The capture time {iso(at)} is {span(at - now)} ahead. Expected a time that has passed."
+            " Check --captured-at and this machine's clock, or store it with --force. Nothing was stored."
+        )
 
 
-# --- the time that a pane is from
-
-
-def dated(session: Session, request: CaptureRequest) -> Reading:
+def dated(source: Source, reading: Reading, at: datetime, buffer: timedelta, dating: str | None) -> Reading:
     """The reading without resets that cannot be: each lies at most one window of its meter ahead.
 
-    A pane of which every reset is over, or cannot be, is old: it is refused, unless `force`, which tags it.
+    A pane of which every reset is over, or cannot be, is old. It is refused with `dating`, what gives its time, or
+    tagged if that is None.
     """
-    source, reading = request.source, request.reading
-    now = reading.as_of or request.captured_at
+    seen = reading.as_of or at
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
-    far = {name for name, reset in resets.items() if reset > now + _length(source, name) + SLACK}
+    meters = {name: source.meter(name) for name in resets}
+    longest = {name: (meter and meter.longest) or YEAR for name, meter in meters.items()}
+    far = {name for name, reset in resets.items() if reset > seen + longest[name] + SLACK}
     # in the buffer vendors show the old reset
-    over = {name for name, reset in resets.items() if reset + timedelta(minutes=session.config.buffer_minutes) <= now}
+    over = {name for name, reset in resets.items() if reset + buffer <= seen}
     is_old = bool(resets) and len(far | over) == len(resets)
-    if is_old and not request.force:
-        passed = max(reset if reset <= now else reset - YEAR for reset in resets.values())
-        age = span(now - passed) if passed <= now else "weeks"
-        # what was read by itself has a time of its own, and no option for it
-        dating = " give the time of this one with --captured-at," if request.origin == "alias" else ""
+    if not far and not is_old:
+        return reading
+    if is_old and dating is not None:
+        passed = max(reset if reset <= seen else reset - YEAR for reset in resets.values())
+        age = span(seen - passed) if passed <= seen else "weeks"
         raise TrackerError(
             f"This {source.name} pane is old: every reset that it shows was over {age} ago. Expected a pane of now."
             f" Capture a new one,{dating} or store it as it is with --force. Nothing was stored."
         )
-    if not far and not is_old:
-        return reading
     gauges = tuple(evolve(one, reset_at=None) if one.meter in far else one for one in reading.gauges)
     tags = [*reading.errors, *(f"{IMPLAUSIBLE}:{name}" for name in sorted(far)), *([STALE] if is_old else [])]
     return evolve(reading, gauges=gauges, errors=tuple(dict.fromkeys(tags)))
 
 
-def _length(source: Source, name: str) -> timedelta:
-    """The longest time until a meter's next reset; a year for a meter that declares none."""
-    meter = source.meter(name)
-    window = meter.window if meter else None
-    return LONGEST_MONTH if window == "month" else window if isinstance(window, timedelta) else YEAR
-
-
-# --- the buffer after a reset
-
-
-def reset_before(session: Session, source: Source, reading: Reading, at: datetime) -> datetime | None:
-    """The latest reset in whose buffer an instant lies, by the reading and by what stands."""
-    start = at - timedelta(minutes=session.config.buffer_minutes)
-    stored = session.index.resets(source.stream, source.name, start.timestamp(), at.timestamp())
-    here = [one.reset_at for one in reading.gauges if one.reset_at is not None and start < one.reset_at <= at]
-    return max([*here, *(datetime.fromtimestamp(found, at.tzinfo) for found in stored)], default=None)
-
-
-def check_after(session: Session, request: CaptureRequest, before: Capture | None, window: str) -> str | None:
-    """Refuse an AFTER whose reading is not younger than its BEFORE's, or that follows a reset too closely.
-
-    Unless the user insists: then the answer says how closely that was.
-    """
-    source, reading, at = request.source, request.reading, request.captured_at
-    old = before.reading.as_of if before is not None else None
-    if not request.force and reading.as_of is not None and old is not None and reading.as_of <= old:
+def check_after(
+    source: Source, before: Capture | None, new: Capture, reset: datetime | None, buffer: timedelta, *, is_sure: bool
+) -> str | None:
+    """Refuse an AFTER that is not younger than its BEFORE, or in the buffer behind a reset; how close, if sure."""
+    old, now, at = before.reading.as_of if before else None, new.reading.as_of, new.captured_at
+    if old is not None and now is not None and now <= old and not is_sure:
         raise TrackerError(
-            f"This {source.name} reading is of {iso(reading.as_of)}, and the BEFORE of {window} is of {iso(old)}:"
+            f"This {source.name} reading is of {iso(now)}, and the BEFORE of {new.window} is of {iso(old)}:"
             f" nothing was measured in between. Send {source.title} a message, so that it writes a new reading, then"
             " capture again. Nothing was stored."
         )
-    reset = reset_before(session, source, reading, at)
     if reset is None:
         return None
-    if not request.force and LATE_AFTER not in (request.notes or ""):
-        over = reset + timedelta(minutes=session.config.buffer_minutes)
-        wait = math.ceil((over - at).total_seconds())
-        raise TrackerError(
-            f"no {source.name} AFTER before {iso(over)}: a meter was reset at {iso(reset)}, and the vendor's pane lags."
-            f" Wait {wait // 60} min {wait % 60} s and capture again, or"
-            f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes). Nothing was stored."
-        )
-    return f"captured at {iso(at)}, within {session.config.buffer_minutes:g} min after the reset at {iso(reset)}"
+    if is_sure or LATE_AFTER in text(new.record.get("notes")):
+        return f"captured at {iso(at)}, within {buffer.total_seconds() / 60:g} min after the reset at {iso(reset)}"
+    wait = math.ceil((reset + buffer - at).total_seconds())
+    raise TrackerError(
+        f"The AFTER of {source.name} comes too early: a meter was reset at {iso(reset)}, and the vendor's pane lags."
+        f" Expected a capture from {iso(reset + buffer)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
+        f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes). Nothing was stored."
+    )
 
 
-# --- anomalies
+# --- what a capture shows
 
 
-def anomalies_of(
-    session: Session, source: Source, new: Capture, group: Sequence[Capture], late: str | None
-) -> list[dict[str, Any]]:
-    """What a new capture shows beside those that stand in its window; `late` as `check_after` said."""
-    record, found = new.record, []
+def anomalies(
+    source: Source, new: Capture, standing: Sequence[Capture], measured: Measured, *, now: datetime, late: str | None
+) -> list[Row]:
+    """What a new capture shows beside those that stand in its window; `late`: how closely it follows a reset.
+
+    measured: what the pair that counts now says.
+    """
+    found, known = [], [*standing, new]
     delete = f"tracker alias delete {source.name} --phase {new.phase} --window {new.window}"
     if late is not None:
-        again = f"capture again after the buffer: tracker alias end {source.name} --stdin --window {new.window}"
-        found.append(anomaly(LATE_AFTER, late, again, [new.record_id], record))
-    if new.captured_at > session.now + FUTURE:
-        cause = f"captured at {record['captured_at']}, which lies in the future"
-        found.append(anomaly(CLOCK_SKEW, cause, delete, [new.record_id], record))
-    turned = _turned(new, group)
-    if turned.before and turned.after:
-        times = iso(turned.after.captured_at), iso(turned.before.captured_at)
-        cause = "AFTER of {} is earlier than its BEFORE of {}".format(*times)
-        ids = [turned.before.record_id, turned.after.record_id]
-        found.append(anomaly(CLOCK_SKEW, cause, delete, ids, record))
-    pair = canonical([*group, new])
-    if new in (pair.before, pair.after):
-        found += falls(session, source, pair, record)
-    return found
-
-
-def _turned(new: Capture, group: Sequence[Capture]) -> Pair:
-    """A BEFORE and the AFTER that is earlier than it, one of them new; by the new one's lane if that has both."""
-    known = [*group, new]
+        again = f"capture again after the buffer: tracker end {source.name} --stdin --window {new.window}"
+        found.append(anomaly(LATE_AFTER, late, again, [new], new.record))
+    if new.captured_at > now + FUTURE:
+        cause = f"captured at {iso(new.captured_at)}, which lies in the future"
+        found.append(anomaly(CLOCK_SKEW, cause, delete, [new], new.record))
+    # by the new one's lane if that has both phases
     own = [capture for capture in known if capture.agent_id == new.agent_id]
     candidates = own if {"before", "after"} <= {capture.phase for capture in own} else known
     befores = [capture for capture in candidates if capture.phase == "before"]
     after = new if new.phase == "after" else canonical(candidates).after
-    if after is None or after.phase is None or not befores:
-        return Pair()
-    if any(capture.captured_at <= after.captured_at for capture in befores):
-        return Pair()
-    return Pair(before=new if new.phase == "before" else max(befores, key=lambda one: one.order), after=after)
+    if after and after.phase and befores and min(one.captured_at for one in befores) > after.captured_at:
+        before = new if new.phase == "before" else max(befores, key=lambda one: one.order)
+        cause = f"AFTER of {iso(after.captured_at)} is earlier than its BEFORE of {iso(before.captured_at)}"
+        found.append(anomaly(CLOCK_SKEW, cause, delete, [before, after], new.record))
+    pair = canonical(known)
+    return [*found, *falls(source, pair, measured, new.record)] if measured.falls and new in pair else found
 
 
-def falls(session: Session, source: Source, pair: Pair, like: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row for every meter that fell between the captures that count."""
-    if pair.before is None or pair.after is None:
-        return []
+def falls(source: Source, pair: Pair, measured: Measured, like: Mapping[str, Any]) -> list[Row]:
+    """A row for every meter that fell between the captures that count; `like` is the record that showed it."""
     rows = []
-    for fall in measure(session.registry, source, pair).falls:
+    for fall in measured.falls:
+        assert pair.before is not None
+        assert pair.after is not None
         before, after = compact(fall.before), compact(fall.after)
         cause, cure = f"{fall.meter} fell from {before} to {after}", "capture again"
         if fall.reset_at is not None:
@@ -211,22 +152,18 @@ def falls(session: Session, source: Source, pair: Pair, like: Mapping[str, Any])
             f" other phase: then {source.name} leaves the window)"
         )
         figures = {"meter": fall.meter, "before": before, "after": after, "delta": compact(round(after - before, 6))}
-        rows.append(anomaly(NEGATIVE, cause, cure, [pair.before.record_id, pair.after.record_id], like, **figures))
+        rows.append(anomaly(NEGATIVE, cause, cure, [pair.before, pair.after], like, **figures))
     return rows
 
 
-def superseded(session: Session, source: Source, new: Capture, group: Sequence[Capture]) -> list[dict[str, Any]]:
+def superseded(source: Source, new: Capture, standing: Sequence[Capture], opened: Iterable[Entry]) -> list[Row]:
     """Rows that close the anomalies of captures which, after a new one, no longer count."""
-    opened = [entry for entry, closed in history(session, [new.window], [source.stream]) if closed is None]
-    if not opened:
-        return []
-    known = [*group, new]
-    own_lane = [capture for capture in known if capture.agent_id == new.agent_id]
-    pairs = (canonical(own_lane), canonical(known))
-    counting = {capture.record_id for pair in pairs for capture in (pair.before, pair.after) if capture}
+    known = [*standing, new]
+    pairs = (canonical(known), canonical(one for one in known if one.agent_id == new.agent_id))
+    counting = {capture.record_id for pair in pairs for capture in pair if capture}
     cause = f"superseded by the {new.phase} capture of {iso(new.captured_at)}"
     return [
-        closing(found, cause, new.record)
+        row(new.record, closes=found.record_id, kind=found.record.get("kind"), cause=cause, by=new.record_id)
         for found in opened
         if found.record.get("provider") == source.name
         # one of schema 1.0.0 names no records: it is about the pair that counted until now
@@ -234,24 +171,16 @@ def superseded(session: Session, source: Source, new: Capture, group: Sequence[C
     ]
 
 
-# --- anomalies as rows
-
-
 def anomaly(
-    kind: str, cause: str, cure: str, records: Iterable[str], like: Mapping[str, Any], **figures: Any
-) -> dict[str, Any]:
-    """A row about records; `like` is the record that caused it, whose window, provider, lane and time it takes."""
-    more = {"kind": kind, "cause": cause, "cure": cure, "records": list(records)}
-    return _row(like, **more, **{key: figures.get(key) for key in ("meter", "before", "after", "delta")})
+    kind: str, cause: str, cure: str, captures: Iterable[Capture], like: Mapping[str, Any], **figures: Any
+) -> Row:
+    """A row about captures; `like` is the record that caused it."""
+    known = {key: figures.get(key) for key in ("meter", "before", "after", "delta")}
+    return row(like, kind=kind, cause=cause, cure=cure, records=[one.record_id for one in captures], **known)
 
 
-def closing(found: Entry, cause: str, like: Mapping[str, Any]) -> dict[str, Any]:
-    """The row that closes an anomaly because of the record `like`."""
-    more = {"kind": found.record.get("kind"), "cause": cause, "by": like["record_id"]}
-    return _row(like, closes=found.record_id, **more)
-
-
-def _row(like: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+def row(like: Mapping[str, Any], **fields: Any) -> Row:
+    """A row with the window, provider, lane and time of a record."""
     return stamp(
         window=like["window"],
         provider=like["provider"],
@@ -260,6 +189,15 @@ def _row(like: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
         agent_id=like["agent_id"],
         **fields,
     )
+
+
+# --- the anomalies of the journal
+
+
+def about(entry: Entry) -> list[str]:
+    """The ids of the records that an anomaly is about."""
+    found = entry.record.get("records")
+    return [record for record in found if isinstance(record, str)] if isinstance(found, list) else []
 
 
 def history(
@@ -297,9 +235,3 @@ def open_anomalies(
 ) -> list[Entry]:
     """The anomalies that nothing closed and whose records all stand; `without`: a record about to be taken back."""
     return [entry for entry, closed in history(session, windows, without=without) if closed is None]
-
-
-def about(entry: Entry) -> list[str]:
-    """The ids of the records that an anomaly is about."""
-    found = entry.record.get("records")
-    return [record for record in found if isinstance(record, str)] if isinstance(found, list) else []

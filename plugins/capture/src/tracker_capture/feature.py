@@ -62,11 +62,13 @@ def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequenc
 
 
 @hookimpl
-def meter_readings(session: Session, provider: str | None, since: datetime | None) -> Sequence[MeterReading]:
+def meter_readings(
+    session: Session, provider: str | None, since: datetime | None, hourly: bool
+) -> Sequence[MeterReading]:
     """The meter history."""
     from tracker_capture.meters import readings
 
-    return readings(session, provider, since)
+    return readings(session, provider, since, hourly)
 
 
 @hookimpl

@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from tracker.api import MeterReading, Source
 from tracker.kernel import Session, iso, plural, value
+from tracker_capture.outline import outline
 from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -39,9 +40,11 @@ class Series:
     points: Sequence[Point] = field(factory=tuple)
 
 
-def readings(session: Session, provider: str | None, since: datetime | None) -> list[MeterReading]:
+def readings(session: Session, provider: str | None, since: datetime | None, hourly: bool) -> list[MeterReading]:
     """The readings of all meters by time, for other features."""
     names = account_names(session)
+    if hourly:
+        return outline(session).readings(names, provider, since)
     return [
         MeterReading(
             sample.provider, key, names.get(sample.account or "", sample.account), sample.origin, sample.at,

@@ -20,15 +20,14 @@ from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, instant, redact
 from tracker.kernel import Session, Windows, iso, stamp
+from tracker_capture.outline import STREAM, outline
 from tracker_capture.settings import CaptureSettings
 
-STREAM = "readings"
 HASH = re.compile(r"[0-9a-f]{12}")
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
 RESET_TOLERANCE = timedelta(seconds=90)
 # Bytes at the stream's end that usually hold the newest run of each series.
 TAIL = 1 << 18
-RECENT = timedelta(days=2)
 # Runs before an instant that may cover it.
 NEAR = 4
 
@@ -234,25 +233,25 @@ def _tombstone(session: Session, sample: Sample) -> dict[str, Any]:
 
 
 def history(session: Session, provider: str | None = None, since: datetime | None = None) -> list[Sample]:
-    """The stored runs, the earliest first. Recent ones are looked for at the stream's end alone."""
-    is_recent = since is not None and session.now - since <= RECENT
-    start = max(0, session.journal.size(STREAM) - TAIL) if is_recent else 0
-    day = iso(since - timedelta(days=1))[:10] if since is not None else ""
+    """The stored runs, the earliest first."""
+    if since is None:
+        return _load(session, lambda sample: provider in (None, sample.provider))
+    begin = iso(since)[:13]
 
     def may_be(row: Mapping[str, Any]) -> bool:
         until = row.get("until")
         # most rows of a long history are told by their text, without a parsed time
-        is_old = isinstance(until, str) and until[-1:] == "Z" and until[:10] < day
+        is_old = isinstance(until, str) and until[-1:] == "Z" and until[:13] < begin
         return not is_old and provider in (None, row.get("provider"))
 
-    return _load(session, lambda sample: since is None or sample.until >= since, start, may_be)
+    return _load(session, lambda sample: sample.until >= since, outline(session).spans(begin), may_be)
 
 
 def _known(session: Session, wanted: Sequence[Sample]) -> list[Sample]:
     """The runs that the wanted samples may touch: mostly those at the stream's end."""
     series = {sample.series for sample in wanted}
     start = max(0, session.journal.size(STREAM) - TAIL)
-    tail = _load(session, lambda sample: sample.series in series, start)
+    tail = _load(session, lambda sample: sample.series in series, [(start, None)])
     if start:
         begins = {key: min(sample.at for sample in wanted if sample.series == key) for key in series}
         for run in tail:
@@ -266,14 +265,14 @@ def _known(session: Session, wanted: Sequence[Sample]) -> list[Sample]:
 def _load(
     session: Session,
     is_wanted: Callable[[Sample], bool],
-    start: int = 0,
+    spans: Iterable[tuple[int, int | None]] = ((0, None),),
     may_be: Callable[[Mapping[str, Any]], bool] = lambda _row: True,
 ) -> list[Sample]:
     """The runs that stand. `may_be` says of a row whether its run can be wanted."""
     removals: dict[str, list[object]] = {}
     replaced: list[tuple[str | None, tuple[str, ...]]] = []
     found = []
-    for row in _rows(session, STREAM, start):
+    for row in (row for span in spans for row in _rows(session, STREAM, *span)):
         if isinstance(row.get("tombstone"), str):
             removals.setdefault(row["tombstone"], []).append(row.get("record_id"))
             continue
@@ -292,9 +291,9 @@ def _load(
     return sorted((run for run in found if run.record_id not in gone), key=lambda run: run.at)
 
 
-def _rows(session: Session, stream: str, start: int) -> Iterator[Mapping[str, Any]]:
+def _rows(session: Session, stream: str, start: int, stop: int | None = None) -> Iterator[Mapping[str, Any]]:
     """A stream's rows from an offset, which may lie within a line."""
-    for _, raw in session.journal.lines(stream, start):
+    for _, raw in session.journal.lines(stream, start, stop):
         try:
             row = orjson.loads(raw or b"")
         except orjson.JSONDecodeError:

@@ -16,7 +16,7 @@ import orjson
 from attrs import frozen
 
 from tracker.api import FileOrigin, Reading, Source
-from tracker.kernel import PluginError, Session, read_text, replace_file
+from tracker.kernel import PluginError, Session, read_text, replace_file, zone
 from tracker_capture import readings
 from tracker_capture.origins.answer import LIMIT, OriginError
 from tracker_capture.origins.files import OPEN, listed
@@ -91,41 +91,67 @@ def _gained(
             return None
         start = known if isinstance(known, int) and known < about.st_size else 0
         changed = datetime.fromtimestamp(about.st_mtime, UTC)
-        found, end = [], start
-        for offset, raw in _lines(file, start, origin.marker.encode()):
-            end = offset
-            if raw and (sample := _sample(session, source, origin, raw, changed)) is not None:
-                found.append(sample)
+        found: list[readings.Sample] = []
+        end = start
+        for stop, lines in _batches(file, start, origin.marker.encode()):
+            found += _samples(session, source, origin, lines, changed)
+            end = stop
         marks[path] = [end, about.st_ino]
         return found
     finally:
         os.close(file)
 
 
-def _lines(file: int, start: int, marker: bytes) -> Iterator[tuple[int, bytes]]:
-    """The whole lines that contain the marker, each with its end's offset; after each chunk an empty one."""
+def _batches(file: int, start: int, marker: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Of each chunk the end of its whole lines, and those that contain the marker."""
     os.lseek(file, start, os.SEEK_SET)
     rest, end = b"", start
     while chunk := os.read(file, CHUNK):
         block = rest + chunk
-        whole, newline, rest = block.rpartition(b"\n")
-        if newline:
-            end += len(whole) + 1
-            if marker in whole:
-                yield from ((end, one) for one in whole.split(b"\n") if marker in one and len(one) <= LIMIT)
-        yield end, b""
+        stop = block.rfind(b"\n") + 1
+        yield end + stop, [line.decode("utf-8", "replace") for line in _marked(block, stop, marker)]
+        end, rest = end + stop, block[stop:]
 
 
-def _sample(
-    session: Session, source: Source, origin: FileOrigin, raw: bytes, changed: datetime
-) -> readings.Sample | None:
-    """The reading of a line. One without a time cannot be placed in the history."""
+def _marked(block: bytes, stop: int, marker: bytes) -> Iterator[bytes]:
+    """The lines that contain the marker, found without a split of what lies between them."""
+    at = block.find(marker, 0, stop)
+    while at >= 0:
+        line = block[block.rfind(b"\n", 0, at) + 1 : (end := block.find(b"\n", at))]
+        if len(line) <= LIMIT:
+            yield line
+        at = block.find(marker, end, stop)
+
+
+def _samples(
+    session: Session, source: Source, origin: FileOrigin, lines: Sequence[str], changed: datetime
+) -> Iterator[readings.Sample]:
+    """The readings of some lines. One without a time cannot be placed in the history."""
+    for reading in _readings(session, source, origin, lines, changed):
+        if isinstance(reading, Reading) and reading.as_of is not None:
+            sample = readings.sample_of(source, reading, session.now, origin.name)
+            if sample is not None:
+                yield sample
+
+
+def _readings(
+    session: Session, source: Source, origin: FileOrigin, lines: Sequence[str], changed: datetime
+) -> Iterator[Reading | None]:
+    """What the plugin makes of each line: of all under one guard, because that costs as much as a line."""
+    local = zone(session.config.timezone)
     try:
-        reading: Reading = read_text(session, source, raw.decode("utf-8", "replace"), changed, None, origin=origin.name)
-    except PluginError as error:
-        session.warn(str(error))
-        return None
-    return None if reading.as_of is None else readings.sample_of(source, reading, session.now, origin.name)
+        with session.registry.guarded(source.name, "parse_status"):
+            parse = session.registry.bind(source.name, "parse_status")
+            found = [parse(text, changed, local, None, origin.name) for text in lines]
+    except PluginError:
+        # one line is at fault
+        for text in lines:
+            try:
+                yield read_text(session, source, text, changed, None, origin=origin.name)
+            except PluginError as error:
+                session.warn(str(error))
+        return
+    yield from found
 
 
 def _without_bursts(samples: Sequence[readings.Sample]) -> list[readings.Sample]:

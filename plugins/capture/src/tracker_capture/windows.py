@@ -202,9 +202,9 @@ def _store(
         details=details,
         is_last=False,
     )
-    stored = Windows(session).store(request)
+    [record] = Windows(session).store(request)
     session.note(f"note: read from {end.sample.origin}, {span(timedelta(seconds=end.age))} from the given time")
-    return str(stored.records[0]["record_id"])
+    return str(record["record_id"])
 
 
 def _reading(end: End) -> Reading:

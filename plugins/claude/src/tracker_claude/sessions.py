@@ -17,7 +17,7 @@ import orjson
 
 from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, epoch, hookimpl
 
-WORDS = ('"usage"', "cost-state", "session-owner")  # a line without one of these tells nothing here
+WORDS = ('"usage"', '"cost-state"', '"session-owner"')  # a line without one of these tells nothing here
 SOURCE = TelemetrySource(
     contract="1.2",
     name="claude-sessions",
@@ -45,6 +45,7 @@ SOURCE = TelemetrySource(
 )
 _WORDS = tuple(word.encode() for word in WORDS)
 SYNTHETIC = "<synthetic>"
+LARGEST = 2**53
 TOTAL = "session-total"  # a tag: not a request, but what the client says that the session used until then
 
 
@@ -56,12 +57,12 @@ def source_info() -> TelemetrySource:
 @hookimpl
 def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     """The requests that a row reports."""
-    if not any(word in line for word in _WORDS):
-        return []
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
-        raise Rejected("not JSON") from None
+        if any(word in line for word in _WORDS):
+            raise Rejected("not JSON") from None
+        return []
     if not isinstance(row, dict):
         raise Rejected("not a JSON object")
     kind = row.get("type")
@@ -85,39 +86,43 @@ def _requests(row: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
     if name is None and request is None:
         name = _text(row.get("uuid"))
     key = f"{name}/" if is_sidechain or request is None else f"{name or ''}/{request}"
-    scratch["ts"] = epoch(row.get("timestamp")) or scratch.get("ts")
+    if scratch.get("last") == [key, usage]:
+        return []  # the row of another block of the same answer
     model = _text(message.get("model"))
     events = [_event(key, model, usage, row, scratch)]
     iterations = usage.get("iterations")
     for at, one in enumerate(iterations if isinstance(iterations, list) else ()):
         if isinstance(one, dict) and (other := _text(one.get("model"))) not in (None, model):
             events.append(_event(f"{name}#{at}/{request or ''}", other, one, row, scratch))
+    scratch["last"], scratch["ts"] = [key, usage], events[0]["ts"] or scratch.get("ts")
     return events
 
 
 def _event(
     key: str, model: str | None, usage: Mapping[str, Any], row: Mapping[str, Any], scratch: Mapping[str, Any]
 ) -> Event:
-    written = _count(usage.get("cache_creation_input_tokens"))
-    split = usage.get("cache_creation")
-    split = split if isinstance(split, dict) else {}
-    long = _count(split.get("ephemeral_1h_input_tokens"))
-    short = _count(split.get("ephemeral_5m_input_tokens"))
-    details = usage.get("output_tokens_details")
-    output = _count(usage.get("output_tokens"))
+    get = usage.get
+    written = _count(get("cache_creation_input_tokens"))
+    split = get("cache_creation")
+    long = short = 0
+    if isinstance(split, dict):
+        long = _count(split.get("ephemeral_1h_input_tokens"))
+        short = _count(split.get("ephemeral_5m_input_tokens"))
+    details = get("output_tokens_details")
+    output = _count(get("output_tokens"))
     event: Event = {
         "ts": epoch(row.get("timestamp")),
         "key": key,
         "model": model,
-        "input_tokens": _count(usage.get("input_tokens")),
-        "cache_read_tokens": _count(usage.get("cache_read_input_tokens")),
+        "input_tokens": _count(get("input_tokens")),
+        "cache_read_tokens": _count(get("cache_read_input_tokens")),
         "cache_write_5m_tokens": max(written - long, short),
         "cache_write_1h_tokens": long,
         "output_tokens": output,
         "reasoning_tokens": min(_count(details.get("thinking_tokens")), output) if isinstance(details, dict) else 0,
         **_place(row, scratch),  # type: ignore[typeddict-item]
     }
-    speed, tier = usage.get("speed"), usage.get("service_tier")
+    speed, tier = get("speed"), get("service_tier")
     if isinstance(speed, str) and speed != "standard":
         event["speed"] = speed
     elif isinstance(tier, str) and tier != "standard":
@@ -171,9 +176,14 @@ def _place(row: Mapping[str, Any], scratch: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
+    """A count; what is no count makes the line unreadable: unreadable is not zero."""
+    if type(value) is int and 0 <= value < LARGEST:
+        return value
+    if value is None:
         return 0
-    return int(value)
+    if isinstance(value, float) and value.is_integer() and 0 <= value < LARGEST:
+        return int(value)
+    raise Rejected("a count of tokens that is none")
 
 
 def _text(value: object) -> str | None:

@@ -20,7 +20,10 @@ from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, epoch, hook
 Numbers: TypeAlias = "tuple[int, int, int, int, int]"  # input with caches, read, written, output, reasoning
 
 # A line without one of these tells nothing here. They stand in it whatever its spacing.
-WORDS = ("token_usage_record", "token_count", "session_meta", "turn_context", "thread_settings_applied")
+WORDS = (
+    *('"token_usage_record"', '"token_count"', '"session_meta"', '"turn_context"'),
+    '"thread_settings_applied"',
+)
 SOURCE = TelemetrySource(
     contract="1.2",
     name="codex-sessions",
@@ -40,6 +43,7 @@ SOURCE = TelemetrySource(
     ),
 )
 _WORDS = tuple(word.encode() for word in WORDS)
+LARGEST = 2**53
 BURST_SECONDS = 1.0  # a legacy fork writes its parent's history at once
 COPY = "if-session:"  # a tag: the event counts if that session is known, whose copy it may be
 
@@ -52,12 +56,12 @@ def source_info() -> TelemetrySource:
 @hookimpl
 def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     """The request that the line reports, if it is the first to report it in this file."""
-    if not any(word in line for word in _WORDS):
-        return []
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:
-        raise Rejected("not JSON") from None
+        if any(word in line for word in _WORDS):
+            raise Rejected("not JSON") from None
+        return []
     if not isinstance(record, dict):
         raise Rejected("not a JSON object")
     payload = record.get("payload")
@@ -214,9 +218,14 @@ def _numbers(usage: object) -> Numbers | None:
 
 
 def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
+    """A count; what is no count makes the line unreadable: unreadable is not zero."""
+    if type(value) is int and 0 <= value < LARGEST:
+        return value
+    if value is None:
         return 0
-    return int(value)
+    if isinstance(value, float) and value.is_integer() and 0 <= value < LARGEST:
+        return int(value)
+    raise Rejected("a count of tokens that is none")
 
 
 def _text(value: object) -> str | None:

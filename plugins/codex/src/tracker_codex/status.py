@@ -92,6 +92,9 @@ def source_info() -> Source:
 def parse_status(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
     from tracker_codex import app_server, rollout  # late: a preview parses nothing
 
+    # session files have many lines, and as they were written they need no repair
+    if text.startswith("{") and "\x1b" not in text and (written := rollout.read(text)) is not None:
+        return written
     plain = plain_text(text)
     found = None if JSON_BEGIN.match(plain) else _pane(plain, captured_at, timezone)
     return found or rollout.read(plain) or app_server.read(plain) or reading((), {})

@@ -36,7 +36,7 @@ class Step:
 
     @property
     def text(self) -> str:
-        """`2026-11-22T06:30:00Z  tracker alias end NAME  (1 record)`."""
+        """`2026-11-22T06:30:00Z  tracker end NAME  (1 record)`."""
         count = plural(sum(stream != ANOMALIES for stream, records in self.records.items() for _ in records), "record")
         return f"{iso(self.at)}  {line(self.words[0]) if self.words else 'a command'}  ({count})"
 

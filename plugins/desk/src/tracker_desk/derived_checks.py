@@ -33,7 +33,7 @@ def state_findings(session: Session) -> Iterator[Finding]:
     known: set[Path] = set()
     for file in Windows(session).lane_files():
         known.add(file.path)
-        wrong = file.problem()
+        wrong = _problem(file)
         if wrong is not None:
             yield _finding("state", file.path, wrong, "tracker doctor --fix", fix=lambda file=file: _mend(file))
     unread = {f"{one.name}.json" for one in Windows(session).missing_plugins()}
@@ -42,10 +42,26 @@ def state_findings(session: Session) -> Iterator[Finding]:
             continue
         found = content(path)
         if "open" not in found and isinstance(found.get("window"), str) and "baseline" in found:
-            problem = f"holds the open baseline of {found['window']}, of schema 1.0.0"
-            yield _finding("state", path, problem, f"tracker alias end {path.stem} --stdin", severity="note")
+            problem = f"holds the open baseline of {found['window']}, of schema 1.0.0, which no command reads"
+            cure = f"tracker override {path.stem} --window {found['window']} --phase before"
+            yield _finding("state", path, problem, cure, severity="note")
         elif "open" not in found or found.get("window") is not None:
             yield _finding("state", path, "belongs to no lane and provider in the journal", f"rm {path}")
+
+
+def _problem(file: Any) -> str | None:
+    """What is wrong with a state file, None if it says what the journal says."""
+    wanted = file.content()
+    try:
+        found = orjson.loads(file.path.read_bytes()) if file.path.is_file() else None
+    except (OSError, ValueError):
+        return "cannot be read"
+    if found is None and not file.path.exists():
+        return "is missing" if wanted["window"] is not None else None
+    # one of schema 1.0.0 names the window alone
+    keys = wanted if isinstance(found, dict) and "open" in found else ("window",)
+    is_right = isinstance(found, dict) and all(found.get(key) == wanted[key] for key in keys)
+    return None if is_right else "does not fit the journal"
 
 
 def content(path: Path) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
         state = content(path)
         if "open" in state or "baseline" not in state or not isinstance(window := state.get("window"), str):
             continue
-        session.warn(f"{path} holds a baseline of schema 1.0.0: if {window} is open, end it there, then import")
+        session.warn(f"{path} holds the open baseline of {window}, of schema 1.0.0, which is not imported")
 
 
 def _counts(one: Taken) -> dict[str, Any]:

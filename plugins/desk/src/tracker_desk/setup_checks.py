@@ -91,7 +91,7 @@ def _origins(source: Source) -> Iterator[Finding]:
     """A provider of which no origin can be read here: each capture has to be pasted."""
     reasons = [reason for origin in source.origins if (reason := missing(origin))]
     if reasons and len(reasons) == len(source.origins):
-        cure = next((origin.cure for origin in source.origins if origin.cure), f"tracker alias start {source.name}")
+        cure = next((origin.cure for origin in source.origins if origin.cure), f"tracker start {source.name}")
         problem = f"cannot be read automatically: {'; '.join(reasons)}"
         yield Finding(severity="note", check="origin", place=source.name, problem=problem, cure=cure)
 
@@ -115,15 +115,15 @@ def _lane(session: Session, lane: Lane) -> Iterator[Finding]:
     age = session.now - lane.taken
     if lane.is_open and age > FORGOTTEN:
         problem = f"{line(lane.mark.window)} has been open for {span(age)}"
-        cure = lane.due.command or f"tracker alias end {name} --stdin{agent}"
+        cure = lane.due.command or f"tracker end {name} --stdin{agent}"
         yield Finding(severity="warning", check="open", place=place, problem=problem, cure=cure)
     elif lane.is_open and session.now - lane.as_of > OLD:
         problem = f"the BEFORE of {line(lane.mark.window)} shows values that are {span(session.now - lane.as_of)} old"
-        cure = f"tracker alias start {name} --stdin{agent}"
+        cure = f"tracker start {name} --stdin{agent}"
         yield Finding(severity="warning", check="old", place=place, problem=problem, cure=cure)
     for mark in lane.also_open:
         problem = f"{line(mark.window)} was never ended"
-        cure = f"tracker alias end {name} --stdin --window {mark.window}{agent}"
+        cure = f"tracker end {name} --stdin --window {mark.window}{agent}"
         yield Finding(severity="warning", check="open", place=place, problem=problem, cure=cure)
 
 

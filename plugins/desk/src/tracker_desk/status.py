@@ -165,7 +165,7 @@ def _open_due(session: Session, now: datetime, source: Source, before: Capture) 
     capacity = before.reading.gauge(source.capacity) if source.capacity else None
     window = before.window
     if capacity and capacity.reset_at and before.captured_at < capacity.reset_at <= now:
-        command = f"tracker alias start {source.name} --stdin --window {window}"
+        command = f"tracker start {source.name} --stdin --window {window}"
         reason = f"{capacity.meter} was reset since, so what was used cannot be measured"
         return Due(action="before", window=window, command=command, reason=reason)
     buffer = timedelta(minutes=session.config.buffer_minutes)
@@ -174,7 +174,7 @@ def _open_due(session: Session, now: datetime, source: Source, before: Capture) 
     return Due(
         action="after",
         window=window,
-        command=f"tracker alias end {source.name} --stdin",
+        command=f"tracker end {source.name} --stdin",
         allowed_from=max(past) + buffer if past else None,
         resets_at=coming,
         buffered_until=coming + buffer if coming else None,
@@ -188,5 +188,5 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
 
 def _next_window_due(session: Session, source: Source, window: str) -> Due:
     following = Windows(session).following(window)
-    command = f"tracker alias start {source.name} --stdin"
+    command = f"tracker start {source.name} --stdin"
     return Due(action="before", window=following, command=command, reason=f"{window} is finalized")

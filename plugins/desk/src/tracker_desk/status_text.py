@@ -108,7 +108,7 @@ def _beginning(session: Session) -> Iterator[str]:
     names = [name for name, source in session.registry.sources.items() if source.kind == "status"]
     yield "No captures here yet."
     if names:
-        yield "Begin with `tracker alias start PROVIDER --stdin`, the provider's pane piped or pasted to it."
+        yield "Begin with `tracker start PROVIDER --stdin`, the provider's pane piped or pasted to it."
         yield f"Providers: {', '.join(names)}"
     else:
         yield "No provider is installed, either: `tracker plugins list` shows what is."
@@ -131,7 +131,7 @@ def _lane(clock: Clock, lane: Lane) -> Iterator[str]:
 
 def _end(lane: Lane, mark: CaptureMark) -> str:
     agent = f" --agent {lane.agent_id}" if lane.agent_id else ""
-    return line(f"tracker alias end {mark.provider} --stdin --window {mark.window}{agent}")
+    return line(f"tracker end {mark.provider} --stdin --window {mark.window}{agent}")
 
 
 def _reset(clock: Clock, gauge: Gauge) -> str:

@@ -15,7 +15,7 @@ from tracker_ledgers import card, git, ledgers
 from tracker_ledgers.command_log import commands, quoted
 from tracker_ledgers.documents import home
 from tracker_ledgers.settings import Handoff
-from tracker_ledgers.window_state import Opening, Step, WindowState, beginnings, openings, state
+from tracker_ledgers.window_state import Opening, Step, WindowState, beginnings, end_step, openings, state
 
 RECENT = 3  # windows that are shown beside those which still want something
 
@@ -49,6 +49,8 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
     opened = tuple(openings(session))
     windows = _windows(session, shown, opened)
     wanted = [step for found in windows for step in found.steps]
+    # what is open elsewhere is listed as well, and a window cannot begin before its provider's last one ends
+    wanted += [end_step(found) for found in opened if found.window not in shown]
     noted = commands(session, shown)
     preview = evolve(Windows(session).preview(shown), blocks=(), not_shown=())
     named = [word for window in shown for word in ("--window", window)]

@@ -75,7 +75,7 @@ def check(session: Session, asked: Sequence[str]) -> None:
     if not known:
         raise TrackerError(
             f"there is nothing to hand over: no records in {session.root};"
-            " begin with `tracker alias start PROVIDER --stdin`, or name the data with --data-dir"
+            " begin with `tracker start PROVIDER --stdin`, or name the data with --data-dir"
         )
 
 

@@ -58,7 +58,7 @@ def beginnings(session: Session) -> Iterator[Step]:
     """What to run where no window wants anything."""
     for name in session.registry.providers:
         why = f"Paste {name}'s pane before the work begins, and press Ctrl-D"
-        yield Step(rank=BEGIN, command=f"tracker alias start {name} --stdin", why=why)
+        yield Step(rank=BEGIN, command=f"tracker start {name} --stdin", why=why)
 
 
 def state(
@@ -71,7 +71,7 @@ def state(
     """How one window stands; `groups` are its captures by provider."""
     opened = [found for found in openings if found.window == window]
     anomalies = Windows(session).open_anomalies([window])
-    steps = [_end(found) for found in opened]
+    steps = [end_step(found) for found in opened]
     if anomalies:
         why = "An anomaly is open; its cure stands below"
         steps.insert(0, Step(rank=CURE, command=quoted(["tracker", "window-audit", "--window", window]), why=why))
@@ -87,9 +87,10 @@ def state(
     return WindowState(window=window, state=state, steps=(*steps, *more))
 
 
-def _end(found: Opening) -> Step:
+def end_step(found: Opening) -> Step:
+    """The AFTER of an open window."""
     lane = ["--agent", found.lane] if found.lane else []
-    command = quoted(["tracker", *lane, "alias", "end", found.provider, "--stdin", "--window", found.window])
+    command = quoted(["tracker", *lane, "end", found.provider, "--stdin", "--window", found.window])
     return Step(rank=END, command=command, why=f"When the work is done, paste {found.provider}'s pane and press Ctrl-D")
 
 

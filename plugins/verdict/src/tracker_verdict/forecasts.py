@@ -11,12 +11,13 @@ from attrs import frozen
 from tracker.api import Source, instant
 from tracker.kernel import Session, iso, number, plural, stamp
 from tracker_verdict.outlook import Outlook
-from tracker_verdict.standings import of_accounts, readings
+from tracker_verdict.standings import history, of_accounts
 from tracker_verdict.weeks import FULL, SAME, WEEK
 
 STREAM = "forecasts"
 # A week's last reading counts as its end if it is not older at the reset.
 END = timedelta(hours=24)
+FOREVER = timedelta(weeks=520)
 
 
 def store(session: Session, source: Source, found: Iterable[Outlook]) -> None:
@@ -66,7 +67,7 @@ class Outcome:
 
 def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outcome], int]:
     """The forecasts of ended weeks, and how many cannot be scored yet."""
-    history = readings(session, source, None)
+    readings = history(session, source, now, FOREVER)
     found, waiting = [], 0
     for row in _stored(session, source):
         reset_at, forecast = instant(row.get("reset_at")), row.get("forecast")
@@ -78,7 +79,7 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
             used = float(row["used"])
         except (KeyError, TypeError, ValueError):
             continue
-        groups = of_accounts(history, str(row.get("meter")))
+        groups = of_accounts(readings, str(row.get("meter")))
         own = groups.get(row.get("account"), next(iter(groups.values())) if len(groups) == 1 else [])
         week = [one for one in own if one.reset_at is not None and abs(one.reset_at - reset_at) < SAME]
         last = max((one.until for one in week), default=None)

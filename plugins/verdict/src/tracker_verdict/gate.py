@@ -10,10 +10,9 @@ from attrs import evolve, frozen
 
 from tracker.api import Source
 from tracker.kernel import Session, Windows, iso, number, span, zone
-from tracker_verdict.past import past
 from tracker_verdict.prospect import prospect
-from tracker_verdict.standings import RECENT, chosen, readings, standings
-from tracker_verdict.weeks import FULL
+from tracker_verdict.standings import chosen, history, of_accounts, standings
+from tracker_verdict.weeks import FULL, weeks_before
 
 PERCENT = "pp"
 GO, STOP, UNKNOWN = "go", "stop", "unknown"
@@ -66,10 +65,10 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
         return evolve(unknown, why=f"{source.name} has no meter {question.meter}")
     if meter.unit != PERCENT:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
-    known = readings(session, source, now - RECENT)
+    known = history(session, source, now)
     groups = Windows(session).captures()
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
-    found = chosen(standings(known, own, meter), question.account)
+    found = chosen(standings(known, own, meter, now), question.account)
     if found is None:
         return unknown
     shown = evolve(unknown, used=found.used, taken_at=found.at, reset_at=found.reset_at, account=found.account)
@@ -80,9 +79,10 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     left = FULL - found.used
     if left < question.min_left:
         return evolve(shown, state=STOP, why=f"{number(left)} % left, less than {number(question.min_left)} %")
-    weeks = partial(past, session, source, meter.key, found.account)
+    local = zone(session.config.timezone)
+    weeks = partial(weeks_before, of_accounts(known, meter.key).get(found.account, []), local)
     # how old the reading may be was decided above
-    ahead = prospect(weeks, found, meter, found.at, zone(session.config.timezone))
+    ahead = prospect(weeks, found, meter, found.at, local)
     shown = evolve(shown, risk=ahead.probability if ahead else None)
     if shown.risk is not None and shown.risk > question.max_risk:
         return evolve(shown, state=STOP, why=f"{number(left)} % left, likely used up before the reset")

@@ -11,14 +11,13 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Meter, MeterOutlook, MeterReading, Source
+from tracker.api import Meter, MeterOutlook, Source
 from tracker.kernel import Session, Windows, iso, number, plural, span, value, zone
-from tracker_verdict.past import MEMORY, past, renewed
 from tracker_verdict.prospect import Prospect, prospect
 from tracker_verdict.prospect import lines as words
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.standings import RECENT, Standing, of_accounts, readings, standings
-from tracker_verdict.weeks import FULL, Week
+from tracker_verdict.standings import Standing, history, of_accounts, standings
+from tracker_verdict.weeks import FULL, weeks_before
 
 PERCENT = "pp"
 GO, TIGHT, STOP, UNKNOWN = "GO", "tight", "STOP", "unknown"
@@ -66,7 +65,7 @@ def outlooks(
 ) -> list[Outlook]:
     """Every meter of a provider that has a bar, the capacity meter first; `windows` say what one costs.
 
-    is_brief: read the last day of the history alone, and the past weeks as they were kept.
+    is_brief: of few windows.
     """
     # a plan does not read years of windows
     if is_brief or windows is None:
@@ -74,13 +73,16 @@ def outlooks(
     newest = [mark.window for _, mark in session.index.lanes(source.stream) if mark.provider == source.name]
     groups = Windows(session).captures(newest if is_brief else {*newest, *windows})
     own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
-    history = readings(session, source, now - (RECENT if is_brief else MEMORY))
+    past = history(session, source, now)
     deltas = [
         entry["delta"]
         for row in Windows(session).finalized(windows).values()
         if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
     ]
-    shown = [*(gauge.meter for capture in own for gauge in capture.reading.gauges), *(one.meter for one in history)]
+    shown = [
+        *(gauge.meter for capture in own for gauge in capture.reading.gauges),
+        *(one.meter for one in past),
+    ]
     meters = [meter for key in dict.fromkeys([source.capacity, *shown]) if key and (meter := source.meter(key))]
     local, reserve = zone(session.config.timezone), session.settings(VerdictSettings).reserve_pp
     found = []
@@ -94,16 +96,17 @@ def outlooks(
             meter=meter.key,
             title=meter.title,
             is_capacity=meter.key == source.capacity,
-            several=len(of_accounts(history, meter.key)) > 1,
+            several=len(of_accounts(past, meter.key)) > 1,
         )
         if meter.unit != PERCENT:
             found.append(evolve(known, why=f"{meter.unit} have no bar: the vendor does not say where they end"))
             continue
-        now_shown = standings(history, own, meter)
+        now_shown = standings(past, own, meter, now)
         if not now_shown:
             found.append(evolve(known, why=f"it was never captured: `{_capturing(source)}`"))
         for standing in now_shown:
-            weeks = partial(_past_weeks, session, source, meter.key, standing.account, history, is_brief)
+            own_readings = of_accounts(past, meter.key).get(standing.account, [])
+            weeks = partial(weeks_before, own_readings, local)
             one = evolve(
                 known,
                 account=standing.account,
@@ -116,20 +119,6 @@ def outlooks(
     return found
 
 
-def _past_weeks(
-    session: Session,
-    source: Source,
-    meter: str,
-    account: str | None,
-    history: Sequence[MeterReading],
-    is_brief: bool,
-    reset_at: datetime,
-) -> Sequence[Week]:
-    if is_brief:
-        return past(session, source, meter, account, reset_at)
-    return renewed(session, source, meter, account, reset_at, history)
-
-
 def _outlook(
     source: Source,
     meter: Meter,
@@ -139,14 +128,14 @@ def _outlook(
     wanted: tuple[datetime, float, int],
 ) -> Outlook:
     now, reserve, windows_left = wanted
-    if past := _past(meter, standing, now):
-        return evolve(known, why=f"{past}: `{_capturing(source)}`")
+    if over := _over(meter, standing, now):
+        return evolve(known, why=f"{over}: `{_capturing(source)}`")
     if not costs or not costs[-1]:
         return evolve(known, costs=len(costs), why="no finalized window says what one costs")
     return _verdict(evolve(known, costs=len(costs)), costs, reserve, windows_left)
 
 
-def _past(meter: Meter, standing: Standing, now: datetime) -> str | None:
+def _over(meter: Meter, standing: Standing, now: datetime) -> str | None:
     """Why a reading says nothing about now: its meter was reset since, for certain; None where it still holds."""
     if standing.reset_at is not None and standing.reset_at <= now:
         return f"it was reset at {iso(standing.reset_at)} and not captured since"
@@ -158,7 +147,7 @@ def _past(meter: Meter, standing: Standing, now: datetime) -> str | None:
 
 def _capturing(source: Source) -> str:
     """The command that takes a new reading."""
-    return f"tracker capture {source.name}" if source.origins else f"tracker alias start {source.name} --stdin"
+    return f"tracker capture {source.name}" if source.origins else f"tracker start {source.name} --stdin"
 
 
 def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int) -> Outlook:

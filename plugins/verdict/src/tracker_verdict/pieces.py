@@ -62,7 +62,8 @@ class Ledger:
 
 def ledger(session: Session, source: Source, meter: str, since: datetime | None) -> Ledger:
     """Readings and requests from an instant on. It fails if there are none, or if they cannot be told apart."""
-    readings = session.registry.first("meter_readings", session=session, provider=source.name, since=since)
+    asked = {"session": session, "provider": source.name, "since": since, "hourly": False}
+    readings = session.registry.first("meter_readings", **asked)
     if readings is None:
         raise TrackerError(
             "No installed feature keeps a meter history. Run `pip install ./plugins/capture` in a checkout of tracker."

@@ -10,8 +10,12 @@ from attrs import frozen
 from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Capture, Session, TrackerError, near
 
-# What a meter shows now is read from so much of the history.
-RECENT = timedelta(days=1)
+# What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
+RECENT = timedelta(hours=2)
+# What older weeks weigh in a forecast is nothing.
+MEMORY = timedelta(weeks=16)
+# Clocks of two machines may differ by so much. A reading of the future is none of now.
+SKEW = timedelta(minutes=5)
 
 
 @frozen(kw_only=True)
@@ -25,9 +29,16 @@ class Standing:
     reset_at: datetime | None
 
 
-def readings(session: Session, source: Source, since: datetime | None) -> list[MeterReading]:
-    """The provider's history; empty without a feature that keeps one."""
-    return list(session.registry.first("meter_readings", session=session, provider=source.name, since=since) or ())
+def history(session: Session, source: Source, now: datetime, reach: timedelta = MEMORY) -> list[MeterReading]:
+    """The provider's readings up to now, by time; empty without a feature that keeps them."""
+    recent = now - RECENT
+    older = [one for one in _asked(session, source, now - reach, hourly=True) if one.until < recent]
+    return [one for one in (*older, *_asked(session, source, recent, hourly=False)) if one.at <= now + SKEW]
+
+
+def _asked(session: Session, source: Source, since: datetime, *, hourly: bool) -> Sequence[MeterReading]:
+    asked = {"session": session, "provider": source.name, "since": since, "hourly": hourly}
+    return session.registry.first("meter_readings", **asked) or ()
 
 
 def of_accounts(known: Sequence[MeterReading], meter: str) -> dict[str | None, list[MeterReading]]:
@@ -42,8 +53,11 @@ def of_accounts(known: Sequence[MeterReading], meter: str) -> dict[str | None, l
     return found
 
 
-def standings(known: Sequence[MeterReading], captured: Sequence[Capture], meter: Meter) -> list[Standing]:
+def standings(
+    known: Sequence[MeterReading], captured: Sequence[Capture], meter: Meter, now: datetime
+) -> list[Standing]:
     """The newest of each account; a capture that no reading repeats belongs to the only account, or to none."""
+    captured = [one for one in captured if one.captured_at <= now + SKEW]
     groups = of_accounts(known, meter.key)
     found: dict[str | None, list[Standing]] = {}
     for account, own in groups.items():

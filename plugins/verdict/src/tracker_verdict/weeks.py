@@ -66,6 +66,11 @@ def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
     return found
 
 
+def weeks_before(readings: Sequence[MeterReading], local: tzinfo, reset_at: datetime) -> list[Week]:
+    """The weeks before the one that ends at `reset_at`."""
+    return [one for one in weeks(readings, local) if one.reset_at <= reset_at - WEEK + SAME]
+
+
 def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | None) -> list[float | None]:
     """A rise counts in the hour of the reading that showed it. After an early reset hours are not known."""
     rises: list[float | None] = [0.0] * HOURS

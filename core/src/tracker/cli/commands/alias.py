@@ -65,7 +65,7 @@ def store_text(
     source: Source, phases: tuple[str, ...], given: Mapping[str, Any], scope: str | None = None, **more: Any
 ) -> None:
     """Read the text that the options name, and store what its source reads in it."""
-    from tracker.windows.store import CaptureRequest, store
+    from tracker.windows.window import CaptureRequest, store
 
     here, timezone = session(), given["timezone"]
     at = given["captured_at"] or here.now

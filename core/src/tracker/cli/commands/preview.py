@@ -41,4 +41,4 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     if not shown and chosen is not None:
         here.note("note: no window fits. Run `tracker windows` to see all of them.")
     elif not shown:
-        here.note(f"note: no records in {here.root}; begin with `tracker alias start PROVIDER --stdin`")
+        here.note(f"note: no records in {here.root}; begin with `tracker start PROVIDER --stdin`")

@@ -35,9 +35,8 @@ def current(session: Session, sources: Sequence[Source], take: Callable[[Store, 
 
 def _current(session: Session, sources: Sequence[Source], take: Callable[[Store, ListPrices], T]) -> T:
     with opened(session) as store:
-        store.sync(sources)
         prices = ListPrices.of(session)
-        prices.apply(store)
+        store.sync(sources, prices)
         store.sum_up()
         store.keep(sources, prices.version)
         return take(store, prices)

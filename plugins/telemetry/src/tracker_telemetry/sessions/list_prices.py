@@ -9,10 +9,10 @@ from attrs import define, field
 
 from tracker.kernel import Session
 from tracker_telemetry import genai, prices
-from tracker_telemetry.sessions.store import Store
 
 LONG = 2.0  # a 1-hour cache write costs twice the input price, a 5-minute one this much of it:
 SHORT = 1.25
+DAY = 86_400
 Units = tuple[float, float, float, float, float]
 
 
@@ -22,7 +22,7 @@ class ListPrices:
 
     own: prices.Table | None
     version: str
-    _known: dict[tuple[str, str, str], Units | genai.Price | None] = field(factory=dict)
+    _known: dict[tuple[str | None, float | None, str | None], Units | genai.Price | None] = field(factory=dict)
 
     @classmethod
     def of(cls, session: Session) -> ListPrices:
@@ -32,22 +32,12 @@ class ListPrices:
         own = prices.parse(text.decode("utf-8", "replace"), str(path)) if text else None
         return cls(own, f"{name}+{hashlib.blake2b(text, digest_size=4).hexdigest()}" if text else name)
 
-    def apply(self, store: Store) -> None:
-        """Give each request that has no price of this version its price."""
-        columns = "input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens"
-        store.forget_prices(self.version)
-        query = f"SELECT source, key, model, ts, speed, {columns} FROM request WHERE prices IS NULL AND whole = 0"
-        rows = store.database.execute(query).fetchall()
-        found = [(self.cost(row[2], row[3], row[4], row[5:]), self.version, *row[:2]) for row in rows]
-        with store.database:
-            store.database.executemany("UPDATE request SET cost = ?, prices = ? WHERE source = ? AND key = ?", found)
-
     def cost(self, model: str | None, ts: float | None, speed: str | None, tokens: genai.Tokens) -> float | None:
         """What a request cost at list price; None if its model has no price."""
-        known = self._price(model, ts, speed)
-        if isinstance(known, tuple):
-            return sum(count * unit for count, unit in zip(tokens, known, strict=True))
-        return None if known is None else known.of(tokens)
+        known = self._known.get((model, None if ts is None else ts // DAY, speed)) or self._price(model, ts, speed)
+        if known is None:
+            return None
+        return genai.product(tokens, known) if type(known) is tuple else known.of(tokens)  # type: ignore[union-attr]
 
     def units(self, model: str | None, ts: float | None, speed: str | None) -> Units | None:
         """Dollars per token of each kind, of a request without a long context; None if its model has no price."""
@@ -55,12 +45,11 @@ class ListPrices:
         return known.units if isinstance(known, genai.Price) else known
 
     def _price(self, model: str | None, ts: float | None, speed: str | None) -> Units | genai.Price | None:
-        if model is None:
-            return None
-        at = datetime.fromtimestamp(ts, UTC) if ts is not None else None
-        key = model, "" if at is None else at.date().isoformat(), speed or ""
+        key = model, None if ts is None else ts // DAY, speed
         if key not in self._known:
-            self._known[key] = self._own_units(model) or genai.price(model, at, speed)
+            at = datetime.fromtimestamp(ts, UTC) if ts is not None else None
+            found = None if model is None else self._own_units(model) or genai.price(model, at, speed)
+            self._known[key] = found
         return self._known[key]
 
     def _own_units(self, model: str) -> Units | None:

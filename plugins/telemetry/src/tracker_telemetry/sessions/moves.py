@@ -45,7 +45,8 @@ def moves(session: Session, provider: str, period_of: Callable[[datetime], str |
     if meter is None:
         return []
     series: dict[str | None, dict[str, list[MeterReading]]] = defaultdict(lambda: defaultdict(list))
-    for reading in session.registry.first("meter_readings", session=session, provider=provider, since=None) or ():
+    asked = {"session": session, "provider": provider, "since": None, "hourly": True}
+    for reading in session.registry.first("meter_readings", **asked) or ():
         if reading.meter == meter.key:
             series[reading.account][reading.origin].append(reading)
     found = []

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import mmap
 import os
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, BinaryIO, NamedTuple
 
 from tracker.api import Rejected
-from tracker_telemetry.sessions.files import PACKED, end_of
+from tracker_telemetry.sessions.files import PACKED, Print, end_of
 
 Ingest = Callable[[bytes, dict[str, Any]], Sequence[Any]]
+Cost = Callable[[str | None, float | None, str | None, tuple[int, int, int, int, int]], float | None]
 TOKENS = (
     *("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
     *("output_tokens", "reasoning_tokens"),
 )
-LABELS = ("session", "project", "branch", "model", "account", "client", "plan", "speed")
+LABELS = ("session", "project", "branch", "account", "client", "plan")
 NEEDS, TOTAL = "if-session:", "session-total"  # tags that say when an event counts
 UNPACKER = "zstandard"  # reads compressed files; an extra
+BLOCK = 1 << 19  # bytes that are read at once: files reach gigabytes
+LARGEST, LATEST = 1 << 53, 1e11  # no request has more tokens, none is of a later second
+STORED = "\0"  # begins a project that is shortened or hashed already
+ALONE = "."  # the second half of a key that has none
 
 
 class Job(NamedTuple):
@@ -29,13 +36,15 @@ class Job(NamedTuple):
     words: tuple[bytes, ...]
     offset: int
     state: str
+    now: Print
 
 
 class Read(NamedTuple):
-    """What a file gave: rows for the store; lines that could not be read; where to go on."""
+    """What a file gave: rows for the store, each ends with the number of its labels; bad lines; where to go on."""
 
     job: Job
     rows: list[tuple[Any, ...]]
+    labels: list[tuple[str | None, ...]]
     bad: int
     offset: int
     end: str
@@ -43,102 +52,184 @@ class Read(NamedTuple):
     error: str | None = None
 
 
-ingests: dict[str, Ingest] = {}  # by source; set before worker processes are forked
+class Rules(NamedTuple):
+    """How lines become rows: the hook of each source, prices, and whether projects are hashed."""
+
+    ingests: Mapping[str, Ingest]
+    cost: Cost
+    is_hashed: bool
+
+
+rules: list[Rules] = []  # one; set before worker processes are forked
 
 
 def read(job: Job) -> Read:
     """Read what a file got since the last time."""
+    rows = Rows(rules[-1], job)
+    stop, error = job.offset, None
     try:
-        if job.path.endswith(PACKED):
-            data: Any = _unpacked(job.path)
-            return _read(job, data, len(data), is_packed=True)
-        size = os.path.getsize(job.path)
-        if size <= job.offset:
-            return _read(job, b"", size)
-        with open(job.path, "rb") as file, mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as data:
-            return _read(job, data, size)
+        with open(job.path, "rb") as file:
+            stop = rows.read(_unpacked(file) if job.path.endswith(PACKED) else file)
+            end = "" if job.path.endswith(PACKED) else end_of(job.path, stop)
     except ImportError:
-        return Read(job, [], 0, job.offset, "", job.state, UNPACKER)
-    except (OSError, ValueError) as error:
-        return Read(job, [], 0, job.offset, "", job.state, str(error))
+        return Read(job, [], [], 0, job.offset, "", job.state, UNPACKER)
+    except Exception as found:  # noqa: BLE001  also what zstandard raises for a damaged file
+        end, error = "", str(found) or type(found).__name__
+    return Read(job, [*rows.found.values()], [*rows.labels], rows.bad, stop, end, rows.kept, error)
 
 
-def _read(job: Job, data: Any, size: int, *, is_packed: bool = False) -> Read:
-    ingest, state = ingests[job.source], json.loads(job.state)
-    start = 0 if is_packed else job.offset
-    stop = data.rfind(b"\n", start, size) + 1 or start if size > start else start
-    rows: list[tuple[Any, ...]] = []
-    bad = 0
-    for line in _lines(data, job.words, start, stop):
+class Rows:
+    """The rows of one file: of one key the one with the largest total."""
+
+    def __init__(self, given: Rules, job: Job) -> None:
+        self.rules, self.job, self.ingest = given, job, given.ingests[job.source]
+        self.state: dict[str, Any] = json.loads(job.state)
+        self.kept = job.state
+        self.bad = 0
+        self.found: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self.labels: dict[tuple[str | None, ...], int] = {}
+
+    def read(self, file: BinaryIO) -> int:
+        """Take the lines from the job's offset on; returned is where the last whole one ends."""
+        offset = 0 if self.job.path.endswith(PACKED) else self.job.offset
+        if offset:
+            file.seek(offset)
+        pattern = re.compile(b"|".join(map(re.escape, self.job.words))) if self.job.words else None
+        rest: list[bytes] = []
+        while block := file.read(BLOCK):
+            head = block.find(b"\n") + 1
+            rest.append(block[: head or None])
+            if not head:
+                continue
+            stop = block.rfind(b"\n") + 1
+            for line in _lines(b"".join(rest), pattern):
+                self.take(line)
+            offset += sum(map(len, rest)) + stop - head
+            for line in _lines(block, pattern, head, stop):
+                self.take(line)
+            rest = [block[stop:]]
+        self.kept = json.dumps(self._hidden(self.state))
+        tail = b"".join(rest)
+        if tail and _is_whole(tail):  # its end may still come: read again the next time
+            bad = self.bad
+            self.take(tail)
+            self.bad = bad
+        return offset
+
+    def take(self, line: bytes) -> None:
+        """Keep the rows of a line; a line that the plugin cannot read is tried again with its faults mended."""
         try:
-            rows += map(row, ingest(line, state))
-        except Rejected:
-            bad += 1
+            try:
+                events = self.ingest(line, self.state)
+            except Rejected:
+                mended = _mended(line)
+                if mended is None:
+                    raise
+                events = self.ingest(mended, self.state)
+            rows = [self._row(event) for event in events]
         except Exception:  # noqa: BLE001  a plugin's fault costs a line, not the file
-            bad += 1
-    kept = json.dumps(state)
-    if stop < size and _is_whole(data[stop:size]):  # its end may still come: read again the next time
-        try:
-            rows += map(row, ingest(data[stop:size], json.loads(kept)))
-        except Exception:  # noqa: BLE001  as above; the line may be torn
-            bad += 0
-    largest: dict[str, tuple[Any, ...]] = {}
-    for one in rows:  # a message stands in a row per block
-        known = largest.get(one[0])
-        if known is None or one[-2] > known[-2]:
-            largest[one[0]] = one
-    return Read(job, list(largest.values()), bad, stop, "" if is_packed else end_of(job.path, stop), kept)
+            self.bad += 1
+            return
+        for row in rows:
+            known = self.found.get(row[:2])
+            if known is None or row[-3] > known[-3]:
+                self.found[row[:2]] = row
+
+    def _row(self, event: Mapping[str, Any]) -> tuple[Any, ...]:
+        get = event.get
+        tags = get("tags") or ()
+        plain, read, short = get("input_tokens") or 0, get("cache_read_tokens") or 0, get("cache_write_5m_tokens") or 0
+        long, output, reasoning = (
+            get("cache_write_1h_tokens") or 0,
+            get("output_tokens") or 0,
+            get("reasoning_tokens") or 0,
+        )
+        tokens = plain, read, short + (get("cache_write_tokens") or 0), long, output
+        at, model, speed = get("ts"), get("model"), get("speed")
+        total = plain + read + tokens[2] + long + output
+        if (
+            type(total + reasoning) is not int
+            or min(plain, read, short, long, output, reasoning) < 0
+            or total > LARGEST
+        ):
+            raise TypeError(f"{tokens} tokens")
+        if at is not None and not 0 <= at < LATEST:
+            raise TypeError(f"the time {at!r}")
+        base, slash, request = str(event["key"]).rpartition("/")
+        if not slash:
+            base, request = request, ALONE
+        labels = get("session"), get("project"), get("branch"), get("account"), get("client"), get("plan")
+        number = self.labels.get(labels)
+        if number is None:
+            if any(one is not None and type(one) is not str for one in (*labels, model, speed)):
+                raise TypeError("a label that is no text")
+            number = self.labels[labels] = len(self.labels)
+        needs = next((tag[len(NEEDS) :] for tag in tags if tag.startswith(NEEDS)), None) if tags else None
+        is_total = bool(tags) and TOTAL in tags
+        cost = None if is_total else self.rules.cost(model, at, speed, tokens)
+        about = int(is_total), needs, get("rid"), at, model, speed
+        return base, request, *about, *tokens, reasoning, total, cost, number
+
+    def _hidden(self, value: Any) -> Any:
+        """The state as it is stored: a working directory, under the name `project`, as reports show it."""
+        if isinstance(value, dict):
+            return {
+                name: STORED + (project(one, is_hashed=self.rules.is_hashed) or "")
+                if name == "project" and isinstance(one, str)
+                else self._hidden(one)
+                for name, one in value.items()
+            }
+        return value
 
 
-def _lines(data: Any, words: Sequence[bytes], start: int, stop: int) -> Iterator[bytes]:
-    """The lines that hold one of the words, in their order."""
-    if not words:
-        yield from data[start:stop].split(b"\n")
+def _lines(data: bytes, pattern: re.Pattern[bytes] | None, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    """The lines that hold one of the words, in their order; the last one ends at `stop`."""
+    stop = len(data) if stop is None else stop
+    if pattern is None:
+        yield from filter(bytes.strip, data[start:stop].split(b"\n"))
         return
-    spans: dict[int, int] = {}
-    for word in words:
-        at = data.find(word, start, stop)
-        while at >= 0:
-            end = data.find(b"\n", at, stop)
-            spans[data.rfind(b"\n", start, at) + 1 or start] = end
-            at = data.find(word, end, stop)
-    for begin in sorted(spans):
-        yield data[begin : spans[begin]]
+    search, find, rfind = pattern.search, data.find, data.rfind
+    while match := search(data, start, stop):
+        at = match.start()
+        begin = rfind(b"\n", start, at) + 1 or start
+        start = find(b"\n", at, stop) + 1 or stop
+        yield data[begin:start]
+
+
+def _mended(line: bytes) -> bytes | None:
+    """A line with zeros of a crash, invalid UTF-8, halves of surrogates or NaN in it; None if it stays unreadable."""
+    try:
+        found = json.loads(line.strip(b"\0 \t\r\n").decode("utf-8-sig", "replace"), parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
+    return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _is_whole(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
+    mended = _mended(line)
+    return mended is not None and mended[:1] == b"{"
 
 
-def _unpacked(path: str) -> bytes:
+def _unpacked(file: BinaryIO) -> BinaryIO:
     import zstandard
 
-    with open(path, "rb") as file:
-        data: bytes = zstandard.ZstdDecompressor().stream_reader(file).read()
-        return data
+    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
 
 
-def row(event: Any) -> tuple[Any, ...]:
-    """An event as a row of the store."""
-    tags = event.get("tags") or ()
-    key = str(event.get("key"))
-    needs = next((tag[len(NEEDS) :] for tag in tags if tag.startswith(NEEDS)), None)
-    tokens = [event.get(name) or 0 for name in TOKENS]
-    tokens[2] += event.get("cache_write_tokens") or 0
-    base, slash, request = key.rpartition("/")
-    return (
-        key,
-        base if slash else key,
-        int(bool(slash) and not request),
-        int(TOTAL in tags),
-        needs,
-        event.get("rid"),
-        event.get("ts"),
-        *(event.get(name) for name in LABELS),
-        *tokens,
-        sum(tokens[:5]),
-        event.get("cost_usd"),
-    )
+@cache
+def project(folder: str | None, *, is_hashed: bool) -> str | None:
+    """The last part of the working directory, or its hash."""
+    if folder is None or folder.startswith(STORED):
+        return folder and folder[len(STORED) :]
+    name = folder.replace("\\", "/").rstrip("/").rpartition("/")[2] or folder
+    return hashlib.blake2b(folder.encode("utf-8", "replace"), digest_size=6).hexdigest() if is_hashed else name
+
+
+def size_of(job: Job) -> int:
+    """Bytes that are still to be read of a file."""
+    return max(job.now.size - job.offset, 0)
+
+
+def workers() -> int:
+    """Processes that read side by side."""
+    return min(os.cpu_count() or 1, 4)

@@ -7,7 +7,6 @@ go to the source's stream of the journal, so that they outlive the vendor's file
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import sqlite3
@@ -25,25 +24,33 @@ from tracker_telemetry.index import FOLDER
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import scan
 from tracker_telemetry.sessions.files import Found, end_of, files
-from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, read
+from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, Rules, read
 from tracker_telemetry.settings import Privacy
 
 FILE = "sessions.sqlite3"
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
-VERSION = 3
+VERSION = 4
 PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
+CACHE = 64 << 10  # kibibytes
 LABEL_COLUMNS, TOKEN_COLUMNS = ", ".join(LABELS), ", ".join(TOKENS)
-COLUMNS = f"source, key, base, wild, whole, needs, lineage, ts, {LABEL_COLUMNS}, {TOKEN_COLUMNS}, total, said"
+# of each request; the second half of the key is empty if any other fits it
+KEY, GROWS = "source, base, half", f"ts, model, speed, {TOKEN_COLUMNS}, total, cost"
+COLUMNS = f"{KEY}, whole, needs, lineage, {GROWS}, place"
+PLACES = len(COLUMNS.split(","))
 SCHEMA = f"""
 CREATE TABLE file (path TEXT PRIMARY KEY, source TEXT, size INTEGER, mtime INTEGER, inode INTEGER, stop INTEGER,
   end TEXT, state TEXT, bad INTEGER, error TEXT);
-CREATE TABLE request ({COLUMNS}, cost REAL, prices TEXT, PRIMARY KEY (source, key));
-CREATE INDEX request_base ON request (source, base) WHERE wild;
-CREATE INDEX request_session ON request (source, session);
-CREATE INDEX request_copy ON request (source) WHERE needs IS NOT NULL;
-CREATE INDEX request_price ON request (source) WHERE prices IS NULL AND whole = 0;
-CREATE INDEX request_whole ON request (source) WHERE whole = 1;
-CREATE TABLE dropped (source, key, PRIMARY KEY (source, key));
+CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {LABEL_COLUMNS});
+CREATE INDEX place_session ON place (origin, coalesce(session, ''));
+CREATE TABLE row ({COLUMNS}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
+CREATE INDEX row_place ON row (place);
+CREATE INDEX row_wild ON row (source, base) WHERE half = '';
+CREATE INDEX row_copy ON row (source) WHERE needs IS NOT NULL;
+CREATE INDEX row_whole ON row (source) WHERE whole = 1;
+CREATE VIEW request AS SELECT {COLUMNS}, {LABEL_COLUMNS} FROM row JOIN place ON place.id = row.place;
+CREATE TABLE priced (version);
+CREATE TABLE dropped (source, base, half, PRIMARY KEY (source, base, half)) WITHOUT ROWID;
 CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, requests, {TOKEN_COLUMNS},
   cost, priced);
 CREATE INDEX summary_session ON summary (source, session);
@@ -51,11 +58,10 @@ CREATE TABLE kept (source, session, day, model, project, branch, account, client
   {TOKEN_COLUMNS}, cost,
   PRIMARY KEY (source, session, day, model, project, branch));
 """
-PLACES = len(COLUMNS.split(","))
 PUT = (
-    f"INSERT INTO request ({COLUMNS}) VALUES ({','.join('?' * PLACES)}) ON CONFLICT DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in (*TOKENS, "total", "said", "ts", "model", "speed"))
-    + ", prices = NULL WHERE excluded.total > request.total"
+    f"INSERT INTO row ({COLUMNS}) VALUES ({','.join('?' * PLACES)}) ON CONFLICT DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in GROWS.split(", "))
+    + " WHERE excluded.total > row.total"
 )
 QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
 SUMS = ", ".join(f"sum({name})" for name in TOKENS)
@@ -63,14 +69,15 @@ SUMS = ", ".join(f"sum({name})" for name in TOKENS)
 DROPPED = """
 INSERT INTO dropped
 WITH base AS (
-  SELECT source, base, sum(1 - wild) AS own, max(CASE WHEN wild THEN total END) AS wild,
-    max(CASE WHEN wild = 0 THEN total END) AS largest
-  FROM request WHERE whole = 0 GROUP BY source, base HAVING count(*) > 1 AND max(wild) = 1)
-SELECT r.source, r.key FROM request r JOIN base b USING (source, base)
-WHERE b.own > 0 AND r.wild = NOT (b.own = 1 AND b.wild > b.largest)
+  SELECT source, base, sum(half <> '') AS own, max(CASE WHEN half = '' THEN total END) AS wild,
+    max(CASE WHEN half <> '' THEN total END) AS largest
+  FROM row WHERE (source, base) IN (SELECT source, base FROM row WHERE half = '') AND whole = 0 GROUP BY source, base)
+SELECT r.source, r.base, r.half FROM base b JOIN row r USING (source, base)
+WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
 """
 STANDING = """
-whole = 0 AND NOT EXISTS (SELECT 1 FROM dropped d WHERE d.source = request.source AND d.key = request.key)
+whole = 0 AND NOT EXISTS (
+  SELECT 1 FROM dropped d WHERE d.source = request.source AND d.base = request.base AND d.half = request.half)
 AND (needs IS NULL OR needs IN (SELECT session FROM request s WHERE s.source = request.source AND s.needs IS NULL))
 """
 SUMMARY = f"""
@@ -79,15 +86,15 @@ SELECT source, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''
   coalesce(CAST(ts / {QUARTER} AS INTEGER), -1), min(ts), count(*), {SUMS}, sum(cost), count(cost)
 FROM request WHERE {STANDING} {{}} GROUP BY 1, 2, 3, 4, 5, 6
 """
-OF_SESSION = ", ".join(
-    f"(SELECT max({name}) FROM request r WHERE r.source = summary.source AND r.session = summary.session)"
-    for name in ("account", "client", "plan")
-)
 DAILY = f"""
-SELECT source, session, CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END, model, project,
-  branch, {OF_SESSION}, sum(requests), {SUMS}, sum(cost)
-FROM summary WHERE source = ? AND session IN (SELECT value FROM json_each(?)) GROUP BY 2, 3, 4, 5, 6
+SELECT source, s.session, CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END, model,
+  s.project, s.branch, account, client, plan, sum(requests), {SUMS}, sum(cost)
+FROM summary s LEFT JOIN (
+  SELECT origin, coalesce(session, '') AS session, max(account) AS account, max(client) AS client, max(plan) AS plan
+  FROM place GROUP BY 1, 2) p ON p.origin = s.source AND p.session = s.session
+WHERE source = ? AND s.session IN (SELECT value FROM json_each(?)) GROUP BY 2, 3, 4, 5, 6
 """
+OF_SESSIONS = f"AND place IN (SELECT id FROM place WHERE origin = ? AND coalesce(session, '') IN ({VALUES}))"
 KEPT = ("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS, "cost_usd")
 
 
@@ -104,84 +111,117 @@ class Store:
     session: Session
     database: sqlite3.Connection
     _touched: set[tuple[str, str]] = field(factory=set)  # sources and sessions that got something
+    _places: dict[tuple[str | None, ...], int] = field(factory=dict)
 
-    def sync(self, sources: Sequence[Source]) -> None:
-        """Read what is new in the files."""
-        jobs = [job for source in sources for job in self._jobs(source)]
-        size = sum(map(_size, jobs))
-        progress, requests = Progress.of(self.session, size, "requests"), 0
-        try:
-            with self.database:
-                for done in _run(self.session, jobs, size):
-                    self._put(done)
+    def sync(self, sources: Sequence[Source], prices: ListPrices) -> None:
+        """Read what is new in the files, at these prices."""
+        with self.database:
+            self._price(prices)
+            jobs = [job for source in sources for job in self._jobs(source)]
+            if not jobs:
+                return
+            is_new = self._ask("SELECT 1 FROM row LIMIT 1").fetchone() is None
+            progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
+            try:
+                for done in _run(self.session, jobs, prices):
+                    self._put(done, is_new=is_new)
                     requests += len(done.rows)
-                    progress.advance(_size(done.job), requests)
-        finally:
-            progress.end()
+                    progress.advance(scan.size_of(done.job), requests)
+            finally:
+                progress.end()
+            if is_new:
+                self._touch("1")
+
+    def _price(self, prices: ListPrices) -> None:
+        """Give requests their price anew if the table is another one."""
+        known = self._ask("SELECT version FROM priced").fetchone()
+        if known == (prices.version,):
+            return
+        self._ask("DELETE FROM priced")
+        self._ask("INSERT INTO priced VALUES (?)", (prices.version,))
+        if known is not None:
+            self.database.create_function(
+                "price", 8, lambda model, ts, speed, *tokens: prices.cost(model, ts, speed, tokens)
+            )
+            names = ", ".join(TOKENS[:5])
+            self._ask(f"UPDATE row SET cost = price(model, ts, speed, {names}) WHERE whole = 0")
+            self._touch("1")
 
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT path, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
-        known = {row[0]: row[1:] for row in self.database.execute(query, (source.name,))}
-        for found in files(source):
-            before = known.get(found.path)
-            if before is not None and before[:3] == tuple(found.now) and before[6] != scan.UNPACKER:
-                if not before[4] or _is_at(found, before[3], before[4]):
+        known = {row[0]: row[1:] for row in self._ask(query, (source.name,))}
+        found = files(source)
+        gone = {known[path][2]: path for path in known.keys() - {one.path for one in found} if not os.path.exists(path)}
+        for one in found:
+            before = known.get(one.path)
+            moved = gone.get(one.now.inode) if before is None else None
+            if moved is not None and _is_at(one, known[moved]):
+                before = known[moved]
+                self._ask("UPDATE file SET path = ? WHERE path = ?", (one.path, moved))
+            if before is not None and before[:3] == tuple(one.now) and before[6] != scan.UNPACKER:
+                if not before[4] or _is_at(one, before):
                     continue
                 before = None
-            offset, state = 0, "{}"
-            if before is not None and before[4] and found.now.size >= before[3] and _is_at(found, before[3], before[4]):
-                offset, state = before[3], before[5]
-            yield Job(source.name, found.path, found.words, offset, state)
+            is_longer = before is not None and bool(before[4]) and one.now.size >= before[3] and _is_at(one, before)
+            offset, state = (before[3], before[5]) if before is not None and is_longer else (0, "{}")
+            yield Job(source.name, one.path, one.words, offset, state, one.now)
 
-    def _put(self, done: Read) -> None:
-        project = len(COLUMNS[: COLUMNS.index("project")].split(",")) - 2  # its place in a row of the scan
-        is_hashed = self.session.settings(Privacy).projects == "hash"
-        rows = []
-        for row in done.rows:
-            place = _project(row[project], is_hashed=is_hashed)
-            rows.append((done.job.source, *row[:project], place, *row[project + 1 :]))
-        self.database.executemany(PUT, rows)
-        query = "SELECT DISTINCT source, coalesce(session, '') FROM request WHERE source = ? AND key IN"
-        keys = json.dumps([row[0] for row in done.rows])  # a copy may stand under the session that showed it first
-        self._touched.update(self.database.execute(f"{query} ({VALUES})", (done.job.source, keys)).fetchall())
-        with contextlib.suppress(OSError):
-            stat = os.stat(done.job.path)
-            bad = done.bad
-            if done.job.offset:
-                query = "SELECT bad FROM file WHERE path = ?"
-                bad += (self.database.execute(query, (done.job.path,)).fetchone() or (0,))[0]
-            now = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-            values = (done.job.path, done.job.source, *now, done.offset, done.end, done.state, bad, done.error)
-            self.database.execute(f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 10)})", values)
+    def _put(self, done: Read, *, is_new: bool) -> None:
+        source, path = done.job.source, done.job.path
+        ids = [self._place(source, labels) for labels in done.labels]
+        self.database.executemany(PUT, [(source, *row[:-1], ids[row[-1]]) for row in done.rows])
+        if not is_new:
+            # a copy may stand under the session that showed it first
+            keys = json.dumps([row[:2] for row in done.rows])
+            pairs = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
+            self._touch(f"source = ? AND (base, half) IN ({pairs})", source, keys)
+        bad = done.bad
+        if done.job.offset:
+            bad += (self._ask("SELECT bad FROM file WHERE path = ?", (path,)).fetchone() or (0,))[0]
+        values = (path, source, *done.job.now, done.offset, done.end, done.state, bad, done.error)
+        self._ask(f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 10)})", values)
 
-    def forget_prices(self, version: str) -> None:
-        """Let requests be priced anew if the table is another one."""
-        known = self.database.execute("SELECT prices FROM request WHERE prices IS NOT NULL LIMIT 1").fetchone()
-        if known not in (None, (version,)):
-            with self.database:
-                self.database.execute("UPDATE request SET prices = NULL")
-                found = self.database.execute("SELECT DISTINCT source, coalesce(session, '') FROM request")
-                self._touched.update(found.fetchall())
+    def _place(self, source: str, labels: tuple[str | None, ...]) -> int:
+        """The number of the labels of requests; a project stands there as reports show it."""
+        if not self._places:
+            self._places.update(
+                {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {LABEL_COLUMNS} FROM place")}
+            )
+        at = LABELS.index("project")
+        name = scan.project(labels[at], is_hashed=self._is_hashed)
+        labels = (source, *labels[:at], name, *labels[at + 1 :])
+        if labels not in self._places:
+            put = f"INSERT INTO place (origin, {LABEL_COLUMNS}) VALUES ({','.join('?' * len(labels))})"
+            self._places[labels] = self._ask(put, labels).lastrowid or 0
+        return self._places[labels]
+
+    def _touch(self, condition: str, *values: object) -> None:
+        """Let the sessions of these requests be summed up anew."""
+        query = f"SELECT DISTINCT source, coalesce(session, '') FROM request WHERE {condition}"
+        self._touched.update(self._ask(query, values).fetchall())
+
+    def _ask(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        return self.database.execute(query, values)
+
+    @property
+    def _is_hashed(self) -> bool:
+        return self.session.settings(Privacy).projects == "hash"
 
     def sum_up(self) -> None:
         """Bring the sums up to the sessions that got something."""
         if not self._touched:
             return
-        ask = self.database.execute
         with self.database:
-            before = set(ask("SELECT source, key FROM dropped").fetchall())
-            ask("DELETE FROM dropped")
-            ask(DROPPED)
-            query = "SELECT source, coalesce(session, '') FROM request WHERE source = ? AND key = ?"
-            for one in before ^ set(ask("SELECT source, key FROM dropped").fetchall()):
-                self._touched.update(ask(query, one).fetchall())
-            copies = "SELECT DISTINCT source, coalesce(session, '') FROM request WHERE needs IS NOT NULL"
-            self._touched.update(ask(copies).fetchall())
+            before = set(self._ask("SELECT * FROM dropped").fetchall())
+            self._ask("DELETE FROM dropped")
+            self._ask(DROPPED)
+            for one in before ^ set(self._ask("SELECT * FROM dropped").fetchall()):
+                self._touch("source = ? AND base = ? AND half = ?", *one)
+            self._touch("needs IS NOT NULL")
             for source in {source for source, _ in self._touched}:
                 names = json.dumps(sorted({name for of, name in self._touched if of == source}))
-                chosen = f"source = ? AND coalesce(session, '') IN ({VALUES})"
-                self.database.execute(f"DELETE FROM summary WHERE {chosen}", (source, names))
-                self.database.execute(SUMMARY.format(f"AND {chosen}"), (source, names))
+                self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({VALUES})", (source, names))
+                self._ask(SUMMARY.format(OF_SESSIONS), (source, names))
 
     def keep(self, sources: Sequence[Source], prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
@@ -261,9 +301,11 @@ def _connect(session: Session, path: Path | None) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         database = sqlite3.connect(str(path), timeout=30)
     database.execute("PRAGMA synchronous = OFF")  # it is derived
+    database.execute(f"PRAGMA cache_size = -{CACHE}")
     if database.execute("PRAGMA user_version").fetchone() != (VERSION,):
-        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            database.execute(f'DROP TABLE "{table}"')
+        query = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
+        for kind, name in database.execute(query).fetchall():
+            database.execute(f'DROP {kind} "{name}"')
         database.executescript(SCHEMA)
         database.execute(f"PRAGMA user_version = {VERSION}")
     return database
@@ -276,18 +318,12 @@ def _kept_rows(session: Session, source: Source) -> Iterator[tuple[Any, ...]]:
             yield source.name, *(usage.get(name) for name in KEPT)
 
 
-def _size(job: Job) -> int:
-    """Bytes that are still to be read of a file, which may be gone."""
-    with contextlib.suppress(OSError):
-        return max(os.path.getsize(job.path) - job.offset, 0)
-    return 0
-
-
-def _run(session: Session, jobs: list[Job], size: int) -> Iterator[Read]:
-    """Read the files, with two processes if there is much to read."""
-    scan.ingests.update({job.source: session.registry.bind(job.source, "ingest_line") for job in jobs})
-    workers = min(os.cpu_count() or 1, 4)
-    if size < PARALLEL or workers < 2 or sys.platform == "win32":
+def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read]:
+    """Read the files, with several processes if there is much to read."""
+    ingests = {job.source: session.registry.bind(job.source, "ingest_line") for job in jobs}
+    scan.rules[:] = [Rules(ingests, prices.cost, session.settings(Privacy).projects == "hash")]
+    workers = scan.workers()
+    if sum(map(scan.size_of, jobs)) < PARALLEL or workers < 2 or sys.platform == "win32":
         yield from map(read, jobs)
         return
     from multiprocessing import get_context
@@ -296,21 +332,14 @@ def _run(session: Session, jobs: list[Job], size: int) -> Iterator[Read]:
         yield from pool.map(read, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
 
 
-def _is_at(found: Found, stop: int, end: str) -> bool:
+def _is_at(found: Found, before: Sequence[Any]) -> bool:
+    """Whether the file still has the end that was read."""
     try:
-        return end_of(found.path, stop) == end
+        return bool(end_of(found.path, before[3]) == before[4])
     except OSError:
         return False
 
 
 def project_of(session: Session, folder: str) -> str | None:
     """How a working directory is stored."""
-    return _project(folder, is_hashed=session.settings(Privacy).projects == "hash")
-
-
-def _project(folder: object, *, is_hashed: bool) -> str | None:
-    """The last part of the working directory, or its hash."""
-    if not isinstance(folder, str):
-        return None
-    name = folder.replace("\\", "/").rstrip("/").rpartition("/")[2] or folder
-    return hashlib.blake2b(folder.encode("utf-8", "replace"), digest_size=6).hexdigest() if is_hashed else name
+    return scan.project(folder, is_hashed=session.settings(Privacy).projects == "hash")

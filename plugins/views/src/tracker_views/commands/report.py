@@ -23,6 +23,12 @@ def command(out: Path | None, form: str | None, selection: Selection) -> None:
     from tracker.kernel import plural, replace_file, zone
     from tracker_views.content import gathered, period_of
 
+    if form is None and out is not None and out.suffix.lower() not in ("", ".html", ".htm", ".md"):
+        raise click.BadParameter(
+            f"A report is HTML or Markdown, not {out.suffix}. Expected a name such as {out.stem}.html, or --format."
+            f"{' To get a PDF, print the HTML page in a browser.' if out.suffix.lower() == '.pdf' else ''}",
+            param_hint="--out",
+        )
     here = session()
     local = zone(here.config.timezone)
     found = gathered(here, period_of(here, selection))

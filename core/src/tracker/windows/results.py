@@ -1,10 +1,10 @@
-"""Finalized windows: the row of each that counts, and what a provider's rows say together."""
+"""What windows delivered: the finalize row of each that counts, and what a provider's rows say together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import frozen
 
@@ -12,12 +12,12 @@ from tracker.contract.features import Estimate, WindowResult
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import Source
 from tracker.journal.index import Index
-from tracker.session import Session
-from tracker.windows.captures import Capture, Measured, canonical, capacity_delta, measure
+from tracker.windows.captures import Capture, Groups, canonical, capacity_delta, measure
+
+if TYPE_CHECKING:
+    from tracker.session import Session
 
 WINDOWS = "windows"
-
-Groups = Mapping[tuple[str, str], list[Capture]]
 
 
 @frozen(kw_only=True, slots=False)
@@ -219,7 +219,7 @@ def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> li
             if here != window or source is None or source.capacity_meter is None:
                 continue
             pair = canonical(group)
-            measured = Measured() if pair.missing else measure(session.registry, source, pair)
+            measured = measure(session.registry, source, pair)
             found.append(
                 OpenFigures(
                     source=source,

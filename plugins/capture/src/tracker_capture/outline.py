@@ -1,0 +1,182 @@
+"""An outline of the meter history: how late each page of the stream reaches, and the highest reading of each hour.
+
+It is derived, in `.index/`, and may be deleted. Before it answers it reads what the stream gained, so that a question
+costs as little with a year of readings as with a day of them. What it holds does not depend on the order of the rows: a
+late `sync` of old session files needs no second reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import orjson
+from attrs import define, field
+
+from tracker.api import MeterReading, instant
+from tracker.kernel import Session, replace_file
+
+STREAM = "readings"
+FILE = "readings-outline.json"
+VERSION = 1
+PAGE = 1 << 18
+HOUR = 3600
+# Bytes that are read anew by each command rather than written into the outline.
+SMALL = 1 << 16
+USED = "_used"
+# A command asks several times.
+KEPT: WeakKeyDictionary[Session, Outline] = WeakKeyDictionary()
+# Provider, meter, account, origin.
+Key = tuple[str, str, str | None, str]
+# Its hour, the hour of its reset, seconds of the first and of the last reading of the value, the value, seconds of the
+# reset.
+Peak = list[Any]
+HOUR_OF, RESET_HOUR, FIRST, LAST, VALUE, RESET = range(6)
+
+
+@define
+class Outline:
+    """mark: the size of what was read, and how the stream looked there. pages: where each begins, and its latest time.
+
+    peaks: the highest reading of each hour and reset. removed: the runs that were taken back.
+    """
+
+    mark: list[Any] = field(factory=list)
+    pages: list[tuple[int, str]] = field(factory=list)
+    peaks: dict[Key, list[Peak]] = field(factory=dict)
+    removed: set[str] = field(factory=set)
+    # where the peaks of a meter stand, made when one is added
+    places: dict[Key, dict[tuple[int, int], Peak]] = field(factory=dict)
+
+    @property
+    def size(self) -> int:
+        return int(self.mark[0]) if self.mark else 0
+
+    def add(self, offset: int, row: Mapping[str, Any]) -> None:
+        until = row.get("until") or row.get("captured_at")
+        latest = until if isinstance(until, str) and until[-1:] == "Z" else "9"
+        if not self.pages or offset - self.pages[-1][0] >= PAGE:
+            self.pages.append((offset, latest))
+        elif latest > self.pages[-1][1]:
+            self.pages[-1] = (self.pages[-1][0], latest)
+        if isinstance(row.get("tombstone"), str):
+            self.removed.add(row["tombstone"])
+        elif row.get("record_id") not in self.removed:
+            self._add_peaks(row)
+
+    def _add_peaks(self, row: Mapping[str, Any]) -> None:
+        parsed, at, provider, origin = row.get("parsed"), row.get("captured_at"), row.get("provider"), row.get("origin")
+        first, last = _seconds(at), _seconds(row.get("until") or at)
+        if not isinstance(parsed, dict) or first is None or last is None or not isinstance(provider, str):
+            return
+        for name, used in parsed.items():
+            if name.endswith(USED) and type(used) in (int, float):
+                meter = name.removesuffix(USED)
+                reset = _seconds(parsed.get(f"{meter}_reset_at"))
+                place = int(first // HOUR), round((reset or 0) / HOUR)
+                self._add_peak((provider, meter, row.get("account"), str(origin)), [*place, first, last, used, reset])
+
+    def _add_peak(self, key: Key, new: Peak) -> None:
+        peaks = self.peaks.setdefault(key, [])
+        places = self.places.get(key)
+        if places is None:
+            places = self.places[key] = {(peak[HOUR_OF], peak[RESET_HOUR]): peak for peak in peaks}
+        known = places.get((new[HOUR_OF], new[RESET_HOUR]))
+        if known is None:
+            peaks.append(new)
+            places[new[HOUR_OF], new[RESET_HOUR]] = new
+            return
+        last = max(known[LAST], new[LAST])
+        if (new[VALUE], -new[FIRST]) > (known[VALUE], -known[FIRST]):
+            known[:] = new
+        known[LAST] = last
+
+    def spans(self, begin: str) -> list[tuple[int, int | None]]:
+        """Where rows of a time and of later ones stand; pages without one are left out."""
+        stop: int | None = None
+        found: list[tuple[int, int | None]] = []
+        for start, latest in reversed(self.pages):
+            if latest >= begin:
+                found.append((start, stop))
+            stop = start
+        return found[::-1]
+
+    def readings(self, names: Mapping[str, str], provider: str | None, since: datetime | None) -> list[MeterReading]:
+        """The highest reading of each hour, by time."""
+        least = since.timestamp() if since else 0.0
+        found = [
+            MeterReading(key[0], key[1], names.get(key[2] or "", key[2]), key[3], _at(peak[FIRST]), _at(peak[LAST]),
+                         peak[VALUE], None if peak[RESET] is None else _at(peak[RESET]))
+            for key, own in self.peaks.items()
+            if provider in (None, key[0])
+            for peak in own
+            if peak[LAST] >= least
+        ]  # fmt: skip
+        return sorted(found, key=lambda one: one.at)
+
+
+def outline(session: Session) -> Outline:
+    """The outline, brought up to the stream."""
+    path = session.root / ".index" / FILE
+    found = KEPT.get(session) or _load(session, path)
+    known, size = found.size, session.journal.size(STREAM)
+    if size > known:
+        removed = len(found.removed)
+        _read(session, found, size)
+        if len(found.removed) > removed:
+            # what was taken back stands in hours that were read before it
+            found = Outline(removed=found.removed)
+            _read(session, found, size)
+        if size - known > SMALL and not session.dry_run:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            replace_file(path, _dump(found), fsync=False)
+    KEPT[session] = found
+    return found
+
+
+def _read(session: Session, found: Outline, size: int) -> None:
+    for offset, raw in session.journal.lines(STREAM, found.size, size):
+        try:
+            row = orjson.loads(raw or b"")
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(row, dict):
+            found.add(offset, row)
+    found.mark = _mark(session, size)
+
+
+def _mark(session: Session, size: int) -> list[Any]:
+    """Another stream under this name, or one that was restored, looks different."""
+    now = session.journal.glance(STREAM, size)
+    return [size, now.inode, now.head.hex(), now.tail.hex()]
+
+
+def _dump(found: Outline) -> bytes:
+    series = [[*key, own] for key, own in found.peaks.items()]
+    return orjson.dumps([VERSION, found.mark, found.pages, series, sorted(found.removed)])
+
+
+def _load(session: Session, path: Path) -> Outline:
+    """The kept outline; an empty one if the file is of another stream or was edited."""
+    try:
+        version, mark, pages, series, removed = orjson.loads(path.read_bytes())
+        if version != VERSION or mark != _mark(session, mark[0]) or session.journal.size(STREAM) < mark[0]:
+            return Outline()
+        peaks = {(provider, meter, account, origin): own for provider, meter, account, origin, own in series}
+        return Outline(mark=mark, pages=[(start, latest) for start, latest in pages], peaks=peaks, removed=set(removed))
+    except (OSError, ValueError, TypeError, LookupError):
+        return Outline()
+
+
+@lru_cache(maxsize=4096)
+def _seconds(value: object) -> float | None:
+    found = instant(value)
+    return None if found is None else found.timestamp()
+
+
+def _at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
