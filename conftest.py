@@ -12,4 +12,4 @@ MEMORY = Path("/dev/shm")
 if os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2 << 30 and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
-pytest_plugins = ("toys", "inprocess", "warm", "bare")
+pytest_plugins = ("toys", "inprocess", "warm", "shared")

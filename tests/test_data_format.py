@@ -7,13 +7,14 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from shared import Demo
+from warm import tracker
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "reference" / "data-format.md").read_text(encoding="utf-8")
 SECTIONS = dict(zip(*[iter(re.split(r"^## (.+)$", DOCUMENT, flags=re.M)[1:])] * 2, strict=True))
@@ -102,28 +103,17 @@ def test_every_stream_of_the_specification_is_described() -> None:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Path:
     """A folder with a data directory that holds every kind of record."""
     folder = tmp_path_factory.mktemp("filled")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
-    environment |= {"TRACKER_DATA_DIR": str(folder / "data"), "TZ": "UTC", "TMPDIR": str(folder)}
+    environment |= {"TRACKER_DATA_DIR": str(folder / "data"), "TZ": "UTC"}
 
-    def run(words: str, stdin: str = "", program: tuple[str, ...] = ("-m", "tracker.cli"), **extra: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *program, *words.split()],
-            input=stdin,
-            text=True,
-            capture_output=True,
-            cwd=folder,
-            env=environment | extra,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    def run(words: str, **extra: str) -> None:
+        status, out, err = tracker(words.split(), b"", folder, environment | extra)
+        assert status == 0, (out, err)
 
-    printed = run("demo")
-    [demo] = re.findall(r"^The records of this demo are in (\S+)$", printed, re.M)
-    shutil.copytree(demo, folder / "data")
+    shutil.copytree(demo.data, folder / "data")
     (folder / "bad").write_text('{"lane": 1\n')
     run("ingest proxy-telemetry --window W0-01 --file bad")
     run("override codex --window W0-09 --phase before --weekly-pct 50 --notes by-hand", AGENT_ID="sub1")

@@ -18,6 +18,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+from shared import Demo
 
 from tracker.cli.main import main
 
@@ -86,18 +87,15 @@ def session_file(home: Path, folder: Path, ago: timedelta) -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Path:
     """A project with the demo's records, a home with a session file of now, and the files that examples name."""
     folder = tmp_path_factory.mktemp("examples")
     ours = ("TRACKER_", "AGENT_ID", "GIT_", "XDG_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
-    environment |= {"TMPDIR": str(folder), "HOME": str(folder / "home")}
-    command = [sys.executable, "-m", "tracker.cli", "demo"]
-    demo = subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=True)
-    [data] = re.findall(r"^The records of this demo are in (\S+)$", demo.stdout, re.M)
+    environment |= {"HOME": str(folder / "home")}
     made = folder / "project"
-    shutil.copytree(data, made / "data" / "week0" / "live")
-    shutil.copytree(data, folder / "elsewhere" / "data" / "week0" / "live")
+    shutil.copytree(demo.data, made / "data" / "week0" / "live")
+    shutil.copytree(demo.data, folder / "elsewhere" / "data" / "week0" / "live")
     shutil.copytree(PANES, made, dirs_exist_ok=True)
     (made / "pane.txt").write_text((PANES / "panes" / "claude-52-used.txt").read_text())
     (made / "report.txt").write_text("12 passed\n")

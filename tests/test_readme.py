@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 import re
-import resource
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from shared import Demo
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What `tracker demo` prints with every plugin of the workspace."""
-    import os
-
-    folder = tmp_path_factory.mktemp("demo")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    done = subprocess.run(
-        [sys.executable, "-m", "tracker.cli", "demo"],
-        capture_output=True,
-        text=True,
-        env=environment | {"TMPDIR": str(folder)},
-        cwd=folder,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    # its own seconds, whatever else the machine does
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 5
-    return done.stdout
 
 
 def test_the_first_screen_names_the_two_commands() -> None:
@@ -47,8 +22,11 @@ def test_the_first_screen_names_the_two_commands() -> None:
     assert 'pip install ".[dev]"' in first_screen
 
 
-def test_the_demo_prints_each_command_before_what_it_says(demo: str) -> None:
-    commands = [line for line in demo.splitlines() if line.startswith("$ ")]
+def test_the_demo_prints_each_command_before_what_it_says(demo: Demo) -> None:
+    # its own seconds, whatever else the machine does
+    assert demo.seconds < 5
+    printed = demo.printed
+    commands = [line for line in printed.splitlines() if line.startswith("$ ")]
     for words in (
         "alias start codex",
         "alias end codex",
@@ -57,7 +35,7 @@ def test_the_demo_prints_each_command_before_what_it_says(demo: str) -> None:
         "ingest proxy-telemetry",
     ):
         assert any(words in command for command in commands), words
-    first, more, closing = re.split(r"^\d\. .*$", demo, flags=re.M)[1:]
+    first, more, closing = re.split(r"^\d\. .*$", printed, flags=re.M)[1:]
     assert "\n$ tracker complete --window W0-01 " in first
     assert "\n$ tracker preview --window W0-01\n" in first
     assert "tracker windows add W0-05 --from 2026-11-26T11:30:00Z --to 2026-11-26T14:00:00Z --provider codex" in more
@@ -67,23 +45,23 @@ def test_the_demo_prints_each_command_before_what_it_says(demo: str) -> None:
         "$ tracker cost-compare --window W0-01",
         "$ tracker decision-card --window W0-01",
     ]
-    assert re.search(r"^The records of this demo are in \S+$", demo, re.M)
-    *_, heading, setup, start = demo.splitlines()
+    assert re.search(r"^The records of this demo are in \S+$", printed, re.M)
+    *_, heading, setup, start = printed.splitlines()
     assert heading == "Now on your own data:"
     assert setup.startswith("  tracker setup ")
     assert re.match(r"  tracker start \w+ +# before your next piece of work", start)
-    assert demo.index("stored codex before snapshot") < demo.index("stored codex after snapshot")
+    assert printed.index("stored codex before snapshot") < printed.index("stored codex after snapshot")
 
 
-def test_the_picture_is_what_the_demo_prints(demo: str) -> None:
+def test_the_picture_is_what_the_demo_prints(demo: Demo) -> None:
     [picture] = re.findall(r"```console\n(.*?)```", README, re.S)
     shown = picture[picture.index("Windows:") :].strip()
-    printed = demo[demo.index("Windows:") :].partition("\nnote: ")[0]
+    printed = demo.printed[demo.printed.index("Windows:") :].partition("\nnote: ")[0]
     assert shown.splitlines() == printed.splitlines()
 
 
-def test_the_demo_ends_with_figures_that_are_worth_something(demo: str) -> None:
-    preview = demo[demo.rindex("Windows:") :]
+def test_the_demo_ends_with_figures_that_are_worth_something(demo: Demo) -> None:
+    preview = demo.printed[demo.printed.rindex("Windows:") :]
     assert "Anomalies: 0 " in preview
     assert "(open)" not in preview
     assert "not shown" not in preview
@@ -124,14 +102,12 @@ def test_every_document_is_listed_and_every_link_leads_somewhere() -> None:
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/how-to/which-command.md"])
-def test_every_command_that_is_named_exists(document: str) -> None:
+def test_every_command_that_is_named_exists(document: str, tracker_inside: Run) -> None:
     text = (ROOT / document).read_text()
     named = {words.split()[0] for words in re.findall(r"(?:^|`)tracker ([a-z][a-z -]*)", text, re.M)}
     assert len(named) >= 8
     for name in sorted(named):
-        done = subprocess.run(
-            [sys.executable, "-m", "tracker.cli", name, "--help"], capture_output=True, text=True, check=False
-        )
+        done = tracker_inside(name, "--help")
         assert done.returncode == 0, done.stderr
 
 

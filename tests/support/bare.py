@@ -5,7 +5,6 @@ Offline on purpose: no index and no network is needed, and nothing of ours is th
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -16,8 +15,6 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 
-import pytest
-from filelock import FileLock
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -37,20 +34,6 @@ def build_wheels(sources: Iterable[Path], out: Path) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     words = [sys.executable, "-c", BUILD, *map(str, (out.resolve(), *(source.resolve() for source in sources)))]
     return [out / name for name in subprocess.check_output(words, text=True).split()]
-
-
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The wheel of each project of the repository by its folder, built once for all workers of the run."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    known = shared / "wheels.json"
-    with FileLock(shared / "wheels.lock"):
-        if not known.exists():
-            built = build_wheels([ROOT / project for project in PROJECTS], shared / "wheels")
-            known.write_text(json.dumps(dict(zip(PROJECTS, map(str, built), strict=True))))
-    return {project: Path(wheel) for project, wheel in json.loads(known.read_text()).items()}
 
 
 def third_party(names: Iterable[str], extras: Iterable[str] = ()) -> set[str]:
