@@ -83,8 +83,8 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
         if callable(interrupt):
             undo.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, press))
         undo.callback(signal.signal, signal.SIGVTALRM, signal.signal(signal.SIGVTALRM, ring))
-        undo.callback(signal.setitimer, signal.ITIMER_VIRTUAL, *signal.getitimer(signal.ITIMER_VIRTUAL))
-        timer.restart()
+        outer = signal.setitimer(signal.ITIMER_VIRTUAL, timer.seconds, min(timer.seconds, 1))
+        undo.callback(signal.setitimer, signal.ITIMER_VIRTUAL, *outer)
     try:
         yield timer
     except PluginError:
