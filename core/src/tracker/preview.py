@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-
-from attrs import field, frozen
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.blocks import Block, PreviewContext
 from tracker.contract.events import EventTotals
@@ -34,17 +32,15 @@ if TYPE_CHECKING:
     from tracker.session import Session
 
 
-@frozen(kw_only=True, slots=False)
-class Shown:
+class Shown(NamedTuple):
     """A block and where it comes from; of a stream also how many events lie outside of each window's span."""
 
     source: Source
     block: Block
-    outside: Mapping[str, int] = field(factory=dict)
+    outside: Mapping[str, int] = {}
 
 
-@frozen(kw_only=True, slots=False)
-class Preview:
+class Preview(NamedTuple):
     """Everything that is shown, as data."""
 
     windows: tuple[str, ...]
@@ -145,7 +141,7 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
         blocks=tuple(blocks),
         not_shown=tuple(not_shown),
         absent=tuple(absent(session, shown)),
-        divergences=tuple(divergences(session, shown)),
+        divergences=tuple(divergences(session, shown, groups)),
     )
 
 

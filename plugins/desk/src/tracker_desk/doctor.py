@@ -121,7 +121,7 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
 def _plugins(session: Session) -> Iterator[Finding]:
     """Records that no plugin reads, and plugins that do not load."""
     for one in Windows(session).missing_plugins():
-        place = f"{one.stream}.jsonl" if one.stream else "windows.jsonl"
+        place = f"{one.stream}.jsonl"
         yield Finding(severity="warning", check="plugin", place=place, problem=one.problem, cure=one.cure)
     for error in session.registry.failures:
         cure = f"tracker plugins info {error.plugin}"
