@@ -149,7 +149,7 @@ def test_an_anomaly_without_records_is_closed_by_a_corrected_capture(old: Run) -
 def test_the_doctor_has_nothing_to_repair_in_it(old: Run) -> None:
     found = json.loads(ok(old("--json", "doctor")))
     assert found["ok"] is True
-    assert {one["check"] for one in found["findings"]} <= {"permissions", "json", "state", "open", "origin"}
+    assert {one["check"] for one in found["findings"]} <= {"permissions", "json", "state", "open", "origin", "anomaly"}
 
 
 def test_it_moves_to_another_machine(old: Run, tmp_path: Path) -> None:

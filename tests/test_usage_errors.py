@@ -18,9 +18,10 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         "Invalid --price 'cheap'. Expected PROVIDER=200/mo:4.3bars.",
     ),
     ((*OVERRIDE, "--weekly-resets", "noon"), 2, "--weekly-resets needs the meter's value, too"),
-    (("complete", "--window", "W1", "--quality", "inf"), 2, "is no number such as 1.5"),
-    (("compare", "codex", "claude", "--effect", "nan"), 2, "is no number such as 1.5"),
-    (("status", "--watch", "nan"), 2, "is no number such as 1.5"),
+    (("complete", "--window", "W1", "--quality", "inf"), 2, "Invalid number 'inf'. Expected one from 0 to 1"),
+    (("complete", "--window", "W1", "--quality", "1e300", "--force"), 2, "Expected one from 0 to 1000000000000."),
+    (("compare", "codex", "claude", "--effect", "nan"), 2, "Invalid number 'nan'. Expected one above 1 and up to 1"),
+    (("status", "--watch", "nan"), 2, "Invalid number 'nan'. Expected one from 0.1 to 86400."),
     (
         ("ingest", "proxy-telemetry", "--window", "W1", "--stdin", "--follow"),
         2,
@@ -40,8 +41,12 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("plugins", "info", "codx"), 1, "No source 'codx' is installed; did you mean codex?"),
     (("plugins", "new", "fuel", "--into", "blocked/sub"), 1, "Cannot write"),
     (("alias", "begin", "codex"), 2, "no command 'begin'"),
-    (("plan", "--provider", "codex", "--windows-left", "2.5"), 2, "'2.5' is not a valid whole number."),
-    (("complete", "--window", "W1", "--codex-features", "some"), 2, "'some' is not a valid whole number."),
+    (("plan", "--provider", "codex", "--windows-left", "2.5"), 2, "Invalid whole number '2.5'. Expected one from 1 to"),
+    (("complete", "--window", "W1", "--codex-features", "some"), 2, "Invalid whole number 'some'. Expected one from 0"),
+    (("complete", "--window", "W1", "--codex-features", "1e300"), 2, "Invalid whole number '1e300'. Expected one from"),
+    (("complete", "--window", "W1", "--codex-features", "9" * 31), 2, "Expected one from 0 to 1000000."),
+    (("complete", "--window", "W1", "--codex-features=-1"), 2, "Expected one from 0 to 1000000."),
+    (("churn", "--window", "W1", "--features", "9" * 31), 2, "Expected one from 0 to 1000000."),
     (("help", "previw"), 2, "No word or command 'previw'; did you mean preview?"),
     (("previw",), 2, "no command 'previw'; did you mean preview?"),
     (("alias", "start", "codx", "--stdin"), 2, "no provider 'codx'; did you mean codex?"),
@@ -165,3 +170,22 @@ def test_rejected_lines_are_an_error_where_the_user_wants_it(tracker_cli: Run) -
     done = tracker_cli("ingest", "proxy-telemetry", "--window", "W1", "--stdin", "--strict", stdin="nonsense\n")
     assert done.returncode == 1
     assert "error: 1 line was rejected, and --strict was given; the others are stored" in done.stderr
+
+
+def test_several_windows_in_one_word_are_told_apart(tracker_cli: Run) -> None:
+    two = ("--window", "W0-01,W0-02")
+    for words in (
+        ("preview",),
+        ("window-audit",),
+        ("decision-card",),
+        ("cost-compare",),
+        ("complete",),
+        ("churn",),
+        ("handoff",),
+        ("start", "codex", "--stdin"),
+        ("ingest", "codex-ccusage", "--stdin"),
+        ("override", "codex", "--phase", "after", "--weekly-pct", "3"),
+    ):
+        done = tracker_cli(*words, *two, stdin=(PANES / CODEX).read_text())
+        assert done.returncode in (1, 2), words
+        assert "--window W0-01 --window W0-02" in done.stderr, (words, done.stderr)

@@ -51,7 +51,9 @@ def test_finalize_rows_are_ordered_by_time_whatever_their_zone(captured: Run, tm
 def test_complete_needs_every_pair(toys: Run) -> None:
     ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%"))
     assert "W0-01 cannot be finalized: missing toy AFTER" in refused(toys("complete", "--window", "W0-01"))
-    assert "no provider was captured in W0-11 (did you mean W0-01?)" in refused(toys("complete", "--window", "W0-11"))
+    assert "W0-11 holds no captures (did you mean W0-01?). Expected a BEFORE and an AFTER" in refused(
+        toys("complete", "--window", "W0-11")
+    )
 
 
 def test_several_values_may_follow_one_option(captured: Run, tmp_path: Path) -> None:

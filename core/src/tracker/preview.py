@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-
-from attrs import field, frozen
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.blocks import Block, PreviewContext
 from tracker.contract.events import EventTotals
@@ -14,11 +11,10 @@ from tracker.contract.features import StreamFacts
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import Source
 from tracker.errors import PluginError
-from tracker.hosting.registry import STRICT
-from tracker.hosting.snapshots import SNAPSHOTS
 from tracker.journal.index import Entry
 from tracker.journal.records import ANOMALIES, SCHEMA
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
+from tracker.windows import snapshots
 from tracker.windows.captures import Groups, captures, spans
 from tracker.windows.divergence import Divergence, divergences
 from tracker.windows.missing_plugins import Absent, absent
@@ -36,17 +32,15 @@ if TYPE_CHECKING:
     from tracker.session import Session
 
 
-@frozen(kw_only=True, slots=False)
-class Shown:
+class Shown(NamedTuple):
     """A block and where it comes from; of a stream also how many events lie outside of each window's span."""
 
     source: Source
     block: Block
-    outside: Mapping[str, int] = field(factory=dict)
+    outside: Mapping[str, int] = {}
 
 
-@frozen(kw_only=True, slots=False)
-class Preview:
+class Preview(NamedTuple):
     """Everything that is shown, as data."""
 
     windows: tuple[str, ...]
@@ -131,9 +125,12 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
         try:
             blocks += _shown(session, source, shown, groups)
         except PluginError as error:
-            if os.environ.get(STRICT) == "1":
+            if session.registry.is_strict:
                 raise
             not_shown.append(error)
+    if (own := snapshots.block(shown, groups)) is not None:
+        at = sum(one.source.place <= snapshots.SNAPSHOTS.place for one in blocks)
+        blocks.insert(at, Shown(source=snapshots.SNAPSHOTS, block=own))
     not_finalized = [window for window in shown if window not in rows]
     return Preview(
         windows=shown,
@@ -144,7 +141,7 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
         blocks=tuple(blocks),
         not_shown=tuple(not_shown),
         absent=tuple(absent(session, shown)),
-        divergences=tuple(divergences(session, shown)),
+        divergences=tuple(divergences(session, shown, groups)),
     )
 
 
@@ -155,8 +152,6 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], groups: G
     if source.is_stream:
         given = {"source": source, "windows": windows, "spans": spans(groups)}
         facts = session.registry.first("stream_facts", session=session, **given)
-    elif source.name == SNAPSHOTS:
-        records = [dict(capture.record) for group in groups.values() for capture in group]
     else:
         found = (entry.record for entry in session.index.entries(source.stream, windows))
         records = [one for one in found if source.kind == "view" or one.get("provider", source.name) == source.name]

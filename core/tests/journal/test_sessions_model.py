@@ -215,7 +215,7 @@ class Session:
             path.unlink()
         report = json.loads(self.program("--json", "doctor", "--fix").ok())
         checks = {one["check"] for one in report["findings"]}
-        assert checks <= {"state", "order", "open", "reference", "torn", "permissions"}
+        assert checks <= {"state", "order", "open", "reference", "torn", "permissions", "anomaly"}
         assert json.loads(self.program("--json", "doctor").ok())["ok"]
 
     @staticmethod

@@ -136,7 +136,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
         lambda program: append(
             program.root / "anomalies.jsonl", b'{"closes": "nobody", "captured_at": "2026-01-01"}\n'
         ),
-        ("warning", "reference", "anomalies.jsonl", "closes nobody, which is not there"),
+        ("note", "reference", "anomalies.jsonl", "closes nobody, which is not there"),
     ),
     "anomaly-about-nothing": (
         lambda program: append(program.root / "anomalies.jsonl", b'{"records": ["x"], "captured_at": "2026-01-01"}\n'),
@@ -194,6 +194,18 @@ def test_what_is_broken_is_found(sound: Any, how: str) -> None:
     done = sound("doctor")
     assert done.status == (1 if level == "error" else 0)
     assert f"{level}: {fitting[0][2]}: {fitting[0][3]}; " in done.out
+    _every_command_runs(sound)
+
+
+def _every_command_runs(program: Any) -> None:
+    """Whatever is more than a note ends with a command, which is typed as it is printed."""
+    for one in json.loads(program("--json", "doctor").out)["findings"]:
+        command = one["command"]
+        assert command or one["level"] == "note", one
+        if command and command.startswith("tracker "):
+            program(*shlex.split(command)[1:]).ok()
+        elif command:
+            subprocess.run(["sh", "-c", command], check=True, capture_output=True)
 
 
 def test_an_index_that_says_something_else(sound: Any) -> None:

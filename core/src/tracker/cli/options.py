@@ -14,22 +14,23 @@ from tracker.session import Session
 from tracker.text.render import line
 
 
-class Number(click.FloatRange):
-    """A number in a range, `int` or `float`. click itself accepts `nan` in every range."""
+class Number(click.ParamType[Any]):
+    """A number within limits, `int` or `float`; `min_open` excludes `min` itself."""
 
-    def __init__(self, kind: type[int | float], **limits: Any) -> None:
-        super().__init__(**limits)
-        self.kind = kind
+    def __init__(self, kind: type[float], *, min: float = 0, max: float = 10**12, min_open: bool = False) -> None:
+        self.kind, self.least, self.most, self.is_open = kind, min, max, min_open
         self.name = "whole number" if kind is int else "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             found = self.kind(value)
         except ValueError:
-            self.fail(f"{line(value)!r} is not a valid {self.name}.", param, ctx)
-        if not math.isfinite(found):
-            self.fail(f"{line(value)!r} is no number such as 1.5", param, ctx)
-        return self.kind(super().convert(found, param, ctx))
+            found = math.nan
+        # nan is in no range
+        if not self.least <= found <= self.most or (self.is_open and found == self.least):
+            least = f"above {self.least:g} and up to" if self.is_open else f"from {self.least:g} to"
+            self.fail(f"Invalid {self.name} {line(value)!r:.60}. Expected one {least} {self.most:.15g}.", param, ctx)
+        return found
 
 
 def provider_option(*, required: bool = False, about: str = "Who did the work.") -> Callable[[Any], Any]:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
-
-from attrs import frozen
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.contract.readings import EPOCH, instant
-from tracker.contract.sources import Comparison, Source
-from tracker.windows.captures import captures
+from tracker.windows.captures import Groups
 
 if TYPE_CHECKING:
+    from tracker.contract.sources import Comparison, Source
     from tracker.session import Session
 
 
-@frozen(kw_only=True, slots=False)
-class Divergence:
+class Divergence(NamedTuple):
     """Both figures, in used percent; divergent if they differ by more than the configured points."""
 
     title: str
@@ -33,26 +30,15 @@ class Divergence:
         return abs(self.reported - self.shown) > self.threshold
 
 
-def divergences(session: Session, windows: Iterable[str]) -> list[Divergence]:
+def divergences(session: Session, windows: Iterable[str], groups: Groups) -> list[Divergence]:
     """The newest report against the newest meter, for every comparison that a source declares."""
     wanted, found = list(windows), []
     for source in session.registry.sources.values():
-        for compared in source.comparisons:
-            reported = _reported(session, source, compared, wanted)
-            shown = _shown(session, compared, wanted) if reported is not None else None
+        for one in source.comparisons:
+            reported, shown = _reported(session, source, one, wanted), _shown(one, groups)
             if reported is not None and shown is not None:
-                found.append(
-                    Divergence(
-                        title=source.title,
-                        source=source.name,
-                        scope=compared.scope,
-                        provider=compared.provider,
-                        meter=compared.meter,
-                        reported=reported,
-                        shown=shown,
-                        threshold=session.config.divergence_pp,
-                    )
-                )
+                names = (source.title, source.name, one.scope, one.provider, one.meter)
+                found.append(Divergence(*names, reported, shown, session.config.divergence_pp))
     return found
 
 
@@ -68,9 +54,8 @@ def _reported(session: Session, source: Source, compared: Comparison, windows: l
     return sorted(found, key=lambda one: one[0])[-1][1] if found else None
 
 
-def _shown(session: Session, compared: Comparison, windows: list[str]) -> float | None:
-    groups = captures(session.index, session.registry.sources, windows).items()
-    group = [capture for (_, name), own in groups if name == compared.provider for capture in own]
+def _shown(compared: Comparison, groups: Groups) -> float | None:
+    group = [capture for (_, name), own in groups.items() if name == compared.provider for capture in own]
     gauges = [capture.reading.gauge(compared.meter) for capture in sorted(group, key=lambda one: one.order)]
     known = [gauge.used for gauge in gauges if gauge and gauge.used is not None]
     return known[-1] if known else None

@@ -7,25 +7,29 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from tracker.contract.readings import FELL, compact, iso
-from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.records import stamp
 from tracker.text.redact import redact
-from tracker.text.render import line, value
+from tracker.text.render import line, plural, value
 from tracker.text.wording import near
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.divergence import divergences
+from tracker.windows.messages import named_lanes
 from tracker.windows.missing_plugins import Absent, absent, named, tell
-from tracker.windows.results import WINDOWS, Finalized, finalized
+from tracker.windows.results import WINDOWS, Finalized, finalized, unit_of
 from tracker.windows.rules import open_anomalies
 
 if TYPE_CHECKING:
+    from tracker.contract.sources import Source
     from tracker.session import Session
 
 # named without what they say
 LONG = ("notes", "feature_ids")
 OPTIONAL = ("methodology", "spec_id", "spec_version", "feature_ids", "commit_start", "commit_end")
 CLEARABLE = ("quality", "outcome", "notes", *OPTIONAL)
+DIVERGENT = "divergent:"
+
+Row = dict[str, Any]
 
 
 def finalize(
@@ -43,17 +47,38 @@ def finalize(
         _check_pairs(session, window, groups)
         entries = {name: _entry(session, session.registry.sources[name], group) for name, group in groups.items()}
         _check_falls(session, window, entries)
-        known = Kept(finalized(session.index, [window]).get(window), clear)
-        features, given = known.features(features), known.fields(given)
-        record = _row(session, window, features, given, entries)
+        features, given, kept = _kept(finalized(session.index, [window]).get(window), features, given, clear)
+        tags = [f"{DIVERGENT}{one.title}" for one in divergences(session, [window], found) if one.is_divergent]
+        record = _row(session, window, features, given, entries, tags)
         if not session.dry_run:
             session.journal.append(WINDOWS, [record])
-    _report(session, window, record, features)
-    if known.names:
-        session.note(f"note: kept from the earlier row of {window}: {', '.join(known.names)}")
+    _report(session, record, features)
+    if kept:
+        session.note(f"note: kept from the earlier row of {window}: {', '.join(kept)}")
     for note in _other_lanes(window, groups):
         session.note(note)
     tell(session, unread)
+
+
+def reopen(session: Session, window: str) -> None:
+    """Take the finalize rows of a window back: it is open again."""
+    with nullcontext() if session.dry_run else session.journal.lock():
+        rows = list(session.index.entries(WINDOWS, [window]))
+        if not rows:
+            raise TrackerError(f"{window} is not finalized. Expected a window that `complete` has finalized.")
+        common: Row = {"window": window, "provider": None, "source": "finalize", "agent_id": session.lane}
+        tombstones = [
+            stamp(**common, captured_at=session.now, tombstone=entry.record_id, reason="reopened") for entry in rows
+        ]
+        if not session.dry_run:
+            session.journal.append(WINDOWS, tombstones)
+    if session.dry_run or session.json:
+        session.data(tombstones)
+    else:
+        session.say(f"reopened {window} ({plural(len(rows), 'finalize row')} taken back)")
+
+
+# --- the row
 
 
 def _row(
@@ -61,11 +86,11 @@ def _row(
     window: str,
     features: Mapping[str, float],
     given: Mapping[str, Any],
-    entries: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    quality, now = given.get("quality"), session.now
+    entries: Mapping[str, Row],
+    tags: Iterable[str],
+) -> Row:
+    now, quality = session.now, given.get("quality")
     quality = None if quality is None else compact(quality)
-    tags = [f"divergent:{found.title}" for found in divergences(session, [window]) if found.is_divergent]
     optional = {
         key: list(found) if isinstance(found := given[key], tuple) else found for key in OPTIONAL if given.get(key)
     }
@@ -86,57 +111,44 @@ def _row(
     )
 
 
-class Kept:
-    """What the earlier finalize row of a window says, for what a new one does not name; `names` lists what was used."""
-
-    def __init__(self, earlier: Finalized | None, clear: Sequence[str]) -> None:
-        self.earlier, self.names = earlier, list[str]()
-        self.clear = {name.replace("-", "_") for name in clear}
-        known = {*CLEARABLE, *(f"{name}_features" for name in (earlier.features if earlier else ()))}
-        if unknown := sorted(self.clear - known):
-            fields = ", ".join(sorted(known)).replace("_", "-")
-            raise TrackerError(f"There is no field {line(unknown[0])!r} to clear. The fields are: {fields}.")
-
-    def features(self, given: Mapping[str, float]) -> dict[str, float]:
-        """The features per provider."""
-        found: dict[str, float] = dict(given)
-        for name, count in (self.earlier.features if self.earlier else {}).items():
-            if name not in given and f"{name}_features" not in self.clear:
-                found[name] = count
-                self.names.append(f"{line(name)} features {value(count)}")
-        return found
-
-    def fields(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Everything else that a row says."""
-        found = dict(given)
-        for name in CLEARABLE if self.earlier else ():
-            assert self.earlier is not None
-            old = self.earlier.quality if name == "quality" else self.earlier.record.get(name)
-            if name == "notes" and isinstance(old, str):
-                old = "; ".join(part for part in old.split("; ") if not part.startswith("divergent:"))
-            if found.get(name) in (None, ()) and old not in (None, "", []) and name not in self.clear:
-                found[name] = old
-                label = name.replace("_", " ")
-                self.names.append(label if name in LONG else f"{label} {value(old)}")
-        return found
+def _entry(session: Session, source: Source, group: list[Capture]) -> Row:
+    pair = canonical(group)
+    measured = measure(session.registry, source, pair)
+    both = pair._asdict()
+    notes = [str(one.record["notes"]) for one in pair if one and one.record.get("notes")]
+    return {
+        **{phase: capture and capture.record.get("parsed") for phase, capture in both.items()},
+        "delta": dict(measured.delta),
+        "captured_at": {phase: capture and iso(capture.captured_at) for phase, capture in both.items()},
+        "records": {phase: capture and capture.record_id for phase, capture in both.items()},
+        "notes": "; ".join(notes) or None,
+        "errors": list(measured.errors),
+    }
 
 
-def reopen(session: Session, window: str) -> None:
-    """Take the finalize rows of a window back: it is open again."""
-    with nullcontext() if session.dry_run else session.journal.lock():
-        rows = list(session.index.entries(WINDOWS, [window]))
-        if not rows:
-            raise TrackerError(f"{window} is not finalized, so there is nothing to take back.")
-        common: dict[str, Any] = {"window": window, "provider": None, "source": "finalize", "agent_id": session.lane}
-        tombstones = [
-            stamp(**common, captured_at=session.now, tombstone=entry.record_id, reason="reopened") for entry in rows
-        ]
-        if not session.dry_run:
-            session.journal.append(WINDOWS, tombstones)
-    if session.dry_run or session.json:
-        session.data(tombstones)
-    else:
-        session.say(f"reopened {window} ({len(rows)} finalize row{'s' if len(rows) > 1 else ''} taken back)")
+def _kept(
+    earlier: Finalized | None, features: Mapping[str, float], given: Mapping[str, Any], clear: Sequence[str]
+) -> tuple[dict[str, float], Row, list[str]]:
+    """Features and fields with what the earlier row says and nothing else names or clears; and the names of that."""
+    had = earlier.features if earlier else {}
+    cleared = {name.replace("-", "_") for name in clear}
+    known = {*CLEARABLE, *(f"{name}_features" for name in had)}
+    if unknown := sorted(cleared - known):
+        fields = ", ".join(sorted(known)).replace("_", "-")
+        raise TrackerError(f"There is no field {line(unknown[0])!r} to clear. The fields are: {fields}.")
+    kept = {name: n for name, n in had.items() if name not in features and f"{name}_features" not in cleared}
+    names = [f"{line(name)} features {value(count)}" for name, count in kept.items()]
+    fields_kept: Row = {}
+    for name in (one for one in CLEARABLE if earlier and one not in cleared and given.get(one) in (None, ())):
+        assert earlier is not None
+        old = earlier.quality if name == "quality" else earlier.record.get(name)
+        if name == "notes" and isinstance(old, str):
+            old = "; ".join(part for part in old.split("; ") if not part.startswith(DIVERGENT))
+        if old not in (None, "", []):
+            fields_kept[name] = old
+            label = name.replace("_", " ")
+            names.append(label if name in LONG else f"{label} {value(old)}")
+    return {**features, **kept}, {**given, **fields_kept}, names
 
 
 # --- what a window must have
@@ -158,7 +170,8 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
         known = session.index.windows()
         hint = f" ({near(window, known)})" if known and window not in known else ""
         raise TrackerError(
-            f"no provider was captured in {line(window)}{hint}. Capture one with `tracker start PROVIDER --stdin`."
+            f"{line(window)} holds no captures{hint}. Expected a BEFORE and an AFTER of a provider."
+            f" Begin with `tracker start PROVIDER --stdin --window {line(window)}`."
         )
     missing = [(name, phase) for name, group in groups.items() for phase in canonical(group).missing]
     for name, phase in missing:
@@ -176,7 +189,7 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
         name, phase = missing[0]
         raise TrackerError(
             f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}. Capture it with"
-            f" `tracker alias {'end' if phase == 'AFTER' else 'start'} {name} --stdin --window {window}`."
+            f" `tracker {'end' if phase == 'AFTER' else 'start'} {name} --stdin --window {window}`."
         )
 
 
@@ -192,62 +205,38 @@ def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[st
         )
 
 
-def _entry(session: Session, source: Source, group: list[Capture]) -> dict[str, Any]:
-    pair = canonical(group)
-    measured = measure(session.registry, source, pair)
-    both = {"before": pair.before, "after": pair.after}
-    notes = [str(one.record["notes"]) for one in both.values() if one and one.record.get("notes")]
-    return {
-        **{phase: capture and capture.record.get("parsed") for phase, capture in both.items()},
-        "delta": dict(measured.delta),
-        "captured_at": {phase: capture and iso(capture.captured_at) for phase, capture in both.items()},
-        "records": {phase: capture and capture.record_id for phase, capture in both.items()},
-        "notes": "; ".join(notes) or None,
-        "errors": list(measured.errors),
-    }
-
-
 # --- what is said
 
 
-def _report(session: Session, window: str, record: dict[str, Any], features: Mapping[str, float]) -> None:
-    sources, entries = session.registry.sources, record["providers"]
+def _report(session: Session, record: Row, features: Mapping[str, float]) -> None:
+    sources, window, entries = session.registry.sources, record["window"], record["providers"]
     if session.dry_run or session.json:
         session.data(record)
     else:
         parts = []
         for name, entry in entries.items():
-            meter, cost = sources[name].capacity_meter, capacity_delta(sources[name], entry["delta"])
-            capacity = value(cost, unit=f" {meter.unit}" if meter else "")
+            capacity = value(capacity_delta(sources[name], entry["delta"]), unit=f" {unit_of(sources[name])}".rstrip())
             parts.append(f"{name}: features={value(features.get(name))}, capacity={capacity}")
         session.say(f"finalized {window} ({'; '.join(parts)})")
-    for name in entries:
+    for name, entry in entries.items():
         if name not in features and sources[name].is_provider:
             session.note(f"note: {name} was given no --{name}-features: it is left out of the efficiency")
+        for tag in entry["errors"]:
+            session.note(f"note: {name}: {tag}")
     for name, count in features.items():
         if name not in entries and count:
             session.warn(f"{name} was credited with {count} features but not captured in {window}")
-    for name, entry in entries.items():
-        for tag in entry["errors"]:
-            session.note(f"note: {name}: {tag}")
 
 
 def _other_lanes(window: str, groups: Mapping[str, list[Capture]]) -> Iterator[str]:
     """A note for each provider whose pair that counts is one of several."""
-
-    def named(found: Iterable[str | None]) -> str:
-        return ", ".join(f"lane {line(lane)}" if lane else "the lane without a name" for lane in found)
-
     for name, group in groups.items():
-        pair = canonical(group)
-        if pair.before is None or pair.after is None:
-            continue
-        lanes = dict.fromkeys(capture.agent_id for capture in group)
-        own = {lane: canonical(one for one in group if one.agent_id == lane) for lane in lanes}
-        whole = [lane for lane, found in own.items() if found.before and found.after]
-        if others := [lane for lane in whole if lane != pair.after.agent_id]:
-            times = f"{iso(pair.before.captured_at)} to {iso(pair.after.captured_at)}"
+        before, after = canonical(group)
+        lanes = dict.fromkeys(one.agent_id for one in group if after and one.agent_id != after.agent_id)
+        others = [lane for lane in lanes if all(canonical(one for one in group if one.agent_id == lane))]
+        if before and after and others:
             yield (
-                f"note: {name}: the pair of {named([pair.after.agent_id])} counts ({times}); what {named(others)}"
-                f" measured is in `tracker window-audit --window {window}`"
+                f"note: {name}: the pair of {named_lanes([after.agent_id])} counts ({iso(before.captured_at)} to"
+                f" {iso(after.captured_at)}); what {named_lanes(others)} measured is in"
+                f" `tracker window-audit --window {window}`"
             )

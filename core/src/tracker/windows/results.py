@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.features import Estimate, WindowResult
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import Source
 from tracker.journal.index import Index
-from tracker.windows.captures import Capture, Groups, canonical, capacity_delta, measure
+from tracker.windows.captures import Capture, Groups, Pair, canonical, capacity_delta, measure
 
 if TYPE_CHECKING:
     from tracker.session import Session
@@ -20,8 +18,7 @@ if TYPE_CHECKING:
 WINDOWS = "windows"
 
 
-@frozen(kw_only=True, slots=False)
-class Finalized:
+class Finalized(NamedTuple):
     """The finalize row of a window that counts, its fields checked, since a file may be edited."""
 
     window: str
@@ -90,8 +87,7 @@ def unfinished(index: Index) -> list[str]:
 # --- figures
 
 
-@frozen(kw_only=True, slots=False)
-class Totals:
+class Totals(NamedTuple):
     """An estimate without an interval, if no feature makes one."""
 
     n: int
@@ -104,13 +100,12 @@ class Totals:
     remarks: tuple[str, ...] = ()
 
     def figures(self) -> dict[str, Any]:
-        known = ("n", "features", "capacity", "efficiency", "ci", "ci_kind", "power")
         unknown = ("efficiency_quality", "se", "fieller", "n_eff", "windows_needed")
-        return {name: getattr(self, name) for name in known} | dict.fromkeys(unknown)
+        known = {name: value for name, value in self._asdict().items() if name != "remarks"}
+        return known | dict.fromkeys(unknown)
 
 
-@frozen(kw_only=True, slots=False)
-class ProviderFigures:
+class ProviderFigures(NamedTuple):
     """A provider over the finalized windows that are shown.
 
     excluded: windows left out, each with the reason. stale: windows whose captures changed after they were finalized.
@@ -133,8 +128,8 @@ class ProviderFigures:
                 continue
             group = groups.get((window, source.name), [])
             capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-            if entry is not None and capacity is not None and capacity >= 0 and features is not None:
-                at = _moment(group, row)
+            if capacity is not None and capacity >= 0 and features is not None:
+                at = _moment(canonical(group), row)
                 usable.append(
                     WindowResult(window=window, features=features, capacity=capacity, quality=row.quality, at=at)
                 )
@@ -142,25 +137,18 @@ class ProviderFigures:
                 excluded.append({"window": window, "reason": _reason(source, entry, capacity)})
             if row.is_stale(source.name, group):
                 stale.append(window)
-        meter = source.capacity_meter
-        return cls(
-            source=source,
-            unit=meter.unit if meter else "",
-            efficiency=estimate(session, source, usable),
-            excluded=tuple(excluded),
-            stale=tuple(stale),
-        )
+        return cls(source, unit_of(source), estimate(session, source, usable), tuple(excluded), tuple(stale))
 
     @property
     def totals(self) -> dict[str, float | None]:
         """Features and capacity; both null if every window was left out, since 0 would be a measurement."""
-        known = self.efficiency.n or not self.excluded
-        found = {"features": self.efficiency.features, "capacity": self.efficiency.capacity}
-        return {name: total if known else None for name, total in found.items()}
+        found = self.efficiency
+        if not found.n and self.excluded:
+            return {"features": None, "capacity": None}
+        return {"features": found.features, "capacity": found.capacity}
 
 
-@frozen(kw_only=True, slots=False)
-class OpenFigures:
+class OpenFigures(NamedTuple):
     """A provider in a window that is not finalized: what its meters say so far."""
 
     source: Source
@@ -170,11 +158,28 @@ class OpenFigures:
     errors: tuple[str, ...]
 
 
+def unit_of(source: Source) -> str:
+    """What the provider's capacity is counted in."""
+    return source.capacity_meter.unit if source.capacity_meter else ""
+
+
 def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: Groups) -> list[ProviderFigures]:
     """Figures of every provider that a finalized window names, by provider."""
     providers = session.registry.providers
     names = {name for row in rows.values() for name in row.named}
     return [ProviderFigures.of(session, providers[name], rows, groups) for name in sorted(names & providers.keys())]
+
+
+def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:
+    """What the meters of windows that are not finalized say so far."""
+    found, providers = [], session.registry.providers
+    for window in windows:
+        for (here, name), group in sorted(groups.items()):
+            if here == window and name in providers and providers[name].capacity_meter is not None:
+                source, measured = providers[name], measure(session.registry, providers[name], canonical(group))
+                capacity = capacity_delta(source, measured.delta)
+                found.append(OpenFigures(source, window, unit_of(source), capacity, measured.errors))
+    return found
 
 
 def _reason(source: Source, entry: Mapping[str, Any] | None, capacity: float | None) -> str:
@@ -189,14 +194,13 @@ def _reason(source: Source, entry: Mapping[str, Any] | None, capacity: float | N
     return (about or ["capacity-missing"])[-1]
 
 
-def _moment(group: Iterable[Capture], row: Finalized) -> datetime | None:
+def _moment(pair: Pair, row: Finalized) -> datetime | None:
     """The middle between the captures that count, or when the window was finalized."""
-    pair = canonical(group)
-    if pair.before is not None and pair.after is not None:
-        return pair.before.captured_at + (pair.after.captured_at - pair.before.captured_at) / 2
-    known = [capture.captured_at for capture in (pair.after, pair.before) if capture is not None]
+    known = [capture.captured_at for capture in pair if capture is not None]
+    if known:
+        return known[0] + (known[-1] - known[0]) / 2
     stored = (instant(row.record.get(name)) for name in ("captured_at", "finalized_at"))
-    return next((at for at in (*known, *stored) if at is not None), None)
+    return next((at for at in stored if at is not None), None)
 
 
 def estimate(session: Session, source: Source, windows: list[WindowResult]) -> Estimate:
@@ -206,27 +210,4 @@ def estimate(session: Session, source: Source, windows: list[WindowResult]) -> E
         return found
     counting = [one for one in windows if one.features or one.capacity]
     features, capacity = sum(one.features for one in counting), sum(one.capacity for one in counting)
-    rate = features / capacity if capacity else None
-    return Totals(n=len(counting), features=features, capacity=capacity, efficiency=rate)
-
-
-def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:
-    """What the meters of windows that are not finalized say so far."""
-    found = []
-    for window in windows:
-        for (here, name), group in sorted(groups.items()):
-            source = session.registry.providers.get(name)
-            if here != window or source is None or source.capacity_meter is None:
-                continue
-            pair = canonical(group)
-            measured = measure(session.registry, source, pair)
-            found.append(
-                OpenFigures(
-                    source=source,
-                    window=window,
-                    unit=source.capacity_meter.unit,
-                    capacity=capacity_delta(source, measured.delta),
-                    errors=measured.errors,
-                )
-            )
-    return found
+    return Totals(len(counting), features, capacity, features / capacity if capacity else None)

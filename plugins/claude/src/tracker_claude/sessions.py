@@ -84,7 +84,7 @@ def _requests(row: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
     request = _text(row.get("requestId"))
     is_sidechain = row.get("isSidechain") is True
     if name is None and request is None:
-        name = _text(row.get("uuid"))
+        name = _text(row.get("uuid")) or _hash(row.get("sessionId"), row.get("timestamp"), usage)
     key = f"{name}/" if is_sidechain or request is None else f"{name or ''}/{request}"
     if scratch.get("last") == [key, usage]:
         return []  # the row of another block of the same answer
@@ -188,6 +188,10 @@ def _count(value: object) -> int:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _hash(*values: object) -> str:
+    return hashlib.blake2b(repr(values).encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
 def _account(value: object) -> str | None:

@@ -101,6 +101,7 @@ def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[s
     scratch["burst"] = epoch(record.get("timestamp"))
     scratch["parent"] = _text(payload.get("forked_from_id"))
     scratch["is_paginated"] = payload.get("history_mode") == "paginated" or bool(payload.get("history_base"))
+    scratch["is_based"] = bool(scratch["parent"] or payload.get("history_base")) and scratch["is_paginated"]
     is_subagent = isinstance(payload.get("source"), dict)  # whose totals start at 0
     scratch["is_fork"] = bool(scratch["parent"]) and not (scratch["is_paginated"] or is_subagent)
     scratch["own"] = {
@@ -162,6 +163,8 @@ def _counted(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dic
             return []  # written again
     if scratch.pop("is_covered", False):
         return []
+    if last is None and before is None and scratch.get("is_based"):
+        raise Rejected("the first total of a fork, which holds its parent's")
     usage = last if last is not None else _grown(total, before)
     if usage is None or not any(usage):
         return []  # after a compaction

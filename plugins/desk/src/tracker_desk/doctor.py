@@ -67,7 +67,7 @@ def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
         for stream in session.journal.streams():
             check = StreamCheck(session, stream, stack.enter_context(Ids()))
             checks.append(check)
-            with unreadable(found, check.name):
+            with unreadable(found, check.name, session.journal.path(stream)):
                 found += limited(check.run(), check.name)
                 found += limited(check.dangling(), check.name)
         found += limited(_references(session, {check.stream: check.ids for check in checks}), "anomalies")
@@ -113,17 +113,15 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
             cure = "nothing to do: it does not count"
             yield Finding(severity="note", check="reference", place=place, problem=problem, cure=cure)
         if isinstance(closes, str) and closes not in ids["anomalies"]:
-            problem, cure = (
-                f"closes {closes}, which is not there",
-                "`tracker import DIR` with the directory that has it",
-            )
-            yield Finding(severity="warning", check="reference", place=place, problem=problem, cure=cure)
+            problem = f"closes {closes}, which is not there"
+            cure = "nothing to do, unless that anomaly is still to be imported"
+            yield Finding(severity="note", check="reference", place=place, problem=problem, cure=cure)
 
 
 def _plugins(session: Session) -> Iterator[Finding]:
     """Records that no plugin reads, and plugins that do not load."""
     for one in Windows(session).missing_plugins():
-        place = f"{one.stream}.jsonl" if one.stream else "windows.jsonl"
+        place = f"{one.stream}.jsonl"
         yield Finding(severity="warning", check="plugin", place=place, problem=one.problem, cure=one.cure)
     for error in session.registry.failures:
         cure = f"tracker plugins info {error.plugin}"

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
@@ -16,7 +17,7 @@ from tracker.kernel import TrackerError, plural
 
 Level: TypeAlias = Literal["error", "warning", "note"]
 # what a cure begins with that can be typed as it is
-PROGRAMS = ("tracker ", "chmod ", "rm ", "mv ", "sed ", "export ", "unset ", "printf ")
+PROGRAMS = ("tracker ", "chmod ", "rm ", "mv ", "export ", "printf ")
 # findings of one kind in one place that are shown one by one
 SHOWN = 20
 
@@ -44,7 +45,7 @@ class Reported:
         cure = one.cure or ""
         if cure.startswith(PROGRAMS):
             return cure
-        quoted = re.search(r"`((?:tracker|npm|uv) [^`]*)`", cure)
+        quoted = re.search(r"`((?:tracker|npm|uv|pip|sed|ls) [^`]*)`", cure)
         return quoted[1] if quoted else None
 
     def document(self) -> dict[str, Any]:
@@ -88,12 +89,13 @@ def limited(found: Iterable[Finding], place: str) -> Iterator[Finding]:
 
 
 @contextlib.contextmanager
-def unreadable(found: list[Finding], place: str) -> Iterator[None]:
-    """Turn a failure of a check into a finding."""
+def unreadable(found: list[Finding], place: str, path: Path | None = None) -> Iterator[None]:
+    """Turn a failure of a check into a finding; `path` is what the check reads."""
     try:
         yield
     except (TrackerError, OSError) as error:
-        found.append(Finding(check="unreadable", place=place, problem=str(error), cure="see the reason"))
+        cure = f"see the reason; `ls -l {shlex.quote(str(path))}` shows the file" if path else "see the reason"
+        found.append(Finding(check="unreadable", place=place, problem=str(error), cure=cure))
 
 
 def verdict(levels: Counter[str]) -> str:

@@ -132,7 +132,8 @@ def _anomalies(session: Session, status: Status) -> Iterator[Finding]:
     latest, unfinished = set(session.index.windows(LATEST)), set(Windows(session).unfinished())
     for entry in status.anomalies:
         window, name, kind = (str(entry.record.get(key)) for key in ("window", "provider", "kind"))
-        if window in latest:
+        # what is recorded of a provider that is not installed has one finding of its own
+        if window in latest and name in session.registry.sources:
             problem = line(f"{name} {kind}: {entry.record.get('cause')}")
             cure = shlex.join(["tracker", "window-audit", "--window", window])
             severity: Level = "warning" if window in unfinished else "note"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -73,14 +74,19 @@ class StreamCheck:
         for number, target in self.targets:
             if target not in self.ids:
                 what = f"takes back {shown(target)[:80]}, which is not there"
-                cure = "nothing to do, unless that record is still to be imported"
+                cure = f"nothing to do, unless that record is still to be imported; {self._look(number)}"
                 yield Finding(
                     severity="warning", check="tombstone", place=f"{self.name} line {number}", problem=what, cure=cure
                 )
 
     def _found(self, level: Level, check: str, what: str, cure: str, *, in_line: bool = True) -> Finding:
         where = f"{self.name} line {self.lines}" if in_line else self.name
+        if level != "note" and "`" not in cure:
+            cure = f"{cure}; {self._look(self.lines)}"
         return Finding(severity=level, check=check, place=where, problem=what, cure=cure)
+
+    def _look(self, number: int) -> str:
+        return f"`sed -n {number}p {shlex.quote(str(self.session.journal.path(self.stream)))}` shows the line"
 
     def _no_record(self, line: bytes | None) -> Iterator[Finding]:
         if line is None:

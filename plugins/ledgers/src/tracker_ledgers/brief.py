@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from tracker.api import Block
 from tracker.kernel import Session, Windows
@@ -52,7 +52,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
     # what is open elsewhere is listed as well, and a window cannot begin before its provider's last one ends
     wanted += [end_step(found) for found in opened if found.window not in shown]
     noted = commands(session, shown)
-    preview = evolve(Windows(session).preview(shown), blocks=(), not_shown=())
+    preview = Windows(session).preview(shown)._replace(blocks=(), not_shown=())
     named = [word for window in shown for word in ("--window", window)]
     return Brief(
         as_of=str(noted[-1]["captured_at"]) if noted else None,

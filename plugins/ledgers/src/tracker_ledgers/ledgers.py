@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -183,7 +184,7 @@ def findings(session: Session) -> list[Finding]:
         try:
             rows(path, ledger)
         except TrackerError as error:
-            cure = "repair the file by hand: programs only append to it"
+            cure = f"repair the file by hand; `sed -n 1,3p {shlex.quote(str(path))}` shows how it begins"
             found.append(Finding(check="ledger", place=str(path), problem=str(error), cure=cure))
     return found
 

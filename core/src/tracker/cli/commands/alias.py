@@ -67,7 +67,9 @@ def store_text(
     """Read the text that the options name, and store what its source reads in it."""
     from tracker.windows.window import CaptureRequest, store
 
-    here, timezone = session(), given["timezone"]
+    here = session()
+    # what is wrong with the settings is said before somebody pastes
+    timezone = given["timezone"] or here.config.timezone
     at = given["captured_at"] or here.now
     text = take_text(given["use_stdin"], given["path"])
     reading = read_text(here, source, text, at, timezone, scope)

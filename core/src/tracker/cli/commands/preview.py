@@ -5,18 +5,18 @@ from __future__ import annotations
 import click
 
 from tracker.cli.command import Command
-from tracker.cli.options import Selection, selection
+from tracker.cli.options import Selection, selection, window_option
 from tracker.errors import TrackerError
 from tracker.session import session
 
 
 @click.command("preview", cls=Command, epilog="tracker preview --last 10")
-@click.option("--window", "windows", multiple=True, metavar="W ...", help="The windows [default: all].")
+@window_option(names=("windows",), multiple=True, metavar="W ...", help="The windows [default: all].")
 @selection()
 def command(windows: tuple[str, ...], selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
     from tracker.preview import assemble
-    from tracker.text.render import escape, line
+    from tracker.text.render import line
     from tracker.text.wording import near
     from tracker.windows.missing_plugins import tell
 
@@ -35,7 +35,7 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     if here.json:
         here.data(preview.document())
         return
-    click.echo(escape("\n".join(preview.lines())))
+    here.show("\n".join(preview.lines()))
     for note in preview.notes(is_all=not windows and chosen is None):
         here.note(note)
     if not shown and chosen is not None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, TrackerError, Windows, session
+from tracker.kernel import Command, TrackerError, Windows, session, window_option
 
 
 @click.command("window-audit", cls=Command, epilog="tracker window-audit --window W0-01")
-@click.option("--window", required=True, metavar="W", help="The window.")
+@window_option(required=True)
 def command(window: str) -> None:
     """Show every record of a window, also those that were taken back."""
-    from tracker.kernel import escape, near
+    from tracker.kernel import near
     from tracker_desk.audit import audit, lines
 
     here = session()
@@ -23,4 +23,4 @@ def command(window: str) -> None:
     if here.json:
         here.data(found)
     else:
-        click.echo(escape("\n".join(lines(found))))
+        here.show("\n".join(lines(found)))

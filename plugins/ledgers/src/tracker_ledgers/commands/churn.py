@@ -9,6 +9,8 @@ import click
 
 from tracker.kernel import Number, WritingCommand, line, provider_option, session, window_option
 
+FEATURES = Number(int, max=1_000_000)
+
 
 def pathspec(_context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """Git's path patterns: git would refuse an empty one in its own words."""
@@ -26,7 +28,7 @@ def pathspec(_context: click.Context, parameter: click.Parameter, given: tuple[s
 @click.option("--commit-end", metavar="E", help="The commit after it [default: as finalized or captured, else HEAD].")
 @click.option("--paths", multiple=True, metavar="P ...", callback=pathspec, help="Count only these, as git pathspecs.")
 @click.option("--exclude", multiple=True, metavar="P ...", callback=pathspec, help="Leave these out, as git pathspecs.")
-@click.option("--features", type=Number(int, min=0), metavar="N", help="Features finished [default: as finalized].")
+@click.option("--features", type=FEATURES, metavar="N", help="Features finished [default: as finalized].")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 @click.option("--ledger-path", type=click.Path(path_type=Path), metavar="F", help="Another ledger than the usual one.")
 def command(ledger_path: Path | None, **given: Any) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, Windows, session
+from tracker.kernel import Command, Windows, session, window_option
 
 
 @click.command("decision-card", cls=Command, epilog="tracker decision-card --window W0-01")
-@click.option("--window", required=True, metavar="W", help="The window.")
+@window_option(required=True)
 @click.option("--exit-code", is_flag=True, help="End with status 0 for GO, 3 for SOFT GO, 4 for NO-GO.")
 def command(window: str, exit_code: bool) -> None:
     """Say GO, SOFT GO or NO-GO for a window, with the reasons."""
@@ -20,6 +20,6 @@ def command(window: str, exit_code: bool) -> None:
     if here.json:
         here.data(document(found))
     else:
-        click.echo("\n".join(lines(found)))
+        here.show("\n".join(lines(found)))
     if exit_code:
         click.get_current_context().exit(STATUS[found.verdict])

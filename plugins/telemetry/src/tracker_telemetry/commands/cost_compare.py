@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from tracker.kernel import Command, Number, Session, session
+from tracker.kernel import Command, Number, Session, session, window_option
 
 if TYPE_CHECKING:
     from tracker.api import Source
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("cost-compare", cls=Command, epilog="tracker cost-compare --window W0-01")
-@click.option("--window", metavar="W", help="A window [default: all].")
+@window_option(help="A window [default: all].")
 @click.option("--file", "path", metavar="PATH", help="A log that is not stored; - is standard input.")
 @click.option("--top", type=Number(int, min=1), metavar="N", help="Only the first N rows; the totals cover all.")
 @click.option("--by", type=click.Choice(["rid", "model", "lane", "day"]), default="rid", show_default=True)
@@ -49,7 +49,11 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
     if here.json:
         here.data(costs.document(found))
         return
-    click.echo("\n".join(costs.csv_lines(found)))
+    lines = list(costs.csv_lines(found))
+    if found.rows and here.table(*costs.table(found)):
+        here.show(lines[-1].removeprefix("# "))
+    else:
+        click.echo("\n".join(lines))
     if found.rows:
         here.note(costs.money_line(found))
 

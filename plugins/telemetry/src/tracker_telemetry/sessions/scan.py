@@ -7,8 +7,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, BinaryIO, NamedTuple
+
+import orjson
 
 from tracker.api import Rejected
 from tracker_telemetry.sessions.files import PACKED, Print, end_of
@@ -69,8 +72,9 @@ def read(job: Job) -> Read:
     stop, error = job.offset, None
     try:
         with open(job.path, "rb") as file:
-            stop = rows.read(_unpacked(file) if job.path.endswith(PACKED) else file)
-            end = "" if job.path.endswith(PACKED) else end_of(job.path, stop)
+            is_packed = job.path.endswith(PACKED)
+            stop = rows.read(_Unpacked(file) if is_packed else file)
+            end = "" if is_packed else end_of(job.path, stop)
     except ImportError:
         return Read(job, [], [], 0, job.offset, "", job.state, UNPACKER)
     except Exception as found:  # noqa: BLE001  also what zstandard raises for a damaged file
@@ -89,11 +93,11 @@ class Rows:
         self.found: dict[tuple[str, str], tuple[Any, ...]] = {}
         self.labels: dict[tuple[str | None, ...], int] = {}
 
-    def read(self, file: BinaryIO) -> int:
+    def read(self, file: BinaryIO | _Unpacked) -> int:
         """Take the lines from the job's offset on; returned is where the last whole one ends."""
-        offset = 0 if self.job.path.endswith(PACKED) else self.job.offset
-        if offset:
-            file.seek(offset)
+        offset = 0
+        if not isinstance(file, _Unpacked):
+            offset = file.seek(self.job.offset)
         pattern = re.compile(b"|".join(map(re.escape, self.job.words))) if self.job.words else None
         rest: list[bytes] = []
         while block := file.read(BLOCK):
@@ -197,7 +201,10 @@ def _lines(data: bytes, pattern: re.Pattern[bytes] | None, start: int = 0, stop:
 
 
 def _mended(line: bytes) -> bytes | None:
-    """A line with zeros of a crash, invalid UTF-8, halves of surrogates or NaN in it; None if it stays unreadable."""
+    """A line with zeros of a crash, invalid UTF-8, halves of surrogates or NaN in it; None if none helps."""
+    with suppress(orjson.JSONDecodeError):
+        orjson.loads(line)
+        return None  # there is nothing to mend
     try:
         found = json.loads(line.strip(b"\0 \t\r\n").decode("utf-8-sig", "replace"), parse_constant=lambda _: None)
     except (ValueError, RecursionError):
@@ -206,14 +213,35 @@ def _mended(line: bytes) -> bytes | None:
 
 
 def _is_whole(line: bytes) -> bool:
-    mended = _mended(line)
-    return mended is not None and mended[:1] == b"{"
+    try:
+        return isinstance(orjson.loads(_mended(line) or line), dict)
+    except orjson.JSONDecodeError:
+        return False
 
 
-def _unpacked(file: BinaryIO) -> BinaryIO:
-    import zstandard
+class _Unpacked:
+    """A compressed file of one or more frames, to be read like another; one that is cut off is an error."""
 
-    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+    def __init__(self, file: BinaryIO) -> None:
+        import zstandard
+
+        self.file, self.new = file, zstandard.ZstdDecompressor().decompressobj
+        self.frame: Any = None
+        self.rest = b""
+
+    def read(self, size: int) -> bytes:
+        """Some bytes, more or less than asked for; none at the end."""
+        while packed := self.rest or self.file.read(size >> 3):
+            self.frame = self.frame or self.new()
+            found: bytes = self.frame.decompress(packed)
+            self.rest = self.frame.unused_data if self.frame.eof else b""
+            if self.frame.eof:
+                self.frame = None
+            if found:
+                return found
+        if self.frame is not None:
+            raise ValueError("the compressed file is cut off")
+        return b""
 
 
 @cache
