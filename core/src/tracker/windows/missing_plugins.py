@@ -10,6 +10,7 @@ from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, text
 from tracker.text.render import line
 from tracker.windows.results import WINDOWS, finalized
+from tracker.windows.snapshots import SNAPSHOTS
 
 if TYPE_CHECKING:
     from tracker.session import Session
@@ -64,7 +65,7 @@ def _strangers(session: Session, stream: str, windows: set[str] | None) -> Itera
     for mark in session.index.strangers(stream, known):
         if windows is None or mark.window in windows:
             yield mark.provider, mark.phase in PHASES
-    if stream in {ANOMALIES, WINDOWS, *(source.stream for source in known.values())}:
+    if stream in {ANOMALIES, WINDOWS, SNAPSHOTS.stream, *(source.stream for source in known.values())}:
         return
     first = next(session.index.entries(stream, windows), None)  # events stand in a stream of their source's own
     if first is not None and (name := text(first.record.get("provider"))) not in {"", *known}:
