@@ -12,16 +12,14 @@ def take(program: Any, verb: str, pane: str, hour: int, lane: str = "") -> None:
 
 
 def test_a_before_behind_its_after_is_named_with_a_cure_that_works(program: Any) -> None:
+    words = ["ingest", "toy", "--window", "W1", "--phase", "after", "--stdin", "--captured-at", "2026-01-10T11:00:00Z"]
+    program(*words, stdin="fuel 20%").ok()
     take(program, "start", "fuel 20%", 12)
-    take(program, "end", "fuel 30%", 11)
     assert program("complete", "--window", "W1").refused() == (
-        "error: W1 cannot be finalized: missing toy BEFORE: that of 2026-01-10T12:00:00Z is later than the AFTER of"
-        " 2026-01-10T11:00:00Z and does not count. Take the one whose time is wrong back with"
-        " `tracker alias delete toy --phase before --window W1` or"
-        " `tracker alias delete toy --phase after --window W1`, and capture again."
+        "error: W1 cannot be finalized: missing toy BEFORE (the one that stands is later than the AFTER of toy)."
+        " Capture a new AFTER with `tracker end toy --stdin --window W1`."
     )
-    program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W1").ok()
-    take(program, "start", "fuel 20%", 10)
+    take(program, "end", "fuel 30%", 13)
     program("complete", "--window", "W1", "--toy-features", "1").ok()
 
 

@@ -89,7 +89,7 @@ def _notes(session: Session, request: CaptureRequest, window: Window) -> Iterato
     befores = [capture for capture in own if capture.phase == "before"]
     old, clock = canonical(own), Clock(session.now, zone(session.config.timezone))
     delete = f"`tracker alias delete {name} --phase before {place}` takes it back"
-    if old.before and old.after and taken > old.after.captured_at:
+    if old.after and taken > old.after.captured_at:
         yield (
             f"this BEFORE is later than the AFTER of {clock.at(old.after.captured_at)} in {window.name}, so it does not"
             f" count until an AFTER follows: `tracker end {name} --stdin {place}`, or {delete}"
