@@ -51,6 +51,29 @@ def test_core_alone_helps_and_lists_no_source(tmp_path: Path, wheels: dict[str, 
     assert (preview.returncode, preview.stdout.splitlines()[0]) == (0, "Windows: none")
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ((), "uv pip install --python {prefix} {feature}"),
+        (("pipx_metadata.json",), "pipx inject env {feature}"),
+        (("pip.py",), "{python} -m pip install {feature}"),
+    ],
+)
+def test_a_feature_that_lacks_is_named_with_what_installs_it_here(
+    tmp_path: Path, wheels: dict[str, Path], files: tuple[str, ...], expected: str
+) -> None:
+    """As uv, pipx and pip install from a checkout, they note where the core came from."""
+    made = bare(tmp_path, wheels)
+    [about] = made.site.glob("tracker_core-*.dist-info")
+    (about / "direct_url.json").write_text(json.dumps({"url": (ROOT / "core").as_uri(), "dir_info": {}}))
+    for name in files:
+        ((made.site if name.endswith(".py") else made.folder) / name).write_text("")
+    said = made.run("-I", "-m", "tracker.cli", "plugins", "list").stderr.splitlines()[-1]
+    feature = ROOT / "plugins" / "kit"
+    command = expected.format(prefix=made.folder, python=made.python, feature=feature)
+    assert said == f"error: The command plugins is not available. Install tracker-kit: `{command}`."
+
+
 def test_a_small_set_measures_a_window_in_under_40_mb(tmp_path: Path, wheels: dict[str, Path]) -> None:
     """The core and two providers, as the README's line installs them."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

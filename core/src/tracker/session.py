@@ -184,7 +184,18 @@ class Session:
     def say(self, text: str) -> None:
         """A result for people, unless `--quiet`."""
         if not self.quiet:
-            click.echo(escape(text))
+            self.show(text)
+
+    def show(self, text: str) -> None:
+        """A result for people, also with `--quiet`; on a terminal folded between words."""
+        from tracker.text.wording import folded
+
+        click.echo(folded(escape(text)) if self.is_terminal else escape(text))
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether results are laid out for the eye; FORCE_COLOR asks for that in a pipe, too."""
+        return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
 
     def data(self, value: Any) -> None:
         """A result for programs: one JSON document."""
@@ -197,11 +208,10 @@ class Session:
     def table(self, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool = False) -> bool:
         """Show rows as a table that fits the terminal, if a feature can; in a pipe False: there, plain text stays.
 
-        total: whether the last row is the sum of the others. FORCE_COLOR asks for the table in a pipe, too.
+        total: whether the last row is the sum of the others.
         """
-        if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
-            return False
-        return bool(self.registry.first("show_table", session=self, columns=columns, rows=rows, total=total))
+        given = {"session": self, "columns": columns, "rows": rows, "total": total}
+        return self.is_terminal and bool(self.registry.first("show_table", **given))
 
     def warn(self, text: str) -> None:
         """Something that is wrong but stops nothing, said once."""

@@ -84,7 +84,7 @@ def test_it_shows_meters_and_windows(filled: Any) -> None:
         assert head[:2] == ["Window", "Provider"]
         assert (first[0], second[0]) == ("W2", "W1")
         assert second[head.index("Features")] == "2"
-        assert first[head.index("Features")] == "not known"
+        assert first[head.index("Features")] == "-"
 
     run(filled, act)
 

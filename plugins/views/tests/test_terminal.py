@@ -1,14 +1,9 @@
-"""Tables on a terminal: recorded screens at 80 and 120 columns, colour only where it is wanted, plain text in a pipe.
-
-`TRACKER_RECORD=1 pytest plugins/views/tests/test_terminal.py -n 0` records the screens.
-"""
+"""Tables on a terminal: what goes first, wide characters, colour only where it is wanted, plain text in a pipe."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import UTC
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,23 +11,6 @@ from rich.cells import cell_len
 
 from tracker.api import Cell, Column
 from tracker_views.fit import cut, fitted
-
-SCREENS = Path(__file__).parent / "screens"
-
-
-@pytest.mark.parametrize("columns", [80, 120])
-@pytest.mark.parametrize("command", ["windows", "scoreboard"])
-def test_screens(filled: Any, monkeypatch: pytest.MonkeyPatch, command: str, columns: int) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "dumb")
-    shown = filled(command).ok()
-    assert max(map(cell_len, shown.splitlines())) <= columns
-    path = SCREENS / f"{command}-{columns}.txt"
-    if os.environ.get("TRACKER_RECORD"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(shown)
-    assert shown == path.read_text()
 
 
 def test_a_pipe_gets_the_plain_text_whatever_the_width(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,10 +51,6 @@ class Shared(click.Command):
         if getattr(self, "invoke_without_command", True):
             taken = {name for parameter in own for name in parameter.opts}
             own = [*own, *(option for option in shared_options() if taken.isdisjoint(option.opts))]
-        if ctx.resilient_parsing:
-            from tracker.cli.completion import with_suggestions
-
-            with_suggestions(own)
         return own
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

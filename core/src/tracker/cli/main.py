@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -147,11 +146,6 @@ class Root(Group):
         standard_streams.make_sure()
         gc.set_threshold(200_000, 20, 20)  # events are many and no cycles: a tenth of the time of a large stream
         try:
-            if "_TRACKER_COMPLETE" in os.environ:
-                from tracker.cli.completion import answer
-
-                answer(self)
-                sys.exit()
             sys.exit(run(*args, standalone_mode=False, **extra) or 0)
         except (click.ClickException, TrackerError) as error:
             _fail(error)

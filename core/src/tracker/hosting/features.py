@@ -90,5 +90,27 @@ def owner(what: str, name: str) -> str | None:
     is_disabled = any(point.distribution == found for point in scan().disabled)
     if is_disabled:
         return f"{found} is disabled: unset {DISABLE}."
-    # no index has it
-    return f"Install {found}: `pip install ./plugins/{found.removeprefix('tracker-')}` in a checkout of tracker."
+    return f"Install {found}: {_installation(found.removeprefix('tracker-'))}."
+
+
+def _installation(name: str) -> str:
+    """The command that adds a feature here. No index has it: it is in the checkout that the core comes from."""
+    import json
+    import shlex
+    import sys
+    from importlib.metadata import distribution
+    from importlib.util import find_spec
+    from pathlib import Path
+    from urllib.parse import unquote, urlsplit
+
+    url = urlsplit(json.loads(distribution("tracker-core").read_text("direct_url.json") or "{}").get("url", ""))
+    folder, prefix = Path(unquote(url.path)).parent / "plugins" / name, Path(sys.prefix)
+    if url.scheme != "file" or not folder.is_dir():
+        return f"`pip install ./plugins/{name}` in a checkout of tracker"
+    if (prefix / "pipx_metadata.json").is_file():
+        words = ["pipx", "inject", prefix.name]
+    elif find_spec("pip"):
+        words = [sys.executable, "-m", "pip", "install"]
+    else:
+        words = ["uv", "pip", "install", "--python", str(prefix)]
+    return f"`{shlex.join([*words, str(folder)])}`"

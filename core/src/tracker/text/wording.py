@@ -18,3 +18,20 @@ def near(wrong: str, known: Iterable[str]) -> str:
         return f"did you mean {close[0]}?"
     shown = names if len(names) <= 12 else [*names[:11], "..."]
     return f"there are {', '.join(shown)}" if len(names) > 1 else f"there is only {names[0]}"
+
+
+def folded(text: str) -> str:
+    """Lines that are too long for the terminal, broken between words; what follows is indented."""
+    from shutil import get_terminal_size
+    from unicodedata import east_asian_width
+
+    room, found = get_terminal_size((80, 24)).columns, list[str]()
+    for one in text.split("\n"):
+        indent = len(one) - len(one.lstrip())
+        first, *words = one[indent:].split(" ")
+        found.append(" " * indent + first)
+        for word in words:
+            longer = f"{found[-1]} {word}"
+            cells = sum(1 + (east_asian_width(each) in "WF") for each in longer)
+            found[-1:] = [longer] if cells <= room else [found[-1].rstrip(), " " * (indent + 2) + word]
+    return "\n".join(found)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
-from tracker.api import MeterReading, Source
+from tracker.api import Cell, Column, MeterReading, Source
 from tracker.kernel import Session, iso, plural, value
 from tracker_capture.outline import outline
 from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset
@@ -103,7 +103,11 @@ def is_reset(before: Point, after: Point) -> bool:
 
 
 def sparkline(points: Sequence[Point]) -> str:
-    """The last value in each of equal spans of time; `|` before a span with a reset, a space without a reading."""
+    """The last value in each of equal spans of time; `|` before a span with a reset, a space without a reading.
+
+    Resets that fill the line are not marked.
+    """
+    has_marks = sum(point.has_reset for point in points) <= WIDTH / 3
     start, end = points[0].at, max(point.until for point in points)
     step = (end - start) / WIDTH
     most = max(100.0, *(point.used for point in points)) if points else 100.0
@@ -111,7 +115,7 @@ def sparkline(points: Sequence[Point]) -> str:
     for point in points:
         first, last = (min(WIDTH - 1, int((one - start) / step)) if step else 0 for one in (point.at, point.until))
         cells[first : last + 1] = [BARS[round(point.used / most * (len(BARS) - 1))]] * (last - first + 1)
-        if point.has_reset and first and cells[first - 1] != RESET:
+        if has_marks and point.has_reset and first and cells[first - 1] != RESET:
             cells[first - 1] = RESET
     return "".join(cells).rstrip()
 
@@ -130,6 +134,31 @@ def lines(session: Session, found: Series, rows: int, local: tzinfo) -> Iterator
         mark = "reset" if point.has_reset else change
         until = f" to {point.until.astimezone(local):%a %H:%M}" if point.until - point.at >= RESET_TOLERANCE else ""
         yield f"  {point.at.astimezone(local):%Y-%m-%d %H:%M}{until:<13} {shown:>8} {mark:>7}  {point.origin}"
+
+
+def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
+    """The newest readings for a terminal."""
+    source, points = session.registry.source(found.provider), found.points
+    unit = _unit(source, found.meter)
+    kind: Literal["share", "number"] = "share" if unit == "%" else "number"
+    columns = (
+        Column(key="at", title="From", kind="instant", rank=0),
+        Column(key="until", title="To", kind="instant", rank=1),
+        Column(key="used", title="Used" if unit == "%" else f"Used,{unit}", kind=kind, rank=0),
+        Column(key="change", title="Change", rank=0),
+        Column(key="origin", title="Origin", rank=2),
+    )
+    places = range(max(0, len(points) - rows), len(points))
+    return columns, [
+        {
+            "at": (point := points[place]).at,
+            "until": point.until,
+            "used": point.used,
+            "change": "reset" if point.has_reset else f"{point.used - points[place - 1].used:+.3g}" if place else "",
+            "origin": point.origin,
+        }
+        for place in places
+    ]
 
 
 def _unit(source: Source | None, key: str) -> str:

@@ -37,8 +37,15 @@ class Step:
     @property
     def text(self) -> str:
         """`2026-11-22T06:30:00Z  tracker end NAME  (1 record)`."""
-        count = plural(sum(stream != ANOMALIES for stream, records in self.records.items() for _ in records), "record")
-        return f"{iso(self.at)}  {line(self.words[0]) if self.words else 'a command'}  ({count})"
+        return f"{iso(self.at)}  {self.command}  ({plural(self.count, 'record')})"
+
+    @property
+    def command(self) -> str:
+        return line(self.words[0]) if self.words else "a command"
+
+    @property
+    def count(self) -> int:
+        return sum(len(records) for stream, records in self.records.items() if stream != ANOMALIES)
 
 
 def steps(session: Session, provider: str | None = None) -> list[Step]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import tzinfo
 
-import click
-
 from tracker.api import FileOrigin, LogOrigin, Period, StatusLineOrigin
-from tracker.kernel import Clock, Session, escape, line, plural, span
+from tracker.kernel import Clock, Session, line, plural, span
 from tracker_desk import meter_list as meters
 from tracker_desk.status import Status
 
@@ -59,7 +57,7 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
 
     def say(lines: Iterable[str]) -> None:
         for each in lines:
-            click.echo(escape(each))
+            session.show(each)
 
     clock = Clock(status.now, zone)
     say((clock.head(), ""))

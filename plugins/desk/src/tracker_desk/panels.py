@@ -16,7 +16,7 @@ START = (
     Column(key="lane", title="Lane", rank=6),
     Column(key="from", title="From", kind="instant"),
     Column(key="to", title="To", kind="instant", rank=4),
-    Column(key="state", title="State", rank=3),
+    Column(key="state", title="State", rank=2),
     Column(key="features", title="Features", kind="number"),
     Column(key="capacity", title="Capacity", kind="number"),
     Column(key="unit", title="Unit"),

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import partial
-from itertools import chain, islice
-from textwrap import wrap
+from itertools import islice
 from typing import Any
 
-import click
 from attrs import evolve
 
 from tracker.api import Cell, Column, Gauge, Meter
-from tracker.kernel import CaptureMark, Clock, Session, escape, iso, line, span, value
+from tracker.kernel import CaptureMark, Clock, Session, iso, line, span, value
 from tracker_desk import meter_list
 from tracker_desk.status import Due, Lane, Status
 
@@ -33,25 +29,20 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     """One screen: on a terminal with tables, which fit it."""
     plain, clock = lines(session, status, zone), Clock(status.now, zone)
     for head in islice(plain, 2):
-        click.echo(escape(head))
+        session.show(head)
     if not status.lanes or not session.table(meter_list.COLUMNS, meter_list.rows(status, clock)):
         for each in plain:
-            click.echo(escape(each))
+            session.show(each)
         return
-    click.echo()
+    session.show("")
     session.table(LANES, [_lane_row(lane) for lane in status.lanes])
-    width = shutil.get_terminal_size((80, 24)).columns
-    folded = partial(wrap, width=width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     for lane in status.lanes:
         typed = [*filter(None, (lane.due.command,)), *(_end(lane, mark) for mark in lane.also_open)]
         due = _next(clock, evolve(lane.due, command=None))
         # a command stays in one line, so that it can be copied
-        for each in ("", *folded(f"Next for {_name(lane)}: {due}"), *(f"  {line(one)}" for one in typed)):
-            click.echo(escape(each))
+        session.show("\n".join(("", f"Next for {_name(lane)}: {due}", *(f"    {line(one)}" for one in typed))))
     for group in (_outlooks(status), _closing(status)):
-        click.echo()
-        for each in chain.from_iterable(map(folded, group)):
-            click.echo(escape(each))
+        session.show("\n".join(("", *group)))
 
 
 def _lane_row(lane: Lane) -> Mapping[str, Cell]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
+from tracker.api import Column
 from tracker.kernel import PluginError, Registry, line
 
 COLUMNS = ("name", "kind", "distribution", "version", "contract", "state")
@@ -72,6 +73,28 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for label, text in _below(row) if row else ():
             head = f"    {label}:".ljust(INDENT)
             yield from wrap(head + line(text), WIDTH, subsequent_indent=" " * INDENT, break_on_hyphens=False)
+
+
+TABLE = (
+    Column(key="name", title="Name", rank=0),
+    Column(key="kind", title="Kind", rank=1),
+    Column(key="state", title="State", rank=0),
+    Column(key="distribution", title="Distribution", rank=2),
+    Column(key="version", title="Version", rank=2),
+    Column(key="contract", title="Contract", rank=3),
+    Column(key="hooks", title="Hooks", rank=4),
+)
+
+
+def cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows for a terminal."""
+    return [{**row, "hooks": ", ".join(one for one in row["hooks"] if one not in DECLARATIONS)} for row in rows]
+
+
+def below(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Why plugins were left out and what to do, a line each."""
+    for row in rows:
+        yield from (f"{row['name']}: {label}: {line(text)}" for label, text in _below(row) if label != "hooks")
 
 
 def _below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
-from tracker.api import Source
+from tracker.api import Cell, Column, Source
 from tracker.kernel import csv_line, number
 from tracker_telemetry.index import Events
 from tracker_telemetry.prices import KINDS, Table
@@ -142,6 +142,20 @@ def csv_lines(found: Costs) -> Iterator[str]:
     base, routed = (side.tokens for side in found.sides)
     share = f"{number(round(100 * routed / (base + routed), 1))}%" if base + routed else "n/a"
     yield f"# totals baseline={base} {label}={routed} {label}_share={share}"
+
+
+def table(found: Costs) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
+    """The same for a terminal."""
+    columns = (
+        Column(key="key", title=found.by.capitalize(), rank=0),
+        Column(key="baseline", title="Baseline tokens", kind="count", rank=0),
+        Column(key="routed", title=f"{found.label} tokens", kind="count", rank=0),
+        Column(key="delta", title=f"{found.label} - baseline", kind="count"),
+    )
+    return columns, [
+        {"key": key, "baseline": baseline or 0, "routed": routed or 0, "delta": (routed or 0) - (baseline or 0)}
+        for key, baseline, routed in found.rows
+    ]
 
 
 def money_line(found: Costs) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from tracker.kernel import line, number, plural, rate, value
+from tracker.api import Cell, Column
+from tracker.kernel import Session, line, number, plural, rate, value
 from tracker_verdict.comparison import Match, Side
 from tracker_verdict.stats.efficiency import LEAST_WINDOWS
 from tracker_verdict.stats.ratio import Gate
@@ -13,8 +14,31 @@ from tracker_verdict.stats.ratio import Gate
 SHOWN_WINDOWS = 6
 
 
-def lines(match: Match) -> Iterator[str]:
-    """The comparison as people read it."""
+SIDES = (
+    Column(key="provider", title="Provider", rank=0),
+    Column(key="features", title="Features", kind="number", rank=0),
+    Column(key="capacity", title="Capacity", kind="number", rank=2),
+    Column(key="unit", title="Unit", rank=2),
+    Column(key="efficiency", title="Per unit", kind="rate", rank=0),
+    Column(key="low", title="95 % from", kind="rate"),
+    Column(key="high", title="95 % to", kind="rate"),
+    Column(key="n", title="Windows", kind="count", rank=3),
+    Column(key="remarks", title="Remarks", rank=4),
+)
+
+
+def show(session: Session, match: Match) -> None:
+    """The comparison; on a terminal with its figures as a table."""
+    session.show("\n".join(sentences(match)))
+    if not session.table(SIDES, [_side_row(side) for side in (match.a, match.b)]):
+        session.show("\n".join(f"  {_side(side)}" for side in (match.a, match.b)))
+    for side in (match.a, match.b):
+        if side.apart:
+            session.show(f"  {_apart(match, side)}")
+
+
+def sentences(match: Match) -> Iterator[str]:
+    """What the comparison says."""
     yield f"{match.a.name} against {match.b.name}, features per {_unit(match)}:"
     yield f"  {action(match)} {today(match)}"
     yield f"  {certainty(match)}"
@@ -23,11 +47,6 @@ def lines(match: Match) -> Iterator[str]:
     yield f"  {_ratio(match)}"
     if match.certificate is not None:
         yield f"  {_pairs(match)}"
-    for side in (match.a, match.b):
-        yield f"  {_side(side)}"
-    for side in (match.a, match.b):
-        if side.apart:
-            yield f"  {_apart(match, side)}"
 
 
 def action(match: Match) -> str:
@@ -130,6 +149,22 @@ def _pairs(match: Match) -> str:
         f"{plural(found.pairs, 'planned pair')}: {_odds(found.evidence)} to 1 for {name},"
         f" whatever the days were like (sign flips).{left}"
     )
+
+
+def _side_row(side: Side) -> Mapping[str, Cell]:
+    found = side.estimate
+    low, high = found.ci or (None, None)
+    return {
+        "provider": side.name,
+        "features": found.features,
+        "capacity": found.capacity,
+        "unit": side.unit,
+        "efficiency": found.efficiency,
+        "low": low,
+        "high": high,
+        "n": found.n,
+        "remarks": "; ".join(found.remarks) or None,
+    }
 
 
 def _side(side: Side) -> str:

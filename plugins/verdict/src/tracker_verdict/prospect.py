@@ -43,6 +43,11 @@ class Prospect:
         return None if self.rest is None else max(FULL - self.standing.used - self.rest, 0.0)
 
     @property
+    def is_probable(self) -> bool:
+        """Whether there are enough weeks for a probability."""
+        return self.weeks >= NEEDED
+
+    @property
     def expected(self) -> tuple[float, float] | None:
         """Per cent used at the reset, in four of five cases."""
         if self.low is None or self.high is None:
@@ -110,7 +115,7 @@ def lines(known: Prospect, local: tzinfo) -> Iterator[str]:
         yield f"  no forecast: {known.why}" + (f"; {linear}" if linear else "")
         return
     when = f", around {known.full_at.astimezone(local):%a %H:%M}" if known.full_at else ""
-    if known.weeks < NEEDED:
+    if not known.is_probable:
         word = "likely" if known.probability >= 0.5 else "unlikely"
         few = f"{plural(known.weeks, 'week')} of history, {NEEDED} are needed for a probability"
         yield f"  {word} to be full before the reset{when} ({few}); {linear}"

@@ -30,7 +30,7 @@ from tracker_views.fit import cut, fitted
 from tracker_views.journal_log import panel as log_panel
 from tracker_views.terminal import lines, styled
 
-CHECK, AGE = 2.0, 180.0  # seconds between looks at the files, and at most between readings of them
+CHECK, AGE = 2.0, 300.0  # seconds between looks at the files, and at most between readings of them
 TURN = 5.0  # seconds between questions which meters are due
 SPARK = "▁▂▃▄▅▆▇█"
 PERIODS: Mapping[str, timedelta | None] = {

@@ -12,6 +12,7 @@ from tracker.api import Cell, Column
 from tracker_views.cells import bar, text
 
 GAP = 2
+NONE = "-"  # what is not known, where cells are narrow
 BARS = (20, 10, 0)  # characters of a bar; columns are left out before there is none
 LEAST = 12  # cells that a long text column keeps
 
@@ -73,7 +74,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
 def _cell(row: Mapping[str, Cell], column: Column, zone: tzinfo, size: int) -> str:
     """A cell's text, a share with its bar."""
     value = row.get(column.key)
-    shown = text(value, column, zone)
+    shown = NONE if value is None else text(value, column, zone)
     if column.kind != "share" or not size or not isinstance(value, int | float):
         return shown
     low, high = (row.get(key) if key else None for key in (column.low, column.high))

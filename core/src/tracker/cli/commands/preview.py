@@ -16,7 +16,7 @@ from tracker.session import session
 def command(windows: tuple[str, ...], selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
     from tracker.preview import assemble
-    from tracker.text.render import escape, line
+    from tracker.text.render import line
     from tracker.text.wording import near
     from tracker.windows.missing_plugins import tell
 
@@ -35,7 +35,7 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     if here.json:
         here.data(preview.document())
         return
-    click.echo(escape("\n".join(preview.lines())))
+    here.show("\n".join(preview.lines()))
     for note in preview.notes(is_all=not windows and chosen is None):
         here.note(note)
     if not shown and chosen is not None:

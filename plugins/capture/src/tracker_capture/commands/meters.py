@@ -42,6 +42,12 @@ def command(
             "No readings match. Fill the history with `tracker sync` or `tracker capture --sample --all`."
         )
     local = zone(here.config.timezone)
-    for one in found:
-        for line in meters.lines(here, one, rows, local):
-            here.say(line)
+    for place, one in enumerate(found):
+        head, *table = meters.lines(here, one, rows, local)
+        if here.is_terminal and place:
+            here.say("")
+        here.say(head)
+        here.say(table[0])
+        if here.quiet or not (rows and here.table(*meters.table(here, one, rows))):
+            for line in table[1:]:
+                here.say(line)

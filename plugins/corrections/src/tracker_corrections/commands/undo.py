@@ -26,6 +26,7 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
     Rows are appended, nothing is erased. Run it again to go further back. PROVIDER: the last command that stored
     something of this provider. Telemetry events stay.
     """
+    from tracker.api import Cell, Column
     from tracker_corrections import undo
 
     here = session()
@@ -36,8 +37,15 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
         if here.json:
             here.data([{"command_id": one.command_id, "command": one.words, "records": one.all} for one in found])
             return
-        for one in found:
-            click.echo(one.text)
+        columns = (
+            Column(key="at", title="At", kind="instant", rank=0),
+            Column(key="command", title="Command", rank=0),
+            Column(key="records", title="Records", kind="count", rank=0),
+        )
+        rows: list[dict[str, Cell]] = [{"at": one.at, "command": one.command, "records": one.count} for one in found]
+        if not (rows and here.table(columns, rows)):
+            for one in found:
+                here.show(one.text)
         return
     step = undo.last(here, provider)
     newer = undo.newer_than(here, step) if provider is None else []

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import click
 
+from tracker.api import Column
 from tracker.kernel import Command, Group, WritingCommand, escape, session
+
+COLUMNS = ("setting", "value", "origin", "type")
 
 
 class SettingCommand(WritingCommand):
@@ -33,8 +36,11 @@ def list_(verbose: bool) -> None:
     if here.json:
         here.data([one.document() for one in found])
         return
-    for one in found:
-        click.echo(escape(one.line(verbose=verbose)))
+    columns = tuple(Column(key=key, title=key.capitalize(), rank=rank) for rank, key in enumerate(COLUMNS))
+    rows = [{"setting": one.key, "value": one.text, "type": one.type, "origin": one.origin} for one in found]
+    if verbose or not here.table(columns, rows):
+        for one in found:
+            click.echo(escape(one.line(verbose=verbose)))
 
 
 @command.command("get", epilog="tracker config get buffer_minutes")

@@ -6,7 +6,14 @@ from collections import Counter
 
 import click
 
+from tracker.api import Column
 from tracker.kernel import Command, TrackerError, session
+
+STREAMS = (
+    Column(key="stream", title="Stream", rank=0),
+    Column(key="records", title="Records", kind="count", rank=0),
+    Column(key="removed", title="Taken back", kind="count"),
+)
 
 
 @click.command("doctor", cls=Command, epilog="tracker doctor")
@@ -30,12 +37,14 @@ def command(fix: bool, restore: bool) -> None:
     if here.json:
         here.data(found)
     else:
-        for name, count in found["streams"].items():
+        rows = [{"stream": f"{name}.jsonl", **count} for name, count in found["streams"].items()]
+        has_table = bool(rows) and not here.quiet and here.table(STREAMS, rows)
+        for name, count in found["streams"].items() if not has_table else ():
             removed = f", {count['removed']} taken back" if count["removed"] else ""
             here.say(f"{name}.jsonl: {plural(count['records'], 'record')}{removed}")
         for one in found["findings"]:
             mark = "repaired" if one["fixed"] else one["level"]
-            click.echo(line(f"{mark}: {one['where']}: {one['what']}; {one['cure']}"))
+            here.show(line(f"{mark}: {one['where']}: {one['what']}; {one['cure']}"))
         here.say(verdict(levels))
         commands = advice((one["command"] for one in found["findings"]), str(here.data_dir) if here.data_dir else None)
         if commands:

@@ -11,7 +11,7 @@ from tracker.kernel import Command, TrackerError, Windows, session, window_optio
 @window_option(required=True)
 def command(window: str) -> None:
     """Show every record of a window, also those that were taken back."""
-    from tracker.kernel import escape, near
+    from tracker.kernel import near
     from tracker_desk.audit import audit, lines
 
     here = session()
@@ -23,4 +23,4 @@ def command(window: str) -> None:
     if here.json:
         here.data(found)
     else:
-        click.echo(escape("\n".join(lines(found))))
+        here.show("\n".join(lines(found)))

@@ -36,8 +36,12 @@ def list_() -> None:
     if here.json:
         here.data(rows)
     else:
-        for row in inventory.table(rows):
-            here.say(row)
+        cells, below = inventory.cells(rows), "\n".join(inventory.below(rows))
+        if here.quiet or not here.table(inventory.TABLE, cells):
+            for row in inventory.table(rows):
+                here.say(row)
+        elif below:
+            here.say(below)
     if note:
         here.note(note)
 

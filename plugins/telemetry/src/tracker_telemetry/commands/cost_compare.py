@@ -49,7 +49,11 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
     if here.json:
         here.data(costs.document(found))
         return
-    click.echo("\n".join(costs.csv_lines(found)))
+    lines = list(costs.csv_lines(found))
+    if found.rows and here.table(*costs.table(found)):
+        here.show(lines[-1].removeprefix("# "))
+    else:
+        click.echo("\n".join(lines))
     if found.rows:
         here.note(costs.money_line(found))
 

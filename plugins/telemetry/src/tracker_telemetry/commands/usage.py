@@ -75,7 +75,7 @@ def command(
             for line in _table(found):
                 click.echo(line)
         for moved in found.meters:
-            click.echo(_moved(moved))
+            here.show(_moved(moved))
         if found.missing:
             here.note(
                 "missing: " + "; ".join(f"{one['count']} {one['kind']}: {one['detail']}" for one in found.missing)

@@ -56,4 +56,4 @@ def command(
         here.data([comparison.document(match) for match in found])
         return
     for match in found:
-        click.echo("\n".join(advice.lines(match)))
+        advice.show(here, match)

@@ -66,5 +66,5 @@ def command(
     if here.json:
         here.data(found.document())
     else:
-        click.echo(f"{found.state}: {provider} {wanted}: {found.why}")
+        here.show(f"{found.state}: {provider} {wanted}: {found.why}")
     context.exit(STATUS[found.state])

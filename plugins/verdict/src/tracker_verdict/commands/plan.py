@@ -58,6 +58,10 @@ def command(
         documents = [document(source, found, reserve, left) for source, found in plans]
         here.data(documents[0] if provider else documents)
         return
+    from tracker_verdict.plan_table import show
+
+    if show(here, plans, reserve, left):
+        return
     for source, found in plans:
         click.echo("\n".join(lines(source, found, reserve, left, local)))
 

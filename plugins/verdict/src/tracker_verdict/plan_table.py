@@ -1,0 +1,84 @@
+"""`tracker plan` as a table for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracker.api import Cell, Column, Source
+from tracker.kernel import Session, number, plural, zone
+from tracker_verdict.outlook import Outlook, overall
+from tracker_verdict.weeks import FULL
+
+
+def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserve: float, windows_left: int) -> bool:
+    """A row for each meter, and the verdicts; False if there is no terminal."""
+    local = zone(session.config.timezone)
+    columns = (
+        Column(key="name", title="Meter", rank=0),
+        Column(key="used", title="Used", kind="share", rank=0, low="low", high="high"),
+        Column(key="planned", title=f"{plural(windows_left, 'window')} fit", kind="percent", rank=0),
+        Column(key="verdict", title="Verdict", rank=0),
+        Column(key="fits", title="Windows that fit", rank=1),
+        Column(key="full", title="Full before reset", rank=2),
+        Column(key="expected", title="At reset", rank=3),
+        Column(key="cost", title="A window costs", rank=4),
+        Column(key="unused", title="Unused", kind="percent", rank=5),
+        Column(key="reset_at", title="Reset", kind="instant", rank=6),
+        Column(key="taken_at", title="Read", kind="instant", rank=7),
+    )
+    if not session.table(columns, [_row(source, one) for source, found in plans for one in found]):
+        return False
+    for source, found in plans:
+        for one in found:
+            for why in filter(None, (one.why, one.prospect.why if one.prospect else None)):
+                session.show(f"{_name(source, one)}: {why}")
+            if one.prospect is not None and one.prospect.full_at is not None:
+                session.show(f"{_name(source, one)}: full around {one.prospect.full_at.astimezone(local):%a %H:%M}")
+    session.show(f"\nThe windows that fit leave {number(reserve)} pp.")
+    for source, found in plans:
+        session.show(f"{source.name}: {overall(found)}")
+    return True
+
+
+def _name(source: Source, one: Outlook) -> str:
+    account = f" {one.account or '(not named)'}" if one.several or one.account else ""
+    return f"{source.name} {one.meter}{account}"
+
+
+def _row(source: Source, one: Outlook) -> dict[str, Cell]:
+    known = one.prospect
+    low, high = (known.expected if known else None) or (None, None)
+    return {
+        "name": _name(source, one),
+        "used": one.used,
+        "low": low,
+        "high": high,
+        "expected": None if low is None or high is None else f"{number(low, 0)} to {number(high, 0)}%",
+        "full": _chance(one),
+        "unused": None if known is None or known.unused is None else round(known.unused),
+        "cost": "{1} pp ({0} to {2})".format(*map(number, one.cost)) if one.cost else None,
+        "fits": _fits(one),
+        "planned": None if one.probability is None else round(100 * min(max(one.probability, 0.01), 0.99)),
+        "verdict": one.verdict,
+        "reset_at": one.reset_at,
+        "taken_at": one.taken_at,
+    }
+
+
+def _chance(one: Outlook) -> str | None:
+    """A probability only after the weeks that it needs."""
+    found = one.prospect
+    if found is None or found.probability is None:
+        return None
+    if not found.is_probable:
+        return "likely" if found.probability >= 0.5 else "unlikely"
+    return f"{number(FULL * min(max(found.probability, 0.01), 0.99), 0)}%"
+
+
+def _fits(one: Outlook) -> str | None:
+    if one.fits is None:
+        return None
+    least, usual, most = one.fits
+    if usual is None:
+        return f"{least} or more"
+    return f"{usual} ({least} {f'to {most}' if most is not None else 'or more'})" if most != least else str(usual)

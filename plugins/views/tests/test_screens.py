@@ -1,0 +1,152 @@
+"""Golden screens: what a terminal shows of each command that prints rows, at several widths, at a fixed instant.
+
+`TRACKER_RECORD=1 pytest plugins/views/tests/test_screens.py -n 0` records them anew. Look at the difference.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+SCREENS = Path(__file__).parent / "screens"
+DATA = Path(__file__).parents[3] / "docs" / "pictures"
+NOW = datetime(2026, 3, 12, 14, 30, tzinfo=UTC)
+WIDTHS, RECORDED = (80, 100, 120, 160), (80, 120)
+IS_RECORDING = bool(os.environ.get("TRACKER_RECORD"))
+COMMANDS = {
+    "home": "home",
+    "status": "status",
+    "windows": "windows --last 4",
+    "scoreboard": "scoreboard",
+    "scoreboard-by-provider": "scoreboard --last 6",
+    "preview": "preview --last 4",
+    "plan": "plan",
+    "compare": "compare",
+    "meters": "meters --rows 4",
+    "calibrate": "meters calibrate",
+    "drift": "meters drift",
+    "reconcile": "meters reconcile",
+    "gate": "gate codex",
+    "usage": "usage weekly",
+    "usage-projects": "usage project",
+    "usage-models": "usage --since 3d",
+    "cost-compare": "cost-compare",
+    "cost-compare-models": "cost-compare --by model",
+    "window-audit": "window-audit --window W4-01",
+    "decision-card": "decision-card --window W3-14",
+    "doctor": "doctor",
+    "undo": "undo --list",
+    "plugins": "plugins list",
+    "plugin": "plugins info codex",
+    "config": "config list",
+    "help": "--help",
+    "empty-status": "--data-dir nothing status",
+    "empty-home": "--data-dir nothing home",
+}
+
+
+NOTES = "支払い画面をなおした \N{ROCKET} and nothing else was changed in this window, says the reviewer"
+PROJECT = "/home/dev/支払い-\N{ROCKET}"
+SETTINGS = '[prices]\ncodex = "200/mo:4.3bars"\nclaude = "100/mo:4.3bars"\n'
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four weeks of invented records, notes in wide characters, and a proxy's stream."""
+    from click.testing import CliRunner
+
+    from tracker.cli.main import main
+
+    sys.path.insert(0, str(DATA))
+    from data import fill
+
+    folder = tmp_path_factory.mktemp("screens")
+    fill(folder, 28, NOW)
+    (folder / "tracker.toml").write_text(SETTINGS)
+    log = next((folder / ".claude" / "projects" / "shop-api").glob("2*.jsonl"))
+    log.write_text(log.read_text().replace("/home/dev/shop-api", PROJECT))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tracker.session.Session.now", NOW)
+        patch.setenv("HOME", str(folder))
+        patch.setenv("TRACKER_DATA_DIR", "data")
+        patch.setattr("time.time_ns", lambda: int(NOW.timestamp()) * 10**9)
+        patch.chdir(folder)
+        for arguments in (
+            ("ingest", "proxy-telemetry", "--window", "W4-01", "--file", "proxy.jsonl"),
+            ("complete", "--window", "W3-14", "--claude-features", "4", "--outcome", "pass", "--notes", NOTES),
+            ("usage",),
+        ):
+            done = CliRunner().invoke(main, arguments)
+            assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture
+def shown(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker_inside: Any) -> Any:
+    """A command's screen, on a copy of the records in a folder of a fixed name."""
+    folder = tmp_path / "here"
+    copytree(records, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("tracker.session.Session.now", NOW)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    def run(command: str, columns: int, **extra: str) -> str:
+        own = {"TRACKER_DATA_DIR": "data", "COLUMNS": str(columns), "LINES": "40", "FORCE_COLOR": "1", "TERM": "dumb"}
+        done = tracker_inside(*command.split(), **(own | extra))
+        assert done.returncode in (0, 3, 4), done.stderr
+        return str(done.stdout).replace(str(folder), "~")
+
+    return run
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_screen_is_as_recorded_and_fits(shown: Any, name: str) -> None:
+    problems = []
+    for columns in WIDTHS:
+        text = shown(COMMANDS[name], columns)
+        problems += [f"{columns}: {line}" for line in text.splitlines() if cell_len(line) > columns]
+        path = SCREENS / f"{name}-{columns}.txt"
+        if columns not in RECORDED:
+            continue
+        if IS_RECORDING:
+            path.write_text(text, encoding="utf-8")
+        else:
+            assert text == path.read_text(encoding="utf-8")
+    assert not problems
+
+
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+SETTING = re.compile(r"\x1b\[(?:\d+;)*(?:3|4|9|10)[0-8](?=[;m])")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra", "has_colour"),
+    [
+        ("", {}, True),
+        ("--no-color ", {}, False),
+        ("", {"NO_COLOR": "1"}, False),
+        ("", {"TERM": "dumb"}, False),
+    ],
+)
+def test_colour_is_a_wish_and_says_nothing_alone(
+    shown: Any, arguments: str, extra: dict[str, str], has_colour: bool
+) -> None:
+    for command in ("home", "status", "plan", "meters"):
+        text = shown(arguments + command, 80, **({"TERM": "xterm-256color"} | extra))
+        assert bool(SETTING.search(text)) is has_colour
+        assert COLOUR.sub("", text) == shown(command, 80)
+
+
+def test_a_pipe_gets_no_table(shown: Any) -> None:
+    for command in ("home", "status", "plan", "compare", "cost-compare", "undo --list", "plugins list", "doctor"):
+        assert shown(command, 30, FORCE_COLOR="") == shown(command, 200, FORCE_COLOR="")
