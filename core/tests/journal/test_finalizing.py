@@ -60,15 +60,3 @@ def test_quality_and_outcome_that_are_none_need_force(program: Any) -> None:
     assert "Invalid outcome 'great'. Expected pass, partial, fail, or --force." in message
     assert program.rows("windows") == []
     program("complete", "--window", "W1", "--quality", "7", "--outcome", "great", "--force").ok()
-
-
-def test_of_several_lanes_pairs_the_one_that_counts_is_named(program: Any) -> None:
-    for lane, hour in (("main", 6), ("sub1", 7), ("", 5)):
-        take(program, "start", f"fuel {hour}%", hour, lane)
-        take(program, "end", f"fuel {hour + 10}%", hour + 3, lane)
-    take(program, "start", "fuel 1%", 6, "sub2")  # no pair
-    done = program("complete", "--window", "W1", "--toy-features", "1")
-    assert done.err == (
-        "note: toy: the pair of lane sub1 counts (2026-01-10T07:00:00Z to 2026-01-10T10:00:00Z); what the lane without"
-        " a name, lane main measured is in `tracker window-audit --window W1`\n"
-    )

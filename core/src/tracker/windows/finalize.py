@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ from tracker.text.render import line, plural, value
 from tracker.text.wording import near
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.divergence import divergences
-from tracker.windows.messages import named_lanes
 from tracker.windows.missing_plugins import Absent, absent, tell
 from tracker.windows.results import WINDOWS, Finalized, finalized, unit_of
 from tracker.windows.rules import open_anomalies
@@ -55,8 +54,6 @@ def finalize(
     _report(session, record, features)
     if kept:
         session.note(f"note: kept from the earlier row of {window}: {', '.join(kept)}")
-    for note in _other_lanes(window, groups):
-        session.note(note)
     tell(session, unread)
 
 
@@ -218,17 +215,3 @@ def _report(session: Session, record: Row, features: Mapping[str, float]) -> Non
     for name, count in features.items():
         if name not in entries and count:
             session.warn(f"{name} was credited with {count} features but not captured in {window}")
-
-
-def _other_lanes(window: str, groups: Mapping[str, list[Capture]]) -> Iterator[str]:
-    """A note for each provider whose pair that counts is one of several."""
-    for name, group in groups.items():
-        before, after = canonical(group)
-        lanes = dict.fromkeys(one.agent_id for one in group if after and one.agent_id != after.agent_id)
-        others = [lane for lane in lanes if all(canonical(one for one in group if one.agent_id == lane))]
-        if before and after and others:
-            yield (
-                f"note: {name}: the pair of {named_lanes([after.agent_id])} counts ({iso(before.captured_at)} to"
-                f" {iso(after.captured_at)}); what {named_lanes(others)} measured is in"
-                f" `tracker window-audit --window {window}`"
-            )
