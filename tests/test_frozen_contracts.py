@@ -92,7 +92,7 @@ def test_it_is_the_frozen_code_that_runs(environment: dict[str, str], frozen: Pa
     code = (
         "from tracker.hosting.registry import discover; found = discover()",
         "for name, source in found.sources.items():",
-        "    if source.kind != 'view': print(name, source.contract, found.module(name).__file__)",
+        "    if source.kind != 'view': print(name, source.contract, found.find(name).module.__file__)",
     )
     words = [sys.executable, "-W", "error", "-c", "\n".join(code)]
     lines = subprocess.check_output(words, env=environment, text=True, cwd=tmp_path).splitlines()

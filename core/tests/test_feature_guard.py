@@ -12,7 +12,7 @@ import pytest
 from tracker.api import Check
 from tracker.errors import TrackerError
 from tracker.feature import Command, Feature, hookimpl
-from tracker.hosting import features
+from tracker.hosting import discovery
 from tracker.hosting.registry import Registry
 
 CHECK = Check(name="hours", state="ok", text="They are logged.")
@@ -46,9 +46,9 @@ def leave() -> Any:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (lambda: 7, "expected a list of Check, got int 7"),
-        (lambda: ["text"], "expected a list of Check, got list ['text']"),
-        (lambda: (one for one in ["text"]), "expected a list of Check, got generator"),
+        (lambda: 7, "returned int 7. Expected Sequence[Check]."),
+        (lambda: ["text"], "returned list ['text']. Expected Sequence[Check]."),
+        (lambda: (one for one in ["text"]), "returned generator"),
         (lambda: 1 / 0, "division by zero"),
         (leave, "raised SystemExit(0)"),
     ],
@@ -72,7 +72,7 @@ def test_a_generator_is_read_within_the_guard(registry: Registry) -> None:
 def test_columns_must_be_mappings(registry: Registry, said: list[str]) -> None:
     registry.add_feature("bad", feature("bad", window_facts=lambda session, windows: {("W1", ""): 7}))
     assert registry.ask("window_facts", session=None, windows=["W1"]) == []
-    assert "each a mapping" in said[0]
+    assert "Expected Mapping[tuple[str, str], Mapping[str, Value]]." in said[0]
 
 
 def test_prints_go_to_stderr(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,17 +106,17 @@ def test_a_hook_with_a_misspelt_argument_is_left_out_with_a_cure(registry: Regis
 @pytest.mark.parametrize(
     ("declared", "why"),
     [
-        ({"commands": {"x": "text"}}, "must be a Command"),
-        ({"commands": {"x": Command("Gr\x1b[2J", "About.", "a:b")}}, "must be a Command of three texts of one line"),
-        ({"commands": {"x": Command("Daily", "About.", "nowhere")}}, "must name a module and an attribute"),
-        ({"settings": {"x": "nowhere"}}, "must name a module and an attribute"),
-        ({"streams": ("../x",)}, "must be lower-case letters"),
-        ({"streams": ("windows",)}, "not the kernel's"),
+        ({"commands": {"x": "text"}}, "Expected a Command"),
+        ({"commands": {"x": Command("Gr\x1b[2J", "About.", "a:b")}}, "Expected a Command of three texts of one line"),
+        ({"commands": {"x": Command("Daily", "About.", "nowhere")}}, "Expected a module and an attribute"),
+        ({"settings": {"x": "nowhere"}}, "Expected a module and an attribute"),
+        ({"streams": ("../x",)}, "Expected lower-case letters"),
+        ({"streams": ("windows",)}, "not a stream of the kernel's"),
     ],
 )
 def test_a_declaration_that_would_break_the_command_line_is_refused(declared: dict[str, Any], why: str) -> None:
     with pytest.raises((TypeError, ValueError), match=why):
-        features._check(Feature(name="x", **declared))
+        discovery.check(Feature(name="x", **declared), "x")
 
 
 def test_a_senseless_time_limit_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tracker.hosting.registry import Found
+from tracker.hosting.discovery import Plugin, Point
 
 EVENT = '{"ts": "2026-01-10T06:30:00Z", "rid": "r", "lane": "far", "ms": 3}\n'
 
@@ -50,11 +50,11 @@ def without(toy_registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     def go(*names: str, disabled: bool = False, broken: bool = False) -> None:
         registry = toy_registry()
         for name in names:
-            del registry._found[name]
+            del registry._sources[name]
             if disabled:
-                registry.disabled.append(Found(name=name))
+                registry.disabled.append(Plugin(name))
             if broken:
-                registry.refuse(name, "it is odd")
+                registry.refused.append(Point(name, "", "", "").plugin("it is odd"))
         monkeypatch.setattr("tracker.hosting.registry.discover", lambda _report: registry)
 
     return go

@@ -42,7 +42,7 @@ LEFT_OUT = {
     ),
     "tally": (
         HEAD,
-        "also has an entry point of that name",
+        "has an entry point of that name, too",
         "cure: uninstall one of the distributions that claim 'tally'",
     ),
     "shouting": (

@@ -10,6 +10,7 @@ from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, text
 from tracker.text.render import line
 from tracker.windows.results import WINDOWS, finalized
+from tracker.windows.snapshots import SNAPSHOTS
 
 if TYPE_CHECKING:
     from tracker.session import Session
@@ -56,7 +57,7 @@ def absent(session: Session, windows: Iterable[str] | None = None) -> list[Absen
 def _strangers(session: Session, windows: set[str] | None) -> Iterator[tuple[str, str, str | None]]:
     """The providers of records that no plugin reads, with the stream, and the phase of a capture."""
     known = session.registry.sources
-    own = {ANOMALIES, WINDOWS, *(source.stream for source in known.values())}
+    own = {ANOMALIES, WINDOWS, SNAPSHOTS.stream, *(source.stream for source in known.values())}
     for stream in session.journal.streams():
         with contextlib.suppress(TrackerError):  # whoever needs an unreadable stream reports it
             for mark in session.index.strangers(stream, known):
