@@ -100,9 +100,15 @@ def test_a_small_set_measures_a_window_in_under_40_mb(tmp_path: Path, wheels: di
     assert "  - codex: features=3, capacity=18 pp, efficiency=0.17, " in shown
 
 
-# The workspace runs each suite whole; here every fourth test shows that a suite needs nothing else.
+# The workspace runs each suite whole; here every tenth test, with few examples, shows that a suite needs nothing else.
 # In full with TRACKER_SOAK=1.
-SOME = "def pytest_collection_modifyitems(items):\n    items[:] = items[::4]\n"
+SOME = """
+from hypothesis import settings
+settings.register_profile("few", max_examples=5)
+settings.load_profile("few")
+def pytest_collection_modifyitems(items):
+    items[:] = items[::10]
+"""
 
 
 @pytest.mark.parametrize("plugin", SOURCES)
@@ -114,6 +120,6 @@ def test_a_plugins_suite_needs_the_core_and_the_kit(plugin: str, tmp_path: Path,
     if os.environ.get("TRACKER_SOAK") != "1":
         (tmp_path / "conftest.py").write_text(SOME)
     suite = ["-m", "pytest", "-q", "-x", "--import-mode=importlib", "-p", "no:cacheprovider", str(tmp_path / "tests")]
-    tests = made.run(*suite, cwd=tmp_path, HYPOTHESIS_MAX_EXAMPLES="5")
+    tests = made.run(*suite, cwd=tmp_path)
     assert tests.returncode == 0, tests.stdout[-3000:] + tests.stderr[-1000:]
     assert " passed" in tests.stdout

@@ -222,7 +222,7 @@ class Group(click.Group, Shared):
                 ctx.exit()
             return self.resolve_command(ctx, [*words, "--help"])
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            from tracker.hosting.features import owner
+            from tracker.hosting.discovery import owner
             from tracker.text.render import line
             from tracker.text.wording import near
 

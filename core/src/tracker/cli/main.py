@@ -51,13 +51,9 @@ ALSO = {"window-finalize": "complete"}
 @cache
 def commands() -> dict[str, Command]:
     """Every command by name: the kernel's and those of the installed features."""
-    from tracker.hosting.features import declared
+    from tracker.hosting import discovery
 
-    found = dict(KERNEL)
-    for feature in declared():
-        for name, command in feature.commands.items():
-            found.setdefault(name, command)
-    return found
+    return KERNEL | discovery.commands()
 
 
 def subcommands(group: str) -> list[str]:
@@ -69,7 +65,7 @@ def find(name: str) -> click.Command:
     """The command of that name; an error says which distribution brings one that is not installed."""
     known = KERNEL.get(name) or commands().get(name)
     if known is None:
-        from tracker.hosting.features import owner
+        from tracker.hosting.discovery import owner
 
         raise TrackerError(f"No command {name!r} is installed. {owner('commands', name) or ''}".rstrip())
     module, _, attribute = known.place.partition(":")
@@ -90,7 +86,7 @@ class Root(Group):
         if subcommands(name):
             # The group's own feature is not installed, but another one adds commands to it.
             return Group(name=name)
-        from tracker.hosting.features import owner
+        from tracker.hosting.discovery import owner
 
         if cure := owner("commands", name):
             raise click.UsageError(f"The command {name} is not available. {cure}", ctx)
