@@ -126,13 +126,13 @@ class Registry:
             self.manager.unregister(found.module)
         if self.is_strict:
             raise error
-        self.report(f"{error}; the rest works ({cure})")
+        self.report(f"{str(error).rstrip('.')}; the rest works ({cure})")
 
     def _admit(self, found: Plugin) -> None:
         with guarded(found.name, "declare its source"):  # first: a plugin for another contract may use other hooks
             declare = getattr(found.module, "source_info", None)
             if declare is None:
-                raise LookupError("missing hook 'source_info', which declares the source")
+                raise LookupError("Missing hook 'source_info'. It declares the source.")
             answer = declare()
             found.declared = answer if type(answer) is Source else None
             found.declared = admission.declaration(found.name, answer)
@@ -140,7 +140,7 @@ class Registry:
             self.manager.register(found.module, name=found.name)
             found.hooks = admission.hooks(self.manager, found.module)
             if "source_info" not in found.hooks:
-                raise LookupError("source_info is not marked with @hookimpl")
+                raise LookupError("source_info is not marked. Expected @hookimpl before it.")
         with guarded(found.name, "declare its source"):
             known = [other for other in self._sources.values() if other is not found and other.pending is None]
             others = [(other.info, other.distribution == found.distribution) for other in known if other.info]
@@ -235,7 +235,7 @@ class Registry:
                 raise answer
             elif (name, hook) not in self._broken:
                 self._broken.add((name, hook))
-                self.report(f"{answer}; the rest works")
+                self.report(f"{str(answer).rstrip('.')}; the rest works")
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         """The answer of each feature that implements a hook with its name, or the error that it failed with."""
