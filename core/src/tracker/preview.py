@@ -185,7 +185,8 @@ def _provider_line(figures: ProviderFigures) -> str:
     marks = [f"excluded {line(one['window'])}: {line(one['reason'])}" for one in figures.excluded]
     marks += ["stale: re-run complete"] if figures.stale else []
     marks += map(line, estimate.remarks)
-    return f"  - {figures.source.name}: {', '.join(parts)}" + "".join(f" ({mark})" for mark in marks)
+    account = f" account {line(figures.account)}" if figures.account else ""
+    return f"  - {figures.source.name}{account}: {', '.join(parts)}" + "".join(f" ({mark})" for mark in marks)
 
 
 def _outcomes(preview: Preview) -> Iterator[str]:
@@ -247,6 +248,7 @@ def _window(window: str, found: Finalized | None) -> dict[str, Any]:
 def _provider(figures: ProviderFigures) -> dict[str, Any]:
     return {
         "provider": figures.source.name,
+        **({"account": figures.account} if figures.account else {}),
         "unit": figures.unit,
         **figures.efficiency.figures(),
         **figures.totals,

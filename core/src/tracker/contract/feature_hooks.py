@@ -46,6 +46,11 @@ def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str,
     """Columns of windows: by (window, provider), the provider "" for what belongs to none. Keys are column names."""
 
 
+@hookspec(firstresult=True)
+def window_accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str] | None:
+    """The account of each (window, provider) whose captures name one. Figures of two accounts are never added."""
+
+
 @hookspec
 def window_checks(session: Session, window: str) -> Sequence[Check]:
     """What should be true of a window."""
@@ -110,10 +115,7 @@ def stream_facts(
 def meter_readings(
     session: Session, provider: str | None, since: datetime | None, hourly: bool
 ) -> Sequence[MeterReading] | None:
-    """The meter history of a provider from an instant on, by time; accounts and origins are not told apart.
-
-    hourly: the highest reading of each hour is enough, which answers at once however long the history is.
-    """
+    """A provider's readings from an instant on, by time; if `hourly`, each hour's highest, which is quick."""
 
 
 @hookspec(firstresult=True)

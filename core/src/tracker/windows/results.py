@@ -86,6 +86,8 @@ def unfinished(index: Index) -> list[str]:
 
 # --- figures
 
+UNNAMED = "(not named)"
+
 
 class Totals(NamedTuple):
     """An estimate without an interval, if no feature makes one."""
@@ -109,6 +111,7 @@ class ProviderFigures(NamedTuple):
     """A provider over the finalized windows that are shown.
 
     excluded: windows left out, each with the reason. stale: windows whose captures changed after they were finalized.
+    account: the one that the windows were measured on, if others have windows, too.
     """
 
     source: Source
@@ -116,6 +119,7 @@ class ProviderFigures(NamedTuple):
     efficiency: Estimate
     excluded: tuple[Mapping[str, str], ...] = ()
     stale: tuple[str, ...] = ()
+    account: str = ""
 
     @classmethod
     def of(cls, session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
@@ -164,10 +168,20 @@ def unit_of(source: Source) -> str:
 
 
 def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: Groups) -> list[ProviderFigures]:
-    """Figures of every provider that a finalized window names, by provider."""
+    """Figures of every provider that a finalized window names, by provider; of several accounts apart."""
     providers = session.registry.providers
     names = {name for row in rows.values() for name in row.named}
-    return [ProviderFigures.of(session, providers[name], rows, groups) for name in sorted(names & providers.keys())]
+    known = session.registry.first("window_accounts", session=session, windows=list(rows)) if len(rows) > 1 else None
+    found = []
+    for name in sorted(names & providers.keys()):
+        parts: dict[str, dict[str, Finalized]] = {}
+        for window, row in rows.items():
+            if name in row.named:
+                parts.setdefault((known or {}).get((window, name), UNNAMED), {})[window] = row
+        several = len(parts.keys() - {UNNAMED}) > 1
+        for account, own in sorted(parts.items()) if several else [("", dict(rows))]:
+            found.append(ProviderFigures.of(session, providers[name], own, groups)._replace(account=account))
+    return found
 
 
 def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:
