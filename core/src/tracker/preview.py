@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.contract.blocks import Block, PreviewContext
+from tracker.contract.blocks import PreviewContext
 from tracker.contract.events import EventTotals
-from tracker.contract.features import StreamFacts
 from tracker.contract.readings import EPOCH, instant
-from tracker.contract.sources import Source
 from tracker.errors import PluginError
-from tracker.journal.index import Entry
 from tracker.journal.records import ANOMALIES, SCHEMA
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
 from tracker.windows import snapshots
-from tracker.windows.captures import Groups, captures, spans
+from tracker.windows.captures import captures, spans
 from tracker.windows.divergence import Divergence, divergences
 from tracker.windows.missing_plugins import Absent, absent
 from tracker.windows.results import (
@@ -29,7 +26,12 @@ from tracker.windows.results import (
 from tracker.windows.rules import open_anomalies
 
 if TYPE_CHECKING:
+    from tracker.contract.blocks import Block
+    from tracker.contract.features import StreamFacts
+    from tracker.contract.sources import Source
+    from tracker.journal.index import Entry
     from tracker.session import Session
+    from tracker.windows.captures import Groups
 
 
 class Shown(NamedTuple):
