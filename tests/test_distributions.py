@@ -12,17 +12,16 @@ FILE = Path(__file__).parents[1] / "core" / "src" / "tracker" / "hosting" / "dis
 
 
 def found() -> dict[str, dict[str, list[str]]]:
-    from tracker.hosting.features import installed
+    from tracker.hosting.discovery import installed
 
     known = {}
     for one in installed():
-        assert one.feature is not None
-        if not one.point.distribution.startswith("tracker-"):
+        if not one.distribution.startswith("tracker-"):
             continue
         hooks = sorted(name for name, value in vars(one.module).items() if hasattr(value, "tracker_impl"))
-        known[one.point.distribution] = {
-            "commands": sorted(one.feature.commands),
-            "settings": settings(one.feature.settings),
+        known[one.distribution] = {
+            "commands": sorted(one.info.commands),
+            "settings": settings(one.info.settings),
             "hooks": [name for name in hooks if name != "feature_info"],
         }
     return known
@@ -31,12 +30,12 @@ def found() -> dict[str, dict[str, list[str]]]:
 def settings(declared: object) -> list[str]:
     import attrs
 
-    from tracker.hosting.entry_points import Point
+    from tracker.hosting.discovery import attribute
 
     names = []
     for table, place in dict(declared).items():  # type: ignore[call-overload]
-        kind = Point("", place, "", "").load()
-        names += [table] if table else [field.name for field in attrs.fields(kind)]  # type: ignore[arg-type]
+        kind = attribute(place)
+        names += [table] if table else [field.name for field in attrs.fields(kind)]
     return sorted(names)
 
 

@@ -37,7 +37,7 @@ def tracker(bare: Bare, folder: Path, *arguments: str, stdin: str = "", **extra:
 
 def completions(bare: Bare, folder: Path, *words: str) -> list[str]:
     asked = {"COMP_WORDS": " ".join(["tracker", *words]), "COMP_CWORD": str(len(words))}
-    return tracker(bare, folder, _TRACKER_COMPLETE="bash_complete", **asked).split()
+    return tracker(bare, folder, "completion", "bash", "--ask", **asked).split()
 
 
 @pytest.mark.parametrize("example", [EXAMPLE, SESSIONS], ids=lambda path: path.name)

@@ -32,6 +32,16 @@ KINDS = {
 }
 
 
+# commands and their standard input, run in one process: the plugins that it loads are the frozen ones
+COMMANDS = """
+import json, sys
+from click.testing import CliRunner
+from tracker.cli.main import main
+done = [CliRunner().invoke(main, words.split(), input=stdin) for words, stdin in json.load(sys.stdin)]
+print(json.dumps([(one.exit_code, one.stdout if one.exit_code == 0 else one.output) for one in done]))
+"""
+
+
 @pytest.fixture(scope="module", params=VERSIONS)
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -73,7 +83,11 @@ def checks(
     ]
     words += ["--verdict", str(folder / "verdict.json"), str(folder / "test_frozen.py")]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *words], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pytest", *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (folder / "verdict.json").exists(), done.stdout + done.stderr
     found: dict[str, dict[str, str]] = defaultdict(dict)
@@ -92,7 +106,7 @@ def test_it_is_the_frozen_code_that_runs(environment: dict[str, str], frozen: Pa
     code = (
         "from tracker.hosting.registry import discover; found = discover()",
         "for name, source in found.sources.items():",
-        "    if source.kind != 'view': print(name, source.contract, found.module(name).__file__)",
+        "    if source.kind != 'view': print(name, source.contract, found.find(name).module.__file__)",
     )
     words = [sys.executable, "-W", "error", "-c", "\n".join(code)]
     lines = subprocess.check_output(words, env=environment, text=True, cwd=tmp_path).splitlines()
@@ -103,27 +117,23 @@ def test_it_is_the_frozen_code_that_runs(environment: dict[str, str], frozen: Pa
 
 
 def test_a_frozen_plugin_works_in_the_real_program(environment: dict[str, str], frozen: Path, tmp_path: Path) -> None:
-    def tracker(*arguments: str, stdin: str = "") -> str:
-        words = [sys.executable, "-W", "error", "-m", "tracker.cli", *arguments]
-        done = subprocess.run(
-            words, input=stdin, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
+    commands = []
     for name in ("codex", "claude", "glm"):
         pane = sorted((frozen / "screens" / name).glob("*.txt"))[-1].read_text()
-        assert f"stored {name} before snapshot for W0-01" in tracker(
-            "alias", "start", name, "--stdin", "--force", stdin=pane
-        )
-        assert f"stored {name} " in tracker("alias", "end", name, "--stdin", "--force", stdin=pane)
-    lines = (frozen / "lines" / "proxy-telemetry.jsonl").read_text()
-    assert "stored proxy telemetry for W0-01 (events=" in tracker(
-        "ingest", "proxy-telemetry", "--window", "W0-01", "--stdin", stdin=lines
-    )
+        commands += [(f"alias {verb} {name} --stdin --force", pane) for verb in ("start", "end")]
+    lines = frozen / "lines" / "proxy-telemetry.jsonl"
+    commands.append((f"ingest proxy-telemetry --window W0-01 --file {lines}", ""))
     report = (frozen / "screens" / "codex-ccusage" / "handmade-weekly.txt").read_text()
-    tracker("ingest", "codex-ccusage", "--window", "W0-01", "--stdin", stdin=report)
-    shown = tracker("preview")
+    commands += [("ingest codex-ccusage --window W0-01 --stdin", report), ("preview", "")]
+    words = [sys.executable, "-W", "error", "-c", COMMANDS]
+    printed = subprocess.check_output(words, input=json.dumps(commands), env=environment, text=True, cwd=tmp_path)
+    results = [result for status, result in json.loads(printed) if status == 0]
+    assert len(results) == len(commands), printed
+    for at, name in enumerate(("codex", "claude", "glm")):
+        assert f"stored {name} before snapshot for W0-01" in results[2 * at]
+        assert f"stored {name} " in results[2 * at + 1]
+    assert "stored proxy telemetry for W0-01 (events=" in results[6]
+    shown = results[-1]
     assert "not shown" not in shown
     assert "\nccusage:\n  - weekly: percent_used=" in shown
 

@@ -51,6 +51,29 @@ def test_core_alone_helps_and_lists_no_source(tmp_path: Path, wheels: dict[str, 
     assert (preview.returncode, preview.stdout.splitlines()[0]) == (0, "Windows: none")
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ((), "uv pip install --python {prefix} {feature}"),
+        (("pipx_metadata.json",), "pipx inject env {feature}"),
+        (("pip.py",), "{python} -m pip install {feature}"),
+    ],
+)
+def test_a_feature_that_lacks_is_named_with_what_installs_it_here(
+    tmp_path: Path, wheels: dict[str, Path], files: tuple[str, ...], expected: str
+) -> None:
+    """As uv, pipx and pip install from a checkout, they note where the core came from."""
+    made = bare(tmp_path, wheels)
+    [about] = made.site.glob("tracker_core-*.dist-info")
+    (about / "direct_url.json").write_text(json.dumps({"url": (ROOT / "core").as_uri(), "dir_info": {}}))
+    for name in files:
+        ((made.site if name.endswith(".py") else made.folder) / name).write_text("")
+    said = made.run("-I", "-m", "tracker.cli", "plugins", "list").stderr.splitlines()[-1]
+    feature = ROOT / "plugins" / "kit"
+    command = expected.format(prefix=made.folder, python=made.python, feature=feature)
+    assert said == f"error: The command plugins is not available. Install tracker-kit: `{command}`."
+
+
 def test_a_small_set_measures_a_window_in_under_40_mb(tmp_path: Path, wheels: dict[str, Path]) -> None:
     """The core and two providers, as the README's line installs them."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -77,9 +100,15 @@ def test_a_small_set_measures_a_window_in_under_40_mb(tmp_path: Path, wheels: di
     assert "  - codex: features=3, capacity=18 pp, efficiency=0.17, " in shown
 
 
-# The workspace runs each suite whole; here every fourth test shows that a suite needs nothing else.
+# The workspace runs each suite whole; here every tenth test, with few examples, shows that a suite needs nothing else.
 # In full with TRACKER_SOAK=1.
-SOME = "def pytest_collection_modifyitems(items):\n    items[:] = items[::4]\n"
+SOME = """
+from hypothesis import settings
+settings.register_profile("few", max_examples=5)
+settings.load_profile("few")
+def pytest_collection_modifyitems(items):
+    items[:] = items[::10]
+"""
 
 
 @pytest.mark.parametrize("plugin", SOURCES)
@@ -91,6 +120,6 @@ def test_a_plugins_suite_needs_the_core_and_the_kit(plugin: str, tmp_path: Path,
     if os.environ.get("TRACKER_SOAK") != "1":
         (tmp_path / "conftest.py").write_text(SOME)
     suite = ["-m", "pytest", "-q", "-x", "--import-mode=importlib", "-p", "no:cacheprovider", str(tmp_path / "tests")]
-    tests = made.run(*suite, cwd=tmp_path, HYPOTHESIS_MAX_EXAMPLES="5")
+    tests = made.run(*suite, cwd=tmp_path)
     assert tests.returncode == 0, tests.stdout[-3000:] + tests.stderr[-1000:]
     assert " passed" in tests.stdout

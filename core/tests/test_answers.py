@@ -54,7 +54,7 @@ def test_a_half_built_or_ambiguous_delta_is_refused(make: Callable[[], Delta], c
 def test_a_wrong_return_type_is_the_plugins_error() -> None:
     made = registry(plugin("bad", parse_status=lambda text: {"m": 1}))
     with pytest.raises(
-        PluginError, match="plugin 'bad' failed to parse_status: returned dict, expected Reading or None"
+        PluginError, match=r"plugin 'bad' failed to parse_status: TypeError: returned dict .* Expected Reading . None"
     ):
         parse(made, "bad")
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tracker.api import Check
-from tracker.errors import TrackerError
+from tracker.cli.main import ALSO, KERNEL
+from tracker.errors import PluginError, TrackerError
 from tracker.feature import Command, Feature, hookimpl
-from tracker.hosting import features
+from tracker.hosting import discovery
 from tracker.hosting.registry import Registry
 
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CHECK = Check(name="hours", state="ok", text="They are logged.")
 
 
@@ -46,9 +50,9 @@ def leave() -> Any:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (lambda: 7, "expected a list of Check, got int 7"),
-        (lambda: ["text"], "expected a list of Check, got list ['text']"),
-        (lambda: (one for one in ["text"]), "expected a list of Check, got generator"),
+        (lambda: 7, "returned int 7. Expected Sequence[Check]."),
+        (lambda: ["text"], "returned list ['text']. Expected Sequence[Check]."),
+        (lambda: (one for one in ["text"]), "returned generator"),
         (lambda: 1 / 0, "division by zero"),
         (leave, "raised SystemExit(0)"),
     ],
@@ -72,7 +76,7 @@ def test_a_generator_is_read_within_the_guard(registry: Registry) -> None:
 def test_columns_must_be_mappings(registry: Registry, said: list[str]) -> None:
     registry.add_feature("bad", feature("bad", window_facts=lambda session, windows: {("W1", ""): 7}))
     assert registry.ask("window_facts", session=None, windows=["W1"]) == []
-    assert "each a mapping" in said[0]
+    assert "Expected Mapping[tuple[str, str], Mapping[str, Value]]." in said[0]
 
 
 def test_prints_go_to_stderr(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,17 +110,72 @@ def test_a_hook_with_a_misspelt_argument_is_left_out_with_a_cure(registry: Regis
 @pytest.mark.parametrize(
     ("declared", "why"),
     [
-        ({"commands": {"x": "text"}}, "must be a Command"),
-        ({"commands": {"x": Command("Gr\x1b[2J", "About.", "a:b")}}, "must be a Command of three texts of one line"),
-        ({"commands": {"x": Command("Daily", "About.", "nowhere")}}, "must name a module and an attribute"),
-        ({"settings": {"x": "nowhere"}}, "must name a module and an attribute"),
-        ({"streams": ("../x",)}, "must be lower-case letters"),
-        ({"streams": ("windows",)}, "not the kernel's"),
+        ({"commands": {"x": "text"}}, "Expected a Command"),
+        ({"commands": {"x": Command("Gr\x1b[2J", "About.", "a:b")}}, "Expected a Command of three texts of one line"),
+        ({"commands": {"x": Command("Daily", "About.", "nowhere")}}, "Expected a module and an attribute"),
+        ({"settings": {"x": "nowhere"}}, "Expected a module and an attribute"),
+        ({"streams": ("../x",)}, "Expected lower-case letters"),
+        ({"commands": {"preview": Command("Daily", "About.", "a:b")}}, "a name that the kernel has not"),
+        ({"streams": ("windows",)}, "not a stream of the kernel's"),
     ],
 )
 def test_a_declaration_that_would_break_the_command_line_is_refused(declared: dict[str, Any], why: str) -> None:
     with pytest.raises((TypeError, ValueError), match=why):
-        features._check(Feature(name="x", **declared))
+        discovery.check(Feature(name="x", **declared), "x")
+
+
+def test_every_call_can_be_traced(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRACKER_TRACE", "1")
+    registry.ask("window_checks", session=None, window="W1")
+    assert capsys.readouterr().err == "trace: sound.window_checks(session=None, window='W1')\n"
+
+
+def test_in_strict_mode_the_first_fault_is_an_error(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.add_feature("bad", feature("bad", window_checks=lambda session, window: 7))
+    monkeypatch.setenv("TRACKER_STRICT", "1")
+    with pytest.raises(PluginError, match="plugin 'bad' failed to window_checks: TypeError: returned int 7"):
+        registry.ask("window_checks", session=None, window="W1")
+    with pytest.raises(PluginError, match="plugin 'bad' failed to window_checks"):
+        list(registry.each("window_checks", session=None, window="W1"))
+    with pytest.raises(PluginError, match="plugin 'slip' failed to match the hook specifications"):
+        registry.add_feature("slip", feature("slip", window_checks=lambda session, windo: []))
+
+
+HOURS = """
+from tracker.feature import Command, Feature, hookimpl
+
+@hookimpl
+def feature_info():
+    return Feature(name="NAME", commands={"hours": Command("Results", "Show the hours of NAME.", "NAME_hours:command")})
+"""
+COMMAND = "import click\ncommand = click.command()(lambda: click.echo('NAME'))\n"
+
+
+def test_of_two_features_that_declare_one_command_neither_has_it(tracker_cli: Run, tmp_path: Path) -> None:
+    for name in ("ours", "yours"):
+        info = tmp_path / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "entry_points.txt").write_text(f"[tracker]\n{name} = {name}_package.feature\n")
+        package = tmp_path / f"{name}_package"
+        package.mkdir()
+        (package / "__init__.py").write_text("")
+        (package / "feature.py").write_text(HOURS.replace("NAME", name))
+        (tmp_path / f"{name}_hours.py").write_text(COMMAND.replace("NAME", name))
+    site = str(tmp_path)
+    assert "hours" not in tracker_cli("--help", PYTHONPATH=site).stdout
+    both = tracker_cli("hours", PYTHONPATH=site)
+    assert (both.returncode, both.stdout) == (2, "")
+    assert both.stderr.splitlines()[-1] == (
+        "error: The command hours is not available. The features ours and yours declare it."
+        " Uninstall one of them, or set TRACKER_DISABLE_PLUGINS=yours."
+    )
+    assert tracker_cli("hours", PYTHONPATH=site, TRACKER_DISABLE_PLUGINS="yours").stdout == "ours\n"
+
+
+def test_the_kernels_commands_are_known_by_name() -> None:
+    assert {*KERNEL, *ALSO} == discovery.OWN_COMMANDS
 
 
 def test_a_senseless_time_limit_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ PARSERS = {
     "while True: pass": "failed to parse_status: did not finish within 0.5 s",
     "try:\n        while True: pass\n    except Exception: pass": "failed to parse_status: did not finish within 0.5 s",
     "while True:\n        try:\n            while True: pass\n        except BaseException: pass": "lugin 'bad' ",
-    "return 'x'": "failed to parse_status: returned str, expected Reading or None",
+    "return 'x'": "failed to parse_status: TypeError: returned str 'x'. Expected Reading | None.",
     "return Reading.__new__(Reading)": "failed to parse_status: AttributeError",
     "return Reading(gauges=(Gauge(meter='m', used=float('nan')),))": "Invalid used nan. Expected a finite number",
     "return Reading(gauges=(Gauge(meter='other', used=1),))": "reported the meter 'other', which it does not declare",
@@ -202,7 +202,7 @@ def test_the_users_interruption_stays_one() -> None:
     ("code", "cause"),
     [
         ("raise RuntimeError('no block')", "RuntimeError: no block"),
-        ("return 'text'", "returned str, expected Block or None"),
+        ("return 'text'", "returned str 'text'. Expected Block | None."),
         (
             "return Block(title='B', rows=(Row(values={'a': {1, 2}}),))",
             "Expected a mapping from texts to JSON values, all numbers finite.",

@@ -19,8 +19,7 @@ from tracker.api import (
     View,
 )
 from tracker.contract import hooks as hookspecs
-from tracker.hosting.registry import Registry, discover, shell_names
-from tracker.hosting.shell_functions import shadowed
+from tracker.hosting.registry import Registry, discover
 
 
 def only_failure(made: Registry) -> str:
@@ -78,7 +77,7 @@ def test_a_kind_needs_its_hook(kind: str, hook: str) -> None:
 
 
 def test_a_declaration_of_a_wrong_type_is_refused() -> None:
-    assert "source_info must return a Source, got dict" in only_failure(registry(plugin("bad", {"name": "bad"})))
+    assert "source_info returned dict. Expected a Source." in only_failure(registry(plugin("bad", {"name": "bad"})))
 
 
 def test_the_entry_point_and_the_source_have_one_name() -> None:
@@ -103,7 +102,8 @@ def test_of_two_distributions_that_claim_a_name_only_its_owner_is_loaded(
     for name in set(distributions) - {admitted}:
         others = ", ".join(sorted(set(distributions) - {name}))
         assert str(found[name].error) == (
-            f"plugin 'toy' failed to be found once: {others} also has an entry point of that name"
+            f"plugin 'toy' failed to have a name of its own: {others} has an entry point of that name, too."
+            f" Uninstall one of them, or set TRACKER_DISABLE_PLUGINS={name}."
         )
 
 
@@ -188,12 +188,12 @@ def test_each_kind_has_a_class(declared: Any, hook: str) -> None:
 @pytest.mark.parametrize("prefix", ["l", "rm", "c", "p"])
 def test_a_prefix_that_hides_a_program_or_a_builtin_is_known(prefix: str) -> None:
     kind = {"kind": "report", "stream": "x"} if prefix == "rm" else {}
-    assert shadowed(source("toy", prefix=prefix, **kind))
+    assert source("toy", prefix=prefix, **kind).hidden_words
 
 
 def test_the_operators_own_functions_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert [shadowed(source("toy", prefix=prefix)) for prefix in "oaz"] == [[], [], []]
+    assert [source("toy", prefix=prefix).hidden_words for prefix in "oaz"] == [[], [], []]
 
 
 def test_two_plugins_with_one_alias_prefix() -> None:
@@ -251,6 +251,6 @@ def test_a_later_core_takes_every_older_minor_version(
 
 
 def test_shell_functions_follow_from_the_prefix() -> None:
-    assert set(shell_names(source("toy", prefix="t"))) == {"ts", "te", "tx", "td", "td1", "td2"}
-    assert shell_names(source("toy", kind="report", prefix="tcc")) == {"tcc": "ingest toy"}
-    assert shell_names(source("toy")) == {}
+    assert set(source("toy", prefix="t").shell_functions) == {"ts", "te", "tx", "td", "td1", "td2"}
+    assert source("toy", kind="report", prefix="tcc").shell_functions == {"tcc": "ingest toy"}
+    assert source("toy").shell_functions == {}

@@ -93,17 +93,14 @@ def toy_registry(toy_code: dict[str, str]) -> Callable[[], Any]:
     """Makes registries whose only plugins are the toys."""
 
     def made() -> Any:
-        from tracker.hosting import snapshots as builtin
         from tracker.hosting.registry import Registry
 
         registry = Registry()
-        for name, view in builtin.SOURCES.items():
-            registry.offer(name, partial(lambda found: found, view), "tracker-core")
         for name, code in toy_code.items():
             module = ModuleType(name.replace("-", "_"))
             exec(compile(code, name, "exec"), module.__dict__)
             registry.offer(name, partial(lambda found: found, module), "tracker-toys", "1.0")
-        assert set(registry.sources) == {*builtin.SOURCES, *toy_code}
+        assert set(registry.sources) == set(toy_code)
         return registry
 
     return made

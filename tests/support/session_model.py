@@ -166,11 +166,8 @@ def fell(before: Shot | None, after: Shot | None) -> bool:
 
 
 def turned_pair(new: Shot, group: list[Shot]) -> tuple[Shot, Shot] | None:
-    """A BEFORE and the earlier AFTER that it has, one of them new."""
-    own = [one for one in group if one.lane == new.lane]
-    known = own if {one.phase for one in own} == {"before", "after"} else group
-    befores = [one for one in known if one.phase == "before"]
-    after = new if new.phase == "after" else pair_of(known)[1]
-    if after is None or not befores or any(one.at <= after.at for one in befores):
+    """A new AFTER that is earlier than every BEFORE of its window, with the newest of these."""
+    befores = [one for one in group if one.phase == "before"]
+    if new.phase != "after" or not befores or any(one.at <= new.at for one in befores):
         return None
-    return (new if new.phase == "before" else max(befores, key=lambda one: one.order)), after
+    return max(befores, key=lambda one: one.order), new

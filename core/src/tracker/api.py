@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from tracker.contract.sources import Demo as Demo
     from tracker.contract.sources import DemoStep as DemoStep
     from tracker.contract.sources import Source as Source
+    from tracker.text.redact import account_id as account_id
     from tracker.text.redact import redact as redact
     from tracker.text.screen import plain_text as plain_text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,11 +11,10 @@ from tracker.contract.features import StreamFacts
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import Source
 from tracker.errors import PluginError
-from tracker.hosting.registry import STRICT
-from tracker.hosting.snapshots import SNAPSHOTS
 from tracker.journal.index import Entry
 from tracker.journal.records import ANOMALIES, SCHEMA
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
+from tracker.windows import snapshots
 from tracker.windows.captures import Groups, captures, spans
 from tracker.windows.divergence import Divergence, divergences
 from tracker.windows.missing_plugins import Absent, absent
@@ -127,9 +125,12 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
         try:
             blocks += _shown(session, source, shown, groups)
         except PluginError as error:
-            if os.environ.get(STRICT) == "1":
+            if session.registry.is_strict:
                 raise
             not_shown.append(error)
+    if (own := snapshots.block(shown, groups)) is not None:
+        at = sum(one.source.place <= snapshots.SNAPSHOTS.place for one in blocks)
+        blocks.insert(at, Shown(source=snapshots.SNAPSHOTS, block=own))
     not_finalized = [window for window in shown if window not in rows]
     return Preview(
         windows=shown,
@@ -151,8 +152,6 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], groups: G
     if source.is_stream:
         given = {"source": source, "windows": windows, "spans": spans(groups)}
         facts = session.registry.first("stream_facts", session=session, **given)
-    elif source.name == SNAPSHOTS:
-        records = [dict(capture.record) for group in groups.values() for capture in group]
     else:
         found = (entry.record for entry in session.index.entries(source.stream, windows))
         records = [one for one in found if source.kind == "view" or one.get("provider", source.name) == source.name]
@@ -186,7 +185,8 @@ def _provider_line(figures: ProviderFigures) -> str:
     marks = [f"excluded {line(one['window'])}: {line(one['reason'])}" for one in figures.excluded]
     marks += ["stale: re-run complete"] if figures.stale else []
     marks += map(line, estimate.remarks)
-    return f"  - {figures.source.name}: {', '.join(parts)}" + "".join(f" ({mark})" for mark in marks)
+    account = f" account {line(figures.account)}" if figures.account else ""
+    return f"  - {figures.source.name}{account}: {', '.join(parts)}" + "".join(f" ({mark})" for mark in marks)
 
 
 def _outcomes(preview: Preview) -> Iterator[str]:
@@ -248,6 +248,7 @@ def _window(window: str, found: Finalized | None) -> dict[str, Any]:
 def _provider(figures: ProviderFigures) -> dict[str, Any]:
     return {
         "provider": figures.source.name,
+        **({"account": figures.account} if figures.account else {}),
         "unit": figures.unit,
         **figures.efficiency.figures(),
         **figures.totals,

@@ -163,10 +163,10 @@ class Session:
         from tracker.text.wording import near
 
         found = self.registry.source(name)
-        if found and (not kinds or found.kind in kinds) and name not in self.registry.builtin:
+        if found and (not kinds or found.kind in kinds):
             return found
         fitting = [source for source in self.registry.sources.values() if not kinds or source.kind in kinds]
-        names = [source.name for source in fitting if source.name not in self.registry.builtin]
+        names = [source.name for source in fitting]
         for failure in self.registry.failures:
             if failure.plugin == name:
                 raise TrackerError(f"{name} is not available: {failure}")

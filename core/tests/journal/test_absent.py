@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tracker.hosting.registry import Found
+from tracker.hosting.discovery import Plugin, Point
 
 EVENT = '{"ts": "2026-01-10T06:30:00Z", "rid": "r", "lane": "far", "ms": 3}\n'
 
@@ -50,11 +50,11 @@ def without(toy_registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     def go(*names: str, disabled: bool = False, broken: bool = False) -> None:
         registry = toy_registry()
         for name in names:
-            del registry._found[name]
+            del registry._sources[name]
             if disabled:
-                registry.disabled.append(Found(name=name))
+                registry.disabled.append(Plugin(name))
             if broken:
-                registry.refuse(name, "it is odd")
+                registry.refused.append(Point(name, "", "", "").plugin("it is odd"))
         monkeypatch.setattr("tracker.hosting.registry.discover", lambda _report: registry)
 
     return go
@@ -62,8 +62,9 @@ def without(toy_registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_every_view_says_once_what_it_leaves_out(recorded: Any, without: Any) -> None:
     without("tally", "toy-report", "toy-stream")
-    everything = "tally, toy-report, toy-stream: recorded here, but no plugin for them is installed; they are left out"
-    one = "tally: recorded here, but no plugin for it is installed; it is left out"
+    said = "recorded here, but no plugin for it is installed; it is left out"
+    one = [f"note: tally: {said}"]
+    everything = [f"note: {name}: {said}" for name in ("tally", "toy-report", "toy-stream")]
     views = {
         "preview": everything,
         "preview --window W1": one,
@@ -73,9 +74,9 @@ def test_every_view_says_once_what_it_leaves_out(recorded: Any, without: Any) ->
         "scoreboard --format json": one,
         "handoff": everything,
     }
-    for view, said in views.items():
+    for view, expected in views.items():
         notes = [line for line in recorded(*view.split()).err.splitlines() if "left out" in line]
-        assert notes == [f"note: {said}"], view
+        assert notes == expected, view
     assert "left out" not in recorded("--quiet", "preview").err
     shown = json.loads(recorded("preview", "--json").ok())["not_shown"]
     assert [entry["plugin"] for entry in shown] == ["tally", "toy-report", "toy-stream"]

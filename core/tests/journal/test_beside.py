@@ -32,7 +32,7 @@ def test_a_second_before_says_what_it_replaces(program: Any) -> None:
     done = take(program, "start", "W1", "fuel 50%", 7)
     day = datetime.fromisoformat(at(6))
     assert done.notes == (
-        f"note: this replaces the BEFORE of {day:%a %d %b %H:%M} (fuel 20% -> 50%);"
+        f"note: this replaces the BEFORE of {day:%a %d %b %H:%M};"
         " `tracker alias delete toy --phase before --window W1` takes it back\n"
     )
     program(*command(done.err)).ok()

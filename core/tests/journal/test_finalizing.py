@@ -12,16 +12,14 @@ def take(program: Any, verb: str, pane: str, hour: int, lane: str = "") -> None:
 
 
 def test_a_before_behind_its_after_is_named_with_a_cure_that_works(program: Any) -> None:
+    words = ["ingest", "toy", "--window", "W1", "--phase", "after", "--stdin", "--captured-at", "2026-01-10T11:00:00Z"]
+    program(*words, stdin="fuel 20%").ok()
     take(program, "start", "fuel 20%", 12)
-    take(program, "end", "fuel 30%", 11)
     assert program("complete", "--window", "W1").refused() == (
-        "error: W1 cannot be finalized: missing toy BEFORE: that of 2026-01-10T12:00:00Z is later than the AFTER of"
-        " 2026-01-10T11:00:00Z and does not count. Take the one whose time is wrong back with"
-        " `tracker alias delete toy --phase before --window W1` or"
-        " `tracker alias delete toy --phase after --window W1`, and capture again."
+        "error: W1 cannot be finalized: missing toy BEFORE (the one that stands is later than the AFTER of toy)."
+        " Capture a new AFTER with `tracker end toy --stdin --window W1`."
     )
-    program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W1").ok()
-    take(program, "start", "fuel 20%", 10)
+    take(program, "end", "fuel 30%", 13)
     program("complete", "--window", "W1", "--toy-features", "1").ok()
 
 
@@ -62,15 +60,3 @@ def test_quality_and_outcome_that_are_none_need_force(program: Any) -> None:
     assert "Invalid outcome 'great'. Expected pass, partial, fail, or --force." in message
     assert program.rows("windows") == []
     program("complete", "--window", "W1", "--quality", "7", "--outcome", "great", "--force").ok()
-
-
-def test_of_several_lanes_pairs_the_one_that_counts_is_named(program: Any) -> None:
-    for lane, hour in (("main", 6), ("sub1", 7), ("", 5)):
-        take(program, "start", f"fuel {hour}%", hour, lane)
-        take(program, "end", f"fuel {hour + 10}%", hour + 3, lane)
-    take(program, "start", "fuel 1%", 6, "sub2")  # no pair
-    done = program("complete", "--window", "W1", "--toy-features", "1")
-    assert done.err == (
-        "note: toy: the pair of lane sub1 counts (2026-01-10T07:00:00Z to 2026-01-10T10:00:00Z); what the lane without"
-        " a name, lane main measured is in `tracker window-audit --window W1`\n"
-    )

@@ -20,7 +20,7 @@ def complete(toys: Run) -> Callable[..., list[str]]:
 
     def ask(*words: str, **extra: str) -> list[str]:
         line = "\n".join(["tracker", *words])
-        done = toys(_TRACKER_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words)), **extra)
+        done = toys("completion", "bash", "--ask", COMP_WORDS=line, COMP_CWORD=str(len(words)), **extra)
         assert (done.returncode, done.stderr) == (0, "")
         return [offered.removeprefix("plain,") for offered in done.stdout.splitlines() if offered]
 
@@ -127,16 +127,15 @@ def test_broken_plugins_and_settings_are_not_complained_about(complete: Complete
     assert complete("preview", "--window", "", TRACKER_DATA_DIR="") == []
 
 
-def test_other_requests_are_answered_with_nothing(toys: Run) -> None:
-    for request in ("tcsh_complete", "bash_nonsense", ""):
-        done = toys("preview", _TRACKER_COMPLETE=request, COMP_WORDS="tracker", COMP_CWORD="0")
-        assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+def test_a_request_without_a_line_is_answered_with_nothing(toys: Run) -> None:
+    done = toys("completion", "bash", "--ask")
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
 
 def test_completing_a_command_imports_no_plugin_and_no_command(tmp_path: Path) -> None:
-    environment = os.environ | {"_TRACKER_COMPLETE": "zsh_complete", "COMP_WORDS": "tracker ", "COMP_CWORD": "1"}
+    environment = os.environ | {"COMP_WORDS": "tracker ", "COMP_CWORD": "1"}
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "tracker.cli"],
+        [sys.executable, "-X", "importtime", "-m", "tracker.cli", "completion", "zsh", "--ask"],
         capture_output=True,
         text=True,
         env=environment,
@@ -146,5 +145,5 @@ def test_completing_a_command_imports_no_plugin_and_no_command(tmp_path: Path) -
     )
     assert "plain\nalias\nCapture a provider's meters: start, end, cross.\n" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "tracker.cli.completion" in imported
+    assert "tracker_desk.completion_words" in imported
     assert not imported & {"pluggy", "attrs", "tracker.hosting.registry", "tracker.cli.commands.alias", "orjson"}

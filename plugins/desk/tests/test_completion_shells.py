@@ -75,6 +75,12 @@ def test_bash(environment: dict[str, str], tmp_path: Path) -> None:
     ]
 
 
+def test_scripts_of_earlier_versions_still_complete(environment: dict[str, str], tmp_path: Path) -> None:
+    asked = environment | {"_TRACKER_COMPLETE": "bash_complete", "COMP_WORDS": "tracker win", "COMP_CWORD": "1"}
+    done = subprocess.run([PROGRAM], env=asked, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
+    assert (done.stdout.split(), done.stderr) == (["plain,windows", "plain,window-audit"], "")
+
+
 def fish_offers(line: str, environment: dict[str, str], folder: Path) -> list[str]:
     script = f"tracker completion fish | source; complete -C {line!r}"
     command = [needed("fish"), "--no-config", "-c", script]

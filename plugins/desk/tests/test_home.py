@@ -81,7 +81,7 @@ def test_what_today_used_is_said(program: Any, monkeypatch: pytest.MonkeyPatch) 
 
     from tracker.api import Panel
     from tracker.feature import Feature, hookimpl
-    from tracker.hosting import features
+    from tracker.hosting import discovery
 
     def panels(period: Any) -> list[Panel]:
         assert period.since is not None
@@ -91,7 +91,7 @@ def test_what_today_used_is_said(program: Any, monkeypatch: pytest.MonkeyPatch) 
     module = ModuleType("usage")
     module.feature_info = hookimpl(lambda: Feature(name="usage"))  # type: ignore[attr-defined]
     module.panels = hookimpl(panels)  # type: ignore[attr-defined]
-    known = features.loaded()
-    monkeypatch.setattr(features, "loaded", lambda: {**known, "usage": module})
+    known = discovery.loaded()
+    monkeypatch.setattr(discovery, "loaded", lambda: {**known, "usage": module})
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin=f"fuel 50% reset {at(2)}").ok()
     assert "Today: toy 3 requests, 12,345 tokens, $1.50 at list prices" in program().ok()

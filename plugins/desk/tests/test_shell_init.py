@@ -13,7 +13,6 @@ import pytest
 
 from tracker.contract.readings import Meter
 from tracker.contract.sources import Source
-from tracker.hosting.shell_functions import shadowed, shell_names
 from tracker_desk.shells import functions, script
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -102,7 +101,7 @@ def test_another_shell_is_a_wrong_usage(tracker_cli: Run) -> None:
 def test_what_reads_nothing_has_no_function() -> None:
     view = Source(contract="1.0", name="seen", title="Seen", kind="view", prefix="v")
     sources = {"seen": view, "toy": provider("toy", "t"), "plain": provider("plain", None)}
-    registry = SimpleNamespace(sources=sources, shell_names=shell_names, shadowed=lambda _source: [])
+    registry = SimpleNamespace(sources=sources)
     found = functions(SimpleNamespace(registry=registry))[0]  # type: ignore[arg-type]
     assert found.keys() == {"ts", "te", "tx", "td", "td1", "td2"}
 
@@ -124,4 +123,4 @@ def test_the_shells_own_words_are_known(shell: str) -> None:
     assert makeable
     for word in makeable:
         prefix = re.sub(r"(s|e|x|d|d1|d2)$", "", word)
-        assert word in shadowed(provider("other", prefix)), word
+        assert word in provider("other", prefix).hidden_words, word

@@ -301,7 +301,7 @@ BREAKS = {
         "return [event]",
         "return iter([event])",
         "every event",
-        "returned list_iterator, expected a list of events",
+        "returned list_iterator. Expected a list of events.",
         "ingest_line",
     ),
     "prompt": Break(

@@ -42,7 +42,7 @@ LEFT_OUT = {
     ),
     "tally": (
         HEAD,
-        "also has an entry point of that name",
+        "has an entry point of that name, too",
         "cure: uninstall one of the distributions that claim 'tally'",
     ),
     "shouting": (
@@ -207,6 +207,16 @@ def test_check_runs_a_projects_own_conformance_classes_from_its_folder(toys: Run
     assert "failed to be imported: ModuleNotFoundError: No module named 'tracker_second'" in broken.stdout
 
 
+PANELS = """
+
+@hookimpl
+def panels(period):
+    from tracker.api import Column, Panel
+    column = Column(key="a", title="A")
+    return [Panel(name="acme", title="Acme", columns=(column, column))]
+"""
+
+
 def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> None:
     root = tmp_path / "tracker-acme"
     assert toys("plugins", "new", "acme", "--kind", "feature").returncode == 0
@@ -218,9 +228,22 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
     broken = toys("plugins", "check", str(root)).stdout
     assert "tracker_acme.command:gone is not a click command (docs/reference/plugins.md, section 'Features')" in broken
     assert "importing tracker_acme.feature imports click" in broken
+    code = code.replace("command:gone", "absent:command")
+    settings = 'settings={"acme": "tracker_acme.command:session"}, commands='
+    code = code.replace("commands=", settings) + PANELS
+    feature.write_text(code)
+    broken = toys("plugins", "check", str(root)).stdout
+    assert "tracker_acme.absent:command cannot be imported: ModuleNotFoundError" in broken
+    assert "the settings of [acme] are not an attrs class" in broken
+    assert "plugin 'acme' failed to panels: ValueError: Invalid columns" in broken
+    assert "Expected columns, each key once." in broken
+    feature.write_text(code.replace("windows: Sequence[str])", "windws: Sequence[str])"))
+    assert "plugin 'acme' failed to match the hook specifications" in toys("plugins", "check", str(root)).stdout
     feature.write_text("raise RuntimeError('no')\n")
     lost = toys("plugins", "check", str(root))
-    assert (lost.returncode, "'acme' is not an installed feature" in lost.stdout) == (1, True), lost.stdout
+    assert (lost.returncode, "plugin 'acme' failed to be imported: RuntimeError: no" in lost.stdout) == (1, True), (
+        lost.stdout
+    )
 
 
 @pytest.mark.parametrize(

@@ -293,7 +293,7 @@ def test_the_plan_counts_what_fits_and_says_stop(closed: Run) -> None:
 
 def test_the_plan_says_what_it_does_not_know(tracker_cli: Run) -> None:
     never = ok(tracker_cli("plan", "--provider", "codex"))
-    assert never.endswith("  unknown: it was never captured: `tracker capture codex`\nverdict: unknown\n")
+    assert never.endswith("  unknown: it was never captured: `tracker capture codex`\ncodex verdict: unknown\n")
     ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(80)))
     assert "unknown: no finalized window says what one costs" in ok(tracker_cli("plan", "--provider", "codex"))
     assert "prompts have no bar" in ok(tracker_cli("plan", "--provider", "glm"))

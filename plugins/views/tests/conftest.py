@@ -16,14 +16,14 @@ def add_feature(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Installs a feature with some hooks in the running process, before its first command."""
 
     def add(name: str, **hooks: Any) -> None:
-        from tracker.hosting import features
+        from tracker.hosting import discovery
 
         module = ModuleType(name)
         for hook, function in {"feature_info": lambda: Feature(name=name), **hooks}.items():
             function.__name__ = hook
             setattr(module, hook, hookimpl(function))
-        known = features.loaded()
-        monkeypatch.setattr(features, "loaded", lambda: {**known, name: module})
+        known = discovery.loaded()
+        monkeypatch.setattr(discovery, "loaded", lambda: {**known, name: module})
 
     return add
 

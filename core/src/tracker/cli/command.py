@@ -51,10 +51,6 @@ class Shared(click.Command):
         if getattr(self, "invoke_without_command", True):
             taken = {name for parameter in own for name in parameter.opts}
             own = [*own, *(option for option in shared_options() if taken.isdisjoint(option.opts))]
-        if ctx.resilient_parsing:
-            from tracker.cli.completion import with_suggestions
-
-            with_suggestions(own)
         return own
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -226,7 +222,7 @@ class Group(click.Group, Shared):
                 ctx.exit()
             return self.resolve_command(ctx, [*words, "--help"])
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            from tracker.hosting.features import owner
+            from tracker.hosting.discovery import owner
             from tracker.text.render import line
             from tracker.text.wording import near
 

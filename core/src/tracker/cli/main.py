@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -52,13 +51,9 @@ ALSO = {"window-finalize": "complete"}
 @cache
 def commands() -> dict[str, Command]:
     """Every command by name: the kernel's and those of the installed features."""
-    from tracker.hosting.features import declared
+    from tracker.hosting import discovery
 
-    found = dict(KERNEL)
-    for feature in declared():
-        for name, command in feature.commands.items():
-            found.setdefault(name, command)
-    return found
+    return KERNEL | discovery.commands()
 
 
 def subcommands(group: str) -> list[str]:
@@ -70,7 +65,7 @@ def find(name: str) -> click.Command:
     """The command of that name; an error says which distribution brings one that is not installed."""
     known = KERNEL.get(name) or commands().get(name)
     if known is None:
-        from tracker.hosting.features import owner
+        from tracker.hosting.discovery import owner
 
         raise TrackerError(f"No command {name!r} is installed. {owner('commands', name) or ''}".rstrip())
     module, _, attribute = known.place.partition(":")
@@ -91,7 +86,7 @@ class Root(Group):
         if subcommands(name):
             # The group's own feature is not installed, but another one adds commands to it.
             return Group(name=name)
-        from tracker.hosting.features import owner
+        from tracker.hosting.discovery import owner
 
         if cure := owner("commands", name):
             raise click.UsageError(f"The command {name} is not available. {cure}", ctx)
@@ -147,11 +142,6 @@ class Root(Group):
         standard_streams.make_sure()
         gc.set_threshold(200_000, 20, 20)  # events are many and no cycles: a tenth of the time of a large stream
         try:
-            if "_TRACKER_COMPLETE" in os.environ:
-                from tracker.cli.completion import answer
-
-                answer(self)
-                sys.exit()
             sys.exit(run(*args, standalone_mode=False, **extra) or 0)
         except (click.ClickException, TrackerError) as error:
             _fail(error)

@@ -81,7 +81,7 @@ def read_text(
     if not {"\x1b", "\x08"}.isdisjoint(text) and re.search(MOVEMENT, text):
         played = session.registry.first("screen_text", text=text)
         if played is None:
-            from tracker.hosting.features import owner
+            from tracker.hosting.discovery import owner
 
             raise TrackerError(
                 "The text contains cursor movements, and nothing that plays them is installed. Paste the pane as text."

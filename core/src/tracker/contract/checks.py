@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -44,23 +45,25 @@ def one_of(*values: str) -> Validator:
 
 def tuple_of(*kinds: type, distinct: str = "") -> Validator:
     """A tuple of instances, of which no two have the same value in the field `distinct`."""
-
-    def fits(value: object) -> bool:
-        if not isinstance(value, tuple) or not all(isinstance(one, kinds) for one in value):
-            return False
-        return not distinct or len({getattr(one, distinct) for one in value}) == len(value)
-
     expected = f"a tuple of {' or '.join(kind.__name__ for kind in kinds)}"
-    return must_be(f"{expected}, each {distinct} once" if distinct else expected, fits)
+    return must_be(
+        f"{expected}, each {distinct} once" if distinct else expected,
+        lambda value: (
+            isinstance(value, tuple)
+            and all(isinstance(one, kinds) for one in value)
+            and (not distinct or len({getattr(one, distinct) for one in value}) == len(value))
+        ),
+    )
+
+
+def number_from(least: float) -> Callable[[Any], object]:
+    """Whether a value is a number from there up; infinity and NaN are none."""
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and least <= value < math.inf
 
 
 def is_line(value: object) -> bool:
     """Whether a text can be shown in a line of its own: nothing in it steers a terminal or begins another line."""
     return isinstance(value, str) and (value.isprintable() or line(value) == value)
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_json(value: object) -> bool:
@@ -93,13 +96,13 @@ LINES = must_be(
 WHOLE, MAYBE_WHOLE = must_be("a whole number", is_whole), maybe("a whole number", is_whole)
 COUNT = must_be("a whole number from 1 up", lambda value: is_whole(value) and value > 0)
 SWITCH = must_be("True or False", lambda value: isinstance(value, bool))
-FINITE = maybe("a finite number", is_number)
-AMOUNT = maybe("a finite number from 0 up", lambda value: is_number(value) and value >= 0)
-SECONDS = must_be("a number from 0 up", lambda value: is_number(value) and value >= 0)
+FINITE = maybe("a finite number", number_from(-sys.float_info.max))
+AMOUNT = maybe("a finite number from 0 up", number_from(0))
+SECONDS = must_be("a number from 0 up", number_from(0))
 AWARE = maybe("a datetime with a zone", lambda value: isinstance(value, datetime) and value.utcoffset() is not None)
 JSON_OBJECT = must_be(
     "a mapping from texts to JSON values, all numbers finite",
-    lambda value: isinstance(value, Mapping) and is_json(value),
+    lambda value: isinstance(value, Mapping) and all(isinstance(one, str) and is_json(value[one]) for one in value),
 )
 NAME_PATTERN = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 NAME = matching("lower-case letters, digits and single dashes, such as my-tool", NAME_PATTERN)

@@ -46,6 +46,14 @@ def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str,
     """Columns of windows: by (window, provider), the provider "" for what belongs to none. Keys are column names."""
 
 
+@hookspec(firstresult=True)
+def window_accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str] | None:
+    """The account that each window of a provider was measured on, by (window, provider), of those that name one.
+
+    A per cent of one account's quota is none of another's, so they are never added.
+    """
+
+
 @hookspec
 def window_checks(session: Session, window: str) -> Sequence[Check]:
     """What should be true of a window."""

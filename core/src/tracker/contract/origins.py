@@ -118,9 +118,8 @@ class HttpOrigin(Origin):
 class StatusLineOrigin(Origin):
     """What a program hands the command that writes its status row, as JSON; the last reading is kept.
 
-    settings: the program's JSON settings below the folder, in which `statusLine` names the command, as
-    ``{"type": "command", "command": "..."}``; `tracker setup` offers to write it there. folder: the folder; ``~`` is
-    the home. variable: an environment variable that names another folder.
+    settings: the program's JSON settings below the folder, where `tracker setup` offers to name that command. folder:
+    the folder; ``~`` is the home. variable: an environment variable that names another folder.
     """
 
     settings: str = field(default="", validator=checks.LINE)
@@ -128,4 +127,4 @@ class StatusLineOrigin(Origin):
     variable: str | None = field(default=None, validator=VARIABLE)
 
 
-KINDS = (FileOrigin, LogOrigin, CommandOrigin, ExchangeOrigin, HttpOrigin, StatusLineOrigin)
+KINDS = tuple(Origin.__subclasses__())

@@ -197,27 +197,26 @@ def from_parsed(parsed: Mapping[str, Any], source: Source, captured_at: datetime
 @hookimpl(trylast=True)
 def compute_delta(before: Reading, after: Reading) -> Delta:
     """A change for every meter that either reading shows, in the order of the later one."""
-    old = {gauge.meter: gauge for gauge in before.gauges}
-    new = {gauge.meter: gauge for gauge in after.gauges}
     assert before.as_of is not None
     assert after.as_of is not None
-    span = before.as_of, after.as_of
-    return Delta(changes=tuple(_change(meter, old.get(meter), new.get(meter), *span) for meter in new | old))
-
-
-def _change(meter: str, old: Gauge | None, new: Gauge | None, start: datetime, end: datetime) -> Change:
-    reason = None
-    if old is None or old.used is None:
-        reason = NOT_BEFORE
-    elif new is None or new.used is None:
-        reason = NOT_AFTER
-    elif old.reset_at is not None and start < old.reset_at <= end:
-        reason = CROSSED
-    elif fell(old.used, new.used):
-        reason = FELL
-    else:
-        return Change(meter=meter, delta=max(round(new.used - old.used, 6), 0))
-    return Change(meter=meter, delta=None, reason=f"{reason}:{meter}")
+    old = {gauge.meter: gauge for gauge in before.gauges}
+    new = {gauge.meter: gauge for gauge in after.gauges}
+    changes = []
+    for meter in new | old:
+        one, two = old.get(meter), new.get(meter)
+        reason, moved = None, None
+        if one is None or one.used is None:
+            reason = NOT_BEFORE
+        elif two is None or two.used is None:
+            reason = NOT_AFTER
+        elif one.reset_at is not None and before.as_of < one.reset_at <= after.as_of:
+            reason = CROSSED
+        elif fell(one.used, two.used):
+            reason = FELL
+        else:
+            moved = max(round(two.used - one.used, 6), 0)
+        changes.append(Change(meter=meter, delta=moved, reason=reason and f"{reason}:{meter}"))
+    return Delta(changes=tuple(changes))
 
 
 def fell(old: float, new: float) -> bool:

@@ -166,3 +166,10 @@ class Source(Metered):
         found = {"s": f"alias start {self.name}", "e": f"alias end {self.name}", "x": f"alias cross {self.name}"}
         found |= {"d": delete} | {f"d{index}": f"{delete} --phase after --index {index}" for index in (1, 2)}
         return {f"{self.prefix}{letter}": words for letter, words in found.items()}
+
+    @property
+    def hidden_words(self) -> list[str]:
+        """Those of its shell functions that would hide a builtin of a shell, or a program."""
+        from tracker.text.shell_words import is_taken
+
+        return sorted(filter(is_taken, self.shell_functions))

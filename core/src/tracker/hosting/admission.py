@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
 
-import attrs
 import pluggy
 
 from tracker.contract import hooks as hookspecs
-from tracker.contract.sources import Declaration, Source
-from tracker.hosting.shell_functions import shell_names
-from tracker.text.render import line
+from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Declaration, Source
+from tracker.hosting import discovery
 
-NEEDED = {
-    "status": "parse_status",
-    "report": "parse_status",
-    "telemetry": "ingest_line",
-    "view": "render_preview_block",
-}
-OWN_STREAMS = frozenset(("windows", "anomalies", "churn", "commands"))
+NEEDED = {STATUS: "parse_status", REPORT: "parse_status", STREAM: "ingest_line", VIEW: "render_preview_block"}
 SHARED_STREAM = "snapshots"  # holds the readings of every provider
-SENT = frozenset(("argv", "stdin", "messages", "marker", "arguments"))  # for programs, and shown to nobody
 
 
 def declaration(name: str, answer: object) -> Source:
     """The core's copy of what `source_info` gave, if this core has the contract that the plugin was built for."""
     if not isinstance(answer, Declaration):
-        raise TypeError(f"source_info must return a Source, got {type(answer).__name__}")
+        raise TypeError(f"source_info returned {type(answer).__name__}. Expected a Source.")
     found = answer.as_source()
     major, minor = (int(part) for part in found.contract.split("."))
     if major != hookspecs.CONTRACT[0] or minor > hookspecs.CONTRACT[1]:
@@ -37,23 +27,7 @@ def declaration(name: str, answer: object) -> Source:
         raise ValueError(f"it was built for contract {found.contract}, this core has {ours}: {cure}")
     if found.name != name:
         raise ValueError(f"the entry point is named {name!r} but the source {found.name!r}")
-    for place, text in _texts(attrs.asdict(found)):
-        if line(text) != text:
-            raise ValueError(f"its {place} {text!r} has a control character or a line break")
     return found
-
-
-def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a declaration that people are shown, with the field that it stands in."""
-    if isinstance(value, str):
-        yield place, value
-    elif isinstance(value, Mapping):
-        for name, part in value.items():
-            if name not in SENT:
-                yield from _texts(part, str(name))
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _texts(part, place)
 
 
 def hooks(manager: pluggy.PluginManager, module: object) -> tuple[str, ...]:
@@ -79,18 +53,18 @@ def check(info: Source, own_hooks: Iterable[str], others: Iterable[tuple[Source,
     """
     if NEEDED[info.kind] not in own_hooks:
         raise LookupError(f"missing hook {NEEDED[info.kind]!r}, which a source of kind {info.kind!r} needs")
-    if info.kind != "view" and info.stream in OWN_STREAMS:
-        raise ValueError(f"its stream {info.stream!r} is the core's own")
-    if info.stream == SHARED_STREAM and info.kind not in ("status", "view"):
+    taken = {"windows", "anomalies"} | {stream for feature in discovery.declared() for stream in feature.streams}
+    if info.kind != VIEW and info.stream in taken:
+        raise ValueError(f"its stream {info.stream!r} is the core's own, or a feature's")
+    if info.stream == SHARED_STREAM and info.kind not in (STATUS, VIEW):
         raise ValueError(f"its stream {info.stream!r} holds the readings of status sources")
-    names = shell_names(info)
     for other, is_sibling in others:
-        clash = names.keys() & shell_names(other).keys()
+        clash = info.shell_functions.keys() & other.shell_functions.keys()
         if clash:
             raise ValueError(
                 f"its prefix {info.prefix!r} makes the shell function {min(clash)!r}, which is {other.name}'s"
             )
-        is_shared = info.stream == other.stream and "view" not in (info.kind, other.kind)
-        is_providers = info.kind == other.kind == "status" and info.stream == SHARED_STREAM
+        is_shared = info.stream == other.stream and VIEW not in (info.kind, other.kind)
+        is_providers = info.kind == other.kind == STATUS and info.stream == SHARED_STREAM
         if is_shared and not is_sibling and not is_providers:
             raise ValueError(f"its stream {info.stream!r} is that of {other.name}, of another distribution")

@@ -142,6 +142,6 @@ class Settings:
 
 def _is_elsewhere(key: str) -> bool:
     """Whether the setting belongs to a feature that is not installed, or left out."""
-    from tracker.hosting.features import elsewhere
+    from tracker.hosting.discovery import elsewhere
 
     return any(key in names or key.partition(".")[0] in names for names in elsewhere("settings").values())

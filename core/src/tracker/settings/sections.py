@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, get_type_hints
 from attrs import field, fields, frozen
 
 from tracker.errors import TrackerError
-from tracker.hosting import features
+from tracker.hosting import discovery
 from tracker.text.render import escape
 from tracker.text.wording import near
 
@@ -165,7 +165,7 @@ def key_of(kind: Any, name: str) -> str:
 def sections() -> dict[str, list[type]]:
     """The classes of each table, the top level first, the kernel's before those of the installed features."""
     found: dict[str, list[type]] = {"": [Kernel], "data": [Data]}
-    for feature in features.declared():
+    for feature in discovery.declared():
         for table, place in feature.settings.items():
             module, _, name = place.partition(":")
             found.setdefault(table, []).append(getattr(import_module(module), name))

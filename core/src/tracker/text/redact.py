@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import NamedTuple
 
 # a narrow pane wraps or cuts the address within its name
@@ -91,6 +92,14 @@ def with_addresses(value: object, text: str) -> object:
     """A JSON value in which addresses that a plugin has redacted itself are as `text`, which it read, has them."""
     known = {redact(found): found for found in re.findall(WHOLE, text)}
     return _each(value, lambda one: known.get(one, one))
+
+
+def account_id(named: str, text: str = "") -> str:
+    """A hash that stands for an account's address: of the whole address if the text that named it has it, else of what
+    the vendor shows of it.
+    """
+    whole = with_addresses(named.partition(" ")[0], text)
+    return blake2b(str(whole).casefold().encode(), digest_size=6).hexdigest()
 
 
 def _each(value: object, change: Callable[[str], str]) -> object:

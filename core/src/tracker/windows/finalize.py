@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,7 @@ from tracker.text.render import line, plural, value
 from tracker.text.wording import near
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.divergence import divergences
-from tracker.windows.messages import named_lanes
-from tracker.windows.missing_plugins import Absent, absent, named, tell
+from tracker.windows.missing_plugins import Absent, absent, tell
 from tracker.windows.results import WINDOWS, Finalized, finalized, unit_of
 from tracker.windows.rules import open_anomalies
 
@@ -55,8 +54,6 @@ def finalize(
     _report(session, record, features)
     if kept:
         session.note(f"note: kept from the earlier row of {window}: {', '.join(kept)}")
-    for note in _other_lanes(window, groups):
-        session.note(note)
     tell(session, unread)
 
 
@@ -158,10 +155,9 @@ def _check_read(window: str, unread: Iterable[Absent]) -> None:
     """Refuse a row that would take a provider out of every figure because its plugin is missing."""
     lost = [one for one in unread if one.measured]
     if lost:
-        group = [one for one in lost if one.reason == lost[0].reason]
         raise TrackerError(
-            f"{window} cannot be finalized without what was measured in it: {named(group)}."
-            f" To finalize it, {'; '.join(dict.fromkeys(one.cure for one in group))}. Nothing was stored."
+            f"{window} cannot be finalized without what was measured in it: {'; '.join(one.problem for one in lost)}."
+            f" To finalize it, {'; '.join(dict.fromkeys(one.cure for one in lost))}. Nothing was stored."
         )
 
 
@@ -174,22 +170,15 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
             f" Begin with `tracker start PROVIDER --stdin --window {line(window)}`."
         )
     missing = [(name, phase) for name, group in groups.items() for phase in canonical(group).missing]
-    for name, phase in missing:
-        befores = [capture.captured_at for capture in groups[name] if capture.phase == "before"]
-        after = canonical(groups[name]).after
-        if phase == "BEFORE" and befores and after is not None:
-            # it is there, but behind its AFTER: capturing it again would not cure that
-            delete = f"tracker alias delete {name} --phase"
-            raise TrackerError(
-                f"{window} cannot be finalized: missing {name} BEFORE: that of {iso(max(befores))} is later than the"
-                f" AFTER of {iso(after.captured_at)} and does not count. Take the one whose time is wrong back"
-                f" with `{delete} before --window {window}` or `{delete} after --window {window}`, and capture again."
-            )
     if missing:
         name, phase = missing[0]
+        # one that is there, but behind its AFTER, wants another AFTER
+        is_behind = phase == "BEFORE" and any(one.phase == "before" for one in groups[name])
+        why = f" (the one that stands is later than the AFTER of {name})" if is_behind else ""
+        verb = "end" if is_behind or phase == "AFTER" else "start"
         raise TrackerError(
-            f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}. Capture it with"
-            f" `tracker {'end' if phase == 'AFTER' else 'start'} {name} --stdin --window {window}`."
+            f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}{why}. Capture"
+            f" {'a new AFTER' if is_behind else 'it'} with `tracker {verb} {name} --stdin --window {window}`."
         )
 
 
@@ -226,17 +215,3 @@ def _report(session: Session, record: Row, features: Mapping[str, float]) -> Non
     for name, count in features.items():
         if name not in entries and count:
             session.warn(f"{name} was credited with {count} features but not captured in {window}")
-
-
-def _other_lanes(window: str, groups: Mapping[str, list[Capture]]) -> Iterator[str]:
-    """A note for each provider whose pair that counts is one of several."""
-    for name, group in groups.items():
-        before, after = canonical(group)
-        lanes = dict.fromkeys(one.agent_id for one in group if after and one.agent_id != after.agent_id)
-        others = [lane for lane in lanes if all(canonical(one for one in group if one.agent_id == lane))]
-        if before and after and others:
-            yield (
-                f"note: {name}: the pair of {named_lanes([after.agent_id])} counts ({iso(before.captured_at)} to"
-                f" {iso(after.captured_at)}); what {named_lanes(others)} measured is in"
-                f" `tracker window-audit --window {window}`"
-            )

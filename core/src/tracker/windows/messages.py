@@ -12,7 +12,7 @@ from tracker.settings.zones import zone
 from tracker.text.clock import Clock, span
 from tracker.text.render import line, number, value
 from tracker.text.wording import near
-from tracker.windows.captures import Capture, canonical
+from tracker.windows.captures import canonical
 from tracker.windows.rules import has_value
 
 if TYPE_CHECKING:
@@ -72,52 +72,28 @@ def _values(session: Session, source: Source, record: Mapping[str, Any], moved: 
     return f"  {'; '.join(parts)}"
 
 
-# --- what a new BEFORE does to captures that stand already: worth a note, since nothing of it is wrong
-
-
 def _notes(session: Session, request: CaptureRequest, window: Window) -> Iterator[str]:
-    """Notes about the captures that stood in a new BEFORE's window, and about the one that the lane leaves open."""
+    """What a new BEFORE does to captures that stand already: nothing of it is wrong, but it may be a slip."""
     name, taken, agent = request.source.name, request.captured_at, session.lane
     place = f"--window {window.name}{f' --agent {agent}' if agent else ''}"
-    lanes = {capture.agent_id for capture in window.standing}
-    if request.window is None and lanes and agent not in lanes:
-        yield (
-            f"{window.name} holds captures of {name} by {named_lanes(sorted(lanes, key=str))}, too; one pair per"
-            " provider and window counts: `--window` names another"
-        )
-    own = [capture for capture in window.standing if capture.agent_id == agent]
-    befores = [capture for capture in own if capture.phase == "before"]
-    old, clock = canonical(own), Clock(session.now, zone(session.config.timezone))
+    clock = Clock(session.now, zone(session.config.timezone))
     delete = f"`tracker alias delete {name} --phase before {place}` takes it back"
-    if old.before and old.after and taken > old.after.captured_at:
+    own = [capture for capture in window.standing if capture.agent_id == agent]
+    if window.standing and not own and request.window is None:
+        yield f"{window.name} holds captures of {name} by other lanes; one pair counts: `--window` names another window"
+    before, after = canonical(own)
+    if after and taken > after.captured_at:
         yield (
-            f"this BEFORE is later than the AFTER of {clock.at(old.after.captured_at)} in {window.name}, so it does not"
+            f"this BEFORE is later than the AFTER of {clock.at(after.captured_at)} in {window.name}, so it does not"
             f" count until an AFTER follows: `tracker end {name} --stdin {place}`, or {delete}"
         )
-    elif old.before and all(one.captured_at <= taken for one in befores):
-        moves = _moves(request.source, old.before, request.reading)
-        yield f"this replaces the BEFORE of {clock.at(old.before.captured_at)}{moves}; {delete}"
+    elif before and before.captured_at <= taken:
+        yield f"this replaces the BEFORE of {clock.at(before.captured_at)}; {delete}"
     if request.phases == ("before",):
         last = session.index.newest(request.source.stream, agent, name, position=1 if session.dry_run else 2)
         if last is not None and last.phase == "before" and last.window != window.name:
             end = f"tracker end {name} --stdin {place.replace(window.name, line(last.window), 1)}"
             yield f"{line(last.window)} stays open for {name} in this lane; `{end}` ends it"
-
-
-def named_lanes(lanes: Sequence[str | None]) -> str:
-    """`lane main, the lane without a name`."""
-    return ", ".join(f"lane {line(lane)}" if lane else "the lane without a name" for lane in lanes)
-
-
-def _moves(source: Source, old: Capture, new: Reading) -> str:
-    """` (weekly 20% -> 50%)`: the meters that both have."""
-    pairs = []
-    for gauge in new.gauges:
-        meter, was = source.meter(gauge.meter), old.reading.gauge(gauge.meter)
-        if meter is not None and was is not None:
-            unit = "%" if meter.unit == "pp" else f" {meter.unit}"
-            pairs.append(f"{meter.key} {value(was.used, unit=unit)} -> {value(gauge.used, unit=unit)}")
-    return f" ({', '.join(pairs)})" if pairs else ""
 
 
 # --- refusals that need to look around

@@ -86,6 +86,9 @@ def unfinished(index: Index) -> list[str]:
 
 # --- figures
 
+# Windows that name no account, beside some that do.
+UNNAMED = "(not named)"
+
 
 class Totals(NamedTuple):
     """An estimate without an interval, if no feature makes one."""
@@ -109,6 +112,7 @@ class ProviderFigures(NamedTuple):
     """A provider over the finalized windows that are shown.
 
     excluded: windows left out, each with the reason. stale: windows whose captures changed after they were finalized.
+    account: the one that the windows were measured on, if others have windows, too.
     """
 
     source: Source
@@ -116,9 +120,17 @@ class ProviderFigures(NamedTuple):
     efficiency: Estimate
     excluded: tuple[Mapping[str, str], ...] = ()
     stale: tuple[str, ...] = ()
+    account: str | None = None
 
     @classmethod
-    def of(cls, session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
+    def of(
+        cls,
+        session: Session,
+        source: Source,
+        rows: Mapping[str, Finalized],
+        groups: Groups,
+        account: str | None = None,
+    ) -> ProviderFigures:
         """One provider's usable windows, the others with the reason."""
         usable: list[WindowResult] = []
         excluded, stale = [], []
@@ -137,7 +149,7 @@ class ProviderFigures(NamedTuple):
                 excluded.append({"window": window, "reason": _reason(source, entry, capacity)})
             if row.is_stale(source.name, group):
                 stale.append(window)
-        return cls(source, unit_of(source), estimate(session, source, usable), tuple(excluded), tuple(stale))
+        return cls(source, unit_of(source), estimate(session, source, usable), tuple(excluded), tuple(stale), account)
 
     @property
     def totals(self) -> dict[str, float | None]:
@@ -164,10 +176,28 @@ def unit_of(source: Source) -> str:
 
 
 def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: Groups) -> list[ProviderFigures]:
-    """Figures of every provider that a finalized window names, by provider."""
+    """Figures of every provider that a finalized window names, by provider; of several accounts apart."""
     providers = session.registry.providers
     names = {name for row in rows.values() for name in row.named}
-    return [ProviderFigures.of(session, providers[name], rows, groups) for name in sorted(names & providers.keys())]
+    known = session.registry.first("window_accounts", session=session, windows=list(rows)) if len(rows) > 1 else None
+    found = []
+    for name in sorted(names & providers.keys()):
+        for account, own in of_accounts(known or {}, name, rows).items():
+            found.append(ProviderFigures.of(session, providers[name], own, groups, account))
+    return found
+
+
+def of_accounts(
+    known: Mapping[tuple[str, str], str], provider: str, rows: Mapping[str, Finalized]
+) -> dict[str | None, dict[str, Finalized]]:
+    """A provider's windows by account; all of them under None unless two accounts are named."""
+    if len({account for (window, name), account in known.items() if name == provider and window in rows}) < 2:
+        return {None: dict(rows)}
+    found: dict[str | None, dict[str, Finalized]] = {}
+    for window, row in rows.items():
+        if provider in row.named:
+            found.setdefault(known.get((window, provider), UNNAMED), {})[window] = row
+    return dict(sorted(found.items(), key=lambda item: str(item[0])))
 
 
 def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:

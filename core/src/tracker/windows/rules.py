@@ -7,15 +7,15 @@ it is about stand.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import evolve
 
 from tracker.contract.readings import Reading, compact, iso
 from tracker.errors import TrackerError
-from tracker.journal.records import ANOMALIES, stamp, text
+from tracker.journal.records import ANOMALIES, stamp
 from tracker.text.clock import span
 from tracker.windows.captures import Capture, Measured, Pair, canonical
 
@@ -37,18 +37,71 @@ Row = dict[str, Any]
 # --- refusals
 
 
+class Broken(NamedTuple):
+    """A rule that a capture breaks: it is refused with `advice`, or stored with an anomaly if the user insists."""
+
+    kind: str
+    cause: str
+    advice: str
+    cure: str
+    captures: tuple[Capture, ...]
+
+    @property
+    def refusal(self) -> TrackerError:
+        return TrackerError(f"{self.cause[0].upper()}{self.cause[1:]}. {self.advice} Nothing was stored.")
+
+
+def broken_rules(
+    source: Source,
+    new: Capture,
+    befores: Sequence[Capture],
+    before: Capture | None,
+    seen: datetime | None,
+    now: datetime,
+) -> Iterator[Broken]:
+    """What is wrong with the time of a capture.
+
+    befores: those that stand in its window. before: the one that counts for it. seen: when its reading says it is from.
+    """
+    delete = f"tracker alias delete {source.name} --phase {new.phase} --window {new.window}"
+    at = new.captured_at
+    if at > now + FUTURE:
+        # it would count as the newest until then
+        cause = f"the capture time {iso(at)} lies in the future, {span(at - now)} ahead"
+        advice = (
+            "Expected a time that has passed. Check --captured-at and this machine's clock, or store it with --force."
+        )
+        yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
+    if new.phase == "after" and befores:
+        old = before or max(befores, key=lambda one: one.order)
+        is_younger = before is not None and (seen is None or old.reading.as_of is None or seen > old.reading.as_of)
+        if not is_younger:
+            cause = (
+                f"this {source.name} reading is of {iso(seen or at)}, and the BEFORE of {new.window} is of"
+                f" {iso(old.reading.as_of or old.captured_at)}: nothing was measured in between"
+            )
+            advice = (
+                f"Send {source.title} a message, so that it writes a new reading, then capture again, or store it with"
+                " --force."
+            )
+            yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
+
+
+def late_after(source: Source, new: Capture, reset: datetime, buffer: timedelta) -> Broken:
+    """An AFTER in the buffer behind a reset."""
+    wait = math.ceil((reset + buffer - new.captured_at).total_seconds())
+    cause = f"the AFTER of {source.name} comes too early: a meter was reset at {iso(reset)}, and the vendor's pane lags"
+    advice = (
+        f"Expected a capture from {iso(reset + buffer)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
+        f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes)."
+    )
+    cure = f"capture again after the buffer: tracker end {source.name} --stdin --window {new.window}"
+    return Broken(LATE_AFTER, cause, advice, cure, (new,))
+
+
 def has_value(source: Source, reading: Reading) -> bool:
     """Whether a reading says anything at all."""
     return any(gauge.used is not None for gauge in reading.gauges) if source.meters else bool(reading.fields)
-
-
-def check_time(at: datetime, now: datetime) -> None:
-    """Refuse a capture from the future: it would count as the newest until then."""
-    if at > now + FUTURE:
-        raise TrackerError(
-            f"The capture time {iso(at)} is {span(at - now)} ahead. Expected a time that has passed."
-            " Check --captured-at and this machine's clock, or store it with --force. Nothing was stored."
-        )
 
 
 def dated(source: Source, reading: Reading, at: datetime, buffer: timedelta, dating: str | None) -> Reading:
@@ -79,58 +132,7 @@ def dated(source: Source, reading: Reading, at: datetime, buffer: timedelta, dat
     return evolve(reading, gauges=gauges, errors=tuple(dict.fromkeys(tags)))
 
 
-def check_after(
-    source: Source, before: Capture | None, new: Capture, reset: datetime | None, buffer: timedelta, *, is_sure: bool
-) -> str | None:
-    """Refuse an AFTER that is not younger than its BEFORE, or in the buffer behind a reset; how close, if sure."""
-    old, now, at = before.reading.as_of if before else None, new.reading.as_of, new.captured_at
-    if old is not None and now is not None and now <= old and not is_sure:
-        raise TrackerError(
-            f"This {source.name} reading is of {iso(now)}, and the BEFORE of {new.window} is of {iso(old)}:"
-            f" nothing was measured in between. Send {source.title} a message, so that it writes a new reading, then"
-            " capture again. Nothing was stored."
-        )
-    if reset is None:
-        return None
-    if is_sure or LATE_AFTER in text(new.record.get("notes")):
-        return f"captured at {iso(at)}, within {buffer.total_seconds() / 60:g} min after the reset at {iso(reset)}"
-    wait = math.ceil((reset + buffer - at).total_seconds())
-    raise TrackerError(
-        f"The AFTER of {source.name} comes too early: a meter was reset at {iso(reset)}, and the vendor's pane lags."
-        f" Expected a capture from {iso(reset + buffer)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
-        f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes). Nothing was stored."
-    )
-
-
 # --- what a capture shows
-
-
-def anomalies(
-    source: Source, new: Capture, standing: Sequence[Capture], measured: Measured, *, now: datetime, late: str | None
-) -> list[Row]:
-    """What a new capture shows beside those that stand in its window; `late`: how closely it follows a reset.
-
-    measured: what the pair that counts now says.
-    """
-    found, known = [], [*standing, new]
-    delete = f"tracker alias delete {source.name} --phase {new.phase} --window {new.window}"
-    if late is not None:
-        again = f"capture again after the buffer: tracker end {source.name} --stdin --window {new.window}"
-        found.append(anomaly(LATE_AFTER, late, again, [new], new.record))
-    if new.captured_at > now + FUTURE:
-        cause = f"captured at {iso(new.captured_at)}, which lies in the future"
-        found.append(anomaly(CLOCK_SKEW, cause, delete, [new], new.record))
-    # by the new one's lane if that has both phases
-    own = [capture for capture in known if capture.agent_id == new.agent_id]
-    candidates = own if {"before", "after"} <= {capture.phase for capture in own} else known
-    befores = [capture for capture in candidates if capture.phase == "before"]
-    after = new if new.phase == "after" else canonical(candidates).after
-    if after and after.phase and befores and min(one.captured_at for one in befores) > after.captured_at:
-        before = new if new.phase == "before" else max(befores, key=lambda one: one.order)
-        cause = f"AFTER of {iso(after.captured_at)} is earlier than its BEFORE of {iso(before.captured_at)}"
-        found.append(anomaly(CLOCK_SKEW, cause, delete, [before, after], new.record))
-    pair = canonical(known)
-    return [*found, *falls(source, pair, measured, new.record)] if measured.falls and new in pair else found
 
 
 def falls(source: Source, pair: Pair, measured: Measured, like: Mapping[str, Any]) -> list[Row]:
@@ -174,9 +176,10 @@ def superseded(source: Source, new: Capture, standing: Sequence[Capture], opened
 def anomaly(
     kind: str, cause: str, cure: str, captures: Iterable[Capture], like: Mapping[str, Any], **figures: Any
 ) -> Row:
-    """A row about captures; `like` is the record that caused it."""
+    """A row about captures; `like` is the record that caused it, and stands for a capture that has no id yet."""
     known = {key: figures.get(key) for key in ("meter", "before", "after", "delta")}
-    return row(like, kind=kind, cause=cause, cure=cure, records=[one.record_id for one in captures], **known)
+    ids = [one.record_id or like["record_id"] for one in captures]
+    return row(like, kind=kind, cause=cause, cure=cure, records=ids, **known)
 
 
 def row(like: Mapping[str, Any], **fields: Any) -> Row:

@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 
 from tracker.contract.readings import Reading, compact, to_parsed
 from tracker.journal.records import ANOMALIES, check_window, stamp
-from tracker.text.redact import redact, redact_value, with_addresses
+from tracker.text.redact import account_id, redact, redact_value, with_addresses
 from tracker.windows import rules
 from tracker.windows.captures import Capture, canonical, captures, measure
 from tracker.windows.lanes import FIRST_WINDOW, next_window
@@ -64,12 +64,7 @@ class Window:
 
     def add(self, request: CaptureRequest, phase: str | None) -> None:
         """Take in a reading, by the rules for what stands already; without a phase it is a report's."""
-        if phase is None:
-            self.records.append(_record(self.session, request, self.name))
-            return
-        session, source, at, late = self.session, self.source, request.captured_at, None
-        # `compute_delta` needs the instant
-        reading = evolve(request.reading, as_of=request.reading.as_of or at)
+        session, source, at = self.session, self.source, request.captured_at
         new = Capture(
             record_id="",
             window=self.name,
@@ -78,29 +73,40 @@ class Window:
             agent_id=session.lane,
             # later than any line of the journal
             offset=2**63,
-            record={"notes": request.notes},
-            reading=reading,
+            record={},
+            # `compute_delta` needs the instant
+            reading=evolve(request.reading, as_of=request.reading.as_of or at),
         )
         befores = [one for one in self.standing if one.phase == "before"]
-        before = canonical([*befores, new]).before
-        if phase == "after":
-            if request.needs_before and not befores:
-                from tracker.windows.messages import no_before
+        before = canonical([*befores, new]).before if phase else None
+        if request.needs_before and phase == "after" and not befores:
+            from tracker.windows.messages import no_before
 
-                raise no_before(session, source, self.name)
-            reset = reset_before(session, source, reading, at)
+            raise no_before(session, source, self.name)
+        broken = list(rules.broken_rules(source, new, befores, before, request.reading.as_of, session.now))
+        if phase == "after" and (reset := reset_before(session, source, request.reading, at)) is not None:
             buffer = timedelta(minutes=session.config.buffer_minutes)
-            late = rules.check_after(source, before, new, reset, buffer, is_sure=request.force)
+            broken.append(rules.late_after(source, new, reset, buffer))
+        for rule in broken:
+            if not request.force and (rule.kind != rules.LATE_AFTER or rule.kind not in (request.notes or "")):
+                raise rule.refusal
         record = _record(session, request, self.name, phase, before)
         new = evolve(new, record_id=record["record_id"], record=record)
-        counting = canonical([*self.standing, new])
-        measured = measure(session.registry, source, counting)
-        if new is counting.after:
-            self.moved = {name: delta for name, delta in measured.delta.items() if delta is not None}
         self.records.append(record)
-        self.anomalies += rules.anomalies(source, new, self.standing, measured, now=session.now, late=late)
+        self.anomalies += [rules.anomaly(rule.kind, rule.cause, rule.cure, rule.captures, record) for rule in broken]
+        if phase is not None:
+            self._compare(new)
+
+    def _compare(self, new: Capture) -> None:
+        """What the pair that counts now shows, and what it settles."""
+        pair = canonical([*self.standing, new])
+        measured = measure(self.session.registry, self.source, pair)
+        if new is pair.after:
+            self.moved = {name: delta for name, delta in measured.delta.items() if delta is not None}
+        if measured.falls and new in pair:
+            self.anomalies += rules.falls(self.source, pair, measured, new.record)
         if self.opened:
-            self.anomalies += rules.superseded(source, new, self.standing, self.opened)
+            self.anomalies += rules.superseded(self.source, new, self.standing, self.opened)
 
 
 def store(session: Session, request: CaptureRequest) -> list[Row]:
@@ -133,19 +139,20 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
 def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     """The request with what is stored of its text and reading; refused if that says nothing, or is of another time."""
     source, reading, at = request.source, request.reading, request.captured_at
-    if not request.force:
-        if not rules.has_value(source, reading):
-            from tracker.windows.messages import no_value
+    if not request.force and not rules.has_value(source, reading):
+        from tracker.windows.messages import no_value
 
-            raise no_value(session, request)
-        rules.check_time(at, session.now)
+        raise no_value(session, request)
     if request.text is not None and request.phases:
         # what was read by itself has a time of its own, and no option for it
         dating = " give the time of this one with --captured-at," if request.origin == "alias" else ""
         buffer = timedelta(minutes=session.config.buffer_minutes)
         reading = rules.dated(source, reading, at, buffer, None if request.force else dating)
     text = request.text and redact(request.text, keep_account=session.config.keep_account)
-    return evolve(request, reading=reading, text=text)
+    # two addresses may be redacted alike
+    named = reading.fields.get("account")
+    known = {"account": account_id(named, request.text)} if isinstance(named, str) and request.text else {}
+    return evolve(request, reading=reading, text=text, details={**known, **request.details})
 
 
 def _choose(session: Session, request: CaptureRequest) -> str:

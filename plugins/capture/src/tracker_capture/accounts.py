@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from tracker.kernel import Session, Windows
-from tracker_capture.readings import account_names, account_of
+from tracker_capture.readings import account_names, mask_of
 
 
-def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+def accounts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], str]:
     """The account's name or hash by window and provider; of two both."""
     names = account_names(session)
     found = {}
@@ -17,10 +16,11 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
         hashes = set()
         for capture in group:
             parsed = capture.record.get("parsed")
-            named = account_of(parsed.get("account")) if isinstance(parsed, dict) else None
+            # older records have the redacted address alone
+            masked = mask_of(parsed.get("account")) if isinstance(parsed, dict) else None
             kept = capture.record.get("account")
-            if account := named or (kept if isinstance(kept, str) else None):
+            if account := kept if isinstance(kept, str) else masked:
                 hashes.add(names.get(account, account))
         if hashes:
-            found[key] = {"account": "+".join(sorted(hashes))}
+            found[key] = "+".join(sorted(hashes))
     return found

@@ -81,11 +81,17 @@ def meter_sampler(session: Session, every: timedelta) -> Callable[[Session], Seq
 
 
 @hookimpl
-def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+def window_accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str]:
     """The account of each provider in each window, if its captures name one."""
-    from tracker_capture.accounts import facts
+    from tracker_capture.accounts import accounts
 
-    return facts(session, windows)
+    return accounts(session, windows)
+
+
+@hookimpl
+def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+    """The same as a column."""
+    return {key: {"account": name} for key, name in window_accounts(session, windows).items()}
 
 
 @hookimpl

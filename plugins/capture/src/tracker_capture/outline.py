@@ -22,7 +22,7 @@ from tracker.kernel import Session, replace_file
 
 STREAM = "readings"
 FILE = "readings-outline.json"
-VERSION = 1
+VERSION = 2
 PAGE = 1 << 18
 HOUR = 3600
 # Bytes that are read anew by each command rather than written into the outline.
@@ -49,6 +49,8 @@ class Outline:
     pages: list[tuple[int, str]] = field(factory=list)
     peaks: dict[Key, list[Peak]] = field(factory=dict)
     removed: set[str] = field(factory=set)
+    # of each redacted address the accounts that it may be
+    masks: dict[str, list[str]] = field(factory=dict)
     # where the peaks of a meter stand, made when one is added
     places: dict[Key, dict[tuple[int, int], Peak]] = field(factory=dict)
 
@@ -67,6 +69,8 @@ class Outline:
             self.removed.add(row["tombstone"])
         elif row.get("record_id") not in self.removed:
             self._add_peaks(row)
+            if (mask := row.get("account_mask")) and row.get("account") not in self.masks.setdefault(mask, []):
+                self.masks[mask].append(row["account"])
 
     def _add_peaks(self, row: Mapping[str, Any]) -> None:
         parsed, at, provider, origin = row.get("parsed"), row.get("captured_at"), row.get("provider"), row.get("origin")
@@ -157,17 +161,18 @@ def _mark(session: Session, size: int) -> list[Any]:
 
 def _dump(found: Outline) -> bytes:
     series = [[*key, own] for key, own in found.peaks.items()]
-    return orjson.dumps([VERSION, found.mark, found.pages, series, sorted(found.removed)])
+    return orjson.dumps([VERSION, found.mark, found.pages, series, sorted(found.removed), found.masks])
 
 
 def _load(session: Session, path: Path) -> Outline:
     """The kept outline; an empty one if the file is of another stream or was edited."""
     try:
-        version, mark, pages, series, removed = orjson.loads(path.read_bytes())
+        version, mark, pages, series, removed, masks = orjson.loads(path.read_bytes())
         if version != VERSION or mark != _mark(session, mark[0]) or session.journal.size(STREAM) < mark[0]:
             return Outline()
         peaks = {(provider, meter, account, origin): own for provider, meter, account, origin, own in series}
-        return Outline(mark=mark, pages=[(start, latest) for start, latest in pages], peaks=peaks, removed=set(removed))
+        pages = [(start, latest) for start, latest in pages]
+        return Outline(mark=mark, pages=pages, peaks=peaks, removed=set(removed), masks=dict(masks))
     except (OSError, ValueError, TypeError, LookupError):
         return Outline()
 

@@ -7,7 +7,6 @@ exactly. Storing a reading twice adds nothing.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 import orjson
 from attrs import evolve, field, frozen
 
-from tracker.api import Gauge, Reading, Source, instant, redact
+from tracker.api import Gauge, Reading, Source, account_id, instant, redact
 from tracker.kernel import Session, Windows, iso, stamp
 from tracker_capture.outline import STREAM, outline
 from tracker_capture.settings import CaptureSettings
@@ -36,8 +35,9 @@ NEAR = 4
 class Sample:
     """A run of equal readings of one origin, from `at` to `until`.
 
-    account: a hash; None if the reading does not name it. client: the version of the vendor's program. is_scheduled:
-    whether it was taken whether or not somebody worked. capture: the snapshot that it is the reading of, if any.
+    account: a hash; None if the reading does not name it. mask: the hash of its redacted address. client: the version
+    of the vendor's program. is_scheduled: whether it was taken whether or not somebody worked. capture: the snapshot
+    that it is the reading of, if any.
     """
 
     provider: str
@@ -46,6 +46,7 @@ class Sample:
     at: datetime
     until: datetime
     account: str | None = None
+    mask: str | None = field(default=None, eq=False)
     plan: str | None = None
     client: str | None = None
     is_scheduled: bool = field(default=False, eq=False)
@@ -69,38 +70,60 @@ def is_same_reset(one: datetime | None, other: datetime | None) -> bool:
     return one == other or (one is not None and other is not None and abs(one - other) <= RESET_TOLERANCE)
 
 
-def sample_of(source: Source, reading: Reading, taken: datetime, origin: str) -> Sample | None:
-    """A reading as a sample of its instant; None if no meter has a value."""
+def sample_of(source: Source, reading: Reading, taken: datetime, origin: str, text: str = "") -> Sample | None:
+    """A reading of a text as a sample of its instant; None if no meter has a value."""
     gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
     at = min(reading.as_of or taken, taken)
-    return _sample(source.name, origin, gauges, at, reading.fields) if gauges else None
+    named = reading.fields.get("account")
+    account = account_id(named, text) if isinstance(named, str) and named else None
+    return _sample(source.name, origin, gauges, at, reading.fields, account) if gauges else None
 
 
-def _sample(provider: str, origin: str, gauges: Mapping[str, Gauge], at: datetime, known: Mapping[str, Any]) -> Sample:
+def _sample(
+    provider: str,
+    origin: str,
+    gauges: Mapping[str, Gauge],
+    at: datetime,
+    known: Mapping[str, Any],
+    account: str | None,
+) -> Sample:
+    mask = mask_of(known.get("account"))
     return Sample(
         provider=provider,
         origin=origin,
         gauges=gauges,
         at=at,
         until=at,
-        account=account_of(known.get("account")),
+        account=account or mask,
+        mask=mask,
         plan=_text(known.get("plan")),
         client=_text(known.get("version")),
     )
 
 
-def account_of(named: object) -> str | None:
-    """A hash of the account's redacted address, which snapshots keep too, so that both name an account alike."""
-    if not isinstance(named, str) or not named:
-        return None
-    address = redact(named).casefold().partition(" ")[0]
-    return hashlib.blake2b(address.encode(), digest_size=6).hexdigest()
+def mask_of(named: object) -> str | None:
+    """The hash of an account's redacted address, which may be that of several accounts."""
+    return account_id(redact(named)) if isinstance(named, str) and named else None
 
 
 def account_names(session: Session) -> dict[str, str]:
-    """The names that the settings give to accounts, by their hashes."""
+    """The names that the settings give to accounts, by their hashes.
+
+    A redacted address belongs to the one account that it fits; if it fits several, it has a name of its own.
+    """
     named = session.settings(CaptureSettings).accounts
-    return {(one if HASH.fullmatch(one) else str(account_of(one))): name for name, one in named.items()}
+    masks = {mask: set(accounts) for mask, accounts in outline(session).masks.items()}
+    names = {}
+    for name, one in named.items():
+        if HASH.fullmatch(one):
+            names[one] = name
+        else:
+            names[account_id(one)] = name
+            masks.setdefault(str(mask_of(one)), set()).add(account_id(one))
+    for mask, accounts in masks.items():
+        known = sorted(names.get(one, one) for one in accounts)
+        names.setdefault(mask, " or ".join(known))
+    return names
 
 
 def compact(value: float) -> float | int:
@@ -135,6 +158,8 @@ def record(sample: Sample, by: str) -> dict[str, Any]:
     more: dict[str, Any] = {"supersedes": list(sample.supersedes)} if sample.supersedes else {}
     if sample.capture:
         more["capture"] = sample.capture
+    if sample.mask not in (None, sample.account):
+        more["account_mask"] = sample.mask
     return stamp(
         window=None,
         provider=sample.provider,
@@ -195,7 +220,7 @@ def add_newest_capture(session: Session, provider: str) -> None:
     if gauges:
         origin = str(row.get("origin") or by)
         at = min(reading.as_of or taken, taken)
-        sample = _sample(provider, origin, gauges, at, parsed)
+        sample = _sample(provider, origin, gauges, at, parsed, _text(row.get("account")))
         add(session, [evolve(sample, capture=str(row.get("record_id")))], by="capture")
 
 
@@ -322,6 +347,7 @@ def _from_record(row: Mapping[str, Any]) -> Sample | None:
         at=at,
         until=instant(row.get("until")) or at,
         account=_text(row.get("account")),
+        mask=_text(row.get("account_mask")),
         plan=_text(row.get("plan")),
         client=_text(row.get("client")),
         is_scheduled=row.get("source") == "sample",

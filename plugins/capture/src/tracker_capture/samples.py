@@ -53,7 +53,9 @@ def store(
     session: Session, answers: Sequence[tuple[Source, Answer]], least: timedelta = timedelta(0)
 ) -> list[readings.Sample]:
     """Add the answers to the history."""
-    samples = [readings.sample_of(source, one.reading, one.taken, one.origin) for source, one in answers]
+    samples = [
+        readings.sample_of(source, one.reading, one.taken, one.origin, one.text or "") for source, one in answers
+    ]
     return readings.add(session, [sample for sample in samples if sample is not None], by="sample", least=least)
 
 

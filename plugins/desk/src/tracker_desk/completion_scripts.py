@@ -7,7 +7,7 @@ _tracker_completion() {
   local IFS=$'\\n' response completion kind value
   COMPREPLY=()
   response=$(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD="$COMP_CWORD" \\
-    _TRACKER_COMPLETE=bash_complete "$1" 2>/dev/null)
+    "$1" completion bash --ask 2>/dev/null)
   while IFS= read -r completion; do
     kind=${completion%%,*} value=${completion#*,}
     case "$kind" in
@@ -26,7 +26,7 @@ _tracker_completion() {
   local -a response plain described
   local kind value about
   response=("${(@f)$(env COMP_WORDS="${(j: :)words}" COMP_CWORD=$((CURRENT - 1)) \\
-    _TRACKER_COMPLETE=zsh_complete "${words[1]}" 2>/dev/null)}")
+    "${words[1]}" completion zsh --ask 2>/dev/null)}")
   for kind value about in "${response[@]}"; do
     case "$kind" in
       plain) if [[ "$about" == _ ]]; then plain+=("$value"); else described+=("$value:$about"); fi ;;
@@ -43,7 +43,7 @@ FISH = """\
 function __tracker_completion
     set -l words (commandline -cp)
     set -l word (commandline -t)
-    for completion in (env _TRACKER_COMPLETE=fish_complete COMP_WORDS="$words" COMP_CWORD="$word" tracker 2>/dev/null)
+    for completion in (env COMP_WORDS="$words" COMP_CWORD="$word" tracker completion fish --ask 2>/dev/null)
         set -l parts (string split --max 1 , -- $completion)
         switch $parts[1]
             case plain

@@ -55,8 +55,8 @@ fi
 def functions(session: Session) -> tuple[dict[str, str], list[str]]:
     """The functions with the words that follow `tracker`, and the names that would hide a builtin or a program."""
     sources = [source for source in session.registry.sources.values() if source.kind != "view"]
-    named = {name: words for source in sources for name, words in session.registry.shell_names(source).items()}
-    hidden = {name for source in sources for name in session.registry.shadowed(source)}
+    named = {name: words for source in sources for name, words in source.shell_functions.items()}
+    hidden = {name for source in sources for name in source.hidden_words}
     return {name: words for name, words in named.items() if name not in hidden}, sorted(hidden)
 
 

@@ -78,7 +78,8 @@ class SourceConformance(Conformance):
 
     def test_marks_its_hooks(self, registry: Registry, info: Source) -> None:
         """A function that is named like a hook and not marked as one is never called."""
-        module = registry.module(self.source)
+        found = registry.find(self.source)
+        module = found.module if found else None
         hooks = vars(registry.manager.hook)
         unmarked = [name for name in hooks if hasattr(module, name) and not registry.has(self.source, name)]
         assert not unmarked, rule(f"{', '.join(unmarked)} is not marked with @hookimpl", "When something is wrong")
@@ -91,7 +92,7 @@ class SourceConformance(Conformance):
         assert asdict(again.as_source()) == asdict(info), said
 
     def test_hides_no_program(self, registry: Registry, info: Source) -> None:
-        hidden = ", ".join(registry.shadowed(info))
+        hidden = ", ".join(info.hidden_words)
         text = f"its prefix {info.prefix!r} makes {hidden}, which would hide a program or a builtin of the shell"
         assert not hidden, rule(text, "The declaration")
 
@@ -122,7 +123,8 @@ class SourceConformance(Conformance):
             assert found, rule(f"the demo's capture {step.capture} is not in the package", "Packaging")
 
     def test_imports_lightly(self, registry: Registry, info: Source) -> None:
-        name = getattr(registry.module(self.source), "__name__", "")
+        found = registry.find(self.source)
+        name = getattr(found and found.module, "__name__", "")
         code = [sys.executable, "-c", IMPORT.format(module=name)]
         seconds, loaded, touched = subprocess.check_output(code, text=True).split("\n")[-4:-1]
         heavy = HEAVY & {module.split(".")[0] for module in loaded.split()}

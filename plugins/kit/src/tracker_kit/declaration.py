@@ -25,8 +25,7 @@ def find(session: Session, name: str) -> Found:
         raise TrackerError(f"{name} is left out: {found.error}. `tracker plugins list` says what to do.")
     if any(one.name == name for one in registry.disabled):
         raise TrackerError(f"{name} is disabled. Unset TRACKER_DISABLE_PLUGINS.")
-    known = [one for one in registry.sources if one not in registry.builtin]
-    raise TrackerError(f"No source {line(name)!r} is installed; {near(name, known)}")
+    raise TrackerError(f"No source {line(name)!r} is installed; {near(name, list(registry.sources))}")
 
 
 def document(session: Session, found: Found) -> dict[str, Any]:
@@ -57,10 +56,7 @@ def _parts(session: Session, found: Found, source: Source) -> Iterator[tuple[str
     if source.open_meters:
         yield "", ["and those that the vendor may add, in used percent"]
     yield "scopes", [", ".join(source.scopes)] if source.scopes else []
-    yield (
-        "functions",
-        _aligned([(name, f"tracker {words}") for name, words in session.registry.shell_names(source).items()]),
-    )
+    yield "functions", _aligned([(name, f"tracker {words}") for name, words in source.shell_functions.items()])
     yield "origins", _aligned([(origin.name, origin.title) for origin in source.origins])
     compared = [f"{held.figure} of {held.scope} with {held.provider}'s {held.meter}" for held in source.comparisons]
     yield "compared", compared
@@ -82,11 +78,10 @@ def _length(time: timedelta) -> str:
 
 def _hooks(session: Session, found: Found) -> dict[str, list[str]]:
     """The hooks that a plugin implements, each with the arguments that it asks for."""
-    module = session.registry.module(found.name)
     given: dict[str, list[str]] = {}
     for hook in found.hooks:
         caller = getattr(session.registry.manager.hook, hook)
-        [own] = [one for one in caller.get_hookimpls() if one.plugin is module]
+        [own] = [one for one in caller.get_hookimpls() if one.plugin is found.module]
         given[hook] = list(own.argnames)
     return given
 

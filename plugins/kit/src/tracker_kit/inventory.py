@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
+from time import perf_counter
 from typing import Any
 
 from tracker.api import Column
@@ -13,39 +14,38 @@ COLUMNS = ("name", "kind", "distribution", "version", "contract", "state")
 WIDTH, INDENT = 80, 11
 DECLARATIONS = ("source_info", "feature_info")  # what every plugin has, so that the table need not say it
 UNKNOWN = "-"
+SLOW = 0.5  # seconds; every command that needs the plugin waits for its import
 DISABLE = "TRACKER_DISABLE_PLUGINS"
 
 
 def list_plugins(registry: Registry) -> list[dict[str, Any]]:
     """A row per installed source and feature, as data."""
-    return [*map(_source, registry.found), *map(_feature, registry.installed_features)]
+    slow = {}
+    for name in registry.names:
+        start = perf_counter()
+        registry.find(name)
+        slow[name] = perf_counter() - start
+    sources = [_row(one, getattr(one.declared, "kind", None), slow.get(one.name, 0)) for one in registry.found]
+    assert registry.features is not None  # registered, so that their hooks are known
+    return sources + [_row(one, "feature") for one in registry.installed_features]
 
 
-def _source(found: Any) -> dict[str, Any]:
-    declared = found.declared
-    kind, contract = (declared.kind, declared.contract) if declared else (None, None)
-    row = _row(found.name, kind, found.distribution, found.version, found.error)
-    return row | {"contract": contract, "hooks": list(found.hooks), "notes": list(found.notes)}
-
-
-def _feature(found: Any) -> dict[str, Any]:
-    point, marked = found.point, vars(found.module).items() if found.module else ()
-    hooks = sorted(name for name, one in marked if hasattr(one, "tracker_impl"))
-    row = _row(point.name, "feature", point.distribution, point.version, found.error)
-    return row | {"contract": None, "hooks": hooks, "notes": []}
-
-
-def _row(name: str, kind: str | None, distribution: str, version: str, error: PluginError | None) -> dict[str, Any]:
+def _row(found: Any, kind: str | None, seconds: float = 0) -> dict[str, Any]:
+    error = found.error
+    notes = [*found.notes, *([f"its import takes {seconds:.1f} s"] if seconds > SLOW else [])]
     return {
-        "name": name,
+        "name": found.name,
         "kind": kind,
-        "distribution": distribution,
-        "version": version,
+        "distribution": found.distribution,
+        "version": found.version,
         "state": "left out" if error else "ok",
         "error": str(error) if error else None,
         "step": error.step if error else None,
         "cause": error.cause if error else None,
-        "cure": cure(name, distribution, error) if error else None,
+        "cure": cure(found.name, found.distribution, error) if error else None,
+        "contract": getattr(found.declared, "contract", None),
+        "hooks": list(found.hooks),
+        "notes": notes,
     }
 
 
@@ -59,7 +59,7 @@ def cure(name: str, distribution: str, error: PluginError) -> str:
         return f"pip install --upgrade {owner}"
     if step == "be imported" and "ModuleNotFoundError" in cause:
         return f"install what it needs with it: pip install --force-reinstall {owner}; {leave_out}"
-    if step == "be found once":
+    if step == "have a name of its own":
         return f"uninstall one of the distributions that claim {name!r}, or disable one with {DISABLE}"
     return f"report it to the author of {owner}; {leave_out}"
 

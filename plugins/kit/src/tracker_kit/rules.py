@@ -16,7 +16,7 @@ GUIDE = "docs/reference/plugins.md"
 # where the guide explains what the core found at a step of loading
 STEPS = {
     "be imported": "Import late",
-    "be found once": "Packaging",
+    "have a name of its own": "Packaging",
     "declare its source": "The declaration",
     "match the hook specifications": "When something is wrong",
 }
@@ -64,7 +64,7 @@ def _where(error: PluginError) -> str:
     """The line of the plugin that raised, and the rule against that; nothing if the core refused an answer."""
     if error.__cause__ is None or error.plugin not in installed().sources:
         return ""
-    package = str(getattr(installed().module(error.plugin), "__name__", "")).partition(".")[0]
+    package = installed().package(error.plugin).partition(".")[0]
     place = ""
     for frame, line in traceback.walk_tb(error.__cause__.__traceback__):
         module = frame.f_globals.get("__name__", "")

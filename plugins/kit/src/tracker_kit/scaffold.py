@@ -88,7 +88,7 @@ def check_name(registry: Registry, name: str) -> None:
             f"Invalid name {line(name)!r}. Expected lower-case letters and digits, the first a letter, and single"
             " dashes between words, such as my-tool."
         )
-    if name in RESERVED or name in registry.builtin:
+    if name in RESERVED:
         raise click.BadParameter(f"The name {name!r} is reserved for the core. Choose another, such as {name}-usage.")
     for feature in registry.declared:
         if name == feature.name or name in feature.commands:
@@ -157,10 +157,9 @@ def _place(name: str) -> str | None:
 def _prefix(registry: Registry, name: str, kind: str) -> str:
     """The shortest beginning of the name whose shell functions are free, as Python; two letters at least."""
     letters = re.sub(r"[^a-z]", "", name)
-    others = {function for source in registry.sources.values() for function in registry.shell_names(source)}
+    others = {function for source in registry.sources.values() for function in source.shell_functions}
     for length in range(2, min(len(letters), 8) + 1):
         source = Source(contract="1.0", name=name, title=name, kind=kind, prefix=letters[:length])  # type: ignore[arg-type]
-        functions = registry.shell_names(source).keys()
-        if functions.isdisjoint(others) and not registry.shadowed(source):
+        if others.isdisjoint(source.shell_functions) and not source.hidden_words:
             return f'"{letters[:length]}"'
     return "None"

@@ -166,7 +166,7 @@ def _routing(session: Session, period: Period) -> Iterator[Panel]:
         saved = money["saved_usd"]
         cost = money["baseline_usd"], money[f"{found.label}_usd"]
         rows += [
-            {"side": f"{source.title}: not routed", "tokens": baseline.tokens, "cost": cost[0], "saved": ""},
+            {"side": f"{source.title}: not routed", "tokens": baseline.tokens, "cost": cost[0], "saved": None},
             {"side": f"{source.title}: routed", "tokens": routed.tokens, "cost": cost[1], "saved": saved},
         ]
         if share is not None and routed.tokens:

@@ -13,8 +13,9 @@ from attrs import define, field
 from tracker.kernel import Journal, Session
 from tracker_telemetry.identity import ID, SIZE, Ids, Shown, digest_of
 
-PART = 32 << 20  # bytes of a stream that are read at once
+PART = 4 << 20  # bytes of a stream that are read at once
 HEAD = b'{"record_id":"'
+SINGLE, ROUTED = 1, 2
 HEX = slice(len(HEAD), len(HEAD) + 32)
 HALF = slice(HEX.start + 16, HEX.stop)
 HEXADECIMAL = re.compile(rb"[0-9a-f]{16}")
@@ -35,6 +36,9 @@ class Stored:
     ids: Ids = field(factory=Ids)
     is_in_order: bool = True
     _order: bytearray = field(factory=bytearray)
+    _kinds: bytearray = field(
+        factory=bytearray
+    )  # of each id in order: SINGLE, ROUTED, or 0 for one that needs its plugin
     _at: int = 0
     old: Counter[bytes] = field(factory=Counter)
     _read: dict[str, int] = field(factory=dict)
@@ -63,6 +67,18 @@ class Stored:
             return True
         return False
 
+    def pass_over(self, keys: bytes) -> int | None:
+        """Go past lines that are the next ones and one event each: how many are routed; None if any is another."""
+        first, stop = self._at // SIZE, (self._at + len(keys)) // SIZE
+        if not self.is_in_order or self._order[self._at : self._at + len(keys)] != keys:
+            return None
+        kinds = self._kinds[first:stop]
+        routed = kinds.count(ROUTED)
+        if routed + kinds.count(SINGLE) < len(kinds):
+            return None
+        self._at += len(keys)
+        return routed
+
     def leave_order(self, shown: Shown) -> None:
         """Make the sets: of what is stored, and of what was shown until now."""
         self.is_in_order = False
@@ -70,6 +86,7 @@ class Stored:
         self.ids.load(order)
         shown.load(order[: self._at])
         self._order.clear()
+        self._kinds.clear()
 
     def wrote(self, stream: str) -> None:
         """Say that the rows that were appended now are this run's own: it will not show those lines again."""
@@ -78,20 +95,31 @@ class Stored:
     def _scan(self, stream: str, start: int, stop: int) -> None:
         # rows that ingest wrote begin with their id and window; any other row is decoded
         own = b'","window":' + orjson.dumps(self.window) + b","
-        end, found = HEX.stop + len(own), list[bytes]()
+        end = HEX.stop + len(own)
         for part in parts(self.session, stream, start, stop):
             lines = part.split(b"\n")
-            plain = [line[HALF] for line in lines if line[HEX.stop : end] == own and b'"raw_text"' not in line]
-            found += plain
-            for line in lines if len(plain) < len(lines) else ():
-                if line[HEX.stop : end] != own or b'"raw_text"' in line:
+            is_plain = b'"raw_text"' not in part and b'"parts":' not in part and b'"nth":' not in part
+            if is_plain and all(line[HEX.stop : end] == own for line in lines):
+                kinds = [ROUTED if b'"routed":true' in line else SINGLE for line in lines] if self.is_in_order else []
+                self._add([line[HALF] for line in lines], kinds)
+                continue
+            found: list[bytes] = []
+            for line in lines:
+                if line[HEX.stop : end] == own and b'"raw_text"' not in line:
+                    found.append(line[HALF])
+                else:
                     self._take(Journal.decode(line), found)
+            self._add(found, [0] * len(found))
+
+    def _add(self, found: list[bytes], kinds: list[int]) -> None:
         try:
             ids = bytes.fromhex(b"".join(found).decode())
         except ValueError:  # somebody edited the file
             ids = b"".join(bytes.fromhex(half.decode()) for half in found if HEXADECIMAL.fullmatch(half))
+            kinds = [0] * (len(ids) // SIZE)
         if self.is_in_order:
             self._order += ids
+            self._kinds += bytes(kinds)
         else:
             self.ids.load(ids)
 

@@ -10,6 +10,14 @@ from tracker.kernel import Finalized, Session, TrackerError, near
 Facts = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
+def accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str]:
+    """The account of each window and provider that names one."""
+    found: Mapping[tuple[str, str], str] | None = session.registry.first(
+        "window_accounts", session=session, windows=windows
+    )
+    return found or {}
+
+
 def columns(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """What other features know of windows, by window and provider."""
     found: dict[tuple[str, str], dict[str, Any]] = {}

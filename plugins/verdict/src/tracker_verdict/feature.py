@@ -64,9 +64,12 @@ def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) 
 @hookimpl
 def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook]:
     """Whether each meter lasts until its reset, and how many windows fit."""
-    from tracker_verdict.outlook import brief
+    from tracker_verdict import forecasts
+    from tracker_verdict.outlook import brief, outlooks
 
-    return list(brief(session, source))
+    found = outlooks(session, source, session.now, 1, is_brief=True)
+    forecasts.store(session, source, found, "status")
+    return list(brief(session, source, found))
 
 
 @hookimpl

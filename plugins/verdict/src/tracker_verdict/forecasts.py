@@ -1,15 +1,17 @@
-"""The forecasts that `tracker plan` made, and how they turned out."""
+"""The forecasts that `plan`, `status` and `gate` made, and how they turned out."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from attrs import frozen
 
 from tracker.api import Source, instant
-from tracker.kernel import Session, iso, number, plural, stamp
+from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
 from tracker_verdict.outlook import Outlook
 from tracker_verdict.standings import history, of_accounts
 from tracker_verdict.weeks import FULL, SAME, WEEK
@@ -18,29 +20,54 @@ STREAM = "forecasts"
 # A week's last reading counts as its end if it is not older at the reset.
 END = timedelta(hours=24)
 FOREVER = timedelta(weeks=520)
+# Bytes at the stream's end that hold the rows of the last hour.
+TAIL = 1 << 16
 
 
-def store(session: Session, source: Source, found: Iterable[Outlook]) -> None:
-    """Keep what was forecast, so that it can be scored."""
-    rows = [
-        stamp(
-            window=None,
-            provider=source.name,
-            captured_at=session.now,
-            source="plan",
-            agent_id=session.lane,
-            meter=one.meter,
-            account=one.account,
-            reset_at=iso(one.reset_at),
-            used=one.used,
-            forecast=one.prospect.document(),
-        )
-        for one in found
-        if one.reset_at is not None and one.prospect is not None and one.prospect.probability is not None
-    ]
-    if rows and not session.dry_run:
-        with session.journal.lock("tracker plan"):
+def store(session: Session, source: Source, found: Iterable[Outlook], by: str) -> None:
+    """Keep what was forecast, so that it can be scored. Bins are hours: of one hour one forecast is enough.
+
+    `status` and `gate` ask often and must not wait: a busy journal or a directory that is only read costs a row.
+    """
+    known = [one for one in found if one.reset_at and one.prospect and one.prospect.probability is not None]
+    if not known or session.dry_run:
+        return
+    with contextlib.suppress(TrackerError), session.journal.lock(f"tracker {by}", wait=0):
+        kept = _kept(session)
+        rows = [_row(session, source, one, by) for one in known if _key(session, source, one) not in kept]
+        if rows:
             session.journal.append(STREAM, rows)
+
+
+def _row(session: Session, source: Source, one: Outlook, by: str) -> dict[str, Any]:
+    assert one.reset_at is not None
+    assert one.prospect is not None
+    return stamp(
+        window=None,
+        provider=source.name,
+        captured_at=session.now,
+        source=by,
+        agent_id=session.lane,
+        meter=one.meter,
+        account=one.account,
+        reset_at=iso(one.reset_at),
+        used=one.used,
+        forecast=one.prospect.document(),
+    )
+
+
+def _key(session: Session, source: Source, one: Outlook) -> tuple[Any, ...]:
+    return source.name, one.meter, one.account, iso(session.now)[: len("2026-11-22T06")]
+
+
+def _kept(session: Session) -> set[tuple[Any, ...]]:
+    """Provider, meter, account and hour of the newest rows."""
+    found = set()
+    for _, raw in session.journal.lines(STREAM, max(0, session.journal.size(STREAM) - TAIL)):
+        with contextlib.suppress(orjson.JSONDecodeError, TypeError, AttributeError):
+            row = orjson.loads(raw or b"")
+            found.add((row.get("provider"), row.get("meter"), row.get("account"), str(row.get("captured_at"))[:13]))
+    return found
 
 
 @frozen(kw_only=True)
@@ -135,7 +162,7 @@ def score(found: Sequence[Outcome]) -> dict[str, Any]:
 def lines(source: Source, found: Sequence[Outcome], waiting: int) -> Iterator[str]:
     later = f"; {plural(waiting, 'forecast')} cannot be scored yet" if waiting else ""
     if not found:
-        yield f"{source.name}: no forecast is scored{later or '; `tracker plan` stores one each time'}"
+        yield f"{source.name}: no forecast is scored{later or '; `tracker plan`, `status` and `gate` store them'}"
         return
     known = score(found)
     low, high = known["coverage_95"]

@@ -9,9 +9,11 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Source
-from tracker.kernel import Session, Windows, iso, number, span, zone
+from tracker.kernel import Session, iso, number, span, zone
+from tracker_verdict import forecasts
+from tracker_verdict.outlook import Outlook
 from tracker_verdict.prospect import prospect
-from tracker_verdict.standings import chosen, history, of_accounts, standings
+from tracker_verdict.standings import captures, chosen, history, newest_windows, of_accounts, standings
 from tracker_verdict.weeks import FULL, weeks_before
 
 PERCENT = "pp"
@@ -66,8 +68,7 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     if meter.unit != PERCENT:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
     known = history(session, source, now)
-    groups = Windows(session).captures()
-    own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
+    own = captures(session, source, newest_windows(session, source))
     found = chosen(standings(known, own, meter, now), question.account)
     if found is None:
         return unknown
@@ -83,6 +84,16 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     weeks = partial(weeks_before, of_accounts(known, meter.key).get(found.account, []), local)
     # how old the reading may be was decided above
     ahead = prospect(weeks, found, meter, found.at, local)
+    asked = Outlook(
+        meter=meter.key,
+        title=meter.title,
+        is_capacity=meter.key == source.capacity,
+        account=found.account,
+        used=found.used,
+        reset_at=found.reset_at,
+        prospect=ahead,
+    )
+    forecasts.store(session, source, [asked], "gate")
     shown = evolve(shown, risk=ahead.probability if ahead else None)
     if shown.risk is not None and shown.risk > question.max_risk:
         return evolve(shown, state=STOP, why=f"{number(left)} % left, likely used up before the reset")

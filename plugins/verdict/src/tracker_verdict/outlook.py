@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
 
@@ -13,10 +13,20 @@ from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterOutlook, Source
 from tracker.kernel import Session, Windows, iso, number, plural, span, value, zone
+from tracker_verdict.accounts import accounts
 from tracker_verdict.prospect import Prospect, prospect
 from tracker_verdict.prospect import lines as words
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.standings import Standing, history, of_accounts, standings
+from tracker_verdict.standings import (
+    FRESH,
+    UNNAMED,
+    Standing,
+    captures,
+    history,
+    newest_windows,
+    of_accounts,
+    standings,
+)
 from tracker_verdict.weeks import FULL, weeks_before
 
 PERCENT = "pp"
@@ -42,6 +52,7 @@ class Outlook:
     is_capacity: bool
     account: str | None = None
     several: bool = False
+    unit: str = PERCENT
     used: float | None = None
     taken_at: datetime | None = None
     reset_at: datetime | None = None
@@ -62,61 +73,76 @@ def outlooks(
     windows: Sequence[str] | None = None,
     *,
     is_brief: bool = False,
+    max_age: timedelta = FRESH,
 ) -> list[Outlook]:
-    """Every meter of a provider that has a bar, the capacity meter first; `windows` say what one costs.
+    """Every meter of a provider, the capacity meter first; `windows` say what one costs.
 
-    is_brief: of few windows.
+    is_brief: of few windows. max_age: how old a reading may be for GO.
     """
     # a plan does not read years of windows
     if is_brief or windows is None:
         windows = session.index.windows(BRIEF if is_brief else USUAL)
-    newest = [mark.window for _, mark in session.index.lanes(source.stream) if mark.provider == source.name]
-    groups = Windows(session).captures(newest if is_brief else {*newest, *windows})
-    own = [capture for (_, name), group in groups.items() if name == source.name for capture in group]
-    past = history(session, source, now)
-    deltas = [
-        entry["delta"]
-        for row in Windows(session).finalized(windows).values()
-        if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
-    ]
-    shown = [
-        *(gauge.meter for capture in own for gauge in capture.reading.gauges),
-        *(one.meter for one in past),
-    ]
+    newest = newest_windows(session, source)
+    own = captures(session, source, newest if is_brief else {*newest, *windows})
+    past, deltas = history(session, source, now), _deltas(session, source, windows)
+    shown = [*(gauge.meter for one in own for gauge in one.capture.reading.gauges), *(one.meter for one in past)]
     meters = [meter for key in dict.fromkeys([source.capacity, *shown]) if key and (meter := source.meter(key))]
     local, reserve = zone(session.config.timezone), session.settings(VerdictSettings).reserve_pp
     found = []
     for meter in meters:
-        costs = [
-            float(one)
-            for delta in deltas
-            if isinstance(one := delta.get(meter.field_name), int | float) and not isinstance(one, bool) and one >= 0
-        ]
         known = Outlook(
             meter=meter.key,
             title=meter.title,
+            unit=meter.unit,
             is_capacity=meter.key == source.capacity,
-            several=len(of_accounts(past, meter.key)) > 1,
         )
-        if meter.unit != PERCENT:
-            found.append(evolve(known, why=f"{meter.unit} have no bar: the vendor does not say where they end"))
-            continue
         now_shown = standings(past, own, meter, now)
         if not now_shown:
-            found.append(evolve(known, why=f"it was never captured: `{_capturing(source)}`"))
+            never = f"it was never captured: `{_capturing(source)}`"
+            found.append(evolve(known, why=never if meter.unit == PERCENT else _no_bar(meter)))
         for standing in now_shown:
-            own_readings = of_accounts(past, meter.key).get(standing.account, [])
-            weeks = partial(weeks_before, own_readings, local)
             one = evolve(
                 known,
                 account=standing.account,
+                several=len(now_shown) > 1,
                 used=standing.used,
                 taken_at=standing.taken_at,
                 reset_at=standing.reset_at,
-                prospect=prospect(weeks, standing, meter, now, local),
             )
-            found.append(_outlook(source, meter, one, standing, sorted(costs), (now, reserve, windows_left)))
+            if meter.unit != PERCENT:
+                found.append(evolve(one, why=_no_bar(meter)))
+                continue
+            readings = of_accounts(past, meter.key).get(standing.account, [])
+            one = evolve(one, prospect=prospect(partial(weeks_before, readings, local), standing, meter, now, local))
+            costs = _costs(deltas, meter, standing.account if one.several else None)
+            found.append(_outlook(source, meter, one, standing, costs, (now, max_age, reserve, windows_left)))
     return found
+
+
+def _no_bar(meter: Meter) -> str:
+    return f"{meter.unit} have no bar: the vendor does not say where they end"
+
+
+def _deltas(session: Session, source: Source, windows: Sequence[str]) -> list[tuple[str | None, Mapping[str, Any]]]:
+    """What the meters moved in each finalized window, with its account."""
+    named = accounts(session, windows)
+    return [
+        (named.get((window, source.name)), entry["delta"])
+        for window, row in Windows(session).finalized(windows).items()
+        if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
+    ]
+
+
+def _costs(deltas: Sequence[tuple[str | None, Mapping[str, Any]]], meter: Meter, account: str | None) -> list[float]:
+    """What windows cost, sorted; of one of several accounts only its own."""
+    return sorted(
+        float(one)
+        for owner, delta in deltas
+        if account in (None, owner)
+        and isinstance(one := delta.get(meter.field_name), int | float)
+        and not isinstance(one, bool)
+        and one >= 0
+    )
 
 
 def _outlook(
@@ -125,14 +151,20 @@ def _outlook(
     known: Outlook,
     standing: Standing,
     costs: list[float],
-    wanted: tuple[datetime, float, int],
+    wanted: tuple[datetime, timedelta, float, int],
 ) -> Outlook:
-    now, reserve, windows_left = wanted
+    now, max_age, reserve, windows_left = wanted
     if over := _over(meter, standing, now):
         return evolve(known, why=f"{over}: `{_capturing(source)}`")
     if not costs or not costs[-1]:
         return evolve(known, costs=len(costs), why="no finalized window says what one costs")
-    return _verdict(evolve(known, costs=len(costs)), costs, reserve, windows_left)
+    found = _verdict(evolve(known, costs=len(costs)), costs, reserve, windows_left)
+    age = now - standing.at
+    if found.verdict != STOP and age > max_age:
+        # what was used since is not known, so that it may not be GO; a full meter stays full until its reset
+        why = f"the last reading is {span(age)} old; {span(max_age)} are the most: `{_capturing(source)}`"
+        return evolve(found, verdict=UNKNOWN, why=why)
+    return found
 
 
 def _over(meter: Meter, standing: Standing, now: datetime) -> str | None:
@@ -180,8 +212,9 @@ def lines(source: Source, found: list[Outlook], reserve: float, windows_left: in
     for one in found:
         reset = f", reset {iso(one.reset_at)}" if one.reset_at else ""
         at = f" at {iso(one.taken_at)}" if one.taken_at else ""
-        name = f" account {one.account or '(not named)'}" if one.several or one.account else ""
-        yield f"{source.name} {one.meter}{name}: {value(one.used, unit='% used')}{at}{reset}"
+        name = f" account {one.account or UNNAMED}" if one.several or one.account else ""
+        used = value(one.used, unit="% used" if one.unit == PERCENT else f" {one.unit}")
+        yield f"{source.name} {one.meter}{name}: {used}{at}{reset}"
         if one.prospect is not None:
             yield from words(one.prospect, local)
         if one.cost is None or one.fits is None:
@@ -192,20 +225,31 @@ def lines(source: Source, found: list[Outlook], reserve: float, windows_left: in
         yield f"  a usual window costs {usual} pp ({spread}of {plural(one.costs, 'window')})"
         yield f"  {_room(*one.fits)} and leave {number(reserve)} pp"
         yield f"  {plural(windows_left, 'planned window')}: {_chance(one.probability)} likely to fit: {one.verdict}"
-    yield f"verdict: {overall(found)}"
+        if one.verdict == UNKNOWN:
+            yield f"  unknown: {one.why}"
+    for account, verdict in verdicts(found).items():
+        yield f"{source.name}{f' account {account}' if account else ''} verdict: {verdict}"
 
 
-def brief(session: Session, source: Source) -> Iterator[MeterOutlook]:
+def verdicts(found: list[Outlook]) -> dict[str, str]:
+    """The verdict of each account, by its name; of a single one under an empty name."""
+    several = {one.account or UNNAMED for one in found if one.several}
+    if not several:
+        return {"": overall(found)}
+    return {name: overall([one for one in found if (one.account or UNNAMED) == name]) for name in sorted(several)}
+
+
+def brief(session: Session, source: Source, found: Sequence[Outlook]) -> Iterator[MeterOutlook]:
     """What is worth saying of each meter beside its value."""
     local = zone(session.config.timezone)
-    for one in outlooks(session, source, session.now, 1, is_brief=True):
+    for one in found:
         parts = [text.strip() for text in words(one.prospect, local)] if one.prospect and one.prospect.linear else []
         if one.fits is not None:
             parts.append(_room(*one.fits))
         if parts:
-            found = one.prospect
-            figures: dict[str, Any] = {"windows_that_fit": one.fits, "forecast": found and found.document()}
-            figures["expected"] = found and found.expected
+            ahead = one.prospect
+            figures: dict[str, Any] = {"windows_that_fit": one.fits, "forecast": ahead and ahead.document()}
+            figures["expected"] = ahead and ahead.expected
             yield MeterOutlook(source.name, one.meter, one.account, "; ".join(parts), figures)
 
 
@@ -231,6 +275,7 @@ def document(source: Source, found: list[Outlook], reserve: float, windows_left:
         "reserve_pp": reserve,
         "windows_planned": windows_left,
         "verdict": overall(found),
+        **({} if "" in (own := verdicts(found)) else {"verdict_of_account": own}),
         "meters": [
             {
                 "meter": one.meter,

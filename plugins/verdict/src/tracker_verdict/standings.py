@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
-from tracker.kernel import Capture, Session, TrackerError, near
+from tracker.kernel import Capture, Session, TrackerError, Windows, near
+from tracker_verdict.accounts import accounts
 
 # What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
 RECENT = timedelta(hours=2)
@@ -16,6 +18,9 @@ RECENT = timedelta(hours=2)
 MEMORY = timedelta(weeks=16)
 # Clocks of two machines may differ by so much. A reading of the future is none of now.
 SKEW = timedelta(minutes=5)
+# A script that begins work, and a plan of it, need a reading that is no older.
+FRESH = timedelta(minutes=15)
+UNNAMED = "(not named)"
 
 
 @frozen(kw_only=True)
@@ -27,6 +32,13 @@ class Standing:
     taken_at: datetime
     used: float
     reset_at: datetime | None
+
+
+class Owned(NamedTuple):
+    """A capture, and the account that its window was measured on, if that is known."""
+
+    capture: Capture
+    account: str | None
 
 
 def history(session: Session, source: Source, now: datetime, reach: timedelta = MEMORY) -> list[MeterReading]:
@@ -53,11 +65,22 @@ def of_accounts(known: Sequence[MeterReading], meter: str) -> dict[str | None, l
     return found
 
 
-def standings(
-    known: Sequence[MeterReading], captured: Sequence[Capture], meter: Meter, now: datetime
-) -> list[Standing]:
-    """The newest of each account; a capture that no reading repeats belongs to the only account, or to none."""
-    captured = [one for one in captured if one.captured_at <= now + SKEW]
+def newest_windows(session: Session, source: Source) -> list[str]:
+    """The window that each lane captured last."""
+    return [mark.window for _, mark in session.index.lanes(source.stream) if mark.provider == source.name]
+
+
+def captures(session: Session, source: Source, windows: Collection[str] | None) -> list[Owned]:
+    """The provider's captures in some windows, each with the account that its window was measured on."""
+    groups = Windows(session).captures(windows)
+    own = {key: group for key, group in groups.items() if key[1] == source.name}
+    named = accounts(session, [window for window, _ in own])
+    return [Owned(capture, named.get(key)) for key, group in own.items() for capture in group]
+
+
+def standings(known: Sequence[MeterReading], captured: Sequence[Owned], meter: Meter, now: datetime) -> list[Standing]:
+    """The newest of each account; what names none belongs to the only account, or to none."""
+    captured = [one for one in captured if one.capture.captured_at <= now + SKEW]
     groups = of_accounts(known, meter.key)
     found: dict[str | None, list[Standing]] = {}
     for account, own in groups.items():
@@ -65,25 +88,33 @@ def standings(
             Standing(account=account, at=one.until, taken_at=one.until, used=one.used, reset_at=one.reset_at)
             for one in own
         ]
-    alone = next(iter(groups)) if len(groups) == 1 else None
-    found.setdefault(alone, []).extend(_captured(captured, meter.key, alone))
+    names = {*groups, *(one.account for one in captured)} - {None}
+    alone = next(iter(names)) if len(names) == 1 else None
+    if alone is not None and None in found:
+        found.setdefault(alone, []).extend(evolve(one, account=alone) for one in found.pop(None))
+    for one in _captured(captured, meter.key, alone):
+        # a reading repeats it and names its account
+        if one.account is not None or not any(
+            other.used == one.used and abs(other.at - one.at) <= SKEW for own in found.values() for other in own
+        ):
+            found.setdefault(one.account, []).append(one)
     newest = [max(own, key=lambda one: (one.taken_at, one.at)) for own in found.values() if own]
     return sorted(newest, key=lambda one: one.account or "")
 
 
-def _captured(captures: Sequence[Capture], meter: str, account: str | None) -> Iterator[Standing]:
-    for capture in sorted(captures, key=lambda one: one.order):
+def _captured(captured: Sequence[Owned], meter: str, alone: str | None) -> Iterator[Standing]:
+    for capture, account in sorted(captured, key=lambda one: one.capture.order):
         gauge = capture.reading.gauge(meter)
         if gauge is not None and gauge.used is not None:
             at = capture.reading.as_of or capture.captured_at
             yield Standing(
-                account=account, at=at, taken_at=capture.captured_at, used=gauge.used, reset_at=gauge.reset_at
+                account=account or alone, at=at, taken_at=capture.captured_at, used=gauge.used, reset_at=gauge.reset_at
             )
 
 
 def chosen(found: Sequence[Standing], account: str | None) -> Standing | None:
     """The one of the named account, or the only one; an error names the accounts."""
-    names = [one.account or "(not named)" for one in found]
+    names = [one.account or UNNAMED for one in found]
     if account is not None:
         if account not in names:
             raise TrackerError(f"No reading of an account {account!r}; {near(account, names)}")

@@ -65,6 +65,6 @@ def _ingest_stream(here: Session, source: Source, given: Mapping[str, Any]) -> N
     stream = StreamInput(path=None if given["path"] is None else str(given["path"]), **more)
     window = given["window"]
     if here.registry.first("ingest_stream", session=here, source=source, window=window, given=stream) is None:
-        from tracker.hosting.features import owner
+        from tracker.hosting.discovery import owner
 
         raise TrackerError(f"The stream {source.name} cannot be read. {owner('hooks', 'ingest_stream') or ''}".strip())

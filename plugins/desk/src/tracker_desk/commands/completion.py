@@ -10,11 +10,18 @@ from tracker_desk.completion_scripts import SCRIPTS
 
 @click.command("completion", cls=Command, epilog='eval "$(tracker completion bash)"')
 @click.argument("shell", type=click.Choice(list(SCRIPTS)))
-def command(shell: str) -> None:
+@click.option("--ask", is_flag=True, hidden=True, help="Print what completes the line in COMP_WORDS.")
+@click.pass_context
+def command(context: click.Context, shell: str, ask: bool) -> None:
     """Print the completion for a shell to read.
 
     `tracker shell-init` prints it as well.
 
     For fish: `tracker completion fish | source`.
     """
-    click.echo(SCRIPTS[shell], nl=False)
+    if ask:
+        from tracker_desk.completion_words import answer
+
+        answer(shell, context.find_root().command)
+    else:
+        click.echo(SCRIPTS[shell], nl=False)

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import timedelta
 
 import click
 
 from tracker.kernel import Command, Number, session
+from tracker_verdict.commands.age import Age
 
-UNITS = {"s": 1, "m": 60, "h": 3600}
 PAUSE = 30.0
-
-
-class Age(click.ParamType):  # type: ignore[type-arg]
-    """A length of time such as 15m."""
-
-    name = "age"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        found = re.fullmatch(r"(\d{1,6})([smh])", str(value))
-        if found is None:
-            self.fail(f"Invalid age {value!r}. Expected a number with s, m or h, such as 15m.", param, ctx)
-        return timedelta(seconds=int(found[1]) * UNITS[found[2]])
 
 
 @click.command("gate", cls=Command, epilog="tracker gate codex --min-left 20")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 from tracker.kernel import Number, Selection, WritingCommand, selection, session
+from tracker_verdict.commands.age import Age
 
 if TYPE_CHECKING:
     from tracker.api import Source
@@ -22,10 +24,16 @@ class PlanCommand(WritingCommand):
 @click.argument("names", metavar="[A B]", nargs=-1)
 @click.option("--windows-left", type=Number(int, min=1), metavar="N", help="Windows that are planned [default: 1].")
 @click.option("--pairs", type=Number(int, min=1, max=99), metavar="N", help="Plan N pairs of A and B in random order.")
+@click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be for GO.")
 @click.option("--score", "is_score", is_flag=True, help="Say how earlier forecasts turned out.")
 @selection()
 def command(
-    names: tuple[str, ...], windows_left: int | None, pairs: int | None, is_score: bool, selection: Selection
+    names: tuple[str, ...],
+    windows_left: int | None,
+    pairs: int | None,
+    max_age: timedelta,
+    is_score: bool,
+    selection: Selection,
 ) -> None:
     """Say whether each meter lasts until its reset and how likely planned windows fit, or plan pairs of windows."""
     here, provider = session(), selection.provider
@@ -47,13 +55,13 @@ def command(
 
     reserve, left, local = here.settings(VerdictSettings).reserve_pp, windows_left or 1, zone(here.config.timezone)
     windows = selection._replace(provider=None).windows(here)
-    plans = [(source, outlooks(here, source, here.now, left, windows)) for source in chosen]
+    plans = [(source, outlooks(here, source, here.now, left, windows, max_age=max_age)) for source in chosen]
     if provider is None:
         plans = [(source, found) for source, found in plans if any(one.used is not None for one in found)]
     if not plans:
         raise TrackerError("No meter was read yet. Read them with `tracker sync` or `tracker capture --sample --all`.")
     for source, found in plans:
-        forecasts.store(here, source, found)
+        forecasts.store(here, source, found, "plan")
     if here.json:
         documents = [document(source, found, reserve, left) for source, found in plans]
         here.data(documents[0] if provider else documents)

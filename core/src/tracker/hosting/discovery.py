@@ -1,0 +1,271 @@
+"""What is installed: entry points of the group `tracker`, read from the folders on the path, and what features declare.
+
+Every command needs this, `tracker --help` too, so it imports neither attrs nor pluggy. `importlib.metadata` takes 27 ms
+to import. It is used only for what is not a folder, such as a zip file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from tracker.errors import PluginError
+from tracker.feature import Command, Feature
+
+GROUP = "tracker"
+FEATURE = "feature"  # the last part of the module that a feature's entry point names
+DISABLE = "TRACKER_DISABLE_PLUGINS"  # names of plugins or distributions to leave out, separated by commas
+STRICT = "TRACKER_STRICT"  # "1": the first fault of a plugin is an error
+OWN_COMMANDS = frozenset(("start", "end", "cross", "complete", "preview", "alias", "ingest", "window-finalize"))
+OWN_STREAMS = frozenset(("snapshots", "windows", "anomalies"))
+
+
+class Plugin:
+    """An installed source or feature, and what became of it.
+
+    module: what its entry point names, once loaded. declared: its declaration, also if it was refused for it. error:
+    why it was left out. hooks: those it implements. notes: what else is wrong with it. pending: how it is loaded.
+    """
+
+    def __init__(self, name: str, distribution: str = "", version: str = "", pending: Any = None) -> None:
+        self.name, self.distribution, self.version = name, distribution, version
+        self.pending: Callable[[], object] | None = pending
+        self.module: Any = None
+        self.declared: Any = None
+        self.error: PluginError | None = None
+        self.hooks: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
+
+    @property
+    def info(self) -> Any:
+        """The declaration of a plugin that was admitted."""
+        return self.declared if self.error is None else None
+
+
+class Point(NamedTuple):
+    """An entry point and the distribution that it belongs to."""
+
+    name: str
+    place: str
+    distribution: str
+    version: str
+
+    @property
+    def is_feature(self) -> bool:
+        return self.place.partition(":")[0].rpartition(".")[2] == FEATURE
+
+    def plugin(self, reason: str = "") -> Plugin:
+        """What is known before it is loaded; the reason is why it will not be."""
+        made = Plugin(self.name, self.distribution, self.version, lambda: attribute(self.place))
+        made.error = PluginError(self.name, "have a name of its own", reason) if reason else None
+        return made
+
+
+def attribute(place: str) -> Any:
+    """What `module:attribute` names; without an attribute, the module."""
+    module, _, rest = place.partition(":")
+    found: Any = import_module(module.strip())
+    for part in filter(None, rest.strip().split(".")):
+        found = getattr(found, part)
+    return found
+
+
+class Scan(NamedTuple):
+    """Entry points: those that are used, those that the user disabled, and those whose name another one has."""
+
+    chosen: list[Point]
+    disabled: list[Point]
+    refused: list[tuple[Point, str]]
+
+
+def scan() -> Scan:
+    """Sort the installed entry points. If two distributions claim a name, only `tracker-NAME` may have it."""
+    return _sorted(tuple(sorted(_points())), os.environ.get(DISABLE, ""))
+
+
+@cache
+def _sorted(points: tuple[Point, ...], unwanted: str) -> Scan:
+    names = {name.strip() for name in unwanted.split(",")}
+    found = Scan([], [point for point in points if not names.isdisjoint({point.name, point.distribution})], [])
+    for point in points:
+        others = [one for one in points if one.name == point.name and one != point and one not in found.disabled]
+        is_owner = point.distribution == f"{GROUP}-{point.name}"
+        if point in found.disabled:
+            continue
+        if is_owner or not others:
+            found.chosen.append(point)
+        else:
+            named = ", ".join(one.distribution for one in others)
+            cure = f"Uninstall one of them, or set {DISABLE}={point.distribution}."
+            found.refused.append((point, f"{named} has an entry point of that name, too. {cure}"))
+    return found
+
+
+def _points() -> Iterator[Point]:
+    """Every entry point of the group. Of two installations of a distribution the first on the path counts."""
+    seen: set[str] = set()
+    for entry in sys.path:
+        folder = entry or os.getcwd()
+        for name, version, text in _folder(folder) if os.path.isdir(folder) else _other(folder):
+            project = name.lower().replace("_", "-").replace(".", "-")
+            section = re.search(rf"^\[{GROUP}\][ \t]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
+            for line in section[1].splitlines() if section and project not in seen else ():
+                point, is_entry, place = line.partition("=")
+                if is_entry and not line.lstrip().startswith(("#", ";")):
+                    yield Point(point.strip(), place.partition("[")[0].strip(), project, version)
+            seen.add(project)
+
+
+def _folder(path: str) -> Iterator[tuple[str, str, str]]:
+    """Name, version and entry points of the distributions in a folder."""
+    try:
+        names = sorted(name for name in os.listdir(path) if name.endswith((".dist-info", ".egg-info")))
+    except OSError:
+        return
+    for name in names:
+        project, _, version = name.rpartition(".")[0].partition("-")
+        try:
+            with open(os.path.join(path, name, "entry_points.txt"), encoding="utf-8") as file:
+                yield project, version, file.read()
+        except OSError:
+            yield project, version, ""
+
+
+def _other(path: str) -> Iterator[tuple[str, str, str]]:
+    """The same for a zip file on the path."""
+    if os.path.isfile(path):
+        from importlib.metadata import distributions
+
+        for one in distributions(path=[path]):
+            yield one.name or "", one.version or "", one.read_text("entry_points.txt") or ""
+
+
+# --- features
+
+
+def installed() -> list[Plugin]:
+    """The installed features that the user did not disable, by name."""
+    return _installed(os.environ.get(DISABLE, ""))
+
+
+def loaded() -> dict[str, Any]:
+    """The modules of the sound features by name."""
+    return {one.name: one.module for one in installed() if one.info}
+
+
+def declared() -> list[Feature]:
+    """What the sound features declare, by name."""
+    return [one.info for one in installed() if one.info]
+
+
+@cache
+def _installed(_disabled: str) -> list[Plugin]:
+    here = scan()
+    refused = [point.plugin(reason) for point, reason in here.refused if point.is_feature]
+    return [*(_load(point.plugin()) for point in here.chosen if point.is_feature), *refused]
+
+
+def _load(found: Plugin) -> Plugin:
+    from tracker.hosting.guard import guarded
+
+    assert found.pending is not None
+    try:
+        with guarded(found.name, "be imported"):
+            found.module = found.pending()
+        with guarded(found.name, "declare its feature"):
+            found.declared = found.module.feature_info()
+            check(found.declared, found.name)
+    except PluginError as error:
+        found.error = error
+        if os.environ.get(STRICT) == "1":
+            raise
+        print(f"warning: {error}; the rest works", file=sys.stderr)
+    return found
+
+
+def check(feature: Feature, name: str) -> None:
+    """Refuse a declaration that would break the command line when it is used."""
+
+    def refuse(what: str, given: object, expected: str) -> None:
+        raise ValueError(f"Invalid {what} {given!r:.80}. Expected {expected}.")
+
+    if not isinstance(feature, Feature) or feature.name != name:
+        refuse("answer of feature_info", feature, f"a Feature named {name!r}")
+    for named, command in feature.commands.items():
+        if named in OWN_COMMANDS:
+            refuse("command", named, "a name that the kernel has not")
+        if not isinstance(command, Command) or not all(isinstance(one, str) and one.isprintable() for one in command):
+            refuse(f"command {named!r}:", command, "a Command of three texts of one line")
+    for place in (*feature.settings.values(), *(command.place for command in feature.commands.values())):
+        if not re.fullmatch(r"[\w.]+:\w+", place):
+            refuse("place", place, "a module and an attribute, as in package.module:Name")
+    for stream in feature.streams:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", stream) or stream in OWN_STREAMS:
+            refuse("stream", stream, "lower-case letters, digits and '_', and not a stream of the kernel's")
+
+
+def claims() -> dict[str, list[str]]:
+    """The features that declare each command."""
+    found: dict[str, list[str]] = {}
+    for feature in declared():
+        for name in feature.commands:
+            found.setdefault(name, []).append(feature.name)
+    return found
+
+
+def commands() -> dict[str, Command]:
+    """The commands of the installed features. Of two that declare one, neither has it: the alphabet is no reason."""
+    claimed = claims()
+    declarations = [one for feature in declared() for one in feature.commands.items()]
+    return {name: command for name, command in declarations if len(claimed[name]) == 1}
+
+
+def elsewhere(what: str) -> dict[str, list[str]]:
+    """The `commands`, `settings` or `hooks` of the project's features that are not in use here, by distribution."""
+    import json
+    from pathlib import Path
+
+    known = json.loads(Path(__file__).with_name("distributions.json").read_text(encoding="utf-8"))
+    here = loaded()
+    return {name: found[what] for name, found in known.items() if name.removeprefix("tracker-") not in here}
+
+
+def owner(what: str, name: str) -> str | None:
+    """What to do for one of them: which distribution to install, or to enable again; None if nobody has it."""
+    rivals = claims().get(name, []) if what == "commands" else []
+    if len(rivals) > 1:
+        named = f"The features {', '.join(rivals[:-1])} and {rivals[-1]} declare it."
+        return f"{named} Uninstall one of them, or set {DISABLE}={rivals[-1]}."
+    found = next((one for one, names in elsewhere(what).items() if name in names), None)
+    if found is None:
+        return None
+    if any(point.distribution == found for point in scan().disabled):
+        return f"{found} is disabled: unset {DISABLE}."
+    return f"Install {found}: {_installation(found.removeprefix('tracker-'))}."
+
+
+def _installation(name: str) -> str:
+    """The command that adds a feature here. No index has it: it is in the checkout that the core comes from."""
+    import json
+    import shlex
+    from importlib.metadata import distribution
+    from importlib.util import find_spec
+    from pathlib import Path
+    from urllib.parse import unquote, urlsplit
+
+    url = urlsplit(json.loads(distribution("tracker-core").read_text("direct_url.json") or "{}").get("url", ""))
+    folder, prefix = Path(unquote(url.path)).parent / "plugins" / name, Path(sys.prefix)
+    if url.scheme != "file" or not folder.is_dir():
+        return f"`pip install ./plugins/{name}` in a checkout of tracker"
+    if (prefix / "pipx_metadata.json").is_file():
+        words = ["pipx", "inject", prefix.name]
+    elif find_spec("pip"):
+        words = [sys.executable, "-m", "pip", "install"]
+    else:
+        words = ["uv", "pip", "install", "--python", str(prefix)]
+    return f"`{shlex.join([*words, str(folder)])}`"

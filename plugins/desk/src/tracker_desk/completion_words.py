@@ -1,0 +1,106 @@
+"""The words that complete a line in a shell. Nothing is written, not even the index, and nothing is said beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import click
+from click.shell_completion import CompletionItem, _resolve_context, _resolve_incomplete, get_completion_class
+
+from tracker.kernel import Session
+
+PROGRAM = "tracker"
+WINDOW = re.compile(rb'"window":\s*"([A-Za-z0-9._-]{1,64})"')
+TAIL = 4 << 20  # bytes of a stream that are read
+
+
+def answer(shell: str, root: click.Command) -> None:
+    """Print the words for the line in COMP_WORDS; with any trouble none, since nobody could read about it."""
+    kind = get_completion_class(shell)
+    lines, nowhere = [], io.StringIO()
+    with contextlib.suppress(Exception), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        assert kind is not None
+        asked = kind(root, {}, PROGRAM, "")
+        words, incomplete = asked.get_completion_args()
+        # bash gives `--window=W0` as three words, others as one
+        words = [word for word in words if word != "="]
+        option, equals, _ = incomplete.partition("=")
+        for item in _items(root, words, incomplete):
+            item.value = f"{option}=" * (option.startswith("--") and bool(equals)) + item.value
+            lines.append(asked.format_completion(item))
+    click.echo("\n".join(lines))
+
+
+def _items(root: click.Command, words: list[str], incomplete: str) -> Iterator[CompletionItem]:
+    """What fits. A text whose placeholder or name is known has its words: no command needs to declare them."""
+    context = _resolve_context(root, {}, PROGRAM, words)
+    asked, incomplete = _resolve_incomplete(context, words, incomplete)
+    known = WORDS.get(str(getattr(asked, "metavar", None))) or WORDS.get(str(asked.name))
+    if known is None or not isinstance(asked, click.Parameter) or asked.type is not click.STRING:
+        yield from asked.shell_complete(context, incomplete)
+        return
+    found = known(context.ensure_object(Session), context)
+    about = found if isinstance(found, Mapping) else {}
+    yield from (CompletionItem(word, help=about.get(word)) for word in found if word.startswith(incomplete))
+
+
+# --- what a parameter takes
+
+Words = Mapping[str, str]  # with what each means, where that helps
+
+
+def _windows(session: Session, _context: click.Context) -> Iterable[str]:
+    """The windows at the ends of the streams, `W0-9` before `W0-10`: a completion must not take long."""
+    found: set[bytes] = set()
+    for path in session.root.glob("*.jsonl"):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL))
+            found |= set(WINDOW.findall(file.read(TAIL)))
+    return sorted((name.decode() for name in found), key=_natural)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part or -1), "") if place % 2 else (-1, part) for place, part in enumerate(re.split(r"(\d+)", name))]
+
+
+def _lanes(session: Session, _context: click.Context) -> Iterable[str]:
+    folder = session.root / "state"
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def _providers(session: Session, _context: click.Context) -> Words:
+    return {name: source.title for name, source in session.registry.sources.items() if source.kind == "status"}
+
+
+def _sources(session: Session, _context: click.Context) -> Words:
+    return {name: source.title for name, source in session.registry.sources.items() if source.kind != "view"}
+
+
+def _scopes(session: Session, context: click.Context) -> Iterable[str]:
+    sources = session.registry.sources
+    # click leaves an argument in `args` if an option lacks its value
+    words = [context.params.get("name"), *context.args]
+    return next((sources[word].scopes for word in words if word in sources), ())
+
+
+def _settings(_session: Session, _context: click.Context) -> Words:
+    from tracker.kernel import Settings
+
+    return {key: setting.about for key, setting in Settings.known().items()}
+
+
+WORDS: dict[str, Callable[[Session, click.Context], Iterable[str] | Words]] = {
+    "W": _windows,
+    "window": _windows,
+    "windows": _windows,
+    "agent": _lanes,
+    "PROVIDER": _providers,
+    "provider": _providers,
+    "providers": _providers,
+    "SOURCE": _sources,
+    "SCOPE": _scopes,
+    "key": _settings,
+}
