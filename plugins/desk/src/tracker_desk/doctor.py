@@ -64,7 +64,7 @@ def restore(session: Session) -> dict[str, int]:
 
 def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
     checks: list[StreamCheck] = []
-    size = sum(map(session.journal.size, session.journal.streams()))
+    size = sum(session.journal.path(stream).lstat().st_size for stream in session.journal.streams())
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(progress(session, size))
         for stream in session.journal.streams():
