@@ -11,18 +11,8 @@ import pluggy
 
 if TYPE_CHECKING:
     from tracker.contract.blocks import Block
-    from tracker.contract.features import (
-        Check,
-        Estimate,
-        Finding,
-        MeterOutlook,
-        MeterReading,
-        StreamFacts,
-        StreamInput,
-        UsageEvent,
-        Value,
-        WindowResult,
-    )
+    from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, Value, WindowResult
+    from tracker.contract.history import MeterOutlook, MeterReading, UsageEvent
     from tracker.contract.panels import Cell, Column, Panel, Period
     from tracker.contract.sources import Source
     from tracker.feature import Feature
