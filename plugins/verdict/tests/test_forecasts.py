@@ -149,3 +149,30 @@ def test_windows_name_their_account(verdicts: Any) -> None:
     verdicts("alias", "start", "codex", "--stdin", "--window", "W1", stdin=pane).ok()
     [window] = json.loads(verdicts("--json", "windows").ok())
     assert window["providers"]["codex"]["account"] == "home"
+
+
+def test_each_command_keeps_its_forecast_once_an_hour(verdicts: Any) -> None:
+    weeks(verdicts, 4, daily=9)
+    path = verdicts.folder / "data" / "forecasts.jsonl"
+    for _ in range(3):
+        verdicts("status").ok()
+    verdicts("gate", "codex", "--max-age", "2h").ok()
+    verdicts("plan", "--provider", "codex").ok()
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    hours = {row["captured_at"][:13] for row in rows}
+    assert rows[0]["source"] == "status"
+    assert len(rows) == len(hours)
+    assert "cannot be scored yet" in verdicts("plan", "--score", "--provider", "codex").ok()
+
+
+@pytest.mark.parametrize("command", ["status", "gate"])
+def test_a_forecast_is_scored_whichever_command_made_it(
+    verdicts: Any, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    weeks(verdicts, 4, daily=9)
+    verdicts(*(("status",) if command == "status" else ("gate", "codex", "--max-age", "2h"))).ok()
+    end = NOW + timedelta(days=3)
+    with (verdicts.folder / "data" / "readings.jsonl").open("a") as file:
+        file.write(json.dumps(_row(9999, end - HOUR, 64, end)) + "\n")
+    monkeypatch.setattr(Session, "now", property(lambda self: end + HOUR))
+    assert "1 forecast of 1 week scored: 1 right about full or not" in verdicts("plan", "--score").ok()

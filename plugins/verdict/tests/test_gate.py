@@ -94,3 +94,38 @@ def test_accounts_are_told_apart(verdicts: Any) -> None:
     said = verdicts("plan", "--provider", "codex").ok()
     assert "codex weekly account a1: 95% used" in said
     assert "codex weekly account b2: 40% used" in said
+
+
+def test_plan_says_go_only_where_gate_does(verdicts: Any) -> None:
+    pane = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] {}% left\n"
+    for phase, left, at in (("start", 90, "-5h"), ("end", 80, "-40m")):
+        words = ("alias", phase, "codex", "--stdin", "--window", "W1", "--captured-at", at)
+        verdicts(*words, stdin=pane.format(left)).ok()
+    verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
+    assert "unknown: codex weekly: the newest reading is 40 min old" in verdicts("gate", "codex").out
+    said = verdicts("plan", "--provider", "codex").ok()
+    assert "the last reading is 40 min old; 15 min are the most: `tracker capture codex`" in said
+    assert said.endswith("codex verdict: unknown\n")
+    assert verdicts("plan", "--provider", "codex", "--max-age", "1h").ok().endswith("codex verdict: GO\n")
+    assert verdicts("gate", "codex", "--max-age", "1h").ok().startswith("go: ")
+
+
+def test_a_capture_of_the_future_is_none_of_now(verdicts: Any) -> None:
+    pane = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] {}% left\n"
+    verdicts(
+        "alias", "start", "codex", "--stdin", "--window", "W1", "--captured-at", "-10m", stdin=pane.format(60)
+    ).ok()
+    late = "2999-01-01T00:00:00Z"
+    verdicts(
+        "alias", "end", "codex", "--stdin", "--window", "W1", "--captured-at", late, "--force", stdin=pane.format(3)
+    ).ok()
+    assert verdicts("gate", "codex").ok().startswith("go: codex weekly: 60 % left")
+    assert "codex weekly: 40% used" in verdicts("plan", "--provider", "codex").ok()
+
+
+def test_the_plan_of_a_provider_without_bars_says_what_was_read(verdicts: Any) -> None:
+    blocks = '{"blocks": [{"window_id": "W1", "provider": "glm-4.6", "prompts_used": 118}]}'
+    verdicts("alias", "start", "glm", "--stdin", "--window", "W1", stdin=blocks).ok()
+    said = verdicts("plan").ok()
+    assert said.startswith("glm prompts: 118 prompts at ")
+    assert "unknown: prompts have no bar: the vendor does not say where they end\nglm verdict: unknown\n" in said

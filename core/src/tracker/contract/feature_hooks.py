@@ -11,18 +11,8 @@ import pluggy
 
 if TYPE_CHECKING:
     from tracker.contract.blocks import Block
-    from tracker.contract.features import (
-        Check,
-        Estimate,
-        Finding,
-        MeterOutlook,
-        MeterReading,
-        StreamFacts,
-        StreamInput,
-        UsageEvent,
-        Value,
-        WindowResult,
-    )
+    from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, Value, WindowResult
+    from tracker.contract.history import MeterOutlook, MeterReading, UsageEvent
     from tracker.contract.panels import Cell, Column, Panel, Period
     from tracker.contract.sources import Source
     from tracker.feature import Feature
@@ -48,10 +38,7 @@ def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str,
 
 @hookspec(firstresult=True)
 def window_accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str] | None:
-    """The account that each window of a provider was measured on, by (window, provider), of those that name one.
-
-    A per cent of one account's quota is none of another's, so they are never added.
-    """
+    """The account of each (window, provider) whose captures name one. Figures of two accounts are never added."""
 
 
 @hookspec
@@ -123,10 +110,7 @@ def stream_facts(
 def meter_readings(
     session: Session, provider: str | None, since: datetime | None, hourly: bool
 ) -> Sequence[MeterReading] | None:
-    """The meter history of a provider from an instant on, by time; accounts and origins are not told apart.
-
-    hourly: the highest reading of each hour is enough, which answers at once however long the history is.
-    """
+    """A provider's readings from an instant on, by time; if `hourly`, each hour's highest, which is quick."""
 
 
 @hookspec(firstresult=True)

@@ -95,9 +95,7 @@ def with_addresses(value: object, text: str) -> object:
 
 
 def account_id(named: str, text: str = "") -> str:
-    """A hash that stands for an account's address: of the whole address if the text that named it has it, else of what
-    the vendor shows of it.
-    """
+    """A hash of an account's address: of the whole one if the text that named it has it, else of what is shown."""
     whole = with_addresses(named.partition(" ")[0], text)
     return blake2b(str(whole).casefold().encode(), digest_size=6).hexdigest()
 

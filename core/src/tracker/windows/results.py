@@ -86,7 +86,6 @@ def unfinished(index: Index) -> list[str]:
 
 # --- figures
 
-# Windows that name no account, beside some that do.
 UNNAMED = "(not named)"
 
 
@@ -120,17 +119,10 @@ class ProviderFigures(NamedTuple):
     efficiency: Estimate
     excluded: tuple[Mapping[str, str], ...] = ()
     stale: tuple[str, ...] = ()
-    account: str | None = None
+    account: str = ""
 
     @classmethod
-    def of(
-        cls,
-        session: Session,
-        source: Source,
-        rows: Mapping[str, Finalized],
-        groups: Groups,
-        account: str | None = None,
-    ) -> ProviderFigures:
+    def of(cls, session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
         """One provider's usable windows, the others with the reason."""
         usable: list[WindowResult] = []
         excluded, stale = [], []
@@ -149,7 +141,7 @@ class ProviderFigures(NamedTuple):
                 excluded.append({"window": window, "reason": _reason(source, entry, capacity)})
             if row.is_stale(source.name, group):
                 stale.append(window)
-        return cls(source, unit_of(source), estimate(session, source, usable), tuple(excluded), tuple(stale), account)
+        return cls(source, unit_of(source), estimate(session, source, usable), tuple(excluded), tuple(stale))
 
     @property
     def totals(self) -> dict[str, float | None]:
@@ -182,22 +174,14 @@ def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: G
     known = session.registry.first("window_accounts", session=session, windows=list(rows)) if len(rows) > 1 else None
     found = []
     for name in sorted(names & providers.keys()):
-        for account, own in of_accounts(known or {}, name, rows).items():
-            found.append(ProviderFigures.of(session, providers[name], own, groups, account))
+        parts: dict[str, dict[str, Finalized]] = {}
+        for window, row in rows.items():
+            if name in row.named:
+                parts.setdefault((known or {}).get((window, name), UNNAMED), {})[window] = row
+        several = len(parts.keys() - {UNNAMED}) > 1
+        for account, own in sorted(parts.items()) if several else [("", dict(rows))]:
+            found.append(ProviderFigures.of(session, providers[name], own, groups)._replace(account=account))
     return found
-
-
-def of_accounts(
-    known: Mapping[tuple[str, str], str], provider: str, rows: Mapping[str, Finalized]
-) -> dict[str | None, dict[str, Finalized]]:
-    """A provider's windows by account; all of them under None unless two accounts are named."""
-    if len({account for (window, name), account in known.items() if name == provider and window in rows}) < 2:
-        return {None: dict(rows)}
-    found: dict[str | None, dict[str, Finalized]] = {}
-    for window, row in rows.items():
-        if provider in row.named:
-            found.setdefault(known.get((window, provider), UNNAMED), {})[window] = row
-    return dict(sorted(found.items(), key=lambda item: str(item[0])))
 
 
 def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:

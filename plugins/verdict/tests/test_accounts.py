@@ -1,0 +1,79 @@
+"""Several accounts: nothing adds a per cent of one to a per cent of another, and each is told by its whole address."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+PANE = ">_ OpenAI Codex (v0.44.0)\n Account: {} (Pro)\n Weekly limit: [██░░] {}% left\n"
+# redacted they are the same
+ONE, OTHER = "dev@example.com", "dave@example.com"
+
+
+def hashed(address: str) -> str:
+    return hashlib.blake2b(address.encode(), digest_size=6).hexdigest()
+
+
+@pytest.fixture
+def two(verdicts: Any) -> Any:
+    """A window of 10 points on one account, and one of 20 points on another."""
+    windows = (("W1", ONE, 90, 80, "-5h", "-4h", 3), ("W2", OTHER, 70, 50, "-3h", "-10m", 1))
+    for window, address, before, after, start, end, features in windows:
+        for phase, left, at in (("start", before, start), ("end", after, end)):
+            words = ("alias", phase, "codex", "--stdin", "--window", window, "--captured-at", at)
+            verdicts(*words, stdin=PANE.format(address, left)).ok()
+        verdicts("complete", "--window", window, "--codex-features", str(features)).ok()
+    return verdicts
+
+
+def test_addresses_that_are_redacted_alike_are_two_accounts(two: Any) -> None:
+    assert ONE not in (two.folder / "data" / "snapshots.jsonl").read_text()
+    named = {row["window"]: row["providers"]["codex"]["account"] for row in json.loads(two("--json", "windows").ok())}
+    assert named == {"W1": hashed(ONE), "W2": hashed(OTHER)}
+    two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
+    named = {row["window"]: row["providers"]["codex"]["account"] for row in json.loads(two("--json", "windows").ok())}
+    assert named == {"W1": "home", "W2": "work"}
+
+
+def test_the_preview_shows_them_apart(two: Any) -> None:
+    two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
+    said = two("preview").ok()
+    assert "  - codex account home: features=3, capacity=10 pp, efficiency=0.30, ci=n/a, n=1" in said
+    assert "  - codex account work: features=1, capacity=20 pp, efficiency=0.05, ci=n/a, n=1" in said
+    assert "capacity=30" not in said
+    found = json.loads(two("--json", "preview").ok())["providers"]
+    assert [(one["account"], one["capacity"]) for one in found] == [("home", 10), ("work", 20)]
+    assert "account" not in two("preview", "--window", "W1").ok().partition("Outcome")[0]
+
+
+def test_the_plan_takes_the_costs_of_each_account_alone(two: Any) -> None:
+    two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
+    said = two("plan", "--provider", "codex").ok()
+    home, work = said.index("codex weekly account home: 20% used"), said.index("codex weekly account work: 50% used")
+    assert "a usual window costs 10 pp (of 1 window)" in said[home:work]
+    assert "a usual window costs 20 pp (of 1 window)" in said[work:]
+    assert "codex account home verdict: unknown" in said
+    assert "codex account work verdict: GO" in said
+    assert "(not named)" not in said
+
+
+def test_the_hash_of_a_redacted_address_is_matched(two: Any) -> None:
+    """As records of before have it; of two accounts that it fits it is named as one of them."""
+    path = two.folder / "data" / "snapshots.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({k: v for k, v in row.items() if k != "account"}) + "\n" for row in rows))
+    (two.folder / "data" / "readings.jsonl").unlink()
+    two.settings(f'[accounts]\nhome = "{ONE}"\n')
+    assert {row["providers"]["codex"]["account"] for row in json.loads(two("--json", "windows").ok())} == {"home"}
+    two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
+    named = {row["providers"]["codex"]["account"] for row in json.loads(two("--json", "windows").ok())}
+    assert named == {"home or work"}
+
+
+def test_gate_asks_which_account(two: Any) -> None:
+    two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
+    assert "There are 2 accounts (home, work). Choose one with --account." in two("gate", "codex").refused()
+    assert two("gate", "codex", "--account", "work").ok().startswith("go: codex weekly: 50 % left")

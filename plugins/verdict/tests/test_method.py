@@ -1,0 +1,213 @@
+"""Calibration and forecast: when they refuse, what bounds their figures, weeks in which clocks change."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracker.api import Meter, MeterReading
+from tracker_verdict.pieces import Ledger, Piece, is_reset, segments
+from tracker_verdict.prospect import prospect
+from tracker_verdict.rates import Rates, rates
+from tracker_verdict.standings import Standing
+from tracker_verdict.stats.calibration import ticks
+from tracker_verdict.stats.forecast import course, runout
+from tracker_verdict.stats.room import fits
+from tracker_verdict.weeks import HOURS, PRIOR, WEEK, phase_of, weeks, weeks_before
+
+START = datetime(2026, 11, 2, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def reading(at: datetime, used: float, reset: datetime | None = START + WEEK, **more: Any) -> MeterReading:
+    return MeterReading("codex", "weekly", None, "rollout", at, at, used, reset, **more)
+
+
+# --- when calibration refuses
+
+
+def pieces(days: int = 14, each: int = 3, rate: Callable[[int], float] = lambda _day: 0.2, **more: Any) -> list[Piece]:
+    """Pieces of about 2 points, a tenth of their dollars cache reads."""
+    chance, found = random.Random(3), []
+    for day in range(days):
+        for place in range(each):
+            start = (START + day * DAY + (9 + place) * HOUR).timestamp()
+            dollars = chance.uniform(9, 11)
+            own = {
+                "points": rate(day) * dollars * chance.uniform(0.98, 1.02),
+                "fresh": 0.9 * dollars,
+                "cached": 0.1 * dollars,
+                "awake": 1.0,
+                "step": 1.0,
+            }
+            on = date(2026, 11, 2) + day * DAY
+            found.append(Piece(start=start, end=start + 3000, day=on, **{**own, **more}))
+    return found
+
+
+def calibrated(found: list[Piece], **more: Any) -> Rates:
+    own: dict[str, Any] = {"readings": [reading(START, 0)], "elsewhere": 0.0, "unpriced": 0.0}
+    ledger: Any = SimpleNamespace(
+        source=SimpleNamespace(name="codex"), meter="weekly", origin="rollout", events=[], local=UTC, pieces=found,
+        **{**own, **more},
+    )  # fmt: skip
+    known: Ledger = ledger
+    return rates(known)
+
+
+def test_a_steady_rate_is_found_within_its_interval() -> None:
+    found = calibrated(pieces())
+    assert found.why == ()
+    middle, low, high = found.points(9, 1)
+    assert low < 2.0 < high
+    assert middle == pytest.approx(2.0, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("found", "more", "why"),
+    [
+        (pieces(6, 1), {}, "11.78 points so far; 20 are needed"),
+        (pieces(5, 6), {}, "5 days so far; 6 are needed"),
+        (pieces(6, 1, lambda _day: 0.5), {}, "6 rises of 2 points so far; 8 are needed"),
+        (pieces(), {"elsewhere": 0.3}, "30% of its rise comes while no request is logged here; at most 25% may"),
+        (pieces(step=3.0), {}, "most readings are over 2 points apart"),
+        (pieces(), {"readings": [reading(START, 0, None)]}, "no reading names a reset"),
+        (pieces(), {"unpriced": 0.2}, "20% of the tokens have no list price"),
+        (pieces(6, 3, lambda day: 0.02 if day % 2 else 0.6), {}, "the interval is wider than a factor of 1.5"),
+        (pieces(7, 6, lambda day: 0.2 if day < 4 else 0.3), {}, "its two halves differ by"),
+        (pieces(20, 3, lambda day: 0.2 if day < 17 else 0.5), {}, "a point buys something else since 2026-11-19"),
+    ],
+)
+def test_it_refuses_with_the_reason(found: list[Piece], more: Any, why: str) -> None:
+    known = calibrated(found, **more)
+    assert any(one.startswith(why) for one in known.why), known.why
+
+
+def test_an_older_change_leaves_the_days_since_then() -> None:
+    found = calibrated(pieces(18, 3, lambda day: 0.2 if day < 9 else 0.4))
+    assert found.change is not None
+    assert (found.why, found.change.day) == ((), date(2026, 11, 11))
+    assert found.points(9, 1)[0] == pytest.approx(4.0, rel=0.03)
+
+
+@given(st.lists(st.integers(0, 100), max_size=60))
+def test_ticks_count_no_point_twice_and_none_across_a_reset(values: list[int]) -> None:
+    """A fall is a reset: what lies on both of its sides is in no piece."""
+    found = ticks(list(enumerate(values)))
+    rises = sum(max(b - a, 0) for a, b in pairwise(values))
+    assert sum(points for _, _, points in found) <= rises
+    for (start, end, points), (later, _, _) in pairwise([*found, (math.inf, 0, 0)]):
+        assert points >= 2
+        assert start < end <= later
+        inside = values[start : end + 1]
+        assert inside == sorted(inside)
+        assert points == inside[-1] - inside[0]
+
+
+@given(st.lists(st.integers(0, 100), min_size=1, max_size=40), st.integers(1, 30))
+def test_a_change_of_the_reset_splits_the_readings(values: list[int], every: int) -> None:
+    found = [
+        reading(START + at * HOUR, used, START + ((at // every) + 1) * every * HOUR) for at, used in enumerate(values)
+    ]
+    parts = list(segments(found))
+    assert sum(map(len, parts)) == len(found)
+    borders = [b for a, b in pairwise(found) if is_reset(a, b)]
+    assert len(parts) == len(borders) + 1
+
+
+# --- what bounds a forecast
+
+week = st.lists(st.floats(0, 4), min_size=HOURS, max_size=HOURS)
+
+
+@settings(max_examples=30)
+@given(st.lists(week, max_size=4), st.integers(6, HOURS - 1), st.floats(0, 120), st.integers(0, HOURS - 1))
+def test_a_forecast_is_a_probability_and_its_range_holds_its_middle(
+    past: list[list[float]], gone: int, used: float, now: int
+) -> None:
+    rest, spread, _, full, low, high = runout(past, gone, used, PRIOR, [now] * len(past), now)
+    assert 0 <= full <= 1
+    assert 0 <= low <= rest + 1e-9 <= high + 1e-6
+    assert spread > 0
+    assert (full == 1) if used >= 100 else True
+    left = course(past, gone, rest, PRIOR, [now] * len(past), now)
+    assert len(left) == HOURS - gone
+    assert sum(left) == pytest.approx(rest) or not any(left)
+
+
+@settings(max_examples=30)
+@given(st.floats(6.01, 167), st.floats(0, 99), st.floats(0, 3))
+def test_no_forecast_points_beyond_the_reset(gone: float, used: float, rate: float) -> None:
+    at = START + gone * HOUR
+    past = [reading(START - WEEK + hour * HOUR, min(rate * hour, 100), START) for hour in range(0, HOURS, 3)]
+    standing = Standing(account=None, at=at, taken_at=at, used=used, reset_at=START + WEEK)
+    meter = Meter(key="weekly", title="7 d", window=WEEK)
+    found = prospect(lambda reset: weeks_before(past, UTC, reset), standing, meter, at, UTC)
+    assert found is not None
+    assert found.probability is not None
+    assert found.full_at is None or at <= found.full_at <= START + WEEK
+    assert found.linear == pytest.approx(used / (gone / HOURS))
+
+
+@pytest.mark.parametrize("window", [timedelta(hours=5), "month", timedelta(days=30), None])
+def test_only_weeks_are_forecast(window: Any) -> None:
+    meter = Meter(key="other", title="other", window=window)
+    standing = Standing(account=None, at=START + DAY, taken_at=START + DAY, used=50, reset_at=START + WEEK)
+    assert prospect(lambda _reset: [], standing, meter, START + DAY, UTC) is None
+
+
+@pytest.mark.parametrize(("name", "days"), [("Europe/Berlin", 1), ("Europe/Berlin", 9), ("Australia/Lord_Howe", 3)])
+def test_a_change_of_clocks_moves_no_point(name: str, days: int) -> None:
+    """A week has 168 hours whatever the clocks do; its first hour is that of the wall clock where it begins."""
+    local = ZoneInfo(name)
+    # clocks go back on 2026-10-25 in Berlin, forward on 2026-10-04 on Lord Howe
+    change = datetime(2026, 10, 25, 1, tzinfo=UTC) if "Berlin" in name else datetime(2026, 10, 3, 15, 30, tzinfo=UTC)
+    begin = change - days * DAY
+    used = [min(hour // 4, 100) for hour in range(2 * HOURS)]
+    hours = range(2 * HOURS)
+    shown = [reading(begin + hour * HOUR, used[hour % HOURS], begin + (hour // HOURS + 1) * WEEK) for hour in hours]
+    found = weeks(shown, local)
+    assert [one.reset_at for one in found] == [begin + WEEK, begin + 2 * WEEK]
+    for one in found:
+        assert len(one.rises) == HOURS
+        assert sum(rise or 0 for rise in one.rises) == used[HOURS - 1]
+        assert one.phase == phase_of(one.start, local)
+        assert one.phase == one.start.astimezone(local).weekday() * 24 + one.start.astimezone(local).hour
+
+
+def test_an_early_reset_hides_the_hours_after_it() -> None:
+    found = weeks(
+        [reading(START + hour * HOUR, hour, START + WEEK) for hour in range(48)]
+        + [reading(START + 48 * HOUR, 0, START + 48 * HOUR + WEEK)],
+        UTC,
+    )
+    first = found[0]
+    assert sum(rise or 0 for rise in first.rises) == 47
+    assert first.rises[49:] == [None] * (HOURS - 49)
+
+
+# --- windows that fit
+
+costs = st.lists(st.floats(0.1, 60), min_size=1, max_size=8)
+
+
+@given(costs, st.integers(1, 9), st.floats(0, 100), st.floats(0.01, 100))
+def test_more_windows_fit_less_likely_and_units_do_not_matter(
+    known: list[float], count: int, room: float, scale: float
+) -> None:
+    chance = fits(known, count, room)
+    assert 0 <= chance <= 1
+    assert fits(known, count, room + 5) >= chance - 1e-12
+    assert fits([one * scale for one in known], count, room * scale) == pytest.approx(chance, abs=1e-6)
+    if room > count * sum(known) / len(known):
+        assert fits(known, count + 1, room) <= chance + 1e-12
