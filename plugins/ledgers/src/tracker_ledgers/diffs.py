@@ -65,7 +65,7 @@ def _base(start: str, end: str) -> tuple[str, tuple[str, ...]]:
         )
     base = git.merge_base(start, end)
     if base is not None:
-        what = f"{start[:12]} is no ancestor of {end[:12]}: measured from {base[:12]}, where both parted"
+        what = f"{start[:12]} is not an ancestor of {end[:12]}: measured from {base[:12]}, where both parted"
         return base, (f"{what}; a plain diff would count what happened on the other branch backwards",)
     if git.is_shallow():  # both trees are there, the way between them is not
         return start, ("this clone is shallow and lacks commits of the range: prototypes among them are counted",)
