@@ -90,7 +90,7 @@ def _from_stdin(session: Session, options: Options) -> Answer:
     try:
         return _usable(session, options, answer) if answer.has_value else answer
     except OriginError as error:
-        raise TrackerError(f"{options.source.name} {STDIN}: {error}; nothing was stored") from error
+        raise TrackerError(f"{options.source.name} {STDIN}: {error}. Nothing was stored.") from error
 
 
 def _from_origins(session: Session, options: Options) -> Answer:
@@ -138,7 +138,7 @@ def _origins(options: Options) -> Sequence[Origin]:
     source = options.source
     if options.origin is None and not source.origins:
         raise TrackerError(
-            f"{source.name} declares no origin to read; pipe its pane: tracker capture {source.name} --from {STDIN}"
+            f"{source.name} cannot be read by itself. Pipe its pane to `tracker capture {source.name} --from {STDIN}`."
         )
     found = [origin for origin in source.origins if options.origin in (None, origin.name)]
     if not found:
