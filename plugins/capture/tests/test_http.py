@@ -139,7 +139,7 @@ def test_the_user_may_name_the_variable(machine: Any, server: Server) -> None:
     assert machine("config", "trust").returncode == 0
     assert ask(machine, server, MY_KEY="another-key").returncode == 0
     assert server.seen[0][1]["Authorization"] == "another-key"
-    assert "in the environment variable MY_KEY;" in why_not(ask(machine, server, MY_KEY=""))
+    assert "in the environment variable MY_KEY." in why_not(ask(machine, server, MY_KEY=""))
     (machine.folder / "tracker.toml").write_text('key_variables = ["sk-0123456789"]\n')
     assert machine("config", "trust").returncode == 0
     assert "Expected SOURCE=VARIABLE." in ask(machine, server).stderr

@@ -331,7 +331,7 @@ def test_a_failure_is_one_line_and_nothing_is_stored(machine: Any) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "error: claude print: claude ended with status 1: 'lost it'. Nothing is left to try. Nothing was stored."
-        " (tracker capture claude --from stdin takes a pane)\n"
+        " `tracker capture claude --from stdin` takes a pane.\n"
     )
     assert machine.rows() == []
 

@@ -268,7 +268,7 @@ def test_wait_asks_an_origin_again_that_is_not_ready(machine: Any) -> None:
     ok(done)
     assert (machine.folder / "asked").read_text() == "xxx"
     assert done.stderr.count("claude print: usage-not-loaded") == 1
-    assert "asking again every 0.01 s" in done.stderr
+    assert "Asking again every 0.01 s." in done.stderr
 
 
 def test_what_cannot_become_ready_is_not_waited_for(machine: Any) -> None:

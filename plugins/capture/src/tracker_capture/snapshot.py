@@ -111,9 +111,11 @@ def _from_origins(session: Session, options: Options) -> Answer:
             answer = first(question)
         except Unanswered as error:
             if error.is_lasting or not tries_left:
-                raise TrackerError(f"{error} (tracker capture {name} --from {STDIN} takes a pane)") from error
+                raise TrackerError(
+                    f"{error} Nothing was stored. `tracker capture {name} --from {STDIN}` takes a pane."
+                ) from error
             pause = retry_seconds()
-            session.warn(f"{error}; asking again every {pause:g} s")
+            session.warn(f"{error} Asking again every {pause:g} s.")
             time.sleep(pause)
             continue
         if not options.wait or not _wait_for_buffer(session, options, answer):
