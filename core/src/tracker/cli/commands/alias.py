@@ -35,11 +35,11 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
     @command.command(verb, cls=WritingCommand, help=about, short_help=short, epilog=example)
     @click.argument("provider")
     @click.argument("file", required=False, type=click.Path(path_type=Path))
+    @window_option(help="The window [default: the open one, or the next].")
     @input_options
     @click.option("--auto", is_flag=True, help="Read the provider's own origins, as `tracker capture` does.")
     @click.option("--wait", is_flag=True, help=WAIT)
     @click.option("--stale-ok", is_flag=True, help="Accept an old reading for an AFTER; it is tagged.")
-    @window_option(help="The window [default: the open one, or the next].")
     @SOURCE
     def run(provider: str, file: Path | None, auto: bool, wait: bool, stale_ok: bool, **given: Any) -> None:
         if file is not None and given["path"] is not None:
