@@ -134,7 +134,7 @@ class Session:
     def index(self) -> Index:
         from tracker.journal.index import Index
 
-        index = Index(self.journal, may_create=not self.dry_run)
+        index = Index(self.journal)
         context = click.get_current_context(silent=True)
         if context is not None:
             context.find_root().call_on_close(index.close)

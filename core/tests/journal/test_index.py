@@ -169,11 +169,17 @@ def test_without_a_place_for_the_index_there_is_one_in_memory(
 ) -> None:
     program, known = filled
 
-    def refuse(root: Path) -> Path:
-        raise PermissionError(13, "Permission denied")
+    shutil.rmtree(program.root / ".index")
+    real = os.mkdir
 
-    monkeypatch.setattr("tracker.journal.index_file.make", refuse)
+    def refuse(path: Any, *rest: Any, **named: Any) -> None:
+        if Path(path).name == ".index":
+            raise PermissionError(13, "Permission denied")
+        real(path, *rest, **named)
+
+    monkeypatch.setattr(os, "mkdir", refuse)
     assert answers(program) == known
+    assert not (program.root / ".index").exists()
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, statement: str, error: str) -> None:

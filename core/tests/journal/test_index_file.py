@@ -160,3 +160,13 @@ def test_a_stopped_process_in_an_index_transaction_delays_readers_shortly(
     assert said == ["the index cannot be written now (database is locked); a copy in memory answers"]
     stopped.close()
     assert Index(journal).windows() == ["W1", "W2"]
+
+
+def test_the_last_windows_are_the_same_in_an_index_that_grew_and_in_one_made_at_once(journal: Journal) -> None:
+    """The newest record of a window counts, whichever line it is, and whatever was read at a time."""
+    grown = Index(journal)
+    for number, day in enumerate((9, 3, 5)):
+        add(journal, number, window="W1" if day != 5 else "W2", captured_at=f"2026-01-{day:02}T00:00:00Z")
+        if number == 1:
+            assert grown.windows() == ["W1"]
+    assert grown.windows(1) == grown.fresh().windows(1) == ["W1"]

@@ -85,7 +85,7 @@ def test_an_automatic_capture_takes_no_text(machine: Any, arguments: list[str]) 
 
 @pytest.mark.parametrize("option", ["--wait", "--stale-ok"])
 def test_what_belongs_to_automatic_captures_says_so(machine: Any, option: str) -> None:
-    assert "go with --auto" in error(machine("alias", "start", "codex", "--stdin", option), 2)
+    assert "--wait and --stale-ok need --auto" in error(machine("alias", "start", "codex", "--stdin", option), 2)
 
 
 def test_a_dry_run_prints_the_record_and_writes_nothing(machine: Any, event: Any) -> None:

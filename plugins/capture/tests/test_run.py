@@ -102,11 +102,11 @@ def test_what_fails_is_one_line_and_nothing_is_stored(machine: Any, code: str, w
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["codex-ccusage", "--stdin"], "--run takes what the program prints: without --stdin and --file"),
-        (["codex-ccusage", "--file", "x"], "--run takes what the program prints"),
-        (["codex", "--phase", "before"], "--run is for reports; codex is a status"),
-        (["proxy-telemetry"], "--run is for reports; proxy-telemetry is a telemetry"),
-        (["codex-ccusage", "--scope", "yearly"], "knows no scope 'yearly'"),
+        (["codex-ccusage", "--stdin"], "--run reads what the program prints. Leave out --stdin and --file."),
+        (["codex-ccusage", "--file", "x"], "--run reads what the program prints"),
+        (["codex", "--phase", "before"], "--run does not fit: codex is a provider. Expected a report."),
+        (["proxy-telemetry"], "--run does not fit: proxy-telemetry is a stream. Expected a report."),
+        (["codex-ccusage", "--scope", "yearly"], "Invalid scope 'yearly' of codex-ccusage."),
     ],
 )
 def test_wrong_usage(machine: Any, arguments: list[str], why: str) -> None:

@@ -30,11 +30,21 @@ def system_error(action: str, path: Path, error: OSError | ValueError, after: st
     return TrackerError(f"cannot {action} {path}: {why}. {after}.")
 
 
-def refuse_special(path: Path) -> None:
-    """Refuse a link, pipe or directory in the place of a file."""
-    mode = _mode(path)
-    if mode is not None and not stat.S_ISREG(mode):
+def check_place(path: Path, *, as_folder: bool = False) -> bool:
+    """Whether a file stands at a path, or a directory; an error for anything else, such as a link to elsewhere."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:
+        raise system_error("look at", path, error) from error
+    if as_folder and stat.S_ISLNK(mode):
+        raise TrackerError(f"{path} is a symbolic link, which tracker does not follow. Name the directory itself.")
+    if as_folder and not stat.S_ISDIR(mode):
+        raise TrackerError(f"{path} is not a directory. Name another.")
+    if not as_folder and not stat.S_ISREG(mode):
         raise special_file(path, mode)
+    return True
 
 
 def special_file(path: Path, mode: int) -> TrackerError:
@@ -42,29 +52,9 @@ def special_file(path: Path, mode: int) -> TrackerError:
     return TrackerError(f"{path} is {kind}. Expected a regular file. Move it away.")
 
 
-def check_directory(path: Path) -> bool:
-    """Whether the directory exists; an error if something else has its name, such as a link to elsewhere."""
-    mode = _mode(path)
-    if mode is not None and stat.S_ISLNK(mode):
-        raise TrackerError(f"{path} is a symbolic link, which tracker does not follow. Name the directory itself.")
-    if mode is not None and not stat.S_ISDIR(mode):
-        raise TrackerError(f"{path} is not a directory. Name another.")
-    return mode is not None
-
-
-def _mode(path: Path) -> int | None:
-    """What stands at a path, links not followed; None if nothing does."""
-    try:
-        return os.lstat(path).st_mode
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise system_error("look at", path, error) from error
-
-
 def private_folder(path: Path, *, fsync: bool = True) -> None:
     """Make a directory that only its owner may enter, and missing parents; one that exists stays as it is."""
-    if check_directory(path):
+    if check_place(path, as_folder=True):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.mkdir(mode=0o700, exist_ok=True)
@@ -220,7 +210,7 @@ def set_aside(path: Path, file: int, start: int, stop: int) -> Path:
     if start and read_at(file, 1, start - 1) != b"\n":
         raise OSError("the torn line has no beginning")
     aside = path.with_name(path.name + ".torn")
-    refuse_special(aside)
+    check_place(aside)
     kept = os.open(aside, os.O_RDWR | os.O_APPEND | os.O_CREAT | OPEN, 0o600)
     try:
         size = os.fstat(kept).st_size
@@ -257,7 +247,7 @@ def replace_file(
     was: what the file must still hold, b"" for no file. Compare, or a line that somebody appended meanwhile is lost.
     after: the end of an error's message.
     """
-    refuse_special(path)
+    check_place(path)
     part = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

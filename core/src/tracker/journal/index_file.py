@@ -1,5 +1,8 @@
-"""The file of the derived index and its rows: a SQLite database under `.index/`.
+"""The file of the derived index: a SQLite database under `.index/`, which may be deleted at any time and is rebuilt.
 
+No answer depends on it. Before it answers, it reads what its streams got since the last time; it remembers how far that
+was, in which file, what the bytes around that point were and a checksum of each megabyte. An index that does not fit
+its stream, or is spoilt, is made anew; one that cannot be written is left alone, and a copy in memory answers.
 Its name is random: a process that still works on a deleted one never meets the write-ahead log of its successor.
 """
 
@@ -12,34 +15,36 @@ import sqlite3
 import stat
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tracker.contract.readings import instant
-from tracker.journal.journal import WAIT_SECONDS, Journal
+from tracker.journal.journal import BLOCK, LOCK, WAIT_SECONDS, Journal
 from tracker.journal.records import COUNT, PHASES, lane_of, record_id, text
 
-VERSION = 10
+VERSION = 11
 FOLDER = ".index"
 NAME = re.compile(r"journal-[0-9a-f]{16}\.sqlite3")
 # pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others by `tracker doctor`
 SMALL = 64
-TABLES, BLOCKS = ("extent", "capture", "reset", "tombstone"), "block"
+# bytes of a stream that take seconds to read
+LARGE = 256 << 20
+TABLES = ("extent", "capture", "reset", "tombstone")
 # a tombstone that was taken back itself removes nothing
 SCHEMA = f"""
 BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS stream (name TEXT PRIMARY KEY, size INTEGER, inode INTEGER, head BLOB, tail BLOB,
-  total INTEGER);
+CREATE TABLE IF NOT EXISTS stream (name TEXT PRIMARY KEY, size INTEGER, total INTEGER, inode INTEGER, head BLOB,
+  tail BLOB);
 CREATE TABLE IF NOT EXISTS block (stream TEXT, number INTEGER, checksum INTEGER, PRIMARY KEY (stream, number))
   WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS extent (stream TEXT, window TEXT, start INTEGER, stop INTEGER, at REAL);
 CREATE INDEX IF NOT EXISTS extent_window ON extent (window, stream, start);
-CREATE INDEX IF NOT EXISTS extent_stop ON extent (stream, stop);
 CREATE INDEX IF NOT EXISTS extent_at ON extent (at, window);
 CREATE TABLE IF NOT EXISTS capture (stream TEXT, position INTEGER, record_id TEXT, provider TEXT, agent TEXT,
   window TEXT, phase TEXT, at REAL);
 CREATE INDEX IF NOT EXISTS capture_lane ON capture (stream, provider, agent, at, position);
+CREATE INDEX IF NOT EXISTS capture_window ON capture (window);
 CREATE UNIQUE INDEX IF NOT EXISTS capture_id ON capture (record_id, stream);
 CREATE TABLE IF NOT EXISTS reset (stream TEXT, provider TEXT, at REAL, record_id TEXT);
 CREATE INDEX IF NOT EXISTS reset_at ON reset (stream, provider, at);
@@ -54,33 +59,167 @@ COMMIT;
 """
 # errors that say that the file is spoilt; others (busy, full, not writable) are no reason to throw it away
 SPOILT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA}
+Row = tuple[Any, ...]
 
 
-def find(root: Path) -> Path | None:
-    """The index of a data directory, if there is one: a regular file with no other name, as we make them.
+class IndexFile:
+    """A database that has read all of the streams that a question is about; in memory where there is no file."""
 
-    SQLite must not write through links, nor to files beside it that are links.
+    def __init__(self, journal: Journal, database: sqlite3.Connection | None = None) -> None:
+        self.journal, self._database = journal, database
+
+    def fresh(self) -> Self:
+        """An index made from the journal in memory, whatever the stored one says."""
+        return type(self)(self.journal, connect())
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    __del__ = close
+
+    @property
+    def path(self) -> Path | None:
+        """The file, if there is one."""
+        return find(self.journal.root)
+
+    def discard(self) -> None:
+        """Delete the file, which is made anew when it is needed; processes that work on it go on undisturbed."""
+        self.close()
+        with contextlib.suppress(OSError):
+            while (found := self.path) is not None:
+                for suffix in ("-wal", "-shm", ""):
+                    with contextlib.suppress(FileNotFoundError):
+                        Path(f"{found}{suffix}").unlink()
+
+    def _rows(self, query: str, values: Sequence[object] = (), streams: Iterable[str] = ()) -> list[Row]:
+        """Ask an index that has read all of these streams.
+
+        One that is spoilt is made anew. If that does not help, the disk is full, or another process keeps the file
+        busy, one in memory answers.
+        """
+        remedies = [self._begin_in_memory, self._renew]
+        while True:
+            try:
+                database = self._database = self._database or self._open()
+                for stream in streams:
+                    self._catch_up(database, stream)
+                return database.execute(query, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                if not remedies:
+                    raise
+                remedies.pop()(error)
+
+    def _open(self) -> sqlite3.Connection:
+        root, path = self.journal.root, None
+        # tracker leaves nothing in folders that hold no records
+        if (root / LOCK).exists() or self.journal.streams():
+            # a directory that may only be read has none
+            with contextlib.suppress(OSError):
+                path = find(root, may_create=self.journal.mends)
+        return connect(path)
+
+    def _renew(self, error: sqlite3.DatabaseError) -> None:
+        """Go on with a new file if this one is spoilt; with a copy in memory if it cannot be written now."""
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in SPOILT:
+            self.journal.warn(f"the index is made anew: {error}")
+            self.discard()
+            return
+        memory = connect()
+        if self._database is not None:
+            self.journal.warn(f"the index cannot be written now ({error}); a copy in memory answers")
+            with contextlib.suppress(sqlite3.Error):
+                self._database.backup(memory)
+        self.close()
+        self._database = memory
+
+    def _begin_in_memory(self, _error: sqlite3.DatabaseError) -> None:
+        self.close()
+        self._database = connect()
+
+    # --- the streams
+
+    def _catch_up(self, database: sqlite3.Connection, stream: str) -> None:
+        """Read what the stream got since the last time; all of it if it is not the stream that was read."""
+        if self._unread(database, stream) is None:
+            return
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            # another process may have been faster
+            if (unread := self._unread(database, stream)) is None:
+                return
+            start, stop, total = unread
+            for table in (*TABLES, "block") if start == 0 else ():
+                database.execute(f"DELETE FROM {table} WHERE stream = ?", [stream])
+            if stop - start > LARGE:
+                self.journal.warn(f"reading {(stop - start) >> 20} MB of {stream}.jsonl into the index")
+            for table, row in rows_of(self.journal, stream, start, stop):
+                places = ",".join("?" * len(row))
+                # of two captures with one id, as after a merge, the first counts
+                if database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row).rowcount:
+                    total += row_sum(row)
+            query = "SELECT checksum FROM block WHERE stream = ? AND number = ?"
+            begun = database.execute(query, [stream, start // BLOCK]).fetchone() if start % BLOCK else None
+            for number, checksum in self.journal.checksums(stream, start, stop, begun[0] if begun else 0):
+                database.execute("INSERT OR REPLACE INTO block VALUES (?, ?, ?)", [stream, number, checksum])
+            now = self.journal.glance(stream, stop)
+            mark = (stream, stop, total, now.inode, now.head, now.tail)
+            database.execute("INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?, ?, ?)", mark)
+
+    def _unread(self, database: sqlite3.Connection, stream: str) -> tuple[int, int, int] | None:
+        """What of a stream the index has not read, and the total of its rows; None for nothing."""
+        query = "SELECT size, total, inode, head, tail FROM stream WHERE name = ?"
+        size, total, *known = database.execute(query, [stream]).fetchone() or (0, 0, None)
+        now = self.journal.glance(stream, size)
+        fits = known == [now.inode, now.head, now.tail] and now.size >= size
+        if (fits or not now.size) and now.size == size:
+            return None
+        return (size, now.size, total) if fits else (0, now.size, 0)
+
+    # --- checking
+
+    def edited(self, stream: str) -> list[int]:
+        """Where the stream was edited since it was read: the offsets of the megabytes that have another checksum."""
+        known: dict[int, int] = dict(
+            self._rows("SELECT number, checksum FROM block WHERE stream = ?", [stream], [stream])
+        )
+        size = next((size for (size,) in self._rows("SELECT size FROM stream WHERE name = ?", [stream])), 0)
+        found = self.journal.checksums(stream, 0, size)
+        return [number * BLOCK for number, checksum in found if known.get(number) != checksum]
+
+    def faults(self) -> list[str]:
+        """What is wrong with the file as it lies there, and where streams were edited: for `tracker doctor`."""
+        try:
+            if self.path:
+                connect(self.path, is_thorough=True).close()
+        except (sqlite3.DatabaseError, OSError) as error:
+            return [str(error)]
+        places = ((stream, offset) for stream in self.journal.streams() for offset in self.edited(stream))
+        return [f"{stream}.jsonl was edited near byte {offset}" for stream, offset in places]
+
+
+def find(root: Path, *, may_create: bool = False) -> Path | None:
+    """The index of a data directory, if there is one or may be: a regular file with no other name, as we make them.
+
+    SQLite must not write through links, nor to files beside it that are links. An `OSError` if none can be made.
     """
     folder = root / FOLDER
+    if folder.is_symlink():
+        return None
     with contextlib.suppress(OSError):
-        for path in [] if folder.is_symlink() else sorted(folder.iterdir()):
+        for path in sorted(folder.iterdir()):
             found = path.lstat()
             is_ours = NAME.fullmatch(path.name) and stat.S_ISREG(found.st_mode) and found.st_nlink == 1
             if is_ours and not any(map(os.path.islink, (f"{path}-wal", f"{path}-shm", f"{path}-journal"))):
                 return path
-    return None
-
-
-def make(root: Path) -> Path | None:
-    """The data directory's index, made if there is none; an `OSError` if it cannot be made."""
-    folder = root / FOLDER
-    if (found := find(root)) is None and not folder.is_symlink():
-        folder.mkdir(mode=0o700, exist_ok=True)
-        new = folder / f"journal-{os.urandom(8).hex()}.sqlite3"
-        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        # of two that were made at once, all processes take the first
-        found = find(root)
-    return found
+    if not may_create:
+        return None
+    folder.mkdir(mode=0o700, exist_ok=True)
+    new = folder / f"journal-{os.urandom(8).hex()}.sqlite3"
+    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    # of two that were made at once, all processes take the first
+    return find(root)
 
 
 def connect(path: Path | None = None, *, is_thorough: bool = False) -> sqlite3.Connection:
@@ -124,63 +263,40 @@ def _check(database: sqlite3.Connection) -> None:
             raise sqlite3.DatabaseError(f"rows of {stream} were changed")
 
 
-def row_sum(row: tuple[object, ...]) -> int:
+def row_sum(row: Row) -> int:
     """The checksum of a row; those of a stream add up to its `total`, so that a changed or lost row is noticed."""
     return zlib.crc32(repr(row).encode("utf-8", "surrogatepass"))
 
 
-def discard(root: Path) -> None:
-    """Delete the index; processes that work on it go on undisturbed."""
-    while (found := find(root)) is not None:
-        for suffix in ("-wal", "-shm", ""):
-            with contextlib.suppress(FileNotFoundError):
-                Path(f"{found}{suffix}").unlink()
-
-
-def is_spoilt(error: sqlite3.DatabaseError) -> bool:
-    """Whether the error is about the file's content."""
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in SPOILT
-
-
-# --- rows
-
-
-def rows_of(
-    journal: Journal, stream: str, start: int, stop: int, last: tuple[str, int, object] | None
-) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def rows_of(journal: Journal, stream: str, start: int, stop: int) -> Iterator[tuple[str, Row]]:
     """What the index holds of the records between two offsets: each row with its table.
 
-    Consecutive records of one window are one extent, `last` the one before them; a line that is not a record belongs to
-    the extent around it.
+    Consecutive records of one window are one extent; a line that is not a record belongs to the extent around it.
     """
-    window, begun, at = last or (None, start, None)
+    window, begun, newest = "", start, 0.0
     for offset, line, record in journal.records(stream, start, stop):
-        named = text(record.get("window"))
+        named, at = text(record.get("window")), _epoch(record.get("captured_at"))
         if named != window:
-            if window is not None:
-                yield "extent", (stream, window, begun, offset, _epoch(at))
-            window, begun = named, offset
-        # a number is no time of a record's; here it would pass for the epoch of the extent before
-        at = text(record.get("captured_at"))
+            if window:
+                yield "extent", (stream, window, begun, offset, newest)
+            window, begun, newest = named, offset, at
+        newest = max(newest, at)
         phase, parsed = record.get("phase"), record.get("parsed")
         if "tombstone" in record:
             yield "tombstone", (stream, text(record["tombstone"]), record_id(stream, line, record), named)
         # values that belong to no window, of which a year has half a million, are no captures
         elif phase in PHASES or (phase is None and named and isinstance(parsed, dict)):
             own_id, provider = record_id(stream, line, record), text(record.get("provider"))
-            lane = lane_of(record) or ""
-            yield "capture", (stream, offset, own_id, provider, lane, named, phase or COUNT, _epoch(at))
+            yield "capture", (stream, offset, own_id, provider, lane_of(record) or "", named, phase or COUNT, at)
             for key, value in parsed.items() if isinstance(parsed, dict) else ():
-                if key.endswith("_reset_at") and instant(value):
-                    yield "reset", (stream, provider, _epoch(value), own_id)
+                if key.endswith("_reset_at") and (reset := _epoch(value)):
+                    yield "reset", (stream, provider, reset, own_id)
         line, record = b"", {}
-    if window is not None and begun < stop:
-        yield "extent", (stream, window, begun, stop, _epoch(at))
+    if window:
+        yield "extent", (stream, window, begun, stop, newest)
 
 
 def _epoch(value: object) -> float:
     """An instant in epoch seconds, 0 if there is none."""
-    if isinstance(value, float):
-        return value
     found = instant(value)
     return found.timestamp() if found else 0.0

@@ -27,10 +27,9 @@ from tracker.journal.files import (
     LINE_LIMIT,
     NOTHING,
     OPEN,
-    check_directory,
+    check_place,
     private_folder,
     read_at,
-    refuse_special,
     set_aside,
     special_file,
     sync_parents,
@@ -94,10 +93,10 @@ class Journal:
     """The append-only streams of one data directory.
 
     warn: told what is wrong but stops nothing, perhaps several times.
-    fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found;
-    otherwise they are only left out. listeners: called with what each stream got, before the lock is released.
-    stored: how many records of each stream this process appended and flushed. doubtful: the streams of which it does
-    not know.
+    fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found, and
+    make an index if there is none; otherwise they are only left out. listeners: called with what each stream got,
+    before the lock is released. stored: how many records of each stream this process appended and flushed. doubtful:
+    the streams of which it does not know.
     """
 
     schema_version = SCHEMA
@@ -127,7 +126,7 @@ class Journal:
 
     def streams(self) -> list[str]:
         """The streams that exist, sorted."""
-        if not check_directory(self.root):
+        if not check_place(self.root, as_folder=True):
             return []
         try:
             names = os.listdir(self.root)
@@ -156,7 +155,7 @@ class Journal:
         self.prepare()
         path, wait = self.root / LOCK, WAIT_SECONDS if wait is None else wait
         for one in (path, self.root / OWNER):
-            refuse_special(one)
+            check_place(one)
         lock = self._lock = self._lock or FileLock(path, mode=0o600, thread_local=False)
         try:
             try:
@@ -177,8 +176,11 @@ class Journal:
             yield
         finally:
             try:
-                if lock.lock_counter == 1:
-                    self._tell()
+                # what was appended since the lock was taken
+                while self._untold and lock.lock_counter == 1:
+                    new = self._untold.pop(0)
+                    for listener in self.listeners:
+                        listener(new)
             finally:
                 lock.release()
 
@@ -186,13 +188,6 @@ class Journal:
     def is_locked(self) -> bool:
         """Whether this process holds the lock."""
         return self._lock is not None and self._lock.is_locked
-
-    def _tell(self) -> None:
-        """Tell the listeners what was appended since the lock was taken."""
-        while self._untold:
-            new = self._untold.pop(0)
-            for listener in self.listeners:
-                listener(new)
 
     def _introduce(self, purpose: str | None) -> None:
         """Tell others who holds the lock, by default with the command's name, without its arguments."""
@@ -374,7 +369,7 @@ class Journal:
         """
         path, after = self.path(stream), NOTHING if may_write else "Nothing was read"
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT if may_write else os.O_RDONLY
-        check_directory(self.root)
+        check_place(self.root, as_folder=True)
         try:
             with contextlib.suppress(FileNotFoundError):
                 named = os.lstat(path)
