@@ -50,8 +50,8 @@ def leave() -> Any:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (lambda: 7, "returned int 7. Expected Sequence[Check]."),
-        (lambda: ["text"], "returned list ['text']. Expected Sequence[Check]."),
+        (lambda: 7, "returned int 7. Expected Sequence[Check]"),
+        (lambda: ["text"], "returned list ['text']. Expected Sequence[Check]"),
         (lambda: (one for one in ["text"]), "returned generator"),
         (lambda: 1 / 0, "division by zero"),
         (leave, "raised SystemExit(0)"),
@@ -76,7 +76,7 @@ def test_a_generator_is_read_within_the_guard(registry: Registry) -> None:
 def test_columns_must_be_mappings(registry: Registry, said: list[str]) -> None:
     registry.add_feature("bad", feature("bad", window_facts=lambda session, windows: {("W1", ""): 7}))
     assert registry.ask("window_facts", session=None, windows=["W1"]) == []
-    assert "Expected Mapping[tuple[str, str], Mapping[str, Value]]." in said[0]
+    assert "Expected Mapping[tuple[str, str], Mapping[str, Value]];" in said[0]
 
 
 def test_prints_go_to_stderr(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:

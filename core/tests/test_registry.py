@@ -19,6 +19,7 @@ from tracker.api import (
     View,
 )
 from tracker.contract import hooks as hookspecs
+from tracker.hosting import discovery
 from tracker.hosting.registry import Registry, discover
 
 
@@ -45,7 +46,9 @@ def test_a_broken_import_costs_only_that_plugin() -> None:
 
 
 def test_an_unknown_hook_says_what_was_meant() -> None:
-    assert "did you mean 'ingest_line'?" in only_failure(registry(plugin("bad", ingest_lines=lambda line: ())))
+    assert "Unknown hook 'ingest_lines'. Did you mean 'ingest_line'?" in only_failure(
+        registry(plugin("bad", ingest_lines=lambda line: ()))
+    )
 
 
 def test_an_unknown_argument_leaves_no_trace() -> None:
@@ -58,13 +61,13 @@ def test_an_unknown_argument_leaves_no_trace() -> None:
 
 def test_an_argument_with_a_default_is_refused() -> None:
     failure = only_failure(registry(plugin("bad", parse_status=lambda text, captured_at=None: None)))
-    assert "argument 'captured_at' must not have a default" in failure
+    assert "The argument 'captured_at' of parse_status has a default. Expected none." in failure
 
 
 def test_a_missing_declaration_is_named() -> None:
     module = plugin("bad")
     del module.source_info
-    assert "missing hook 'source_info'" in only_failure(registry(module))
+    assert "Missing hook 'source_info'. It declares the source." in only_failure(registry(module))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_a_missing_declaration_is_named() -> None:
 def test_a_kind_needs_its_hook(kind: str, hook: str) -> None:
     module = plugin("bad", source("bad", kind=kind))
     del module.parse_status
-    assert f"missing hook {hook!r}, which a source of kind {kind!r} needs" in only_failure(registry(module))
+    assert f"Missing hook {hook!r}. A source of kind {kind!r} needs it." in only_failure(registry(module))
 
 
 def test_a_declaration_of_a_wrong_type_is_refused() -> None:
@@ -81,7 +84,7 @@ def test_a_declaration_of_a_wrong_type_is_refused() -> None:
 
 
 def test_the_entry_point_and_the_source_have_one_name() -> None:
-    assert "the entry point is named 'bad' but the source 'other'" in only_failure(
+    assert "Invalid name 'other'. Expected that of the entry point, 'bad'." in only_failure(
         registry(plugin("bad", source("other")))
     )
 
@@ -125,7 +128,7 @@ def test_a_source_of_another_distribution_cannot_share_a_stream() -> None:
     report = {"kind": "report", "stream": "shared"}
     made = registry(plugin("a", source("a", **report)), plugin("b", source("b", **report)))
     assert [name for name, found in made.sources.items() if found.stream == "shared"] == ["a"]
-    assert "its stream 'shared' is that of a, of another distribution" in only_failure(made)
+    assert "Invalid stream 'shared'. Expected another than that of a." in only_failure(made)
     assert len(registry(plugin("a"), plugin("b")).sources) == 2  # providers share `snapshots`
 
 
@@ -199,14 +202,17 @@ def test_the_operators_own_functions_are_allowed(monkeypatch: pytest.MonkeyPatch
 def test_two_plugins_with_one_alias_prefix() -> None:
     made = registry(plugin("a", source("a", prefix="t")), plugin("b", source("b", prefix="t")))
     assert list(made.sources) == ["a"]
-    assert "its prefix 't' makes the shell function 'td', which is a's" in only_failure(made)
+    assert (
+        "Invalid prefix 't'. It makes the shell function 'td', and so does a's. Expected other letters."
+        in only_failure(made)
+    )
 
 
 def test_a_report_whose_function_is_a_providers() -> None:
     made = registry(
         plugin("a", source("a", prefix="t")), plugin("b", source("b", kind="report", prefix="ts", stream="b"))
     )
-    assert "'ts', which is a's" in only_failure(made)
+    assert "the shell function 'ts', and so does a's" in only_failure(made)
 
 
 def test_a_declaration_with_a_half_built_meter_is_refused() -> None:
@@ -218,7 +224,7 @@ def test_a_declaration_with_a_half_built_meter_is_refused() -> None:
 def test_a_hook_that_is_not_marked_is_no_declaration() -> None:
     module = plugin("bad")
     module.source_info = lambda: source("bad")
-    assert "source_info is not marked with @hookimpl" in only_failure(registry(module))
+    assert "source_info is not marked. Expected @hookimpl before it." in only_failure(registry(module))
 
 
 @pytest.mark.parametrize("part", [{"parse_status": lambda text, locale: None}, {"render_table": lambda: None}])
@@ -231,7 +237,9 @@ def test_a_newer_plugin_is_told_to_wait_whatever_else_it_uses(part: dict[str, An
 
 def test_a_stream_of_the_cores_is_refused() -> None:
     failure = only_failure(registry(plugin("bad", source("bad", stream="windows"))))
-    assert "its stream 'windows' is the core's own" in failure
+    assert "Invalid stream 'windows'. Expected one that neither the kernel nor a feature writes." in failure
+    report = {"kind": "report", "stream": next(one.streams for one in discovery.declared() if one.streams)[0]}
+    assert "neither the kernel nor a feature writes." in only_failure(registry(plugin("bad", source("bad", **report))))
 
 
 @pytest.mark.parametrize(

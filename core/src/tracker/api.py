@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from tracker.contract.features import Check as Check
     from tracker.contract.features import Estimate as Estimate
     from tracker.contract.features import Finding as Finding
-    from tracker.contract.features import MeterOutlook as MeterOutlook
-    from tracker.contract.features import MeterReading as MeterReading
     from tracker.contract.features import StreamFacts as StreamFacts
     from tracker.contract.features import StreamInput as StreamInput
-    from tracker.contract.features import UsageEvent as UsageEvent
     from tracker.contract.features import WindowResult as WindowResult
     from tracker.contract.figures import amount as amount
     from tracker.contract.figures import count as count
     from tracker.contract.figures import epoch as epoch
     from tracker.contract.figures import instant as instant
     from tracker.contract.figures import percent as percent
+    from tracker.contract.history import MeterOutlook as MeterOutlook
+    from tracker.contract.history import MeterReading as MeterReading
+    from tracker.contract.history import UsageEvent as UsageEvent
     from tracker.contract.hooks import hookimpl as hookimpl
     from tracker.contract.kinds import ReportSource as ReportSource
     from tracker.contract.kinds import StatusSource as StatusSource

@@ -288,6 +288,14 @@ def test_what_is_too_far_away_is_refused(week: Any) -> None:
     assert week.rows()[-1]["age_s"] == 6180
 
 
+def test_syncing_says_how_far_it_is(machine: Any, event: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker_telemetry.progress.PIPE_SECONDS", 0.0)
+    machine.rollout("a", event(64))
+    assert " 1 readings, " in machine("sync").stderr
+    machine.rollout("b", event(65))
+    assert "readings, " not in machine("--quiet", "sync").stderr
+
+
 # --- watching
 
 

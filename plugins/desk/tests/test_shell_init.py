@@ -71,8 +71,8 @@ def test_two_providers_with_one_letter_are_told_apart(with_prefixes: Run) -> Non
     done = with_prefixes(first="q", second="q")
     assert done.returncode == 0
     assert done.stderr == (
-        "warning: plugin 'second' failed to declare its source: ValueError: its prefix 'q' makes the shell function"
-        " 'qd', which is first's; the rest works (tracker plugins list)\n"
+        "warning: plugin 'second' failed to declare its source: ValueError: Invalid prefix 'q'. It makes the shell"
+        " function 'qd', and so does first's. Expected other letters; the rest works (tracker plugins list)\n"
     )
     assert names(done.stdout) == ["qs", "qe", "qx", "qd", "qd1", "qd2"]
     assert "second" not in done.stdout

@@ -79,23 +79,15 @@ def is_json(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
-def is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def is_whole(value: object) -> bool:
-    return type(value) is int
-
-
-TEXT, MAYBE_TEXT, TEXTS = must_be("a text", is_text), maybe("a text", is_text), tuple_of(str)
-LINE, MAYBE_LINE = must_be("a text without control characters", is_line), maybe("a text of one line", is_line)
+TEXT, MAYBE_TEXT = (one("a text", lambda value: isinstance(value, str)) for one in (must_be, maybe))
+LINE, MAYBE_LINE = (one("a text without control characters", is_line) for one in (must_be, maybe))
+WHOLE, MAYBE_WHOLE = (one("a whole number", lambda value: type(value) is int) for one in (must_be, maybe))
+TEXTS, SWITCH = tuple_of(str), must_be("True or False", lambda value: isinstance(value, bool))
 LINES = must_be(
     "a tuple of texts without control characters",
     lambda value: isinstance(value, tuple) and all(map(is_line, value)),
 )
-WHOLE, MAYBE_WHOLE = must_be("a whole number", is_whole), maybe("a whole number", is_whole)
-COUNT = must_be("a whole number from 1 up", lambda value: is_whole(value) and value > 0)
-SWITCH = must_be("True or False", lambda value: isinstance(value, bool))
+COUNT = must_be("a whole number from 1 up", lambda value: type(value) is int and value > 0)
 FINITE = maybe("a finite number", number_from(-sys.float_info.max))
 AMOUNT = maybe("a finite number from 0 up", number_from(0))
 SECONDS = must_be("a number from 0 up", number_from(0))

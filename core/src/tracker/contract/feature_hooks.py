@@ -11,18 +11,8 @@ import pluggy
 
 if TYPE_CHECKING:
     from tracker.contract.blocks import Block
-    from tracker.contract.features import (
-        Check,
-        Estimate,
-        Finding,
-        MeterOutlook,
-        MeterReading,
-        StreamFacts,
-        StreamInput,
-        UsageEvent,
-        Value,
-        WindowResult,
-    )
+    from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, Value, WindowResult
+    from tracker.contract.history import MeterOutlook, MeterReading, UsageEvent
     from tracker.contract.panels import Cell, Column, Panel, Period
     from tracker.contract.sources import Source
     from tracker.feature import Feature
@@ -71,6 +61,11 @@ def show_table(
     session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool
 ) -> bool | None:
     """Show rows on the terminal, as wide as it is; True if this feature did. total: the last row sums up the others."""
+
+
+@hookspec(firstresult=True)
+def show_progress(session: Session, size: int, noun: str) -> Any:
+    """What says on stderr how far long work of `size` bytes is: `advance(bytes, nouns so far)`, and at last `end()`."""
 
 
 @hookspec

@@ -144,7 +144,7 @@ def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
     for gauge in reading.gauges:
         unit = units.get(gauge.meter, PERCENT if source.open_meters else None)
         if unit is None:
-            raise ValueError(f"reported the meter {gauge.meter!r}, which it does not declare")
+            raise ValueError(f"Invalid meter {gauge.meter!r}. Expected one that is declared: {', '.join(units)}.")
         parsed[meter_field(gauge.meter, unit)] = None if gauge.used is None else compact(gauge.used)
         parsed[f"{gauge.meter}_resets"] = gauge.resets
         parsed[f"{gauge.meter}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
@@ -152,7 +152,7 @@ def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
             parsed[f"{gauge.meter}_limit"] = compact(gauge.limit)
     clash = parsed.keys() & reading.fields.keys()
     if clash:
-        raise ValueError(f"the reading's fields repeat a meter's: {', '.join(sorted(clash))}")
+        raise ValueError(f"Invalid fields {', '.join(sorted(clash))}. Expected names that no meter has.")
     parsed |= reading.fields
     if reading.as_of is not None:
         parsed["as_of"] = iso(reading.as_of)

@@ -20,13 +20,12 @@ def declaration(name: str, answer: object) -> Source:
     if not isinstance(answer, Declaration):
         raise TypeError(f"source_info returned {type(answer).__name__}. Expected a Source.")
     found = answer.as_source()
-    major, minor = (int(part) for part in found.contract.split("."))
-    if major != hookspecs.CONTRACT[0] or minor > hookspecs.CONTRACT[1]:
-        ours = ".".join(map(str, hookspecs.CONTRACT))
-        cure = "upgrade tracker-core" if (major, minor) > hookspecs.CONTRACT else "upgrade the plugin"
-        raise ValueError(f"it was built for contract {found.contract}, this core has {ours}: {cure}")
+    built, ours = tuple(map(int, found.contract.split("."))), hookspecs.CONTRACT
+    if built[0] != ours[0] or built > ours:
+        cure = "upgrade tracker-core" if built > ours else "upgrade the plugin"
+        raise ValueError(f"it was built for contract {found.contract}, this core has {ours[0]}.{ours[1]}: {cure}")
     if found.name != name:
-        raise ValueError(f"the entry point is named {name!r} but the source {found.name!r}")
+        raise ValueError(f"Invalid name {found.name!r}. Expected that of the entry point, {name!r}.")
     return found
 
 
@@ -38,10 +37,10 @@ def hooks(manager: pluggy.PluginManager, module: object) -> tuple[str, ...]:
         [own] = [one for one in caller.get_hookimpls() if one.plugin is module]
         if not caller.has_spec():
             close = get_close_matches(caller.name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"the hooks are {', '.join(sorted(known))}"
-            raise LookupError(f"unknown hook {caller.name!r}; {hint}")
+            hint = f"Did you mean {close[0]!r}?" if close else f"Expected one of {', '.join(sorted(known))}."
+            raise LookupError(f"Unknown hook {caller.name!r}. {hint}")
         if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
-            raise TypeError(f"{caller.name}: argument {own.kwargnames[0]!r} must not have a default")
+            raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
         found.append(caller.name)
     return tuple(sorted(found))
 
@@ -52,19 +51,17 @@ def check(info: Source, own_hooks: Iterable[str], others: Iterable[tuple[Source,
     others: the admitted sources, each with whether it is of the same distribution.
     """
     if NEEDED[info.kind] not in own_hooks:
-        raise LookupError(f"missing hook {NEEDED[info.kind]!r}, which a source of kind {info.kind!r} needs")
+        raise LookupError(f"Missing hook {NEEDED[info.kind]!r}. A source of kind {info.kind!r} needs it.")
     taken = {"windows", "anomalies"} | {stream for feature in discovery.declared() for stream in feature.streams}
     if info.kind != VIEW and info.stream in taken:
-        raise ValueError(f"its stream {info.stream!r} is the core's own, or a feature's")
+        raise ValueError(f"Invalid stream {info.stream!r}. Expected one that neither the kernel nor a feature writes.")
     if info.stream == SHARED_STREAM and info.kind not in (STATUS, VIEW):
-        raise ValueError(f"its stream {info.stream!r} holds the readings of status sources")
+        raise ValueError(f"Invalid stream {info.stream!r}. Expected one without the readings of status sources.")
     for other, is_sibling in others:
-        clash = info.shell_functions.keys() & other.shell_functions.keys()
-        if clash:
-            raise ValueError(
-                f"its prefix {info.prefix!r} makes the shell function {min(clash)!r}, which is {other.name}'s"
-            )
+        if clash := info.shell_functions.keys() & other.shell_functions.keys():
+            rival = f"It makes the shell function {min(clash)!r}, and so does {other.name}'s"
+            raise ValueError(f"Invalid prefix {info.prefix!r}. {rival}. Expected other letters.")
         is_shared = info.stream == other.stream and VIEW not in (info.kind, other.kind)
         is_providers = info.kind == other.kind == STATUS and info.stream == SHARED_STREAM
         if is_shared and not is_sibling and not is_providers:
-            raise ValueError(f"its stream {info.stream!r} is that of {other.name}, of another distribution")
+            raise ValueError(f"Invalid stream {info.stream!r}. Expected another than that of {other.name}.")

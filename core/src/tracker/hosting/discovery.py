@@ -184,7 +184,7 @@ def _load(found: Plugin) -> Plugin:
         found.error = error
         if os.environ.get(STRICT) == "1":
             raise
-        print(f"warning: {error}; the rest works", file=sys.stderr)
+        print(f"warning: {str(error).rstrip('.')}; the rest works", file=sys.stderr)
     return found
 
 

@@ -6,7 +6,6 @@ import builtins
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from functools import cache
 from typing import Any, ClassVar
 
@@ -119,18 +118,21 @@ class Registry:
                     self.report(f"plugin {found.name!r}: {found.notes[0]}")
             self._admit(found)
         except PluginError as error:
-            found.error = error
-            if self.manager.has_plugin(found.name):
-                self.manager.unregister(name=found.name)
-            if self.is_strict:
-                raise
-            self.report(f"{error}; the rest works (tracker plugins list)")
+            self._leave_out(found, error, "tracker plugins list")
+
+    def _leave_out(self, found: Plugin, error: PluginError, cure: str) -> None:
+        found.error = error
+        if self.manager.is_registered(found.module):
+            self.manager.unregister(found.module)
+        if self.is_strict:
+            raise error
+        self.report(f"{str(error).rstrip('.')}; the rest works ({cure})")
 
     def _admit(self, found: Plugin) -> None:
         with guarded(found.name, "declare its source"):  # first: a plugin for another contract may use other hooks
             declare = getattr(found.module, "source_info", None)
             if declare is None:
-                raise LookupError("missing hook 'source_info', which declares the source")
+                raise LookupError("Missing hook 'source_info'. It declares the source.")
             answer = declare()
             found.declared = answer if type(answer) is Source else None
             found.declared = admission.declaration(found.name, answer)
@@ -138,7 +140,7 @@ class Registry:
             self.manager.register(found.module, name=found.name)
             found.hooks = admission.hooks(self.manager, found.module)
             if "source_info" not in found.hooks:
-                raise LookupError("source_info is not marked with @hookimpl")
+                raise LookupError("source_info is not marked. Expected @hookimpl before it.")
         with guarded(found.name, "declare its source"):
             known = [other for other in self._sources.values() if other is not found and other.pending is None]
             others = [(other.info, other.distribution == found.distribution) for other in known if other.info]
@@ -166,22 +168,6 @@ class Registry:
             return function  # type: ignore[no-any-return]
         places = [given.index(name) for name in own.argnames]
         return lambda *arguments: function(*(arguments[place] for place in places))
-
-    def ingest(self, source: str, line: bytes | None, scratch: dict[str, Any]) -> list[Any]:
-        """The checked events of one line of a stream, or of its end (None); none of a line that is rejected."""
-        from tracker.contract.events import Rejected, check_event
-
-        hook, given = ("ingest_line", (line, scratch)) if line is not None else ("end_stream", (scratch,))
-        if not self.has(source, hook):
-            return []
-        with guarded(source, hook), suppress(Rejected):
-            found = self.bind(source, hook)(*given)
-            if not isinstance(found, list | tuple):
-                raise TypeError(f"returned {type(found).__name__}. Expected a list of events.")
-            for event in found:
-                check_event(event)
-            return list(found)
-        return []
 
     def parsed(self, source: str, reading: readings.Reading) -> dict[str, Any]:
         """What a record of the source's reading holds in its field `parsed`."""
@@ -221,17 +207,13 @@ class Registry:
         """Register a feature's hooks; one that does not fit them is left out."""
         self._features = {} if self._features is None else self._features
         found = next((one for one in discovery.installed() if one.module is module), Plugin(name))
+        found.module = module
         try:
             with guarded(name, "match the hook specifications"):
                 self.manager.register(module, name=f"feature {name}")
                 found.hooks = admission.hooks(self.manager, module)
         except PluginError as error:
-            found.error = error
-            if self.manager.is_registered(module):
-                self.manager.unregister(module)
-            if self.is_strict:
-                raise
-            self.report(f"{error}; the rest works (TRACKER_DISABLE_PLUGINS={name} leaves it out)")
+            self._leave_out(found, error, f"TRACKER_DISABLE_PLUGINS={name} leaves it out")
         else:
             self._features[name] = module
 
@@ -253,7 +235,7 @@ class Registry:
                 raise answer
             elif (name, hook) not in self._broken:
                 self._broken.add((name, hook))
-                self.report(f"{answer}; the rest works")
+                self.report(f"{str(answer).rstrip('.')}; the rest works")
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         """The answer of each feature that implements a hook with its name, or the error that it failed with."""

@@ -117,8 +117,10 @@ def _first_line(path: Path) -> bytes:
 
 
 def _understands(session: Session, source: Source, line: bytes) -> bool:
+    read = session.registry.bind(source.name, "ingest_line")
     try:
-        return bool(session.registry.ingest(source.name, line, {}))
+        with session.registry.guarded(source.name, "ingest_line"):
+            return bool(read(line, {}))
     except TrackerError:
         return False
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tracker.api import Rejected, check_event
 from tracker_kit import canary, mutations
 from tracker_kit.cases import together
 from tracker_kit.conformance import SourceConformance
@@ -75,7 +77,11 @@ class TelemetryConformance(SourceConformance):
         return [self._events(registry, line, scratch) for line in (*lines, None)]
 
     def _events(self, registry: Registry, line: bytes | None, scratch: dict[str, Any] | None = None) -> list[Event]:
-        found = asked("ingest_line", lambda: registry.ingest(self.source, line, {} if scratch is None else scratch))
+        given = {} if scratch is None else scratch
+        hook, arguments = ("end_stream", (given,)) if line is None else ("ingest_line", (line, given))
+        if not registry.has(self.source, hook):
+            return []
+        found = asked("ingest_line", lambda: self._answer(registry, hook, arguments))
         for event in found:
             wrong = {name: event.get(name) for name in ("routed", "ok") if not isinstance(event.get(name), bool)}
             assert not wrong, rule(f"an event has wrong types: {wrong}; both must be there", "ingest_line")
@@ -83,7 +89,19 @@ class TelemetryConformance(SourceConformance):
                 json.dumps(event, allow_nan=False)
             except (TypeError, ValueError) as error:
                 raise AssertionError(rule(f"an event is not JSON: {error}", "ingest_line")) from error
-        return list(found)
+        events: list[Event] = found
+        return events
+
+    def _answer(self, registry: Registry, hook: str, arguments: tuple[Any, ...]) -> list[Event]:
+        """The events of one line of a stream, or of its end; none of a line that is rejected."""
+        with registry.guarded(self.source, hook), suppress(Rejected):
+            found = registry.bind(self.source, hook)(*arguments)
+            if not isinstance(found, list | tuple):
+                raise TypeError(f"returned {type(found).__name__}. Expected a list of events.")
+            for event in found:
+                check_event(event)
+            return list(found)
+        return []
 
 
 def _totals(events: list[Event]) -> EventTotals:

@@ -6,16 +6,19 @@ import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 from attrs import asdict, evolve
 
 from tracker.api import EventTotals, LogOrigin, Quantiles, Source, StreamFacts
 from tracker.kernel import Session, TrackerError, line, plural, replace_file
-from tracker_telemetry.costs import SUMS
-from tracker_telemetry.index import FOLDER, Events, ask, private
 
+if TYPE_CHECKING:
+    from tracker_telemetry.index import Events
+
+# `index.FOLDER`: what imports DuckDB's tables costs as much as the rest of a preview, which needs a kept answer alone
+FOLDER = ".index"
 FILE = "telemetry-totals.json"
 MOST = 200  # answers that are kept
 Spans: TypeAlias = "Mapping[str, tuple[datetime, datetime | None]]"
@@ -88,6 +91,8 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
         answers = orjson.loads(path.read_bytes())
     if isinstance(answers, dict) and isinstance(found := answers.get(name), dict):
         return found
+    from tracker_telemetry.index import ask, private
+
     new = ask(session, source, windows, lambda events: _answer(events, times))
     if not session.dry_run and path.parent.is_dir():
         kept = answers if isinstance(answers, dict) else {}
@@ -98,6 +103,8 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
 
 
 def _answer(events: Events, times: Mapping[str, tuple[float, float | None]]) -> dict[str, Any]:
+    from tracker_telemetry.costs import SUMS
+
     whole, lanes, models = EventTotals(), dict[str, EventTotals](), dict[str, EventTotals]()
     for no_lane, no_model, lane, model, *figures in events.rows(TOTALS):
         part = _part(*figures)
