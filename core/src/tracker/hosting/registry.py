@@ -61,7 +61,7 @@ class Registry:
 
     def offer(self, name: str, load: Callable[[], object], distribution: str = "", version: str = "") -> None:
         """Take note of a source, which is loaded when it is first needed."""
-        self._sources[name] = Plugin(name, distribution, version, load)
+        self._sources[name] = Plugin(name, "", distribution, version, load)
 
     @property
     def names(self) -> list[str]:
@@ -315,8 +315,8 @@ def new_manager() -> pluggy.PluginManager:
 
 def discover(report: Callable[[str], None] = lambda _text: None) -> Registry:
     """Every installed plugin that is not disabled; none is loaded yet."""
-    registry, here = Registry(report), discovery.scan()
-    registry._sources = {point.name: point.plugin() for point in here.chosen if not point.is_feature}
-    registry.refused = [point.plugin(reason) for point, reason in here.refused if not point.is_feature]
-    registry.disabled = [point.plugin() for point in here.disabled if not point.is_feature]
+    registry, here = Registry(report), [one for one in discovery.scan() if not one.is_feature]
+    registry._sources = {one.name: one for one in here if not one.is_disabled and not one.error}
+    registry.refused = [one for one in here if one.error]
+    registry.disabled = [one for one in here if one.is_disabled]
     return registry
