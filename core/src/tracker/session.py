@@ -221,7 +221,7 @@ class Session:
         print(f"warning: {escape(text)}", file=sys.stderr)
 
     def note(self, text: str) -> None:
-        """Something worth knowing that is no result."""
+        """Something worth knowing beside the result."""
         if not self.quiet:
             print(escape(text), file=sys.stderr)
 

@@ -330,8 +330,8 @@ def test_a_failure_is_one_line_and_nothing_is_stored(machine: Any) -> None:
     done = machine("capture", "claude", "--from", "print")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "error: claude print: claude ended with status 1: 'lost it'; nothing is left to try and nothing was stored"
-        " (tracker capture claude --from stdin takes a pane)\n"
+        "error: claude print: claude ended with status 1: 'lost it'. No other origin is left. Nothing was stored."
+        " `tracker capture claude --from stdin` takes a pane.\n"
     )
     assert machine.rows() == []
 
@@ -363,7 +363,7 @@ def test_where_nothing_answers_the_last_line_is_the_error(machine: Any) -> None:
     assert second.endswith("; trying statusline next")
     assert third.startswith("warning: claude statusline: no status line was handed over yet; run `tracker setup`")
     assert last.startswith("error: claude transcript: there is no folder ")
-    assert "nothing is left to try after usage, print, statusline and nothing was stored" in last
+    assert "No other origin is left after usage, print, statusline. Nothing was stored." in last
     assert "tracker capture claude --from stdin" in last
     assert (done.returncode, machine.rows()) == (1, [])
 

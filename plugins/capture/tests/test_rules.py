@@ -110,7 +110,7 @@ def test_old_counts_on_stdin_are_no_after(machine: Any) -> None:
     counts["generated_at"] = "2026-01-10T09:00:00Z"
     line = error(machine("capture", "glm", "--from", "stdin", "--wait", stdin=json.dumps(counts)))
     assert line.startswith("error: glm stdin: its reading is ")
-    assert line.endswith("over 15 min (--stale-ok takes it); nothing was stored")
+    assert line.endswith("over 15 min (--stale-ok takes it). Nothing was stored.")
     ok(machine("capture", "glm", "--from", "stdin", "--stale-ok", stdin=json.dumps(counts)))
 
 
@@ -136,7 +136,7 @@ def opened(machine: Any, event: Any) -> Any:
 def test_an_old_reading_is_no_after(opened: Any, event: Any) -> None:
     opened.rollout("a", event(20, age=16 * 60))
     line = error(opened("capture", "codex", "--from", "rollout"))
-    assert "its reading is 16 min old, over 15 min (--stale-ok takes it); nothing is left to try" in line
+    assert "its reading is 16 min old, over 15 min (--stale-ok takes it). No other origin is left" in line
     assert len(opened.rows()) == 1
     ok(opened("capture", "codex", "--from", "rollout", "--stale-ok"))
     row = opened.rows()[-1]
@@ -272,7 +272,7 @@ def test_wait_asks_an_origin_again_that_is_not_ready(machine: Any) -> None:
 
 
 def test_what_cannot_become_ready_is_not_waited_for(machine: Any) -> None:
-    assert "nothing is left to try" in error(machine("capture", "claude", "--wait", TRACKER_RETRY_SECONDS="1000"))
+    assert "No other origin is left" in error(machine("capture", "claude", "--wait", TRACKER_RETRY_SECONDS="1000"))
 
 
 def test_waiting_ends(machine: Any) -> None:

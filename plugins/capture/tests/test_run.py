@@ -60,7 +60,7 @@ def test_claude_monitor_is_run_and_taken_in(machine: Any) -> None:
 )
 def test_a_program_that_is_not_there(machine: Any, source: str, cure: str) -> None:
     line = error(run(machine, source))
-    assert line == f"error: {source}: {cure}; or name your command in run_commands (tracker.toml); nothing was stored"
+    assert line == f"error: {source}: {cure}; or name your command in run_commands (tracker.toml). Nothing was stored."
 
 
 def test_the_command_is_a_setting(machine: Any) -> None:

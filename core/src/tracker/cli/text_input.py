@@ -53,7 +53,7 @@ def take_text(use_stdin: bool = True, path: Path | None = None) -> str:
             print("paste the text, then press Ctrl-D:", file=sys.stderr)
         data = sys.stdin.buffer.read(LIMIT + 1)
     if len(data) > LIMIT:
-        raise TrackerError(f"the text is over {LIMIT >> 20} MB, which no pane or report is; nothing was stored")
+        raise TrackerError(f"the text is over {LIMIT >> 20} MB, which no pane or report is. Nothing was stored.")
     return data.decode("utf-8-sig", errors="replace")
 
 
@@ -62,7 +62,7 @@ def _take_file(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LIMIT + 1)
     except OSError as error:
-        raise TrackerError(f"cannot read {path}: {error.strerror}; nothing was stored") from error
+        raise TrackerError(f"cannot read {path}: {error.strerror}. Nothing was stored.") from error
 
 
 def read_text(

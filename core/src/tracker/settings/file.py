@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class Settings:
-    """What a file sets: `given` are its values by key as they stand, `values` the same, checked. No path is no file."""
+    """What a file sets: `given` are its values by key as they stand, `values` the same, checked. No path: no file."""
 
     NAME = "tracker.toml"
 

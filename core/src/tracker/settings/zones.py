@@ -13,7 +13,7 @@ POSIX = re.compile(r"(<[A-Za-z0-9+-]{3,}>|[A-Za-z]{3,})[+-]?\d")  # CET-1CEST, <
 
 
 def zone(name: str | None) -> tzinfo:
-    """The named zone; the machine's where none is named."""
+    """The named zone; the machine's if none is named."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     if name is None:

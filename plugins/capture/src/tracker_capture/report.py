@@ -61,7 +61,7 @@ def _text(session: Session, source: Source, scope: str | None) -> str:
         return printed(origin, words, query(session, source, origin, limit=LONGEST))
     except OriginError as error:
         more = "; or name your command in run_commands (tracker.toml)" if error.is_lasting else ""
-        raise TrackerError(f"{source.name}: {error}{more}; nothing was stored") from error
+        raise TrackerError(f"{source.name}: {error}{more}. Nothing was stored.") from error
 
 
 def _configured(commands: Sequence[str], source: str) -> list[str] | None:

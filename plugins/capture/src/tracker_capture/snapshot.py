@@ -90,7 +90,7 @@ def _from_stdin(session: Session, options: Options) -> Answer:
     try:
         return _usable(session, options, answer) if answer.has_value else answer
     except OriginError as error:
-        raise TrackerError(f"{options.source.name} {STDIN}: {error}; nothing was stored") from error
+        raise TrackerError(f"{options.source.name} {STDIN}: {error}. Nothing was stored.") from error
 
 
 def _from_origins(session: Session, options: Options) -> Answer:
@@ -111,7 +111,7 @@ def _from_origins(session: Session, options: Options) -> Answer:
             answer = first(question)
         except Unanswered as error:
             if error.is_lasting or not tries_left:
-                raise TrackerError(f"{error} (tracker capture {name} --from {STDIN} takes a pane)") from error
+                raise TrackerError(f"{error} `tracker capture {name} --from {STDIN}` takes a pane.") from error
             pause = retry_seconds()
             session.warn(f"{error}; asking again every {pause:g} s")
             time.sleep(pause)

@@ -31,7 +31,7 @@ class Written:
 
 
 def write(session: Session, asked: Sequence[str]) -> None:
-    """Bring the file up to date, and say where it is; with `--dry-run` print the brief."""
+    """Bring the file up to date, and name it; with `--dry-run` print the brief."""
     if session.dry_run:
         check(session, asked)
         found = gather(session, asked)
@@ -100,7 +100,7 @@ def parts(path: Path, data: bytes | None) -> tuple[bytes, bytes, str]:
         lines = ", ".join(f"{name} in line {number}" for name, number in places)
         raise TrackerError(
             f"{path} does not hold one pair of tracker's marker lines ({lines}): mend them, or remove them all and"
-            " tracker adds its part at the end; nothing was written"
+            " tracker adds its part at the end. Nothing was written."
         )
     stop = marks[1].end() - (1 if data[: marks[1].end()].endswith(b"\r") else 0)
     return data[: marks[0].start()], data[stop:], end
@@ -110,7 +110,7 @@ def parts(path: Path, data: bytes | None) -> tuple[bytes, bytes, str]:
 
 
 def markdown(found: Brief) -> Iterator[str]:
-    """The brief as Markdown. What was recorded stands in code blocks, where it is text and nothing else."""
+    """The brief as Markdown. Recorded text is in code blocks, so that it cannot act as Markdown."""
     yield "# Session handoff"
     yield ""
     yield f"State{f' as of {found.as_of}' if found.as_of else ''}. Begin in a shell with these lines; the commands"

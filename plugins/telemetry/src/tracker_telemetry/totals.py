@@ -1,4 +1,4 @@
-"""What a source's events of some windows add up to; kept beside the index, so that nobody waits for it twice."""
+"""What a source's events of some windows add up to; kept beside the index, so that it is computed once."""
 
 from __future__ import annotations
 

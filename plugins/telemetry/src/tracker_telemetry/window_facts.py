@@ -98,7 +98,7 @@ def section(session: Session, windows: Sequence[str]) -> Block | None:
 
 
 def findings(session: Session) -> list[Finding]:
-    """What is wrong with the derived files: nothing is lost with them, and the next question makes them anew."""
+    """What is wrong with the derived files, which the next question makes anew."""
     path = session.root / FOLDER / FILE
     try:
         orjson.loads(path.read_bytes())

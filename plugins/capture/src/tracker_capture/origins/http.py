@@ -43,7 +43,7 @@ def key_variable(configured: tuple[str, ...], source: str, origin: HttpOrigin) -
     for entry in configured:
         name, equals, variable = (part.strip() for part in entry.partition("="))
         if not equals or not re.fullmatch("[A-Z][A-Z0-9_]*", variable, re.I):
-            raise TrackerError(f"key_variables in tracker.toml: {line(entry)!r} is no SOURCE=VARIABLE")
+            raise TrackerError(f"key_variables in tracker.toml: {line(entry)!r} is not SOURCE=VARIABLE")
         if name == source:
             return variable
     return origin.key
