@@ -40,7 +40,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("churn", "--window", "W1", "--paths", ""), 2, "'' is no path"),
     (("plugins", "info", "codx"), 1, "No source 'codx' is installed; did you mean codex?"),
     (("plugins", "new", "fuel", "--into", "blocked/sub"), 1, "Cannot write"),
-    (("alias", "begin", "codex"), 2, "no command 'begin'"),
+    (("alias", "begin", "codex"), 2, "Unknown command 'begin'"),
     (("plan", "--provider", "codex", "--windows-left", "2.5"), 2, "Invalid whole number '2.5'. Expected one from 1 to"),
     (("complete", "--window", "W1", "--codex-features", "some"), 2, "Invalid whole number 'some'. Expected one from 0"),
     (("complete", "--window", "W1", "--codex-features", "1e300"), 2, "Invalid whole number '1e300'. Expected one from"),
@@ -48,14 +48,18 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("complete", "--window", "W1", "--codex-features=-1"), 2, "Expected one from 0 to 1000000."),
     (("churn", "--window", "W1", "--features", "9" * 31), 2, "Expected one from 0 to 1000000."),
     (("help", "previw"), 2, "No word or command 'previw'; did you mean preview?"),
-    (("previw",), 2, "no command 'previw'; did you mean preview?"),
-    (("alias", "start", "codx", "--stdin"), 2, "no provider 'codx'; did you mean codex?"),
+    (("previw",), 2, "Unknown command 'previw'; did you mean preview?"),
+    (("alias", "start", "codx", "--stdin"), 2, "Unknown provider 'codx'; did you mean codex?"),
     (
         ("ingest", "codex-ccusag", "--window", "W1", "--stdin"),
         2,
-        "no source 'codex-ccusag'; did you mean codex-ccusage?",
+        "Unknown source 'codex-ccusag'; did you mean codex-ccusage?",
     ),
-    (("alias", "start", "codex", "--stdin", "--timezone", "Mars/Base"), 1, "no time zone is named 'Mars/Base'"),
+    (
+        ("alias", "start", "codex", "--stdin", "--timezone", "Mars/Base"),
+        1,
+        "Unknown time zone 'Mars/Base'. Expected a",
+    ),
 ]
 
 

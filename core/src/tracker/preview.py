@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.blocks import PreviewContext
@@ -54,6 +54,7 @@ class Preview(NamedTuple):
     not_shown: tuple[PluginError, ...]
     absent: tuple[Absent, ...]
     divergences: tuple[Divergence, ...]
+    facts: Sequence[Mapping[str, Any]] = ()  # what features know of the windows, as `windows --json` shows it
 
     def lines(self) -> Iterator[str]:
         """The preview as people read it."""
@@ -89,6 +90,7 @@ class Preview(NamedTuple):
                 for one in self.open
             ],
             "blocks": [_block(shown) for shown in self.blocks],
+            "facts": list(self.facts),
             "divergences": [
                 _named(one, "source scope reported provider meter shown") | {"divergent": one.is_divergent}
                 for one in self.divergences
@@ -134,7 +136,9 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
         at = sum(one.source.place <= snapshots.SNAPSHOTS.place for one in blocks)
         blocks.insert(at, Shown(source=snapshots.SNAPSHOTS, block=own))
     not_finalized = [window for window in shown if window not in rows]
+    asked = session.registry.ask("window_facts", session=session, windows=shown) if session.json else ()
     return Preview(
+        facts=[{"window": key[0], "provider": key[1] or None, **one} for each in asked for key, one in each.items()],
         windows=shown,
         rows=rows,
         anomalies=tuple(open_anomalies(session, shown)),

@@ -217,7 +217,7 @@ def test_meters_shows_each_meter_with_its_resets(week: Any) -> None:
 def test_an_empty_history_says_how_to_fill_it(machine: Any) -> None:
     assert "Fill the history with `tracker sync`" in error(machine("meters"))
     assert "Expected ISO 8601" in error(machine("meters", "--since", "noon"), 2)
-    assert "no provider 'codx'" in error(machine("meters", "--provider", "codx"), 2)
+    assert "Unknown provider 'codx'" in error(machine("meters", "--provider", "codx"), 2)
 
 
 def test_accounts_are_shown_apart(machine: Any) -> None:
@@ -286,6 +286,14 @@ def test_what_is_too_far_away_is_refused(week: Any) -> None:
     assert week.rows() == []
     ok(week(*add, iso(minute(1300)), "--stale-ok"))
     assert week.rows()[-1]["age_s"] == 6180
+
+
+def test_syncing_says_how_far_it_is(machine: Any, event: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker_telemetry.progress.PIPE_SECONDS", 0.0)
+    machine.rollout("a", event(64))
+    assert " 1 readings, " in machine("sync").stderr
+    machine.rollout("b", event(65))
+    assert "readings, " not in machine("--quiet", "sync").stderr
 
 
 # --- watching

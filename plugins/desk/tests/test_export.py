@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +294,18 @@ def test_a_text_that_no_cell_takes_is_cut_and_said(
     assert "texts of snapshots were cut at 7 characters, a cell's most; jsonl and parquet have them whole" in done.err
     rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "snapshots.csv").read_text())))
     assert {row["raw_text"] for row in rows} == {"", "fuel 1…", "fuel 5%", "fuel 2…", "fuel 1%"} - {""}
+
+
+@pytest.mark.parametrize("command", ["export --format jsonl", "export --format csv", "import", "doctor"])
+def test_long_work_says_how_far_it_is(filled: Any, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setattr("tracker_telemetry.progress.PIPE_SECONDS", 0.0)
+    program, last = filled, []
+    for place, quiet in enumerate(((), ("--quiet",))):
+        target = {"export": ("--out", f"out-{place}"), "import": (str(program.root),)}.get(command.split()[0], ())
+        root = program.root.with_name(f"other-{place}") if command == "import" else None
+        done = program(*quiet, *command.split(), *target, root=root)
+        done.ok()
+        last = [line for line in done.err.splitlines() if re.search(r"\d+% .* records, [\d,]+/s, \d+:\d\d left", line)]
+        assert bool(last) is not bool(quiet)
+        if not quiet:
+            assert any("100%" in line or " 9" in line for line in last)

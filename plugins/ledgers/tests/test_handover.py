@@ -144,7 +144,7 @@ def test_markers_that_are_damaged_are_refused(finalized: Run, tmp_path: Path) ->
 
 
 def test_nothing_to_hand_over(toys: Run, tmp_path: Path) -> None:
-    assert "there is nothing to hand over" in refused(toys("handoff"))
+    assert "holds no records to hand over" in refused(toys("handoff"))
     assert not (tmp_path / "data").exists()
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
     assert "did you mean W0-20?" in refused(toys("handoff", "--window", "W0-2O"))

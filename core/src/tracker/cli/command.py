@@ -11,9 +11,6 @@ import click
 from tracker.cli.options import Number
 from tracker.session import Session
 
-# what the help lists last, by the names of the parameters
-SELDOM = ("timezone", "force", "origin", "state_dir", "dry_run", "no_fsync")
-
 
 def _keep(context: click.Context, parameter: click.Parameter, given: Any) -> None:
     name = str(parameter.name)
@@ -66,7 +63,7 @@ class Shared(click.Command):
         """The command's own options, then those that every command takes, and `--help`."""
         shared = {option.name for option in shared_options()}
         sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Global options": []}
-        for parameter in sorted(self.get_params(ctx), key=_rank):
+        for parameter in self.get_params(ctx):
             shown = parameter.get_help_record(ctx)
             if shown is not None:
                 is_global = parameter.name in shared or "--help" in parameter.opts
@@ -75,15 +72,6 @@ class Shared(click.Command):
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
-
-
-def _rank(parameter: click.Parameter) -> int:
-    """Arguments and everyday options first, as they are declared; what is seldom used after them, `--help` last."""
-    if isinstance(parameter, click.Argument) or parameter.name in ("window", "window_id", "windows"):
-        return -1
-    if "--help" in parameter.opts:
-        return len(SELDOM) + 1
-    return SELDOM.index(parameter.name) + 1 if parameter.name in SELDOM else 0
 
 
 def _example(text: str, ctx: click.Context) -> str:
@@ -175,25 +163,26 @@ def _new_windows(session: Session, given: Mapping[str, Any]) -> list[tuple[str, 
 
 
 class ProviderCommand(WritingCommand):
-    """A writing command with options per provider, made by `provider_options` from the discovered sources."""
+    """A writing command with the number of features of each installed provider, as `features_NAME`."""
 
-    def provider_options(self, session: Session) -> list[click.Parameter]:
-        return [
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        limit = Number(int, max=1_000_000)
+        providers = ctx.ensure_object(Session).registry.providers
+        own = [
             click.Option(
                 [f"--{name}-features", f"features_{name}"],
-                type=Number(int, max=1_000_000),
+                type=limit,
                 metavar="N",
                 help=f"Features that {source.title} finished.",
             )
-            for name, source in session.registry.providers.items()
+            for name, source in providers.items()
         ]
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        return [*super().get_params(ctx), *self.provider_options(ctx.ensure_object(Session))]
+        found = super().get_params(ctx)
+        return [*found[:1], *own, *found[1:]]
 
 
 class Group(click.Group, Shared):
-    """A group of commands that says what was meant, and takes `help COMMAND` for `COMMAND --help`.
+    """A group of commands that says what was meant.
 
     A feature adds a command to any group by declaring it as `GROUP NAME`.
     """
@@ -215,12 +204,6 @@ class Group(click.Group, Shared):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name == "help" and not ctx.resilient_parsing and "help" not in self.list_commands(ctx):
-            words = [word for word in args[1:] if not word.startswith("-")]
-            if not words:
-                click.echo(ctx.get_help())
-                ctx.exit()
-            return self.resolve_command(ctx, [*words, "--help"])
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             from tracker.hosting.discovery import owner
             from tracker.text.render import line
@@ -228,8 +211,7 @@ class Group(click.Group, Shared):
 
             if cure := owner("commands", f"{self.name} {name}"):
                 raise click.UsageError(f"The command {self.name} {name} is not available. {cure}", ctx)
-            hint = near(name, self.list_commands(ctx))
-            raise click.UsageError(f"no command {line(name)!r}; {hint}", ctx)
+            raise click.UsageError(f"Unknown command {line(name)!r}; {near(name, self.list_commands(ctx))}", ctx)
         return super().resolve_command(ctx, args)
 
 

@@ -63,6 +63,11 @@ def show_table(
     """Show rows on the terminal, as wide as it is; True if this feature did. total: the last row sums up the others."""
 
 
+@hookspec(firstresult=True)
+def show_progress(session: Session, size: int, noun: str) -> Any:
+    """What says on stderr how far long work of `size` bytes is: `advance(bytes, nouns so far)`, and at last `end()`."""
+
+
 @hookspec
 def data_findings(session: Session) -> Sequence[Finding]:
     """What is wrong with the feature's own files, for `tracker doctor`."""

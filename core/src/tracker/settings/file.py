@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from attrs import evolve, field, fields, frozen
 
 from tracker.errors import TrackerError
+from tracker.hosting.discovery import owner
 from tracker.settings import consent, sections
 from tracker.settings.sections import Setting
 
@@ -18,7 +19,7 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class Settings:
-    """What a file sets: `given` are its values by key as they stand, `values` the same, checked. No path: no file."""
+    """What a file sets: `given` are its values by key as they stand, `values` the same, checked. No file, no path."""
 
     NAME = "tracker.toml"
 
@@ -29,15 +30,8 @@ class Settings:
     # every setting that can be in a file, by key
     declared: Mapping[str, Setting] = field(factory=dict, repr=False, eq=False)
 
-    @staticmethod
-    def known() -> dict[str, Setting]:
-        """Every setting by key, in the order in which they are shown."""
-        return sections.settings()
-
-    @staticmethod
-    def of(key: str) -> Setting:
-        """The setting of a key. A `ValueError` says what exists instead."""
-        return sections.setting_of(key)
+    known = staticmethod(sections.settings)
+    of = staticmethod(sections.setting_of)
 
     @classmethod
     def find(cls, start: Path) -> Path | None:
@@ -51,7 +45,7 @@ class Settings:
             consent.refuse_foreign(path)
             return path.read_bytes().decode("utf-8-sig")
         except OSError as error:
-            raise TrackerError(f"cannot read {path}: {error.strerror}") from error
+            raise TrackerError(f"Cannot read {path}: {error.strerror}.") from error
         except UnicodeDecodeError as error:
             raise TrackerError(f"{path} is not TOML: {error}") from error
 
@@ -69,10 +63,10 @@ class Settings:
             try:
                 values[key] = (known.get(key) or cls.of(key)).check(value)
             except ValueError as error:
-                if not _is_elsewhere(key):
-                    raise TrackerError(
-                        f"{found.place(key)}: {error}; `tracker config list` shows the settings"
-                    ) from error
+                # a feature that is not in use may have the setting, or its whole table
+                if not (owner("settings", key) or owner("settings", key.partition(".")[0])):
+                    place = found.place(key)
+                    raise TrackerError(f"{place}: {error}; `tracker config list` shows the settings") from error
         return evolve(found, values=values, declared=known)
 
     @staticmethod
@@ -138,10 +132,3 @@ class Settings:
             elif current == table and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", line):
                 return number
         return None
-
-
-def _is_elsewhere(key: str) -> bool:
-    """Whether the setting belongs to a feature that is not installed, or left out."""
-    from tracker.hosting.discovery import elsewhere
-
-    return any(key in names or key.partition(".")[0] in names for names in elsewhere("settings").values())

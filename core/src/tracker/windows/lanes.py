@@ -32,7 +32,8 @@ def doubt(index: Index, window: str) -> tuple[str, str] | None:
     if index.knows(window) or not (known := index.windows()):
         return None
     # it may differ from a known one in zero padding alone: `W0-07`, where `W0-7` was given
-    alike = next((one for one in known if _unpadded(one) == _unpadded(window)), None)
+    bare = [one for one in known if one.replace("0", "") == window.replace("0", "")]
+    alike = next((one for one in bare if _unpadded(one) == _unpadded(window)), None)
     if alike:
         return f"{window} is a new window; did you mean {alike}?", " `tracker undo` takes this back"
     head, digits = _parts(window)
@@ -101,14 +102,6 @@ class LaneFile(NamedTuple):
         except (OSError, TrackerError) as error:
             why = str(error).removesuffix(f" {NOTHING}.")
             self.session.warn(f"the record is stored, but the lane's state was not written: {why}")
-
-
-def lane_files(session: Session) -> Iterator[LaneFile]:
-    """The files that the journal asks for, whether they are there or not."""
-    for source in session.registry.sources.values():
-        for lane, mark in session.index.lanes(source.stream) if source.kind == "status" else ():
-            if mark.provider == source.name:
-                yield LaneFile(session, source, lane)
 
 
 def keep_states(session: Session, new: Appended) -> None:

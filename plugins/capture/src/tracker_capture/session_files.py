@@ -41,21 +41,43 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     """Read what the session files gained, and add it to the history."""
     path = session.root / ".index" / MARKS
     marks = _load(path)
-    files = grown = 0
+    files = [
+        (source, origin, file)
+        for source in wanted
+        for origin in source.origins
+        if isinstance(origin, FileOrigin)
+        for file in _files(session, source, origin)
+    ]
+    grown = 0
     found: list[readings.Sample] = []
-    for source in wanted:
-        for origin in source.origins:
-            if not isinstance(origin, FileOrigin):
-                continue
-            for file in _files(session, source, origin):
-                files += 1
-                samples = _gained(session, source, origin, file, marks)
-                grown += samples is not None
-                found += _without_bursts(samples or [])
+    size = sum(_size(file) - _known(marks, file) for *_, file in files)
+    shown = session.registry.first("show_progress", session=session, size=size, noun="readings")
+    for source, origin, file in files:
+        known = _known(marks, file)
+        samples = _gained(session, source, origin, file, marks)
+        grown += samples is not None
+        found += _without_bursts(samples or [])
+        if shown is not None:
+            shown.advance(max(_size(file) - known, 0), len(found))
+    if shown is not None:
+        shown.end()
     new = readings.add(session, found, by="sync")
     if grown and not session.dry_run and session.root.is_dir():
         replace_file(path, orjson.dumps(marks))
-    return Counts(files=files, read=grown, readings=len(found), new=len(new))
+    return Counts(files=len(files), read=grown, readings=len(found), new=len(new))
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def _known(marks: dict[str, Any], path: str) -> int:
+    """Bytes that were read before, as far as that is known without opening the file."""
+    mark = marks.get(path)
+    return mark[0] if isinstance(mark, list) and mark and isinstance(mark[0], int) else 0
 
 
 def _files(session: Session, source: Source, origin: FileOrigin) -> list[str]:

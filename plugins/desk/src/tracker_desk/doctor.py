@@ -15,6 +15,7 @@ from tracker.kernel import Session, Windows, record_id
 from tracker_desk.derived_checks import index_findings, state_findings
 from tracker_desk.findings import Reported, limited, repaired, unreadable
 from tracker_desk.ids import Ids
+from tracker_desk.progress import progress
 from tracker_desk.setup_checks import setup_findings
 from tracker_desk.stream_checks import StreamCheck
 
@@ -63,12 +64,14 @@ def restore(session: Session) -> dict[str, int]:
 
 def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
     checks: list[StreamCheck] = []
+    size = sum(session.journal.path(stream).lstat().st_size for stream in session.journal.streams())
     with contextlib.ExitStack() as stack:
+        advance = stack.enter_context(progress(session, size))
         for stream in session.journal.streams():
             check = StreamCheck(session, stream, stack.enter_context(Ids()))
             checks.append(check)
             with unreadable(found, check.name, session.journal.path(stream)):
-                found += limited(check.run(), check.name)
+                found += limited(check.run(advance), check.name)
                 found += limited(check.dangling(), check.name)
         found += limited(_references(session, {check.stream: check.ids for check in checks}), "anomalies")
     return checks

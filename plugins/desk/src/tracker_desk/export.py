@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tracker.kernel import Interrupted, Session, TrackerError, line, plural, record_id, replace_file
+from tracker_desk.progress import Advance, progress
 from tracker_desk.tables import Scalar, columns, rows
 
 CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
@@ -58,8 +60,9 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
         except OSError as error:
             raise TrackerError(f"cannot create {folder}: {error.strerror or error}. Nothing was written.") from error
         try:
-            for stream in streams:
-                counts[stream] = write(session, stream, folder)
+            with progress(session, sum(map(session.journal.size, streams))) as advance:
+                for stream in streams:
+                    counts[stream] = write(stream, folder, advance)
         except KeyboardInterrupt:
             missing = ", ".join(streams[len(counts) :])
             message = f"interrupted: the export to {folder} is not complete, it lacks {missing}"
@@ -81,30 +84,42 @@ def _check_target(session: Session, folder: Path, *, force: bool) -> None:
         raise TrackerError(f"{folder} is not empty; name another one with --out, or replace its exports with --force")
 
 
-def _writers(session: Session) -> dict[str, Callable[[Session, str, Path], int]]:
+def _writers(session: Session) -> dict[str, Callable[[str, Path, Advance], int]]:
     """What writes each format: ours, and those of the installed features."""
-    found: dict[str, Callable[[Session, str, Path], int]] = {"jsonl": _lines, "csv": _table}
+    found: dict[str, Callable[[str, Path, Advance], int]] = {
+        "jsonl": partial(_lines, session),
+        "csv": partial(_table, session),
+    }
     for own in session.registry.ask("export_formats"):
-        found |= {name: write for name, write in own.items() if name not in found}
+        found |= {name: partial(_of_feature, session, write) for name, write in own.items() if name not in found}
     return found
 
 
-def _lines(session: Session, stream: str, folder: Path) -> int:
+def _of_feature(
+    session: Session, write: Callable[[Session, str, Path], int], stream: str, folder: Path, advance: Advance
+) -> int:
+    count = write(session, stream, folder)
+    advance(session.journal.size(stream))
+    return count
+
+
+def _lines(session: Session, stream: str, folder: Path, advance: Advance) -> int:
     """Every whole line as it stands, what was taken back and the tombstones, too: the folder can be imported."""
 
     def every() -> Iterator[bytes]:
         for _, text, _ in session.journal.records(stream):
+            advance(len(text) + 1)
             yield text + b"\n"
 
     return _write(folder / f"{stream}.jsonl", every())
 
 
-def _table(session: Session, stream: str, folder: Path) -> int:
+def _table(session: Session, stream: str, folder: Path, advance: Advance) -> int:
     """The standing records as CSV (RFC 4180); nothing in a cell runs in a spreadsheet."""
     from tracker.kernel import csv_line
 
     stop, cut = session.journal.size(stream), 0
-    names = columns(rows(session, stream, stop))
+    names = columns(rows(session, stream, stop, advance))
 
     def cell(value: Scalar) -> Scalar:
         nonlocal cut
@@ -117,7 +132,7 @@ def _table(session: Session, stream: str, folder: Path) -> int:
 
     def every() -> Iterator[bytes]:
         yield csv_line(list(names))
-        for one in rows(session, stream, stop):
+        for one in rows(session, stream, stop, advance):
             yield csv_line([cell(one.get(name)) for name in names])
 
     count = _write(folder / f"{stream}.csv", every()) - 1

@@ -12,6 +12,7 @@ from attrs import define, field
 from tracker.kernel import Journal, Session, TrackerError, Windows, record_id
 from tracker_desk.derived_checks import content
 from tracker_desk.ids import Ids
+from tracker_desk.progress import Advance, progress
 
 BATCH = 4 << 20  # bytes that are appended at once
 
@@ -31,13 +32,14 @@ def take_in(session: Session, folder: Path) -> None:
     streams = other.streams()
     if not streams:
         raise TrackerError(f"{folder} contains no stream (*.jsonl). Expected a data directory of tracker")
+    size = sum(session.journal.size(stream) + other.size(stream) for stream in streams)
     if session.dry_run:
-        found = {stream: _take(session, other, stream, is_dry=True) for stream in streams}
+        found = {stream: _take(session, other, stream, lambda _: None, is_dry=True) for stream in streams}
     else:
-        with session.journal.lock():
+        with progress(session, size) as advance, session.journal.lock():
             # anomalies first, as everywhere: one about a record that did not come is about nothing
             found = {
-                stream: _take(session, other, stream)
+                stream: _take(session, other, stream, advance)
                 for stream in sorted(streams, key=lambda name: (name != "anomalies", name))
             }
             for file in Windows(session).lane_files():
@@ -54,12 +56,14 @@ def _other(session: Session, folder: Path) -> Path:
     return root
 
 
-def _take(session: Session, other: Journal, stream: str, *, is_dry: bool = False) -> Taken:
+def _take(session: Session, other: Journal, stream: str, advance: Advance, *, is_dry: bool = False) -> Taken:
     taken, batch, size = Taken(), list[bytes](), 0
     with Ids() as ids:
         for _, line, record in session.journal.records(stream):
+            advance(len(line) + 1)
             ids.add(record_id(stream, line, record), _digest(line))
         for _, line, record in other.records(stream, 0, other.size(stream)):
+            advance(len(line) + 1)
             own_id, digest = record_id(stream, line, record), _digest(line)
             known = ids.add(own_id, digest)
             if known is None:

@@ -16,6 +16,7 @@ from tracker.kernel import Journal, Session, plural, record_id
 from tracker.kernel import line as shown
 from tracker_desk.findings import Level
 from tracker_desk.ids import Ids
+from tracker_desk.progress import Advance
 
 TEXTS = ("window", "provider", "notes", "agent_id", "record_id", "schema_version", "tool_version", "source")
 KNOWN_SCHEMAS = ("1.0.0", Journal.schema_version)
@@ -46,9 +47,10 @@ class StreamCheck:
     def name(self) -> str:
         return f"{self.stream}.jsonl"
 
-    def run(self) -> Iterator[Finding]:
+    def run(self, advance: Advance) -> Iterator[Finding]:
         """Go through the stream once."""
         for _, line in self.session.journal.lines(self.stream):
+            advance(len(line or b"") + 1)
             self.lines += 1
             record = None if line is None else Journal.decode(line)
             if line is None or record is None:

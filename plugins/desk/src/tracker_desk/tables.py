@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from tracker.kernel import Session
+from tracker_desk.progress import Advance
 
 Scalar: TypeAlias = "str | int | float | bool | None"
 FIRST = (
@@ -17,9 +18,13 @@ FIRST = (
 )
 
 
-def rows(session: Session, stream: str, stop: int) -> Iterator[Mapping[str, Scalar]]:
+def rows(session: Session, stream: str, stop: int, advance: Advance) -> Iterator[Mapping[str, Scalar]]:
     """The standing records of a stream before an offset: the stream may grow meanwhile."""
+    last = 0
     for entry in takewhile(lambda entry: entry.offset < stop, session.index.entries(stream)):
+        # a table is read twice: for its columns, and for its cells
+        advance((entry.offset - last) // 2)
+        last = entry.offset
         # a record of schema 1.0.0 has no id of its own
         yield dict(_flat(entry.record)) | {"record_id": entry.record_id}
 

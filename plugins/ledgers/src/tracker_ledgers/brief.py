@@ -44,8 +44,7 @@ class Brief:
 
 def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> Brief:
     """The brief of some windows; by default of those that still want something, and the last finalized ones."""
-    known = session.index.windows()
-    shown = list(dict.fromkeys([*(asked or _choose(session, known)), *also]))
+    shown = list(dict.fromkeys([*(asked or _choose(session)), *also]))
     opened = tuple(openings(session))
     windows = _windows(session, shown, opened)
     wanted = [step for found in windows for step in found.steps]
@@ -59,7 +58,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
         data=_absolute(session.root),
         home=home(session),
         head=git.head(),
-        earlier=len(set(known) - set(shown)),
+        earlier=len(set(session.index.windows()) - set(shown)),
         windows=windows,
         openings=opened,
         steps=tuple(sorted(wanted, key=lambda step: step.rank)) or tuple(beginnings(session)),
@@ -77,11 +76,12 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
     )
 
 
-def _choose(session: Session, known: Sequence[str]) -> list[str]:
+def _choose(session: Session) -> list[str]:
     wanting = {window for window, _ in Windows(session).captures(Windows(session).unfinished())}
     wanting |= {str(entry.record.get("window")) for entry in Windows(session).open_anomalies()}
-    recent = [window for window in known if window not in wanting][-RECENT:]
-    return [window for window in known if window in wanting or window in recent]
+    order = {window: at for at, window in enumerate(session.index.windows(RECENT + len(wanting)))}
+    recent = [window for window in order if window not in wanting][-RECENT:]
+    return sorted((*wanting, *recent), key=lambda window: (order.get(window, -1), window))
 
 
 def _windows(session: Session, shown: Sequence[str], opened: Sequence[Opening]) -> tuple[WindowState, ...]:

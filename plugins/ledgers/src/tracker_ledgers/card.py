@@ -8,8 +8,9 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Check
-from tracker.kernel import Session, TrackerError, Windows, line, near, number
+from tracker.kernel import Session, Windows, line, number
 from tracker_ledgers.command_log import quoted
+from tracker_ledgers.window_state import unknown
 
 GOOD = ("pass", "partial")
 STATUS = {"GO": 0, "SOFT GO": 3, "NO-GO": 4}
@@ -41,9 +42,8 @@ class Card:
 
 def card(session: Session, window: str) -> Card:
     """Look at everything that the verdict rests on."""
-    known = session.index.windows()
-    if window not in known:
-        raise TrackerError(f"no window {window!r}; {near(window, known) if known else 'there are no records yet'}")
+    if (error := unknown(session, window)) is not None:
+        raise error
     answers = session.registry.ask("window_checks", session=session, window=window)
     return Card(
         window=window,

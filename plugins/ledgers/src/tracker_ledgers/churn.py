@@ -166,8 +166,8 @@ def measure(session: Session, request: Request) -> Churn:
 
 
 def _unmeasured(session: Session, request: Request, row: Finalized | None, features: float | None) -> Churn:
-    known = session.index.windows()
-    hint = "" if request.window in known or not known else f" (no record names it; {near(request.window, known)})"
+    known = [] if session.index.knows(request.window) else session.index.windows()
+    hint = f" (no record names it; {near(request.window, known)})" if known else ""
     warning = (
         f"no start commit is known for {line(request.window)}{hint}: recorded decision={MISSING};"
         " give --commit-start, or capture BEFORE inside the repository"

@@ -10,10 +10,11 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from tracker.kernel import Session, TrackerError, line, near, plural
+from tracker.kernel import Session, TrackerError, line, plural
 from tracker_ledgers import documents
 from tracker_ledgers.brief import Brief, gather
 from tracker_ledgers.settings import Handoff
+from tracker_ledgers.window_state import unknown
 
 BEGIN = "<!-- tracker handoff: begin. tracker rewrites what stands between these two lines; write around them -->"
 END = "<!-- tracker handoff: end -->"
@@ -30,19 +31,20 @@ class Written:
     changed: bool
 
 
-def write(session: Session, asked: Sequence[str]) -> None:
-    """Bring the file up to date, and name it; with `--dry-run` print the brief."""
+def write(session: Session, asked: Sequence[str]) -> Brief:
+    """Bring the file up to date, and say where it is; with `--dry-run` print the brief."""
     if session.dry_run:
         check(session, asked)
         found = gather(session, asked)
         parts(path_of(session), documents.read(path_of(session)))
         session.data(document(found)) if session.json else session.say("\n".join(markdown(found)))
-        return
+        return found
     done = update(session, asked)
     if session.json:
         session.data(document(done.brief) | {"file": str(done.path), "changed": done.changed})
     else:
         session.say(sentence(done))
+    return done.brief
 
 
 def update(session: Session, asked: Sequence[str] = (), also: Sequence[str] = ()) -> Written:
@@ -68,15 +70,14 @@ def sentence(done: Written) -> str:
 
 def check(session: Session, asked: Sequence[str]) -> None:
     """Refuse windows that nothing is known of, and a data directory without any."""
-    known = session.index.windows()
-    for window in asked:
-        if window not in known:
-            raise TrackerError(f"no window {line(window)!r}; {near(window, known)}")
-    if not known:
+    if not session.index.windows(1):
         raise TrackerError(
-            f"there is nothing to hand over: no records in {session.root};"
-            " begin with `tracker start PROVIDER --stdin`, or name the data with --data-dir"
+            f"{session.root} holds no records to hand over."
+            " Begin with `tracker start PROVIDER --stdin`, or name the data with --data-dir."
         )
+    for window in asked:
+        if (error := unknown(session, window)) is not None:
+            raise error
 
 
 def path_of(session: Session) -> Path:

@@ -101,6 +101,14 @@ def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
 
 
 @hookimpl
+def show_progress(session: Session, size: int, noun: str) -> Any:
+    """A bar with rate and time left."""
+    from tracker_telemetry.progress import Progress
+
+    return Progress.of(session, size, noun)
+
+
+@hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
     """Tokens and money, and what routing saved."""
     if period.names == ("today",):

@@ -46,8 +46,8 @@ def _of_session_logs(session: Session, windows: set[str]) -> dict[tuple[str, str
     sums: dict[tuple[str, str], Any] = defaultdict(usage.Sums)
     projects: dict[tuple[str, str], set[str]] = defaultdict(set)
     with store.opened(session) as logs:
-        query = usage.Query(by="window", columns=("project",), zone=UTC)
-        rows = usage.usage(session, logs, store.log_sources(session), query).rows
+        query = usage.Query(by="window", columns=("project",), windows=frozenset(windows), zone=UTC)
+        rows = usage.usage(session, logs, store.log_sources(session), query, is_brief=True).rows
     for (provider, window, project, _), found in rows:
         if window in windows:
             sums[window, provider].add(found.requests, found.tokens, found.cost)
@@ -83,8 +83,9 @@ def checks(session: Session, window: str) -> list[Check]:
 
 
 def section(session: Session, windows: Sequence[str]) -> Block | None:
-    """The largest rows of the cost comparison."""
-    rows: list[Row] = []
+    """What the windows used according to session logs, and the largest rows of the cost comparison."""
+    used = [_used(session, window, provider, found) for (window, provider), found in _logged(session, windows)]
+    rows: list[Row] = list(used)
     for source in sources_of(session, windows):
         table = prices.table(session, source)
         take = partial(compare, source, by="rid", top=TOP, prices=table, with_money=False)
@@ -94,7 +95,32 @@ def section(session: Session, windows: Sequence[str]) -> Block | None:
             counts = (baseline or 0, routed or 0, (routed or 0) - (baseline or 0))
             values = {"rid": key or None, **dict(zip(names, counts, strict=True))}
             rows.append(Row(values=values, text=f"{{rid}},{{baseline_tokens}},{{{names[1]}}},{{delta}}"))
-    return Block(title="Cost comparison", rows=tuple(rows)) if rows else None
+    return Block(title="Tokens and money" if used else "Cost comparison", rows=tuple(rows)) if rows else None
+
+
+def _logged(session: Session, windows: Sequence[str]) -> list[tuple[tuple[str, str], dict[str, Any]]]:
+    return sorted((key, one) for key, one in facts(session, windows).items() if one.get("requests"))
+
+
+def _used(session: Session, window: str, provider: str, found: Mapping[str, Any]) -> Row:
+    """The tokens and the money of a window, and of each of its features if it is finalized."""
+    row = Windows(session).finalized([window]).get(window)
+    features = row.features.get(provider, 0) if row is not None else 0
+    tokens, money = found["tokens"], found["cost_usd"]
+    values = {
+        "window": window,
+        "provider": provider,
+        **{name: found[name] for name in ("tokens", "requests", "cost_usd")},
+    }
+    each = (
+        {"tokens_per_feature": tokens / features, "cost_usd_per_feature": money and money / features}
+        if features
+        else {}
+    )
+    text = "{window} {provider}: {tokens} tokens, {requests} requests, ${cost_usd:.2}"
+    if each:
+        text += "; {tokens_per_feature:.0} tokens and ${cost_usd_per_feature:.2} per feature"
+    return Row(values=values | each, text=text)
 
 
 def findings(session: Session) -> list[Finding]:

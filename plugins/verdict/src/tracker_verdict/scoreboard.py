@@ -68,6 +68,7 @@ def scoreboard(
         for key, own in said.items()
     }
     others = sorted({name for (_, provider), one in known.items() if not provider for name in one})
+    is_logged = any("requests" in one for one in known.values())  # session logs know the requests of windows
     lines = []
     for source in session.registry.providers.values():
         parts: dict[str, dict[str, Finalized]] = {}
@@ -97,10 +98,19 @@ def scoreboard(
                     churn_per_feature=sum(net.values()) / built if built else None,
                     tokens=sum(tokens) if tokens else None,
                     money=price.cost(estimate.capacity) if price and estimate.n else None,
-                    others={name: _sum(each) for name, each in added.items()},
+                    others={name: _sum(each) for name, each in added.items()}
+                    | (_used(own, part, source.name) if is_logged else {}),
                 )
             )
     return sorted(lines, key=lambda line: (line.group == UNNAMED, line.group, line.figures.source.name))
+
+
+def _used(own: Mapping[str, Mapping[str, float]], part: Mapping[str, Finalized], name: str) -> dict[str, float | None]:
+    """What the requests of the windows cost at list price, and the tokens and the money of each feature."""
+    features = sum(part[window].features.get(name, 0) for window, one in own.items() if "tokens" in one)
+    tokens, cost = (_sum([one.get(column) for one in own.values()]) for column in ("tokens", "cost_usd"))
+    each = [None if one is None or not features else one / features for one in (tokens, cost)]
+    return {"cost_usd": cost, "tokens_per_feature": each[0], "cost_usd_per_feature": each[1]}
 
 
 def _sum(found: Sequence[float | None]) -> float | None:
@@ -141,7 +151,8 @@ def texts(line: Line) -> list[str]:
     found = line.values()
     size = found["efficiency"]
     small = {name: rate(found[name], size) for name in ("efficiency", "ci_low", "ci_high") if found[name] is not None}
-    digits = {"churn_per_feature": 2, "money": 2, "money_per_feature": 2}
+    digits = {"churn_per_feature": 2, "tokens_per_feature": 0}
+    digits |= dict.fromkeys(("money", "money_per_feature", "cost_usd", "cost_usd_per_feature"), 2)
     return [small.get(name) or value(one, digits=digits.get(name)) for name, one in found.items()]
 
 

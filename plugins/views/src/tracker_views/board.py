@@ -21,6 +21,7 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Static, Tab, Tabs
+from textual.worker import get_current_worker
 
 from tracker.api import Chart, Panel
 from tracker.kernel import Selection, Session, TrackerError, zone
@@ -139,7 +140,9 @@ class Board(App[None]):
     # --- reading
 
     def look(self) -> None:
-        """Read again if a stream grew, or if the ages are old."""
+        """Read again if a stream grew, or if the ages are old, unless that goes on already."""
+        if self._is_busy("read"):
+            return
         now = asyncio.get_running_loop().time()
         if now - self._read_at >= AGE or self._sizes() != self._signature:
             self.action_read()
@@ -163,8 +166,11 @@ class Board(App[None]):
 
     def sample(self) -> None:
         """Read the meters that are due, unless the last reading still goes on."""
-        if not any(one.group == METERS and not one.is_finished for one in self.workers):
+        if not self._is_busy(METERS):
             self.read_meters()
+
+    def _is_busy(self, group: str) -> bool:
+        return any(one.group == group and not one.is_finished for one in self.workers)
 
     @work(thread=True, group=METERS)
     def read_meters(self) -> None:
@@ -181,7 +187,7 @@ class Board(App[None]):
             self._unread = failures
             self.call_from_thread(self._draw)
 
-    @work(thread=True, exclusive=True, exit_on_error=True)
+    @work(thread=True, exclusive=True, group="read")
     def read(self) -> None:
         here = self._session()
         try:
@@ -189,7 +195,9 @@ class Board(App[None]):
             panels = [*found.panels, log_panel(here)]
         finally:
             here.index.close()
-        self.call_from_thread(self.take, found, panels)  # type: ignore[arg-type]
+        # another period may have been asked for meanwhile
+        if not get_current_worker().is_cancelled:
+            self.call_from_thread(self.take, found, panels)  # type: ignore[arg-type]
 
     def _since(self, now: datetime) -> datetime | None:
         length = PERIODS[self.period]

@@ -35,11 +35,11 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
     @command.command(verb, cls=WritingCommand, help=about, short_help=short, epilog=example)
     @click.argument("provider")
     @click.argument("file", required=False, type=click.Path(path_type=Path))
+    @window_option(help="The window [default: the open one, or the next].")
     @input_options
     @click.option("--auto", is_flag=True, help="Read the provider's own origins, as `tracker capture` does.")
     @click.option("--wait", is_flag=True, help=WAIT)
     @click.option("--stale-ok", is_flag=True, help="Accept an old reading for an AFTER; it is tagged.")
-    @window_option(help="The window [default: the open one, or the next].")
     @SOURCE
     def run(provider: str, file: Path | None, auto: bool, wait: bool, stale_ok: bool, **given: Any) -> None:
         if file is not None and given["path"] is not None:
@@ -49,14 +49,16 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         if auto:
             _read_origins(phases, given, provider=provider, wait=wait, stale_ok=stale_ok)
         elif wait or stale_ok:
-            raise click.UsageError("--wait and --stale-ok go with --auto")
+            raise click.UsageError("--wait and --stale-ok need --auto, which reads the meters itself. Add --auto.")
         else:
             store_text(source, phases, given, origin=given["origin"], needs_before=True)
 
 
 def _read_origins(phases: tuple[str, ...], given: Mapping[str, Any], **more: Any) -> None:
     if given["use_stdin"] or given["path"] or given["captured_at"] is not None or given["origin"] != "alias":
-        raise click.UsageError("--auto reads the meters itself, now: without --stdin, --file, --captured-at, --source")
+        raise click.UsageError(
+            "--auto reads the meters itself, now. Leave --stdin, --file, --captured-at and --source out."
+        )
     more |= {name: given[name] for name in ("window", "notes", "timezone", "force")}
     run_command("capture", phase="cross" if len(phases) > 1 else phases[0], **more)
 

@@ -25,6 +25,5 @@ def command(windows: tuple[str, ...]) -> None:
     from tracker_ledgers.handoff import write
 
     here = session()
-    unread = Windows(here).missing_plugins(windows or None)
-    write(here, windows)
-    Windows(here).note_missing(unread)
+    brief = write(here, windows)
+    Windows(here).note_missing(Windows(here).missing_plugins([one.window for one in brief.windows]))

@@ -12,7 +12,6 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +325,7 @@ def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read
     if sum(map(scan.size_of, jobs)) < PARALLEL or workers < 2 or sys.platform == "win32":
         yield from map(read, jobs)
         return
+    from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
     with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:

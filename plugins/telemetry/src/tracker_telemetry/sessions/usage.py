@@ -14,7 +14,7 @@ from tracker.api import Source
 from tracker.kernel import Session, Windows, canonical
 from tracker_telemetry import genai
 from tracker_telemetry.sessions.moves import Moves, moves
-from tracker_telemetry.sessions.scan import TOKENS, UNPACKER
+from tracker_telemetry.sessions.scan import LATEST, TOKENS, UNPACKER
 from tracker_telemetry.sessions.store import QUARTER, STANDING, SUMS, Store
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
@@ -89,8 +89,8 @@ class Usage:
         }
 
 
-def usage(session: Session, store: Store, sources: Sequence[Source], query: Query) -> Usage:
-    """The answer to a query."""
+def usage(session: Session, store: Store, sources: Sequence[Source], query: Query, *, is_brief: bool = False) -> Usage:
+    """The answer to a query; a brief one does not say what is missing, and what meters moved."""
     database = store.database
     found: dict[tuple[str, ...], Sums] = defaultdict(Sums)
     unpriced: dict[str, int] = defaultdict(int)
@@ -99,7 +99,8 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     days: dict[float, date | None] = {}
     for source in sources:
         provider = provider_of(session, source)
-        for labels, at, requests, tokens, cost, priced in _rows(database, source, query):
+        span = None if windows is None else windows.span(provider, query.windows)
+        for labels, at, requests, tokens, cost, priced in _rows(database, source, query, span):
             quarter = -1 if at is None else at // QUARTER
             if quarter not in days:
                 days[quarter] = None if at is None else datetime.fromtimestamp(at, query.zone).date()
@@ -121,6 +122,8 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     totals = Sums()
     for _, sums in rows:
         totals.add(sums.requests, sums.tokens, sums.cost)
+    if is_brief:
+        return Usage(names=query.names, rows=rows, totals=totals, missing=())
     missing = [*_unpriced(unpriced), *_shared(shared), *_missing(database, sources)]
     return Usage(
         names=query.names, rows=rows, totals=totals, missing=missing, meters=_meters(session, sources, query, rows)
@@ -151,9 +154,13 @@ def provider_of(session: Session, source: Source) -> str:
 
 
 def _rows(
-    database: sqlite3.Connection, source: Source, query: Query
+    database: sqlite3.Connection, source: Source, query: Query, span: tuple[float, float] | None
 ) -> Iterator[tuple[dict[str, str], float | None, int, list[int], float | None, int]]:
-    """Labels, time, requests, tokens, cost and how many requests have one; each request by itself for windows."""
+    """Labels, time, requests, tokens, cost and how many requests have one; each request by itself for windows.
+
+    Of windows only requests in the span can be asked for, if there is one.
+    """
+    within = "" if span is None else f" AND ts BETWEEN {span[0]!r} AND {span[1]!r}"
     is_asked = {*query.names, *(("project", "branch") if query.needs_requests else ())}
     names = [name for name in ("session", "project", "branch", "model") if name in is_asked]
     columns = ", ".join([*names, ""])
@@ -161,7 +168,7 @@ def _rows(
     of_request = "".join(f"coalesce({name}, ''), " for name in names)
     rows = (
         f"SELECT {of_request} ts, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL FROM request"
-        f" WHERE source = ? AND {STANDING}"
+        f" WHERE source = ? AND {STANDING}{within}"
         if query.needs_requests
         else f"SELECT {columns} CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END, sum(requests), {SUMS}, sum(cost),"
         f" sum(priced) FROM summary WHERE source = ? GROUP BY {places}",
@@ -229,6 +236,14 @@ class _Windows:
                 self._spans[provider].append((pair.before.captured_at.timestamp(), end, window, lanes))
         for spans in self._spans.values():
             spans.sort(key=lambda span: span[:3])
+
+    def span(self, provider: str, windows: frozenset[str] | None) -> tuple[float, float] | None:
+        """From the first begin to the last end of some windows; None for all."""
+        if windows is None:
+            return None
+        found = [(first, last) for first, last, window, _ in self._spans.get(provider, []) if window in windows]
+        latest = max((last for _, last in found), default=0.0)
+        return min((first for first, _ in found), default=1.0), min(latest, LATEST)
 
     def of(self, provider: str, at: float | None, names: Sequence[str]) -> str:
         """The window; of several at once the one whose lane has one of the names, else all: the request is shared."""

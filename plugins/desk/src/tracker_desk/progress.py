@@ -1,0 +1,31 @@
+"""How far export, import and doctor have come; a feature that shows progress is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from tracker.kernel import Session
+
+# bytes that were read since the last call
+Advance: TypeAlias = Callable[[int], None]
+
+
+@contextmanager
+def progress(session: Session, size: int, noun: str = "records") -> Iterator[Advance]:
+    """Gives what to call for each record, with its bytes."""
+    shown = session.registry.first("show_progress", session=session, size=size, noun=noun)
+    count = 0
+
+    def advance(read: int) -> None:
+        nonlocal count
+        count += 1
+        if shown is not None:
+            shown.advance(read, count)
+
+    try:
+        yield advance
+    finally:
+        if shown is not None:
+            shown.end()
