@@ -194,7 +194,7 @@ def test_sourcing_carries_the_lane_that_is_not_exported(shell: str, tmp_path: Pa
     ]
     assert done.stdout.endswith("\nstatus 1\n")
     notes, error = done.stderr.splitlines()[:-1], done.stderr.splitlines()[-1]
-    assert error == "error: cannot read /nowhere: No such file or directory; nothing was stored"
+    assert error == "error: Cannot read /nowhere: No such file or directory. Nothing was stored."
     notes = [note for note in notes if not note.startswith("  ")]
     assert all(note.startswith("note: W0-01 holds captures of codex by lane main") for note in notes)
 
@@ -254,7 +254,7 @@ def test_an_alias_of_the_users_stays_and_is_named(shell: str, tmp_path: Path) ->
     note, alias, error = done.stderr.splitlines()
     assert note == "note: aliases of yours go before tracker's functions:"
     assert alias.endswith("od='echo mine'")
-    assert error.startswith("error: cannot read /nowhere")
+    assert error.startswith("error: Cannot read /nowhere")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from attrs import frozen
 
 from tracker.contract.readings import (
     CROSSED,
@@ -38,8 +35,7 @@ SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 Groups = Mapping[tuple[str, str], list["Capture"]]
 
 
-@frozen(kw_only=True, slots=False)
-class Capture:
+class Capture(NamedTuple):
     """One standing record of a provider's meters."""
 
     record_id: str
@@ -51,8 +47,10 @@ class Capture:
     record: Mapping[str, Any]
     reading: Reading
 
-    # the latest wins, of two of one instant the later line
-    order = property(attrgetter("captured_at", "offset"))
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """The latest wins, of two of one instant the later line."""
+        return self.captured_at, self.offset
 
     @classmethod
     def of(cls, entry: Entry, source: Source) -> Capture:
