@@ -49,13 +49,17 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("churn", "--window", "W1", "--features", "9" * 31), 2, "Expected one from 0 to 1000000."),
     (("help", "previw"), 2, "No word or command 'previw'; did you mean preview?"),
     (("previw",), 2, "Unknown command 'previw'; did you mean preview?"),
-    (("alias", "start", "codx", "--stdin"), 2, "no provider 'codx'; did you mean codex?"),
+    (("alias", "start", "codx", "--stdin"), 2, "Unknown provider 'codx'; did you mean codex?"),
     (
         ("ingest", "codex-ccusag", "--window", "W1", "--stdin"),
         2,
-        "no source 'codex-ccusag'; did you mean codex-ccusage?",
+        "Unknown source 'codex-ccusag'; did you mean codex-ccusage?",
     ),
-    (("alias", "start", "codex", "--stdin", "--timezone", "Mars/Base"), 1, "no time zone is named 'Mars/Base'"),
+    (
+        ("alias", "start", "codex", "--stdin", "--timezone", "Mars/Base"),
+        1,
+        "Unknown time zone 'Mars/Base'. Expected a",
+    ),
 ]
 
 

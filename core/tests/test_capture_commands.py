@@ -246,7 +246,9 @@ def test_an_ingested_phase_is_the_same_capture(toys: Run, tmp_path: Path) -> Non
     done = toys("ingest", "toy", "--window", "W0-03", "--phase", "before", "--file", "pane.txt")
     assert ok(done) == "stored toy before snapshot for W0-03 (awaiting end)\n"
     assert records(tmp_path, "snapshots")[0]["source"] == "ingest"
-    assert "give --phase before" in refused(toys("ingest", "toy", "--window", "W0-03", "--stdin", stdin="fuel 1%"), 2)
+    assert "Type --phase before or --phase after." in refused(
+        toys("ingest", "toy", "--window", "W0-03", "--stdin", stdin="fuel 1%"), 2
+    )
 
 
 def test_what_was_taken_back_cannot_be_taken_back_twice(captured: Run) -> None:

@@ -118,7 +118,7 @@ def test_a_report_that_contradicts_the_meter_is_said_and_noted(captured: Run, tm
     ok(captured("complete", "--window", "W0-01", "--notes", "mine"))
     assert records(tmp_path, "windows")[0]["notes"] == "mine; divergent:toyreport"
     error = refused(captured("ingest", "toy-report", "--window", "W", "--scope", "hourly", "--stdin", stdin="1"), 2)
-    assert "toy-report knows no scope 'hourly'; its scopes are weekly, daily" in error
+    assert "Invalid scope 'hourly' of toy-report. Expected weekly, daily." in error
 
 
 def test_the_audit_names_what_stands_and_what_was_taken_back(captured: Run) -> None:
@@ -156,4 +156,4 @@ def test_an_open_window_is_shown_as_open(toys: Run) -> None:
 def test_a_preview_of_nothing_says_how_to_begin(toys: Run) -> None:
     done = toys("preview")
     assert ok(done).startswith("Windows: none\nAnomalies: 0 (see anomalies.jsonl)\n")
-    assert "begin with `tracker start PROVIDER --stdin`" in done.stderr
+    assert "Begin with `tracker start PROVIDER --stdin`" in done.stderr

@@ -82,7 +82,9 @@ def test_origins_have_names_of_their_own_and_a_kind() -> None:
 def test_a_provider_without_origins_is_read_from_a_pipe(toys: Run) -> None:
     done = toys("capture", "toy")
     assert done.returncode == 1
-    assert done.stderr == ("error: toy declares no origin to read; pipe its pane: tracker capture toy --from stdin\n")
+    assert done.stderr == (
+        "error: toy cannot be read by itself. Pipe its pane to `tracker capture toy --from stdin`.\n"
+    )
     piped = toys("capture", "toy", "--from", "stdin", stdin="fuel 12%")
     assert piped.stdout == "stored toy before snapshot for W0-01 (awaiting end)\n"
     assert toys("statusline", stdin="fuel 12%").stdout == "\n"
@@ -91,7 +93,7 @@ def test_a_provider_without_origins_is_read_from_a_pipe(toys: Run) -> None:
 def test_a_report_without_a_command_cannot_be_run(toys: Run) -> None:
     done = toys("ingest", "toy-report", "--run", "--window", "W0-01")
     assert done.returncode == 2
-    assert "error: toy-report declares no command that prints it; give the text with --stdin or --file" in done.stderr
+    assert "error: toy-report has no command to run. Give its text with --stdin or --file." in done.stderr
 
 
 ORIGINS = """

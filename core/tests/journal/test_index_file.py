@@ -170,3 +170,24 @@ def test_the_last_windows_are_the_same_in_an_index_that_grew_and_in_one_made_at_
         if number == 1:
             assert grown.windows() == ["W1"]
     assert grown.windows(1) == grown.fresh().windows(1) == ["W1"]
+
+
+def test_a_stream_that_is_replaced_while_the_index_reads_it_is_read_again(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(journal, *range(3))
+    index = Index(journal)
+    assert index.windows() == ["W1"]
+    add(journal, 3)
+    path, real, saved = journal.path("snapshots"), journal.records, []
+
+    def replaced(*given: Any) -> Any:
+        if not saved:
+            saved.append(path.with_name("saved"))
+            saved[0].write_bytes(path.read_bytes().replace(b'"window":"W1"', b'"window":"W9"', 1))
+            saved[0].replace(path)
+        return real(*given)
+
+    monkeypatch.setattr(journal, "records", replaced)
+    assert index.windows() == ["W1", "W9"]
+    assert [entry.record_id for entry in index.entries("snapshots", ["W9"])] == [f"{0:032x}"]

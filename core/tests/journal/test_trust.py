@@ -122,6 +122,25 @@ def test_a_stream_that_an_editor_replaces_gets_the_record(
     assert ids(journal) == [1, 0x63, 2]
 
 
+def test_a_torn_line_that_comes_between_mending_and_writing_swallows_no_record(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(journal, 1)
+    path, real, saved = journal.path("snapshots"), journal.mend, []
+
+    def mended(stream: str) -> Any:
+        found = real(stream)
+        if not saved:
+            saved.append(path.with_name("saved"))
+            saved[0].write_bytes(path.read_bytes() + b'{"record_id": "half')
+            saved[0].replace(path)
+        return found
+
+    monkeypatch.setattr(journal, "mend", mended)
+    add(journal, 2)
+    assert ids(journal) == [1, 2]
+
+
 def test_an_editor_that_never_stops_is_named(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     add(journal, 1)
     path, real = journal.path("snapshots"), os.fsync

@@ -36,10 +36,10 @@ def test_a_record_says_where_its_numbers_are_from_and_how_old_they_are(machine: 
 def test_the_folder_is_the_variable_s_or_the_home_s(machine: Any, event: Any) -> None:
     machine.rollout("a", event(1))
     (machine.home / ".codex").rename(machine.folder / "elsewhere")
-    assert "there is no folder" in machine.why_not("codex", "rollout")
+    assert "no folder" in machine.why_not("codex", "rollout")
     assert machine.ask("codex", "rollout", CODEX_HOME=str(machine.folder / "elsewhere")).has_value
     gone = machine.why_not("codex", "rollout", CODEX_HOME=str(machine.folder / "gone"))
-    assert gone.startswith(f"there is no folder {machine.folder}/gone ($CODEX_HOME); ")
+    assert gone.startswith(f"no folder {machine.folder}/gone ($CODEX_HOME); ")
 
 
 def test_the_newest_event_counts_whatever_the_files_are_called(machine: Any, event: Any) -> None:

@@ -139,10 +139,10 @@ def test_the_user_may_name_the_variable(machine: Any, server: Server) -> None:
     assert machine("config", "trust").returncode == 0
     assert ask(machine, server, MY_KEY="another-key").returncode == 0
     assert server.seen[0][1]["Authorization"] == "another-key"
-    assert "in the environment variable MY_KEY;" in why_not(ask(machine, server, MY_KEY=""))
+    assert "in the environment variable MY_KEY." in why_not(ask(machine, server, MY_KEY=""))
     (machine.folder / "tracker.toml").write_text('key_variables = ["sk-0123456789"]\n')
     assert machine("config", "trust").returncode == 0
-    assert "is no SOURCE=VARIABLE" in ask(machine, server).stderr
+    assert "Expected SOURCE=VARIABLE." in ask(machine, server).stderr
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_the_user_may_name_the_variable(machine: Any, server: Server) -> None:
         ("ftp://127.0.0.1", "must begin with https://"),
         ("https://user:word@127.0.0.1", "must be a scheme and a host"),
         ("127.0.0.1", "must be a scheme and a host"),
-        ("https://127.0.0.1:port", "is none: "),
+        ("https://127.0.0.1:port", "is invalid: "),
     ],
 )
 def test_an_address_that_no_key_is_sent_to(machine: Any, url: str, why: str) -> None:

@@ -330,8 +330,8 @@ def test_a_failure_is_one_line_and_nothing_is_stored(machine: Any) -> None:
     done = machine("capture", "claude", "--from", "print")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "error: claude print: claude ended with status 1: 'lost it'; nothing is left to try and nothing was stored"
-        " (tracker capture claude --from stdin takes a pane)\n"
+        "error: claude print: claude ended with status 1: 'lost it'. Nothing is left to try. Nothing was stored."
+        " `tracker capture claude --from stdin` takes a pane.\n"
     )
     assert machine.rows() == []
 
@@ -341,7 +341,7 @@ def test_each_failure_is_a_line_that_says_what_is_tried_next(machine: Any, event
     done = machine("capture", "codex", "--force")
     assert done.returncode == 0, done.stderr
     [warning] = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
-    assert warning.startswith("warning: codex rollout: there is no folder ")
+    assert warning.startswith("warning: codex rollout: no folder ")
     assert warning.endswith("; trying app-server next")
     assert machine.rows()[0]["origin"] == "app-server"
 
@@ -362,8 +362,8 @@ def test_where_nothing_answers_the_last_line_is_the_error(machine: Any) -> None:
     assert first.endswith("; trying print next")
     assert second.endswith("; trying statusline next")
     assert third.startswith("warning: claude statusline: no status line was handed over yet; run `tracker setup`")
-    assert last.startswith("error: claude transcript: there is no folder ")
-    assert "nothing is left to try after usage, print, statusline and nothing was stored" in last
+    assert last.startswith("error: claude transcript: no folder ")
+    assert "Nothing is left to try after usage, print, statusline. Nothing was stored." in last
     assert "tracker capture claude --from stdin" in last
     assert (done.returncode, machine.rows()) == (1, [])
 

@@ -85,7 +85,7 @@ def test_an_automatic_capture_takes_no_text(machine: Any, arguments: list[str]) 
 
 @pytest.mark.parametrize("option", ["--wait", "--stale-ok"])
 def test_what_belongs_to_automatic_captures_says_so(machine: Any, option: str) -> None:
-    assert "go with --auto" in error(machine("alias", "start", "codex", "--stdin", option), 2)
+    assert "--wait and --stale-ok need --auto" in error(machine("alias", "start", "codex", "--stdin", option), 2)
 
 
 def test_a_dry_run_prints_the_record_and_writes_nothing(machine: Any, event: Any) -> None:
@@ -110,7 +110,7 @@ def test_old_counts_on_stdin_are_no_after(machine: Any) -> None:
     counts["generated_at"] = "2026-01-10T09:00:00Z"
     line = error(machine("capture", "glm", "--from", "stdin", "--wait", stdin=json.dumps(counts)))
     assert line.startswith("error: glm stdin: its reading is ")
-    assert line.endswith("over 15 min (--stale-ok takes it); nothing was stored")
+    assert line.endswith("over 15 min (--stale-ok takes it). Nothing was stored.")
     ok(machine("capture", "glm", "--from", "stdin", "--stale-ok", stdin=json.dumps(counts)))
 
 
@@ -118,8 +118,8 @@ def test_an_origin_that_is_none(machine: Any) -> None:
     assert "codex has no origin 'rolout'; did you mean rollout?" in error(
         machine("capture", "codex", "--from", "rolout"), 2
     )
-    assert "name a provider, or use --list" in error(machine("capture"), 2)
-    assert "no source 'codx'" in error(machine("capture", "codx"), 2)
+    assert "Missing provider." in error(machine("capture"), 2)
+    assert "Unknown source 'codx'" in error(machine("capture", "codx"), 2)
 
 
 # --- old readings
@@ -136,7 +136,7 @@ def opened(machine: Any, event: Any) -> Any:
 def test_an_old_reading_is_no_after(opened: Any, event: Any) -> None:
     opened.rollout("a", event(20, age=16 * 60))
     line = error(opened("capture", "codex", "--from", "rollout"))
-    assert "its reading is 16 min old, over 15 min (--stale-ok takes it); nothing is left to try" in line
+    assert "its reading is 16 min old, over 15 min (--stale-ok takes it). Nothing is left to try" in line
     assert len(opened.rows()) == 1
     ok(opened("capture", "codex", "--from", "rollout", "--stale-ok"))
     row = opened.rows()[-1]
@@ -268,11 +268,11 @@ def test_wait_asks_an_origin_again_that_is_not_ready(machine: Any) -> None:
     ok(done)
     assert (machine.folder / "asked").read_text() == "xxx"
     assert done.stderr.count("claude print: usage-not-loaded") == 1
-    assert "asking again every 0.01 s" in done.stderr
+    assert "Asking again every 0.01 s." in done.stderr
 
 
 def test_what_cannot_become_ready_is_not_waited_for(machine: Any) -> None:
-    assert "nothing is left to try" in error(machine("capture", "claude", "--wait", TRACKER_RETRY_SECONDS="1000"))
+    assert "Nothing is left to try" in error(machine("capture", "claude", "--wait", TRACKER_RETRY_SECONDS="1000"))
 
 
 def test_waiting_ends(machine: Any) -> None:

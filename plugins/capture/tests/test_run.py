@@ -60,7 +60,7 @@ def test_claude_monitor_is_run_and_taken_in(machine: Any) -> None:
 )
 def test_a_program_that_is_not_there(machine: Any, source: str, cure: str) -> None:
     line = error(run(machine, source))
-    assert line == f"error: {source}: {cure}; or name your command in run_commands (tracker.toml); nothing was stored"
+    assert line == f"error: {source}: {cure}. Or name your command in run_commands (tracker.toml). Nothing was stored."
 
 
 def test_the_command_is_a_setting(machine: Any) -> None:
@@ -73,7 +73,7 @@ def test_the_command_is_a_setting(machine: Any) -> None:
     assert machine("config", "trust").returncode == 0
     assert run(machine, "codex-ccusage", "--scope", "monthly").returncode == 0
     assert argv(machine) == "cc usage@20 monthly --json; rm -rf ."
-    assert "'claude-monitor' takes no scope" not in run(machine, "claude-monitor").stderr
+    assert "Invalid --scope" not in run(machine, "claude-monitor").stderr
 
 
 @pytest.mark.parametrize("entry", ["ccusage daily", "codex-ccusage=", "codex-ccusage='x"])
@@ -102,11 +102,11 @@ def test_what_fails_is_one_line_and_nothing_is_stored(machine: Any, code: str, w
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["codex-ccusage", "--stdin"], "--run takes what the program prints: without --stdin and --file"),
-        (["codex-ccusage", "--file", "x"], "--run takes what the program prints"),
-        (["codex", "--phase", "before"], "--run is for reports; codex is a status"),
-        (["proxy-telemetry"], "--run is for reports; proxy-telemetry is a telemetry"),
-        (["codex-ccusage", "--scope", "yearly"], "knows no scope 'yearly'"),
+        (["codex-ccusage", "--stdin"], "--run reads what the program prints. Leave out --stdin and --file."),
+        (["codex-ccusage", "--file", "x"], "--run reads what the program prints"),
+        (["codex", "--phase", "before"], "--run does not fit: codex is a provider. Expected a report."),
+        (["proxy-telemetry"], "--run does not fit: proxy-telemetry is a stream. Expected a report."),
+        (["codex-ccusage", "--scope", "yearly"], "Invalid scope 'yearly' of codex-ccusage."),
     ],
 )
 def test_wrong_usage(machine: Any, arguments: list[str], why: str) -> None:

@@ -44,7 +44,7 @@ def test_what_fails_is_said_and_nothing_is_stored(machine: Any) -> None:
     done = machine("capture", "--sample", "codex")
     assert done.returncode == 1
     [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert "nothing is left to try after rollout" in line
+    assert "Nothing is left to try after rollout" in line
     assert machine("capture", "--sample", "--all").returncode == 1
     for wrong in (["--all"], ["--sample"], ["--sample", "codex", "--phase", "after"], ["--sample", "--all", "codex"]):
         assert machine("capture", *wrong).returncode == 2

@@ -179,7 +179,7 @@ def test_what_begins_with_a_dash_is_no_option_of_git(session: Session, repositor
 
 def test_outside_of_a_repository(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(TrackerError, match="is not in a git repository. Run this where the work was committed"):
+    with pytest.raises(TrackerError, match=r"is not in a git repository\. Run this where the work was committed"):
         measure(session, "HEAD")
     assert measure(session, None).record["decision"] == "missing-commit-range"
 
@@ -192,7 +192,7 @@ def test_without_git(session: Session, repository: Any, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("commit", ["nowhere", "0" * 40, "HEAD~99", "HEAD..HEAD", "HEAD:first", " ", "a\nb", "a\0b"])
 def test_an_unknown_commit(session: Session, repository: Any, commit: str) -> None:
-    with pytest.raises(TrackerError, match="(Unknown|Invalid) commit") as raised:
+    with pytest.raises(TrackerError, match=r"(Unknown|Invalid) commit") as raised:
         measure(session, commit)
     assert "--commit-start" in str(raised.value)
     assert "\n" not in str(raised.value)

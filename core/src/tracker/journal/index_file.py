@@ -63,7 +63,7 @@ Row = tuple[Any, ...]
 
 
 class IndexFile:
-    """A database that has read all of the streams that a question is about; in memory where there is no file."""
+    """A database that has read all of the streams that a question is about; in memory without a file."""
 
     def __init__(self, journal: Journal, database: sqlite3.Connection | None = None) -> None:
         self.journal, self._database = journal, database
@@ -149,7 +149,7 @@ class IndexFile:
             # another process may have been faster
             if (unread := self._unread(database, stream)) is None:
                 return
-            start, stop, total = unread
+            start, stop, total, inode = unread
             for table in (*TABLES, "block") if start == 0 else ():
                 database.execute(f"DELETE FROM {table} WHERE stream = ?", [stream])
             if stop - start > LARGE:
@@ -164,18 +164,20 @@ class IndexFile:
             for number, checksum in self.journal.checksums(stream, start, stop, begun[0] if begun else 0):
                 database.execute("INSERT OR REPLACE INTO block VALUES (?, ?, ?)", [stream, number, checksum])
             now = self.journal.glance(stream, stop)
+            if now.inode != inode:
+                raise sqlite3.DatabaseError(f"{stream}.jsonl was replaced while it was read")
             mark = (stream, stop, total, now.inode, now.head, now.tail)
             database.execute("INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?, ?, ?)", mark)
 
-    def _unread(self, database: sqlite3.Connection, stream: str) -> tuple[int, int, int] | None:
-        """What of a stream the index has not read, and the total of its rows; None for nothing."""
+    def _unread(self, database: sqlite3.Connection, stream: str) -> tuple[int, int, int, int] | None:
+        """What of a stream the index has not read, the total of its rows, the stream's file; None for nothing."""
         query = "SELECT size, total, inode, head, tail FROM stream WHERE name = ?"
         size, total, *known = database.execute(query, [stream]).fetchone() or (0, 0, None)
         now = self.journal.glance(stream, size)
         fits = known == [now.inode, now.head, now.tail] and now.size >= size
         if (fits or not now.size) and now.size == size:
             return None
-        return (size, now.size, total) if fits else (0, now.size, 0)
+        return (size, now.size, total, now.inode) if fits else (0, now.size, 0, now.inode)
 
     # --- checking
 

@@ -255,9 +255,7 @@ class Journal:
         """Append to the file that still has the stream's name afterwards; note in `begun` where."""
         path = self.path(stream)
         for _ in range(ATTEMPTS):
-            start = self.mend(stream)
-            file = self._file(stream, may_write=True)
-            begun[stream] = file, start
+            file, start = begun[stream] = self.mend(stream)
             if not start and self.fsync:
                 # also if an earlier command was killed between creating the stream and this
                 sync_parents(path)
@@ -271,18 +269,18 @@ class Journal:
 
     # --- torn lines
 
-    def mend(self, stream: str) -> int:
-        """Set a torn last line aside; the size of the whole lines. The caller holds the lock."""
+    def mend(self, stream: str) -> tuple[int, int]:
+        """Set a torn last line aside; the open file and the size of its whole lines. The caller holds the lock."""
         path, file = self.path(stream), self._file(stream, may_write=True)
         try:
             size = os.fstat(file).st_size
             whole = whole_size(file, size)
             if whole == size:
-                return size
+                return file, size
             if size - whole <= LINE_LIMIT and decode(read_at(file, size - whole, whole)) is not None:
                 # only its end is missing, as after an edit by hand
                 write_all(file, b"\n")
-                return size + 1
+                return file, size + 1
             aside = set_aside(path, file, whole, size)
             if os.fstat(file).st_size != size:
                 raise OSError("another program writes to it")
@@ -290,7 +288,7 @@ class Journal:
         except OSError as error:
             raise system_error("set the torn last line aside of", path, error) from error
         self.warn(f"{path.name} ended in a torn line of {size - whole} bytes, which was set aside in {aside.name}")
-        return whole
+        return file, whole
 
     # --- reading
 
@@ -311,7 +309,7 @@ class Journal:
         if whole != found.st_size and self.mends and not self.is_locked:
             try:
                 with self.lock(wait=0):
-                    whole = self.mend(stream)
+                    _, whole = self.mend(stream)
             except Busy:
                 # a line without its end may belong to a writer at this moment
                 pass

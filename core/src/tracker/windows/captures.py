@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from attrs import frozen
 
 from tracker.contract.readings import (
     CROSSED,
@@ -38,8 +35,7 @@ SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 Groups = Mapping[tuple[str, str], list["Capture"]]
 
 
-@frozen(kw_only=True, slots=False)
-class Capture:
+class Capture(NamedTuple):
     """One standing record of a provider's meters."""
 
     record_id: str
@@ -51,8 +47,10 @@ class Capture:
     record: Mapping[str, Any]
     reading: Reading
 
-    # the latest wins, of two of one instant the later line
-    order = property(attrgetter("captured_at", "offset"))
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """The latest wins, of two of one instant the later line."""
+        return self.captured_at, self.offset
 
     @classmethod
     def of(cls, entry: Entry, source: Source) -> Capture:
@@ -239,7 +237,7 @@ def capacity_delta(source: Source, delta: object) -> float | None:
 
 
 def spans(groups: Groups) -> dict[str, tuple[datetime, datetime | None]]:
-    """From its first BEFORE to its last AFTER that count, when each window was measured; None is no end yet."""
+    """From its first BEFORE to its last AFTER that count, when each window was measured; None: not ended yet."""
     pairs: dict[str, list[Pair]] = {}
     for (window, _), group in groups.items():
         pairs.setdefault(window, []).append(canonical(group))

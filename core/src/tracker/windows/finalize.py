@@ -132,7 +132,7 @@ def _kept(
     known = {*CLEARABLE, *(f"{name}_features" for name in had)}
     if unknown := sorted(cleared - known):
         fields = ", ".join(sorted(known)).replace("_", "-")
-        raise TrackerError(f"There is no field {line(unknown[0])!r} to clear. The fields are: {fields}.")
+        raise TrackerError(f"Unknown field {line(unknown[0])!r}. Expected one of {fields}, as in --clear quality.")
     kept = {name: n for name, n in had.items() if name not in features and f"{name}_features" not in cleared}
     names = [f"{line(name)} features {value(count)}" for name, count in kept.items()]
     fields_kept: Row = {}

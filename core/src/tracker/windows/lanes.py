@@ -104,14 +104,6 @@ class LaneFile(NamedTuple):
             self.session.warn(f"the record is stored, but the lane's state was not written: {why}")
 
 
-def lane_files(session: Session) -> Iterator[LaneFile]:
-    """The files that the journal asks for, whether they are there or not."""
-    for source in session.registry.sources.values():
-        for lane, mark in session.index.lanes(source.stream) if source.kind == "status" else ():
-            if mark.provider == source.name:
-                yield LaneFile(session, source, lane)
-
-
 def keep_states(session: Session, new: Appended) -> None:
     """Write the files that follow from records which were just appended."""
     changed = set()

@@ -45,14 +45,16 @@ class Windows:
 
     def unfinished(self) -> list[str]:
         """The windows that are not finalized, in natural order."""
-        from tracker.windows.results import unfinished
+        from tracker.windows.results import WINDOWS
 
-        return unfinished(self.session.index)
+        windows = self.session.index.lacking(WINDOWS)
+        done = self.finalized(windows)
+        return [window for window in windows if window not in done]
 
     def spans(
         self, windows: Iterable[str], groups: Groups | None = None
     ) -> dict[str, tuple[datetime, datetime | None]]:
-        """From when to when each window was measured; None is no end yet. `groups` are the captures, if known."""
+        """From when to when each window was measured; None: not ended yet. `groups` are the captures, if known."""
         from tracker.windows.captures import spans
 
         windows = list(windows)
@@ -91,9 +93,12 @@ class Windows:
 
     def lane_files(self) -> Iterator[LaneFile]:
         """The state files of every lane, as the journal says that they should be."""
-        from tracker.windows.lanes import lane_files
+        from tracker.windows.lanes import LaneFile
 
-        return lane_files(self.session)
+        for source in self.session.registry.sources.values():
+            for lane, mark in self.session.index.lanes(source.stream) if source.kind == "status" else ():
+                if mark.provider == source.name:
+                    yield LaneFile(self.session, source, lane)
 
     @staticmethod
     def following(window: str) -> str:

@@ -77,13 +77,6 @@ def finalized(index: Index, windows: Iterable[str] | None = None) -> dict[str, F
     return {window: row for window, (_, row) in found.items()}
 
 
-def unfinished(index: Index) -> list[str]:
-    """The windows that are not finalized, in natural order."""
-    windows = index.lacking(WINDOWS)
-    done = finalized(index, windows)
-    return [window for window in windows if window not in done]
-
-
 # --- figures
 
 UNNAMED = "(not named)"

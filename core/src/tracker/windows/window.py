@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from tracker.contract.readings import Reading, compact, to_parsed
 from tracker.journal.records import ANOMALIES, check_window, stamp
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-@frozen(kw_only=True, slots=False)
-class CaptureRequest:
+class CaptureRequest(NamedTuple):
     """What the user asked to store.
 
     phases: ``("before",)``, ``("after",)`` or both, when the pane also opens the next window; none for a report.
@@ -34,16 +33,16 @@ class CaptureRequest:
     """
 
     source: Source
-    phases: tuple[str, ...] = ()
     reading: Reading
     text: str | None
     captured_at: datetime
     origin: str
+    phases: tuple[str, ...] = ()
     window: str | None = None
     notes: str | None = None
     force: bool = False
     needs_before: bool = False
-    details: Mapping[str, Any] = field(factory=dict)
+    details: Mapping[str, Any] = {}
     is_last: bool = True
 
 
@@ -91,7 +90,7 @@ class Window:
             if not request.force and (rule.kind != rules.LATE_AFTER or rule.kind not in (request.notes or "")):
                 raise rule.refusal
         record = _record(session, request, self.name, phase, before)
-        new = evolve(new, record_id=record["record_id"], record=record)
+        new = new._replace(record_id=record["record_id"], record=record)
         self.records.append(record)
         self.anomalies += [rules.anomaly(rule.kind, rule.cause, rule.cure, rule.captures, record) for rule in broken]
         if phase is not None:
@@ -152,7 +151,7 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     # two addresses may be redacted alike
     named = reading.fields.get("account")
     known = {"account": account_id(named, request.text)} if isinstance(named, str) and request.text else {}
-    return evolve(request, reading=reading, text=text, details={**known, **request.details})
+    return request._replace(reading=reading, text=text, details={**known, **request.details})
 
 
 def _choose(session: Session, request: CaptureRequest) -> str:

@@ -30,7 +30,7 @@ def store_printed(
 ) -> None:
     """Store the report that the source's program prints."""
     if window is None:
-        raise click.UsageError("give the window of the report with --window W")
+        raise click.UsageError("Missing option '--window'. Expected the window of the report.")
     text = _text(session, source, scope)
     now = session.now
     Windows(session).store(
@@ -50,18 +50,18 @@ def store_printed(
 def _text(session: Session, source: Source, scope: str | None) -> str:
     origin = next((origin for origin in source.origins if isinstance(origin, CommandOrigin)), None)
     if origin is None:
-        raise click.UsageError(
-            f"{source.name} declares no command that prints it; give the text with --stdin or --file"
-        )
+        raise click.UsageError(f"{source.name} has no command to run. Give its text with --stdin or --file.")
     argv = _configured(session.settings(CaptureSettings).run_commands, source.name) or origin.argv
     words = [word.replace(SCOPE, scope or origin.scope or "") for word in argv]
     if scope and SCOPE not in " ".join(argv):
-        raise click.UsageError(f"the command of {source.name} takes no scope: {shlex.join(argv)}")
+        raise click.UsageError(
+            f"Invalid --scope {scope!r} of {source.name}. Its command has no place for one: {shlex.join(argv)}"
+        )
     try:
         return printed(origin, words, query(session, source, origin, limit=LONGEST))
     except OriginError as error:
-        more = "; or name your command in run_commands (tracker.toml)" if error.is_lasting else ""
-        raise TrackerError(f"{source.name}: {error}{more}; nothing was stored") from error
+        more = " Or name your command in run_commands (tracker.toml)." if error.is_lasting else ""
+        raise TrackerError(f"{source.name}: {error}.{more} Nothing was stored.") from error
 
 
 def _configured(commands: Sequence[str], source: str) -> list[str] | None:

@@ -27,7 +27,7 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
     """Ask every provider, store the answers, and say what each meter shows. It fails if no provider answers."""
     answers, problems = look(session, wanted, origin, timezone)
     if len(wanted) == len(problems) == 1:
-        raise TrackerError(problems[0])
+        raise TrackerError(f"{problems[0]} Nothing was stored.")
     for problem in problems:
         session.warn(problem)
     new = store(session, answers)

@@ -90,7 +90,7 @@ def _from_stdin(session: Session, options: Options) -> Answer:
     try:
         return _usable(session, options, answer) if answer.has_value else answer
     except OriginError as error:
-        raise TrackerError(f"{options.source.name} {STDIN}: {error}; nothing was stored") from error
+        raise TrackerError(f"{options.source.name} {STDIN}: {error}. Nothing was stored.") from error
 
 
 def _from_origins(session: Session, options: Options) -> Answer:
@@ -111,9 +111,11 @@ def _from_origins(session: Session, options: Options) -> Answer:
             answer = first(question)
         except Unanswered as error:
             if error.is_lasting or not tries_left:
-                raise TrackerError(f"{error} (tracker capture {name} --from {STDIN} takes a pane)") from error
+                raise TrackerError(
+                    f"{error} Nothing was stored. `tracker capture {name} --from {STDIN}` takes a pane."
+                ) from error
             pause = retry_seconds()
-            session.warn(f"{error}; asking again every {pause:g} s")
+            session.warn(f"{error} Asking again every {pause:g} s.")
             time.sleep(pause)
             continue
         if not options.wait or not _wait_for_buffer(session, options, answer):
@@ -138,7 +140,7 @@ def _origins(options: Options) -> Sequence[Origin]:
     source = options.source
     if options.origin is None and not source.origins:
         raise TrackerError(
-            f"{source.name} declares no origin to read; pipe its pane: tracker capture {source.name} --from {STDIN}"
+            f"{source.name} cannot be read by itself. Pipe its pane to `tracker capture {source.name} --from {STDIN}`."
         )
     found = [origin for origin in source.origins if options.origin in (None, origin.name)]
     if not found:

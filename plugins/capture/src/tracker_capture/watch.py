@@ -73,7 +73,7 @@ class Watch:
             if answer is None:
                 pace.failed(session.now)
                 why = next((one for one in problems if one.startswith(f"{name} ")), name)
-                self._failures[name] = f"{why}; asking again at {iso(pace.due.replace(microsecond=0))}"
+                self._failures[name] = f"{why.rstrip('.')}; asking again at {iso(pace.due.replace(microsecond=0))}"
                 self._shown.setdefault(name, f"{name} n/a")
                 continue
             pace.succeeded(session.now, [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at])

@@ -23,7 +23,7 @@ SOURCE = Source(
     stream="claude_monitor",
     prefix="acm",
     tags={
-        "invalid-json": "the text begins like JSON and is none; capture the whole output and nothing else",
+        "invalid-json": "invalid JSON; capture the whole output and nothing else",
         "invalid-report": "the JSON is not claude-monitor's",
         "insufficient-data": "the text holds no figure; capture again once claude-monitor shows its numbers",
         "section-missing": "the figure is there but not readable as one; it is left empty",

@@ -28,8 +28,8 @@ SOURCE = Source(
     place=30,
     comparisons=(Comparison(scope="weekly", figure="percent_used", provider="codex", meter="weekly"),),
     tags={
-        "invalid-json": "the text is no JSON; run ccusage with --json and pipe nothing else",
-        "invalid-report": "the JSON is no report of ccusage that is known here; capture a daily, weekly, ... report",
+        "invalid-json": "invalid JSON; run ccusage with --json and pipe nothing else",
+        "invalid-report": "not a known report of ccusage; capture a daily, weekly, ... report",
         "scope-mismatch": "--scope names another report than the text holds; leave it out, or capture that report",
         "scope-unknown": "the text does not say which report it is; name it with --scope",
         "section-missing": "the figure is there but not readable as one; it is left empty",

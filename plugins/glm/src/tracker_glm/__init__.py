@@ -35,7 +35,7 @@ SOURCE = Source(
     ),
     capacity=PROMPTS,
     tags={
-        "invalid-json": "the text is no JSON; pipe the prompt counts or the quota answer and nothing else",
+        "invalid-json": "invalid JSON; pipe the prompt counts or the quota answer and nothing else",
         "no-blocks": "the prompt counts hold no block; count again once prompts were sent",
         "invalid-blocks": "a block's prompt count is not readable, so their sum is not known; repair the counts",
         "usage-not-loaded": "the vendor answered with an error instead of the quota; ask again",
@@ -43,7 +43,7 @@ SOURCE = Source(
         "section-missing": "the limit is there without a readable percentage",
         "limit-ambiguous": "the answer holds the limit twice with different values; it is left empty",
         "limit-unknown": "the answer holds a limit that is not known here; it is left out",
-        "reset-unreadable": "the limit's reset is no instant of this century in milliseconds; it is left out",
+        "reset-unreadable": "the limit's reset is not a time in milliseconds; it is left out",
         CAPACITY_MISSING: "one of the readings has no prompt count; capture the counts before and after",
     },
     demo=Demo(

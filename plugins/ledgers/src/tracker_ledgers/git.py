@@ -53,7 +53,7 @@ DIFF = ("diff-tree", "-r", "-M", "-l0", "-z", "--numstat", "--no-ext-diff", "--n
 
 @frozen
 class Change:
-    """One file of a diff; `names` are the old and the new one where it was renamed. A binary file has 0 lines."""
+    """One file of a diff; `names` are the old and the new one if it was renamed. A binary file has 0 lines."""
 
     insertions: int
     deletions: int
@@ -169,7 +169,7 @@ def resolve(name: str, by: str) -> str:
 
 
 def head() -> str | None:
-    """Where the working directory's repository stands: `main at 1a2b3c4d5e6f`; None where there is none."""
+    """Where the working directory's repository stands: `main at 1a2b3c4d5e6f`; None without one."""
     if shutil.which("git") is None:
         return None
     commit = _run("rev-parse", "--verify", "--quiet", "--short=12", "HEAD").stdout.decode().strip()

@@ -111,7 +111,7 @@ def parts(path: Path, data: bytes | None) -> tuple[bytes, bytes, str]:
 
 
 def markdown(found: Brief) -> Iterator[str]:
-    """The brief as Markdown. What was recorded stands in code blocks, where it is text and nothing else."""
+    """The brief as Markdown. Recorded text is in code blocks, so that it cannot act as Markdown."""
     yield "# Session handoff"
     yield ""
     yield f"State{f' as of {found.as_of}' if found.as_of else ''}. Begin in a shell with these lines; the commands"

@@ -78,7 +78,7 @@ def _note_outside(session: Session, source: Source, window: str) -> None:
 
 
 def _warn_of_nothing(session: Session, source: Source, reason: str | None) -> None:
-    """Say that it was the wrong file, most likely: lines that cannot be read are no error as long as some can be."""
+    """Say that it was the wrong file, most likely: unreadable lines are not an error as long as some can be read."""
     first = f" (the first that was kept: {line(reason)})" if reason else ""
     session.warn(
         f"The stream holds no event of {source.name}, which reads a log with one event a line{first}."

@@ -37,7 +37,7 @@ class Table:
     _found: dict[str | None, Mapping[str, float] | None] = field(factory=dict, repr=False, eq=False)
 
     def price(self, model: str | None) -> Mapping[str, float] | None:
-        """The prices of a model, None where none is known."""
+        """The prices of a model, None if they are unknown."""
         if model not in self._found:
             name = (model or "").lower().rpartition("/")[2]
             fitting = (prices for pattern, prices in self.entries if pattern.fullmatch(name))

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from tracker.cli.command import Command, Group, WritingCommand, run_command
+from tracker.cli.command import Command, WritingCommand
+from tracker.cli.main import Group, run_command
 from tracker.cli.options import window_option
 from tracker.cli.text_input import input_options, read_text, take_text
 from tracker.contract.sources import Source
@@ -49,14 +50,16 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         if auto:
             _read_origins(phases, given, provider=provider, wait=wait, stale_ok=stale_ok)
         elif wait or stale_ok:
-            raise click.UsageError("--wait and --stale-ok go with --auto")
+            raise click.UsageError("--wait and --stale-ok need --auto, which reads the meters itself. Add --auto.")
         else:
             store_text(source, phases, given, origin=given["origin"], needs_before=True)
 
 
 def _read_origins(phases: tuple[str, ...], given: Mapping[str, Any], **more: Any) -> None:
     if given["use_stdin"] or given["path"] or given["captured_at"] is not None or given["origin"] != "alias":
-        raise click.UsageError("--auto reads the meters itself, now: without --stdin, --file, --captured-at, --source")
+        raise click.UsageError(
+            "--auto reads the meters itself, now. Leave --stdin, --file, --captured-at and --source out."
+        )
     more |= {name: given[name] for name in ("window", "notes", "timezone", "force")}
     run_command("capture", phase="cross" if len(phases) > 1 else phases[0], **more)
 

@@ -7,13 +7,18 @@ from typing import Any
 
 import click
 
-from tracker.cli.command import WritingCommand, run_command
+from tracker.cli.command import WritingCommand
 from tracker.cli.commands.alias import store_text
+from tracker.cli.main import run_command
 from tracker.cli.options import window_option
 from tracker.cli.text_input import input_options
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.session import Session, session
+
+# which kind of source an option is for, and what people call the kinds
+ONLY = {"phase": "status", "run": "report", "follow": "telemetry", "strict": "telemetry"}
+KINDS = {"status": "a provider", "report": "a report", "telemetry": "a stream", "view": "a view"}
 
 
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
@@ -42,20 +47,18 @@ def command(name: str, **given: Any) -> None:
 
 def _check(source: Source, given: Mapping[str, Any]) -> None:
     """Refuse options that do not go with the kind of source."""
-    name, kind, scope = source.name, source.kind, given["scope"]
-    if given["phase"] and kind != "status":
-        raise click.UsageError(f"--phase is for providers' meters; {name} is a {kind}")
+    name, scope = source.name, given["scope"]
+    for option, kind in ONLY.items():
+        if given[option] and source.kind != kind:
+            what = f"{name} is {KINDS[source.kind]}. Expected {KINDS[kind]}."
+            raise click.UsageError(f"--{option} does not fit: {what} Leave --{option} out.")
     if scope and scope not in source.scopes:
-        known = f"its scopes are {', '.join(source.scopes)}" if source.scopes else "it has no scopes"
-        raise click.UsageError(f"{name} knows no scope {scope!r}; {known}")
-    if (given["follow"] or given["strict"]) and not source.is_stream:
-        raise click.UsageError(f"--follow and --strict are for streams; {name} is a {kind}")
-    if given["run"] and kind != "report":
-        raise click.UsageError(f"--run is for reports; {name} is a {kind}")
+        known = f"Expected {', '.join(source.scopes)}." if source.scopes else "Expected none. Leave --scope out."
+        raise click.UsageError(f"Invalid scope {scope!r} of {name}. {known}")
     if given["run"] and (given["use_stdin"] or given["path"] is not None):
-        raise click.UsageError("--run takes what the program prints: without --stdin and --file")
-    if kind == "status" and given["phase"] is None:
-        raise click.UsageError(f"{name} is read before and after the work: give --phase before or --phase after")
+        raise click.UsageError("--run reads what the program prints. Leave out --stdin and --file.")
+    if source.kind == "status" and given["phase"] is None:
+        raise click.UsageError(f"The phase of {name} is missing. Type --phase before or --phase after.")
 
 
 def _ingest_stream(here: Session, source: Source, given: Mapping[str, Any]) -> None:

@@ -39,6 +39,6 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     for note in preview.notes(is_all=not windows and chosen is None):
         here.note(note)
     if not shown and chosen is not None:
-        here.note("note: no window fits. Run `tracker windows` to see all of them.")
+        here.note("note: No window fits. Run `tracker windows` to see all of them.")
     elif not shown:
-        here.note(f"note: no records in {here.root}; begin with `tracker start PROVIDER --stdin`")
+        here.note(f"note: {here.root} holds no records. Begin with `tracker start PROVIDER --stdin`.")

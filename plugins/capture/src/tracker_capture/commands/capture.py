@@ -57,11 +57,13 @@ def command(
             return
         if sample:
             if phase != "auto" or window or wait or stale_ok or notes or force or not (provider or is_all):
-                raise click.UsageError("a sample belongs to no window; give --sample a provider or --all, and no more")
+                raise click.UsageError(
+                    "--sample takes a provider or --all, and nothing else: a sample opens and closes no window."
+                )
             samples.take(here, samples.sources(here, provider), origin, timezone)
             return
         if provider is None:
-            raise click.UsageError("name a provider, or use --list to see them")
+            raise click.UsageError("Missing provider. `tracker capture --list` shows them.")
         source = here.source(provider)
         if source.kind == "report":
             report.store_printed(here, source, window, scope, notes, timezone, force=force)

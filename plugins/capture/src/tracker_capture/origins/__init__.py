@@ -53,7 +53,7 @@ def first(question: Question) -> Answer:
                 question.warn(f"{source.name} {origin.name}: {error}; trying {origins[place].name} next")
     others = f" after {', '.join(origin.name for origin in origins[:-1])}" if len(origins) > 1 else ""
     raise Unanswered(
-        f"{source.name} {origins[-1].name}: {failed[-1]}; nothing is left to try{others} and nothing was stored",
+        f"{source.name} {origins[-1].name}: {failed[-1]}. Nothing is left to try{others}.",
         is_lasting=all(error.is_lasting for error in failed),
     )
 

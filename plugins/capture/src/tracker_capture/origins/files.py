@@ -76,7 +76,7 @@ def _folder(origin: FileOrigin) -> Path:
     folder = Path(named or origin.folder).expanduser()
     if not folder.is_dir():
         where = f" (${origin.variable})" if named else ""
-        raise not_installed(f"there is no folder {line(folder)}{where}", origin)
+        raise not_installed(f"no folder {line(folder)}{where}", origin)
     return folder
 
 

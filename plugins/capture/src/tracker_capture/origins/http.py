@@ -43,7 +43,9 @@ def key_variable(configured: tuple[str, ...], source: str, origin: HttpOrigin) -
     for entry in configured:
         name, equals, variable = (part.strip() for part in entry.partition("="))
         if not equals or not re.fullmatch("[A-Z][A-Z0-9_]*", variable, re.I):
-            raise TrackerError(f"key_variables in tracker.toml: {line(entry)!r} is no SOURCE=VARIABLE")
+            raise TrackerError(
+                f"key_variables in tracker.toml: Invalid entry {line(entry)!r}. Expected SOURCE=VARIABLE."
+            )
         if name == source:
             return variable
     return origin.key
@@ -68,7 +70,7 @@ def _base(origin: HttpOrigin) -> SplitResult:
         base = urlsplit((named or origin.address).rstrip("/"))
         host, _ = base.hostname, base.port
     except ValueError as error:
-        raise OriginError(f"{where} is none: {error}", is_lasting=True) from error
+        raise OriginError(f"{where} is invalid: {error}", is_lasting=True) from error
     if not host or base.username or base.query or base.fragment or not (named or origin.address).isprintable():
         raise OriginError(f"{where} must be a scheme and a host, such as https://example.com", is_lasting=True)
     if base.scheme != "https" and not (base.scheme == "http" and _is_this_machine(host)):
