@@ -208,5 +208,5 @@ def check_header(path: Path, ledger: Ledger, found: Sequence[Row]) -> None:
     difference += [] if difference else ["its columns stand in another order, or twice"]
     raise TrackerError(
         f"the header of {path} is not this ledger's: {' and '.join(difference)};"
-        f" expected {','.join(ledger.columns)}; mend it or move the file away; nothing was written"
+        f" expected {','.join(ledger.columns)}; mend it or move the file away. Nothing was written."
     )

@@ -57,7 +57,7 @@ def ingest_stream(
     intake.report()
     if intake.read_until is not None:
         what = f"{int(100 * intake.read_until)}% of {path or 'the file'} was read"
-        cure = "run the command again for the rest, nothing is stored twice"
+        cure = "run the command again for the rest. Nothing is stored twice"
         raise Interrupted(f"interrupted: {what}; {cure}", intake.stop.number)
     if not (session.dry_run or session.quiet):
         _note_outside(session, source, window)
@@ -78,7 +78,7 @@ def _note_outside(session: Session, source: Source, window: str) -> None:
 
 
 def _warn_of_nothing(session: Session, source: Source, reason: str | None) -> None:
-    """Say that it was the wrong file, most likely: lines that cannot be read are no error as long as some can be."""
+    """Say that it was the wrong file, most likely: unreadable lines are not an error as long as some can be read."""
     first = f" (the first that was kept: {line(reason)})" if reason else ""
     session.warn(
         f"no line was an event of {source.name}, which takes a log with one event a line{first};"
@@ -144,7 +144,7 @@ class Intake:
             if follower.is_lost:
                 self.session.warn(
                     f"the file that was read as {follower.path} is neither there nor beside it: what it got after the"
-                    " last run is missing; pipe its copy to --stdin, nothing is stored twice"
+                    " last run is missing; pipe its copy to --stdin. Nothing is stored twice"
                 )
         elif not follower.path.exists():
             self.session.note(f"note: waiting for {follower.path}, which is not there yet")
@@ -176,7 +176,7 @@ class Intake:
             except Busy as error:
                 if self.stop.is_asked:
                     raise Busy(
-                        f"{error}: the last {left} were not stored; replay the stream, nothing is stored twice"
+                        f"{error}: the last {left} were not stored; replay the stream. Nothing is stored twice"
                     ) from error
                 if not self._has_warned:
                     self._has_warned = True

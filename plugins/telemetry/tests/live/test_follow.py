@@ -203,6 +203,6 @@ def test_without_its_index_it_reads_the_file_again_and_stores_nothing_twice(
 def test_only_regular_files_are_followed(ingest: Start, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     status, _, err = ingest("--file", "folder", "--follow").end()
-    assert (status, "is no regular file, and only those are followed" in err) == (1, True)
+    assert (status, "is not a regular file, and only those are followed" in err) == (1, True)
     status, _, err = ingest("--stdin", "--follow").end()
     assert (status, "--follow needs --file PATH" in err) == (2, True)

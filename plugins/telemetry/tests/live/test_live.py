@@ -73,7 +73,7 @@ def test_a_signal_cuts_a_file_short_which_is_no_success(
         assert "(events=1, new=1, duplicates=0, rejected=0, " in out
     assert err == (
         f"error: interrupted: 0% of {'the file' if is_piped else 'usage.jsonl'} was read;"
-        " run the command again for the rest, nothing is stored twice\n"
+        " run the command again for the rest. Nothing is stored twice\n"
     )
 
 
