@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="closes descriptors with a POSIX shell")
 SCREEN = Path(__file__).parents[1] / "plugins" / "codex" / "tests" / "screens" / "v0.155.0_base.txt"
 EVENT = '{"ts": "2026-01-10T08:00:00Z", "rid": "a", "lane": "glm", "model": "glm-4.6", "status": "ok"}\n'
-CLOSED = "error: standard input is closed and nothing can be read from it; open it, or name a file instead\n"
+CLOSED = "error: Standard input is closed. Open it, or name a file.\n"
 
 
 @pytest.fixture

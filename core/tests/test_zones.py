@@ -62,5 +62,5 @@ def test_a_machine_without_a_named_zone_keeps_its_rules(elsewhere: pytest.Monkey
 @pytest.mark.parametrize("name", ["Europe/Berlim", "Berlin", "Etc/GMT+99"])
 def test_a_tz_that_names_no_zone_is_refused(elsewhere: pytest.MonkeyPatch, name: str) -> None:
     elsewhere.setenv("TZ", name)
-    with pytest.raises(TrackerError, match=r"^no time zone is named '.*', which TZ holds; names look like Europe/"):
+    with pytest.raises(TrackerError, match=r"^Unknown time zone '.*' in the variable TZ. Expected a name"):
         local_zone()

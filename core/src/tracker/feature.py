@@ -41,12 +41,6 @@ def hookimpl(function: Any) -> Any:
 
     The mark is written here, because pluggy's own marker costs 30 ms of imports.
     """
-    function.tracker_impl = {
-        "wrapper": False,
-        "hookwrapper": False,
-        "optionalhook": False,
-        "tryfirst": False,
-        "trylast": False,
-        "specname": None,
-    }
+    switches = ("wrapper", "hookwrapper", "optionalhook", "tryfirst", "trylast")
+    function.tracker_impl = dict.fromkeys(switches, False) | {"specname": None}
     return function

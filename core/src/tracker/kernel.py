@@ -8,8 +8,8 @@ from tracker.facade import facade
 
 if TYPE_CHECKING:
     from tracker.cli.command import Command as Command
-    from tracker.cli.command import Group as Group
     from tracker.cli.command import WritingCommand as WritingCommand
+    from tracker.cli.main import Group as Group
     from tracker.cli.options import Number as Number
     from tracker.cli.options import Selection as Selection
     from tracker.cli.options import moment as moment

@@ -171,7 +171,7 @@ class Session:
             if failure.plugin == name:
                 raise TrackerError(f"{name} is not available: {failure}")
         what = "provider" if tuple(kinds) == ("status",) else "source"
-        raise click.UsageError(f"no {what} {escape(name)!r}; {near(name, names)}")
+        raise click.UsageError(f"Unknown {what} {escape(name)!r}; {near(name, names)}")
 
     def finish(self) -> None:
         """Tell the features, once, that the running command did what it is for."""
@@ -221,7 +221,7 @@ class Session:
         print(f"warning: {escape(text)}", file=sys.stderr)
 
     def note(self, text: str) -> None:
-        """Something worth knowing that is no result."""
+        """Something worth knowing beside the result."""
         if not self.quiet:
             print(escape(text), file=sys.stderr)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tracker.hosting.discovery import Plugin, Point
+from tracker.errors import PluginError
+from tracker.hosting.discovery import Plugin
 
 EVENT = '{"ts": "2026-01-10T06:30:00Z", "rid": "r", "lane": "far", "ms": 3}\n'
 
@@ -54,7 +55,8 @@ def without(toy_registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
             if disabled:
                 registry.disabled.append(Plugin(name))
             if broken:
-                registry.refused.append(Point(name, "", "", "").plugin("it is odd"))
+                registry.refused.append(Plugin(name))
+                registry.refused[-1].error = PluginError(name, "have a name of its own", "it is odd")
         monkeypatch.setattr("tracker.hosting.registry.discover", lambda _report: registry)
 
     return go

@@ -291,7 +291,7 @@ def test_a_line_of_100_mb(toys: Any, tmp_path: Path) -> None:
         for _ in range(100):
             file.write(b"x" * (1 << 20))
     status, text = spent(tmp_path, ["alias", "start", "toy", "--stdin"], big, site)
-    assert (status, "the text is over 8 MB" in text) == (1, True)
+    assert (status, "The text is too long. Expected at most 8 MB." in text) == (1, True)
     status, text = spent(tmp_path, ["ingest", "toy-report", "--window", "W1", "--stdin"], big, site)
     assert status == 1
     assert not (tmp_path / "data").exists()

@@ -217,7 +217,7 @@ def test_meters_shows_each_meter_with_its_resets(week: Any) -> None:
 def test_an_empty_history_says_how_to_fill_it(machine: Any) -> None:
     assert "Fill the history with `tracker sync`" in error(machine("meters"))
     assert "Expected ISO 8601" in error(machine("meters", "--since", "noon"), 2)
-    assert "no provider 'codx'" in error(machine("meters", "--provider", "codx"), 2)
+    assert "Unknown provider 'codx'" in error(machine("meters", "--provider", "codx"), 2)
 
 
 def test_accounts_are_shown_apart(machine: Any) -> None:

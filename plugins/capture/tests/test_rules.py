@@ -119,7 +119,7 @@ def test_an_origin_that_is_none(machine: Any) -> None:
         machine("capture", "codex", "--from", "rolout"), 2
     )
     assert "Missing provider." in error(machine("capture"), 2)
-    assert "no source 'codx'" in error(machine("capture", "codx"), 2)
+    assert "Unknown source 'codx'" in error(machine("capture", "codx"), 2)
 
 
 # --- old readings

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -167,3 +169,35 @@ def test_nothing_recorded_is_said(program: Any) -> None:
     text = Page(program("report").ok()).text
     assert "Nothing is recorded in this time." in text
     assert not program.root.exists()
+
+
+def test_a_strangers_chart_that_cannot_be_drawn_is_one_line(
+    fill: Callable[[], Any], add_feature: Callable[..., None]
+) -> None:
+    columns = (Column(key="cup", title="Cup", rank=0), Column(key="size", title="Size", kind="number"))
+
+    def with_chart(row: dict[str, Any], y: str) -> Callable[..., list[Panel]]:
+        chart = Chart(kind="bars", title="Cups", x="cup", y=y)
+        return lambda session, period: [Panel(name="cups", title="Cups", columns=columns, rows=[row], charts=(chart,))]
+
+    add_feature("no_column", panels=with_chart({"cup": "a"}, "weight"))
+    add_feature("no_number", panels=with_chart({"cup": "a", "size": "large"}, "size"))
+    add_feature("no_value", panels=with_chart({"cup": "only one", "size": float("nan")}, "size"))
+    text = fill()("report", "--format", "md").ok()
+    assert "no\\_column could not show its part: panel cups: its chart 'Cups' needs a column 'weight'" in text
+    assert "no\\_number could not show its part: panel cups: size is 'large', which is not a number" in text
+    assert "| only one |" in text
+    assert "nan" not in text
+
+
+def test_the_installed_features_show_all_their_parts(tmp_path: Path) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[3] / "docs" / "pictures"))
+    from data import fill
+
+    fill(tmp_path, 14)
+    command = [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "report", "--format", "md"]
+    environment = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert "could not show" not in done.stdout
+    for title in ("Comparison", "Meters now", "Efficiency", "Usage by model", "Windows", "Lanes"):
+        assert f"## {title}\n" in done.stdout

@@ -113,7 +113,7 @@ def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
 
 
 class WritingCommand(Command):
-    """A command that writes: `--dry-run` prints the records instead; a lane that is none is refused at once.
+    """A command that writes: `--dry-run` prints the records instead; an invalid lane is refused at once.
 
     One that came to its end is noted in the command log, unless it says `is_noted = False`.
     """
@@ -179,45 +179,3 @@ class ProviderCommand(WritingCommand):
         ]
         found = super().get_params(ctx)
         return [*found[:1], *own, *found[1:]]
-
-
-class Group(click.Group, Shared):
-    """A group of commands that says what was meant.
-
-    A feature adds a command to any group by declaring it as `GROUP NAME`.
-    """
-
-    command_class = Command
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        from tracker.cli.main import subcommands
-
-        return [*super().list_commands(ctx), *subcommands(self.name or "")]
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        from tracker.cli.main import find, subcommands
-
-        found = super().get_command(ctx, name)
-        return found or (find(f"{self.name} {name}") if name in subcommands(self.name or "") else None)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
-            from tracker.hosting.discovery import owner
-            from tracker.text.render import line
-            from tracker.text.wording import near
-
-            if cure := owner("commands", f"{self.name} {name}"):
-                raise click.UsageError(f"The command {self.name} {name} is not available. {cure}", ctx)
-            raise click.UsageError(f"Unknown command {line(name)!r}; {near(name, self.list_commands(ctx))}", ctx)
-        return super().resolve_command(ctx, args)
-
-
-def run_command(name: str, **given: Any) -> None:
-    """Run another command with some of its parameters; the others take their defaults."""
-    from tracker.cli.main import find
-
-    context = click.get_current_context()
-    context.invoke(find(name), **given)

@@ -14,30 +14,29 @@ import click
 
 from tracker import __version__
 from tracker.cli import streams as standard_streams
-from tracker.cli.command import Group, shared_options
+from tracker.cli.command import Command as SharedCommand
+from tracker.cli.command import Shared, shared_options
 from tracker.errors import Interrupted, TrackerError
 from tracker.feature import GROUPS, Command
 from tracker.session import Session
-from tracker.text.render import escape
+from tracker.text.render import escape, line
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-def _own(group: str, module: str, about: str) -> Command:
-    return Command(group, about, f"tracker.cli.commands.{module}:command")
+def _own(group: str, place: str, about: str) -> Command:
+    return Command(group, about, f"tracker.cli.commands.{place}")
 
 
 KERNEL = {
-    "start": Command("Daily", "Capture a provider's meters before the work.", "tracker.cli.commands.alias:start"),
-    "end": Command("Daily", "Capture a provider's meters after the work.", "tracker.cli.commands.alias:end"),
-    "cross": Command(
-        "Daily", "End a window and begin the next one with one capture.", "tracker.cli.commands.alias:cross"
-    ),
-    "complete": _own("Daily", "complete", "Finalize a window: its features, quality and outcome."),
-    "preview": _own("Daily", "preview", "Show what the windows delivered per unit of quota."),
-    "alias": _own("Records", "alias", "Capture a provider's meters: start, end, cross."),
-    "ingest": _own("Records", "ingest", "Take in one text or stream of any source."),
+    "start": _own("Daily", "alias:start", "Capture a provider's meters before the work."),
+    "end": _own("Daily", "alias:end", "Capture a provider's meters after the work."),
+    "cross": _own("Daily", "alias:cross", "End a window and begin the next one with one capture."),
+    "complete": _own("Daily", "complete:command", "Finalize a window: its features, quality and outcome."),
+    "preview": _own("Daily", "preview:command", "Show what the windows delivered per unit of quota."),
+    "alias": _own("Records", "alias:command", "Capture a provider's meters: start, end, cross."),
+    "ingest": _own("Records", "ingest:command", "Take in one text or stream of any source."),
 }
 # what `tracker` alone runs, if a feature has it
 HOME = "home"
@@ -56,11 +55,6 @@ def commands() -> dict[str, Command]:
     return KERNEL | discovery.commands()
 
 
-def subcommands(group: str) -> list[str]:
-    """The names that features add to a group, declared as `GROUP NAME`."""
-    return sorted(name.partition(" ")[2] for name in commands() if name.startswith(f"{group} "))
-
-
 def find(name: str) -> click.Command:
     """The command of that name; an error says which distribution brings one that is not installed."""
     known = KERNEL.get(name) or commands().get(name)
@@ -73,24 +67,55 @@ def find(name: str) -> click.Command:
     return command
 
 
-class Root(Group):
-    """The table as a click group; errors of any command become one line and an exit status."""
+def run_command(name: str, **given: Any) -> None:
+    """Run another command with some of its parameters; the others take their defaults."""
+    click.get_current_context().invoke(find(name), **given)
+
+
+class Group(click.Group, Shared):
+    """A group of commands that says what was meant. A feature adds one to any group by declaring it as `GROUP NAME`."""
+
+    command_class = SharedCommand
+
+    @property
+    def prefix(self) -> str:
+        """What stands in the table before the names of its commands."""
+        return f"{self.name} "
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name in commands() if " " not in name]
+        added = [name.removeprefix(self.prefix) for name in commands() if name.startswith(self.prefix)]
+        return [*super().list_commands(ctx), *(name for name in added if " " not in name)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        name = ALSO.get(name, name)
-        if name in KERNEL or (name in commands() and " " not in name):
-            return find(name)
-        if subcommands(name):
-            # The group's own feature is not installed, but another one adds commands to it.
+        if found := super().get_command(ctx, name):
+            return found
+        full = self.prefix + ALSO.get(name, name)
+        if full in KERNEL or full in commands():
+            return find(full)
+        if not self.prefix and any(one.startswith(f"{name} ") for one in commands()):
+            # the group's own feature is not installed, but another one adds commands to it
             return Group(name=name)
         from tracker.hosting.discovery import owner
 
-        if cure := owner("commands", name):
-            raise click.UsageError(f"The command {name} is not available. {cure}", ctx)
+        if cure := owner("commands", full):
+            raise click.UsageError(f"The command {full} is not available. {cure}", ctx)
         return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            from tracker.text.wording import near
+
+            hint = near(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"Unknown command {line(args[0])!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class Root(Group):
+    """The table as a click group; errors of any command become one line and an exit status."""
+
+    prefix = ""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.ensure_object(Session).words = tuple(args)
@@ -129,11 +154,10 @@ class Root(Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
-        named = [
-            (name, one.about) for name, one in commands().items() if name.startswith(incomplete) and " " not in name
-        ]
-        found = [CompletionItem(name, help=about) for name, about in named]
-        return found + click.Command.shell_complete(self, ctx, incomplete)  # the group's own imports every command
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=commands()[name].about) for name in names]
+        # the group's own imports every command
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         run: Callable[..., Any] = super().main
@@ -160,8 +184,9 @@ class Root(Group):
 def _fail(error: click.ClickException | TrackerError) -> NoReturn:
     if isinstance(error, TrackerError):
         _stop(str(error), error.status)
-    if isinstance(error, click.UsageError) and type(error) is not click.UsageError and "NoArgs" in type(error).__name__:
-        print(error.format_message(), file=sys.stderr)  # a group without a command: its help is the message
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        # a group without a command: its help is the message
+        print(error.format_message(), file=sys.stderr)
         sys.exit(error.exit_code)
     if isinstance(error, click.UsageError) and error.ctx is not None:
         print(error.ctx.get_usage(), file=sys.stderr)

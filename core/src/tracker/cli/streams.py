@@ -13,7 +13,7 @@ class ClosedInput:
     """Standard input that is closed: whoever asks it for anything gets one error to show."""
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise TrackerError("standard input is closed and nothing can be read from it; open it, or name a file instead")
+        raise TrackerError("Standard input is closed. Open it, or name a file.")
 
 
 def make_sure() -> None:

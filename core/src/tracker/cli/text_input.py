@@ -45,7 +45,7 @@ def input_options(function: Any) -> Any:
 def take_text(use_stdin: bool = True, path: Path | None = None) -> str:
     """The text of standard input or a file; invalid UTF-8 is replaced, because panes come from anywhere."""
     if use_stdin and path is not None:
-        raise click.UsageError("give --stdin or --file, not both")
+        raise click.UsageError("Two texts are given. Name a file, or use --stdin.")
     if path is not None:
         data = _take_file(path)
     else:
@@ -53,7 +53,7 @@ def take_text(use_stdin: bool = True, path: Path | None = None) -> str:
             print("paste the text, then press Ctrl-D:", file=sys.stderr)
         data = sys.stdin.buffer.read(LIMIT + 1)
     if len(data) > LIMIT:
-        raise TrackerError(f"the text is over {LIMIT >> 20} MB, which no pane or report is; nothing was stored")
+        raise TrackerError(f"The text is too long. Expected at most {LIMIT >> 20} MB. Nothing was stored.")
     return data.decode("utf-8-sig", errors="replace")
 
 
@@ -62,7 +62,7 @@ def _take_file(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LIMIT + 1)
     except OSError as error:
-        raise TrackerError(f"cannot read {path}: {error.strerror}; nothing was stored") from error
+        raise TrackerError(f"Cannot read {path}: {error.strerror}. Nothing was stored.") from error
 
 
 def read_text(

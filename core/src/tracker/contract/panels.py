@@ -58,7 +58,7 @@ class Chart(Struct):
     is the same with time in `x`, stacked if `by` tells series apart; `steps` is a line that keeps each value until the
     next, and a band from the last one to `low` and `high` of a row without `y`; `intervals` is a dot at `y` from `low`
     to `high`. mark: a column whose true values are marked, such as resets. top: the end of the scale, such as 100 for
-    per cent.
+    per cent. at: where a line stands across the bars, such as 1 for ratios.
     """
 
     kind: Literal["bars", "columns", "steps", "intervals"]
@@ -70,6 +70,7 @@ class Chart(Struct):
     high: str | None = None
     mark: str | None = None
     top: float | None = None
+    at: float | None = None
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

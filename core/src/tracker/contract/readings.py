@@ -52,12 +52,7 @@ class Meter(Struct):
     @property
     def field_name(self) -> str:
         """The name under which its value stands in a record: ``weekly_pct``, ``prompts_used``."""
-        return meter_field(self.key, self.unit)
-
-
-def meter_field(key: str, unit: str = PERCENT) -> str:
-    """The record field of a meter's value."""
-    return f"{key}_pct" if unit == PERCENT else f"{key}_used"
+        return f"{self.key}_pct" if self.unit == PERCENT else f"{self.key}_used"
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -140,12 +135,12 @@ def instant(text: object) -> datetime | None:
 def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
     """Flat JSON: `<meter>_pct` (a count: `<meter>_used`), `<meter>_resets`, `<meter>_reset_at`, fields, `errors`."""
     parsed: dict[str, Any] = {}
-    units = {meter.key: meter.unit for meter in source.meters}
+    names = {meter.key: meter.field_name for meter in source.meters}
     for gauge in reading.gauges:
-        unit = units.get(gauge.meter, PERCENT if source.open_meters else None)
-        if unit is None:
-            raise ValueError(f"Invalid meter {gauge.meter!r}. Expected one that is declared: {', '.join(units)}.")
-        parsed[meter_field(gauge.meter, unit)] = None if gauge.used is None else compact(gauge.used)
+        name = names.get(gauge.meter, f"{gauge.meter}_pct" if source.open_meters else None)
+        if name is None:
+            raise ValueError(f"Invalid meter {gauge.meter!r}. Expected one that is declared: {', '.join(names)}.")
+        parsed[name] = None if gauge.used is None else compact(gauge.used)
         parsed[f"{gauge.meter}_resets"] = gauge.resets
         parsed[f"{gauge.meter}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
         if gauge.limit is not None:
@@ -162,7 +157,7 @@ def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
 
 def from_parsed(parsed: Mapping[str, Any], source: Source, captured_at: datetime) -> Reading:
     """The reading of a record, of any schema; values that cannot be are left out, since a file may be edited."""
-    keys = {meter_field(meter.key, meter.unit): meter.key for meter in source.meters}
+    keys = {meter.field_name: meter.key for meter in source.meters}
     if source.open_meters:
         keys |= {name: name[:-4] for name in parsed if name.endswith("_pct") and name not in keys}
 

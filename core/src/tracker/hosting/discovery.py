@@ -10,9 +10,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 from tracker.errors import PluginError
 from tracker.feature import Command, Feature
@@ -28,13 +28,15 @@ OWN_STREAMS = frozenset(("snapshots", "windows", "anomalies"))
 class Plugin:
     """An installed source or feature, and what became of it.
 
-    module: what its entry point names, once loaded. declared: its declaration, also if it was refused for it. error:
-    why it was left out. hooks: those it implements. notes: what else is wrong with it. pending: how it is loaded.
+    place: what its entry point names. module: the same, once loaded. declared: its declaration, also if it was refused
+    for it. error: why it was left out. hooks: those it implements. notes: what else is wrong with it. pending: how it
+    is loaded.
     """
 
-    def __init__(self, name: str, distribution: str = "", version: str = "", pending: Any = None) -> None:
-        self.name, self.distribution, self.version = name, distribution, version
-        self.pending: Callable[[], object] | None = pending
+    def __init__(self, name: str, place: str = "", distribution: str = "", version: str = "", load: Any = None) -> None:
+        self.name, self.place, self.distribution, self.version = name, place, distribution, version
+        self.pending: Callable[[], object] | None = load or partial(attribute, place)
+        self.is_disabled = False
         self.module: Any = None
         self.declared: Any = None
         self.error: PluginError | None = None
@@ -42,28 +44,13 @@ class Plugin:
         self.notes: tuple[str, ...] = ()
 
     @property
-    def info(self) -> Any:
-        """The declaration of a plugin that was admitted."""
-        return self.declared if self.error is None else None
-
-
-class Point(NamedTuple):
-    """An entry point and the distribution that it belongs to."""
-
-    name: str
-    place: str
-    distribution: str
-    version: str
-
-    @property
     def is_feature(self) -> bool:
         return self.place.partition(":")[0].rpartition(".")[2] == FEATURE
 
-    def plugin(self, reason: str = "") -> Plugin:
-        """What is known before it is loaded; the reason is why it will not be."""
-        made = Plugin(self.name, self.distribution, self.version, lambda: attribute(self.place))
-        made.error = PluginError(self.name, "have a name of its own", reason) if reason else None
-        return made
+    @property
+    def info(self) -> Any:
+        """The declaration of a plugin that was admitted."""
+        return self.declared if self.error is None else None
 
 
 def attribute(place: str) -> Any:
@@ -75,50 +62,40 @@ def attribute(place: str) -> Any:
     return found
 
 
-class Scan(NamedTuple):
-    """Entry points: those that are used, those that the user disabled, and those whose name another one has."""
-
-    chosen: list[Point]
-    disabled: list[Point]
-    refused: list[tuple[Point, str]]
-
-
-def scan() -> Scan:
-    """Sort the installed entry points. If two distributions claim a name, only `tracker-NAME` may have it."""
-    return _sorted(tuple(sorted(_points())), os.environ.get(DISABLE, ""))
-
-
-@cache
-def _sorted(points: tuple[Point, ...], unwanted: str) -> Scan:
-    names = {name.strip() for name in unwanted.split(",")}
-    found = Scan([], [point for point in points if not names.isdisjoint({point.name, point.distribution})], [])
-    for point in points:
-        others = [one for one in points if one.name == point.name and one != point and one not in found.disabled]
-        is_owner = point.distribution == f"{GROUP}-{point.name}"
-        if point in found.disabled:
-            continue
-        if is_owner or not others:
-            found.chosen.append(point)
-        else:
-            named = ", ".join(one.distribution for one in others)
-            cure = f"Uninstall one of them, or set {DISABLE}={point.distribution}."
-            found.refused.append((point, f"{named} has an entry point of that name, too. {cure}"))
+def scan() -> list[Plugin]:
+    """Every installed plugin, by name. If two distributions claim a name, only `tracker-NAME` may have it."""
+    unwanted = {name.strip() for name in os.environ.get(DISABLE, "").split(",")}
+    found = [Plugin(*point) for point in _points(tuple(entry or os.getcwd() for entry in sys.path))]
+    for one in found:
+        one.is_disabled = not unwanted.isdisjoint({one.name, one.distribution})
+    for one in found:
+        rivals = [other for other in found if other.name == one.name and other is not one and not other.is_disabled]
+        if rivals and not one.is_disabled and one.distribution != f"{GROUP}-{one.name}":
+            named = ", ".join(other.distribution for other in rivals)
+            cure = f"Uninstall one of them, or set {DISABLE}={one.distribution}."
+            reason = f"{named} has an entry point of that name, too. {cure}"
+            one.error = PluginError(one.name, "have a name of its own", reason)
     return found
 
 
-def _points() -> Iterator[Point]:
-    """Every entry point of the group. Of two installations of a distribution the first on the path counts."""
+@cache
+def _points(path: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
+    """Name, place, distribution and version of every entry point of the group, by name.
+
+    Of two installations of a distribution the first on the path counts.
+    """
     seen: set[str] = set()
-    for entry in sys.path:
-        folder = entry or os.getcwd()
+    found = []
+    for folder in path:
         for name, version, text in _folder(folder) if os.path.isdir(folder) else _other(folder):
             project = name.lower().replace("_", "-").replace(".", "-")
             section = re.search(rf"^\[{GROUP}\][ \t]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
             for line in section[1].splitlines() if section and project not in seen else ():
                 point, is_entry, place = line.partition("=")
                 if is_entry and not line.lstrip().startswith(("#", ";")):
-                    yield Point(point.strip(), place.partition("[")[0].strip(), project, version)
+                    found.append((point.strip(), place.partition("[")[0].strip(), project, version))
             seen.add(project)
+    return sorted(found)
 
 
 def _folder(path: str) -> Iterator[tuple[str, str, str]]:
@@ -165,9 +142,7 @@ def declared() -> list[Feature]:
 
 @cache
 def _installed(_disabled: str) -> list[Plugin]:
-    here = scan()
-    refused = [point.plugin(reason) for point, reason in here.refused if point.is_feature]
-    return [*(_load(point.plugin()) for point in here.chosen if point.is_feature), *refused]
+    return [one if one.error else _load(one) for one in scan() if one.is_feature and not one.is_disabled]
 
 
 def _load(found: Plugin) -> Plugin:
@@ -219,7 +194,7 @@ def claims() -> dict[str, list[str]]:
 
 
 def commands() -> dict[str, Command]:
-    """The commands of the installed features. Of two that declare one, neither has it: the alphabet is no reason."""
+    """The commands of the installed features. Of two that declare one, neither has it: the alphabet does not decide."""
     claimed = claims()
     declarations = [one for feature in declared() for one in feature.commands.items()]
     return {name: command for name, command in declarations if len(claimed[name]) == 1}
@@ -244,7 +219,7 @@ def owner(what: str, name: str) -> str | None:
     found = next((one for one, names in elsewhere(what).items() if name in names), None)
     if found is None:
         return None
-    if any(point.distribution == found for point in scan().disabled):
+    if any(one.is_disabled and one.distribution == found for one in scan()):
         return f"{found} is disabled: unset {DISABLE}."
     return f"Install {found}: {_installation(found.removeprefix('tracker-'))}."
 

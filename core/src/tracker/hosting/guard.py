@@ -29,8 +29,7 @@ class Timer:
     """The time of one plugin. A caller that runs it many times under one guard catches `FAULTS` itself."""
 
     FAULTS: ClassVar[tuple[type[BaseException], ...]] = (Exception, SystemExit, Hang)
-    seconds, rings = SECONDS, 0
-    is_armed = is_pressed = False
+    seconds, rings, is_armed, is_pressed = SECONDS, 0, False, False
 
     def fault(self, error: BaseException) -> BaseException | str:
         """What a plugin did, in words if its exception does not say it."""
@@ -51,15 +50,13 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
 
     speaks: it may print, and take as long as it likes.
     """
-    timer, undo = Timer(), contextlib.ExitStack()
-    timer.seconds = seconds or SECONDS
-    if text := os.environ.get(LIMIT):
-        timer.seconds = seconds or _seconds(text)
+    timer, undo, interrupt = Timer(), contextlib.ExitStack(), signal.getsignal(signal.SIGINT)
+    timer.seconds = seconds or (_seconds() if LIMIT in os.environ else SECONDS)
     timer.is_armed = not speaks and threading.current_thread() is threading.main_thread()
-    interrupt: Any = signal.getsignal(signal.SIGINT)
 
     def press(*arguments: Any) -> None:
         timer.is_pressed = True
+        assert callable(interrupt)
         interrupt(*arguments)
 
     def ring(*_signal: Any) -> None:
@@ -98,7 +95,8 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
         undo.close()
 
 
-def _seconds(text: str) -> float:
+def _seconds() -> float:
+    text = os.environ.get(LIMIT) or str(SECONDS)
     with contextlib.suppress(ValueError):
         if 0 < (found := float(text)) < 1e6:
             return found

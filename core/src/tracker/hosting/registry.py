@@ -6,7 +6,7 @@ import builtins
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from importlib import import_module
 from typing import Any, ClassVar
 
 import attrs
@@ -61,7 +61,7 @@ class Registry:
 
     def offer(self, name: str, load: Callable[[], object], distribution: str = "", version: str = "") -> None:
         """Take note of a source, which is loaded when it is first needed."""
-        self._sources[name] = Plugin(name, distribution, version, load)
+        self._sources[name] = Plugin(name, "", distribution, version, load)
 
     @property
     def names(self) -> list[str]:
@@ -277,31 +277,23 @@ def _checked(annotation: str, answer: Any) -> Any:
     """The answer to a hook whose specification returns `annotation`, built in full; a list if that is a sequence."""
     if answer is None:
         return None
-    outer, kind = _expected(annotation)
-    found: Any = list(answer) if outer == "Sequence" and isinstance(answer, Iterator | tuple) else answer
-    is_sound = isinstance(found, kind)
+    outer, _, inner = annotation.removesuffix(" | None").partition("[")
+    name = inner.removesuffix("]") if outer == "Sequence" else outer
+    kind: Any = {"Source": Declaration, "Mapping": Mapping}.get(name) or getattr(builtins, name, None)
+    kind = kind or getattr(import_module("tracker.api"), name, object)
+    found: Any = answer
     if outer == "Sequence":
+        found = list(answer) if isinstance(answer, Iterator | tuple) else answer
         is_sound = isinstance(found, list) and all(isinstance(one, kind) for one in found)
-    elif "Mapping[" in annotation.partition("[")[2]:
-        is_sound = is_sound and all(isinstance(one, Mapping) for one in found.values())
+    elif "Mapping[" in inner:
+        is_sound = isinstance(found, Mapping) and all(isinstance(one, Mapping) for one in found.values())
+    else:
+        is_sound = getattr(kind, "_is_protocol", False) or isinstance(found, kind)
     if not is_sound:
         raise TypeError(f"returned {type(answer).__name__} {answer!r:.60}. Expected {annotation}.")
     if isinstance(found, Struct):
         attrs.validate(found)  # type: ignore[arg-type]  # reads every field, whatever built it
     return found
-
-
-@cache
-def _expected(annotation: str) -> tuple[str, Any]:
-    """The kind of container, and the class of the answer or of its items."""
-    from tracker import api
-
-    outer, _, inner = annotation.removesuffix(" | None").partition("[")
-    if outer == "Mapping":
-        return outer, Mapping
-    name = inner.removesuffix("]") or outer
-    found = Declaration if name == "Source" else getattr(api, name, None) or getattr(builtins, name, object)
-    return outer, object if getattr(found, "_is_protocol", False) else found
 
 
 def new_manager() -> pluggy.PluginManager:
@@ -315,8 +307,8 @@ def new_manager() -> pluggy.PluginManager:
 
 def discover(report: Callable[[str], None] = lambda _text: None) -> Registry:
     """Every installed plugin that is not disabled; none is loaded yet."""
-    registry, here = Registry(report), discovery.scan()
-    registry._sources = {point.name: point.plugin() for point in here.chosen if not point.is_feature}
-    registry.refused = [point.plugin(reason) for point, reason in here.refused if not point.is_feature]
-    registry.disabled = [point.plugin() for point in here.disabled if not point.is_feature]
+    registry, here = Registry(report), [one for one in discovery.scan() if not one.is_feature]
+    registry._sources = {one.name: one for one in here if not one.is_disabled and not one.error}
+    registry.refused = [one for one in here if one.error]
+    registry.disabled = [one for one in here if one.is_disabled]
     return registry

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class Settings:
-    """What a file sets: `given` are its values by key as they stand, `values` the same, checked. No path is no file."""
+    """What a file sets: `given` are its values by key as they stand, `values` the same, checked. No file, no path."""
 
     NAME = "tracker.toml"
 
@@ -45,7 +45,7 @@ class Settings:
             consent.refuse_foreign(path)
             return path.read_bytes().decode("utf-8-sig")
         except OSError as error:
-            raise TrackerError(f"cannot read {path}: {error.strerror}") from error
+            raise TrackerError(f"Cannot read {path}: {error.strerror}.") from error
         except UnicodeDecodeError as error:
             raise TrackerError(f"{path} is not TOML: {error}") from error
 

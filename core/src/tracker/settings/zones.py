@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from tracker.errors import TrackerError
 
+EXPECTED = "Expected a name such as Europe/Berlin or UTC."
 POSIX = re.compile(r"(<[A-Za-z0-9+-]{3,}>|[A-Za-z]{3,})[+-]?\d")  # CET-1CEST, <+0330>-3:30
 
 
 def zone(name: str | None) -> tzinfo:
-    """The named zone; the machine's where none is named."""
+    """The named zone; the machine's if there is no name."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     if name is None:
@@ -21,7 +22,7 @@ def zone(name: str | None) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise TrackerError(f"no time zone is named {name!r}; names look like Europe/Berlin or UTC") from error
+        raise TrackerError(f"Unknown time zone {name!r}. {EXPECTED}") from error
 
 
 def local_zone() -> tzinfo:
@@ -40,7 +41,7 @@ def local_zone() -> tzinfo:
     if given is None:
         return ClockZone(time.tzname[0])
     if not POSIX.match(name) and not name.startswith("/"):  # the C library takes UTC for it, without a word
-        raise TrackerError(f"no time zone is named {name!r}, which TZ holds; names look like Europe/Berlin or UTC")
+        raise TrackerError(f"Unknown time zone {name!r} in the variable TZ. {EXPECTED}")
     if hasattr(time, "tzset"):
         time.tzset()
     return ClockZone(name)

@@ -191,7 +191,8 @@ def _shares(
         try:
             draft = draft_of(session, window, provider, samples.get(provider, []), times)
         except TrackerError as error:
-            why = str(error).removesuffix(" Nothing was stored.")
+            # both are about `windows add`
+            why = str(error).removesuffix(" Nothing was stored.").removesuffix(" Use --stale-ok to take it.")
         yield Share(
             provider=provider,
             requests=len(mine),

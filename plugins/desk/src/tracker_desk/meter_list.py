@@ -93,7 +93,7 @@ def panel(status: Status, clock: Clock) -> Panel:
         about=about,
         columns=COLUMNS,
         rows=found,
-        charts=(Chart(kind="bars", title="Used, %", x="name", y="used", low="low", high="high", top=100),),
+        charts=(Chart(kind="bars", title="Used now, %", x="name", y="used", low="low", high="high", top=100),),
     )
 
 

@@ -12,6 +12,7 @@ from tracker_verdict.stats.efficiency import LEAST_WINDOWS
 from tracker_verdict.stats.ratio import Gate
 
 SHOWN_WINDOWS = 6
+MOST_ODDS = 1_000_000
 
 
 SIDES = (
@@ -76,13 +77,15 @@ def today(match: Match) -> str:
     if found.evidence is None:
         return f"Not enough data: {_lacking(match)}."
     if found.evidence < 1 or better is None:
-        return f"Not enough data: today nothing says that either delivers more (evidence {_odds(found.evidence)} to 1)."
+        return f"Not enough data: today nothing says that either delivers more (evidence {odds(found.evidence)} to 1)."
     start = "Today" if found.verdict else "Not enough data: today"
-    return f"{start} {_odds(found.evidence)} to 1 says {better.name} delivers more per {_unit(match)}."
+    return f"{start} {odds(found.evidence)} to 1 says {better.name} delivers more per {_unit(match)}."
 
 
-def _odds(evidence: float) -> str:
-    """Cut off, so that no figure looks like a gate that it does not reach."""
+def odds(evidence: float) -> str:
+    """Cut off, so that no figure looks like a gate that it does not reach; more than a million is as good as that."""
+    if evidence > MOST_ODDS:
+        return "over 1,000,000"
     return number(math.floor(evidence)) if evidence >= 2 else number(math.floor(10 * evidence) / 10, 1)
 
 
@@ -146,7 +149,7 @@ def _pairs(match: Match) -> str:
     name = getattr(match, found.favours).name
     left = f" {plural(found.open, 'pair')} of the plan not finished: finish every one." if found.open else ""
     return (
-        f"{plural(found.pairs, 'planned pair')}: {_odds(found.evidence)} to 1 for {name},"
+        f"{plural(found.pairs, 'planned pair')}: {odds(found.evidence)} to 1 for {name},"
         f" whatever the days were like (sign flips).{left}"
     )
 

@@ -20,17 +20,19 @@ COLUMNS = (
     Column(key="low", title="95 % from", kind="rate"),
     Column(key="high", title="95 % to", kind="rate"),
     Column(key="favours", title="Leans to"),
-    Column(key="evidence", title="Evidence to 1", kind="number", rank=2),
+    Column(key="evidence", title="Evidence to 1", rank=2),
     Column(key="needed", title="Windows needed", rank=3),
 )
-CHART = Chart(kind="intervals", title="Ratio of features (1 is equal)", x="pair", y="ratio", low="low", high="high")
+CHART = Chart(
+    kind="intervals", title="Ratio of features (1 is equal)", x="pair", y="ratio", low="low", high="high", at=1
+)
 
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Those that are asked for."""
     if period.wants(NAME):
         yield comparison(session, period)
-    if period.wants(FORECAST) and (found := forecast(session)).rows:
+    if period.wants(FORECAST) and ((found := forecast(session)).rows or found.missing):
         yield found
 
 
@@ -94,7 +96,7 @@ def _row(match: Match) -> Mapping[str, Cell]:
         "low": low,
         "high": high,
         "favours": better.name if better else None,
-        "evidence": found.evidence,
+        "evidence": None if found.evidence is None else advice.odds(found.evidence),
         "needed": " to ".join(dict.fromkeys(map(str, needed))) if needed else "none" if found.verdict else None,
     }
 
@@ -104,13 +106,12 @@ def _row(match: Match) -> Mapping[str, Cell]:
 FORECAST = "forecast"
 FORECAST_COLUMNS = (
     Column(key="name", title="Meter", rank=0),
-    Column(key="used", title="Used, %", kind="percent"),
-    Column(key="expected", title="At the reset, %", kind="percent", rank=0),
+    Column(key="used", title="Used", kind="percent"),
+    Column(key="expected", title="At the reset", kind="percent", rank=0),
     Column(key="low", title="80 % from", kind="percent"),
     Column(key="high", title="80 % to", kind="percent"),
-    Column(key="chance", title="Full before, %", kind="percent"),
+    Column(key="chance", title="Full before", kind="percent"),
     Column(key="reset_at", title="Reset", kind="instant", rank=2),
-    Column(key="why", title="Why not", rank=4),
 )
 BAND = Chart(kind="intervals", title="Used at the reset, %", x="name", y="expected", low="low", high="high", top=100)
 
@@ -123,14 +124,17 @@ def forecast(session: Session) -> Panel:
         for one in outlooks(session, source, session.now, 1)
         if one.used is not None
     ]
+    known = [row for row in rows if row.get("expected") is not None]
+    unknown = [f"No forecast of {row['name']}: {row['why']}." for row in rows if row not in known and row.get("why")]
     return Panel(
         name=FORECAST,
         title="Forecast",
         place=8,
         about="How full each meter is at its reset, if the week goes on as past weeks did; 100 % is full.",
         columns=FORECAST_COLUMNS,
-        rows=rows,
-        charts=(BAND,) if any(row.get("expected") is not None for row in rows) else (),
+        rows=known,
+        charts=(BAND,) if known else (),
+        missing=unknown,
     )
 
 
@@ -144,7 +148,7 @@ def _forecast_row(provider: str, one: Outlook) -> Mapping[str, Cell]:
         "expected": _share(used, found.rest),
         "low": _share(used, found.low),
         "high": _share(used, found.high),
-        "chance": None if found.probability is None else round(100 * found.probability, 1),
+        "chance": found.chance,
         "reset_at": one.reset_at,
         "why": found.why or "",
     }

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number, plural, zone
 from tracker_verdict.outlook import Outlook, overall
-from tracker_verdict.weeks import FULL
 
 
 def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserve: float, windows_left: int) -> bool:
@@ -70,9 +69,9 @@ def _chance(one: Outlook) -> str | None:
     found = one.prospect
     if found is None or found.probability is None:
         return None
-    if not found.is_probable:
+    if found.chance is None:
         return "likely" if found.probability >= 0.5 else "unlikely"
-    return f"{number(FULL * min(max(found.probability, 0.01), 0.99), 0)}%"
+    return f"{found.chance}%"
 
 
 def _fits(one: Outlook) -> str | None:

@@ -48,6 +48,13 @@ class Prospect:
         return self.weeks >= NEEDED
 
     @property
+    def chance(self) -> int | None:
+        """Per cent that it is full before the reset, never 0 or 100; None before there are enough weeks."""
+        if self.probability is None or not self.is_probable:
+            return None
+        return round(100 * min(max(self.probability, 0.01), 0.99))
+
+    @property
     def expected(self) -> tuple[float, float] | None:
         """Per cent used at the reset, in four of five cases."""
         if self.low is None or self.high is None:
@@ -121,7 +128,6 @@ def lines(known: Prospect, local: tzinfo) -> Iterator[str]:
         yield f"  {word} to be full before the reset{when} ({few}); {linear}"
         return
     assert known.low is not None and known.high is not None and known.unused is not None  # noqa: PT018
-    chance = number(100 * min(max(known.probability, 0.01), 0.99), 0)
-    yield f"  {chance}% likely to be full before the reset{when} ({plural(known.weeks, 'week')} of history)"
+    yield f"  {known.chance}% likely to be full before the reset{when} ({plural(known.weeks, 'week')} of history)"
     band = f"{number(known.low, 0)} to {number(known.high, 0)}"
     yield f"  {number(known.rest, 0)} points are still to come ({band}), so about {number(known.unused, 0)}% go unused"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 from attrs import evolve, field, frozen
 
 from tracker.kernel import number, plural
 from tracker_verdict.pieces import Ledger, Piece
-from tracker_verdict.stats.calibration import Fit, fit, limits, scan_p
+from tracker_verdict.stats.calibration import Fit, fit, limits, log_rate, scan_p
+from tracker_verdict.stats.distributions import t_quantile
 
 POINTS, DAYS, PIECES = 20, 6, 8
 ELSEWHERE, WIDEST, HALVES = 0.25, 1.5, 0.35
@@ -162,19 +165,9 @@ def _ratio(
     before: tuple[list[float], list[float]], after: tuple[list[float], list[float]]
 ) -> tuple[float, float, float]:
     """Points per dollar after to before, with an interval at 95 % on the logarithmic scale."""
-    import math
-
-    from scipy.special import stdtrit
-
-    logs, variances = [], []
-    for points, dollars in (before, after):
-        total, spent = sum(points), sum(dollars)
-        rate = total / spent
-        moved = sum(((y - rate * x) / (1 - x / spent)) ** 2 for y, x in zip(points, dollars, strict=True)) / spent**2
-        logs.append(math.log(rate))
-        variances.append(moved / rate**2 + 1 / (3 * total**2))
-    middle, df = logs[1] - logs[0], len(before[0]) + len(after[0]) - 2
-    reach = float(stdtrit(df, 0.975)) * math.sqrt(sum(variances))
+    sides = [log_rate(np.array(points), np.array(dollars)) for points, dollars in (before, after)]
+    middle, df = float(sides[1][0] - sides[0][0]), len(before[0]) + len(after[0]) - 2
+    reach = t_quantile(0.025, df) * math.sqrt(sides[0][1] + sides[1][1])
     return math.exp(middle), math.exp(middle - reach), math.exp(middle + reach)
 
 

@@ -20,7 +20,7 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
         return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, str):
+    if not isinstance(value, int | float):
         return line(value)
     if column.kind == "money":
         return f"${value:,.2f}"

@@ -147,6 +147,9 @@ def bars(plot: Plot, draw: Callable[[Plot, Mapping[str, Any], int, float], Marku
         body += _svg('<rect x="0" y="{y}" width="100%" height="{h}" rx="2" class="rail"/>', y=top + 20, h=BAR)
         if row.get(chart.y) is not None:
             body += draw(plot, row, top + 20, scale)
+        if chart.at is not None and chart.at <= scale:
+            shape = '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="mark"/>'
+            body += _svg(shape, x=100 * chart.at / scale, a=top + 16, b=top + 24 + BAR)
     rest = len(plot.rows) - len(shown)
     more = f"; {rest} more in the table" if rest > 0 else ""
     end = f" The scale ends at {short(scale, plot.y)}." if chart.kind == "intervals" else ""
@@ -166,29 +169,23 @@ def _across(begin: datetime, end: datetime) -> Callable[[datetime], float]:
     return lambda at: 100 * ((at - begin) / timedelta(seconds=1)) / length
 
 
-def _frame(plot: Plot, scale: float, begin: datetime, end: datetime) -> Markup:
+def _grid() -> Markup:
+    lines = (HEAD + HEIGHT * (1 - share) for share in (0.0, 0.5, 1.0))
+    return Markup().join(_svg('<line x1="0" x2="100%" y1="{y}" y2="{y}" class="grid"/>', y=y) for y in lines)
+
+
+def _scales(plot: Plot, scale: float, begin: datetime, end: datetime) -> Markup:
+    """The numbers of both axes; they are drawn last, so that nothing crosses them."""
     body = Markup()
-    for share in (0.0, 0.5, 1.0):
-        y = HEAD + HEIGHT * (1 - share)
-        body += _svg('<line x1="0" x2="100%" y1="{y}" y2="{y}" class="grid"/>', y=y)
-        if share:
-            body += _svg('<text x="0" y="{y}" class="scale">{v}</text>', y=y - 4, v=short(scale * share, plot.y))
-    for x, anchor, at in ((0, "start", begin), (50, "middle", begin + (end - begin) / 2), (100, "end", end)):
-        form = (
-            "%d %b %H:%M"
-            if end - begin < timedelta(days=3)
-            else "%d %b"
-            if end - begin < timedelta(days=300)
-            else "%b %Y"
-        )
+    for share in (0.5, 1.0):
+        y, shown = HEAD + HEIGHT * (1 - share) - 4, short(scale * share, plot.y)
+        body += _svg('<text x="0" y="{y}" class="scale">{v}</text>', y=y, v=shown)
+    length = end - begin
+    form = "%d %b %H:%M" if length < timedelta(days=3) else "%d %b" if length < timedelta(days=300) else "%b %Y"
+    for x, anchor, at in ((0, "start", begin), (50, "middle", begin + length / 2), (100, "end", end)):
         words = f"{at.astimezone(plot.zone):{form}}"
-        body += _svg(
-            '<text x="{x}%" y="{y}" text-anchor="{a}" class="scale">{w}</text>',
-            x=x,
-            y=HEAD + HEIGHT + 16,
-            a=anchor,
-            w=words,
-        )
+        shape = '<text x="{x}%" y="{y}" text-anchor="{a}" class="scale">{w}</text>'
+        body += _svg(shape, x=x, y=HEAD + HEIGHT + 16, a=anchor, w=words)
     return body
 
 
@@ -204,7 +201,7 @@ def columns(plot: Plot) -> Picture:
     step = min((b - a for a, b in pairwise(times)), default=timedelta(days=1))
     begin, end = times[0], times[-1] + step
     scale = chart.top or nice(max(sum(value for _, value in stack) for stack in stacks.values()))
-    across, body = _across(begin, end), _frame(plot, scale, begin, end)
+    across, body = _across(begin, end), _grid()
     width = 0.8 * across(begin + step)
     for at, stack in stacks.items():
         base = float(HEAD + HEIGHT)
@@ -220,6 +217,7 @@ def columns(plot: Plot) -> Picture:
                     h=height,
                     s=series,
                 )
+    body += _scales(plot, scale, begin, end)
     totals = {at: sum(value for _, value in stack) for at, stack in stacks.items()}
     most = max(totals, key=lambda at: totals[at])
     said = (
@@ -250,7 +248,7 @@ def steps(plot: Plot) -> Picture:
         a, b = max(across(band.begin), 0.0), min(across(band.end), 100.0)
         shape = '<rect x="{a:.2f}%" y="{y}" width="{w:.2f}%" height="{h}" class="band"/>'
         body += _svg(shape, a=a, y=HEAD, w=max(b - a, 0.3), h=HEIGHT)
-    body += _frame(plot, scale, begin, edge)
+    body += _grid()
     marks = [row for row in rows if chart.mark and row.get(chart.mark)]
     for row in marks:
         shape = '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="mark"/>'
@@ -259,6 +257,7 @@ def steps(plot: Plot) -> Picture:
     drawn = min([end, *(row[chart.x] for row in coming)])
     line = _line(_points([*rows, {**last, chart.x: drawn}], chart, across, scale))
     body += _scaled(*(_expected(plot, last, row, across, scale) for row in coming), line)
+    body += _scales(plot, scale, begin, edge)
     return Picture(
         title=chart.title,
         description=_steps_words(plot, rows, coming, (begin, end), len(marks)),

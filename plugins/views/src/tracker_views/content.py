@@ -14,8 +14,6 @@ from tracker.kernel import PluginError, Selection, Session, Windows, plural
 
 UNKNOWN = "not known"
 NUMBER = (int, float)
-# a table shows whatever is there; a chart needs what it draws
-KINDS: Mapping[str, tuple[type, ...]] = {"text": (str, bool, int, float, datetime), "instant": (datetime,)}
 MOST_LINES = 12  # of a section
 METHOD = (
     "A window counts for a provider if its meters were read before and after the work and no reset lies between.",
@@ -117,17 +115,11 @@ def _some(windows: Sequence[str]) -> str:
 
 
 def sound(panel: Panel) -> Panel:
-    """A panel that can be drawn: numbers that are none are not known; what else does not fit is an error."""
-    columns = {column.key: column for column in panel.columns}
-    named = {key for column in panel.columns for key in (column.low, column.high) if key}
+    """A panel that can be drawn: a figure that is not a number is unknown; what a chart cannot draw is an error."""
+    kinds: dict[str, tuple[type, ...]] = {}
     for chart in panel.charts:
-        keys = [key for key in (chart.x, chart.y, chart.by, chart.mark) if key]
-        named |= {key for key in (chart.low, chart.high) if key}
-        for key in keys:
-            if key not in columns:
-                raise ValueError(f"panel {panel.name}: its chart {chart.title!r} names no column: {key!r}")
-    kinds = {**dict.fromkeys(named, NUMBER), **{key: KINDS.get(one.kind, NUMBER) for key, one in columns.items()}}
-    for chart in panel.charts:
+        if chart.y not in {column.key for column in panel.columns}:
+            raise ValueError(f"panel {panel.name}: its chart {chart.title!r} needs a column {chart.y!r}")
         kinds |= {key: NUMBER for key in (chart.y, chart.low, chart.high) if key}
         if chart.kind in ("columns", "steps"):
             kinds[chart.x] = (datetime,)
@@ -135,18 +127,13 @@ def sound(panel: Panel) -> Panel:
 
 
 def _sound_row(panel: Panel, row: Mapping[str, Cell], kinds: Mapping[str, tuple[type, ...]]) -> Mapping[str, Cell]:
-    found = dict(row)
+    found = {key: None if isinstance(one, float) and not isfinite(one) else one for key, one in row.items()}
     for key, kind in kinds.items():
         value = found.get(key)
-        if isinstance(value, float) and not isfinite(value):
-            found[key] = None
-        elif value is not None and not isinstance(value, kind):
-            raise TypeError(f"panel {panel.name}: {key} is {value!r:.40}, which is not {_kind(kind)}")
+        if value is not None and not isinstance(value, kind):
+            wanted = "a number" if kind is NUMBER else "an instant"
+            raise TypeError(f"panel {panel.name}: {key} is {value!r:.40}, which is not {wanted}")
     return found
-
-
-def _kind(kind: tuple[type, ...]) -> str:
-    return "a number" if kind is NUMBER else "an instant" if kind == (datetime,) else "text"
 
 
 # --- the kernel's own panels

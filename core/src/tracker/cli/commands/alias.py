@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from tracker.cli.command import Command, Group, WritingCommand, run_command
+from tracker.cli.command import Command, WritingCommand
+from tracker.cli.main import Group, run_command
 from tracker.cli.options import window_option
 from tracker.cli.text_input import input_options, read_text, take_text
 from tracker.contract.sources import Source

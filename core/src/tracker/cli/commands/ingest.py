@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from tracker.cli.command import WritingCommand, run_command
+from tracker.cli.command import WritingCommand
 from tracker.cli.commands.alias import store_text
+from tracker.cli.main import run_command
 from tracker.cli.options import window_option
 from tracker.cli.text_input import input_options
 from tracker.contract.sources import Source

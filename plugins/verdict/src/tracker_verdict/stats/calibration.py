@@ -128,14 +128,16 @@ def scan_p(y: Sequence[float], x: Sequence[float], seed: int = 1) -> tuple[float
 def _scan(y: Array, x: Array, least: int = 3) -> tuple[float, int]:
     best = (0.0, 0)
     for first in range(least, len(y) - least + 1):
-        logs, variances = [], []
-        for points, dollars in ((y[:first], x[:first]), (y[first:], x[first:])):
-            total, spent = points.sum(), dollars.sum()
-            rate, share = total / spent, dollars / spent
-            moved = (((points - rate * dollars) / (1 - share)) ** 2).sum() / spent**2
-            logs.append(np.log(rate))
-            variances.append(moved / rate**2 + 1 / (3 * total**2))
-        statistic = abs(logs[0] - logs[1]) / np.sqrt(sum(variances))
+        (before, one), (after, other) = log_rate(y[:first], x[:first]), log_rate(y[first:], x[first:])
+        statistic = abs(before - after) / np.sqrt(one + other)
         if statistic > best[0]:
             best = (float(statistic), first)
     return best
+
+
+def log_rate(points: Array, dollars: Array) -> tuple[float, float]:
+    """The logarithm of points per dollar over some days, and its variance."""
+    total, spent = points.sum(), dollars.sum()
+    rate, share = total / spent, dollars / spent
+    moved = (((points - rate * dollars) / (1 - share)) ** 2).sum() / spent**2
+    return np.log(rate), moved / rate**2 + 1 / (3 * total**2)
