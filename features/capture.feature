@@ -15,7 +15,7 @@ Feature: Capturing meters before and after the work
     Then it says "for W0-10"
 
   Scenario: Claude's pane is read with its zone
-    When claude shows 40% of all models used and the operator runs `tracker alias start claude --stdin --captured-at 2026-12-14T20:00:00Z`
+    When claude shows 40% of all models used and the operator runs `tracker alias start claude --stdin --captured-at 2025-12-14T20:00:00Z`
     Then it says "stored claude before snapshot for W0-01 (awaiting end)"
     And the last record of snapshots has parsed.all_models_pct 40
 
@@ -35,7 +35,7 @@ Feature: Capturing meters before and after the work
     And nothing was stored
 
   Scenario: Text of another program is not stored
-    When the operator runs `tracker alias start claude --stdin --captured-at 2026-12-14T20:00:00Z` with
+    When the operator runs `tracker alias start claude --stdin --captured-at 2025-12-14T20:00:00Z` with
       """
       Compiling... 55% done
       """

@@ -40,6 +40,7 @@ class Shown(NamedTuple):
     source: Source
     block: Block
     outside: Mapping[str, int] = {}
+    notes: Sequence[str] = ()
 
 
 class Preview(NamedTuple):
@@ -102,13 +103,9 @@ class Preview(NamedTuple):
         }
 
     def notes(self, *, is_all: bool = False) -> Iterator[str]:
-        """Events outside of the time between a window's captures, and what to do for more than point figures."""
+        """What the features of streams note, and what to do for more than point figures."""
         for shown in self.blocks:
-            for window, events in shown.outside.items():
-                yield (
-                    f"note: outside window: {plural(events, 'event')} of {line(shown.source.title)} in {line(window)}"
-                    " came before its first BEFORE or after its last AFTER"
-                )
+            yield from shown.notes
         usable = max((figures.efficiency.n for figures in self.providers), default=0)
         if self.windows and usable < 3:
             cure = "" if is_all else ": `tracker preview` without --window shows all windows"
@@ -167,7 +164,7 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], groups: G
     context = PreviewContext(windows=windows, records=tuple(records), events=events)
     block = session.registry.call(source.name, "render_preview_block", context=context)
     if block is not None:
-        yield Shown(source=source, block=block, outside=facts.outside if facts else {})
+        yield Shown(source, block, *((facts.outside, facts.notes) if facts else ()))
 
 
 # --- as text

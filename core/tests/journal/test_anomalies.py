@@ -78,7 +78,7 @@ def test_a_removal_that_lets_a_falling_pair_count_raises_it(program: Any) -> Non
 def test_an_after_that_is_earlier_than_its_before(program: Any) -> None:
     capture(program, "start", 9, 10).ok()
     assert capture(program, "end", 8, 20).refused() == (
-        f"error: This toy reading is of {T[8]}, and the BEFORE of W1 is of {T[9]}: nothing was measured in between."
+        f"error: This toy reading is of {T[8]}, and the BEFORE of W1 is of {T[9]}: there is nothing in between."
         " Send Toy a message, so that it writes a new reading, then capture again, or store it with --force."
         " Nothing was stored."
     )

@@ -113,7 +113,7 @@ def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
 
 
 class WritingCommand(Command):
-    """A command that writes: `--dry-run` prints the records instead; a lane that is none is refused at once.
+    """A command that writes: `--dry-run` prints the records instead; an invalid lane is refused at once.
 
     One that came to its end is noted in the command log, unless it says `is_noted = False`.
     """

@@ -1,4 +1,4 @@
-"""The hooks of features. What they give is in `features.py`: asking a hook must not make classes that nobody needs."""
+"""The hooks of features. What they give is in `features.py`: asking a hook must not make unneeded classes."""
 
 from __future__ import annotations
 

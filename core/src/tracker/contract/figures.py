@@ -17,7 +17,7 @@ INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,
 
 
 def amount(value: object) -> float | int | None:
-    """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans are no numbers."""
+    """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans are none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < readings.LIMIT:
         return None
     return readings.compact(value)

@@ -56,7 +56,7 @@ class FileOrigin(Origin):
 class LogOrigin(Origin):
     """The files of a folder that a source reads line by line, such as a client's session logs.
 
-    Each file is a stream of its own. A file that grew is read from where it was left, and its events are given to
+    Each file is a stream of its own. A file that grew is read from the place it reached, and its events are given to
     windows by their time.
 
     folder: the folder; ``~`` is the home. variable: an environment variable that names another folder.

@@ -194,7 +194,7 @@ def claims() -> dict[str, list[str]]:
 
 
 def commands() -> dict[str, Command]:
-    """The commands of the installed features. Of two that declare one, neither has it: the alphabet is no reason."""
+    """The commands of the installed features. Of two that declare one, neither has it: the alphabet does not decide."""
     claimed = claims()
     declarations = [one for feature in declared() for one in feature.commands.items()]
     return {name: command for name, command in declarations if len(claimed[name]) == 1}

@@ -98,7 +98,7 @@ class Index(IndexFile):
             del entry
 
     def lines(self, stream: str, windows: Iterable[str] | None = None) -> Iterator[Entry]:
-        """Every record of a stream in some windows as often as it stands there, those that were taken back, too."""
+        """Every record of a stream in some windows as often as it is there, with those that were taken back."""
         names = None if windows is None else set(windows)
         if names is None and self.edited(stream):
             self.journal.warn(f"{stream}.jsonl was edited: it is read again")

@@ -63,7 +63,7 @@ Row = tuple[Any, ...]
 
 
 class IndexFile:
-    """A database that has read all of the streams that a question is about; in memory where there is no file."""
+    """A database that has read all of the streams that a question is about; in memory without a file."""
 
     def __init__(self, journal: Journal, database: sqlite3.Connection | None = None) -> None:
         self.journal, self._database = journal, database

@@ -237,7 +237,7 @@ def capacity_delta(source: Source, delta: object) -> float | None:
 
 
 def spans(groups: Groups) -> dict[str, tuple[datetime, datetime | None]]:
-    """From its first BEFORE to its last AFTER that count, when each window was measured; None is no end yet."""
+    """From its first BEFORE to its last AFTER that count, when each window was measured; None: not ended yet."""
     pairs: dict[str, list[Pair]] = {}
     for (window, _), group in groups.items():
         pairs.setdefault(window, []).append(canonical(group))

@@ -54,7 +54,7 @@ class Windows:
     def spans(
         self, windows: Iterable[str], groups: Groups | None = None
     ) -> dict[str, tuple[datetime, datetime | None]]:
-        """From when to when each window was measured; None is no end yet. `groups` are the captures, if known."""
+        """From when to when each window was measured; None: not ended yet. `groups` are the captures, if known."""
         from tracker.windows.captures import spans
 
         windows = list(windows)

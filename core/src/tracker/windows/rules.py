@@ -78,7 +78,7 @@ def broken_rules(
         if not is_younger:
             cause = (
                 f"this {source.name} reading is of {iso(seen or at)}, and the BEFORE of {new.window} is of"
-                f" {iso(old.reading.as_of or old.captured_at)}: nothing was measured in between"
+                f" {iso(old.reading.as_of or old.captured_at)}: there is nothing in between"
             )
             advice = (
                 f"Send {source.title} a message, so that it writes a new reading, then capture again, or store it with"

@@ -1,4 +1,4 @@
-"""What makes cron, systemd or launchd sample the meters. It is printed; nothing is installed."""
+"""What makes cron, systemd or launchd sample the meters. It is only printed."""
 
 from __future__ import annotations
 

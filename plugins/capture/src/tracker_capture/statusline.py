@@ -133,7 +133,7 @@ def _path(session: Session, source: Source) -> Path:
 
 
 def _may_write(session: Session) -> bool:
-    """A status line creates no data directory that nobody named, because a prompt runs in every folder."""
+    """A status line creates only a data directory that you named, because a prompt runs in every folder."""
 
     return (
         bool(session.data_dir or os.environ.get("TRACKER_DATA_DIR") or session.config.data_dir) or session.root.is_dir()

@@ -24,7 +24,7 @@ def instant_text(value: object) -> str | None:
 def number(text: str, whole: bool) -> float | str:
     """The number that a text prints the English way; the text itself where it prints none.
 
-    `1.234` is no whole number, since a tool in another language may mean a thousand.
+    `1.234` is not a whole number, since a tool in another language may mean a thousand.
     """
     if not (WHOLE if whole else DECIMAL).fullmatch(text):
         return text

@@ -48,7 +48,7 @@ def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
 
 
 def _panes(text: str) -> list[str]:
-    """The text of each pane; what stands above the first beginning is one where it says something."""
+    """The text of each pane; what comes before the first beginning is one if it says something."""
     starts: list[int] = []
     end = 0
     for found in START.finditer(text):

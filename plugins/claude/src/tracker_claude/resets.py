@@ -55,13 +55,13 @@ def words(found: re.Match[str]) -> str:
 
 
 def instant(when: When, captured_at: datetime, timezone: tzinfo, window: timedelta) -> datetime | None:
-    """The instant in UTC; None where the words name none, or a zone that nobody knows.
+    """The instant in UTC; None if the words name none, or an unknown zone.
 
     A time without a date is the next such time, counted from the minute of the capture, since panes drop the seconds.
     One that lies beyond the window cannot be its next reset: the window has expired, and the instant is the last such
     time before the capture. A date without a year is the one nearest to the capture, before or after it: the
-    vendor prints the year where it is not the current one. A time of day that a change to winter time repeats is the
-    first of both that is still to come; one that summer time skips is no instant.
+    vendor prints the year unless it is the current one. A time of day that a change to winter time repeats is the
+    first of both that is still to come; one that summer time skips is not an instant.
     """
     zone = _zone(when.zone) if when.zone else timezone
     if zone is None or when.clock is None:

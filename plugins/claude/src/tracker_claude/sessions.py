@@ -176,14 +176,14 @@ def _place(row: Mapping[str, Any], scratch: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _count(value: object) -> int:
-    """A count; what is no count makes the line unreadable: unreadable is not zero."""
+    """A count; another value makes the line unreadable: unreadable is not zero."""
     if type(value) is int and 0 <= value < LARGEST:
         return value
     if value is None:
         return 0
     if isinstance(value, float) and value.is_integer() and 0 <= value < LARGEST:
         return int(value)
-    raise Rejected("a count of tokens that is none")
+    raise Rejected("an invalid count of tokens")
 
 
 def _text(value: object) -> str | None:

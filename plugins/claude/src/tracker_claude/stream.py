@@ -41,7 +41,7 @@ class _Rows:
 
 
 def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
-    """The reading of rows; None if the text is no stream."""
+    """The reading of rows; None if the text is not a stream."""
     if not any(mark in text for mark in MARKS):
         return None
     from tracker_claude import panes

@@ -22,7 +22,7 @@ NONSENSE = 1000
 
 
 def weekly_key(scope: str) -> str | None:
-    """The meter of the weekly window of a model: its slug, with `week_` before one that is no key or the session's.
+    """The meter of the weekly window of a model: its slug, with `week_` before what is not a key, or the session's.
 
     None for a name whose words cannot be told apart: a terminal that wraps anywhere breaks a line inside a word or
     between two, a program that wraps its own pane indents the next line. Known names need no such care.

@@ -15,12 +15,12 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """The value where it is a JSON object, else an empty one."""
+    """The value if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def text(value: object) -> str | None:
-    """The value where it is a text with something in it."""
+    """The value if it is a text with something in it."""
     return value if isinstance(value, str) and value else None
 
 

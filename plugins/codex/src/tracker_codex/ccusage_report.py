@@ -92,7 +92,7 @@ def read_report(text: str, scope: str | None) -> Reading:
 
 
 def stored_figure(name: str, value: object) -> JSON:
-    """A figure of a record that others may have written: None where it is nothing that this module stores."""
+    """A figure of a record that others may have written: None if this module does not store such a value."""
     if name in ("latest", "reset"):
         return shown_time(value)
     return FIGURES[name][1](value) if name in FIGURES else count(value)

@@ -57,7 +57,7 @@ def key_of(bucket: str | None, meter: str) -> str:
 
 
 def foreign(key: str) -> str:
-    """A key that is none of the main bucket's, whatever the vendor names a bucket."""
+    """A key that the main bucket does not have, whatever the vendor names a bucket."""
     return f"bucket_{key}" if key in KEYS else key
 
 

@@ -108,7 +108,7 @@ class Sheet:
 
 
 def last_pane(text: str) -> tuple[Sheet | None, bool]:
-    """The last pane, None where there is none, and whether there were others."""
+    """The last pane, None without one, and whether there were others."""
     lines = [line for raw in text.split("\n") if (line := _line(raw))]
     begins = [number for number, line in enumerate(lines) if line.begins_pane]
     panes = [lines[begin:end] for begin, end in pairwise([*begins, len(lines)])]

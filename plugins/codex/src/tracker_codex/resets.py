@@ -15,7 +15,7 @@ LEAP_CYCLE = 8  # years, the longest time without a 29 February
 
 
 def words(when: re.Match[str]) -> str:
-    """A match of `WHEN` as the pane prints it where it is wide enough."""
+    """A match of `WHEN` as a wide pane prints it."""
     clock = f"{when['hour']}:{when['minute']}"
     if when["day"] is None:
         return clock
@@ -23,7 +23,7 @@ def words(when: re.Match[str]) -> str:
 
 
 def instant(when: re.Match[str], captured_at: datetime, timezone: tzinfo) -> datetime | None:
-    """The instant in UTC; None where there is no such time or day.
+    """The instant in UTC; None if there is no such time or day.
 
     A time alone is one of the capture's own local date, even when it is past; a day without a year is the first such
     not before it.

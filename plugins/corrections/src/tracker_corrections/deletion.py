@@ -37,7 +37,7 @@ class Removal:
 def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = False) -> None:
     """Append a tombstone for a capture, and close what it caused.
 
-    A capture of a finalized window, and one that nobody named, is removed only if somebody is sure: asked on a
+    A capture of a finalized window, and one without a named window, is removed only if somebody is sure: asked on a
     terminal, else by `is_sure`.
     """
     if session.dry_run:

@@ -1,4 +1,4 @@
-"""Undo: take back what a lane's last writing command stored or took back. Rows are appended, nothing is erased."""
+"""Undo: take back what a lane's last writing command stored or took back. Rows are appended. Nothing is erased."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ def _meant(key: str, words: str) -> Any:
         value = meant(setting.kind.name, words)
         setting.check({provider: value} if is_price else value)
     except ValueError as error:
-        raise TrackerError(f"{error}; nothing was written (`tracker config list` shows the settings)") from None
+        raise TrackerError(f"{error}. Nothing was written. `tracker config list` shows the settings.") from None
     return value
 
 

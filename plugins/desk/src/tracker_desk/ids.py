@@ -23,7 +23,7 @@ class Ids:
         self._database.close()
 
     def add(self, record_id: str, digest: bytes = b"") -> bytes | None:
-        """Remember an id; the digest that it had where it was there already."""
+        """Remember an id; the digest that it had, if it was there already."""
         row = self._database.execute("SELECT digest FROM known WHERE id = ?", (record_id,)).fetchone()
         if row is not None:
             return bytes(row[0])

@@ -21,7 +21,7 @@ LINE = 1 << 16
 
 @frozen(kw_only=True)
 class Place:
-    """Something that was looked for: its name, whether it is here, where it is or what to do without it.
+    """Something that was looked for: its name, whether it is here, its place, or what to do without it.
 
     next: the commands that use it.
     """

@@ -16,7 +16,7 @@ YEAR = timedelta(days=366)
 
 @frozen(kw_only=True)
 class Due:
-    """What to do next in a lane: `action` (None where there is nothing to do), and the command that does it.
+    """What to do next in a lane: `action` (None if there is nothing to do), and the command that does it.
 
     allowed_from: not before that instant. resets_at: a meter is reset then, and until `buffered_until` there is no
     AFTER. reason: why it is due, or why nothing is.
@@ -109,7 +109,7 @@ def _outlooks(session: Session) -> Iterator[MeterOutlook]:
 
 
 def _after_closing(session: Session, anomalies: Iterable[Entry], windows: Sequence[str]) -> dict[str, Due]:
-    """What is due in each window that is not finalized, where nothing is open in it."""
+    """What is due in each window that is not finalized, if nothing is open in it."""
     groups: dict[str, dict[str, list[Capture]]] = {}
     for (window, name), group in Windows(session).captures(windows).items():
         groups.setdefault(window, {})[name] = group

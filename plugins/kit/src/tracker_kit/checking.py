@@ -168,7 +168,7 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     if verdict.is_sound:
         yield f"{verdict.source}: sound ({checks})"
     elif not verdict.checks and not verdict.broken:
-        yield f"{verdict.source}: nothing was checked"
+        yield f"{verdict.source}: not checked"
     else:
         yield f"{verdict.source}: broken ({plural(len(verdict.broken), 'rule')}, {checks})"
     for message, count in verdict.broken.items():

@@ -77,7 +77,7 @@ def _write(root: Path, made: dict[PurePosixPath, str]) -> None:
 
 
 def check_name(registry: Registry, name: str) -> None:
-    """Refuse a name that is none, that is the project's own, or that an installed plugin has."""
+    """Refuse an invalid name, one that is the project's own, or one that an installed plugin has."""
     if name.startswith(DISTRIBUTION):
         bare = name.removeprefix(DISTRIBUTION)
         raise click.BadParameter(

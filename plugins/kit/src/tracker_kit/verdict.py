@@ -33,7 +33,7 @@ SOURCE = "source"
 def case(source: str, inputs: Path) -> type[Conformance]:
     """A conformance class for a source and a folder of screens, or of one file of lines.
 
-    An empty folder is filled with what the source's demo bundles. Of texts that nobody recorded, and without any text,
+    An empty folder is filled with what the source's demo bundles. Without a recorded result, or any text,
     only what can be said of them is checked.
     """
     registry = installed()

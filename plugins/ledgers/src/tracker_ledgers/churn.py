@@ -144,7 +144,7 @@ def _head(found: Iterable[Capture], phase: str) -> Named | None:
 
 
 def measure(session: Session, request: Request) -> Churn:
-    """Measure a window and make its record; nothing is written."""
+    """Measure a window and make its record, without writing."""
     row = Windows(session).finalized([request.window]).get(request.window)
     start, end = commit_range(session, request)
     features = request.features if request.features is not None else _features(row, request.provider)

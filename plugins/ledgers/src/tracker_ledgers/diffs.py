@@ -55,7 +55,7 @@ def diff(start: str, end: str, pathspecs: Sequence[str]) -> Diff:
 
 
 def _base(start: str, end: str) -> tuple[str, tuple[str, ...]]:
-    """What the end is compared with: the start, or where both parted when the start is no ancestor of the end."""
+    """What the end is compared with: the start, or where both parted when the start is not an ancestor of the end."""
     if git.is_ancestor(start, end):
         return start, ()
     if git.is_ancestor(end, start):
@@ -65,7 +65,7 @@ def _base(start: str, end: str) -> tuple[str, tuple[str, ...]]:
         )
     base = git.merge_base(start, end)
     if base is not None:
-        what = f"{start[:12]} is no ancestor of {end[:12]}: measured from {base[:12]}, where both parted"
+        what = f"{start[:12]} is not an ancestor of {end[:12]}: measured from {base[:12]}, where both parted"
         return base, (f"{what}; a plain diff would count what happened on the other branch backwards",)
     if git.is_shallow():  # both trees are there, the way between them is not
         return start, ("this clone is shallow and lacks commits of the range: prototypes among them are counted",)

@@ -35,7 +35,7 @@ def refuse_special(path: Path) -> None:
 
 
 def read(path: Path) -> bytes | None:
-    """The file's bytes, None where there is none; a link or a pipe in its place is refused."""
+    """The file's bytes, None without one; a link or a pipe in its place is refused."""
     refuse_special(path)
     try:
         return path.read_bytes()

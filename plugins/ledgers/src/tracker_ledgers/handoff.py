@@ -100,8 +100,8 @@ def parts(path: Path, data: bytes | None) -> tuple[bytes, bytes, str]:
         places = [(mark[1].decode(), data.count(b"\n", 0, mark.start()) + 1) for mark in marks]
         lines = ", ".join(f"{name} in line {number}" for name, number in places)
         raise TrackerError(
-            f"{path} does not hold one pair of tracker's marker lines ({lines}): mend them, or remove them all and"
-            " tracker adds its part at the end; nothing was written"
+            f"{path} does not hold one pair of tracker's marker lines ({lines}). Repair them, or remove them all:"
+            " tracker then adds its part at the end. Nothing was written."
         )
     stop = marks[1].end() - (1 if data[: marks[1].end()].endswith(b"\r") else 0)
     return data[: marks[0].start()], data[stop:], end
@@ -111,7 +111,7 @@ def parts(path: Path, data: bytes | None) -> tuple[bytes, bytes, str]:
 
 
 def markdown(found: Brief) -> Iterator[str]:
-    """The brief as Markdown. What was recorded stands in code blocks, where it is text and nothing else."""
+    """The brief as Markdown. Recorded text is in code blocks, so that it cannot act as Markdown."""
     yield "# Session handoff"
     yield ""
     yield f"State{f' as of {found.as_of}' if found.as_of else ''}. Begin in a shell with these lines; the commands"

@@ -22,7 +22,7 @@ def path_of(session: Session) -> Path:
 
 
 def updated(text: str, run: str) -> str:
-    """The text with this run in its last-run line: the one that names the checkpoint, where there are several."""
+    """The text with this run in its last-run line: of several, the one that names the checkpoint."""
     found = list(LINE.finditer(text))
     if not found:
         gap = "" if not text or text.endswith("\n") else "\n"
@@ -39,7 +39,7 @@ def _context(text: str, mark: re.Match[str]) -> str:
 
 
 def note(session: Session, run: str) -> bool:
-    """Write this run into the file, where it exists; whether it does."""
+    """Write this run into the file, if it exists; whether it does."""
     path = path_of(session)
     if documents.read(path) is None:
         return False

@@ -65,7 +65,7 @@ def openings(session: Session) -> Iterator[Opening]:
 
 
 def beginnings(session: Session) -> Iterator[Step]:
-    """What to run where no window wants anything."""
+    """What to run if no window wants anything."""
     for name in session.registry.providers:
         why = f"Paste {name}'s pane before the work begins, and press Ctrl-D"
         yield Step(rank=BEGIN, command=f"tracker start {name} --stdin", why=why)
@@ -83,7 +83,7 @@ def state(
     anomalies = Windows(session).open_anomalies([window])
     steps = [end_step(found) for found in opened]
     if anomalies:
-        why = "An anomaly is open; its cure stands below"
+        why = "An anomaly is open; its cure is below"
         steps.insert(0, Step(rank=CURE, command=quoted(["tracker", "window-audit", "--window", window]), why=why))
     if row is not None:
         state, more = _finalized(session, window, groups, row)

@@ -19,13 +19,13 @@ SOURCE = Source(
     prices="prices.toml",
     tags={
         "ts:invalid": "The time is neither ISO 8601 nor epoch seconds; the event is kept without it.",
-        "rid:invalid": "The request's id is no short text, or looks like an address or a key; costs are not joined.",
-        "lane:invalid": "The lane is no short text, or looks like an address or a key; name lanes by a word.",
-        "model:invalid": "The model is no short text; whether the request was routed is told by the lane alone.",
+        "rid:invalid": "The request's id is not a short text, or looks like an address or a key; costs are not joined.",
+        "lane:invalid": "The lane is not a short text, or looks like an address or a key; name lanes by a word.",
+        "model:invalid": "The model is not a short text; whether the request was routed is told by the lane alone.",
         "status:invalid": "The status is neither a word nor a number; the event counts as an error.",
-        "tokens:invalid": "A count of tokens is no whole number; the event counts in requests but not in tokens.",
+        "tokens:invalid": "A count of tokens is not a whole number; the event counts in requests but not in tokens.",
         "reason:invalid": "The reason is more than a word and was left out: messages may quote prompts.",
-        "latency:invalid": "The latency is no number of milliseconds; the event is left out of the percentiles.",
+        "latency:invalid": "The latency is not a number of milliseconds; the event is left out of the percentiles.",
     },
     demo=Demo(
         steps=(

@@ -47,7 +47,7 @@ def scalar(value: object) -> object:
 
 
 def nanoseconds(value: object) -> object:
-    """A time of OTLP, text or number; None where it is missing, which is also written as 0."""
+    """A time of OTLP, text or number; None if it is missing, which is also written as 0."""
     found = values.number(value)
     return None if found in (None, 0) else found
 

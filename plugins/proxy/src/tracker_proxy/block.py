@@ -13,7 +13,7 @@ TEXT = "routed={routed_pct:%} (events={events}), latency={p50_ms:.0 ms} p50 / {p
 
 @hookimpl
 def render_preview_block(context: PreviewContext) -> Block | None:
-    """One row of figures; None where no events were stored."""
+    """One row of figures; None without stored events."""
     totals = context.events
     if totals is None or not totals.events:
         return None

@@ -18,7 +18,7 @@ PATHS = frozenset({"/v1/logs", "/v1/traces", "/v1/metrics"})
 
 
 def payload(record: dict[str, Any]) -> dict[str, Any] | None:
-    """The export that the line holds; None where it is no OTLP."""
+    """The export that the line holds; None if it is not OTLP."""
     if not ROOTS.isdisjoint(record):
         return record
     body, path = record.get("body"), record.get("path")

@@ -72,7 +72,7 @@ def kept(field: str, value: object) -> object:
 
 
 def as_is(record: Any) -> Event | None:
-    """The record itself as the event, where it has no other fields and each is as `event` would give it; else None.
+    """The record itself as the event, if it has no other fields and each is as `event` would give it; else None.
 
     Nearly every line of a plain stream is such a one, and this takes less than half of `event`'s time. It may say None
     to any record, but what it lets through must equal `event`'s answer: a test holds the two together.

@@ -1,6 +1,6 @@
 """Single values of a telemetry line: each reader gives the value as an event holds it, or None for an unreadable one.
 
-Text is kept only where it is a name: a length, printable characters, and nothing that looks like an e-mail address or a
+Text is kept only if it is a name: a length, printable characters, and nothing that looks like an e-mail address or a
 key. Whatever was longer is a message, and messages may quote prompts (FORMATS.md, section 7).
 """
 

@@ -227,7 +227,7 @@ def _load_events(
     folder: Path,
     name: str = "",
 ) -> None:
-    """Insert events that are no rows of the journal."""
+    """Insert events that are not rows of the journal."""
     path = folder / "others.jsonl"
     with path.open("wb") as file:
         for at, event in enumerate(events):

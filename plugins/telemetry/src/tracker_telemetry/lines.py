@@ -100,7 +100,7 @@ def _checked(line: bytes) -> Line:
 
 
 def file_chunks(file: int, stop: Stop) -> Iterator[bytes]:
-    """What a file holds from where it is read; ends with it, or where a stop is asked for."""
+    """What a file holds from a place on; ends with it, or when a stop is asked for."""
     while not stop.is_asked and (chunk := os.read(file, BATCH)):
         yield chunk
 

@@ -34,7 +34,7 @@ FIGURES = (
 
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
-    """Usage from session logs, and routing from streams, where there is any."""
+    """Usage from session logs, and routing from streams, if there is any."""
     if period.wants(*NAMES):
         yield from _usage(session, period)
     if period.wants("routing"):

@@ -37,7 +37,7 @@ class Table:
     _found: dict[str | None, Mapping[str, float] | None] = field(factory=dict, repr=False, eq=False)
 
     def price(self, model: str | None) -> Mapping[str, float] | None:
-        """The prices of a model, None where none is known."""
+        """The prices of a model, None if they are unknown."""
         if model not in self._found:
             name = (model or "").lower().rpartition("/")[2]
             fitting = (prices for pattern, prices in self.entries if pattern.fullmatch(name))
@@ -98,7 +98,7 @@ def parse(text: str, where: str, snapshot: str = "") -> Table:
         snapshot = str(values.get("snapshot", snapshot))
         entries = tuple(_entry(entry, snapshot, per) for entry in values.get("model", []))
     except (tomllib.TOMLDecodeError, re.error, TypeError, ValueError, AttributeError, LookupError) as error:
-        raise TrackerError(f"{where} is no price table: {error}; it reads like the bundled {FILE}") from error
+        raise TrackerError(f"Invalid price table {where}: {error}. Expected the form of the bundled {FILE}.") from error
     as_of, said = (str(values.get(name, default)) for name, default in (("as_of", ""), ("source", where)))
     return Table(as_of=as_of, source=said, snapshot=snapshot, entries=entries)
 

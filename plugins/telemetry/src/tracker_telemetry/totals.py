@@ -1,4 +1,4 @@
-"""What a source's events of some windows add up to; kept beside the index, so that nobody waits for it twice."""
+"""What a source's events of some windows add up to; kept beside the index, so that it is computed once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def only_source(session: Session) -> Source:
 def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans) -> StreamFacts:
     """What the stream says in some windows: the totals, and the events outside of each window's span."""
     found = _kept(session, source, windows, spans)
-    return StreamFacts(totals=_totals_of(found["totals"]), outside=found["outside"])
+    notes = tuple(outside_note(source, window, events) for window, events in found["outside"].items())
+    return StreamFacts(totals=_totals_of(found["totals"]), notes=notes, outside=found["outside"])
 
 
 def outside(session: Session, source: Source, spans: Spans) -> dict[str, int]:

@@ -124,7 +124,7 @@ def _used(session: Session, window: str, provider: str, found: Mapping[str, Any]
 
 
 def findings(session: Session) -> list[Finding]:
-    """What is wrong with the derived files: nothing is lost with them, and the next question makes them anew."""
+    """What is wrong with the derived files, which the next question makes anew."""
     path = session.root / FOLDER / FILE
     try:
         orjson.loads(path.read_bytes())

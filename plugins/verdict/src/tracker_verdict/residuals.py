@@ -73,7 +73,7 @@ def lines(ledger: Ledger, known: Rates, found: Sequence[Residual], rows: int) ->
             sure = f"{100 * min(one.certainty, 0.999):.1f}% sure"
             yield f"{head}: {when}: {number(abs(one.points), 1)} points {way} the requests explain, {sure}"
     if not found:
-        yield f"{head}: nothing is unexplained in {number(sum(piece.points for piece in ledger.pieces))} points"
+        yield f"{head}: everything is explained in {number(sum(piece.points for piece in ledger.pieces))} points"
     if known.why:
         yield f"  only rises without any request are listed: it will not calibrate: {'; '.join(known.why)}"
     elif known.fit is not None:

@@ -115,7 +115,7 @@ def _some(windows: Sequence[str]) -> str:
 
 
 def sound(panel: Panel) -> Panel:
-    """A panel that can be drawn: figures that are no number are not known; what a chart cannot draw is an error."""
+    """A panel that can be drawn: a figure that is not a number is unknown; what a chart cannot draw is an error."""
     kinds: dict[str, tuple[type, ...]] = {}
     for chart in panel.charts:
         if chart.y not in {column.key for column in panel.columns}:

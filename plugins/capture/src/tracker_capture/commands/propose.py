@@ -28,6 +28,6 @@ def command(since: datetime) -> None:
     for line in proposals.lines(found, zone(here.config.timezone)):
         here.say(line)
     if found:
-        here.note("note: store those that fit with `tracker windows accept W...`; nothing is finalized")
+        here.note("note: store those that fit with `tracker windows accept W...`. They are not finalized then")
     else:
         here.note("note: no new window since then. Run `tracker sync` first, in the repository where you worked.")

@@ -152,7 +152,7 @@ class _Program:
         yield b"".join(rest)
 
     def answer(self, message: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
-        """The answer to a message; notifications, requests and what is no JSON are passed over."""
+        """The answer to a message; notifications, requests and lines that are not JSON are passed over."""
         asked = line(message.get("method", message["id"]))
         self._waiting_for = f"answer {asked}"
         other = b""

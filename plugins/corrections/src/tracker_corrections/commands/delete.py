@@ -19,7 +19,7 @@ from tracker.kernel import Number, WritingCommand, session, window_option
 @click.option("--reason", metavar="TEXT", default="deleted by the operator", help="Why, for the audit.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask, if the window is finalized or not named.")
 def command(provider: str, phase: str | None, window: str | None, position: int, reason: str, yes: bool) -> None:
-    """Take a capture back: a row in the journal says so, nothing is erased."""
+    """Take a capture back: a row in the journal says so. Nothing is erased."""
     from tracker_corrections.deletion import Wanted, take_back
 
     here = session()

@@ -23,7 +23,7 @@ class UndoCommand(WritingCommand):
 def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
     """Take back what the last writing command of this lane stored or took back.
 
-    Rows are appended, nothing is erased. Run it again to go further back. PROVIDER: the last command that stored
+    Rows are appended. Nothing is erased. Run it again to go further back. PROVIDER: the last command that stored
     something of this provider. Telemetry events stay.
     """
     from tracker.api import Cell, Column

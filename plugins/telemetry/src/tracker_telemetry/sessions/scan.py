@@ -166,7 +166,7 @@ class Rows:
         number = self.labels.get(labels)
         if number is None:
             if any(one is not None and type(one) is not str for one in (*labels, model, speed)):
-                raise TypeError("a label that is no text")
+                raise TypeError("a label that is not text")
             number = self.labels[labels] = len(self.labels)
         needs = next((tag[len(NEEDS) :] for tag in tags if tag.startswith(NEEDS)), None) if tags else None
         is_total = bool(tags) and TOTAL in tags

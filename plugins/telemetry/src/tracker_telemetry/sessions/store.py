@@ -181,7 +181,7 @@ class Store:
         self._ask(f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 10)})", values)
 
     def _place(self, source: str, labels: tuple[str | None, ...]) -> int:
-        """The number of the labels of requests; a project stands there as reports show it."""
+        """The number of the labels of requests; a project is there as reports show it."""
         if not self._places:
             self._places.update(
                 {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {LABEL_COLUMNS} FROM place")}

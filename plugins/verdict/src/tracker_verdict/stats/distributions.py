@@ -66,7 +66,7 @@ def beta_cdf(odds: float, a: float, b: float) -> float:
 def beta_odds_below(tail: float, a: float, b: float) -> float:
     """p / (1 - p) of the p that a beta variable stays below with probability `tail`; inf where floats end.
 
-    Both p and 1 - p are quantiles, so that neither loses its digits where it is small.
+    Both p and 1 - p are quantiles, so that a small one keeps its digits.
     """
     from scipy.special import betainccinv, betaincinv
 

@@ -46,10 +46,10 @@ class Efficiency:
 
     features, capacity: the totals, of the n windows that count.
     confidence: of the intervals; effect: the ratio that the power is about. moderation: the windows of assumed spread.
-    efficiency: features per unit of capacity; None where no capacity was used, or floats cannot hold the figures.
+    efficiency: features per unit of capacity; None if no capacity was used, or floats cannot hold the figures.
     n_eff: how many windows of equal capacity would weigh as much.
     se: HC3 standard error, None unless the kind is ``measured``.
-    ci_kind: ``measured`` from the spread between windows; ``assumed`` from a taken-for-granted one, where there are
+    ci_kind: ``measured`` from the spread between windows; ``assumed`` from a taken-for-granted one, if there are
         fewer than 3 windows, no features, or one window outweighs the others; ``none``: there is no efficiency.
     quality: the same figures with every feature weighted by its window's quality, over the windows that have one.
     weight, shares, counts: what the intervals are computed from, see `tracker_verdict.stats.intervals`.
@@ -253,5 +253,5 @@ def _sum(values: Iterable[float]) -> float:
 
 
 def _whole(value: float) -> float:
-    """The same number, as an int where it is one: counts print without decimals."""
+    """The same number, as an int if it is one: counts print without decimals."""
     return int(value) if value.is_integer() and value < EXACT_INTEGERS else value
