@@ -25,7 +25,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (
         ("ingest", "proxy-telemetry", "--window", "W1", "--stdin", "--follow"),
         2,
-        "--follow needs --file PATH; a pipe is",
+        "--follow expects --file PATH. A pipe is",
     ),
     (
         ("alias", "start", "codex", "--stdin", "--window", "a/b"),
@@ -37,7 +37,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         2,
         "Invalid time 'noon'. Expected ISO 8601, such as 2026-11-22T06:30:00Z",
     ),
-    (("churn", "--window", "W1", "--paths", ""), 2, "'' is no path"),
+    (("churn", "--window", "W1", "--paths", ""), 2, "invalid path ''"),
     (("plugins", "info", "codx"), 1, "No source 'codx' is installed; did you mean codex?"),
     (("plugins", "new", "fuel", "--into", "blocked/sub"), 1, "Cannot write"),
     (("alias", "begin", "codex"), 2, "Unknown command 'begin'"),
@@ -173,7 +173,7 @@ def test_a_pipe_or_a_folder_in_its_place_is_to_be_moved_away(tracker_cli: Run, t
 def test_rejected_lines_are_an_error_where_the_user_wants_it(tracker_cli: Run) -> None:
     done = tracker_cli("ingest", "proxy-telemetry", "--window", "W1", "--stdin", "--strict", stdin="nonsense\n")
     assert done.returncode == 1
-    assert "error: 1 line was rejected, and --strict was given; the others are stored" in done.stderr
+    assert "error: 1 line was rejected with --strict. The others are stored." in done.stderr
 
 
 def test_several_windows_in_one_word_are_told_apart(tracker_cli: Run) -> None:

@@ -93,7 +93,7 @@ def report(folder: Path) -> str:
     figures = re.findall(
         r'<figcaption>(.*?)</figcaption>.*?<svg class="chart".*?height="(\d+)".*?>(.*?)</figure>', page, re.S
     )
-    wanted = [one for one in figures if re.search("Used at|Features per|Cost", one[0])][:CHARTS]
+    wanted = [one for one in figures if re.search("Ratio of|Used now|Cost by model", one[0])][:CHARTS]
     for caption, height, body in wanted:
         y += 44
         parts.append(f'<text x="{EDGE}" y="{y}" class="caption">{caption}</text>')

@@ -165,9 +165,11 @@ def test_what_begins_with_a_dash_is_no_option_of_git(session: Session, repositor
     found = measure(session, start, paths=(f"--output={target}", "--no-index"))
     assert found.record["files_changed"] == 0
     for commit in (f"--output={target}", "-h", "--all"):
-        with pytest.raises(TrackerError, match=re.escape(f"'{commit}' (--commit-start) is no commit: it begins with")):
+        with pytest.raises(
+            TrackerError, match=re.escape(f"Invalid commit '{commit}' (--commit-start): it begins with")
+        ):
             measure(session, commit)
-        with pytest.raises(TrackerError, match=re.escape(f"'{commit}' (--commit-end) is no commit")):
+        with pytest.raises(TrackerError, match=re.escape(f"Invalid commit '{commit}' (--commit-end)")):
             measure(session, start, commit)
     assert not target.exists()
 
@@ -177,7 +179,7 @@ def test_what_begins_with_a_dash_is_no_option_of_git(session: Session, repositor
 
 def test_outside_of_a_repository(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(TrackerError, match="is in no git repository; run this where the work was committed"):
+    with pytest.raises(TrackerError, match=r"is not in a git repository\. Run this where the work was committed"):
         measure(session, "HEAD")
     assert measure(session, None).record["decision"] == "missing-commit-range"
 
@@ -190,7 +192,7 @@ def test_without_git(session: Session, repository: Any, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("commit", ["nowhere", "0" * 40, "HEAD~99", "HEAD..HEAD", "HEAD:first", " ", "a\nb", "a\0b"])
 def test_an_unknown_commit(session: Session, repository: Any, commit: str) -> None:
-    with pytest.raises(TrackerError, match="no commit") as raised:
+    with pytest.raises(TrackerError, match=r"(Unknown|Invalid) commit") as raised:
         measure(session, commit)
     assert "--commit-start" in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -206,7 +208,7 @@ def test_a_start_that_is_no_ancestor(session: Session, repository: Any, text_of:
     assert figures(found) == (1, 5, 0, 5)
     assert found.record["commit_start"] == start
     assert found.record["commit_base"] == fork
-    assert f"{start[:12]} is no ancestor of" in found.warnings[0]
+    assert f"{start[:12]} is not an ancestor of" in found.warnings[0]
 
 
 def test_a_range_that_runs_backwards(session: Session, repository: Any) -> None:
@@ -233,7 +235,7 @@ def test_a_shallow_clone(
     repository.git("config", "uploadpack.allowAnySHA1InWant", "true")
     repository.git("clone", "--quiet", "--depth=1", f"file://{repository.path}", str(tmp_path / "shallow"))
     monkeypatch.chdir(tmp_path / "shallow")
-    with pytest.raises(TrackerError, match=r"this clone is shallow: `git fetch --unshallow` brings"):
+    with pytest.raises(TrackerError, match=r"This clone is shallow: `git fetch --unshallow` brings"):
         measure(session, start)
     repository.git("-C", str(tmp_path / "shallow"), "fetch", "--quiet", "--depth=1", "origin", start)
     found = measure(session, start)

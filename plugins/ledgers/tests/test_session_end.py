@@ -117,7 +117,7 @@ def test_ids_are_reserved_once(toys: Run, tmp_path: Path) -> None:
     assert ok(toys("feature", "reserve", "--feature-id", "API-9")) == "API-9\n"
     assert ok(toys("feature", "reserve")) == "API-10\n"
     assert ok(toys("feature", "reserve", "--prefix", "F-")) == "F-003\n"
-    assert "is no feature id" in refused(toys("feature", "reserve", "--feature-id", "=1+1"))
+    assert "Invalid feature id" in refused(toys("feature", "reserve", "--feature-id", "=1+1"))
     ids = [(row["feature_id"], row["notes"]) for row in rows(tmp_path, "Feature_Log.csv")]
     assert ids == [(name, "reserved") for name in ("F-001", "F-002", "API-9", "API-10", "F-003")]
 
@@ -212,7 +212,7 @@ def test_a_checkpoint_goes_on_where_git_cannot_measure(toys: Run, work: Any, tmp
     gone = json.dumps(record).replace(record["git_head"], "0" * 40)
     (tmp_path / "data" / "snapshots.jsonl").write_text(gone + "\n")
     done = toys(*CLOSE, "--actual", "1")
-    assert f"warning: churn is left out: no commit '{'0' * 40}' (the BEFORE capture)" in done.stderr
+    assert f"warning: churn is left out: Unknown commit '{'0' * 40}' (the BEFORE capture)" in done.stderr
     assert "no churn was recorded" in ok(done)
     assert rows(tmp_path, "Token_Churn_Ledger.csv")[0]["lines_added"] == ""
 

@@ -49,8 +49,8 @@ def test_a_wholly_wrong_file_is_warned_of(toys: Run) -> None:
         done = toys("ingest", "toy-stream", "--window", "W1", "--stdin", *extra, stdin=text)
         return done.returncode, done.stderr
 
-    warning = "warning: no line was an event of toy-stream, which takes a log with one event a line"
-    cure = "; check that it is the right file, and the right source\n"
+    warning = "warning: The stream holds no event of toy-stream, which reads a log with one event a line"
+    cure = ". Check the file and the source.\n"
     assert said("--dry-run") == (0, f"{warning} (the first that was kept: no JSON){cure}")
     status, err = said()
     assert (status, err.endswith(f"{warning} (the first that was kept: no JSON){cure}")) == (0, True)
@@ -60,7 +60,7 @@ def test_a_wholly_wrong_file_is_warned_of(toys: Run) -> None:
     assert (status, warning in err, err.splitlines()[-1]) == (
         1,
         True,
-        "error: 2 lines were rejected, and --strict was given; the others are stored",
+        "error: 2 lines were rejected with --strict. The others are stored.",
     )
     assert warning not in said(text='no JSON\n{"rid": "a"}\n')[1]
 

@@ -18,28 +18,13 @@ from tracker.hosting import discovery
 from tracker.text.render import escape
 from tracker.text.wording import near
 
-LARGEST = 1e12
 
-
-def setting(
-    default: Any,
-    about: str,
-    *,
-    least: float = 0,
-    most: float = LARGEST,
-    fits: Callable[[Any], bool] | None = None,
-    expected: str = "",
-    consent: str = "",
-    is_path: bool = False,
-) -> Any:
+def setting(default: Any, about: str, **limits: Any) -> Any:
     """A field with its default and what it is for; its annotation says what it may be.
 
-    least, most: the limits of a number. fits: whether a value is right, and expected: what to say if it is not.
-    consent: why a value from a file needs the user's consent, such as `runs commands`. is_path: a value that leads out
-    of the file's folder needs it.
+    The limits are the optional fields of a `Setting`: least, most, fits, expected, consent, is_path.
     """
-    limits = {"least": least, "most": most, "fits": fits, "expected": expected}
-    return field(default=default, metadata={"about": about, "consent": consent, "is_path": is_path, **limits})
+    return field(default=default, metadata={"about": about, **limits})
 
 
 class Kind(NamedTuple):
@@ -77,18 +62,23 @@ KINDS = {
 
 
 class Setting(NamedTuple):
-    """One setting; `key` is dotted if it stands in a table. The rest is what `setting` was given."""
+    """One setting; `key` is dotted if it stands in a table.
+
+    least, most: the limits of a number. fits: whether a value is right, and expected: what to say if it is not.
+    consent: why a value from a file needs the user's consent, such as `runs commands`. is_path: a value that leads out
+    of the file's folder needs it.
+    """
 
     key: str
     kind: Kind
     default: Any
     about: str
-    consent: str
-    is_path: bool
-    least: float
-    most: float
-    fits: Callable[[Any], bool] | None
-    expected: str
+    least: float = 0
+    most: float = 1e12
+    fits: Callable[[Any], bool] | None = None
+    expected: str = ""
+    consent: str = ""
+    is_path: bool = False
 
     def consent_reason(self, value: Any, base: Path) -> str | None:
         """Why a value in a file of the folder `base` needs the user's consent, None if it needs none."""

@@ -63,8 +63,8 @@ def check_id(feature: str) -> str:
     """An id that can stand in a cell, a commit message and a command."""
     if not ID.fullmatch(feature) or not feature.isprintable():
         raise TrackerError(
-            f"{line(feature)[:80]!r} is not a feature id: begin with a letter or digit, then up to 63 characters"
-            " without spaces, quotes, commas and semicolons"
+            f"Invalid feature id {line(feature)[:80]!r}. Expected a letter or digit, then up to 63 characters"
+            " without spaces, quotes, commas and semicolons."
         )
     return feature
 

@@ -153,18 +153,18 @@ def require_repository() -> None:
     if done.returncode:
         said = _complaint(done)
         why = "" if said.startswith("not a git repository") else f" that may be read ({said})"
-        raise TrackerError(f"{Path.cwd()} is in no git repository{why}; run this where the work was committed")
+        raise TrackerError(f"{Path.cwd()} is not in a git repository{why}. Run this where the work was committed.")
 
 
 def resolve(name: str, by: str) -> str:
     """The full id of a commit; `by` is who named it."""
     if not name.strip() or name.startswith("-") or not name.isprintable():
         why = "begins with a dash" if name.startswith("-") else "is empty or holds control characters"
-        raise TrackerError(f"{line(name)!r} ({by}) is not a commit: it {why}")
+        raise TrackerError(f"Invalid commit {line(name)!r} ({by}): it {why}.")
     done = _run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     if done.returncode:
-        shallow = "; this clone is shallow: `git fetch --unshallow` brings what it lacks" if is_shallow() else ""
-        raise TrackerError(f"no commit {line(name)!r} ({by}) in the repository of {Path.cwd()}{shallow}")
+        shallow = " This clone is shallow: `git fetch --unshallow` brings what it lacks." if is_shallow() else ""
+        raise TrackerError(f"Unknown commit {line(name)!r} ({by}) in the repository of {Path.cwd()}.{shallow}")
     return done.stdout.decode().strip()
 
 

@@ -100,8 +100,8 @@ def parts(path: Path, data: bytes | None) -> tuple[bytes, bytes, str]:
         places = [(mark[1].decode(), data.count(b"\n", 0, mark.start()) + 1) for mark in marks]
         lines = ", ".join(f"{name} in line {number}" for name, number in places)
         raise TrackerError(
-            f"{path} does not hold one pair of tracker's marker lines ({lines}): mend them, or remove them all and"
-            " tracker adds its part at the end. Nothing was written."
+            f"{path} does not hold one pair of tracker's marker lines ({lines}). Repair them, or remove them all:"
+            " tracker then adds its part at the end. Nothing was written."
         )
     stop = marks[1].end() - (1 if data[: marks[1].end()].endswith(b"\r") else 0)
     return data[: marks[0].start()], data[stop:], end

@@ -207,6 +207,6 @@ def check_header(path: Path, ledger: Ledger, found: Sequence[Row]) -> None:
     difference += [f"it has {line(', '.join(foreign)[:200])}"] if foreign else []
     difference += [] if difference else ["its columns stand in another order, or twice"]
     raise TrackerError(
-        f"the header of {path} is not this ledger's: {' and '.join(difference)};"
-        f" expected {','.join(ledger.columns)}; mend it or move the file away. Nothing was written."
+        f"The header of {path} does not fit: {' and '.join(difference)}. Expected {','.join(ledger.columns)}."
+        " Repair it, or move the file away. Nothing was written."
     )

@@ -192,4 +192,4 @@ def _opened(path: Path) -> int | None:
     if stat.S_ISREG(os.fstat(file).st_mode):
         return file
     os.close(file)
-    raise TrackerError(f"{path} is not a regular file, and only those are followed; pipe it to --stdin instead")
+    raise TrackerError(f"Cannot follow {path}: not a regular file. Pipe it to --stdin.")

@@ -37,11 +37,11 @@ def ingest_stream(
     use_stdin, notes, follow, strict = given.use_stdin, given.notes, given.follow, given.strict
     path = None if given.path is None else Path(given.path)
     if use_stdin and path is not None:
-        raise click.UsageError("give --stdin or --file, not both")
+        raise click.UsageError("--stdin and --file exclude each other. Give one of them.")
     if follow and path is None:
-        raise click.UsageError("--follow needs --file PATH; a pipe is followed anyway")
+        raise click.UsageError("--follow expects --file PATH. A pipe is followed without it.")
     if path is None and not use_stdin and sys.stdin.isatty():
-        raise click.UsageError("give the stream with --stdin or --file PATH")
+        raise click.UsageError("No stream was given. Expected --stdin or --file PATH.")
     intake = Intake(session, Reader(session, source, window, notes), Stop())
     try:
         if follow and path is not None:
@@ -57,8 +57,8 @@ def ingest_stream(
     intake.report()
     if intake.read_until is not None:
         what = f"{int(100 * intake.read_until)}% of {path or 'the file'} was read"
-        cure = "run the command again for the rest. Nothing is stored twice"
-        raise Interrupted(f"interrupted: {what}; {cure}", intake.stop.number)
+        cure = "Run the command again for the rest. It stores each line once."
+        raise Interrupted(f"interrupted: {what}. {cure}", intake.stop.number)
     if not (session.dry_run or session.quiet):
         _note_outside(session, source, window)
         intake.note_overlap()
@@ -67,7 +67,7 @@ def ingest_stream(
         _warn_of_nothing(session, source, intake.first_reason)
     if strict and rejected:
         verb = "line was" if rejected == 1 else "lines were"
-        raise TrackerError(f"{rejected} {verb} rejected, and --strict was given; the others are stored")
+        raise TrackerError(f"{rejected} {verb} rejected with --strict. The others are stored.")
 
 
 def _note_outside(session: Session, source: Source, window: str) -> None:
@@ -81,8 +81,8 @@ def _warn_of_nothing(session: Session, source: Source, reason: str | None) -> No
     """Say that it was the wrong file, most likely: unreadable lines are not an error as long as some can be read."""
     first = f" (the first that was kept: {line(reason)})" if reason else ""
     session.warn(
-        f"no line was an event of {source.name}, which takes a log with one event a line{first};"
-        " check that it is the right file, and the right source"
+        f"The stream holds no event of {source.name}, which reads a log with one event a line{first}."
+        " Check the file and the source."
     )
 
 
@@ -143,8 +143,8 @@ class Intake:
             reader.recall(follower.last(BATCH))
             if follower.is_lost:
                 self.session.warn(
-                    f"the file that was read as {follower.path} is neither there nor beside it: what it got after the"
-                    " last run is missing; pipe its copy to --stdin. Nothing is stored twice"
+                    f"The file that was read as {follower.path} is neither there nor beside it, so what it got after"
+                    " the last run is missing. Pipe its copy to --stdin. Each line is stored once."
                 )
         elif not follower.path.exists():
             self.session.note(f"note: waiting for {follower.path}, which is not there yet")
@@ -176,7 +176,7 @@ class Intake:
             except Busy as error:
                 if self.stop.is_asked:
                     raise Busy(
-                        f"{error}: the last {left} were not stored; replay the stream. Nothing is stored twice"
+                        f"{error}: the last {left} were not stored. Replay the stream. Each line is stored once."
                     ) from error
                 if not self._has_warned:
                     self._has_warned = True

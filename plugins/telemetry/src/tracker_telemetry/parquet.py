@@ -101,7 +101,7 @@ def _write_events(session: Session, source: Source, database: DuckDBPyConnection
         database.execute(f"COPY ({query}) TO '{_escaped(folder)}' ({OPTIONS}, {layout})")
     if left_out:
         events = plural(left_out, "event")
-        session.warn(f"{events} of {source.stream} name an invalid window: they are left out")
+        session.warn(f"{events} of {source.stream} are left out, because their window is not a valid id")
     return count
 
 

@@ -98,7 +98,7 @@ def parse(text: str, where: str, snapshot: str = "") -> Table:
         snapshot = str(values.get("snapshot", snapshot))
         entries = tuple(_entry(entry, snapshot, per) for entry in values.get("model", []))
     except (tomllib.TOMLDecodeError, re.error, TypeError, ValueError, AttributeError, LookupError) as error:
-        raise TrackerError(f"{where} is not a price table: {error}; it reads like the bundled {FILE}") from error
+        raise TrackerError(f"Invalid price table {where}: {error}. Expected the form of the bundled {FILE}.") from error
     as_of, said = (str(values.get(name, default)) for name, default in (("as_of", ""), ("source", where)))
     return Table(as_of=as_of, source=said, snapshot=snapshot, entries=entries)
 

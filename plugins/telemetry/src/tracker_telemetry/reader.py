@@ -355,7 +355,7 @@ def checked(event: Any) -> dict[str, Any]:
         try:
             EPOCH + timedelta(seconds=ts) if type(ts) is not str else datetime.fromisoformat(ts)
         except (ValueError, OverflowError):
-            raise TypeError("an event's ts is not a time. Expected ISO 8601 or epoch seconds.") from None
+            raise TypeError("invalid ts of an event. Expected ISO 8601 or epoch seconds.") from None
     return {**event, "routed": event.get("routed") is True, "ok": event.get("ok") in (None, True)}
 
 

@@ -179,7 +179,8 @@ def test_a_rotated_file_that_was_compressed_before_it_was_read_is_said(
     run = follow()
     wait_for(lambda: data.rids() == ["a", "b", "d"])
     err = run.signal(signal.SIGTERM)[2]
-    assert "is neither there nor beside it: what it got after the last run is missing; pipe its copy to --stdin" in err
+    missing = "is neither there nor beside it, so what it got after the last run is missing."
+    assert f"{missing} Pipe its copy to --stdin." in err
     run = ingest("--stdin")
     run.write(rotated)
     assert "new=1, duplicates=2" in run.end()[1]
@@ -203,6 +204,6 @@ def test_without_its_index_it_reads_the_file_again_and_stores_nothing_twice(
 def test_only_regular_files_are_followed(ingest: Start, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     status, _, err = ingest("--file", "folder", "--follow").end()
-    assert (status, "is not a regular file, and only those are followed" in err) == (1, True)
+    assert (status, "not a regular file. Pipe it to --stdin." in err) == (1, True)
     status, _, err = ingest("--stdin", "--follow").end()
-    assert (status, "--follow needs --file PATH" in err) == (2, True)
+    assert (status, "--follow expects --file PATH" in err) == (2, True)

@@ -72,8 +72,8 @@ def test_a_signal_cuts_a_file_short_which_is_no_success(
     else:
         assert "(events=1, new=1, duplicates=0, rejected=0, " in out
     assert err == (
-        f"error: interrupted: 0% of {'the file' if is_piped else 'usage.jsonl'} was read;"
-        " run the command again for the rest. Nothing is stored twice\n"
+        f"error: interrupted: 0% of {'the file' if is_piped else 'usage.jsonl'} was read."
+        " Run the command again for the rest. It stores each line once.\n"
     )
 
 

@@ -79,7 +79,7 @@ def test_strict_says_so_at_the_end_and_stores_the_rest(ingest: Start, data: Any,
     run.write(b"nonsense\n" + line("a"))
     status, out, err = run.end()
     assert (status, "(events=1, new=1, " in out) == (1, True)
-    assert "error: 1 line was rejected, and --strict was given; the others are stored" in err
+    assert "error: 1 line was rejected with --strict. The others are stored." in err
     assert data.rids() == ["a"]
 
 

@@ -78,7 +78,8 @@ class Board(App[None]):
     #about { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }
     #filter { display: none; height: 3; }
     #filter.asked { display: block; }
-    #table { height: 1fr; margin: 0 1; background: $background; }
+    #table { height: 1fr; margin: 0 1; background: $background; scrollbar-size: 0 1; }
+    #table { scrollbar-background: $background; scrollbar-color: $panel-lighten-2; }
     #table > .datatable--header { background: $panel; }
     #body { height: 1fr; }
     Help { align: center middle; }
@@ -254,7 +255,8 @@ class Board(App[None]):
             table.clear(columns=True)
             return
         rows = self._rows(panel)
-        room = max(self.size.width - 4, 20)
+        # margins, the padding of the outer cells, the scroll bar
+        room = max(self.size.width - 5, 20)
         found = fitted(panel.columns, rows, room, self.zone)
         note = "  ".join(filter(None, (self._spark(panel), panel.about, found.note, self._failures())))
         self.query_one("#about", Static).update(Text(note))
@@ -376,7 +378,7 @@ def picture(board: Board, size: tuple[int, int]) -> str:
             await board.workers.wait_for_complete()
             await pilot.pause()
             await board.workers.wait_for_complete()
-            await pilot.pause()
+            await pilot.wait_for_scheduled_animations()
             return board.export_screenshot(title="tracker board")
 
     return FONT.sub("", asyncio.run(shot()))

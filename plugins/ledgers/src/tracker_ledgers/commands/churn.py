@@ -16,7 +16,7 @@ def pathspec(_context: click.Context, parameter: click.Parameter, given: tuple[s
     """Git's path patterns: git would refuse an empty one in its own words."""
     for pattern in given:
         if not pattern.strip() or "\0" in pattern:
-            raise click.BadParameter(f"{line(pattern)!r} is not a path", param=parameter)
+            raise click.BadParameter(f"invalid path {line(pattern)!r}", param=parameter)
     return given
 
 

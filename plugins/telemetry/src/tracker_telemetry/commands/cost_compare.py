@@ -32,11 +32,12 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
 
     here = session()
     if window is not None and path is not None:
-        raise click.UsageError("give --window or --file, not both")
+        raise click.UsageError("--window and --file exclude each other. Give one of them.")
     source = here.source(name, kinds=["telemetry"]) if name else only_source(here)
     if window is not None and not here.index.knows(window):
         known = here.index.windows()
-        raise TrackerError(f"no window {window!r}; {near(window, known) if known else 'there are no records yet'}")
+        what = f"Expected one with records: {near(window, known)}" if known else f"{here.root} holds no records."
+        raise TrackerError(f"Unknown window {window!r}. {what}")
     table = prices.table(here, source)
 
     def compare(events: Events) -> costs.Costs:
