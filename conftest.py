@@ -7,6 +7,9 @@ from shutil import disk_usage
 
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "support"))  # importlib mode imports no siblings
 
+# Programs are started a thousand times: whatever the caller's environment says, each module is compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Every record is flushed, which a disk in memory does at once; a run writes 400 MB and some programs that it starts.
 MEMORY = Path("/dev/shm")
 if os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2 << 30 and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:

@@ -5,7 +5,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.stats
-import statsmodels.api
 
 from tracker_verdict.stats.efficiency import measure
 from tracker_verdict.stats.intervals import Weighted, fieller, poisson_limits
@@ -134,6 +133,9 @@ def test_figures_are_those_of_the_preview():
 @pytest.mark.parametrize("windows", [D1, D2, G, SPREAD], ids=["D1", "D2", "G", "spread"])
 def test_standard_error_is_that_of_weighted_least_squares_through_the_origin(windows):
     features, capacity = np.array(windows, float).T
+    # seconds, which only this test should take
+    import statsmodels.api
+
     fit = statsmodels.api.WLS(features, capacity, weights=1 / capacity).fit(cov_type="HC3", use_t=True)
     found = measure(windows)
     assert (found.efficiency, found.se) == pytest.approx((fit.params[0], fit.bse[0]), rel=1e-12)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tracker.api import Block, Check, Finding, Panel, Period, Source, StreamFacts, StreamInput, UsageEvent
     from tracker.kernel import Session
 

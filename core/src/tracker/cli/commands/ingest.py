@@ -12,13 +12,13 @@ from tracker.cli.commands.alias import store_text
 from tracker.cli.main import run_command
 from tracker.cli.options import window_option
 from tracker.cli.text_input import input_options
-from tracker.contract.sources import Source
+from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Source
 from tracker.errors import TrackerError
 from tracker.session import Session, session
 
 # which kind of source an option is for, and what people call the kinds
-ONLY = {"phase": "status", "run": "report", "follow": "telemetry", "strict": "telemetry"}
-KINDS = {"status": "a provider", "report": "a report", "telemetry": "a stream", "view": "a view"}
+ONLY = {"phase": STATUS, "run": REPORT, "follow": STREAM, "strict": STREAM}
+KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream", VIEW: "a view"}
 
 
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
