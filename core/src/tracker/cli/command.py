@@ -63,7 +63,7 @@ class Shared(click.Command):
         """The command's own options, then those that every command takes, and `--help`."""
         shared = {option.name for option in shared_options()}
         sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Global options": []}
-        for parameter in self.get_params(ctx):
+        for parameter in sorted(self.get_params(ctx), key=lambda one: "--help" in one.opts):
             shown = parameter.get_help_record(ctx)
             if shown is not None:
                 is_global = parameter.name in shared or "--help" in parameter.opts
