@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tracker_claude import usage
-from tracker_codex import status
 
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.windows.rules import SLACK, dated
+from tracker_claude import usage
+from tracker_codex import status
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 CAPTURED = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
