@@ -145,7 +145,7 @@ class Source(Metered):
         if found or not self.open_meters:
             return found
         like = next((meter for meter in self.meters if key.endswith(f"_{meter.key}")), None)
-        return Meter(key=key, title=key, window=like and like.window)
+        return Meter(key=key, title=key, window=like.window if like else None)
 
     @property
     def capacity_meter(self) -> Meter | None:
