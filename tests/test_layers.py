@@ -57,7 +57,7 @@ def test_the_kernel_names_no_provider() -> None:
 
 
 def test_the_kernel_names_no_feature() -> None:
-    """But where the contract has a word since 1.0 (a kind of source, an origin) or a hook. `ingest` names the kinds."""
+    """But where the contract has a word since 1.0 (a kind of source, an origin) or a hook: each is defined once."""
     features = re.compile(
         r"churn|ledger|telemetry|status.?line|decision|handoff|parquet|scoreboard|duckdb|scipy|cost.compare|checkpoint"
         r"|\buat\b",

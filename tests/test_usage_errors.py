@@ -49,6 +49,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("churn", "--window", "W1", "--features", "9" * 31), 2, "Expected one from 0 to 1000000."),
     (("help", "previw"), 2, "No word or command 'previw'; did you mean preview?"),
     (("previw",), 2, "Unknown command 'previw'; did you mean preview?"),
+    (("start", "codex", "pane.txt", "--stdin"), 2, "Two texts are given. Name a file, or use --stdin."),
     (("alias", "start", "codx", "--stdin"), 2, "Unknown provider 'codx'; did you mean codex?"),
     (
         ("ingest", "codex-ccusag", "--window", "W1", "--stdin"),

@@ -308,3 +308,8 @@ def test_a_meter_that_fell_across_its_reset_says_when_it_was_reset(toys: Run) ->
     assert "readings from both sides of the reset measure across it" in done.stderr
     error = refused(toys("complete", "--window", "W0-01", "--toy-features", "1"))
     assert "the capacity meter of toy fell (fuel fell from 90 to 4; it was reset at" in error
+
+
+def test_a_file_and_standard_input_are_two_texts(toys: Run) -> None:
+    error = refused(toys("start", "toy", "pane.txt", "--stdin", stdin="fuel 1%"), 2)
+    assert "Two texts are given. Name a file, or use --stdin." in error

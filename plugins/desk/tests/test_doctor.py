@@ -172,7 +172,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
     ),
     "ledger": (
         lambda program: ledger(program).write_text("date,nonsense\n"),
-        ("error", "ledger", "", "the header of "),
+        ("error", "ledger", "", "The header of "),
     ),
 }
 

@@ -24,7 +24,7 @@ def test_before_the_first_capture_it_says_how_to_begin(program: Any) -> None:
         "Nothing is recorded here yet.",
         "  tally: has to be pasted",
         "  toy: has to be pasted",
-        "Begin: tracker start PROVIDER --stdin",
+        "Begin: tracker start tally",
     ]
     assert not program.root.exists()
 

@@ -126,12 +126,12 @@ def test_what_people_wrote_stays_byte_for_byte(session: Session, path: Path, sta
 @pytest.mark.parametrize(
     ("header", "difference"),
     [
-        (HEADER.replace(b",notes", b""), "it lacks notes;"),
-        (HEADER.replace(b"runner,", b"runner,who,"), "it has who;"),
-        (HEADER.replace(b"notes", b"note"), "it lacks notes and it has note;"),
-        (HEADER.replace(b"runner,result", b"result,runner"), "its columns stand in another order, or twice;"),
+        (HEADER.replace(b",notes", b""), "it lacks notes."),
+        (HEADER.replace(b"runner,", b"runner,who,"), "it has who."),
+        (HEADER.replace(b"notes", b"note"), "it lacks notes and it has note."),
+        (HEADER.replace(b"runner,result", b"result,runner"), "its columns are in another order, or twice."),
         (HEADER.replace(b",", b";"), "it has window_id;capability_id"),
-        (b"\x1b[31mred\n", "it has \\x1b[31mred;"),
+        (b"\x1b[31mred\n", "it has \\x1b[31mred."),
     ],
 )
 def test_another_header_is_refused_with_the_difference(

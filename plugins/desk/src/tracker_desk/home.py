@@ -49,7 +49,8 @@ def first_lines(session: Session) -> Iterator[str]:
         places = [origin.folder if isinstance(origin, FileOrigin) else origin.title for origin in found]
         yield f"  {name}: {'can be read from ' + ', '.join(places) if places else 'has to be pasted'}"
         begin = begin or (f"tracker capture {name}" if found else None)
-    yield f"Begin: {begin or 'tracker start PROVIDER --stdin'}"
+    first = next(iter(sorted(session.registry.providers)), "PROVIDER")
+    yield f"Begin: {begin or f'tracker start {first}'}"
 
 
 def show(session: Session, status: Status, zone: tzinfo) -> None:

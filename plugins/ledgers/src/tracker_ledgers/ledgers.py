@@ -205,7 +205,7 @@ def check_header(path: Path, ledger: Ledger, found: Sequence[Row]) -> None:
     foreign = [name for name in names if name not in ledger.columns]
     difference = [f"it lacks {', '.join(lacking)}"] if lacking else []
     difference += [f"it has {line(', '.join(foreign)[:200])}"] if foreign else []
-    difference += [] if difference else ["its columns stand in another order, or twice"]
+    difference += [] if difference else ["its columns are in another order, or twice"]
     raise TrackerError(
         f"The header of {path} does not fit: {' and '.join(difference)}. Expected {','.join(ledger.columns)}."
         " Repair it, or move the file away. Nothing was written."

@@ -160,13 +160,14 @@ class Rows:
         if at is not None and not 0 <= at < LATEST:
             raise TypeError(f"the time {at!r}")
         base, slash, request = str(event["key"]).rpartition("/")
+        if not (base.isascii() and request.isascii() and (model or "").isascii()):
+            f"{event['key']}{model}".encode()
         if not slash:
             base, request = request, ALONE
         labels = get("session"), get("project"), get("branch"), get("account"), get("client"), get("plan")
         number = self.labels.get(labels)
         if number is None:
-            if any(one is not None and type(one) is not str for one in (*labels, model, speed)):
-                raise TypeError("a label that is not text")
+            "".join(one or "" for one in (*labels, speed)).encode()  # what is not text, or half a surrogate, raises
             number = self.labels[labels] = len(self.labels)
         needs = next((tag[len(NEEDS) :] for tag in tags if tag.startswith(NEEDS)), None) if tags else None
         is_total = bool(tags) and TOTAL in tags
