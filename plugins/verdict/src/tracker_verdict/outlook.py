@@ -33,8 +33,8 @@ PERCENT = "pp"
 GO, TIGHT, STOP, UNKNOWN = "GO", "tight", "STOP", "unknown"
 # The probabilities that the planned windows fit from which the verdict is GO, or tight.
 GO_FROM, TIGHT_FROM = 0.8, 0.5
-# The newest windows, which say what one usually costs unless others are asked for; fewer if the answer must be quick.
-USUAL, BRIEF = 200, 50
+# The newest windows, which say what one usually costs unless others are asked for; the same for every command.
+USUAL = 100
 
 
 @frozen(kw_only=True)
@@ -81,7 +81,7 @@ def outlooks(
     """
     # a plan does not read years of windows
     if is_brief or windows is None:
-        windows = session.index.windows(BRIEF if is_brief else USUAL)
+        windows = session.index.windows(USUAL)
     newest = newest_windows(session, source)
     own = captures(session, source, newest if is_brief else {*newest, *windows})
     past, deltas = history(session, source, now), _deltas(session, source, windows)
