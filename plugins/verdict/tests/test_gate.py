@@ -41,7 +41,7 @@ def reading(
         (40, 1, 24, (), 0, "go: codex weekly: 60 % left"),
         (95, 1, 24, (), 3, "stop: codex weekly: 5 % left, less than 10 %"),
         (95, 1, 24, ("--min-left", "2", "--max-risk", "1"), 0, "go: codex weekly: 5 % left"),
-        (80, 1, 120, (), 3, "stop: codex weekly: 20 % left, likely used up before the reset"),
+        (80, 1, 120, (), 3, "stop: codex weekly: 20 % left, likely to be full before the reset (0 weeks of history"),
         (40, 20, 24, (), 4, "unknown: codex weekly: the newest reading is 2"),
         (40, 20, 24, ("--max-age", "1h"), 0, "go: codex weekly: 60 % left"),
         (40, 1, -1, (), 4, "and not read since"),
@@ -56,6 +56,17 @@ def test_the_answer(
     done = verdicts("gate", "codex", *options)
     assert (done.status, done.error) == (status, None)
     assert words in done.out
+
+
+@pytest.mark.parametrize("used", [5, 20, 38, 50, 65, 80])
+@pytest.mark.parametrize("hours", [20, 96, 150])
+def test_the_gate_says_what_plan_says(verdicts: Any, used: float, hours: int) -> None:
+    reading(verdicts, used, reset=timedelta(hours=hours))
+    gate, plan = verdicts("gate", "codex"), verdicts("plan", "--provider", "codex").out
+    is_likely = "\n  likely to be full before the reset" in plan
+    assert is_likely != ("\n  unlikely to be full before the reset" in plan)
+    assert gate.status == (3 if is_likely else 0), (gate.out, plan)
+    assert ("left, likely to be full" in gate.out) == is_likely
 
 
 def test_without_a_reading_the_answer_is_unknown(verdicts: Any) -> None:

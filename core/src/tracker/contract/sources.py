@@ -137,9 +137,15 @@ class Source(Metered):
     prices: str | None = field(default=None, validator=checks.MAYBE_LINE)
 
     def meter(self, key: str) -> Meter | None:
-        """The meter of that key; one made up if `open_meters` permits it; else None."""
+        """The meter of that key; one made up if `open_meters` permits it; else None.
+
+        A made-up one has the window of the declared one whose key ends its own: `model_weekly` is weekly, too.
+        """
         found = next((meter for meter in self.meters if meter.key == key), None)
-        return found or (Meter(key=key, title=key) if self.open_meters else None)
+        if found or not self.open_meters:
+            return found
+        like = next((meter for meter in self.meters if key.endswith(f"_{meter.key}")), None)
+        return Meter(key=key, title=key, window=like.window if like else None)
 
     @property
     def capacity_meter(self) -> Meter | None:

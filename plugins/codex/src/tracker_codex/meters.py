@@ -18,7 +18,7 @@ METERS = (
     Meter(key="annual", title="365 d", window=timedelta(days=365), rounding="nearest"),
     Meter(key="usage", title="another window"),
     Meter(key="secondary_usage", title="a second other window"),
-    Meter(key=MONTHLY_CREDIT, title="monthly credit"),
+    Meter(key=MONTHLY_CREDIT, title="monthly credit", window="month"),
 )
 KEYS = {meter.key for meter in METERS}
 WINDOWS = {meter.window: meter.key for meter in METERS if isinstance(meter.window, timedelta)}

@@ -12,7 +12,7 @@ from tracker.api import Source
 from tracker.kernel import Session, iso, number, span, zone
 from tracker_verdict import forecasts
 from tracker_verdict.outlook import Outlook
-from tracker_verdict.prospect import prospect
+from tracker_verdict.prospect import LIKELY, prospect, summary
 from tracker_verdict.standings import captures, chosen, history, newest_windows, of_accounts, standings
 from tracker_verdict.weeks import FULL, weeks_before
 
@@ -94,7 +94,10 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
         prospect=ahead,
     )
     forecasts.store(session, source, [asked], "gate")
-    shown = evolve(shown, risk=ahead.probability if ahead else None)
-    if shown.risk is not None and shown.risk > question.max_risk:
-        return evolve(shown, state=STOP, why=f"{number(left)} % left, likely used up before the reset")
-    return evolve(shown, state=GO, why=f"{number(left)} % left")
+    if ahead is None or ahead.probability is None:
+        return evolve(shown, state=GO, why=f"{number(left)} % left")
+    shown = evolve(shown, risk=ahead.probability if ahead.is_probable else None)
+    # without a probability only "likely" stops, as `tracker plan` says it
+    limit = question.max_risk if ahead.is_probable else max(question.max_risk, LIKELY)
+    state = STOP if ahead.probability > limit else GO
+    return evolve(shown, state=state, why=f"{number(left)} % left, {summary(ahead)}")

@@ -70,7 +70,7 @@ def _chance(one: Outlook) -> str | None:
     if found is None or found.probability is None:
         return None
     if found.chance is None:
-        return "likely" if found.probability >= 0.5 else "unlikely"
+        return found.word
     return f"{found.chance}%"
 
 

@@ -15,6 +15,8 @@ from tracker_verdict.weeks import FULL, HOUR, PRIOR, WEEK, Week, phase_of
 
 # Weeks before which a probability overstates, see docs/explanation/statistics.md.
 NEEDED = 3
+# Until then a word: likely beyond this probability.
+LIKELY = 0.5
 LEAST = timedelta(hours=6)
 # Older readings may miss what was used since.
 YOUNG = timedelta(hours=2)
@@ -53,6 +55,11 @@ class Prospect:
         if self.probability is None or not self.is_probable:
             return None
         return round(100 * min(max(self.probability, 0.01), 0.99))
+
+    @property
+    def word(self) -> str:
+        """The probability in a word, for a history that is too short for a number."""
+        return "likely" if (self.probability or 0) > LIKELY else "unlikely"
 
     @property
     def expected(self) -> tuple[float, float] | None:
@@ -115,6 +122,15 @@ def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: t
     return evolve(known, weeks=len(before), probability=full, rest=rest, low=low, high=high, full_at=at)
 
 
+def summary(known: Prospect, when: str = "") -> str:
+    """How likely the meter is full before its reset: a number, or a word if the history is too short for one."""
+    assert known.probability is not None
+    weeks = f"{plural(known.weeks, 'week')} of history"
+    if known.is_probable:
+        return f"{known.chance}% likely to be full before the reset{when} ({weeks})"
+    return f"{known.word} to be full before the reset{when} ({weeks}, {NEEDED} are needed for a probability)"
+
+
 def lines(known: Prospect, local: tzinfo) -> Iterator[str]:
     """The forecast in words."""
     linear = "" if known.linear is None else f"linear pace: {number(known.linear, 0)}% at the reset"
@@ -123,11 +139,9 @@ def lines(known: Prospect, local: tzinfo) -> Iterator[str]:
         return
     when = f", around {known.full_at.astimezone(local):%a %H:%M}" if known.full_at else ""
     if not known.is_probable:
-        word = "likely" if known.probability >= 0.5 else "unlikely"
-        few = f"{plural(known.weeks, 'week')} of history, {NEEDED} are needed for a probability"
-        yield f"  {word} to be full before the reset{when} ({few}); {linear}"
+        yield f"  {summary(known, when)}; {linear}"
         return
     assert known.low is not None and known.high is not None and known.unused is not None  # noqa: PT018
-    yield f"  {known.chance}% likely to be full before the reset{when} ({plural(known.weeks, 'week')} of history)"
+    yield f"  {summary(known, when)}"
     band = f"{number(known.low, 0)} to {number(known.high, 0)}"
     yield f"  {number(known.rest, 0)} points are still to come ({band}), so about {number(known.unused, 0)}% go unused"

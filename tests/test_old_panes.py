@@ -1,0 +1,54 @@
+"""Panes from a while ago: no reset is read into a year in which it cannot be, and an old pane is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tracker.contract.sources import Source
+from tracker.errors import TrackerError
+from tracker.windows.rules import SLACK, dated
+from tracker_claude import usage
+from tracker_codex import status
+
+PLUGINS = Path(__file__).parents[1] / "plugins"
+CAPTURED = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
+BUFFER = timedelta(minutes=5)
+
+
+def screens(plugin: str) -> list[tuple[str, str]]:
+    found = sorted((PLUGINS / plugin / "tests" / "screens").rglob("*.txt"))
+    return [(path.stem, path.read_text(encoding="utf-8")) for path in found]
+
+
+@pytest.mark.parametrize("days", [1, 3, 6, 30, 200, 364])
+@pytest.mark.parametrize("plugin", ["codex", "claude"])
+def test_no_reset_lies_beyond_its_window(plugin: str, days: int) -> None:
+    provider = {"codex": status, "claude": usage}[plugin]
+    source: Source = provider.source_info()
+    at = CAPTURED + timedelta(days=days)
+    for name, text in screens(plugin):
+        reading = provider.parse_status(text, at, UTC)
+        kept = dated(source, reading, at, BUFFER, None)
+        for gauge in kept.gauges:
+            meter = source.meter(gauge.meter)
+            assert meter is not None
+            if gauge.reset_at is not None and meter.longest is not None:
+                assert gauge.reset_at <= at + meter.longest + SLACK, (name, gauge)
+
+
+@pytest.mark.parametrize("days", [6, 30, 200])
+def test_a_pane_whose_resets_are_over_is_refused(days: int) -> None:
+    text = (PLUGINS / "codex" / "tests" / "screens" / "v0.155.0_base.txt").read_text(encoding="utf-8")
+    # its times of day without a date are over, too
+    at = CAPTURED + timedelta(days=days, hours=7)
+    with pytest.raises(TrackerError, match="This codex pane is old"):
+        dated(status.source_info(), status.parse_status(text, at, UTC), at, BUFFER, "")
+
+
+def test_a_model_has_the_window_of_its_label() -> None:
+    meter = status.source_info().meter("gpt_5_3_codex_spark_weekly")
+    assert meter is not None
+    assert meter.window == timedelta(days=7)
