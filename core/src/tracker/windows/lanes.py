@@ -6,6 +6,7 @@ capture; no command reads them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from tracker.session import Session
 
 FIRST_WINDOW = "W0-01"
-PADDED = 9  # digits of a number in a window's id, with zeros before it
 
 
 def doubt(index: Index, window: str) -> tuple[str, str] | None:
@@ -29,13 +29,14 @@ def doubt(index: Index, window: str) -> tuple[str, str] | None:
 
     The second text is for commands that can be taken back.
     """
-    if index.knows(window) or not index.windows(1):
+    if index.knows(window) or not (known := index.windows()):
         return None
     # it may differ from a known one in zero padding alone: `W0-07`, where `W0-7` was given
-    head, digits = _parts(window)
-    padded = (f"{head}{digits.lstrip('0'):0>{width}}" for width in range(PADDED if digits.strip("0") else 0))
-    if alike := next(filter(index.knows, padded), None):
+    bare = [one for one in known if one.replace("0", "") == window.replace("0", "")]
+    alike = next((one for one in bare if _unpadded(one) == _unpadded(window)), None)
+    if alike:
         return f"{window} is a new window; did you mean {alike}?", " `tracker undo` takes this back"
+    head, digits = _parts(window)
     if digits.strip("0") and index.knows(f"{head}{int(digits) - 1:0{len(digits)}d}"):
         return None
     return f"{window} is a new window.", " If that is a mistake, `tracker undo` takes this back"
@@ -51,6 +52,10 @@ def next_window(window: str) -> str:
 def _parts(window: str) -> tuple[str, str]:
     head = window.rstrip("0123456789")
     return head, window[len(head) :]
+
+
+def _unpadded(window: str) -> str:
+    return re.sub(r"\d+", lambda digits: digits[0].lstrip("0") or "0", window)
 
 
 # --- state files
