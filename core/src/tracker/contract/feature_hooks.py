@@ -115,10 +115,7 @@ def meter_readings(
 
 @hookspec(firstresult=True)
 def meter_sampler(session: Session, every: timedelta) -> Callable[[Session], Sequence[str]] | None:
-    """What reads the meters that are due and adds them to the history; each call answers with what failed.
-
-    every: the usual pace. It is called again and again, also from other threads, each time with a session of its own.
-    """
+    """What adds meters that are due at this pace to the history, in any thread; each call answers with what failed."""
 
 
 @hookspec(firstresult=True)

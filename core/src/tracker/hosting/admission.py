@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 import pluggy
 
@@ -36,6 +35,8 @@ def hooks(manager: pluggy.PluginManager, module: object) -> tuple[str, ...]:
     for caller in manager.get_hookcallers(module) or ():
         [own] = [one for one in caller.get_hookimpls() if one.plugin is module]
         if not caller.has_spec():
+            from difflib import get_close_matches
+
             close = get_close_matches(caller.name, known, n=1)
             hint = f"Did you mean {close[0]!r}?" if close else f"Expected one of {', '.join(sorted(known))}."
             raise LookupError(f"Unknown hook {caller.name!r}. {hint}")

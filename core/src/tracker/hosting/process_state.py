@@ -11,13 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# If a plugin replaced one of their functions, the journal would use the replacement.
-MODULES = (os, builtins, time, signal)
-
 
 def _parts() -> Iterator[tuple[str, Any, Callable[..., object], tuple[Any, ...]]]:
     """The name of each part, its value, and the call that puts it back: the function and its first arguments."""
-    for module in MODULES:
+    # if a plugin replaced one of their functions, the journal would use the replacement
+    for module in (os, builtins, time, signal):
         for name, value in vars(module).items():
             yield f"{module.__name__}.{name}", value, setattr, (module, name)
     for name in ("path", "meta_path", "path_hooks"):
