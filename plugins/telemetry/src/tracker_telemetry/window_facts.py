@@ -54,8 +54,11 @@ def _of_session_logs(session: Session, windows: set[str]) -> dict[tuple[str, str
             projects[window, provider].add(project)
     facts: dict[tuple[str, str], dict[str, Any]] = {}
     for key, one in sums.items():
-        tokens = one.tokens[0] + one.tokens[4]
-        facts[key] = {"tokens": tokens, "requests": one.requests, "cost_usd": one.cost}
+        # the tokens of `tracker usage`: input, output and what was cached
+        facts[key] = {
+            "tokens": sum(one.tokens[:5]),
+            **{name: one.document()[name] for name in ("requests", "cost_usd")},
+        }
         # only a window of one project belongs to it
         if len(projects[key]) == 1 and (project := next(iter(projects[key]))):
             facts[key]["project"] = project
