@@ -87,7 +87,6 @@ def broken_rules(
             )
             yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
 
-
     accounts = {one.record.get("account") for one in (new, before) if one} - {None}
     if new.phase == "after" and len(accounts) > 1:
         cause = f"this {source.name} reading is of another account than the BEFORE of {new.window}"
