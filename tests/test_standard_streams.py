@@ -74,7 +74,7 @@ def test_a_result_that_cannot_be_printed(shell: Any, tmp_path: Path, buffered: s
         done = shell(f"unset PYTHONUNBUFFERED; {buffered} tracker {command} > /dev/full")
         return done.returncode, done.stderr
 
-    start = "alias start codex --stdin --window W1"
+    start = "alias start codex --stdin --window W1 --captured-at 2026-11-22T06:30:00Z"
     assert said(f"{start} --dry-run < pane") == (1, f"error: {full}\n")
     stored = f"error: {full}. These records were stored: {{}}.jsonl 1.\n"
     also = "snapshots.jsonl 1, readings.jsonl 1, commands"

@@ -23,4 +23,4 @@ def fits(costs: Sequence[float], k: int, room: float) -> float:
     squares = math.fsum((cost / mean - 1) ** 2 for cost in costs)
     squared_cv = (squares + ASSUMED_WINDOWS * ASSUMED_SQUARED_CV) / (n + ASSUMED_WINDOWS - 1)
     spread = math.sqrt(math.log1p(squared_cv * (1 / k + 1 / n)))
-    return t_cdf((math.log(room / (k * mean)) + spread**2 / 2) / spread, n + ASSUMED_WINDOWS - 1)
+    return t_cdf((math.log(room) - math.log(k * mean) + spread**2 / 2) / spread, n + ASSUMED_WINDOWS - 1)
