@@ -77,3 +77,13 @@ def test_gate_asks_which_account(two: Any) -> None:
     two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
     assert "There are 2 accounts (home, work). Choose one with --account." in two("gate", "codex").refused()
     assert two("gate", "codex", "--account", "work").ok().startswith("go: codex weekly: 50 % left")
+
+
+def test_an_after_of_another_account_is_refused(verdicts: Any) -> None:
+    verdicts("alias", "start", "codex", "--stdin", stdin=PANE.format(ONE, 90)).ok()
+    words = ("alias", "end", "codex", "--stdin")
+    refused = verdicts(*words, stdin=PANE.format(OTHER, 50)).refused(1)
+    assert "This codex reading is of another account than the BEFORE of W0-01." in refused
+    assert "--window" in refused
+    verdicts(*words, "--force", stdin=PANE.format(OTHER, 50)).ok()
+    assert "other-account" in verdicts("window-audit", "--window", "W0-01").ok()

@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from tracker.api import Cell, Column
+from tracker_views.cells import bar
 from tracker_views.fit import cut, fitted
 
 
@@ -78,3 +79,17 @@ def test_wide_characters_take_two_cells() -> None:
     assert cell_len("表情e\u0301") == 5
     assert cut("表情符号", 5) == "表情…"
     assert cut("表情符号", 8) == "表情符号"
+
+
+@pytest.mark.parametrize(
+    ("used", "low", "high", "drawn"),
+    [
+        (40, 100, 100, "██░░▒"),
+        (100, 100, 100, "█████"),
+        (130, 120, 150, "█████"),
+        (-5, -20, -10, "▒░░░░"),
+        (20, 80, 40, "█░▒▒░"),
+    ],
+)
+def test_a_bar_has_its_width_whatever_the_range(used: float, low: float, high: float, drawn: str) -> None:
+    assert bar(used, low, high, 5) == drawn

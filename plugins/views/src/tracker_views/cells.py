@@ -36,8 +36,9 @@ def bar(used: float, low: Cell, high: Cell, width: int) -> str:
     halves = round(min(max(used, 0), 100) / 50 * width)
     drawn = list((FULL * (halves // 2) + HALF * (halves % 2)).ljust(width, EMPTY))
     if isinstance(low, int | float) and isinstance(high, int | float):
-        begin, end = (round(min(max(one, 0), 100) / 100 * width) for one in (low, high))
-        for place in range(min(begin, width - 1), max(end, begin + 1)):
+        begin, end = (round(min(max(one, 0), 100) / 100 * width) for one in sorted((low, high)))
+        begin = min(begin, width - 1)
+        for place in range(begin, max(end, begin + 1)):
             drawn[place] = RANGE if drawn[place] == EMPTY else drawn[place]
     return "".join(drawn)
 
