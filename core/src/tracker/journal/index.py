@@ -84,8 +84,12 @@ class Index(IndexFile):
 
     def knows(self, window: str) -> bool:
         """Whether any stream names the window."""
-        query = f"SELECT 1 FROM extent WHERE window IN {LISTED} AND window != '' LIMIT 1"
-        return bool(self._rows(query, [json.dumps([window])], self.journal.streams()))
+        return self.first_known([window]) is not None
+
+    def first_known(self, windows: Iterable[str]) -> str | None:
+        """One of these windows that a stream names, if there is one."""
+        query = f"SELECT window FROM extent WHERE window IN {LISTED} AND window != '' LIMIT 1"
+        return next(chain.from_iterable(self._rows(query, [json.dumps(list(windows))], self.journal.streams())), None)
 
     def entries(self, stream: str, windows: Iterable[str] | None = None, *, removed: bool = False) -> Iterator[Entry]:
         """The standing records of a stream in some windows, oldest line first; with `removed` every record once."""

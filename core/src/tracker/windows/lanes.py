@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,12 +30,10 @@ def doubt(index: Index, window: str) -> tuple[str, str] | None:
 
     The second text is for commands that can be taken back.
     """
-    if index.knows(window) or not (known := index.windows()):
+    if index.knows(window) or not index.windows(1):
         return None
     # it may differ from a known one in zero padding alone: `W0-07`, where `W0-7` was given
-    bare = [one for one in known if one.replace("0", "") == window.replace("0", "")]
-    alike = next((one for one in bare if _unpadded(one) == _unpadded(window)), None)
-    if alike:
+    if alike := index.first_known(_spellings(window)):
         return f"{window} is a new window; did you mean {alike}?", " `tracker undo` takes this back"
     head, digits = _parts(window)
     if digits.strip("0") and index.knows(f"{head}{int(digits) - 1:0{len(digits)}d}"):
@@ -54,8 +53,13 @@ def _parts(window: str) -> tuple[str, str]:
     return head, window[len(head) :]
 
 
-def _unpadded(window: str) -> str:
-    return re.sub(r"\d+", lambda digits: digits[0].lstrip("0") or "0", window)
+def _spellings(window: str) -> Iterator[str]:
+    """The id with other zeros in front of its numbers: of the first three, with up to six digits."""
+    words = re.split(r"(\d+)", window)[:7]
+    widths = [range(1, 7) if word.isdigit() else (0,) for word in words]
+    for chosen in product(*widths):
+        pairs = zip(words, chosen, strict=True)
+        yield "".join(word.lstrip("0").rjust(width, "0") if width else word for word, width in pairs)
 
 
 # --- state files

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tracker.session import Session
 
 LATE_AFTER, CLOCK_SKEW, NEGATIVE = "late-after", "clock-skew", "negative-delta"
+OTHER_ACCOUNT = "other-account"
 IMPLAUSIBLE, STALE = "reset-implausible", "stale-data"
 # clocks of machines differ; beyond that a capture claims to be from the future
 FUTURE = timedelta(minutes=5)
@@ -85,6 +86,12 @@ def broken_rules(
                 " --force."
             )
             yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
+
+    accounts = {one.record.get("account") for one in (new, before) if one} - {None}
+    if new.phase == "after" and len(accounts) > 1:
+        cause = f"this {source.name} reading is of another account than the BEFORE of {new.window}"
+        advice = "Expected both of one account. Name another window with --window, or store it with --force."
+        yield Broken(OTHER_ACCOUNT, cause, advice, delete, (new,) if before is None else (before, new))
 
 
 def late_after(source: Source, new: Capture, reset: datetime, buffer: timedelta) -> Broken:

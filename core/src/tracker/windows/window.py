@@ -72,7 +72,7 @@ class Window:
             agent_id=session.lane,
             # later than any line of the journal
             offset=2**63,
-            record={},
+            record=request.details,
             # `compute_delta` needs the instant
             reading=evolve(request.reading, as_of=request.reading.as_of or at),
         )
