@@ -95,3 +95,74 @@ def test_what_today_used_is_said(program: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(discovery, "loaded", lambda: {**known, "usage": module})
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin=f"fuel 50% reset {at(2)}").ok()
     assert "Today: toy 3 requests, 12,345 tokens, $1.50 at list prices" in program().ok()
+
+
+@pytest.fixture
+def history(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Installs a feature that keeps a meter history: (meter, account, hours from now, used)."""
+    from types import ModuleType
+
+    from tracker.api import MeterReading
+    from tracker.feature import Feature, hookimpl
+    from tracker.hosting import discovery
+
+    def add(*known: tuple[str, str | None, float, float], account: str | None = None) -> None:
+        def meter_readings(since: datetime, hourly: bool) -> list[MeterReading]:
+            taken = [(name, who, datetime.now(UTC) + timedelta(hours=hours), used) for name, who, hours, used in known]
+            found = [MeterReading("toy", name, who, "log", one, one, used, None) for name, who, one, used in taken]
+            return sorted((one for one in found if one.until >= since), key=lambda one: one.at)
+
+        def window_accounts(windows: Any) -> dict[tuple[str, str], str]:
+            return {(window, "toy"): account for window in windows} if account else {}
+
+        module = ModuleType("past")
+        module.feature_info = hookimpl(lambda: Feature(name="past"))  # type: ignore[attr-defined]
+        module.meter_readings = hookimpl(meter_readings)  # type: ignore[attr-defined]
+        module.window_accounts = hookimpl(window_accounts)  # type: ignore[attr-defined]
+        # no other feature answers
+        kept = {name: one for name, one in discovery.loaded().items() if name not in ("capture", "verdict")}
+        monkeypatch.setattr(discovery, "loaded", lambda: {**kept, "past": module})
+
+    return add
+
+
+def meters(text: str) -> list[str]:
+    """The lines of the toy's meters, without the bar."""
+    return [re.sub(r"[█▌░▒]+ *", "", one) for one in text.splitlines() if one.startswith("toy  ")]
+
+
+def test_the_newest_reading_is_shown_wherever_it_comes_from(program: Any, history: Any) -> None:
+    history(("fuel", None, -1.1, 60), ("heat", None, -5, 3))
+    pane = "fuel 50%\nheat 7%"
+    program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at(-3.1), stdin=pane).ok()
+    fuel, heat = meters(program().ok())
+    assert re.search(r"fuel +60%  1 h", fuel)
+    assert re.search(r"heat +7%  3 h", heat)
+    status = program("status").ok()
+    assert re.search(r"\n  fuel  60%, 1 h [^,\n]*ago\n  heat  7%, 3 h [^,\n]*ago\n", status)
+    document = json.loads(program("status", "--json").ok())
+    assert [one["used"] for one in document["lanes"][0]["meters"]] == [60, 7]
+    assert [round(one["age_s"] / 3600) for one in document["meters"]] == [1, 3]
+    report = program("report", "--format", "md").ok()
+    assert re.search(r"toy fuel .*60", report)
+
+
+def test_a_synced_meter_without_a_window_is_shown_with_the_next_step(program: Any, history: Any) -> None:
+    history(("fuel", None, -1, 60))
+    for command in ("home", "status"):
+        text = program(command).ok()
+        assert "60%" in text
+        assert "Next: tracker windows propose" in text
+        assert "No captures here" not in text
+        assert "Nothing is recorded" not in text
+
+
+def test_the_meters_of_each_account_are_named(program: Any, history: Any) -> None:
+    history(("fuel", "home", -1, 60), ("fuel", "work", -2, 20), account="work")
+    program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at(-3), stdin="fuel 10%").ok()
+    first, second = meters(program().ok())
+    assert re.search(r"fuel account home +60%", first)
+    assert re.search(r"fuel account work +20%", second)
+    status = program("status").ok()
+    assert "  fuel account work  20%" in status.partition("toy: not in a window")[0]
+    assert "  fuel account home  60%" in status.partition("toy: not in a window")[2]

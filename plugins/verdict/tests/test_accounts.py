@@ -75,7 +75,7 @@ def test_the_hash_of_a_redacted_address_is_matched(two: Any) -> None:
 
 def test_gate_asks_which_account(two: Any) -> None:
     two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
-    assert "There are 2 accounts (home, work). Choose one with --account." in two("gate", "codex").refused()
+    assert "there are 2 accounts; add --account home or --account work" in two("gate", "codex").out
     assert two("gate", "codex", "--account", "work").ok().startswith("go: codex weekly: 50 % left")
 
 
@@ -87,3 +87,21 @@ def test_an_after_of_another_account_is_refused(verdicts: Any) -> None:
     assert "--window" in refused
     verdicts(*words, "--force", stdin=PANE.format(OTHER, 50)).ok()
     assert "other-account" in verdicts("window-audit", "--window", "W0-01").ok()
+
+
+def test_a_window_from_one_account_to_another_belongs_to_none(two: Any) -> None:
+    for phase, address, left, at in (("start", ONE, 80, "-9m"), ("end", OTHER, 45, "-1m")):
+        words = ("alias", phase, "codex", "--stdin", "--window", "W3", "--captured-at", at, "--force")
+        two(*words, stdin=PANE.format(address, left))
+    path = two.folder / "data" / "snapshots.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    if len(rows) == 5:
+        # as earlier versions stored it
+        rows.append({**rows[3], "record_id": "f" * 32, "window": "W3", "captured_at": rows[4]["captured_at"]})
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    two("complete", "--window", "W3", "--codex-features", "1")
+    two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
+    said = two("plan", "--provider", "codex").ok()
+    assert "home+work" not in said + two("gate", "codex").out + two("status").ok()
+    assert "there are 2 accounts" in two("gate", "codex").out
+    assert said.count("(of 1 window)") == 2

@@ -176,3 +176,18 @@ def test_a_forecast_is_scored_whichever_command_made_it(
         file.write(json.dumps(_row(9999, end - HOUR, 64, end)) + "\n")
     monkeypatch.setattr(Session, "now", property(lambda self: end + HOUR))
     assert "1 forecast of 1 week scored: 1 right about full or not" in verdicts("plan", "--score").ok()
+
+
+def test_a_stored_forecast_is_no_step_of_undo(verdicts: Any) -> None:
+    """Neither one of this version nor one of before, which had the id of its command."""
+    pane = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] 50% left\n"
+    verdicts("alias", "start", "codex", "--stdin", "--window", "W1", "--captured-at", "-5h", stdin=pane).ok()
+    weeks(verdicts, 4, daily=9)
+    verdicts("plan").ok()
+    path = verdicts.folder / "data" / "forecasts.jsonl"
+    [row] = [json.loads(line) for line in path.read_text().splitlines()]
+    assert "command_id" not in row
+    path.write_text(json.dumps({**row, "command_id": "f" * 24}) + "\n")
+    [step] = json.loads(verdicts("--json", "undo", "--list").ok())
+    assert step["command_id"] != "f" * 24
+    assert verdicts("undo", "--yes").ok().startswith("took back codex before snapshot for W1")

@@ -98,7 +98,9 @@ def test_waiting_ends_at_the_reset(verdicts: Any) -> None:
 def test_accounts_are_told_apart(verdicts: Any) -> None:
     reading(verdicts, 95, account="a1")
     reading(verdicts, 40, account="b2")
-    assert "There are 2 accounts (a1, b2). Choose one with --account." in verdicts("gate", "codex").refused()
+    done = verdicts("gate", "codex", "--wait")
+    assert (done.status, done.error) == (4, None)
+    assert done.out == "unknown: codex weekly: there are 2 accounts; add --account a1 or --account b2\n"
     assert verdicts("gate", "codex", "--account", "b2").ok() == "go: codex weekly: 60 % left\n"
     assert verdicts("gate", "codex", "--account", "a1", "--json").status == 3
     assert "did you mean a1?" in verdicts("gate", "codex", "--account", "a").refused()
@@ -140,3 +142,40 @@ def test_the_plan_of_a_provider_without_bars_says_what_was_read(verdicts: Any) -
     said = verdicts("plan").ok()
     assert said.startswith("glm prompts: 118 prompts at ")
     assert "unknown: prompts have no bar: the vendor does not say where they end\nglm verdict: unknown\n" in said
+
+
+PANE = ">_ OpenAI Codex (v0.44.0)\n 5h limit: [██░░] {}% left (resets {:%H:%M})\n Weekly limit: [██░░] {}% left\n"
+
+
+def test_a_full_meter_stops_although_another_has_room(verdicts: Any) -> None:
+    soon = datetime.now().astimezone() + timedelta(hours=3)
+    verdicts("alias", "start", "codex", "--stdin", "--window", "W1", stdin=PANE.format(0, soon, 77)).ok()
+    done = verdicts("gate", "codex")
+    assert (done.status, done.out) == (3, "stop: codex fiveh: 0 % left, less than 10 %\n")
+    assert verdicts("gate", "codex", "--meter", "weekly").ok() == "go: codex weekly: 77 % left\n"
+    said = verdicts("plan").ok()
+    assert "  it is full until " in said
+    assert "codex fiveh: it is full until " in verdicts("status").ok()
+
+
+def test_a_full_week_has_no_forecast(verdicts: Any) -> None:
+    reading(verdicts, 100, reset=timedelta(hours=90))
+    end = (NOW + timedelta(hours=90)).strftime("%d %b")
+    for said in (verdicts("plan").ok(), verdicts("status").ok()):
+        assert "it is full until " in said
+        assert end in said
+        assert "likely" not in said
+        assert "linear" not in said
+    assert verdicts("gate", "codex", "--min-left", "0").out == "stop: codex weekly: 0 % left\n"
+
+
+def test_plan_says_that_the_gate_stops(verdicts: Any) -> None:
+    pane = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] {}% left\n"
+    for phase, left, at in (("start", 60, "-5h"), ("end", 59, "-4h")):
+        words = ("alias", phase, "codex", "--stdin", "--window", "W1", "--captured-at", at)
+        verdicts(*words, stdin=pane.format(left)).ok()
+    verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
+    reading(verdicts, 80, reset=timedelta(hours=120))
+    assert verdicts("gate", "codex").status == 3
+    ending = "codex verdict: GO for 1 window; weekly is likely to be full before the reset, so `tracker gate` stops\n"
+    assert verdicts("plan").ok().endswith(ending)

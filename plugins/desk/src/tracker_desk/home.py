@@ -9,6 +9,7 @@ from tracker.api import FileOrigin, LogOrigin, Period, StatusLineOrigin
 from tracker.kernel import Clock, Session, line, plural, span
 from tracker_desk import meter_list as meters
 from tracker_desk.status import Status
+from tracker_desk.status_text import PROPOSE
 
 
 def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
@@ -32,6 +33,8 @@ def due_lines(status: Status) -> Iterator[str]:
     commands += [lane.due.command for lane in status.lanes if lane.due.command and lane.due.action != "complete"]
     for command in list(dict.fromkeys(commands))[:3]:
         yield f"Next: {line(command)}"
+    if status.standings and not status.lanes:
+        yield f"Next: {PROPOSE}"
     if status.anomalies:
         yield f"Anomalies: {len(status.anomalies)} open; `tracker status` shows them"
 
@@ -62,7 +65,7 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
 
     clock = Clock(status.now, zone)
     say((clock.head(), ""))
-    if not status.lanes:
+    if not status.lanes and not status.standings:
         say(first_lines(session))
         return
     found = meters.rows(status, clock)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any
 
-from tracker.api import Cell, Chart, Column, Gauge, Meter, Panel
-from tracker.kernel import Clock, number, span, value
-from tracker_desk.status import Lane, Status
+from tracker.api import Cell, Chart, Column, MeterOutlook, Panel
+from tracker.kernel import Clock, line, number, span, value
+from tracker_desk.standings import Standing
+from tracker_desk.status import Status
 
 WIDTH = 20
 FULL, HALF, EMPTY = "█", "▌", "░"
@@ -26,57 +26,56 @@ COLUMNS = (
 
 def rows(status: Status, clock: Clock) -> list[Mapping[str, Cell]]:
     """The newest values of each provider; `used` is None if there is no share to show, and `note` says why."""
-    newest: dict[str, Lane] = {}
-    for lane in status.lanes:
-        known = newest.get(lane.mark.provider)
-        if known is None or lane.as_of > known.as_of:
-            newest[lane.mark.provider] = lane
     bands = _bands(status)
     return [
-        {**_row(lane, meter, gauge, clock), **bands.get((lane.mark.provider, meter.key), {})}
-        for lane in newest.values()
-        for meter, gauge in lane.gauges
+        {**_row(one, clock), **bands.get((one.provider, one.meter.key, one.account if one.several else None), {})}
+        for one in status.standings
     ]
 
 
-def _row(lane: Lane, meter: Meter, gauge: Gauge, clock: Clock) -> dict[str, Cell]:
-    reset = gauge.reset_at
+def _row(one: Standing, clock: Clock) -> dict[str, Cell]:
+    meter, gauge, reset = one.meter, one.gauge, one.gauge.reset_at
     is_past = reset is not None and reset <= clock.now
     used = gauge.used if meter.unit == "pp" and not is_past else None
     shown = "reset since" if is_past else value(gauge.used, unit="%" if meter.unit == "pp" else f" {meter.unit}")
-    ahead = None if used is None else _ahead(meter, gauge, used, lane)
+    ahead = None if used is None else _ahead(one, used)
     pace = None if ahead is None else f"{abs(ahead):.0f} points {'ahead' if ahead > 0 else 'behind'}"
     return {
-        "provider": lane.mark.provider,
-        "meter": meter.key,
-        "name": f"{lane.mark.provider} {meter.key}",
+        "provider": one.provider,
+        "meter": line(one.label),
+        "name": f"{one.provider} {line(one.label)}",
         "used": used,
         "note": shown if used is None else None,
-        "age": f"{span(clock.now - lane.as_of)} ago",
+        "age": f"{span(clock.now - one.at)} ago",
         "reset": span(reset - clock.now) if reset and not is_past else None,
         "reset_at": clock.at(reset) if reset and not is_past else None,
         "pace": pace,
     }
 
 
-def _ahead(meter: Meter, gauge: Gauge, used: float, lane: Lane) -> float | None:
+def _ahead(one: Standing, used: float) -> float | None:
     """Points by which more is used than time has passed, at the instant of the reading."""
-    if not isinstance(meter.window, timedelta) or gauge.reset_at is None or not meter.window:
+    window, reset = one.meter.window, one.gauge.reset_at
+    if not isinstance(window, timedelta) or reset is None or not window:
         return None
-    passed = 1 - (gauge.reset_at - lane.as_of) / meter.window
+    passed = 1 - (reset - one.at) / window
     return used - 100 * passed if 0 <= passed <= 1 else None
 
 
-def _bands(status: Status) -> dict[tuple[str, str], dict[str, Cell]]:
-    """What is expected at the reset, four times in five; of meters with several accounts nothing."""
-    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+def _bands(status: Status) -> dict[tuple[str, str, str | None], dict[str, Cell]]:
+    """What is expected at the reset, four times in five, by account; None stands for the only one."""
+    found: dict[tuple[str, str], list[MeterOutlook]] = {}
     for one in status.outlooks:
-        found.setdefault((one.provider, one.meter), []).append(one.figures)
-    bands: dict[tuple[str, str], dict[str, Cell]] = {}
-    for key, [figures, *others] in found.items():
-        low, high = figures.get("expected") or (None, None)
-        if low is not None and high is not None and not others:
-            bands[key] = {"low": low, "high": high, "expected": f"{number(low, 0)} to {number(high, 0)}%"}
+        found.setdefault((one.provider, one.meter), []).append(one)
+    bands: dict[tuple[str, str, str | None], dict[str, Cell]] = {}
+    for (provider, meter), own in found.items():
+        for one in own:
+            low, high = one.figures.get("expected") or (None, None)
+            if low is not None and high is not None:
+                band = {"low": low, "high": high, "expected": f"{number(low, 0)} to {number(high, 0)}%"}
+                bands[provider, meter, one.account] = band
+                if len(own) == 1:
+                    bands[provider, meter, None] = band
     return bands
 
 

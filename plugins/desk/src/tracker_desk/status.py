@@ -8,8 +8,9 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
-from tracker.api import Gauge, Meter, MeterOutlook, Source
+from tracker.api import MeterOutlook, Source
 from tracker.kernel import Capture, CaptureMark, Entry, Session, Windows, canonical
+from tracker_desk.standings import Standing, accounts, standings
 
 YEAR = timedelta(days=366)
 
@@ -40,6 +41,7 @@ class Lane:
     source: Source | None
     capture: Capture | None
     due: Due
+    account: str | None = None
     also_open: tuple[CaptureMark, ...] = ()  # in windows before, which were never ended
 
     @property
@@ -55,13 +57,6 @@ class Lane:
         """The instant that its values are from."""
         return (self.capture.reading.as_of if self.capture else None) or self.taken
 
-    @property
-    def gauges(self) -> list[tuple[Meter, Gauge]]:
-        if self.source is None or self.capture is None:
-            return []
-        found = [(self.source.meter(gauge.meter), gauge) for gauge in self.capture.reading.gauges]
-        return [(meter, gauge) for meter, gauge in found if meter is not None]
-
 
 @frozen(kw_only=True)
 class Status:
@@ -73,6 +68,22 @@ class Status:
     ready: tuple[Due, ...]  # windows that `complete` would take
     anomalies: tuple[Entry, ...]
     outlooks: tuple[MeterOutlook, ...]
+    standings: tuple[Standing, ...] = ()
+
+    def shown(self, lane: Lane) -> list[Standing]:
+        """The meters of a lane's provider, and of its account if that is known."""
+        own = [one for one in self.standings if one.provider == lane.mark.provider and lane.source is not None]
+        return [one for one in own if one.account == lane.account] or own
+
+    @property
+    def elsewhere(self) -> dict[str, list[Standing]]:
+        """By provider the meters that no lane shows."""
+        inside = {(one.provider, one.account) for lane in self.lanes for one in self.shown(lane)}
+        found: dict[str, list[Standing]] = {}
+        for one in self.standings:
+            if (one.provider, one.account) not in inside:
+                found.setdefault(one.provider, []).append(one)
+        return found
 
 
 def look(session: Session, *, with_outlooks: bool = True) -> Status:
@@ -91,6 +102,8 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         for stream in sorted({*session.registry.status_streams, *unread})
         for agent, mark in session.index.lanes(stream)
     ]
+    named = accounts(session, [lane.mark.window for lane in found])
+    found = [evolve(lane, account=named.get((lane.mark.window, lane.mark.provider))) for lane in found]
     found.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
     present = {lane.mark.provider for lane in found}
     return Status(
@@ -100,6 +113,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         ready=tuple(due for due in after_closing.values() if due.action == "complete"),
         anomalies=tuple(anomalies),
         outlooks=tuple(_outlooks(session)) if with_outlooks else (),
+        standings=standings(session, [lane.mark for lane in found], named),
     )
 
 

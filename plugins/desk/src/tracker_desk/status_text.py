@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from typing import Any
 
 from attrs import evolve
 
-from tracker.api import Cell, Column, Gauge, Meter
+from tracker.api import Cell, Column, Gauge
 from tracker.kernel import CaptureMark, Clock, Session, iso, line, span, value
 from tracker_desk import meter_list
+from tracker_desk.standings import Standing
 from tracker_desk.status import Due, Lane, Status
 
 LANES = (
@@ -22,6 +23,7 @@ LANES = (
     Column(key="since", title="Since", kind="instant", rank=3),
     Column(key="also", title="Also open", rank=2),
 )
+PROPOSE = "tracker windows propose"  # makes windows of meters that were only synced
 SOON = timedelta(hours=6)  # a reset that is further away does not press
 
 
@@ -30,12 +32,15 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     plain, clock = lines(session, status, zone), Clock(status.now, zone)
     for head in islice(plain, 2):
         session.show(head)
-    if not status.lanes or not session.table(meter_list.COLUMNS, meter_list.rows(status, clock)):
+    if not status.standings or not session.table(meter_list.COLUMNS, meter_list.rows(status, clock)):
         for each in plain:
             session.show(each)
         return
     session.show("")
-    session.table(LANES, [_lane_row(lane) for lane in status.lanes])
+    if status.lanes:
+        session.table(LANES, [_lane_row(lane) for lane in status.lanes])
+    else:
+        session.show(f"Next: {PROPOSE}")
     for lane in status.lanes:
         typed = [*filter(None, (lane.due.command,)), *(_end(lane, mark) for mark in lane.also_open)]
         due = _next(clock, evolve(lane.due, command=None))
@@ -65,11 +70,18 @@ def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
     """The screen as plain text."""
     clock = Clock(status.now, zone)
     yield f"{clock.head()}  {line(session.root)}"
-    if not status.lanes:
+    if not status.lanes and not status.standings:
         yield from _beginning(session)
     for lane in status.lanes:
         yield ""
-        yield from _lane(clock, lane)
+        yield from _lane(clock, status, lane)
+    for name, shown in status.elsewhere.items():
+        yield ""
+        yield f"{line(name)}: not in a window"
+        yield from _meters(clock, shown)
+    if status.standings and not status.lanes:
+        yield ""
+        yield f"Next: {PROPOSE}"
     if status.outlooks:
         yield ""
     yield from _outlooks(status)
@@ -105,19 +117,23 @@ def _beginning(session: Session) -> Iterator[str]:
         yield "No provider is installed, either: `tracker plugins list` shows what is."
 
 
-def _lane(clock: Clock, lane: Lane) -> Iterator[str]:
+def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
     ago = span(clock.now - lane.taken)
     state = f"open since {clock.at(lane.taken)} ({ago})" if lane.is_open else f"closed at {clock.at(lane.taken)}"
     yield f"{_name(lane)}: {line(lane.mark.window)} {state}"
-    width = max((len(meter.key) for meter, _ in lane.gauges), default=0)
-    age = span(clock.now - lane.as_of)
-    for meter, gauge in lane.gauges:
-        unit = "%" if meter.unit == "pp" else f" {meter.unit}"
-        yield f"  {meter.key:{width}}  {value(gauge.used, unit=unit)}, {age} ago{_reset(clock, gauge)}"
+    yield from _meters(clock, status.shown(lane))
     yield f"  next: {_next(clock, lane.due)}"
     for mark in lane.also_open:
         since = clock.at(datetime.fromtimestamp(mark.at, UTC))
         yield f"  also open: {line(mark.window)} since {since}: {_end(lane, mark)}"
+
+
+def _meters(clock: Clock, shown: Sequence[Standing]) -> Iterator[str]:
+    width = max((len(line(one.label)) for one in shown), default=0)
+    for one in shown:
+        unit = "%" if one.meter.unit == "pp" else f" {one.meter.unit}"
+        used, age = value(one.gauge.used, unit=unit), span(clock.now - one.at)
+        yield f"  {line(one.label):{width}}  {used}, {age} ago{_reset(clock, one.gauge)}"
 
 
 def _end(lane: Lane, mark: CaptureMark) -> str:
@@ -157,7 +173,8 @@ def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
         "now": iso(status.now),
         "timezone": str(zone),
         "data_dir": str(session.root),
-        "lanes": [_lane_document(status.now, lane) for lane in status.lanes],
+        "lanes": [_lane_document(status, lane) for lane in status.lanes],
+        "meters": [_standing_document(status.now, one) for one in status.standings],
         "outlooks": [
             {"provider": one.provider, "meter": one.meter, "account": one.account, **one.figures}
             for one in status.outlooks
@@ -168,8 +185,8 @@ def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
     }
 
 
-def _lane_document(now: datetime, lane: Lane) -> dict[str, Any]:
-    due = lane.due
+def _lane_document(status: Status, lane: Lane) -> dict[str, Any]:
+    due, now = lane.due, status.now
     return {
         "provider": lane.mark.provider,
         "agent_id": lane.agent_id,
@@ -179,7 +196,7 @@ def _lane_document(now: datetime, lane: Lane) -> dict[str, Any]:
         "captured_at": iso(lane.taken),
         "also_open": [mark.window for mark in lane.also_open],
         "age_s": _seconds(now - lane.as_of),
-        "meters": [_meter_document(meter, gauge) for meter, gauge in lane.gauges],
+        "meters": [_meter_document(one) for one in status.shown(lane)],
         "next": {
             "action": due.action,
             "window": due.window,
@@ -192,11 +209,17 @@ def _lane_document(now: datetime, lane: Lane) -> dict[str, Any]:
     }
 
 
-def _meter_document(meter: Meter, gauge: Gauge) -> dict[str, Any]:
+def _standing_document(now: datetime, one: Standing) -> dict[str, Any]:
+    age = _seconds(now - one.at)
+    return {"provider": one.provider, "account": one.account, "age_s": age, **_meter_document(one)}
+
+
+def _meter_document(one: Standing) -> dict[str, Any]:
+    gauge = one.gauge
     return {
-        "meter": meter.key,
+        "meter": one.meter.key,
         "used": gauge.used,
-        "unit": meter.unit,
+        "unit": one.meter.unit,
         "resets": gauge.resets,
         "reset_at": gauge.reset_at and iso(gauge.reset_at),
     }

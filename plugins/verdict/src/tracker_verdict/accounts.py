@@ -7,6 +7,8 @@ from typing import Any
 
 from tracker.kernel import Finalized, Session, TrackerError, near
 
+# Between the accounts of a window whose captures are of several: it belongs to none of them.
+MIXED = "+"
 Facts = Mapping[tuple[str, str], Mapping[str, Any]]
 
 

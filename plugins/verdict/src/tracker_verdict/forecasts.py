@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import Context
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,7 +35,10 @@ def store(session: Session, source: Source, found: Iterable[Outlook], by: str) -
         return
     with contextlib.suppress(TrackerError), session.journal.lock(f"tracker {by}", wait=0):
         kept = _kept(session)
-        rows = [_row(session, source, one, by) for one in known if _key(session, source, one) not in kept]
+        # without the id of the running command: a view's own notes are no step of undo
+        rows = [
+            Context().run(_row, session, source, one, by) for one in known if _key(session, source, one) not in kept
+        ]
         if rows:
             session.journal.append(STREAM, rows)
 

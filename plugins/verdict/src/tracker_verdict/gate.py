@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Source
+from tracker.api import MeterReading, Source
 from tracker.kernel import Session, iso, number, span, zone
 from tracker_verdict import forecasts
 from tracker_verdict.outlook import Outlook
 from tracker_verdict.prospect import LIKELY, prospect, summary
-from tracker_verdict.standings import captures, chosen, history, newest_windows, of_accounts, standings
+from tracker_verdict.standings import (
+    UNNAMED,
+    Owned,
+    captures,
+    chosen,
+    history,
+    newest_windows,
+    of_accounts,
+    standings,
+)
 from tracker_verdict.weeks import FULL, weeks_before
 
 PERCENT = "pp"
@@ -23,7 +34,10 @@ STATUS = {GO: 0, STOP: 3, UNKNOWN: 4}
 
 @frozen(kw_only=True)
 class Answer:
-    """go, stop or unknown, and why. risk: the probability that the meter is full before its reset, if known."""
+    """go, stop or unknown, and why. risk: the probability that the meter is full before its reset, if known.
+
+    is_final: whether only another question has another answer.
+    """
 
     state: str
     why: str
@@ -33,6 +47,7 @@ class Answer:
     reset_at: datetime | None = None
     risk: float | None = None
     account: str | None = None
+    is_final: bool = False
 
     def document(self) -> dict[str, Any]:
         """The answer as JSON values."""
@@ -50,26 +65,76 @@ class Answer:
 
 @frozen(kw_only=True)
 class Question:
-    """What is asked for; `max_age` is how old a reading may be."""
+    """What is asked for; `max_age` is how old a reading may be. is_alone: whether no other meter may stop."""
 
     meter: str
     min_left: float
     max_risk: float
     max_age: timedelta
     account: str | None = None
+    is_alone: bool = False
 
 
 def answer(session: Session, source: Source, question: Question, now: datetime) -> Answer:
-    """By the newest reading; never go without one that is young enough."""
+    """By the newest reading; never go without one that is young enough, nor if another meter is as good as full."""
+    known = history(session, source, now)
+    own = captures(session, source, newest_windows(session, source))
+    found = _of_meter(session, source, question, now, (known, own))
+    if found.state != GO or question.is_alone:
+        return found
+    return next(_stops(source, question, now, (known, own), found.account), found)
+
+
+def _stops(
+    source: Source,
+    question: Question,
+    now: datetime,
+    read: tuple[Sequence[MeterReading], Sequence[Owned]],
+    account: str | None,
+) -> Iterator[Answer]:
+    """A stop for each other meter that has too little left.
+
+    A meter of one model does not stop work with the others: such meters are not declared, or have the window of the
+    one that capacity is measured by.
+    """
+    asked = source.meter(question.meter)
+    for meter in source.meters:
+        if meter.unit != PERCENT or (asked is not None and meter.window == asked.window):
+            continue
+        for one in standings(*read, meter, now):
+            left = FULL - one.used
+            is_fresh = now - one.at <= question.max_age and (one.reset_at is None or one.reset_at > now)
+            if one.account == account and is_fresh and left < question.min_left:
+                yield Answer(
+                    state=STOP,
+                    why=f"{number(left)} % left, less than {number(question.min_left)} %",
+                    meter=meter.key,
+                    used=one.used,
+                    taken_at=one.at,
+                    reset_at=one.reset_at,
+                    account=one.account,
+                )
+
+
+def _of_meter(
+    session: Session,
+    source: Source,
+    question: Question,
+    now: datetime,
+    read: tuple[Sequence[MeterReading], Sequence[Owned]],
+) -> Answer:
     unknown = Answer(state=UNKNOWN, why="no reading", meter=question.meter)
     meter = source.meter(question.meter)
     if meter is None:
         return evolve(unknown, why=f"{source.name} has no meter {question.meter}")
     if meter.unit != PERCENT:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
-    known = history(session, source, now)
-    own = captures(session, source, newest_windows(session, source))
-    found = chosen(standings(known, own, meter, now), question.account)
+    known, own = read
+    shown_now = standings(known, own, meter, now)
+    if question.account is None and len(shown_now) > 1:
+        names = " or ".join(f"--account {shlex.quote(one.account or UNNAMED)}" for one in shown_now)
+        return evolve(unknown, why=f"there are {len(shown_now)} accounts; add {names}", is_final=True)
+    found = chosen(shown_now, question.account)
     if found is None:
         return unknown
     shown = evolve(unknown, used=found.used, taken_at=found.at, reset_at=found.reset_at, account=found.account)
@@ -80,6 +145,8 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     left = FULL - found.used
     if left < question.min_left:
         return evolve(shown, state=STOP, why=f"{number(left)} % left, less than {number(question.min_left)} %")
+    if left <= 0:
+        return evolve(shown, state=STOP, why="0 % left")
     local = zone(session.config.timezone)
     weeks = partial(weeks_before, of_accounts(known, meter.key).get(found.account, []), local)
     # how old the reading may be was decided above

@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterOutlook, Source
 from tracker.kernel import Session, Windows, iso, number, plural, span, value, zone
-from tracker_verdict.accounts import accounts
+from tracker_verdict.accounts import MIXED, accounts
 from tracker_verdict.prospect import Prospect, prospect
 from tracker_verdict.prospect import lines as words
 from tracker_verdict.settings import VerdictSettings
@@ -124,12 +124,14 @@ def _no_bar(meter: Meter) -> str:
 
 
 def _deltas(session: Session, source: Source, windows: Sequence[str]) -> list[tuple[str | None, Mapping[str, Any]]]:
-    """What the meters moved in each finalized window, with its account."""
+    """What the meters moved in each finalized window, with its account; of one account to another nothing moves."""
     named = accounts(session, windows)
     return [
         (named.get((window, source.name)), entry["delta"])
         for window, row in Windows(session).finalized(windows).items()
-        if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
+        if isinstance(entry := row.providers.get(source.name), Mapping)
+        and isinstance(entry.get("delta"), Mapping)
+        and MIXED not in named.get((window, source.name), "")
     ]
 
 
@@ -228,7 +230,20 @@ def lines(source: Source, found: list[Outlook], reserve: float, windows_left: in
         if one.verdict == UNKNOWN:
             yield f"  unknown: {one.why}"
     for account, verdict in verdicts(found).items():
-        yield f"{source.name}{f' account {account}' if account else ''} verdict: {verdict}"
+        own = [one for one in found if account in ("", one.account or UNNAMED)]
+        words_of_gate = risk(own, windows_left) if verdict in (GO, TIGHT) else ""
+        yield f"{source.name}{f' account {account}' if account else ''} verdict: {verdict}{words_of_gate}"
+
+
+def risk(found: Sequence[Outlook], windows_left: int) -> str:
+    """What to add to a verdict where planned windows fit, but the gate stops: it asks about the whole week."""
+    for one in found:
+        if one.is_capacity and one.prospect is not None and one.prospect.is_risky:
+            chance = one.prospect.chance
+            how = one.prospect.word if chance is None else f"{chance}% likely"
+            planned = plural(windows_left, "window")
+            return f" for {planned}; {one.meter} is {how} to be full before the reset, so `tracker gate` stops"
+    return ""
 
 
 def verdicts(found: list[Outlook]) -> dict[str, str]:
@@ -243,11 +258,12 @@ def brief(session: Session, source: Source, found: Sequence[Outlook]) -> Iterato
     """What is worth saying of each meter beside its value."""
     local = zone(session.config.timezone)
     for one in found:
-        parts = [text.strip() for text in words(one.prospect, local)] if one.prospect and one.prospect.linear else []
+        ahead = one.prospect
+        has_words = ahead is not None and (ahead.is_full or ahead.linear)
+        parts = [text.strip() for text in words(ahead, local)] if ahead and has_words else []
         if one.fits is not None:
             parts.append(_room(*one.fits))
         if parts:
-            ahead = one.prospect
             figures: dict[str, Any] = {"windows_that_fit": one.fits, "forecast": ahead and ahead.document()}
             figures["expected"] = ahead and ahead.expected
             yield MeterOutlook(source.name, one.meter, one.account, "; ".join(parts), figures)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number, plural, zone
-from tracker_verdict.outlook import Outlook, overall
+from tracker_verdict.outlook import GO, TIGHT, Outlook, overall, risk
 
 
 def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserve: float, windows_left: int) -> bool:
@@ -35,7 +35,8 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
                 session.show(f"{_name(source, one)}: full around {one.prospect.full_at.astimezone(local):%a %H:%M}")
     session.show(f"\nThe windows that fit leave {number(reserve)} pp.")
     for source, found in plans:
-        session.show(f"{source.name}: {overall(found)}")
+        verdict = overall(found)
+        session.show(f"{source.name}: {verdict}{risk(found, windows_left) if verdict in (GO, TIGHT) else ''}")
     return True
 
 

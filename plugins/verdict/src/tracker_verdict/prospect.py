@@ -17,6 +17,8 @@ from tracker_verdict.weeks import FULL, HOUR, PRIOR, WEEK, Week, phase_of
 NEEDED = 3
 # Until then a word: likely beyond this probability.
 LIKELY = 0.5
+# Above this probability `tracker gate` stops by default.
+RISK = 0.2
 LEAST = timedelta(hours=6)
 # Older readings may miss what was used since.
 YOUNG = timedelta(hours=2)
@@ -27,6 +29,7 @@ class Prospect:
     """weeks: those before this one. probability: to be full before the reset. rest: the points that are still to come,
     with the range of four in five. full_at: when the usual course is full; None if that is not before the reset.
     linear: the per cent at the reset, if it goes on as on average since the week began. why: what keeps it unknown.
+    is_full: whether it is so already: then there is nothing to forecast.
     """
 
     standing: Standing
@@ -38,6 +41,7 @@ class Prospect:
     full_at: datetime | None = None
     linear: float | None = None
     why: str | None = None
+    is_full: bool = False
 
     @property
     def unused(self) -> float | None:
@@ -48,6 +52,11 @@ class Prospect:
     def is_probable(self) -> bool:
         """Whether there are enough weeks for a probability."""
         return self.weeks >= NEEDED
+
+    @property
+    def is_risky(self) -> bool:
+        """Whether `tracker gate` would stop."""
+        return self.probability is not None and self.probability > (RISK if self.is_probable else LIKELY)
 
     @property
     def chance(self) -> int | None:
@@ -86,8 +95,14 @@ class Prospect:
 def prospect(
     past: Callable[[datetime], Sequence[Week]], standing: Standing, meter: Meter, now: datetime, local: tzinfo
 ) -> Prospect | None:
-    """None for meters that are not weekly. `past` answers with the weeks before the one that ends at an instant."""
+    """None for meters that are not weekly, unless they are full.
+
+    `past` answers with the weeks before the one that ends at an instant.
+    """
     known = Prospect(standing=standing)
+    if standing.used >= FULL and standing.reset_at is not None and standing.reset_at > now:
+        until = standing.reset_at.astimezone(local)
+        return evolve(known, why=f"it is full until {until:%a %d %b %H:%M}", is_full=True)
     if meter.window != WEEK:
         return None
     if standing.reset_at is None:
@@ -133,6 +148,9 @@ def summary(known: Prospect, when: str = "") -> str:
 
 def lines(known: Prospect, local: tzinfo) -> Iterator[str]:
     """The forecast in words."""
+    if known.is_full:
+        yield f"  {known.why}"
+        return
     linear = "" if known.linear is None else f"linear pace: {number(known.linear, 0)}% at the reset"
     if known.probability is None or known.rest is None:
         yield f"  no forecast: {known.why}" + (f"; {linear}" if linear else "")

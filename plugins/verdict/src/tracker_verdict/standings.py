@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Capture, Session, TrackerError, Windows, near
-from tracker_verdict.accounts import accounts
+from tracker_verdict.accounts import MIXED, accounts
 
 # What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
 RECENT = timedelta(hours=2)
@@ -75,7 +75,13 @@ def captures(session: Session, source: Source, windows: Collection[str] | None) 
     groups = Windows(session).captures(windows)
     own = {key: group for key, group in groups.items() if key[1] == source.name}
     named = accounts(session, [window for window, _ in own])
-    return [Owned(capture, named.get(key)) for key, group in own.items() for capture in group]
+    # what a mixed window's captures show stands in the readings, each with its own account
+    return [
+        Owned(capture, named.get(key))
+        for key, group in own.items()
+        if MIXED not in named.get(key, "")
+        for capture in group
+    ]
 
 
 def standings(known: Sequence[MeterReading], captured: Sequence[Owned], meter: Meter, now: datetime) -> list[Standing]:

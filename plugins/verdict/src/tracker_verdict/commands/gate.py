@@ -19,7 +19,7 @@ PAUSE = 30.0
     "--min-left", type=Number(float, min=0, max=100), default=10.0, show_default=True, help="Per cent to keep."
 )
 @click.option("--max-risk", type=Number(float, min=0, max=1), default=0.2, show_default=True, help="Of running out.")
-@click.option("--meter", metavar="M", help="The meter [default: the one that capacity is measured by].")
+@click.option("--meter", metavar="M", help="Ask only this meter [default: capacity's; one that is full stops, too].")
 @click.option("--account", metavar="NAME", help="The account, if there are several.")
 @click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be.")
 @click.option("--wait", is_flag=True, help="Ask again until the answer is go, or until the reset.")
@@ -42,9 +42,11 @@ def command(
     wanted = meter or source.capacity
     if wanted is None:
         raise click.UsageError(f"{provider} has no capacity meter. Expected --meter M.")
-    question = Question(meter=wanted, min_left=min_left, max_risk=max_risk, max_age=max_age, account=account)
+    question = Question(
+        meter=wanted, min_left=min_left, max_risk=max_risk, max_age=max_age, account=account, is_alone=meter is not None
+    )
     found = answer(here, source, question, here.now)
-    while wait and found.state != GO and (found.reset_at is None or found.reset_at > here.now):
+    while wait and found.state != GO and not found.is_final and (found.reset_at is None or found.reset_at > here.now):
         here.note(f"waiting: {found.state}: {found.why}")
         time.sleep(PAUSE)
         here.index.close()
@@ -53,5 +55,5 @@ def command(
     if here.json:
         here.data(found.document())
     else:
-        here.show(f"{found.state}: {provider} {wanted}: {found.why}")
+        here.show(f"{found.state}: {provider} {found.meter}: {found.why}")
     context.exit(STATUS[found.state])

@@ -1,0 +1,157 @@
+"""What each meter shows now, of each account: the newest reading of the captures and of the meter history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from attrs import evolve, frozen
+
+from tracker.api import Gauge, Meter, MeterReading, Source
+from tracker.kernel import Capture, CaptureMark, Session, Windows
+
+# What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
+RECENT = timedelta(hours=2)
+# A meter that nobody read for so long is not shown.
+MEMORY = timedelta(weeks=16)
+# Clocks of two machines may differ by so much. A reading of the future is none of now.
+SKEW = timedelta(minutes=5)
+
+
+@frozen(kw_only=True)
+class Standing:
+    """The last known value of a meter. at: the instant that it is of. taken_at: when it was read.
+
+    account: None if no reading names it. several: whether the provider has readings of more than one account.
+    """
+
+    provider: str
+    meter: Meter
+    gauge: Gauge
+    at: datetime
+    taken_at: datetime
+    account: str | None = None
+    several: bool = False
+
+    @property
+    def label(self) -> str:
+        """The meter, and the account if there are several."""
+        account = self.account or "not named"
+        return f"{self.meter.key} account {account}" if self.several else self.meter.key
+
+
+def accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str]:
+    """The account of each window and provider that names one."""
+    asked = {"session": session, "windows": sorted(set(windows))}
+    return (session.registry.first("window_accounts", **asked) if windows else None) or {}
+
+
+def standings(
+    session: Session, marks: Sequence[CaptureMark], named: Mapping[tuple[str, str], str]
+) -> tuple[Standing, ...]:
+    """Every provider's meters. marks: the newest capture of each lane, whose windows are read; named: accounts."""
+    windows = {mark.window for mark in marks}
+    groups = Windows(session).captures(windows) if windows else {}
+    past: dict[str, list[MeterReading]] = {}
+    for one in _history(session):
+        past.setdefault(one.provider, []).append(one)
+    found: list[Standing] = []
+    for name in sorted({*session.registry.providers, *(mark.provider for mark in marks)}):
+        source = session.registry.sources.get(name)
+        if source is None:
+            continue
+        own = {key: captures for key, captures in groups.items() if key[1] == name}
+        captured = [(one, named.get(key)) for key, captures in own.items() for one in captures]
+        captured.sort(key=lambda one: one[0].order)
+        found += _of_provider(session.now, source, captured, past.get(name, ()))
+    return tuple(found)
+
+
+def _history(session: Session) -> Iterator[MeterReading]:
+    """The readings of all providers up to now; none without a feature that keeps them."""
+    now, first = session.now, session.registry.first
+    recent = now - RECENT
+    older = first("meter_readings", session=session, provider=None, since=now - MEMORY, hourly=True) or ()
+    newer = first("meter_readings", session=session, provider=None, since=recent, hourly=False) or ()
+    yield from (one for one in older if one.until < recent)
+    yield from (one for one in newer if one.at <= now + SKEW)
+
+
+def _of_provider(
+    now: datetime, source: Source, captured: Sequence[tuple[Capture, str | None]], past: Sequence[MeterReading]
+) -> list[Standing]:
+    """The newest of each meter and account; what names none belongs to the only account, or to none."""
+    names = {*(one.account for one in past), *(account for _, account in captured)} - {None}
+    alone = next(iter(names)) if len(names) == 1 else None
+    newest: dict[tuple[str, str | None], Standing] = {}
+    for one in (*_captured(source, captured, now, alone), *_readings(source, past, alone)):
+        known = newest.get((one.meter.key, one.account))
+        if one.account is None and _is_repeated(one, past):
+            continue
+        if known is None or (_has_value(one) and _order(one) > _order(known)):
+            newest[one.meter.key, one.account] = one
+    # a label without a value says nothing of a meter whose value is known of an account
+    valued = {meter for (meter, _), one in newest.items() if _has_value(one)}
+    kept = [one for one in newest.values() if _has_value(one) or one.meter.key not in valued]
+    several = len({one.account for one in kept}) > 1
+    places = {key: place for place, key in enumerate(dict.fromkeys(one.meter.key for one in kept))}
+    kept.sort(key=lambda one: (one.account or "", places[one.meter.key]))
+    return [evolve(one, several=several) for one in kept]
+
+
+def _has_value(one: Standing) -> bool:
+    return one.gauge.used is not None
+
+
+def _order(one: Standing) -> tuple[bool, datetime, datetime]:
+    """A later one replaces it; one without a value is replaced by any with one."""
+    return _has_value(one), one.taken_at, one.at
+
+
+def _captured(
+    source: Source, captured: Sequence[tuple[Capture, str | None]], now: datetime, alone: str | None
+) -> Iterator[Standing]:
+    """The captures' values, the newest first: its meters are shown in the order of the newest pane."""
+    for capture, account in reversed(captured):
+        for gauge in capture.reading.gauges:
+            meter = source.meter(gauge.meter)
+            if meter is not None and capture.captured_at <= now + SKEW:
+                yield Standing(
+                    provider=source.name,
+                    meter=meter,
+                    gauge=gauge,
+                    at=capture.reading.as_of or capture.captured_at,
+                    taken_at=capture.captured_at,
+                    account=account or alone,
+                )
+
+
+def _readings(source: Source, past: Sequence[MeterReading], alone: str | None) -> Iterator[Standing]:
+    """The newest of each meter and account in the history."""
+    newest: dict[tuple[str, str | None], MeterReading] = {}
+    for one in past:
+        key = one.meter, one.account or alone
+        if key not in newest or one.until > newest[key].until:
+            newest[key] = one
+    for (name, account), one in newest.items():
+        meter = source.meter(name)
+        if meter is not None:
+            yield Standing(
+                provider=source.name,
+                meter=meter,
+                gauge=Gauge(meter=name, used=one.used, reset_at=one.reset_at),
+                at=one.until,
+                taken_at=one.until,
+                account=account,
+            )
+
+
+def _is_repeated(one: Standing, past: Sequence[MeterReading]) -> bool:
+    """Whether a reading of the history repeats a value and names its account."""
+    return any(
+        other.account is not None
+        and other.meter == one.meter.key
+        and other.used == one.gauge.used
+        and abs(other.until - one.at) <= SKEW
+        for other in past
+    )
