@@ -195,7 +195,7 @@ def test_a_senseless_time_limit_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
     ("answer", "why"),
     [
         ({"W0-01": {"hours": 3}}, "Invalid key 'W0-01'. Expected a pair of texts, (window, provider)"),
-        ({("W0-01", ""): {"hours": float("nan")}}, "Invalid hours nan of ('W0-01', ''). Expected a text, True"),
+        ({("W0-01", ""): {"hours": float("nan")}}, "Invalid hours nan of ('W0-01', ''). Expected a text, switch"),
         ({("W0-01", ""): {"hours": 10**5000}}, "Invalid hours number, too large to show, of"),
         ({("W0-01", ""): {"hours": [1]}}, "Invalid hours [1]"),
         (

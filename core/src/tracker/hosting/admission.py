@@ -83,8 +83,9 @@ def facts(answer: Mapping[Any, Mapping[Any, Any]]) -> dict[tuple[str, str], dict
             if not isinstance(name, str) or not name or not checks.is_line(name) or name in OWN_COLUMNS:
                 raise ValueError(f"Invalid column {name!r:.80}. Expected a name that is not one of the program's own.")
             if not checks.is_cell(value):
-                expected = "a text, True, False, None, or a finite number below 1e15"
                 # Python refuses to write out a whole number of more than 4,300 digits
                 shown = "number, too large to show," if isinstance(value, int) else f"{value!r:.80}"
-                raise ValueError(f"Invalid {name} {shown} of {key}. Expected {expected}.")
+                raise ValueError(
+                    f"Invalid {name} {shown} of {key}. Expected a text, switch, None or number below 1e15."
+                )
     return found
