@@ -85,5 +85,5 @@ def facts(answer: Mapping[Any, Mapping[Any, Any]]) -> dict[tuple[str, str], dict
             if not checks.is_cell(value):
                 # Python refuses to write out a whole number of more than 4,300 digits
                 shown = "number, too large to show," if isinstance(value, int) else f"{value!r:.80}"
-                raise ValueError(f"Invalid {name} {shown} of {key}. Expected a text, switch, None or number below 1e15.")
+                raise ValueError(f"Invalid {name} {shown} of {key}. Expected a text, switch, None, number below 1e15.")
     return found
