@@ -43,6 +43,16 @@ def registry(said: list[str], monkeypatch: pytest.MonkeyPatch) -> Registry:
     return made
 
 
+def install(folder: Path, name: str, text: str) -> None:
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "entry_points.txt").write_text(f"[tracker]\n{name} = {name}_package.feature\n")
+    package = folder / f"{name}_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "feature.py").write_text(text)
+
+
 def leave() -> Any:
     sys.exit(0)
 
@@ -155,13 +165,7 @@ COMMAND = "import click\ncommand = click.command()(lambda: click.echo('NAME'))\n
 
 def test_of_two_features_that_declare_one_command_neither_has_it(tracker_cli: Run, tmp_path: Path) -> None:
     for name in ("ours", "yours"):
-        info = tmp_path / f"{name}-1.0.dist-info"
-        info.mkdir()
-        (info / "entry_points.txt").write_text(f"[tracker]\n{name} = {name}_package.feature\n")
-        package = tmp_path / f"{name}_package"
-        package.mkdir()
-        (package / "__init__.py").write_text("")
-        (package / "feature.py").write_text(HOURS.replace("NAME", name))
+        install(tmp_path, name, HOURS.replace("NAME", name))
         (tmp_path / f"{name}_hours.py").write_text(COMMAND.replace("NAME", name))
     site = str(tmp_path)
     assert "hours" not in tracker_cli("--help", PYTHONPATH=site).stdout
@@ -185,3 +189,67 @@ def test_a_senseless_time_limit_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("TRACKER_PLUGIN_SECONDS", text)
         with pytest.raises(TrackerError, match=f"Invalid TRACKER_PLUGIN_SECONDS '{text}'"), guarded("x", "y"):
             pass
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({"W0-01": {"hours": 3}}, "Invalid key 'W0-01'. Expected a pair of texts, (window, provider)"),
+        ({("W0-01", ""): {"hours": float("nan")}}, "Invalid hours nan of ('W0-01', ''). Expected a text, switch"),
+        ({("W0-01", ""): {"hours": 10**5000}}, "Invalid hours number, too large to show, of"),
+        ({("W0-01", ""): {"hours": [1]}}, "Invalid hours [1]"),
+        (
+            {("W0-01", ""): {"state": "x"}},
+            "Invalid column 'state'. Expected a name that is not one of the program's own",
+        ),
+    ],
+)
+def test_columns_that_no_view_can_show_are_named_and_left_out(
+    registry: Registry, said: list[str], answer: Any, why: str
+) -> None:
+    registry.add_feature("bad", feature("bad", window_facts=lambda session, windows: answer))
+    registry.add_feature("good", feature("good", window_facts=lambda session, windows: {("W0-01", ""): {"hours": 3}}))
+    assert registry.ask("window_facts", session=None, windows=["W0-01"]) == [{("W0-01", ""): {"hours": 3}}]
+    [warning] = said
+    assert warning.startswith("plugin 'bad' failed to window_facts: ")
+    assert why in warning
+
+
+def interrupt(session: Any, given: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def spin(session: Any, given: Any) -> None:
+    while True:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("function", "why"), [(interrupt, "raised KeyboardInterrupt()"), (spin, "did not finish within 0.1 s")]
+)
+def test_a_finished_command_stays_finished(
+    registry: Registry, said: list[str], monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], why: str
+) -> None:
+    monkeypatch.setenv("TRACKER_PLUGIN_SECONDS", "0.1")
+    registry.add_feature("bad", feature("bad", command_finished=function))
+    assert registry.ask("command_finished", session=None, given={}) == []
+    assert said == [f"plugin 'bad' failed to command_finished: {why}; the rest works"]
+
+
+BROKEN = """
+from tracker.feature import Command, Feature, hookimpl
+
+@hookimpl
+def feature_info():
+    return Feature(name="bad", commands={"lost": Command("Results", "Show nothing.", "nope.nope:command")})
+"""
+
+
+def test_a_command_without_its_module_is_one_line(tracker_cli: Run, tmp_path: Path) -> None:
+    install(tmp_path, "bad", BROKEN)
+    assert tracker_cli("preview", PYTHONPATH=str(tmp_path)).returncode == 0
+    lost = tracker_cli("lost", PYTHONPATH=str(tmp_path))
+    assert lost.stderr.splitlines()[-1] == (
+        "error: plugin 'bad' failed to load its command 'lost': ModuleNotFoundError: No module named 'nope'."
+        " TRACKER_DISABLE_PLUGINS=bad leaves the feature out."
+    )

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
@@ -62,9 +62,12 @@ def find(name: str) -> click.Command:
         from tracker.hosting.discovery import owner
 
         raise TrackerError(f"No command {name!r} is installed. {owner('commands', name) or ''}".rstrip())
-    module, _, attribute = known.place.partition(":")
-    command: click.Command = getattr(import_module(module), attribute)
-    return command
+    if name in KERNEL:
+        module, _, attribute = known.place.partition(":")
+        return cast(click.Command, getattr(import_module(module), attribute))
+    from tracker.hosting.discovery import command
+
+    return cast(click.Command, command(name, known, click.Command))
 
 
 def run_command(name: str, **given: Any) -> None:

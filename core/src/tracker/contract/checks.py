@@ -79,6 +79,13 @@ def is_json(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
+def is_cell(value: object) -> bool:
+    """Whether a view can show a value: a text, a switch, None, or a number that a float holds to the unit."""
+    if isinstance(value, int | float):
+        return -1e15 < value < 1e15
+    return value is None or (isinstance(value, str) and is_json(value))
+
+
 TEXT, MAYBE_TEXT = (one("a text", lambda value: isinstance(value, str)) for one in (must_be, maybe))
 LINE, MAYBE_LINE = (one("a text without control characters", is_line) for one in (must_be, maybe))
 WHOLE, MAYBE_WHOLE = (one("a whole number", lambda value: type(value) is int) for one in (must_be, maybe))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pluggy
 
+from tracker.contract import checks
 from tracker.contract import hooks as hookspecs
 from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Declaration, Source
 from tracker.hosting import discovery
 
 NEEDED = {STATUS: "parse_status", REPORT: "parse_status", STREAM: "ingest_line", VIEW: "render_preview_block"}
+# the program's own columns of windows
+OWN_COLUMNS = {"window", "lane", "lanes", "from", "to", "state", "outcome", "provider", "providers", "unit"}
+OWN_COLUMNS |= {"features", "capacity", "efficiency"}
 SHARED_STREAM = "snapshots"  # holds the readings of every provider
 
 
@@ -66,3 +71,19 @@ def check(info: Source, own_hooks: Iterable[str], others: Iterable[tuple[Source,
         is_providers = info.kind == other.kind == STATUS and info.stream == SHARED_STREAM
         if is_shared and not is_sibling and not is_providers:
             raise ValueError(f"Invalid stream {info.stream!r}. Expected another than that of {other.name}.")
+
+
+def facts(answer: Mapping[Any, Mapping[Any, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The columns of windows that `window_facts` gave, all of which every view can show."""
+    found = {key: dict(columns) for key, columns in answer.items()}
+    for key, columns in found.items():
+        if not (isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)):
+            raise TypeError(f"Invalid key {key!r:.80}. Expected a pair of texts, (window, provider).")
+        for name, value in columns.items():
+            if not isinstance(name, str) or not name or not checks.is_line(name) or name in OWN_COLUMNS:
+                raise ValueError(f"Invalid column {name!r:.80}. Expected a name that is not one of the program's own.")
+            if not checks.is_cell(value):
+                # Python refuses to write out a whole number of more than 4,300 digits
+                shown = "number, too large to show," if isinstance(value, int) else f"{value!r:.80}"
+                raise ValueError(f"Invalid {name} {shown} of {key}. Expected a text, switch, None, number below 1e15.")
+    return found

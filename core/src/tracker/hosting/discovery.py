@@ -14,7 +14,7 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
-from tracker.errors import PluginError
+from tracker.errors import PluginError, TrackerError
 from tracker.feature import Command, Feature
 
 GROUP = "tracker"
@@ -200,14 +200,41 @@ def commands() -> dict[str, Command]:
     return {name: command for name, command in declarations if len(claimed[name]) == 1}
 
 
-def elsewhere(what: str) -> dict[str, list[str]]:
-    """The `commands`, `settings` or `hooks` of the project's features that are not in use here, by distribution."""
+def command(name: str, declared: Command, kind: type) -> object:
+    """What a feature declared as a command, imported; one line says which feature has none."""
+    from tracker.hosting.guard import guarded
+
+    feature = claims()[name][0]
+    try:
+        with guarded(feature, f"load its command {name!r}"):
+            found: object = attribute(declared.place)
+            if not isinstance(found, kind):
+                raise TypeError(f"{declared.place} is a {type(found).__name__}. Expected a click command.")
+            return found
+    except PluginError as error:
+        raise TrackerError(f"{str(error).rstrip('.')}. {DISABLE}={feature} leaves the feature out.") from error
+
+
+@cache
+def _distributions() -> dict[str, dict[str, list[str]]]:
+    """What the project's own features bring, by distribution."""
     import json
     from pathlib import Path
 
-    known = json.loads(Path(__file__).with_name("distributions.json").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, list[str]]]
+    found = json.loads(Path(__file__).with_name("distributions.json").read_text(encoding="utf-8"))
+    return found
+
+
+def is_own(name: str) -> bool:
+    """Whether the installed feature of that name comes from the project's own distribution."""
+    return any(one.name == name and one.distribution in _distributions() for one in installed())
+
+
+def elsewhere(what: str) -> dict[str, list[str]]:
+    """The `commands`, `settings` or `hooks` of the project's features that are not in use here, by distribution."""
     here = loaded()
-    return {name: found[what] for name, found in known.items() if name.removeprefix("tracker-") not in here}
+    return {name: found[what] for name, found in _distributions().items() if name.removeprefix("tracker-") not in here}
 
 
 def owner(what: str, name: str) -> str | None:

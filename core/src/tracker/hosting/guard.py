@@ -18,6 +18,7 @@ from tracker.errors import PluginError, TrackerError
 # CPU time of this process, so that a command that was suspended or that waits for a disk blames no plugin
 SECONDS = 10.0
 LIMIT = "TRACKER_PLUGIN_SECONDS"
+UNLIMITED = float("inf")
 PATIENCE = 3  # interruptions that a plugin may swallow before the program is ended
 
 
@@ -48,11 +49,11 @@ class Timer:
 def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False) -> Iterator[Timer]:
     """Run a plugin's code. Whatever it raises becomes a `PluginError`, except the user's own Ctrl-C.
 
-    speaks: it may print, and take as long as it likes.
+    seconds: its CPU time; 0 is the limit of plugins, `UNLIMITED` as long as it likes. speaks: it may print.
     """
     timer, undo, interrupt = Timer(), contextlib.ExitStack(), signal.getsignal(signal.SIGINT)
     timer.seconds = seconds or (_seconds() if LIMIT in os.environ else SECONDS)
-    timer.is_armed = not speaks and threading.current_thread() is threading.main_thread()
+    timer.is_armed = is_timed = timer.seconds < UNLIMITED and threading.current_thread() is threading.main_thread()
 
     def press(*arguments: Any) -> None:
         timer.is_pressed = True
@@ -87,7 +88,7 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
     except PluginError:
         raise
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and (timer.is_pressed or speaks):
+        if isinstance(error, KeyboardInterrupt) and (timer.is_pressed or (speaks and not is_timed)):
             raise
         raise PluginError(plugin, step, timer.fault(error)) from error
     finally:

@@ -20,14 +20,14 @@ from tracker.errors import PluginError, TrackerError
 from tracker.feature import Feature
 from tracker.hosting import admission, discovery
 from tracker.hosting.discovery import Plugin
-from tracker.hosting.guard import guarded
+from tracker.hosting.guard import UNLIMITED, guarded
 from tracker.hosting.process_state import ProcessState
 
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr
-# of a feature's hook: a long history may take minutes of CPU time; more is a loop
+# of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop
 SECONDS = 600.0
-# these speak to the user themselves, and one of them may follow a stream for days
-SPEAKING = {"ingest_stream", "command_finished", "show_table"}
+# these speak to the user themselves, and those with a limit of infinity may follow a stream for days
+SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "command_finished": 0.0}
 # what a feature raises on purpose, to end the command with one line
 DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
 
@@ -243,8 +243,9 @@ class Registry:
         found: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
         for name, one in sorted(((known[id(one.plugin)], one) for one in found), key=lambda pair: pair[0]):
             given = {word: arguments[word] for word in one.argnames}
+            seconds = SPEAKING.get(hook) or (SECONDS if discovery.is_own(name) else 0)
             try:
-                answer = self._ask(name, hook, one.function, given, seconds=SECONDS, speaks=hook in SPEAKING)
+                answer = self._ask(name, hook, one.function, given, seconds=seconds, speaks=hook in SPEAKING)
             except PluginError as error:
                 if self.is_strict and not _deliberate(name, error):
                     raise
@@ -291,6 +292,8 @@ def _checked(annotation: str, answer: Any) -> Any:
         is_sound = getattr(kind, "_is_protocol", False) or isinstance(found, kind)
     if not is_sound:
         raise TypeError(f"returned {type(answer).__name__} {answer!r:.60}. Expected {annotation}.")
+    if "Value]]" in inner:
+        return admission.facts(found)
     if isinstance(found, Struct):
         attrs.validate(found)  # type: ignore[arg-type]  # reads every field, whatever built it
     return found
