@@ -143,7 +143,7 @@ def test_the_board_is_as_recorded(shown: Any, size: tuple[int, int]) -> None:
             await pilot.wait_for_scheduled_animations()
             strips = board.screen._compositor.render_strips()
             lines = [strip.text.rstrip() for strip in strips]
-            # how far the tabs are scrolled depends on when the picture is taken: they and the line below them are left out
+            # how far the tabs are scrolled depends on the moment: they and the line below them are left out
             below = next(number for number, line in enumerate(lines) if line.startswith("━"))
             return "\n".join([*lines[: below - 1], *lines[below + 1 :]]) + "\n"
 
