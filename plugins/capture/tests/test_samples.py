@@ -26,7 +26,10 @@ def test_a_sample_opens_no_window_and_unchanged_values_are_one_run(machine: Any,
     assert (new["supersedes"], new["captured_at"]) == ([old["record_id"]], old["captured_at"])
     assert new["until"] > old["until"]
     assert machine.rows("snapshots") == []
-    assert "No captures" in ok(machine("status"))
+    said = ok(machine("status"))
+    assert "weekly  64%" in said
+    assert "Next: tracker windows propose" in said
+    assert json.loads(ok(machine("--json", "windows"))) == []
 
 
 def test_every_provider_is_sampled_side_by_side_and_one_that_hangs_delays_no_other(machine: Any, event: Any) -> None:

@@ -16,6 +16,8 @@ RECENT = timedelta(hours=2)
 MEMORY = timedelta(weeks=16)
 # Clocks of two machines may differ by so much. A reading of the future is none of now.
 SKEW = timedelta(minutes=5)
+# Between the accounts of a window that names several.
+MIXED = "+"
 
 
 @frozen(kw_only=True)
@@ -61,7 +63,13 @@ def standings(
         if source is None:
             continue
         own = {key: captures for key, captures in groups.items() if key[1] == name}
-        captured = [(one, named.get(key)) for key, captures in own.items() for one in captures]
+        # a window that was forced over two accounts says of neither what it has left; the history does
+        captured = [
+            (one, named.get(key))
+            for key, captures in own.items()
+            if MIXED not in named.get(key, "")
+            for one in captures
+        ]
         captured.sort(key=lambda one: one[0].order)
         found += _of_provider(session.now, source, captured, past.get(name, ()))
     return tuple(found)
