@@ -169,7 +169,7 @@ def test_what_an_import_changes_is_said_in_every_command_and_in_the_list(with_ba
     run = with_bad(f"import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n{HEAD}{SOUND}")
     note = "its import changed the handler of SIGCHLD, which was put back"
     done = run("alias", "start", "bad", "--stdin", stdin="x")
-    assert (done.returncode, done.stderr.count(f"warning: plugin 'bad': {note}")) == (0, 1)
+    assert (done.returncode, done.stderr.count(f"warning: plugin 'bad' of bad-plugin: {note}")) == (0, 1)
     assert note in " ".join(run("plugins", "list").stdout.split())
 
 
