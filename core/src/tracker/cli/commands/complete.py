@@ -25,12 +25,12 @@ OUTCOMES = ("pass", "partial", "fail")
 @click.option("--commit-start", metavar="SHA", help="The commit before the work.")
 @click.option("--commit-end", metavar="SHA", help="The commit after it.")
 @click.option("--feature-id", "feature_ids", multiple=True, metavar="ID ...", help="The features that were built.")
-@click.option("--spec-id", metavar="S", help="The specification that was worked from.")
-@click.option("--spec-version", metavar="V", help="Its version.")
+@click.option("--spec-id", metavar="S", help="The specification that you worked from.")
+@click.option("--spec-version", metavar="V", help="The version of the specification.")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 @click.option("--clear", multiple=True, metavar="FIELD", help="Empty a field of the earlier row, such as quality.")
 @click.option("--reopen", is_flag=True, help="Take the finalize row back: the window is open again.")
-@click.option("--force", is_flag=True, help="Store a quality above 1, or an outcome of your own.")
+@click.option("--force", is_flag=True, help="Accept a quality above 1 or an outcome of your own.")
 def command(window: str, clear: tuple[str, ...], reopen: bool, force: bool, **given: Any) -> None:
     """Finalize a window: its features, quality and outcome. Running it again keeps what you do not name."""
     from tracker.windows import finalize

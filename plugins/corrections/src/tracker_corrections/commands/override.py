@@ -37,7 +37,7 @@ class OverrideGroup(Group):
         return None if source is None else _command(source)
 
 
-@click.group("override", cls=OverrideGroup)
+@click.group("override", cls=OverrideGroup, epilog="tracker override {provider} --help")
 def command() -> None:
     """Store meter values that you read yourself."""
 
@@ -46,14 +46,14 @@ def _command(source: Source) -> click.Command:
     params: list[click.Parameter] = [
         click.Option(["--window"], required=True, metavar="W", help="The window."),
         click.Option(["--phase"], required=True, type=click.Choice(["before", "after"]), help="The phase."),
-        click.Option(["--notes"], metavar="TEXT", help="Why, or where you read it."),
+        click.Option(["--notes"], metavar="TEXT", help="Why you enter it by hand, or where you read it."),
         click.Option(
             ["--captured-at"],
             metavar="TIME",
             callback=moment,
             help="When you read it, such as `-2h` [default: now].",
         ),
-        click.Option(["--force"], is_flag=True, help="Store it although a rule forbids it."),
+        click.Option(["--force"], is_flag=True, help="Store it even if a rule forbids it; the record says so."),
     ]
     for meter in source.meters:
         flag = f"--{meter.field_name.replace('_', '-')}"

@@ -22,7 +22,7 @@ class UatCommand(WritingCommand):
     default=3600,
     show_default=True,
     metavar="SECONDS",
-    help="After this time a runner is stopped, and has failed.",
+    help="Stop a runner after this time; it counts as failed.",
 )
 def command(window: str, record: bool, timeout: float) -> None:
     """Run the acceptance checks of a window, then show its preview. The checks are pytest and behave features."""
