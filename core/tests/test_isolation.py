@@ -15,7 +15,7 @@ import pytest
 
 from tracker.errors import PluginError
 from tracker.hosting.guard import guarded
-from tracker.hosting.process_state import ProcessState
+from tracker.hosting.process_state import watched
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 HEAD = """
@@ -149,18 +149,17 @@ def test_what_an_import_changes_for_the_process_is_named_and_put_back(monkeypatc
     monkeypatch.setenv("TRACKER_DATA_DIR", "here")
     scope = {"signal": signal, "sys": sys, "os": os, "time": time, "builtins": builtins}
     for code, name in CHANGES.items():
-        before, reference = ProcessState(), ProcessState()
-        exec(code, scope)
-        assert (code, list(before.restored())) == (code, [name])
-        assert list(reference.restored()) == [], code
+        with watched() as none, watched() as changed:
+            exec(code, scope)
+        assert (code, changed, none) == (code, [name], [])
 
 
 def test_a_process_that_is_left_alone_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    before = ProcessState()
-    sys.path.append("/nowhere")
     try:
-        assert list(before.restored()) == []
+        with watched() as changed:
+            sys.path.append("/nowhere")
+        assert changed == []
     finally:
         sys.path.remove("/nowhere")
 

@@ -64,21 +64,18 @@ class Plugin:
     def load(self, admit: Callable[[Plugin], object], report: Report) -> None:
         """Import and admit it, or leave it out. What its import changes for the process is put back and named."""
         from tracker.hosting.guard import guarded
-        from tracker.hosting.process_state import ProcessState
+        from tracker.hosting.process_state import watched
 
         load, self.pending = self.pending, None
         assert load is not None
         try:
-            before = None if self.is_own else ProcessState()
-            try:
-                with guarded(self.name, "be imported"):
-                    self.module = load()
-            finally:
-                if before and (changed := ", ".join(before.restored())):
-                    self.note(f"its import changed {changed}, which was put back", report)
+            with watched(is_trusted=self.is_own) as changed, guarded(self.name, "be imported"):
+                self.module = load()
             admit(self)
         except PluginError as error:
             self.leave_out(error, report)
+        if changed:
+            self.note(f"its import changed {', '.join(changed)}, which was put back", report)
 
     def note(self, text: str, report: Report) -> None:
         """Something that is wrong with it, but costs only a part of it."""
@@ -172,32 +169,24 @@ def _other(path: str) -> Iterator[tuple[str, str, str]]:
 
 
 def installed() -> list[Plugin]:
-    """The installed features that the user did not disable, by name."""
+    """The installed features that the user did not disable, the project's own before others."""
     return _installed(os.environ.get(DISABLE, ""))
 
 
-def loaded() -> dict[str, Any]:
-    """The modules of the sound features by name."""
-    return {one.name: one.module for one in installed() if one.info}
-
-
 def declared() -> list[Feature]:
-    """What the sound features declare, by name."""
+    """What the sound features declare."""
     return [one.info for one in installed() if one.info]
 
 
 @cache
 def _installed(_disabled: str) -> list[Plugin]:
     found = [one for one in scan() if one.is_feature and not one.is_disabled]
+    found.sort(key=lambda one: not one.is_own)
     for one in found:
         if not one.error:
             one.load(_admit, _warn)
     _share(found)
     return found
-
-
-def _warn(text: str) -> None:
-    print(f"warning: {escape(text)}", file=sys.stderr)
 
 
 def _admit(found: Plugin) -> None:
@@ -206,6 +195,10 @@ def _admit(found: Plugin) -> None:
     with guarded(found.name, "declare its feature"):
         found.declared = found.module.feature_info()
         check(found.declared, found.name)
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {escape(text)}", file=sys.stderr)
 
 
 def _share(found: list[Plugin]) -> None:
@@ -253,12 +246,6 @@ def commands() -> dict[str, Command]:
     return {name: command for feature in declared() for name, command in feature.commands.items()}
 
 
-def settings() -> Iterator[tuple[Plugin, str, str]]:
-    """The tables of the installed features, the project's own before others: the feature, the table, its class."""
-    for one in sorted((one for one in installed() if one.info), key=lambda one: not one.is_own):
-        yield from ((one, table, place) for table, place in one.info.settings.items())
-
-
 @contextmanager
 def spared(found: Plugin, step: str) -> Iterator[None]:
     """Run a part of a feature that it can do without: what is wrong with it is said, and the rest works."""
@@ -299,7 +286,7 @@ def elsewhere(what: str) -> dict[str, list[str]]:
     """The `commands`, `settings` or `hooks` of the project's features that are not in use here, by distribution."""
     import json
 
-    here = loaded()
+    here = [one.name for one in declared()]
     found: dict[str, dict[str, list[str]]] = json.loads(_project())
     return {name: brought[what] for name, brought in found.items() if name.removeprefix("tracker-") not in here}
 

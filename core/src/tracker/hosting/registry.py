@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -42,12 +42,12 @@ class Registry:
 
     contract: ClassVar[str] = ".".join(map(str, hookspecs.CONTRACT))
 
-    def __init__(self, report: Callable[[str], None] = lambda _text: None) -> None:
+    def __init__(self, report: Callable[[str], None] = lambda _text: None, plugins: Iterable[Plugin] = ()) -> None:
         self.report = report
         self.manager = new_manager()
-        self.disabled: list[Plugin] = []
-        self.refused: list[Plugin] = []  # their names belong to others
-        self._sources: dict[str, Plugin] = {}
+        self.disabled = [one for one in plugins if one.is_disabled]
+        # a name that belongs to another comes last
+        self._plugins = sorted((one for one in plugins if not one.is_disabled), key=lambda one: bool(one.error))
         self._features: dict[str, Plugin] | None = None
         self._broken: set[tuple[str, str]] = set()  # features' hooks that raised
 
@@ -60,17 +60,19 @@ class Registry:
 
     def offer(self, name: str, load: Callable[[], object], distribution: str = "", version: str = "") -> None:
         """Take note of a source, which is loaded when it is first needed."""
-        self._sources[name] = Plugin(name, "", distribution, version, load)
+        self._plugins.append(Plugin(name, "", distribution, version, load))
 
     @property
     def names(self) -> list[str]:
         """Every installed source that is not disabled, sound or not; none is loaded for this."""
-        return list(dict.fromkeys([*self._sources, *(found.name for found in self.refused)]))
+        return list(dict.fromkeys(one.name for one in self._plugins))
 
     def find(self, name: str) -> Plugin | None:
         """The installed source of that name, loaded, sound or not."""
-        found = self._sources.get(name)
-        if found is not None and found.pending is not None:
+        return next((self._loaded(one) for one in self._plugins if one.name == name), None)
+
+    def _loaded(self, found: Plugin) -> Plugin:
+        if found.pending and not found.error:
             found.load(self._admit, self.report)
         return found
 
@@ -82,7 +84,7 @@ class Registry:
     @property
     def found(self) -> list[Plugin]:
         """Every installed source, loaded."""
-        return [*filter(None, map(self.find, self._sources)), *self.refused]
+        return [*map(self._loaded, self._plugins)]
 
     @property
     def sources(self) -> dict[str, Source]:
@@ -102,7 +104,7 @@ class Registry:
     @property
     def failures(self) -> list[PluginError]:
         """Why plugins were left out, of those that were loaded until now."""
-        return [found.error for found in (*self._sources.values(), *self.refused) if found.error is not None]
+        return [found.error for found in self._plugins if found.error]
 
     def _admit(self, found: Plugin) -> None:
         with guarded(found.name, "declare its source"):  # first: a plugin for another contract may use other hooks
@@ -112,8 +114,8 @@ class Registry:
             answer = declare()
             found.declared = answer if type(answer) is Source else None
             found.declared = admission.declaration(found.name, answer)
-            known = [other for other in self._sources.values() if other is not found and other.pending is None]
-            others = [(other.info, other.distribution == found.distribution) for other in known if other.info]
+            known = [other for other in self._plugins if other is not found and other.info]
+            others = [(other.info, other.distribution == found.distribution) for other in known]
             admission.check(found.declared, others)
         self._register(found, found.name, found.declared.kind)
 
@@ -305,8 +307,4 @@ def new_manager() -> pluggy.PluginManager:
 
 def discover(report: Callable[[str], None] = lambda _text: None) -> Registry:
     """Every installed plugin that is not disabled; none is loaded yet."""
-    registry, here = Registry(report), [one for one in discovery.scan() if not one.is_feature]
-    registry._sources = {one.name: one for one in here if not one.is_disabled and not one.error}
-    registry.refused = [one for one in here if one.error]
-    registry.disabled = [one for one in here if one.is_disabled]
-    return registry
+    return Registry(report, [one for one in discovery.scan() if not one.is_feature])

@@ -158,7 +158,8 @@ def _declared(_disabled: str | None) -> tuple[dict[str, list[type]], dict[str, S
     """The classes of each table, and every setting by its key. A feature's class that is none is left out and named."""
     tables: dict[str, list[type]] = {"": [Kernel], "data": [Data]}
     known = _settings(Kernel, "") | _settings(Data, "data")
-    for feature, table, place in discovery.settings():
+    places = [(one, *pair) for one in discovery.installed() if one.info for pair in one.info.settings.items()]
+    for feature, table, place in places:
         with discovery.spared(feature, f"declare its settings {place}"):
             kind = discovery.attribute(place)
             own = _settings(kind, table)
