@@ -57,7 +57,7 @@ def test_the_kernel_names_no_provider() -> None:
 
 
 def test_the_kernel_names_no_feature() -> None:
-    """But where the contract has a word since 1.0 (a kind of source, an origin) or a hook: defined once, and a base of `Source`."""
+    """But where the contract has a word since 1.0 (a kind of source, a base of `Source`, an origin) or a hook."""
     features = re.compile(
         r"churn|ledger|telemetry|status.?line|decision|handoff|parquet|scoreboard|duckdb|scipy|cost.compare|checkpoint"
         r"|\buat\b",
