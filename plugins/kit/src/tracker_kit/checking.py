@@ -71,7 +71,7 @@ def check(session: Session, target: str, inputs: Path | None) -> None:
 
 def _target(session: Session, name: str, folder: Path) -> Target:
     registry = session.registry
-    installed = sorted({*registry.names, *(one.name for one in registry.installed_features)})
+    installed = sorted({*registry.names, *(one.name for one in registry.features)})
     if name in installed:
         return Target(sources=(name,))
     if Path(name).is_dir():
