@@ -65,7 +65,6 @@ class Shared(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Global options": []}
         for parameter in sorted(self.get_params(ctx), key=lambda one: "--help" in one.opts):
             shown = parameter.get_help_record(ctx)
-            # newer clicks list an argument even if there is nothing to say of it
             if shown is not None and (shown[1] or isinstance(parameter, click.Option)):
                 is_global = parameter.name in shared or "--help" in parameter.opts
                 sections["Global options" if is_global else "Options"].append(shown)

@@ -110,15 +110,11 @@ class Selection(NamedTuple):
 def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:
     """The options that select windows, the same in every command; it gets them as `selection`."""
     options = (
-        click.option(
-            "--since", metavar="TIME", callback=moment, help="From this time on, such as `yesterday` or `7d`."
-        ),
+        click.option("--since", metavar="TIME", callback=moment, help="From this time on, such as `7d`."),
         click.option("--until", metavar="TIME", callback=moment, help="Up to this time: only what began by then."),
         click.option("--last", type=Number(int, min=1), metavar="N", help=last),
-        click.option(
-            "--lane", metavar="LANE", help="Only windows with captures of this lane; '' is the lane without a name."
-        ),
-        provider_option(about="Only windows with captures of this provider."),
+        click.option("--lane", metavar="LANE", help="Only windows of this lane; '' is the lane without a name."),
+        provider_option(about="Only windows of this provider."),
         click.option("--open", "is_open", is_flag=True, help="Only windows that have no AFTER yet."),
     )
 

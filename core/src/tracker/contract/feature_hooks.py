@@ -38,7 +38,10 @@ def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str,
 
 @hookspec(firstresult=True)
 def window_accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str] | None:
-    """The account of each (window, provider) whose captures name one. Figures of two accounts are never added."""
+    """The account of each (window, provider) whose captures name one. Figures of two accounts are never added.
+
+    `2 accounts` is the answer for a window that was forced from one account to another: it belongs to neither.
+    """
 
 
 @hookspec

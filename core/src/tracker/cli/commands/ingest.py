@@ -24,9 +24,7 @@ KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream", VIEW: "a 
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
 @click.argument("name", metavar="SOURCE")
 @window_option(required=True, help="The window that it belongs to.")
-@click.option(
-    "--phase", type=click.Choice(["before", "after"]), help="Whether the meters are from before or after the work."
-)
+@click.option("--phase", type=click.Choice(["before", "after"]), help="Before or after the work, for meters.")
 @click.option("--scope", metavar="SCOPE", help="The kind of report [default: what the report says].")
 @input_options
 @click.option("--run", is_flag=True, help="Run the program that prints the report, and take in what it prints.")
