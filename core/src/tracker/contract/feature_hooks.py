@@ -132,5 +132,10 @@ def usage_events(session: Session, since: datetime | None, folder: Path | None) 
 
 
 @hookspec(firstresult=True)
+def session_files(source: Source) -> Sequence[str] | None:
+    """The files of a source's session logs, compressed ones too, the oldest first."""
+
+
+@hookspec(firstresult=True)
 def screen_text(text: str) -> str | None:
     """The text as a terminal shows it after the cursor movements in it; None if this feature cannot play them."""
