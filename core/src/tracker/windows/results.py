@@ -11,7 +11,7 @@ from tracker.contract.figures import amount
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import Comparison, Source
 from tracker.journal.index import Index
-from tracker.windows.captures import Capture, Groups, Pair, canonical, capacity_delta, measure
+from tracker.windows.captures import OTHER_ACCOUNT, Capture, Groups, Pair, canonical, capacity_delta, measure
 
 if TYPE_CHECKING:
     from tracker.session import Session
@@ -74,7 +74,8 @@ def finalized(index: Index, windows: Iterable[str] | None = None) -> dict[str, F
 
 # --- figures
 
-UNNAMED = "(not named)"
+# What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
+UNNAMED, MIXED = "(not named)", "2 accounts"
 
 
 class Totals(NamedTuple):
@@ -113,21 +114,41 @@ class ProviderFigures(NamedTuple):
     def of(cls, session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
         """One provider's usable windows, the others with the reason."""
         usable: list[WindowResult] = []
-        excluded, stale = [], []
+        excluded, stale, shared = [], [], cls.overlaps(source, rows, groups)
         for window, row in rows.items():
             entry, features = row.providers.get(source.name), row.features.get(source.name)
             if entry is None and not features:
                 continue
             group = groups.get((window, source.name), [])
+            pair = canonical(group)
             capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-            if capacity is None or features is None:
+            if reason := OTHER_ACCOUNT if pair.is_mixed else shared.get(window):
+                excluded.append({"window": window, "reason": reason})
+            elif capacity is None or features is None:
                 excluded.append({"window": window, "reason": _reason(source, entry, capacity)})
             else:
-                at, quality = _moment(canonical(group), row), row.quality
+                at, quality = _moment(pair, row), row.quality
                 usable.append(WindowResult(window=window, features=features, capacity=capacity, quality=quality, at=at))
             if row.is_stale(source.name, group):
                 stale.append(window)
         return cls(source, unit_of(source), estimate(session, source, usable), tuple(excluded), tuple(stale))
+
+    @staticmethod
+    def overlaps(source: Source, windows: Iterable[str], groups: Groups) -> dict[str, str]:
+        """The windows of one account that moved a meter at the same time: the delta of each holds the work of both."""
+        pairs = [(window, canonical(groups.get((window, source.name), ()))) for window in windows]
+        known = [(b.captured_at, window, b, a) for window, (b, a) in pairs if b and a and a.phase]
+        found: dict[str, str] = {}
+        running: list[tuple[datetime, str, Capture, Capture]] = []
+        for start, window, before, after in sorted(known, key=lambda one: one[:2]):
+            running = [one for one in running if one[3].captured_at > start]
+            for _, other, _, end in running:
+                last = min(after, end, key=lambda one: one.captured_at)
+                old, new = (one.reading.gauge(source.capacity or "") for one in (before, last))
+                if start < last.captured_at and (old is None or new is None or old.used != new.used):
+                    found |= {other: f"overlaps {window}", window: f"overlaps {other}"}
+            running.append((start, window, before, after))
+        return found
 
     @property
     def totals(self) -> dict[str, float | None]:
@@ -164,7 +185,7 @@ def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: G
         for window, row in rows.items():
             if name in row.named:
                 parts.setdefault((known or {}).get((window, name), UNNAMED), {})[window] = row
-        several = len(parts.keys() - {UNNAMED}) > 1
+        several = len(parts.keys() - {UNNAMED, MIXED}) > 1
         for account, own in sorted(parts.items()) if several else [("", dict(rows))]:
             found.append(ProviderFigures.of(session, providers[name], own, groups)._replace(account=account))
     return found

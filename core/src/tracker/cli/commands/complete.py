@@ -18,7 +18,7 @@ OUTCOMES = ("pass", "partial", "fail")
 )
 @window_option(required=True)
 @click.option(
-    "--quality", type=Number(float, min=0), metavar="Q", help="How good the work is, from 0 to 1; 1 is as planned."
+    "--quality", type=Number(float, full=1), metavar="Q", help="How good the work is, from 0 to 1; 1 is as planned."
 )
 @click.option("--outcome", metavar="WORD", help="pass, partial or fail.")
 @click.option("--methodology", metavar="M", help="How the work was done.")
@@ -42,17 +42,11 @@ def command(window: str, clear: tuple[str, ...], reopen: bool, force: bool, **gi
             raise click.UsageError("--reopen takes the finalize row back and sets nothing. Give it alone.")
         finalize.reopen(session(), window)
         return
-    if not force:
-        _check(given["quality"], given["outcome"])
+    quality, outcome = given["quality"], given["outcome"]
+    if quality is not None and quality > 1 and not force:
+        why = f"Invalid quality {quality:g}. Expected a number from 0 to 1, or --force."
+        raise click.BadParameter(why, param_hint="--quality")
+    if outcome is not None and outcome not in OUTCOMES and not force:
+        why = f"Invalid outcome {outcome!r}. Expected {', '.join(OUTCOMES)}, or --force."
+        raise click.BadParameter(why, param_hint="--outcome")
     finalize.finalize(session(), window, named, given, clear)
-
-
-def _check(quality: float | None, outcome: str | None) -> None:
-    if quality is not None and quality > 1:
-        raise click.BadParameter(
-            f"Invalid quality {quality:g}. Expected a number from 0 to 1, or --force.", param_hint="--quality"
-        )
-    if outcome is not None and outcome not in OUTCOMES:
-        raise click.BadParameter(
-            f"Invalid outcome {outcome!r}. Expected {', '.join(OUTCOMES)}, or --force.", param_hint="--outcome"
-        )

@@ -18,7 +18,7 @@ class UatCommand(WritingCommand):
 @click.option("--record", is_flag=True, help="Keep the reports, and append a row of evidence for each.")
 @click.option(
     "--timeout",
-    type=Number(float, min=0, min_open=True),
+    type=Number(float, min=0.001),
     default=3600,
     show_default=True,
     metavar="SECONDS",

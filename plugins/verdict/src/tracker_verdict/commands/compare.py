@@ -19,7 +19,7 @@ from tracker.kernel import Command, Number, Selection, Windows, selection, sessi
 )
 @click.option(
     "--effect",
-    type=Number(float, min=1, min_open=True),
+    type=Number(float, min=1.001),
     metavar="RATIO",
     help="The true ratio that you want to detect [default: the setting, 1.5].",
 )

@@ -17,14 +17,14 @@ PAUSE = 30.0
 @click.argument("provider")
 @click.option(
     "--min-left",
-    type=Number(float, min=0, max=100),
+    type=Number(float, max=100, full=100),
     default=10.0,
     show_default=True,
     help="How much of the meter must stay free, in percent.",
 )
 @click.option(
     "--max-risk",
-    type=Number(float, min=0, max=1),
+    type=Number(float, max=1, full=1),
     default=0.2,
     show_default=True,
     help="The risk of running out that you accept, from 0 to 1.",
