@@ -255,13 +255,17 @@ def test_a_command_without_its_module_is_one_line(tracker_cli: Run, tmp_path: Pa
     )
 
 
+def added(registry: Registry, name: str) -> discovery.Plugin:
+    return next(one for one in registry.features if one.name == name)
+
+
 def test_what_is_not_the_projects_own_says_whose_it_is(registry: Registry) -> None:
     """A view names it: a third party's part must not pass for the project's."""
     module = feature("third", panels=lambda session, period: [Panel(name="x", title="X")])
     registry.add_feature("third", module)
-    assert registry.features["third"].module is module
-    registry.features["third"].distribution = "acme-third"
+    assert added(registry, "third").module is module
+    added(registry, "third").distribution = "acme-third"
     registry.add_feature("ledgers", feature("ledgers", panels=lambda session, period: [Panel(name="y", title="Y")]))
-    registry.features["ledgers"].distribution, registry.features["ledgers"].place = "tracker-ledgers", "x.feature"
+    added(registry, "ledgers").distribution, added(registry, "ledgers").place = "tracker-ledgers", "x.feature"
     [[ours], [theirs]] = registry.ask("panels", session=None, period=Period())
     assert (ours.distribution, theirs.distribution) == ("", "acme-third")
