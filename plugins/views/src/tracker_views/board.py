@@ -74,7 +74,8 @@ class Board(App[None]):
         # the table scrolls with them otherwise
         Binding("left", "panel(-1)", "panel", key_display="← →", priority=True),
         Binding("right", "panel(1)", "next panel", show=False, priority=True),
-        Binding("slash", "filter", "filter", key_display="/"),
+        # before the table gets it: what is typed behind it belongs to the filter
+        Binding("slash", "filter", "filter", key_display="/", priority=True),
         Binding("escape", "clear_filter", "clear", show=False),
         Binding("s", "sort", "sort"),
         Binding("S", "turn", "turn", show=False),
@@ -115,7 +116,7 @@ class Board(App[None]):
             yield Static("Reading what is recorded…", id="meters")
             yield Tabs(id="tabs")
             yield Static("", id="about")
-            yield Input(placeholder="filter rows", id="filter")
+            yield Input(placeholder="filter rows", id="filter", select_on_focus=False)
             yield DataTable(id="table", cursor_type="row", zebra_stripes=False)
         yield Footer()
 
@@ -333,8 +334,9 @@ class Board(App[None]):
 
     def action_filter(self) -> None:
         field = self.query_one("#filter", Input)
+        if self.focused is field:
+            field.insert_text_at_cursor("/")
         field.add_class("asked")
-        # at once: the next key may have come already
         self.screen.set_focus(field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -342,13 +344,13 @@ class Board(App[None]):
         self._draw()
 
     def on_input_submitted(self) -> None:
-        self.query_one("#table", DataTable).focus()
+        self.screen.set_focus(self.query_one("#table", DataTable))
 
     def action_clear_filter(self) -> None:
         field = self.query_one("#filter", Input)
         field.value = ""
         field.remove_class("asked")
-        self.query_one("#table", DataTable).focus()
+        self.screen.set_focus(self.query_one("#table", DataTable))
 
     def action_sort(self) -> None:
         panel = self._panel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -29,7 +30,8 @@ class Help(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         yield Static(HELP, id="help")
 
-    def on_key(self) -> None:
+    def on_key(self, event: Key) -> None:
+        event.stop()
         # two keys may come at once
         if self.is_current:
             self.dismiss()
