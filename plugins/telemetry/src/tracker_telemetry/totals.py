@@ -29,6 +29,13 @@ SELECT grouping(lane), grouping(model), lane, model, count(*), count(*) FILTER (
 FROM standing GROUP BY GROUPING SETS ((), (lane), (model)) ORDER BY lane, model
 """
 
+# events of a window that stand in others, too: of those that were written last
+ELSEWHERE = """
+WITH own AS (SELECT * FROM standing WHERE win = $1), span AS (SELECT min(ts) AS first, max(ts) AS last FROM own)
+SELECT win, count(*) FROM standing SEMI JOIN own USING (ts, rid, lane, model, routed, ok, input, output), span
+WHERE standing.win NOT IN ($1, '') AND standing.ts BETWEEN first AND last GROUP BY win ORDER BY max(place) DESC LIMIT 5
+"""
+
 
 def only_source(session: Session) -> Source:
     """The one telemetry source that is installed; a person has to say which one is meant if there are several."""
@@ -75,6 +82,22 @@ def outside_note(source: Source, window: str, events: int) -> str:
         f"note: outside window: {plural(events, 'event')} of {line(source.title)} in {line(window)} came"
         " before its first BEFORE or after its last AFTER"
     )
+
+
+def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
+    """What people are told of events that another window has, too: nothing else tells that they count twice."""
+    from tracker_telemetry.index import ask
+
+    others = {name for name in session.index.windows() if name != window}
+    if not session.index.spans(source.stream, others):
+        return []
+    found = ask(session, source, None, lambda events: events.rows(ELSEWHERE, window))
+    cure = "`tracker cost-compare` without --window counts both"
+    verbs = ("is" if count == 1 else "are" for _, count in found)
+    return [
+        f"note: {plural(count, 'event')} of {line(window)} {verb} stored in {line(other)}, too; {cure}"
+        for (other, count), verb in zip(found, verbs, strict=True)
+    ]
 
 
 def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans) -> dict[str, Any]:
