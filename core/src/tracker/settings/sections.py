@@ -114,7 +114,7 @@ def is_zone(name: str) -> bool:
         return False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Kernel:
     """What the kernel itself lets you set."""
 
@@ -139,7 +139,7 @@ class Kernel:
     divergence_pp: float = setting(10.0, "percentage points by which a report and a meter may differ", most=100)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Data:
     """`[data]`"""
 
