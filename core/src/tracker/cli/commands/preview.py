@@ -35,7 +35,8 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     if here.json:
         here.data(preview.document())
         return
-    here.show("\n".join(preview.lines()))
+    if not (here.is_terminal and here.registry.first("show_preview", session=here, preview=preview)):
+        here.show("\n".join(preview.lines()))
     for note in preview.notes(is_all=not windows and chosen is None):
         here.note(note)
     if not shown and chosen is not None:

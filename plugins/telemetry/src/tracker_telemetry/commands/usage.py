@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ import click
 from tracker.kernel import Command, Selection, selection, session
 
 if TYPE_CHECKING:
+    from tracker.api import Source
     from tracker_telemetry.sessions.moves import Moves
     from tracker_telemetry.sessions.usage import Usage
 
@@ -76,12 +78,25 @@ def command(
         if not (found.rows and here.table(*table(found), total=True)):
             for line in _table(found):
                 click.echo(line)
+        if not found.rows and here.is_terminal:
+            here.note(f"note: Session logs are read from {', '.join(dict.fromkeys(_folders(sources)))}")
         for moved in found.meters:
             here.show(_moved(moved))
         if found.missing:
             here.note(
                 "missing: " + "; ".join(f"{one['count']} {one['kind']}: {one['detail']}" for one in found.missing)
             )
+
+
+def _folders(sources: Sequence[Source]) -> Iterator[str]:
+    """Where the clients' logs are, as the sources declare it."""
+    from tracker.api import LogOrigin
+
+    for origin in (one for source in sources for one in source.origins):
+        if isinstance(origin, LogOrigin):
+            named = os.environ.get(origin.variable or "")
+            below = origin.pattern.partition("*")[0].rpartition("/")[0]
+            yield "/".join(filter(None, (named or origin.folder, below)))
 
 
 def _day(at: datetime | None, local: tzinfo) -> date | None:
