@@ -15,6 +15,8 @@ from tracker.journal.records import ANOMALIES, lane_of, record_id, text
 
 # bytes of other windows that are read rather than skipped
 GAP = 64 << 10
+# windows from which on a whole stream is read rather than their places looked up
+MANY = 100_000
 MARK = "record_id, provider, window, phase, at, stream, position"
 # the values of a list of any length that is given as JSON
 FORM = str.maketrans("123456789", "0" * 9)
@@ -104,10 +106,9 @@ class Index(IndexFile):
     def lines(self, stream: str, windows: Iterable[str] | None = None) -> Iterator[Entry]:
         """Every record of a stream in some windows as often as it is there, with those that were taken back."""
         names = None if windows is None else set(windows)
-        if names is None and self.edited(stream):
-            self.journal.warn(f"{stream}.jsonl was edited: it is read again")
-            self._rows("DELETE FROM stream WHERE name = ?", [stream])
-        for start, stop in [(0, None)] if names is None else self.spans(stream, names):
+        if names is None:
+            self.renew_edited(stream)
+        for start, stop in [(0, None)] if names is None or len(names) > MANY else self.spans(stream, names):
             for offset, line, record in self.journal.records(stream, start, stop):
                 if names is None or text(record.get("window")) in names:
                     yield Entry(stream, offset, record_id(stream, line, record), record)

@@ -190,6 +190,12 @@ class IndexFile:
         found = self.journal.checksums(stream, 0, size)
         return [number * BLOCK for number, checksum in found if known.get(number) != checksum]
 
+    def renew_edited(self, stream: str) -> None:
+        """Read a stream again that was edited since it was read; costs reading it."""
+        if self.edited(stream):
+            self.journal.warn(f"{stream}.jsonl was edited: it is read again")
+            self._rows("DELETE FROM stream WHERE name = ?", [stream])
+
     def faults(self) -> list[str]:
         """What is wrong with the file as it lies there, and where streams were edited: for `tracker doctor`."""
         try:

@@ -33,6 +33,8 @@ AT_RESET = timedelta(minutes=5)
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 
 Groups = Mapping[tuple[str, str], list["Capture"]]
+# from when to when windows were measured; None: not ended yet
+Spans = dict[str, tuple[datetime, datetime | None]]
 
 
 class Capture(NamedTuple):
@@ -236,12 +238,12 @@ def capacity_delta(source: Source, delta: object) -> float | None:
     return found if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
-def spans(groups: Groups) -> dict[str, tuple[datetime, datetime | None]]:
+def spans(groups: Groups) -> Spans:
     """From its first BEFORE to its last AFTER that count, when each window was measured; None: not ended yet."""
     pairs: dict[str, list[Pair]] = {}
     for (window, _), group in groups.items():
         pairs.setdefault(window, []).append(canonical(group))
-    found: dict[str, tuple[datetime, datetime | None]] = {}
+    found: Spans = {}
     for window, own in pairs.items():
         befores = [before.captured_at for before, _ in own if before is not None]
         afters = [after.captured_at for _, after in own if after is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.contract.readings import EPOCH, instant
@@ -11,6 +12,10 @@ from tracker.windows.captures import Groups
 if TYPE_CHECKING:
     from tracker.contract.sources import Comparison, Source
     from tracker.session import Session
+
+
+# by provider and meter: which capture it is from, and the value
+Newest = dict[tuple[str, str], tuple[tuple[datetime, int], float]]
 
 
 class Divergence(NamedTuple):
@@ -30,12 +35,13 @@ class Divergence(NamedTuple):
         return abs(self.reported - self.shown) > self.threshold
 
 
-def divergences(session: Session, windows: Iterable[str], groups: Groups) -> list[Divergence]:
+def divergences(session: Session, windows: Iterable[str], meters: Newest) -> list[Divergence]:
     """The newest report against the newest meter, for every comparison that a source declares."""
     wanted, found = list(windows), []
     for source in session.registry.sources.values():
         for one in source.comparisons:
-            reported, shown = _reported(session, source, one, wanted), _shown(one, groups)
+            _, shown = meters.get((one.provider, one.meter), (None, None))
+            reported = None if shown is None else _reported(session, source, one, wanted)
             if reported is not None and shown is not None:
                 names = (source.title, source.name, one.scope, one.provider, one.meter)
                 found.append(Divergence(*names, reported, shown, session.config.divergence_pp))
@@ -54,8 +60,11 @@ def _reported(session: Session, source: Source, compared: Comparison, windows: l
     return sorted(found, key=lambda one: one[0])[-1][1] if found else None
 
 
-def _shown(compared: Comparison, groups: Groups) -> float | None:
-    group = [capture for (_, name), own in groups.items() if name == compared.provider for capture in own]
-    gauges = [capture.reading.gauge(compared.meter) for capture in sorted(group, key=lambda one: one.order)]
-    known = [gauge.used for gauge in gauges if gauge and gauge.used is not None]
-    return known[-1] if known else None
+def newest(session: Session, groups: Groups, known: Newest) -> Newest:
+    """The newest values of the meters that sources are compared with, of some captures and what was known."""
+    for one in (one for source in session.registry.sources.values() for one in source.comparisons):
+        for capture in (capture for (_, name), own in groups.items() if name == one.provider for capture in own):
+            gauge, before = capture.reading.gauge(one.meter), known.get((one.provider, one.meter))
+            if gauge is not None and gauge.used is not None and (before is None or capture.order >= before[0]):
+                known[one.provider, one.meter] = capture.order, gauge.used
+    return known

@@ -13,7 +13,7 @@ from tracker.text.redact import redact
 from tracker.text.render import line, plural, value
 from tracker.text.wording import near
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
-from tracker.windows.divergence import divergences
+from tracker.windows.divergence import divergences, newest
 from tracker.windows.missing_plugins import Absent, absent, tell
 from tracker.windows.results import WINDOWS, Finalized, finalized, unit_of
 from tracker.windows.rules import open_anomalies
@@ -47,7 +47,8 @@ def finalize(
         entries = {name: _entry(session, session.registry.sources[name], group) for name, group in groups.items()}
         _check_falls(session, window, entries)
         features, given, kept = _kept(finalized(session.index, [window]).get(window), features, given, clear)
-        tags = [f"{DIVERGENT}{one.title}" for one in divergences(session, [window], found) if one.is_divergent]
+        differing = divergences(session, [window], newest(session, found, {}))
+        tags = [f"{DIVERGENT}{one.title}" for one in differing if one.is_divergent]
         record = _row(session, window, features, given, entries, tags)
         if not session.dry_run:
             session.journal.append(WINDOWS, [record])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, text
 from tracker.text.render import line
-from tracker.windows.results import WINDOWS, finalized
+from tracker.windows.results import WINDOWS, finalized_rows
 from tracker.windows.snapshots import SNAPSHOTS
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def absent(session: Session, windows: Iterable[str] | None = None) -> list[Absen
     for name, stream, phase in _strangers(session, wanted):
         streams.setdefault(name, stream)
         measured |= {name} if phase in PHASES else set()
-    for row in finalized(session.index, wanted).values():
+    for row in finalized_rows(session.index, windows):
         for name in row.named - registry.sources.keys():
             streams.setdefault(name, WINDOWS)
             measured.add(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tracker.windows.captures import Capture
     from tracker.windows.lanes import LaneFile
     from tracker.windows.missing_plugins import Absent
-    from tracker.windows.results import Finalized
+    from tracker.windows.parts import Part
+    from tracker.windows.results import Finalized, Tally
     from tracker.windows.window import CaptureRequest
 
 Groups = Mapping[tuple[str, str], "list[Capture]"]
@@ -43,6 +44,19 @@ class Windows:
 
         return finalized(self.session.index, windows)
 
+    def parts(self, windows: Iterable[str] | None = None) -> Iterator[Part]:
+        """Finalize rows and captures, some thousand windows at a time: for what reads a long history."""
+        from tracker.windows.parts import parts
+
+        return parts(self.session, windows)
+
+    @staticmethod
+    def tally(source: Source) -> Tally:
+        """What adds a provider's windows up, one after the other."""
+        from tracker.windows.results import Tally
+
+        return Tally(source)
+
     def unfinished(self) -> list[str]:
         """The windows that are not finalized, in natural order."""
         from tracker.windows.results import WINDOWS
@@ -61,7 +75,7 @@ class Windows:
         found = spans(self.captures(windows) if groups is None else groups)
         return {window: found[window] for window in windows if window in found}
 
-    def preview(self, windows: Iterable[str]) -> Preview:
+    def preview(self, windows: Sequence[str]) -> Preview:
         """What `tracker preview` shows."""
         from tracker.preview import assemble
 

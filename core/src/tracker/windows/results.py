@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+import math
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.features import Estimate, WindowResult
-from tracker.contract.readings import EPOCH, instant
+from tracker.contract.readings import EPOCH, compact, instant
 from tracker.contract.sources import Source
 from tracker.journal.index import Index
 from tracker.windows.captures import Capture, Groups, Pair, canonical, capacity_delta, measure
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
     from tracker.session import Session
 
 WINDOWS = "windows"
+# windows whose records are held at once, which takes 20 MB
+PART = 2000
 
 
 class Finalized(NamedTuple):
@@ -77,9 +83,95 @@ def finalized(index: Index, windows: Iterable[str] | None = None) -> dict[str, F
     return {window: row for window, (_, row) in found.items()}
 
 
+def finalized_rows(index: Index, windows: Iterable[str] | None = None) -> Iterator[Finalized]:
+    """The finalize rows that count, without holding all of them."""
+    named = iter(index.windows() if windows is None else windows)
+    while some := list(islice(named, PART)):
+        yield from finalized(index, some).values()
+
+
 # --- figures
 
 UNNAMED = "(not named)"
+# the column of times holds microseconds
+NO_TIME, MICROSECOND = -1 << 63, timedelta(microseconds=1)
+
+
+class Results(Sequence[WindowResult]):
+    """What windows delivered, as columns: a million of them take 40 MB."""
+
+    def __init__(self) -> None:
+        self._windows: list[str] = []
+        self._features, self._capacity, self._quality, self._at = array("d"), array("d"), array("d"), array("q")
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[one] for one in range(len(self))[place]]
+        quality, at = self._quality[place], self._at[place]
+        return WindowResult(
+            window=self._windows[place],
+            features=compact(self._features[place]),
+            capacity=compact(self._capacity[place]),
+            quality=None if math.isnan(quality) else quality,
+            at=None if at == NO_TIME else EPOCH + at * MICROSECOND,
+        )
+
+    def add(self, window: str, features: float, capacity: float, quality: float | None, at: datetime | None) -> None:
+        self._windows.append(window)
+        self._features.append(features)
+        # an integer beyond floats, which somebody wrote by hand
+        self._capacity.append(min(capacity, sys.float_info.max))
+        self._quality.append(math.nan if quality is None else quality)
+        self._at.append(NO_TIME if at is None else (at - EPOCH) // MICROSECOND)
+
+    def extend(self, other: Results) -> None:
+        """Add the windows of another one."""
+        for name, column in vars(self).items():
+            column.extend(getattr(other, name))
+
+
+class Excluded(NamedTuple):
+    """A window that is left out, with the reason."""
+
+    window: str
+    reason: str
+
+
+class Tally:
+    """A provider's windows, added one by one, of each its numbers."""
+
+    def __init__(self, source: Source) -> None:
+        self.source, self.results = source, Results()
+        self.excluded: list[Excluded] = []
+        self.stale: list[str] = []
+
+    def add(self, row: Finalized, group: Iterable[Capture]) -> None:
+        """A finalized window with the provider's captures, if it says something of the provider."""
+        entry, features = row.providers.get(self.source.name), row.features.get(self.source.name)
+        if entry is None and not features:
+            return
+        capacity = capacity_delta(self.source, entry.get("delta")) if entry is not None else None
+        if capacity is not None and capacity >= 0 and features is not None:
+            self.results.add(row.window, features, capacity, row.quality, _moment(canonical(group), row))
+        else:
+            self.excluded.append(Excluded(row.window, _reason(self.source, entry, capacity)))
+        if row.is_stale(self.source.name, group):
+            self.stale.append(row.window)
+
+    def extend(self, other: Tally) -> None:
+        """Add the windows of another one."""
+        self.results.extend(other.results)
+        self.excluded += other.excluded
+        self.stale += other.stale
+
+    def figures(self, session: Session, account: str = "") -> ProviderFigures:
+        """What the windows say together."""
+        found = estimate(session, self.source, self.results)
+        unit = unit_of(self.source)
+        return ProviderFigures(self.source, unit, found, tuple(self.excluded), tuple(self.stale), account)
 
 
 class Totals(NamedTuple):
@@ -110,31 +202,17 @@ class ProviderFigures(NamedTuple):
     source: Source
     unit: str
     efficiency: Estimate
-    excluded: tuple[Mapping[str, str], ...] = ()
+    excluded: tuple[Excluded, ...] = ()
     stale: tuple[str, ...] = ()
     account: str = ""
 
     @classmethod
     def of(cls, session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
         """One provider's usable windows, the others with the reason."""
-        usable: list[WindowResult] = []
-        excluded, stale = [], []
+        tally = Tally(source)
         for window, row in rows.items():
-            entry, features = row.providers.get(source.name), row.features.get(source.name)
-            if entry is None and not features:
-                continue
-            group = groups.get((window, source.name), [])
-            capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-            if capacity is not None and capacity >= 0 and features is not None:
-                at = _moment(canonical(group), row)
-                usable.append(
-                    WindowResult(window=window, features=features, capacity=capacity, quality=row.quality, at=at)
-                )
-            else:
-                excluded.append({"window": window, "reason": _reason(source, entry, capacity)})
-            if row.is_stale(source.name, group):
-                stale.append(window)
-        return cls(source, unit_of(source), estimate(session, source, usable), tuple(excluded), tuple(stale))
+            tally.add(row, groups.get((window, source.name), ()))
+        return tally.figures(session)
 
     @property
     def totals(self) -> dict[str, float | None]:
@@ -160,29 +238,51 @@ def unit_of(source: Source) -> str:
     return source.capacity_meter.unit if source.capacity_meter else ""
 
 
-def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: Groups) -> list[ProviderFigures]:
-    """Figures of every provider that a finalized window names, by provider; of several accounts apart."""
-    providers = session.registry.providers
-    names = {name for row in rows.values() for name in row.named}
-    known = session.registry.first("window_accounts", session=session, windows=list(rows)) if len(rows) > 1 else None
-    found = []
-    for name in sorted(names & providers.keys()):
-        parts: dict[str, dict[str, Finalized]] = {}
+class Totaled:
+    """Figures of every provider that finalized windows name, of several accounts apart."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self._tallies = session, dict[tuple[str, str], Tally]()
+
+    def add(self, rows: Mapping[str, Finalized], groups: Groups) -> None:
+        providers, first = self.session.registry.providers, self.session.registry.first
+        known = first("window_accounts", session=self.session, windows=list(rows)) or {} if rows else {}
         for window, row in rows.items():
-            if name in row.named:
-                parts.setdefault((known or {}).get((window, name), UNNAMED), {})[window] = row
-        several = len(parts.keys() - {UNNAMED}) > 1
-        for account, own in sorted(parts.items()) if several else [("", dict(rows))]:
-            found.append(ProviderFigures.of(session, providers[name], own, groups)._replace(account=account))
-    return found
+            for name in row.named & providers.keys():
+                key = name, known.get((window, name), UNNAMED)
+                if key not in self._tallies:
+                    self._tallies[key] = Tally(providers[name])
+                self._tallies[key].add(row, groups.get((window, name), ()))
+
+    def figures(self) -> list[ProviderFigures]:
+        """By provider, then by account."""
+        found = []
+        for name in sorted({name for name, _ in self._tallies}):
+            own = {account: tally for (known, account), tally in sorted(self._tallies.items()) if known == name}
+            found += [
+                tally.figures(self.session, account)
+                for account, tally in (own if len(own.keys() - {UNNAMED}) > 1 else {"": merged(own.values())}).items()
+            ]
+        return found
+
+
+def merged(tallies: Iterable[Tally]) -> Tally:
+    """Several of one provider as one."""
+    first, *others = tallies
+    for one in others:
+        first.extend(one)
+    return first
 
 
 def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:
     """What the meters of windows that are not finalized say so far."""
     found, providers = [], session.registry.providers
+    own: dict[str, list[tuple[str, list[Capture]]]] = {}
+    for (window, name), group in sorted(groups.items()):
+        own.setdefault(window, []).append((name, group))
     for window in windows:
-        for (here, name), group in sorted(groups.items()):
-            if here == window and name in providers and providers[name].capacity_meter is not None:
+        for name, group in own.get(window, ()):
+            if name in providers and providers[name].capacity_meter is not None:
                 source, measured = providers[name], measure(session.registry, providers[name], canonical(group))
                 capacity = capacity_delta(source, measured.delta)
                 found.append(OpenFigures(source, window, unit_of(source), capacity, measured.errors))
@@ -210,7 +310,7 @@ def _moment(pair: Pair, row: Finalized) -> datetime | None:
     return next((at for at in stored if at is not None), None)
 
 
-def estimate(session: Session, source: Source, windows: list[WindowResult]) -> Estimate:
+def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) -> Estimate:
     """What the windows say together, by the feature that knows; the totals and their ratio if none is installed."""
     found: Estimate | None = session.registry.first("estimate", session=session, source=source, windows=windows)
     if found is not None:

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from tracker.contract.blocks import Block, Row
+from tracker.contract.blocks import Row
 from tracker.contract.sources import Source
-from tracker.windows.captures import Capture
+from tracker.journal.records import text
+from tracker.windows.captures import Groups
 
 SNAPSHOTS = Source(contract="1.0", name="snapshots", title="Snapshots", kind="view", stream="snapshots", place=90)
 
 
-def block(windows: Sequence[str], groups: Mapping[tuple[str, str], Sequence[Capture]]) -> Block | None:
-    """`Snapshots:` the phases that were captured per provider and window, and the newest one's origin."""
-    rows = []
-    place = {window: at for at, window in enumerate(windows)}  # natural, or as they were asked for
-    for window, provider in sorted(groups, key=lambda key: (key[1], place.get(key[0], len(place)), key[0])):
-        records = [capture.record for capture in groups[window, provider]]
-        newest = records[-1]
-        values = {
-            "provider": provider,
-            "window": window,
-            "phases": ", ".join(sorted({str(record.get("phase") or "count") for record in records})),
-            "source": newest.get("source"),
-            "notes": newest.get("notes") or None,  # rows of schema 1.0.0 may hold an empty text
-        }
-        label = provider if len(windows) == 1 else f"{provider} {window}"
-        rows.append(Row(label=label, values=values, text="{phases} (source={source}, notes={notes})"))
-    return Block(title=SNAPSHOTS.title, rows=tuple(rows)) if rows else None
+class Snapshots:
+    """The block as windows are added, in their order; its lines are made when they are read."""
+
+    title = SNAPSHOTS.title
+
+    def __init__(self, *, is_alone: bool) -> None:
+        self._is_alone = is_alone
+        # by provider: a window and what was captured, which is the same in most
+        self._found: dict[str, list[tuple[str, tuple[Any, ...]]]] = {}
+        self._known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+
+    def add(self, windows: Sequence[str], groups: Groups) -> None:
+        place = {window: at for at, window in enumerate(windows)}  # natural, or as they were asked for
+        for window, provider in sorted(groups, key=lambda key: place[key[0]]):
+            records = [capture.record for capture in groups[window, provider]]
+            phases = ", ".join(sorted({str(record.get("phase") or "count") for record in records}))
+            # rows of schema 1.0.0 may hold an empty text
+            found = phases, text(records[-1].get("source")) or None, text(records[-1].get("notes")) or None
+            self._found.setdefault(provider, []).append((window, self._known.setdefault(found, found)))
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._found
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        for provider, found in sorted(self._found.items()):
+            for window, (phases, source, notes) in found:
+                values = {"provider": provider, "window": window, "phases": phases, "source": source, "notes": notes}
+                label = provider if self._is_alone else f"{provider} {window}"
+                yield Row(label=label, values=values, text="{phases} (source={source}, notes={notes})")

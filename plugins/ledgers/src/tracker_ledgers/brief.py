@@ -71,7 +71,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
             *(quoted(["tracker", "window-audit", "--window", one]) for one in shown),
         ),
         preview=tuple(preview.lines()),
-        cards=tuple(text for window in preview.rows for text in card.lines(card.card(session, window))),
+        cards=tuple(text for window in preview.outcomes for text in card.lines(card.card(session, window))),
         read_first=tuple(_absolute(home(session) / path) for path in session.settings(Handoff).read_first),
     )
 

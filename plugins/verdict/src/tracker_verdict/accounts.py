@@ -9,6 +9,7 @@ from tracker.kernel import Finalized, Session, TrackerError, near
 
 # Between the accounts of a window whose captures are of several: it belongs to none of them.
 MIXED = "+"
+NO_ACCOUNT = "(not named)"
 Facts = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
@@ -37,7 +38,7 @@ def split(facts: Facts, provider: str, rows: Mapping[str, Finalized]) -> dict[st
         return {None: dict(rows)}
     found: dict[str | None, dict[str, Finalized]] = {}
     for window, row in rows.items():
-        found.setdefault(named[window] or "(not named)", {})[window] = row
+        found.setdefault(named[window] or NO_ACCOUNT, {})[window] = row
     return found
 
 

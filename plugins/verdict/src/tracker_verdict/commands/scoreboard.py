@@ -21,9 +21,9 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     from tracker_verdict.settings import VerdictSettings
 
     known = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
-    rows = Windows(here).finalized(selection.windows(here))
-    found = board.scoreboard(here, by, known, rows)  # type: ignore[arg-type]
-    Windows(here).note_missing(Windows(here).missing_plugins(rows))
+    windows = selection.windows(here)
+    found = board.scoreboard(here, by, known, windows)  # type: ignore[arg-type]
+    Windows(here).note_missing(Windows(here).missing_plugins(windows))
     if here.json or layout == "json":
         here.data([line.values() for line in found])
         return
