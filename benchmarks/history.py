@@ -49,18 +49,28 @@ def windows(count: int, captures: int, finalized: float, text: int) -> Iterator[
     """The records of windows that end a minute after each other, the last one now."""
     for number in range(count):
         at, window = NOW - timedelta(minutes=count - number + 10), f"W0-{number + 1:07}"
-        moments = {}
+        moments, records = {}, {}
         for place in range(captures):
             phase, moment = ("before", "after")[place % 2], at + timedelta(seconds=place)
             moments[phase] = moment.isoformat().replace("+00:00", "Z")
             parsed = {"weekly_pct": 10 + place % 2, "weekly_resets": "soon", "errors": []}
             parsed["weekly_reset_at"] = (at + timedelta(days=3)).isoformat().replace("+00:00", "Z")
             own = {"phase": phase, "git_head": None, "parsed": parsed, "raw_text": (PANE * 20)[:text]}
-            yield "snapshots", stamp(window=window, provider="codex", captured_at=moment, source="alias", **own)
+            record = stamp(window=window, provider="codex", captured_at=moment, source="alias", **own)
+            records[phase] = record["record_id"]
+            yield "snapshots", record
         if number < count * finalized:
-            pair = {"before": 10, "after": 11, "delta": {"weekly_pct": 1}, "captured_at": moments, "errors": []}
-            own = {"finalized_at": moments.get("after"), "features": {"codex": 1}, "outcome": "pass", "quality": 1.0}
-            own |= {"quality_score": 1.0, "providers": {"codex": pair}}
+            pair = {"before": 10, "after": 11 + number % 7, "delta": {"weekly_pct": 1 + number % 7}, "errors": []}
+            pair |= {"captured_at": moments, "records": records or None}
+            features = {"codex": number % 5, "claude": number % 3}
+            own = {"finalized_at": moments.get("after"), "features": features, "outcome": "pass", "quality": 1.0}
+            own |= {"quality_score": 1.0, "providers": {"codex": pair, "claude": pair | {"records": None}}}
+            own |= {
+                "methodology": None,
+                "feature_ids": [f"F{number}"],
+                "commit_start": "0" * 40,
+                "commit_end": "1" * 40,
+            }
             yield "windows", stamp(window=window, provider=None, captured_at=at, source="finalize", **own)
 
 

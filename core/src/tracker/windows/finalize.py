@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.contract.readings import FELL, compact, iso
 from tracker.errors import TrackerError
-from tracker.journal.records import stamp
+from tracker.journal.records import WINDOWS, stamp
 from tracker.text.redact import redact
 from tracker.text.render import line, plural, value
 from tracker.text.wording import near
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.divergence import divergences, newest
 from tracker.windows.missing_plugins import Absent, absent, tell
-from tracker.windows.results import WINDOWS, Finalized, finalized, unit_of
+from tracker.windows.results import Finalized, finalized, unit_of
 from tracker.windows.rules import open_anomalies
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.errors import TrackerError
-from tracker.journal.records import ANOMALIES, PHASES, text
+from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
 from tracker.text.render import line
-from tracker.windows.results import WINDOWS, finalized_rows
+from tracker.windows.results import finalized_rows
 from tracker.windows.snapshots import SNAPSHOTS
 
 if TYPE_CHECKING:

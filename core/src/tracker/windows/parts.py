@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracker.journal.records import WINDOWS
 from tracker.windows.captures import Groups, captures
-from tracker.windows.results import PART, WINDOWS, Finalized, finalized
+from tracker.windows.results import PART, Finalized, finalized
 
 if TYPE_CHECKING:
     from tracker.session import Session

@@ -57,11 +57,9 @@ class Windows:
 
         return Tally(source)
 
-    def unfinished(self) -> list[str]:
-        """The windows that are not finalized, in natural order."""
-        from tracker.windows.results import WINDOWS
-
-        windows = self.session.index.lacking(WINDOWS)
+    def unfinished(self, newest: int = -1) -> list[str]:
+        """The windows that are not finalized, or the newest of them, in natural order."""
+        windows = self.session.index.unfinalized(newest)
         done = self.finalized(windows)
         return [window for window in windows if window not in done]
 

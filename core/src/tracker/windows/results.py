@@ -14,12 +14,12 @@ from tracker.contract.features import Estimate, WindowResult
 from tracker.contract.readings import EPOCH, compact, instant
 from tracker.contract.sources import Source
 from tracker.journal.index import Index
+from tracker.journal.records import WINDOWS
 from tracker.windows.captures import Capture, Groups, Pair, canonical, capacity_delta, measure
 
 if TYPE_CHECKING:
     from tracker.session import Session
 
-WINDOWS = "windows"
 # windows whose records are held at once, which takes 20 MB
 PART = 2000
 

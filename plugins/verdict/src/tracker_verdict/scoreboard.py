@@ -103,13 +103,13 @@ def scoreboard(
     """Every group of the finalized windows, by group and provider. None: all windows."""
     # by provider, then by account and group
     found: dict[str, dict[tuple[str | None, str], Sums]] = {}
-    is_logged = False
+    is_logged, providers = False, session.registry.providers
     for part in Windows(session).parts(windows):
         said = columns(session, list(part.rows))
         known = {key: _numbers(own) for key, own in said.items()}
         is_logged |= any("requests" in one for one in known.values())  # session logs know the requests of windows
-        for source in session.registry.providers.values():
-            for window, row in ((window, row) for window, row in part.rows.items() if source.name in row.named):
+        for window, row in part.rows.items():
+            for source in (providers[name] for name in row.named & providers.keys()):
                 place, group = (window, source.name), part.groups.get((window, source.name), [])
                 key = said.get(place, {}).get("account"), _group(by, source, row, group)
                 own = found.setdefault(source.name, {})
