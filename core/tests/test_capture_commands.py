@@ -176,7 +176,7 @@ def test_override_takes_its_options_from_the_meters(toys: Run, tmp_path: Path) -
     )
     assert "give at least one meter" in refused(toys("override", "toy", "--window", "W", "--phase", "after"), 2)
     bad = toys("override", "toy", "--window", "W", "--phase", "after", "--fuel-pct", "nan")
-    assert "finite" in refused(bad, 2)
+    assert "Expected one from 0 to 100." in refused(bad, 2)
 
 
 def test_the_lane_is_stamped(toys: Run, tmp_path: Path) -> None:

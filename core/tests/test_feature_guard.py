@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tracker.api import Check
+from tracker.api import Check, Panel, Period
 from tracker.cli.main import ALSO, KERNEL
 from tracker.errors import PluginError, TrackerError
 from tracker.feature import Command, Feature, hookimpl
@@ -253,3 +253,15 @@ def test_a_command_without_its_module_is_one_line(tracker_cli: Run, tmp_path: Pa
         "error: plugin 'bad' failed to load its command 'lost': ModuleNotFoundError: No module named 'nope'."
         " TRACKER_DISABLE_PLUGINS=bad leaves the feature out."
     )
+
+
+def test_what_is_not_the_projects_own_says_whose_it_is(registry: Registry) -> None:
+    """A view names it: a third party's part must not pass for the project's."""
+    module = feature("third", panels=lambda session, period: [Panel(name="x", title="X")])
+    registry.add_feature("third", module)
+    assert registry.features["third"].module is module
+    registry.features["third"].distribution = "acme-third"
+    registry.add_feature("ledgers", feature("ledgers", panels=lambda session, period: [Panel(name="y", title="Y")]))
+    registry.features["ledgers"].distribution, registry.features["ledgers"].place = "tracker-ledgers", "x.feature"
+    [[ours], [theirs]] = registry.ask("panels", session=None, period=Period())
+    assert (ours.distribution, theirs.distribution) == ("", "acme-third")

@@ -134,6 +134,48 @@ def test_sync_reads_the_session_files_once(machine: Any) -> None:
     assert machine.rows("readings")[-1]["supersedes"] == [rows[-1]["record_id"]]
 
 
+def test_sync_reads_the_files_that_usage_reads(machine: Any) -> None:
+    """Also archived and compressed ones. A file that moved or was packed adds nothing again."""
+    path = machine.rollout("a", *[limits(minute(number), 5) for number in range(3)])
+    archived = machine.home / ".codex" / "archived_sessions" / "rollout-b.jsonl"
+    archived.parent.mkdir()
+    archived.write_text(limits(minute(10), 6) + "\n")
+    assert ok(machine("sync")) == "synced 4 readings in 2 of 2 files; 2 rows added to the history\n"
+    assert {row["origin"] for row in machine.rows("readings")} == {"rollout"}
+    path.rename(archived.parent / path.name)
+    assert ok(machine("sync")).endswith("in 1 of 2 files; 0 rows added to the history\n")
+    zstandard = pytest.importorskip("zstandard")
+    pack = zstandard.ZstdCompressor().compress
+    packed = archived.with_suffix(".jsonl.zst")
+    # of two frames, as a writer leaves it that packs piece by piece
+    packed.write_bytes(pack(archived.read_bytes()) + pack(f"{limits(minute(20), 7)}\n".encode()))
+    archived.unlink()
+    assert ok(machine("sync")) == "synced 2 readings in 1 of 2 files; 1 row added to the history\n"
+    assert ok(machine("sync")).startswith("synced 0 readings in 0 of 2 files")
+    packed.write_bytes(b"this is not packed")
+    done = machine("sync")
+    assert "0 rows added" in ok(done)
+    assert "rollout-b.jsonl.zst was not read" in done.stderr
+
+
+def test_after_sync_windows_have_tokens(machine: Any) -> None:
+    usage = {"input_tokens": 900, "output_tokens": 100, "total_tokens": 1000}
+    record = {"type": "token_usage_record", "thread_id": "t", "response_id": "r1", "usage": usage}
+    lines = (
+        {"timestamp": iso(minute(0)), "type": "session_meta", "payload": {"id": "t", "session_id": "t"}},
+        {"timestamp": iso(minute(5)), "type": "event_msg", "payload": record},
+    )
+    path = machine.rollout("a", *map(json.dumps, lines), limits(minute(6), 7))
+    path.rename(path.with_name("rollout-2026-11-22T06-00-00-t.jsonl"))
+    for phase, left, at in (("start", 90, 0), ("end", 80, 30)):
+        pane = f">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] {left}% left\n"
+        words = ("alias", phase, "codex", "--stdin", "--window", "W1", "--captured-at", iso(minute(at)))
+        ok(machine(*words, stdin=pane))
+    ok(machine("sync"))
+    (window,) = json.loads(ok(machine("--json", "windows")))
+    assert window["providers"]["codex"]["tokens"] == 1000
+
+
 def test_a_burst_of_replayed_readings_is_its_last_one(machine: Any) -> None:
     machine.rollout("a", *[limits(minute(0) + timedelta(milliseconds=number), number) for number in range(20)])
     assert ok(machine("sync")) == "synced 1 reading in 1 of 1 file; 1 row added to the history\n"

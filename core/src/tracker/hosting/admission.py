@@ -33,8 +33,8 @@ def declaration(name: str, answer: object) -> Source:
     return found
 
 
-def hooks(manager: pluggy.PluginManager, module: object) -> tuple[str, ...]:
-    """The names of the hooks that a registered plugin implements; the first that fits none is an exception."""
+def hooks(manager: pluggy.PluginManager, module: object, kind: str | None) -> tuple[str, ...]:
+    """The names of the hooks that a registered plugin implements; what fits none or is missing is an exception."""
     known = [hook for hook, caller in vars(manager.hook).items() if caller.has_spec()]
     found = []
     for caller in manager.get_hookcallers(module) or ():
@@ -48,16 +48,19 @@ def hooks(manager: pluggy.PluginManager, module: object) -> tuple[str, ...]:
         if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
             raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
         found.append(caller.name)
+    for needed in ("source_info", NEEDED[kind]) if kind else ():
+        if needed not in found and hasattr(module, needed):
+            raise LookupError(f"{needed} is not marked. Expected @hookimpl before it.")
+        if needed not in found:
+            raise LookupError(f"Missing hook {needed!r}. A source of kind {kind!r} needs it.")
     return tuple(sorted(found))
 
 
-def check(info: Source, own_hooks: Iterable[str], others: Iterable[tuple[Source, bool]]) -> None:
-    """Refuse a source without the hook of its kind, or that shares records or shell functions with another.
+def check(info: Source, others: Iterable[tuple[Source, bool]]) -> None:
+    """Refuse a source that shares records or shell functions with another.
 
     others: the admitted sources, each with whether it is of the same distribution.
     """
-    if NEEDED[info.kind] not in own_hooks:
-        raise LookupError(f"Missing hook {NEEDED[info.kind]!r}. A source of kind {info.kind!r} needs it.")
     taken = {"windows", "anomalies"} | {stream for feature in discovery.declared() for stream in feature.streams}
     if info.kind != VIEW and info.stream in taken:
         raise ValueError(f"Invalid stream {info.stream!r}. Expected one that neither the kernel nor a feature writes.")

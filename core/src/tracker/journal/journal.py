@@ -27,6 +27,8 @@ from tracker.journal.files import (
     LINE_LIMIT,
     NOTHING,
     OPEN,
+    Lines,
+    Skips,
     check_place,
     private_folder,
     read_at,
@@ -317,15 +319,17 @@ class Journal:
                 self.warn(f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
         return Glance(size=whole, inode=found.st_ino, head=head.digest(), tail=tail.digest())
 
-    def lines(self, stream: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes | None]]:
+    def lines(self, stream: str, start: int = 0, stop: int | None = None, skips: Skips = None) -> Lines:
         """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
         with self._reading(stream) as file:
             if file is not None:
-                yield from whole_lines(file, start, stop)
+                yield from whole_lines(file, start, stop, skips)
 
-    def records(self, stream: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes, Record]]:
+    def records(
+        self, stream: str, start: int = 0, stop: int | None = None, skips: Skips = None
+    ) -> Iterator[tuple[int, bytes, Record]]:
         """The records between two offsets, each with its offset and line; lines that are not records are skipped."""
-        for offset, line in self.lines(stream, start, stop):
+        for offset, line in self.lines(stream, start, stop, skips):
             record = None if line is None else decode(line)
             if line is not None and record is not None:
                 yield offset, line, record

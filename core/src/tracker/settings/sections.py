@@ -6,12 +6,13 @@ The class variable `TABLE` is the table's name, "" the top level. Every field is
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
-from importlib import import_module
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, get_type_hints
 
-from attrs import field, fields, frozen
+from attrs import field, fields, frozen, has
 
 from tracker.errors import TrackerError
 from tracker.hosting import discovery
@@ -152,25 +153,44 @@ def key_of(kind: Any, name: str) -> str:
     return f"{kind.TABLE}.{name}" if kind.TABLE else name
 
 
+@cache
+def _declared(_disabled: str | None) -> tuple[dict[str, list[type]], dict[str, Setting]]:
+    """The classes of each table, and every setting by its key. A feature's class that is none is left out and named."""
+    tables: dict[str, list[type]] = {"": [Kernel], "data": [Data]}
+    known = _settings(Kernel, "") | _settings(Data, "data")
+    places = [(one, *pair) for one in discovery.installed() if one.info for pair in one.info.settings.items()]
+    for feature, table, place in places:
+        with discovery.spared(feature, f"declare its settings {place}"):
+            kind = discovery.attribute(place)
+            own = _settings(kind, table)
+            if taken := own.keys() & known.keys() or {table} & {"data", *known}:
+                raise ValueError(f"Invalid setting {min(taken)!r}. Expected a name that nobody else has.")
+            tables.setdefault(table, []).append(kind)
+            known |= own
+    parts = (_settings(kind, table) for table, kinds in tables.items() for kind in kinds)
+    return tables, {key: one for part in parts for key, one in part.items()}
+
+
+def _settings(kind: Any, table: str) -> dict[str, Setting]:
+    if not isinstance(kind, type) or not has(kind) or getattr(kind, "TABLE", None) != table:
+        raise TypeError(f"{kind!r:.80} is no settings class. Expected an attrs class with TABLE = {table!r}.")
+    hints, found = get_type_hints(kind), {}
+    for one in fields(kind):
+        if "about" not in one.metadata:
+            raise TypeError(f"The field {one.name!r} is not made by `setting`.")
+        key = key_of(kind, one.name)
+        found[key] = Setting(key=key, kind=KINDS.get(hints[one.name], TABLE), default=one.default, **one.metadata)
+    return found
+
+
 def sections() -> dict[str, list[type]]:
     """The classes of each table, the top level first, the kernel's before those of the installed features."""
-    found: dict[str, list[type]] = {"": [Kernel], "data": [Data]}
-    for feature in discovery.declared():
-        for table, place in feature.settings.items():
-            module, _, name = place.partition(":")
-            found.setdefault(table, []).append(getattr(import_module(module), name))
-    return found
+    return _declared(os.environ.get(discovery.DISABLE))[0]
 
 
 def settings() -> dict[str, Setting]:
     """Every setting by its key, in the order in which they are shown."""
-    found = {}
-    for kind in (kind for classes in sections().values() for kind in classes):
-        hints = get_type_hints(kind)
-        for one in fields(kind):
-            key, its_kind = key_of(kind, one.name), KINDS.get(hints[one.name], TABLE)
-            found[key] = Setting(key=key, kind=its_kind, default=one.default, **one.metadata)
-    return found
+    return _declared(os.environ.get(discovery.DISABLE))[1]
 
 
 def leaves(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
+# The tag of a pair whose captures are of two accounts: it measured neither.
+OTHER_ACCOUNT = "other-account"
 
 Groups = Mapping[tuple[str, str], list["Capture"]]
 # from when to when windows were measured; None: not ended yet
@@ -106,6 +108,11 @@ class Pair(NamedTuple):
         return capacity_delta(source, measure(session.registry, source, self).delta)
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether the captures are of two accounts."""
+        return len({one.record.get("account") for one in self if one is not None} - {None}) > 1
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """The captures that measuring still needs: `BEFORE`, `AFTER`."""
         if self.after is None:
@@ -150,6 +157,9 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
         return Measured()
     if pair.before is None:
         return _difference(source, pair.after) if pair.after.phase is None else Measured()
+    if pair.is_mixed:
+        fields = (meter.field_name for meter in (source.capacity_meter,) if meter)
+        return Measured(delta=dict.fromkeys(fields), errors=(OTHER_ACCOUNT,))
     before, after = pair.before.reading, pair.after.reading
     answer: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
     across = _across_resets(pair.before, pair.after) if SPLIT_FIELD in pair.after.record else {}

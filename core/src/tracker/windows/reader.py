@@ -57,6 +57,16 @@ class Windows:
 
         return Tally(source)
 
+    @staticmethod
+    def overlaps(tallies: Iterable[Tally]) -> dict[str, str]:
+        """The windows of one account that moved a meter at the same time, with the reason why they do not count."""
+        from tracker.windows.columns import Spent
+
+        whole = Spent()
+        for tally in tallies:
+            whole.extend(tally.spent)
+        return whole.overlaps()
+
     def unfinished(self, newest: int = -1) -> list[str]:
         """The windows that are not finalized, or the newest of them, in natural order."""
         windows = self.session.index.unfinalized(newest)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import sys
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.features import Estimate, WindowResult
-from tracker.contract.readings import EPOCH, compact, instant
+from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import Source
 from tracker.journal.index import Index
+from tracker.journal.index_file import place
 from tracker.journal.records import WINDOWS
-from tracker.windows.captures import Capture, Groups, Pair, canonical, capacity_delta, measure
+from tracker.windows.captures import OTHER_ACCOUNT, Capture, Groups, Pair, canonical, capacity_delta, measure
+from tracker.windows.columns import Results, Spent
 
 if TYPE_CHECKING:
     from tracker.session import Session
@@ -92,45 +91,8 @@ def finalized_rows(index: Index, windows: Iterable[str] | None = None) -> Iterat
 
 # --- figures
 
-UNNAMED = "(not named)"
-# the column of times holds microseconds
-NO_TIME, MICROSECOND = -1 << 63, timedelta(microseconds=1)
-
-
-class Results(Sequence[WindowResult]):
-    """What windows delivered, as columns: a million of them take 40 MB."""
-
-    def __init__(self) -> None:
-        self._windows: list[str] = []
-        self._features, self._capacity, self._quality, self._at = array("d"), array("d"), array("d"), array("q")
-
-    def __len__(self) -> int:
-        return len(self._windows)
-
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[one] for one in range(len(self))[place]]
-        quality, at = self._quality[place], self._at[place]
-        return WindowResult(
-            window=self._windows[place],
-            features=compact(self._features[place]),
-            capacity=compact(self._capacity[place]),
-            quality=None if math.isnan(quality) else quality,
-            at=None if at == NO_TIME else EPOCH + at * MICROSECOND,
-        )
-
-    def add(self, window: str, features: float, capacity: float, quality: float | None, at: datetime | None) -> None:
-        self._windows.append(window)
-        self._features.append(features)
-        # an integer beyond floats, which somebody wrote by hand
-        self._capacity.append(min(capacity, sys.float_info.max))
-        self._quality.append(math.nan if quality is None else quality)
-        self._at.append(NO_TIME if at is None else (at - EPOCH) // MICROSECOND)
-
-    def extend(self, other: Results) -> None:
-        """Add the windows of another one."""
-        for name, column in vars(self).items():
-            column.extend(getattr(other, name))
+# What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
+UNNAMED, MIXED = "(not named)", "2 accounts"
 
 
 class Excluded(NamedTuple):
@@ -144,7 +106,7 @@ class Tally:
     """A provider's windows, added one by one, of each its numbers."""
 
     def __init__(self, source: Source) -> None:
-        self.source, self.results = source, Results()
+        self.source, self.results, self.spent = source, Results(), Spent()
         self.excluded: list[Excluded] = []
         self.stale: list[str] = []
 
@@ -154,8 +116,12 @@ class Tally:
         if entry is None and not features:
             return
         capacity = capacity_delta(self.source, entry.get("delta")) if entry is not None else None
-        if capacity is not None and capacity >= 0 and features is not None:
-            self.results.add(row.window, features, capacity, row.quality, _moment(canonical(group), row))
+        pair = canonical(group)
+        self.spent.add(row.window, pair, self.source.capacity or "")
+        if pair.is_mixed:
+            self.excluded.append(Excluded(row.window, OTHER_ACCOUNT))
+        elif capacity is not None and capacity >= 0 and features is not None:
+            self.results.add(row.window, features, capacity, row.quality, _moment(pair, row))
         else:
             self.excluded.append(Excluded(row.window, _reason(self.source, entry, capacity)))
         if row.is_stale(self.source.name, group):
@@ -164,14 +130,27 @@ class Tally:
     def extend(self, other: Tally) -> None:
         """Add the windows of another one."""
         self.results.extend(other.results)
+        self.spent.extend(other.spent)
         self.excluded += other.excluded
         self.stale += other.stale
 
-    def figures(self, session: Session, account: str = "") -> ProviderFigures:
-        """What the windows say together."""
-        found = estimate(session, self.source, self.results)
+    def figures(
+        self, session: Session, account: str = "", *, overlaps: Mapping[str, str] | None = None
+    ) -> ProviderFigures:
+        """What the windows say together. overlaps: of these and others, by default of these."""
+        shared = self.spent.overlaps() if overlaps is None else overlaps
+        results: Sequence[WindowResult] = self.results
+        excluded = self.excluded
+        if shared:
+            results = [one for one in self.results if one.window not in shared]
+            kept = [one for one in excluded if one.window not in shared or one.reason == OTHER_ACCOUNT]
+            moved = {one.window for one in (*self.results, *excluded)} - {one.window for one in (*results, *kept)}
+            excluded = sorted(
+                [*kept, *(Excluded(one, shared[one]) for one in moved)], key=lambda one: place(one.window)
+            )
+        found = estimate(session, self.source, results)
         unit = unit_of(self.source)
-        return ProviderFigures(self.source, unit, found, tuple(self.excluded), tuple(self.stale), account)
+        return ProviderFigures(self.source, unit, found, tuple(excluded), tuple(self.stale), account)
 
 
 class Totals(NamedTuple):
@@ -258,11 +237,14 @@ class Totaled:
         """By provider, then by account."""
         found = []
         for name in sorted({name for name, _ in self._tallies}):
-            own = {account: tally for (known, account), tally in sorted(self._tallies.items()) if known == name}
-            found += [
-                tally.figures(self.session, account)
-                for account, tally in (own if len(own.keys() - {UNNAMED}) > 1 else {"": merged(own.values())}).items()
-            ]
+            own = {
+                account: tally
+                for (known, account), tally in sorted(self._tallies.items(), key=lambda one: one[0])
+                if known == name
+            }
+            if len(own.keys() - {UNNAMED, MIXED}) < 2:
+                own = {"": merged(own.values())}
+            found += [tally.figures(self.session, account) for account, tally in own.items()]
         return found
 
 

@@ -7,15 +7,17 @@ reading again adds nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 from attrs import frozen
 
-from tracker.api import FileOrigin, Reading, Source
+from tracker.api import FileOrigin, LogOrigin, Reading, Source
 from tracker.kernel import PluginError, Session, read_text, replace_file, zone
 from tracker_capture import readings
 from tracker_capture.origins.answer import LIMIT, OriginError
@@ -25,6 +27,13 @@ CHUNK = 1 << 22
 # A program that resumes a session writes its old readings again, within moments.
 BURST = timedelta(seconds=1)
 MARKS = "readings.json"
+PACKED = ".zst"
+UNPACKER = "note: compressed session files are not read; they need `pip install zstandard`"
+Read = Callable[[int], bytes]
+
+
+class Unreadable(Exception):
+    """A compressed file is damaged."""
 
 
 @frozen(kw_only=True)
@@ -48,17 +57,17 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
         if isinstance(origin, FileOrigin)
         for file in _files(session, source, origin)
     ]
+    todo = [(*one, size) for one in files if (size := _gain(one[2], marks))]
     grown = 0
     found: list[readings.Sample] = []
-    size = sum(_size(file) - _known(marks, file) for *_, file in files)
-    shown = session.registry.first("show_progress", session=session, size=size, noun="readings")
-    for source, origin, file in files:
-        known = _known(marks, file)
+    size = sum(size for *_, size in todo)
+    shown = session.registry.first("show_progress", session=session, size=size, noun="readings") if todo else None
+    for source, origin, file, size in todo:
         samples = _gained(session, source, origin, file, marks)
         grown += samples is not None
         found += _without_bursts(samples or [])
         if shown is not None:
-            shown.advance(max(_size(file) - known, 0), len(found))
+            shown.advance(size, len(found))
     if shown is not None:
         shown.end()
     new = readings.add(session, found, by="sync")
@@ -67,25 +76,42 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     return Counts(files=len(files), read=grown, readings=len(found), new=len(new))
 
 
-def _size(path: str) -> int:
+def _gain(path: str, marks: dict[str, Any]) -> int:
+    """Bytes of a file that were not read yet, told without opening it."""
     try:
-        return os.stat(path).st_size
+        about = os.stat(path)
     except OSError:
         return 0
+    if not stat.S_ISREG(about.st_mode):
+        return 0
+    known = _known(marks, path, about)
+    return about.st_size - known if known <= about.st_size else about.st_size
 
 
-def _known(marks: dict[str, Any], path: str) -> int:
-    """Bytes that were read before, as far as that is known without opening the file."""
-    mark = marks.get(path)
-    return mark[0] if isinstance(mark, list) and mark and isinstance(mark[0], int) else 0
+def _known(marks: dict[str, Any], path: str, about: os.stat_result) -> int:
+    match marks.get(path):
+        case [int(known), inode] if inode == about.st_ino:
+            return known
+    return 0
 
 
 def _files(session: Session, source: Source, origin: FileOrigin) -> list[str]:
+    """The files that `tracker usage` reads, too; without it those of the origin."""
+    for logs in _logs(session, origin):
+        if found := session.registry.first("session_files", source=logs):
+            return list(found)
     try:
         return [path for _, path in sorted(listed(origin))]
     except OriginError as error:
         session.note(f"note: {source.name} {origin.name}: {error}")
         return []
+
+
+def _logs(session: Session, origin: FileOrigin) -> Iterator[Source]:
+    """The sources of the same program's logs: the same variable names its folder."""
+    for source in session.registry.sources.values():
+        if any(isinstance(one, LogOrigin) and one.variable == origin.variable for one in source.origins):
+            yield source
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -107,31 +133,53 @@ def _gained(
         return None
     try:
         about = os.fstat(file)
-        mark = marks.get(path)
-        known = mark[0] if isinstance(mark, list) and len(mark) == 2 and mark[1] == about.st_ino else 0
+        known = _known(marks, path, about)
         if known == about.st_size:
             return None
-        start = known if isinstance(known, int) and known < about.st_size else 0
+        is_packed = path.endswith(PACKED)
+        start = known if known < about.st_size and not is_packed else 0
         changed = datetime.fromtimestamp(about.st_mtime, UTC)
         found: list[readings.Sample] = []
-        end = start
-        for stop, lines in _batches(file, start, origin.marker.encode()):
-            found += _samples(session, source, origin, lines, changed)
-            end = stop
-        marks[path] = [end, about.st_ino]
+        end = os.lseek(file, start, os.SEEK_SET)
+        with os.fdopen(file, "rb", closefd=False) as packed:
+            read = _unpacked(packed) if is_packed else partial(os.read, file)
+            for stop, lines in _batches(read, start, origin.marker):
+                found += _samples(session, source, origin, lines, changed)
+                end = stop
+        # of a compressed file its own size: its lines are read from the first one on
+        marks[path] = [about.st_size if is_packed else end, about.st_ino]
         return found
+    except ImportError:
+        session.note(UNPACKER)
+        return None
+    except Unreadable as error:
+        session.warn(f"{path} was not read: {error}")
+        return None
     finally:
         os.close(file)
 
 
-def _batches(file: int, start: int, marker: bytes) -> Iterator[tuple[int, list[str]]]:
+def _unpacked(file: BinaryIO) -> Read:
+    import zstandard
+
+    reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+
+    def read(size: int) -> bytes:
+        try:
+            return bytes(reader.read(size))
+        except zstandard.ZstdError as error:
+            raise Unreadable(str(error)) from error
+
+    return read
+
+
+def _batches(read: Read, start: int, marker: str) -> Iterator[tuple[int, list[str]]]:
     """Of each chunk the end of its whole lines, and those that contain the marker."""
-    os.lseek(file, start, os.SEEK_SET)
     rest, end = b"", start
-    while chunk := os.read(file, CHUNK):
+    while chunk := read(CHUNK):
         block = rest + chunk
         stop = block.rfind(b"\n") + 1
-        yield end + stop, [line.decode("utf-8", "replace") for line in _marked(block, stop, marker)]
+        yield end + stop, [line.decode("utf-8", "replace") for line in _marked(block, stop, marker.encode())]
         end, rest = end + stop, block[stop:]
 
 

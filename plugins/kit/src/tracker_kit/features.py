@@ -79,7 +79,7 @@ class FeatureConformance(Conformance):
                 assert not is_wrong, rule(str(answer), "Features")
 
     def test_imports_lightly(self, declared: Feature) -> None:
-        module = getattr(installed().features[declared.name], "__name__", "")
+        module = getattr(installed().features[declared.name].module, "__name__", "")
         code = [sys.executable, "-c", IMPORT.format(module=module)]
         heavy = HEAVY & set(subprocess.check_output(code, text=True).split())
         text = f"importing {module} imports {', '.join(sorted(heavy))}; import it inside the hooks"

@@ -131,7 +131,7 @@ def _deltas(session: Session, source: Source, windows: Sequence[str]) -> list[tu
         for window, row in Windows(session).finalized(windows).items()
         if isinstance(entry := row.providers.get(source.name), Mapping)
         and isinstance(entry.get("delta"), Mapping)
-        and MIXED not in named.get((window, source.name), "")
+        and named.get((window, source.name)) != MIXED
     ]
 
 

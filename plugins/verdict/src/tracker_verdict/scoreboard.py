@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from tracker.api import Column, Source
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session, Windows, canonical, csv_line, rate, value
-from tracker_verdict.accounts import NO_ACCOUNT, columns
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, columns, note_excluded
 from tracker_verdict.price import Price, prices
 from tracker_verdict.settings import VerdictSettings
 
@@ -116,11 +116,12 @@ def scoreboard(
                 if key not in own:
                     own[key] = Sums(source)
                 own[key].add(row, group, known.get(place, {}), known.get((window, ""), {}))
-    sums = [one for own in found.values() for one in _by_group(own).items()]
-    others = sorted({name for _, one in sums for name in one.others})
+    sums = [one for own in found.values() for one in _by_group(own)]
+    others = sorted({name for _, one, _ in sums for name in one.others})
     lines = []
-    for name, one in sums:
-        figures = one.tally.figures(session)
+    for name, one, overlaps in sums:
+        figures = one.tally.figures(session, overlaps=overlaps)
+        note_excluded(session, figures)
         estimate, price = figures.efficiency, known_prices.get(figures.source.name)
         lines.append(
             Line(
@@ -140,17 +141,20 @@ def _numbers(found: Mapping[str, Any]) -> Numbers:
     return {name: one for name, one in found.items() if isinstance(one, int | float) and not isinstance(one, bool)}
 
 
-def _by_group(own: Mapping[tuple[str | None, str], Sums]) -> dict[str, Sums]:
-    """A provider's groups; of each account apart if two are named."""
-    several = len({account for account, _ in own} - {None}) > 1
-    found: dict[str, Sums] = {}
+def _by_group(own: Mapping[tuple[str | None, str], Sums]) -> Iterator[tuple[str, Sums, Mapping[str, str]]]:
+    """A provider's groups, of each account apart if two are named, with the account's windows that overlap."""
+    several = len({account for account, _ in own} - {None, MIXED}) > 1
+    accounts: dict[str, dict[str, list[Sums]]] = {}
     for (account, group), one in own.items():
-        name = f"{group} ({account or NO_ACCOUNT})" if several else group
-        if name in found:
-            found[name].extend(one)
-        else:
-            found[name] = one
-    return found
+        end = f" ({account or NO_ACCOUNT})" if several else ""
+        accounts.setdefault(end, {}).setdefault(group + end, []).append(one)
+    for groups in accounts.values():
+        # also of windows that are in different groups
+        overlaps = Windows.overlaps(one.tally for sums in groups.values() for one in sums)
+        for name, (first, *others) in groups.items():
+            for one in others:
+                first.extend(one)
+            yield name, first, overlaps
 
 
 def _group(by: By, source: Source, row: Finalized, group: Sequence[Capture]) -> str:

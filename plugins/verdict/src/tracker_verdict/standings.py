@@ -77,10 +77,7 @@ def captures(session: Session, source: Source, windows: Collection[str] | None) 
     named = accounts(session, [window for window, _ in own])
     # what a mixed window's captures show stands in the readings, each with its own account
     return [
-        Owned(capture, named.get(key))
-        for key, group in own.items()
-        if MIXED not in named.get(key, "")
-        for capture in group
+        Owned(capture, named.get(key)) for key, group in own.items() if named.get(key) != MIXED for capture in group
     ]
 
 

@@ -22,10 +22,10 @@ class PlanCommand(WritingCommand):
 
 @click.command("plan", cls=PlanCommand, epilog="tracker plan --provider codex")
 @click.argument("names", metavar="[A B]", nargs=-1)
-@click.option("--windows-left", type=Number(int, min=1), metavar="N", help="Windows that are planned [default: 1].")
+@click.option("--windows-left", type=Number(int, min=1), metavar="N", help="How many windows you plan [default: 1].")
 @click.option("--pairs", type=Number(int, min=1, max=99), metavar="N", help="Plan N pairs of A and B in random order.")
 @click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be for GO.")
-@click.option("--score", "is_score", is_flag=True, help="Say how earlier forecasts turned out.")
+@click.option("--score", "is_score", is_flag=True, help="Show how earlier forecasts turned out.")
 @selection()
 def command(
     names: tuple[str, ...],
