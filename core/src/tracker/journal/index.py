@@ -68,8 +68,9 @@ class Index(IndexFile):
 
     def count(self) -> int:
         """How many `windows` are."""
-        [(count,)] = self._rows("SELECT count(*) FROM window", [], self.journal.streams())
-        return int(count) - len(self.emptied())
+        query = f"SELECT count(*) FROM window WHERE name NOT IN {LISTED}"
+        [(count,)] = self._rows(query, [json.dumps(self.emptied())], self.journal.streams())
+        return int(count)
 
     def _named(self, order: str, count: int = -1) -> list[str]:
         query = f"SELECT name FROM window WHERE name NOT IN {LISTED} {order} LIMIT ?"
@@ -84,6 +85,11 @@ class Index(IndexFile):
         doubtful = chain.from_iterable(self._rows(query, [], streams))
         kept = [stream for stream in streams if stream != ANOMALIES]
         return [one for one in doubtful if not any(True for name in kept for _ in self.entries(name, [one]))]
+
+    def finalized(self) -> list[str]:
+        """The windows that have, or had, a finalize row."""
+        rows = self._rows("SELECT name FROM window WHERE is_done ORDER BY place", [], [WINDOWS])
+        return list(chain.from_iterable(rows))
 
     def unfinalized(self, newest: int = -1) -> list[str]:
         """The windows without a finalize row, or the newest of them, and those of which one was taken back."""

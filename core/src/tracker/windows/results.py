@@ -84,7 +84,7 @@ def finalized(index: Index, windows: Iterable[str] | None = None) -> dict[str, F
 
 def finalized_rows(index: Index, windows: Iterable[str] | None = None) -> Iterator[Finalized]:
     """The finalize rows that count, without holding all of them."""
-    named = iter(index.windows() if windows is None else windows)
+    named = iter(index.finalized() if windows is None else windows)
     while some := list(islice(named, PART)):
         yield from finalized(index, some).values()
 
@@ -140,14 +140,13 @@ class Tally:
         """What the windows say together. overlaps: of these and others, by default of these."""
         shared = self.spent.overlaps() if overlaps is None else overlaps
         results: Sequence[WindowResult] = self.results
-        excluded = self.excluded
+        excluded: Sequence[Excluded] = self.excluded
         if shared:
             results = [one for one in self.results if one.window not in shared]
             kept = [one for one in excluded if one.window not in shared or one.reason == OTHER_ACCOUNT]
-            moved = {one.window for one in (*self.results, *excluded)} - {one.window for one in (*results, *kept)}
-            excluded = sorted(
-                [*kept, *(Excluded(one, shared[one]) for one in moved)], key=lambda one: place(one.window)
-            )
+            own = [*(one.window for one in self.results), *(one.window for one in excluded if one not in kept)]
+            kept += [Excluded(window, shared[window]) for window in own if window in shared]
+            excluded = sorted(kept, key=lambda left: place(left.window))
         found = estimate(session, self.source, results)
         unit = unit_of(self.source)
         return ProviderFigures(self.source, unit, found, tuple(excluded), tuple(self.stale), account)
@@ -237,14 +236,10 @@ class Totaled:
         """By provider, then by account."""
         found = []
         for name in sorted({name for name, _ in self._tallies}):
-            own = {
-                account: tally
-                for (known, account), tally in sorted(self._tallies.items(), key=lambda one: one[0])
-                if known == name
-            }
+            own = {account: tally for (known, account), tally in self._tallies.items() if known == name}
             if len(own.keys() - {UNNAMED, MIXED}) < 2:
                 own = {"": merged(own.values())}
-            found += [tally.figures(self.session, account) for account, tally in own.items()]
+            found += [tally.figures(self.session, account) for account, tally in sorted(own.items())]
         return found
 
 

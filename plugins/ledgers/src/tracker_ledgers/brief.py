@@ -60,7 +60,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
         data=_absolute(session.root),
         home=home(session),
         head=git.head(),
-        earlier=session.index.count() - sum(map(session.index.knows, shown)),
+        earlier=session.index.count() - sum(map(session.index.knows, set(shown) - set(session.index.emptied()))),
         windows=windows,
         openings=opened,
         steps=tuple(sorted(wanted, key=lambda step: step.rank)) or tuple(beginnings(session)),

@@ -100,11 +100,12 @@ class Sums:
 def scoreboard(
     session: Session, by: By, known_prices: Mapping[str, Price], windows: Sequence[str] | None
 ) -> list[Line]:
-    """Every group of the finalized windows, by group and provider. None: all windows."""
+    """Every group of the finalized windows, by group and provider; notes what plugins are missing. None: all."""
     # by provider, then by account and group
     found: dict[str, dict[tuple[str | None, str], Sums]] = {}
-    is_logged, providers = False, session.registry.providers
+    is_logged, providers, names = False, session.registry.providers, list[str]()
     for part in Windows(session).parts(windows):
+        names += part.rows
         said = columns(session, list(part.rows))
         known = {key: _numbers(own) for key, own in said.items()}
         is_logged |= any("requests" in one for one in known.values())  # session logs know the requests of windows
@@ -116,6 +117,7 @@ def scoreboard(
                 if key not in own:
                     own[key] = Sums(source)
                 own[key].add(row, group, known.get(place, {}), known.get((window, ""), {}))
+    Windows(session).note_missing(Windows(session).missing_plugins(names))
     sums = [one for own in found.values() for one in _by_group(own)]
     others = sorted({name for _, one, _ in sums for name in one.others})
     lines = []
