@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.contract.blocks import PreviewContext
+from tracker.contract.blocks import PreviewContext, Row
 from tracker.contract.events import EventTotals
 from tracker.contract.readings import EPOCH, instant
+from tracker.contract.sources import Source
 from tracker.errors import PluginError
-from tracker.journal.records import ANOMALIES, SCHEMA
+from tracker.journal.records import ANOMALIES, SCHEMA, text
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
-from tracker.windows.captures import Spans, spans
-from tracker.windows.divergence import Divergence, Newest, divergences, newest
-from tracker.windows.missing_plugins import Absent, absent
+from tracker.windows import results
+from tracker.windows.captures import Span, spans
 from tracker.windows.parts import parts
-from tracker.windows.results import Finalized, OpenFigures, ProviderFigures, Totaled, open_figures
-from tracker.windows.rules import open_anomalies
-from tracker.windows.snapshots import SNAPSHOTS, Snapshots
+from tracker.windows.reader import Absent, Windows
 
 if TYPE_CHECKING:
     from tracker.contract.blocks import Block
     from tracker.contract.features import StreamFacts
-    from tracker.contract.sources import Source
     from tracker.journal.index import Entry
     from tracker.session import Session
+    from tracker.windows.captures import Groups
+    from tracker.windows.results import Divergence, Finalized, OpenFigures, ProviderFigures
+
+# the kernel's own block: what was captured of each provider
+SNAPSHOTS = Source(contract="1.0", name="snapshots", title="Snapshots", kind="view", stream="snapshots", place=90)
 
 
 class Outcome(NamedTuple):
@@ -39,6 +41,40 @@ class Outcome(NamedTuple):
         return cls(row.quality, row.text("outcome"), row.text("notes"))
 
 
+class Snapshots:
+    """The block of the captures, as windows are added in their order; its lines are made when they are read."""
+
+    title = SNAPSHOTS.title
+
+    def __init__(self, *, is_alone: bool) -> None:
+        self._is_alone = is_alone
+        # by provider: a window and what was captured, which is the same in most
+        self._found: dict[str, list[tuple[str, tuple[Any, ...]]]] = {}
+        self._known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+
+    def add(self, windows: Sequence[str], groups: Groups) -> None:
+        place = {window: at for at, window in enumerate(windows)}
+        for window, provider in sorted(groups, key=lambda key: place[key[0]]):
+            records = [capture.record for capture in groups[window, provider]]
+            phases = ", ".join(sorted({str(record.get("phase") or "count") for record in records}))
+            # rows of schema 1.0.0 may hold an empty text
+            found = phases, *(text(records[-1].get(name)) or None for name in ("source", "notes"))
+            self._found.setdefault(provider, []).append((window, self._known.setdefault(found, found)))
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._found
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        """The phases that were captured per provider and window, and the newest one's origin."""
+        for provider, found in sorted(self._found.items()):
+            for window, (phases, source, notes) in found:
+                values = {"provider": provider, "window": window, "phases": phases, "source": source, "notes": notes}
+                label = provider if self._is_alone else f"{provider} {window}"
+                yield Row(label=label, values=values, text="{phases} (source={source}, notes={notes})")
+
+
 class Shown(NamedTuple):
     """A block and where it comes from; of a stream also how many events lie outside of each window's span."""
 
@@ -49,7 +85,7 @@ class Shown(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """Everything that is shown, as data."""
+    """Everything that is shown, as data. facts: what features know of the windows, as `windows --json` shows it."""
 
     windows: tuple[str, ...]
     outcomes: Mapping[str, Outcome]
@@ -60,7 +96,7 @@ class Preview(NamedTuple):
     not_shown: tuple[PluginError, ...]
     absent: tuple[Absent, ...]
     divergences: tuple[Divergence, ...]
-    facts: Sequence[Mapping[str, Any]] = ()  # what features know of the windows, as `windows --json` shows it
+    facts: Sequence[Mapping[str, Any]] = ()
 
     def lines(self) -> Iterator[str]:
         """The preview as people read it."""
@@ -79,7 +115,7 @@ class Preview(NamedTuple):
             for one in shown.block.rows:
                 yield f"  - {row(one.label, one.text, one.values)}"
             for found in self.divergences:
-                if found.is_divergent and found.source == shown.source.name:
+                if found.is_divergent and found.source is shown.source:
                     yield _divergence_line(found)
         for error in self.not_shown:
             yield f"not shown: {error.plugin}: {line(error.cause)}"
@@ -91,16 +127,10 @@ class Preview(NamedTuple):
             "windows": [_window(window, self.outcomes.get(window)) for window in self.windows],
             "anomalies": [entry.record | {"record_id": entry.record_id} for entry in self.anomalies],
             "providers": [_provider(figures) for figures in self.providers],
-            "open": [
-                {"provider": one.source.name, "errors": list(one.errors)} | _named(one, "window capacity unit")
-                for one in self.open
-            ],
+            "open": [_open(one) for one in self.open],
             "blocks": [_block(shown) for shown in self.blocks],
             "facts": list(self.facts),
-            "divergences": [
-                _named(one, "source scope reported provider meter shown") | {"divergent": one.is_divergent}
-                for one in self.divergences
-            ],
+            "divergences": [_divergence(one) for one in self.divergences],
             "not_shown": [
                 *({"plugin": error.plugin, "error": error.cause} for error in self.not_shown),
                 *({"plugin": one.name, "error": one.problem.partition(": ")[2]} for one in self.absent),
@@ -120,8 +150,13 @@ class Preview(NamedTuple):
 def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
     """Read the windows once, all of them if none are named, and ask every source for its block."""
     shown = tuple(session.index.windows() if windows is None else windows)
-    totaled, meters, opened, outcomes = Totaled(session), Newest(), list[OpenFigures](), dict[str, Outcome]()
-    captured, times = Snapshots(is_alone=len(shown) == 1), Spans()
+    totaled, meters, opened, outcomes = (
+        results.Totaled(session),
+        results.Newest(),
+        list[OpenFigures](),
+        dict[str, Outcome](),
+    )
+    captured, times = Snapshots(is_alone=len(shown) == 1), dict[str, Span]()
     known: dict[Outcome, Outcome] = {}
     recorded = set(session.journal.streams())
     has_events = any(one.is_stream and one.stream in recorded for one in session.registry.sources.values())
@@ -129,8 +164,8 @@ def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
         totaled.add(part.rows, part.groups)
         # most windows end alike
         outcomes |= {window: known.setdefault(one := Outcome.of(row), one) for window, row in part.rows.items()}
-        opened += open_figures(session, [one for one in part.windows if one not in part.rows], part.groups)
-        newest(session, part.groups, meters)
+        opened += results.open_figures(session, [one for one in part.windows if one not in part.rows], part.groups)
+        results.newest(session, part.groups, meters)
         captured.add(part.windows, part.groups)
         times |= spans(part.groups) if has_events else {}
     blocks: list[Shown] = []
@@ -152,17 +187,17 @@ def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
         facts=[{"window": key[0], "provider": key[1] or None, **one} for each in asked for key, one in each.items()],
         windows=shown,
         outcomes=outcomes,
-        anomalies=tuple(open_anomalies(session, shown)),
+        anomalies=tuple(Windows(session).open_anomalies(shown)),
         providers=tuple(totaled.figures()),
         open=tuple(opened),
         blocks=tuple(blocks),
         not_shown=tuple(not_shown),
-        absent=tuple(absent(session, shown)),
-        divergences=tuple(divergences(session, shown, meters)),
+        absent=tuple(Windows(session).missing_plugins(shown)),
+        divergences=tuple(results.divergences(session, shown, meters)),
     )
 
 
-def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Spans) -> Iterator[Shown]:
+def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Mapping[str, Span]) -> Iterator[Shown]:
     """The source's block, if it has one."""
     facts: StreamFacts | None = None
     records: list[dict[str, Any]] = []
@@ -223,17 +258,37 @@ def _outcomes(preview: Preview) -> Iterator[str]:
 
 
 def _divergence_line(found: Divergence) -> str:
+    one, reported, shown = found.compared, number(found.reported), number(found.shown)
     return (
-        f"  - divergent: {found.scope} {number(found.reported)}% here, {found.provider} {found.meter}"
-        f" {number(found.shown)}% on its meter (over {number(found.threshold)} points apart)"
+        f"  - divergent: {one.scope} {reported}% here, {one.provider} {one.meter} {shown}% on its meter"
+        f" (over {number(found.threshold)} points apart)"
     )
 
 
 # --- as JSON
 
 
-def _named(found: object, names: str) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in names.split()}
+def _divergence(found: Divergence) -> dict[str, Any]:
+    one = found.compared
+    return {
+        "source": found.source.name,
+        "scope": one.scope,
+        "reported": found.reported,
+        "provider": one.provider,
+        "meter": one.meter,
+        "shown": found.shown,
+        "divergent": found.is_divergent,
+    }
+
+
+def _open(figures: OpenFigures) -> dict[str, Any]:
+    return {
+        "provider": figures.source.name,
+        "errors": list(figures.errors),
+        "window": figures.window,
+        "capacity": figures.capacity,
+        "unit": figures.unit,
+    }
 
 
 def _block(shown: Shown) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tracker.contract import checks
 from tracker.contract import hooks as hookspecs
 from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Declaration, Source
 from tracker.hosting import discovery
+from tracker.text.wording import near
 
 NEEDED = {STATUS: "parse_status", REPORT: "parse_status", STREAM: "ingest_line", VIEW: "render_preview_block"}
 # the program's own columns of windows
@@ -40,11 +41,7 @@ def hooks(manager: pluggy.PluginManager, module: object, kind: str | None) -> tu
     for caller in manager.get_hookcallers(module) or ():
         [own] = [one for one in caller.get_hookimpls() if one.plugin is module]
         if not caller.has_spec():
-            from difflib import get_close_matches
-
-            close = get_close_matches(caller.name, known, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"Expected one of {', '.join(sorted(known))}."
-            raise LookupError(f"Unknown hook {caller.name!r}. {hint}")
+            raise LookupError(f"Unknown hook {caller.name!r}; {near(caller.name, known)}")
         if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
             raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
         found.append(caller.name)

@@ -32,8 +32,8 @@ class Plugin:
     """An installed source or feature, and what became of it.
 
     place: what its entry point names. module: the same, once loaded. declared: its declaration, also if it was refused
-    for it. error: why it was left out. hooks: those it implements. notes: what else is wrong with it. lost: what it
-    declares and others have, with their features. pending: how it is loaded.
+    for it. error: why it was left out. hooks: those it implements. notes: what else is wrong with it. pending: how it
+    is loaded.
     """
 
     def __init__(self, name: str, place: str = "", distribution: str = "", version: str = "", load: Any = None) -> None:
@@ -45,7 +45,6 @@ class Plugin:
         self.error: PluginError | None = None
         self.hooks: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
-        self.lost: dict[str, list[str]] = {}
 
     @property
     def is_feature(self) -> bool:
@@ -212,11 +211,9 @@ def _share(found: list[Plugin]) -> None:
         for name, rivals in claims.items():
             for loser in rivals if name and len(rivals) > 1 else ():
                 if not loser.is_own:
-                    others = [one for one in rivals if one is not loser]
-                    loser.lost[name] = [one.name for one in others]
                     kept = {key: value for key, value in getattr(loser.info, part).items() if key != name}
                     loser.declared = loser.info._replace(**{part: kept})
-                    named = " and ".join(f"{one.name} ({one.distribution})" for one in others)
+                    named = " and ".join(f"{one.name} ({one.distribution})" for one in rivals if one is not loser)
                     loser.note(f"its {noun.format(name)} left out, because {named} declares that name, too", _warn)
 
 
@@ -293,10 +290,6 @@ def elsewhere(what: str) -> dict[str, list[str]]:
 
 def owner(what: str, name: str) -> str | None:
     """What to do for one of them: which distribution to install, or to enable again; None if nobody has it."""
-    rivals = sorted(one.name for one in installed() if name in one.lost)
-    if rivals:
-        named = f"The features {', '.join(rivals[:-1])} and {rivals[-1]} declare it."
-        return f"{named} Uninstall one of them, or set {DISABLE}={rivals[-1]}."
     found = next((one for one, names in elsewhere(what).items() if name in names), None)
     if found is None:
         return None

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 import click
@@ -17,7 +17,6 @@ from tracker.contract import Struct, feature_hooks, readings
 from tracker.contract import hooks as hookspecs
 from tracker.contract.sources import STATUS, Declaration, Source
 from tracker.errors import PluginError, TrackerError
-from tracker.feature import Feature
 from tracker.hosting import admission, discovery
 from tracker.hosting.discovery import Plugin
 from tracker.hosting.guard import UNLIMITED, guarded
@@ -31,16 +30,10 @@ SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "command_finish
 DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
 
 
-class Defaults:
-    """The core's own answers, if a source has none."""
-
-    compute_delta = staticmethod(readings.compute_delta)
-
-
 class Registry:
     """The installed sources and features. `report` is told what is wrong with a plugin as soon as it is known."""
 
-    contract: ClassVar[str] = ".".join(map(str, hookspecs.CONTRACT))
+    contract = ".".join(map(str, hookspecs.CONTRACT))
 
     def __init__(self, report: Callable[[str], None] = lambda _text: None, plugins: Iterable[Plugin] = ()) -> None:
         self.report = report
@@ -48,7 +41,7 @@ class Registry:
         self.disabled = [one for one in plugins if one.is_disabled]
         # a name that belongs to another comes last
         self._plugins = sorted((one for one in plugins if not one.is_disabled), key=lambda one: bool(one.error))
-        self._features: dict[str, Plugin] | None = None
+        self._features: list[Plugin] | None = None
         self._broken: set[tuple[str, str]] = set()  # features' hooks that raised
 
     @property
@@ -139,7 +132,7 @@ class Registry:
         """The answer of one source, with the core's default behind it; what is wrong with it is a `PluginError`."""
         found = self.find(source)
         assert found is not None
-        others = self.manager.get_plugins() - {found.module, Defaults}
+        others = self.manager.get_plugins() - {found.module, readings}
         return self._ask(found, hook, self.manager.subset_hook_caller(hook, others), arguments)
 
     def bind(self, source: str, hook: str) -> Callable[..., Any]:
@@ -168,37 +161,26 @@ class Registry:
     # --- features
 
     @property
-    def features(self) -> dict[str, Plugin]:
-        """The sound features by name, registered when they are first asked for."""
+    def features(self) -> list[Plugin]:
+        """The installed features, sound or not, registered when they are first asked for."""
         if self._features is None:
-            self._features = {}
+            self._features = []
             for one in discovery.installed():
-                if one.info:
-                    self._add(one)
+                self._add(one)
         return self._features
-
-    @property
-    def installed_features(self) -> list[Plugin]:
-        """The installed features that are not disabled, sound or not."""
-        return discovery.installed()
-
-    @property
-    def declared(self) -> list[Feature]:
-        """What the installed features declare."""
-        return discovery.declared()
 
     def add_feature(self, name: str, module: object) -> None:
         """Register the hooks of a module as a feature's; one that does not fit them is left out."""
-        self._features = {} if self._features is None else self._features
-        found = Plugin(name)
+        self._features, found = self._features or [], Plugin(name)
         found.module = module
         self._add(found)
 
     def _add(self, found: Plugin) -> None:
         assert self._features is not None
+        self._features.append(found)
         try:
-            self._register(found, f"feature {found.name}")
-            self._features[found.name] = found
+            if not found.error:
+                self._register(found, f"feature {found.name}")
         except PluginError as error:
             found.leave_out(error, self.report)
 
@@ -224,7 +206,7 @@ class Registry:
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         """The answer of each feature that implements a hook with its name, or the error that it failed with."""
-        known = {id(one.module): one for one in self.features.values()}
+        known = {id(one.module): one for one in self.features}
         found: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
         for feature, one in sorted(((known[id(one.plugin)], one) for one in found), key=lambda pair: pair[0].name):
             given = {word: arguments[word] for word in one.argnames}
@@ -301,7 +283,7 @@ def new_manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.add_hookspecs(feature_hooks)
-    manager.register(Defaults, name="the core's defaults")
+    manager.register(readings, name="the core's defaults")
     return manager
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from array import array
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -42,8 +41,7 @@ class Results(Sequence[WindowResult]):
     def add(self, window: str, features: float, capacity: float, quality: float | None, at: datetime | None) -> None:
         self._windows.append(window)
         self._features.append(features)
-        # an integer beyond floats, which somebody wrote by hand
-        self._capacity.append(min(capacity, sys.float_info.max))
+        self._capacity.append(capacity)
         self._quality.append(math.nan if quality is None else quality)
         self._at.append(NO_TIME if at is None else (at - EPOCH) // MICROSECOND)
 

@@ -8,8 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.features import Estimate, WindowResult
+from tracker.contract.figures import amount
 from tracker.contract.readings import EPOCH, instant
-from tracker.contract.sources import Source
+from tracker.contract.sources import Comparison, Source
 from tracker.journal.index import Index
 from tracker.journal.index_file import place
 from tracker.journal.records import WINDOWS
@@ -33,7 +34,8 @@ class Finalized(NamedTuple):
     @property
     def features(self) -> dict[str, float]:
         """Features per provider; providers whose features were not given are left out."""
-        return {name: count for name, count in self._table("features").items() if _is_count(count)}
+        counts = {name: amount(count) for name, count in self._table("features").items()}
+        return {name: count for name, count in counts.items() if count is not None}
 
     @property
     def providers(self) -> dict[str, Mapping[str, Any]]:
@@ -46,17 +48,14 @@ class Finalized(NamedTuple):
 
     @property
     def quality(self) -> float | None:
-        found: list[Any] = [self.record.get(key) for key in ("quality_score", "quality")]
-        return next((float(one) for one in found if _is_count(one)), None)
+        known = (amount(self.record.get(key)) for key in ("quality_score", "quality"))
+        return next((float(one) for one in known if one is not None), None)
 
     def is_stale(self, provider: str, group: Iterable[Capture]) -> bool:
         """Whether the captures that were finalized are no longer those that count; rows without ids cannot tell."""
         used = self.providers.get(provider, {}).get("records")
-        if not isinstance(used, Mapping):
-            return False
-        pair = canonical(group)
-        now = {"before": pair.before, "after": pair.after}
-        return any(used.get(phase) != (capture.record_id if capture else None) for phase, capture in now.items())
+        now = canonical(group)._asdict().items()
+        return isinstance(used, Mapping) and any(used.get(phase) != (one and one.record_id) for phase, one in now)
 
     def text(self, name: str) -> str | None:
         found = self.record.get(name)
@@ -65,10 +64,6 @@ class Finalized(NamedTuple):
     def _table(self, name: str) -> dict[str, Any]:
         found = self.record.get(name)
         return found if isinstance(found, dict) else {}
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15
 
 
 def finalized(index: Index, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
@@ -120,10 +115,10 @@ class Tally:
         self.spent.add(row.window, pair, self.source.capacity or "")
         if pair.is_mixed:
             self.excluded.append(Excluded(row.window, OTHER_ACCOUNT))
-        elif capacity is not None and capacity >= 0 and features is not None:
-            self.results.add(row.window, features, capacity, row.quality, _moment(pair, row))
-        else:
+        elif capacity is None or features is None:
             self.excluded.append(Excluded(row.window, _reason(self.source, entry, capacity)))
+        else:
+            self.results.add(row.window, features, capacity, row.quality, _moment(pair, row))
         if row.is_stale(self.source.name, group):
             self.stale.append(row.window)
 
@@ -268,10 +263,8 @@ def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> li
 
 def _reason(source: Source, entry: Mapping[str, Any] | None, capacity: float | None) -> str:
     """Why a provider does not count in a finalized window."""
-    if entry is None:
-        return "not-captured"
-    if capacity is not None and capacity >= 0:
-        return "features-missing"
+    if entry is None or capacity is not None:
+        return "not-captured" if entry is None else "features-missing"
     errors = entry.get("errors")
     tags = [str(tag) for tag in errors] if isinstance(errors, list) else []
     about = [tag for tag in tags if tag.partition(":")[2] in ("", source.capacity)]
@@ -295,3 +288,49 @@ def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) 
     counting = [one for one in windows if one.features or one.capacity]
     features, capacity = sum(one.features for one in counting), sum(one.capacity for one in counting)
     return Totals(len(counting), features, capacity, features / capacity if capacity else None)
+
+
+class Divergence(NamedTuple):
+    """A report against the meter that it estimates, in used percent: if the two differ, one of them is wrong."""
+
+    source: Source
+    compared: Comparison
+    reported: float
+    shown: float
+    threshold: float
+
+    @property
+    def is_divergent(self) -> bool:
+        return abs(self.reported - self.shown) > self.threshold
+
+
+# by provider and meter: which capture it is from, and the value
+Newest = dict[tuple[str, str], tuple[tuple[datetime, int], float]]
+
+
+def newest(session: Session, groups: Groups, known: Newest) -> Newest:
+    """The newest values of the meters that sources are compared with, of some captures and of what was known."""
+    for one in (one for source in session.registry.sources.values() for one in source.comparisons):
+        for capture in (capture for (_, name), own in groups.items() if name == one.provider for capture in own):
+            gauge, before = capture.reading.gauge(one.meter), known.get((one.provider, one.meter))
+            if gauge is not None and gauge.used is not None and (before is None or capture.order >= before[0]):
+                known[one.provider, one.meter] = capture.order, gauge.used
+    return known
+
+
+def divergences(session: Session, windows: Iterable[str], meters: Newest) -> list[Divergence]:
+    """The newest report against the newest meter, for every comparison that a source declares."""
+    windows, found = list(windows), []
+    for source in session.registry.sources.values():
+        for one in (one for one in source.comparisons if (one.provider, one.meter) in meters):
+            reported = []
+            for entry in session.index.entries(source.stream, windows):
+                parsed = entry.record.get("parsed")
+                if isinstance(parsed, Mapping) and parsed.get("scope") == one.scope:
+                    taken = instant(entry.record.get("captured_at")) or EPOCH
+                    reported.append((taken, entry.offset, amount(parsed.get(one.figure))))
+            figures = [figure for *_, figure in sorted(reported) if figure is not None]
+            if figures:
+                shown = meters[one.provider, one.meter][1]
+                found.append(Divergence(source, one, figures[-1], shown, session.config.divergence_pp))
+    return found

@@ -236,10 +236,3 @@ def history(
             closed[closes] = entry
     raised = [entry for entry in entries if "closes" not in entry.record and known.issuperset(about(entry))]
     return [(entry, closed.get(entry.record_id)) for entry in raised]
-
-
-def open_anomalies(
-    session: Session, windows: Iterable[str] | None = None, *, without: str | None = None
-) -> list[Entry]:
-    """The anomalies that nothing closed and whose records all stand; `without`: a record about to be taken back."""
-    return [entry for entry, closed in history(session, windows, without=without) if closed is None]

@@ -23,7 +23,7 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     from tracker.preview import assemble
     from tracker.text.render import line
     from tracker.text.wording import near
-    from tracker.windows.missing_plugins import tell
+    from tracker.windows.reader import Windows
 
     here = session()
     for window in windows:
@@ -35,7 +35,7 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     named = list(dict.fromkeys(windows)) or None
     wanted = chosen if named is None or chosen is None else [window for window in named if window in chosen]
     preview = assemble(here, named if wanted is None else wanted)
-    tell(here, preview.absent)
+    Windows(here).note_missing(preview.absent)
     if here.json:
         here.data(preview.document())
         return
