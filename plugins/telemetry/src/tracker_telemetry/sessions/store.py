@@ -7,6 +7,7 @@ go to the source's stream of the journal, so that they outlive the vendor's file
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sqlite3
@@ -29,18 +30,18 @@ from tracker_telemetry.settings import Privacy
 
 FILE = "sessions.sqlite3"
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
-VERSION = 5
+VERSION = 6
 PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
 CACHE = 64 << 10  # kibibytes
-SHARED_COLUMNS, LABEL_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(LABELS), ", ".join(TOKENS)
+SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
 KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
 # `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
 SCHEMA = f"""
 CREATE TABLE file (path TEXT PRIMARY KEY, source TEXT, size INTEGER, mtime INTEGER, inode INTEGER, stop INTEGER,
   end TEXT, state TEXT, bad INTEGER, error TEXT);
 CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {SHARED_COLUMNS});
-CREATE TABLE row (base, half, {GROWS}, place, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
-CREATE VIEW request AS SELECT {KEY}, {GROWS}, place, {SHARED_COLUMNS} FROM row JOIN place ON place.id = row.place;
+CREATE INDEX place_session ON place (origin, session);
+CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE TABLE priced (version);
 CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, requests, {TOKEN_COLUMNS},
@@ -72,13 +73,11 @@ WITH base AS (
 SELECT r.base, r.half, r.source FROM base b JOIN row r USING (source, base)
 WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
 """
-# a place whose requests count
-COUNTED = """
-whole = 0 AND (needs IS NULL OR EXISTS (
-  SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs AND s.needs IS NULL))
-"""
+REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order: few places are asked for
+# a copy counts if the session is known that it may be of
 STANDING = f"""
-place IN (SELECT id FROM place WHERE {COUNTED}) AND (base, half, source) NOT IN (SELECT base, half, source FROM dropped)
+whole = 0 AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) AND (needs IS NULL OR EXISTS (
+  SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs AND s.needs IS NULL))
 """
 SUMMARY = f"""
 INSERT INTO summary
@@ -88,7 +87,7 @@ FROM (
   SELECT place, coalesce(model, '') AS name, coalesce(CAST(ts / {QUARTER} AS INTEGER), -1) AS quarter, min(ts) AS first,
     count(*) AS requests, {", ".join(f"sum({name}) AS {name}" for name in TOKENS)}, sum(cost) AS cost,
     count(cost) AS priced
-  FROM row WHERE {STANDING} {{}} GROUP BY 1, 2, 3)
+  FROM {REQUESTS} WHERE {STANDING} AND origin = ? AND coalesce(session, '') IN ({VALUES}) GROUP BY 1, 2, 3)
 JOIN place ON place.id = place GROUP BY 1, 2, 3, 4, 5, 6
 """
 DAILY = f"""
@@ -99,7 +98,6 @@ FROM summary s LEFT JOIN (
   FROM place GROUP BY 1, 2) p ON p.origin = s.source AND p.session = s.session
 WHERE source = ? AND s.session IN (SELECT value FROM json_each(?)) GROUP BY 2, 3, 4, 5, 6
 """
-OF_SESSIONS = f"AND place IN (SELECT id FROM place WHERE origin = ? AND coalesce(session, '') IN ({VALUES}))"
 KEPT = ("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS, "cost_usd")
 
 
@@ -135,7 +133,7 @@ class Store:
             finally:
                 progress.end()
             if is_new:
-                self._touch_all()
+                self._touch("1")
 
     def _price(self, prices: ListPrices) -> None:
         """Give requests their price anew if the table is another one."""
@@ -151,7 +149,7 @@ class Store:
             names = ", ".join(TOKENS[:5])
             requests = "place IN (SELECT id FROM place WHERE whole = 0)"
             self._ask(f"UPDATE row SET cost = price(model, ts, speed, {names}) WHERE {requests}")
-            self._touch_all()
+            self._touch("1")
 
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT path, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
@@ -180,8 +178,7 @@ class Store:
             # a copy may stand under the session that showed it first
             keys = json.dumps([row[:2] for row in done.rows])
             pairs = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-            query = "SELECT DISTINCT source, coalesce(session, '') FROM request WHERE source = ? AND (base, half) IN "
-            self._touched.update(self._ask(f"{query} ({pairs})", (source, keys)))
+            self._touch(f"id IN (SELECT place FROM row WHERE source = ? AND (base, half) IN ({pairs}))", source, keys)
         bad = done.bad
         if done.job.offset:
             bad += (self._ask("SELECT bad FROM file WHERE path = ?", (path,)).fetchone() or (0,))[0]
@@ -202,9 +199,9 @@ class Store:
             self._places[labels] = self._ask(put, labels).lastrowid or 0
         return self._places[labels]
 
-    def _touch_all(self, condition: str = "1") -> None:
-        """Let all sessions be summed up anew, or those of such places."""
-        self._touched.update(self._ask(f"SELECT origin, coalesce(session, '') FROM place WHERE {condition}"))
+    def _touch(self, condition: str, *values: object) -> None:
+        """Let the sessions of these places be summed up anew."""
+        self._touched.update(self._ask(f"SELECT origin, coalesce(session, '') FROM place WHERE {condition}", values))
 
     def _ask(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         return self.database.execute(query, values)
@@ -223,14 +220,13 @@ class Store:
             before = set(self._ask("SELECT * FROM dropped"))
             self._ask("DELETE FROM dropped")
             self._ask(DROPPED)
-            query = f"SELECT source, coalesce(session, '') FROM request WHERE ({KEY}) = (?, ?, ?)"
             for key in before ^ set(self._ask("SELECT * FROM dropped")):
-                self._touched.update(self._ask(query, key))
-            self._touch_all("needs IS NOT NULL")
+                self._touch(f"id IN (SELECT place FROM row WHERE ({KEY}) = (?, ?, ?))", *key)
+            self._touch("needs IS NOT NULL")
             for source in {source for source, _ in self._touched}:
                 names = json.dumps(sorted({name for of, name in self._touched if of == source}))
                 self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({VALUES})", (source, names))
-                self._ask(SUMMARY.format(OF_SESSIONS), (source, names))
+                self._ask(SUMMARY, (source, names))
 
     def keep(self, sources: Sequence[Source], prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
@@ -338,7 +334,8 @@ def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+    # lines become no cycles, and a collector looks for them all the time
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=gc.disable) as pool:
         yield from pool.map(read, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
 
 
