@@ -29,8 +29,8 @@ ELSEWHERE = {"tracker demo"}
 
 
 def commands(group: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
-    """Every command that does something, with the words that call it."""
-    if not isinstance(group, click.Group) or (group.invoke_without_command and context.parent):
+    """Every command and group, with the words that call it."""
+    if context.parent:
         yield context.command_path, group, context
     if isinstance(group, click.Group):
         for name in group.list_commands(context):
@@ -53,6 +53,8 @@ def test_a_help_page_says_what_for_shows_an_example_and_ends_with_help() -> None
         text = page(command, context)
         options = text.partition("Options:\n")[2] or text.partition("Global options:\n")[2]
         flags = re.findall(r"^  (?:-\w, )?(-[-\w]+)", options, re.M)
+        if empty := re.findall(r"^  \S.*\n(?=  \S|\n)", options, re.M):
+            wrong += [f"{name}: nothing is said of {one}" for one in empty if not re.search(r"\S  +\S", one)]
         lines = [line.strip() for line in text.partition("\n\nExample:\n")[2].partition("\n\n")[0].splitlines()]
         if flags[-1] != "--help":
             wrong.append(f"{name}: {flags[-1]} is the last option")

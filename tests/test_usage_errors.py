@@ -19,8 +19,8 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     ),
     ((*OVERRIDE, "--weekly-resets", "noon"), 2, "--weekly-resets needs the meter's value, too"),
     (("complete", "--window", "W1", "--quality", "inf"), 2, "Invalid number 'inf'. Expected one from 0 to 1"),
-    (("complete", "--window", "W1", "--quality", "1e300", "--force"), 2, "Expected one from 0 to 1000000000000."),
-    (("compare", "codex", "claude", "--effect", "nan"), 2, "Invalid number 'nan'. Expected one above 1 and up to 1"),
+    (("complete", "--window", "W1", "--quality", "1e300", "--force"), 2, "Expected one from 0 to 1."),
+    (("compare", "codex", "claude", "--effect", "nan"), 2, "Invalid number 'nan'. Expected one from 1.001 to 1"),
     (("status", "--watch", "nan"), 2, "Invalid number 'nan'. Expected one from 0.1 to 86400."),
     (
         ("ingest", "proxy-telemetry", "--window", "W1", "--stdin", "--follow"),
@@ -49,6 +49,10 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("churn", "--window", "W1", "--features", "9" * 31), 2, "Expected one from 0 to 1000000."),
     (("help", "previw"), 2, "No word or command 'previw'; did you mean preview?"),
     (("previw",), 2, "Unknown command 'previw'; did you mean preview?"),
+    (("edn", "codex"), 2, "Unknown command 'edn'; did you mean end?"),
+    (("stop", "codex"), 2, "Unknown command 'stop'; there are start, end, cross, "),
+    (("audit",), 2, "Unknown command 'audit'; did you mean window-audit?"),
+    (("cost",), 2, "Unknown command 'cost'; did you mean cost-compare?"),
     (("start", "codex", "pane.txt", "--stdin"), 2, "Two texts are given. Name a file, or use --stdin."),
     (("alias", "start", "codx", "--stdin"), 2, "Unknown provider 'codx'; did you mean codex?"),
     (

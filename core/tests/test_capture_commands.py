@@ -176,7 +176,7 @@ def test_override_takes_its_options_from_the_meters(toys: Run, tmp_path: Path) -
     )
     assert "give at least one meter" in refused(toys("override", "toy", "--window", "W", "--phase", "after"), 2)
     bad = toys("override", "toy", "--window", "W", "--phase", "after", "--fuel-pct", "nan")
-    assert "finite" in refused(bad, 2)
+    assert "Expected one from 0 to 100." in refused(bad, 2)
 
 
 def test_the_lane_is_stamped(toys: Run, tmp_path: Path) -> None:
@@ -288,6 +288,12 @@ def test_a_capture_that_nobody_named_is_not_removed_unasked(captured: Run, tmp_p
     assert error.endswith("and W0-01 is finalized with it. Use --yes to remove it")
     assert len(records(tmp_path, "snapshots")) == 2
     assert "removed toy after" in ok(captured("alias", "delete", "toy", "--window", "W0-01", "--yes"))
+    # also one that the finalize row was not measured with
+    ok(captured("start", "toy", "--stdin", "--window", "W0-01", stdin="fuel 1%", AGENT_ID="sub1"))
+    error = refused(captured("alias", "delete", "toy", "--window", "W0-01", AGENT_ID="sub1"))
+    assert error.endswith("in W0-01, and W0-01 is finalized. Use --yes to remove it")
+    done = captured("alias", "delete", "toy", "--window", "W0-01", "--yes", AGENT_ID="sub1")
+    assert (done.returncode, "stale" in done.stderr) == (0, False)
 
 
 def test_an_old_pane_is_not_taken_for_a_new_one(toys: Run, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tracker.api import Check
+from tracker.api import Check, Panel, Period
 from tracker.cli.main import ALSO, KERNEL
 from tracker.errors import PluginError, TrackerError
 from tracker.feature import Command, Feature, hookimpl
@@ -171,10 +171,11 @@ def test_of_two_features_that_declare_one_command_neither_has_it(tracker_cli: Ru
     assert "hours" not in tracker_cli("--help", PYTHONPATH=site).stdout
     both = tracker_cli("hours", PYTHONPATH=site)
     assert (both.returncode, both.stdout) == (2, "")
-    assert both.stderr.splitlines()[-1] == (
-        "error: The command hours is not available. The features ours and yours declare it."
-        " Uninstall one of them, or set TRACKER_DISABLE_PLUGINS=yours."
-    )
+    assert both.stderr.splitlines()[:2] == [
+        f"warning: plugin '{one}' of {one}: its command hours is left out,"
+        f" because {other} ({other}) declares that name, too"
+        for one, other in (("ours", "yours"), ("yours", "ours"))
+    ]
     assert tracker_cli("hours", PYTHONPATH=site, TRACKER_DISABLE_PLUGINS="yours").stdout == "ours\n"
 
 
@@ -253,3 +254,19 @@ def test_a_command_without_its_module_is_one_line(tracker_cli: Run, tmp_path: Pa
         "error: plugin 'bad' failed to load its command 'lost': ModuleNotFoundError: No module named 'nope'."
         " TRACKER_DISABLE_PLUGINS=bad leaves the feature out."
     )
+
+
+def added(registry: Registry, name: str) -> discovery.Plugin:
+    return next(one for one in registry.features if one.name == name)
+
+
+def test_what_is_not_the_projects_own_says_whose_it_is(registry: Registry) -> None:
+    """A view names it: a third party's part must not pass for the project's."""
+    module = feature("third", panels=lambda session, period: [Panel(name="x", title="X")])
+    registry.add_feature("third", module)
+    assert added(registry, "third").module is module
+    added(registry, "third").distribution = "acme-third"
+    registry.add_feature("ledgers", feature("ledgers", panels=lambda session, period: [Panel(name="y", title="Y")]))
+    added(registry, "ledgers").distribution, added(registry, "ledgers").place = "tracker-ledgers", "x.feature"
+    [[ours], [theirs]] = registry.ask("panels", session=None, period=Period())
+    assert (ours.distribution, theirs.distribution) == ("", "acme-third")

@@ -15,7 +15,7 @@ import pytest
 
 from tracker.errors import PluginError
 from tracker.hosting.guard import guarded
-from tracker.hosting.process_state import ProcessState
+from tracker.hosting.process_state import watched
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 HEAD = """
@@ -149,18 +149,17 @@ def test_what_an_import_changes_for_the_process_is_named_and_put_back(monkeypatc
     monkeypatch.setenv("TRACKER_DATA_DIR", "here")
     scope = {"signal": signal, "sys": sys, "os": os, "time": time, "builtins": builtins}
     for code, name in CHANGES.items():
-        before, reference = ProcessState(), ProcessState()
-        exec(code, scope)
-        assert (code, list(before.restored())) == (code, [name])
-        assert list(reference.restored()) == [], code
+        with watched() as none, watched() as changed:
+            exec(code, scope)
+        assert (code, changed, none) == (code, [name], [])
 
 
 def test_a_process_that_is_left_alone_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    before = ProcessState()
-    sys.path.append("/nowhere")
     try:
-        assert list(before.restored()) == []
+        with watched() as changed:
+            sys.path.append("/nowhere")
+        assert changed == []
     finally:
         sys.path.remove("/nowhere")
 
@@ -169,7 +168,7 @@ def test_what_an_import_changes_is_said_in_every_command_and_in_the_list(with_ba
     run = with_bad(f"import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n{HEAD}{SOUND}")
     note = "its import changed the handler of SIGCHLD, which was put back"
     done = run("alias", "start", "bad", "--stdin", stdin="x")
-    assert (done.returncode, done.stderr.count(f"warning: plugin 'bad': {note}")) == (0, 1)
+    assert (done.returncode, done.stderr.count(f"warning: plugin 'bad' of bad-plugin: {note}")) == (0, 1)
     assert note in " ".join(run("plugins", "list").stdout.split())
 
 

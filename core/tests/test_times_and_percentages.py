@@ -72,6 +72,17 @@ def test_a_percentage_may_have_its_sign(program: Any) -> None:
     assert program.rows("snapshots")[0]["parsed"]["fuel_pct"] == 80
 
 
+def test_a_quality_may_be_a_percentage(program: Any) -> None:
+    override(program, "--fuel-pct", "80").ok()
+    program("override", "toy", "--window", "W1", "--phase", "after", "--fuel-pct", "90").ok()
+    words = ("complete", "--window", "W1", "--toy-features", "1", "--quality")
+    program(*words, "80%").ok()
+    assert program.rows("windows")[-1]["quality"] == 0.8
+    for wrong in ("%", "high%", "-5%"):
+        assert f"Invalid number '{wrong}'. Expected one from 0 to 1." in program(*words, wrong).refused(2)
+    assert "Invalid whole number '3%'" in program(*words[:4], "3%").refused(2)
+
+
 def test_more_than_all_of_a_meter_needs_force(program: Any) -> None:
     said = override(program, "--fuel-pct", "180").refused(2)
     assert "Invalid percentage 180. Expected a number from 0 to 100, or --force." in said

@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from tracker.contract.history import MeterReading as MeterReading
     from tracker.contract.history import UsageEvent as UsageEvent
     from tracker.contract.hooks import hookimpl as hookimpl
-    from tracker.contract.kinds import ReportSource as ReportSource
-    from tracker.contract.kinds import StatusSource as StatusSource
-    from tracker.contract.kinds import TelemetrySource as TelemetrySource
-    from tracker.contract.kinds import View as View
     from tracker.contract.origins import CommandOrigin as CommandOrigin
     from tracker.contract.origins import ExchangeOrigin as ExchangeOrigin
     from tracker.contract.origins import FileOrigin as FileOrigin
@@ -55,7 +51,11 @@ if TYPE_CHECKING:
     from tracker.contract.sources import Comparison as Comparison
     from tracker.contract.sources import Demo as Demo
     from tracker.contract.sources import DemoStep as DemoStep
+    from tracker.contract.sources import ReportSource as ReportSource
     from tracker.contract.sources import Source as Source
+    from tracker.contract.sources import StatusSource as StatusSource
+    from tracker.contract.sources import TelemetrySource as TelemetrySource
+    from tracker.contract.sources import View as View
     from tracker.text.redact import account_id as account_id
     from tracker.text.redact import redact as redact
     from tracker.text.screen import plain_text as plain_text

@@ -5,33 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.contract.blocks import PreviewContext
+from tracker.contract.blocks import Block, PreviewContext, Row
 from tracker.contract.events import EventTotals
 from tracker.contract.readings import EPOCH, instant
+from tracker.contract.sources import Source
 from tracker.errors import PluginError
 from tracker.journal.records import ANOMALIES, SCHEMA
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
-from tracker.windows import snapshots
+from tracker.windows import results
 from tracker.windows.captures import captures, spans
-from tracker.windows.divergence import Divergence, divergences
-from tracker.windows.missing_plugins import Absent, absent
-from tracker.windows.results import (
-    Finalized,
-    OpenFigures,
-    ProviderFigures,
-    finalized,
-    finalized_figures,
-    open_figures,
-)
-from tracker.windows.rules import open_anomalies
+from tracker.windows.reader import Absent, Windows
 
 if TYPE_CHECKING:
-    from tracker.contract.blocks import Block
     from tracker.contract.features import StreamFacts
-    from tracker.contract.sources import Source
     from tracker.journal.index import Entry
     from tracker.session import Session
     from tracker.windows.captures import Groups
+    from tracker.windows.results import Divergence, Finalized, OpenFigures, ProviderFigures
+
+# the kernel's own block: what was captured of each provider
+SNAPSHOTS = Source(contract="1.0", name="snapshots", title="Snapshots", kind="view", stream="snapshots", place=90)
 
 
 class Shown(NamedTuple):
@@ -44,7 +37,7 @@ class Shown(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """Everything that is shown, as data."""
+    """Everything that is shown, as data. facts: what features know of the windows, as `windows --json` shows it."""
 
     windows: tuple[str, ...]
     rows: Mapping[str, Finalized]
@@ -55,7 +48,7 @@ class Preview(NamedTuple):
     not_shown: tuple[PluginError, ...]
     absent: tuple[Absent, ...]
     divergences: tuple[Divergence, ...]
-    facts: Sequence[Mapping[str, Any]] = ()  # what features know of the windows, as `windows --json` shows it
+    facts: Sequence[Mapping[str, Any]] = ()
 
     def lines(self) -> Iterator[str]:
         """The preview as people read it."""
@@ -74,7 +67,7 @@ class Preview(NamedTuple):
             for one in shown.block.rows:
                 yield f"  - {row(one.label, one.text, one.values)}"
             for found in self.divergences:
-                if found.is_divergent and found.source == shown.source.name:
+                if found.is_divergent and found.source is shown.source:
                     yield _divergence_line(found)
         for error in self.not_shown:
             yield f"not shown: {error.plugin}: {line(error.cause)}"
@@ -86,16 +79,10 @@ class Preview(NamedTuple):
             "windows": [_window(window, self.rows.get(window)) for window in self.windows],
             "anomalies": [entry.record | {"record_id": entry.record_id} for entry in self.anomalies],
             "providers": [_provider(figures) for figures in self.providers],
-            "open": [
-                {"provider": one.source.name, "errors": list(one.errors)} | _named(one, "window capacity unit")
-                for one in self.open
-            ],
+            "open": [_open(one) for one in self.open],
             "blocks": [_block(shown) for shown in self.blocks],
             "facts": list(self.facts),
-            "divergences": [
-                _named(one, "source scope reported provider meter shown") | {"divergent": one.is_divergent}
-                for one in self.divergences
-            ],
+            "divergences": [_divergence(one) for one in self.divergences],
             "not_shown": [
                 *({"plugin": error.plugin, "error": error.cause} for error in self.not_shown),
                 *({"plugin": one.name, "error": one.problem.partition(": ")[2]} for one in self.absent),
@@ -116,7 +103,7 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
     """Read the windows once and ask every source for its block."""
     shown = tuple(windows)
     groups = captures(session.index, session.registry.sources, shown)
-    known = finalized(session.index, shown)
+    known = results.finalized(session.index, shown)
     rows = {window: known[window] for window in shown if window in known}
     blocks: list[Shown] = []
     not_shown: list[PluginError] = []
@@ -129,22 +116,22 @@ def assemble(session: Session, windows: Iterable[str]) -> Preview:
             if session.registry.is_strict:
                 raise
             not_shown.append(error)
-    if (own := snapshots.block(shown, groups)) is not None:
-        at = sum(one.source.place <= snapshots.SNAPSHOTS.place for one in blocks)
-        blocks.insert(at, Shown(source=snapshots.SNAPSHOTS, block=own))
+    if groups:
+        at = sum(one.source.place <= SNAPSHOTS.place for one in blocks)
+        blocks.insert(at, Shown(SNAPSHOTS, _snapshots(shown, groups)))
     not_finalized = [window for window in shown if window not in rows]
     asked = session.registry.ask("window_facts", session=session, windows=shown) if session.json else ()
     return Preview(
         facts=[{"window": key[0], "provider": key[1] or None, **one} for each in asked for key, one in each.items()],
         windows=shown,
         rows=rows,
-        anomalies=tuple(open_anomalies(session, shown)),
-        providers=tuple(finalized_figures(session, rows, groups)),
-        open=tuple(open_figures(session, not_finalized, groups)),
+        anomalies=tuple(Windows(session).open_anomalies(shown)),
+        providers=tuple(results.finalized_figures(session, rows, groups)),
+        open=tuple(results.open_figures(session, not_finalized, groups)),
         blocks=tuple(blocks),
         not_shown=tuple(not_shown),
-        absent=tuple(absent(session, shown)),
-        divergences=tuple(divergences(session, shown, groups)),
+        absent=tuple(Windows(session).missing_plugins(shown)),
+        divergences=tuple(results.divergences(session, shown, groups)),
     )
 
 
@@ -165,6 +152,26 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], groups: G
     block = session.registry.call(source.name, "render_preview_block", context=context)
     if block is not None:
         yield Shown(source, block, *((facts.outside, facts.notes) if facts else ()))
+
+
+def _snapshots(windows: Sequence[str], groups: Groups) -> Block:
+    """`Snapshots:` the phases that were captured per provider and window, and the newest one's origin."""
+    rows = []
+    # natural, or as they were asked for
+    place = {window: at for at, window in enumerate(windows)}
+    for window, provider in sorted(groups, key=lambda key: (key[1], place.get(key[0], len(place)), key[0])):
+        records = [capture.record for capture in groups[window, provider]]
+        values = {
+            "provider": provider,
+            "window": window,
+            "phases": ", ".join(sorted({str(record.get("phase") or "count") for record in records})),
+            "source": records[-1].get("source"),
+            # rows of schema 1.0.0 may hold an empty text
+            "notes": records[-1].get("notes") or None,
+        }
+        label = provider if len(windows) == 1 else f"{provider} {window}"
+        rows.append(Row(label=label, values=values, text="{phases} (source={source}, notes={notes})"))
+    return Block(title=SNAPSHOTS.title, rows=tuple(rows))
 
 
 # --- as text
@@ -217,17 +224,37 @@ def _outcomes(preview: Preview) -> Iterator[str]:
 
 
 def _divergence_line(found: Divergence) -> str:
+    one, reported, shown = found.compared, number(found.reported), number(found.shown)
     return (
-        f"  - divergent: {found.scope} {number(found.reported)}% here, {found.provider} {found.meter}"
-        f" {number(found.shown)}% on its meter (over {number(found.threshold)} points apart)"
+        f"  - divergent: {one.scope} {reported}% here, {one.provider} {one.meter} {shown}% on its meter"
+        f" (over {number(found.threshold)} points apart)"
     )
 
 
 # --- as JSON
 
 
-def _named(found: object, names: str) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in names.split()}
+def _divergence(found: Divergence) -> dict[str, Any]:
+    one = found.compared
+    return {
+        "source": found.source.name,
+        "scope": one.scope,
+        "reported": found.reported,
+        "provider": one.provider,
+        "meter": one.meter,
+        "shown": found.shown,
+        "divergent": found.is_divergent,
+    }
+
+
+def _open(figures: OpenFigures) -> dict[str, Any]:
+    return {
+        "provider": figures.source.name,
+        "errors": list(figures.errors),
+        "window": figures.window,
+        "capacity": figures.capacity,
+        "unit": figures.unit,
+    }
 
 
 def _block(shown: Shown) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -132,6 +133,77 @@ def test_sync_reads_the_session_files_once(machine: Any) -> None:
         file.write(limits(minute(40), 7) + "\n" + limits(minute(50), 8)[:60])
     assert ok(machine("sync", "codex")) == "synced 1 reading in 1 of 1 file; 1 row added to the history\n"
     assert machine.rows("readings")[-1]["supersedes"] == [rows[-1]["record_id"]]
+
+
+def test_sync_reads_the_files_that_usage_reads(machine: Any) -> None:
+    """Also archived and compressed ones. A file that moved or was packed adds nothing again."""
+    path = machine.rollout("a", *[limits(minute(number), 5) for number in range(3)])
+    archived = machine.home / ".codex" / "archived_sessions" / "rollout-b.jsonl"
+    archived.parent.mkdir()
+    archived.write_text(limits(minute(10), 6) + "\n")
+    assert ok(machine("sync")) == "synced 4 readings in 2 of 2 files; 2 rows added to the history\n"
+    assert {row["origin"] for row in machine.rows("readings")} == {"rollout"}
+    path.rename(archived.parent / path.name)
+    assert ok(machine("sync")).endswith("in 1 of 2 files; 0 rows added to the history\n")
+    zstandard = pytest.importorskip("zstandard")
+    pack = zstandard.ZstdCompressor().compress
+    packed = archived.with_suffix(".jsonl.zst")
+    # of two frames, as a writer leaves it that packs piece by piece
+    packed.write_bytes(pack(archived.read_bytes()) + pack(f"{limits(minute(20), 7)}\n".encode()))
+    archived.unlink()
+    assert ok(machine("sync")) == "synced 2 readings in 1 of 2 files; 1 row added to the history\n"
+    assert ok(machine("sync")).startswith("synced 0 readings in 0 of 2 files")
+    packed.write_bytes(b"this is not packed")
+    done = machine("sync")
+    assert "0 rows added" in ok(done)
+    assert "rollout-b.jsonl.zst was not read" in done.stderr
+
+
+def test_transcripts_tell_whose_readings_they_hold(machine: Any) -> None:
+    """The row that names the account stands before the report, also if that came later than the last run."""
+    folder = machine.home / ".claude" / "projects" / "-w-acme"
+    folder.mkdir(parents=True)
+
+    def owner(name: str) -> str:
+        return json.dumps({"type": "session-owner", "accountUuid": name, "sessionId": "s"}) + "\n"
+
+    def report(at: float, used: float) -> str:
+        limit = {"kind": "weekly_all", "percent": used, "resets_at": iso(WEEK_END)}
+        row = {"type": "system", "subtype": "local_command", "timestamp": iso(minute(at)), "version": "2.1.332"}
+        return json.dumps({**row, "usageReport": {"rate_limits": {"limits": [limit]}}}) + "\n"
+
+    (folder / "a.jsonl").write_text(owner("uuid-a") + report(0, 10))
+    (folder / "b.jsonl").write_text(owner("uuid-b") + report(1, 70) + owner("uuid-a") + report(2, 11))
+    (folder / "c.jsonl").write_text(report(3, 5))
+    ok(machine("sync"))
+    both = [hashlib.blake2b(name.encode(), digest_size=6).hexdigest() for name in ("uuid-a", "uuid-b")]
+    rows = {(row["parsed"]["all_models_used"], row["account"]) for row in machine.rows("readings")}
+    assert rows == {(10, both[0]), (70, both[1]), (11, both[0]), (5, None)}
+    with (folder / "b.jsonl").open("a") as file:
+        file.write(report(9, 12))
+    ok(machine("sync"))
+    assert machine.rows("readings")[-1]["account"] == both[0]
+    (machine.folder / "tracker.toml").write_text('[accounts]\nwork = "uuid-a"\n')
+    named = {one["account"] for one in json.loads(ok(machine("--json", "meters")))}
+    assert named == {"work", both[1], None}
+
+
+def test_after_sync_windows_have_tokens(machine: Any) -> None:
+    usage = {"input_tokens": 900, "output_tokens": 100, "total_tokens": 1000}
+    record = {"type": "token_usage_record", "thread_id": "t", "response_id": "r1", "usage": usage}
+    lines = (
+        {"timestamp": iso(minute(0)), "type": "session_meta", "payload": {"id": "t", "session_id": "t"}},
+        {"timestamp": iso(minute(5)), "type": "event_msg", "payload": record},
+    )
+    path = machine.rollout("a", *map(json.dumps, lines), limits(minute(6), 7))
+    path.rename(path.with_name("rollout-2026-11-22T06-00-00-t.jsonl"))
+    for phase, left, at in (("start", 90, 0), ("end", 80, 30)):
+        pane = f">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] {left}% left\n"
+        words = ("alias", phase, "codex", "--stdin", "--window", "W1", "--captured-at", iso(minute(at)))
+        ok(machine(*words, stdin=pane))
+    ok(machine("sync"))
+    (window,) = json.loads(ok(machine("--json", "windows")))
+    assert window["providers"]["codex"]["tokens"] == 1000
 
 
 def test_a_burst_of_replayed_readings_is_its_last_one(machine: Any) -> None:

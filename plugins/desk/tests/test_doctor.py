@@ -380,6 +380,20 @@ def test_a_key_that_was_pasted_with_a_space_is_mended_in_the_shell(tmp_path: Pat
     assert "abc" not in done.stdout + done.stderr
 
 
+def test_a_provider_that_has_to_be_pasted_is_named_with_the_command(tmp_path: Path) -> None:
+    """On a machine with none of the providers' programs and folders."""
+    panes = Path(__file__).parents[3] / "docs" / "samples" / "panes"
+    environment = {"HOME": str(tmp_path), "PATH": str(tmp_path)}
+    words = [sys.executable, "-m", "tracker.cli"]
+    for name, pane in (("claude", "claude-40-used.txt"), ("codex", "codex-80-left.txt"), ("glm", "glm-12.json")):
+        subprocess.run([*words, "start", name, panes / pane], cwd=tmp_path, env=environment, check=True)
+    done = subprocess.run([*words, "doctor", "--json"], cwd=tmp_path, env=environment, capture_output=True, check=True)
+    found = {one["where"]: one for one in json.loads(done.stdout)["findings"] if one["check"] == "origin"}
+    assert list(found) == ["claude", "codex", "glm"]
+    assert all(f"`tracker start {name}`" in one["cure"] and one["command"] for name, one in found.items())
+    assert found["codex"]["command"] == "tracker start codex"
+
+
 def test_every_error_and_warning_of_the_set_up_has_a_command(program: Any) -> None:
     start(program, f"--window W1 --captured-at {T0}")
     *_, verdict, head, command = program("doctor").ok().splitlines()

@@ -91,8 +91,9 @@ def test_what_today_used_is_said(program: Any, monkeypatch: pytest.MonkeyPatch) 
     module = ModuleType("usage")
     module.feature_info = hookimpl(lambda: Feature(name="usage"))  # type: ignore[attr-defined]
     module.panels = hookimpl(panels)  # type: ignore[attr-defined]
-    known = discovery.loaded()
-    monkeypatch.setattr(discovery, "loaded", lambda: {**known, "usage": module})
+    known, added = discovery.installed(), discovery.Plugin("usage")
+    added.module, added.declared = module, Feature(name="usage")
+    monkeypatch.setattr(discovery, "installed", lambda: [*known, added])
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin=f"fuel 50% reset {at(2)}").ok()
     assert "Today: toy 3 requests, 12,345 tokens, $1.50 at list prices" in program().ok()
 
@@ -120,8 +121,10 @@ def history(monkeypatch: pytest.MonkeyPatch) -> Any:
         module.meter_readings = hookimpl(meter_readings)  # type: ignore[attr-defined]
         module.window_accounts = hookimpl(window_accounts)  # type: ignore[attr-defined]
         # no other feature answers
-        kept = {name: one for name, one in discovery.loaded().items() if name not in ("capture", "verdict")}
-        monkeypatch.setattr(discovery, "loaded", lambda: {**kept, "past": module})
+        kept = [one for one in discovery.installed() if one.name not in ("capture", "verdict")]
+        added = discovery.Plugin("past")
+        added.module, added.declared = module, Feature(name="past")
+        monkeypatch.setattr(discovery, "installed", lambda: [*kept, added])
 
     return add
 

@@ -151,6 +151,25 @@ def test_a_linked_file_stays_a_link_and_a_fifo_does_not_block(home: Path, setup:
     assert BEGIN in target.read_text()
 
 
+def test_a_program_that_was_never_started_has_no_folder_yet(home: Path, setup: Setup) -> None:
+    (home / ".claude" / "settings.json").unlink()
+    (home / ".claude").rmdir()
+    assert f"Status line: not offered. There is no folder {home / '.claude'}.\n" in setup("--yes").stdout
+    undone = setup("--undo")
+    assert undone.stderr == ""
+    assert not (home / ".claude").exists()
+
+
+def test_empty_files_and_lines_without_an_end_stay_as_they_were(home: Path, setup: Setup) -> None:
+    (home / ".claude" / "settings.json").write_text("{}")
+    (home / ".bashrc").write_text("alias ll='ls -l'")
+    (home / "crontab").write_text("")
+    before = files(home)
+    assert setup("--yes").stdout.count("\nchanged ") == 3
+    assert setup("--undo").returncode == 0
+    assert files(home) == before
+
+
 def test_without_answers_nothing_is_changed(home: Path, setup: Setup) -> None:
     before = files(home)
     done = setup()
@@ -195,10 +214,15 @@ def test_three_questions_on_a_terminal(home: Path) -> None:
 
 
 SETTINGS = (
+    None,
     "",
+    "{}",
     "{}\n",
+    "{ }\n\n",
+    "{\n}\n",
     '{"a": 1}',
     '{"a": {"statusLine": {"type": "command"}}}\n',
+    '{"a": {"b": {}}, "c": "}"}\n',
     '{\n\t"a": [1, 2],\n\t"b": "\\"statusLine\\": {}"\n}\n',
     '{\n    "ü": null\n}',
 )
@@ -211,24 +235,33 @@ def test_a_status_line_goes_in_and_out_and_the_rest_stays_byte_for_byte() -> Non
             "statusLine": {"type": "command", "command": "tracker statusline"}
         }
         assert with_status_line(changed, "tracker statusline") == changed
-        assert without_status_line(changed) == ("" if text.strip() in ("", "{}") else text)
         moved = with_status_line(changed, "/new place/tracker --data-dir d statusline")
         assert json.loads(moved)["statusLine"]["command"].startswith("/new")
-        first = '{"statusLine": {"command": "tracker statusline", "type": "command"}, "z": 1}'
-        assert json.loads(without_status_line(first)) == {"z": 1}
+        assert without_status_line(changed) == without_status_line(moved) == without_status_line(text) == text
+    first = '{"statusLine": {"command": "tracker statusline", "type": "command"}, "z": 1}'
+    assert json.loads(without_status_line(first) or "") == {"z": 1}
 
 
 def test_settings_that_are_not_understood_are_refused() -> None:
-    for text in ("[]", "{", '{"a": 1, "a": 2}', '{"statusLine": {"command": "not-tracker statusline"}}', "// c\n{}"):
+    for text in (
+        "[]",
+        "{",
+        '{"a": 1, "a": 2}',
+        '{"statusLine": null}',
+        '{"statusLine": {"command": "not-tracker statusline"}}',
+        "// c\n{}",
+    ):
         with pytest.raises(TrackerError, match=r"^(is|has) "):
             with_status_line(text, "tracker statusline")
 
 
 def test_a_block_goes_in_and_out_and_half_a_block_is_refused() -> None:
-    for text in ("", "a\n", "a\n\n\nb\n"):
+    for text in (None, "", "a\n", "a", "\n", "a\n\n\nb\n"):
         changed = with_block(text, "one")
         assert with_block(changed, "one") == changed
-        assert without_block(with_block(changed, "two\n")) == text
+        assert without_block(with_block(changed, "two\n")) == without_block(text) == text
+        behind = without_block(f"{changed}c\n")
+        assert behind == f"{text or ''}{'' if not text or text.endswith(chr(10)) else chr(10)}c\n"
     for text in (f"{BEGIN}\n", f"{END}\n{BEGIN}\n", f"{BEGIN}\n{END}\n{BEGIN}\n{END}\n"):
         with pytest.raises(TrackerError):
             with_block(text, "one")

@@ -124,7 +124,7 @@ def test_every_command_says_that_a_newer_plugin_waits_for_a_newer_core(others: R
     warned = [line for line in others("preview").stderr.splitlines() if "'newer'" in line]
     assert warned == [
         "warning: plugin 'newer' failed to declare its source: ValueError: it was built for contract 1.99, this core"
-        " has 1.2: upgrade tracker-core; the rest works (tracker plugins list)"
+        " has 1.2: upgrade tracker-core; the rest works (TRACKER_DISABLE_PLUGINS=tracker-zoo leaves it out)"
     ]
 
 
@@ -217,6 +217,20 @@ def panels(period):
 """
 
 
+# wrong only if something is recorded
+DATA = """
+    return Feature(name="acme")
+
+@hookimpl
+def window_facts(session, windows):
+    return {(one, ""): {"acme": float("nan")} for one in session.index.windows()}
+
+@hookimpl
+def window_checks(session, window):
+    return [1 / 0 for one in session.index.windows()]
+"""
+
+
 def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> None:
     root = tmp_path / "tracker-acme"
     assert toys("plugins", "new", "acme", "--kind", "feature").returncode == 0
@@ -234,11 +248,21 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
     feature.write_text(code)
     broken = toys("plugins", "check", str(root)).stdout
     assert "tracker_acme.absent:command cannot be imported: ModuleNotFoundError" in broken
-    assert "the settings of [acme] are not an attrs class" in broken
+    assert "failed to declare its settings tracker_acme.command:session: TypeError" in broken
     assert "plugin 'acme' failed to panels: ValueError: Invalid columns" in broken
     assert "Expected columns, each key once." in broken
     feature.write_text(code.replace("windows: Sequence[str])", "windws: Sequence[str])"))
     assert "plugin 'acme' failed to match the hook specifications" in toys("plugins", "check", str(root)).stdout
+    feature.write_text(code.split("settings=")[0].rpartition("\n")[0] + DATA)
+    broken = toys("plugins", "check", str(root)).stdout
+    assert "plugin 'acme' failed to window_facts: ValueError: Invalid acme nan of ('W0-01', '')" in broken
+    assert "plugin 'acme' failed to window_checks: ZeroDivisionError" in broken
+    feature.write_text("import os\nos._exit(0)\n")
+    lost = toys("plugins", "check", str(root))
+    assert (lost.returncode, lost.stderr.splitlines()[-1]) == (
+        1,
+        "error: The checks did not finish (status 0): the plugin ended the process, as os._exit does.",
+    )
     feature.write_text("raise RuntimeError('no')\n")
     lost = toys("plugins", "check", str(root))
     assert (lost.returncode, "plugin 'acme' failed to be imported: RuntimeError: no" in lost.stdout) == (1, True), (

@@ -22,8 +22,9 @@ def add_feature(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         for hook, function in {"feature_info": lambda: Feature(name=name), **hooks}.items():
             function.__name__ = hook
             setattr(module, hook, hookimpl(function))
-        known = discovery.loaded()
-        monkeypatch.setattr(discovery, "loaded", lambda: {**known, name: module})
+        known, added = discovery.installed(), discovery.Plugin(name)
+        added.module, added.declared = module, Feature(name=name)
+        monkeypatch.setattr(discovery, "installed", lambda: [*known, added])
 
     return add
 

@@ -31,11 +31,11 @@ def _option(*names: str, about: str, **more: Any) -> click.Option:
 def shared_options() -> list[click.Option]:
     """The options that every command takes."""
     return [
-        _option("--data-dir", about="Where the records live.", type=click.Path(), metavar="DIR"),
+        _option("--data-dir", about="The data directory.", type=click.Path(), metavar="DIR"),
         _option("--agent", about="The lane to work in [default: $AGENT_ID].", metavar="ID"),
         _option("--json", about="Print JSON.", is_flag=True),
-        _option("--quiet", "-q", about="Say no more than the data.", is_flag=True),
-        _option("--no-color", about="No colours (also: NO_COLOR).", is_flag=True),
+        _option("--quiet", "-q", about="Print only the data.", is_flag=True),
+        _option("--no-color", about="Print no colours (also: NO_COLOR).", is_flag=True),
     ]
 
 
@@ -65,7 +65,7 @@ class Shared(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Global options": []}
         for parameter in sorted(self.get_params(ctx), key=lambda one: "--help" in one.opts):
             shown = parameter.get_help_record(ctx)
-            if shown is not None:
+            if shown is not None and (shown[1] or isinstance(parameter, click.Option)):
                 is_global = parameter.name in shared or "--help" in parameter.opts
                 sections["Global options" if is_global else "Options"].append(shown)
         for title, rows in sections.items():

@@ -95,13 +95,14 @@ class Group(click.Group, Shared):
         full = self.prefix + ALSO.get(name, name)
         if full in KERNEL or full in commands():
             return find(full)
-        if not self.prefix and any(one.startswith(f"{name} ") for one in commands()):
-            # the group's own feature is not installed, but another one adds commands to it
-            return Group(name=name)
         from tracker.hosting.discovery import owner
 
-        if cure := owner("commands", full):
-            raise click.UsageError(f"The command {full} is not available. {cure}", ctx)
+        missing = (cure := owner("commands", full)) and f"The command {full} is not available. {cure}"
+        if not self.prefix and any(one.startswith(f"{name} ") for one in commands()):
+            # the group's own feature is not in use, but another one adds commands to it
+            return Rest(name=name, help=missing)
+        if missing:
+            raise click.UsageError(missing, ctx)
         return None
 
     def resolve_command(
@@ -113,6 +114,15 @@ class Group(click.Group, Shared):
             hint = near(args[0], self.list_commands(ctx))
             raise click.UsageError(f"Unknown command {line(args[0])!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+class Rest(Group):
+    """What other features add to a group whose own one is not in use."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if {*args}.isdisjoint([*self.list_commands(ctx), *ctx.help_option_names]):
+            raise click.UsageError(f"{self.help}", ctx)
+        return super().parse_args(ctx, args)
 
 
 class Root(Group):

@@ -15,21 +15,22 @@ from tracker.text.render import line
 
 
 class Number(click.ParamType[Any]):
-    """A number within limits, `int` or `float`; `min_open` excludes `min` itself."""
+    """A number within limits, `int` or `float`; `full` is what `100%` means, if it may be written so."""
 
-    def __init__(self, kind: type[float], *, min: float = 0, max: float = 10**12, min_open: bool = False) -> None:
-        self.kind, self.least, self.most, self.is_open = kind, min, max, min_open
+    def __init__(self, kind: type[float], *, min: float = 0, max: float = 1e12, full: float | None = None) -> None:
+        self.kind, self.least, self.most, self.full = kind, min, max, full
         self.name = "whole number" if kind is int else "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            found = self.kind(value)
+            is_share = self.full is not None and str(value).endswith("%")
+            found = float(value[:-1]) / 100 * (self.full or 1) if is_share else self.kind(value)
         except ValueError:
             found = math.nan
         # nan is in no range
-        if not self.least <= found <= self.most or (self.is_open and found == self.least):
-            least = f"above {self.least:g} and up to" if self.is_open else f"from {self.least:g} to"
-            self.fail(f"Invalid {self.name} {line(value)!r:.60}. Expected one {least} {self.most:.15g}.", param, ctx)
+        if not self.least <= found <= self.most:
+            limits = f"from {self.least:g} to {self.full or self.most:.15g}"
+            self.fail(f"Invalid {self.name} {line(value)!r:.60}. Expected one {limits}.", param, ctx)
         return found
 
 
@@ -110,12 +111,12 @@ class Selection(NamedTuple):
 def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:
     """The options that select windows, the same in every command; it gets them as `selection`."""
     options = (
-        click.option("--since", metavar="TIME", callback=moment, help="From then on, such as `yesterday` or 7d."),
-        click.option("--until", metavar="TIME", callback=moment, help="What began at or before this time."),
+        click.option("--since", metavar="TIME", callback=moment, help="From this time on, such as `7d`."),
+        click.option("--until", metavar="TIME", callback=moment, help="Up to this time: only what began by then."),
         click.option("--last", type=Number(int, min=1), metavar="N", help=last),
-        click.option("--lane", metavar="LANE", help="Windows with captures of this lane; '' is the unnamed one."),
-        provider_option(about="Windows with captures of this provider."),
-        click.option("--open", "is_open", is_flag=True, help="Windows that lack an AFTER."),
+        click.option("--lane", metavar="LANE", help="Only windows of this lane; '' is the lane without a name."),
+        provider_option(about="Only windows of this provider."),
+        click.option("--open", "is_open", is_flag=True, help="Only windows that have no AFTER yet."),
     )
 
     def with_selection(function: Any) -> Any:

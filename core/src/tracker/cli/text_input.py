@@ -35,7 +35,7 @@ def input_options(function: Any) -> Any:
             click.option("--captured-at", metavar="TIME", callback=moment, help=TIME),
             # eager, because it is the zone of the other option
             click.option("--timezone", metavar="ZONE", is_eager=True, help=ZONE),
-            click.option("--force", is_flag=True, help="Store it although a rule forbids it; the record says so."),
+            click.option("--force", is_flag=True, help="Store it even if a rule forbids it; the record says so."),
         )
     ):
         function = option(function)

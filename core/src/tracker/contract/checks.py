@@ -66,6 +66,11 @@ def is_line(value: object) -> bool:
     return isinstance(value, str) and (value.isprintable() or line(value) == value)
 
 
+def one_line(value: Any) -> Any:
+    """A text with its control characters shown; anything else as it is."""
+    return line(value) if isinstance(value, str) else value
+
+
 def is_json(value: object) -> bool:
     """Whether a record holds a value as it is: finite numbers, whole ones of 64 bits, whole characters, text keys."""
     if isinstance(value, Mapping):
@@ -89,6 +94,7 @@ def is_cell(value: object) -> bool:
 TEXT, MAYBE_TEXT = (one("a text", lambda value: isinstance(value, str)) for one in (must_be, maybe))
 LINE, MAYBE_LINE = (one("a text without control characters", is_line) for one in (must_be, maybe))
 WHOLE, MAYBE_WHOLE = (one("a whole number", lambda value: type(value) is int) for one in (must_be, maybe))
+MAYBE_CALLABLE = maybe("a function", callable)
 TEXTS, SWITCH = tuple_of(str), must_be("True or False", lambda value: isinstance(value, bool))
 LINES = must_be(
     "a tuple of texts without control characters",

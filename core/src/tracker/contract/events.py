@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from types import UnionType
+from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 
 from attrs import field, frozen
 
@@ -81,22 +82,13 @@ class EventTotals(Struct):
     models: Mapping[str, EventTotals] = field(factory=dict)
 
 
-NOTHING = type(None)
-_TYPES: dict[str, set[type]] = {
-    "str": {str},
-    "int": {int},
-    "float": {float, int},
-    "bool": {bool},
-    "list[str]": {list},
-    "None": {NOTHING},
-}
+def _types(kind: Any) -> frozenset[type]:
+    found = {get_origin(one) or one for one in (get_args(kind) if isinstance(kind, UnionType) else [kind])}
+    return frozenset(found | {int} if float in found else found)
+
+
 # the types of each key's values; a bool is not an int here, because the exact type is looked up
-TYPES: dict[str, frozenset[type]] = {
-    name: frozenset(
-        one for part in str(getattr(kind, "__forward_arg__", kind)).split("|") for one in _TYPES[part.strip()]
-    )
-    for name, kind in Event.__annotations__.items()
-}
+TYPES = {name: _types(kind) for name, kind in get_type_hints(Event).items()}
 UNKNOWN: frozenset[type] = frozenset()
 
 
@@ -117,5 +109,5 @@ def _refusal(name: object, value: object) -> TypeError:
     types = TYPES.get(name) if isinstance(name, str) else None
     if types is None:
         return TypeError(f"an event has the unknown key {name!r}. docs/reference/plugins.md lists the known ones.")
-    wanted = " or ".join(sorted("None" if kind is NOTHING else kind.__name__ for kind in types))
+    wanted = " or ".join(sorted(kind.__name__.removesuffix("Type") for kind in types))
     return TypeError(f"an event's {name} is of type {type(value).__name__}. Expected {wanted}.")

@@ -38,7 +38,10 @@ def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str,
 
 @hookspec(firstresult=True)
 def window_accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str] | None:
-    """The account of each (window, provider) whose captures name one. Figures of two accounts are never added."""
+    """The account of each (window, provider) whose captures name one. Figures of two accounts are never added.
+
+    `2 accounts` is the answer for a window that was forced from one account to another: it belongs to neither.
+    """
 
 
 @hookspec
@@ -126,6 +129,11 @@ def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook] |
 @hookspec(firstresult=True)
 def usage_events(session: Session, since: datetime | None, folder: Path | None) -> Sequence[UsageEvent] | None:
     """The requests in all session logs from an instant on, by their time."""
+
+
+@hookspec(firstresult=True)
+def session_files(source: Source) -> Sequence[str] | None:
+    """The files of a source's session logs, compressed ones too, the oldest first."""
 
 
 @hookspec(firstresult=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from attrs import field, frozen
 
-from tracker.contract import Struct
+from tracker.contract import Struct, checks
 
 if TYPE_CHECKING:
     from tracker.contract.events import EventTotals
@@ -63,13 +63,15 @@ class Estimate(Protocol):
 class Check(Struct):
     """One thing that should be true of a window: its name, whether it is, why not, and the command that mends it.
 
-    state: `missing` is not there yet, `failed` says that the window cannot be relied on.
+    state: `missing` is not there yet, `failed` says that the window cannot be relied on. distribution: of a check that
+    is not the project's own; the core sets it.
     """
 
-    name: str
-    state: Literal["ok", "missing", "failed"]
-    text: str
-    cure: str | None = None
+    name: str = field(validator=checks.LINE)
+    state: Literal["ok", "missing", "failed"] = field(validator=checks.one_of("ok", "missing", "failed"))
+    text: str = field(converter=checks.one_line, validator=checks.LINE)
+    cure: str | None = field(default=None, validator=checks.MAYBE_LINE)
+    distribution: str = ""
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -80,12 +82,15 @@ class Finding(Struct):
     recorded is not read as it was written. fix: repairs it by appending or by setting something aside.
     """
 
-    place: str
-    problem: str
-    cure: str | None = None
-    severity: Literal["error", "warning", "note"] = "error"
-    check: str = "data"
-    fix: Callable[[], object] | None = field(default=None, repr=False, eq=False)
+    place: str = field(converter=checks.one_line, validator=checks.LINE)
+    problem: str = field(converter=checks.one_line, validator=checks.LINE)
+    cure: str | None = field(default=None, validator=checks.MAYBE_LINE)
+    severity: Literal["error", "warning", "note"] = field(
+        default="error", validator=checks.one_of("error", "warning", "note")
+    )
+    check: str = field(default="data", validator=checks.LINE)
+    fix: Callable[[], object] | None = field(default=None, validator=checks.MAYBE_CALLABLE)
+    distribution: str = ""
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

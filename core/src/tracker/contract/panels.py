@@ -79,7 +79,8 @@ class Panel(Struct):
 
     place: where it stands; small is early. headlines: sentences for the head of the view. about: what the rows are.
     rows: values by column; None is not known. The first rows matter most: a view that is full leaves out the last ones
-    and says so. missing: what is not in the rows, a sentence each.
+    and says so. missing: what is not in the rows, a sentence each. distribution: of a panel that is not the
+    project's own; the core sets it.
     """
 
     name: str
@@ -91,3 +92,4 @@ class Panel(Struct):
     rows: Sequence[Mapping[str, Cell]] = ()
     charts: Sequence[Chart] = ()
     missing: Sequence[str] = ()
+    distribution: str = ""

@@ -157,26 +157,19 @@ def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
 
 def from_parsed(parsed: Mapping[str, Any], source: Source, captured_at: datetime) -> Reading:
     """The reading of a record, of any schema; values that cannot be are left out, since a file may be edited."""
+    from tracker.contract.figures import amount
+
     keys = {meter.field_name: meter.key for meter in source.meters}
     if source.open_meters:
         keys |= {name: name[:-4] for name in parsed if name.endswith("_pct") and name not in keys}
 
-    def amount(name: str) -> float | None:
-        found: Any = parsed.get(name)
-        is_number = isinstance(found, int | float) and not isinstance(found, bool)
-        return found if is_number and 0 <= found < LIMIT else None
-
-    def text(name: str) -> str | None:
-        found = parsed.get(name)
-        return found if isinstance(found, str) else None
-
     gauges = tuple(
         Gauge(
             meter=key,
-            used=amount(name),
-            resets=text(f"{key}_resets"),
+            used=amount(parsed.get(name)),
+            resets=words if isinstance(words := parsed.get(f"{key}_resets"), str) else None,
             reset_at=instant(parsed.get(f"{key}_reset_at")),
-            limit=amount(f"{key}_limit"),
+            limit=amount(parsed.get(f"{key}_limit")),
         )
         for name, key in keys.items()
         if name in parsed

@@ -1,4 +1,4 @@
-"""What a plugin declares about a source; every added field has a default. `kinds.py` has the class of each kind."""
+"""What a plugin declares about a source; every added field has a default."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Declaration(Struct):
     place: where its preview block stands; small is early. Blocks of one place are ordered by title.
     """
 
-    KIND: ClassVar[str | None] = None
+    KIND: ClassVar[str | None] = None  # None if the field `kind` says it
 
     contract: str = field(validator=checks.matching("a version such as 1.2", r"[0-9]+\.[0-9]+"))
     name: str = field(validator=checks.NAME)
@@ -102,13 +102,15 @@ class Input(Declaration):
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
-class Metered(Input):
-    """What has meters.
+class StatusSource(Input):
+    """A provider's meters, read before and after the work.
 
     stream: the journal file that its records go to, without ``.jsonl``.
     meters: its gauges. open_meters: whether readings may have others, slugs in used percent.
     capacity: the key of the one meter whose delta is the provider's cost; None if it has no quota.
     """
+
+    KIND: ClassVar[str | None] = STATUS
 
     stream: str = field(default="snapshots", validator=checks.SLUG)
     meters: tuple[Meter, ...] = field(default=(), validator=checks.tuple_of(Meter, distinct="key"))
@@ -123,18 +125,51 @@ class Metered(Input):
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
-class Source(Metered):
-    """The spelling of contract 1.0: the fields of every kind, and `kind`, which says which of them count.
+class ReportSource(Input):
+    """A report of usage, read at any time.
 
-    A source of meters is read before and after the work, a report at any time, a stream line by line; a view reads
-    nothing and makes a block of the records in its stream.
+    stream: its journal file. scopes: the values of ``--scope`` that it understands. comparisons: what its figures can
+    be held against.
     """
 
-    kind: Kind = field(default="status", validator=checks.one_of(*KINDS))
+    KIND: ClassVar[str | None] = REPORT
+
+    stream: str = field(validator=checks.SLUG)
     scopes: tuple[str, ...] = field(default=(), validator=checks.TEXTS)
     comparisons: tuple[Comparison, ...] = field(default=(), validator=checks.tuple_of(Comparison))
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class TelemetrySource(Input):
+    """A stream of requests, read line by line.
+
+    stream: its journal file. routed_label: the label for requests sent to the cheaper model.
+    prices: a TOML file in the plugin's package with the list prices of models.
+    """
+
+    KIND: ClassVar[str | None] = STREAM
+
+    stream: str = field(validator=checks.SLUG)
     routed_label: str = field(default="routed", validator=checks.SLUG)
     prices: str | None = field(default=None, validator=checks.MAYBE_LINE)
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class View(Declaration):
+    """A preview block of the records in a stream that others write. stream: their journal file."""
+
+    KIND: ClassVar[str | None] = VIEW
+
+    stream: str = field(validator=checks.SLUG)
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Source(StatusSource, ReportSource, TelemetrySource):
+    """The spelling of contract 1.0: the fields of every kind, and `kind`, which says which of them count."""
+
+    KIND: ClassVar[str | None] = None
+
+    kind: Kind = field(default="status", validator=checks.one_of(*KINDS))
 
     def meter(self, key: str) -> Meter | None:
         """The meter of that key; one made up if `open_meters` permits it; else None.

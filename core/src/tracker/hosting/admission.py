@@ -11,6 +11,7 @@ from tracker.contract import checks
 from tracker.contract import hooks as hookspecs
 from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Declaration, Source
 from tracker.hosting import discovery
+from tracker.text.wording import near
 
 NEEDED = {STATUS: "parse_status", REPORT: "parse_status", STREAM: "ingest_line", VIEW: "render_preview_block"}
 # the program's own columns of windows
@@ -33,31 +34,30 @@ def declaration(name: str, answer: object) -> Source:
     return found
 
 
-def hooks(manager: pluggy.PluginManager, module: object) -> tuple[str, ...]:
-    """The names of the hooks that a registered plugin implements; the first that fits none is an exception."""
+def hooks(manager: pluggy.PluginManager, module: object, kind: str | None) -> tuple[str, ...]:
+    """The names of the hooks that a registered plugin implements; what fits none or is missing is an exception."""
     known = [hook for hook, caller in vars(manager.hook).items() if caller.has_spec()]
     found = []
     for caller in manager.get_hookcallers(module) or ():
         [own] = [one for one in caller.get_hookimpls() if one.plugin is module]
         if not caller.has_spec():
-            from difflib import get_close_matches
-
-            close = get_close_matches(caller.name, known, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"Expected one of {', '.join(sorted(known))}."
-            raise LookupError(f"Unknown hook {caller.name!r}. {hint}")
+            raise LookupError(f"Unknown hook {caller.name!r}; {near(caller.name, known)}")
         if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
             raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
         found.append(caller.name)
+    for needed in ("source_info", NEEDED[kind]) if kind else ():
+        if needed not in found and hasattr(module, needed):
+            raise LookupError(f"{needed} is not marked. Expected @hookimpl before it.")
+        if needed not in found:
+            raise LookupError(f"Missing hook {needed!r}. A source of kind {kind!r} needs it.")
     return tuple(sorted(found))
 
 
-def check(info: Source, own_hooks: Iterable[str], others: Iterable[tuple[Source, bool]]) -> None:
-    """Refuse a source without the hook of its kind, or that shares records or shell functions with another.
+def check(info: Source, others: Iterable[tuple[Source, bool]]) -> None:
+    """Refuse a source that shares records or shell functions with another.
 
     others: the admitted sources, each with whether it is of the same distribution.
     """
-    if NEEDED[info.kind] not in own_hooks:
-        raise LookupError(f"Missing hook {NEEDED[info.kind]!r}. A source of kind {info.kind!r} needs it.")
     taken = {"windows", "anomalies"} | {stream for feature in discovery.declared() for stream in feature.streams}
     if info.kind != VIEW and info.stream in taken:
         raise ValueError(f"Invalid stream {info.stream!r}. Expected one that neither the kernel nor a feature writes.")

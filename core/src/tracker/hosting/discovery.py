@@ -10,12 +10,14 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
 from tracker.errors import PluginError, TrackerError
 from tracker.feature import Command, Feature
+from tracker.text.render import escape
 
 GROUP = "tracker"
 FEATURE = "feature"  # the last part of the module that a feature's entry point names
@@ -23,6 +25,7 @@ DISABLE = "TRACKER_DISABLE_PLUGINS"  # names of plugins or distributions to leav
 STRICT = "TRACKER_STRICT"  # "1": the first fault of a plugin is an error
 OWN_COMMANDS = frozenset(("start", "end", "cross", "complete", "preview", "alias", "ingest", "window-finalize"))
 OWN_STREAMS = frozenset(("snapshots", "windows", "anomalies"))
+Report: TypeAlias = "Callable[[str], None]"
 
 
 class Plugin:
@@ -48,9 +51,48 @@ class Plugin:
         return self.place.partition(":")[0].rpartition(".")[2] == FEATURE
 
     @property
+    def is_own(self) -> bool:
+        """Whether it is a feature of the project's own. The file is not parsed: `json` costs each start 3 ms."""
+        return self.is_feature and f'\n  "{self.distribution}": ' in _project()
+
+    @property
     def info(self) -> Any:
         """The declaration of a plugin that was admitted."""
         return self.declared if self.error is None else None
+
+    def load(self, admit: Callable[[Plugin], object], report: Report) -> None:
+        """Import and admit it, or leave it out. What its import changes for the process is put back and named."""
+        from tracker.hosting.guard import guarded
+        from tracker.hosting.process_state import watched
+
+        load, self.pending = self.pending, None
+        assert load is not None
+        try:
+            with watched(is_trusted=self.is_own) as changed, guarded(self.name, "be imported"):
+                self.module = load()
+            admit(self)
+        except PluginError as error:
+            self.leave_out(error, report)
+        if changed:
+            self.note(f"its import changed {', '.join(changed)}, which was put back", report)
+
+    def note(self, text: str, report: Report) -> None:
+        """Something that is wrong with it, but costs only a part of it."""
+        self.notes += (text,)
+        report(f"plugin {self.name!r} of {self.distribution}: {text}")
+
+    def leave_out(self, error: PluginError, report: Report) -> None:
+        """From now on it is not there; the report says why, and how to be rid of that line."""
+        self.error = error
+        if is_strict():
+            raise error
+        cure = f"{DISABLE}={self.distribution or self.name} leaves it out"
+        report(f"{str(error).rstrip('.')}; the rest works ({cure})")
+
+
+def is_strict() -> bool:
+    """Whether the user wants the first fault of a plugin to be an error."""
+    return os.environ.get(STRICT) == "1"
 
 
 def attribute(place: str) -> Any:
@@ -126,41 +168,53 @@ def _other(path: str) -> Iterator[tuple[str, str, str]]:
 
 
 def installed() -> list[Plugin]:
-    """The installed features that the user did not disable, by name."""
+    """The installed features that the user did not disable, the project's own before others."""
     return _installed(os.environ.get(DISABLE, ""))
 
 
-def loaded() -> dict[str, Any]:
-    """The modules of the sound features by name."""
-    return {one.name: one.module for one in installed() if one.info}
-
-
 def declared() -> list[Feature]:
-    """What the sound features declare, by name."""
+    """What the sound features declare."""
     return [one.info for one in installed() if one.info]
 
 
 @cache
 def _installed(_disabled: str) -> list[Plugin]:
-    return [one if one.error else _load(one) for one in scan() if one.is_feature and not one.is_disabled]
+    found = [one for one in scan() if one.is_feature and not one.is_disabled]
+    found.sort(key=lambda one: not one.is_own)
+    for one in found:
+        if not one.error:
+            one.load(_admit, _warn)
+    _share(found)
+    return found
 
 
-def _load(found: Plugin) -> Plugin:
+def _admit(found: Plugin) -> None:
     from tracker.hosting.guard import guarded
 
-    assert found.pending is not None
-    try:
-        with guarded(found.name, "be imported"):
-            found.module = found.pending()
-        with guarded(found.name, "declare its feature"):
-            found.declared = found.module.feature_info()
-            check(found.declared, found.name)
-    except PluginError as error:
-        found.error = error
-        if os.environ.get(STRICT) == "1":
-            raise
-        print(f"warning: {str(error).rstrip('.')}; the rest works", file=sys.stderr)
-    return found
+    with guarded(found.name, "declare its feature"):
+        found.declared = found.module.feature_info()
+        check(found.declared, found.name)
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {escape(text)}", file=sys.stderr)
+
+
+def _share(found: list[Plugin]) -> None:
+    """Of several features that declare a command or a table, the project's own has it, else none: not the alphabet."""
+    for part, noun in (("commands", "command {} is"), ("settings", "settings [{}] are")):
+        claims: dict[str, list[Plugin]] = {}
+        for one in found:
+            for name in getattr(one.info, part, ()):
+                claims.setdefault(name, []).append(one)
+        # each feature may have settings at the top level
+        for name, rivals in claims.items():
+            for loser in rivals if name and len(rivals) > 1 else ():
+                if not loser.is_own:
+                    kept = {key: value for key, value in getattr(loser.info, part).items() if key != name}
+                    loser.declared = loser.info._replace(**{part: kept})
+                    named = " and ".join(f"{one.name} ({one.distribution})" for one in rivals if one is not loser)
+                    loser.note(f"its {noun.format(name)} left out, because {named} declares that name, too", _warn)
 
 
 def check(feature: Feature, name: str) -> None:
@@ -184,27 +238,30 @@ def check(feature: Feature, name: str) -> None:
             refuse("stream", stream, "lower-case letters, digits and '_', and not a stream of the kernel's")
 
 
-def claims() -> dict[str, list[str]]:
-    """The features that declare each command."""
-    found: dict[str, list[str]] = {}
-    for feature in declared():
-        for name in feature.commands:
-            found.setdefault(name, []).append(feature.name)
-    return found
-
-
 def commands() -> dict[str, Command]:
-    """The commands of the installed features. Of two that declare one, neither has it: the alphabet does not decide."""
-    claimed = claims()
-    declarations = [one for feature in declared() for one in feature.commands.items()]
-    return {name: command for name, command in declarations if len(claimed[name]) == 1}
+    """The commands of the installed features."""
+    return {name: command for feature in declared() for name, command in feature.commands.items()}
+
+
+@contextmanager
+def spared(found: Plugin, step: str) -> Iterator[None]:
+    """Run a part of a feature that it can do without: what is wrong with it is said, and the rest works."""
+    from tracker.hosting.guard import guarded
+
+    try:
+        with guarded(found.name, step):
+            yield
+    except PluginError as error:
+        if is_strict():
+            raise
+        found.note(f"failed to {error.step}: {error.cause.rstrip('.')}; the rest works", _warn)
 
 
 def command(name: str, declared: Command, kind: type) -> object:
     """What a feature declared as a command, imported; one line says which feature has none."""
     from tracker.hosting.guard import guarded
 
-    feature = claims()[name][0]
+    feature = next(one.name for one in installed() if one.info and name in one.info.commands)
     try:
         with guarded(feature, f"load its command {name!r}"):
             found: object = attribute(declared.place)
@@ -216,33 +273,23 @@ def command(name: str, declared: Command, kind: type) -> object:
 
 
 @cache
-def _distributions() -> dict[str, dict[str, list[str]]]:
-    """What the project's own features bring, by distribution."""
-    import json
-    from pathlib import Path
-
-    found: dict[str, dict[str, list[str]]]
-    found = json.loads(Path(__file__).with_name("distributions.json").read_text(encoding="utf-8"))
-    return found
-
-
-def is_own(name: str) -> bool:
-    """Whether the installed feature of that name comes from the project's own distribution."""
-    return any(one.name == name and one.distribution in _distributions() for one in installed())
+def _project() -> str:
+    """What the project's own features bring, by distribution, as JSON."""
+    with open(os.path.join(os.path.dirname(__file__), "distributions.json"), encoding="utf-8") as file:
+        return file.read()
 
 
 def elsewhere(what: str) -> dict[str, list[str]]:
     """The `commands`, `settings` or `hooks` of the project's features that are not in use here, by distribution."""
-    here = loaded()
-    return {name: found[what] for name, found in _distributions().items() if name.removeprefix("tracker-") not in here}
+    import json
+
+    here = [one.name for one in declared()]
+    found: dict[str, dict[str, list[str]]] = json.loads(_project())
+    return {name: brought[what] for name, brought in found.items() if name.removeprefix("tracker-") not in here}
 
 
 def owner(what: str, name: str) -> str | None:
     """What to do for one of them: which distribution to install, or to enable again; None if nobody has it."""
-    rivals = claims().get(name, []) if what == "commands" else []
-    if len(rivals) > 1:
-        named = f"The features {', '.join(rivals[:-1])} and {rivals[-1]} declare it."
-        return f"{named} Uninstall one of them, or set {DISABLE}={rivals[-1]}."
     found = next((one for one, names in elsewhere(what).items() if name in names), None)
     if found is None:
         return None

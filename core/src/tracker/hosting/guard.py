@@ -5,12 +5,12 @@ A plugin is trusted code. The guard catches mistakes. It does not contain hostil
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from threading import current_thread, main_thread
 from typing import Any, ClassVar
 
 from tracker.errors import PluginError, TrackerError
@@ -18,7 +18,7 @@ from tracker.errors import PluginError, TrackerError
 # CPU time of this process, so that a command that was suspended or that waits for a disk blames no plugin
 SECONDS = 10.0
 LIMIT = "TRACKER_PLUGIN_SECONDS"
-UNLIMITED = float("inf")
+UNLIMITED = 1e9
 PATIENCE = 3  # interruptions that a plugin may swallow before the program is ended
 
 
@@ -45,20 +45,19 @@ class Timer:
             signal.setitimer(signal.ITIMER_VIRTUAL, self.seconds, min(self.seconds, 1))
 
 
-@contextlib.contextmanager
+@contextmanager
 def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False) -> Iterator[Timer]:
     """Run a plugin's code. Whatever it raises becomes a `PluginError`, except the user's own Ctrl-C.
 
-    seconds: its CPU time; 0 is the limit of plugins, `UNLIMITED` as long as it likes. speaks: it may print.
+    seconds: its CPU time; 0 is the limit of plugins. speaks: it may print.
     """
-    timer, undo, interrupt = Timer(), contextlib.ExitStack(), signal.getsignal(signal.SIGINT)
-    timer.seconds = seconds or (_seconds() if LIMIT in os.environ else SECONDS)
-    timer.is_armed = is_timed = timer.seconds < UNLIMITED and threading.current_thread() is threading.main_thread()
+    timer, interrupt = Timer(), signal.getsignal(signal.SIGINT)
+    timer.seconds, timer.is_armed = seconds or _limit(), current_thread() is main_thread()
 
     def press(*arguments: Any) -> None:
         timer.is_pressed = True
-        assert callable(interrupt)
-        interrupt(*arguments)
+        if callable(interrupt):
+            interrupt(*arguments)
 
     def ring(*_signal: Any) -> None:
         timer.rings += 1
@@ -68,37 +67,34 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
         if timer.is_armed:
             raise Hang
 
-    if not speaks:  # stdout is for data, also of C libraries and programs
-        undo.enter_context(contextlib.redirect_stdout(sys.stderr))
-        undo.callback(setattr, sys, "__stdout__", sys.__stdout__)
-        sys.__stdout__ = sys.stderr  # type: ignore[assignment, misc]
-        with contextlib.suppress(OSError):  # one of the two descriptors may be closed
-            kept = os.dup(1)
-            undo.callback(os.close, kept)
-            undo.callback(os.dup2, kept, 1)
-            os.dup2(2, 1)
-    if timer.is_armed:
-        if callable(interrupt):
-            undo.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, press))
-        undo.callback(signal.signal, signal.SIGVTALRM, signal.signal(signal.SIGVTALRM, ring))
-        outer = signal.setitimer(signal.ITIMER_VIRTUAL, timer.seconds, min(timer.seconds, 1))
-        undo.callback(signal.setitimer, signal.ITIMER_VIRTUAL, *outer)
-    try:
-        yield timer
-    except PluginError:
-        raise
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and (timer.is_pressed or (speaks and not is_timed)):
-            raise
-        raise PluginError(plugin, step, timer.fault(error)) from error
-    finally:
-        timer.is_armed = False
-        undo.close()
+    with ExitStack() as undo:
+        for name in () if speaks else ("stdout", "__stdout__"):
+            undo.callback(setattr, sys, name, getattr(sys, name))
+            setattr(sys, name, sys.stderr)
+        with suppress(OSError):  # of C libraries and programs; one of the two descriptors may be closed
+            if not speaks:
+                undo.callback(os.close, kept := os.dup(1))
+                undo.callback(os.dup2, kept, 1)
+                os.dup2(2, 1)
+        if timer.is_armed:
+            if callable(interrupt):
+                undo.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, press))
+            undo.callback(signal.signal, signal.SIGVTALRM, signal.signal(signal.SIGVTALRM, ring))
+            undo.callback(signal.setitimer, signal.ITIMER_VIRTUAL, *signal.getitimer(signal.ITIMER_VIRTUAL))
+            timer.restart()
+        try:
+            yield timer
+        except BaseException as error:
+            if isinstance(error, PluginError) or (timer.is_pressed and isinstance(error, KeyboardInterrupt)):
+                raise
+            raise PluginError(plugin, step, timer.fault(error)) from error
+        finally:
+            timer.is_armed = False
 
 
-def _seconds() -> float:
+def _limit() -> float:
     text = os.environ.get(LIMIT) or str(SECONDS)
-    with contextlib.suppress(ValueError):
-        if 0 < (found := float(text)) < 1e6:
+    with suppress(ValueError):
+        if 0 < (found := float(text)) < UNLIMITED:
             return found
     raise TrackerError(f"Invalid {LIMIT} {text!r}. Expected a number of seconds over 0, such as 10.")

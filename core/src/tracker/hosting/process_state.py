@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -37,19 +38,18 @@ def _set_environment(kept: dict[str, str]) -> None:
     os.environ.update(kept)
 
 
-class ProcessState:
-    """The state before a plugin's import."""
-
-    def __init__(self) -> None:
-        self._before = list(_parts())
-
-    def restored(self) -> Iterator[str]:
-        """Put back what has changed since, and name it."""
-        after = {name: value for name, value, *_ in _parts()}
-        for name, value, write, place in self._before:
+@contextmanager
+def watched(is_trusted: bool = False) -> Iterator[list[str]]:
+    """Put back what has changed at the end; the list names it then."""
+    before, changed = [] if is_trusted else list(_parts()), list[str]()
+    try:
+        yield changed
+    finally:
+        after = {name: value for name, value, *_ in _parts()} if before else {}
+        for name, value, write, place in before:
             now = after.get(name, value)
             # entries added at the end are harmless: packages such as `six` add an importer for what nobody else finds
             now = now[: len(value)] if isinstance(value, list) else now
             if now is not value and now != value:
                 write(*place, value)
-                yield name
+                changed.append(name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import builtins
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 import click
@@ -17,11 +17,9 @@ from tracker.contract import Struct, feature_hooks, readings
 from tracker.contract import hooks as hookspecs
 from tracker.contract.sources import STATUS, Declaration, Source
 from tracker.errors import PluginError, TrackerError
-from tracker.feature import Feature
 from tracker.hosting import admission, discovery
 from tracker.hosting.discovery import Plugin
 from tracker.hosting.guard import UNLIMITED, guarded
-from tracker.hosting.process_state import ProcessState
 
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr
 # of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop
@@ -32,47 +30,43 @@ SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "command_finish
 DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
 
 
-class Defaults:
-    """The core's own answers, if a source has none."""
-
-    compute_delta = staticmethod(readings.compute_delta)
-
-
 class Registry:
     """The installed sources and features. `report` is told what is wrong with a plugin as soon as it is known."""
 
-    contract: ClassVar[str] = ".".join(map(str, hookspecs.CONTRACT))
+    contract = ".".join(map(str, hookspecs.CONTRACT))
 
-    def __init__(self, report: Callable[[str], None] = lambda _text: None) -> None:
+    def __init__(self, report: Callable[[str], None] = lambda _text: None, plugins: Iterable[Plugin] = ()) -> None:
         self.report = report
         self.manager = new_manager()
-        self.disabled: list[Plugin] = []
-        self.refused: list[Plugin] = []  # their names belong to others
-        self._sources: dict[str, Plugin] = {}
-        self._features: dict[str, Any] | None = None
+        self.disabled = [one for one in plugins if one.is_disabled]
+        # a name that belongs to another comes last
+        self._plugins = sorted((one for one in plugins if not one.is_disabled), key=lambda one: bool(one.error))
+        self._features: list[Plugin] | None = None
         self._broken: set[tuple[str, str]] = set()  # features' hooks that raised
 
     @property
     def is_strict(self) -> bool:
         """Whether the user wants the first fault of a plugin to be an error."""
-        return os.environ.get(discovery.STRICT) == "1"
+        return discovery.is_strict()
 
     # --- sources
 
     def offer(self, name: str, load: Callable[[], object], distribution: str = "", version: str = "") -> None:
         """Take note of a source, which is loaded when it is first needed."""
-        self._sources[name] = Plugin(name, "", distribution, version, load)
+        self._plugins.append(Plugin(name, "", distribution, version, load))
 
     @property
     def names(self) -> list[str]:
         """Every installed source that is not disabled, sound or not; none is loaded for this."""
-        return list(dict.fromkeys([*self._sources, *(found.name for found in self.refused)]))
+        return list(dict.fromkeys(one.name for one in self._plugins))
 
     def find(self, name: str) -> Plugin | None:
         """The installed source of that name, loaded, sound or not."""
-        found = self._sources.get(name)
-        if found is not None and found.pending is not None:
-            self._load(found, found.pending)
+        return next((self._loaded(one) for one in self._plugins if one.name == name), None)
+
+    def _loaded(self, found: Plugin) -> Plugin:
+        if found.pending and not found.error:
+            found.load(self._admit, self.report)
         return found
 
     def source(self, name: str) -> Source | None:
@@ -83,7 +77,7 @@ class Registry:
     @property
     def found(self) -> list[Plugin]:
         """Every installed source, loaded."""
-        return [*filter(None, map(self.find, self._sources)), *self.refused]
+        return [*map(self._loaded, self._plugins)]
 
     @property
     def sources(self) -> dict[str, Source]:
@@ -103,30 +97,7 @@ class Registry:
     @property
     def failures(self) -> list[PluginError]:
         """Why plugins were left out, of those that were loaded until now."""
-        return [found.error for found in (*self._sources.values(), *self.refused) if found.error is not None]
-
-    def _load(self, found: Plugin, load: Callable[[], object]) -> None:
-        found.pending = None
-        try:
-            before = ProcessState()
-            try:
-                with guarded(found.name, "be imported"):
-                    found.module = load()
-            finally:
-                if changed := ", ".join(before.restored()):
-                    found.notes = (f"its import changed {changed}, which was put back",)
-                    self.report(f"plugin {found.name!r}: {found.notes[0]}")
-            self._admit(found)
-        except PluginError as error:
-            self._leave_out(found, error, "tracker plugins list")
-
-    def _leave_out(self, found: Plugin, error: PluginError, cure: str) -> None:
-        found.error = error
-        if self.manager.is_registered(found.module):
-            self.manager.unregister(found.module)
-        if self.is_strict:
-            raise error
-        self.report(f"{str(error).rstrip('.')}; the rest works ({cure})")
+        return [found.error for found in self._plugins if found.error]
 
     def _admit(self, found: Plugin) -> None:
         with guarded(found.name, "declare its source"):  # first: a plugin for another contract may use other hooks
@@ -136,15 +107,21 @@ class Registry:
             answer = declare()
             found.declared = answer if type(answer) is Source else None
             found.declared = admission.declaration(found.name, answer)
-        with guarded(found.name, "match the hook specifications"):
-            self.manager.register(found.module, name=found.name)
-            found.hooks = admission.hooks(self.manager, found.module)
-            if "source_info" not in found.hooks:
-                raise LookupError("source_info is not marked. Expected @hookimpl before it.")
-        with guarded(found.name, "declare its source"):
-            known = [other for other in self._sources.values() if other is not found and other.pending is None]
-            others = [(other.info, other.distribution == found.distribution) for other in known if other.info]
-            admission.check(found.declared, found.hooks, others)
+            known = [other for other in self._plugins if other is not found and other.info]
+            others = [(other.info, other.distribution == found.distribution) for other in known]
+            admission.check(found.declared, others)
+        self._register(found, found.name, found.declared.kind)
+
+    def _register(self, found: Plugin, name: str, kind: str | None = None) -> None:
+        """Register the hooks of a plugin; if they do not fit, nothing of it stays."""
+        try:
+            with guarded(found.name, "match the hook specifications"):
+                self.manager.register(found.module, name=name)
+                found.hooks = admission.hooks(self.manager, found.module, kind)
+        except PluginError:
+            if self.manager.is_registered(found.module):
+                self.manager.unregister(found.module)
+            raise
 
     def has(self, source: str, hook: str) -> bool:
         """Whether the source itself implements the hook."""
@@ -153,11 +130,10 @@ class Registry:
 
     def call(self, source: str, hook: str, **arguments: Any) -> Any:
         """The answer of one source, with the core's default behind it; what is wrong with it is a `PluginError`."""
-        found = self._sources[source]
-        if found.pending is not None:
-            self.find(source)
-        others = self.manager.get_plugins() - {found.module, Defaults}
-        return self._ask(source, hook, self.manager.subset_hook_caller(hook, others), arguments)
+        found = self.find(source)
+        assert found is not None
+        others = self.manager.get_plugins() - {found.module, readings}
+        return self._ask(found, hook, self.manager.subset_hook_caller(hook, others), arguments)
 
     def bind(self, source: str, hook: str) -> Callable[..., Any]:
         """The source's own function for a hook with all arguments positional, bound once: for streams."""
@@ -185,37 +161,28 @@ class Registry:
     # --- features
 
     @property
-    def features(self) -> dict[str, Any]:
-        """The installed features' modules by name, registered when they are first asked for."""
+    def features(self) -> list[Plugin]:
+        """The installed features, sound or not, registered when they are first asked for."""
         if self._features is None:
-            self._features = {}
-            for name, module in discovery.loaded().items():
-                self.add_feature(name, module)
+            self._features = []
+            for one in discovery.installed():
+                self._add(one)
         return self._features
 
-    @property
-    def installed_features(self) -> list[Plugin]:
-        """The installed features that are not disabled, sound or not."""
-        return discovery.installed()
-
-    @property
-    def declared(self) -> list[Feature]:
-        """What the installed features declare."""
-        return discovery.declared()
-
     def add_feature(self, name: str, module: object) -> None:
-        """Register a feature's hooks; one that does not fit them is left out."""
-        self._features = {} if self._features is None else self._features
-        found = next((one for one in discovery.installed() if one.module is module), Plugin(name))
+        """Register the hooks of a module as a feature's; one that does not fit them is left out."""
+        self._features, found = self._features or [], Plugin(name)
         found.module = module
+        self._add(found)
+
+    def _add(self, found: Plugin) -> None:
+        assert self._features is not None
+        self._features.append(found)
         try:
-            with guarded(name, "match the hook specifications"):
-                self.manager.register(module, name=f"feature {name}")
-                found.hooks = admission.hooks(self.manager, module)
+            if not found.error:
+                self._register(found, f"feature {found.name}")
         except PluginError as error:
-            self._leave_out(found, error, f"TRACKER_DISABLE_PLUGINS={name} leaves it out")
-        else:
-            self._features[name] = module
+            found.leave_out(error, self.report)
 
     def ask(self, hook: str, **arguments: Any) -> list[Any]:
         """The answers of the features that implement a hook, in the order of their names; no answer is left out."""
@@ -239,33 +206,45 @@ class Registry:
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         """The answer of each feature that implements a hook with its name, or the error that it failed with."""
-        known = {id(module): name for name, module in self.features.items()}
+        known = {id(one.module): one for one in self.features}
         found: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
-        for name, one in sorted(((known[id(one.plugin)], one) for one in found), key=lambda pair: pair[0]):
+        for feature, one in sorted(((known[id(one.plugin)], one) for one in found), key=lambda pair: pair[0].name):
             given = {word: arguments[word] for word in one.argnames}
-            seconds = SPEAKING.get(hook) or (SECONDS if discovery.is_own(name) else 0)
+            seconds = SPEAKING.get(hook) or (SECONDS if feature.is_own else 0)
             try:
-                answer = self._ask(name, hook, one.function, given, seconds=seconds, speaks=hook in SPEAKING)
+                answer = self._ask(feature, hook, one.function, given, seconds=seconds, speaks=hook in SPEAKING)
             except PluginError as error:
-                if self.is_strict and not _deliberate(name, error):
+                if self.is_strict and not _deliberate(feature.name, error):
                     raise
                 answer = error
-            yield name, answer
+            yield feature.name, answer
 
     # --- both
 
-    def _ask(self, plugin: str, hook: str, function: Any, arguments: Mapping[str, Any], **limits: Any) -> Any:
+    def _ask(self, plugin: Plugin, hook: str, function: Any, arguments: Mapping[str, Any], **limits: Any) -> Any:
         """Call a plugin's function for a hook. Whatever is wrong with it is a `PluginError`."""
         if os.environ.get(TRACE) == "1":
             texts = {name: repr(value) for name, value in arguments.items()}
             shown = (f"{name}={text if len(text) <= 60 else text[:57] + '...'}" for name, text in texts.items())
-            print(f"trace: {plugin}.{hook}({', '.join(shown)})", file=sys.stderr)
+            print(f"trace: {plugin.name}.{hook}({', '.join(shown)})", file=sys.stderr)
         annotation = getattr(self.manager.hook, hook).spec.function.__annotations__["return"]
-        with guarded(plugin, hook, **limits):
+        with guarded(plugin.name, hook, **limits):
             answer = _checked(annotation, function(**arguments))
             if isinstance(answer, readings.Reading):
-                readings.to_parsed(answer, self._sources[plugin].declared)  # refuses meters that are not declared
-            return answer
+                readings.to_parsed(answer, plugin.declared)  # refuses meters that are not declared
+            return list(self._rows(plugin, hook, answer)) if isinstance(answer, list) else answer
+
+    def _rows(self, plugin: Plugin, hook: str, answer: list[Any]) -> Iterator[Any]:
+        """The sound values of an answer, each with the distribution that it comes from unless that is the project's."""
+        origin = {} if plugin.is_own else {"distribution": plugin.distribution}
+        for one in answer:
+            try:
+                yield attrs.evolve(one, **origin) if hasattr(one, "distribution") else one
+            except (AttributeError, TypeError, ValueError) as error:
+                if self.is_strict:
+                    raise
+                fault = str(PluginError(plugin.name, hook, error)).rstrip(".")
+                self.report(f"{fault}; the {type(one).__name__} is left out")
 
 
 def _deliberate(feature: str, error: PluginError) -> BaseException | None:
@@ -304,14 +283,10 @@ def new_manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.add_hookspecs(feature_hooks)
-    manager.register(Defaults, name="the core's defaults")
+    manager.register(readings, name="the core's defaults")
     return manager
 
 
 def discover(report: Callable[[str], None] = lambda _text: None) -> Registry:
     """Every installed plugin that is not disabled; none is loaded yet."""
-    registry, here = Registry(report), [one for one in discovery.scan() if not one.is_feature]
-    registry._sources = {one.name: one for one in here if not one.is_disabled and not one.error}
-    registry.refused = [one for one in here if one.error]
-    registry.disabled = [one for one in here if one.is_disabled]
-    return registry
+    return Registry(report, [one for one in discovery.scan() if not one.is_feature])

@@ -19,6 +19,10 @@ LINE_LIMIT = 16 << 20
 # do not follow links, wait for pipes or translate line ends, on platforms that know how
 OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 NOTHING = "Nothing was stored"
+# tells of many lines at once whether nobody asks for them
+Skips = Callable[[list[bytes]], bool] | None
+# the lines between two offsets, each with its offset; None is a line over the limit
+Lines = Iterator[tuple[int, bytes | None]]
 TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9a-f]{8}\.part")
 
 
@@ -172,7 +176,7 @@ def whole_size(file: int, size: int) -> int:
     return 0
 
 
-def whole_lines(file: int, start: int, stop: int | None) -> Iterator[tuple[int, bytes | None]]:
+def whole_lines(file: int, start: int, stop: int | None, skips: Skips = None) -> Lines:
     """The whole lines between two offsets, each with its offset and without its end; None is a line over the limit.
 
     Memory is bounded by the limit, whatever the file holds.
@@ -199,6 +203,9 @@ def whole_lines(file: int, start: int, stop: int | None) -> Iterator[tuple[int, 
         whole = None
         offset += held + 1
         *lines, tail = rest.split(b"\n")
+        if skips and skips(lines):
+            offset += len(rest) - len(tail)
+            lines = []
         for line in lines:
             yield offset, line
             offset += len(line) + 1

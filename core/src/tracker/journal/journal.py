@@ -7,7 +7,6 @@ Readers take whole lines and need no lock; the next command sets a torn last lin
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import stat
@@ -27,6 +26,8 @@ from tracker.journal.files import (
     LINE_LIMIT,
     NOTHING,
     OPEN,
+    Lines,
+    Skips,
     check_place,
     private_folder,
     read_at,
@@ -41,6 +42,7 @@ from tracker.journal.files import (
     write_all,
 )
 from tracker.journal.records import SCHEMA, decode, identify
+from tracker.text.digest import blake2b
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -304,8 +306,8 @@ class Journal:
             found = os.fstat(file)
             whole = whole_size(file, found.st_size)
             start = max(mark - SAMPLE, 0)
-            head = hashlib.blake2b(read_at(file, min(mark, SAMPLE), 0), digest_size=16)
-            tail = hashlib.blake2b(read_at(file, mark - start, start), digest_size=16)
+            head = blake2b(read_at(file, min(mark, SAMPLE), 0), digest_size=16)
+            tail = blake2b(read_at(file, mark - start, start), digest_size=16)
         if whole != found.st_size and self.mends and not self.is_locked:
             try:
                 with self.lock(wait=0):
@@ -317,15 +319,17 @@ class Journal:
                 self.warn(f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
         return Glance(size=whole, inode=found.st_ino, head=head.digest(), tail=tail.digest())
 
-    def lines(self, stream: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes | None]]:
+    def lines(self, stream: str, start: int = 0, stop: int | None = None, skips: Skips = None) -> Lines:
         """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
         with self._reading(stream) as file:
             if file is not None:
-                yield from whole_lines(file, start, stop)
+                yield from whole_lines(file, start, stop, skips)
 
-    def records(self, stream: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes, Record]]:
+    def records(
+        self, stream: str, start: int = 0, stop: int | None = None, skips: Skips = None
+    ) -> Iterator[tuple[int, bytes, Record]]:
         """The records between two offsets, each with its offset and line; lines that are not records are skipped."""
-        for offset, line in self.lines(stream, start, stop):
+        for offset, line in self.lines(stream, start, stop, skips):
             record = None if line is None else decode(line)
             if line is not None and record is not None:
                 yield offset, line, record

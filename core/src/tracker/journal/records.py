@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import time
@@ -17,6 +16,7 @@ from tracker import __version__
 from tracker.contract.readings import iso
 from tracker.errors import TrackerError
 from tracker.journal.files import LINE_LIMIT, NOTHING
+from tracker.text.digest import blake2b
 from tracker.text.json_values import DEEPEST, is_too_deep, loads_leniently, plain
 
 SCHEMA = "1.1.0"
@@ -76,7 +76,7 @@ def stamp(
             f"The record takes {len(content) >> 20} MB as a line. Expected at most {LINE_LIMIT >> 20} MB: its text is"
             f" mostly control characters, or not a text. {NOTHING}."
         )
-    return {"record_id": hashlib.blake2b(content, digest_size=16).hexdigest(), **record}
+    return {"record_id": blake2b(content, digest_size=16).hexdigest(), **record}
 
 
 def new_command_id() -> str:
@@ -87,7 +87,7 @@ def new_command_id() -> str:
 def identify(record: dict[str, Any]) -> str:
     """The id that the record's content gives; values that JSON cannot express (NaN) count as null."""
     own = {key: value for key, value in record.items() if key != "record_id"}
-    return hashlib.blake2b(orjson.dumps(own, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    return blake2b(orjson.dumps(own, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
 def record_id(stream: str, line: bytes, record: Mapping[str, Any]) -> str:
@@ -95,7 +95,7 @@ def record_id(stream: str, line: bytes, record: Mapping[str, Any]) -> str:
     found = record.get("record_id")
     if isinstance(found, str) and found:
         return found
-    return hashlib.blake2b(line, digest_size=16, person=stream.encode()[:16]).hexdigest()
+    return blake2b(line, digest_size=16, person=stream.encode()[:16]).hexdigest()
 
 
 def decode(line: bytes) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import evolve, field, fields, frozen
+from attrs import evolve, fields, frozen
 
 from tracker.errors import TrackerError
 from tracker.hosting.discovery import owner
@@ -17,18 +17,18 @@ from tracker.settings.sections import Setting
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Settings:
     """What a file sets: `given` are its values by key as they stand, `values` the same, checked. No file, no path."""
 
     NAME = "tracker.toml"
 
     path: Path | None = None
-    text: str = field(default="", repr=False)
+    text: str = ""
     given: Mapping[str, Any] = {}
     values: Mapping[str, Any] = {}
     # every setting that can be in a file, by key
-    declared: Mapping[str, Setting] = field(factory=dict, repr=False, eq=False)
+    declared: Mapping[str, Setting] = {}
 
     known = staticmethod(sections.settings)
     of = staticmethod(sections.setting_of)

@@ -6,12 +6,13 @@ The class variable `TABLE` is the table's name, "" the top level. Every field is
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
-from importlib import import_module
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, get_type_hints
 
-from attrs import field, fields, frozen
+from attrs import field, fields, frozen, has
 
 from tracker.errors import TrackerError
 from tracker.hosting import discovery
@@ -113,7 +114,7 @@ def is_zone(name: str) -> bool:
         return False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Kernel:
     """What the kernel itself lets you set."""
 
@@ -138,7 +139,7 @@ class Kernel:
     divergence_pp: float = setting(10.0, "percentage points by which a report and a meter may differ", most=100)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Data:
     """`[data]`"""
 
@@ -152,30 +153,40 @@ def key_of(kind: Any, name: str) -> str:
     return f"{kind.TABLE}.{name}" if kind.TABLE else name
 
 
-def sections() -> dict[str, list[type]]:
-    """The classes of each table, the top level first, the kernel's before those of the installed features."""
-    found: dict[str, list[type]] = {"": [Kernel], "data": [Data]}
-    for feature in discovery.declared():
-        for table, place in feature.settings.items():
-            module, _, name = place.partition(":")
-            found.setdefault(table, []).append(getattr(import_module(module), name))
-    return found
-
-
 def settings() -> dict[str, Setting]:
-    """Every setting by its key, in the order in which they are shown."""
-    found = {}
-    for kind in (kind for classes in sections().values() for kind in classes):
-        hints = get_type_hints(kind)
-        for one in fields(kind):
-            key, its_kind = key_of(kind, one.name), KINDS.get(hints[one.name], TABLE)
-            found[key] = Setting(key=key, kind=its_kind, default=one.default, **one.metadata)
+    """Every setting by its key, in the order in which they are shown: the top level first."""
+    return _declared(os.environ.get(discovery.DISABLE))
+
+
+@cache
+def _declared(_disabled: str | None) -> dict[str, Setting]:
+    known = _settings(Kernel, "") | _settings(Data, "data")
+    for feature in discovery.installed():
+        for table, place in feature.info.settings.items() if feature.info else ():
+            with discovery.spared(feature, f"declare its settings {place}"):
+                own = _settings(discovery.attribute(place), table)
+                if taken := own.keys() & known.keys() or {table} & {key.partition(".")[0] for key in known}:
+                    raise ValueError(f"Invalid setting {min(taken)!r}. Expected a name that nobody else has.")
+                known |= own
+    tables = list(dict.fromkeys(key.rpartition(".")[0] for key in known))
+    return {key: known[key] for key in sorted(known, key=lambda key: tables.index(key.rpartition(".")[0]))}
+
+
+def _settings(kind: Any, table: str) -> dict[str, Setting]:
+    if not isinstance(kind, type) or not has(kind) or getattr(kind, "TABLE", None) != table:
+        raise TypeError(f"{kind!r:.80} is no settings class. Expected an attrs class with TABLE = {table!r}.")
+    hints, found = get_type_hints(kind), {}
+    for one in fields(kind):
+        if "about" not in one.metadata:
+            raise TypeError(f"The field {one.name!r} is not made by `setting`.")
+        key = key_of(kind, one.name)
+        found[key] = Setting(key=key, kind=KINDS.get(hints[one.name], TABLE), default=one.default, **one.metadata)
     return found
 
 
 def leaves(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a file by dotted key: those in known tables one by one, everything else as it stands."""
-    tables = sections()
+    tables = {key.partition(".")[0] for key in settings() if "." in key}
     found: dict[str, Any] = {}
     for name, value in values.items():
         if name in tables and isinstance(value, dict):
@@ -188,12 +199,12 @@ def leaves(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def setting_of(key: str) -> Setting:
     """The setting of that key; a `ValueError` says what exists instead."""
-    known, tables = settings(), sections()
+    known = settings()
     if key in known:
         return known[key]
-    if key in tables:
-        keys = ", ".join(one for one in known if one.startswith(f"{key}."))
-        raise ValueError(f"{key} is a table with {keys}, not a value")
+    if keys := [one for one in known if one.startswith(f"{key}.")]:
+        raise ValueError(f"{key} is a table with {', '.join(keys)}, not a value")
     elsewhere = [other for other in known if other.rpartition(".")[2] == key.rpartition(".")[2]]
-    hint = f"did you mean {elsewhere[0]}?" if elsewhere else near(key, [*known, *filter(None, tables)])
+    names = [*known, *(one.partition(".")[0] for one in known)]
+    hint = f"did you mean {elsewhere[0]}?" if elsewhere else near(key, names)
     raise ValueError(f"unknown setting {key!r}; {hint}")

@@ -13,7 +13,9 @@ def near(wrong: str, known: Iterable[str]) -> str:
     names = list(known)
     if not names:
         return "there are none"
-    close = get_close_matches(wrong, names, n=1) or [name for name in names if name.lower() == wrong.lower()]
+    asked, alike = wrong.lower(), [name for name in names if len(name) == len(wrong)]
+    likely = [name for name in names if name.lower().startswith(asked) or asked in name.lower().split("-")]
+    close = sorted(likely, key=len) or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1)
     if close:
         return f"did you mean {close[0]}?"
     shown = names if len(names) <= 12 else [*names[:11], "..."]

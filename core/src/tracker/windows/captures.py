@@ -6,22 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.contract.readings import (
-    CROSSED,
-    EPOCH,
-    FELL,
-    Delta,
-    Gauge,
-    Meter,
-    Reading,
-    compact,
-    fell,
-    from_parsed,
-    instant,
-)
+from tracker.contract.figures import amount
+from tracker.contract.readings import CROSSED, EPOCH, FELL, compact, fell, from_parsed, instant
 from tracker.journal.records import PHASES, lane_of, text, without_text
 
 if TYPE_CHECKING:
+    from tracker.contract.readings import Delta, Gauge, Meter, Reading
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Entry, Index
@@ -31,8 +21,11 @@ if TYPE_CHECKING:
 AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
+# The tag of a pair whose captures are of two accounts: it measured neither.
+OTHER_ACCOUNT = "other-account"
 
 Groups = Mapping[tuple[str, str], list["Capture"]]
+Span = tuple[datetime, datetime | None]
 
 
 class Capture(NamedTuple):
@@ -78,10 +71,10 @@ def captures(
     found: dict[tuple[str, str], list[Capture]] = {}
     for stream in sorted({source.stream for source in known.values()}):
         for entry in index.entries(stream, wanted):
-            name = text(entry.record.get("provider"))
-            if name in known and entry.record.get("phase") in (None, *PHASES):
-                capture = Capture.of(entry, known[name])
-                found.setdefault((capture.window, name), []).append(capture)
+            source = known.get(text(entry.record.get("provider")))
+            if source and entry.record.get("phase") in (None, *PHASES):
+                capture = Capture.of(entry, source)
+                found.setdefault((capture.window, source.name), []).append(capture)
     for group in found.values():
         group.sort(key=lambda capture: capture.order)
     return found
@@ -102,6 +95,11 @@ class Pair(NamedTuple):
     def capacity(self, session: Session, source: Source) -> float | None:
         """What the provider's capacity meter says so far."""
         return capacity_delta(source, measure(session.registry, source, self).delta)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether the captures are of two accounts."""
+        return len({one.record.get("account") for one in self if one is not None} - {None}) > 1
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -148,6 +146,9 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
         return Measured()
     if pair.before is None:
         return _difference(source, pair.after) if pair.after.phase is None else Measured()
+    if pair.is_mixed:
+        fields = (meter.field_name for meter in (source.capacity_meter,) if meter)
+        return Measured(delta=dict.fromkeys(fields), errors=(OTHER_ACCOUNT,))
     before, after = pair.before.reading, pair.after.reading
     answer: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
     across = _across_resets(pair.before, pair.after) if SPLIT_FIELD in pair.after.record else {}
@@ -199,8 +200,9 @@ def _across_resets(before: Capture, after: Capture) -> dict[str, float]:
     if not isinstance(split, dict) or split.get("before") != before.record_id:
         return {}
     meters = split.get("meters")
-    found = {key: one.get("delta") for key, one in meters.items()} if isinstance(meters, dict) else {}
-    return {key: delta for key, delta in found.items() if isinstance(delta, int | float) and delta >= 0}
+    known = meters.items() if isinstance(meters, dict) else ()
+    found = {key: amount(one.get("delta")) for key, one in known if isinstance(one, dict)}
+    return {key: delta for key, delta in found.items() if delta is not None}
 
 
 def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> Fall | None:
@@ -219,9 +221,9 @@ def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> 
 def _difference(source: Source, after: Capture) -> Measured:
     """A count of schema 1.0.0, which was stored as the window's own."""
     meter = source.capacity_meter
-    gauge = after.reading.gauge(source.capacity) if source.capacity else None
-    own = after.record.get(meter.field_name, gauge and gauge.used) if meter else None
-    if meter is None or isinstance(own, bool) or not isinstance(own, int | float):
+    gauge = after.reading.gauge(meter.key) if meter else None
+    own = amount(after.record.get(meter.field_name, gauge and gauge.used)) if meter else None
+    if meter is None or own is None:
         return Measured(errors=("capacity-missing",))
     return Measured(delta={meter.field_name: own}, errors=after.reading.errors)
 
@@ -231,20 +233,18 @@ def capacity_delta(source: Source, delta: object) -> float | None:
     meter = source.capacity_meter
     if meter is None or not isinstance(delta, Mapping):
         return None
-    found = delta.get(meter.field_name)
-    found = delta.get(meter.key) if found is None else found
-    return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+    found = amount(delta.get(meter.field_name))
+    return amount(delta.get(meter.key)) if found is None else found
 
 
-def spans(groups: Groups) -> dict[str, tuple[datetime, datetime | None]]:
+def spans(groups: Groups) -> dict[str, Span]:
     """From its first BEFORE to its last AFTER that count, when each window was measured; None: not ended yet."""
     pairs: dict[str, list[Pair]] = {}
     for (window, _), group in groups.items():
         pairs.setdefault(window, []).append(canonical(group))
-    found: dict[str, tuple[datetime, datetime | None]] = {}
+    found: dict[str, Span] = {}
     for window, own in pairs.items():
-        befores = [before.captured_at for before, _ in own if before is not None]
-        afters = [after.captured_at for _, after in own if after is not None]
-        if befores:
+        if befores := [pair.before.captured_at for pair in own if pair.before]:
+            afters = [pair.after.captured_at for pair in own if pair.after]
             found[window] = min(befores), max(afters, default=None)
     return found

@@ -13,10 +13,8 @@ from tracker.text.redact import redact
 from tracker.text.render import line, plural, value
 from tracker.text.wording import near
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
-from tracker.windows.divergence import divergences
-from tracker.windows.missing_plugins import Absent, absent, tell
-from tracker.windows.results import WINDOWS, Finalized, finalized, unit_of
-from tracker.windows.rules import open_anomalies
+from tracker.windows.reader import Absent, Windows
+from tracker.windows.results import WINDOWS, Finalized, divergences, finalized, unit_of
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -41,20 +39,20 @@ def finalize(
     with nullcontext() if session.dry_run else session.journal.lock():
         found = captures(session.index, session.registry.sources, [window])
         groups = {name: group for (_, name), group in sorted(found.items())}
-        unread = absent(session, [window])
+        unread = Windows(session).missing_plugins([window])
         _check_read(window, unread)
         _check_pairs(session, window, groups)
         entries = {name: _entry(session, session.registry.sources[name], group) for name, group in groups.items()}
         _check_falls(session, window, entries)
         features, given, kept = _kept(finalized(session.index, [window]).get(window), features, given, clear)
-        tags = [f"{DIVERGENT}{one.title}" for one in divergences(session, [window], found) if one.is_divergent]
+        tags = [f"{DIVERGENT}{one.source.title}" for one in divergences(session, [window], found) if one.is_divergent]
         record = _row(session, window, features, given, entries, tags)
         if not session.dry_run:
             session.journal.append(WINDOWS, [record])
     _report(session, record, features)
     if kept:
         session.note(f"note: kept from the earlier row of {window}: {', '.join(kept)}")
-    tell(session, unread)
+    Windows(session).note_missing(unread)
 
 
 def reopen(session: Session, window: str) -> None:
@@ -184,7 +182,7 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
 
 def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[str, Any]]) -> None:
     for name in [name for name, entry in entries.items() if FELL in entry["errors"]][:1]:
-        opened = [found.record for found in open_anomalies(session, [window])]
+        opened = [found.record for found in Windows(session).open_anomalies([window])]
         causes = [str(found.get("cause")) for found in opened if found.get("provider") == name]
         raise TrackerError(
             f"{window} cannot be finalized: the capacity meter of {name} fell"

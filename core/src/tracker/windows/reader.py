@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tracker.contract import readings
+from tracker.errors import TrackerError
+from tracker.journal.records import ANOMALIES, PHASES, text
 from tracker.session import Session
+from tracker.text.render import line
 
 if TYPE_CHECKING:
-    from tracker.contract.readings import Reading
+    from datetime import datetime
+
     from tracker.contract.sources import Source
     from tracker.journal.index import Entry
     from tracker.preview import Preview
-    from tracker.windows.captures import Capture
+    from tracker.windows.captures import Capture, Groups, Span
     from tracker.windows.lanes import LaneFile
-    from tracker.windows.missing_plugins import Absent
     from tracker.windows.results import Finalized
     from tracker.windows.window import CaptureRequest
 
-Groups = Mapping[tuple[str, str], "list[Capture]"]
+
+class Absent(NamedTuple):
+    """A source whose records no plugin reads: every view leaves them out and says so.
+
+    name: the `provider` of its records. stream: where they stand. measured: whether its meters were captured, so that
+    windows are finalized with it. problem: `toy: recorded here, but no plugin for it is installed`.
+    """
+
+    name: str
+    stream: str
+    measured: bool
+    problem: str
+    cure: str
 
 
 class Windows:
-    """The windows of a session: captures, finalize rows, anomalies, and what a capture becomes when it is stored.
-
-    `windows` are ids everywhere; None is every window.
-    """
+    """The windows of a session; `windows` are ids everywhere, None is every window."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -51,9 +64,7 @@ class Windows:
         done = self.finalized(windows)
         return [window for window in windows if window not in done]
 
-    def spans(
-        self, windows: Iterable[str], groups: Groups | None = None
-    ) -> dict[str, tuple[datetime, datetime | None]]:
+    def spans(self, windows: Iterable[str], groups: Groups | None = None) -> dict[str, Span]:
         """From when to when each window was measured; None: not ended yet. `groups` are the captures, if known."""
         from tracker.windows.captures import spans
 
@@ -67,29 +78,17 @@ class Windows:
 
         return assemble(self.session, windows)
 
-    def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
-        """The anomalies that nothing closed. without: a record that is about to be taken back."""
-        from tracker.windows.rules import open_anomalies
-
-        return open_anomalies(self.session, windows, without=without)
-
     def anomalies(self, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
         """Every anomaly, each with the row that closed it."""
         from tracker.windows.rules import history
 
         return history(self.session, windows, removed=True)
 
-    def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
-        """The sources that are recorded, and whose plugin is missing."""
-        from tracker.windows.missing_plugins import absent
+    def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
+        """The anomalies that nothing closed and whose records stand. without: one that is about to be taken back."""
+        from tracker.windows.rules import history
 
-        return absent(self.session, windows)
-
-    def note_missing(self, found: Iterable[Absent]) -> None:
-        """Say which records a view leaves out, because their plugin is missing."""
-        from tracker.windows.missing_plugins import tell
-
-        tell(self.session, found)
+        return [entry for entry, closed in history(self.session, windows, without=without) if closed is None]
 
     def lane_files(self) -> Iterator[LaneFile]:
         """The state files of every lane, as the journal says that they should be."""
@@ -107,6 +106,53 @@ class Windows:
 
         return next_window(window)
 
+    # --- records whose plugin is missing
+
+    def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
+        """The sources that are recorded and that no plugin reads, by name."""
+        from tracker.windows.results import WINDOWS
+
+        wanted, registry = None if windows is None else set(windows), self.session.registry
+        found = list(self._strangers(wanted))
+        for row in self.finalized(wanted).values():
+            found += [(name, WINDOWS, PHASES[0]) for name in row.named - registry.sources.keys()]
+        measured = {name for name, _, phase in found if phase in PHASES}
+        # of a name's streams the first
+        streams = {name: stream for name, stream, _ in reversed(found)}
+        disabled, broken = {one.name for one in registry.disabled}, {error.plugin for error in registry.failures}
+        missing = []
+        for name, stream in sorted(streams.items()):
+            why = "no plugin for it is installed"
+            cure = f"install the plugin that declares {line(name)} (usually tracker-{line(name)})"
+            if name in disabled:
+                why, cure = "TRACKER_DISABLE_PLUGINS leaves it out", "unset TRACKER_DISABLE_PLUGINS"
+            elif name in broken:
+                why, cure = "the plugin for it is broken", "mend it: `tracker plugins list` says what is wrong"
+            missing.append(Absent(name, stream, name in measured, f"{line(name)}: recorded here, but {why}", cure))
+        return missing
+
+    def _strangers(self, windows: set[str] | None) -> Iterator[tuple[str, str, str | None]]:
+        """The providers of records that no plugin reads, with the stream, and the phase of a capture."""
+        from tracker.windows.results import WINDOWS
+
+        index, known = self.session.index, self.session.registry.sources
+        own = {ANOMALIES, WINDOWS, "snapshots", *(source.stream for source in known.values())}
+        for stream in self.session.journal.streams():
+            # whoever needs an unreadable stream reports it
+            with contextlib.suppress(TrackerError):
+                for mark in index.strangers(stream, known):
+                    if windows is None or mark.window in windows:
+                        yield mark.provider, stream, mark.phase
+                # events stand in a stream of their source's own
+                first = None if stream in own else next(index.entries(stream, windows), None)
+                if first is not None and (name := text(first.record.get("provider"))) not in {"", *known}:
+                    yield name, stream, None
+
+    def note_missing(self, found: Iterable[Absent]) -> None:
+        """Say which records a view leaves out, because their plugin is missing."""
+        for one in found:
+            self.session.note(f"note: {one.problem}; it is left out")
+
     # --- captures that are made
 
     def store(self, request: CaptureRequest) -> list[dict[str, Any]]:
@@ -115,7 +161,7 @@ class Windows:
 
         return store(self.session, request)
 
-    def reset_before(self, source: Source, reading: Reading, at: datetime) -> datetime | None:
+    def reset_before(self, source: Source, reading: readings.Reading, at: datetime) -> datetime | None:
         """The latest reset of the source in whose buffer an instant lies."""
         from tracker.windows.window import reset_before
 
@@ -127,17 +173,14 @@ class Windows:
 
         return stamped_notes(text, self.session.lane)
 
-    def parsed(self, reading: Reading, source: Source) -> dict[str, Any]:
+    def parsed(self, reading: readings.Reading, source: Source) -> dict[str, Any]:
         """A reading as the field `parsed` of a record, without what is never stored."""
-        from tracker.contract.readings import to_parsed
         from tracker.text.redact import redact_value
 
-        found: Any = redact_value(to_parsed(reading, source), keep_account=self.session.config.keep_account)
+        found: Any = redact_value(readings.to_parsed(reading, source), keep_account=self.session.config.keep_account)
         return found  # type: ignore[no-any-return]
 
     @staticmethod
-    def reading(parsed: Mapping[str, Any], source: Source, captured_at: datetime) -> Reading:
+    def reading(parsed: Mapping[str, Any], source: Source, captured_at: datetime) -> readings.Reading:
         """The reading that the field `parsed` of a record holds."""
-        from tracker.contract.readings import from_parsed
-
-        return from_parsed(parsed, source, captured_at)
+        return readings.from_parsed(parsed, source, captured_at)

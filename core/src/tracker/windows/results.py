@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.features import Estimate, WindowResult
+from tracker.contract.figures import amount
 from tracker.contract.readings import EPOCH, instant
-from tracker.contract.sources import Source
+from tracker.contract.sources import Comparison, Source
 from tracker.journal.index import Index
-from tracker.windows.captures import Capture, Groups, Pair, canonical, capacity_delta, measure
+from tracker.windows.captures import OTHER_ACCOUNT, Capture, Groups, Pair, canonical, capacity_delta, measure
 
 if TYPE_CHECKING:
     from tracker.session import Session
@@ -28,7 +29,8 @@ class Finalized(NamedTuple):
     @property
     def features(self) -> dict[str, float]:
         """Features per provider; providers whose features were not given are left out."""
-        return {name: count for name, count in self._table("features").items() if _is_count(count)}
+        counts = {name: amount(count) for name, count in self._table("features").items()}
+        return {name: count for name, count in counts.items() if count is not None}
 
     @property
     def providers(self) -> dict[str, Mapping[str, Any]]:
@@ -41,17 +43,14 @@ class Finalized(NamedTuple):
 
     @property
     def quality(self) -> float | None:
-        found: list[Any] = [self.record.get(key) for key in ("quality_score", "quality")]
-        return next((float(one) for one in found if _is_count(one)), None)
+        known = (amount(self.record.get(key)) for key in ("quality_score", "quality"))
+        return next((float(one) for one in known if one is not None), None)
 
     def is_stale(self, provider: str, group: Iterable[Capture]) -> bool:
         """Whether the captures that were finalized are no longer those that count; rows without ids cannot tell."""
         used = self.providers.get(provider, {}).get("records")
-        if not isinstance(used, Mapping):
-            return False
-        pair = canonical(group)
-        now = {"before": pair.before, "after": pair.after}
-        return any(used.get(phase) != (capture.record_id if capture else None) for phase, capture in now.items())
+        now = canonical(group)._asdict().items()
+        return isinstance(used, Mapping) and any(used.get(phase) != (one and one.record_id) for phase, one in now)
 
     def text(self, name: str) -> str | None:
         found = self.record.get(name)
@@ -60,10 +59,6 @@ class Finalized(NamedTuple):
     def _table(self, name: str) -> dict[str, Any]:
         found = self.record.get(name)
         return found if isinstance(found, dict) else {}
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15
 
 
 def finalized(index: Index, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
@@ -79,7 +74,8 @@ def finalized(index: Index, windows: Iterable[str] | None = None) -> dict[str, F
 
 # --- figures
 
-UNNAMED = "(not named)"
+# What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
+UNNAMED, MIXED = "(not named)", "2 accounts"
 
 
 class Totals(NamedTuple):
@@ -118,23 +114,41 @@ class ProviderFigures(NamedTuple):
     def of(cls, session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
         """One provider's usable windows, the others with the reason."""
         usable: list[WindowResult] = []
-        excluded, stale = [], []
+        excluded, stale, shared = [], [], cls.overlaps(source, rows, groups)
         for window, row in rows.items():
             entry, features = row.providers.get(source.name), row.features.get(source.name)
             if entry is None and not features:
                 continue
             group = groups.get((window, source.name), [])
+            pair = canonical(group)
             capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-            if capacity is not None and capacity >= 0 and features is not None:
-                at = _moment(canonical(group), row)
-                usable.append(
-                    WindowResult(window=window, features=features, capacity=capacity, quality=row.quality, at=at)
-                )
-            else:
+            if reason := OTHER_ACCOUNT if pair.is_mixed else shared.get(window):
+                excluded.append({"window": window, "reason": reason})
+            elif capacity is None or features is None:
                 excluded.append({"window": window, "reason": _reason(source, entry, capacity)})
+            else:
+                at, quality = _moment(pair, row), row.quality
+                usable.append(WindowResult(window=window, features=features, capacity=capacity, quality=quality, at=at))
             if row.is_stale(source.name, group):
                 stale.append(window)
         return cls(source, unit_of(source), estimate(session, source, usable), tuple(excluded), tuple(stale))
+
+    @staticmethod
+    def overlaps(source: Source, windows: Iterable[str], groups: Groups) -> dict[str, str]:
+        """The windows of one account that moved a meter at the same time: the delta of each holds the work of both."""
+        pairs = [(window, canonical(groups.get((window, source.name), ()))) for window in windows]
+        known = [(b.captured_at, window, b, a) for window, (b, a) in pairs if b and a and a.phase]
+        found: dict[str, str] = {}
+        running: list[tuple[datetime, str, Capture, Capture]] = []
+        for start, window, before, after in sorted(known, key=lambda one: one[:2]):
+            running = [one for one in running if one[3].captured_at > start]
+            for _, other, _, end in running:
+                last = min(after, end, key=lambda one: one.captured_at)
+                old, new = (one.reading.gauge(source.capacity or "") for one in (before, last))
+                if start < last.captured_at and (old is None or new is None or old.used != new.used):
+                    found |= {other: f"overlaps {window}", window: f"overlaps {other}"}
+            running.append((start, window, before, after))
+        return found
 
     @property
     def totals(self) -> dict[str, float | None]:
@@ -171,7 +185,7 @@ def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: G
         for window, row in rows.items():
             if name in row.named:
                 parts.setdefault((known or {}).get((window, name), UNNAMED), {})[window] = row
-        several = len(parts.keys() - {UNNAMED}) > 1
+        several = len(parts.keys() - {UNNAMED, MIXED}) > 1
         for account, own in sorted(parts.items()) if several else [("", dict(rows))]:
             found.append(ProviderFigures.of(session, providers[name], own, groups)._replace(account=account))
     return found
@@ -191,10 +205,8 @@ def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> li
 
 def _reason(source: Source, entry: Mapping[str, Any] | None, capacity: float | None) -> str:
     """Why a provider does not count in a finalized window."""
-    if entry is None:
-        return "not-captured"
-    if capacity is not None and capacity >= 0:
-        return "features-missing"
+    if entry is None or capacity is not None:
+        return "not-captured" if entry is None else "features-missing"
     errors = entry.get("errors")
     tags = [str(tag) for tag in errors] if isinstance(errors, list) else []
     about = [tag for tag in tags if tag.partition(":")[2] in ("", source.capacity)]
@@ -218,3 +230,37 @@ def estimate(session: Session, source: Source, windows: list[WindowResult]) -> E
     counting = [one for one in windows if one.features or one.capacity]
     features, capacity = sum(one.features for one in counting), sum(one.capacity for one in counting)
     return Totals(len(counting), features, capacity, features / capacity if capacity else None)
+
+
+class Divergence(NamedTuple):
+    """A report against the meter that it estimates, in used percent: if the two differ, one of them is wrong."""
+
+    source: Source
+    compared: Comparison
+    reported: float
+    shown: float
+    threshold: float
+
+    @property
+    def is_divergent(self) -> bool:
+        return abs(self.reported - self.shown) > self.threshold
+
+
+def divergences(session: Session, windows: Iterable[str], groups: Groups) -> list[Divergence]:
+    """The newest report against the newest meter, for every comparison that a source declares."""
+    windows, found = list(windows), []
+    for source in session.registry.sources.values():
+        for one in source.comparisons:
+            reported = []
+            for entry in session.index.entries(source.stream, windows):
+                parsed = entry.record.get("parsed")
+                if isinstance(parsed, Mapping) and parsed.get("scope") == one.scope:
+                    taken = instant(entry.record.get("captured_at")) or EPOCH
+                    reported.append((taken, entry.offset, amount(parsed.get(one.figure))))
+            captured = [capture for (_, name), own in groups.items() if name == one.provider for capture in own]
+            gauges = [capture.reading.gauge(one.meter) for capture in sorted(captured, key=lambda own: own.order)]
+            figures = [figure for *_, figure in sorted(reported) if figure is not None]
+            shown = [gauge.used for gauge in gauges if gauge and gauge.used is not None]
+            if figures and shown:
+                found.append(Divergence(source, one, figures[-1], shown[-1], session.config.divergence_pp))
+    return found

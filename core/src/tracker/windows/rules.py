@@ -17,7 +17,7 @@ from tracker.contract.readings import Reading, compact, iso
 from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, stamp
 from tracker.text.clock import span
-from tracker.windows.captures import Capture, Measured, Pair, canonical
+from tracker.windows.captures import OTHER_ACCOUNT, Capture, Measured, Pair, canonical
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from tracker.session import Session
 
 LATE_AFTER, CLOCK_SKEW, NEGATIVE = "late-after", "clock-skew", "negative-delta"
-OTHER_ACCOUNT = "other-account"
 IMPLAUSIBLE, STALE = "reset-implausible", "stale-data"
 # clocks of machines differ; beyond that a capture claims to be from the future
 FUTURE = timedelta(minutes=5)
@@ -87,8 +86,7 @@ def broken_rules(
             )
             yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
 
-    accounts = {one.record.get("account") for one in (new, before) if one} - {None}
-    if new.phase == "after" and len(accounts) > 1:
+    if new.phase == "after" and Pair(before, new).is_mixed:
         cause = f"this {source.name} reading is of another account than the BEFORE of {new.window}"
         advice = "Expected both of one account. Name another window with --window, or store it with --force."
         yield Broken(OTHER_ACCOUNT, cause, advice, delete, (new,) if before is None else (before, new))
@@ -238,10 +236,3 @@ def history(
             closed[closes] = entry
     raised = [entry for entry in entries if "closes" not in entry.record and known.issuperset(about(entry))]
     return [(entry, closed.get(entry.record_id)) for entry in raised]
-
-
-def open_anomalies(
-    session: Session, windows: Iterable[str] | None = None, *, without: str | None = None
-) -> list[Entry]:
-    """The anomalies that nothing closed and whose records all stand; `without`: a record about to be taken back."""
-    return [entry for entry, closed in history(session, windows, without=without) if closed is None]

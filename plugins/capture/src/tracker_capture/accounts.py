@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracker.kernel import Session, Windows
+from tracker.kernel import Session, Windows, canonical
 from tracker_capture.readings import account_names, mask_of
+
+# What a window is shown with that was forced from one account to another: it belongs to neither.
+MIXED = "2 accounts"
 
 
 def accounts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], str]:
-    """The account's name or hash by window and provider; of two both."""
+    """The account's name or hash by window and provider, by the captures that count."""
     names = account_names(session)
     found = {}
     for key, group in Windows(session).captures(windows).items():
-        hashes = set()
-        for capture in group:
-            parsed = capture.record.get("parsed")
-            # older records have the redacted address alone
-            masked = mask_of(parsed.get("account")) if isinstance(parsed, dict) else None
-            kept = capture.record.get("account")
-            if account := kept if isinstance(kept, str) else masked:
-                hashes.add(names.get(account, account))
-        if hashes:
-            found[key] = "+".join(sorted(hashes))
+        records = [capture.record for capture in canonical(group) if capture is not None]
+        # older records have the redacted address alone
+        parsed = [one for record in records if isinstance(one := record.get("parsed"), dict)]
+        own = {record.get("account") for record in records} - {None} or {mask_of(one.get("account")) for one in parsed}
+        own = {names.get(str(one), one) for one in own - {None}}
+        if own:
+            found[key] = str(own.pop()) if len(own) == 1 else MIXED
     return found

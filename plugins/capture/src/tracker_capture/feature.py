@@ -27,7 +27,7 @@ def feature_info() -> Feature:
             "statusline": _command(
                 "Setup", "statusline", "Print meters, resets and the open window in one line, for a prompt."
             ),
-            "sync": _command("Daily", "sync", "Add the readings in the vendors' session files to the meter history."),
+            "sync": _command("Daily", "sync", "Read the readings and the tokens in the vendors' session files."),
             "watch": _command("Daily", "watch", "Sample the meters until you stop it, and show them in one line."),
             "meters": _command("Results", "meters", "Show the history of every meter, with its resets."),
             "windows add": _command("Records", "windows", "Make a window from the meter history, after the fact."),

@@ -13,6 +13,8 @@ from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canon
 from tracker_corrections.closing import ANOMALIES, closing
 
 Row = dict[str, Any]
+# of a capture that the finalize row was measured with
+USED = "finalized with it"
 
 
 @frozen(kw_only=True)
@@ -48,7 +50,7 @@ def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = 
     with session.journal.lock():
         found = _find(session, wanted)
         removal = _prepare(session, wanted.source, found, reason)
-        was_finalized = _is_finalized(session, wanted.source, found)
+        was_used = _use(session, wanted.source, found) == USED
         # the closings first: without the tombstone they close nothing
         closed = {ANOMALIES: removal.closed} if removal.closed else {}
         session.journal.append_all({**closed, wanted.source.stream: [removal.tombstone]})
@@ -66,17 +68,17 @@ def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = 
         session.note(f"note: closed {count} anomal{'y' if count == 1 else 'ies'} that it had caused")
     for row in removal.raised:
         session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
-    if was_finalized:
+    if was_used:
         again = f"tracker complete --window {found.window}"
         session.note(f"note: {found.window} was finalized with it and is stale until `{again} ...` runs again")
 
 
 def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bool) -> None:
-    is_finalized = _is_finalized(session, source, found)
-    if is_named and not is_finalized:
+    use = _use(session, source, found)
+    if is_named and not use:
         return
     what = f"the {source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} in {found.window}"
-    why = f"{found.window} is finalized with it" if is_finalized else "no --window names it"
+    why = f"{found.window} is {use}" if use else "no --window names it"
     if sys.stdin.isatty() and sys.stderr.isatty():
         if click.confirm(f"Remove {what}? ({why})", err=True):
             return
@@ -170,11 +172,11 @@ def _was_removed(session: Session, source: Source, phase: str | None, window: st
     )
 
 
-def _is_finalized(session: Session, source: Source, found: Capture) -> bool:
-    """Whether the window's finalize row was measured with this capture; a row of schema 1.0.0 says no ids."""
+def _use(session: Session, source: Source, found: Capture) -> str | None:
+    """What the window's finalize row makes of the capture; a row of schema 1.0.0 says no ids. None: there is no row."""
     row = Windows(session).finalized([found.window]).get(found.window)
-    entry = row.providers.get(source.name) if row else None
-    if entry is None:
-        return False
-    used = entry.get("records")
-    return found.record_id in used.values() if isinstance(used, dict) else True
+    if row is None:
+        return None
+    entry = row.providers.get(source.name)
+    used = entry.get("records") if entry is not None else {}
+    return USED if not isinstance(used, dict) or found.record_id in used.values() else "finalized"

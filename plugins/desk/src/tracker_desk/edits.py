@@ -16,24 +16,32 @@ import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import frozen
 
 from tracker.kernel import TrackerError, replace_file
 
 BEGIN, END = "# >>> tracker setup >>>", "# <<< tracker setup <<<"
-BLOCK = re.compile(rf"^{re.escape(BEGIN)}\n.*?^{re.escape(END)}\n", re.M | re.S)
+# what stands behind BEGIN, so that --undo leaves every byte as it was
+NEW, JOINED = " (new file)", " (the line above had no line end)"
+BLOCK = re.compile(
+    rf"^{re.escape(BEGIN)}(?P<mark>{re.escape(NEW)}|{re.escape(JOINED)}|)\n.*?^{re.escape(END)}\n", re.M | re.S
+)
 LIMIT = 1 << 20
 KEY = "statusLine"
 OURS = re.compile(r"(?:^|[/\\'\"])tracker(?:\.exe)?['\"]? (?:.* )?statusline$")
+
+# makes the new text of the old one; None is a file that does not exist
+Change: TypeAlias = Callable[[str | None], str | None]
 
 
 @frozen(kw_only=True)
 class Edit:
     """One change: what it is for, where, and the text before and after; `write` makes it.
 
-    before: None if the file does not exist. refusal: why it cannot be made.
+    before, after: None if the file does not exist. refusal: why it cannot be made. is_absent: because what it changes
+    is not on this machine.
     """
 
     title: str
@@ -41,11 +49,12 @@ class Edit:
     before: str | None = None
     after: str | None = None
     refusal: str | None = None
+    is_absent: bool = False
     write: Callable[[Edit], None] | None = None
 
     @property
     def is_due(self) -> bool:
-        return self.refusal is None and (self.before or "") != (self.after or "")
+        return self.refusal is None and self.before != self.after
 
     def diff(self) -> list[str]:
         """What changes, as `diff -u` prints it."""
@@ -56,12 +65,14 @@ class Edit:
         return {"title": self.title, "place": self.place, "refusal": self.refusal, "diff": self.diff()}
 
 
-def file_edit(title: str, path: Path, changed: Callable[[str], str]) -> Edit:
+def file_edit(title: str, path: Path, changed: Change) -> Edit:
     """The change of a text file; a link is followed, and stays."""
     try:
         found = path.resolve()
+        if not found.parent.is_dir():
+            return Edit(title=title, place=str(path), refusal=f"There is no folder {found.parent}.", is_absent=True)
         before = _read(found)
-        after = changed(before or "")
+        after = changed(before)
     except TrackerError as error:
         return Edit(title=title, place=str(path), refusal=f"{path} {error}.")
     return Edit(title=title, place=str(found), before=before, after=after, write=_write)
@@ -81,8 +92,6 @@ def _read(path: Path) -> str | None:
             raise TrackerError("is read-only")
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise TrackerError("is in a folder that does not exist") from None
         return None
     except UnicodeDecodeError:
         raise TrackerError("is not UTF-8 text") from None
@@ -95,28 +104,37 @@ def _read(path: Path) -> str | None:
 
 def _write(edit: Edit) -> None:
     path = Path(edit.place)
-    if edit.after == "" and edit.before is not None:
-        # nothing but our own entry was in it
+    if edit.after is None:
         path.unlink()
-        return
-    replace_file(path, (edit.after or "").encode(), was=(edit.before or "").encode())
+    else:
+        replace_file(path, edit.after.encode(), was=(edit.before or "").encode())
 
 
 # --- a block between two marker lines
 
 
-def with_block(text: str, body: str) -> str:
+def with_block(text: str | None, body: str) -> str:
     """The text with our block: in its place if it is there, else at the end."""
-    block = f"{BEGIN}\n{body.rstrip()}\n{END}\n"
-    _check_markers(text)
-    if BLOCK.search(text):
-        return BLOCK.sub(lambda _found: block, text, count=1)
-    return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{block}"
+    _check_markers(text or "")
+    found = BLOCK.search(text or "")
+    is_joined = bool(text) and not (text or "").endswith("\n")
+    mark = found["mark"] if found else NEW if text is None else JOINED if is_joined else ""
+    block = f"{BEGIN}{mark}\n{body.rstrip()}\n{END}\n"
+    if found:
+        return BLOCK.sub(lambda _found: block, text or "", count=1)
+    return (text or "") + ("\n" if is_joined else "") + block
 
 
-def without_block(text: str) -> str:
-    _check_markers(text)
-    return BLOCK.sub("", text)
+def without_block(text: str | None) -> str | None:
+    """The text as it was before our block; None if the file was made for it."""
+    _check_markers(text or "")
+    found = BLOCK.search(text or "")
+    if text is None or found is None:
+        return text
+    before, behind = text[: found.start()], text[found.end() :]
+    if found["mark"] == JOINED and not behind:
+        before = before.removesuffix("\n")
+    return None if found["mark"] == NEW and not before + behind else before + behind
 
 
 def _check_markers(text: str) -> None:
@@ -128,44 +146,47 @@ def _check_markers(text: str) -> None:
 # --- an entry of a JSON object
 
 
-def with_status_line(text: str, command: str) -> str:
+def with_status_line(text: str | None, command: str) -> str:
     """The settings with the command as their status line; another command than ours stays."""
     known = _object(text)
     entry = known.get(KEY)
-    if entry is not None and not _is_ours(entry):
+    if KEY in known and not _is_ours(entry):
         raise TrackerError(f"has a status line already: {json.dumps(entry)[:80]}")
     wanted = {"type": "command", "command": command}
-    if entry == wanted:
+    if text and entry == wanted:
         return text
-    rest = without_status_line(text) or "{}\n"
+    rest = without_status_line(text)
+    if not rest:
+        # on one line, by which --undo knows that there was no file; without a line end, that it was empty
+        return json.dumps({KEY: wanted}) + ("\n" if rest is None else "")
     indent = re.search(r"\n([ \t]+)\"", rest)
     space = indent[1] if indent else "  "
     value = json.dumps(wanted, indent=space).replace("\n", f"\n{space}")
     # behind the last entry, so that taking it out leaves the file as it was
     head, tail = re.fullmatch(r"(.*?)(\s*\}\s*)", rest, re.S).groups()  # type: ignore[union-attr]
-    comma, tail = (",", tail) if not head.endswith("{") else ("", "\n}\n")
+    comma = "" if head.endswith("{") else ","
     changed = f"{head}{comma}\n{space}{json.dumps(KEY)}: {value}{tail}"
     return _checked(changed, {**{key: one for key, one in known.items() if key != KEY}, KEY: wanted})
 
 
-def without_status_line(text: str) -> str:
-    """The settings without our entry; "" if nothing else is in them."""
+def without_status_line(text: str | None) -> str | None:
+    """The settings as they were before our entry; None if the file was made for it."""
     known = _object(text)
-    if not _is_ours(known.get(KEY)):
+    if text is None or not _is_ours(known.get(KEY)):
         return text
+    if text.rstrip("\n") == json.dumps(known) and len(known) == 1:
+        return None if text.endswith("\n") else ""
     rest = {key: one for key, one in known.items() if key != KEY}
-    if not rest:
-        return ""
     for found in re.finditer(rf"{json.dumps(KEY)}\s*:\s*", text):
         _, end = json.JSONDecoder().raw_decode(text, found.end())
         before, behind = text[: found.start()], text[end:]
-        for left in (re.sub(r",\s*$", "", before) + behind, before + re.sub(r"^\s*,\s*", "", behind)):
+        for left in (re.sub(r",?\s*$", "", before) + behind, before + re.sub(r"^\s*,\s*", "", behind)):
             with contextlib.suppress(TrackerError):
                 return _checked(left, rest)
     raise TrackerError("has a status line that cannot be taken out; edit the file")
 
 
-def _object(text: str) -> dict[str, Any]:
+def _object(text: str | None) -> dict[str, Any]:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({key for key, _ in pairs}) < len(pairs):
             raise ValueError("a key is there twice")
@@ -194,18 +215,18 @@ def _is_ours(entry: Any) -> bool:
 # --- the crontab
 
 
-def crontab_edit(title: str, changed: Callable[[str], str]) -> Edit:
+def crontab_edit(title: str, changed: Change) -> Edit:
     """The change of the user's crontab."""
     program = shutil.which("crontab")
     if program is None:
-        return Edit(title=title, place="crontab", refusal="crontab is not on the PATH.")
+        return Edit(title=title, place="crontab", refusal="crontab is not on the PATH.", is_absent=True)
     try:
         listed = subprocess.run([program, "-l"], capture_output=True, timeout=20, check=False)
         # without a crontab, `crontab -l` fails with nothing on standard output
         said = listed.stderr.decode("utf-8", "replace").strip()
         if listed.returncode and (listed.stdout or "no crontab" not in said):
             raise TrackerError(f"cannot be listed: {said[:200]}")
-        before = listed.stdout.decode("utf-8")
+        before = None if listed.returncode else listed.stdout.decode("utf-8")
         return Edit(title=title, place="crontab", before=before, after=changed(before), write=_install)
     except UnicodeDecodeError:
         return Edit(title=title, place="crontab", refusal="The crontab is not UTF-8 text.")
@@ -219,7 +240,7 @@ def _install(edit: Edit) -> None:
     now = crontab_edit(edit.title, lambda text: text)
     if now.before != edit.before:
         raise TrackerError("The crontab changed meanwhile. Run the command again.")
-    words = ["crontab", "-"] if edit.after else ["crontab", "-r"]
+    words = ["crontab", "-r" if edit.after is None else "-"]
     try:
         done = subprocess.run(words, input=(edit.after or "").encode(), capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

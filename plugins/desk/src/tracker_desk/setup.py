@@ -6,7 +6,6 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tracker.api import StatusLineOrigin
 from tracker.kernel import Session, TrackerError, plural
 from tracker_desk.completion_scripts import SCRIPTS
 from tracker_desk.edits import (
+    Change,
     Edit,
     crontab_edit,
     file_edit,
@@ -63,7 +63,7 @@ def take_back(session: Session) -> None:
     """Remove what `set_up` added, and nothing else."""
     edits = [edit for _, _, edit in _edits(session, is_undo=True)]
     for edit in edits:
-        if edit.refusal and "does not exist" not in edit.refusal and "not on the PATH" not in edit.refusal:
+        if edit.refusal and not edit.is_absent:
             session.warn(f"{edit.refusal} tracker leaves it alone.")
     due = [edit for edit in edits if edit.is_due]
     for edit in due:
@@ -112,7 +112,7 @@ def _edits(session: Session, *, is_undo: bool = False) -> list[tuple[str, str, E
     """The kind of each change, what it is about, and the change."""
     found = []
     for title, path in _status_lines(session):
-        change: Callable[[str], str] = partial(with_status_line, command=f"{_program(session)} statusline")
+        change: Change = partial(with_status_line, command=f"{_program(session)} statusline")
         edit = file_edit("Status line", path, without_status_line if is_undo else change)
         found.append(("status line", title, edit))
     for shell in [_shell()] if not is_undo else SCRIPTS:
@@ -157,7 +157,7 @@ def rc_file(shell: str) -> Path:
     return home / (".bash_profile" if sys.platform == "darwin" else ".bashrc")
 
 
-def _shell_block(session: Session, shell: str) -> Callable[[str], str]:
+def _shell_block(session: Session, shell: str) -> Change:
     call = f"{_program(session)} shell-init {shell}"
     body = f"{call} | source" if shell == "fish" else f'eval "$({call})"'
     return partial(with_block, body=body)

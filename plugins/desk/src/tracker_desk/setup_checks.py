@@ -11,7 +11,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, Finding, HttpOrigin, LogOrigin, Origin, Source
+from tracker.api import (
+    CommandOrigin,
+    ExchangeOrigin,
+    FileOrigin,
+    Finding,
+    HttpOrigin,
+    LogOrigin,
+    Origin,
+    Source,
+    StatusLineOrigin,
+)
 from tracker.kernel import Session, TrackerError, Windows, line, span, zone
 from tracker_desk.config_values import held
 from tracker_desk.findings import Level
@@ -91,8 +101,9 @@ def _origins(source: Source) -> Iterator[Finding]:
     """A provider of which no origin can be read here: each capture has to be pasted."""
     reasons = [reason for origin in source.origins if (reason := missing(origin))]
     if reasons and len(reasons) == len(source.origins):
-        cure = next((origin.cure for origin in source.origins if origin.cure), f"tracker start {source.name}")
-        problem = f"cannot be read automatically: {'; '.join(reasons)}"
+        cure = next((f"{origin.cure}, or paste it: " for origin in source.origins if origin.cure), "paste it: ")
+        cure += f"`tracker start {source.name}`"
+        problem = f"cannot be read automatically: {'; '.join(dict.fromkeys(reasons))}"
         yield Finding(severity="note", check="origin", place=source.name, problem=problem, cure=cure)
 
 
@@ -100,7 +111,7 @@ def missing(origin: Origin) -> str | None:
     """Why an origin cannot be read on this machine, None if it may work."""
     if isinstance(origin, CommandOrigin | ExchangeOrigin):
         return None if shutil.which(origin.argv[0]) else f"{origin.argv[0]} is not on the PATH"
-    if isinstance(origin, FileOrigin | LogOrigin):
+    if isinstance(origin, FileOrigin | LogOrigin | StatusLineOrigin):
         folder = os.environ.get(origin.variable or "") or origin.folder
         return None if Path(folder).expanduser().is_dir() else f"{folder} does not exist"
     if isinstance(origin, HttpOrigin):

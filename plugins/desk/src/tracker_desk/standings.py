@@ -16,8 +16,8 @@ RECENT = timedelta(hours=2)
 MEMORY = timedelta(weeks=16)
 # Clocks of two machines may differ by so much. A reading of the future is none of now.
 SKEW = timedelta(minutes=5)
-# Between the accounts of a window that names several.
-MIXED = "+"
+# What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
+MIXED = "2 accounts"
 
 
 @frozen(kw_only=True)
@@ -65,10 +65,7 @@ def standings(
         own = {key: captures for key, captures in groups.items() if key[1] == name}
         # a window that was forced over two accounts says of neither what it has left; the history does
         captured = [
-            (one, named.get(key))
-            for key, captures in own.items()
-            if MIXED not in named.get(key, "")
-            for one in captures
+            (one, named.get(key)) for key, captures in own.items() if named.get(key) != MIXED for one in captures
         ]
         captured.sort(key=lambda one: one[0].order)
         found += _of_provider(session.now, source, captured, past.get(name, ()))

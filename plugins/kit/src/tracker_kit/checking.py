@@ -27,9 +27,10 @@ CASE = "from pathlib import Path\n\nfrom tracker_kit.verdict import case\n\n"
 
 @frozen(kw_only=True)
 class Target:
-    """What is checked: sources, the folder of their tests, and what stands before the installed packages."""
+    """Plugins, those of them that are features, their tests, and what stands before the installed packages."""
 
     sources: tuple[str, ...]
+    features: tuple[str, ...] = ()
     tests: Path | None = None
     path: tuple[Path, ...] = ()
 
@@ -71,9 +72,10 @@ def check(session: Session, target: str, inputs: Path | None) -> None:
 
 def _target(session: Session, name: str, folder: Path) -> Target:
     registry = session.registry
-    installed = sorted({*registry.names, *(one.name for one in registry.installed_features)})
+    features = tuple(one.name for one in registry.features)
+    installed = sorted({*registry.names, *features})
     if name in installed:
-        return Target(sources=(name,))
+        return Target(sources=(name,), features=features)
     if Path(name).is_dir():
         return _project(Path(name).resolve(), folder)
     from tracker.kernel import near
@@ -103,8 +105,9 @@ def _project(project: Path, folder: Path) -> Target:
     lines = [f"[{GROUP}]", *(f"{name} = {module}" for name, module in points.items())]
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     code = project / "src" if (project / "src").is_dir() else project
-    tests = project / "tests"
-    return Target(sources=tuple(points), tests=tests if tests.is_dir() else None, path=(info.parent, code))
+    tests = project / "tests" if (project / "tests").is_dir() else None
+    features = tuple(name for name, place in points.items() if place.endswith(".feature"))
+    return Target(sources=tuple(points), features=features, tests=tests, path=(info.parent, code))
 
 
 # --- running the checks
@@ -121,7 +124,7 @@ def _verdicts(folder: Path, target: Target, inputs: Path | None) -> Iterator[Ver
             texts = inputs or folder / "inputs" / source
             texts.mkdir(parents=True, exist_ok=True)
             own = _run(folder, target, _case(folder, source, texts))
-            note = None if inputs else _note(texts)
+            note = None if inputs or source in target.features else _note(texts)
         broken = errors + Counter(row["message"] for row in own if row["message"])
         yield Verdict(source=source, checks=len(own), broken=broken, note=note)
 
@@ -146,16 +149,21 @@ def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
     words = ["-q", "--tb=native", "-c", str(folder / "pytest.ini"), "--rootdir", str(folder), "-p", "no:cacheprovider"]
     words += ["-p", "tracker_kit.verdict", "--verdict", str(result), str(tests)]
     path = os.pathsep.join([*map(str, target.path), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *words],
-        env=os.environ | {"PYTHONPATH": path, "PYTEST_ADDOPTS": ""},
-        capture_output=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *words],
+            env=os.environ | {"PYTHONPATH": path, "PYTEST_ADDOPTS": ""},
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TrackerError(f"The checks did not finish within {SECONDS} s.") from error
     if not result.exists():
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        raise TrackerError(f"The checks did not finish (status {done.returncode}): {said[-1] if said else ''}")
+        # pytest prints at its end, and this was none of its making
+        why = said[-1] if said else "the plugin ended the process, as os._exit does"
+        raise TrackerError(f"The checks did not finish (status {done.returncode}): {why}.")
     rows: list[dict[str, Any]] = orjson.loads(result.read_bytes())
     return rows
 

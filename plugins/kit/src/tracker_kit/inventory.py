@@ -26,8 +26,7 @@ def list_plugins(registry: Registry) -> list[dict[str, Any]]:
         registry.find(name)
         slow[name] = perf_counter() - start
     sources = [_row(one, getattr(one.declared, "kind", None), slow.get(one.name, 0)) for one in registry.found]
-    assert registry.features is not None  # registered, so that their hooks are known
-    return sources + [_row(one, "feature") for one in registry.installed_features]
+    return sources + [_row(one, "feature") for one in registry.features]
 
 
 def _row(found: Any, kind: str | None, seconds: float = 0) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def check_name(registry: Registry, name: str) -> None:
         )
     if name in RESERVED:
         raise click.BadParameter(f"The name {name!r} is reserved for the core. Choose another, such as {name}-usage.")
-    for feature in registry.declared:
+    for feature in (one.info for one in registry.features if one.info):
         if name == feature.name or name in feature.commands:
             raise TrackerError(f"The name {name!r} is taken by the feature {feature.name}.")
     for found in (*registry.found, *registry.disabled):

@@ -62,6 +62,14 @@ def usage_events(session: Session, since: datetime | None, folder: Path | None) 
 
 
 @hookimpl
+def session_files(source: Source) -> Sequence[str]:
+    """The files that `tracker usage` reads."""
+    from tracker_telemetry.sessions.files import files
+
+    return [one.path for one in files(source)]
+
+
+@hookimpl
 def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
     """Tokens and money of each provider's own requests."""
     from tracker_telemetry import window_facts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from attrs import define, field
 
@@ -43,29 +43,28 @@ class Ids:
 
     _buckets: defaultdict[bytes, bytearray] = field(factory=lambda: defaultdict(bytearray))
 
-    def add(self, found: bytes) -> bool:
-        """Add an id; whether it is new."""
-        bucket, rest = self._buckets[found[:PREFIX]], found[PREFIX:]
-        at = bucket.find(rest)
-        while at > 0 and at % REST:  # a match across two ids is none
-            at = bucket.find(rest, at + 1)
-        if at >= 0:
-            return False
-        bucket += rest
-        return True
+    def add(self, keys: Iterable[bytes]) -> list[bool]:
+        """Add ids; of each, whether it was known."""
+        buckets, known = self._buckets, list[bool]()
+        for key in keys:
+            bucket, rest = buckets[key[:PREFIX]], key[PREFIX:]
+            at = bucket.find(rest)
+            while at > 0 and at % REST:  # a match across two ids is none
+                at = bucket.find(rest, at + 1)
+            if at < 0:
+                bucket += rest
+            known.append(at >= 0)
+        return known
 
-    def load(self, ids: bytes) -> None:
-        """Add many ids that are not in it, one behind the other."""
-        buckets = self._buckets
-        for at in range(0, len(ids), SIZE):
-            buckets[ids[at : at + PREFIX]] += ids[at + PREFIX : at + SIZE]
-
-    def __contains__(self, found: bytes) -> bool:
-        bucket, rest = self._buckets.get(found[:PREFIX], b""), found[PREFIX:]
+    def __contains__(self, key: bytes) -> bool:
+        bucket, rest = self._buckets.get(key[:PREFIX], b""), key[PREFIX:]
         at = bucket.find(rest)
         while at > 0 and at % REST:
             at = bucket.find(rest, at + 1)
         return at >= 0
+
+    def __bool__(self) -> bool:
+        return bool(self._buckets)
 
 
 @define
@@ -75,14 +74,17 @@ class Shown:
     _once: Ids = field(factory=Ids)
     _more: dict[bytes, int] = field(factory=dict)
 
-    def count(self, found: bytes) -> int:
-        """Count a line once more; how often it was counted before."""
-        if self._once.add(found):
-            return 0
-        before = self._more.get(found, 1)
-        self._more[found] = before + 1
+    def count(self, keys: Sequence[bytes]) -> list[int]:
+        """Count lines once more; how often each was counted before."""
+        known = self._once.add(keys)
+        return [self._again(key) if was else 0 for key, was in zip(keys, known, strict=True)]
+
+    def _again(self, key: bytes) -> int:
+        before = self._more.get(key, 1)
+        self._more[key] = before + 1
         return before
 
-    def load(self, ids: bytes) -> None:
-        """Count lines that were shown once, one behind the other."""
-        self._once.load(ids)
+
+def ids_of(data: bytes) -> Iterator[bytes]:
+    """Ids that stand one behind the other."""
+    return (data[at : at + SIZE] for at in range(0, len(data), SIZE))

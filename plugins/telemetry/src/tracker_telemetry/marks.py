@@ -16,7 +16,7 @@ import orjson
 from attrs import asdict, define
 
 from tracker_telemetry.follower import Place
-from tracker_telemetry.identity import SIZE
+from tracker_telemetry.identity import SIZE, ids_of
 from tracker_telemetry.index import FOLDER, private
 from tracker_telemetry.reader import Reader
 
@@ -52,8 +52,7 @@ class Mark:
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return None
         self.reader.stored.leave_order(self.reader.shown)
-        for at in range(0, len(ids), SIZE):
-            self.reader.shown.count(ids[at : at + SIZE])
+        self.reader.shown.count(list(ids_of(ids)))
         self.shown, self.reader.number = found["shown"], number
         return place
 

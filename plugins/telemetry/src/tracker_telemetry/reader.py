@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from itertools import chain, repeat
+from typing import Any
 
 import orjson
 from attrs import define, field
@@ -27,6 +28,7 @@ TOTAL = (
     *("cache_write_5m_tokens", "cache_write_1h_tokens"),
 )
 COUNTS = frozenset({*TOTAL, "reasoning_tokens", "latency_ms", "cost_usd"})
+KNOWN: defaultdict[str, set[type]] = defaultdict(set)  # the types of each field's values that were found to be right
 EPOCH = datetime.fromtimestamp(0)
 
 
@@ -56,21 +58,16 @@ class Summary:
 
 @define
 class Rows:
-    """Rows that may have to be stored: the half of each id that tells, its bytes, and the tags of some events."""
+    """Rows that may have to be stored: the half of each id that tells, their lines, and the tags of some events."""
 
     keys: list[bytes] = field(factory=list)
     data: list[bytes] = field(factory=list)
     tags: dict[bytes, Sequence[str]] = field(factory=dict)
 
-    def add(self, key: bytes, data: bytes, tags: Sequence[str] = ()) -> None:
-        self.keys.append(key)
-        self.data.append(data)
-        if tags:
-            self.tags[key] = tags
-
     def leave_out(self, ids: Ids) -> None:
         """Leave out what is stored by now."""
-        kept = [both for both in zip(self.keys, self.data, strict=True) if both[0] not in ids]
+        lines = b"".join(self.data).splitlines(keepends=True)
+        kept = [both for both in zip(self.keys, lines, strict=True) if both[0] not in ids]
         self.keys, self.data = [key for key, _ in kept], [data for _, data in kept]
 
 
@@ -85,13 +82,21 @@ class Batch:
     first_reason: str | None = None
 
 
-class New(NamedTuple):
-    """A line that is one event and not stored yet."""
+class Reason(str):
+    """Why a line is refused, in the place of its events."""
 
-    line: bytes
-    digest: bytes
-    number: int
-    event: dict[str, Any]
+
+TOO_LONG = Reason(f"longer than {LINE_LIMIT >> 20} MB")
+
+
+@define
+class Slice:
+    """Lines in a row: the number of the one before them, and of each its digest and what the plugin made of it."""
+
+    lines: Sequence[Line]
+    digests: list[bytes]
+    before: int
+    found: list[Any] = field(factory=list)
 
 
 @define
@@ -111,7 +116,6 @@ class Reader:
     _digest: Callable[[bytes], bytes] = field(init=False)
     _head: bytes = b""  # what stands behind the id of the rows of this batch
     _has_failed: bool = False
-    _has_begun: bool = False  # the plugin was given lines, and could have kept state
 
     def __attrs_post_init__(self) -> None:
         self._ingest = self.session.registry.bind(self.source.name, "ingest_line")
@@ -124,17 +128,19 @@ class Reader:
         return self.source.stream, f"{self.source.stream}.rejected"
 
     def read(self, lines: Sequence[Line]) -> Batch:
-        """What the lines are. Every line goes to the plugin, since it may keep state from one line to the next."""
+        """What the lines are. Lines that are stored in this order are passed over, unless the plugin keeps state."""
         self.stored.catch_up()
         self._head = self._common(self.session.now)
-        batch = Batch()
+        batch, digest = Batch(), self._digest
         with self.session.registry.guarded(self.source.name, "ingest_line") as timer:
             for start in range(0, len(lines), SLICE):
                 part = lines[start : start + SLICE]
-                if not self._is_replay(part, batch):
+                digests = [digest(line if isinstance(line, bytes) else line.sha256.encode()) for line in part]
+                keys = [digest[ID] for digest in digests]
+                if not self.number or self._scratch or not self._is_replay(keys, batch):
                     timer.restart()
-                    self._read_slice(part, batch, timer)
-                    self._has_begun = True
+                    self._read_slice(Slice(part, digests, self.number), batch, timer)
+                self.number += len(part)
         return batch
 
     def recall(self, text: bytes) -> None:
@@ -159,109 +165,113 @@ class Reader:
         )
         return b'",' + orjson.dumps(dict(zip(COMMON, values, strict=True)))[1:-1] + b","
 
-    def _is_replay(self, lines: Sequence[Line], batch: Batch) -> bool:
-        """Go past lines that are stored in this order, if the plugin has kept no state of those before them."""
-        if not self._has_begun or self._scratch or not self.stored.is_in_order:
-            return False
-        if any(type(line) is not bytes for line in lines):
-            return False
-        keys = [self._digest(line)[ID] for line in lines]  # type: ignore[arg-type]
-        routed = self.stored.pass_over(b"".join(keys))
+    def _is_replay(self, keys: Sequence[bytes], batch: Batch) -> bool:
+        """Go past lines that are stored in this order, each as one event."""
+        routed = self.stored.pass_over(keys)
         if routed is None:
             return False
         batch.shown += keys
-        batch.summary.events += len(lines)
+        batch.summary.events += len(keys)
         batch.summary.routed += routed
-        self.number += len(lines)
         return True
 
-    def _read_slice(self, lines: Sequence[Line], batch: Batch, timer: Any) -> None:
-        ingest, scratch, digest_line, stored = self._ingest, self._scratch, self._digest, self.stored
-        new: list[New] = []
-        total = routed = 0
-        for line in lines:
-            self.number += 1
-            is_text = type(line) is bytes
-            digest = digest_line(line if is_text else line.sha256.encode())  # type: ignore[arg-type, union-attr]
-            key = digest[ID]
+    def _read_slice(self, part: Slice, batch: Batch, timer: Any) -> None:
+        ingest, scratch, found, stored = self._ingest, self._scratch, part.found, self.stored
+        for line in part.lines:
             try:
-                found = ingest(line, scratch) if is_text else _too_long()  # type: ignore[arg-type]
-                if not found:
-                    continue
-                is_single = type(found) is list and len(found) == 1
-                if is_single and stored.is_next(key):  # as every line of a replay
-                    batch.shown.append(key)
-                    total += 1
-                    routed += found[0].get("routed") is True
-                    continue
-                nth = self._count(batch, key)
-                if is_single and not nth and not stored.old and type(found[0]) is dict and "key" not in found[0]:
-                    total += 1
-                    routed += found[0].get("routed") is True
-                    if key not in stored.ids:
-                        new.append(New(line, digest, self.number, found[0]))  # type: ignore[arg-type]
-                    continue
-                self._encode(batch, new)
-                self._several(batch, digest, nth, found)
+                found.append(ingest(line, scratch) if type(line) is bytes else TOO_LONG)
             except Rejected as error:
-                self._refuse(batch, digest, self._count(batch, key), line, self.number, str(error))
+                found.append(Reason(error))
             except timer.FAULTS as error:  # a plugin's fault costs a line, not the stream
                 timer.restart()
-                self._refuse(batch, digest, self._count(batch, key), line, self.number, self._fault(error, timer))
-        batch.summary.events += total
-        batch.summary.routed += routed
-        self._encode(batch, new)
+                found.append(Reason(self._fault(error, timer)))
+        giving = [at for at, events in enumerate(found) if events]
+        keys = [part.digests[at][ID] for at in giving]
+        if self._is_replay(keys, batch):
+            return
+        if stored.is_in_order:
+            stored.leave_order(self.shown)
+        batch.shown += keys
+        simple: list[int] = []
+        for at, nth in zip(giving, self.shown.count(keys), strict=True):
+            events = found[at]
+            is_single = type(events) is list and len(events) == 1 and type(events[0]) is dict
+            if is_single and not nth and not stored.old and "key" not in events[0]:
+                simple.append(at)
+            else:
+                self._add_simple(batch, part, simple)
+                simple = []
+                self._add(batch, part, at, nth)
+        self._add_simple(batch, part, simple)
 
-    def _count(self, batch: Batch, key: bytes) -> int:
-        """How often the stream has shown a line before."""
-        if self.stored.is_in_order:
-            self.stored.leave_order(self.shown)
-        batch.shown.append(key)
-        return self.shown.count(key)
-
-    def _encode(self, batch: Batch, new: list[New]) -> None:
-        """Add new lines that are one event each; the list begins anew."""
+    def _add_simple(self, batch: Batch, part: Slice, simple: list[int]) -> None:
+        """Add lines that are one event each and that the stream shows for the first time."""
         try:
-            events = check_all([one.event for one in new])
+            events = check_all([part.found[at][0] for at in simple])
+            self._add_events(batch, [part.digests[at] for at in simple], events)
         except TypeError:
-            for one in new:
-                batch.summary.events -= 1
-                batch.summary.routed -= one.event.get("routed") is True
-                try:
-                    self._several(batch, one.digest, 0, [one.event])
-                except TypeError as error:
-                    self._refuse(batch, one.digest, 0, one.line, one.number, self._fault(error, None))
-        else:
-            hexes = b"".join([one.digest for one in new]).hex().encode()
-            for at, (one, event) in enumerate(zip(new, events, strict=True)):
-                try:
-                    text = orjson.dumps(event)
-                except TypeError as error:  # what JSON cannot hold costs its line
-                    batch.summary.events -= 1
-                    batch.summary.routed -= event["routed"]
-                    self._refuse(batch, one.digest, 0, one.line, one.number, self._fault(error, None))
-                    continue
-                data = HEAD + hexes[32 * at : 32 * at + 32] + self._head + text[1:] + b"\n"
-                batch.events.add(one.digest[ID], data, event.get("tags") or ())
-        new.clear()
+            for at in simple:
+                self._add(batch, part, at, 0)
+
+    def _add_events(self, batch: Batch, digests: list[bytes], events: list[dict[str, Any]]) -> None:
+        count, routed = len(events), sum([event["routed"] for event in events])
+        if self.stored.ids:
+            new = [both for both in zip(digests, events, strict=True) if both[0][ID] not in self.stored.ids]
+            digests, events = [digest for digest, _ in new], [event for _, event in new]
+        texts = orjson.dumps(events)[2:-2].split(b"},{") if events else []
+        if len(texts) != len(events):  # the separator stands in a text, too
+            texts = [orjson.dumps(event)[1:-1] for event in events]
+        hexes = b"".join(digests).hex().encode()
+        ids = [hexes[at : at + 32] for at in range(0, len(hexes), 32)]
+        parts = zip(repeat(HEAD), ids, repeat(self._head), texts, repeat(b"}\n"))
+        keys = [digest[ID] for digest in digests]
+        batch.events.keys += keys
+        batch.events.data.append(b"".join(chain.from_iterable(parts)))
+        batch.events.tags.update(
+            (key, event["tags"]) for key, event in zip(keys, events, strict=True) if "tags" in event
+        )
+        batch.summary.events += count
+        batch.summary.routed += routed
+
+    def _add(self, batch: Batch, part: Slice, at: int, nth: int) -> None:
+        """Add a line of any kind."""
+        events = part.found[at]
+        try:
+            if type(events) is not Reason:
+                self._several(batch, part.digests[at], nth, events)
+                return
+        except TypeError as error:
+            events = self._fault(error, None)
+        batch.summary.rejected += 1
+        whole = row_id(part.digests[at], nth, 0, REJECTED)
+        if whole[ID] not in self.stored.ids:
+            reason = redact(events)[:REASON_LIMIT]
+            batch.first_reason = batch.first_reason or reason
+            own: dict[str, Any] = {"line_number": part.before + at + 1, "rejected": reason, **describe(part.lines[at])}
+            self._row(batch.refused, whole, orjson.dumps(own | ({"nth": nth} if nth else {})))
 
     def _several(self, batch: Batch, digest: bytes, nth: int, found: Sequence[dict[str, Any]]) -> None:
-        """Add a line with none or many events, or one that the stream has shown before."""
+        """Add a line's events, however many."""
         if not isinstance(found, list | tuple):
             raise TypeError(f"ingest_line returned a {type(found).__name__}. Expected a list of events.")
         events = [checked(event) for event in found]
-        batch.summary.events += len(events)
-        batch.summary.routed += sum(event["routed"] for event in events)
-        if nth < self.stored.old.get(digest[ID], 0):
-            return
-        for part, event in enumerate(events):
+        rows = []
+        for part, event in enumerate(events if nth >= self.stored.old.get(digest[ID], 0) else ()):
             whole = self._keyed(event) if event.get("key") else row_id(digest, nth, part)
             if whole[ID] not in self.stored.ids:
                 own = {"nth": nth} if nth else {}
                 own |= {"part": part, "parts": len(events)} if len(events) > 1 else {}
-                middle = orjson.dumps(own)[1:-1] + b"," if own else b""
-                data = HEAD + whole.hex().encode() + self._head + middle + orjson.dumps(event)[1:] + b"\n"
-                batch.events.add(whole[ID], data, event.get("tags") or ())
+                rows.append((whole, orjson.dumps(own | event), event.get("tags") or ()))
+        for whole, text, tags in rows:
+            self._row(batch.events, whole, text, tags)
+        batch.summary.events += len(events)
+        batch.summary.routed += sum(event["routed"] for event in events)
+
+    def _row(self, rows: Rows, whole: bytes, text: bytes, tags: Sequence[str] = ()) -> None:
+        rows.keys.append(whole[ID])
+        rows.data.append(HEAD + whole.hex().encode() + self._head + text[1:] + b"\n")
+        if tags:
+            rows.tags[whole[ID]] = tags
 
     def _keyed(self, event: dict[str, Any]) -> bytes:
         """The id of an event with a key, whatever line and file shows it; its total tells a later state of it."""
@@ -278,16 +288,6 @@ class Reader:
                     self._several(batch, self._digest(b"\0end\0" + orjson.dumps(checked(event))), 0, [event])
         return batch
 
-    def _refuse(self, batch: Batch, digest: bytes, nth: int, line: Line, number: int, reason: str) -> None:
-        batch.summary.rejected += 1
-        whole = row_id(digest, nth, 0, REJECTED)
-        if whole[ID] not in self.stored.ids:
-            reason = redact(reason)[:REASON_LIMIT]
-            batch.first_reason = batch.first_reason or reason
-            own: dict[str, Any] = {"line_number": number, "rejected": reason, **describe(line)}
-            own |= {"nth": nth} if nth else {}
-            batch.refused.add(whole[ID], HEAD + whole.hex().encode() + self._head + orjson.dumps(own)[1:] + b"\n")
-
     def _fault(self, error: BaseException, timer: Any) -> str:
         what = redact(str(timer.fault(error) if timer else error))[:REASON_LIMIT]
         failure = PluginError(self.source.name, "ingest_line", what)
@@ -301,8 +301,7 @@ class Reader:
     def store(self, batch: Batch) -> None:
         """Append what is new, each stream in one write; what another process has stored meanwhile is left out."""
         if self.session.dry_run:
-            for row in (*batch.events.data, *batch.refused.data):
-                print(row.decode(), end="")
+            print(b"".join(batch.events.data + batch.refused.data).decode(), end="")
         elif batch.events.keys or batch.refused.keys:
             with self.session.journal.lock():
                 if self.stored.catch_up():
@@ -321,27 +320,27 @@ class Reader:
 
 def check_all(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The events, checked by column: in a fifth of the time, but the `TypeError` does not say which one is wrong."""
-    if len(set(map(tuple, events))) != 1:
+    if len(set(map(tuple, events))) != 1 or not {"routed", "ok"} <= events[0].keys():
         return [checked(event) for event in events]
     for name, column in zip(events[0], zip(*[event.values() for event in events], strict=True), strict=True):
-        kinds = dict(zip(map(type, column), column, strict=True))
-        for value in kinds.values():
-            checked({name: value})
+        kinds = set(map(type, column))
+        for kind in kinds - KNOWN[name]:
+            check_event({name: next(value for value in column if type(value) is kind)})
+            KNOWN[name].add(kind)
         if name in COUNTS:
-            counts = column if type(None) not in kinds else [value for value in column if value is not None]
+            counts = column if None not in column else [value for value in column if value is not None]
             if counts and not (min(counts) >= 0 and sum(counts) < math.inf):  # a NaN is in no order
                 raise TypeError("a count is below 0 or no number")
         elif name == "ts":
-            for ts in column if kinds.keys() != {str} else ():
+            for ts in column if kinds != {str} else ():
                 checked({"ts": ts})
-            if kinds.keys() == {str}:
-                try:
-                    list(map(datetime.fromisoformat, column))
-                except ValueError:
-                    raise TypeError("a time is none") from None
-        elif name in ("routed", "ok") and type(None) in kinds:
+            try:
+                list(map(datetime.fromisoformat, column if kinds == {str} else ()))
+            except ValueError:
+                raise TypeError("a time is none") from None
+        elif name in ("routed", "ok") and kinds != {bool}:
             return [checked(event) for event in events]
-    return events if {"routed", "ok"} <= events[0].keys() else [checked(event) for event in events]
+    return events
 
 
 def checked(event: Any) -> dict[str, Any]:
@@ -357,10 +356,6 @@ def checked(event: Any) -> dict[str, Any]:
         except (ValueError, OverflowError):
             raise TypeError("invalid ts of an event. Expected ISO 8601 or epoch seconds.") from None
     return {**event, "routed": event.get("routed") is True, "ok": event.get("ok") in (None, True)}
-
-
-def _too_long() -> Sequence[dict[str, Any]]:
-    raise Rejected(f"longer than {LINE_LIMIT >> 20} MB")
 
 
 def _is_text(value: object) -> bool:

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import orjson
 from attrs import define, field
 
 from tracker.kernel import Journal, Session
-from tracker_telemetry.identity import ID, SIZE, Ids, Shown, digest_of
+from tracker_telemetry.identity import ID, SIZE, Ids, Shown, digest_of, ids_of
 
 PART = 4 << 20  # bytes of a stream that are read at once
 HEAD = b'{"record_id":"'
 SINGLE, ROUTED = 1, 2
-HEX = slice(len(HEAD), len(HEAD) + 32)
-HALF = slice(HEX.start + 16, HEX.stop)
+HALF = slice(len(HEAD) + 16, len(HEAD) + 32)
 HEXADECIMAL = re.compile(rb"[0-9a-f]{16}")
+IS_ROUTED = b'"routed":'
+# what the rows of one write share behind their ids, up to the first field of an event that is the only one of its line
+SHARED = (
+    rb'(","window":%b,"provider":[^{}]*?"notes":(?:null|"(?:[^"\\]|\\.)*"),[^{}]*?"tool_version":"[^"]*","'
+    rb'(?!nth"|part"|raw_text")\w+":)'
+)
 
 
 @define
 class Stored:
     """The ids of a window's rows in some streams, and how often lines stand in rows of schema 1.0.0.
 
-    A replay shows its lines in the order in which they are stored. As long as it does, each is compared with the next
-    stored one alone; the sets are made of the first line that is another, if ever.
+    A replay shows its lines in the order in which they are stored. As long as it does, they are compared with the next
+    stored ones alone; the sets are made of the first lines that are others, if ever.
     """
 
     session: Session
@@ -35,12 +39,11 @@ class Stored:
     streams: tuple[str, ...]
     ids: Ids = field(factory=Ids)
     is_in_order: bool = True
-    _order: bytearray = field(factory=bytearray)
-    _kinds: bytearray = field(
-        factory=bytearray
-    )  # of each id in order: SINGLE, ROUTED, or 0 for one that needs its plugin
-    _at: int = 0
     old: Counter[bytes] = field(factory=Counter)
+    _order: bytearray = field(factory=bytearray)
+    # of each id in order: SINGLE, ROUTED, or 0 for one that needs its plugin
+    _kinds: bytearray = field(factory=bytearray)
+    _at: int = 0
     _read: dict[str, int] = field(factory=dict)
 
     def catch_up(self) -> bool:
@@ -56,82 +59,74 @@ class Stored:
             else:
                 spans = [(before, size)]
             for start, stop in spans:
-                self._scan(stream, start, stop)
+                for part in parts(self.session, stream, start, stop):
+                    self._scan(part)
             self._read[stream] = size
         return has_more
 
-    def is_next(self, key: bytes) -> bool:
-        """Whether a line is the one that is stored behind the last one; if so, it was shown once."""
-        if self.is_in_order and self._order[self._at : self._at + SIZE] == key:
-            self._at += SIZE
-            return True
-        return False
-
-    def pass_over(self, keys: bytes) -> int | None:
+    def pass_over(self, keys: Sequence[bytes]) -> int | None:
         """Go past lines that are the next ones and one event each: how many are routed; None if any is another."""
-        first, stop = self._at // SIZE, (self._at + len(keys)) // SIZE
-        if not self.is_in_order or self._order[self._at : self._at + len(keys)] != keys:
+        stop = self._at + len(keys)
+        if not self.is_in_order or self._order[self._at * SIZE : stop * SIZE] != b"".join(keys):
             return None
-        kinds = self._kinds[first:stop]
-        routed = kinds.count(ROUTED)
-        if routed + kinds.count(SINGLE) < len(kinds):
+        kinds = self._kinds[self._at : stop]
+        if 0 in kinds:
             return None
-        self._at += len(keys)
-        return routed
+        self._at = stop
+        return kinds.count(ROUTED)
 
     def leave_order(self, shown: Shown) -> None:
         """Make the sets: of what is stored, and of what was shown until now."""
         self.is_in_order = False
         order = bytes(self._order)
-        self.ids.load(order)
-        shown.load(order[: self._at])
         self._order.clear()
         self._kinds.clear()
+        self.ids.add(ids_of(order))
+        shown.count(list(ids_of(order[: self._at * SIZE])))
 
     def wrote(self, stream: str) -> None:
         """Say that the rows that were appended now are this run's own: it will not show those lines again."""
         self._read[stream] = self.session.journal.size(stream)
 
-    def _scan(self, stream: str, start: int, stop: int) -> None:
-        # rows that ingest wrote begin with their id and window; any other row is decoded
-        own = b'","window":' + orjson.dumps(self.window) + b","
-        end = HEX.stop + len(own)
-        for part in parts(self.session, stream, start, stop):
-            lines = part.split(b"\n")
-            is_plain = b'"raw_text"' not in part and b'"parts":' not in part and b'"nth":' not in part
-            if is_plain and all(line[HEX.stop : end] == own for line in lines):
-                kinds = [ROUTED if b'"routed":true' in line else SINGLE for line in lines] if self.is_in_order else []
-                self._add([line[HALF] for line in lines], kinds)
-                continue
-            found: list[bytes] = []
-            for line in lines:
-                if line[HEX.stop : end] == own and b'"raw_text"' not in line:
-                    found.append(line[HALF])
-                else:
-                    self._take(Journal.decode(line), found)
-            self._add(found, [0] * len(found))
-
-    def _add(self, found: list[bytes], kinds: list[int]) -> None:
+    def _scan(self, part: bytes) -> None:
+        """Take the ids of rows. Those that ingest wrote for lines with one event are not decoded."""
+        pattern = re.compile(re.escape(HEAD) + rb".{32}" + SHARED % re.escape(orjson.dumps(self.window)))
+        shared, halves, kinds = b"\n", list[bytes](), bytearray()
+        for line in part.split(b"\n"):
+            if not line.startswith(shared, HALF.stop):
+                found = pattern.match(line)
+                if found is None:
+                    shared = b"\n"
+                    half = self._decoded(line)
+                    halves += half
+                    kinds += bytes(len(half))
+                    continue
+                shared = found[1]
+            halves.append(line[HALF])
+            kinds.append(ROUTED if line[line.rfind(IS_ROUTED) + len(IS_ROUTED)] == ord("t") else SINGLE)
         try:
-            ids = bytes.fromhex(b"".join(found).decode())
+            ids = bytes.fromhex(b"".join(halves).decode())
         except ValueError:  # somebody edited the file
-            ids = b"".join(bytes.fromhex(half.decode()) for half in found if HEXADECIMAL.fullmatch(half))
-            kinds = [0] * (len(ids) // SIZE)
+            ids = b"".join(bytes.fromhex(half.decode()) for half in halves if HEXADECIMAL.fullmatch(half))
+            kinds = bytearray(len(ids) // SIZE)
         if self.is_in_order:
             self._order += ids
-            self._kinds += bytes(kinds)
+            self._kinds += kinds
         else:
-            self.ids.load(ids)
+            self.ids.add(ids_of(ids))
 
-    def _take(self, record: dict[str, Any] | None, found: list[bytes]) -> None:
+    def _decoded(self, line: bytes) -> list[bytes]:
+        """The half of a row's id in hexadecimal, if it is of this window; of a whole stream, its lines are noted."""
+        record = Journal.decode(line)
         if record is None or record.get("window") != self.window:
-            return
-        raw = record.get("raw_text")
+            return []
+        raw, record_id = record.get("raw_text"), record.get("record_id")
         if isinstance(raw, str) and "routed" not in record and record.get("phase") is None:
             digest = digest_of(self.source, self.window)
             self.old.update(digest(line)[ID] for line in split(raw))
-        elif isinstance(record_id := record.get("record_id"), str) and len(record_id) == 4 * SIZE:
-            found.append(record_id[2 * SIZE :].encode())
+        elif isinstance(record_id, str) and len(record_id) == 4 * SIZE:
+            return [record_id[2 * SIZE :].encode()]
+        return []
 
 
 def parts(session: Session, stream: str, start: int, stop: int) -> Iterator[bytes]:

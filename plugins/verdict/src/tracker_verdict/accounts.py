@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from tracker.kernel import Finalized, Session, TrackerError, near
+from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, line, near
 
-# Between the accounts of a window whose captures are of several: it belongs to none of them.
-MIXED = "+"
+# What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
+MIXED = "2 accounts"
 Facts = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
@@ -29,11 +29,26 @@ def columns(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], d
     return found
 
 
+def note_excluded(session: Session, figures: ProviderFigures) -> None:
+    """Say which windows are left out because their meter moved for others, too."""
+    name = figures.source.name
+    for one in figures.excluded:
+        window, reason = line(one["window"]), one["reason"]
+        if reason.startswith("overlaps "):
+            other = line(reason.removeprefix("overlaps "))
+            session.note(
+                f"note: {name} {window} does not count: {other} ran at the same time on the same meter. Give lanes that"
+                " work at the same time one window."
+            )
+        elif reason == "other-account":
+            session.note(f"note: {name} {window} does not count: its BEFORE and its AFTER are of two accounts.")
+
+
 def split(facts: Facts, provider: str, rows: Mapping[str, Finalized]) -> dict[str | None, dict[str, Finalized]]:
     """A provider's windows by account; all of them under None unless two accounts are named."""
     rows = {window: row for window, row in rows.items() if provider in row.named}
     named = {window: facts.get((window, provider), {}).get("account") for window in rows}
-    if len({name for name in named.values() if name is not None}) < 2:
+    if len({*named.values()} - {None, MIXED}) < 2:
         return {None: dict(rows)}
     found: dict[str | None, dict[str, Finalized]] = {}
     for window, row in rows.items():
@@ -46,7 +61,7 @@ def chosen(facts: Facts, provider: str, rows: Mapping[str, Finalized], wanted: C
     parts = split(facts, provider, rows)
     if None in parts:
         return parts[None]
-    names = sorted(str(name) for name in parts)
+    names = sorted(str(name) for name in parts if name != MIXED)
     known = [name for name in names if name in wanted]
     if len(known) != 1:
         hint = f" {near(next(iter(wanted)), names)}" if wanted and not known else ""

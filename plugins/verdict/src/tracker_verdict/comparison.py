@@ -12,7 +12,7 @@ from attrs import frozen
 from tracker.api import WindowResult
 from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, Windows, near
 from tracker_verdict import pairs
-from tracker_verdict.accounts import Facts, columns
+from tracker_verdict.accounts import Facts, columns, note_excluded
 from tracker_verdict.accounts import chosen as chosen_rows
 from tracker_verdict.estimate import ProviderEstimate, day_of, of_results
 from tracker_verdict.price import EXAMPLE, Price
@@ -72,6 +72,8 @@ def matches(session: Session, names: Sequence[str], question: Question, rows: Ma
         if (not names or name in names) and any(name in row.named for row in rows.values())
     }
     chosen = _chosen(session, known, names)
+    for name in chosen:
+        note_excluded(session, known[name])
     wanted = [(chosen[0], chosen[1])] if len(chosen) == 2 else _against_best(chosen, known, question.prices)
     block = _block(session, facts, question.blocks)
     planned = pairs.planned(session)

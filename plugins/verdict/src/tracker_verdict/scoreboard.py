@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from tracker.api import Column, Source
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session, Windows, canonical, csv_line, rate, value
-from tracker_verdict.accounts import columns, split
+from tracker_verdict.accounts import columns, note_excluded, split
 from tracker_verdict.price import Price, prices
 from tracker_verdict.settings import VerdictSettings
 
@@ -72,12 +72,19 @@ def scoreboard(
     lines = []
     for source in session.registry.providers.values():
         parts: dict[str, dict[str, Finalized]] = {}
+        shared: dict[str, str] = {}
         for account, own_rows in split(said, source.name, rows).items():
+            # also of windows that are in different groups
+            shared |= ProviderFigures.overlaps(source, own_rows, groups)
             for window, row in own_rows.items():
                 name = _group(by, source, window, row, groups) + (f" ({account})" if account else "")
                 parts.setdefault(name, {})[window] = row
         for name, part in parts.items():
-            figures = ProviderFigures.of(session, source, part, groups)
+            alone = {window: row for window, row in part.items() if window not in shared}
+            figures = ProviderFigures.of(session, source, alone, groups)
+            reasons = [{"window": window, "reason": shared[window]} for window in sorted(part.keys() & shared.keys())]
+            figures = figures._replace(excluded=(*figures.excluded, *reasons))
+            note_excluded(session, figures)
             estimate = figures.efficiency
             price = known_prices.get(source.name)
             own = {window: known.get((window, source.name), {}) for window in part}

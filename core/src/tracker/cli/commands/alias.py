@@ -25,7 +25,7 @@ class AliasGroup(Group):
     command_class = Command
 
 
-@click.group("alias", cls=AliasGroup)
+@click.group("alias", cls=AliasGroup, epilog="tracker start {provider} pane.txt")
 def command() -> None:
     """Capture a provider's meters: start, end, cross."""
 

@@ -24,11 +24,11 @@ KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream", VIEW: "a 
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
 @click.argument("name", metavar="SOURCE")
 @window_option(required=True, help="The window that it belongs to.")
-@click.option("--phase", type=click.Choice(["before", "after"]), help="For a provider's meters.")
-@click.option("--scope", metavar="SCOPE", help="Which report it is [default: as the report says].")
+@click.option("--phase", type=click.Choice(["before", "after"]), help="Before or after the work, for meters.")
+@click.option("--scope", metavar="SCOPE", help="The kind of report [default: what the report says].")
 @input_options
 @click.option("--run", is_flag=True, help="Run the program that prints the report, and take in what it prints.")
-@click.option("--follow", is_flag=True, help="Keep reading a file as it grows, through rotation (polls).")
+@click.option("--follow", is_flag=True, help="Keep reading a file as it grows, also when it is rotated.")
 @click.option("--strict", is_flag=True, help="End with status 1 if lines of a stream were rejected.")
 def command(name: str, **given: Any) -> None:
     """Take in one text or stream of any source."""

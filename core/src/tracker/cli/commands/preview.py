@@ -18,7 +18,7 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     from tracker.preview import assemble
     from tracker.text.render import line
     from tracker.text.wording import near
-    from tracker.windows.missing_plugins import tell
+    from tracker.windows.reader import Windows
 
     here = session()
     for window in windows:
@@ -31,7 +31,7 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     if chosen is not None:
         shown = [window for window in shown if window in chosen]
     preview = assemble(here, dict.fromkeys(shown))
-    tell(here, preview.absent)
+    Windows(here).note_missing(preview.absent)
     if here.json:
         here.data(preview.document())
         return

@@ -12,8 +12,8 @@ from tracker.kernel import Group, moment, session
 @click.group("meters", cls=Group, invoke_without_command=True, epilog="tracker meters --provider codex")
 @click.option("--provider", metavar="P", help="Only this provider.")
 @click.option("--meter", metavar="M", help="Only this meter, such as weekly.")
-@click.option("--since", metavar="TIME", callback=moment, help="Readings from then on.")
-@click.option("--until", metavar="TIME", callback=moment, help="Readings up to then.")
+@click.option("--since", metavar="TIME", callback=moment, help="Only readings from this time on.")
+@click.option("--until", metavar="TIME", callback=moment, help="Only readings up to this time.")
 @click.option("--rows", type=click.IntRange(min=0), default=8, show_default=True, help="Rows of each table.")
 @click.pass_context
 def command(

@@ -9,7 +9,12 @@ import click
 from tracker.kernel import Command, moment, session
 
 SINCE = click.option(
-    "--since", metavar="TIME", default="14d", show_default=True, callback=moment, help="ISO 8601, or a span such as 7d."
+    "--since",
+    metavar="TIME",
+    default="14d",
+    show_default=True,
+    callback=moment,
+    help="From this time on: ISO 8601, or a span such as `7d`.",
 )
 
 

@@ -7,15 +7,22 @@ import click
 from tracker.kernel import Group, session
 
 
-@click.group("schedule", cls=Group)
+@click.group("schedule", cls=Group, epilog="tracker schedule print --every 15m")
 def command() -> None:
     """Print what makes cron, systemd or launchd sample the meters."""
 
 
 @command.command("print", epilog="tracker schedule print codex --every 15m")
 @click.argument("provider", required=False)
-@click.option("--every", metavar="INTERVAL", default="15m", show_default=True, help="15m, 2h or 1d.")
-@click.option("--format", "form", type=click.Choice(["cron", "systemd", "launchd"]), default="cron", show_default=True)
+@click.option("--every", metavar="INTERVAL", default="15m", show_default=True, help="How often: 15m, 2h or 1d.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["cron", "systemd", "launchd"]),
+    default="cron",
+    show_default=True,
+    help="For which scheduler.",
+)
 def print_(provider: str | None, every: str, form: str) -> None:
     """Print a job that samples one provider, or all. Nothing is installed, and no window is opened or closed."""
     from tracker_capture import samples, schedule

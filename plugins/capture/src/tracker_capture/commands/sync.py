@@ -1,4 +1,4 @@
-"""`tracker sync`: the readings that stand in the vendors' session files."""
+"""`tracker sync`: what stands in the vendors' session files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from tracker.kernel import WritingCommand, plural, session
 @click.command("sync", cls=WritingCommand, epilog="tracker sync")
 @click.argument("provider", required=False)
 def command(provider: str | None) -> None:
-    """Add the readings in the vendors' session files to the meter history. Running it again adds nothing."""
+    """Read the vendors' session files: their readings for the meter history, and the tokens of their requests.
+
+    It reads what was written since the last time. Running it again adds nothing.
+    """
     from tracker_capture.samples import sources
     from tracker_capture.session_files import sync
 
     here = session()
     counts = sync(here, sources(here, provider))
+    if not here.dry_run:
+        # tokens and money of windows come from there; what was read before is not read again
+        here.registry.first("usage_events", session=here, since=here.now, folder=None)
     if here.json:
         here.data(asdict(counts))
     else:

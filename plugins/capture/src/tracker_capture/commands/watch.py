@@ -11,7 +11,7 @@ from tracker.kernel import WritingCommand, session
 
 @click.command("watch", cls=WritingCommand, epilog="tracker watch codex --every 15m")
 @click.argument("provider", required=False)
-@click.option("--every", metavar="INTERVAL", default="5m", show_default=True, help="15m, 2h or 1d.")
+@click.option("--every", metavar="INTERVAL", default="5m", show_default=True, help="How often: 15m, 2h or 1d.")
 def command(provider: str | None, every: str) -> None:
     """Sample the meters until you stop it with Ctrl-C, and show them in one line.
 

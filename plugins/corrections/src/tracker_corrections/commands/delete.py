@@ -16,8 +16,10 @@ from tracker.kernel import Number, WritingCommand, session, window_option
 @click.option("--phase", type=click.Choice(["before", "after"]), help="Only captures of this phase.")
 @window_option(help="Only captures of this window [default: any of the lane].")
 @click.option("--index", "position", type=Number(int, min=1), default=1, show_default=True, help="The Nth newest.")
-@click.option("--reason", metavar="TEXT", default="deleted by the operator", help="Why, for the audit.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask, if the window is finalized or not named.")
+@click.option(
+    "--reason", metavar="TEXT", default="deleted by the operator", help="Why; `tracker window-audit` shows it."
+)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask, even if the window is finalized or you name none.")
 def command(provider: str, phase: str | None, window: str | None, position: int, reason: str, yes: bool) -> None:
     """Take a capture back: a row in the journal says so. Nothing is erased."""
     from tracker_corrections.deletion import Wanted, take_back

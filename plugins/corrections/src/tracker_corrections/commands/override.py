@@ -9,17 +9,7 @@ from typing import Any
 import click
 
 from tracker.api import Gauge, Meter, Reading, Source, instant
-from tracker.kernel import Group, Session, Windows, WritingCommand, moment, session
-
-
-class Percent(click.types.FloatParamType):
-    """A number, with or without a percent sign."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        given: Any = value.strip().removesuffix("%") if isinstance(value, str) else value
-        return super().convert(given, param, ctx)
+from tracker.kernel import Group, Number, Session, Windows, WritingCommand, moment, session
 
 
 class OverrideGroup(Group):
@@ -37,7 +27,7 @@ class OverrideGroup(Group):
         return None if source is None else _command(source)
 
 
-@click.group("override", cls=OverrideGroup)
+@click.group("override", cls=OverrideGroup, epilog="tracker override {provider} --help")
 def command() -> None:
     """Store meter values that you read yourself."""
 
@@ -46,20 +36,21 @@ def _command(source: Source) -> click.Command:
     params: list[click.Parameter] = [
         click.Option(["--window"], required=True, metavar="W", help="The window."),
         click.Option(["--phase"], required=True, type=click.Choice(["before", "after"]), help="The phase."),
-        click.Option(["--notes"], metavar="TEXT", help="Why, or where you read it."),
+        click.Option(["--notes"], metavar="TEXT", help="Why you enter it by hand, or where you read it."),
         click.Option(
             ["--captured-at"],
             metavar="TIME",
             callback=moment,
             help="When you read it, such as `-2h` [default: now].",
         ),
-        click.Option(["--force"], is_flag=True, help="Store it although a rule forbids it."),
+        click.Option(["--force"], is_flag=True, help="Store it even if a rule forbids it; the record says so."),
     ]
     for meter in source.meters:
         flag = f"--{meter.field_name.replace('_', '-')}"
         unit = "used percent" if meter.unit == "pp" else f"count of {meter.unit}"
+        number = Number(float, max=1e9, full=100 if meter.unit == "pp" else None)
         params.append(
-            click.Option([flag, f"used_{meter.key}"], type=Percent(), metavar="N", help=f"{meter.title}: {unit}.")
+            click.Option([flag, f"used_{meter.key}"], type=number, metavar="N", help=f"{meter.title}: {unit}.")
         )
         reset = f"--{meter.key.replace('_', '-')}-resets"
         params.append(
@@ -104,8 +95,6 @@ def _override(
         flags = ", ".join(f"--{meter.field_name.replace('_', '-')}" for meter in source.meters)
         raise click.UsageError(f"give at least one meter: {flags}")
     for gauge in gauges:
-        if gauge.used is not None and not 0 <= gauge.used < 1e9:
-            raise click.UsageError(f"{gauge.meter} cannot be {gauge.used:g}; a meter is 0 or more, and below 1e9")
         meter = source.meter(gauge.meter)
         if meter is not None and meter.unit == "pp" and gauge.used is not None and gauge.used > 100 and not force:
             flag = f"--{meter.field_name.replace('_', '-')}"

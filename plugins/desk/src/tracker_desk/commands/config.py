@@ -15,12 +15,22 @@ class SettingCommand(WritingCommand):
 
     is_noted = False
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        found = super().get_params(ctx)
+        for one in found:
+            if isinstance(one, click.Option) and one.name in ("state_dir", "no_fsync"):
+                # it is about records, which this command does not write
+                one.hidden = True
+            elif isinstance(one, click.Option) and one.name == "dry_run":
+                one.help = "Show what would change and write nothing."
+        return found
+
 
 class ConfigGroup(Group):
     command_class = Command
 
 
-@click.group("config", cls=ConfigGroup)
+@click.group("config", cls=ConfigGroup, epilog="tracker config list")
 def command() -> None:
     """Show the settings and where each comes from; change one."""
 

@@ -17,7 +17,9 @@ from tracker.kernel import Command, Selection, selection, session
     metavar="FORMAT",
     help="jsonl: the records as they are, for `tracker import`. csv, parquet: tables without what was taken back.",
 )
-@click.option("--out", "folder", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where to.")
+@click.option(
+    "--out", "folder", required=True, metavar="DIR", type=click.Path(path_type=Path), help="The folder to write to."
+)
 @click.option("--force", is_flag=True, help="Replace earlier exports in a folder that is not empty.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be written, and write nothing.")
 @selection()

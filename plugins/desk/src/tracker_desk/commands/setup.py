@@ -9,8 +9,8 @@ from tracker_desk.commands.config import SettingCommand
 
 
 @click.command("setup", cls=SettingCommand, epilog="tracker setup --dry-run")
-@click.option("--yes", "-y", is_flag=True, help="Make every change that is offered, without asking.")
-@click.option("--undo", is_flag=True, help="Remove what setup added before.")
+@click.option("--yes", "-y", is_flag=True, help="Make every offered change without asking.")
+@click.option("--undo", is_flag=True, help="Remove what setup added.")
 def command(yes: bool, undo: bool) -> None:
     """Show what tracker can use here, and offer the status line, short commands and a schedule.
 

@@ -67,7 +67,7 @@ def info(name: str) -> None:
     "--inputs",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
-    help="Screens, or one file of lines, to check with [default: the project's tests, else the demo's].",
+    help="Screens, or one file of lines, to check with [default: the project's tests, or the demo's].",
 )
 def check(target: str, inputs: Path | None) -> None:
     """Check a plugin's folder, or an installed source, by every rule."""
@@ -78,8 +78,10 @@ def check(target: str, inputs: Path | None) -> None:
 
 @click.command(cls=SettingCommand, epilog="tracker plugins new acme")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(KINDS), default="status", show_default=True)
-@click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The folder above it.")
+@click.option("--kind", type=click.Choice(KINDS), default="status", show_default=True, help="What it will read or add.")
+@click.option(
+    "--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The folder to write it into."
+)
 def new(name: str, kind: str, into: Path) -> None:
     """Write a complete plugin that passes its checks."""
     from tracker_kit import scaffold

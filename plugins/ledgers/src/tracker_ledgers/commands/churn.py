@@ -30,7 +30,12 @@ def pathspec(_context: click.Context, parameter: click.Parameter, given: tuple[s
 @click.option("--exclude", multiple=True, metavar="P ...", callback=pathspec, help="Leave these out, as git pathspecs.")
 @click.option("--features", type=FEATURES, metavar="N", help="Features finished [default: as finalized].")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
-@click.option("--ledger-path", type=click.Path(path_type=Path), metavar="F", help="Another ledger than the usual one.")
+@click.option(
+    "--ledger-path",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    help="Append to this CSV file instead of the usual ledger.",
+)
 def command(ledger_path: Path | None, **given: Any) -> None:
     """Measure the lines that changed in a window, per feature. Commits marked `xproto::` are left out."""
     from tracker_ledgers.churn import Request, book

@@ -14,7 +14,7 @@ class EvidenceGroup(Group):
     command_class = Command
 
 
-@click.group("evidence", cls=EvidenceGroup)
+@click.group("evidence", cls=EvidenceGroup, epilog="tracker evidence add --window W0-01 --result pass")
 def command() -> None:
     """Record what proves a capability: a run, its result, its artifact."""
 
@@ -37,7 +37,7 @@ def command() -> None:
     metavar="PATH",
     help="The file that the run left; it is hashed with SHA-256.",
 )
-@click.option("--artifact-hash", metavar="SHA256", help="Its hash, where you know it: checked against the file.")
+@click.option("--artifact-hash", metavar="SHA256", help="The hash, if you know it. It is checked against the file.")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 def add(**given: Any) -> None:
     """Append a row to the evidence ledger."""

@@ -14,7 +14,7 @@ class FeatureGroup(Group):
     command_class = Command
 
 
-@click.group("feature", cls=FeatureGroup)
+@click.group("feature", cls=FeatureGroup, epilog="tracker feature reserve --prefix F-")
 def command() -> None:
     """Reserve feature ids, and log what was built."""
 
@@ -38,7 +38,7 @@ def _columns(function: Any) -> Any:
         click.option("--lines-added", type=count, metavar="N", help="Lines that it added."),
         click.option("--lines-removed", type=count, metavar="N", help="Lines that it removed."),
         click.option(
-            "--date", type=click.DateTime(["%Y-%m-%d"]), callback=_day, metavar="DAY", help="[default: today]"
+            "--date", type=click.DateTime(["%Y-%m-%d"]), callback=_day, metavar="DAY", help="The day [default: today]."
         ),
         click.option("--notes", metavar="TEXT", help="Anything to remember."),
     )

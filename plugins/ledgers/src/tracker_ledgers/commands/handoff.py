@@ -18,7 +18,7 @@ class HandoffCommand(WritingCommand):
     names=("windows",),
     multiple=True,
     metavar="W ...",
-    help="The windows [default: those that want something, and the last finalized ones].",
+    help="The windows [default: those that need something, and the last finalized ones].",
 )
 def command(windows: tuple[str, ...]) -> None:
     """Write the brief with which the next person continues. It fills its own part of docs/SESSION_HANDOFF.md."""

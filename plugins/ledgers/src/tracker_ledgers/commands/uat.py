@@ -18,11 +18,11 @@ class UatCommand(WritingCommand):
 @click.option("--record", is_flag=True, help="Keep the reports, and append a row of evidence for each.")
 @click.option(
     "--timeout",
-    type=Number(float, min=0, min_open=True),
+    type=Number(float, min=0.001),
     default=3600,
     show_default=True,
     metavar="SECONDS",
-    help="After this time a runner is stopped, and has failed.",
+    help="Stop a runner after this time; it counts as failed.",
 )
 def command(window: str, record: bool, timeout: float) -> None:
     """Run the acceptance checks of a window, then show its preview. The checks are pytest and behave features."""

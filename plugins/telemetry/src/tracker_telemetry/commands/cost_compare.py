@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 @window_option(help="A window [default: all].")
 @click.option("--file", "path", metavar="PATH", help="A log that is not stored; - is standard input.")
 @click.option("--top", type=Number(int, min=1), metavar="N", help="Only the first N rows; the totals cover all.")
-@click.option("--by", type=click.Choice(["rid", "model", "lane", "day"]), default="rid", show_default=True)
+@click.option(
+    "--by",
+    type=click.Choice(["rid", "model", "lane", "day"]),
+    default="rid",
+    show_default=True,
+    help="One row for each of these.",
+)
 @click.option("--source", "name", metavar="SOURCE", help="The telemetry source, if there are several.")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
     """Compare the tokens and the money of routed requests with the others', per feature."""
@@ -38,6 +44,10 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
         known = here.index.windows()
         what = f"Expected one with records: {near(window, known)}" if known else f"{here.root} holds no records."
         raise TrackerError(f"Unknown window {window!r}. {what}")
+    if path is None and not here.journal.size(source.stream):
+        name = source.name
+        cure = f"Store a log with `tracker ingest {name} --window W0-01 --file PATH`, or compare one with --file PATH."
+        raise TrackerError(f"No event of {name} is stored in {here.root}. {cure}")
     table = prices.table(here, source)
 
     def compare(events: Events) -> costs.Costs:
@@ -51,7 +61,7 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
         here.data(costs.document(found))
         return
     lines = list(costs.csv_lines(found))
-    if found.rows and here.table(*costs.table(found)):
+    if here.is_terminal and found.rows and here.table(*costs.table(found)):
         here.show(lines[-1].removeprefix("# "))
     else:
         click.echo("\n".join(lines))

@@ -22,11 +22,13 @@ HEADINGS = ("requests", "input", "cache read", "cached", "cache write", "output"
 
 
 @click.command("usage", cls=Command, epilog="tracker usage project --last 5")
-@click.argument("by", type=click.Choice(WAYS), default="daily", metavar=f"[{'|'.join(WAYS)}]")
-@click.option("--by", "columns", multiple=True, type=click.Choice(WAYS[3:]), help="One more column.")
+@click.argument("by", type=click.Choice(WAYS), default="daily", metavar="[PERIOD]")
+@click.option("--by", "columns", multiple=True, type=click.Choice(WAYS[3:]), help="Split each row by this, too.")
 @click.option("--csv", "is_csv", is_flag=True, help="Print CSV.")
 @click.option("--timezone", metavar="ZONE", help="The zone in which days begin.")
-@click.option("--start-of-week", type=click.Choice(DAYS), default="monday", show_default=True)
+@click.option(
+    "--start-of-week", type=click.Choice(DAYS), default="monday", show_default=True, help="The first day of a week."
+)
 @selection(last="The last N periods, or the N largest.")
 def command(
     by: str,

@@ -10,19 +10,25 @@ from tracker.kernel import Command, Number, Selection, Windows, selection, sessi
 @click.command("compare", cls=Command, epilog="tracker compare codex claude")
 @click.argument("names", metavar="[A B]", nargs=-1)
 @click.option("--all", "everyone", is_flag=True, help="Compare every provider with the best one.")
-@click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")
+@click.option(
+    "--price",
+    "given",
+    multiple=True,
+    metavar="PROVIDER=200/mo:4.3bars",
+    help="What a month costs and how many full meters it buys.",
+)
 @click.option(
     "--effect",
-    type=Number(float, min=1, min_open=True),
+    type=Number(float, min=1.001),
     metavar="RATIO",
-    help="The true ratio that windows needed are for [default: the setting, 1.5].",
+    help="The true ratio that you want to detect [default: the setting, 1.5].",
 )
 @click.option(
     "--blocks",
     type=click.Choice(["day", "project"]),
-    help="Sum the windows of a day or project, if those are alike.",
+    help="Compare sums per day or per project instead of single windows.",
 )
-@click.option("--account", "accounts", multiple=True, metavar="NAME", help="Of a provider with several accounts.")
+@click.option("--account", "accounts", multiple=True, metavar="NAME", help="The account, if a provider has several.")
 @selection()
 def command(
     names: tuple[str, ...],

@@ -16,10 +16,24 @@ PAUSE = 30.0
 @click.command("gate", cls=Command, epilog="tracker gate codex --min-left 20")
 @click.argument("provider")
 @click.option(
-    "--min-left", type=Number(float, min=0, max=100), default=10.0, show_default=True, help="Per cent to keep."
+    "--min-left",
+    type=Number(float, max=100, full=100),
+    default=10.0,
+    show_default=True,
+    help="How much of the meter must stay free, in percent.",
 )
-@click.option("--max-risk", type=Number(float, min=0, max=1), default=0.2, show_default=True, help="Of running out.")
-@click.option("--meter", metavar="M", help="Ask only this meter [default: capacity's; one that is full stops, too].")
+@click.option(
+    "--max-risk",
+    type=Number(float, max=1, full=1),
+    default=0.2,
+    show_default=True,
+    help="The risk of running out that you accept, from 0 to 1.",
+)
+@click.option(
+    "--meter",
+    metavar="M",
+    help="Judge only this meter [default: that of capacity, and any other that is full, except those of one model].",
+)
 @click.option("--account", metavar="NAME", help="The account, if there are several.")
 @click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be.")
 @click.option("--wait", is_flag=True, help="Ask again until the answer is go, or until the reset.")

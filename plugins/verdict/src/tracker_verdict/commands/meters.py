@@ -21,7 +21,9 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         provider_option(about="Only this provider [default: all that have readings]."),
         click.option("--meter", metavar="M", help="The meter [default: the one that capacity is measured by]."),
-        click.option("--since", metavar="TIME", default="8w", show_default=True, callback=moment, help="From then on."),
+        click.option(
+            "--since", metavar="TIME", default="8w", show_default=True, callback=moment, help="From this time on."
+        ),
     )
     for option in reversed(options):
         function = option(function)
@@ -30,7 +32,13 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("calibrate", cls=Command, epilog="tracker meters calibrate --provider codex")
 @_options
-@click.option("--by", type=click.Choice(["window", "project", "session"]), default="project", show_default=True)
+@click.option(
+    "--by",
+    type=click.Choice(["window", "project", "session"]),
+    default="project",
+    show_default=True,
+    help="What the shares are of.",
+)
 @ROWS
 def calibrate(provider: str | None, meter: str | None, since: datetime, by: str, rows: int) -> None:
     """Say what a list-price dollar of tokens takes of a meter, and so what each window or project took.
@@ -53,7 +61,10 @@ def calibrate(provider: str | None, meter: str | None, since: datetime, by: str,
 @_options
 @ROWS
 def reconcile(provider: str | None, meter: str | None, since: datetime, rows: int) -> None:
-    """List rises of a meter that no logged request explains, and requests that moved nothing."""
+    """List rises of a meter that no logged request explains, and requests that moved nothing.
+
+    Requests without a list price are named with their models. What they took is not known.
+    """
     from tracker_verdict import rates, residuals
 
     here = session()
@@ -63,7 +74,8 @@ def reconcile(provider: str | None, meter: str | None, since: datetime, rows: in
         found = residuals.residuals(ledger, known)
         if here.json:
             own = {"provider": ledger.source.name, "meter": ledger.meter, "why_not": list(known.why)}
-            documents.append({**own, "residuals": [one.document() for one in found]})
+            bare = residuals.unpriced(ledger)
+            documents.append({**own, "residuals": [one.document() for one in found], "unpriced": bare})
         else:
             for line in residuals.lines(ledger, known, found, rows):
                 here.say(line)

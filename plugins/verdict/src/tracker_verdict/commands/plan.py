@@ -22,10 +22,10 @@ class PlanCommand(WritingCommand):
 
 @click.command("plan", cls=PlanCommand, epilog="tracker plan --provider codex")
 @click.argument("names", metavar="[A B]", nargs=-1)
-@click.option("--windows-left", type=Number(int, min=1), metavar="N", help="Windows that are planned [default: 1].")
+@click.option("--windows-left", type=Number(int, min=1), metavar="N", help="How many windows you plan [default: 1].")
 @click.option("--pairs", type=Number(int, min=1, max=99), metavar="N", help="Plan N pairs of A and B in random order.")
 @click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be for GO.")
-@click.option("--score", "is_score", is_flag=True, help="Say how earlier forecasts turned out.")
+@click.option("--score", "is_score", is_flag=True, help="Show how earlier forecasts turned out.")
 @selection()
 def command(
     names: tuple[str, ...],
@@ -35,7 +35,11 @@ def command(
     is_score: bool,
     selection: Selection,
 ) -> None:
-    """Say whether each meter lasts until its reset and how likely planned windows fit, or plan pairs of windows."""
+    """Say whether each meter lasts until its reset and how likely planned windows fit, or plan pairs of windows.
+
+    The verdict is the worst that a meter says. As in `tracker gate`, a meter of one model does not count: if it is
+    full, it stops work with that model alone.
+    """
     here, provider = session(), selection.provider
     if pairs is not None:
         if len(names) != 2 or names[0] == names[1] or provider or windows_left or is_score:

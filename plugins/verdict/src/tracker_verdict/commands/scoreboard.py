@@ -8,9 +8,26 @@ from tracker.kernel import Command, Selection, Windows, selection, session
 
 
 @click.command("scoreboard", cls=Command, epilog="tracker scoreboard --by lane")
-@click.option("--by", type=click.Choice(["provider", "methodology", "lane", "outcome"]), default="provider")
-@click.option("--format", "layout", type=click.Choice(["text", "json", "markdown", "csv"]), default="text")
-@click.option("--price", "given", multiple=True, metavar="PROVIDER=200/mo:4.3bars", help="What a month costs and buys.")
+@click.option(
+    "--by",
+    type=click.Choice(["provider", "methodology", "lane", "outcome"]),
+    default="provider",
+    help="One row for each of these.",
+)
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["text", "json", "markdown", "csv"]),
+    default="text",
+    help="How to print it.",
+)
+@click.option(
+    "--price",
+    "given",
+    multiple=True,
+    metavar="PROVIDER=200/mo:4.3bars",
+    help="What a month costs and how many full meters it buys.",
+)
 @selection()
 def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) -> None:
     """Show features, capacity, efficiency, churn, tokens and money per group of windows."""

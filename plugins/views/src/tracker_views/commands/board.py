@@ -30,17 +30,17 @@ class Every(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command("board", cls=Command, epilog="tracker board --once --out board.svg")
-@click.option(
-    "--period", type=click.Choice(PERIODS), default="today", show_default=True, help="The time that is shown."
-)
+@click.option("--period", type=click.Choice(PERIODS), default="today", show_default=True, help="The time to show.")
 @click.option(
     "--every",
     type=Every(),
     metavar="INTERVAL",
     help="Read the meters, too, as `tracker watch` does: 5m, 2h or 1d [default: show what is recorded].",
 )
-@click.option("--once", is_flag=True, help="Print one picture of it as SVG, and end.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the picture there.")
+@click.option("--once", is_flag=True, help="Print one picture of it as SVG and exit.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the picture to this file."
+)
 def command(period: str, every: timedelta | None, once: bool, out: Path | None) -> None:
     """Show meters, usage, windows, lanes, anomalies and the log, live. `?` shows the keys."""
     if out is not None and not once:
@@ -50,11 +50,13 @@ def command(period: str, every: timedelta | None, once: bool, out: Path | None) 
     if not once and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
     from tracker_views.board import Board, picture
+    from tracker_views.refresh import ProcessReader
 
-    board = Board(session(), period, every)
     if not once:
-        board.run()
-        return
+        live = Board(session(), period, every, ProcessReader())
+        live.run()
+        sys.exit(live.return_code)
+    board = Board(session(), period)
     size = shutil.get_terminal_size((110, 34)) if sys.stdout.isatty() else (110, 34)
     text = picture(board, (size[0], size[1]))
     if out is None:

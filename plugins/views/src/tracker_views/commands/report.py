@@ -15,9 +15,14 @@ from tracker.kernel import Command, Selection, selection, session
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where to write it [default: stdout].",
+    help="The file to write [default: standard output].",
 )
-@click.option("--format", "form", type=click.Choice(["html", "md"]), help="[default: html, or md if FILE ends so]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "md"]),
+    help="The format [default: html, or md if FILE ends with .md].",
+)
 def command(out: Path | None, form: str | None, selection: Selection) -> None:
     """Write a report of everything as one HTML file, or as Markdown."""
     from tracker.kernel import plural, replace_file, zone

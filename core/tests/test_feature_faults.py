@@ -1,0 +1,174 @@
+"""Third-party features with a fault, installed: one line names the distribution, and the rest works."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+DEMO = Path(__file__).parents[2] / "plugins" / "codex" / "src" / "tracker_codex" / "demo"
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+FEATURE = """
+{first}
+from tracker.api import Check, Finding, Panel
+from tracker.feature import Command, Feature, hookimpl
+
+@hookimpl
+def feature_info():
+    return Feature(name="hours", {declared})
+{hooks}
+"""
+PARTS = """
+import click
+from attrs import frozen
+from tracker.kernel import setting
+
+class Plain:
+    pass
+
+@frozen(kw_only=True)
+class Uat:
+    TABLE = "uat"
+    commands: tuple[str, ...] = setting((), "mine")
+
+@frozen(kw_only=True)
+class Zone:
+    TABLE = ""
+    timezone: str | None = setting(None, "mine")
+
+@frozen(kw_only=True)
+class Hours:
+    TABLE = "hours"
+    most: float = setting(8.0, "hours of a day")
+
+command = click.command(help="Mine.")(lambda: print("mine"))
+"""
+
+
+@pytest.fixture
+def run(tracker_cli: Run, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The program with a feature of the distribution `acme-hours`."""
+    site = tmp_path / "site"
+    for name in ("acme_hours-1.0.dist-info", "acme_hours"):
+        (site / name).mkdir(parents=True)
+    (site / "acme_hours-1.0.dist-info" / "entry_points.txt").write_text("[tracker]\nhours = acme_hours.feature\n")
+    (site / "acme_hours" / "parts.py").write_text(PARTS)
+    (site / "acme_hours" / "__init__.py").write_text("")
+    (tmp_path / "tracker.toml").write_text('timezone = "UTC"\n[uat]\ncommands = []\n')
+
+    def made(
+        *arguments: str, declared: str = "", first: str = "", hooks: str = "", **extra: str
+    ) -> subprocess.CompletedProcess[str]:
+        code = FEATURE.format(first=first, declared=declared, hooks=hooks)
+        (site / "acme_hours" / "feature.py").write_text(code)
+        return tracker_cli(*arguments, PYTHONPATH=str(site), PYTHONDONTWRITEBYTECODE="1", **extra)
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ("{'hours': 'nope:Hours'}", "failed to declare its settings nope:Hours: ModuleNotFoundError: No module"),
+        ("{'hours': 'acme_hours.parts:Nope'}", "has no attribute 'Nope'; the rest works"),
+        ("{'hours': 'acme_hours.parts:Plain'}", "Expected an attrs class with TABLE = 'hours'; the rest works"),
+        ("{'hours': 'acme_hours.parts:Uat'}", "Expected an attrs class with TABLE = 'hours'; the rest works"),
+        ("{'': 'acme_hours.parts:Zone'}", "Invalid setting 'timezone'. Expected a name that nobody else has; the rest"),
+        ("{'uat': 'acme_hours.parts:Uat'}", "its settings [uat] are left out, because ledgers (tracker-ledgers)"),
+    ],
+)
+def test_settings_that_are_none_cost_only_themselves(run: Run, settings: str, why: str) -> None:
+    done = run("preview", declared=f"settings={settings}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Windows: none\n")
+    [warning] = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert warning.startswith("warning: plugin 'hours' of acme-hours: ")
+    assert why in warning
+    assert run("preview", declared=f"settings={settings}", TRACKER_DISABLE_PLUGINS="acme-hours").stderr.count("\n") == 1
+
+
+def test_sound_settings_are_read(run: Run) -> None:
+    declared = "settings={'hours': 'acme_hours.parts:Hours'}"
+    assert "hours.most" in run("config", "list", declared=declared).stdout
+
+
+def test_the_projects_own_feature_keeps_its_command(run: Run) -> None:
+    declared = "commands={'churn': Command('Results', 'Mine.', 'acme_hours.parts:command')}"
+    done = run("churn", "--help", declared=declared)
+    assert "Measure the lines that changed" in done.stdout
+    assert done.stderr == (
+        "warning: plugin 'hours' of acme-hours: its command churn is left out, because ledgers (tracker-ledgers)"
+        " declares that name, too\n"
+    )
+    listed = run("plugins", "list", declared=declared).stdout
+    assert "its command churn is left out" in " ".join(listed.split())
+    assert run("churn", declared=declared, TRACKER_DISABLE_PLUGINS="ledgers").stdout == "mine\n"
+
+
+IMPORTS = {
+    "import os; os.fsync = lambda file: None": "os.fsync",
+    "import sys; sys.path.insert(0, '/nowhere')": "sys.path",
+    "import sys; sys.meta_path.insert(0, type('Finder', (), {'find_spec': lambda *_: None}))": "sys.meta_path",
+    "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)": "the handler of SIGCHLD",
+}
+
+
+@pytest.mark.parametrize("code", IMPORTS)
+def test_what_an_import_changes_is_put_back_and_named(run: Run, code: str) -> None:
+    note = f"plugin 'hours' of acme-hours: its import changed {IMPORTS[code]}, which was put back"
+    done = run("preview", first=code)
+    assert (done.returncode, done.stderr.count(note)) == (0, 1), done.stderr
+    assert f"its import changed {IMPORTS[code]}" in " ".join(run("plugins", "list", first=code).stdout.split())
+
+
+def begin(run: Run) -> None:
+    pane = ("--file", str(DEMO / "status_before.txt"), "--captured-at", "2026-11-22T06:28:16Z", "--timezone", "UTC")
+    assert run("start", "codex", *pane, "--window", "W0-01", "--force").returncode == 0
+
+
+CHECKS = """
+@hookimpl
+def window_checks(session, window):
+    yield Check(name="sound", state="ok", text="All\\nis well.")
+    half = Check.__new__(Check)
+    half.__dict__.update(name="half", state={state}, text={text}, cure={cure}, distribution="")
+    yield half
+"""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"state": "'fine'"}, "Invalid state 'fine'. Expected one of ok, missing, failed"),
+        ({"text": "None"}, "Invalid text None. Expected a text without control characters"),
+        ({"cure": "'rm\\n-rf'"}, "Invalid cure 'rm\\n-rf'. Expected a text without control characters, or None"),
+    ],
+)
+def test_a_check_that_is_none_is_left_out_and_named(run: Run, wrong: dict[str, str], why: str) -> None:
+    given = {"state": "'ok'", "text": "'Text.'", "cure": "None"} | wrong
+    begin(run)
+    done = run("decision-card", "--window", "W0-01", hooks=CHECKS.format(**given))
+    assert "All\\nis well." in done.stdout, done.stderr
+    assert "half" not in done.stdout
+    assert f"warning: plugin 'hours' failed to window_checks: ValueError: {why}; the Check is left out" in done.stderr
+
+
+def test_a_wrong_finding_is_no_traceback(run: Run) -> None:
+    hooks = "@hookimpl\ndef data_findings(session):\n    return [Finding(place='x', problem='y', severity='grave')]\n"
+    begin(run)
+    done = run("doctor", hooks=hooks)
+    assert "Invalid severity 'grave'. Expected one of error, warning, note" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_commands_that_others_add_to_a_group_stay_and_its_own_says_what_to_type(tracker_cli: Run) -> None:
+    for words in ([], ["list"], ["--last", "3"], ["--json"]):
+        done = tracker_cli("windows", *words, TRACKER_DISABLE_PLUGINS="desk")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.splitlines()[-1] == (
+            "error: The command windows is not available. tracker-desk is disabled: unset TRACKER_DISABLE_PLUGINS."
+        )
+    assert "propose" in tracker_cli("windows", "--help", TRACKER_DISABLE_PLUGINS="desk").stdout
+    assert tracker_cli("windows", "add", "--help", TRACKER_DISABLE_PLUGINS="desk").returncode == 0
