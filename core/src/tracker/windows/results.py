@@ -14,7 +14,7 @@ from tracker.contract.sources import Comparison, Source
 from tracker.journal.index import Index
 from tracker.journal.index_file import place
 from tracker.journal.records import WINDOWS
-from tracker.windows.captures import OTHER_ACCOUNT, Capture, Groups, Pair, canonical, capacity_delta, measure
+from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Groups, Pair, canonical, capacity_delta, measure
 from tracker.windows.columns import Results, Spent
 
 if TYPE_CHECKING:
@@ -313,8 +313,8 @@ def newest(session: Session, groups: Groups, known: Newest) -> Newest:
     for one in (one for source in session.registry.sources.values() for one in source.comparisons):
         for capture in (capture for (_, name), own in groups.items() if name == one.provider for capture in own):
             gauge, before = capture.reading.gauge(one.meter), known.get((one.provider, one.meter))
-            if gauge is not None and gauge.used is not None and (before is None or capture.order >= before[0]):
-                known[one.provider, one.meter] = capture.order, gauge.used
+            if gauge is not None and gauge.used is not None and (before is None or BY_TIME(capture) >= before[0]):
+                known[one.provider, one.meter] = BY_TIME(capture), gauge.used
     return known
 
 

@@ -7,6 +7,7 @@ only where a value did.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import sys
@@ -222,6 +223,8 @@ class Board(App[None]):
         if now != known:
             await self._rebuild_tabs(now)
         self._draw()
+        # the program looks for cycles so rarely that those of an hour's drawings would stay
+        gc.collect()
 
     async def _rebuild_tabs(self, names: Sequence[str]) -> None:
         tabs = self.query_one("#tabs", Tabs)
