@@ -35,9 +35,11 @@ def show_table(session: Session, columns: Sequence[Column], rows: Sequence[Mappi
 
 @hookimpl
 def show_preview(session: Session, preview: Any) -> bool:
-    """The preview as tables."""
-    from tracker_views.preview_tables import show
+    """The preview as tables, unless nobody would read so many rows."""
+    from tracker_views.preview_tables import MOST_WINDOWS, show
 
+    if len(preview.windows) > MOST_WINDOWS:
+        return False
     show(session, preview)
     return True
 

@@ -29,6 +29,8 @@ OPEN = (
     Column(key="capacity", title="Capacity", kind="number", rank=0),
     Column(key="unit", title="Unit", rank=1),
 )
+# columns are as wide as all of their rows: more are printed as text, as they are read
+MOST_WINDOWS = 400
 REMARKS = Column(key="remarks", title="Remarks", rank=3)
 
 
