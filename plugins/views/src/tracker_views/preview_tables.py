@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from textwrap import wrap
 from typing import Any
 
@@ -21,7 +20,7 @@ WINDOWS = (
     Column(key="state", title="State", rank=0),
     Column(key="outcome", title="Outcome", rank=0),
     Column(key="quality", title="Quality", kind="number", rank=1),
-    Column(key="notes", title="Notes", rank=2),
+    Column(key="notes", title="Notes", rank=0),
 )
 OPEN = (
     Column(key="window", title="Open window", rank=0),
@@ -36,7 +35,8 @@ REMARKS = Column(key="remarks", title="Remarks", rank=3)
 
 def show(session: Session, preview: Any) -> None:
     """Print it."""
-    write(session, _screen(preview, room(), zone(session.config.timezone)))
+    # in full before a line of it is printed: if a part fails, the text is printed instead
+    write(session, list(_screen(preview, room(), zone(session.config.timezone))))
 
 
 def _screen(preview: Any, width: int, local: Any) -> Iterator[Text]:
@@ -100,13 +100,13 @@ def _window(one: Mapping[str, Any]) -> Mapping[str, Cell]:
 
 def _block(block: Block, width: int, local: Any) -> Iterator[Text]:
     """Rows with the same values are a table, others lines of text."""
-    groups = [list(group) for _, group in groupby(block.rows, lambda row: tuple(row.values))]
-    if len(groups) == 1 and len(groups[0]) > 1 and all(map(_is_flat, block.rows)):
-        yield from _section(block.title, *_table(block.rows), width, local)
+    rows = list(block.rows)
+    if len(rows) > 1 and len({tuple(row.values) for row in rows}) == 1 and all(map(_is_flat, rows)):
+        yield from _section(block.title, *_table(rows), width, local)
         return
     yield Text()
     yield Text(line(block.title), style="bold underline")
-    for row in block.rows:
+    for row in rows:
         yield from _wrapped(str(row), width)
 
 
