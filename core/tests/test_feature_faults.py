@@ -155,6 +155,10 @@ def test_a_check_that_is_none_is_left_out_and_named(run: Run, wrong: dict[str, s
     assert f"warning: plugin 'hours' failed to window_checks: ValueError: {why}; the Check is left out" in done.stderr
 
 
+def test_a_stream_of_the_projects_own_is_no_other_features(run: Run) -> None:
+    assert "its stream churn is left out" in run("preview", declared="streams=('churn',)").stderr
+
+
 def test_a_wrong_finding_is_no_traceback(run: Run) -> None:
     hooks = "@hookimpl\ndef data_findings(session):\n    return [Finding(place='x', problem='y', severity='grave')]\n"
     begin(run)

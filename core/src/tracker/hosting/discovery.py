@@ -201,8 +201,8 @@ def _warn(text: str) -> None:
 
 
 def _share(found: list[Plugin]) -> None:
-    """Of several features that declare a command or a table, the project's own has it, else none: not the alphabet."""
-    for part, noun in (("commands", "command {} is"), ("settings", "settings [{}] are")):
+    """Of several features that declare one name, the project's own has it, else none: not the alphabet."""
+    for part, noun in (("commands", "command {} is"), ("settings", "settings [{}] are"), ("streams", "stream {} is")):
         claims: dict[str, list[Plugin]] = {}
         for one in found:
             for name in getattr(one.info, part, ()):
@@ -211,7 +211,9 @@ def _share(found: list[Plugin]) -> None:
         for name, rivals in claims.items():
             for loser in rivals if name and len(rivals) > 1 else ():
                 if not loser.is_own:
-                    kept = {key: value for key, value in getattr(loser.info, part).items() if key != name}
+                    given = getattr(loser.info, part)
+                    names = tuple(key for key in given if key != name)
+                    kept = names if part == "streams" else {key: given[key] for key in names}
                     loser.declared = loser.info._replace(**{part: kept})
                     named = " and ".join(f"{one.name} ({one.distribution})" for one in rivals if one is not loser)
                     loser.note(f"its {noun.format(name)} left out, because {named} declares that name, too", _warn)
@@ -226,8 +228,8 @@ def check(feature: Feature, name: str) -> None:
     if not isinstance(feature, Feature) or feature.name != name:
         refuse("answer of feature_info", feature, f"a Feature named {name!r}")
     for named, command in feature.commands.items():
-        if named in OWN_COMMANDS:
-            refuse("command", named, "a name that the kernel has not")
+        if named in OWN_COMMANDS or not re.fullmatch(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*", named):
+            refuse("command", named, "words of lower-case letters, digits and '-' that the kernel has not")
         if not isinstance(command, Command) or not all(isinstance(one, str) and one.isprintable() for one in command):
             refuse(f"command {named!r}:", command, "a Command of three texts of one line")
     for place in (*feature.settings.values(), *(command.place for command in feature.commands.values())):
