@@ -61,11 +61,10 @@ def moment(context: click.Context, parameter: click.Parameter, given: str | None
     """The callback of an option that takes a time: ISO 8601, `yesterday 14:00`, `14:06`, or a span such as -2h."""
     if given is None:
         return None
-    from tracker.settings.zones import zone
     from tracker.text import clock
 
     session, name = context.ensure_object(Session), context.params.get("timezone")
-    found = clock.moment(given, session.now, lambda: zone(name or session.config.timezone))
+    found = clock.moment(given, session.now, lambda: clock.zone(name) if name else session.zone)
     if found is None:
         raise click.BadParameter(f"Invalid time {line(given)!r}. {clock.EXPECTED}", param=parameter)
     return found

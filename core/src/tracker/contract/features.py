@@ -70,7 +70,7 @@ class Check(Struct):
     name: str = field(validator=checks.LINE)
     state: Literal["ok", "missing", "failed"] = field(validator=checks.one_of("ok", "missing", "failed"))
     text: str = field(converter=checks.one_line, validator=checks.LINE)
-    cure: str | None = field(default=None, validator=checks.MAYBE_LINE)
+    cure: str | None = field(default=None, converter=checks.one_line, validator=checks.MAYBE_LINE)
     distribution: str = ""
 
 
@@ -84,7 +84,7 @@ class Finding(Struct):
 
     place: str = field(converter=checks.one_line, validator=checks.LINE)
     problem: str = field(converter=checks.one_line, validator=checks.LINE)
-    cure: str | None = field(default=None, validator=checks.MAYBE_LINE)
+    cure: str | None = field(default=None, converter=checks.one_line, validator=checks.MAYBE_LINE)
     severity: Literal["error", "warning", "note"] = field(
         default="error", validator=checks.one_of("error", "warning", "note")
     )

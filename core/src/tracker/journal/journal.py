@@ -7,7 +7,6 @@ Readers take whole lines and need no lock; the next command sets a torn last lin
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import stat
@@ -43,6 +42,7 @@ from tracker.journal.files import (
     write_all,
 )
 from tracker.journal.records import SCHEMA, decode, identify
+from tracker.text.digest import blake2b
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -306,8 +306,8 @@ class Journal:
             found = os.fstat(file)
             whole = whole_size(file, found.st_size)
             start = max(mark - SAMPLE, 0)
-            head = hashlib.blake2b(read_at(file, min(mark, SAMPLE), 0), digest_size=16)
-            tail = hashlib.blake2b(read_at(file, mark - start, start), digest_size=16)
+            head = blake2b(read_at(file, min(mark, SAMPLE), 0), digest_size=16)
+            tail = blake2b(read_at(file, mark - start, start), digest_size=16)
         if whole != found.st_size and self.mends and not self.is_locked:
             try:
                 with self.lock(wait=0):

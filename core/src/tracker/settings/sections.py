@@ -106,7 +106,7 @@ def _brief(value: Any) -> str:
 
 def is_zone(name: str) -> bool:
     """Whether a time zone has that name."""
-    from tracker.settings.zones import zone
+    from tracker.text.clock import zone
 
     try:
         return bool(zone(name))
@@ -114,7 +114,7 @@ def is_zone(name: str) -> bool:
         return False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Kernel:
     """What the kernel itself lets you set."""
 
@@ -139,7 +139,7 @@ class Kernel:
     divergence_pp: float = setting(10.0, "percentage points by which a report and a meter may differ", most=100)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Data:
     """`[data]`"""
 

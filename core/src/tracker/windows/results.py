@@ -11,7 +11,7 @@ from tracker.contract.figures import amount
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import Comparison, Source
 from tracker.journal.index import Index
-from tracker.windows.captures import OTHER_ACCOUNT, Capture, Groups, Pair, canonical, capacity_delta, measure
+from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Groups, Pair, canonical, capacity_delta, measure
 
 if TYPE_CHECKING:
     from tracker.session import Session
@@ -258,7 +258,7 @@ def divergences(session: Session, windows: Iterable[str], groups: Groups) -> lis
                     taken = instant(entry.record.get("captured_at")) or EPOCH
                     reported.append((taken, entry.offset, amount(parsed.get(one.figure))))
             captured = [capture for (_, name), own in groups.items() if name == one.provider for capture in own]
-            gauges = [capture.reading.gauge(one.meter) for capture in sorted(captured, key=lambda own: own.order)]
+            gauges = [capture.reading.gauge(one.meter) for capture in sorted(captured, key=BY_TIME)]
             figures = [figure for *_, figure in sorted(reported) if figure is not None]
             shown = [gauge.used for gauge in gauges if gauge and gauge.used is not None]
             if figures and shown:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FOLDER, FILE = ".index", "telemetry.duckdb"
-VERSION = 1
+VERSION = 2
 WAIT_SECONDS = 5.0  # for another process to let go of the file
 SETTINGS = {"memory_limit": "300MB", "preserve_insertion_order": "false", "TimeZone": "UTC"}
 # the columns of a row as the journal has them; a value that does not fit its column is null
@@ -46,9 +46,11 @@ CREATE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOU
   latency DOUBLE);
 """
 COUNT = "CASE WHEN {0} > 0 AND {0} < 9007199254740992 AND {0} = floor({0}) THEN {0}::BIGINT ELSE 0 END"
+# `20260110` is a day
+SECONDS = "TRY_CAST(ts AS DOUBLE) BETWEEN 1e8 AND 1e12"
 INSERT = f"""
 INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), coalesce("window", ''), key,
-  coalesce(epoch(TRY_CAST(ts AS TIMESTAMPTZ)), TRY_CAST(ts AS DOUBLE)),
+  coalesce(epoch(TRY_CAST(ts AS TIMESTAMPTZ)), CASE WHEN {SECONDS} THEN TRY_CAST(ts AS DOUBLE) END),
   coalesce(rid, ''), coalesce(lane, ''), coalesce(model, ''), routed, coalesce(ok, false),
   {COUNT.format("input_tokens")}, {COUNT.format("output_tokens")}, {COUNT.format("cache_read_tokens")},
   {COUNT.format("cache_write_tokens")} + {COUNT.format("cache_write_5m_tokens")}

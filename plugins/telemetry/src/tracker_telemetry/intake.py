@@ -20,7 +20,7 @@ from tracker_telemetry.marks import Mark
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.reader import Batch, Reader, Summary
 from tracker_telemetry.stop import Stop
-from tracker_telemetry.totals import elsewhere_notes, facts, outside_note
+from tracker_telemetry.totals import elsewhere_notes, facts
 
 TAGS = 10  # kinds of tags that people are told of
 RETRY_SECONDS = 0.5  # between two tries for a busy lock, of which each waits itself
@@ -59,8 +59,7 @@ def ingest_stream(
         cure = "Run the command again for the rest. It stores each line once."
         raise Interrupted(f"interrupted: {what}. {cure}", intake.stop.number)
     if not (session.dry_run or session.quiet):
-        _note_outside(session, source, window)
-        for note in elsewhere_notes(session, source, window) if intake.reader.summary.new else ():
+        for note in _notes(intake):
             session.note(note)
     rejected = intake.reader.summary.rejected
     if rejected and not intake.reader.summary.events:
@@ -70,11 +69,13 @@ def ingest_stream(
         raise TrackerError(f"{rejected} {verb} rejected with --strict. The others are stored.")
 
 
-def _note_outside(session: Session, source: Source, window: str) -> None:
-    """Say it while the operator still knows which window was meant: what is stored stays in it."""
+def _notes(intake: Intake) -> Iterator[str]:
+    """What the operator should know while it is clear which window was meant: what is stored stays in it."""
+    session, source, window = intake.session, intake.reader.source, intake.reader.window
     if measured := Windows(session).spans([window]):
-        for name, events in facts(session, source, [window], measured).outside.items():
-            session.note(outside_note(source, name, events))
+        yield from facts(session, source, [window], measured).notes
+    if intake.reader.summary.new:
+        yield from elsewhere_notes(session, source, window)
 
 
 def _warn_of_nothing(session: Session, source: Source, reason: str | None) -> None:

@@ -52,36 +52,26 @@ def only_source(session: Session) -> Source:
 def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans) -> StreamFacts:
     """What the stream says in some windows: the totals, and the events outside of each window's span."""
     found = _kept(session, source, windows, spans)
-    notes = tuple(outside_note(source, window, events) for window, events in found["outside"].items())
+    notes = tuple(
+        f"note: outside window: {plural(count, 'event')} of {line(source.title)} in {line(window)} came"
+        " before its first BEFORE or after its last AFTER"
+        for window, count in found["outside"].items()
+    )
     return StreamFacts(totals=_totals_of(found["totals"]), notes=notes, outside=found["outside"])
 
 
 def outside(session: Session, source: Source, spans: Spans) -> dict[str, int]:
     """How many events of each window came before or after the span in which it was measured."""
-    return {window: count for window in spans for count in _outside(session, source, window, spans) if count}
+    found: dict[str, int] = {}
+    for window, span in spans.items():
+        found |= _kept(session, source, [window], {window: span})["outside"]
+    return found
 
 
 def groups(session: Session, source: Source, windows: Sequence[str]) -> list[list[Any]]:
     """Sums of tokens, in the order of the price kinds, by window, lane, model and whether they were routed."""
     found: list[list[Any]] = _kept(session, source, windows, {})["groups"]
     return found
-
-
-def _outside(session: Session, source: Source, window: str, spans: Spans) -> list[int]:
-    return list(_kept(session, source, [window], {window: spans[window]})["outside"].values())
-
-
-def totals(session: Session, source: Source, windows: Sequence[str]) -> EventTotals:
-    """All figures of the windows' events, per lane and model, too."""
-    return facts(session, source, windows, {}).totals
-
-
-def outside_note(source: Source, window: str, events: int) -> str:
-    """What people are told of them: they are counted all the same."""
-    return (
-        f"note: outside window: {plural(events, 'event')} of {line(source.title)} in {line(window)} came"
-        " before its first BEFORE or after its last AFTER"
-    )
 
 
 def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:

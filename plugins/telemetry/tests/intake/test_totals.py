@@ -14,9 +14,10 @@ from attrs import asdict, evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tracker.api import Source
 from tracker.contract.events import EventTotals
 from tracker.session import Session
-from tracker_telemetry.totals import facts, totals
+from tracker_telemetry.totals import facts
 
 pytestmark = pytest.mark.usefixtures("scale")
 relaxed = settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -35,6 +36,10 @@ EVENTS = st.fixed_dictionaries(
         "latency_ms": st.sampled_from([0, 1, 12.5, 70000, None]),
     },
 )
+
+
+def totals(session: Session, source: Source, windows: list[str]) -> EventTotals:
+    return facts(session, source, windows, {}).totals
 
 
 def lines(found: list[dict[str, Any]]) -> bytes:
