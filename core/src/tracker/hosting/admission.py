@@ -80,9 +80,8 @@ def facts(
     for key, columns in answer.items():
         is_pair = isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)
         if not is_pair or not isinstance(columns, Mapping):
-            raise TypeError(
-                f"Invalid facts {key!r:.60}: {columns!r:.80}. Expected (window, provider): {{column: value}}."
-            )
+            fault = f"Invalid facts {key!r:.60}: {columns!r:.60}"
+            raise TypeError(f"{fault}. Expected (window, provider): {{column: value}}.")
         for name, value in columns.items():
             if not isinstance(name, str) or not name or not checks.is_line(name):
                 raise ValueError(f"Invalid column {name!r:.80}. Expected a text without control characters.")

@@ -38,7 +38,7 @@ class Plugin:
 
     def __init__(self, name: str, place: str = "", distribution: str = "", version: str = "", load: Any = None) -> None:
         self.name, self.place, self.distribution, self.version = name, place, distribution, version
-        self.pending: Callable[[], object] | None = load or partial(attribute, place)
+        self.pending: Any = load or partial(attribute, place)
         self.is_disabled = False
         self.module: Any = None
         self.declared: Any = None
@@ -66,7 +66,6 @@ class Plugin:
         from tracker.hosting.process_state import watched
 
         load, self.pending = self.pending, None
-        assert load is not None
         try:
             with watched(is_trusted=self.is_own) as changed, guarded(self.name, "be imported"):
                 self.module = load()
@@ -281,18 +280,16 @@ def _project() -> str:
         return file.read()
 
 
-def elsewhere(what: str) -> dict[str, list[str]]:
-    """The `commands`, `settings` or `hooks` of the project's features that are not in use here, by distribution."""
+def owner(what: str, name: str) -> str | None:
+    """What to do for one of the `commands`, `settings` or `hooks` of the project's features that is not in use here.
+
+    It says which distribution to install, or to enable again; None if nobody has it.
+    """
     import json
 
-    here = [one.name for one in declared()]
-    found: dict[str, dict[str, list[str]]] = json.loads(_project())
-    return {name: brought[what] for name, brought in found.items() if name.removeprefix("tracker-") not in here}
-
-
-def owner(what: str, name: str) -> str | None:
-    """What to do for one of them: which distribution to install, or to enable again; None if nobody has it."""
-    found = next((one for one, names in elsewhere(what).items() if name in names), None)
+    here = {one.distribution for one in installed() if one.info}
+    brought = json.loads(_project()).items()
+    found: str | None = next((one for one, parts in brought if one not in here and name in parts[what]), None)
     if found is None:
         return None
     if any(one.is_disabled and one.distribution == found for one in scan()):
