@@ -70,7 +70,7 @@ class Check(Struct):
     name: str = field(validator=checks.LINE)
     state: Literal["ok", "missing", "failed"] = field(validator=checks.one_of("ok", "missing", "failed"))
     text: str = field(converter=checks.one_line, validator=checks.LINE)
-    cure: str | None = field(default=None, converter=checks.one_line, validator=checks.MAYBE_LINE)
+    cure: str | None = field(default=None, validator=checks.MAYBE_LINE)
     distribution: str = ""
 
 
