@@ -72,6 +72,14 @@ class Windows:
         found = spans(self.captures(windows) if groups is None else groups)
         return {window: found[window] for window in windows if window in found}
 
+    def no_window(self, window: str) -> TrackerError:
+        """What to say of a window that has no records. All names are read for the error alone."""
+        from tracker.text.wording import near
+
+        known = self.session.index.windows()
+        what = near(window, known) if known else f"{self.session.root} holds no records."
+        return TrackerError(f"Unknown window {line(window)!r}. {what}")
+
     def preview(self, windows: Iterable[str]) -> Preview:
         """What `tracker preview` shows."""
         from tracker.preview import assemble

@@ -6,7 +6,6 @@ import click
 
 from tracker.cli.command import Command
 from tracker.cli.options import Selection, selection, window_option
-from tracker.errors import TrackerError
 from tracker.session import session
 
 
@@ -16,16 +15,12 @@ from tracker.session import session
 def command(windows: tuple[str, ...], selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
     from tracker.preview import assemble
-    from tracker.text.render import line
-    from tracker.text.wording import near
     from tracker.windows.reader import Windows
 
     here = session()
     for window in windows:
         if not here.index.knows(window) or window in here.index.emptied():
-            known = here.index.windows()
-            what = f"Expected one with records: {near(window, known)}" if known else f"{here.root} holds no records."
-            raise TrackerError(f"Unknown window {line(window)!r}. {what}")
+            raise Windows(here).no_window(window)
     chosen = selection.windows(here)
     shown = list(windows) or (here.index.windows() if chosen is None else chosen)
     if chosen is not None:
