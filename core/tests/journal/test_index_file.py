@@ -142,9 +142,9 @@ def test_a_stream_is_opened_once_to_read_and_once_to_append(journal: Journal, mo
 def test_the_last_windows_are_found_without_the_others(journal: Journal) -> None:
     for number in range(30):
         add(journal, number, window=f"W{number % 25}", captured_at=f"2026-01-{number + 1:02}T00:00:00Z")
-    assert Index(journal).windows(3) == ["W2", "W3", "W4"]
-    assert Index(journal).windows(6) == ["W0", "W1", "W2", "W3", "W4", "W24"]
-    assert Index(journal).windows(0) == []
+    assert Index(journal).newest_windows(3) == ["W2", "W3", "W4"]
+    assert Index(journal).newest_windows(6) == ["W0", "W1", "W2", "W3", "W4", "W24"]
+    assert Index(journal).newest_windows(0) == []
 
 
 def test_a_stopped_process_in_an_index_transaction_delays_readers_shortly(
@@ -169,7 +169,7 @@ def test_the_last_windows_are_the_same_in_an_index_that_grew_and_in_one_made_at_
         add(journal, number, window="W1" if day != 5 else "W2", captured_at=f"2026-01-{day:02}T00:00:00Z")
         if number == 1:
             assert grown.windows() == ["W1"]
-    assert grown.windows(1) == grown.fresh().windows(1) == ["W1"]
+    assert grown.newest_windows(1) == grown.fresh().newest_windows(1) == ["W1"]
 
 
 def test_a_stream_that_is_replaced_while_the_index_reads_it_is_read_again(

@@ -191,12 +191,10 @@ def _gained(job: Job) -> Gained:
         start = known if known < about.st_size and not is_packed else 0
         changed = datetime.fromtimestamp(about.st_mtime, UTC)
         found: list[readings.Sample] = []
-        end = os.lseek(file, start, os.SEEK_SET)
-        with os.fdopen(file, "rb", closefd=False) as packed:
-            read = _unpacked(packed) if is_packed else partial(os.read, file)
-            for stop, lines in _batches(read, start, job.origin.marker):
-                found += _samples(job.session, job.source, job.origin, lines, changed)
-                end = stop
+        end = start
+        for stop, lines in _texts(file, start, job.origin, is_packed=is_packed):
+            found += _samples(job.session, job.source, job.origin, lines, changed)
+            end = stop
         found = _without_bursts(found)
         # of a compressed file its own size: its lines are read from the first one on
         return Gained([about.st_size if is_packed else end, about.st_ino], len(found), _ends_of_runs(found))
@@ -206,6 +204,34 @@ def _gained(job: Job) -> Gained:
         return Gained(problem=f"{job.path} was not read: {error}")
     finally:
         os.close(file)
+
+
+def _texts(file: int, start: int, origin: FileOrigin, *, is_packed: bool) -> Iterator[tuple[int, list[str]]]:
+    """Of each chunk the end of its whole lines, and those that contain the marker, each behind its owner's line."""
+
+    def batches(start: int, *markers: str) -> Iterator[tuple[int, list[str]]]:
+        os.lseek(file, start, os.SEEK_SET)
+        with os.fdopen(file, "rb", closefd=False) as packed:
+            read = _unpacked(packed) if is_packed else partial(os.read, file)
+            yield from _batches(read, start, [one.encode() for one in markers])
+
+    if origin.owner is None:
+        yield from batches(start, origin.marker)
+        return
+    gained = list(batches(start, origin.marker))
+    if not any(lines for _, lines in gained):
+        yield from gained[-1:]
+        return
+    # what names the owner may stand before what the file gained
+    owner = ""
+    for stop, lines in batches(0, origin.marker, origin.owner):
+        texts = []
+        for line in lines:
+            if origin.marker in line:
+                texts.append(owner + line)
+            else:
+                owner = line + "\n"
+        yield stop, texts
 
 
 def _unpacked(file: BinaryIO) -> Read:
@@ -222,24 +248,27 @@ def _unpacked(file: BinaryIO) -> Read:
     return read
 
 
-def _batches(read: Read, start: int, marker: str) -> Iterator[tuple[int, list[str]]]:
-    """Of each chunk the end of its whole lines, and those that contain the marker."""
+def _batches(read: Read, start: int, markers: Sequence[bytes]) -> Iterator[tuple[int, list[str]]]:
+    """Of each chunk the end of its whole lines, and those that contain a marker."""
     rest, end = b"", start
     while chunk := read(CHUNK):
         block = rest + chunk
         stop = block.rfind(b"\n") + 1
-        yield end + stop, [line.decode("utf-8", "replace") for line in _marked(block, stop, marker.encode())]
+        yield end + stop, [line.decode("utf-8", "replace") for line in _marked(block, stop, markers)]
         end, rest = end + stop, block[stop:]
 
 
-def _marked(block: bytes, stop: int, marker: bytes) -> Iterator[bytes]:
-    """The lines that contain the marker, found without a split of what lies between them."""
-    at = block.find(marker, 0, stop)
-    while at >= 0:
-        line = block[block.rfind(b"\n", 0, at) + 1 : (end := block.find(b"\n", at))]
-        if len(line) <= LIMIT:
-            yield line
-        at = block.find(marker, end, stop)
+def _marked(block: bytes, stop: int, markers: Sequence[bytes]) -> list[bytes]:
+    """The lines that contain a marker, found without a split of what lies between them."""
+    found = {}
+    for marker in markers:
+        at = block.find(marker, 0, stop)
+        while at >= 0:
+            begin, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
+            if end - begin <= LIMIT:
+                found[begin] = block[begin:end]
+            at = block.find(marker, end, stop)
+    return [found[begin] for begin in sorted(found)]
 
 
 def _samples(

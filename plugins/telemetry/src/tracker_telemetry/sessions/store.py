@@ -7,6 +7,7 @@ go to the source's stream of the journal, so that they outlive the vendor's file
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sqlite3
@@ -24,32 +25,25 @@ from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import scan
 from tracker_telemetry.sessions.files import Found, end_of, files
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, Rules, read
+from tracker_telemetry.sessions.scan import LABELS, SHARED, TOKENS, Job, Read, Rules, read
 from tracker_telemetry.settings import Privacy
 
 FILE = "sessions.sqlite3"
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
-VERSION = 4
+VERSION = 6
 PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
 CACHE = 64 << 10  # kibibytes
-LABEL_COLUMNS, TOKEN_COLUMNS = ", ".join(LABELS), ", ".join(TOKENS)
-# of each request; the second half of the key is empty if any other fits it
-KEY, GROWS = "source, base, half", f"ts, model, speed, {TOKEN_COLUMNS}, total, cost"
-COLUMNS = f"{KEY}, whole, needs, lineage, {GROWS}, place"
-PLACES = len(COLUMNS.split(","))
+SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
+KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
+# `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
 SCHEMA = f"""
 CREATE TABLE file (path TEXT PRIMARY KEY, source TEXT, size INTEGER, mtime INTEGER, inode INTEGER, stop INTEGER,
   end TEXT, state TEXT, bad INTEGER, error TEXT);
-CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {LABEL_COLUMNS});
-CREATE INDEX place_session ON place (origin, coalesce(session, ''));
-CREATE TABLE row ({COLUMNS}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
-CREATE INDEX row_place ON row (place);
-CREATE INDEX row_wild ON row (source, base) WHERE half = '';
-CREATE INDEX row_copy ON row (source) WHERE needs IS NOT NULL;
-CREATE INDEX row_whole ON row (source) WHERE whole = 1;
-CREATE VIEW request AS SELECT {COLUMNS}, {LABEL_COLUMNS} FROM row JOIN place ON place.id = row.place;
+CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {SHARED_COLUMNS});
+CREATE INDEX place_session ON place (origin, session);
+CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE TABLE priced (version);
-CREATE TABLE dropped (source, base, half, PRIMARY KEY (source, base, half)) WITHOUT ROWID;
+CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, requests, {TOKEN_COLUMNS},
   cost, priced);
 CREATE INDEX summary_session ON summary (source, session);
@@ -57,8 +51,13 @@ CREATE TABLE kept (source, session, day, model, project, branch, account, client
   {TOKEN_COLUMNS}, cost,
   PRIMARY KEY (source, session, day, model, project, branch));
 """
+# made behind the first rows: a table is filled faster without
+INDEXES = (
+    "CREATE INDEX IF NOT EXISTS row_place ON row (place)",
+    "CREATE INDEX IF NOT EXISTS row_wild ON row (source, base) WHERE half = ''",
+)
 PUT = (
-    f"INSERT INTO row ({COLUMNS}) VALUES ({','.join('?' * PLACES)}) ON CONFLICT DO UPDATE SET "
+    f"INSERT INTO row VALUES ({','.join('?' * (len(GROWS.split(',')) + 4))}) ON CONFLICT DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in GROWS.split(", "))
     + " WHERE excluded.total > row.total"
 )
@@ -70,20 +69,26 @@ INSERT INTO dropped
 WITH base AS (
   SELECT source, base, sum(half <> '') AS own, max(CASE WHEN half = '' THEN total END) AS wild,
     max(CASE WHEN half <> '' THEN total END) AS largest
-  FROM row WHERE (source, base) IN (SELECT source, base FROM row WHERE half = '') AND whole = 0 GROUP BY source, base)
-SELECT r.source, r.base, r.half FROM base b JOIN row r USING (source, base)
+  FROM row WHERE base IN (SELECT base FROM row WHERE half = '') GROUP BY source, base)
+SELECT r.base, r.half, r.source FROM base b JOIN row r USING (source, base)
 WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
 """
-STANDING = """
-whole = 0 AND NOT EXISTS (
-  SELECT 1 FROM dropped d WHERE d.source = request.source AND d.base = request.base AND d.half = request.half)
-AND (needs IS NULL OR needs IN (SELECT session FROM request s WHERE s.source = request.source AND s.needs IS NULL))
+REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order: few places are asked for
+# a copy counts if the session is known that it may be of
+STANDING = f"""
+whole = 0 AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) AND (needs IS NULL OR EXISTS (
+  SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs AND s.needs IS NULL))
 """
 SUMMARY = f"""
 INSERT INTO summary
-SELECT source, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''),
-  coalesce(CAST(ts / {QUARTER} AS INTEGER), -1), min(ts), count(*), {SUMS}, sum(cost), count(cost)
-FROM request WHERE {STANDING} {{}} GROUP BY 1, 2, 3, 4, 5, 6
+SELECT origin, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), name, quarter,
+  min(first), sum(requests), {SUMS}, sum(cost), sum(priced)
+FROM (
+  SELECT place, coalesce(model, '') AS name, coalesce(CAST(ts / {QUARTER} AS INTEGER), -1) AS quarter, min(ts) AS first,
+    count(*) AS requests, {", ".join(f"sum({name}) AS {name}" for name in TOKENS)}, sum(cost) AS cost,
+    count(cost) AS priced
+  FROM {REQUESTS} WHERE {STANDING} AND origin = ? AND coalesce(session, '') IN ({VALUES}) GROUP BY 1, 2, 3)
+JOIN place ON place.id = place GROUP BY 1, 2, 3, 4, 5, 6
 """
 DAILY = f"""
 SELECT source, s.session, CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END, model,
@@ -93,7 +98,6 @@ FROM summary s LEFT JOIN (
   FROM place GROUP BY 1, 2) p ON p.origin = s.source AND p.session = s.session
 WHERE source = ? AND s.session IN (SELECT value FROM json_each(?)) GROUP BY 2, 3, 4, 5, 6
 """
-OF_SESSIONS = f"AND place IN (SELECT id FROM place WHERE origin = ? AND coalesce(session, '') IN ({VALUES}))"
 KEPT = ("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS, "cost_usd")
 
 
@@ -110,7 +114,7 @@ class Store:
     session: Session
     database: sqlite3.Connection
     _touched: set[tuple[str, str]] = field(factory=set)  # sources and sessions that got something
-    _places: dict[tuple[str | None, ...], int] = field(factory=dict)
+    _places: dict[tuple[Any, ...], int] = field(factory=dict)
 
     def sync(self, sources: Sequence[Source], prices: ListPrices) -> None:
         """Read what is new in the files, at these prices."""
@@ -143,7 +147,8 @@ class Store:
                 "price", 8, lambda model, ts, speed, *tokens: prices.cost(model, ts, speed, tokens)
             )
             names = ", ".join(TOKENS[:5])
-            self._ask(f"UPDATE row SET cost = price(model, ts, speed, {names}) WHERE whole = 0")
+            requests = "place IN (SELECT id FROM place WHERE whole = 0)"
+            self._ask(f"UPDATE row SET cost = price(model, ts, speed, {names}) WHERE {requests}")
             self._touch("1")
 
     def _jobs(self, source: Source) -> Iterator[Job]:
@@ -168,36 +173,35 @@ class Store:
     def _put(self, done: Read, *, is_new: bool) -> None:
         source, path = done.job.source, done.job.path
         ids = [self._place(source, labels) for labels in done.labels]
-        self.database.executemany(PUT, [(source, *row[:-1], ids[row[-1]]) for row in done.rows])
+        self.database.executemany(PUT, [(*row[:-1], ids[row[-1]], source) for row in done.rows])
         if not is_new:
             # a copy may stand under the session that showed it first
             keys = json.dumps([row[:2] for row in done.rows])
             pairs = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-            self._touch(f"source = ? AND (base, half) IN ({pairs})", source, keys)
+            self._touch(f"id IN (SELECT place FROM row WHERE source = ? AND (base, half) IN ({pairs}))", source, keys)
         bad = done.bad
         if done.job.offset:
             bad += (self._ask("SELECT bad FROM file WHERE path = ?", (path,)).fetchone() or (0,))[0]
         values = (path, source, *done.job.now, done.offset, done.end, done.state, bad, done.error)
         self._ask(f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 10)})", values)
 
-    def _place(self, source: str, labels: tuple[str | None, ...]) -> int:
-        """The number of the labels of requests; a project is there as reports show it."""
+    def _place(self, source: str, labels: tuple[Any, ...]) -> int:
+        """The number of what requests share; a project is there as reports show it."""
         if not self._places:
             self._places.update(
-                {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {LABEL_COLUMNS} FROM place")}
+                {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {SHARED_COLUMNS} FROM place")}
             )
         at = LABELS.index("project")
         name = scan.project(labels[at], is_hashed=self._is_hashed)
         labels = (source, *labels[:at], name, *labels[at + 1 :])
         if labels not in self._places:
-            put = f"INSERT INTO place (origin, {LABEL_COLUMNS}) VALUES ({','.join('?' * len(labels))})"
+            put = f"INSERT INTO place (origin, {SHARED_COLUMNS}) VALUES ({','.join('?' * len(labels))})"
             self._places[labels] = self._ask(put, labels).lastrowid or 0
         return self._places[labels]
 
     def _touch(self, condition: str, *values: object) -> None:
-        """Let the sessions of these requests be summed up anew."""
-        query = f"SELECT DISTINCT source, coalesce(session, '') FROM request WHERE {condition}"
-        self._touched.update(self._ask(query, values).fetchall())
+        """Let the sessions of these places be summed up anew."""
+        self._touched.update(self._ask(f"SELECT origin, coalesce(session, '') FROM place WHERE {condition}", values))
 
     def _ask(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         return self.database.execute(query, values)
@@ -211,16 +215,18 @@ class Store:
         if not self._touched:
             return
         with self.database:
-            before = set(self._ask("SELECT * FROM dropped").fetchall())
+            for index in INDEXES:
+                self._ask(index)
+            before = set(self._ask("SELECT * FROM dropped"))
             self._ask("DELETE FROM dropped")
             self._ask(DROPPED)
-            for one in before ^ set(self._ask("SELECT * FROM dropped").fetchall()):
-                self._touch("source = ? AND base = ? AND half = ?", *one)
+            for key in before ^ set(self._ask("SELECT * FROM dropped")):
+                self._touch(f"id IN (SELECT place FROM row WHERE ({KEY}) = (?, ?, ?))", *key)
             self._touch("needs IS NOT NULL")
             for source in {source for source, _ in self._touched}:
                 names = json.dumps(sorted({name for of, name in self._touched if of == source}))
                 self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({VALUES})", (source, names))
-                self._ask(SUMMARY.format(OF_SESSIONS), (source, names))
+                self._ask(SUMMARY, (source, names))
 
     def keep(self, sources: Sequence[Source], prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
@@ -328,7 +334,8 @@ def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+    # lines become no cycles, and a collector looks for them all the time
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=gc.disable) as pool:
         yield from pool.map(read, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
 
 

@@ -15,7 +15,7 @@ from tracker.kernel import Session, Windows, canonical
 from tracker_telemetry import genai
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.scan import LATEST, TOKENS, UNPACKER
-from tracker_telemetry.sessions.store import QUARTER, STANDING, SUMS, Store
+from tracker_telemetry.sessions.store import QUARTER, REQUESTS, STANDING, SUMS, Store
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 PERIODS = ("daily", "weekly", "monthly")
@@ -167,7 +167,7 @@ def _rows(
     places = ", ".join(str(at + 1) for at in range(len(names) + 1))
     of_request = "".join(f"coalesce({name}, ''), " for name in names)
     rows = (
-        f"SELECT {of_request} ts, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL FROM request"
+        f"SELECT {of_request} ts, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL FROM {REQUESTS}"
         f" WHERE source = ? AND {STANDING}{within}"
         if query.needs_requests
         else f"SELECT {columns} CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END, sum(requests), {SUMS}, sum(cost),"
@@ -289,7 +289,7 @@ def _not_in_rows(database: sqlite3.Connection, source: Source) -> Iterator[dict[
     """What a client's own totals of a session have more than its requests, and than what a fork has of its parent."""
     names = ", ".join(TOKENS[:5])
     query = (
-        f"SELECT lineage, session, model, ts, {names} FROM request WHERE source = ? AND whole = 1 ORDER BY ts, total"
+        f"SELECT lineage, session, model, ts, {names} FROM {REQUESTS} WHERE source = ? AND whole = 1 ORDER BY ts, total"
     )
     lineages: dict[str, dict[str, list[tuple[Any, ...]]]] = defaultdict(lambda: defaultdict(list))
     for lineage, name, *rest in database.execute(query, (source.name,)):
