@@ -27,6 +27,8 @@ ID_ROOM = 64
 PHASES = ("before", "after")
 # the stream of what records show that cannot be
 ANOMALIES = "anomalies"
+# the stream of what windows delivered
+WINDOWS = "windows"
 # the phase of a record of schema 1.0.0 that holds a count's difference and closes its window
 COUNT = "count"
 LANE = re.compile(r"\bAGENT_ID=([\w.-]+)")
@@ -63,12 +65,14 @@ def stamp(
         **({"command_id": command} if (command := COMMAND.get()) else {}),
         **fields,
     }
-    if is_too_deep(record):
-        raise TrackerError(f"The record is nested deeper than {DEEPEST} levels. {NOTHING}.")
     try:
         content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        # a lone surrogate, from an argument that is not UTF-8, or a number of more than 64 bits
+        # a lone surrogate, from an argument that is not UTF-8, a number of more than 64 bits, or too many levels
+        content = b""
+    if (not content or content.count(b"[") + content.count(b"{") > DEEPEST) and is_too_deep(record):
+        raise TrackerError(f"The record is nested deeper than {DEEPEST} levels. {NOTHING}.")
+    if not content:
         record = plain(record)
         content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     if len(content) + ID_ROOM > LINE_LIMIT:
@@ -106,8 +110,7 @@ def decode(line: bytes) -> dict[str, Any] | None:
         record = loads_leniently(line)
     if not isinstance(record, dict):
         return None
-    may_be_deep = line.count(b"[") + line.count(b"{") > DEEPEST
-    return None if may_be_deep and is_too_deep(record) else record
+    return None if line.count(b"[") + line.count(b"{") > DEEPEST and is_too_deep(record) else record
 
 
 def lane_of(record: Mapping[str, Any]) -> str | None:
@@ -117,11 +120,6 @@ def lane_of(record: Mapping[str, Any]) -> str | None:
         lanes = LANE.findall(text(record.get("notes")))
         return lanes[-1] if lanes else None
     return found if isinstance(found, str) and found else None
-
-
-def without_text(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record without its pane: the figures of many records fit into memory, their panes do not."""
-    return {key: value for key, value in record.items() if key != "raw_text"}
 
 
 def text(value: object) -> str:

@@ -106,7 +106,7 @@ def _brief(value: Any) -> str:
 
 def is_zone(name: str) -> bool:
     """Whether a time zone has that name."""
-    from tracker.settings.zones import zone
+    from tracker.text.clock import zone
 
     try:
         return bool(zone(name))
