@@ -157,7 +157,7 @@ def _missing(session: Session, wanted: Wanted, count: int) -> TrackerError:
     if count:
         captures = plural(count, f"{phase} capture" if phase else "capture")
         return TrackerError(f"{name} has only {captures}{place}{lane}; --index goes up to {count}")
-    if window and not session.index.knows(window) and session.index.windows(1):
+    if window and not session.index.knows(window) and session.index.newest_windows(1):
         return Windows(session).no_window(window)
     gone = " (it was removed before)" if window and _was_removed(session, wanted.source, phase, window) else ""
     what = f"{name} {phase or 'capture'}{place}{lane}"
