@@ -86,7 +86,7 @@ class Selection(NamedTuple):
         from tracker.windows.results import finalized
 
         if self._replace(last=None) == Selection():
-            return None if self.last is None else session.index.windows()[-self.last :]
+            return None if self.last is None else session.index.last_windows(self.last)
         own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows()}
         for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group

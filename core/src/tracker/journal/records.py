@@ -27,6 +27,8 @@ ID_ROOM = 64
 PHASES = ("before", "after")
 # the stream of what records show that cannot be
 ANOMALIES = "anomalies"
+# the stream of what windows delivered
+WINDOWS = "windows"
 # the phase of a record of schema 1.0.0 that holds a count's difference and closes its window
 COUNT = "count"
 LANE = re.compile(r"\bAGENT_ID=([\w.-]+)")

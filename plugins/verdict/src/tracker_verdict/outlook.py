@@ -84,7 +84,7 @@ def outlooks(
     """
     # a plan does not read years of windows
     if is_brief or windows is None:
-        windows = session.index.windows(USUAL)
+        windows = session.index.newest_windows(USUAL)
     newest = newest_windows(session, source)
     own = captures(session, source, newest if is_brief else {*newest, *windows})
     past, deltas = history(session, source, now), _deltas(session, source, windows)
