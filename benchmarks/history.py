@@ -1,8 +1,10 @@
 """What a long history costs: commands on a directory with many windows, as ratios to one with 50.
 
     python benchmarks/history.py [--windows 20000] [--captures 2] [--finalized 1.0] [--text 1500] [--repetitions 3]
+        [--folder FOLDER] [--only NAME]
 
-Large runs: `--windows 1000000` (880 MB of finalize rows) and `--windows 475000 --finalized 0` (950,000 captures).
+Large runs: `--windows 1000000 --captures 0` (880 MB of finalize rows) and `--windows 475000 --finalized 0` (950,000
+captures). `--folder` keeps the directories there and takes those that it finds.
 Commands run as processes. Each line shows seconds and memory on the small and on the large directory, and the ratio of
 the seconds. The first command on a new directory also makes the index; it is shown apart.
 """
@@ -47,18 +49,28 @@ def windows(count: int, captures: int, finalized: float, text: int) -> Iterator[
     """The records of windows that end a minute after each other, the last one now."""
     for number in range(count):
         at, window = NOW - timedelta(minutes=count - number + 10), f"W0-{number + 1:07}"
-        moments = {}
+        moments, records = {}, {}
         for place in range(captures):
             phase, moment = ("before", "after")[place % 2], at + timedelta(seconds=place)
             moments[phase] = moment.isoformat().replace("+00:00", "Z")
             parsed = {"weekly_pct": 10 + place % 2, "weekly_resets": "soon", "errors": []}
             parsed["weekly_reset_at"] = (at + timedelta(days=3)).isoformat().replace("+00:00", "Z")
             own = {"phase": phase, "git_head": None, "parsed": parsed, "raw_text": (PANE * 20)[:text]}
-            yield "snapshots", stamp(window=window, provider="codex", captured_at=moment, source="alias", **own)
+            record = stamp(window=window, provider="codex", captured_at=moment, source="alias", **own)
+            records[phase] = record["record_id"]
+            yield "snapshots", record
         if number < count * finalized:
-            pair = {"before": 10, "after": 11, "delta": {"weekly_pct": 1}, "captured_at": moments, "errors": []}
-            own = {"finalized_at": moments.get("after"), "features": {"codex": 1}, "outcome": "pass", "quality": 1.0}
-            own |= {"quality_score": 1.0, "providers": {"codex": pair}}
+            pair = {"before": 10, "after": 11 + number % 7, "delta": {"weekly_pct": 1 + number % 7}, "errors": []}
+            pair |= {"captured_at": moments, "records": records or None}
+            features = {"codex": number % 5, "claude": number % 3}
+            own = {"finalized_at": moments.get("after"), "features": features, "outcome": "pass", "quality": 1.0}
+            own |= {"quality_score": 1.0, "providers": {"codex": pair, "claude": pair | {"records": None}}}
+            own |= {
+                "methodology": None,
+                "feature_ids": [f"F{number}"],
+                "commit_start": "0" * 40,
+                "commit_end": "1" * 40,
+            }
             yield "windows", stamp(window=window, provider=None, captured_at=at, source="finalize", **own)
 
 
@@ -101,19 +113,25 @@ def main() -> None:
     parser.add_argument("--text", type=int, default=1500)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--skip-all", action="store_true", help="leave out what reads the whole history")
+    parser.add_argument("--only", action="append", help="a command of these, several times")
+    parser.add_argument("--folder", type=Path, help="where the directories are kept")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        roots = {SMALL: Path(folder) / "small" / "data", given.windows: Path(folder) / "large" / "data"}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.folder or Path(temporary)
+        roots = {SMALL: folder / "small" / "data", given.windows: folder / "large" / "data"}
         for count, root in roots.items():
-            # a process that was large once is what the kernel reports for its children, too
-            writer = get_context("fork").Process(target=fill, args=(root, given, count))
-            writer.start()
-            writer.join()
+            if not root.exists():
+                # a process that was large once is what the kernel reports for its children, too
+                writer = get_context("fork").Process(target=fill, args=(root, given, count))
+                writer.start()
+                writer.join()
         size = sum(path.stat().st_size for path in roots[given.windows].glob("*.jsonl"))
         print(f"{given.windows} windows, {size >> 20} MB")
         first = [run(root, ["status"], count)[:2] for count, root in roots.items()]
-        print(f"index made: {first[1][0]:.1f} s, {first[1][1]} MB")
+        print(f"first command, which makes an index that is missing: {first[1][0]:.1f} s, {first[1][1]} MB")
         for name, arguments in ONE.items() if given.skip_all else (ONE | ALL).items():
+            if given.only and name not in given.only:
+                continue
             small, large = (best(root, arguments, count, given.repetitions) for count, root in roots.items())
             ratio = f"{large[0] / small[0]:6.2f}"
             shown = f"{name:26} {small[0]:7.2f} s {small[1]:5} MB  {large[0]:7.2f} s {large[1]:5} MB  {ratio}"

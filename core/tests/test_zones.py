@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tracker.errors import TrackerError
-from tracker.settings.zones import ClockZone, local_zone
+from tracker.text.clock import ClockZone, local_zone
 
 pytestmark = pytest.mark.skipif(not hasattr(time, "tzset"), reason="the platform has no TZ")
 ZONEINFO = Path("/usr/share/zoneinfo/Asia/Tehran")

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from tracker.session import session as session
     from tracker.settings.file import Settings as Settings
     from tracker.settings.sections import setting as setting
-    from tracker.settings.zones import zone as zone
     from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span
+    from tracker.text.clock import zone as zone
     from tracker.text.csv_cells import csv_line as csv_line
     from tracker.text.render import escape as escape
     from tracker.text.render import line as line

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.contract.blocks import Block, PreviewContext, Row
+from tracker.contract.blocks import PreviewContext, Row
 from tracker.contract.events import EventTotals
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import Source
 from tracker.errors import PluginError
-from tracker.journal.records import ANOMALIES, SCHEMA
+from tracker.journal.records import ANOMALIES, SCHEMA, text
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
 from tracker.windows import results
-from tracker.windows.captures import captures, spans
+from tracker.windows.captures import Span, spans
+from tracker.windows.parts import parts
 from tracker.windows.reader import Absent, Windows
 
 if TYPE_CHECKING:
+    from tracker.contract.blocks import Block
     from tracker.contract.features import StreamFacts
     from tracker.journal.index import Entry
     from tracker.session import Session
@@ -27,11 +29,57 @@ if TYPE_CHECKING:
 SNAPSHOTS = Source(contract="1.0", name="snapshots", title="Snapshots", kind="view", stream="snapshots", place=90)
 
 
+class Outcome(NamedTuple):
+    """How a finalized window ended."""
+
+    quality: float | None
+    outcome: str | None
+    notes: str | None
+
+    @classmethod
+    def of(cls, row: Finalized) -> Outcome:
+        return cls(row.quality, row.text("outcome"), row.text("notes"))
+
+
+class Snapshots:
+    """The block of the captures, as windows are added in their order; its lines are made when they are read."""
+
+    title = SNAPSHOTS.title
+
+    def __init__(self, *, is_alone: bool) -> None:
+        self._is_alone = is_alone
+        # by provider: a window and what was captured, which is the same in most
+        self._found: dict[str, list[tuple[str, tuple[Any, ...]]]] = {}
+        self._known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+
+    def add(self, windows: Sequence[str], groups: Groups) -> None:
+        place = {window: at for at, window in enumerate(windows)}
+        for window, provider in sorted(groups, key=lambda key: place[key[0]]):
+            records = [capture.record for capture in groups[window, provider]]
+            phases = ", ".join(sorted({str(record.get("phase") or "count") for record in records}))
+            # rows of schema 1.0.0 may hold an empty text
+            found = phases, *(text(records[-1].get(name)) or None for name in ("source", "notes"))
+            self._found.setdefault(provider, []).append((window, self._known.setdefault(found, found)))
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._found
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        """The phases that were captured per provider and window, and the newest one's origin."""
+        for provider, found in sorted(self._found.items()):
+            for window, (phases, source, notes) in found:
+                values = {"provider": provider, "window": window, "phases": phases, "source": source, "notes": notes}
+                label = provider if self._is_alone else f"{provider} {window}"
+                yield Row(label=label, values=values, text="{phases} (source={source}, notes={notes})")
+
+
 class Shown(NamedTuple):
     """A block and where it comes from; of a stream also how many events lie outside of each window's span."""
 
     source: Source
-    block: Block
+    block: Block | Snapshots
     outside: Mapping[str, int] = {}
     notes: Sequence[str] = ()
 
@@ -40,7 +88,7 @@ class Preview(NamedTuple):
     """Everything that is shown, as data. facts: what features know of the windows, as `windows --json` shows it."""
 
     windows: tuple[str, ...]
-    rows: Mapping[str, Finalized]
+    outcomes: Mapping[str, Outcome]
     anomalies: tuple[Entry, ...]
     providers: tuple[ProviderFigures, ...]
     open: tuple[OpenFigures, ...]
@@ -76,7 +124,7 @@ class Preview(NamedTuple):
         """The preview as one JSON object."""
         return {
             "schema_version": SCHEMA,
-            "windows": [_window(window, self.rows.get(window)) for window in self.windows],
+            "windows": [_window(window, self.outcomes.get(window)) for window in self.windows],
             "anomalies": [entry.record | {"record_id": entry.record_id} for entry in self.anomalies],
             "providers": [_provider(figures) for figures in self.providers],
             "open": [_open(one) for one in self.open],
@@ -99,48 +147,58 @@ class Preview(NamedTuple):
             yield f"note: {plural(usable, 'usable window')}; intervals and power need 3{cure}"
 
 
-def assemble(session: Session, windows: Iterable[str]) -> Preview:
-    """Read the windows once and ask every source for its block."""
-    shown = tuple(windows)
-    groups = captures(session.index, session.registry.sources, shown)
-    known = results.finalized(session.index, shown)
-    rows = {window: known[window] for window in shown if window in known}
+def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
+    """Read the windows once, all of them if none are named, and ask every source for its block."""
+    shown = tuple(session.index.windows() if windows is None else windows)
+    totaled, meters = results.Totaled(session), results.Newest()
+    opened, outcomes = list[results.OpenFigures](), dict[str, Outcome]()
+    captured, times = Snapshots(is_alone=len(shown) == 1), dict[str, Span]()
+    known: dict[Outcome, Outcome] = {}
+    recorded = set(session.journal.streams())
+    has_events = any(one.is_stream and one.stream in recorded for one in session.registry.sources.values())
+    for part in parts(session, None if windows is None else shown):
+        totaled.add(part.rows, part.groups)
+        # most windows end alike
+        outcomes |= {window: known.setdefault(one := Outcome.of(row), one) for window, row in part.rows.items()}
+        opened += results.open_figures(session, [one for one in part.windows if one not in part.rows], part.groups)
+        results.newest(session, part.groups, meters)
+        captured.add(part.windows, part.groups)
+        times |= spans(part.groups) if has_events else {}
     blocks: list[Shown] = []
     not_shown: list[PluginError] = []
     for source in sorted(session.registry.sources.values(), key=lambda source: (source.place, source.title)):
         if not session.registry.has(source.name, "render_preview_block"):
             continue
         try:
-            blocks += _shown(session, source, shown, groups)
+            blocks += _shown(session, source, shown, times)
         except PluginError as error:
             if session.registry.is_strict:
                 raise
             not_shown.append(error)
-    if groups:
+    if not captured.is_empty:
         at = sum(one.source.place <= SNAPSHOTS.place for one in blocks)
-        blocks.insert(at, Shown(SNAPSHOTS, _snapshots(shown, groups)))
-    not_finalized = [window for window in shown if window not in rows]
+        blocks.insert(at, Shown(source=SNAPSHOTS, block=captured))
     asked = session.registry.ask("window_facts", session=session, windows=shown) if session.json else ()
     return Preview(
         facts=[{"window": key[0], "provider": key[1] or None, **one} for each in asked for key, one in each.items()],
         windows=shown,
-        rows=rows,
+        outcomes=outcomes,
         anomalies=tuple(Windows(session).open_anomalies(shown)),
-        providers=tuple(results.finalized_figures(session, rows, groups)),
-        open=tuple(results.open_figures(session, not_finalized, groups)),
+        providers=tuple(totaled.figures()),
+        open=tuple(opened),
         blocks=tuple(blocks),
         not_shown=tuple(not_shown),
         absent=tuple(Windows(session).missing_plugins(shown)),
-        divergences=tuple(results.divergences(session, shown, groups)),
+        divergences=tuple(results.divergences(session, shown, meters)),
     )
 
 
-def _shown(session: Session, source: Source, windows: tuple[str, ...], groups: Groups) -> Iterator[Shown]:
+def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Mapping[str, Span]) -> Iterator[Shown]:
     """The source's block, if it has one."""
     facts: StreamFacts | None = None
     records: list[dict[str, Any]] = []
     if source.is_stream:
-        given = {"source": source, "windows": windows, "spans": spans(groups)}
+        given = {"source": source, "windows": windows, "spans": times}
         facts = session.registry.first("stream_facts", session=session, **given)
     else:
         found = (entry.record for entry in session.index.entries(source.stream, windows))
@@ -152,26 +210,6 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], groups: G
     block = session.registry.call(source.name, "render_preview_block", context=context)
     if block is not None:
         yield Shown(source, block, *((facts.outside, facts.notes) if facts else ()))
-
-
-def _snapshots(windows: Sequence[str], groups: Groups) -> Block:
-    """`Snapshots:` the phases that were captured per provider and window, and the newest one's origin."""
-    rows = []
-    # natural, or as they were asked for
-    place = {window: at for at, window in enumerate(windows)}
-    for window, provider in sorted(groups, key=lambda key: (key[1], place.get(key[0], len(place)), key[0])):
-        records = [capture.record for capture in groups[window, provider]]
-        values = {
-            "provider": provider,
-            "window": window,
-            "phases": ", ".join(sorted({str(record.get("phase") or "count") for record in records})),
-            "source": records[-1].get("source"),
-            # rows of schema 1.0.0 may hold an empty text
-            "notes": records[-1].get("notes") or None,
-        }
-        label = provider if len(windows) == 1 else f"{provider} {window}"
-        rows.append(Row(label=label, values=values, text="{phases} (source={source}, notes={notes})"))
-    return Block(title=SNAPSHOTS.title, rows=tuple(rows))
 
 
 # --- as text
@@ -192,7 +230,7 @@ def _provider_line(figures: ProviderFigures) -> str:
         f"n={estimate.n}",
         f"power={power}",
     ]
-    marks = [f"excluded {line(one['window'])}: {line(one['reason'])}" for one in figures.excluded]
+    marks = [f"excluded {line(one.window)}: {line(one.reason)}" for one in figures.excluded]
     marks += ["stale: re-run complete"] if figures.stale else []
     marks += map(line, estimate.remarks)
     account = f" account {line(figures.account)}" if figures.account else ""
@@ -201,26 +239,18 @@ def _provider_line(figures: ProviderFigures) -> str:
 
 def _outcomes(preview: Preview) -> Iterator[str]:
     """Outcome and notes: one line each of one window, a list of several."""
-    outcomes, notes = {}, {}
-    for window in preview.windows:
-        found = preview.rows.get(window)
-        outcomes[window] = (
-            f"quality={value(found and found.quality, digits=1)}, outcome={value(found and found.text('outcome'))}"
-        )
-        if found is not None and found.text("notes"):
-            notes[window] = value(found.text("notes"))
     is_one = len(preview.windows) == 1
-    if is_one:
-        yield f"Outcome: {outcomes[preview.windows[0]]}"
-    elif outcomes:
-        yield "Outcome:"
-        for window, text in outcomes.items():
-            yield f"  - {line(window)}: {text}{'' if window in preview.rows else ' (open)'}"
+    yield from () if is_one or not preview.windows else ("Outcome:",)
+    for window in preview.windows:
+        found = preview.outcomes.get(window)
+        text = f"quality={value(found and found.quality, digits=1)}, outcome={value(found and found.outcome)}"
+        yield f"Outcome: {text}" if is_one else f"  - {line(window)}: {text}{'' if found else ' (open)'}"
+    notes = [(window, found.notes) for window, found in preview.outcomes.items() if found.notes]
     if is_one or not notes:
-        yield f"Notes: {next(iter(notes.values()), MISSING)}"
+        yield f"Notes: {value(notes[0][1] if notes else None)}"
     else:
         yield "Notes:"
-        yield from (f"  - {line(window)}: {text}" for window, text in notes.items())
+        yield from (f"  - {line(window)}: {value(text)}" for window, text in notes)
 
 
 def _divergence_line(found: Divergence) -> str:
@@ -265,13 +295,13 @@ def _block(shown: Shown) -> dict[str, Any]:
     return {"title": shown.block.title, "source": shown.source.name, "rows": rows, **outside}
 
 
-def _window(window: str, found: Finalized | None) -> dict[str, Any]:
+def _window(window: str, found: Outcome | None) -> dict[str, Any]:
     return {
         "id": window,
         "finalized": found is not None,
-        "outcome": found and found.text("outcome"),
+        "outcome": found and found.outcome,
         "quality": found and found.quality,
-        "notes": found and found.text("notes"),
+        "notes": found and found.notes,
     }
 
 
@@ -282,6 +312,6 @@ def _provider(figures: ProviderFigures) -> dict[str, Any]:
         "unit": figures.unit,
         **figures.efficiency.figures(),
         **figures.totals,
-        "excluded": [dict(one) for one in figures.excluded],
+        "excluded": [one._asdict() for one in figures.excluded],
         "stale": list(figures.stale),
     }

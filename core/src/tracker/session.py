@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -153,6 +153,13 @@ class Session:
         from tracker.journal.records import check_lane
 
         return check_lane(self.agent if self.agent is not None else os.environ.get("AGENT_ID"))
+
+    @cached_property
+    def zone(self) -> tzinfo:
+        """The zone of times that are shown, and of times that name none."""
+        from tracker.text.clock import zone
+
+        return zone(self.config.timezone)
 
     @property
     def now(self) -> datetime:

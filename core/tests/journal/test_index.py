@@ -259,10 +259,10 @@ def test_the_index_is_deleted_again_and_again_while_many_use_it(
 
 
 def test_windows_are_sorted_as_people_count() -> None:
-    from tracker.journal.index import natural
+    from tracker.journal.index_file import place
 
     windows = ["W0-10", "W0-9", "W0-CHN", "W0-009", "", "W" + "9" * 5000, "7", "W1"]
-    assert sorted(windows, key=natural)[:5] == ["", "7", "W0-009", "W0-9", "W0-10"]
+    assert sorted(windows, key=place)[:5] == ["", "7", "W0-009", "W0-9", "W0-10"]
 
 
 def test_files_are_private(filled: tuple[Any, list[Any]]) -> None:

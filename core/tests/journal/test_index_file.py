@@ -142,9 +142,9 @@ def test_a_stream_is_opened_once_to_read_and_once_to_append(journal: Journal, mo
 def test_the_last_windows_are_found_without_the_others(journal: Journal) -> None:
     for number in range(30):
         add(journal, number, window=f"W{number % 25}", captured_at=f"2026-01-{number + 1:02}T00:00:00Z")
-    assert Index(journal).windows(3) == ["W2", "W3", "W4"]
-    assert Index(journal).windows(6) == ["W0", "W1", "W2", "W3", "W4", "W24"]
-    assert Index(journal).windows(0) == []
+    assert Index(journal).newest_windows(3) == ["W2", "W3", "W4"]
+    assert Index(journal).newest_windows(6) == ["W0", "W1", "W2", "W3", "W4", "W24"]
+    assert Index(journal).newest_windows(0) == []
 
 
 def test_a_stopped_process_in_an_index_transaction_delays_readers_shortly(
@@ -169,7 +169,7 @@ def test_the_last_windows_are_the_same_in_an_index_that_grew_and_in_one_made_at_
         add(journal, number, window="W1" if day != 5 else "W2", captured_at=f"2026-01-{day:02}T00:00:00Z")
         if number == 1:
             assert grown.windows() == ["W1"]
-    assert grown.windows(1) == grown.fresh().windows(1) == ["W1"]
+    assert grown.newest_windows(1) == grown.fresh().newest_windows(1) == ["W1"]
 
 
 def test_a_stream_that_is_replaced_while_the_index_reads_it_is_read_again(
@@ -191,3 +191,28 @@ def test_a_stream_that_is_replaced_while_the_index_reads_it_is_read_again(
     monkeypatch.setattr(journal, "records", replaced)
     assert index.windows() == ["W1", "W9"]
     assert [entry.record_id for entry in index.entries("snapshots", ["W9"])] == [f"{0:032x}"]
+
+
+def test_runs_of_events_are_read_as_if_each_was_decoded(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows, moments and kinds of rows that change anywhere in a chunk."""
+    dice, rows, moment = random.Random(3), list[bytes](), 0
+    for number in range(600):
+        moment += dice.random() < 0.02
+        window = f"W{moment % 3}"
+        begin = f'{{"record_id":"{number:032x}","window":"{window}","provider":"toy","captured_at":"'
+        common = '"source":"ingest","notes":null,"agent_id":null,"schema_version":"1.1.0","tool_version":"0.1.0",'
+        own = dice.choices(
+            ('"ts":1,"rid":"a"', '"phase":"before","parsed":{}', f'"tombstone":"{number - 1:032x}"', '"rid":"b"'),
+            (96, 1, 1, 2),
+        )[0]
+        rows.append(f'{begin}2026-01-10T08:00:{moment % 60:02}Z",{common}{own}}}\n'.encode())
+    rows.insert(300, b"no record\n")
+    with journal.lock():
+        journal.append("toy", b"".join(rows))
+    size = journal.size("toy")
+    found = []
+    for chunk in (100, 2000, 10_000, 1 << 20):
+        monkeypatch.setattr("tracker.journal.files.CHUNK", chunk)
+        found.append(list(files.rows_of(journal, "toy", 0, size)))
+    monkeypatch.setattr(files, "EVENT", files.re.compile(b"(never) matches"))
+    assert found == [list(files.rows_of(journal, "toy", 0, size))] * 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -156,6 +157,35 @@ def test_sync_reads_the_files_that_usage_reads(machine: Any) -> None:
     done = machine("sync")
     assert "0 rows added" in ok(done)
     assert "rollout-b.jsonl.zst was not read" in done.stderr
+
+
+def test_transcripts_tell_whose_readings_they_hold(machine: Any) -> None:
+    """The row that names the account stands before the report, also if that came later than the last run."""
+    folder = machine.home / ".claude" / "projects" / "-w-acme"
+    folder.mkdir(parents=True)
+
+    def owner(name: str) -> str:
+        return json.dumps({"type": "session-owner", "accountUuid": name, "sessionId": "s"}) + "\n"
+
+    def report(at: float, used: float) -> str:
+        limit = {"kind": "weekly_all", "percent": used, "resets_at": iso(WEEK_END)}
+        row = {"type": "system", "subtype": "local_command", "timestamp": iso(minute(at)), "version": "2.1.332"}
+        return json.dumps({**row, "usageReport": {"rate_limits": {"limits": [limit]}}}) + "\n"
+
+    (folder / "a.jsonl").write_text(owner("uuid-a") + report(0, 10))
+    (folder / "b.jsonl").write_text(owner("uuid-b") + report(1, 70) + owner("uuid-a") + report(2, 11))
+    (folder / "c.jsonl").write_text(report(3, 5))
+    ok(machine("sync"))
+    both = [hashlib.blake2b(name.encode(), digest_size=6).hexdigest() for name in ("uuid-a", "uuid-b")]
+    rows = {(row["parsed"]["all_models_used"], row["account"]) for row in machine.rows("readings")}
+    assert rows == {(10, both[0]), (70, both[1]), (11, both[0]), (5, None)}
+    with (folder / "b.jsonl").open("a") as file:
+        file.write(report(9, 12))
+    ok(machine("sync"))
+    assert machine.rows("readings")[-1]["account"] == both[0]
+    (machine.folder / "tracker.toml").write_text('[accounts]\nwork = "uuid-a"\n')
+    named = {one["account"] for one in json.loads(ok(machine("--json", "meters")))}
+    assert named == {"work", both[1], None}
 
 
 def test_after_sync_windows_have_tokens(machine: Any) -> None:

@@ -136,6 +136,21 @@ def test_the_rule_counts_features(worker: Worker, rule: str, counts: list[int]) 
     assert [one["features"] for one in worker.proposed()] == counts
 
 
+def test_the_rest_of_a_stretch_is_proposed(worker: Worker) -> None:
+    """A window in the middle of a stretch leaves what was before it and what came after it."""
+    worker.codex(*[(300 + 10 * step, 30 + step) for step in range(13)], name="b")
+    worker.ok("sync")
+    whole = worker.proposed()[-1]
+    assert (whole["from"][11:16], whole["to"][11:16]) == ("17:00", "19:00")
+    at = (f"{NOON + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}" for minute in (330, 370))
+    worker.ok("windows", "add", "W1", "--from", next(at), "--to", next(at), "--provider", "codex")
+    rests = worker.proposed()[2:]
+    assert [(one["from"][11:16], one["to"][11:16]) for one in rests] == [("17:00", "17:30"), ("18:10", "19:00")]
+    assert [one["providers"]["codex"]["meters"] for one in rests] == [{"weekly": 3}, {"weekly": 5}]
+    worker.ok("windows", "accept", rests[1]["window"])
+    assert [one["window"] for one in worker.proposed()[2:]] == [rests[0]["window"]]
+
+
 def test_what_other_projects_used_is_said(worker: Worker, tmp_path: Path) -> None:
     worker.codex((30, 13), cwd=tmp_path / "other", name="b")
     worker.ok("sync")

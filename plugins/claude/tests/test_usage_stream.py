@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tracker.api import Reading
+from tracker.api import Reading, account_id
 from tracker_claude.usage import parse_status
 
 FOLDER = Path(__file__).parent / "stream_json"
@@ -83,3 +83,11 @@ def test_nonsense_gives_no_value(text: str) -> None:
     reading = read(text)
     assert all(gauge.used is None for gauge in reading.gauges)
     assert "insufficient-data" in reading.errors
+
+
+def test_a_transcript_names_its_account_and_a_turn_does_not() -> None:
+    owner = '{"type":"session-owner","accountUuid":"3f0e6b1c-52a7-4d19-8f6e-0000de000001"}\n'
+    transcript = read(owner + (FOLDER / "v2.1.332_scoped.transcript.jsonl").read_text(encoding="utf-8"))
+    assert transcript.fields["account"] == account_id("3f0e6b1c-52a7-4d19-8f6e-0000de000001")
+    for kind in ("turn", "usage"):
+        assert "account" not in read((FOLDER / f"v2.1.332_scoped.{kind}.stream.jsonl").read_text()).fields

@@ -284,7 +284,7 @@ CURED: dict[str, tuple[Callable[[Any, pytest.MonkeyPatch], object], str, str]] =
         "",
     ),
     "clock": (
-        lambda _, environment: environment.setattr("tracker.settings.zones.local_zone", nowhere),
+        lambda _, environment: environment.setattr("tracker.text.clock.local_zone", nowhere),
         "tracker config set timezone Europe/Berlin",
         "",
     ),

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tracker_glm
-from tracker.api import Change, Delta, Gauge, Reading
+from tracker.api import Change, Delta, Gauge, Reading, account_id
 from tracker_kit import StatusConformance, call, stored
 from tracker_kit.cases import together
 
@@ -79,6 +79,14 @@ def test_when_the_counts_were_made_is_when_they_are_from() -> None:
 def test_the_account_is_not_kept() -> None:
     reading = read({"account": "dev@example.com", "blocks": [{"prompts_used": 1, "notes": "dev@example.com"}]})
     assert "dev" not in repr(reading)
+
+
+def test_accounts_are_told_apart_by_a_hash() -> None:
+    names = ("dev@example.com", " DEV@example.com", "dave@example.com", "team-a", "team-b", "", None, 5)
+    found = [read({"account": name, "blocks": [{"prompts_used": 1}]}).fields.get("account") for name in names]
+    assert found[0] == found[1] == account_id("dev@example.com")
+    assert len(set(found[1:5])) == 4
+    assert found[5:] == [None, None, None]
 
 
 # --- the quota

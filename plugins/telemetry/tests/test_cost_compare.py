@@ -158,3 +158,16 @@ def test_the_prices_on_the_page_are_read() -> None:
     expected = {"input": 1e-6, "output": 4e-6, "cache_read": 1e-7}
     assert table.price("house-model-20260110") == pytest.approx(expected)
     assert table.price("house-model-mini") is None
+
+
+def test_without_a_stream_it_says_what_is_missing(tracker_cli: Run, tmp_path: Path) -> None:
+    for make in (False, True):
+        if make:
+            (tmp_path / "data").mkdir()
+        done = tracker_cli("cost-compare")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.fullmatch(
+            r"error: No event of proxy-telemetry is stored in .*\. Store a log with `tracker ingest proxy-telemetry"
+            r" --window W0-01 --file PATH`, or compare one with --file PATH\.\n",
+            done.stderr,
+        )

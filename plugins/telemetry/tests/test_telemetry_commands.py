@@ -73,9 +73,9 @@ def test_lines_of_another_window_are_counted_in_both_and_said(toys: Run) -> None
 
     assert said("W0-01", LINES) == ""
     first, both = LINES.splitlines(keepends=True)[0], "stored in W0-01, too; `tracker cost-compare` without --window"
-    assert said("W0-02", first) == f"note: 1 of these lines is {both} counts both\n"
+    assert said("W0-02", first) == f"note: 1 event of W0-02 is {both} counts both\n"
     assert said("W0-02", LINES, "--dry-run") == said("W0-04", LINES, "--quiet") == ""
-    assert f"note: 8 of these lines are {both} counts both\n" in said("W0-02", LINES)
+    assert f"note: 8 events of W0-02 are {both} counts both\n" in said("W0-02", LINES)
     assert said("W0-02", LINES) == ""
     assert said("W0-03", LINES.replace("2026-01-10", "2026-01-11")) == ""
 

@@ -179,3 +179,46 @@ def test_plan_says_that_the_gate_stops(verdicts: Any) -> None:
     assert verdicts("gate", "codex").status == 3
     ending = "codex verdict: GO for 1 window; weekly is likely to be full before the reset, so `tracker gate` stops\n"
     assert verdicts("plan").ok().endswith(ending)
+
+
+def of_claude(verdicts: Any, age: timedelta = timedelta(minutes=1), **meters: float) -> None:
+    """A reading of Claude's meters."""
+    parsed = {f"{key}_used": used for key, used in meters.items()}
+    parsed |= {f"{key}_reset_at": (NOW + timedelta(hours=30)).isoformat() for key in meters}
+    at = (NOW - age).isoformat()
+    row = {"record_id": f"r-{age}", "origin": "statusline", "provider": "claude", "captured_at": at, "parsed": parsed}
+    data = verdicts.folder / "data"
+    data.mkdir(exist_ok=True)
+    (data / "readings.jsonl").write_text(json.dumps(row) + "\n")
+    day = "2026-01-01T12:00:00Z"
+    window = {"window": "W1", "provider": None, "captured_at": day, "finalized_at": day, "features": {"claude": 1}}
+    delta = {"all_models_pct": 2.0, "opus_pct": 30.0, "session_pct": 2.0}
+    (data / "windows.jsonl").write_text(
+        json.dumps({**window, "providers": {"claude": {"delta": delta, "errors": []}}}) + "\n"
+    )
+
+
+def test_a_meter_of_one_model_stops_neither_gate_nor_plan(verdicts: Any) -> None:
+    of_claude(verdicts, all_models=20, opus=97, session=10)
+    assert verdicts(
+        "gate", "claude"
+    ).ok() == "go: claude all_models: 80 % left, unlikely to be full before the reset" + (
+        " (0 weeks of history, 3 are needed for a probability)\n"
+    )
+    assert verdicts("gate", "claude", "--meter", "opus").status == 3
+    assert verdicts("gate", "claude", "--meter", "session").status == 0
+    said = verdicts("plan", "--provider", "claude").ok()
+    assert "likely to fit: STOP\n  this is the meter of one model" in said
+    assert said.endswith("claude verdict: GO\n")
+    of_claude(verdicts, all_models=20, opus=20, session=97)
+    assert verdicts("gate", "claude").out == "stop: claude session: 3 % left, less than 10 %\n"
+    assert verdicts("plan", "--provider", "claude").ok().endswith("claude verdict: STOP\n")
+
+
+def test_what_was_full_is_full_until_its_reset_however_old_the_reading_is(verdicts: Any) -> None:
+    of_claude(verdicts, age=timedelta(hours=2), all_models=20, session=97)
+    path = verdicts.folder / "data" / "readings.jsonl"
+    at = (NOW - timedelta(minutes=1)).isoformat()
+    new = {"record_id": "new", "origin": "print", "provider": "claude", "captured_at": at}
+    path.write_text(path.read_text() + json.dumps({**new, "parsed": {"all_models_used": 21}}) + "\n")
+    assert verdicts("gate", "claude").out == "stop: claude session: 3 % left, less than 10 %\n"

@@ -27,7 +27,12 @@ class World:
         self.home.mkdir()
 
     def days(
-        self, count: int, *, rate: Any = lambda _day: POINTS_PER_DOLLAR, hidden: Any = lambda _day, _turn: 0.0
+        self,
+        count: int,
+        *,
+        rate: Any = lambda _day: POINTS_PER_DOLLAR,
+        hidden: Any = lambda _day, _turn: 0.0,
+        model: Any = lambda _day: "gpt-5",
     ) -> None:
         """A file a day, 60 turns each; `hidden` points are used without a request here, just before a turn."""
         chance, used, week = random.Random(5), 0.0, START
@@ -37,7 +42,7 @@ class World:
             begin = START + timedelta(days=day, hours=9)
             if begin >= week + timedelta(days=7):
                 used, week = 0.0, week + timedelta(days=7)
-            rows += [_line(begin, "session_meta", meta), _line(begin, "turn_context", {"model": "gpt-5"})]
+            rows += [_line(begin, "session_meta", meta), _line(begin, "turn_context", {"model": model(day)})]
             total = dict.fromkeys(("input_tokens", "cached_input_tokens", "output_tokens", "total_tokens"), 0)
             for turn in range(60):
                 at = begin + timedelta(minutes=8 * turn + chance.uniform(0, 4))
@@ -136,6 +141,20 @@ def test_what_no_request_explains_is_listed(world: World) -> None:
     assert first["to"] >= at.isoformat()[:16]
     assert first["unexplained"] == pytest.approx(6, abs=1.5)
     assert "more than the requests explain, 99." in world("meters", "reconcile")
+
+
+def test_requests_without_a_price_are_requests(world: World) -> None:
+    world.days(2, model=lambda day: "in-house-7b" if day else "gpt-5")
+    [found] = world.json("meters", "reconcile")
+    assert found["residuals"] == []
+    assert found["unpriced"]["requests"].keys() == {"in-house-7b"}
+    said = world("meters", "reconcile")
+    count, points = sum(found["unpriced"]["requests"].values()), found["unpriced"]["moved"]
+    assert (
+        f"{points:g} points are not judged: {count} requests in them without a list price (in-house-7b {count})" in said
+    )
+    assert "no request was logged" not in said
+    assert "no rise without a request in" in said
 
 
 def test_without_readings_the_cure_is_named(world: World, tmp_path: Path) -> None:

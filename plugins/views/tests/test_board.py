@@ -6,10 +6,12 @@ import asyncio
 import os
 import select
 import shlex
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import which
@@ -97,6 +99,8 @@ def test_keys_choose_filter_sort_and_colour(filled: Any) -> None:
         assert [row[0] for row in cells(board)] == ["Window ↓", "W2", "W1"]
         await pilot.press("slash", *"finalized")
         assert [row[0] for row in cells(board)[1:]] == ["W1"]
+        await pilot.press("slash")
+        assert board.needle == "finalized/"
         await pilot.press("escape")
         assert len(cells(board)) == 3
         before = board.shown
@@ -113,13 +117,15 @@ def test_keys_choose_filter_sort_and_colour(filled: Any) -> None:
         assert board.period == "today"
         await pilot.press("question_mark")
         assert len(board.screen_stack) == 2
-        await pilot.press("x")
+        await pilot.press("x", "y")
         assert len(board.screen_stack) == 1
 
     run(filled, act)
 
 
-def test_it_reads_again_as_files_change_and_keeps_the_line(filled: Any) -> None:
+def test_it_reads_again_as_files_change_and_keeps_the_line(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker_views.board.PAUSE", 0)
+
     async def act(board: Any, pilot: Any) -> None:
         await pilot.press("down")
         rows, drawn = len(cells(board)), board._drawn
@@ -215,26 +221,61 @@ def test_once_prints_a_picture_that_loads_nothing(filled: Any, tmp_path: Path) -
     assert "needs --once" in filled("board", "--out", "x.svg").refused(2)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
-def test_it_runs_in_a_terminal_and_gives_it_back(filled: Any, tmp_path: Path) -> None:
-    import pty
-
+@contextmanager
+def terminal(filled: Any, folder: Path, *more: str, size: tuple[int, int] = (80, 24), **options: Any) -> Iterator[Any]:
+    """The board in a pseudo-terminal: the terminal's other side, and the process."""
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     main, side = pty.openpty()
-    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", "LC_ALL": "C.UTF-8"}
-    command = [sys.executable, "-m", "tracker.cli", "--data-dir", str(filled.root), "board", "--period", "all"]
-    with subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=environment, cwd=tmp_path) as process:
+    termios.tcsetwinsize(side, (size[1], size[0]))
+    environment = os.environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | options.pop("env", {})
+    environment = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
+    command = [sys.executable, "-m", "tracker.cli", "--data-dir", str(filled.root), "board", "--period", "all", *more]
+    with subprocess.Popen(
+        command, stdin=side, stdout=side, stderr=side, env=environment, cwd=folder, **options
+    ) as process:
         os.close(side)
         try:
-            # the toys are no plugins there: their windows are known, their meters are not
-            seen = until(main, b"W2", b"")
-            os.write(main, b"q")
-            seen = until(main, b"\x1b[?1049l", seen)
-            assert b"Traceback" not in seen
-            assert process.wait(60) == 0
+            yield main, process
         finally:
             if process.poll() is None:
                 process.kill()
+            with suppress(OSError):
+                os.close(main)
+
+
+@pytest.mark.parametrize("key", [b"q", b"\x03"])
+@pytest.mark.parametrize("name", ["xterm-256color", "screen", "xterm-mono"])
+def test_it_runs_in_a_terminal_and_gives_it_back(filled: Any, tmp_path: Path, key: bytes, name: str) -> None:
+    with terminal(filled, tmp_path, env={"TERM": name}) as (main, process):
+        # the toys are no plugins there: their windows are known, their meters are not
+        seen = until(main, b"W2", b"")
+        os.write(main, key)
+        seen = until(main, b"\x1b[?1049l", seen)
+        assert b"Traceback" not in seen
+        assert process.wait(60) == 0
+
+
+def test_it_ends_if_the_terminal_is_gone_and_no_signal_comes(filled: Any, tmp_path: Path) -> None:
+    def ignore() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    for wanted in (b"Reading", b"W2"):
+        with terminal(filled, tmp_path, preexec_fn=ignore, start_new_session=True) as (main, process):
+            until(main, wanted, b"")
             os.close(main)
+            assert process.wait(30) == 129
+            # its group is empty: what it was reading with has ended, too
+            end = time.monotonic() + 30
+            while group_exists(process.pid):
+                assert time.monotonic() < end
+
+
+def group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.mark.skipif(which("tmux") is None, reason="tmux is not installed")
@@ -244,9 +285,9 @@ def test_it_runs_in_tmux(filled: Any, tmp_path: Path) -> None:
         command = ["tmux", "-f", os.devnull, "-S", str(tmp_path / "socket"), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
 
-    def screen(wanted: str) -> list[str]:
+    def screen(wanted: str, unwanted: str = "\0") -> list[str]:
         end = time.monotonic() + 60
-        while wanted not in (shown := tmux("capture-pane", "-p")):
+        while wanted not in (shown := tmux("capture-pane", "-p")) or unwanted in shown:
             assert time.monotonic() < end, shown
         return shown.splitlines()
 
@@ -267,9 +308,9 @@ def test_it_runs_in_tmux(filled: Any, tmp_path: Path) -> None:
         tmux("send-keys", "?")
         screen("this help; any key closes it")
         tmux("send-keys", "Escape")
+        screen("W2", "any key closes it")
         tmux("send-keys", "/", "W1", "Enter")
-        while "W2" in (shown := screen("W1")):
-            pass
+        screen("W1", "W2")
         tmux("send-keys", "q")
         assert "W1" not in "".join(screen("ended 0"))
     finally:

@@ -61,11 +61,10 @@ def moment(context: click.Context, parameter: click.Parameter, given: str | None
     """The callback of an option that takes a time: ISO 8601, `yesterday 14:00`, `14:06`, or a span such as -2h."""
     if given is None:
         return None
-    from tracker.settings.zones import zone
     from tracker.text import clock
 
     session, name = context.ensure_object(Session), context.params.get("timezone")
-    found = clock.moment(given, session.now, lambda: zone(name or session.config.timezone))
+    found = clock.moment(given, session.now, lambda: clock.zone(name) if name else session.zone)
     if found is None:
         raise click.BadParameter(f"Invalid time {line(given)!r}. {clock.EXPECTED}", param=parameter)
     return found
@@ -87,7 +86,7 @@ class Selection(NamedTuple):
         from tracker.windows.results import finalized
 
         if self._replace(last=None) == Selection():
-            return None if self.last is None else session.index.windows()[-self.last :]
+            return None if self.last is None else session.index.last_windows(self.last)
         own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows()}
         for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group

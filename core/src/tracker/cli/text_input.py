@@ -75,9 +75,10 @@ def read_text(
     origin: str | None = None,
 ) -> Reading:
     """The source's reading; empty and tagged where it recognises nothing."""
-    from tracker.settings.zones import zone
+    from tracker.text.clock import zone
     from tracker.text.screen import MOVEMENT
 
+    given = {"scope": scope, "origin": origin, "timezone": zone(timezone) if timezone else session.zone}
     if not {"\x1b", "\x08"}.isdisjoint(text) and re.search(MOVEMENT, text):
         played = session.registry.first("screen_text", text=text)
         if played is None:
@@ -88,13 +89,5 @@ def read_text(
                 f" {owner('hooks', 'screen_text') or ''}".rstrip()
             )
         text = played
-    answer = session.registry.call(
-        source.name,
-        "parse_status",
-        text=text,
-        captured_at=captured_at,
-        timezone=zone(timezone or session.config.timezone),
-        scope=scope,
-        origin=origin,
-    )
+    answer = session.registry.call(source.name, "parse_status", text=text, captured_at=captured_at, **given)
     return answer if isinstance(answer, Reading) else Reading(errors=("insufficient-data",))

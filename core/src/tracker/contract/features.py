@@ -84,7 +84,7 @@ class Finding(Struct):
 
     place: str = field(converter=checks.one_line, validator=checks.LINE)
     problem: str = field(converter=checks.one_line, validator=checks.LINE)
-    cure: str | None = field(default=None, validator=checks.MAYBE_LINE)
+    cure: str | None = field(default=None, converter=checks.one_line, validator=checks.MAYBE_LINE)
     severity: Literal["error", "warning", "note"] = field(
         default="error", validator=checks.one_of("error", "warning", "note")
     )

@@ -42,12 +42,14 @@ class FileOrigin(Origin):
 
     folder: the folder; ``~`` is the home. variable: an environment variable that names another folder.
     pattern: the files below it, such as ``logs/*/run-*.jsonl``; each folder has a part of its own, and none is ``**``.
-    lines: how many lines with the marker are read in one file.
+    lines: how many lines with the marker are read in one file. owner: a text in lines that name the account; the last
+    of them is put before the reading's line.
     """
 
     folder: str = field(validator=checks.LINE)
     pattern: str = field(validator=checks.matching("files below the folder, without **", rf"(?!.*\*\*){PATH}"))
     marker: str = field(validator=checks.matching("a text of one line", r"[^\n]+"))
+    owner: str | None = field(default=None, validator=checks.MAYBE_LINE)
     variable: str | None = field(default=None, validator=VARIABLE)
     lines: int = field(default=200, validator=checks.COUNT)
 

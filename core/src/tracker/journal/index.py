@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 from attrs import frozen
 
-from tracker.journal.index_file import IndexFile
-from tracker.journal.records import ANOMALIES, lane_of, record_id, text
+from tracker.journal.index_file import IndexFile, place
+from tracker.journal.records import ANOMALIES, WINDOWS, lane_of, record_id, text
 
 # bytes of other windows that are read rather than skipped
 GAP = 64 << 10
+# windows from which on a whole stream is read rather than their places looked up
+MANY = 100_000
 MARK = "record_id, provider, window, phase, at, stream, position"
 # the values of a list of any length that is given as JSON
-FORM = str.maketrans("123456789", "0" * 9)
 LISTED = "(SELECT value FROM json_each(?))"
 
 
@@ -54,14 +54,27 @@ class Index(IndexFile):
 
     # --- records
 
-    def windows(self, last: int = -1) -> list[str]:
-        """Every window with a standing record, `W0-9` before `W0-10`; or the last ones that got a record."""
-        newest = "" if last < 0 else "ORDER BY at DESC LIMIT -1"
-        query = f"SELECT window FROM extent WHERE window != '' AND window NOT IN {LISTED} {newest}"
-        query = f"SELECT DISTINCT window FROM ({query}) LIMIT ?"
-        names = [name for (name,) in self._rows(query, [json.dumps(self.emptied()), last], self.journal.streams())]
-        # of one form, as `W0-01` and `W0-99`, their texts are in natural order for a tenth of the work
-        return sorted(names, key=None if len({name.translate(FORM) for name in names}) == 1 else natural)
+    def windows(self) -> list[str]:
+        """Every window with a standing record, `W0-9` before `W0-10`."""
+        return self._named("ORDER BY place")
+
+    def newest_windows(self, count: int) -> list[str]:
+        """The windows that got a record last, in the same order."""
+        return sorted(self._named("ORDER BY at DESC", count), key=place)
+
+    def last_windows(self, count: int) -> list[str]:
+        """The last of `windows`."""
+        return self._named("ORDER BY place DESC", count)[::-1]
+
+    def count(self) -> int:
+        """How many `windows` are."""
+        query = f"SELECT count(*) FROM window WHERE name NOT IN {LISTED}"
+        [(count,)] = self._rows(query, [json.dumps(self.emptied())], self.journal.streams())
+        return int(count)
+
+    def _named(self, order: str, count: int = -1) -> list[str]:
+        query = f"SELECT name FROM window WHERE name NOT IN {LISTED} {order} LIMIT ?"
+        return list(chain.from_iterable(self._rows(query, [json.dumps(self.emptied()), count], self.journal.streams())))
 
     def emptied(self) -> list[str]:
         """The windows of which every record was taken back. Anomalies say something about records, alone nothing."""
@@ -73,14 +86,19 @@ class Index(IndexFile):
         kept = [stream for stream in streams if stream != ANOMALIES]
         return [one for one in doubtful if not any(True for name in kept for _ in self.entries(name, [one]))]
 
-    def lacking(self, stream: str) -> list[str]:
-        """The windows without a record in a stream, and those of which a record there was taken back."""
+    def finalized(self) -> list[str]:
+        """The windows that have, or had, a finalize row."""
+        rows = self._rows("SELECT name FROM window WHERE is_done ORDER BY place", [], [WINDOWS])
+        return list(chain.from_iterable(rows))
+
+    def unfinalized(self, newest: int = -1) -> list[str]:
+        """The windows without a finalize row, or the newest of them, and those of which one was taken back."""
         query = (
-            "SELECT window FROM extent WHERE window != '' GROUP BY window HAVING max(stream = ?) = 0"
-            " OR window IN (SELECT window FROM tombstone WHERE stream = ?)"
+            "SELECT name FROM (SELECT name FROM window WHERE NOT is_done ORDER BY at DESC LIMIT ?)"
+            " UNION SELECT window FROM tombstone WHERE stream = ? AND window != ''"
         )
-        rows = self._rows(query, [stream, stream], self.journal.streams())
-        return sorted(set(chain.from_iterable(rows)) - set(self.emptied()), key=natural)
+        rows = self._rows(query, [newest, WINDOWS], self.journal.streams())
+        return sorted(set(chain.from_iterable(rows)) - set(self.emptied()), key=place)
 
     def knows(self, window: str) -> bool:
         """Whether any stream names the window."""
@@ -88,7 +106,7 @@ class Index(IndexFile):
 
     def first_known(self, windows: Iterable[str]) -> str | None:
         """One of these windows that a stream names, if there is one."""
-        query = f"SELECT window FROM extent WHERE window IN {LISTED} AND window != '' LIMIT 1"
+        query = f"SELECT name FROM window WHERE name IN {LISTED} LIMIT 1"
         return next(chain.from_iterable(self._rows(query, [json.dumps(list(windows))], self.journal.streams())), None)
 
     def entries(self, stream: str, windows: Iterable[str] | None = None, *, removed: bool = False) -> Iterator[Entry]:
@@ -104,10 +122,9 @@ class Index(IndexFile):
     def lines(self, stream: str, windows: Iterable[str] | None = None) -> Iterator[Entry]:
         """Every record of a stream in some windows as often as it is there, with those that were taken back."""
         names = None if windows is None else set(windows)
-        if names is None and self.edited(stream):
-            self.journal.warn(f"{stream}.jsonl was edited: it is read again")
-            self._rows("DELETE FROM stream WHERE name = ?", [stream])
-        for start, stop in [(0, None)] if names is None else self.spans(stream, names):
+        if names is None:
+            self.renew_edited(stream)
+        for start, stop in [(0, None)] if names is None or len(names) > MANY else self.spans(stream, names):
             for offset, line, record in self.journal.records(stream, start, stop):
                 if names is None or text(record.get("window")) in names:
                     yield Entry(stream, offset, record_id(stream, line, record), record)
@@ -143,16 +160,20 @@ class Index(IndexFile):
         rows = self._rows(query, values, [stream])
         return CaptureMark(*rows[0]) if rows else None
 
-    def left_open(self, stream: str, agent: str | None, provider: str) -> list[CaptureMark]:
+    def left_open(
+        self, stream: str, agent: str | None, provider: str, windows: Iterable[str] | None = None
+    ) -> list[CaptureMark]:
         """The standing BEFOREs of a provider in a lane that nothing follows in their window, the oldest first."""
+        among = "" if windows is None else f" AND window IN {LISTED}"
         query = (
-            f"SELECT {MARK} FROM standing c WHERE stream = ? AND provider = ? AND agent = ? AND phase = 'before'"
+            f"SELECT {MARK} FROM standing c WHERE stream = ? AND provider = ? AND agent = ? AND phase = 'before'{among}"
             " AND NOT EXISTS (SELECT 1 FROM standing d WHERE d.stream = c.stream AND d.provider = c.provider"
             " AND d.agent = c.agent AND d.window = c.window AND d.at >= c.at"
             " AND (d.at, d.position) > (c.at, c.position))"
             " ORDER BY at, position"
         )
-        return [CaptureMark(*row) for row in self._rows(query, [stream, provider, agent or ""], [stream])]
+        values = [stream, provider, agent or "", *(() if windows is None else [json.dumps(list(windows))])]
+        return [CaptureMark(*row) for row in self._rows(query, values, [stream])]
 
     def lanes(self, stream: str) -> list[tuple[str | None, CaptureMark]]:
         """The newest standing capture of each provider in each lane, by the lane's name."""
@@ -185,9 +206,3 @@ class Index(IndexFile):
         )
         ids = json.dumps(list(record_ids))
         return set(chain.from_iterable(self._rows(query, [ids, ids], streams)))
-
-
-def natural(window: str) -> list[tuple[int, str, str]]:
-    """What windows are sorted by: `W0-9` before `W0-10`."""
-    parts = re.split(r"([0-9]+)", window)
-    return [(len(part.lstrip("0")), part.lstrip("0"), part) if part.isdecimal() else (-1, part, "") for part in parts]

@@ -21,9 +21,9 @@ from typing import Any, Self
 
 from tracker.contract.readings import instant
 from tracker.journal.journal import BLOCK, LOCK, WAIT_SECONDS, Journal
-from tracker.journal.records import COUNT, PHASES, lane_of, record_id, text
+from tracker.journal.records import COUNT, PHASES, WINDOWS, lane_of, record_id, text
 
-VERSION = 11
+VERSION = 12
 FOLDER = ".index"
 NAME = re.compile(r"journal-[0-9a-f]{16}\.sqlite3")
 # pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others by `tracker doctor`
@@ -31,6 +31,8 @@ SMALL = 64
 # bytes of a stream that take seconds to read
 LARGE = 256 << 20
 TABLES = ("extent", "capture", "reset", "tombstone")
+# what `window` holds, as it follows from the extents
+WINDOW = f"""SELECT window, place(window), max(at), max(stream = '{WINDOWS}') FROM extent WHERE window != ''"""
 # a tombstone that was taken back itself removes nothing
 SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -40,7 +42,10 @@ CREATE TABLE IF NOT EXISTS block (stream TEXT, number INTEGER, checksum INTEGER,
   WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS extent (stream TEXT, window TEXT, start INTEGER, stop INTEGER, at REAL);
 CREATE INDEX IF NOT EXISTS extent_window ON extent (window, stream, start);
-CREATE INDEX IF NOT EXISTS extent_at ON extent (at, window);
+CREATE TABLE IF NOT EXISTS window (name TEXT PRIMARY KEY, place BLOB, at REAL, is_done INTEGER) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS window_place ON window (place);
+CREATE INDEX IF NOT EXISTS window_at ON window (at);
+CREATE INDEX IF NOT EXISTS window_open ON window (at) WHERE NOT is_done;
 CREATE TABLE IF NOT EXISTS capture (stream TEXT, position INTEGER, record_id TEXT, provider TEXT, agent TEXT,
   window TEXT, phase TEXT, at REAL);
 CREATE INDEX IF NOT EXISTS capture_lane ON capture (stream, provider, agent, at, position);
@@ -57,6 +62,10 @@ CREATE VIEW IF NOT EXISTS standing AS SELECT * FROM capture c WHERE NOT EXISTS
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
+SEEN = (
+    "INSERT INTO window VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
+    " SET at = max(at, excluded.at), is_done = max(is_done, excluded.is_done)"
+)
 # errors that say that the file is spoilt; others (busy, full, not writable) are no reason to throw it away
 SPOILT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA}
 # what the events of one write share: all between the id and the event's own fields
@@ -64,7 +73,6 @@ EVENT = re.compile(
     rb'\{"record_id":"[0-9a-f]{32}(","window":"[^"\\]*","provider":"[^"\\]*","captured_at":"[^"\\]*","source":"ingest",'
     rb'"notes":[^{}\[\]]*"tool_version":"[^"\\]*","ts":)'
 )
-STORED = len(b'{"record_id":"') + 32
 Row = tuple[Any, ...]
 
 
@@ -156,8 +164,9 @@ class IndexFile:
             if (unread := self._unread(database, stream)) is None:
                 return
             start, stop, total, inode = unread
+            deleted = 0
             for table in (*TABLES, "block") if start == 0 else ():
-                database.execute(f"DELETE FROM {table} WHERE stream = ?", [stream])
+                deleted += database.execute(f"DELETE FROM {table} WHERE stream = ?", [stream]).rowcount
             if stop - start > LARGE:
                 self.journal.warn(f"reading {(stop - start) >> 20} MB of {stream}.jsonl into the index")
             for table, row in rows_of(self.journal, stream, start, stop):
@@ -165,6 +174,11 @@ class IndexFile:
                 # of two captures with one id, as after a merge, the first counts
                 if database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row).rowcount:
                     total += row_sum(row)
+                if table == "extent" and row[1]:
+                    database.execute(SEEN, (row[1], place(row[1]), row[4], stream == WINDOWS))
+            if deleted:
+                database.execute("DELETE FROM window")
+                database.execute(f"INSERT INTO window {WINDOW} GROUP BY window")
             query = "SELECT checksum FROM block WHERE stream = ? AND number = ?"
             begun = database.execute(query, [stream, start // BLOCK]).fetchone() if start % BLOCK else None
             for number, checksum in self.journal.checksums(stream, start, stop, begun[0] if begun else 0):
@@ -195,6 +209,12 @@ class IndexFile:
         size = next((size for (size,) in self._rows("SELECT size FROM stream WHERE name = ?", [stream])), 0)
         found = self.journal.checksums(stream, 0, size)
         return [number * BLOCK for number, checksum in found if known.get(number) != checksum]
+
+    def renew_edited(self, stream: str) -> None:
+        """Read a stream again that was edited since it was read; costs reading it."""
+        if self.edited(stream):
+            self.journal.warn(f"{stream}.jsonl was edited: it is read again")
+            self._rows("DELETE FROM stream WHERE name = ?", [stream])
 
     def faults(self) -> list[str]:
         """What is wrong with the file as it lies there, and where streams were edited: for `tracker doctor`."""
@@ -238,6 +258,7 @@ def connect(path: Path | None = None, *, is_thorough: bool = False) -> sqlite3.C
     # pyarrow reads on in a thread of its own while this one waits for it
     database = sqlite3.connect(path or "", timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False)
     try:
+        database.create_function("place", 1, place, deterministic=True)
         database.execute("PRAGMA journal_mode = WAL")
         # after a power cut it is older, never inconsistent
         database.execute("PRAGMA synchronous = NORMAL")
@@ -269,6 +290,19 @@ def _check(database: sqlite3.Connection) -> None:
     for stream, total in totals.items():
         if total:
             raise sqlite3.DatabaseError(f"rows of {stream} were changed")
+    derived, kept = f"{WINDOW} GROUP BY window", "SELECT * FROM window"
+    for query in (f"{derived} EXCEPT {kept}", f"{kept} EXCEPT {derived}"):
+        for name, *_ in database.execute(f"{query} LIMIT 1"):
+            raise sqlite3.DatabaseError(f"the row of {name} was changed")
+
+
+def place(window: str) -> bytes:
+    """What windows are sorted by: `W0-9` before `W0-10`."""
+    found = ""
+    for at, part in enumerate(re.split(r"([0-9]+)", window)):
+        digits = part.lstrip("0")
+        found += f"{chr(len(digits))}{digits}{part}" if at % 2 else f"{part}\0"
+    return found.encode("utf-8", "surrogatepass")
 
 
 def row_sum(row: Row) -> int:
@@ -281,14 +315,14 @@ def rows_of(journal: Journal, stream: str, start: int, stop: int) -> Iterator[tu
 
     Consecutive records of one window are one extent; a line that is not a record belongs to the extent around it.
     """
-    window, begun, newest, shared = "", start, 0.0, b"\n"
+    window, begun, newest, shared = "", start, 0.0, b"\0"
 
-    def is_known(lines: list[bytes]) -> bool:
+    def is_known(lines: bytes) -> bool:
         # events that were stored together with the last one: a million of them need no decoding
-        return all(line.startswith(shared, STORED) for line in lines)
+        return lines.count(shared) == lines.count(b"\n")
 
     for offset, line, record in journal.records(stream, start, stop, is_known):
-        shared = found[1] if (found := EVENT.match(line)) else b"\n"
+        shared = found[1] if (found := EVENT.match(line)) else b"\0"
         named, at = text(record.get("window")), _epoch(record.get("captured_at"))
         if named != window:
             if window:

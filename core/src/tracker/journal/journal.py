@@ -7,7 +7,6 @@ Readers take whole lines and need no lock; the next command sets a torn last lin
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import stat
@@ -43,6 +42,7 @@ from tracker.journal.files import (
     write_all,
 )
 from tracker.journal.records import SCHEMA, decode, identify
+from tracker.text.digest import blake2b
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -226,9 +226,9 @@ class Journal:
         The caller holds the lock.
         """
         assert self.is_locked, "append needs the lock"
-        encoded: dict[str, bytearray] = {}
+        encoded: dict[str, bytes | bytearray] = {}
         for stream, own in new.items():
-            lines = encoded[stream] = bytearray(own if isinstance(own, bytes) else b"")
+            lines = encoded[stream] = own if isinstance(own, bytes) else bytearray()
             # one by one: two panes of 8 MB take 100 MB otherwise
             for record in () if isinstance(own, bytes) else own:
                 lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
@@ -253,7 +253,7 @@ class Journal:
             records = () if isinstance(own, bytes) else own
             self._untold.append(Appended(stream=stream, start=begun[stream][1], records=records))
 
-    def _write(self, stream: str, lines: bytearray, begun: dict[str, tuple[int, int]]) -> None:
+    def _write(self, stream: str, lines: bytes | bytearray, begun: dict[str, tuple[int, int]]) -> None:
         """Append to the file that still has the stream's name afterwards; note in `begun` where."""
         path = self.path(stream)
         for _ in range(ATTEMPTS):
@@ -306,8 +306,8 @@ class Journal:
             found = os.fstat(file)
             whole = whole_size(file, found.st_size)
             start = max(mark - SAMPLE, 0)
-            head = hashlib.blake2b(read_at(file, min(mark, SAMPLE), 0), digest_size=16)
-            tail = hashlib.blake2b(read_at(file, mark - start, start), digest_size=16)
+            head = blake2b(read_at(file, min(mark, SAMPLE), 0), digest_size=16)
+            tail = blake2b(read_at(file, mark - start, start), digest_size=16)
         if whole != found.st_size and self.mends and not self.is_locked:
             try:
                 with self.lock(wait=0):

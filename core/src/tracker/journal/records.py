@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import time
@@ -17,6 +16,7 @@ from tracker import __version__
 from tracker.contract.readings import iso
 from tracker.errors import TrackerError
 from tracker.journal.files import LINE_LIMIT, NOTHING
+from tracker.text.digest import blake2b
 from tracker.text.json_values import DEEPEST, is_too_deep, loads_leniently, plain
 
 SCHEMA = "1.1.0"
@@ -27,6 +27,8 @@ ID_ROOM = 64
 PHASES = ("before", "after")
 # the stream of what records show that cannot be
 ANOMALIES = "anomalies"
+# the stream of what windows delivered
+WINDOWS = "windows"
 # the phase of a record of schema 1.0.0 that holds a count's difference and closes its window
 COUNT = "count"
 LANE = re.compile(r"\bAGENT_ID=([\w.-]+)")
@@ -63,12 +65,14 @@ def stamp(
         **({"command_id": command} if (command := COMMAND.get()) else {}),
         **fields,
     }
-    if is_too_deep(record):
-        raise TrackerError(f"The record is nested deeper than {DEEPEST} levels. {NOTHING}.")
     try:
         content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        # a lone surrogate, from an argument that is not UTF-8, or a number of more than 64 bits
+        # a lone surrogate, from an argument that is not UTF-8, a number of more than 64 bits, or too many levels
+        content = b""
+    if (not content or content.count(b"[") + content.count(b"{") > DEEPEST) and is_too_deep(record):
+        raise TrackerError(f"The record is nested deeper than {DEEPEST} levels. {NOTHING}.")
+    if not content:
         record = plain(record)
         content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     if len(content) + ID_ROOM > LINE_LIMIT:
@@ -76,7 +80,7 @@ def stamp(
             f"The record takes {len(content) >> 20} MB as a line. Expected at most {LINE_LIMIT >> 20} MB: its text is"
             f" mostly control characters, or not a text. {NOTHING}."
         )
-    return {"record_id": hashlib.blake2b(content, digest_size=16).hexdigest(), **record}
+    return {"record_id": blake2b(content, digest_size=16).hexdigest(), **record}
 
 
 def new_command_id() -> str:
@@ -87,7 +91,7 @@ def new_command_id() -> str:
 def identify(record: dict[str, Any]) -> str:
     """The id that the record's content gives; values that JSON cannot express (NaN) count as null."""
     own = {key: value for key, value in record.items() if key != "record_id"}
-    return hashlib.blake2b(orjson.dumps(own, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    return blake2b(orjson.dumps(own, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
 def record_id(stream: str, line: bytes, record: Mapping[str, Any]) -> str:
@@ -95,7 +99,7 @@ def record_id(stream: str, line: bytes, record: Mapping[str, Any]) -> str:
     found = record.get("record_id")
     if isinstance(found, str) and found:
         return found
-    return hashlib.blake2b(line, digest_size=16, person=stream.encode()[:16]).hexdigest()
+    return blake2b(line, digest_size=16, person=stream.encode()[:16]).hexdigest()
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
@@ -106,8 +110,7 @@ def decode(line: bytes) -> dict[str, Any] | None:
         record = loads_leniently(line)
     if not isinstance(record, dict):
         return None
-    may_be_deep = line.count(b"[") + line.count(b"{") > DEEPEST
-    return None if may_be_deep and is_too_deep(record) else record
+    return None if line.count(b"[") + line.count(b"{") > DEEPEST and is_too_deep(record) else record
 
 
 def lane_of(record: Mapping[str, Any]) -> str | None:
@@ -117,11 +120,6 @@ def lane_of(record: Mapping[str, Any]) -> str | None:
         lanes = LANE.findall(text(record.get("notes")))
         return lanes[-1] if lanes else None
     return found if isinstance(found, str) and found else None
-
-
-def without_text(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record without its pane: the figures of many records fit into memory, their panes do not."""
-    return {key: value for key, value in record.items() if key != "raw_text"}
 
 
 def text(value: object) -> str:

@@ -1,34 +1,42 @@
-"""`tracker.toml`: found in the working directory or the nearest folder above it, read and checked."""
+"""`tracker.toml`: found in the working directory or the nearest folder above it, read and checked.
+
+Whoever clones a repository did not write its settings. Those that run commands, name variables of keys, or write
+outside of the file's folder need consent. It is given once per content, and is kept outside of the repository: a TOML
+file in the user's state directory says which entries of which files are trusted. You may edit it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import evolve, field, fields, frozen
+from attrs import evolve, fields, frozen
 
 from tracker.errors import TrackerError
 from tracker.hosting.discovery import owner
-from tracker.settings import consent, sections
+from tracker.journal.files import private_folder
+from tracker.settings import sections
 from tracker.settings.sections import Setting
 
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Settings:
     """What a file sets: `given` are its values by key as they stand, `values` the same, checked. No file, no path."""
 
     NAME = "tracker.toml"
 
     path: Path | None = None
-    text: str = field(default="", repr=False)
+    text: str = ""
     given: Mapping[str, Any] = {}
     values: Mapping[str, Any] = {}
     # every setting that can be in a file, by key
-    declared: Mapping[str, Setting] = field(factory=dict, repr=False, eq=False)
+    declared: Mapping[str, Setting] = {}
 
     known = staticmethod(sections.settings)
     of = staticmethod(sections.setting_of)
@@ -42,7 +50,7 @@ class Settings:
     def read(path: Path) -> str:
         """The text of a file."""
         try:
-            consent.refuse_foreign(path)
+            _refuse_foreign(path)
             return path.read_bytes().decode("utf-8-sig")
         except OSError as error:
             raise TrackerError(f"Cannot read {path}: {error.strerror}.") from error
@@ -108,17 +116,34 @@ class Settings:
 
     def consent(self, keys: Iterable[str]) -> None:
         """Record that the user agrees to some values."""
-        assert self.path is not None
-        consent.give(self.path, [(key, self.values[key]) for key in keys])
+        import tomli_w
+
+        lines, path = tomli_w.dumps({"consent": [self._consent(key) for key in keys]}), trusted()
+        try:
+            private_folder(path.parent)
+            file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            with os.fdopen(file, "a", encoding="utf-8") as found:
+                found.write(f"\n{lines}")
+        except OSError as error:
+            raise TrackerError(f"Cannot record your consent in {path}: {error.strerror}.") from error
 
     def _reasons(self, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Which of the keys need consent that was not given, and why."""
         for key in keys:
             if self.path and key in self.values and key in self.declared:
-                value = self.values[key]
-                reason = self.declared[key].consent_reason(value, self.base)
-                if reason and not consent.is_given(self.path, key, value):
+                reason = self.declared[key].consent_reason(self.values[key], self.base)
+                if reason and self._consent(key) not in _consents():
                     yield key, reason
+
+    def _consent(self, key: str) -> dict[str, str]:
+        """An entry of the consents; `digest` is the value's, so that a new value is not trusted."""
+        import hashlib
+        import json
+
+        assert self.path is not None
+        whole = json.dumps(self.values[key], sort_keys=True).encode()
+        name = os.fsencode(self.path.resolve()).decode("utf-8", "backslashreplace")
+        return {"file": name, "setting": key, "digest": hashlib.sha256(whole).hexdigest()}
 
     def _line_of(self, key: str) -> int | None:
         table, _, name = key.rpartition(".")
@@ -132,3 +157,36 @@ class Settings:
             elif current == table and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", line):
                 return number
         return None
+
+
+def trusted() -> Path:
+    """The file with the consents."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    base = Path(state) if os.path.isabs(state) else Path("~/.local/state").expanduser()
+    return base / "tracker" / "trusted.toml"
+
+
+def _consents() -> list[Any]:
+    """What the user agreed to. A spoilt file gives no consent."""
+    import tomllib
+
+    with contextlib.suppress(OSError, ValueError):
+        known = tomllib.loads(trusted().read_text(encoding="utf-8")).get("consent")
+        return known if isinstance(known, list) else []
+    return []
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Refuse a settings file that belongs to another user."""
+    if os.name != "posix":
+        return
+    import pwd
+
+    for number in {path.lstat().st_uid, path.stat().st_uid} - {os.geteuid(), 0}:
+        owner = f"user {number}"
+        with contextlib.suppress(KeyError):
+            owner = f"user {pwd.getpwuid(number).pw_name!r}"
+        raise TrackerError(
+            f"{path} belongs to {owner}. tracker reads only settings of your own."
+            " Work in another folder, or make the file yours."
+        )

@@ -106,7 +106,7 @@ def _brief(value: Any) -> str:
 
 def is_zone(name: str) -> bool:
     """Whether a time zone has that name."""
-    from tracker.settings.zones import zone
+    from tracker.text.clock import zone
 
     try:
         return bool(zone(name))
@@ -114,7 +114,7 @@ def is_zone(name: str) -> bool:
         return False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Kernel:
     """What the kernel itself lets you set."""
 
@@ -139,7 +139,7 @@ class Kernel:
     divergence_pp: float = setting(10.0, "percentage points by which a report and a meter may differ", most=100)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Data:
     """`[data]`"""
 
@@ -153,22 +153,23 @@ def key_of(kind: Any, name: str) -> str:
     return f"{kind.TABLE}.{name}" if kind.TABLE else name
 
 
+def settings() -> dict[str, Setting]:
+    """Every setting by its key, in the order in which they are shown: the top level first."""
+    return _declared(os.environ.get(discovery.DISABLE))
+
+
 @cache
-def _declared(_disabled: str | None) -> tuple[dict[str, list[type]], dict[str, Setting]]:
-    """The classes of each table, and every setting by its key. A feature's class that is none is left out and named."""
-    tables: dict[str, list[type]] = {"": [Kernel], "data": [Data]}
+def _declared(_disabled: str | None) -> dict[str, Setting]:
     known = _settings(Kernel, "") | _settings(Data, "data")
-    places = [(one, *pair) for one in discovery.installed() if one.info for pair in one.info.settings.items()]
-    for feature, table, place in places:
-        with discovery.spared(feature, f"declare its settings {place}"):
-            kind = discovery.attribute(place)
-            own = _settings(kind, table)
-            if taken := own.keys() & known.keys() or {table} & {"data", *known}:
-                raise ValueError(f"Invalid setting {min(taken)!r}. Expected a name that nobody else has.")
-            tables.setdefault(table, []).append(kind)
-            known |= own
-    parts = (_settings(kind, table) for table, kinds in tables.items() for kind in kinds)
-    return tables, {key: one for part in parts for key, one in part.items()}
+    for feature in discovery.installed():
+        for table, place in feature.info.settings.items() if feature.info else ():
+            with discovery.spared(feature, f"declare its settings {place}"):
+                own = _settings(discovery.attribute(place), table)
+                if taken := own.keys() & known.keys() or {table} & {key.partition(".")[0] for key in known}:
+                    raise ValueError(f"Invalid setting {min(taken)!r}. Expected a name that nobody else has.")
+                known |= own
+    tables = list(dict.fromkeys(key.rpartition(".")[0] for key in known))
+    return {key: known[key] for key in sorted(known, key=lambda key: tables.index(key.rpartition(".")[0]))}
 
 
 def _settings(kind: Any, table: str) -> dict[str, Setting]:
@@ -183,19 +184,9 @@ def _settings(kind: Any, table: str) -> dict[str, Setting]:
     return found
 
 
-def sections() -> dict[str, list[type]]:
-    """The classes of each table, the top level first, the kernel's before those of the installed features."""
-    return _declared(os.environ.get(discovery.DISABLE))[0]
-
-
-def settings() -> dict[str, Setting]:
-    """Every setting by its key, in the order in which they are shown."""
-    return _declared(os.environ.get(discovery.DISABLE))[1]
-
-
 def leaves(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a file by dotted key: those in known tables one by one, everything else as it stands."""
-    tables = sections()
+    tables = {key.partition(".")[0] for key in settings() if "." in key}
     found: dict[str, Any] = {}
     for name, value in values.items():
         if name in tables and isinstance(value, dict):
@@ -208,12 +199,12 @@ def leaves(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def setting_of(key: str) -> Setting:
     """The setting of that key; a `ValueError` says what exists instead."""
-    known, tables = settings(), sections()
+    known = settings()
     if key in known:
         return known[key]
-    if key in tables:
-        keys = ", ".join(one for one in known if one.startswith(f"{key}."))
-        raise ValueError(f"{key} is a table with {keys}, not a value")
+    if keys := [one for one in known if one.startswith(f"{key}.")]:
+        raise ValueError(f"{key} is a table with {', '.join(keys)}, not a value")
     elsewhere = [other for other in known if other.rpartition(".")[2] == key.rpartition(".")[2]]
-    hint = f"did you mean {elsewhere[0]}?" if elsewhere else near(key, [*known, *filter(None, tables)])
+    names = [*known, *(one.partition(".")[0] for one in known)]
+    hint = f"did you mean {elsewhere[0]}?" if elsewhere else near(key, names)
     raise ValueError(f"unknown setting {key!r}; {hint}")

@@ -1,15 +1,21 @@
-"""Instants and lengths of time in a person's words."""
+"""Instants, lengths of time and time zones in a person's words."""
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+
+from tracker.errors import TrackerError
 
 EXPECTED = "Expected ISO 8601, such as 2026-11-22T06:30:00Z, `yesterday 14:00`, `14:06`, or `-2h`."
 AGO = r"-?(\d{1,6})\s*([mhdw])"
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 SPOKEN = r"(?=.)(today|yesterday)?\s*(?:(\d{1,2}):(\d{2}))?"
+ZONE_EXPECTED = "Expected a name such as Europe/Berlin or UTC."
+POSIX = r"(<[A-Za-z0-9+-]{3,}>|[A-Za-z]{3,})[+-]?\d"  # CET-1CEST, <+0330>-3:30
 
 
 def moment(text: str, now: datetime, zone: Callable[[], tzinfo]) -> datetime | None:
@@ -63,3 +69,65 @@ def span(length: timedelta) -> str:
         return f"{minutes} min"
     hours, rest = divmod(minutes, 60)
     return f"{hours} h {rest} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+# --- zones
+
+
+def zone(name: str | None) -> tzinfo:
+    """The named zone; the machine's if there is no name."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    if name is None:
+        return local_zone()
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise TrackerError(f"Unknown time zone {name!r}. {ZONE_EXPECTED}") from error
+
+
+def local_zone() -> tzinfo:
+    """The machine's zone with its rules for summer time, not just today's offset.
+
+    The variable TZ says it as the C library reads it: a name, a rule such as `CET-1CEST` or a file; empty is UTC.
+    """
+    from zoneinfo import ZoneInfo
+
+    given = os.environ.get("TZ")
+    name = os.path.realpath("/etc/localtime").partition("zoneinfo/")[2] if given is None else given.lstrip(":") or "UTC"
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        pass
+    if given is None:
+        return ClockZone(time.tzname[0])
+    if not re.match(POSIX, name) and not name.startswith("/"):  # the C library takes UTC for it, without a word
+        raise TrackerError(f"Unknown time zone {name!r} in the variable TZ. {ZONE_EXPECTED}")
+    if hasattr(time, "tzset"):
+        time.tzset()
+    return ClockZone(name)
+
+
+class ClockZone(tzinfo):
+    """The zone of the C library's own clock, at any date."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def utcoffset(self, moment: datetime | None) -> timedelta | None:
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
+
+    def tzname(self, moment: datetime | None) -> str | None:
+        return self.name if moment is None else moment.replace(tzinfo=None).astimezone().tzname()
+
+    def dst(self, _moment: datetime | None) -> None:
+        """Not known: the library gives the whole offset."""
+
+    def fromutc(self, moment: datetime) -> datetime:
+        """The same instant here; of an hour that comes twice the second one has `fold`."""
+        there = moment.replace(tzinfo=UTC).astimezone()
+        here = there.replace(tzinfo=self, fold=0)
+        return here if here.utcoffset() == there.utcoffset() else here.replace(fold=1)
+
+    def __str__(self) -> str:
+        return self.name

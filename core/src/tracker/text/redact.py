@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import NamedTuple
+
+from tracker.text.digest import blake2b
 
 # a narrow pane wraps or cuts the address within its name
 NAME = r"(?:[\w.+%'-]{0,100}(?:[ \t│]{0,200}\r?\n[ \t│]{0,200}[\w.+%'-]{1,100}){1,4}@"
@@ -95,7 +96,12 @@ def with_addresses(value: object, text: str) -> object:
 
 
 def account_id(named: str, text: str = "") -> str:
-    """A hash of an account's address: of the whole one if the text that named it has it, else of what is shown."""
+    """A hash of an account's address: of the whole one if the text that named it has it, else of what is shown.
+
+    A plugin may hash what it finds by itself: a hash is its own.
+    """
+    if re.fullmatch(r"[0-9a-f]{12}", named):
+        return named
     whole = with_addresses(named.partition(" ")[0], text)
     return blake2b(str(whole).casefold().encode(), digest_size=6).hexdigest()
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.figures import amount
 from tracker.contract.readings import CROSSED, EPOCH, FELL, compact, fell, from_parsed, instant
-from tracker.journal.records import PHASES, lane_of, text, without_text
+from tracker.journal.records import PHASES, lane_of, text
 
 if TYPE_CHECKING:
     from tracker.contract.readings import Delta, Gauge, Meter, Reading
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
+# The latest counts, of two of one instant the later line.
+BY_TIME = attrgetter("captured_at", "offset")
 # The tag of a pair whose captures are of two accounts: it measured neither.
 OTHER_ACCOUNT = "other-account"
 
@@ -48,7 +51,8 @@ class Capture(NamedTuple):
     @classmethod
     def of(cls, entry: Entry, source: Source) -> Capture:
         """A stored record as a capture, whatever its schema, without its text."""
-        record = without_text(entry.record)
+        # the figures of many records fit into memory, their panes do not
+        record = {key: value for key, value in entry.record.items() if key != "raw_text"}
         taken, parsed, phase = instant(record.get("captured_at")) or EPOCH, record.get("parsed"), record.get("phase")
         return cls(
             record_id=entry.record_id,
@@ -76,7 +80,7 @@ def captures(
                 capture = Capture.of(entry, source)
                 found.setdefault((capture.window, source.name), []).append(capture)
     for group in found.values():
-        group.sort(key=lambda capture: capture.order)
+        group.sort(key=BY_TIME)
     return found
 
 
@@ -111,7 +115,7 @@ class Pair(NamedTuple):
 
 def canonical(group: Iterable[Capture]) -> Pair:
     """The last AFTER, and the latest BEFORE that is not later than it, of its own lane if that has one."""
-    known = sorted(group, key=lambda capture: capture.order)
+    known = sorted(group, key=BY_TIME)
     befores = [capture for capture in known if capture.phase == "before"]
     afters = [capture for capture in known if capture.phase != "before"]
     if not afters:

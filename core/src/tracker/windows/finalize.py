@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.contract.readings import FELL, compact, iso
 from tracker.errors import TrackerError
-from tracker.journal.records import stamp
+from tracker.journal.records import WINDOWS, stamp
 from tracker.text.redact import redact
 from tracker.text.render import line, plural, value
 from tracker.text.wording import near
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.reader import Absent, Windows
-from tracker.windows.results import WINDOWS, Finalized, divergences, finalized, unit_of
+from tracker.windows.results import Finalized, divergences, finalized, newest, unit_of
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -45,7 +45,8 @@ def finalize(
         entries = {name: _entry(session, session.registry.sources[name], group) for name, group in groups.items()}
         _check_falls(session, window, entries)
         features, given, kept = _kept(finalized(session.index, [window]).get(window), features, given, clear)
-        tags = [f"{DIVERGENT}{one.source.title}" for one in divergences(session, [window], found) if one.is_divergent]
+        differing = divergences(session, [window], newest(session, found, {}))
+        tags = [f"{DIVERGENT}{one.source.title}" for one in differing if one.is_divergent]
         record = _row(session, window, features, given, entries, tags)
         if not session.dry_run:
             session.journal.append(WINDOWS, [record])

@@ -30,7 +30,7 @@ def doubt(index: Index, window: str) -> tuple[str, str] | None:
 
     The second text is for commands that can be taken back.
     """
-    if index.knows(window) or not index.windows(1):
+    if index.knows(window) or not index.newest_windows(1):
         return None
     # it may differ from a known one in zero padding alone: `W0-07`, where `W0-7` was given
     if alike := index.first_known(_spellings(window)):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.contract.readings import EPOCH, Reading, from_parsed, instant
 from tracker.errors import PluginError, TrackerError
-from tracker.settings.zones import zone
 from tracker.text.clock import Clock, span
 from tracker.text.render import line, number, value
 from tracker.text.wording import near
@@ -66,7 +65,7 @@ def _values(session: Session, source: Source, record: Mapping[str, Any], moved: 
             text += f" (+{number(delta)})"
         if gauge.reset_at is not None and gauge.reset_at > taken:
             left = gauge.reset_at - taken
-            day = f"{gauge.reset_at.astimezone(zone(session.config.timezone)):%a %H:%M}"
+            day = f"{gauge.reset_at.astimezone(session.zone):%a %H:%M}"
             text += f", resets {f'in {span(left)}' if left < timedelta(days=1) else day}"
         parts.append(text)
     return f"  {'; '.join(parts)}"
@@ -76,7 +75,7 @@ def _notes(session: Session, request: CaptureRequest, window: Window) -> Iterato
     """What a new BEFORE does to captures that stand already: nothing of it is wrong, but it may be a slip."""
     name, taken, agent = request.source.name, request.captured_at, session.lane
     place = f"--window {window.name}{f' --agent {agent}' if agent else ''}"
-    clock = Clock(session.now, zone(session.config.timezone))
+    clock = Clock(session.now, session.zone)
     delete = f"`tracker alias delete {name} --phase before {place}` takes it back"
     own = [capture for capture in window.standing if capture.agent_id == agent]
     if window.standing and not own and request.window is None:
@@ -121,7 +120,7 @@ def _owner(session: Session, request: CaptureRequest, text: str) -> str | None:
     given = {"text": text, "captured_at": request.captured_at, "scope": None, "origin": None}
     for other in sorted(others, key=lambda other: other.kind != "status"):
         try:
-            answer = session.registry.call(other.name, "parse_status", timezone=zone(session.config.timezone), **given)
+            answer = session.registry.call(other.name, "parse_status", timezone=session.zone, **given)
         except PluginError:
             # it was not asked for: what is wrong with it is no concern of this command
             continue

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract import readings
 from tracker.errors import TrackerError
-from tracker.journal.records import ANOMALIES, PHASES, text
+from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
 from tracker.session import Session
 from tracker.text.render import line
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from tracker.preview import Preview
     from tracker.windows.captures import Capture, Groups, Span
     from tracker.windows.lanes import LaneFile
-    from tracker.windows.results import Finalized
+    from tracker.windows.parts import Part
+    from tracker.windows.results import Finalized, Tally
     from tracker.windows.window import CaptureRequest
 
 
@@ -56,11 +57,32 @@ class Windows:
 
         return finalized(self.session.index, windows)
 
-    def unfinished(self) -> list[str]:
-        """The windows that are not finalized, in natural order."""
-        from tracker.windows.results import WINDOWS
+    def parts(self, windows: Iterable[str] | None = None) -> Iterator[Part]:
+        """Finalize rows and captures, some thousand windows at a time: for what reads a long history."""
+        from tracker.windows.parts import parts
 
-        windows = self.session.index.lacking(WINDOWS)
+        return parts(self.session, windows)
+
+    @staticmethod
+    def tally(source: Source) -> Tally:
+        """What adds a provider's windows up, one after the other."""
+        from tracker.windows.results import Tally
+
+        return Tally(source)
+
+    @staticmethod
+    def overlaps(tallies: Iterable[Tally]) -> dict[str, str]:
+        """The windows of one account that moved a meter at the same time, with the reason why they do not count."""
+        from tracker.windows.columns import Spent
+
+        whole = Spent()
+        for tally in tallies:
+            whole.extend(tally.spent)
+        return whole.overlaps()
+
+    def unfinished(self, newest: int = -1) -> list[str]:
+        """The windows that are not finalized, or the newest of them, in natural order."""
+        windows = self.session.index.unfinalized(newest)
         done = self.finalized(windows)
         return [window for window in windows if window not in done]
 
@@ -72,7 +94,7 @@ class Windows:
         found = spans(self.captures(windows) if groups is None else groups)
         return {window: found[window] for window in windows if window in found}
 
-    def preview(self, windows: Iterable[str]) -> Preview:
+    def preview(self, windows: Sequence[str]) -> Preview:
         """What `tracker preview` shows."""
         from tracker.preview import assemble
 
@@ -110,11 +132,11 @@ class Windows:
 
     def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
         """The sources that are recorded and that no plugin reads, by name."""
-        from tracker.windows.results import WINDOWS
+        from tracker.windows.results import finalized_rows
 
         wanted, registry = None if windows is None else set(windows), self.session.registry
         found = list(self._strangers(wanted))
-        for row in self.finalized(wanted).values():
+        for row in finalized_rows(self.session.index, wanted):
             found += [(name, WINDOWS, PHASES[0]) for name in row.named - registry.sources.keys()]
         measured = {name for name, _, phase in found if phase in PHASES}
         # of a name's streams the first
@@ -133,8 +155,6 @@ class Windows:
 
     def _strangers(self, windows: set[str] | None) -> Iterator[tuple[str, str, str | None]]:
         """The providers of records that no plugin reads, with the stream, and the phase of a capture."""
-        from tracker.windows.results import WINDOWS
-
         index, known = self.session.index, self.session.registry.sources
         own = {ANOMALIES, WINDOWS, "snapshots", *(source.stream for source in known.values())}
         for stream in self.session.journal.streams():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.features import Estimate, WindowResult
@@ -11,12 +12,16 @@ from tracker.contract.figures import amount
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import Comparison, Source
 from tracker.journal.index import Index
-from tracker.windows.captures import OTHER_ACCOUNT, Capture, Groups, Pair, canonical, capacity_delta, measure
+from tracker.journal.index_file import place
+from tracker.journal.records import WINDOWS
+from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Groups, Pair, canonical, capacity_delta, measure
+from tracker.windows.columns import Results, Spent
 
 if TYPE_CHECKING:
     from tracker.session import Session
 
-WINDOWS = "windows"
+# windows whose records are held at once, which takes 20 MB
+PART = 2000
 
 
 class Finalized(NamedTuple):
@@ -72,10 +77,74 @@ def finalized(index: Index, windows: Iterable[str] | None = None) -> dict[str, F
     return {window: row for window, (_, row) in found.items()}
 
 
+def finalized_rows(index: Index, windows: Iterable[str] | None = None) -> Iterator[Finalized]:
+    """The finalize rows that count, without holding all of them."""
+    named = iter(index.finalized() if windows is None else windows)
+    while some := list(islice(named, PART)):
+        yield from finalized(index, some).values()
+
+
 # --- figures
 
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 UNNAMED, MIXED = "(not named)", "2 accounts"
+
+
+class Excluded(NamedTuple):
+    """A window that is left out, with the reason."""
+
+    window: str
+    reason: str
+
+
+class Tally:
+    """A provider's windows, added one by one, of each its numbers."""
+
+    def __init__(self, source: Source) -> None:
+        self.source, self.results, self.spent = source, Results(), Spent()
+        self.excluded: list[Excluded] = []
+        self.stale: list[str] = []
+
+    def add(self, row: Finalized, group: Iterable[Capture]) -> None:
+        """A finalized window with the provider's captures, if it says something of the provider."""
+        entry, features = row.providers.get(self.source.name), row.features.get(self.source.name)
+        if entry is None and not features:
+            return
+        capacity = capacity_delta(self.source, entry.get("delta")) if entry is not None else None
+        pair = canonical(group)
+        self.spent.add(row.window, pair, self.source.capacity or "")
+        if pair.is_mixed:
+            self.excluded.append(Excluded(row.window, OTHER_ACCOUNT))
+        elif capacity is None or features is None:
+            self.excluded.append(Excluded(row.window, _reason(self.source, entry, capacity)))
+        else:
+            self.results.add(row.window, features, capacity, row.quality, _moment(pair, row))
+        if row.is_stale(self.source.name, group):
+            self.stale.append(row.window)
+
+    def extend(self, other: Tally) -> None:
+        """Add the windows of another one."""
+        self.results.extend(other.results)
+        self.spent.extend(other.spent)
+        self.excluded += other.excluded
+        self.stale += other.stale
+
+    def figures(
+        self, session: Session, account: str = "", *, overlaps: Mapping[str, str] | None = None
+    ) -> ProviderFigures:
+        """What the windows say together. overlaps: of these and others, by default of these."""
+        shared = self.spent.overlaps() if overlaps is None else overlaps
+        results: Sequence[WindowResult] = self.results
+        excluded: Sequence[Excluded] = self.excluded
+        if shared:
+            results = [one for one in self.results if one.window not in shared]
+            kept = [one for one in excluded if one.window not in shared or one.reason == OTHER_ACCOUNT]
+            own = [*(one.window for one in self.results), *(one.window for one in excluded if one not in kept)]
+            kept += [Excluded(window, shared[window]) for window in own if window in shared]
+            excluded = sorted(kept, key=lambda left: place(left.window))
+        found = estimate(session, self.source, results)
+        unit = unit_of(self.source)
+        return ProviderFigures(self.source, unit, found, tuple(excluded), tuple(self.stale), account)
 
 
 class Totals(NamedTuple):
@@ -106,49 +175,17 @@ class ProviderFigures(NamedTuple):
     source: Source
     unit: str
     efficiency: Estimate
-    excluded: tuple[Mapping[str, str], ...] = ()
+    excluded: tuple[Excluded, ...] = ()
     stale: tuple[str, ...] = ()
     account: str = ""
 
     @classmethod
     def of(cls, session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
         """One provider's usable windows, the others with the reason."""
-        usable: list[WindowResult] = []
-        excluded, stale, shared = [], [], cls.overlaps(source, rows, groups)
+        tally = Tally(source)
         for window, row in rows.items():
-            entry, features = row.providers.get(source.name), row.features.get(source.name)
-            if entry is None and not features:
-                continue
-            group = groups.get((window, source.name), [])
-            pair = canonical(group)
-            capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-            if reason := OTHER_ACCOUNT if pair.is_mixed else shared.get(window):
-                excluded.append({"window": window, "reason": reason})
-            elif capacity is None or features is None:
-                excluded.append({"window": window, "reason": _reason(source, entry, capacity)})
-            else:
-                at, quality = _moment(pair, row), row.quality
-                usable.append(WindowResult(window=window, features=features, capacity=capacity, quality=quality, at=at))
-            if row.is_stale(source.name, group):
-                stale.append(window)
-        return cls(source, unit_of(source), estimate(session, source, usable), tuple(excluded), tuple(stale))
-
-    @staticmethod
-    def overlaps(source: Source, windows: Iterable[str], groups: Groups) -> dict[str, str]:
-        """The windows of one account that moved a meter at the same time: the delta of each holds the work of both."""
-        pairs = [(window, canonical(groups.get((window, source.name), ()))) for window in windows]
-        known = [(b.captured_at, window, b, a) for window, (b, a) in pairs if b and a and a.phase]
-        found: dict[str, str] = {}
-        running: list[tuple[datetime, str, Capture, Capture]] = []
-        for start, window, before, after in sorted(known, key=lambda one: one[:2]):
-            running = [one for one in running if one[3].captured_at > start]
-            for _, other, _, end in running:
-                last = min(after, end, key=lambda one: one.captured_at)
-                old, new = (one.reading.gauge(source.capacity or "") for one in (before, last))
-                if start < last.captured_at and (old is None or new is None or old.used != new.used):
-                    found |= {other: f"overlaps {window}", window: f"overlaps {other}"}
-            running.append((start, window, before, after))
-        return found
+            tally.add(row, groups.get((window, source.name), ()))
+        return tally.figures(session)
 
     @property
     def totals(self) -> dict[str, float | None]:
@@ -174,29 +211,50 @@ def unit_of(source: Source) -> str:
     return source.capacity_meter.unit if source.capacity_meter else ""
 
 
-def finalized_figures(session: Session, rows: Mapping[str, Finalized], groups: Groups) -> list[ProviderFigures]:
-    """Figures of every provider that a finalized window names, by provider; of several accounts apart."""
-    providers = session.registry.providers
-    names = {name for row in rows.values() for name in row.named}
-    known = session.registry.first("window_accounts", session=session, windows=list(rows)) if len(rows) > 1 else None
-    found = []
-    for name in sorted(names & providers.keys()):
-        parts: dict[str, dict[str, Finalized]] = {}
+class Totaled:
+    """Figures of every provider that finalized windows name, of several accounts apart."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self._tallies = session, dict[tuple[str, str], Tally]()
+
+    def add(self, rows: Mapping[str, Finalized], groups: Groups) -> None:
+        providers, first = self.session.registry.providers, self.session.registry.first
+        known = first("window_accounts", session=self.session, windows=list(rows)) or {} if rows else {}
         for window, row in rows.items():
-            if name in row.named:
-                parts.setdefault((known or {}).get((window, name), UNNAMED), {})[window] = row
-        several = len(parts.keys() - {UNNAMED, MIXED}) > 1
-        for account, own in sorted(parts.items()) if several else [("", dict(rows))]:
-            found.append(ProviderFigures.of(session, providers[name], own, groups)._replace(account=account))
-    return found
+            for name in row.named & providers.keys():
+                key = name, known.get((window, name), UNNAMED)
+                if key not in self._tallies:
+                    self._tallies[key] = Tally(providers[name])
+                self._tallies[key].add(row, groups.get((window, name), ()))
+
+    def figures(self) -> list[ProviderFigures]:
+        """By provider, then by account."""
+        found = []
+        for name in sorted({name for name, _ in self._tallies}):
+            own = {account: tally for (known, account), tally in self._tallies.items() if known == name}
+            if len(own.keys() - {UNNAMED, MIXED}) < 2:
+                own = {"": merged(own.values())}
+            found += [tally.figures(self.session, account) for account, tally in sorted(own.items())]
+        return found
+
+
+def merged(tallies: Iterable[Tally]) -> Tally:
+    """Several of one provider as one."""
+    first, *others = tallies
+    for one in others:
+        first.extend(one)
+    return first
 
 
 def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:
     """What the meters of windows that are not finalized say so far."""
     found, providers = [], session.registry.providers
+    own: dict[str, list[tuple[str, list[Capture]]]] = {}
+    for (window, name), group in sorted(groups.items()):
+        own.setdefault(window, []).append((name, group))
     for window in windows:
-        for (here, name), group in sorted(groups.items()):
-            if here == window and name in providers and providers[name].capacity_meter is not None:
+        for name, group in own.get(window, ()):
+            if name in providers and providers[name].capacity_meter is not None:
                 source, measured = providers[name], measure(session.registry, providers[name], canonical(group))
                 capacity = capacity_delta(source, measured.delta)
                 found.append(OpenFigures(source, window, unit_of(source), capacity, measured.errors))
@@ -222,7 +280,7 @@ def _moment(pair: Pair, row: Finalized) -> datetime | None:
     return next((at for at in stored if at is not None), None)
 
 
-def estimate(session: Session, source: Source, windows: list[WindowResult]) -> Estimate:
+def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) -> Estimate:
     """What the windows say together, by the feature that knows; the totals and their ratio if none is installed."""
     found: Estimate | None = session.registry.first("estimate", session=session, source=source, windows=windows)
     if found is not None:
@@ -246,21 +304,33 @@ class Divergence(NamedTuple):
         return abs(self.reported - self.shown) > self.threshold
 
 
-def divergences(session: Session, windows: Iterable[str], groups: Groups) -> list[Divergence]:
+# by provider and meter: which capture it is from, and the value
+Newest = dict[tuple[str, str], tuple[tuple[datetime, int], float]]
+
+
+def newest(session: Session, groups: Groups, known: Newest) -> Newest:
+    """The newest values of the meters that sources are compared with, of some captures and of what was known."""
+    for one in (one for source in session.registry.sources.values() for one in source.comparisons):
+        for capture in (capture for (_, name), own in groups.items() if name == one.provider for capture in own):
+            gauge, before = capture.reading.gauge(one.meter), known.get((one.provider, one.meter))
+            if gauge is not None and gauge.used is not None and (before is None or BY_TIME(capture) >= before[0]):
+                known[one.provider, one.meter] = BY_TIME(capture), gauge.used
+    return known
+
+
+def divergences(session: Session, windows: Iterable[str], meters: Newest) -> list[Divergence]:
     """The newest report against the newest meter, for every comparison that a source declares."""
     windows, found = list(windows), []
     for source in session.registry.sources.values():
-        for one in source.comparisons:
+        for one in (one for one in source.comparisons if (one.provider, one.meter) in meters):
             reported = []
             for entry in session.index.entries(source.stream, windows):
                 parsed = entry.record.get("parsed")
                 if isinstance(parsed, Mapping) and parsed.get("scope") == one.scope:
                     taken = instant(entry.record.get("captured_at")) or EPOCH
                     reported.append((taken, entry.offset, amount(parsed.get(one.figure))))
-            captured = [capture for (_, name), own in groups.items() if name == one.provider for capture in own]
-            gauges = [capture.reading.gauge(one.meter) for capture in sorted(captured, key=lambda own: own.order)]
             figures = [figure for *_, figure in sorted(reported) if figure is not None]
-            shown = [gauge.used for gauge in gauges if gauge and gauge.used is not None]
-            if figures and shown:
-                found.append(Divergence(source, one, figures[-1], shown[-1], session.config.divergence_pp))
+            if figures:
+                shown = meters[one.provider, one.meter][1]
+                found.append(Divergence(source, one, figures[-1], shown, session.config.divergence_pp))
     return found

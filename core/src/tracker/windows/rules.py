@@ -17,7 +17,7 @@ from tracker.contract.readings import Reading, compact, iso
 from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, stamp
 from tracker.text.clock import span
-from tracker.windows.captures import OTHER_ACCOUNT, Capture, Measured, Pair, canonical
+from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Measured, Pair, canonical
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -73,7 +73,7 @@ def broken_rules(
         )
         yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
     if new.phase == "after" and befores:
-        old = before or max(befores, key=lambda one: one.order)
+        old = before or max(befores, key=BY_TIME)
         is_younger = before is not None and (seen is None or old.reading.as_of is None or seen > old.reading.as_of)
         if not is_younger:
             cause = (

@@ -13,7 +13,7 @@ from tracker.contract.readings import Reading, compact, to_parsed
 from tracker.journal.records import ANOMALIES, check_window, stamp
 from tracker.text.redact import account_id, redact, redact_value, with_addresses
 from tracker.windows import rules
-from tracker.windows.captures import Capture, canonical, captures, measure
+from tracker.windows.captures import Capture, Pair, canonical, captures, measure
 from tracker.windows.lanes import FIRST_WINDOW, next_window
 
 if TYPE_CHECKING:
@@ -64,18 +64,9 @@ class Window:
     def add(self, request: CaptureRequest, phase: str | None) -> None:
         """Take in a reading, by the rules for what stands already; without a phase it is a report's."""
         session, source, at = self.session, self.source, request.captured_at
-        new = Capture(
-            record_id="",
-            window=self.name,
-            phase=phase,
-            captured_at=at,
-            agent_id=session.lane,
-            # later than any line of the journal
-            offset=2**63,
-            record=request.details,
-            # `compute_delta` needs the instant
-            reading=evolve(request.reading, as_of=request.reading.as_of or at),
-        )
+        # `compute_delta` needs the instant; the place is behind every line of the journal
+        reading = evolve(request.reading, as_of=request.reading.as_of or at)
+        new = Capture("", self.name, phase, at, session.lane, 2**63, request.details, reading)
         befores = [one for one in self.standing if one.phase == "before"]
         before = canonical([*befores, new]).before if phase else None
         if request.needs_before and phase == "after" and not befores:
@@ -84,8 +75,7 @@ class Window:
             raise no_before(session, source, self.name)
         broken = list(rules.broken_rules(source, new, befores, before, request.reading.as_of, session.now))
         if phase == "after" and (reset := reset_before(session, source, request.reading, at)) is not None:
-            buffer = timedelta(minutes=session.config.buffer_minutes)
-            broken.append(rules.late_after(source, new, reset, buffer))
+            broken.append(rules.late_after(source, new, reset, timedelta(minutes=session.config.buffer_minutes)))
         for rule in broken:
             if not request.force and (rule.kind != rules.LATE_AFTER or rule.kind not in (request.notes or "")):
                 raise rule.refusal
@@ -93,19 +83,14 @@ class Window:
         new = new._replace(record_id=record["record_id"], record=record)
         self.records.append(record)
         self.anomalies += [rules.anomaly(rule.kind, rule.cause, rule.cure, rule.captures, record) for rule in broken]
-        if phase is not None:
-            self._compare(new)
-
-    def _compare(self, new: Capture) -> None:
-        """What the pair that counts now shows, and what it settles."""
-        pair = canonical([*self.standing, new])
-        measured = measure(self.session.registry, self.source, pair)
+        pair = canonical([*self.standing, new]) if phase else Pair()
+        measured = measure(session.registry, source, pair)
         if new is pair.after:
             self.moved = {name: delta for name, delta in measured.delta.items() if delta is not None}
         if measured.falls and new in pair:
-            self.anomalies += rules.falls(self.source, pair, measured, new.record)
-        if self.opened:
-            self.anomalies += rules.superseded(self.source, new, self.standing, self.opened)
+            self.anomalies += rules.falls(source, pair, measured, record)
+        if self.opened and phase:
+            self.anomalies += rules.superseded(source, new, self.standing, self.opened)
 
 
 def store(session: Session, request: CaptureRequest) -> list[Row]:

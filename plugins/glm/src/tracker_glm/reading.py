@@ -1,7 +1,7 @@
 """Read GLM's two JSON texts: prompt counts in blocks, and the vendor's quota answer.
 
 Prompt counts: `{"account", "generated_at", "blocks": [{"window_id", "provider", "prompts_used", ...}]}`; the meter
-`prompts` is the sum, field `blocks` how many there are. The account is personal and not kept.
+`prompts` is the sum, field `blocks` how many there are. The account is personal: its hash alone is kept.
 
 Quota: `{"code": 200, "success": true, "data": {"level" or "planName", "limits": [{"type", "unit", "number", "usage",
 "currentValue", "percentage", "nextResetTime"}]}}`; the meters `fiveh`, `weekly` and `mcp_month`, field `plan`.
@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from tracker.api import JSON, Gauge, Reading, amount, count, instant, percent, plain_text
+from tracker.api import JSON, Gauge, Reading, account_id, amount, count, instant, percent, plain_text
 from tracker_glm.values import epoch_ms, word
 
 Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
@@ -49,9 +49,11 @@ def _read_counts(payload: Object) -> Reading:
     total = count(sum(known))
     if total is None or len(known) < len(counts):  # a sum without some of its parts would be a guess
         return Reading(errors=("invalid-blocks",))
+    account = payload.get("account")
+    name = account.strip() if isinstance(account, str) else ""
     return Reading(
         gauges=(Gauge(meter="prompts", used=total),),
-        fields={"blocks": len(blocks)},
+        fields={"blocks": len(blocks), **({"account": account_id(name)} if name else {})},
         as_of=instant(payload.get("generated_at")),
     )
 

@@ -10,13 +10,15 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Block
-from tracker.kernel import Session, Windows
+from tracker.kernel import Capture, Session, Windows
 from tracker_ledgers import card, git, ledgers
 from tracker_ledgers.command_log import commands, quoted
 from tracker_ledgers.documents import home
 from tracker_ledgers.settings import Handoff
 from tracker_ledgers.window_state import Opening, Step, WindowState, beginnings, end_step, openings, state
 
+# windows that want something
+WANTING = 100
 RECENT = 3  # windows that are shown beside those which still want something
 
 
@@ -58,7 +60,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
         data=_absolute(session.root),
         home=home(session),
         head=git.head(),
-        earlier=len(set(session.index.windows()) - set(shown)),
+        earlier=session.index.count() - sum(map(session.index.knows, set(shown) - set(session.index.emptied()))),
         windows=windows,
         openings=opened,
         steps=tuple(sorted(wanted, key=lambda step: step.rank)) or tuple(beginnings(session)),
@@ -71,15 +73,15 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
             *(quoted(["tracker", "window-audit", "--window", one]) for one in shown),
         ),
         preview=tuple(preview.lines()),
-        cards=tuple(text for window in preview.rows for text in card.lines(card.card(session, window))),
+        cards=tuple(text for window in preview.outcomes for text in card.lines(card.card(session, window))),
         read_first=tuple(_absolute(home(session) / path) for path in session.settings(Handoff).read_first),
     )
 
 
 def _choose(session: Session) -> list[str]:
-    wanting = {window for window, _ in Windows(session).captures(Windows(session).unfinished())}
+    wanting = {window for window, _ in Windows(session).captures(Windows(session).unfinished(WANTING))}
     wanting |= {str(entry.record.get("window")) for entry in Windows(session).open_anomalies()}
-    order = {window: at for at, window in enumerate(session.index.windows(RECENT + len(wanting)))}
+    order = {window: at for at, window in enumerate(session.index.newest_windows(RECENT + len(wanting)))}
     recent = [window for window in order if window not in wanting][-RECENT:]
     return sorted((*wanting, *recent), key=lambda window: (order.get(window, -1), window))
 
@@ -87,7 +89,9 @@ def _choose(session: Session) -> list[str]:
 def _windows(session: Session, shown: Sequence[str], opened: Sequence[Opening]) -> tuple[WindowState, ...]:
     groups = Windows(session).captures(shown)
     rows = Windows(session).finalized(shown)
-    own = {window: {name: group for (place, name), group in groups.items() if place == window} for window in shown}
+    own: dict[str, dict[str, list[Capture]]] = {window: {} for window in shown}
+    for (window, name), group in groups.items():
+        own[window][name] = group
     return tuple(state(session, window, own[window], rows.get(window), opened) for window in shown)
 
 

@@ -70,7 +70,7 @@ def sentence(done: Written) -> str:
 
 def check(session: Session, asked: Sequence[str]) -> None:
     """Refuse windows that nothing is known of, and a data directory without any."""
-    if not session.index.windows(1):
+    if not session.index.newest_windows(1):
         raise TrackerError(
             f"{session.root} holds no records to hand over."
             " Begin with `tracker start PROVIDER --stdin`, or name the data with --data-dir."

@@ -85,7 +85,7 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
                 "provider": name,
                 "unit": found.unit,
                 "outcome": row.text("outcome"),
-                "reason": next((one["reason"] for one in found.excluded), None),
+                "reason": next((one.reason for one in found.excluded), None),
                 **found.totals,
                 "quality": row.quality,
                 "tokens": own.get("tokens"),

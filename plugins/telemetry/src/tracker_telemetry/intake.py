@@ -10,18 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from attrs import define, field
+from attrs import define
 
 from tracker.api import Source, StreamInput
 from tracker.kernel import Busy, Interrupted, Session, TrackerError, Windows, line, plural
 from tracker_telemetry.follower import Follower
 from tracker_telemetry.lines import BATCH, Line, Splitter, file_chunks, pipe_chunks
 from tracker_telemetry.marks import Mark
-from tracker_telemetry.overlap import Sample, elsewhere, overlap_note
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.reader import Batch, Reader, Summary
 from tracker_telemetry.stop import Stop
-from tracker_telemetry.totals import facts, outside_note
+from tracker_telemetry.totals import elsewhere_notes, facts
 
 TAGS = 10  # kinds of tags that people are told of
 RETRY_SECONDS = 0.5  # between two tries for a busy lock, of which each waits itself
@@ -60,8 +59,8 @@ def ingest_stream(
         cure = "Run the command again for the rest. It stores each line once."
         raise Interrupted(f"interrupted: {what}. {cure}", intake.stop.number)
     if not (session.dry_run or session.quiet):
-        _note_outside(session, source, window)
-        intake.note_overlap()
+        for note in _notes(intake):
+            session.note(note)
     rejected = intake.reader.summary.rejected
     if rejected and not intake.reader.summary.events:
         _warn_of_nothing(session, source, intake.first_reason)
@@ -70,11 +69,13 @@ def ingest_stream(
         raise TrackerError(f"{rejected} {verb} rejected with --strict. The others are stored.")
 
 
-def _note_outside(session: Session, source: Source, window: str) -> None:
-    """Say it while the operator still knows which window was meant: what is stored stays in it."""
+def _notes(intake: Intake) -> Iterator[str]:
+    """What the operator should know while it is clear which window was meant: what is stored stays in it."""
+    session, source, window = intake.session, intake.reader.source, intake.reader.window
     if measured := Windows(session).spans([window]):
-        for name, events in facts(session, source, [window], measured).outside.items():
-            session.note(outside_note(source, name, events))
+        yield from facts(session, source, [window], measured).notes
+    if intake.reader.summary.new:
+        yield from elsewhere_notes(session, source, window)
 
 
 def _warn_of_nothing(session: Session, source: Source, reason: str | None) -> None:
@@ -110,7 +111,6 @@ class Intake:
     stop: Stop
     read_until: float | None = None
     first_reason: str | None = None  # why a line was rejected
-    _sample: Sample = field(factory=Sample)
     _has_warned: bool = False
 
     def read(self, file: int) -> None:
@@ -164,7 +164,6 @@ class Intake:
             return []
         batch = self.reader.read(lines)
         self._store(batch, "line")
-        self._sample.add(lines)
         self.first_reason = self.first_reason or batch.first_reason
         return batch.shown
 
@@ -182,14 +181,6 @@ class Intake:
                     self._has_warned = True
                     self.session.warn(f"{error}; {left} wait, and so does the stream")
                 self.stop.wait(seconds=RETRY_SECONDS)
-
-    def note_overlap(self) -> None:
-        """Say where else lines of a stream that brought something new are stored: nothing else tells."""
-        reader = self.reader
-        others = [name for name in self.session.index.windows() if name != reader.window]
-        if reader.summary.new and self.session.index.spans(reader.source.stream, set(others)):
-            for window, count in elsewhere(reader, self._sample).items():
-                self.session.note(overlap_note(self._sample, window, count))
 
     def report(self) -> None:
         """Say what the stream held, as far as it was stored."""

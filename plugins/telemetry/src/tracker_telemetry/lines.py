@@ -35,68 +35,52 @@ class Splitter:
     """Cuts chunks into lines without their ends (`\\n` or `\\r\\n`), in bounded memory."""
 
     _rest: bytes = b""
-    _long: hashlib._Hash | None = None
     _head: bytes = b""
     _length: int = 0
-    _last: bytes = b""  # the last byte of a long line: it is no part of it where it belongs to the end
+    _long: hashlib._Hash | None = None
 
     def feed(self, chunk: bytes) -> list[Line]:
         """The lines that this chunk completes."""
         *whole, rest = chunk.split(b"\n")
         lines: list[Line] = []
         if whole:
-            lines = [self._close(whole[0])]
+            self._add(whole[0])
+            lines = [self._close()]
             if b"\r" in chunk or max(map(len, whole)) > LINE_LIMIT:
-                lines += map(_checked, whole[1:])
+                lines += map(_line, whole[1:])
             else:
                 lines += whole[1:]
-        self._open(rest)
+        self._add(rest)
         return lines
 
     @property
     def pending(self) -> int:
         """The bytes of the line that has no end yet."""
-        return self._length + len(self._last) if self._long is not None else len(self._rest)
+        return self._length if self._long else len(self._rest)
 
     def end(self) -> list[Line]:
-        """The last line, where the stream ended without ending it."""
-        return [self._close(b"")] if self._long is not None or self._rest else []
+        """The line that has no end yet, if there is one."""
+        return [self._close()] if self.pending else []
 
-    def _open(self, rest: bytes) -> None:
-        if self._long is None and len(self._rest) + len(rest) <= LINE_LIMIT + 1:
-            self._rest += rest
-            return
-        if self._long is None:
-            rest, self._rest = self._rest + rest, b""
-            self._long, self._head, self._length, self._last = hashlib.sha256(), rest[:KEPT], 0, b""
-        self._add(rest)
-
-    def _add(self, rest: bytes) -> None:
-        assert self._long is not None
-        if rest:
-            for part in (self._last, rest[:-1]):
-                self._long.update(part)
-                self._length += len(part)
-            self._last = rest[-1:]
-
-    def _close(self, rest: bytes) -> Line:
-        if self._long is None:
-            line, self._rest = self._rest + rest, b""
-            return _checked(line)
-        self._add(rest)
-        if self._last != b"\r":
-            self._long.update(self._last)
-            self._length += len(self._last)
-        found = TooLong(self._head, self._length, self._long.hexdigest())
-        self._long = None
+    def _close(self) -> Line:
+        found: Line = TooLong(self._head, self._length, self._long.hexdigest()) if self._long else _line(self._rest)
+        self._long, self._rest = None, b""
         return found
 
+    def _add(self, data: bytes) -> None:
+        if self._long is None:
+            self._rest += data
+            if len(self._rest) <= LINE_LIMIT + 1:
+                return
+            data, self._rest = self._rest, b""
+            self._long, self._head, self._length = hashlib.sha256(), data[:KEPT], 0
+        self._long.update(data)
+        self._length += len(data)
 
-def _checked(line: bytes) -> Line:
-    line = line.removesuffix(b"\r")
-    if len(line) > LINE_LIMIT:
-        return TooLong(line[:KEPT], len(line), hashlib.sha256(line).hexdigest())
-    return line
+
+def _line(data: bytes) -> Line:
+    line = data.removesuffix(b"\r")
+    return line if len(line) <= LINE_LIMIT else TooLong(data[:KEPT], len(data), hashlib.sha256(data).hexdigest())
 
 
 def file_chunks(file: int, stop: Stop) -> Iterator[bytes]:

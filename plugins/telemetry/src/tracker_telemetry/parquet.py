@@ -13,7 +13,7 @@ import orjson
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, plural, replace_file
 from tracker_telemetry import fleet
-from tracker_telemetry.index import SETTINGS, old_events, private
+from tracker_telemetry.index import SECONDS, SETTINGS, old_events, private
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -37,8 +37,7 @@ EVENT = {
     **dict.fromkeys(("routed", "ok"), "BOOLEAN"),
     **dict.fromkeys(("key", "session", "project", "branch", "account", "client", "plan", "speed", "window"), "VARCHAR"),
 }
-SECONDS = "CASE WHEN abs(TRY_CAST(ts AS DOUBLE)) < 1e11 THEN TRY_CAST(ts AS DOUBLE) END"
-AT = f"coalesce(TRY_CAST(ts AS TIMESTAMPTZ), to_timestamp({SECONDS}))"
+AT = f"coalesce(TRY_CAST(ts AS TIMESTAMPTZ), CASE WHEN {SECONDS} THEN to_timestamp(TRY_CAST(ts AS DOUBLE)) END)"
 
 
 def write(session: Session, stream: str, folder: Path) -> int:

@@ -29,6 +29,13 @@ SELECT grouping(lane), grouping(model), lane, model, count(*), count(*) FILTER (
 FROM standing GROUP BY GROUPING SETS ((), (lane), (model)) ORDER BY lane, model
 """
 
+# events of a window that stand in others, too: of those that were written last
+ELSEWHERE = """
+WITH own AS (SELECT * FROM standing WHERE win = $1), span AS (SELECT min(ts) AS first, max(ts) AS last FROM own)
+SELECT win, count(*) FROM standing SEMI JOIN own USING (ts, rid, lane, model, routed, ok, input, output), span
+WHERE standing.win NOT IN ($1, '') AND standing.ts BETWEEN first AND last GROUP BY win ORDER BY max(place) DESC LIMIT 5
+"""
+
 
 def only_source(session: Session) -> Source:
     """The one telemetry source that is installed; a person has to say which one is meant if there are several."""
@@ -45,13 +52,20 @@ def only_source(session: Session) -> Source:
 def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans) -> StreamFacts:
     """What the stream says in some windows: the totals, and the events outside of each window's span."""
     found = _kept(session, source, windows, spans)
-    notes = tuple(outside_note(source, window, events) for window, events in found["outside"].items())
+    notes = tuple(
+        f"note: outside window: {plural(count, 'event')} of {line(source.title)} in {line(window)} came"
+        " before its first BEFORE or after its last AFTER"
+        for window, count in found["outside"].items()
+    )
     return StreamFacts(totals=_totals_of(found["totals"]), notes=notes, outside=found["outside"])
 
 
 def outside(session: Session, source: Source, spans: Spans) -> dict[str, int]:
     """How many events of each window came before or after the span in which it was measured."""
-    return {window: count for window in spans for count in _outside(session, source, window, spans) if count}
+    found: dict[str, int] = {}
+    for window, span in spans.items():
+        found |= _kept(session, source, [window], {window: span})["outside"]
+    return found
 
 
 def groups(session: Session, source: Source, windows: Sequence[str]) -> list[list[Any]]:
@@ -60,21 +74,20 @@ def groups(session: Session, source: Source, windows: Sequence[str]) -> list[lis
     return found
 
 
-def _outside(session: Session, source: Source, window: str, spans: Spans) -> list[int]:
-    return list(_kept(session, source, [window], {window: spans[window]})["outside"].values())
+def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
+    """What people are told of events that another window has, too: nothing else tells that they count twice."""
+    from tracker_telemetry.index import ask
 
-
-def totals(session: Session, source: Source, windows: Sequence[str]) -> EventTotals:
-    """All figures of the windows' events, per lane and model, too."""
-    return facts(session, source, windows, {}).totals
-
-
-def outside_note(source: Source, window: str, events: int) -> str:
-    """What people are told of them: they are counted all the same."""
-    return (
-        f"note: outside window: {plural(events, 'event')} of {line(source.title)} in {line(window)} came"
-        " before its first BEFORE or after its last AFTER"
-    )
+    others = {name for name in session.index.windows() if name != window}
+    if not session.index.spans(source.stream, others):
+        return []
+    found = ask(session, source, None, lambda events: events.rows(ELSEWHERE, window))
+    cure = "`tracker cost-compare` without --window counts both"
+    verbs = ("is" if count == 1 else "are" for _, count in found)
+    return [
+        f"note: {plural(count, 'event')} of {line(window)} {verb} stored in {line(other)}, too; {cure}"
+        for (other, count), verb in zip(found, verbs, strict=True)
+    ]
 
 
 def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def test_lines_do_not_depend_on_the_pieces_they_came_in(lines: list[bytes], has_
         patch.setattr(tail, "LINE_LIMIT", 8)
         patch.setattr(tail, "KEPT", 3)
         data = b"\n".join(lines) + (b"\n" if has_end else b"")
-        whole = [line.removesuffix(b"\r") for line in data.split(b"\n")]
+        # of a line over the limit, its end cannot be told from its text
+        whole = [line if len(line) > 9 else line.removesuffix(b"\r") for line in data.split(b"\n")]
         expected = whole[:-1] if data.endswith(b"\n") or not data else whole
         expected = expected if expected != [b""] or data else []
         found = split(data, list(sizes))

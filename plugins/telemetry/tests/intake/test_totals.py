@@ -14,9 +14,10 @@ from attrs import asdict, evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tracker.api import Source
 from tracker.contract.events import EventTotals
 from tracker.session import Session
-from tracker_telemetry.totals import facts, totals
+from tracker_telemetry.totals import facts
 
 pytestmark = pytest.mark.usefixtures("scale")
 relaxed = settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -35,6 +36,10 @@ EVENTS = st.fixed_dictionaries(
         "latency_ms": st.sampled_from([0, 1, 12.5, 70000, None]),
     },
 )
+
+
+def totals(session: Session, source: Source, windows: list[str]) -> EventTotals:
+    return facts(session, source, windows, {}).totals
 
 
 def lines(found: list[dict[str, Any]]) -> bytes:
@@ -108,6 +113,8 @@ def test_the_index_adds_up_what_the_journal_holds(
     assert rounded(totals(session, toy, ["W1", "W2"])) == rounded(expected(session, ["W1", "W2"]))
     assert totals(session, toy, ["W1", "W2"]).events == len(rows) - 1
     session.index.close()
+    journal.unlink()
+    assert totals(new_session(), toy, ["W1", "W2"]).events == 0
 
 
 def test_rows_of_schema_1_0_0_are_counted_as_their_lines_and_not_taken_in_again(

@@ -9,6 +9,7 @@ from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, li
 
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
+NO_ACCOUNT = "(not named)"
 Facts = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
@@ -33,7 +34,7 @@ def note_excluded(session: Session, figures: ProviderFigures) -> None:
     """Say which windows are left out because their meter moved for others, too."""
     name = figures.source.name
     for one in figures.excluded:
-        window, reason = line(one["window"]), one["reason"]
+        window, reason = line(one.window), one.reason
         if reason.startswith("overlaps "):
             other = line(reason.removeprefix("overlaps "))
             session.note(
@@ -52,7 +53,7 @@ def split(facts: Facts, provider: str, rows: Mapping[str, Finalized]) -> dict[st
         return {None: dict(rows)}
     found: dict[str | None, dict[str, Finalized]] = {}
     for window, row in rows.items():
-        found.setdefault(named[window] or "(not named)", {})[window] = row
+        found.setdefault(named[window] or NO_ACCOUNT, {})[window] = row
     return found
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -23,13 +25,18 @@ USUAL_EFFECT = 1.5
 # slots would shut out cached_property, and an interval costs an import
 @frozen(kw_only=True, slots=False)
 class ProviderEstimate:
-    """results: the windows that count. blocks: what they were summed by for the spread, None if each stands alone."""
+    """given: the windows. blocks: what they were summed by for the spread, None if each stands alone."""
 
-    results: tuple[WindowResult, ...]
+    given: Sequence[WindowResult]
     whole: Efficiency
     spread: Efficiency
     blocks: str | None = None
     price: Price | None = None
+
+    @property
+    def results(self) -> tuple[WindowResult, ...]:
+        """The windows that count, made anew: a million of them do not fit into memory."""
+        return tuple(one for one in self.given if one.features or one.capacity)
 
     @property
     def n(self) -> int:
@@ -112,13 +119,12 @@ def of_results(
     least: int = BLOCKS_FROM,
 ) -> ProviderEstimate:
     """The estimate of some windows; from `least` windows on with the spread between blocks, if those are enough."""
-    counting = [one for one in results if one.features or one.capacity]
-    whole = measure([(one.features, one.capacity, one.quality) for one in counting], effect=effect)
-    blocks = sums(counting, block)
+    whole = measure(((one.features, one.capacity, one.quality) for one in results), effect=effect)
+    blocks = sums(results, block)
     spread = measure(blocks, effect=effect) if whole.n >= least and len(blocks) < whole.n else whole
     is_enough = spread.n >= LEAST_WINDOWS and (spread.n_eff or 0.0) >= LEAST_EFFECTIVE
     return ProviderEstimate(
-        results=tuple(counting),
+        given=results,
         whole=whole,
         spread=spread if is_enough else whole,
         blocks=name if is_enough and whole.n >= least else None,
@@ -127,13 +133,14 @@ def of_results(
 
 
 def sums(results: Iterable[WindowResult], block: Callable[[WindowResult], str]) -> list[tuple[float, float]]:
-    """Features and capacity of each block."""
-    found: dict[str, list[WindowResult]] = {}
+    """Features and capacity of each block of windows that count."""
+    found: dict[str, tuple[array[float], array[float]]] = {}
     for one in results:
-        found.setdefault(block(one), []).append(one)
-    return [
-        (math.fsum(one.features for one in part), math.fsum(one.capacity for one in part)) for part in found.values()
-    ]
+        if one.features or one.capacity:
+            features, capacity = found.setdefault(block(one), (array("d"), array("d")))
+            features.append(one.features)
+            capacity.append(min(one.capacity, sys.float_info.max))
+    return [(math.fsum(features), math.fsum(capacity)) for features, capacity in found.values()]
 
 
 def day_of(session: Session) -> Callable[[WindowResult], str]:

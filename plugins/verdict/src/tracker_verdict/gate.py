@@ -21,6 +21,7 @@ from tracker_verdict.standings import (
     captures,
     chosen,
     history,
+    is_of_all,
     newest_windows,
     of_accounts,
     standings,
@@ -92,19 +93,15 @@ def _stops(
     read: tuple[Sequence[MeterReading], Sequence[Owned]],
     account: str | None,
 ) -> Iterator[Answer]:
-    """A stop for each other meter that has too little left.
-
-    A meter of one model does not stop work with the others: such meters are not declared, or have the window of the
-    one that capacity is measured by.
-    """
-    asked = source.meter(question.meter)
+    """A stop for each other meter that has too little left."""
     for meter in source.meters:
-        if meter.unit != PERCENT or (asked is not None and meter.window == asked.window):
+        if meter.unit != PERCENT or meter.key == question.meter or not is_of_all(source, meter):
             continue
         for one in standings(*read, meter, now):
             left = FULL - one.used
-            is_fresh = now - one.at <= question.max_age and (one.reset_at is None or one.reset_at > now)
-            if one.account == account and is_fresh and left < question.min_left:
+            # what is as good as full stays so until its reset, however old the reading is
+            is_so = one.reset_at > now if one.reset_at is not None else now - one.at <= question.max_age
+            if one.account == account and is_so and left < question.min_left:
                 yield Answer(
                     state=STOP,
                     why=f"{number(left)} % left, less than {number(question.min_left)} %",

@@ -23,6 +23,7 @@ from tracker_verdict.standings import (
     Standing,
     captures,
     history,
+    is_of_all,
     newest_windows,
     of_accounts,
     standings,
@@ -30,6 +31,7 @@ from tracker_verdict.standings import (
 from tracker_verdict.weeks import FULL, weeks_before
 
 PERCENT = "pp"
+ONE_MODEL = "this is the meter of one model: it stops work with that model alone and does not count for the verdict"
 GO, TIGHT, STOP, UNKNOWN = "GO", "tight", "STOP", "unknown"
 # The probabilities that the planned windows fit from which the verdict is GO, or tight.
 GO_FROM, TIGHT_FROM = 0.8, 0.5
@@ -44,12 +46,13 @@ class Outlook:
     cost, fits: (least, usual, most); the usual cost is the median of the finalized windows' deltas, `fits` counts with
     the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
     probability: that the planned windows fit. why: what is missing if the verdict is unknown. several: whether the
-    meter has readings of more than one account.
+    meter has readings of more than one account. is_of_all: whether it stops all work if it is full.
     """
 
     meter: str
     title: str
     is_capacity: bool
+    is_of_all: bool = True
     account: str | None = None
     several: bool = False
     unit: str = PERCENT
@@ -81,7 +84,7 @@ def outlooks(
     """
     # a plan does not read years of windows
     if is_brief or windows is None:
-        windows = session.index.windows(USUAL)
+        windows = session.index.newest_windows(USUAL)
     newest = newest_windows(session, source)
     own = captures(session, source, newest if is_brief else {*newest, *windows})
     past, deltas = history(session, source, now), _deltas(session, source, windows)
@@ -95,6 +98,7 @@ def outlooks(
             title=meter.title,
             unit=meter.unit,
             is_capacity=meter.key == source.capacity,
+            is_of_all=is_of_all(source, meter),
         )
         now_shown = standings(past, own, meter, now)
         if not now_shown:
@@ -202,9 +206,9 @@ def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: i
 
 
 def overall(found: list[Outlook]) -> str:
-    """The worst that a meter says; unknown if the capacity meter is."""
+    """The worst that a meter says, as the gate has it: not one of a single model. Unknown if the capacity meter is."""
     for verdict in (STOP, TIGHT):
-        if any(one.verdict == verdict for one in found):
+        if any(one.verdict == verdict for one in found if one.is_of_all):
             return verdict
     return next((one.verdict for one in found if one.is_capacity), UNKNOWN)
 
@@ -229,6 +233,8 @@ def lines(source: Source, found: list[Outlook], reserve: float, windows_left: in
         yield f"  {plural(windows_left, 'planned window')}: {_chance(one.probability)} likely to fit: {one.verdict}"
         if one.verdict == UNKNOWN:
             yield f"  unknown: {one.why}"
+        elif not one.is_of_all and one.verdict != GO:
+            yield f"  {ONE_MODEL}"
     for account, verdict in verdicts(found).items():
         own = [one for one in found if account in ("", one.account or UNNAMED)]
         words_of_gate = risk(own, windows_left) if verdict in (GO, TIGHT) else ""

@@ -23,7 +23,8 @@ RESET_TOLERANCE = timedelta(seconds=90)
 class Piece:
     """Whole points that a meter rose by, and list-price dollars of the requests meanwhile.
 
-    awake: hours in it in which requests are usual. step: the most points between two readings.
+    awake: hours in it in which requests are usual. step: the most points between two readings. requests: how many were
+    made. bare: the models of those that have no price.
     """
 
     start: float
@@ -34,6 +35,8 @@ class Piece:
     cached: float
     awake: float
     step: float
+    requests: int = 0
+    bare: tuple[str, ...] = ()
 
     @property
     def dollars(self) -> float:
@@ -108,6 +111,8 @@ def ledger(session: Session, source: Source, meter: str, since: datetime | None)
                     cached=totals[1][last] - totals[1][first],
                     awake=awake_hours(start, end, awake, local),
                     step=max((b - a for a, b in pairwise(inside)), default=0.0),
+                    requests=last - first,
+                    bare=tuple(event.model for event in events[first:last] if event.fresh is None),
                 )
             )
     return Ledger(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number, plural, zone
-from tracker_verdict.outlook import GO, TIGHT, Outlook, overall, risk
+from tracker_verdict.outlook import GO, ONE_MODEL, STOP, TIGHT, Outlook, overall, risk
 
 
 def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserve: float, windows_left: int) -> bool:
@@ -29,7 +29,8 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
         return False
     for source, found in plans:
         for one in found:
-            for why in filter(None, (one.why, one.prospect.why if one.prospect else None)):
+            model = ONE_MODEL if not one.is_of_all and one.verdict in (STOP, TIGHT) else None
+            for why in filter(None, (one.why, one.prospect.why if one.prospect else None, model)):
                 session.show(f"{_name(source, one)}: {why}")
             if one.prospect is not None and one.prospect.full_at is not None:
                 session.show(f"{_name(source, one)}: full around {one.prospect.full_at.astimezone(local):%a %H:%M}")

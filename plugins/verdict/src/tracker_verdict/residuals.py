@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from attrs import frozen
 
-from tracker.kernel import iso, number
+from tracker.kernel import iso, number, plural
 from tracker_verdict.pieces import Ledger, Piece
 from tracker_verdict.rates import Rates
 
@@ -21,7 +22,7 @@ MAD = 1.4826
 
 @frozen(kw_only=True)
 class Residual:
-    """What a piece moved more than its requests explain (less, if below 0). certainty: None if no request was made."""
+    """What a piece moved more than its requests explain (less, if below 0). certainty: None if none was logged."""
 
     piece: Piece
     points: float
@@ -38,8 +39,12 @@ class Residual:
 
 
 def residuals(ledger: Ledger, known: Rates) -> list[Residual]:
-    """The pieces that differ for sure, the largest first; without a calibration those without any request."""
-    found = [Residual(piece=piece, points=piece.points, certainty=None) for piece in ledger.pieces if not piece.dollars]
+    """The pieces that differ for sure, the largest first; without a calibration those without any request.
+
+    What requests without a price took is not known: a piece with one of them is not judged.
+    """
+    silent = [piece for piece in ledger.pieces if not piece.requests]
+    found = [Residual(piece=piece, points=piece.points, certainty=None) for piece in silent]
     if known.fit is not None and not known.why:
         found += _unlikely(known)
     return sorted(found, key=lambda one: -abs(one.points))
@@ -48,17 +53,34 @@ def residuals(ledger: Ledger, known: Rates) -> list[Residual]:
 def _unlikely(known: Rates) -> Iterator[Residual]:
     from tracker_verdict.stats.distributions import t_cdf
 
-    left = [piece.points - known.points(piece.fresh, piece.cached)[0] for piece in known.pieces]
+    pieces = [piece for piece in known.pieces if not piece.bare]
+    if not pieces:
+        return
+    left = [piece.points - known.points(piece.fresh, piece.cached)[0] for piece in pieces]
     # from the median, so that what is looked for does not hide itself
-    scaled = [abs(one) / math.sqrt(piece.dollars) for one, piece in zip(left, known.pieces, strict=True)]
+    scaled = [abs(one) / math.sqrt(piece.dollars) for one, piece in zip(left, pieces, strict=True)]
     unit = MAD * statistics.median(scaled)
-    for one, piece in zip(left, known.pieces, strict=True):
+    for one, piece in zip(left, pieces, strict=True):
         spread = unit * math.sqrt(piece.dollars)
         if spread <= 0:
             continue
-        certainty = 2 * t_cdf(abs(one) / spread, len(known.pieces) - 1) - 1
+        certainty = 2 * t_cdf(abs(one) / spread, len(pieces) - 1) - 1
         if certainty >= SURE and abs(one) >= 1:
             yield Residual(piece=piece, points=one, certainty=certainty)
+
+
+def unpriced(ledger: Ledger) -> dict[str, Any]:
+    """The pieces that are not judged, because requests in them have no price, and of which models those are."""
+    pieces = [piece for piece in ledger.pieces if piece.bare]
+    models = Counter(model or "unknown" for piece in pieces for model in piece.bare)
+    return {"rises": len(pieces), "moved": sum(piece.points for piece in pieces), "requests": dict(models)}
+
+
+def _not_judged(bare: Mapping[str, Any]) -> str:
+    requests = bare["requests"]
+    models = ", ".join(f"{model} {number(count)}" for model, count in requests.items())
+    these = plural(sum(requests.values()), "request")
+    return f"{number(bare['moved'])} points are not judged: {these} in them without a list price ({models})"
 
 
 def lines(ledger: Ledger, known: Rates, found: Sequence[Residual], rows: int) -> Iterator[str]:
@@ -72,9 +94,16 @@ def lines(ledger: Ledger, known: Rates, found: Sequence[Residual], rows: int) ->
             way = "more than" if one.points > 0 else "less than"
             sure = f"{100 * min(one.certainty, 0.999):.1f}% sure"
             yield f"{head}: {when}: {number(abs(one.points), 1)} points {way} the requests explain, {sure}"
-    if not found:
-        yield f"{head}: everything is explained in {number(sum(piece.points for piece in ledger.pieces))} points"
+    bare = unpriced(ledger)
+    judged = number(sum(piece.points for piece in ledger.pieces if not piece.bare))
+    if not found and known.why:
+        yield f"{head}: no rise without a request in {judged} points"
+    elif not found:
+        yield f"{head}: everything is explained in {judged} points"
+    if bare["rises"]:
+        yield f"{head}: {_not_judged(bare)}"
     if known.why:
         yield f"  only rises without any request are listed: it will not calibrate: {'; '.join(known.why)}"
     elif known.fit is not None:
-        yield f"  of {len(known.pieces)} rises, {number(0.01 * len(known.pieces), 1)} would look like this by chance"
+        count = sum(not piece.bare for piece in known.pieces)
+        yield f"  of {plural(count, 'rise')}, {number((1 - SURE) * count, 1)} would look like this by chance"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -9,7 +10,7 @@ from attrs import field, frozen
 
 from tracker.api import Column, Source
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session, Windows, canonical, csv_line, rate, value
-from tracker_verdict.accounts import columns, note_excluded, split
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, columns, note_excluded
 from tracker_verdict.price import Price, prices
 from tracker_verdict.settings import VerdictSettings
 
@@ -17,6 +18,7 @@ By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
 FIGURES = ("group", "provider", "windows", "features", "capacity", "unit", "efficiency", "ci_low", "ci_high", "n")
 COLUMNS = (*FIGURES, "churn_per_feature", "tokens", "money", "money_per_feature")
 UNNAMED = "(none)"
+Numbers: TypeAlias = Mapping[str, float]
 
 
 @frozen(kw_only=True)
@@ -57,79 +59,111 @@ class Line:
         return dict(zip(COLUMNS, found, strict=True)) | dict(self.others)
 
 
+class Sums:
+    """The windows of one group and provider, added one by one."""
+
+    def __init__(self, source: Source) -> None:
+        self.tally, self.windows = Windows.tally(source), 0
+        # what is known of the provider, and of no provider
+        self.own, self.others = Counter[str](), Counter[str]()
+        # features of the windows whose churn, or whose tokens, are known
+        self.with_churn, self.with_tokens = 0.0, 0.0
+
+    def add(self, row: Finalized, group: Sequence[Capture], own: Numbers, others: Numbers) -> None:
+        features = row.features.get(self.tally.source.name, 0)
+        self.tally.add(row, group)
+        self.windows += 1
+        # `churn` is net lines per feature, so that windows with more features weigh more
+        self.own.update({name: one * features if name == "churn" else one for name, one in own.items()})
+        self.others.update(others)
+        self.with_churn += features if "churn" in own else 0
+        self.with_tokens += features if "tokens" in own else 0
+
+    def extend(self, more: Sums) -> None:
+        """Add the windows of another one."""
+        self.tally.extend(more.tally)
+        self.windows += more.windows
+        self.own.update(more.own)
+        self.others.update(more.others)
+        self.with_churn += more.with_churn
+        self.with_tokens += more.with_tokens
+
+    def used(self) -> dict[str, float | None]:
+        """What the requests cost at list price, and the tokens and the money of each feature."""
+        found: dict[str, float | None] = {"cost_usd": self.own.get("cost_usd")}
+        for name in ("tokens", "cost_usd"):
+            one: float | None = self.own.get(name)
+            found[f"{name}_per_feature"] = one / self.with_tokens if one is not None and self.with_tokens else None
+        return found
+
+
 def scoreboard(
-    session: Session, by: By, known_prices: Mapping[str, Price], rows: Mapping[str, Finalized]
+    session: Session, by: By, known_prices: Mapping[str, Price], windows: Sequence[str] | None
 ) -> list[Line]:
-    """Every group of some finalized windows, by group and provider."""
-    groups = Windows(session).captures(list(rows))
-    said = columns(session, list(rows))
-    known = {
-        key: {name: one for name, one in own.items() if isinstance(one, int | float) and not isinstance(one, bool)}
-        for key, own in said.items()
-    }
-    others = sorted({name for (_, provider), one in known.items() if not provider for name in one})
-    is_logged = any("requests" in one for one in known.values())  # session logs know the requests of windows
+    """Every group of the finalized windows, by group and provider; notes what plugins are missing. None: all."""
+    # by provider, then by account and group
+    found: dict[str, dict[tuple[str | None, str], Sums]] = {}
+    is_logged, providers, names = False, session.registry.providers, list[str]()
+    for part in Windows(session).parts(windows):
+        names += part.rows
+        said = columns(session, list(part.rows))
+        known = {key: _numbers(own) for key, own in said.items()}
+        is_logged |= any("requests" in one for one in known.values())  # session logs know the requests of windows
+        for window, row in part.rows.items():
+            for source in (providers[name] for name in row.named & providers.keys()):
+                place, group = (window, source.name), part.groups.get((window, source.name), [])
+                key = said.get(place, {}).get("account"), _group(by, source, row, group)
+                own = found.setdefault(source.name, {})
+                if key not in own:
+                    own[key] = Sums(source)
+                own[key].add(row, group, known.get(place, {}), known.get((window, ""), {}))
+    Windows(session).note_missing(Windows(session).missing_plugins(names))
+    sums = [one for own in found.values() for one in _by_group(own)]
+    others = sorted({name for _, one, _ in sums for name in one.others})
     lines = []
-    for source in session.registry.providers.values():
-        parts: dict[str, dict[str, Finalized]] = {}
-        shared: dict[str, str] = {}
-        for account, own_rows in split(said, source.name, rows).items():
-            # also of windows that are in different groups
-            shared |= ProviderFigures.overlaps(source, own_rows, groups)
-            for window, row in own_rows.items():
-                name = _group(by, source, window, row, groups) + (f" ({account})" if account else "")
-                parts.setdefault(name, {})[window] = row
-        for name, part in parts.items():
-            alone = {window: row for window, row in part.items() if window not in shared}
-            figures = ProviderFigures.of(session, source, alone, groups)
-            reasons = [{"window": window, "reason": shared[window]} for window in sorted(part.keys() & shared.keys())]
-            figures = figures._replace(excluded=(*figures.excluded, *reasons))
-            note_excluded(session, figures)
-            estimate = figures.efficiency
-            price = known_prices.get(source.name)
-            own = {window: known.get((window, source.name), {}) for window in part}
-            # `churn` is net lines per feature, so that windows with more features weigh more
-            net = {
-                window: one["churn"] * part[window].features.get(source.name, 0)
-                for window, one in own.items()
-                if "churn" in one
-            }
-            added = {name: [known.get((window, ""), {}).get(name) for window in part] for name in others}
-            tokens = [one["tokens"] for one in own.values() if "tokens" in one]
-            built = sum(part[window].features.get(source.name, 0) for window in net)
-            lines.append(
-                Line(
-                    group=name,
-                    figures=figures,
-                    windows=len(part),
-                    churn_per_feature=sum(net.values()) / built if built else None,
-                    tokens=sum(tokens) if tokens else None,
-                    money=price.cost(estimate.capacity) if price and estimate.n else None,
-                    others={name: _sum(each) for name, each in added.items()}
-                    | (_used(own, part, source.name) if is_logged else {}),
-                )
+    for name, one, overlaps in sums:
+        figures = one.tally.figures(session, overlaps=overlaps)
+        note_excluded(session, figures)
+        estimate, price = figures.efficiency, known_prices.get(figures.source.name)
+        lines.append(
+            Line(
+                group=name,
+                figures=figures,
+                windows=one.windows,
+                churn_per_feature=one.own["churn"] / one.with_churn if one.with_churn else None,
+                tokens=one.own.get("tokens"),
+                money=price.cost(estimate.capacity) if price and estimate.n else None,
+                others={name: one.others.get(name) for name in others} | (one.used() if is_logged else {}),
             )
+        )
     return sorted(lines, key=lambda line: (line.group == UNNAMED, line.group, line.figures.source.name))
 
 
-def _used(own: Mapping[str, Mapping[str, float]], part: Mapping[str, Finalized], name: str) -> dict[str, float | None]:
-    """What the requests of the windows cost at list price, and the tokens and the money of each feature."""
-    features = sum(part[window].features.get(name, 0) for window, one in own.items() if "tokens" in one)
-    tokens, cost = (_sum([one.get(column) for one in own.values()]) for column in ("tokens", "cost_usd"))
-    each = [None if one is None or not features else one / features for one in (tokens, cost)]
-    return {"cost_usd": cost, "tokens_per_feature": each[0], "cost_usd_per_feature": each[1]}
+def _numbers(found: Mapping[str, Any]) -> Numbers:
+    return {name: one for name, one in found.items() if isinstance(one, int | float) and not isinstance(one, bool)}
 
 
-def _sum(found: Sequence[float | None]) -> float | None:
-    known = [one for one in found if one is not None]
-    return sum(known) if known else None
+def _by_group(own: Mapping[tuple[str | None, str], Sums]) -> Iterator[tuple[str, Sums, Mapping[str, str]]]:
+    """A provider's groups, of each account apart if two are named, with the account's windows that overlap."""
+    several = len({account for account, _ in own} - {None, MIXED}) > 1
+    accounts: dict[str, dict[str, list[Sums]]] = {}
+    for (account, group), one in own.items():
+        end = f" ({account or NO_ACCOUNT})" if several else ""
+        accounts.setdefault(end, {}).setdefault(group + end, []).append(one)
+    for groups in accounts.values():
+        # also of windows that are in different groups
+        overlaps = Windows.overlaps(one.tally for sums in groups.values() for one in sums)
+        for name, (first, *others) in groups.items():
+            for one in others:
+                first.extend(one)
+            yield name, first, overlaps
 
 
-def _group(by: By, source: Source, window: str, row: Finalized, groups: Mapping[tuple[str, str], list[Capture]]) -> str:
+def _group(by: By, source: Source, row: Finalized, group: Sequence[Capture]) -> str:
     if by == "provider":
         return source.name
     if by == "lane":
-        after = canonical(groups.get((window, source.name), [])).after
+        after = canonical(group).after
         return (after.agent_id if after else None) or UNNAMED
     return row.text(by) or UNNAMED
 

@@ -41,6 +41,17 @@ class Owned(NamedTuple):
     account: str | None
 
 
+def is_of_all(source: Source, meter: Meter) -> bool:
+    """Whether a full meter stops all work. One of a model alone does not: it stops work with that model.
+
+    Such a meter is not declared, or has the window of the one that capacity is measured by.
+    """
+    capacity = source.capacity_meter
+    if capacity is None or meter.key == capacity.key:
+        return True
+    return meter in source.meters and (meter.window is None or meter.window != capacity.window)
+
+
 def history(session: Session, source: Source, now: datetime, reach: timedelta = MEMORY) -> list[MeterReading]:
     """The provider's readings up to now, by time; empty without a feature that keeps them."""
     recent = now - RECENT

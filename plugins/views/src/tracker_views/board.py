@@ -1,17 +1,21 @@
 """The live board: the newest meters at the top, and one panel of any feature below.
 
-What is read is read in a thread, with a session of its own, whenever a stream grew and every few minutes for the ages.
-The screen changes only where a value did.
+What is read is read by another process, whenever a stream grew and every few minutes for the ages. The screen changes
+only where a value did.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
+from time import sleep
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -20,19 +24,23 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Resize
-from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Static, Tab, Tabs
 from textual.worker import get_current_worker
 
 from tracker.api import Chart, Panel
-from tracker.kernel import Selection, Session, TrackerError, zone
+from tracker.kernel import Session, TrackerError, zone
 from tracker_views.cells import is_number, text
-from tracker_views.content import Content, gathered, period_of
+from tracker_views.content import Content
 from tracker_views.fit import cut, fitted
-from tracker_views.journal_log import panel as log_panel
+from tracker_views.hangup import STATUS, on_hangup
+from tracker_views.keys import Help
+from tracker_views.refresh import Answer, Reader, Request
 from tracker_views.terminal import lines, styled
 
 CHECK, AGE = 2.0, 300.0  # seconds between looks at the files, and at most between readings of them
+# times as long as the last reading took: streams that always grow cost a twentieth of a core, ages a hundredth
+PAUSE, REST = 20, 100
+GRACE = 3.0  # seconds to end in, once the terminal is gone
 TURN = 5.0  # seconds between questions which meters are due
 SPARK = "▁▂▃▄▅▆▇█"
 PERIODS: Mapping[str, timedelta | None] = {
@@ -43,31 +51,6 @@ PERIODS: Mapping[str, timedelta | None] = {
 }
 METERS = "meters"
 FONT = re.compile(r"@font-face \{.*?\}\s*", re.S)  # from a server: a picture loads nothing
-HELP = """\
-Keys
-
-  ← →        the panel before, the next one
-  ↑ ↓        scroll
-  /          filter rows; Enter keeps the filter, Escape removes it
-  s  S       sort by the next column; turn the order
-  p          period: today, 7 days, 30 days, everything
-  r          read again now
-  d          dark or light
-  ?          this help; any key closes it
-  q          quit
-
-The board shows what is recorded. With --every 5m it reads the meters, too.
-"""
-
-
-class Help(ModalScreen[None]):
-    """What the keys do."""
-
-    def compose(self) -> ComposeResult:
-        yield Static(HELP, id="help")
-
-    def on_key(self) -> None:
-        self.dismiss()
 
 
 class Board(App[None]):
@@ -92,7 +75,8 @@ class Board(App[None]):
         # the table scrolls with them otherwise
         Binding("left", "panel(-1)", "panel", key_display="← →", priority=True),
         Binding("right", "panel(1)", "next panel", show=False, priority=True),
-        Binding("slash", "filter", "filter", key_display="/"),
+        # before the table gets it: what is typed behind it belongs to the filter
+        Binding("slash", "filter", "filter", key_display="/", priority=True),
         Binding("escape", "clear_filter", "clear", show=False),
         Binding("s", "sort", "sort"),
         Binding("S", "turn", "turn", show=False),
@@ -101,11 +85,19 @@ class Board(App[None]):
         Binding("d", "colours", "dark/light"),
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("q", "quit", "quit"),
+        Binding("ctrl+c", "quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", show=False, priority=True),
     ]
 
-    def __init__(self, session: Session, period: str, every: timedelta | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        period: str,
+        every: timedelta | None = None,
+        reader: Reader | None = None,
+    ) -> None:
         super().__init__()
-        self.every = every
+        self.every, self.reader = every, reader or Reader()
         self.origin, self.period, self.zone = session, period, zone(session.config.timezone)
         self.content: Content | None = None
         self.panels: list[Panel] = []
@@ -113,7 +105,8 @@ class Board(App[None]):
         self.sort_key: str | None = None
         self.is_turned = False
         self._signature: object = None
-        self._read_at = 0.0
+        self._begun, self._ended = 0.0, 0.0
+        self._error: str | None = None
         self._drawn: object = None
         self._sampler: Callable[[Session], Sequence[str]] | None = None
         self._unread: Sequence[str] = ()
@@ -124,11 +117,14 @@ class Board(App[None]):
             yield Static("Reading what is recorded…", id="meters")
             yield Tabs(id="tabs")
             yield Static("", id="about")
-            yield Input(placeholder="filter rows", id="filter")
+            yield Input(placeholder="filter rows", id="filter", select_on_focus=False)
             yield DataTable(id="table", cursor_type="row", zebra_stripes=False)
         yield Footer()
 
     def on_mount(self) -> None:
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            on_hangup(sys.stdin.fileno(), partial(self._leave, loop))
         self.theme = "textual-dark"
         # one thread reads records, one meters; each more keeps 4 MB of freed memory
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
@@ -141,14 +137,24 @@ class Board(App[None]):
         if self._sampler is not None:
             self.set_interval(TURN, self.sample)
 
+    def on_unmount(self) -> None:
+        self.reader.stop()
+
+    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End without a terminal. What is written to it may wait for ever."""
+        self.reader.stop()
+        loop.call_soon_threadsafe(partial(self.exit, return_code=STATUS))
+        sleep(GRACE)
+        os._exit(STATUS)
+
     # --- reading
 
     def look(self) -> None:
         """Read again if a stream grew, or if the ages are old, unless that goes on already."""
         if self._is_busy("read"):
             return
-        now = asyncio.get_running_loop().time()
-        if now - self._read_at >= AGE or self._sizes() != self._signature:
+        age, took = asyncio.get_running_loop().time() - self._ended, self._ended - self._begun
+        if age >= max(AGE, REST * took) or (age >= PAUSE * took and self._sizes() != self._signature):
             self.action_read()
 
     def _sizes(self) -> object:
@@ -159,14 +165,8 @@ class Board(App[None]):
             return None
 
     def action_read(self) -> None:
-        self._signature, self._read_at = self._sizes(), asyncio.get_running_loop().time()
-        self.read()
-
-    def _session(self) -> Session:
-        """A session for another thread."""
-        here = Session()
-        here.data_dir, here.agent, here.quiet = self.origin.root, self.origin.agent, True
-        return here
+        self._signature, self._begun = self._sizes(), asyncio.get_running_loop().time()
+        self.read(Request(root=self.origin.root, agent=self.origin.agent, since=self._since(self.origin.now)))
 
     def sample(self) -> None:
         """Read the meters that are due, unless the last reading still goes on."""
@@ -179,7 +179,8 @@ class Board(App[None]):
     @work(thread=True, group=METERS)
     def read_meters(self) -> None:
         assert self._sampler is not None
-        here = self._session()
+        here = Session()
+        here.data_dir, here.agent, here.quiet = self.origin.root, self.origin.agent, True
         try:
             failures = self._sampler(here)
         except (TrackerError, OSError) as error:
@@ -192,16 +193,11 @@ class Board(App[None]):
             self.call_from_thread(self._draw)
 
     @work(thread=True, exclusive=True, group="read")
-    def read(self) -> None:
-        here = self._session()
-        try:
-            found = gathered(here, period_of(here, Selection(since=self._since(here.now))), with_sections=False)
-            panels = [*found.panels, log_panel(here)]
-        finally:
-            here.index.close()
+    def read(self, request: Request) -> None:
+        found = self.reader(request)
         # another period may have been asked for meanwhile
         if not get_current_worker().is_cancelled:
-            self.call_from_thread(self.take, found, panels)  # type: ignore[arg-type]
+            self.call_from_thread(self.take, found)  # type: ignore[arg-type]
 
     def _since(self, now: datetime) -> datetime | None:
         length = PERIODS[self.period]
@@ -210,17 +206,25 @@ class Board(App[None]):
         today = now.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
         return now - length if length else today
 
-    async def take(self, content: Content, panels: Sequence[Panel]) -> None:
-        """Show what was read."""
-        self.content = content
+    async def take(self, answer: Answer) -> None:
+        """Show what was read; if it could not be read, keep what was shown."""
+        self._ended, self._error = asyncio.get_running_loop().time(), answer.error
+        if answer.content is None:
+            if self.content is None:
+                self.query_one("#meters", Static).update(Text(answer.error or ""))
+            self._draw()
+            return
+        self.content = answer.content
         known = [one.name for one in self.panels]
-        self.panels = [one for one in panels if one.name != METERS and (one.rows or one.name == "anomalies")]
+        self.panels = [one for one in answer.panels if one.name != METERS and (one.rows or one.name == "anomalies")]
         now = [one.name for one in self.panels]
-        meters = next((one for one in panels if one.name == METERS), None)
+        meters = next((one for one in answer.panels if one.name == METERS), None)
         self.query_one("#meters", Static).update(self._meters(meters))
         if now != known:
             await self._rebuild_tabs(now)
         self._draw()
+        # the program looks for cycles so rarely that those of an hour's drawings would stay
+        gc.collect()
 
     async def _rebuild_tabs(self, names: Sequence[str]) -> None:
         tabs = self.query_one("#tabs", Tabs)
@@ -319,7 +323,8 @@ class Board(App[None]):
 
     def _failures(self) -> str:
         missing = self.content.missing if self.content else ()
-        return "; ".join((*(one for one in missing if "could not show" in one), *self._unread))
+        failures = [one for one in missing if "could not show" in one]
+        return "; ".join((*filter(None, (self._error,)), *failures, *self._unread))
 
     # --- keys
 
@@ -332,21 +337,23 @@ class Board(App[None]):
 
     def action_filter(self) -> None:
         field = self.query_one("#filter", Input)
+        if self.focused is field:
+            field.insert_text_at_cursor("/")
         field.add_class("asked")
-        field.focus()
+        self.screen.set_focus(field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.needle = event.value
         self._draw()
 
     def on_input_submitted(self) -> None:
-        self.query_one("#table", DataTable).focus()
+        self.screen.set_focus(self.query_one("#table", DataTable))
 
     def action_clear_filter(self) -> None:
         field = self.query_one("#filter", Input)
         field.value = ""
         field.remove_class("asked")
-        self.query_one("#table", DataTable).focus()
+        self.screen.set_focus(self.query_one("#table", DataTable))
 
     def action_sort(self) -> None:
         panel = self._panel()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from math import isfinite
 from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Block, Cell, Chart, Column, Panel, Period
+from tracker.api import Cell, Chart, Column, Panel, Period, Row
 from tracker.kernel import PluginError, Selection, Session, Windows, plural
 
 UNKNOWN = "not known"
@@ -69,13 +70,13 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
                     panels.append(sound(panel))
                 except (TypeError, ValueError) as error:
                     failures.append(f"{name} could not show its part: {error}")
-    blocks = [one.block for one in found.blocks]
+    sections = [_section(one.block.title, one.block.rows) for one in found.blocks]
     asked = session.registry.each("handoff_section", session=session, windows=period.windows) if with_sections else ()
     for name, answer in asked:
         if isinstance(answer, PluginError):
             failures.append(f"{name} could not show its section: {answer.cause}")
         elif answer is not None:
-            blocks.append(answer)
+            sections.append(_section(answer.title, answer.rows))
     panels.sort(key=lambda panel: (panel.place, panel.title))
     headlines = [line for panel in panels for line in panel.headlines]
     return Content(
@@ -84,15 +85,17 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
         spans=Windows(session).spans(period.windows),
         headlines=tuple(headlines) or ("Nothing is recorded in this time.",),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
-        sections=tuple(_section(block) for block in blocks),
+        sections=tuple(sections),
         missing=(*failures, *_missing(preview), *(line for panel in panels for line in panel.missing)),
     )
 
 
-def _section(block: Block) -> Section:
-    lines = [str(one) for one in block.rows]
-    more = [f"and {len(lines) - MOST_LINES} more: `tracker preview`"] if len(lines) > MOST_LINES else []
-    return Section(title=block.title, lines=(*lines[:MOST_LINES], *more))
+def _section(title: str, rows: Iterable[Row]) -> Section:
+    rest = iter(rows)
+    lines = [str(one) for one in islice(rest, MOST_LINES)]
+    count = sum(1 for _ in rest)
+    more = [f"and {count} more: `tracker preview`"] if count else []
+    return Section(title=title, lines=(*lines, *more))
 
 
 def _missing(preview: Mapping[str, Any]) -> Iterator[str]:

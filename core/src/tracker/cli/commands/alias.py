@@ -71,9 +71,9 @@ def store_text(
     from tracker.windows.window import CaptureRequest, store
 
     here = session()
+    at, timezone = given["captured_at"] or here.now, given["timezone"]
     # what is wrong with the settings is said before somebody pastes
-    timezone = given["timezone"] or here.config.timezone
-    at = given["captured_at"] or here.now
+    here.zone  # noqa: B018
     text = take_text(given["use_stdin"], given["path"])
     reading = read_text(here, source, text, at, timezone, scope)
     more |= {name: given[name] for name in ("window", "notes", "force")}

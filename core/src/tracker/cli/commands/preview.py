@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import click
 
 from tracker.cli.command import Command
 from tracker.cli.options import Selection, selection, window_option
 from tracker.errors import TrackerError
 from tracker.session import session
+
+# that are shown at once
+LINES = 1000
 
 
 @click.command("preview", cls=Command, epilog="tracker preview --last 10")
@@ -27,18 +32,19 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
             what = f"Expected one with records: {near(window, known)}" if known else f"{here.root} holds no records."
             raise TrackerError(f"Unknown window {line(window)!r}. {what}")
     chosen = selection.windows(here)
-    shown = list(windows) or (here.index.windows() if chosen is None else chosen)
-    if chosen is not None:
-        shown = [window for window in shown if window in chosen]
-    preview = assemble(here, dict.fromkeys(shown))
+    named = list(dict.fromkeys(windows)) or None
+    wanted = chosen if named is None or chosen is None else [window for window in named if window in chosen]
+    preview = assemble(here, named if wanted is None else wanted)
     Windows(here).note_missing(preview.absent)
     if here.json:
         here.data(preview.document())
         return
-    here.show("\n".join(preview.lines()))
+    lines = preview.lines()
+    while some := list(islice(lines, LINES)):
+        here.show("\n".join(some))
     for note in preview.notes(is_all=not windows and chosen is None):
         here.note(note)
-    if not shown and chosen is not None:
+    if not preview.windows and chosen is not None:
         here.note("note: No window fits. Run `tracker windows` to see all of them.")
-    elif not shown:
+    elif not preview.windows:
         here.note(f"note: {here.root} holds no records. Begin with `tracker start PROVIDER --stdin`.")

@@ -109,10 +109,13 @@ def _last(query: Query, path: str, changed: float) -> Answer | None:
     """The reading of the file's last line that gives one; where it tells no time, that of the file's last change."""
     origin = query.origin
     assert isinstance(origin, FileOrigin)
-    marker = origin.marker.encode()
     try:
-        for found in islice(_lines_backwards(path, marker, query), origin.lines):
-            answer = query.parse(found.decode("utf-8", "replace"))
+        for found in islice(_lines_backwards(path, origin.marker.encode(), query), origin.lines):
+            text = found.decode("utf-8", "replace")
+            answer = query.parse(text)
+            if answer.has_value and origin.owner:
+                owner = next(_lines_backwards(path, origin.owner.encode(), query), b"").decode("utf-8", "replace")
+                answer = query.parse(f"{owner}\n{text}") if owner else answer
             if answer.has_value:
                 as_of = answer.reading.as_of or datetime.fromtimestamp(changed, UTC)
                 return evolve(answer, reading=evolve(answer.reading, as_of=as_of))

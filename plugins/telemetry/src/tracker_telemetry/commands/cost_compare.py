@@ -44,6 +44,10 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
         known = here.index.windows()
         what = f"Expected one with records: {near(window, known)}" if known else f"{here.root} holds no records."
         raise TrackerError(f"Unknown window {window!r}. {what}")
+    if path is None and not here.journal.size(source.stream):
+        name = source.name
+        cure = f"Store a log with `tracker ingest {name} --window W0-01 --file PATH`, or compare one with --file PATH."
+        raise TrackerError(f"No event of {name} is stored in {here.root}. {cure}")
     table = prices.table(here, source)
 
     def compare(events: Events) -> costs.Costs:
@@ -57,7 +61,7 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
         here.data(costs.document(found))
         return
     lines = list(costs.csv_lines(found))
-    if found.rows and here.table(*costs.table(found)):
+    if here.is_terminal and found.rows and here.table(*costs.table(found)):
         here.show(lines[-1].removeprefix("# "))
     else:
         click.echo("\n".join(lines))

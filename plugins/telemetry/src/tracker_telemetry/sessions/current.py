@@ -12,7 +12,7 @@ from typing import TypeVar
 from tracker.api import Source, UsageEvent
 from tracker.kernel import Session
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.sessions.store import STANDING, Store, discard, log_sources, opened, project_of
+from tracker_telemetry.sessions.store import REQUESTS, STANDING, Store, discard, log_sources, opened, project_of
 from tracker_telemetry.sessions.usage import provider_of
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ DAY = 86_400
 QUERY = f"""
 SELECT ts, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''), speed, cost,
   input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens
-FROM request WHERE source = ? AND ts >= ? AND {STANDING}
+FROM {REQUESTS} WHERE source = ? AND ts >= ? AND {STANDING}
 """
 
 

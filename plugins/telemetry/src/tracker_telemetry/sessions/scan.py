@@ -23,6 +23,8 @@ TOKENS = (
     *("output_tokens", "reasoning_tokens"),
 )
 LABELS = ("session", "project", "branch", "account", "client", "plan")
+# what many requests of a file share; `whole` is no request but a client's own total, of a `lineage`
+SHARED = (*LABELS, "whole", "needs", "lineage")
 NEEDS, TOTAL = "if-session:", "session-total"  # tags that say when an event counts
 UNPACKER = "zstandard"  # reads compressed files; an extra
 BLOCK = 1 << 19  # bytes that are read at once: files reach gigabytes
@@ -43,11 +45,11 @@ class Job(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What a file gave: rows for the store, each ends with the number of its labels; bad lines; where to go on."""
+    """What a file gave: rows for the store, each ends with the place of its labels; bad lines; where to go on."""
 
     job: Job
     rows: list[tuple[Any, ...]]
-    labels: list[tuple[str | None, ...]]
+    labels: list[tuple[Any, ...]]
     bad: int
     offset: int
     end: str
@@ -91,7 +93,7 @@ class Rows:
         self.kept = job.state
         self.bad = 0
         self.found: dict[tuple[str, str], tuple[Any, ...]] = {}
-        self.labels: dict[tuple[str | None, ...], int] = {}
+        self.labels: dict[tuple[Any, ...], int] = {}
 
     def read(self, file: BinaryIO | _Unpacked) -> int:
         """Take the lines from the job's offset on; returned is where the last whole one ends."""
@@ -135,45 +137,41 @@ class Rows:
             self.bad += 1
             return
         for row in rows:
-            known = self.found.get(row[:2])
-            if known is None or row[-3] > known[-3]:
-                self.found[row[:2]] = row
+            key = row[0], row[1]
+            known = self.found.get(key)
+            if known is None or row[-2] > known[-2]:
+                self.found[key] = row
 
     def _row(self, event: Mapping[str, Any]) -> tuple[Any, ...]:
         get = event.get
-        tags = get("tags") or ()
-        plain, read, short = get("input_tokens") or 0, get("cache_read_tokens") or 0, get("cache_write_5m_tokens") or 0
-        long, output, reasoning = (
-            get("cache_write_1h_tokens") or 0,
-            get("output_tokens") or 0,
-            get("reasoning_tokens") or 0,
-        )
-        tokens = plain, read, short + (get("cache_write_tokens") or 0), long, output
-        at, model, speed = get("ts"), get("model"), get("speed")
-        total = plain + read + tokens[2] + long + output
-        if (
-            type(total + reasoning) is not int
-            or min(plain, read, short, long, output, reasoning) < 0
-            or total > LARGEST
-        ):
+        plain, read, long = get("input_tokens") or 0, get("cache_read_tokens") or 0, get("cache_write_1h_tokens") or 0
+        short = (get("cache_write_5m_tokens") or 0) + (get("cache_write_tokens") or 0)
+        output, reasoning = get("output_tokens") or 0, get("reasoning_tokens") or 0
+        tokens = plain, read, short, long, output
+        total = plain + read + short + long + output
+        if type(total + reasoning) is not int or total > LARGEST or min(*tokens, reasoning) < 0:
             raise TypeError(f"{tokens} tokens")
+        at, model, speed, key = get("ts"), get("model"), get("speed"), event["key"]
         if at is not None and not 0 <= at < LATEST:
             raise TypeError(f"the time {at!r}")
-        base, slash, request = str(event["key"]).rpartition("/")
-        if not (base.isascii() and request.isascii() and (model or "").isascii()):
-            f"{event['key']}{model}".encode()
+        "".join((key, model or "", speed or "")).encode()  # what is not text raises, and half a surrogate
+        base, slash, half = key.rpartition("/")
         if not slash:
-            base, request = request, ALONE
-        labels = get("session"), get("project"), get("branch"), get("account"), get("client"), get("plan")
-        number = self.labels.get(labels)
+            base, half = half, ALONE
+        is_total, needs = False, None
+        for tag in get("tags") or ():
+            is_total = is_total or tag == TOTAL
+            needs = needs or (tag[len(NEEDS) :] if tag.startswith(NEEDS) else None)
+        shared = (
+            *(get("session"), get("project"), get("branch"), get("account"), get("client"), get("plan")),
+            *(is_total, needs, get("rid")),
+        )
+        number = self.labels.get(shared)
         if number is None:
-            "".join(one or "" for one in (*labels, speed)).encode()  # what is not text, or half a surrogate, raises
-            number = self.labels[labels] = len(self.labels)
-        needs = next((tag[len(NEEDS) :] for tag in tags if tag.startswith(NEEDS)), None) if tags else None
-        is_total = bool(tags) and TOTAL in tags
+            "".join(one or "" for one in (*shared[:6], shared[-1])).encode()
+            number = self.labels[shared] = len(self.labels)
         cost = None if is_total else self.rules.cost(model, at, speed, tokens)
-        about = int(is_total), needs, get("rid"), at, model, speed
-        return base, request, *about, *tokens, reasoning, total, cost, number
+        return base, half, at, model, speed, *tokens, reasoning, cost, total, number
 
     def _hidden(self, value: Any) -> Any:
         """The state as it is stored: a working directory, under the name `project`, as reports show it."""

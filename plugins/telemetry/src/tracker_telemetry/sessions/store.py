@@ -7,13 +7,14 @@ go to the source's stream of the journal, so that they outlive the vendor's file
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from attrs import define, field
 
@@ -22,45 +23,46 @@ from tracker.kernel import Session, TrackerError, stamp
 from tracker_telemetry.index import FOLDER
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import scan
-from tracker_telemetry.sessions.files import Found, end_of, files
+from tracker_telemetry.sessions.files import Found, Print, end_of, files
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, Rules, read
+from tracker_telemetry.sessions.scan import LABELS, SHARED, TOKENS, Job, Read, Rules, read
 from tracker_telemetry.settings import Privacy
 
 FILE = "sessions.sqlite3"
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
-VERSION = 4
+VERSION = 6
 PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
 CACHE = 64 << 10  # kibibytes
-LABEL_COLUMNS, TOKEN_COLUMNS = ", ".join(LABELS), ", ".join(TOKENS)
-# of each request; the second half of the key is empty if any other fits it
-KEY, GROWS = "source, base, half", f"ts, model, speed, {TOKEN_COLUMNS}, total, cost"
-COLUMNS = f"{KEY}, whole, needs, lineage, {GROWS}, place"
-PLACES = len(COLUMNS.split(","))
+SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
+KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
+# `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
 SCHEMA = f"""
-CREATE TABLE file (path TEXT PRIMARY KEY, source TEXT, size INTEGER, mtime INTEGER, inode INTEGER, stop INTEGER,
+CREATE TABLE file (path BLOB PRIMARY KEY, source TEXT, size INTEGER, mtime INTEGER, inode INTEGER, stop INTEGER,
   end TEXT, state TEXT, bad INTEGER, error TEXT);
-CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {LABEL_COLUMNS});
-CREATE INDEX place_session ON place (origin, coalesce(session, ''));
-CREATE TABLE row ({COLUMNS}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
-CREATE INDEX row_place ON row (place);
-CREATE INDEX row_wild ON row (source, base) WHERE half = '';
-CREATE INDEX row_copy ON row (source) WHERE needs IS NOT NULL;
-CREATE INDEX row_whole ON row (source) WHERE whole = 1;
-CREATE VIEW request AS SELECT {COLUMNS}, {LABEL_COLUMNS} FROM row JOIN place ON place.id = row.place;
+CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {SHARED_COLUMNS});
+CREATE INDEX place_session ON place (origin, session);
+CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE TABLE priced (version);
-CREATE TABLE dropped (source, base, half, PRIMARY KEY (source, base, half)) WITHOUT ROWID;
+CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, requests, {TOKEN_COLUMNS},
   cost, priced);
 CREATE INDEX summary_session ON summary (source, session);
 CREATE TABLE kept (source, session, day, model, project, branch, account, client, plan, requests,
-  {TOKEN_COLUMNS}, cost,
+  {TOKEN_COLUMNS}, cost, lost,
   PRIMARY KEY (source, session, day, model, project, branch));
 """
+# made behind the first rows: a table is filled faster without
+INDEXES = (
+    "CREATE INDEX IF NOT EXISTS row_place ON row (place)",
+    "CREATE INDEX IF NOT EXISTS row_wild ON row (source, base) WHERE half = ''",
+)
+IS_COPY = "EXISTS (SELECT 1 FROM place WHERE id = {}.place AND needs IS NOT NULL)"
+# the row with the largest total stands, and stays where it was first seen; but what is a copy goes to its original
 PUT = (
-    f"INSERT INTO row ({COLUMNS}) VALUES ({','.join('?' * PLACES)}) ON CONFLICT DO UPDATE SET "
+    f"INSERT INTO row VALUES ({','.join('?' * (len(GROWS.split(',')) + 4))}) ON CONFLICT DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in GROWS.split(", "))
-    + " WHERE excluded.total > row.total"
+    + f", place = iif({IS_COPY.format('row')}, excluded.place, row.place)"
+    + f" WHERE excluded.total > row.total OR {IS_COPY.format('row')} AND NOT {IS_COPY.format('excluded')}"
 )
 QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
 SUMS = ", ".join(f"sum({name})" for name in TOKENS)
@@ -70,37 +72,68 @@ INSERT INTO dropped
 WITH base AS (
   SELECT source, base, sum(half <> '') AS own, max(CASE WHEN half = '' THEN total END) AS wild,
     max(CASE WHEN half <> '' THEN total END) AS largest
-  FROM row WHERE (source, base) IN (SELECT source, base FROM row WHERE half = '') AND whole = 0 GROUP BY source, base)
-SELECT r.source, r.base, r.half FROM base b JOIN row r USING (source, base)
+  FROM row WHERE base IN (SELECT base FROM row WHERE half = '') GROUP BY source, base)
+SELECT r.base, r.half, r.source FROM base b JOIN row r USING (source, base)
 WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
 """
-STANDING = """
-whole = 0 AND NOT EXISTS (
-  SELECT 1 FROM dropped d WHERE d.source = request.source AND d.base = request.base AND d.half = request.half)
-AND (needs IS NULL OR needs IN (SELECT session FROM request s WHERE s.source = request.source AND s.needs IS NULL))
+REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order: few places are asked for
+# a copy counts if the session is known that it may be of
+STANDING = f"""
+whole = 0 AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) AND (needs IS NULL OR EXISTS (
+  SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs AND s.needs IS NULL))
 """
 SUMMARY = f"""
 INSERT INTO summary
-SELECT source, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''),
-  coalesce(CAST(ts / {QUARTER} AS INTEGER), -1), min(ts), count(*), {SUMS}, sum(cost), count(cost)
-FROM request WHERE {STANDING} {{}} GROUP BY 1, 2, 3, 4, 5, 6
+SELECT origin, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), name, quarter,
+  min(first), sum(requests), {SUMS}, sum(cost), sum(priced)
+FROM (
+  SELECT place, coalesce(model, '') AS name, coalesce(CAST(ts / {QUARTER} AS INTEGER), -1) AS quarter, min(ts) AS first,
+    count(*) AS requests, {", ".join(f"sum({name}) AS {name}" for name in TOKENS)}, sum(cost) AS cost,
+    count(cost) AS priced
+  FROM {REQUESTS} WHERE {STANDING} AND origin = ? AND coalesce(session, '') IN ({VALUES}) GROUP BY 1, 2, 3)
+JOIN place ON place.id = place GROUP BY 1, 2, 3, 4, 5, 6
 """
+DAY = f"CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END"
 DAILY = f"""
-SELECT source, s.session, CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END, model,
-  s.project, s.branch, account, client, plan, sum(requests), {SUMS}, sum(cost)
+SELECT source, s.session, {DAY}, model, s.project, s.branch, account, client, plan, sum(requests), {SUMS}, sum(cost)
 FROM summary s LEFT JOIN (
   SELECT origin, coalesce(session, '') AS session, max(account) AS account, max(client) AS client, max(plan) AS plan
   FROM place GROUP BY 1, 2) p ON p.origin = s.source AND p.session = s.session
-WHERE source = ? AND s.session IN (SELECT value FROM json_each(?)) GROUP BY 2, 3, 4, 5, 6
+WHERE source = ? AND s.session IN ({VALUES}) GROUP BY 2, 3, 4, 5, 6
 """
-OF_SESSIONS = f"AND place IN (SELECT id FROM place WHERE origin = ? AND coalesce(session, '') IN ({VALUES}))"
+# days of a session of which the files hold less than the journal: another file of the session was deleted
+LOST = f"""
+UPDATE kept SET lost = sum > coalesce((
+  SELECT sum(requests) FROM summary s WHERE s.source = kept.source AND s.session = kept.session
+  AND s.model = kept.model AND {DAY} = kept.day), 0)
+FROM (
+  SELECT source AS whose, session AS name, day AS date, model AS of, sum(requests) AS sum FROM kept
+  WHERE source = ? AND session IN ({VALUES}) GROUP BY 1, 2, 3, 4)
+WHERE source = whose AND session = name AND day = date AND model = of
+"""
+KEPT_INSTEAD = f"""
+DELETE FROM summary WHERE source = ? AND session IN ({VALUES})
+AND (session, {DAY}, model) IN (SELECT session, day, model FROM kept WHERE lost AND source = ?)
+"""
 KEPT = ("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS, "cost_usd")
+
+KEPT_COLUMNS = ", ".join(("source", *KEPT[:-1], "cost"))
 
 
 def log_sources(session: Session) -> list[Source]:
     """The sources whose logs are files of a client."""
     sources: Iterable[Source] = session.registry.sources.values()
     return [source for source in sources if any(isinstance(origin, LogOrigin) for origin in source.origins)]
+
+
+class Known(NamedTuple):
+    """A file that was read: what it was then, where the last whole line ended, a checksum of the bytes before."""
+
+    now: Print
+    stop: int
+    end: str
+    state: str
+    error: str | None
 
 
 @define
@@ -110,7 +143,7 @@ class Store:
     session: Session
     database: sqlite3.Connection
     _touched: set[tuple[str, str]] = field(factory=set)  # sources and sessions that got something
-    _places: dict[tuple[str | None, ...], int] = field(factory=dict)
+    _places: dict[tuple[Any, ...], int] = field(factory=dict)
 
     def sync(self, sources: Sequence[Source], prices: ListPrices) -> None:
         """Read what is new in the files, at these prices."""
@@ -143,61 +176,66 @@ class Store:
                 "price", 8, lambda model, ts, speed, *tokens: prices.cost(model, ts, speed, tokens)
             )
             names = ", ".join(TOKENS[:5])
-            self._ask(f"UPDATE row SET cost = price(model, ts, speed, {names}) WHERE whole = 0")
+            requests = "place IN (SELECT id FROM place WHERE whole = 0)"
+            self._ask(f"UPDATE row SET cost = price(model, ts, speed, {names}) WHERE {requests}")
             self._touch("1")
 
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT path, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
-        known = {row[0]: row[1:] for row in self._ask(query, (source.name,))}
+        rows = self._ask(query, (source.name,))
+        known = {os.fsdecode(row[0]): Known(Print(*row[1:4]), *row[4:]) for row in rows}
         found = files(source)
-        gone = {known[path][2]: path for path in known.keys() - {one.path for one in found} if not os.path.exists(path)}
+        gone = known.keys() - {one.path for one in found}
+        moved = {known[path].now.inode: path for path in gone if not os.path.exists(path)}
         for one in found:
-            before = known.get(one.path)
-            moved = gone.get(one.now.inode) if before is None else None
-            if moved is not None and _is_at(one, known[moved]):
-                before = known[moved]
-                self._ask("UPDATE file SET path = ? WHERE path = ?", (one.path, moved))
-            if before is not None and before[:3] == tuple(one.now) and before[6] != scan.UNPACKER:
-                if not before[4] or _is_at(one, before):
-                    continue
-                before = None
-            is_longer = before is not None and bool(before[4]) and one.now.size >= before[3] and _is_at(one, before)
-            offset, state = (before[3], before[5]) if before is not None and is_longer else (0, "{}")
+            before, old = known.get(one.path), moved.get(one.now.inode)
+            if before is None and old is not None and _is_at(one, known[old]):
+                before = known[old]
+                self._ask("UPDATE file SET path = ? WHERE path = ?", (os.fsencode(one.path), os.fsencode(old)))
+            # what could not be opened may be readable now, though it did not change
+            if before is None or (before.error or "").startswith((scan.UNPACKER, "[Errno")):
+                yield Job(source.name, one.path, one.words, 0, "{}", one.now)
+                continue
+            is_same, is_longer = before.now == one.now, before.now.size < one.now.size
+            if is_same and (not before.end or _is_at(one, before)):
+                continue
+            # anything but an appended file is read from its beginning, which counts no request twice
+            is_appended = is_longer and before.now.inode == one.now.inode and bool(before.end) and _is_at(one, before)
+            offset, state = (before.stop, before.state) if is_appended else (0, "{}")
             yield Job(source.name, one.path, one.words, offset, state, one.now)
 
     def _put(self, done: Read, *, is_new: bool) -> None:
-        source, path = done.job.source, done.job.path
+        source, path = done.job.source, os.fsencode(done.job.path)
         ids = [self._place(source, labels) for labels in done.labels]
-        self.database.executemany(PUT, [(source, *row[:-1], ids[row[-1]]) for row in done.rows])
+        self.database.executemany(PUT, [(*row[:-1], ids[row[-1]], source) for row in done.rows])
         if not is_new:
             # a copy may stand under the session that showed it first
             keys = json.dumps([row[:2] for row in done.rows])
             pairs = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-            self._touch(f"source = ? AND (base, half) IN ({pairs})", source, keys)
+            self._touch(f"id IN (SELECT place FROM row WHERE source = ? AND (base, half) IN ({pairs}))", source, keys)
         bad = done.bad
         if done.job.offset:
             bad += (self._ask("SELECT bad FROM file WHERE path = ?", (path,)).fetchone() or (0,))[0]
         values = (path, source, *done.job.now, done.offset, done.end, done.state, bad, done.error)
         self._ask(f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 10)})", values)
 
-    def _place(self, source: str, labels: tuple[str | None, ...]) -> int:
-        """The number of the labels of requests; a project is there as reports show it."""
+    def _place(self, source: str, labels: tuple[Any, ...]) -> int:
+        """The number of what requests share; a project is there as reports show it."""
         if not self._places:
             self._places.update(
-                {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {LABEL_COLUMNS} FROM place")}
+                {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {SHARED_COLUMNS} FROM place")}
             )
         at = LABELS.index("project")
         name = scan.project(labels[at], is_hashed=self._is_hashed)
         labels = (source, *labels[:at], name, *labels[at + 1 :])
         if labels not in self._places:
-            put = f"INSERT INTO place (origin, {LABEL_COLUMNS}) VALUES ({','.join('?' * len(labels))})"
+            put = f"INSERT INTO place (origin, {SHARED_COLUMNS}) VALUES ({','.join('?' * len(labels))})"
             self._places[labels] = self._ask(put, labels).lastrowid or 0
         return self._places[labels]
 
     def _touch(self, condition: str, *values: object) -> None:
-        """Let the sessions of these requests be summed up anew."""
-        query = f"SELECT DISTINCT source, coalesce(session, '') FROM request WHERE {condition}"
-        self._touched.update(self._ask(query, values).fetchall())
+        """Let the sessions of these places be summed up anew."""
+        self._touched.update(self._ask(f"SELECT origin, coalesce(session, '') FROM place WHERE {condition}", values))
 
     def _ask(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         return self.database.execute(query, values)
@@ -211,16 +249,20 @@ class Store:
         if not self._touched:
             return
         with self.database:
-            before = set(self._ask("SELECT * FROM dropped").fetchall())
+            for index in INDEXES:
+                self._ask(index)
+            before = set(self._ask("SELECT * FROM dropped"))
             self._ask("DELETE FROM dropped")
             self._ask(DROPPED)
-            for one in before ^ set(self._ask("SELECT * FROM dropped").fetchall()):
-                self._touch("source = ? AND base = ? AND half = ?", *one)
+            for key in before ^ set(self._ask("SELECT * FROM dropped")):
+                self._touch(f"id IN (SELECT place FROM row WHERE ({KEY}) = (?, ?, ?))", *key)
             self._touch("needs IS NOT NULL")
             for source in {source for source, _ in self._touched}:
                 names = json.dumps(sorted({name for of, name in self._touched if of == source}))
                 self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({VALUES})", (source, names))
-                self._ask(SUMMARY.format(OF_SESSIONS), (source, names))
+                self._ask(SUMMARY, (source, names))
+                self._ask(LOST, (source, names))
+                self._ask(KEPT_INSTEAD, (source, names, source))
 
     def keep(self, sources: Sequence[Source], prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
@@ -228,10 +270,14 @@ class Store:
             self._keep(source, {name for of, name in self._touched if of == source.name}, prices)
 
     def _keep(self, source: Source, sessions: set[str], prices: str) -> None:
-        found = self.database.execute(DAILY, (source.name, json.dumps(sorted(sessions)))).fetchall() if sessions else []
-        query = f"SELECT requests, {TOKEN_COLUMNS} FROM kept WHERE source = ? AND session = ? AND day = ? AND model = ?"
-        query += " AND project = ? AND branch = ?"
-        new = [row for row in found if self.database.execute(query, row[:6]).fetchone() != row[9:-1]]
+        own = source.name, json.dumps(sorted(sessions))
+        found = {row[:6]: row for row in self._ask(DAILY, own)} if sessions else {}
+        query = f"SELECT {KEPT_COLUMNS} FROM kept WHERE source = ? AND NOT lost AND session IN ({VALUES})"
+        kept = {row[:6]: row for row in self._ask(query, own)} if sessions else {}
+        new = [row for key, row in found.items() if key not in kept or kept[key][9:-1] != row[9:-1]]
+        # the same requests under another project or branch
+        nothing = (0,) * (len(TOKENS) + 1)
+        new += [(*row[:9], *nothing, None) for key, row in kept.items() if key not in found and row[9]]
         if not new or self.session.dry_run:
             return
         records = [
@@ -252,13 +298,13 @@ class Store:
             # the figures are right all the same, and the next run keeps them
             self.session.warn(f"the daily totals of {source.title} were not kept: {error}")
             return
-        self.put_kept(new)
+        self.put_kept(new, is_lost=False)
 
-    def put_kept(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Note daily totals that the journal has."""
+    def put_kept(self, rows: Sequence[tuple[Any, ...]], *, is_lost: bool) -> None:
+        """Note daily totals that the journal has; lost are those that no file shows."""
         with self.database:
-            marks = ",".join("?" * (len(KEPT) + 1))
-            self.database.executemany(f"INSERT OR REPLACE INTO kept VALUES ({marks})", rows)
+            marks = ",".join("?" * (len(KEPT) + 2))
+            self.database.executemany(f"INSERT OR REPLACE INTO kept VALUES ({marks})", [(*r, is_lost) for r in rows])
 
 
 @contextlib.contextmanager
@@ -278,7 +324,7 @@ def opened(session: Session) -> Iterator[Store]:
     try:
         if not database.execute("SELECT 1 FROM kept LIMIT 1").fetchone():
             for source in log_sources(session):
-                store.put_kept(list(_kept_rows(session, source)))
+                store.put_kept(list(_kept_rows(session, source)), is_lost=True)
         yield store
     finally:
         database.close()
@@ -328,14 +374,15 @@ def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+    # lines become no cycles, and a collector looks for them all the time
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=gc.disable) as pool:
         yield from pool.map(read, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
 
 
-def _is_at(found: Found, before: Sequence[Any]) -> bool:
+def _is_at(found: Found, before: Known) -> bool:
     """Whether the file still has the end that was read."""
     try:
-        return bool(end_of(found.path, before[3]) == before[4])
+        return end_of(found.path, before.stop) == before.end
     except OSError:
         return False
 

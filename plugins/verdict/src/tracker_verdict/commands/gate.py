@@ -29,7 +29,11 @@ PAUSE = 30.0
     show_default=True,
     help="The risk of running out that you accept, from 0 to 1.",
 )
-@click.option("--meter", metavar="M", help="Judge only this meter [default: the capacity meter, and any that is full].")
+@click.option(
+    "--meter",
+    metavar="M",
+    help="Judge only this meter [default: that of capacity, and any other that is full, except those of one model].",
+)
 @click.option("--account", metavar="NAME", help="The account, if there are several.")
 @click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be.")
 @click.option("--wait", is_flag=True, help="Ask again until the answer is go, or until the reset.")

@@ -61,7 +61,10 @@ def calibrate(provider: str | None, meter: str | None, since: datetime, by: str,
 @_options
 @ROWS
 def reconcile(provider: str | None, meter: str | None, since: datetime, rows: int) -> None:
-    """List rises of a meter that no logged request explains, and requests that moved nothing."""
+    """List rises of a meter that no logged request explains, and requests that moved nothing.
+
+    Requests without a list price are named with their models. What they took is not known.
+    """
     from tracker_verdict import rates, residuals
 
     here = session()
@@ -71,7 +74,8 @@ def reconcile(provider: str | None, meter: str | None, since: datetime, rows: in
         found = residuals.residuals(ledger, known)
         if here.json:
             own = {"provider": ledger.source.name, "meter": ledger.meter, "why_not": list(known.why)}
-            documents.append({**own, "residuals": [one.document() for one in found]})
+            bare = residuals.unpriced(ledger)
+            documents.append({**own, "residuals": [one.document() for one in found], "unpriced": bare})
         else:
             for line in residuals.lines(ledger, known, found, rows):
                 here.say(line)

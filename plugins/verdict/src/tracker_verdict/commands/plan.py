@@ -35,7 +35,11 @@ def command(
     is_score: bool,
     selection: Selection,
 ) -> None:
-    """Say whether each meter lasts until its reset and how likely planned windows fit, or plan pairs of windows."""
+    """Say whether each meter lasts until its reset and how likely planned windows fit, or plan pairs of windows.
+
+    The verdict is the worst that a meter says. As in `tracker gate`, a meter of one model does not count: if it is
+    full, it stops work with that model alone.
+    """
     here, provider = session(), selection.provider
     if pairs is not None:
         if len(names) != 2 or names[0] == names[1] or provider or windows_left or is_score:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, Selection, Windows, selection, session
+from tracker.kernel import Command, Selection, selection, session
 
 
 @click.command("scoreboard", cls=Command, epilog="tracker scoreboard --by lane")
@@ -38,9 +38,7 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     from tracker_verdict.settings import VerdictSettings
 
     known = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
-    rows = Windows(here).finalized(selection.windows(here))
-    found = board.scoreboard(here, by, known, rows)  # type: ignore[arg-type]
-    Windows(here).note_missing(Windows(here).missing_plugins(rows))
+    found = board.scoreboard(here, by, known, selection.windows(here))  # type: ignore[arg-type]
     if here.json or layout == "json":
         here.data([line.values() for line in found])
         return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -14,6 +15,7 @@ from attrs.validators import gt, lt
 from tracker_verdict.stats import power
 from tracker_verdict.stats.intervals import (
     Interval,
+    Shares,
     Weighted,
     effective_windows,
     fieller,
@@ -69,7 +71,7 @@ class Efficiency:
     ci_kind: Kind = "none"
     quality: Efficiency | None = None
     weight: float = field(default=1.0, repr=False)
-    shares: tuple[tuple[float, float], ...] = field(default=(), repr=False)
+    shares: Shares = field(factory=Shares, repr=False, eq=False)
     counts: Weighted = field(default=Weighted(0.0, 0.0), repr=False)
 
     @property
@@ -182,13 +184,31 @@ def measure(
     Numbers of at least 0, capacity in one unit. A window without features and capacity is dropped. One whose features
     or capacity are unknown is the caller's to leave out, and to name. Raises ValueError for negative numbers and nan.
     """
-    rows = [row for row in map(_row, windows) if row[0] or row[1]]
-    # no digit may depend on the order of the windows
-    rows.sort(key=lambda row: (row[0], row[1], row[2] or 0.0))
-    rated = [(features, capacity, quality) for features, capacity, quality in rows if quality is not None]
+    whole, rated = _Columns(), _Columns()
+    for features, capacity, quality in map(_row, windows):
+        if features or capacity:
+            whole.add(features, capacity, 1.0)
+            if quality is not None:
+                rated.add(features, capacity, quality)
     empty = Efficiency(features=0, capacity=0, n=0, confidence=confidence, effect=effect, moderation=moderation)
-    quality = _estimate(rated, empty) if rated else None
-    return _estimate([(features, capacity, 1.0) for features, capacity, _ in rows], evolve(empty, quality=quality))
+    return _estimate(whole, evolve(empty, quality=_estimate(rated, empty) if len(rated) else None))
+
+
+class _Columns:
+    """Features, capacity and quality of windows, in no more than 24 bytes each."""
+
+    def __init__(self) -> None:
+        self.columns = array("d"), array("d"), array("d")
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __iter__(self) -> Iterator[tuple[float, float, float]]:
+        return zip(*self.columns, strict=True)
+
+    def add(self, *row: float) -> None:
+        for column, value in zip(self.columns, row, strict=True):
+            column.append(value)
 
 
 _Row: TypeAlias = tuple[float, float, float | None]
@@ -210,14 +230,17 @@ def _number(value: float) -> float:
     return number
 
 
-def _estimate(rows: list[tuple[float, float, float]], empty: Efficiency) -> Efficiency:
+def _estimate(rows: _Columns, empty: Efficiency) -> Efficiency:
     features, capacity = _sum(f * q for f, _, q in rows), _sum(c for _, c, _ in rows)
     totals = evolve(empty, features=_whole(features), capacity=_whole(capacity), n=len(rows))
     weight = max(q for _, _, q in rows) if features else 1.0
     if _sum(f for f, _, _ in rows) > LARGEST or not _computable(features, capacity, weight):
         return totals
     efficiency = features / capacity
-    shares = tuple((f * q / features if features else 0.0, c / capacity) for f, c, q in rows)
+    shares = Shares(
+        array("d", (f * q / features if features else 0.0 for f, _, q in rows)),
+        array("d", (c / capacity for _, c, _ in rows)),
+    )
     n_eff = effective_windows(shares)
     measured = features > 0 and len(rows) >= LEAST_WINDOWS and n_eff >= LEAST_EFFECTIVE
     return evolve(

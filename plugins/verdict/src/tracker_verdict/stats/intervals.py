@@ -7,18 +7,32 @@ relative to the efficiency, so that neither the unit nor the size of the numbers
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator
 from typing import TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from tracker_verdict.stats.distributions import gamma_above, gamma_below, t_quantile
 
-Shares: TypeAlias = Sequence[tuple[float, float]]
 Interval: TypeAlias = tuple[float, float]
 
 # A relative standard error below this is rounding, not spread between windows.
 NOISE = 1e-12
+
+
+@frozen
+class Shares:
+    """The share of each window, as two columns: windows may be a million."""
+
+    features: array[float] = field(factory=lambda: array("d"))
+    capacity: array[float] = field(factory=lambda: array("d"))
+
+    def __iter__(self) -> Iterator[tuple[float, float]]:
+        return zip(self.features, self.capacity, strict=True)
+
+    def __len__(self) -> int:
+        return len(self.features)
 
 
 @frozen
@@ -43,7 +57,7 @@ def relative_error(shares: Shares) -> float:
     MacKinnon and White 1985. Each term is how far the efficiency moves when its window is left out, so this is the
     jackknife of a ratio as well.
     """
-    error = math.hypot(*((g - h) / (1 - h) for g, h in shares))
+    error = math.sqrt(math.fsum(((g - h) / (1 - h)) ** 2 for g, h in shares))
     return error if error > NOISE else 0.0
 
 

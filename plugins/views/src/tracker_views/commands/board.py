@@ -50,11 +50,13 @@ def command(period: str, every: timedelta | None, once: bool, out: Path | None) 
     if not once and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
     from tracker_views.board import Board, picture
+    from tracker_views.refresh import ProcessReader
 
-    board = Board(session(), period, every)
     if not once:
-        board.run()
-        return
+        live = Board(session(), period, every, ProcessReader())
+        live.run()
+        sys.exit(live.return_code)
+    board = Board(session(), period)
     size = shutil.get_terminal_size((110, 34)) if sys.stdout.isatty() else (110, 34)
     text = picture(board, (size[0], size[1]))
     if out is None:
