@@ -11,15 +11,13 @@ def near(wrong: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     names = list(known)
-    if not names:
-        return "There is none."
     asked, alike = wrong.lower(), [name for name in names if len(name) == len(wrong)]
     likely = [name for name in names if name.lower().startswith(asked) or asked in name.lower().split("-")]
     close = sorted(likely, key=len) or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1)
     if close:
         return f"Did you mean {close[0]}?"
     shown = names if len(names) <= 12 else [*names[:11], "..."]
-    return f"Expected one of {', '.join(shown)}." if len(names) > 1 else f"Expected {names[0]}."
+    return f"Expected {'one of ' if len(names) > 1 else ''}{', '.join(shown)}." if names else "There is none."
 
 
 def folded(text: str) -> str:

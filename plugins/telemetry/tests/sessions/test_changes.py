@@ -150,3 +150,38 @@ def test_a_copy_that_is_read_before_what_it_is_a_copy_of(home: Any) -> None:
     os.utime(new, (1, 1))
     rows = home.usage("session")["rows"]
     assert {row["session"]: row["requests"] for row in rows} == {"p": 2, "f": 1}
+
+
+def test_what_a_killed_process_did_not_read_is_read_all_the_same(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tracker_telemetry.sessions import scan, store
+
+    for name in "abc":
+        (home.projects / f"{name}.jsonl").write_text(message(name))
+    take, parent = scan.Rows.take, os.getpid()
+
+    def die(self: scan.Rows, line: bytes) -> None:
+        if os.getpid() != parent:
+            os._exit(9)
+        take(self, line)
+
+    monkeypatch.setattr(store, "PARALLEL", 0)
+    monkeypatch.setattr(scan, "workers", lambda: 2)
+    assert home.total()[0] == 3
+    monkeypatch.setattr(scan.Rows, "take", die)
+    shutil.rmtree(home.data)
+    assert home.total()[0] == 3
+
+
+def test_nothing_found_says_where_it_was_looked_for(home: Any, message: Make) -> None:
+    done = home.run("usage", CODEX_HOME="/nowhere,/none")
+    assert done.stdout == "No requests.\n"
+    assert "Codex sessions: 0 files of /nowhere/sessions/**/rollout-*.jsonl, /none/sessions/" in done.stderr
+    assert f"{home.folder}/.claude/projects/**/*.jsonl" in done.stderr
+    assert "name it in CLAUDE_CONFIG_DIR or CODEX_HOME" in done.stderr
+    (home.projects / "a.jsonl").write_text(message("a"))
+    done = home.run("usage", "--since", "2027-01-01")
+    assert "Claude Code sessions: 1 file of " in done.stderr
+    assert "Try `tracker usage` without other options." in done.stderr
+    assert "files of" not in home.run("usage").stderr

@@ -22,102 +22,15 @@ from tracker.api import LogOrigin, Source
 from tracker.kernel import Session, TrackerError, stamp
 from tracker_telemetry.index import FOLDER
 from tracker_telemetry.progress import Progress
-from tracker_telemetry.sessions import scan
+from tracker_telemetry.sessions import scan, tables
 from tracker_telemetry.sessions.files import Found, Print, end_of, files
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.sessions.scan import LABELS, SHARED, TOKENS, Job, Read, Rules, read
+from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, Rules, read
 from tracker_telemetry.settings import Privacy
 
 FILE = "sessions.sqlite3"
-VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
-VERSION = 6
 PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
 CACHE = 64 << 10  # kibibytes
-SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
-KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
-# `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
-SCHEMA = f"""
-CREATE TABLE file (path BLOB PRIMARY KEY, source TEXT, size INTEGER, mtime INTEGER, inode INTEGER, stop INTEGER,
-  end TEXT, state TEXT, bad INTEGER, error TEXT);
-CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {SHARED_COLUMNS});
-CREATE INDEX place_session ON place (origin, session);
-CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
-CREATE TABLE priced (version);
-CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
-CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, requests, {TOKEN_COLUMNS},
-  cost, priced);
-CREATE INDEX summary_session ON summary (source, session);
-CREATE TABLE kept (source, session, day, model, project, branch, account, client, plan, requests,
-  {TOKEN_COLUMNS}, cost, lost,
-  PRIMARY KEY (source, session, day, model, project, branch));
-"""
-# made behind the first rows: a table is filled faster without
-INDEXES = (
-    "CREATE INDEX IF NOT EXISTS row_place ON row (place)",
-    "CREATE INDEX IF NOT EXISTS row_wild ON row (source, base) WHERE half = ''",
-)
-IS_COPY = "EXISTS (SELECT 1 FROM place WHERE id = {}.place AND needs IS NOT NULL)"
-# the row with the largest total stands, and stays where it was first seen; but what is a copy goes to its original
-PUT = (
-    f"INSERT INTO row VALUES ({','.join('?' * (len(GROWS.split(',')) + 4))}) ON CONFLICT DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in GROWS.split(", "))
-    + f", place = iif({IS_COPY.format('row')}, excluded.place, row.place)"
-    + f" WHERE excluded.total > row.total OR {IS_COPY.format('row')} AND NOT {IS_COPY.format('excluded')}"
-)
-QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
-SUMS = ", ".join(f"sum({name})" for name in TOKENS)
-# of a message's rows with and without a request id, those that another row stands for
-DROPPED = """
-INSERT INTO dropped
-WITH base AS (
-  SELECT source, base, sum(half <> '') AS own, max(CASE WHEN half = '' THEN total END) AS wild,
-    max(CASE WHEN half <> '' THEN total END) AS largest
-  FROM row WHERE base IN (SELECT base FROM row WHERE half = '') GROUP BY source, base)
-SELECT r.base, r.half, r.source FROM base b JOIN row r USING (source, base)
-WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
-"""
-REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order: few places are asked for
-# a copy counts if the session is known that it may be of
-STANDING = f"""
-whole = 0 AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) AND (needs IS NULL OR EXISTS (
-  SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs AND s.needs IS NULL))
-"""
-SUMMARY = f"""
-INSERT INTO summary
-SELECT origin, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), name, quarter,
-  min(first), sum(requests), {SUMS}, sum(cost), sum(priced)
-FROM (
-  SELECT place, coalesce(model, '') AS name, coalesce(CAST(ts / {QUARTER} AS INTEGER), -1) AS quarter, min(ts) AS first,
-    count(*) AS requests, {", ".join(f"sum({name}) AS {name}" for name in TOKENS)}, sum(cost) AS cost,
-    count(cost) AS priced
-  FROM {REQUESTS} WHERE {STANDING} AND origin = ? AND coalesce(session, '') IN ({VALUES}) GROUP BY 1, 2, 3)
-JOIN place ON place.id = place GROUP BY 1, 2, 3, 4, 5, 6
-"""
-DAY = f"CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END"
-DAILY = f"""
-SELECT source, s.session, {DAY}, model, s.project, s.branch, account, client, plan, sum(requests), {SUMS}, sum(cost)
-FROM summary s LEFT JOIN (
-  SELECT origin, coalesce(session, '') AS session, max(account) AS account, max(client) AS client, max(plan) AS plan
-  FROM place GROUP BY 1, 2) p ON p.origin = s.source AND p.session = s.session
-WHERE source = ? AND s.session IN ({VALUES}) GROUP BY 2, 3, 4, 5, 6
-"""
-# days of a session of which the files hold less than the journal: another file of the session was deleted
-LOST = f"""
-UPDATE kept SET lost = sum > coalesce((
-  SELECT sum(requests) FROM summary s WHERE s.source = kept.source AND s.session = kept.session
-  AND s.model = kept.model AND {DAY} = kept.day), 0)
-FROM (
-  SELECT source AS whose, session AS name, day AS date, model AS of, sum(requests) AS sum FROM kept
-  WHERE source = ? AND session IN ({VALUES}) GROUP BY 1, 2, 3, 4)
-WHERE source = whose AND session = name AND day = date AND model = of
-"""
-KEPT_INSTEAD = f"""
-DELETE FROM summary WHERE source = ? AND session IN ({VALUES})
-AND (session, {DAY}, model) IN (SELECT session, day, model FROM kept WHERE lost AND source = ?)
-"""
-KEPT = ("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS, "cost_usd")
-
-KEPT_COLUMNS = ", ".join(("source", *KEPT[:-1], "cost"))
 
 
 def log_sources(session: Session) -> list[Source]:
@@ -207,7 +120,7 @@ class Store:
     def _put(self, done: Read, *, is_new: bool) -> None:
         source, path = done.job.source, os.fsencode(done.job.path)
         ids = [self._place(source, labels) for labels in done.labels]
-        self.database.executemany(PUT, [(*row[:-1], ids[row[-1]], source) for row in done.rows])
+        self.database.executemany(tables.PUT, [(*row[:-1], ids[row[-1]], source) for row in done.rows])
         if not is_new:
             # a copy may stand under the session that showed it first
             keys = json.dumps([row[:2] for row in done.rows])
@@ -223,13 +136,13 @@ class Store:
         """The number of what requests share; a project is there as reports show it."""
         if not self._places:
             self._places.update(
-                {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {SHARED_COLUMNS} FROM place")}
+                {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {tables.SHARED_COLUMNS} FROM place")}
             )
         at = LABELS.index("project")
         name = scan.project(labels[at], is_hashed=self._is_hashed)
         labels = (source, *labels[:at], name, *labels[at + 1 :])
         if labels not in self._places:
-            put = f"INSERT INTO place (origin, {SHARED_COLUMNS}) VALUES ({','.join('?' * len(labels))})"
+            put = f"INSERT INTO place (origin, {tables.SHARED_COLUMNS}) VALUES ({','.join('?' * len(labels))})"
             self._places[labels] = self._ask(put, labels).lastrowid or 0
         return self._places[labels]
 
@@ -249,20 +162,20 @@ class Store:
         if not self._touched:
             return
         with self.database:
-            for index in INDEXES:
+            for index in tables.INDEXES:
                 self._ask(index)
             before = set(self._ask("SELECT * FROM dropped"))
             self._ask("DELETE FROM dropped")
-            self._ask(DROPPED)
+            self._ask(tables.DROPPED)
             for key in before ^ set(self._ask("SELECT * FROM dropped")):
-                self._touch(f"id IN (SELECT place FROM row WHERE ({KEY}) = (?, ?, ?))", *key)
+                self._touch(f"id IN (SELECT place FROM row WHERE ({tables.KEY}) = (?, ?, ?))", *key)
             self._touch("needs IS NOT NULL")
             for source in {source for source, _ in self._touched}:
                 names = json.dumps(sorted({name for of, name in self._touched if of == source}))
-                self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({VALUES})", (source, names))
-                self._ask(SUMMARY, (source, names))
-                self._ask(LOST, (source, names))
-                self._ask(KEPT_INSTEAD, (source, names, source))
+                self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({tables.VALUES})", (source, names))
+                self._ask(tables.SUMMARY, (source, names))
+                self._ask(tables.LOST, (source, names))
+                self._ask(tables.KEPT_INSTEAD, (source, names, source))
 
     def keep(self, sources: Sequence[Source], prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
@@ -271,8 +184,8 @@ class Store:
 
     def _keep(self, source: Source, sessions: set[str], prices: str) -> None:
         own = source.name, json.dumps(sorted(sessions))
-        found = {row[:6]: row for row in self._ask(DAILY, own)} if sessions else {}
-        query = f"SELECT {KEPT_COLUMNS} FROM kept WHERE source = ? AND NOT lost AND session IN ({VALUES})"
+        found = {row[:6]: row for row in self._ask(tables.DAILY, own)} if sessions else {}
+        query = f"SELECT {tables.KEPT_COLUMNS} FROM kept WHERE source = ? AND NOT lost AND session IN ({tables.VALUES})"
         kept = {row[:6]: row for row in self._ask(query, own)} if sessions else {}
         new = [row for key, row in found.items() if key not in kept or kept[key][9:-1] != row[9:-1]]
         # the same requests under another project or branch
@@ -286,7 +199,7 @@ class Store:
                 provider=source.name,
                 captured_at=self.session.now,
                 source="ingest",
-                usage=dict(zip(KEPT, row[1:], strict=True)),
+                usage=dict(zip(tables.KEPT, row[1:], strict=True)),
                 prices=prices,
             )
             for row in new
@@ -303,7 +216,7 @@ class Store:
     def put_kept(self, rows: Sequence[tuple[Any, ...]], *, is_lost: bool) -> None:
         """Note daily totals that the journal has; lost are those that no file shows."""
         with self.database:
-            marks = ",".join("?" * (len(KEPT) + 2))
+            marks = ",".join("?" * (len(tables.KEPT) + 2))
             self.database.executemany(f"INSERT OR REPLACE INTO kept VALUES ({marks})", [(*r, is_lost) for r in rows])
 
 
@@ -347,12 +260,12 @@ def _connect(session: Session, path: Path | None) -> sqlite3.Connection:
         database = sqlite3.connect(str(path), timeout=30)
     database.execute("PRAGMA synchronous = OFF")  # it is derived
     database.execute(f"PRAGMA cache_size = -{CACHE}")
-    if database.execute("PRAGMA user_version").fetchone() != (VERSION,):
+    if database.execute("PRAGMA user_version").fetchone() != (tables.VERSION,):
         query = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
         for kind, name in database.execute(query).fetchall():
             database.execute(f'DROP {kind} "{name}"')
-        database.executescript(SCHEMA)
-        database.execute(f"PRAGMA user_version = {VERSION}")
+        database.executescript(tables.SCHEMA)
+        database.execute(f"PRAGMA user_version = {tables.VERSION}")
     return database
 
 
@@ -360,7 +273,7 @@ def _kept_rows(session: Session, source: Source) -> Iterator[tuple[Any, ...]]:
     for entry in session.index.entries(source.stream):
         usage = entry.record.get("usage")
         if isinstance(usage, dict):
-            yield source.name, *(usage.get(name) for name in KEPT)
+            yield source.name, *(usage.get(name) for name in tables.KEPT)
 
 
 def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read]:
@@ -371,12 +284,19 @@ def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read
     if sum(map(scan.size_of, jobs)) < PARALLEL or workers < 2 or sys.platform == "win32":
         yield from map(read, jobs)
         return
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
     from multiprocessing import get_context
 
     # lines become no cycles, and a collector looks for them all the time
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=gc.disable) as pool:
-        yield from pool.map(read, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
+    count = 0
+    try:
+        with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=gc.disable) as pool:
+            for done in pool.map(read, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers)))):
+                yield done
+                count += 1
+    except (BrokenProcessPool, OSError):
+        # short of memory or of processes: what is left is read here
+        yield from map(read, jobs[count:])
 
 
 def _is_at(found: Found, before: Known) -> bool:

@@ -15,7 +15,8 @@ from tracker.kernel import Session, Windows, canonical
 from tracker_telemetry import genai
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.scan import LATEST, TOKENS, UNPACKER
-from tracker_telemetry.sessions.store import QUARTER, REQUESTS, STANDING, SUMS, Store
+from tracker_telemetry.sessions.store import Store
+from tracker_telemetry.sessions.tables import QUARTER, REQUESTS, STANDING, SUMS
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 PERIODS = ("daily", "weekly", "monthly")
