@@ -149,7 +149,7 @@ def test_info_shows_what_a_source_declares(toys: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("tyo", "error: No source 'tyo' is installed; did you mean toy?"),
+        ("tyo", "error: No source 'tyo' is installed. Did you mean toy?"),
         (
             "needy",
             "error: needy is left out: plugin 'needy' failed to be imported: ModuleNotFoundError: No module named",
@@ -302,6 +302,6 @@ def test_check_of_a_folder_that_is_no_plugin(toys: Run, tmp_path: Path, text: st
 
 def test_check_of_nothing_that_is_known(toys: Run) -> None:
     assert (
-        "error: Invalid target 'tyo'. Expected a folder or an installed plugin; did you mean toy?"
+        "error: Invalid target 'tyo'. Expected a folder or an installed plugin. Did you mean toy?"
         in toys("plugins", "check", "tyo").stderr
     )
