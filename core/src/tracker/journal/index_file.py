@@ -75,7 +75,6 @@ EVENT = re.compile(
     rb'\{"record_id":"[0-9a-f]{32}(","window":"[^"\\]*","provider":"[^"\\]*","captured_at":"[^"\\]*","source":"ingest",'
     rb'"notes":[^{}\[\]]*"tool_version":"[^"\\]*","ts":)'
 )
-STORED = len(b'{"record_id":"') + 32
 Row = tuple[Any, ...]
 
 
@@ -318,15 +317,15 @@ def rows_of(journal: Journal, stream: str, start: int, stop: int) -> Iterator[tu
 
     Consecutive records of one window are one extent; a line that is not a record belongs to the extent around it.
     """
-    window, begun, newest, shared = "", start, 0.0, b"\n"
+    window, begun, newest, shared = "", start, 0.0, b"\0"
     lanes = set[tuple[str, str]]()
 
-    def is_known(lines: list[bytes]) -> bool:
+    def is_known(lines: bytes) -> bool:
         # events that were stored together with the last one: a million of them need no decoding
-        return all(line.startswith(shared, STORED) for line in lines)
+        return lines.count(shared) == lines.count(b"\n")
 
     for offset, line, record in journal.records(stream, start, stop, is_known):
-        shared = found[1] if (found := EVENT.match(line)) else b"\n"
+        shared = found[1] if (found := EVENT.match(line)) else b"\0"
         named, at = text(record.get("window")), _epoch(record.get("captured_at"))
         if named != window:
             if window:

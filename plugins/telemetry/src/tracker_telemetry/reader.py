@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -320,9 +321,14 @@ class Reader:
 
 def check_all(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The events, checked by column: in a fifth of the time, but the `TypeError` does not say which one is wrong."""
-    if len(set(map(tuple, events))) != 1 or not {"routed", "ok"} <= events[0].keys():
+    names = tuple(events[0]) if events else ()
+    try:
+        rows = list(map(itemgetter(*names, "routed", "ok"), events))
+    except KeyError:
+        rows = []
+    if set(map(len, events)) != {len(names)} or not rows:
         return [checked(event) for event in events]
-    for name, column in zip(events[0], zip(*[event.values() for event in events], strict=True), strict=True):
+    for name, column in zip(names, zip(*rows, strict=True), strict=False):
         kinds = set(map(type, column))
         for kind in kinds - KNOWN[name]:
             check_event({name: next(value for value in column if type(value) is kind)})
