@@ -11,15 +11,13 @@ def near(wrong: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     names = list(known)
-    if not names:
-        return "there are none"
     asked, alike = wrong.lower(), [name for name in names if len(name) == len(wrong)]
     likely = [name for name in names if name.lower().startswith(asked) or asked in name.lower().split("-")]
     close = sorted(likely, key=len) or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1)
     if close:
         return f"did you mean {close[0]}?"
     shown = names if len(names) <= 12 else [*names[:11], "..."]
-    return f"there are {', '.join(shown)}" if len(names) > 1 else f"there is only {names[0]}"
+    return f"there {'is only' if len(names) == 1 else 'are'} {', '.join(shown) or 'none'}"
 
 
 def folded(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -219,12 +219,13 @@ def stamped_notes(notes: str | None, lane: str | None) -> str | None:
 
 
 def git_head() -> str | None:
-    """The commit of the working directory's repository, None if there is none."""
+    """The commit of the working directory's repository, None if there is none. git gets no key of a vendor."""
+    import os
     import subprocess
 
     command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None
+    kept = {name: text for name, text in os.environ.items() if name.startswith(("PATH", "HOME", "XDG_", "GIT_", "SYS"))}
+    with suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False, env=kept)
+        return done.stdout.strip() or None
+    return None

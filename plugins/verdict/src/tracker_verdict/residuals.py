@@ -87,7 +87,7 @@ def lines(ledger: Ledger, known: Rates, found: Sequence[Residual], rows: int) ->
     head = f"{ledger.source.name} {ledger.meter} ({ledger.origin})"
     for one in found[:rows]:
         start, end = (datetime.fromtimestamp(at, ledger.local) for at in (one.piece.start, one.piece.end))
-        when = f"{start:%Y-%m-%d %H:%M} to {end:%a %H:%M}"
+        when = f"{start:%Y-%m-%d %H:%M} to {end:%a %H:%M %Z}"
         if one.certainty is None:
             yield f"{head}: {when}: {number(one.points)} points, and no request was logged"
         else:

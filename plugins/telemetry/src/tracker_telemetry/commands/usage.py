@@ -13,6 +13,8 @@ import click
 from tracker.kernel import Command, Selection, selection, session
 
 if TYPE_CHECKING:
+    from tracker.api import Source
+    from tracker.kernel import Session
     from tracker_telemetry.sessions.moves import Moves
     from tracker_telemetry.sessions.usage import Usage
 
@@ -65,6 +67,9 @@ def command(
     )
 
     found = current(here, sources, lambda store, _: report.usage(here, store, sources, query))
+    if not found.rows:
+        for line in _looked(here, sources):
+            here.note(line)
     if here.json:
         here.data(found.document())
     elif is_csv:
@@ -82,6 +87,26 @@ def command(
             here.note(
                 "missing: " + "; ".join(f"{one['count']} {one['kind']}: {one['detail']}" for one in found.missing)
             )
+
+
+def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
+    """Why there is nothing to show, and what to type."""
+    from tracker.api import LogOrigin
+    from tracker.kernel import plural
+    from tracker_telemetry.sessions.files import files, places
+
+    if not sources:
+        yield "No plugin reads session logs. Install one, such as `pip install tracker-codex`."
+        return
+    counts = {source.name: len(files(source)) for source in sources}
+    if any(counts.values()):
+        yield "No requests match in the session logs that were read. Try `tracker usage` without other options."
+    for source in sources:
+        yield f"{source.title}: {plural(counts[source.name], 'file')} of {', '.join(places(source))}"
+    variables = {one.variable for source in sources for one in source.origins if isinstance(one, LogOrigin)}
+    if not any(counts.values()):
+        names = " or ".join(sorted(name for name in variables if name and not name.startswith("XDG_")))
+        yield f"If the logs are in another folder, name it in {names} and run `tracker usage` again."
 
 
 def _day(at: datetime | None, local: tzinfo) -> date | None:
