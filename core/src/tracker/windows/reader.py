@@ -94,6 +94,17 @@ class Windows:
         found = spans(self.captures(windows) if groups is None else groups)
         return {window: found[window] for window in windows if window in found}
 
+    def unknown(self, window: str) -> TrackerError | None:
+        """The error that names a window without records. All names are read for it alone."""
+        index, root = self.session.index, self.session.root
+        if index.knows(window) and window not in index.emptied():
+            return None
+        from tracker.text.wording import near
+
+        known = index.windows()
+        what = f"Expected one with records: {near(window, known)}" if known else f"{root} holds no records."
+        return TrackerError(f"Unknown window {line(window)!r}. {what}")
+
     def preview(self, windows: Sequence[str]) -> Preview:
         """What `tracker preview` shows."""
         from tracker.preview import assemble
