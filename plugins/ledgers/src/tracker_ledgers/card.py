@@ -10,6 +10,7 @@ from attrs import frozen
 from tracker.api import Check
 from tracker.kernel import Session, Windows, line, number
 from tracker_ledgers.command_log import quoted
+from tracker_ledgers.window_state import unknown
 
 GOOD = ("pass", "partial")
 STATUS = {"GO": 0, "SOFT GO": 3, "NO-GO": 4}
@@ -41,7 +42,7 @@ class Card:
 
 def card(session: Session, window: str) -> Card:
     """Look at everything that the verdict rests on."""
-    if (error := Windows(session).unknown(window)) is not None:
+    if (error := unknown(session, window)) is not None:
         raise error
     answers = session.registry.ask("window_checks", session=session, window=window)
     return Card(

@@ -10,10 +10,11 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from tracker.kernel import Session, TrackerError, Windows, line, plural
+from tracker.kernel import Session, TrackerError, line, plural
 from tracker_ledgers import documents
 from tracker_ledgers.brief import Brief, gather
 from tracker_ledgers.settings import Handoff
+from tracker_ledgers.window_state import unknown
 
 BEGIN = "<!-- tracker handoff: begin. tracker rewrites what stands between these two lines; write around them -->"
 END = "<!-- tracker handoff: end -->"
@@ -75,7 +76,7 @@ def check(session: Session, asked: Sequence[str]) -> None:
             " Begin with `tracker start PROVIDER --stdin`, or name the data with --data-dir."
         )
     for window in asked:
-        if (error := Windows(session).unknown(window)) is not None:
+        if (error := unknown(session, window)) is not None:
             raise error
 
 

@@ -24,6 +24,7 @@ from tracker_ledgers.command_log import note
 from tracker_ledgers.documents import home
 from tracker_ledgers.evidence import FAIL, PASS, SKIP
 from tracker_ledgers.settings import Uat
+from tracker_ledgers.window_state import unknown
 
 NESTED = "TRACKER_NESTED"  # "1": tests that start pytest, behave or `tracker uat` leave themselves out
 LIVE = ("TRACKER_DATA_DIR", "AGENT_ID")  # not for the tests: they must not write into the session's data
@@ -177,7 +178,7 @@ def _count_behave(report: Path) -> Counter[str]:
 def _preview(session: Session, window: str, folder: Path) -> tuple[Any, Check]:
     """The window's preview, printed; it fails where a plugin could not show its block."""
     check = Check(runner="preview", result=SKIP, detail=f"there are no records of {window} yet")
-    if Windows(session).unknown(window) is not None:
+    if unknown(session, window) is not None:
         return None, check
     found = Windows(session).preview([window])
     Windows(session).note_missing(found.absent)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
-from tracker.kernel import Capture, Finalized, Session, Windows, canonical, value
+from tracker.kernel import Capture, Finalized, Session, TrackerError, Windows, canonical, value
 from tracker_ledgers import ledgers
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.features import built
@@ -15,6 +15,12 @@ CHURN = "churn"
 
 # an anomaly blocks the rest; an open window does not wait, since its meters go on; the books do
 CURE, END, COMPLETE, CHURN_IT, PROVE, BEGIN = range(6)
+
+
+def unknown(session: Session, window: str) -> TrackerError | None:
+    """The error that names a window without records; None if it has some."""
+    is_known = session.index.knows(window) and window not in session.index.emptied()
+    return None if is_known else Windows(session).no_window(window)
 
 
 @frozen(kw_only=True)

@@ -24,8 +24,8 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
 
     here = session()
     for window in windows:
-        if (error := Windows(here).unknown(window)) is not None:
-            raise error
+        if not here.index.knows(window) or window in here.index.emptied():
+            raise Windows(here).no_window(window)
     chosen = selection.windows(here)
     named = list(dict.fromkeys(windows)) or None
     wanted = chosen if named is None or chosen is None else [window for window in named if window in chosen]

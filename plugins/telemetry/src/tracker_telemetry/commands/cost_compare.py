@@ -40,8 +40,8 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
     if window is not None and path is not None:
         raise click.UsageError("--window and --file exclude each other. Give one of them.")
     source = here.source(name, kinds=["telemetry"]) if name else only_source(here)
-    if window is not None and (error := Windows(here).unknown(window)) is not None:
-        raise error
+    if window is not None and not here.index.knows(window):
+        raise Windows(here).no_window(window)
     if path is None and not here.journal.size(source.stream):
         name = source.name
         cure = f"Store a log with `tracker ingest {name} --window W0-01 --file PATH`, or compare one with --file PATH."
