@@ -70,7 +70,6 @@ SEEN = (
 )
 # errors that say that the file is spoilt; others (busy, full, not writable) are no reason to throw it away
 SPOILT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA}
-# what the events of one write share: all between the id and the event's own fields
 EVENT = re.compile(
     rb'\{"record_id":"[0-9a-f]{32}(","window":"[^"\\]*","provider":"[^"\\]*","captured_at":"[^"\\]*","source":"ingest",'
     rb'"notes":[^{}\[\]]*"tool_version":"[^"\\]*","ts":)'
@@ -321,7 +320,7 @@ def rows_of(journal: Journal, stream: str, start: int, stop: int) -> Iterator[tu
     lanes = set[tuple[str, str]]()
 
     def is_known(lines: bytes) -> bool:
-        # events that were stored together with the last one: a million of them need no decoding
+        # events that share all but their ids and their own fields with the last one need no decoding
         return lines.count(shared) == lines.count(b"\n")
 
     for offset, line, record in journal.records(stream, start, stop, is_known):
