@@ -143,7 +143,7 @@ def window_checks(session, window):
     [
         ({"state": "'fine'"}, "Invalid state 'fine'. Expected one of ok, missing, failed"),
         ({"text": "None"}, "Invalid text None. Expected a text without control characters"),
-        ({"cure": "'rm\\n-rf'"}, "Invalid cure 'rm\\n-rf'. Expected a text without control characters, or None"),
+        ({"cure": "7"}, "Invalid cure 7. Expected a text without control characters, or None"),
     ],
 )
 def test_a_check_that_is_none_is_left_out_and_named(run: Run, wrong: dict[str, str], why: str) -> None:
@@ -153,6 +153,10 @@ def test_a_check_that_is_none_is_left_out_and_named(run: Run, wrong: dict[str, s
     assert "All\\nis well." in done.stdout, done.stderr
     assert "half" not in done.stdout
     assert f"warning: plugin 'hours' failed to window_checks: ValueError: {why}; the Check is left out" in done.stderr
+
+
+def test_a_stream_of_the_projects_own_is_no_other_features(run: Run) -> None:
+    assert "its stream churn is left out" in run("preview", declared="streams=('churn',)").stderr
 
 
 def test_a_wrong_finding_is_no_traceback(run: Run) -> None:

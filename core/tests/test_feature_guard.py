@@ -86,7 +86,7 @@ def test_a_generator_is_read_within_the_guard(registry: Registry) -> None:
 def test_columns_must_be_mappings(registry: Registry, said: list[str]) -> None:
     registry.add_feature("bad", feature("bad", window_facts=lambda session, windows: {("W1", ""): 7}))
     assert registry.ask("window_facts", session=None, windows=["W1"]) == []
-    assert "Expected Mapping[tuple[str, str], Mapping[str, Value]];" in said[0]
+    assert "Expected (window, provider): {column: value};" in said[0]
 
 
 def test_prints_go_to_stderr(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +125,9 @@ def test_a_hook_with_a_misspelt_argument_is_left_out_with_a_cure(registry: Regis
         ({"commands": {"x": Command("Daily", "About.", "nowhere")}}, "Expected a module and an attribute"),
         ({"settings": {"x": "nowhere"}}, "Expected a module and an attribute"),
         ({"streams": ("../x",)}, "Expected lower-case letters"),
-        ({"commands": {"preview": Command("Daily", "About.", "a:b")}}, "a name that the kernel has not"),
+        ({"commands": {"preview": Command("Daily", "About.", "a:b")}}, "that the kernel has not"),
+        ({"commands": {"--json": Command("Daily", "About.", "a:b")}}, "words of lower-case letters"),
+        ({"commands": {7: Command("Daily", "About.", "a:b")}}, "expected string"),
         ({"streams": ("windows",)}, "not a stream of the kernel's"),
     ],
 )
@@ -195,13 +197,13 @@ def test_a_senseless_time_limit_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        ({"W0-01": {"hours": 3}}, "Invalid key 'W0-01'. Expected a pair of texts, (window, provider)"),
+        ({"W0-01": {"hours": 3}}, "Invalid facts 'W0-01': {'hours': 3}. Expected (window, provider): {column: value}"),
         ({("W0-01", ""): {"hours": float("nan")}}, "Invalid hours nan of ('W0-01', ''). Expected a text, switch"),
         ({("W0-01", ""): {"hours": 10**5000}}, "Invalid hours number, too large to show, of"),
         ({("W0-01", ""): {"hours": [1]}}, "Invalid hours [1]"),
         (
             {("W0-01", ""): {"state": "x"}},
-            "Invalid column 'state'. Expected a name that is not one of the program's own",
+            "Invalid column 'state'. Expected another name than those of the kernel",
         ),
     ],
 )
@@ -270,3 +272,13 @@ def test_what_is_not_the_projects_own_says_whose_it_is(registry: Registry) -> No
     added(registry, "ledgers").distribution, added(registry, "ledgers").place = "tracker-ledgers", "x.feature"
     [[ours], [theirs]] = registry.ask("panels", session=None, period=Period())
     assert (ours.distribution, theirs.distribution) == ("", "acme-third")
+
+
+def test_a_column_belongs_to_the_projects_own_feature(registry: Registry, said: list[str]) -> None:
+    registry.add_feature("another", feature("another", window_facts=lambda windows: {(windows[0], ""): {"hours": 9}}))
+    registry.add_feature("ledgers", feature("ledgers", window_facts=lambda windows: {(windows[0], ""): {"hours": 3}}))
+    added(registry, "ledgers").distribution, added(registry, "ledgers").place = "tracker-ledgers", "x.feature"
+    assert registry.ask("window_facts", session=None, windows=["W0-01"]) == [{("W0-01", ""): {"hours": 3}}]
+    [warning] = said
+    assert "plugin 'another' failed to window_facts" in warning
+    assert "Invalid column 'hours'. Expected another name than those of ledgers" in warning

@@ -191,3 +191,28 @@ def test_a_stream_that_is_replaced_while_the_index_reads_it_is_read_again(
     monkeypatch.setattr(journal, "records", replaced)
     assert index.windows() == ["W1", "W9"]
     assert [entry.record_id for entry in index.entries("snapshots", ["W9"])] == [f"{0:032x}"]
+
+
+def test_runs_of_events_are_read_as_if_each_was_decoded(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows, moments and kinds of rows that change anywhere in a chunk."""
+    dice, rows, moment = random.Random(3), list[bytes](), 0
+    for number in range(600):
+        moment += dice.random() < 0.02
+        window = f"W{moment % 3}"
+        begin = f'{{"record_id":"{number:032x}","window":"{window}","provider":"toy","captured_at":"'
+        common = '"source":"ingest","notes":null,"agent_id":null,"schema_version":"1.1.0","tool_version":"0.1.0",'
+        own = dice.choices(
+            ('"ts":1,"rid":"a"', '"phase":"before","parsed":{}', f'"tombstone":"{number - 1:032x}"', '"rid":"b"'),
+            (96, 1, 1, 2),
+        )[0]
+        rows.append(f'{begin}2026-01-10T08:00:{moment % 60:02}Z",{common}{own}}}\n'.encode())
+    rows.insert(300, b"no record\n")
+    with journal.lock():
+        journal.append("toy", b"".join(rows))
+    size = journal.size("toy")
+    found = []
+    for chunk in (100, 2000, 10_000, 1 << 20):
+        monkeypatch.setattr("tracker.journal.files.CHUNK", chunk)
+        found.append(list(files.rows_of(journal, "toy", 0, size)))
+    monkeypatch.setattr(files, "EVENT", files.re.compile(b"(never) matches"))
+    assert found == [list(files.rows_of(journal, "toy", 0, size))] * 4

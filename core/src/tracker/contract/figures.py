@@ -1,7 +1,4 @@
-"""Checked values of what a vendor's program wrote as JSON: a value of another type is not converted.
-
-Part of what plugins may import; since contract 1.1.
-"""
+"""Checked values of what a vendor's program wrote as JSON: a value of another type is not converted."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def hooks(manager: pluggy.PluginManager, module: object, kind: str | None) -> tu
     for caller in manager.get_hookcallers(module) or ():
         [own] = [one for one in caller.get_hookimpls() if one.plugin is module]
         if not caller.has_spec():
-            raise LookupError(f"Unknown hook {caller.name!r}; {near(caller.name, known)}")
+            raise LookupError(f"Unknown hook {caller.name!r}. {near(caller.name, known)}")
         if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
             raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
         found.append(caller.name)
@@ -73,17 +73,23 @@ def check(info: Source, others: Iterable[tuple[Source, bool]]) -> None:
             raise ValueError(f"Invalid stream {info.stream!r}. Expected another than that of {other.name}.")
 
 
-def facts(answer: Mapping[Any, Mapping[Any, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    """The columns of windows that `window_facts` gave, all of which every view can show."""
-    found = {key: dict(columns) for key, columns in answer.items()}
-    for key, columns in found.items():
-        if not (isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)):
-            raise TypeError(f"Invalid key {key!r:.80}. Expected a pair of texts, (window, provider).")
+def facts(
+    answer: Mapping[Any, Mapping[Any, Any]], feature: str, owners: dict[str, str]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """The columns of windows that `window_facts` gave, all of which every view can show; owners: who gives each."""
+    for key, columns in answer.items():
+        is_pair = isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)
+        if not is_pair or not isinstance(columns, Mapping):
+            fault = f"Invalid facts {key!r:.60}: {columns!r:.60}"
+            raise TypeError(f"{fault}. Expected (window, provider): {{column: value}}.")
         for name, value in columns.items():
-            if not isinstance(name, str) or not name or not checks.is_line(name) or name in OWN_COLUMNS:
-                raise ValueError(f"Invalid column {name!r:.80}. Expected a name that is not one of the program's own.")
+            if not isinstance(name, str) or not name or not checks.is_line(name):
+                raise ValueError(f"Invalid column {name!r:.80}. Expected a text without control characters.")
+            if (owner := owners.get(name, feature)) != feature:
+                raise ValueError(f"Invalid column {name!r:.80}. Expected another name than those of {owner}.")
             if not checks.is_cell(value):
                 # Python refuses to write out a whole number of more than 4,300 digits
                 shown = "number, too large to show," if isinstance(value, int) else f"{value!r:.80}"
                 raise ValueError(f"Invalid {name} {shown} of {key}. Expected a text, switch, None, number below 1e15.")
-    return found
+    owners.update((name, feature) for columns in answer.values() for name in columns)
+    return {key: dict(columns) for key, columns in answer.items()}

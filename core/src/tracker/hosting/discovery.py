@@ -38,7 +38,7 @@ class Plugin:
 
     def __init__(self, name: str, place: str = "", distribution: str = "", version: str = "", load: Any = None) -> None:
         self.name, self.place, self.distribution, self.version = name, place, distribution, version
-        self.pending: Callable[[], object] | None = load or partial(attribute, place)
+        self.pending: Any = load or partial(attribute, place)
         self.is_disabled = False
         self.module: Any = None
         self.declared: Any = None
@@ -66,7 +66,6 @@ class Plugin:
         from tracker.hosting.process_state import watched
 
         load, self.pending = self.pending, None
-        assert load is not None
         try:
             with watched(is_trusted=self.is_own) as changed, guarded(self.name, "be imported"):
                 self.module = load()
@@ -201,8 +200,8 @@ def _warn(text: str) -> None:
 
 
 def _share(found: list[Plugin]) -> None:
-    """Of several features that declare a command or a table, the project's own has it, else none: not the alphabet."""
-    for part, noun in (("commands", "command {} is"), ("settings", "settings [{}] are")):
+    """Of several features that declare one name, the project's own has it, else none: not the alphabet."""
+    for part, noun in (("commands", "command {} is"), ("settings", "settings [{}] are"), ("streams", "stream {} is")):
         claims: dict[str, list[Plugin]] = {}
         for one in found:
             for name in getattr(one.info, part, ()):
@@ -211,7 +210,9 @@ def _share(found: list[Plugin]) -> None:
         for name, rivals in claims.items():
             for loser in rivals if name and len(rivals) > 1 else ():
                 if not loser.is_own:
-                    kept = {key: value for key, value in getattr(loser.info, part).items() if key != name}
+                    given = getattr(loser.info, part)
+                    names = tuple(key for key in given if key != name)
+                    kept = names if part == "streams" else {key: given[key] for key in names}
                     loser.declared = loser.info._replace(**{part: kept})
                     named = " and ".join(f"{one.name} ({one.distribution})" for one in rivals if one is not loser)
                     loser.note(f"its {noun.format(name)} left out, because {named} declares that name, too", _warn)
@@ -226,8 +227,8 @@ def check(feature: Feature, name: str) -> None:
     if not isinstance(feature, Feature) or feature.name != name:
         refuse("answer of feature_info", feature, f"a Feature named {name!r}")
     for named, command in feature.commands.items():
-        if named in OWN_COMMANDS:
-            refuse("command", named, "a name that the kernel has not")
+        if named in OWN_COMMANDS or not re.fullmatch(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*", named):
+            refuse("command", named, "words of lower-case letters, digits and '-' that the kernel has not")
         if not isinstance(command, Command) or not all(isinstance(one, str) and one.isprintable() for one in command):
             refuse(f"command {named!r}:", command, "a Command of three texts of one line")
     for place in (*feature.settings.values(), *(command.place for command in feature.commands.values())):
@@ -279,18 +280,16 @@ def _project() -> str:
         return file.read()
 
 
-def elsewhere(what: str) -> dict[str, list[str]]:
-    """The `commands`, `settings` or `hooks` of the project's features that are not in use here, by distribution."""
+def owner(what: str, name: str) -> str | None:
+    """What to do for one of the `commands`, `settings` or `hooks` of the project's features that is not in use here.
+
+    It says which distribution to install, or to enable again; None if nobody has it.
+    """
     import json
 
-    here = [one.name for one in declared()]
-    found: dict[str, dict[str, list[str]]] = json.loads(_project())
-    return {name: brought[what] for name, brought in found.items() if name.removeprefix("tracker-") not in here}
-
-
-def owner(what: str, name: str) -> str | None:
-    """What to do for one of them: which distribution to install, or to enable again; None if nobody has it."""
-    found = next((one for one, names in elsewhere(what).items() if name in names), None)
+    here = {one.distribution for one in installed() if one.info}
+    brought = json.loads(_project()).items()
+    found: str | None = next((one for one, parts in brought if one not in here and name in parts[what]), None)
     if found is None:
         return None
     if any(one.is_disabled and one.distribution == found for one in scan()):

@@ -6,6 +6,7 @@ A plugin is trusted code. The guard catches mistakes. It does not contain hostil
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -94,7 +95,6 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
 
 def _limit() -> float:
     text = os.environ.get(LIMIT) or str(SECONDS)
-    with suppress(ValueError):
-        if 0 < (found := float(text)) < UNLIMITED:
-            return found
-    raise TrackerError(f"Invalid {LIMIT} {text!r}. Expected a number of seconds over 0, such as 10.")
+    if not re.fullmatch(r"[0-9]{0,6}\.?[0-9]+", text) or not float(text):
+        raise TrackerError(f"Invalid {LIMIT} {text!r}. Expected a number of seconds over 0, such as 10.")
+    return float(text)

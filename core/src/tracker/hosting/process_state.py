@@ -19,7 +19,7 @@ def _parts() -> Iterator[tuple[str, Any, Callable[..., object], tuple[Any, ...]]
     for module in (os, builtins, time, signal):
         for name, value in vars(module).items():
             yield f"{module.__name__}.{name}", value, setattr, (module, name)
-    for name in ("path", "meta_path", "path_hooks"):
+    for name in ("path", "meta_path", "path_hooks", "argv"):
         yield f"sys.{name}", list(getattr(sys, name)), list.__setitem__, (getattr(sys, name), slice(None))
     os.umask(mask := os.umask(0o077))
     yield "the umask", mask, os.umask, ()

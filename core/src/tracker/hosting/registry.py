@@ -42,6 +42,7 @@ class Registry:
         # a name that belongs to another comes last
         self._plugins = sorted((one for one in plugins if not one.is_disabled), key=lambda one: bool(one.error))
         self._features: list[Plugin] | None = None
+        self._columns = dict.fromkeys(admission.OWN_COLUMNS, "the kernel")  # of windows, and who gives them
         self._broken: set[tuple[str, str]] = set()  # features' hooks that raised
 
     @property
@@ -207,8 +208,10 @@ class Registry:
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         """The answer of each feature that implements a hook with its name, or the error that it failed with."""
         known = {id(one.module): one for one in self.features}
-        found: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
-        for feature, one in sorted(((known[id(one.plugin)], one) for one in found), key=lambda pair: pair[0].name):
+        found = [(known[id(one.plugin)], one) for one in getattr(self.manager.hook, hook).get_hookimpls()]
+        # columns are the project's own features' first
+        found.sort(key=lambda pair: (hook == "window_facts" and not pair[0].is_own, pair[0].name))
+        for feature, one in found:
             given = {word: arguments[word] for word in one.argnames}
             seconds = SPEAKING.get(hook) or (SECONDS if feature.is_own else 0)
             try:
@@ -230,6 +233,8 @@ class Registry:
         annotation = getattr(self.manager.hook, hook).spec.function.__annotations__["return"]
         with guarded(plugin.name, hook, **limits):
             answer = _checked(annotation, function(**arguments))
+            if hook == "window_facts" and answer is not None:
+                return admission.facts(answer, plugin.name, self._columns)
             if isinstance(answer, readings.Reading):
                 readings.to_parsed(answer, plugin.declared)  # refuses meters that are not declared
             return list(self._rows(plugin, hook, answer)) if isinstance(answer, list) else answer
@@ -261,18 +266,11 @@ def _checked(annotation: str, answer: Any) -> Any:
     name = inner.removesuffix("]") if outer == "Sequence" else outer
     kind: Any = {"Source": Declaration, "Mapping": Mapping}.get(name) or getattr(builtins, name, None)
     kind = kind or getattr(import_module("tracker.api"), name, object)
-    found: Any = answer
-    if outer == "Sequence":
-        found = list(answer) if isinstance(answer, Iterator | tuple) else answer
-        is_sound = isinstance(found, list) and all(isinstance(one, kind) for one in found)
-    elif "Mapping[" in inner:
-        is_sound = isinstance(found, Mapping) and all(isinstance(one, Mapping) for one in found.values())
-    else:
-        is_sound = getattr(kind, "_is_protocol", False) or isinstance(found, kind)
-    if not is_sound:
+    kind = object if getattr(kind, "_is_protocol", False) else kind
+    found = list(answer) if outer == "Sequence" and isinstance(answer, Iterator | tuple) else answer
+    parts = found if outer == "Sequence" else [found]
+    if not (isinstance(parts, list) and all(isinstance(one, kind) for one in parts)):
         raise TypeError(f"returned {type(answer).__name__} {answer!r:.60}. Expected {annotation}.")
-    if "Value]]" in inner:
-        return admission.facts(found)
     if isinstance(found, Struct):
         attrs.validate(found)  # type: ignore[arg-type]  # reads every field, whatever built it
     return found

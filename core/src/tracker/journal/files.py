@@ -13,15 +13,13 @@ from pathlib import Path
 
 from tracker.errors import TrackerError
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 # bytes of a line; a character outside ASCII takes up to four of them
 LINE_LIMIT = 16 << 20
 # do not follow links, wait for pipes or translate line ends, on platforms that know how
 OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 NOTHING = "Nothing was stored"
-# tells of many lines at once whether nobody asks for them
-Skips = Callable[[list[bytes]], bool] | None
-# the lines between two offsets, each with its offset; None is a line over the limit
+Skips = Callable[[bytes], bool] | None
 Lines = Iterator[tuple[int, bytes | None]]
 TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9a-f]{8}\.part")
 
@@ -202,10 +200,9 @@ def whole_lines(file: int, start: int, stop: int | None, skips: Skips = None) ->
         # a long line is not held any longer than its reader holds it
         whole = None
         offset += held + 1
+        if skips and skips(rest[: (size := rest.rfind(b"\n") + 1)]):
+            offset, rest = offset + size, rest[size:]
         *lines, tail = rest.split(b"\n")
-        if skips and skips(lines):
-            offset += len(rest) - len(tail)
-            lines = []
         for line in lines:
             yield offset, line
             offset += len(line) + 1

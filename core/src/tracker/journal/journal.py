@@ -226,9 +226,9 @@ class Journal:
         The caller holds the lock.
         """
         assert self.is_locked, "append needs the lock"
-        encoded: dict[str, bytearray] = {}
+        encoded: dict[str, bytes | bytearray] = {}
         for stream, own in new.items():
-            lines = encoded[stream] = bytearray(own if isinstance(own, bytes) else b"")
+            lines = encoded[stream] = own if isinstance(own, bytes) else bytearray()
             # one by one: two panes of 8 MB take 100 MB otherwise
             for record in () if isinstance(own, bytes) else own:
                 lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
@@ -253,7 +253,7 @@ class Journal:
             records = () if isinstance(own, bytes) else own
             self._untold.append(Appended(stream=stream, start=begun[stream][1], records=records))
 
-    def _write(self, stream: str, lines: bytearray, begun: dict[str, tuple[int, int]]) -> None:
+    def _write(self, stream: str, lines: bytes | bytearray, begun: dict[str, tuple[int, int]]) -> None:
         """Append to the file that still has the stream's name afterwards; note in `begun` where."""
         path = self.path(stream)
         for _ in range(ATTEMPTS):

@@ -6,20 +6,18 @@ from collections.abc import Iterable
 
 
 def near(wrong: str, known: Iterable[str]) -> str:
-    """What to try instead: a close name, else all of them."""
+    """A sentence that says what to try instead: a close name, else all of them."""
     # imported here, because only mistakes need it
     from difflib import get_close_matches
 
     names = list(known)
-    if not names:
-        return "there are none"
     asked, alike = wrong.lower(), [name for name in names if len(name) == len(wrong)]
     likely = [name for name in names if name.lower().startswith(asked) or asked in name.lower().split("-")]
     close = sorted(likely, key=len) or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1)
     if close:
-        return f"did you mean {close[0]}?"
+        return f"Did you mean {close[0]}?"
     shown = names if len(names) <= 12 else [*names[:11], "..."]
-    return f"there are {', '.join(shown)}" if len(names) > 1 else f"there is only {names[0]}"
+    return f"Expected {'one of ' if len(names) > 1 else ''}{', '.join(shown)}." if names else "There is none."
 
 
 def folded(text: str) -> str:

@@ -26,8 +26,8 @@ OVERRIDES = (
     "maintenance.auto=false",
     "protocol.allow=never",
 )
-# every variable of a shell that would change what is asked, or run something, begins so
-FOREIGN = "GIT_"
+# all that git gets of the environment: no key, and nothing that changes what is asked
+KEPT = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", "USERPROFILE")
 CALM = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
@@ -106,7 +106,7 @@ def _ask(*arguments: str) -> str:
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(FOREIGN)}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     overrides = [word for text in OVERRIDES for word in ("-c", text)]
     try:
         return subprocess.run(

@@ -29,6 +29,7 @@ BLOCK = re.compile(
     rf"^{re.escape(BEGIN)}(?P<mark>{re.escape(NEW)}|{re.escape(JOINED)}|)\n.*?^{re.escape(END)}\n", re.M | re.S
 )
 LIMIT = 1 << 20
+NEEDED = ("PATH", "HOME", "USER", "LOGNAME", "XDG_CONFIG_HOME", "SYSTEMROOT")
 KEY = "statusLine"
 OURS = re.compile(r"(?:^|[/\\'\"])tracker(?:\.exe)?['\"]? (?:.* )?statusline$")
 
@@ -215,13 +216,18 @@ def _is_ours(entry: Any) -> bool:
 # --- the crontab
 
 
+def environment() -> dict[str, str]:
+    """What a program gets of the environment: where it and the user's files are, and no key of a vendor."""
+    return {name: text for name, text in os.environ.items() if name in NEEDED}
+
+
 def crontab_edit(title: str, changed: Change) -> Edit:
     """The change of the user's crontab."""
     program = shutil.which("crontab")
     if program is None:
         return Edit(title=title, place="crontab", refusal="crontab is not on the PATH.", is_absent=True)
     try:
-        listed = subprocess.run([program, "-l"], capture_output=True, timeout=20, check=False)
+        listed = subprocess.run([program, "-l"], capture_output=True, timeout=20, check=False, env=environment())
         # without a crontab, `crontab -l` fails with nothing on standard output
         said = listed.stderr.decode("utf-8", "replace").strip()
         if listed.returncode and (listed.stdout or "no crontab" not in said):
@@ -242,7 +248,14 @@ def _install(edit: Edit) -> None:
         raise TrackerError("The crontab changed meanwhile. Run the command again.")
     words = ["crontab", "-r" if edit.after is None else "-"]
     try:
-        done = subprocess.run(words, input=(edit.after or "").encode(), capture_output=True, timeout=20, check=False)
+        done = subprocess.run(
+            words,
+            input=(edit.after or "").encode(),
+            capture_output=True,
+            timeout=20,
+            check=False,
+            env=environment(),
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise TrackerError(f"`{' '.join(words)}` failed: {error}") from error
     if done.returncode:

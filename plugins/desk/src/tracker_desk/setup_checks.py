@@ -24,6 +24,7 @@ from tracker.api import (
 )
 from tracker.kernel import Session, TrackerError, Windows, line, span, zone
 from tracker_desk.config_values import held
+from tracker_desk.edits import environment
 from tracker_desk.findings import Level
 from tracker_desk.status import Lane, Status, look
 
@@ -70,8 +71,10 @@ def _folder(session: Session) -> Iterator[Finding]:
         return
     if held(session)["data.track"].value:
         return
-    command = [program, "-C", str(root), "check-ignore", "--quiet", "any.jsonl"]
-    if subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 1:
+    # the repository may be hostile: no index is read, and nothing that its settings name is run
+    words = ["-C", str(root), "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]
+    command = [program, *words, "check-ignore", "--no-index", "--quiet", "any.jsonl"]
+    if subprocess.run(command, capture_output=True, timeout=20, check=False, env=environment()).returncode == 1:
         cure = f"printf '*\\n' > {shlex.quote(str(root / '.gitignore'))}"
         problem = "is in a git repository that would track your panes"
         yield Finding(severity="warning", check="folder", place=str(root), problem=problem, cure=cure)

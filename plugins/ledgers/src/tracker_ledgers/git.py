@@ -32,8 +32,11 @@ OVERRIDES = (
     "maintenance.auto=false",
     "protocol.allow=never",
 )
-# variables of a shell that would change what is asked, or run something
-FOREIGN = ("GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS", "GIT_PAGER", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_TRACE")
+# all that git gets of the environment: where it and its repository are, no key, and nothing that runs a program
+KEPT = (
+    *("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", "USERPROFILE"),
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_CEILING_DIRECTORIES", "GIT_CONFIG_GLOBAL"),
+)
 CALM = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
@@ -117,7 +120,7 @@ def _write_attributes(made: View, tree: Path, commit: str) -> None:
 def _run(
     *arguments: str | bytes, data: bytes | None = None, view: View | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(FOREIGN)}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     overrides = [word for text in OVERRIDES for word in ("-c", text)]
     try:
         return subprocess.run(

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 from attrs import evolve, frozen
 
+from tracker.api import HttpOrigin
 from tracker.kernel import Session, TrackerError, Windows, plural
 from tracker_ledgers import evidence, ledgers
 from tracker_ledgers.command_log import note
@@ -128,7 +129,7 @@ def _command(session: Session, text: str, seconds: float) -> Check:
 
 def _status(session: Session, words: list[str], seconds: float) -> int | None:
     """Run a program in the repository, its output on stderr: its exit status, None if it took too long."""
-    environment = {key: value for key, value in os.environ.items() if key not in LIVE} | {NESTED: "1"}
+    environment = {key: value for key, value in os.environ.items() if key not in _private(session)} | {NESTED: "1"}
     sys.stderr.flush()
     try:
         done = subprocess.run(
@@ -146,6 +147,15 @@ def _status(session: Session, words: list[str], seconds: float) -> int | None:
     except OSError as error:
         raise TrackerError(f"cannot run {words[0]}: {error.strerror}") from error
     return done.returncode
+
+
+def _private(session: Session) -> set[str]:
+    """Variables that a runner does not get: where the records are, the lane, and every key of a vendor."""
+    named = session.settings_file.values.get("key_variables") or ()
+    keys = {entry.partition("=")[2].strip() for entry in named}
+    for source in session.registry.sources.values():
+        keys |= {origin.key for origin in source.origins if isinstance(origin, HttpOrigin)}
+    return {*keys, *LIVE}
 
 
 def _count_pytest(report: Path) -> Counter[str]:

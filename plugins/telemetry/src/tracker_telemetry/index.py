@@ -10,7 +10,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,18 +29,18 @@ T = TypeVar("T")
 
 FOLDER, FILE = ".index", "telemetry.duckdb"
 VERSION = 2
+PART = 64 << 20  # bytes of a stream that are inserted at once
 WAIT_SECONDS = 5.0  # for another process to let go of the file
 SETTINGS = {"memory_limit": "300MB", "preserve_insertion_order": "false", "TimeZone": "UTC"}
 # the columns of a row as the journal has them; a value that does not fit its column is null
 ROW = {
-    **dict.fromkeys(("record_id", "window", "key", "ts", "rid", "lane", "model", "tombstone", "raw_text"), "VARCHAR"),
+    **dict.fromkeys(("record_id", "window", "key", "ts", "rid", "lane", "model"), "VARCHAR"),
     **dict.fromkeys(("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"), "DOUBLE"),
     **dict.fromkeys(("cache_write_5m_tokens", "cache_write_1h_tokens", "latency_ms"), "DOUBLE"),
     **dict.fromkeys(("routed", "ok"), "BOOLEAN"),
 }
 SCHEMA = """
 CREATE TABLE stream (name VARCHAR, size BIGINT, head BLOB, tail BLOB);
-CREATE TABLE removed (stream VARCHAR, id UBIGINT);
 CREATE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOUBLE, rid VARCHAR, lane VARCHAR,
   model VARCHAR, routed BOOLEAN, ok BOOLEAN, input BIGINT, output BIGINT, cache_read BIGINT, cache_write BIGINT,
   latency DOUBLE);
@@ -56,7 +56,7 @@ INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), co
   {COUNT.format("cache_write_tokens")} + {COUNT.format("cache_write_5m_tokens")}
     + {COUNT.format("cache_write_1h_tokens")},
   CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END
-FROM {{part}} WHERE routed IS NOT NULL
+FROM {{rows}}
 """
 # a record that stands in the stream twice, as after a merge, counts once
 TWICE = """
@@ -73,8 +73,6 @@ class Events:
     """A connection to an index that has read some streams, or the events of a log that is not stored."""
 
     database: DuckDBPyConnection
-    stream: str
-    windows: Sequence[str] | None  # None: all
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of a query that asks `standing`, a view of the events."""
@@ -90,7 +88,7 @@ def ask(session: Session, source: Source, windows: Sequence[str] | None, take: C
         try:
             with _opened(session, place) as database:
                 _catch_up(session, source, database)
-                return take(_standing(database, source.stream, windows))
+                return take(_standing(database, source.stream, windows, session.index.tombstoned(source.stream)))
         except duckdb.Error:
             if place is None:
                 raise
@@ -102,23 +100,26 @@ def ask_log(events: Iterator[dict[str, Any]], take: Callable[[Events], T]) -> T:
     """What `take` makes of events that are not stored."""
     with _opened(None, None) as database, tempfile.TemporaryDirectory() as folder:
         _load_events(database, "log", "", events, Path(folder))
-        return take(_standing(database, "log", None))
+        return take(_standing(database, "log", None, ()))
 
 
-def _standing(database: DuckDBPyConnection, stream: str, windows: Sequence[str] | None) -> Events:
+def _standing(
+    database: DuckDBPyConnection, stream: str, windows: Sequence[str] | None, removed: Iterable[str]
+) -> Events:
     """Define the view: without what was taken back, and of events with one key the one with the largest total."""
     where = "stream = getvariable('stream')"
     if windows is not None:
         where += " AND list_contains(getvariable('windows'), win)"
-    if database.execute("SELECT 1 FROM removed LIMIT 1").fetchone():
-        where += " AND id NOT IN (SELECT id FROM removed r WHERE r.stream = getvariable('stream'))"
+    if removed:
+        where += " AND id NOT IN (SELECT hash(unnest(getvariable('removed'))))"
     if database.execute("SELECT 1 FROM event WHERE key IS NOT NULL LIMIT 1").fetchone():
         order = "input + output + cache_read + cache_write DESC, id"
         where += f" QUALIFY key IS NULL OR row_number() OVER (PARTITION BY win, key ORDER BY {order}) = 1"
+    for name, value in (("windows", windows or ()), ("removed", removed)):
+        database.execute(f"SET VARIABLE {name} = $1::VARCHAR[]", [list(value)])
     database.execute("SET VARIABLE stream = $1", [stream])
-    database.execute("SET VARIABLE windows = $1::VARCHAR[]", [list(windows or ())])
     database.execute(f"CREATE OR REPLACE TEMP VIEW standing AS SELECT *, rowid AS place FROM event WHERE {where}")
-    return Events(database, stream, windows)
+    return Events(database)
 
 
 # --- the file
@@ -188,17 +189,21 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
     size, *known = row or (0, None, None)
     now = journal.glance(stream, size)
     is_same = known == [now.head, now.tail]
-    if is_same and size == now.size:
+    if size == now.size and (is_same or not size):
         return
     database.execute("BEGIN")
     [(first,)] = database.execute("SELECT coalesce(max(rowid), -1) + 1 FROM event").fetchall()
     if not is_same or size > now.size:
         size = 0
-        for table in ("event", "removed"):
-            database.execute(f"DELETE FROM {table} WHERE stream = ?", [stream])
-    with tempfile.TemporaryDirectory() as folder:
-        for lines in parts(session, stream, size, now.size):
-            _load(session, source, database, lines, Path(folder))
+        database.execute("DELETE FROM event WHERE stream = ?", [stream])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if now.size and not size:
+            # what is appended meanwhile is read twice and counted once
+            _load(session, source, database, journal.path(stream), folder)
+        for part in parts(session, stream, size, now.size, PART) if size else ():
+            (folder / "events.jsonl").write_bytes(part)
+            _load(session, source, database, folder / "events.jsonl", folder)
     if database.execute(TWICE, [stream, first]).fetchone() != (0,):
         database.execute(ONCE, [stream])
     mark = journal.glance(stream, now.size)
@@ -207,18 +212,15 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
     database.execute("COMMIT")
 
 
-def _load(session: Session, source: Source, database: DuckDBPyConnection, lines: bytes, folder: Path) -> None:
-    stream, path = source.stream, folder / "events.jsonl"
-    path.write_bytes(lines)
-    database.execute(INSERT.format(part=_rows_of(path)), {"stream": stream})
-    if b'"tombstone"' in lines:
-        query = f"SELECT $1, hash(tombstone) FROM {_rows_of(path)} WHERE tombstone IS NOT NULL"
-        database.execute(f"INSERT INTO removed {query}", [stream])
-    if b'"raw_text"' in lines:  # schema 1.0.0: a whole stream in one row
-        where = "raw_text IS NOT NULL AND routed IS NULL"
-        query = f'SELECT record_id, "window", raw_text FROM {_rows_of(path)} WHERE {where}'
+def _load(session: Session, source: Source, database: DuckDBPyConnection, path: Path, folder: Path) -> None:
+    database.execute(INSERT.format(rows=_rows_of(path, ROW)), {"stream": source.stream})
+    if database.execute("DELETE FROM event WHERE routed IS NULL").fetchone() != (0,):
+        # schema 1.0.0: a whole stream in one row
+        rows = _rows_of(path, dict.fromkeys(("record_id", "window", "raw_text", "routed"), "VARCHAR"))
+        query = f'SELECT record_id, "window", raw_text FROM {rows} WHERE raw_text IS NOT NULL AND routed IS NULL'
         for record_id, window, text in database.execute(query).fetchall():
-            _load_events(database, stream, window or "", old_events(session, source, text), folder, str(record_id))
+            events = old_events(session, source, text)
+            _load_events(database, source.stream, window or "", events, folder, str(record_id))
 
 
 def _load_events(
@@ -235,11 +237,11 @@ def _load_events(
         for at, event in enumerate(events):
             own = {"record_id": f"{name}-{at}", "window": window, "routed": False, "ok": True}
             file.write(orjson.dumps({**own, **event}) + b"\n")
-    database.execute(INSERT.format(part=_rows_of(path)), {"stream": stream})
+    database.execute(INSERT.format(rows=_rows_of(path, ROW)), {"stream": stream})
 
 
-def _rows_of(path: Path) -> str:
-    columns = ", ".join(f"\"{name}\": '{kind}'" for name, kind in ROW.items())
+def _rows_of(path: Path, kinds: Mapping[str, str]) -> str:
+    columns = ", ".join(f"\"{name}\": '{kind}'" for name, kind in kinds.items())
     options = "format = 'newline_delimited', ignore_errors = true, maximum_object_size = 33554432"
     return f"read_json('{str(path).replace(chr(39), chr(39) * 2)}', columns = {{{columns}}}, {options})"
 

@@ -12,12 +12,12 @@ from attrs import define, field
 from tracker.kernel import Journal, Session
 from tracker_telemetry.identity import ID, SIZE, Ids, Shown, digest_of, ids_of
 
-PART = 4 << 20  # bytes of a stream that are read at once
+PART = 256 << 10  # bytes of a stream that are read at once: what a processor's cache holds
 HEAD = b'{"record_id":"'
 SINGLE, ROUTED = 1, 2
 HALF = slice(len(HEAD) + 16, len(HEAD) + 32)
 HEXADECIMAL = re.compile(rb"[0-9a-f]{16}")
-IS_ROUTED = b'"routed":'
+IS_ROUTED, TRUE = b'"routed":', ord("t")
 # what the rows of one write share behind their ids, up to the first field of an event that is the only one of its line
 SHARED = (
     rb'(","window":%b,"provider":[^{}]*?"notes":(?:null|"(?:[^"\\]|\\.)*"),[^{}]*?"tool_version":"[^"]*","'
@@ -103,7 +103,7 @@ class Stored:
                     continue
                 shared = found[1]
             halves.append(line[HALF])
-            kinds.append(ROUTED if line[line.rfind(IS_ROUTED) + len(IS_ROUTED)] == ord("t") else SINGLE)
+            kinds.append(ROUTED if line[line.rfind(IS_ROUTED) + 9] == TRUE else SINGLE)
         try:
             ids = bytes.fromhex(b"".join(halves).decode())
         except ValueError:  # somebody edited the file
@@ -129,12 +129,12 @@ class Stored:
         return []
 
 
-def parts(session: Session, stream: str, start: int, stop: int) -> Iterator[bytes]:
+def parts(session: Session, stream: str, start: int, stop: int, size: int = 0) -> Iterator[bytes]:
     """The whole lines between two offsets of a stream, many at a time."""
     with session.journal.path(stream).open("rb") as file:
         file.seek(start)
         rest = b""
-        while start < stop and (chunk := file.read(min(PART, stop - start))):
+        while start < stop and (chunk := file.read(min(size or PART, stop - start))):
             start += len(chunk)
             whole, end, rest = (rest + chunk).rpartition(b"\n")
             if end:

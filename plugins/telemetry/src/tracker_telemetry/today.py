@@ -8,7 +8,8 @@ from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Session
 from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.sessions.store import QUARTER, Store, log_sources
+from tracker_telemetry.sessions.store import Store, log_sources
+from tracker_telemetry.sessions.tables import QUARTER
 from tracker_telemetry.sessions.usage import provider_of
 
 QUERY = """

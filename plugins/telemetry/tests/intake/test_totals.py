@@ -113,6 +113,8 @@ def test_the_index_adds_up_what_the_journal_holds(
     assert rounded(totals(session, toy, ["W1", "W2"])) == rounded(expected(session, ["W1", "W2"]))
     assert totals(session, toy, ["W1", "W2"]).events == len(rows) - 1
     session.index.close()
+    journal.unlink()
+    assert totals(new_session(), toy, ["W1", "W2"]).events == 0
 
 
 def test_rows_of_schema_1_0_0_are_counted_as_their_lines_and_not_taken_in_again(

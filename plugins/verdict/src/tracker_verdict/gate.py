@@ -14,7 +14,7 @@ from tracker.api import MeterReading, Source
 from tracker.kernel import Session, iso, number, span, zone
 from tracker_verdict import forecasts
 from tracker_verdict.outlook import Outlook
-from tracker_verdict.prospect import LIKELY, prospect, summary
+from tracker_verdict.prospect import LIKELY, local_time, prospect, summary
 from tracker_verdict.standings import (
     UNNAMED,
     Owned,
@@ -136,7 +136,8 @@ def _of_meter(
         return unknown
     shown = evolve(unknown, used=found.used, taken_at=found.at, reset_at=found.reset_at, account=found.account)
     if found.reset_at is not None and found.reset_at <= now:
-        return evolve(shown, why=f"reset at {iso(found.reset_at)} and not read since")
+        at = local_time(found.reset_at, now, zone(session.config.timezone))
+        return evolve(shown, why=f"reset at {at} and not read since")
     if now - found.at > question.max_age:
         return evolve(shown, why=f"the newest reading is {span(now - found.at)} old")
     left = FULL - found.used

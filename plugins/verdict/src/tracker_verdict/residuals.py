@@ -114,7 +114,7 @@ def listed(ledger: Ledger, found: Sequence[Residual], rows: int) -> Iterator[str
     head = f"{ledger.source.name} {ledger.meter} ({ledger.origin})"
     for one in found[:rows]:
         start, end = (datetime.fromtimestamp(at, ledger.local) for at in (one.piece.start, one.piece.end))
-        when = f"{start:%Y-%m-%d %H:%M} to {end:%a %H:%M}"
+        when = f"{start:%Y-%m-%d %H:%M} to {end:%a %H:%M %Z}"
         if one.certainty is None:
             yield f"{head}: {when}: {number(one.points)} points, and no request was logged"
         else:

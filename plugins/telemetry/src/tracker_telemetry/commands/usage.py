@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from tracker.kernel import Command, Selection, selection, session
 
 if TYPE_CHECKING:
     from tracker.api import Source
+    from tracker.kernel import Session
     from tracker_telemetry.sessions.moves import Moves
     from tracker_telemetry.sessions.usage import Usage
 
@@ -51,7 +51,7 @@ def command(
     if (provider := selection.provider) is not None:
         known = {report.provider_of(here, source): source for source in sources}
         if provider not in known:
-            raise TrackerError(f"no session logs of a provider {provider!r}; {near(provider, sorted(known))}")
+            raise TrackerError(f"No session logs of a provider {provider!r}. {near(provider, sorted(known))}")
         sources = [known[provider]]
     in_windows = selection.lane is not None or selection.is_open
     local = zone(timezone) if timezone else _local()
@@ -67,6 +67,9 @@ def command(
     )
 
     found = current(here, sources, lambda store, _: report.usage(here, store, sources, query))
+    if not found.rows:
+        for line in _looked(here, sources):
+            here.note(line)
     if here.json:
         here.data(found.document())
     elif is_csv:
@@ -78,8 +81,6 @@ def command(
         if not (found.rows and here.table(*table(found), total=True)):
             for line in _table(found):
                 click.echo(line)
-        if not found.rows and here.is_terminal:
-            here.note(f"note: Session logs are read from {', '.join(dict.fromkeys(_folders(sources)))}")
         for moved in found.meters:
             here.show(_moved(moved))
         if found.missing:
@@ -88,15 +89,24 @@ def command(
             )
 
 
-def _folders(sources: Sequence[Source]) -> Iterator[str]:
-    """Where the clients' logs are, as the sources declare it."""
+def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
+    """Why there is nothing to show, and what to type."""
     from tracker.api import LogOrigin
+    from tracker.kernel import plural
+    from tracker_telemetry.sessions.files import files, places
 
-    for origin in (one for source in sources for one in source.origins):
-        if isinstance(origin, LogOrigin):
-            named = os.environ.get(origin.variable or "")
-            below = origin.pattern.partition("*")[0].rpartition("/")[0]
-            yield "/".join(filter(None, (named or origin.folder, below)))
+    if not sources:
+        yield "No plugin reads session logs. Install one, such as `pip install tracker-codex`."
+        return
+    counts = {source.name: len(files(source)) for source in sources}
+    if any(counts.values()):
+        yield "No requests match in the session logs that were read. Try `tracker usage` without other options."
+    for source in sources:
+        yield f"{source.title}: {plural(counts[source.name], 'file')} of {', '.join(places(source))}"
+    variables = {one.variable for source in sources for one in source.origins if isinstance(one, LogOrigin)}
+    if not any(counts.values()):
+        names = " or ".join(sorted(name for name in variables if name and not name.startswith("XDG_")))
+        yield f"If the logs are in another folder, name it in {names} and run `tracker usage` again."
 
 
 def _day(at: datetime | None, local: tzinfo) -> date | None:

@@ -12,7 +12,8 @@ from typing import TypeVar
 from tracker.api import Source, UsageEvent
 from tracker.kernel import Session
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.sessions.store import REQUESTS, STANDING, Store, discard, log_sources, opened, project_of
+from tracker_telemetry.sessions.store import Store, discard, log_sources, opened, project_of
+from tracker_telemetry.sessions.tables import REQUESTS, STANDING
 from tracker_telemetry.sessions.usage import provider_of
 
 T = TypeVar("T")

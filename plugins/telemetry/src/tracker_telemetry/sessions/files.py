@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from tracker.api import LogOrigin, Source
 
+INODE = (1 << 63) - 1  # some file systems number their files higher than SQLite counts
 END = 512  # bytes at the end of what was read, by which a file is known again
 PACKED = ".zst"
 
 
 class Print(NamedTuple):
-    """A file in this moment: its size, the time of its last writing, its number, and a checksum of an end."""
+    """A file in this moment: its size, the time of its last writing, and its number."""
 
     size: int
     mtime: int
@@ -42,9 +43,14 @@ def files(source: Source) -> list[Found]:
                     stat = os.stat(path)
                 except OSError:
                     continue
-                now = Print(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+                now = Print(stat.st_size, stat.st_mtime_ns, stat.st_ino & INODE)
                 found.setdefault((stat.st_dev, stat.st_ino), Found(path, words, now))
     return sorted(found.values(), key=lambda one: (one.now.mtime, one.path))
+
+
+def places(source: Source) -> list[str]:
+    """Where the files of a source are looked for."""
+    return [str(folder / origin.pattern) for origin in _wanted(source) for folder in _folders(origin)]
 
 
 def end_of(path: str, stop: int) -> str:

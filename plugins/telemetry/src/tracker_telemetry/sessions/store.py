@@ -14,7 +14,7 @@ import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from attrs import define, field
 
@@ -22,89 +22,31 @@ from tracker.api import LogOrigin, Source
 from tracker.kernel import Session, TrackerError, stamp
 from tracker_telemetry.index import FOLDER
 from tracker_telemetry.progress import Progress
-from tracker_telemetry.sessions import scan
-from tracker_telemetry.sessions.files import Found, end_of, files
+from tracker_telemetry.sessions import scan, tables
+from tracker_telemetry.sessions.files import Found, Print, end_of, files
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.sessions.scan import LABELS, SHARED, TOKENS, Job, Read, Rules, read
+from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, Rules, read
 from tracker_telemetry.settings import Privacy
 
 FILE = "sessions.sqlite3"
-VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
-VERSION = 6
 PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
 CACHE = 64 << 10  # kibibytes
-SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
-KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
-# `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
-SCHEMA = f"""
-CREATE TABLE file (path TEXT PRIMARY KEY, source TEXT, size INTEGER, mtime INTEGER, inode INTEGER, stop INTEGER,
-  end TEXT, state TEXT, bad INTEGER, error TEXT);
-CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {SHARED_COLUMNS});
-CREATE INDEX place_session ON place (origin, session);
-CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
-CREATE TABLE priced (version);
-CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
-CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, requests, {TOKEN_COLUMNS},
-  cost, priced);
-CREATE INDEX summary_session ON summary (source, session);
-CREATE TABLE kept (source, session, day, model, project, branch, account, client, plan, requests,
-  {TOKEN_COLUMNS}, cost,
-  PRIMARY KEY (source, session, day, model, project, branch));
-"""
-# made behind the first rows: a table is filled faster without
-INDEXES = (
-    "CREATE INDEX IF NOT EXISTS row_place ON row (place)",
-    "CREATE INDEX IF NOT EXISTS row_wild ON row (source, base) WHERE half = ''",
-)
-PUT = (
-    f"INSERT INTO row VALUES ({','.join('?' * (len(GROWS.split(',')) + 4))}) ON CONFLICT DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in GROWS.split(", "))
-    + " WHERE excluded.total > row.total"
-)
-QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
-SUMS = ", ".join(f"sum({name})" for name in TOKENS)
-# of a message's rows with and without a request id, those that another row stands for
-DROPPED = """
-INSERT INTO dropped
-WITH base AS (
-  SELECT source, base, sum(half <> '') AS own, max(CASE WHEN half = '' THEN total END) AS wild,
-    max(CASE WHEN half <> '' THEN total END) AS largest
-  FROM row WHERE base IN (SELECT base FROM row WHERE half = '') GROUP BY source, base)
-SELECT r.base, r.half, r.source FROM base b JOIN row r USING (source, base)
-WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
-"""
-REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order: few places are asked for
-# a copy counts if the session is known that it may be of
-STANDING = f"""
-whole = 0 AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) AND (needs IS NULL OR EXISTS (
-  SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs AND s.needs IS NULL))
-"""
-SUMMARY = f"""
-INSERT INTO summary
-SELECT origin, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), name, quarter,
-  min(first), sum(requests), {SUMS}, sum(cost), sum(priced)
-FROM (
-  SELECT place, coalesce(model, '') AS name, coalesce(CAST(ts / {QUARTER} AS INTEGER), -1) AS quarter, min(ts) AS first,
-    count(*) AS requests, {", ".join(f"sum({name}) AS {name}" for name in TOKENS)}, sum(cost) AS cost,
-    count(cost) AS priced
-  FROM {REQUESTS} WHERE {STANDING} AND origin = ? AND coalesce(session, '') IN ({VALUES}) GROUP BY 1, 2, 3)
-JOIN place ON place.id = place GROUP BY 1, 2, 3, 4, 5, 6
-"""
-DAILY = f"""
-SELECT source, s.session, CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END, model,
-  s.project, s.branch, account, client, plan, sum(requests), {SUMS}, sum(cost)
-FROM summary s LEFT JOIN (
-  SELECT origin, coalesce(session, '') AS session, max(account) AS account, max(client) AS client, max(plan) AS plan
-  FROM place GROUP BY 1, 2) p ON p.origin = s.source AND p.session = s.session
-WHERE source = ? AND s.session IN (SELECT value FROM json_each(?)) GROUP BY 2, 3, 4, 5, 6
-"""
-KEPT = ("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS, "cost_usd")
 
 
 def log_sources(session: Session) -> list[Source]:
     """The sources whose logs are files of a client."""
     sources: Iterable[Source] = session.registry.sources.values()
     return [source for source in sources if any(isinstance(origin, LogOrigin) for origin in source.origins)]
+
+
+class Known(NamedTuple):
+    """A file that was read: what it was then, where the last whole line ended, a checksum of the bytes before."""
+
+    now: Print
+    stop: int
+    end: str
+    state: str
+    error: str | None
 
 
 @define
@@ -153,27 +95,32 @@ class Store:
 
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT path, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
-        known = {row[0]: row[1:] for row in self._ask(query, (source.name,))}
+        rows = self._ask(query, (source.name,))
+        known = {os.fsdecode(row[0]): Known(Print(*row[1:4]), *row[4:]) for row in rows}
         found = files(source)
-        gone = {known[path][2]: path for path in known.keys() - {one.path for one in found} if not os.path.exists(path)}
+        gone = known.keys() - {one.path for one in found}
+        moved = {known[path].now.inode: path for path in gone if not os.path.exists(path)}
         for one in found:
-            before = known.get(one.path)
-            moved = gone.get(one.now.inode) if before is None else None
-            if moved is not None and _is_at(one, known[moved]):
-                before = known[moved]
-                self._ask("UPDATE file SET path = ? WHERE path = ?", (one.path, moved))
-            if before is not None and before[:3] == tuple(one.now) and before[6] != scan.UNPACKER:
-                if not before[4] or _is_at(one, before):
-                    continue
-                before = None
-            is_longer = before is not None and bool(before[4]) and one.now.size >= before[3] and _is_at(one, before)
-            offset, state = (before[3], before[5]) if before is not None and is_longer else (0, "{}")
+            before, old = known.get(one.path), moved.get(one.now.inode)
+            if before is None and old is not None and _is_at(one, known[old]):
+                before = known[old]
+                self._ask("UPDATE file SET path = ? WHERE path = ?", (os.fsencode(one.path), os.fsencode(old)))
+            # what could not be opened may be readable now, though it did not change
+            if before is None or (before.error or "").startswith((scan.UNPACKER, "[Errno")):
+                yield Job(source.name, one.path, one.words, 0, "{}", one.now)
+                continue
+            is_same, is_longer = before.now == one.now, before.now.size < one.now.size
+            if is_same and (not before.end or _is_at(one, before)):
+                continue
+            # anything but an appended file is read from its beginning, which counts no request twice
+            is_appended = is_longer and before.now.inode == one.now.inode and bool(before.end) and _is_at(one, before)
+            offset, state = (before.stop, before.state) if is_appended else (0, "{}")
             yield Job(source.name, one.path, one.words, offset, state, one.now)
 
     def _put(self, done: Read, *, is_new: bool) -> None:
-        source, path = done.job.source, done.job.path
+        source, path = done.job.source, os.fsencode(done.job.path)
         ids = [self._place(source, labels) for labels in done.labels]
-        self.database.executemany(PUT, [(*row[:-1], ids[row[-1]], source) for row in done.rows])
+        self.database.executemany(tables.PUT, [(*row[:-1], ids[row[-1]], source) for row in done.rows])
         if not is_new:
             # a copy may stand under the session that showed it first
             keys = json.dumps([row[:2] for row in done.rows])
@@ -189,13 +136,13 @@ class Store:
         """The number of what requests share; a project is there as reports show it."""
         if not self._places:
             self._places.update(
-                {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {SHARED_COLUMNS} FROM place")}
+                {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {tables.SHARED_COLUMNS} FROM place")}
             )
         at = LABELS.index("project")
         name = scan.project(labels[at], is_hashed=self._is_hashed)
         labels = (source, *labels[:at], name, *labels[at + 1 :])
         if labels not in self._places:
-            put = f"INSERT INTO place (origin, {SHARED_COLUMNS}) VALUES ({','.join('?' * len(labels))})"
+            put = f"INSERT INTO place (origin, {tables.SHARED_COLUMNS}) VALUES ({','.join('?' * len(labels))})"
             self._places[labels] = self._ask(put, labels).lastrowid or 0
         return self._places[labels]
 
@@ -215,18 +162,20 @@ class Store:
         if not self._touched:
             return
         with self.database:
-            for index in INDEXES:
+            for index in tables.INDEXES:
                 self._ask(index)
             before = set(self._ask("SELECT * FROM dropped"))
             self._ask("DELETE FROM dropped")
-            self._ask(DROPPED)
+            self._ask(tables.DROPPED)
             for key in before ^ set(self._ask("SELECT * FROM dropped")):
-                self._touch(f"id IN (SELECT place FROM row WHERE ({KEY}) = (?, ?, ?))", *key)
+                self._touch(f"id IN (SELECT place FROM row WHERE ({tables.KEY}) = (?, ?, ?))", *key)
             self._touch("needs IS NOT NULL")
             for source in {source for source, _ in self._touched}:
                 names = json.dumps(sorted({name for of, name in self._touched if of == source}))
-                self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({VALUES})", (source, names))
-                self._ask(SUMMARY, (source, names))
+                self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({tables.VALUES})", (source, names))
+                self._ask(tables.SUMMARY, (source, names))
+                self._ask(tables.LOST, (source, names))
+                self._ask(tables.KEPT_INSTEAD, (source, names, source))
 
     def keep(self, sources: Sequence[Source], prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
@@ -234,10 +183,14 @@ class Store:
             self._keep(source, {name for of, name in self._touched if of == source.name}, prices)
 
     def _keep(self, source: Source, sessions: set[str], prices: str) -> None:
-        found = self.database.execute(DAILY, (source.name, json.dumps(sorted(sessions)))).fetchall() if sessions else []
-        query = f"SELECT requests, {TOKEN_COLUMNS} FROM kept WHERE source = ? AND session = ? AND day = ? AND model = ?"
-        query += " AND project = ? AND branch = ?"
-        new = [row for row in found if self.database.execute(query, row[:6]).fetchone() != row[9:-1]]
+        own = source.name, json.dumps(sorted(sessions))
+        found = {row[:6]: row for row in self._ask(tables.DAILY, own)} if sessions else {}
+        query = f"SELECT {tables.KEPT_COLUMNS} FROM kept WHERE source = ? AND NOT lost AND session IN ({tables.VALUES})"
+        kept = {row[:6]: row for row in self._ask(query, own)} if sessions else {}
+        new = [row for key, row in found.items() if key not in kept or kept[key][9:-1] != row[9:-1]]
+        # the same requests under another project or branch
+        nothing = (0,) * (len(TOKENS) + 1)
+        new += [(*row[:9], *nothing, None) for key, row in kept.items() if key not in found and row[9]]
         if not new or self.session.dry_run:
             return
         records = [
@@ -246,7 +199,7 @@ class Store:
                 provider=source.name,
                 captured_at=self.session.now,
                 source="ingest",
-                usage=dict(zip(KEPT, row[1:], strict=True)),
+                usage=dict(zip(tables.KEPT, row[1:], strict=True)),
                 prices=prices,
             )
             for row in new
@@ -258,13 +211,13 @@ class Store:
             # the figures are right all the same, and the next run keeps them
             self.session.warn(f"the daily totals of {source.title} were not kept: {error}")
             return
-        self.put_kept(new)
+        self.put_kept(new, is_lost=False)
 
-    def put_kept(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Note daily totals that the journal has."""
+    def put_kept(self, rows: Sequence[tuple[Any, ...]], *, is_lost: bool) -> None:
+        """Note daily totals that the journal has; lost are those that no file shows."""
         with self.database:
-            marks = ",".join("?" * (len(KEPT) + 1))
-            self.database.executemany(f"INSERT OR REPLACE INTO kept VALUES ({marks})", rows)
+            marks = ",".join("?" * (len(tables.KEPT) + 2))
+            self.database.executemany(f"INSERT OR REPLACE INTO kept VALUES ({marks})", [(*r, is_lost) for r in rows])
 
 
 @contextlib.contextmanager
@@ -284,7 +237,7 @@ def opened(session: Session) -> Iterator[Store]:
     try:
         if not database.execute("SELECT 1 FROM kept LIMIT 1").fetchone():
             for source in log_sources(session):
-                store.put_kept(list(_kept_rows(session, source)))
+                store.put_kept(list(_kept_rows(session, source)), is_lost=True)
         yield store
     finally:
         database.close()
@@ -307,12 +260,12 @@ def _connect(session: Session, path: Path | None) -> sqlite3.Connection:
         database = sqlite3.connect(str(path), timeout=30)
     database.execute("PRAGMA synchronous = OFF")  # it is derived
     database.execute(f"PRAGMA cache_size = -{CACHE}")
-    if database.execute("PRAGMA user_version").fetchone() != (VERSION,):
+    if database.execute("PRAGMA user_version").fetchone() != (tables.VERSION,):
         query = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
         for kind, name in database.execute(query).fetchall():
             database.execute(f'DROP {kind} "{name}"')
-        database.executescript(SCHEMA)
-        database.execute(f"PRAGMA user_version = {VERSION}")
+        database.executescript(tables.SCHEMA)
+        database.execute(f"PRAGMA user_version = {tables.VERSION}")
     return database
 
 
@@ -320,7 +273,7 @@ def _kept_rows(session: Session, source: Source) -> Iterator[tuple[Any, ...]]:
     for entry in session.index.entries(source.stream):
         usage = entry.record.get("usage")
         if isinstance(usage, dict):
-            yield source.name, *(usage.get(name) for name in KEPT)
+            yield source.name, *(usage.get(name) for name in tables.KEPT)
 
 
 def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read]:
@@ -331,18 +284,25 @@ def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read
     if sum(map(scan.size_of, jobs)) < PARALLEL or workers < 2 or sys.platform == "win32":
         yield from map(read, jobs)
         return
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
     from multiprocessing import get_context
 
     # lines become no cycles, and a collector looks for them all the time
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=gc.disable) as pool:
-        yield from pool.map(read, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
+    count = 0
+    try:
+        with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=gc.disable) as pool:
+            for done in pool.map(read, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers)))):
+                yield done
+                count += 1
+    except (BrokenProcessPool, OSError):
+        # short of memory or of processes: what is left is read here
+        yield from map(read, jobs[count:])
 
 
-def _is_at(found: Found, before: Sequence[Any]) -> bool:
+def _is_at(found: Found, before: Known) -> bool:
     """Whether the file still has the end that was read."""
     try:
-        return bool(end_of(found.path, before[3]) == before[4])
+        return end_of(found.path, before.stop) == before.end
     except OSError:
         return False
 

@@ -15,13 +15,12 @@ from tracker.kernel import Session, Windows, canonical
 from tracker_telemetry import genai
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.scan import LATEST, TOKENS, UNPACKER
-from tracker_telemetry.sessions.store import QUARTER, REQUESTS, STANDING, SUMS, Store
+from tracker_telemetry.sessions.store import Store
+from tracker_telemetry.sessions.tables import QUARTER, REQUESTS, STANDING, SUMS
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 PERIODS = ("daily", "weekly", "monthly")
 OUTSIDE = "(no window)"
-# by the index: IN would read all sessions for each row
-GONE = "NOT EXISTS (SELECT 1 FROM summary s WHERE s.source = kept.source AND s.session = kept.session)"
 
 
 @define
@@ -101,10 +100,14 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
         provider = provider_of(session, source)
         span = None if windows is None else windows.span(provider, query.windows)
         for labels, at, requests, tokens, cost, priced in _rows(database, source, query, span):
-            quarter = -1 if at is None else at // QUARTER
-            if quarter not in days:
-                days[quarter] = None if at is None else datetime.fromtimestamp(at, query.zone).date()
-            day = days[quarter]
+            if isinstance(at, str):
+                # of a deleted file only the day is known, which no zone moves and no window has
+                day, at = date.fromisoformat(at) if at else None, None
+            else:
+                quarter = -1 if at is None else at // QUARTER
+                if quarter not in days:
+                    days[quarter] = None if at is None else datetime.fromtimestamp(at, query.zone).date()
+                day = days[quarter]
             if not _is_within(day, query):
                 continue
             values = {**labels, "provider": provider, "period": _period(day, query)}
@@ -155,8 +158,8 @@ def provider_of(session: Session, source: Source) -> str:
 
 def _rows(
     database: sqlite3.Connection, source: Source, query: Query, span: tuple[float, float] | None
-) -> Iterator[tuple[dict[str, str], float | None, int, list[int], float | None, int]]:
-    """Labels, time, requests, tokens, cost and how many requests have one; each request by itself for windows.
+) -> Iterator[tuple[dict[str, str], float | str | None, int, list[int], float | None, int]]:
+    """Labels, time or day, requests, tokens, cost and how many requests have one; each by itself for windows.
 
     Of windows only requests in the span can be asked for, if there is one.
     """
@@ -172,9 +175,9 @@ def _rows(
         if query.needs_requests
         else f"SELECT {columns} CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END, sum(requests), {SUMS}, sum(cost),"
         f" sum(priced) FROM summary WHERE source = ? GROUP BY {places}",
-        f"SELECT {columns} strftime('%s', day) + 43200, sum(requests), {SUMS},"  # noon, which is that day in most zones
+        f"SELECT {columns} day, sum(requests), {SUMS},"
         f" sum(cost), sum(CASE WHEN cost IS NOT NULL THEN requests ELSE 0 END)"
-        f" FROM kept WHERE source = ? AND {GONE} GROUP BY {places}",
+        f" FROM kept WHERE source = ? AND lost AND requests > 0 GROUP BY {places}",
     )
     for one in rows:
         for row in database.execute(one, (source.name,)):
@@ -278,7 +281,7 @@ def _missing(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterato
         for error, count in database.execute(query, own):
             why = "compressed files need `pip install zstandard`" if error == UNPACKER else error
             yield {"kind": "unread_files", "count": count, "detail": f"{source.title}: {why}"}
-        query = f"SELECT count(DISTINCT session), min(day) FROM kept WHERE source = ? AND {GONE}"
+        query = "SELECT count(DISTINCT session), min(day) FROM kept WHERE source = ? AND lost AND requests > 0"
         [(sessions, first)] = database.execute(query, own)
         if sessions:
             yield {"kind": "deleted", "count": sessions, "detail": f"sessions of {source.title}, the first of {first}"}

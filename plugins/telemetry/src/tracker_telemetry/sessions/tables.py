@@ -1,0 +1,93 @@
+"""The tables of the session index, and what is asked of them."""
+
+from __future__ import annotations
+
+from tracker_telemetry.sessions.scan import SHARED, TOKENS
+
+VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
+VERSION = 6
+SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
+KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
+# `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
+SCHEMA = f"""
+CREATE TABLE file (path BLOB PRIMARY KEY, source TEXT, size INTEGER, mtime INTEGER, inode INTEGER, stop INTEGER,
+  end TEXT, state TEXT, bad INTEGER, error TEXT);
+CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {SHARED_COLUMNS});
+CREATE INDEX place_session ON place (origin, session);
+CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
+CREATE TABLE priced (version);
+CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
+CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, requests, {TOKEN_COLUMNS},
+  cost, priced);
+CREATE INDEX summary_session ON summary (source, session);
+CREATE TABLE kept (source, session, day, model, project, branch, account, client, plan, requests,
+  {TOKEN_COLUMNS}, cost, lost,
+  PRIMARY KEY (source, session, day, model, project, branch));
+"""
+# made behind the first rows: a table is filled faster without
+INDEXES = (
+    "CREATE INDEX IF NOT EXISTS row_place ON row (place)",
+    "CREATE INDEX IF NOT EXISTS row_wild ON row (source, base) WHERE half = ''",
+)
+IS_COPY = "EXISTS (SELECT 1 FROM place WHERE id = {}.place AND needs IS NOT NULL)"
+# the row with the largest total stands, and stays where it was first seen; but what is a copy goes to its original
+PUT = (
+    f"INSERT INTO row VALUES ({','.join('?' * (len(GROWS.split(',')) + 4))}) ON CONFLICT DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in GROWS.split(", "))
+    + f", place = iif({IS_COPY.format('row')}, excluded.place, row.place)"
+    + f" WHERE excluded.total > row.total OR {IS_COPY.format('row')} AND NOT {IS_COPY.format('excluded')}"
+)
+QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
+SUMS = ", ".join(f"sum({name})" for name in TOKENS)
+# of a message's rows with and without a request id, those that another row stands for
+DROPPED = """
+INSERT INTO dropped
+WITH base AS (
+  SELECT source, base, sum(half <> '') AS own, max(CASE WHEN half = '' THEN total END) AS wild,
+    max(CASE WHEN half <> '' THEN total END) AS largest
+  FROM row WHERE base IN (SELECT base FROM row WHERE half = '') GROUP BY source, base)
+SELECT r.base, r.half, r.source FROM base b JOIN row r USING (source, base)
+WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
+"""
+REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order: few places are asked for
+# a copy counts if the session is known that it may be of
+STANDING = f"""
+whole = 0 AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) AND (needs IS NULL OR EXISTS (
+  SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs AND s.needs IS NULL))
+"""
+SUMMARY = f"""
+INSERT INTO summary
+SELECT origin, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), name, quarter,
+  min(first), sum(requests), {SUMS}, sum(cost), sum(priced)
+FROM (
+  SELECT place, coalesce(model, '') AS name, coalesce(CAST(ts / {QUARTER} AS INTEGER), -1) AS quarter, min(ts) AS first,
+    count(*) AS requests, {", ".join(f"sum({name}) AS {name}" for name in TOKENS)}, sum(cost) AS cost,
+    count(cost) AS priced
+  FROM {REQUESTS} WHERE {STANDING} AND origin = ? AND coalesce(session, '') IN ({VALUES}) GROUP BY 1, 2, 3)
+JOIN place ON place.id = place GROUP BY 1, 2, 3, 4, 5, 6
+"""
+DAY = f"CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END"
+DAILY = f"""
+SELECT source, s.session, {DAY}, model, s.project, s.branch, account, client, plan, sum(requests), {SUMS}, sum(cost)
+FROM summary s LEFT JOIN (
+  SELECT origin, coalesce(session, '') AS session, max(account) AS account, max(client) AS client, max(plan) AS plan
+  FROM place GROUP BY 1, 2) p ON p.origin = s.source AND p.session = s.session
+WHERE source = ? AND s.session IN ({VALUES}) GROUP BY 2, 3, 4, 5, 6
+"""
+# days of a session of which the files hold less than the journal: another file of the session was deleted
+LOST = f"""
+UPDATE kept SET lost = sum > coalesce((
+  SELECT sum(requests) FROM summary s WHERE s.source = kept.source AND s.session = kept.session
+  AND s.model = kept.model AND {DAY} = kept.day), 0)
+FROM (
+  SELECT source AS whose, session AS name, day AS date, model AS of, sum(requests) AS sum FROM kept
+  WHERE source = ? AND session IN ({VALUES}) GROUP BY 1, 2, 3, 4)
+WHERE source = whose AND session = name AND day = date AND model = of
+"""
+KEPT_INSTEAD = f"""
+DELETE FROM summary WHERE source = ? AND session IN ({VALUES})
+AND (session, {DAY}, model) IN (SELECT session, day, model FROM kept WHERE lost AND source = ?)
+"""
+KEPT = ("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS, "cost_usd")
+
+KEPT_COLUMNS = ", ".join(("source", *KEPT[:-1], "cost"))

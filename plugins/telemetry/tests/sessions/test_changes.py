@@ -1,0 +1,187 @@
+"""Files that change under the index, and an index that goes: no request is lost, none counts twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Make = Callable[..., str]
+
+
+def rewrite(path: Path, text: str) -> None:
+    """Another file under the same name."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def test_another_file_under_the_name_with_the_same_end_is_read_whole(home: Any, message: Make) -> None:
+    path = home.projects / "s1.jsonl"
+    end = message("end") * 3
+    path.write_text(message("a") + end)
+    assert home.total()[0] == 2
+    rewrite(path, message("b") + end + message("c"))
+    assert home.total()[0] == 4
+    assert home.total() == home.total("session")
+
+
+def test_a_file_that_was_rewritten_in_place_is_read_whole(home: Any, message: Make) -> None:
+    path = home.projects / "s1.jsonl"
+    end = message("end") * 3
+    path.write_text(message("a") + end)
+    assert home.total()[0] == 2
+    path.write_text(message("b") + end)
+    os.utime(path, ns=(1, 1))
+    assert home.total()[0] == 3
+
+
+def test_a_file_that_grew_while_it_was_moved_is_read_on(home: Any, message: Make) -> None:
+    path = home.projects / "s1.jsonl"
+    path.write_text('{torn "usage"\n' + message("a"))
+    assert home.missing() == {"unreadable": 1}
+    new = path.rename(home.projects / "s2.jsonl")
+    with new.open("a") as file:
+        file.write(message("b") + message("c")[:40])
+    assert home.total()[0] == 2
+    with new.open("a") as file:
+        file.write(message("c")[40:])
+    assert home.total()[0] == 3
+    assert home.missing() == {"unreadable": 1}
+
+
+def test_a_session_of_which_one_file_is_deleted_keeps_all_without_the_index(home: Any, message: Make) -> None:
+    """Vendors delete by age: a session's own file goes before those of its subagents."""
+    (home.projects / "s1.jsonl").write_text(message("a") + message("b"))
+    (home.projects / "s1" / "subagents").mkdir(parents=True)
+    other = home.projects / "s1" / "subagents" / "agent-x.jsonl"
+    other.write_text(message("c", isSidechain=True) + message("d", timestamp="2026-11-21T10:00:00Z"))
+    before = {way: home.usage(way)["rows"] for way in ("session", "daily", "project")}
+    (home.projects / "s1.jsonl").unlink()
+    shutil.rmtree(home.data / ".index")
+    for _ in range(2):
+        assert {way: home.usage(way)["rows"] for way in before} == before
+        shutil.rmtree(home.data / ".index")
+    assert home.missing() == {"deleted": 1}
+    with other.open("a") as file:
+        file.write(message("e", timestamp="2026-11-22T10:00:00Z"))
+    assert home.total()[0] == 5
+
+
+def test_a_project_that_is_hashed_from_now_on_counts_once(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a") + message("b"))
+    assert home.total()[0] == 2
+    (home.data.parent / "tracker.toml").write_text('[privacy]\nprojects = "hash"\n')
+    shutil.rmtree(home.data / ".index")
+    for _ in range(2):
+        assert home.total("project")[0] == 2
+        [row] = home.usage("project")["rows"]
+        assert row["project"] != "acme"
+        shutil.rmtree(home.data / ".index")
+    (home.projects / "s1.jsonl").unlink()
+    assert home.total("project")[0] == 2
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Pacific/Honolulu", "UTC"])
+def test_the_day_of_a_deleted_file_is_the_same_in_each_zone(home: Any, message: Make, zone: str) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    home.usage()
+    (home.projects / "s1.jsonl").unlink()
+    shutil.rmtree(home.data / ".index")
+    assert [row["period"] for row in home.usage("--timezone", zone)["rows"]] == ["2026-11-20"]
+
+
+def test_names_and_bytes_that_are_no_utf8(home: Any, message: Make) -> None:
+    (home.projects / os.fsdecode(b"s\xff.jsonl")).write_text(message("a"))
+    (home.projects / "s2.jsonl").write_bytes(message("b").encode().replace(b"canary", b"can\xff\xfeary"))
+    (home.projects / "s3.jsonl").write_bytes(b"\0" * 4096 + message("c").encode() + b"\0" * 100)
+    (home.projects / "s4.jsonl").touch()
+    for _ in range(2):
+        assert home.total()[0] == 3
+    assert home.missing() == {}
+
+
+def test_a_line_of_many_megabytes(home: Any, message: Make) -> None:
+    text = json.loads(message("big"))
+    text["message"]["content"] = "x" * (50 << 20)
+    (home.projects / "s1.jsonl").write_text(message("a") + json.dumps(text) + "\n" + "y" * (20 << 20))
+    assert home.total()[0] == 2
+    with (home.projects / "s1.jsonl").open("a") as file:
+        file.write("\n" + message("b"))
+    assert home.total()[0] == 3
+
+
+def test_links_that_go_round(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    (home.projects / "round").symlink_to(home.projects.parent)
+    (home.projects / "again.jsonl").symlink_to(home.projects / "s1.jsonl")
+    (home.projects / "nowhere.jsonl").symlink_to(home.projects / "none.jsonl")
+    os.link(home.projects / "s1.jsonl", home.projects / "hard.jsonl")
+    assert home.total()[0] == 1
+    assert home.missing() == {}
+
+
+def test_a_copy_that_is_read_before_what_it_is_a_copy_of(home: Any) -> None:
+    def line(kind: str, payload: Any, at: str) -> str:
+        return json.dumps({"timestamp": f"2026-11-20T10:{at}.000Z", "type": kind, "payload": payload}) + "\n"
+
+    def count(total: int, at: str) -> str:
+        usage = {"input_tokens": total, "output_tokens": total // 10}
+        last = {"input_tokens": 100, "output_tokens": 10}
+        return line(
+            "event_msg", {"type": "token_count", "info": {"total_token_usage": usage, "last_token_usage": last}}, at
+        )
+
+    parent = line("session_meta", {"id": "p", "cwd": "/w/acme"}, "00:00") + line(
+        "turn_context", {"model": "gpt-5.2"}, "00:00"
+    )
+    meta = line("session_meta", {"id": "p", "cwd": "/w/acme"}, "30:00")
+    fork = line("session_meta", {"id": "f", "cwd": "/w/acme", "forked_from_id": "p"}, "30:00") + meta
+    copied = line("turn_context", {"model": "gpt-5.2"}, "30:00") + count(100, "30:00") + count(200, "30:00")
+    own = count(300, "31:00")
+    old, new = home.sessions / "rollout-a-p.jsonl", home.sessions / "rollout-b-f.jsonl"
+    old.write_text(parent + count(100, "01:00") + count(200, "02:00"))
+    new.write_text(fork + copied + own)
+    os.utime(new, (1, 1))
+    rows = home.usage("session")["rows"]
+    assert {row["session"]: row["requests"] for row in rows} == {"p": 2, "f": 1}
+
+
+def test_what_a_killed_process_did_not_read_is_read_all_the_same(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tracker_telemetry.sessions import scan, store
+
+    for name in "abc":
+        (home.projects / f"{name}.jsonl").write_text(message(name))
+    take, parent = scan.Rows.take, os.getpid()
+
+    def die(self: scan.Rows, line: bytes) -> None:
+        if os.getpid() != parent:
+            os._exit(9)
+        take(self, line)
+
+    monkeypatch.setattr(store, "PARALLEL", 0)
+    monkeypatch.setattr(scan, "workers", lambda: 2)
+    assert home.total()[0] == 3
+    monkeypatch.setattr(scan.Rows, "take", die)
+    shutil.rmtree(home.data)
+    assert home.total()[0] == 3
+
+
+def test_nothing_found_says_where_it_was_looked_for(home: Any, message: Make) -> None:
+    done = home.run("usage", CODEX_HOME="/nowhere,/none")
+    assert done.stdout == "No requests.\n"
+    assert "Codex sessions: 0 files of /nowhere/sessions/**/rollout-*.jsonl, /none/sessions/" in done.stderr
+    assert f"{home.folder}/.claude/projects/**/*.jsonl" in done.stderr
+    assert "name it in CLAUDE_CONFIG_DIR or CODEX_HOME" in done.stderr
+    (home.projects / "a.jsonl").write_text(message("a"))
+    done = home.run("usage", "--since", "2027-01-01")
+    assert "Claude Code sessions: 1 file of " in done.stderr
+    assert "Try `tracker usage` without other options." in done.stderr
+    assert "files of" not in home.run("usage").stderr
