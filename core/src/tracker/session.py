@@ -178,7 +178,7 @@ class Session:
             if failure.plugin == name:
                 raise TrackerError(f"{name} is not available: {failure}")
         what = "provider" if tuple(kinds) == ("status",) else "source"
-        raise click.UsageError(f"Unknown {what} {escape(name)!r}; {near(name, names)}")
+        raise click.UsageError(f"Unknown {what} {escape(name)!r}. {near(name, names)}")
 
     def finish(self) -> None:
         """Tell the features, once, that the running command did what it is for."""

@@ -74,7 +74,7 @@ def test_a_selection(filled: Any, options: list[str], expected: list[str]) -> No
 
 def test_wrong_filters_are_refused(filled: Any) -> None:
     assert "Invalid time 'noon'. Expected ISO 8601" in filled("windows", "--since", "noon").refused(2)
-    assert "did you mean toy?" in filled("windows", "--provider", "toi").refused(2)
+    assert "Did you mean toy?" in filled("windows", "--provider", "toi").refused(2)
     assert filled("windows", "--last", "0").refused(2)
 
 

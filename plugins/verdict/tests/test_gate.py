@@ -104,7 +104,7 @@ def test_accounts_are_told_apart(verdicts: Any) -> None:
     assert done.out == "unknown: codex weekly: there are 2 accounts; add --account a1 or --account b2\n"
     assert verdicts("gate", "codex", "--account", "b2").ok() == "go: codex weekly: 60 % left\n"
     assert verdicts("gate", "codex", "--account", "a1", "--json").status == 3
-    assert "did you mean a1?" in verdicts("gate", "codex", "--account", "a").refused()
+    assert "Did you mean a1?" in verdicts("gate", "codex", "--account", "a").refused()
     said = verdicts("plan", "--provider", "codex").ok()
     assert "codex weekly account a1: 95% used" in said
     assert "codex weekly account b2: 40% used" in said

@@ -112,7 +112,7 @@ class Group(click.Group, Shared):
             from tracker.text.wording import near
 
             hint = near(args[0], self.list_commands(ctx))
-            raise click.UsageError(f"Unknown command {line(args[0])!r}; {hint}", ctx)
+            raise click.UsageError(f"Unknown command {line(args[0])!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 

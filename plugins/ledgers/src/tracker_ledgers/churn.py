@@ -167,10 +167,10 @@ def measure(session: Session, request: Request) -> Churn:
 
 def _unmeasured(session: Session, request: Request, row: Finalized | None, features: float | None) -> Churn:
     known = [] if session.index.knows(request.window) else session.index.windows()
-    hint = f" (no record names it; {near(request.window, known)})" if known else ""
+    hint = f", which no record names. {near(request.window, known)}" if known else ""
     warning = (
-        f"no start commit is known for {line(request.window)}{hint}: recorded decision={MISSING};"
-        " give --commit-start, or capture BEFORE inside the repository"
+        f"No start commit is known for {line(request.window)}{hint or '.'} Recorded decision={MISSING}."
+        " Give --commit-start, or capture BEFORE inside the repository."
     )
     figures = {"decision": MISSING, "features": features}
     record = _record(session, request, row, [request.notes, f"decision={MISSING}"], figures)

@@ -8,7 +8,6 @@ import click
 
 from tracker.cli.command import Command
 from tracker.cli.options import Selection, selection, window_option
-from tracker.errors import TrackerError
 from tracker.session import session
 
 # that are shown at once
@@ -21,16 +20,12 @@ LINES = 1000
 def command(windows: tuple[str, ...], selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
     from tracker.preview import assemble
-    from tracker.text.render import line
-    from tracker.text.wording import near
     from tracker.windows.reader import Windows
 
     here = session()
     for window in windows:
         if not here.index.knows(window) or window in here.index.emptied():
-            known = here.index.windows()
-            what = f"Expected one with records: {near(window, known)}" if known else f"{here.root} holds no records."
-            raise TrackerError(f"Unknown window {line(window)!r}. {what}")
+            raise Windows(here).no_window(window)
     chosen = selection.windows(here)
     named = list(dict.fromkeys(windows)) or None
     wanted = chosen if named is None or chosen is None else [window for window in named if window in chosen]
