@@ -228,6 +228,17 @@ def window_facts(session, windows):
 @hookimpl
 def window_checks(session, window):
     return [1 / 0 for one in session.index.windows()]
+
+@hookimpl
+def export_formats():
+    return {"acme": lambda session: 0}
+
+@hookimpl
+def panels(session, period):
+    from tracker.api import Chart, Panel
+
+    rows = [{"x": one, "z": float("inf")} for one in session.index.windows()]
+    return [Panel(name="acme", title="Acme", rows=rows, charts=[Chart(kind="bars", title="A", x="x", y="y")])]
 """
 
 
@@ -257,6 +268,9 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
     broken = toys("plugins", "check", str(root)).stdout
     assert "plugin 'acme' failed to window_facts: ValueError: Invalid acme nan of ('W0-01', '')" in broken
     assert "plugin 'acme' failed to window_checks: ZeroDivisionError" in broken
+    assert "plugin 'acme' cannot export snapshots as acme: TypeError" in broken
+    assert "plugin 'acme' has the value inf in the panel 'acme', which no view can show" in broken
+    assert "plugin 'acme' draws 'y' in the panel 'acme', which is no column of it" in broken
     feature.write_text("import os\nos._exit(0)\n")
     lost = toys("plugins", "check", str(root))
     assert (lost.returncode, lost.stderr.splitlines()[-1]) == (
