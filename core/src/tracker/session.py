@@ -135,8 +135,7 @@ class Session:
         from tracker.journal.index import Index
 
         index = Index(self.journal)
-        context = click.get_current_context(silent=True)
-        if context is not None:
+        if context := click.get_current_context(silent=True):
             context.find_root().call_on_close(index.close)
         return index
 
