@@ -353,6 +353,10 @@ def test_what_is_too_far_away_is_refused(week: Any) -> None:
     assert "codex has no reading within 15 min of 2026-11-23T03:40:00Z; the nearest is of 2026-11-23T01:57:00Z" in line
     assert "1 h 43 min away. Use --stale-ok" in line
     assert "is not later than" in error(week(*add, iso(minute(300))))
+    ahead = error(week(*add, "2999-01-01T00:00:00Z"))
+    assert ahead == (
+        "error: --to 2999-01-01T00:00:00Z lies in the future. Expected a time that has passed. Nothing was stored."
+    )
     assert "has no reading of glm" in error(week(*add, iso(minute(400)), "--provider", "glm"))
     assert "follows the reset" in error(week(*add, iso(minute(603)), "--stale-ok"))
     assert week.rows() == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -76,7 +77,32 @@ def test_too_few_weeks_are_said_with_the_linear_pace_by_that_name(verdicts: Any)
     said = verdicts("plan", "--provider", "codex").ok()
     assert "  unlikely to be full before the reset (1 week of history, 3 are needed for a probability); linear" in said
     used = float(said.split("% used")[0].rpartition(" ")[2])
-    assert f"linear pace: {used * 7 / 4:.0f}% at the reset" in said
+    linear = f"linear pace: {used * 7 / 4:.0f}% at the reset"
+    assert linear in said
+    found = forecast(verdicts)
+    names = ("probability_full", "full_at", "rest", "rest_80", "unused")
+    assert [found[name] for name in names] == [None] * 5
+    assert (found["word"], found["why_not"]) == ("unlikely", "1 week of history; 3 are needed")
+    assert found["linear_pace"] == pytest.approx(used * 7 / 4)
+    (status,) = [one for one in json.loads(verdicts("--json", "status").ok())["outlooks"] if one["meter"] == "weekly"]
+    assert status["expected"] is None
+    report = verdicts("report", "--format", "md").ok()
+    few = "(1 week of history, 3 are needed for a probability)"
+    assert f"No forecast of codex weekly: unlikely to be full before the reset {few}; {linear}" in report
+    stored = json.loads((verdicts.folder / "data" / "forecasts.jsonl").read_text().splitlines()[0])
+    assert stored["forecast"]["rest_80"] is not None
+
+
+def test_instants_are_local_for_people_and_utc_for_programs(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    weeks(verdicts, 1, daily=9)
+    verdicts.settings('timezone = "Asia/Kathmandu"\n')
+    said = verdicts("plan", "--provider", "codex").ok()
+    head = said.splitlines()[0]
+    assert re.fullmatch(
+        r"codex weekly: [\d.]+% used at (\w+ \d+ \w+ )?\d\d:\d\d \+0545, reset \w+ \d+ \w+ \d\d:\d\d \+0545", head
+    )
+    (meter, *_) = json.loads(verdicts("--json", "plan", "--provider", "codex").ok())["meters"]
+    assert meter["reset_at"].endswith("Z")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +166,7 @@ def test_accounts_have_the_names_of_the_settings(verdicts: Any) -> None:
         said = verdicts(command).ok()
         assert all(f"codex weekly account {name}: " in said for name in ("work", "home", "ffffffffffff")), said
     verdicts.settings("[accounts]\nwork = 7\n")
-    assert "accounts must be a table with an address or an id of each name" in verdicts("meters").refused()
+    assert "Expected a table with an address or an id of each name" in verdicts("meters").refused()
 
 
 def test_windows_name_their_account(verdicts: Any) -> None:

@@ -19,9 +19,7 @@ LINE_LIMIT = 16 << 20
 # do not follow links, wait for pipes or translate line ends, on platforms that know how
 OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 NOTHING = "Nothing was stored"
-# tells of many lines with their ends whether nobody asks for them
 Skips = Callable[[bytes], bool] | None
-# the lines between two offsets, each with its offset; None is a line over the limit
 Lines = Iterator[tuple[int, bytes | None]]
 TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9a-f]{8}\.part")
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from attrs import define, field
 
 from tracker.api import Source
-from tracker.kernel import Session, iso, line
+from tracker.kernel import Session, line, span
 from tracker_capture import samples
 from tracker_capture.listing import values
 from tracker_capture.origins.answer import Answer
@@ -73,7 +73,7 @@ class Watch:
             if answer is None:
                 pace.failed(session.now)
                 why = next((one for one in problems if one.startswith(f"{name} ")), name)
-                self._failures[name] = f"{why.rstrip('.')}; asking again at {iso(pace.due.replace(microsecond=0))}"
+                self._failures[name] = f"{why.rstrip('.')}; asking again in {span(pace.due - session.now)}"
                 self._shown.setdefault(name, f"{name} n/a")
                 continue
             pace.succeeded(session.now, [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at])

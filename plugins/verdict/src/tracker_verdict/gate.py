@@ -14,7 +14,7 @@ from tracker.api import MeterReading, Source
 from tracker.kernel import Session, iso, number, span, zone
 from tracker_verdict import forecasts
 from tracker_verdict.outlook import Outlook
-from tracker_verdict.prospect import LIKELY, prospect, summary
+from tracker_verdict.prospect import LIKELY, local_time, prospect, summary
 from tracker_verdict.standings import (
     UNNAMED,
     Owned,
@@ -98,7 +98,7 @@ def _stops(
         if meter.unit != PERCENT or meter.key == question.meter or not is_of_all(source, meter):
             continue
         for one in standings(*read, meter, now):
-            left = FULL - one.used
+            left = max(FULL - one.used, 0.0)
             # what is as good as full stays so until its reset, however old the reading is
             is_so = one.reset_at > now if one.reset_at is not None else now - one.at <= question.max_age
             if one.account == account and is_so and left < question.min_left:
@@ -136,10 +136,11 @@ def _of_meter(
         return unknown
     shown = evolve(unknown, used=found.used, taken_at=found.at, reset_at=found.reset_at, account=found.account)
     if found.reset_at is not None and found.reset_at <= now:
-        return evolve(shown, why=f"reset at {iso(found.reset_at)} and not read since")
+        at = local_time(found.reset_at, now, zone(session.config.timezone))
+        return evolve(shown, why=f"reset at {at} and not read since")
     if now - found.at > question.max_age:
         return evolve(shown, why=f"the newest reading is {span(now - found.at)} old")
-    left = FULL - found.used
+    left = max(FULL - found.used, 0.0)
     if left < question.min_left:
         return evolve(shown, state=STOP, why=f"{number(left)} % left, less than {number(question.min_left)} %")
     if left <= 0:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Meter, MeterOutlook, Source
+from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Meter, MeterOutlook, Origin, Source
 from tracker.kernel import Session, Windows, iso, number, plural, span, value, zone
 from tracker_verdict.accounts import MIXED, accounts
-from tracker_verdict.prospect import Prospect, prospect
+from tracker_verdict.prospect import Prospect, local_time, prospect
 from tracker_verdict.prospect import lines as words
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import (
@@ -119,7 +122,7 @@ def outlooks(
             readings = of_accounts(past, meter.key).get(standing.account, [])
             one = evolve(one, prospect=prospect(partial(weeks_before, readings, local), standing, meter, now, local))
             costs = _costs(deltas, meter, standing.account if one.several else None)
-            found.append(_outlook(source, meter, one, standing, costs, (now, max_age, reserve, windows_left)))
+            found.append(_outlook(source, meter, one, standing, costs, (now, max_age, reserve, windows_left, local)))
     return found
 
 
@@ -157,10 +160,10 @@ def _outlook(
     known: Outlook,
     standing: Standing,
     costs: list[float],
-    wanted: tuple[datetime, timedelta, float, int],
+    wanted: tuple[datetime, timedelta, float, int, tzinfo],
 ) -> Outlook:
-    now, max_age, reserve, windows_left = wanted
-    if over := _over(meter, standing, now):
+    now, max_age, reserve, windows_left, local = wanted
+    if over := _over(meter, standing, now, local):
         return evolve(known, why=f"{over}: `{_capturing(source)}`")
     if not costs or not costs[-1]:
         return evolve(known, costs=len(costs), why="no finalized window says what one costs")
@@ -173,10 +176,10 @@ def _outlook(
     return found
 
 
-def _over(meter: Meter, standing: Standing, now: datetime) -> str | None:
+def _over(meter: Meter, standing: Standing, now: datetime, local: tzinfo) -> str | None:
     """Why a reading says nothing about now: its meter was reset since, for certain; None where it still holds."""
     if standing.reset_at is not None and standing.reset_at <= now:
-        return f"it was reset at {iso(standing.reset_at)} and not captured since"
+        return f"it was reset at {local_time(standing.reset_at, now, local)} and not read since"
     age = now - standing.at
     if meter.longest is not None and age >= meter.longest:
         return f"the last reading is {span(age)} old and the meter is reset every {span(meter.longest)}; capture again"
@@ -184,8 +187,19 @@ def _over(meter: Meter, standing: Standing, now: datetime) -> str | None:
 
 
 def _capturing(source: Source) -> str:
-    """The command that takes a new reading."""
-    return f"tracker capture {source.name}" if source.origins else f"tracker start {source.name} --stdin"
+    """The command that takes a new reading: where no origin is on this machine, a person pastes one."""
+    return f"tracker capture {source.name}" if any(map(_is_here, source.origins)) else f"tracker start {source.name}"
+
+
+def _is_here(origin: Origin) -> bool:
+    if isinstance(origin, CommandOrigin | ExchangeOrigin):
+        return shutil.which(origin.argv[0]) is not None
+    if isinstance(origin, HttpOrigin):
+        return bool(os.environ.get(origin.key))
+    if isinstance(origin, FileOrigin):
+        return Path(os.environ.get(origin.variable or "") or origin.folder).expanduser().is_dir()
+    # only the other program knows whether it was asked
+    return False
 
 
 def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int) -> Outlook:
@@ -213,11 +227,13 @@ def overall(found: list[Outlook]) -> str:
     return next((one.verdict for one in found if one.is_capacity), UNKNOWN)
 
 
-def lines(source: Source, found: list[Outlook], reserve: float, windows_left: int, local: tzinfo) -> Iterator[str]:
+def lines(
+    source: Source, found: list[Outlook], reserve: float, windows_left: int, now: datetime, local: tzinfo
+) -> Iterator[str]:
     """The plan in words."""
     for one in found:
-        reset = f", reset {iso(one.reset_at)}" if one.reset_at else ""
-        at = f" at {iso(one.taken_at)}" if one.taken_at else ""
+        reset = f", reset {local_time(one.reset_at, now, local)}" if one.reset_at else ""
+        at = f" at {local_time(one.taken_at, now, local)}" if one.taken_at else ""
         name = f" account {one.account or UNNAMED}" if one.several or one.account else ""
         used = value(one.used, unit="% used" if one.unit == PERCENT else f" {one.unit}")
         yield f"{source.name} {one.meter}{name}: {used}{at}{reset}"
@@ -270,7 +286,7 @@ def brief(session: Session, source: Source, found: Sequence[Outlook]) -> Iterato
         if one.fits is not None:
             parts.append(_room(*one.fits))
         if parts:
-            figures: dict[str, Any] = {"windows_that_fit": one.fits, "forecast": ahead and ahead.document()}
+            figures: dict[str, Any] = {"windows_that_fit": one.fits, "forecast": ahead and ahead.shown()}
             figures["expected"] = ahead and ahead.expected
             yield MeterOutlook(source.name, one.meter, one.account, "; ".join(parts), figures)
 
@@ -312,7 +328,7 @@ def document(source: Source, found: list[Outlook], reserve: float, windows_left:
                 "probability": one.probability,
                 "verdict": one.verdict,
                 "why": one.why,
-                "forecast": one.prospect and one.prospect.document(),
+                "forecast": one.prospect and one.prospect.shown(),
             }
             for one in found
         ],

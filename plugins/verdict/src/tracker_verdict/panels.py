@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from tracker.api import Cell, Chart, Column, Panel, Period
-from tracker.kernel import Finalized, Session, TrackerError, Windows
+from tracker.kernel import Finalized, Session, TrackerError, Windows, number
 from tracker_verdict import advice, estimate
 from tracker_verdict.comparison import Match, Question, matches
 from tracker_verdict.outlook import Outlook, outlooks
 from tracker_verdict.price import prices
+from tracker_verdict.prospect import summary
 from tracker_verdict.settings import VerdictSettings
 
 NAME = "comparison"
@@ -142,6 +143,9 @@ def _forecast_row(provider: str, one: Outlook) -> Mapping[str, Cell]:
     found, used = one.prospect, one.used or 0.0
     if found is None:
         return {"name": f"{provider} {one.meter}", "used": used, "reset_at": one.reset_at, "why": one.why}
+    if found.rest is not None and not found.is_probable:
+        linear = f"linear pace: {number(found.linear or 0.0, 0)}% at the reset"
+        return {"name": f"{provider} {one.meter}", "used": used, "why": f"{summary(found)}; {linear}"}
     return {
         "name": f"{provider} {one.meter}",
         "used": used,

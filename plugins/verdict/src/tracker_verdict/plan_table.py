@@ -32,7 +32,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
             model = ONE_MODEL if not one.is_of_all and one.verdict in (STOP, TIGHT) else None
             for why in filter(None, (one.why, one.prospect.why if one.prospect else None, model)):
                 session.show(f"{_name(source, one)}: {why}")
-            if one.prospect is not None and one.prospect.full_at is not None:
+            if one.prospect is not None and one.prospect.is_probable and one.prospect.full_at is not None:
                 session.show(f"{_name(source, one)}: full around {one.prospect.full_at.astimezone(local):%a %H:%M}")
     session.show(f"\nThe windows that fit leave {number(reserve)} pp.")
     for source, found in plans:
@@ -56,7 +56,7 @@ def _row(source: Source, one: Outlook) -> dict[str, Cell]:
         "high": high,
         "expected": None if low is None or high is None else f"{number(low, 0)} to {number(high, 0)}%",
         "full": _chance(one),
-        "unused": None if known is None or known.unused is None else round(known.unused),
+        "unused": None if known is None or not known.is_probable or known.unused is None else round(known.unused),
         "cost": "{1} pp ({0} to {2})".format(*map(number, one.cost)) if one.cost else None,
         "fits": _fits(one),
         "planned": None if one.probability is None else round(100 * min(max(one.probability, 0.01), 0.99)),

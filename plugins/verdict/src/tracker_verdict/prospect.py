@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Meter
-from tracker.kernel import iso, number, plural, span
+from tracker.kernel import Clock, iso, number, plural, span
 from tracker_verdict.standings import Standing
 from tracker_verdict.weeks import FULL, HOUR, PRIOR, WEEK, Week, phase_of
 
@@ -72,13 +72,23 @@ class Prospect:
 
     @property
     def expected(self) -> tuple[float, float] | None:
-        """Per cent used at the reset, in four of five cases."""
-        if self.low is None or self.high is None:
+        """Per cent used at the reset, in four of five cases; None before there are enough weeks."""
+        if self.low is None or self.high is None or not self.is_probable:
             return None
         low, high = (round(min(self.standing.used + points, FULL), 1) for points in (self.low, self.high))
         return low, high
 
+    def shown(self) -> dict[str, Any]:
+        """The figures for programs: before there are enough weeks the word and the linear pace alone."""
+        word = None if self.probability is None or self.is_full else self.word
+        if self.is_probable:
+            return self.document() | {"word": word}
+        hidden = dict.fromkeys(("probability_full", "full_at", "rest", "rest_80", "unused"))
+        why = self.why or f"{plural(self.weeks, 'week')} of history; {NEEDED} are needed"
+        return self.document() | hidden | {"word": word, "why_not": why}
+
     def document(self) -> dict[str, Any]:
+        """The figures as they are stored, to be scored."""
         return {
             "weeks": self.weeks,
             "weeks_needed": NEEDED,
@@ -137,6 +147,12 @@ def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: t
     return evolve(known, weeks=len(before), probability=full, rest=rest, low=low, high=high, full_at=at)
 
 
+def local_time(at: datetime, now: datetime, local: tzinfo) -> str:
+    """`14:06 CET`, with the day if that is another."""
+    shown, letters = Clock(now, local).at(at), at.astimezone(local).tzname() or ""
+    return shown if shown.endswith(f" {letters}") else f"{shown} {letters}"
+
+
 def summary(known: Prospect, when: str = "") -> str:
     """How likely the meter is full before its reset: a number, or a word if the history is too short for one."""
     assert known.probability is not None
@@ -155,10 +171,10 @@ def lines(known: Prospect, local: tzinfo) -> Iterator[str]:
     if known.probability is None or known.rest is None:
         yield f"  no forecast: {known.why}" + (f"; {linear}" if linear else "")
         return
-    when = f", around {known.full_at.astimezone(local):%a %H:%M}" if known.full_at else ""
     if not known.is_probable:
-        yield f"  {summary(known, when)}; {linear}"
+        yield f"  {summary(known)}; {linear}"
         return
+    when = f", around {known.full_at.astimezone(local):%a %H:%M}" if known.full_at else ""
     assert known.low is not None and known.high is not None and known.unused is not None  # noqa: PT018
     yield f"  {summary(known, when)}"
     band = f"{number(known.low, 0)} to {number(known.high, 0)}"

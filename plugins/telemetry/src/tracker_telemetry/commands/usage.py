@@ -51,7 +51,7 @@ def command(
     if (provider := selection.provider) is not None:
         known = {report.provider_of(here, source): source for source in sources}
         if provider not in known:
-            raise TrackerError(f"no session logs of a provider {provider!r}; {near(provider, sorted(known))}")
+            raise TrackerError(f"No session logs of a provider {provider!r}. {near(provider, sorted(known))}")
         sources = [known[provider]]
     in_windows = selection.lane is not None or selection.is_open
     local = zone(timezone) if timezone else _local()

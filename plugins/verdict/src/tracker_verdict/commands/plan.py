@@ -75,7 +75,7 @@ def command(
     if show(here, plans, reserve, left):
         return
     for source, found in plans:
-        click.echo("\n".join(lines(source, found, reserve, left, local)))
+        click.echo("\n".join(lines(source, found, reserve, left, here.now, local)))
 
 
 def _score(sources: list[Source]) -> None:
