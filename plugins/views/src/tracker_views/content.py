@@ -71,22 +71,38 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
                 except (TypeError, ValueError) as error:
                     failures.append(f"{name} could not show its part: {error}")
     sections = [_section(one.block.title, one.block.rows) for one in found.blocks]
+    owners = {one.name: f" ({one.distribution})" for one in session.registry.features if not one.is_own}
     asked = session.registry.each("handoff_section", session=session, windows=period.windows) if with_sections else ()
     for name, answer in asked:
         if isinstance(answer, PluginError):
             failures.append(f"{name} could not show its section: {answer.cause}")
         elif answer is not None:
-            sections.append(_section(answer.title, answer.rows))
+            sections.append(_section(f"{answer.title}{owners.get(name, '')}", answer.rows))
     panels.sort(key=lambda panel: (panel.place, panel.title))
     headlines = [one for panel in panels for one in panel.headlines]
     return Content(
         now=session.now,
         period=period,
         spans=Windows(session).spans(period.windows),
-        headlines=tuple(headlines) or ("Nothing is recorded in this time.",),
+        headlines=tuple(headlines) or (_first(preview),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
         missing=(*failures, *_missing(preview), *(one for panel in panels for one in panel.missing)),
+    )
+
+
+def _first(preview: Mapping[str, Any]) -> str:
+    """What to say if no part has a headline: what is there, and what to type next."""
+    windows = [one["id"] for one in preview["windows"]]
+    if not windows:
+        return "Nothing is recorded in this time. `tracker start PROVIDER` captures the meters before the work."
+    waiting = [one["id"] for one in preview["windows"] if not one["finalized"]]
+    if not waiting:
+        return f"{plural(len(windows), 'window')} recorded. A comparison needs windows of two providers."
+    rest = "none" if len(waiting) == len(windows) else f"{len(windows) - len(waiting)} of them"
+    return (
+        f"{plural(len(windows), 'window')} recorded, {rest} finalized. `tracker status` says what {line(waiting[-1])}"
+        f" waits for; `tracker complete --window {line(waiting[-1])}` finalizes it once its meters were read twice."
     )
 
 
