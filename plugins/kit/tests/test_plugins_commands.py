@@ -269,8 +269,8 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
     assert "plugin 'acme' failed to window_facts: ValueError: Invalid acme nan of ('W0-01', '')" in broken
     assert "plugin 'acme' failed to window_checks: ZeroDivisionError" in broken
     assert "plugin 'acme' cannot export snapshots as acme: TypeError" in broken
-    assert "plugin 'acme' has the value inf in the panel 'acme', which no view can show" in broken
-    assert "plugin 'acme' draws 'y' in the panel 'acme', which is no column of it" in broken
+    assert "plugin 'acme' gives inf in the panel 'acme'. Expected a text, instant, number or None." in broken
+    assert "plugin 'acme' draws 'y', but the panel 'acme' has no such column" in broken
     feature.write_text("import os\nos._exit(0)\n")
     lost = toys("plugins", "check", str(root))
     assert (lost.returncode, lost.stderr.splitlines()[-1]) == (

@@ -121,8 +121,8 @@ def _faults(session: Session, hook: str, answer: Any) -> Iterator[str]:
     elif hook == "panels":
         for panel in answer:
             if unknown := {one.y for one in panel.charts} - {column.key for column in panel.columns}:
-                yield f"draws {min(unknown)!r} in the panel {panel.name!r}, which is no column of it"
+                yield f"draws {min(unknown)!r}, but the panel {panel.name!r} has no such column"
             for value in (value for row in panel.rows for value in row.values()):
                 is_number = isinstance(value, int | float) and -1e15 < value < 1e15
                 if not is_number and not isinstance(value, str | datetime | None):
-                    yield f"has the value {value!r:.40} in the panel {panel.name!r}, which no view can show"
+                    yield f"gives {value!r:.40} in the panel {panel.name!r}. Expected a text, instant, number or None."
