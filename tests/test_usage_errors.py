@@ -38,7 +38,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         "Invalid time 'noon'. Expected ISO 8601, such as 2026-11-22T06:30:00Z",
     ),
     (("churn", "--window", "W1", "--paths", ""), 2, "invalid path ''"),
-    (("plugins", "info", "codx"), 1, "No source 'codx' is installed; did you mean codex?"),
+    (("plugins", "info", "codx"), 1, "No source 'codx' is installed. Did you mean codex?"),
     (("plugins", "new", "fuel", "--into", "blocked/sub"), 1, "Cannot write"),
     (("alias", "begin", "codex"), 2, "Unknown command 'begin'"),
     (("plan", "--provider", "codex", "--windows-left", "2.5"), 2, "Invalid whole number '2.5'. Expected one from 1 to"),
@@ -47,18 +47,18 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("complete", "--window", "W1", "--codex-features", "9" * 31), 2, "Expected one from 0 to 1000000."),
     (("complete", "--window", "W1", "--codex-features=-1"), 2, "Expected one from 0 to 1000000."),
     (("churn", "--window", "W1", "--features", "9" * 31), 2, "Expected one from 0 to 1000000."),
-    (("help", "previw"), 2, "No word or command 'previw'; did you mean preview?"),
-    (("previw",), 2, "Unknown command 'previw'; did you mean preview?"),
-    (("edn", "codex"), 2, "Unknown command 'edn'; did you mean end?"),
-    (("stop", "codex"), 2, "Unknown command 'stop'; there are start, end, cross, "),
-    (("audit",), 2, "Unknown command 'audit'; did you mean window-audit?"),
-    (("cost",), 2, "Unknown command 'cost'; did you mean cost-compare?"),
+    (("help", "previw"), 2, "No word or command 'previw'. Did you mean preview?"),
+    (("previw",), 2, "Unknown command 'previw'. Did you mean preview?"),
+    (("edn", "codex"), 2, "Unknown command 'edn'. Did you mean end?"),
+    (("stop", "codex"), 2, "Unknown command 'stop'. Expected one of start, end, cross, "),
+    (("audit",), 2, "Unknown command 'audit'. Did you mean window-audit?"),
+    (("cost",), 2, "Unknown command 'cost'. Did you mean cost-compare?"),
     (("start", "codex", "pane.txt", "--stdin"), 2, "Two texts are given. Name a file, or use --stdin."),
-    (("alias", "start", "codx", "--stdin"), 2, "Unknown provider 'codx'; did you mean codex?"),
+    (("alias", "start", "codx", "--stdin"), 2, "Unknown provider 'codx'. Did you mean codex?"),
     (
         ("ingest", "codex-ccusag", "--window", "W1", "--stdin"),
         2,
-        "Unknown source 'codex-ccusag'; did you mean codex-ccusage?",
+        "Unknown source 'codex-ccusag'. Did you mean codex-ccusage?",
     ),
     (
         ("alias", "start", "codex", "--stdin", "--timezone", "Mars/Base"),
@@ -97,8 +97,8 @@ def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(tracker_cli
         for window, said in {"W0-7": True, "W00-007": True, "W0-07": False, "W0-70": False, "W0-8": False}.items():
             done = tracker_cli(*words, window)
             assert done.returncode == 0, done.stderr
-            assert (f"note: {window} is a new window; did you mean W0-07?{cure}\n" in done.stderr) == said
-    assert "did you mean" not in tracker_cli(*ingest, "W0-7").stderr  # it is known by now
+            assert (f"note: {window} is a new window. Did you mean W0-07?{cure}\n" in done.stderr) == said
+    assert "Did you mean" not in tracker_cli(*ingest, "W0-7").stderr  # it is known by now
 
 
 PANES = Path(__file__).parents[1] / "docs" / "samples" / "panes"

@@ -147,7 +147,7 @@ def test_delete_counts_from_the_newest_and_erases_nothing(captured: Run, tmp_pat
     assert "toy has only 1 after capture for W0-01" in refused(
         captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01", "--index", "2")
     )
-    assert "no window 'W0-11': did you mean W0-01?" in refused(
+    assert "Unknown window 'W0-11'. Did you mean W0-01?" in refused(
         captured("alias", "delete", "toy", "--yes", "--window", "W0-11")
     )
 

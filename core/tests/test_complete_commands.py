@@ -51,9 +51,7 @@ def test_finalize_rows_are_ordered_by_time_whatever_their_zone(captured: Run, tm
 def test_complete_needs_every_pair(toys: Run) -> None:
     ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%"))
     assert "W0-01 cannot be finalized: missing toy AFTER" in refused(toys("complete", "--window", "W0-01"))
-    assert "W0-11 holds no captures (did you mean W0-01?). Expected a BEFORE and an AFTER" in refused(
-        toys("complete", "--window", "W0-11")
-    )
+    assert "W0-11 holds no captures. Did you mean W0-01? Begin with" in refused(toys("complete", "--window", "W0-11"))
 
 
 def test_several_values_may_follow_one_option(captured: Run, tmp_path: Path) -> None:
@@ -148,9 +146,7 @@ def test_an_open_window_is_shown_as_open(toys: Run) -> None:
     ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%"))
     shown = ok(toys("preview", "--window", "W0-01"))
     assert "  - toy: features=n/a, capacity=n/a, efficiency=n/a, ci=n/a, n=0, power=n/a (open)\n" in shown
-    assert "Unknown window 'W0-02'. Expected one with records: did you mean W0-01?" in refused(
-        toys("preview", "--window", "W0-02")
-    )
+    assert "Unknown window 'W0-02'. Did you mean W0-01?" in refused(toys("preview", "--window", "W0-02"))
 
 
 def test_a_preview_of_nothing_says_how_to_begin(toys: Run) -> None:

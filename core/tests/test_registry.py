@@ -46,7 +46,7 @@ def test_a_broken_import_costs_only_that_plugin() -> None:
 
 
 def test_an_unknown_hook_says_what_was_meant() -> None:
-    assert "Unknown hook 'ingest_lines'; did you mean ingest_line?" in only_failure(
+    assert "Unknown hook 'ingest_lines'. Did you mean ingest_line?" in only_failure(
         registry(plugin("bad", ingest_lines=lambda line: ()))
     )
 

@@ -265,26 +265,13 @@ def _divergence_line(found: Divergence) -> str:
 
 
 def _divergence(found: Divergence) -> dict[str, Any]:
-    one = found.compared
-    return {
-        "source": found.source.name,
-        "scope": one.scope,
-        "reported": found.reported,
-        "provider": one.provider,
-        "meter": one.meter,
-        "shown": found.shown,
-        "divergent": found.is_divergent,
-    }
+    one, figures = found.compared, {"reported": found.reported, "shown": found.shown, "divergent": found.is_divergent}
+    return {"source": found.source.name, "scope": one.scope, "provider": one.provider, "meter": one.meter, **figures}
 
 
-def _open(figures: OpenFigures) -> dict[str, Any]:
-    return {
-        "provider": figures.source.name,
-        "errors": list(figures.errors),
-        "window": figures.window,
-        "capacity": figures.capacity,
-        "unit": figures.unit,
-    }
+def _open(one: OpenFigures) -> dict[str, Any]:
+    figures = {"window": one.window, "capacity": one.capacity, "unit": one.unit}
+    return {"provider": one.source.name, "errors": list(one.errors), **figures}
 
 
 def _block(shown: Shown) -> dict[str, Any]:

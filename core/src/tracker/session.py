@@ -135,8 +135,7 @@ class Session:
         from tracker.journal.index import Index
 
         index = Index(self.journal)
-        context = click.get_current_context(silent=True)
-        if context is not None:
+        if context := click.get_current_context(silent=True):
             context.find_root().call_on_close(index.close)
         return index
 
@@ -178,7 +177,7 @@ class Session:
             if failure.plugin == name:
                 raise TrackerError(f"{name} is not available: {failure}")
         what = "provider" if tuple(kinds) == ("status",) else "source"
-        raise click.UsageError(f"Unknown {what} {escape(name)!r}; {near(name, names)}")
+        raise click.UsageError(f"Unknown {what} {escape(name)!r}. {near(name, names)}")
 
     def finish(self) -> None:
         """Tell the features, once, that the running command did what it is for."""
@@ -225,12 +224,18 @@ class Session:
         if text in self._warned:
             return
         self._warned.add(text)
-        print(f"warning: {escape(text)}", file=sys.stderr)
+        self._tell(f"warning: {text}")
 
     def note(self, text: str) -> None:
         """Something worth knowing beside the result."""
         if not self.quiet:
-            print(escape(text), file=sys.stderr)
+            self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        """Print on stderr; on a terminal folded between words."""
+        from tracker.text.wording import folded
+
+        print(folded(escape(text)) if sys.stderr.isatty() else escape(text), file=sys.stderr)
 
 
 def session() -> Session:

@@ -115,7 +115,7 @@ def test_old_counts_on_stdin_are_no_after(machine: Any) -> None:
 
 
 def test_an_origin_that_is_none(machine: Any) -> None:
-    assert "codex has no origin 'rolout'; did you mean rollout?" in error(
+    assert "codex has no origin 'rolout'. Did you mean rollout?" in error(
         machine("capture", "codex", "--from", "rolout"), 2
     )
     assert "Missing provider." in error(machine("capture"), 2)

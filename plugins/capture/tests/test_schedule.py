@@ -93,7 +93,7 @@ def test_no_key_is_printed_and_nothing_is_written(machine: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "extra", "status", "why"),
     [
-        (["codx"], {}, 2, "Unknown provider 'codx'; did you mean codex?"),
+        (["codx"], {}, 2, "Unknown provider 'codx'. Did you mean codex?"),
         ([], {"TRACKER_DATA_DIR": "a\nb"}, 1, "contains control characters"),
     ],
 )

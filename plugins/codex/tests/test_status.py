@@ -118,3 +118,9 @@ def test_the_demo_has_no_reset_within_a_window() -> None:
         assert all(used(after[0])[meter] >= value for meter, value in used(before[0]).items())
         for reading, at in (before, after):
             assert all(gauge.reset_at and gauge.reset_at > max(at, after[1]) + margin for gauge in reading.gauges)
+
+
+def test_a_bar_that_contradicts_its_number_is_said_once() -> None:
+    """The row is there, so that no section is missing."""
+    text = ">_ OpenAI Codex (v0.44.0)\n 5h limit: [██████████] 11% left\n Weekly limit: [█████████░] 90% left\n"
+    assert read(text).errors == ("bar-contradicts:fiveh",)

@@ -129,7 +129,7 @@ def test_the_list_and_a_dry_run_write_nothing(program: Any) -> None:
     ("window", "expected"),
     [
         ("W0-20", "note: W0-20 is a new window. If that is a mistake, `tracker undo` takes this back\n"),
-        ("W0-1", "note: W0-1 is a new window; did you mean W0-01? `tracker undo` takes this back\n"),
+        ("W0-1", "note: W0-1 is a new window. Did you mean W0-01? `tracker undo` takes this back\n"),
         ("W0-02", ""),
         ("W0-01", ""),
     ],

@@ -430,3 +430,10 @@ def test_every_error_and_warning_of_the_set_up_has_a_command(program: Any) -> No
     assert command == "  tracker end toy --stdin"
     other = program("--data-dir", str(program.root), "doctor").ok().splitlines()
     assert other[-1] == f"  tracker --data-dir {program.root} end toy --stdin"
+
+
+def test_a_disk_that_is_full_is_found(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = shutil.disk_usage(sound.root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: used._replace(free=5 << 20))
+    [what] = [what for level, check, _, what in findings(sound) if (level, check) == ("error", "space")]
+    assert what == "lies on a disk with 5 MB left, and a capture may take 16 MB"

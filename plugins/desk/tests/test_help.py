@@ -25,6 +25,6 @@ def test_a_command_shows_its_help_and_the_word_of_its_name(program: Any) -> None
 
 def test_a_near_miss_is_named(program: Any) -> None:
     for wrong, right in (("capacty", "capacity"), ("doctr", "doctor"), ("medger", "ledger")):
-        assert program("help", wrong).refused(2) == f"error: No word or command '{wrong}'; did you mean {right}?"
-    assert "did you mean start?" in program("help", "alias", "strat").refused(2)
+        assert program("help", wrong).refused(2) == f"error: No word or command '{wrong}'. Did you mean {right}?"
+    assert "Did you mean start?" in program("help", "alias", "strat").refused(2)
     assert "No word or command" in program("help", "\x1b[31m").refused(2)

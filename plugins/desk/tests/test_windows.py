@@ -37,6 +37,13 @@ def test_a_window_has_its_times_state_and_figures(filled: Any) -> None:
     assert (third["state"], third["to"], third["providers"]["toy"]["capacity"]) == ("open", None, None)
 
 
+def test_a_window_that_does_not_count_has_what_complete_said(filled: Any) -> None:
+    said = filled("complete", "--window", "W2").ok()
+    assert "features=n/a, capacity=5" in said
+    figures = windows(filled)[1]["providers"]["toy"]
+    assert (figures["features"], figures["capacity"], figures["efficiency"]) == (None, 5, None)
+
+
 def test_people_get_a_row_per_window(filled: Any) -> None:
     head, *rows = filled("windows").ok().splitlines()
     assert head.split()[:9] == [
@@ -67,7 +74,7 @@ def test_a_selection(filled: Any, options: list[str], expected: list[str]) -> No
 
 def test_wrong_filters_are_refused(filled: Any) -> None:
     assert "Invalid time 'noon'. Expected ISO 8601" in filled("windows", "--since", "noon").refused(2)
-    assert "did you mean toy?" in filled("windows", "--provider", "toi").refused(2)
+    assert "Did you mean toy?" in filled("windows", "--provider", "toi").refused(2)
     assert filled("windows", "--last", "0").refused(2)
 
 

@@ -24,7 +24,7 @@ NOT_LOADED = {
     " (docs/reference/plugins.md, section 'Packaging')",
     "unloadable": "ModuleNotFoundError: No module named 'nowhere' (docs/reference/plugins.md, section 'Import late')",
     "mistyped": "Expected that of the entry point, 'mistyped'. (docs/reference/plugins.md, section 'The declaration')",
-    "misspelt": "did you mean parse_status? (docs/reference/plugins.md, section 'When something is wrong')",
+    "misspelt": "Did you mean parse_status? (docs/reference/plugins.md, section 'When something is wrong')",
 }
 EVERY_EVENT = (
     "there_are_lines_with_events reads_every_line_the_same_way_twice keeps_nothing_personal"

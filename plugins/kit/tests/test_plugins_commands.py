@@ -149,7 +149,7 @@ def test_info_shows_what_a_source_declares(toys: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("tyo", "error: No source 'tyo' is installed; did you mean toy?"),
+        ("tyo", "error: No source 'tyo' is installed. Did you mean toy?"),
         (
             "needy",
             "error: needy is left out: plugin 'needy' failed to be imported: ModuleNotFoundError: No module named",
@@ -228,6 +228,17 @@ def window_facts(session, windows):
 @hookimpl
 def window_checks(session, window):
     return [1 / 0 for one in session.index.windows()]
+
+@hookimpl
+def export_formats():
+    return {"acme": lambda session: 0}
+
+@hookimpl
+def panels(session, period):
+    from tracker.api import Chart, Panel
+
+    rows = [{"x": one, "z": float("inf")} for one in session.index.windows()]
+    return [Panel(name="acme", title="Acme", rows=rows, charts=[Chart(kind="bars", title="A", x="x", y="y")])]
 """
 
 
@@ -257,6 +268,9 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
     broken = toys("plugins", "check", str(root)).stdout
     assert "plugin 'acme' failed to window_facts: ValueError: Invalid acme nan of ('W0-01', '')" in broken
     assert "plugin 'acme' failed to window_checks: ZeroDivisionError" in broken
+    assert "plugin 'acme' cannot export snapshots as acme: TypeError" in broken
+    assert "plugin 'acme' gives inf in the panel 'acme'. Expected a text, instant, number or None." in broken
+    assert "plugin 'acme' draws 'y', but the panel 'acme' has no such column" in broken
     feature.write_text("import os\nos._exit(0)\n")
     lost = toys("plugins", "check", str(root))
     assert (lost.returncode, lost.stderr.splitlines()[-1]) == (
@@ -288,6 +302,6 @@ def test_check_of_a_folder_that_is_no_plugin(toys: Run, tmp_path: Path, text: st
 
 def test_check_of_nothing_that_is_known(toys: Run) -> None:
     assert (
-        "error: Invalid target 'tyo'. Expected a folder or an installed plugin; did you mean toy?"
+        "error: Invalid target 'tyo'. Expected a folder or an installed plugin. Did you mean toy?"
         in toys("plugins", "check", "tyo").stderr
     )

@@ -147,7 +147,7 @@ def test_nothing_to_hand_over(toys: Run, tmp_path: Path) -> None:
     assert "holds no records to hand over" in refused(toys("handoff"))
     assert not (tmp_path / "data").exists()
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
-    assert "did you mean W0-20?" in refused(toys("handoff", "--window", "W0-2O"))
+    assert "Did you mean W0-20?" in refused(toys("handoff", "--window", "W0-2O"))
 
 
 def test_recorded_texts_cannot_leave_their_place(finalized: Run, tmp_path: Path) -> None:

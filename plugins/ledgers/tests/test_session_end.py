@@ -76,7 +76,7 @@ def test_without_a_start_commit_churn_says_so_and_goes_on(toys: Run, tmp_path: P
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
     done = toys("churn", "--window", "W0-2O", "--notes", "a note")
     assert ok(done) == "recorded churn for W0-2O: decision=missing-commit-range\n"
-    assert "warning: no start commit is known for W0-2O (no record names it; did you mean W0-20?)" in done.stderr
+    assert "warning: No start commit is known for W0-2O, which no record names. Did you mean W0-20?" in done.stderr
     [record] = records(tmp_path, "churn")
     assert (record["decision"], record["files_changed"]) == ("missing-commit-range", None)
     [row] = rows(tmp_path, "Churn_Ledger.csv")

@@ -146,7 +146,7 @@ def test_lines_of_another_program_are_compared_too(tracker_cli: Run) -> None:
 
 def test_a_mistyped_window_and_two_inputs_are_refused(stored: Run) -> None:
     wrong = stored("cost-compare", "--window", "W0-CHM")
-    assert (wrong.returncode, "did you mean W0-CHN?" in wrong.stderr) == (1, True)
+    assert (wrong.returncode, "Did you mean W0-CHN?" in wrong.stderr) == (1, True)
     both = stored("cost-compare", "--window", "W0-CHN", "--file", "-")
     assert (both.returncode, "--window and --file exclude each other" in both.stderr) == (2, True)
 

@@ -53,6 +53,13 @@ class Verdicts:
         (self.folder / "tracker.toml").write_text(text)
 
 
+@pytest.fixture(autouse=True)
+def codex_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with Codex, whether or not the developer's has it."""
+    (tmp_path / "codex-home").mkdir()
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex-home"))
+
+
 @pytest.fixture
 def verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verdicts:
     from tracker.feature import hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,7 +104,7 @@ def test_accounts_are_told_apart(verdicts: Any) -> None:
     assert done.out == "unknown: codex weekly: there are 2 accounts; add --account a1 or --account b2\n"
     assert verdicts("gate", "codex", "--account", "b2").ok() == "go: codex weekly: 60 % left\n"
     assert verdicts("gate", "codex", "--account", "a1", "--json").status == 3
-    assert "did you mean a1?" in verdicts("gate", "codex", "--account", "a").refused()
+    assert "Did you mean a1?" in verdicts("gate", "codex", "--account", "a").refused()
     said = verdicts("plan", "--provider", "codex").ok()
     assert "codex weekly account a1: 95% used" in said
     assert "codex weekly account b2: 40% used" in said
@@ -222,3 +223,32 @@ def test_what_was_full_is_full_until_its_reset_however_old_the_reading_is(verdic
     new = {"record_id": "new", "origin": "print", "provider": "claude", "captured_at": at}
     path.write_text(path.read_text() + json.dumps({**new, "parsed": {"all_models_used": 21}}) + "\n")
     assert verdicts("gate", "claude").out == "stop: claude session: 3 % left, less than 10 %\n"
+
+
+def test_plan_names_a_command_that_works_here(verdicts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a file or a program to read from, a person pastes the pane."""
+    monkeypatch.setenv("PATH", str(tmp_path / "none"))
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex"))
+    reading(verdicts, 40, age=timedelta(hours=3), reset=timedelta(hours=-1))
+    assert "and not read since: `tracker start codex`\n" in verdicts("plan", "--provider", "codex").ok()
+    (tmp_path / "codex").mkdir()
+    assert "and not read since: `tracker capture codex`\n" in verdicts("plan", "--provider", "codex").ok()
+
+
+@pytest.mark.parametrize(
+    ("used", "status"), [(-5, 4), ("40", 4), (True, 4), (float("inf"), 4), (float("nan"), 4), (None, 4), (250, 3)]
+)
+def test_what_is_no_reading_never_is_a_go(verdicts: Any, used: Any, status: int) -> None:
+    reading(verdicts, 10, age=timedelta(days=1))
+    reading(verdicts, used)
+    done = verdicts("gate", "codex")
+    assert (done.status, done.error, "failed" in done.err) == (status, None, False)
+    assert "-150" not in done.out
+
+
+def test_a_meter_that_cannot_be_is_unknown(verdicts: Any) -> None:
+    reading(verdicts, 10)
+    for key in ("nosuch", "x y", "", "\x1b[2J"):
+        done = verdicts("gate", "codex", "--meter", key)
+        assert (done.status, done.error) == (4, None)
+    assert "no meter" in verdicts("meters", "drift", "--provider", "codex", "--meter", "x y").refused()

@@ -236,7 +236,7 @@ def test_a_comparison_of_nothing_is_refused(tracker_cli: Run, tmp_path: Path) ->
     assert "needs two providers with finalized windows; no provider has any" in error(tracker_cli("compare"))
     finalized(tmp_path, codex=D1)
     assert "claude has no finalized window" in error(tracker_cli("compare", "codex", "claude"))
-    assert "did you mean codex?" in error(tracker_cli("compare", "codx", "claude"))
+    assert "Did you mean codex?" in error(tracker_cli("compare", "codx", "claude"))
     assert tracker_cli("compare", "codex").returncode == 2
 
 
@@ -354,6 +354,6 @@ def test_windows_of_two_accounts_are_never_added(verdicts: Any) -> None:
     ]
     refused = verdicts("compare", "codex", "claude").refused()
     assert "The windows of codex are of 2 accounts (home, work), whose per cent are not the same." in refused
-    assert "did you mean work?" in verdicts("compare", "codex", "claude", "--account", "wrk").refused()
+    assert "Did you mean work?" in verdicts("compare", "codex", "claude", "--account", "wrk").refused()
     [match] = json.loads(verdicts("--json", "compare", "codex", "claude", "--account", "work").ok())
     assert match["providers"][0]["n"] == 2

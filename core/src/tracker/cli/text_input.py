@@ -47,7 +47,11 @@ def take_text(use_stdin: bool = True, path: Path | None = None) -> str:
     if use_stdin and path is not None:
         raise click.UsageError("Two texts are given. Name a file, or use --stdin.")
     if path is not None:
-        data = _take_file(path)
+        try:
+            with path.open("rb") as file:
+                data = file.read(LIMIT + 1)
+        except OSError as error:
+            raise TrackerError(f"Cannot read {path}: {error.strerror}. Nothing was stored.") from error
     else:
         if sys.stdin.isatty():
             print("paste the text, then press Ctrl-D:", file=sys.stderr)
@@ -55,14 +59,6 @@ def take_text(use_stdin: bool = True, path: Path | None = None) -> str:
     if len(data) > LIMIT:
         raise TrackerError(f"The text is too long. Expected at most {LIMIT >> 20} MB. Nothing was stored.")
     return data.decode("utf-8-sig", errors="replace")
-
-
-def _take_file(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(LIMIT + 1)
-    except OSError as error:
-        raise TrackerError(f"Cannot read {path}: {error.strerror}. Nothing was stored.") from error
 
 
 def read_text(

@@ -41,7 +41,7 @@ def hooks(manager: pluggy.PluginManager, module: object, kind: str | None) -> tu
     for caller in manager.get_hookcallers(module) or ():
         [own] = [one for one in caller.get_hookimpls() if one.plugin is module]
         if not caller.has_spec():
-            raise LookupError(f"Unknown hook {caller.name!r}; {near(caller.name, known)}")
+            raise LookupError(f"Unknown hook {caller.name!r}. {near(caller.name, known)}")
         if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
             raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
         found.append(caller.name)

@@ -68,7 +68,7 @@ class Index(IndexFile):
 
     def count(self) -> int:
         """How many `windows` are."""
-        query = f"SELECT count(*) FROM window WHERE name NOT IN {LISTED}"
+        query = f"SELECT (SELECT count(*) FROM window) - (SELECT count(*) FROM window WHERE name IN {LISTED})"
         [(count,)] = self._rows(query, [json.dumps(self.emptied())], self.journal.streams())
         return int(count)
 
@@ -164,20 +164,20 @@ class Index(IndexFile):
         self, stream: str, agent: str | None, provider: str, windows: Iterable[str] | None = None
     ) -> list[CaptureMark]:
         """The standing BEFOREs of a provider in a lane that nothing follows in their window, the oldest first."""
-        among = "" if windows is None else f" AND window IN {LISTED}"
+        # a plus keeps SQLite from an index that has a lane's whole history
+        lane, among = ("", "") if windows is None else ("+", f" AND window IN {LISTED}")
         query = (
-            f"SELECT {MARK} FROM standing c WHERE stream = ? AND provider = ? AND agent = ? AND phase = 'before'{among}"
-            " AND NOT EXISTS (SELECT 1 FROM standing d WHERE d.stream = c.stream AND d.provider = c.provider"
-            " AND d.agent = c.agent AND d.window = c.window AND d.at >= c.at"
-            " AND (d.at, d.position) > (c.at, c.position))"
-            " ORDER BY at, position"
+            f"SELECT {MARK} FROM standing c WHERE {lane}stream = ? AND {lane}provider = ? AND {lane}agent = ?"
+            f" AND phase = 'before'{among} AND NOT EXISTS (SELECT 1 FROM standing d WHERE d.window = c.window"
+            " AND +d.stream = c.stream AND +d.provider = c.provider AND +d.agent = c.agent"
+            " AND (+d.at, d.position) > (c.at, c.position)) ORDER BY at, position"
         )
         values = [stream, provider, agent or "", *(() if windows is None else [json.dumps(list(windows))])]
         return [CaptureMark(*row) for row in self._rows(query, values, [stream])]
 
     def lanes(self, stream: str) -> list[tuple[str | None, CaptureMark]]:
         """The newest standing capture of each provider in each lane, by the lane's name."""
-        query = "SELECT DISTINCT agent, provider FROM capture WHERE stream = ? ORDER BY agent, provider"
+        query = "SELECT agent, provider FROM lane WHERE stream = ? ORDER BY agent, provider"
         groups = self._rows(query, [stream], [stream])
         found = ((agent or None, self.newest(stream, agent, provider)) for agent, provider in groups)
         return [(agent, mark) for agent, mark in found if mark is not None]
@@ -185,10 +185,11 @@ class Index(IndexFile):
     def strangers(self, stream: str, known: Iterable[str]) -> list[CaptureMark]:
         """A standing capture of each provider that is not among the known ones, per window and phase."""
         query = (
-            f"SELECT {MARK} FROM standing WHERE stream = ? AND provider NOT IN {LISTED}"
+            f"SELECT {MARK} FROM standing WHERE stream = ? AND provider IN"
+            f" (SELECT provider FROM lane WHERE stream = ? AND provider NOT IN {LISTED})"
             " GROUP BY provider, window, phase"
         )
-        return [CaptureMark(*row) for row in self._rows(query, [stream, json.dumps(["", *known])], [stream])]
+        return [CaptureMark(*row) for row in self._rows(query, [stream, stream, json.dumps(["", *known])], [stream])]
 
     def resets(self, stream: str, provider: str, after: float, until: float) -> list[float]:
         """Reset instants (epoch s) in (after, until] that standing captures of a provider name."""

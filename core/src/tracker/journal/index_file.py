@@ -23,14 +23,14 @@ from tracker.contract.readings import instant
 from tracker.journal.journal import BLOCK, LOCK, WAIT_SECONDS, Journal
 from tracker.journal.records import COUNT, PHASES, WINDOWS, lane_of, record_id, text
 
-VERSION = 12
+VERSION = 14
 FOLDER = ".index"
 NAME = re.compile(r"journal-[0-9a-f]{16}\.sqlite3")
 # pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others by `tracker doctor`
 SMALL = 64
 # bytes of a stream that take seconds to read
 LARGE = 256 << 20
-TABLES = ("extent", "capture", "reset", "tombstone")
+TABLES = ("extent", "capture", "lane", "reset", "tombstone")
 # what `window` holds, as it follows from the extents
 WINDOW = f"""SELECT window, place(window), max(at), max(stream = '{WINDOWS}') FROM extent WHERE window != ''"""
 # a tombstone that was taken back itself removes nothing
@@ -51,6 +51,8 @@ CREATE TABLE IF NOT EXISTS capture (stream TEXT, position INTEGER, record_id TEX
 CREATE INDEX IF NOT EXISTS capture_lane ON capture (stream, provider, agent, at, position);
 CREATE INDEX IF NOT EXISTS capture_window ON capture (window);
 CREATE UNIQUE INDEX IF NOT EXISTS capture_id ON capture (record_id, stream);
+CREATE TABLE IF NOT EXISTS lane (stream TEXT, agent TEXT, provider TEXT, PRIMARY KEY (stream, agent, provider))
+  WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reset (stream TEXT, provider TEXT, at REAL, record_id TEXT);
 CREATE INDEX IF NOT EXISTS reset_at ON reset (stream, provider, at);
 CREATE TABLE IF NOT EXISTS tombstone (stream TEXT, target TEXT, record_id TEXT, window TEXT);
@@ -68,7 +70,6 @@ SEEN = (
 )
 # errors that say that the file is spoilt; others (busy, full, not writable) are no reason to throw it away
 SPOILT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA}
-# what the events of one write share: all between the id and the event's own fields
 EVENT = re.compile(
     rb'\{"record_id":"[0-9a-f]{32}(","window":"[^"\\]*","provider":"[^"\\]*","captured_at":"[^"\\]*","source":"ingest",'
     rb'"notes":[^{}\[\]]*"tool_version":"[^"\\]*","ts":)'
@@ -316,9 +317,10 @@ def rows_of(journal: Journal, stream: str, start: int, stop: int) -> Iterator[tu
     Consecutive records of one window are one extent; a line that is not a record belongs to the extent around it.
     """
     window, begun, newest, shared = "", start, 0.0, b"\0"
+    lanes = set[tuple[str, str]]()
 
     def is_known(lines: bytes) -> bool:
-        # events that were stored together with the last one: a million of them need no decoding
+        # events that share all but their ids and their own fields with the last one need no decoding
         return lines.count(shared) == lines.count(b"\n")
 
     for offset, line, record in journal.records(stream, start, stop, is_known):
@@ -335,7 +337,11 @@ def rows_of(journal: Journal, stream: str, start: int, stop: int) -> Iterator[tu
         # values that belong to no window, of which a year has half a million, are no captures
         elif phase in PHASES or (phase is None and named and isinstance(parsed, dict)):
             own_id, provider = record_id(stream, line, record), text(record.get("provider"))
-            yield "capture", (stream, offset, own_id, provider, lane_of(record) or "", named, phase or COUNT, at)
+            lane = lane_of(record) or ""
+            yield "capture", (stream, offset, own_id, provider, lane, named, phase or COUNT, at)
+            if (lane, provider) not in lanes:
+                lanes.add((lane, provider))
+                yield "lane", (stream, lane, provider)
             for key, value in parsed.items() if isinstance(parsed, dict) else ():
                 if key.endswith("_reset_at") and (reset := _epoch(value)):
                     yield "reset", (stream, provider, reset, own_id)

@@ -74,7 +74,7 @@ class Settings:
                 # a feature that is not in use may have the setting, or its whole table
                 if not (owner("settings", key) or owner("settings", key.partition(".")[0])):
                     place = found.place(key)
-                    raise TrackerError(f"{place}: {error}; `tracker config list` shows the settings") from error
+                    raise TrackerError(f"{place}: {error} `tracker config list` shows the settings.") from error
         return evolve(found, values=values, declared=known)
 
     @staticmethod

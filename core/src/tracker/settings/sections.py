@@ -95,7 +95,7 @@ class Setting(NamedTuple):
         # TOML has no null
         if found is None or not is_within or (self.fits and not self.fits(found)):
             expected = (self.expected or self.kind.expected).format(self)
-            raise ValueError(f"{self.key} must be {expected}, not {_brief(value)}")
+            raise ValueError(f"Invalid {self.key} {_brief(value)}. Expected {expected}.")
         return found
 
 
@@ -174,7 +174,7 @@ def _declared(_disabled: str | None) -> dict[str, Setting]:
 
 def _settings(kind: Any, table: str) -> dict[str, Setting]:
     if not isinstance(kind, type) or not has(kind) or getattr(kind, "TABLE", None) != table:
-        raise TypeError(f"{kind!r:.80} is no settings class. Expected an attrs class with TABLE = {table!r}.")
+        raise TypeError(f"{kind!r:.80} is not a settings class. Expected an attrs class with TABLE = {table!r}.")
     hints, found = get_type_hints(kind), {}
     for one in fields(kind):
         if "about" not in one.metadata:
@@ -203,8 +203,8 @@ def setting_of(key: str) -> Setting:
     if key in known:
         return known[key]
     if keys := [one for one in known if one.startswith(f"{key}.")]:
-        raise ValueError(f"{key} is a table with {', '.join(keys)}, not a value")
+        raise ValueError(f"{key} is a table. Expected its settings: {', '.join(keys)}.")
     elsewhere = [other for other in known if other.rpartition(".")[2] == key.rpartition(".")[2]]
     names = [*known, *(one.partition(".")[0] for one in known)]
-    hint = f"did you mean {elsewhere[0]}?" if elsewhere else near(key, names)
-    raise ValueError(f"unknown setting {key!r}; {hint}")
+    hint = f"Did you mean {elsewhere[0]}?" if elsewhere else near(key, names)
+    raise ValueError(f"Unknown setting {key!r}. {hint}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tracker.text.digest import blake2b
 
@@ -84,15 +84,10 @@ def redact(text: str, *, keep_account: bool = False) -> str:
     return text
 
 
-def redact_value(value: object, *, keep_account: bool = False) -> object:
-    """The same for every text in a JSON value."""
-    return _each(value, lambda text: redact(text, keep_account=keep_account))
-
-
-def with_addresses(value: object, text: str) -> object:
+def with_addresses(value: Any, text: str) -> Any:
     """A JSON value in which addresses that a plugin has redacted itself are as `text`, which it read, has them."""
     known = {redact(found): found for found in re.findall(WHOLE, text)}
-    return _each(value, lambda one: known.get(one, one))
+    return each_text(value, lambda one: known.get(one, one))
 
 
 def account_id(named: str, text: str = "") -> str:
@@ -106,11 +101,12 @@ def account_id(named: str, text: str = "") -> str:
     return blake2b(str(whole).casefold().encode(), digest_size=6).hexdigest()
 
 
-def _each(value: object, change: Callable[[str], str]) -> object:
+def each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value with every text in it changed."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
-        return [_each(item, change) for item in value]
+        return [each_text(item, change) for item in value]
     if isinstance(value, dict):
-        return {key: _each(item, change) for key, item in value.items()}
+        return {key: each_text(item, change) for key, item in value.items()}
     return value

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def near(wrong: str, known: Iterable[str]) -> str:
-    """What to try instead: a close name, else all of them."""
+    """A sentence that says what to try instead: a close name, else all of them."""
     # imported here, because only mistakes need it
     from difflib import get_close_matches
 
@@ -15,9 +15,9 @@ def near(wrong: str, known: Iterable[str]) -> str:
     likely = [name for name in names if name.lower().startswith(asked) or asked in name.lower().split("-")]
     close = sorted(likely, key=len) or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1)
     if close:
-        return f"did you mean {close[0]}?"
+        return f"Did you mean {close[0]}?"
     shown = names if len(names) <= 12 else [*names[:11], "..."]
-    return f"there {'is only' if len(names) == 1 else 'are'} {', '.join(shown) or 'none'}"
+    return f"Expected {'one of ' if len(names) > 1 else ''}{', '.join(shown)}." if names else "There is none."
 
 
 def folded(text: str) -> str:

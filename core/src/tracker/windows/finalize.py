@@ -163,9 +163,10 @@ def _check_read(window: str, unread: Iterable[Absent]) -> None:
 def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Capture]]) -> None:
     if not groups:
         known = session.index.windows()
-        hint = f" ({near(window, known)})" if known and window not in known else ""
+        what = "Expected a BEFORE and an AFTER of a provider."
+        what = near(window, known) if known and window not in known else what
         raise TrackerError(
-            f"{line(window)} holds no captures{hint}. Expected a BEFORE and an AFTER of a provider."
+            f"{line(window)} holds no captures. {what}"
             f" Begin with `tracker start PROVIDER --stdin --window {line(window)}`."
         )
     missing = [(name, phase) for name, group in groups.items() for phase in canonical(group).missing]

@@ -34,7 +34,7 @@ def doubt(index: Index, window: str) -> tuple[str, str] | None:
         return None
     # it may differ from a known one in zero padding alone: `W0-07`, where `W0-7` was given
     if alike := index.first_known(_spellings(window)):
-        return f"{window} is a new window; did you mean {alike}?", " `tracker undo` takes this back"
+        return f"{window} is a new window. Did you mean {alike}?", " `tracker undo` takes this back"
     head, digits = _parts(window)
     if digits.strip("0") and index.knows(f"{head}{int(digits) - 1:0{len(digits)}d}"):
         return None

@@ -143,8 +143,8 @@ def nothing_open(session: Session, source: Source) -> TrackerError:
 def no_before(session: Session, source: Source, window: str) -> TrackerError:
     """An AFTER in a window without a BEFORE."""
     known = session.index.windows()
-    hint = "" if window in known or not known else f" ({near(window, known)})"
+    hint = "" if window in known or not known else f" {near(window, known)}"
     return TrackerError(
-        f"{window} has no {source.name} BEFORE{hint}. Capture it first with"
+        f"{window} has no {source.name} BEFORE.{hint} Capture it first with"
         f" `tracker start {source.name} --stdin --window {window}`. Nothing was stored."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract import readings
@@ -93,6 +94,14 @@ class Windows:
         windows = list(windows)
         found = spans(self.captures(windows) if groups is None else groups)
         return {window: found[window] for window in windows if window in found}
+
+    def no_window(self, window: str) -> TrackerError:
+        """What to say of a window that has no records. All names are read for the error alone."""
+        from tracker.text.wording import near
+
+        known = self.session.index.windows()
+        what = near(window, known) if known else f"{self.session.root} holds no records."
+        return TrackerError(f"Unknown window {line(window)!r}. {what}")
 
     def preview(self, windows: Sequence[str]) -> Preview:
         """What `tracker preview` shows."""
@@ -195,10 +204,11 @@ class Windows:
 
     def parsed(self, reading: readings.Reading, source: Source) -> dict[str, Any]:
         """A reading as the field `parsed` of a record, without what is never stored."""
-        from tracker.text.redact import redact_value
+        from tracker.text.redact import each_text, redact
 
-        found: Any = redact_value(readings.to_parsed(reading, source), keep_account=self.session.config.keep_account)
-        return found  # type: ignore[no-any-return]
+        change = partial(redact, keep_account=self.session.config.keep_account)
+        found: dict[str, Any] = each_text(readings.to_parsed(reading, source), change)
+        return found
 
     @staticmethod
     def reading(parsed: Mapping[str, Any], source: Source, captured_at: datetime) -> readings.Reading:

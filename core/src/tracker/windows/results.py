@@ -8,8 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.features import Estimate, WindowResult
-from tracker.contract.figures import amount
-from tracker.contract.readings import EPOCH, instant
+from tracker.contract.readings import EPOCH, amount, instant
 from tracker.contract.sources import Comparison, Source
 from tracker.journal.index import Index
 from tracker.journal.index_file import place

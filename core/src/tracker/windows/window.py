@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import evolve
 
 from tracker.contract.readings import Reading, compact, to_parsed
 from tracker.journal.records import ANOMALIES, check_window, stamp
-from tracker.text.redact import account_id, redact, redact_value, with_addresses
+from tracker.text.redact import account_id, each_text, redact, with_addresses
 from tracker.windows import rules
 from tracker.windows.captures import Capture, Pair, canonical, captures, measure
 from tracker.windows.lanes import FIRST_WINDOW, next_window
@@ -99,6 +100,8 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
     The answer is the records.
     """
     source, request, windows = request.source, _checked(session, request), list[Window]()
+    # what the index has not read yet is read before others have to wait
+    session.index.newest(source.stream, session.lane, source.name)
     with nullcontext() if session.dry_run else session.journal.lock():
         name = _choose(session, request) if request.window is None else request.window
         for phase in request.phases or (None,):
@@ -179,7 +182,7 @@ def _record(
     session: Session, request: CaptureRequest, window: str, phase: str | None = None, before: Capture | None = None
 ) -> Row:
     source, keep = request.source, session.config.keep_account
-    parsed = redact_value(to_parsed(request.reading, source), keep_account=keep)
+    parsed = each_text(to_parsed(request.reading, source), partial(redact, keep_account=keep))
     fields: Row = {"phase": phase, "git_head": git_head(), **request.details} if phase else {}
     meter = source.capacity_meter
     if phase and meter is not None and meter.unit != "pp":

@@ -69,7 +69,7 @@ def _one(session: Session, source: Source, origin: str | None, timezone: str | N
     origins = [one for one in source.origins if origin in (None, one.name)]
     if not origins:
         names = [one.name for one in source.origins]
-        raise click.UsageError(f"{source.name} has no origin {origin!r}; {near(str(origin), names)}")
+        raise click.UsageError(f"{source.name} has no origin {origin!r}. {near(str(origin), names)}")
     try:
         return first(Question(session=session, source=source, origins=origins, timezone=timezone))
     except Unanswered as error:

@@ -145,7 +145,7 @@ def _origins(options: Options) -> Sequence[Origin]:
     found = [origin for origin in source.origins if options.origin in (None, origin.name)]
     if not found:
         names = [*(origin.name for origin in source.origins), STDIN]
-        raise click.UsageError(f"{source.name} has no origin {options.origin!r}; {near(str(options.origin), names)}")
+        raise click.UsageError(f"{source.name} has no origin {options.origin!r}. {near(str(options.origin), names)}")
     return found
 
 

@@ -44,7 +44,11 @@ def drafts(
 ) -> list[Draft]:
     """What can be stored of every named provider, or of all in the history. Nothing is stored if one is refused."""
     if end <= start:
-        raise TrackerError(f"--to {iso(end)} is not later than --from {iso(start)}. Nothing was stored.")
+        raise TrackerError(f"--to {_said(end)} is not later than --from {_said(start)}. Nothing was stored.")
+    if end > session.now:
+        raise TrackerError(
+            f"--to {_said(end)} lies in the future. Expected a time that has passed. Nothing was stored."
+        )
     limit = timedelta(days=36500) if stale_ok else timedelta(minutes=session.settings(CaptureSettings).stale_minutes)
     known: dict[str, list[Sample]] = {}
     for sample in history(session):
@@ -95,12 +99,18 @@ def _draft(
             f" ({before.sample.account}, {after.sample.account}). Nothing was stored."
         )
     if after.at <= before.at:
-        raise TrackerError(f"{name} has one reading for both ends of {window}, of {iso(after.at)}. Nothing was stored.")
+        raise TrackerError(
+            f"{name} has one reading for both ends of {window}, of {_said(after.at)}. Nothing was stored."
+        )
     account = after.sample.account or before.sample.account
     own = [one for one in samples if account is None or one.account in (None, account)]
     draft = Draft(source=source, before=before, after=after, parts=_parts(source, own, before, after, limit))
     _refuse_lagging(session, draft)
     return draft
+
+
+def _said(at: datetime) -> str:
+    return iso(at.replace(microsecond=0))
 
 
 def _refuse_lagging(session: Session, draft: Draft) -> None:
@@ -112,7 +122,7 @@ def _refuse_lagging(session: Session, draft: Draft) -> None:
     for found in (reset, *resets):
         if found is not None and found <= at < found + buffer:
             raise TrackerError(
-                f"The {name} reading of {iso(at)} follows the reset at {iso(found)} too closely: the vendor lags."
+                f"The {name} reading of {_said(at)} follows the reset at {_said(found)} too closely: the vendor lags."
                 " Choose a later --to. Nothing was stored."
             )
 
@@ -128,7 +138,7 @@ def _nearest(name: str, samples: Sequence[Sample], at: datetime, limit: timedelt
         raise TrackerError(f"The history has no reading of {name}. Fill it with `tracker sync`. Nothing was stored.")
     if found.distance > limit:
         raise TrackerError(
-            f"{name} has no reading within {span(limit)} of {iso(at)}; the nearest is of {iso(found.at)},"
+            f"{name} has no reading within {span(limit)} of {_said(at)}; the nearest is of {_said(found.at)},"
             f" {span(found.distance)} away. Use --stale-ok to take it. Nothing was stored."
         )
     return found

@@ -101,11 +101,12 @@ def _errors(pane: str, shown: Sequence[Section], gauges: Sequence[Gauge], trimme
         if not notices and not shown and NOTHING_PRINTED.search(pane):
             notices = ["usage-not-loaded"]
         yield from notices or ["insufficient-data"]
-    missing = [gauge.meter for gauge in gauges if gauge.used is None]
+    garbled = [section.key for section in shown if section.contradicted and section.key]
+    missing = [gauge.meter for gauge in gauges if gauge.used is None and gauge.meter not in garbled]
     if any(section.key is None and section.extra is None for section in shown):
         missing.append("unknown")
     yield from (f"section-missing:{meter}" for meter in missing)
-    yield from (f"bar-contradicts:{section.key}" for section in shown if section.contradicted and section.key)
+    yield from (f"bar-contradicts:{key}" for key in garbled)
     if STALE.search(pane):
         yield "stale-data"
     if trimmed:

@@ -78,6 +78,9 @@ def reading(
     first: dict[str, Gauge] = {}
     for gauge in gauges:
         first.setdefault(gauge.meter, gauge)
+    errors = tuple(errors)
+    told = {tag.partition(":")[2] for tag in errors}
     missing = [key for key, gauge in first.items() if gauge.used is None]
-    tags = [f"{MISSING}:{key}" for key in missing] if len(missing) < len(first) else [INSUFFICIENT]
+    # a tag of its own says why the meter has no value
+    tags = [f"{MISSING}:{key}" for key in missing if key not in told] if len(missing) < len(first) else [INSUFFICIENT]
     return Reading(gauges=tuple(first.values()), fields=fields, errors=(*tags, *errors), as_of=as_of)

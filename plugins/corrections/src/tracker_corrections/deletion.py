@@ -9,7 +9,7 @@ import click
 from attrs import frozen
 
 from tracker.api import Source, redact
-from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canonical, near, plural, stamp, value
+from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canonical, plural, stamp, value
 from tracker_corrections.closing import ANOMALIES, closing
 
 Row = dict[str, Any]
@@ -157,8 +157,8 @@ def _missing(session: Session, wanted: Wanted, count: int) -> TrackerError:
     if count:
         captures = plural(count, f"{phase} capture" if phase else "capture")
         return TrackerError(f"{name} has only {captures}{place}{lane}; --index goes up to {count}")
-    if window and not session.index.knows(window) and (known := session.index.windows()):
-        return TrackerError(f"no window {window!r}: {near(window, known)}")
+    if window and not session.index.knows(window) and session.index.newest_windows(1):
+        return Windows(session).no_window(window)
     gone = " (it was removed before)" if window and _was_removed(session, wanted.source, phase, window) else ""
     what = f"{name} {phase or 'capture'}{place}{lane}"
     return TrackerError(f"there is no {what} to remove{gone}; `tracker window-audit --window W` shows what stands")

@@ -108,7 +108,7 @@ def look_up(session: Session, key: str) -> Held:
     try:
         return found[Settings.of(key).key]
     except ValueError as error:
-        raise TrackerError(f"{error}; `tracker config list` shows the settings") from None
+        raise TrackerError(f"{error} `tracker config list` shows the settings.") from None
 
 
 # --- changing one
@@ -184,12 +184,12 @@ def _meant(key: str, words: str) -> Any:
     is_price = name == PRICES and bool(provider)
     try:
         if is_price and "." in provider:
-            raise ValueError(f"{key} is a part of a price: set {PRICES}.{provider.partition('.')[0]} as a whole")
+            raise ValueError(f"{key} is a part of a price: set {PRICES}.{provider.partition('.')[0]} as a whole.")
         setting = Settings.of(PRICES if is_price else key)
         value = meant(setting.kind.name, words)
         setting.check({provider: value} if is_price else value)
     except ValueError as error:
-        raise TrackerError(f"{error}. Nothing was written. `tracker config list` shows the settings.") from None
+        raise TrackerError(f"{error} Nothing was written. `tracker config list` shows the settings.") from None
     return value
 
 
@@ -197,7 +197,7 @@ def _check_provider(session: Session, provider: str) -> None:
     """Warn of a price for a provider that is not installed here; it may be elsewhere."""
     providers = session.registry.providers
     if provider not in providers:
-        session.warn(f"no provider {provider!r} is installed; {near(provider, providers)}")
+        session.warn(f"No provider {provider!r} is installed. {near(provider, providers)}")
 
 
 def example(source: Source) -> str:

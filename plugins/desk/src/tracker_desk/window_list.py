@@ -118,7 +118,12 @@ def _figures(
     session: Session, source: Source, row: Finalized, groups: Mapping[tuple[str, str], list[Capture]]
 ) -> dict[str, float | None]:
     found = ProviderFigures.of(session, source, {row.window: row}, groups)
-    return {**found.totals, "efficiency": found.efficiency.efficiency}
+    capacity = found.totals["capacity"]
+    if capacity is None:
+        # a window that does not count has figures all the same
+        capacity = canonical(groups.get((row.window, source.name), ())).capacity(session, source)
+    features = row.features.get(source.name)
+    return {"features": features, "capacity": capacity, "efficiency": found.efficiency.efficiency}
 
 
 # --- as a table

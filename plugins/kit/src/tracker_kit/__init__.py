@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tracker.api import Block, Reading
-    from tracker_kit.conformance import SourceConformance
-    from tracker_kit.features import FeatureConformance
-    from tracker_kit.screen import Screen, screens
-    from tracker_kit.streams import TelemetryConformance
-    from tracker_kit.texts import ReportConformance, StatusConformance
+    from tracker_kit.conformance import SourceConformance as SourceConformance
+    from tracker_kit.features import FeatureConformance as FeatureConformance
+    from tracker_kit.screen import Screen as Screen
+    from tracker_kit.screen import screens as screens
+    from tracker_kit.streams import TelemetryConformance as TelemetryConformance
+    from tracker_kit.texts import ReportConformance as ReportConformance
+    from tracker_kit.texts import StatusConformance as StatusConformance
 
 PLACES = {
     "FeatureConformance": "features",
@@ -30,19 +32,6 @@ PLACES = {
     "TelemetryConformance": "streams",
     "screens": "screen",
 }
-__all__ = [
-    "FeatureConformance",
-    "ReportConformance",
-    "Screen",
-    "SourceConformance",
-    "StatusConformance",
-    "TelemetryConformance",
-    "call",
-    "played",
-    "screens",
-    "shown",
-    "stored",
-]
 
 
 def __getattr__(name: str) -> Any:
@@ -76,5 +65,4 @@ def played(text: str) -> str | None:
 
 def shown(block: Block | None) -> list[str]:
     """The lines of a preview block as people read them, without the title; none of no block."""
-
     return [str(one) for one in block.rows] if block else []

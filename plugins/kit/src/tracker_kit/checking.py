@@ -81,7 +81,7 @@ def _target(session: Session, name: str, folder: Path) -> Target:
     from tracker.kernel import near
 
     raise TrackerError(
-        f"Invalid target {line(name)!r}. Expected a folder or an installed plugin; {near(name, installed)}"
+        f"Invalid target {line(name)!r}. Expected a folder or an installed plugin. {near(name, installed)}"
     )
 
 

@@ -25,7 +25,7 @@ def find(session: Session, name: str) -> Found:
         raise TrackerError(f"{name} is left out: {found.error}. `tracker plugins list` says what to do.")
     if any(one.name == name for one in registry.disabled):
         raise TrackerError(f"{name} is disabled. Unset TRACKER_DISABLE_PLUGINS.")
-    raise TrackerError(f"No source {line(name)!r} is installed; {near(name, list(registry.sources))}")
+    raise TrackerError(f"No source {line(name)!r} is installed. {near(name, list(registry.sources))}")
 
 
 def document(session: Session, found: Found) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -92,8 +94,8 @@ class FeatureConformance(Conformance):
             known = getattr(registry.manager.hook, hook).spec.argnames
             arguments = given | ({"session": session} if "session" in known else {})
             for name, answer in registry.each(hook, **arguments):
-                if name == declared.name and isinstance(answer, PluginError):
-                    said.append(str(answer))
+                if name == declared.name:
+                    said += [f"plugin {name!r} {fault}" for fault in _faults(session, hook, answer)]
         wrong = [text for text in said if text.startswith(f"plugin {declared.name!r} ")]
         assert not wrong, rule("; ".join(wrong), "Features")
 
@@ -103,3 +105,24 @@ class FeatureConformance(Conformance):
         heavy = HEAVY & set(subprocess.check_output(code, text=True).split())
         text = f"importing {module} imports {', '.join(sorted(heavy))}; import it inside the hooks"
         assert not heavy, rule(text, "Features")
+
+
+def _faults(session: Session, hook: str, answer: Any) -> Iterator[str]:
+    """What is wrong with an answer that the core takes, and a view or an export would stop at."""
+    if isinstance(answer, PluginError):
+        yield str(answer).partition("' ")[2]
+    elif hook == "export_formats":
+        for name, write in answer.items():
+            for stream in session.journal.streams():
+                try:
+                    write(session, stream, session.root)
+                except Exception as error:  # noqa: BLE001  whatever it is, the plugin is wrong and not the check
+                    yield f"cannot export {stream} as {name}: {type(error).__name__}: {error}"
+    elif hook == "panels":
+        for panel in answer:
+            if unknown := {one.y for one in panel.charts} - {column.key for column in panel.columns}:
+                yield f"draws {min(unknown)!r}, but the panel {panel.name!r} has no such column"
+            for value in (value for row in panel.rows for value in row.values()):
+                is_number = isinstance(value, int | float) and -1e15 < value < 1e15
+                if not is_number and not isinstance(value, str | datetime | None):
+                    yield f"gives {value!r:.40} in the panel {panel.name!r}. Expected a text, instant, number or None."

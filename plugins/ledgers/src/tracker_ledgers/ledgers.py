@@ -62,24 +62,11 @@ EVIDENCE = _ledger(
 LEDGERS = (TOKENS, CHURN, FEATURES, EVIDENCE)
 # how the notes of a row begin that takes another one back, and the columns that a sum adds up
 REVERSED = "reversed by tracker undo"
-FIGURES = frozenset(
-    (
-        "commits",
-        "deletions",
-        "delta",
-        "features_added",
-        "files_changed",
-        "files_touched",
-        "insertions",
-        "lines_added",
-        "lines_deleted",
-        "lines_removed",
-        "net",
-        "tests_added",
-        "tokens_actual",
-        "tokens_planned",
-    )
+_FIGURES = (
+    "commits deletions delta features_added files_changed files_touched insertions lines_added lines_deleted"
+    " lines_removed net tests_added tokens_actual tokens_planned"
 )
+FIGURES = frozenset(_FIGURES.split())
 
 
 def path_of(session: Session, ledger: Ledger) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
-from tracker.kernel import Capture, Finalized, Session, TrackerError, Windows, canonical, line, near, value
+from tracker.kernel import Capture, Finalized, Session, TrackerError, Windows, canonical, value
 from tracker_ledgers import ledgers
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.features import built
@@ -18,13 +18,9 @@ CURE, END, COMPLETE, CHURN_IT, PROVE, BEGIN = range(6)
 
 
 def unknown(session: Session, window: str) -> TrackerError | None:
-    """The error that names a window without records; None if it has some. All names are read for the error alone."""
-    index = session.index
-    if index.knows(window) and window not in index.emptied():
-        return None
-    known = index.windows()
-    what = f"Expected one with records: {near(window, known)}" if known else f"{session.root} holds no records."
-    return TrackerError(f"Unknown window {line(window)!r}. {what}")
+    """The error that names a window without records; None if it has some."""
+    is_known = session.index.knows(window) and window not in session.index.emptied()
+    return None if is_known else Windows(session).no_window(window)
 
 
 @frozen(kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ TOTAL = (
     *("cache_write_5m_tokens", "cache_write_1h_tokens"),
 )
 COUNTS = frozenset({*TOTAL, "reasoning_tokens", "latency_ms", "cost_usd"})
-KNOWN: defaultdict[str, set[type]] = defaultdict(set)  # the types of each field's values that were found to be right
+KNOWN: dict[str, set[type]] = {}  # the types of each field's values that were found to be right
 EPOCH = datetime.fromtimestamp(0)
 
 
@@ -330,9 +330,9 @@ def check_all(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [checked(event) for event in events]
     for name, column in zip(names, zip(*rows, strict=True), strict=False):
         kinds = set(map(type, column))
-        for kind in kinds - KNOWN[name]:
+        for kind in kinds - KNOWN.get(name, set()):
             check_event({name: next(value for value in column if type(value) is kind)})
-            KNOWN[name].add(kind)
+            KNOWN.setdefault(name, set()).add(kind)
         if name in COUNTS:
             counts = column if None not in column else [value for value in column if value is not None]
             if counts and not (min(counts) >= 0 and sum(counts) < math.inf):  # a NaN is in no order

@@ -85,7 +85,7 @@ def _chosen(session: Session, known: Mapping[str, ProviderFigures], names: Seque
     providers = session.registry.providers
     for name in names:
         if name not in providers:
-            raise TrackerError(f"Unknown provider {name!r}; {near(name, providers)}")
+            raise TrackerError(f"Unknown provider {name!r}. {near(name, providers)}")
         if name not in known:
             raise TrackerError(f"{name} has no finalized window. Finish one with `tracker complete --window W`.")
     chosen = list(names) or sorted(known)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Meter, MeterOutlook, Source
+from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Meter, MeterOutlook, Origin, Source
 from tracker.kernel import Session, Windows, iso, number, plural, span, value, zone
 from tracker_verdict.accounts import MIXED, accounts
 from tracker_verdict.prospect import Prospect, local_time, prospect
@@ -184,8 +187,19 @@ def _over(meter: Meter, standing: Standing, now: datetime, local: tzinfo) -> str
 
 
 def _capturing(source: Source) -> str:
-    """The command that takes a new reading."""
-    return f"tracker capture {source.name}" if source.origins else f"tracker start {source.name} --stdin"
+    """The command that takes a new reading: where no origin is on this machine, a person pastes one."""
+    return f"tracker capture {source.name}" if any(map(_is_here, source.origins)) else f"tracker start {source.name}"
+
+
+def _is_here(origin: Origin) -> bool:
+    if isinstance(origin, CommandOrigin | ExchangeOrigin):
+        return shutil.which(origin.argv[0]) is not None
+    if isinstance(origin, HttpOrigin):
+        return bool(os.environ.get(origin.key))
+    if isinstance(origin, FileOrigin):
+        return Path(os.environ.get(origin.variable or "") or origin.folder).expanduser().is_dir()
+    # only the other program knows whether it was asked
+    return False
 
 
 def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int) -> Outlook:

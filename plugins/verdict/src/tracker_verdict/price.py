@@ -65,6 +65,6 @@ def prices(providers: Mapping[str, Source], settings: Mapping[str, Any], given: 
         if not equals:
             raise TrackerError(f"Invalid --price {text!r}. Expected PROVIDER={EXAMPLE}.")
         if name not in providers:
-            raise TrackerError(f"Unknown provider {name!r}; {near(name, providers)}")
+            raise TrackerError(f"Unknown provider {name!r}. {near(name, providers)}")
         found[name] = parse(providers[name], value)
     return found

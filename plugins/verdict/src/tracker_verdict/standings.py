@@ -131,7 +131,7 @@ def chosen(found: Sequence[Standing], account: str | None) -> Standing | None:
     names = [one.account or UNNAMED for one in found]
     if account is not None:
         if account not in names:
-            raise TrackerError(f"No reading of an account {account!r}; {near(account, names)}")
+            raise TrackerError(f"No reading of an account {account!r}. {near(account, names)}")
         return found[names.index(account)]
     if len(found) > 1:
         raise TrackerError(f"There are {len(found)} accounts ({', '.join(names)}). Choose one with --account.")

@@ -8,7 +8,6 @@ import click
 
 from tracker.cli.command import Command
 from tracker.cli.options import Selection, selection, window_option
-from tracker.errors import TrackerError
 from tracker.session import session
 
 # that are shown at once
@@ -21,16 +20,12 @@ LINES = 1000
 def command(windows: tuple[str, ...], selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
     from tracker.preview import assemble
-    from tracker.text.render import line
-    from tracker.text.wording import near
     from tracker.windows.reader import Windows
 
     here = session()
     for window in windows:
         if not here.index.knows(window) or window in here.index.emptied():
-            known = here.index.windows()
-            what = f"Expected one with records: {near(window, known)}" if known else f"{here.root} holds no records."
-            raise TrackerError(f"Unknown window {line(window)!r}. {what}")
+            raise Windows(here).no_window(window)
     chosen = selection.windows(here)
     named = list(dict.fromkeys(windows)) or None
     wanted = chosen if named is None or chosen is None else [window for window in named if window in chosen]
@@ -39,7 +34,8 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     if here.json:
         here.data(preview.document())
         return
-    lines = preview.lines()
+    has_tables = here.is_terminal and here.registry.first("show_preview", session=here, preview=preview)
+    lines = iter(()) if has_tables else preview.lines()
     while some := list(islice(lines, LINES)):
         here.show("\n".join(some))
     for note in preview.notes(is_all=not windows and chosen is None):

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, TrackerError, Windows, session, window_option
+from tracker.kernel import Command, Windows, session, window_option
 
 
 @click.command("window-audit", cls=Command, epilog="tracker window-audit --window W0-01")
 @window_option(required=True)
 def command(window: str) -> None:
     """Show every record of a window, also those that were taken back."""
-    from tracker.kernel import near
     from tracker_desk.audit import audit, lines
 
     here = session()
     if not here.index.knows(window):
-        known = here.index.windows()
-        raise TrackerError(f"no window {window!r}; {near(window, known) if known else 'there are no records yet'}")
+        raise Windows(here).no_window(window)
     found = audit(here, window)
     Windows(here).note_missing(Windows(here).missing_plugins([window]))
     if here.json:

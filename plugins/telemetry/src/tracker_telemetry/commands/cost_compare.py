@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--source", "name", metavar="SOURCE", help="The telemetry source, if there are several.")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
     """Compare the tokens and the money of routed requests with the others', per feature."""
-    from tracker.kernel import TrackerError, near
+    from tracker.kernel import TrackerError, Windows
     from tracker_telemetry import costs, prices
     from tracker_telemetry.index import ask, ask_log
     from tracker_telemetry.totals import only_source
@@ -41,9 +41,7 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
         raise click.UsageError("--window and --file exclude each other. Give one of them.")
     source = here.source(name, kinds=["telemetry"]) if name else only_source(here)
     if window is not None and not here.index.knows(window):
-        known = here.index.windows()
-        what = f"Expected one with records: {near(window, known)}" if known else f"{here.root} holds no records."
-        raise TrackerError(f"Unknown window {window!r}. {what}")
+        raise Windows(here).no_window(window)
     if path is None and not here.journal.size(source.stream):
         name = source.name
         cure = f"Store a log with `tracker ingest {name} --window W0-01 --file PATH`, or compare one with --file PATH."

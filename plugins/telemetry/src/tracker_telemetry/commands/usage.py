@@ -51,7 +51,7 @@ def command(
     if (provider := selection.provider) is not None:
         known = {report.provider_of(here, source): source for source in sources}
         if provider not in known:
-            raise TrackerError(f"no session logs of a provider {provider!r}; {near(provider, sorted(known))}")
+            raise TrackerError(f"No session logs of a provider {provider!r}. {near(provider, sorted(known))}")
         sources = [known[provider]]
     in_windows = selection.lane is not None or selection.is_open
     local = zone(timezone) if timezone else _local()
@@ -100,7 +100,7 @@ def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
         return
     counts = {source.name: len(files(source)) for source in sources}
     if any(counts.values()):
-        yield "No requests match in the session logs that were read. Try `tracker usage` without other options."
+        yield "The session logs hold no requests that match. To see all, run `tracker usage` without options."
     for source in sources:
         yield f"{source.title}: {plural(counts[source.name], 'file')} of {', '.join(places(source))}"
     variables = {one.variable for source in sources for one in source.origins if isinstance(one, LogOrigin)}
