@@ -55,7 +55,6 @@ class Session:
 
     @cached_property
     def settings_file(self) -> Settings:
-        """What `tracker.toml` sets."""
         from pathlib import Path
 
         from tracker.settings.file import Settings
@@ -68,14 +67,12 @@ class Session:
 
     @cached_property
     def config(self) -> Kernel:
-        """The kernel's own settings."""
         from tracker.settings.sections import Kernel
 
         return self.settings(Kernel)
 
     @cached_property
     def root(self) -> Path:
-        """The data directory."""
         from pathlib import Path
 
         if self.data_dir is not None:
@@ -224,12 +221,18 @@ class Session:
         if text in self._warned:
             return
         self._warned.add(text)
-        print(f"warning: {escape(text)}", file=sys.stderr)
+        self._tell(f"warning: {text}")
 
     def note(self, text: str) -> None:
         """Something worth knowing beside the result."""
         if not self.quiet:
-            print(escape(text), file=sys.stderr)
+            self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        """Print on stderr; on a terminal folded between words."""
+        from tracker.text.wording import folded
+
+        print(folded(escape(text)) if sys.stderr.isatty() else escape(text), file=sys.stderr)
 
 
 def session() -> Session:

@@ -233,3 +233,22 @@ def test_plan_names_a_command_that_works_here(verdicts: Any, tmp_path: Path, mon
     assert "and not read since: `tracker start codex`\n" in verdicts("plan", "--provider", "codex").ok()
     (tmp_path / "codex").mkdir()
     assert "and not read since: `tracker capture codex`\n" in verdicts("plan", "--provider", "codex").ok()
+
+
+@pytest.mark.parametrize(
+    ("used", "status"), [(-5, 4), ("40", 4), (True, 4), (float("inf"), 4), (float("nan"), 4), (None, 4), (250, 3)]
+)
+def test_what_is_no_reading_never_is_a_go(verdicts: Any, used: Any, status: int) -> None:
+    reading(verdicts, 10, age=timedelta(days=1))
+    reading(verdicts, used)
+    done = verdicts("gate", "codex")
+    assert (done.status, done.error, "failed" in done.err) == (status, None, False)
+    assert "-150" not in done.out
+
+
+def test_a_meter_that_cannot_be_is_unknown(verdicts: Any) -> None:
+    reading(verdicts, 10)
+    for key in ("nosuch", "x y", "", "\x1b[2J"):
+        done = verdicts("gate", "codex", "--meter", key)
+        assert (done.status, done.error) == (4, None)
+    assert "no meter" in verdicts("meters", "drift", "--provider", "codex", "--meter", "x y").refused()

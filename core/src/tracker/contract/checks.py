@@ -111,4 +111,5 @@ JSON_OBJECT = must_be(
 )
 NAME_PATTERN = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 NAME = matching("lower-case letters, digits and single dashes, such as my-tool", NAME_PATTERN)
-SLUG = matching("lower-case letters, digits and '_', such as five_hours", r"[a-z][a-z0-9_]*")
+is_slug = like(r"[a-z][a-z0-9_]*")
+SLUG = must_be("lower-case letters, digits and '_', such as five_hours", is_slug)

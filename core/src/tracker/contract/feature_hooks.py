@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tracker.contract.panels import Cell, Column, Panel, Period
     from tracker.contract.sources import Source
     from tracker.feature import Feature
+    from tracker.preview import Preview
     from tracker.session import Session
 
 hookspec = pluggy.HookspecMarker("tracker")
@@ -64,6 +65,11 @@ def show_table(
     session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool
 ) -> bool | None:
     """Show rows on the terminal, as wide as it is; True if this feature did. total: the last row sums up the others."""
+
+
+@hookspec(firstresult=True)
+def show_preview(session: Session, preview: Preview) -> bool | None:
+    """Lay out a preview on the terminal; True if this feature did."""
 
 
 @hookspec(firstresult=True)

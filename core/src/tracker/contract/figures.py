@@ -6,18 +6,12 @@ import re
 from datetime import UTC, datetime
 
 from tracker.contract import readings
+from tracker.contract.readings import amount as amount
 
 MILLISECONDS = 10**11  # a number of seconds from here on would be after the year 5000
 PERCENT_LIMIT = 1000  # bars show 110 % at times; a number far above 100 is no percentage
 # datetime.fromisoformat alone takes any character between day and time; not compiled here, which every start would pay
 INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
-
-
-def amount(value: object) -> float | int | None:
-    """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans are none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < readings.LIMIT:
-        return None
-    return readings.compact(value)
 
 
 def count(value: object) -> int | None:

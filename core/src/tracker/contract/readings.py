@@ -116,6 +116,13 @@ def compact(value: float) -> float | int:
     return int(value) if float(value).is_integer() else value
 
 
+def amount(value: object) -> float | int | None:
+    """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LIMIT:
+        return None
+    return compact(value)
+
+
 def iso(instant: datetime) -> str:
     """ISO 8601 in UTC with a `Z`, with microseconds only if there are any."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -157,8 +164,6 @@ def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
 
 def from_parsed(parsed: Mapping[str, Any], source: Source, captured_at: datetime) -> Reading:
     """The reading of a record, of any schema; values that cannot be are left out, since a file may be edited."""
-    from tracker.contract.figures import amount
-
     keys = {meter.field_name: meter.key for meter in source.meters}
     if source.open_meters:
         keys |= {name: name[:-4] for name in parsed if name.endswith("_pct") and name not in keys}

@@ -177,7 +177,7 @@ class Source(StatusSource, ReportSource, TelemetrySource):
         A made-up one has the window of the declared one whose key ends its own: `model_weekly` is weekly, too.
         """
         found = next((meter for meter in self.meters if meter.key == key), None)
-        if found or not self.open_meters:
+        if found or not self.open_meters or not checks.is_slug(key):
             return found
         like = next((meter for meter in self.meters if key.endswith(f"_{meter.key}")), None)
         return Meter(key=key, title=key, window=like.window if like else None)

@@ -25,7 +25,7 @@ TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr
 # of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop
 SECONDS = 600.0
 # these speak to the user themselves, and those with a limit of infinity may follow a stream for days
-SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "command_finished": 0.0}
+SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "show_preview": UNLIMITED, "command_finished": 0.0}
 # what a feature raises on purpose, to end the command with one line
 DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
 

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.contract.figures import amount
-from tracker.contract.readings import CROSSED, EPOCH, FELL, compact, fell, from_parsed, instant
+from tracker.contract.readings import CROSSED, EPOCH, FELL, amount, compact, fell, from_parsed, instant
 from tracker.journal.records import PHASES, lane_of, text
 
 if TYPE_CHECKING:

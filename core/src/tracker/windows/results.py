@@ -8,8 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.features import Estimate, WindowResult
-from tracker.contract.figures import amount
-from tracker.contract.readings import EPOCH, instant
+from tracker.contract.readings import EPOCH, amount, instant
 from tracker.contract.sources import Comparison, Source
 from tracker.journal.index import Index
 from tracker.journal.index_file import place
@@ -123,7 +122,6 @@ class Tally:
             self.stale.append(row.window)
 
     def extend(self, other: Tally) -> None:
-        """Add the windows of another one."""
         self.results.extend(other.results)
         self.spent.extend(other.spent)
         self.excluded += other.excluded
@@ -207,7 +205,6 @@ class OpenFigures(NamedTuple):
 
 
 def unit_of(source: Source) -> str:
-    """What the provider's capacity is counted in."""
     return source.capacity_meter.unit if source.capacity_meter else ""
 
 
@@ -262,7 +259,6 @@ def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> li
 
 
 def _reason(source: Source, entry: Mapping[str, Any] | None, capacity: float | None) -> str:
-    """Why a provider does not count in a finalized window."""
     if entry is None or capacity is not None:
         return "not-captured" if entry is None else "features-missing"
     errors = entry.get("errors")

@@ -7,6 +7,7 @@ late `sync` of old session files needs no second reading.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -78,7 +79,7 @@ class Outline:
         if not isinstance(parsed, dict) or first is None or last is None or not isinstance(provider, str):
             return
         for name, used in parsed.items():
-            if name.endswith(USED) and type(used) in (int, float):
+            if name.endswith(USED) and type(used) in (int, float) and 0 <= used < math.inf:
                 meter = name.removesuffix(USED)
                 reset = _seconds(parsed.get(f"{meter}_reset_at"))
                 place = int(first // HOUR), round((reset or 0) / HOUR)

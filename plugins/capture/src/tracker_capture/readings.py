@@ -7,6 +7,7 @@ exactly. Storing a reading twice adds nothing.
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from tracker_capture.outline import STREAM, outline
 from tracker_capture.settings import CaptureSettings
 
 HASH = re.compile(r"[0-9a-f]{12}")
+KEY = re.compile(r"[a-z][a-z0-9_]*")
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
 RESET_TOLERANCE = timedelta(seconds=90)
 # Bytes at the stream's end that usually hold the newest run of each series.
@@ -338,7 +340,8 @@ def _from_record(row: Mapping[str, Any]) -> Sample | None:
     gauges = {}
     for name, used in parsed.items():
         key = name.removesuffix("_used")
-        if key != name and isinstance(used, int | float) and not isinstance(used, bool):
+        # a row that was edited by hand must not hide the others
+        if KEY.fullmatch(key) and key != name and type(used) in (int, float) and 0 <= used < math.inf:
             gauges[key] = Gauge(meter=key, used=used, reset_at=instant(parsed.get(f"{key}_reset_at")))
     return Sample(
         provider=provider,

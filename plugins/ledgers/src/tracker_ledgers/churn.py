@@ -8,12 +8,22 @@ from typing import Any
 
 from attrs import frozen
 
+from tracker.api import Column
 from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, near, plural, stamp, value
 from tracker_ledgers import csv_append, git, ledgers, settings
 from tracker_ledgers.diffs import Diff, diff, pathspecs
 
 STREAM = "churn"
 MISSING = "missing-commit-range"
+COLUMNS = (
+    Column(key="window", title="Window", rank=0),
+    Column(key="provider", title="Provider", rank=3),
+    Column(key="files_changed", title="Files", kind="count"),
+    Column(key="insertions", title="Lines added", kind="count", rank=0),
+    Column(key="deletions", title="Removed", kind="count", rank=0),
+    Column(key="net", title="Net", kind="count", rank=0),
+    Column(key="normalized_churn", title="Net per feature", kind="number", rank=2),
+)
 FIGURES = ("files_changed", "insertions", "deletions", "net")
 
 
@@ -84,7 +94,7 @@ def report(session: Session, measured: Churn) -> None:
     remark(session, measured)
     if session.dry_run or session.json:
         session.data(measured.record)
-    else:
+    elif measured.diff is None or session.quiet or not session.table(COLUMNS, [measured.record]):
         session.say(sentence(measured.record))
 
 

@@ -10,12 +10,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tracker.api import redact
+from tracker.api import Column, redact
 from tracker.kernel import Session, TrackerError, Windows, line
 from tracker_ledgers import csv_append, ledgers, reversal
 from tracker_ledgers.documents import home
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
+COLUMNS = (
+    Column(key="window_id", title="Window", rank=0),
+    Column(key="capability_id", title="Capability", rank=0),
+    Column(key="result", title="Recorded", rank=0),
+    Column(key="runner", title="Runner", rank=4),
+    Column(key="test_run_id", title="Run", rank=3),
+    Column(key="artifacts_path", title="Artifact", rank=1),
+    Column(key="artifact_hash", title="SHA-256", rank=5),
+    Column(key="notes", title="Notes", rank=2),
+)
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -36,7 +46,7 @@ def add(session: Session, given: Mapping[str, Any]) -> None:
     append(session, [row])
     if session.dry_run or session.json:
         session.data(row)
-    else:
+    elif session.quiet or not session.table(COLUMNS, [row]):
         hashed = f" ({row['artifacts_path']} sha256={row['artifact_hash']})" if path else ""
         session.say(f"recorded evidence {row['result']} for {row['window_id']}{hashed}")
 

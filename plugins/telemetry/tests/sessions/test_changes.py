@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,5 +184,59 @@ def test_nothing_found_says_where_it_was_looked_for(home: Any, message: Make) ->
     (home.projects / "a.jsonl").write_text(message("a"))
     done = home.run("usage", "--since", "2027-01-01")
     assert "Claude Code sessions: 1 file of " in done.stderr
-    assert "Try `tracker usage` without other options." in done.stderr
+    assert "run `tracker usage` without options" in done.stderr
     assert "files of" not in home.run("usage").stderr
+
+
+def test_a_file_that_was_compressed_counts_once(home: Any) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    usage = {"input_tokens": 100, "output_tokens": 10}
+    payload = {"thread_id": "t", "response_id": "r", "usage": usage}
+    rows = [{"type": "session_meta", "payload": {"id": "t"}}, {"type": "token_usage_record", "payload": payload}]
+    text = "".join(json.dumps(row) + "\n" for row in rows) + '{torn "token_count"\n'
+    plain = home.sessions / "rollout-t.jsonl"
+    plain.write_text(text)
+    assert home.total() == (1, 100, 10)
+    frames = [zstandard.compress(part.encode()) for part in (text[:50], "", text[50:])]
+    plain.with_suffix(".jsonl.zst").write_bytes(b"".join(frames))
+    plain.unlink()
+    assert home.total() == (1, 100, 10)
+    assert home.missing() == {"unpriced": 1, "unreadable": 1}
+
+
+def test_counts_that_no_request_has_are_unreadable(home: Any, message: Make) -> None:
+    rows = [message(f"m{at}", usage={"input_tokens": 2**53 - 1}) for at in range(1100)]
+    (home.projects / "s1.jsonl").write_text("".join(rows) + message("a"))
+    assert home.total()[0] == 1
+    assert home.missing() == {"unreadable": 1100}
+
+
+def test_an_index_that_another_process_writes_is_left_alone(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    home.usage()
+    [index] = (home.data / ".index").glob("sessions.sqlite3")
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *given, **more: connect(*given, **{**more, "timeout": 0}))
+    other = connect(index)
+    other.execute("BEGIN EXCLUSIVE")
+    (home.projects / "s2.jsonl").write_text(message("b"))
+    done = home.run("usage")
+    assert done.exit_code != 0
+    assert done.stderr.startswith("error: Another process is reading the session logs.")
+    other.close()
+    assert home.total()[0] == 2
+
+
+def test_what_turns_out_to_be_a_replay_leaves_the_daily_totals_too(home: Any, message: Make) -> None:
+    """A replay is read before its original, which another session has."""
+    first = home.projects / "s1.jsonl"
+    first.write_text(message("a", isSidechain=True, requestId=None))
+    assert home.total()[0] == 1
+    (home.projects / "s2.jsonl").write_text(message("a", sessionId="s2"))
+    for _ in range(2):
+        assert [(row["session"], row["requests"]) for row in home.usage("session")["rows"]] == [("s2", 1)]
+        shutil.rmtree(home.data / ".index")
+    first.unlink()
+    assert home.total()[0] == 1

@@ -98,7 +98,7 @@ def _stops(
         if meter.unit != PERCENT or meter.key == question.meter or not is_of_all(source, meter):
             continue
         for one in standings(*read, meter, now):
-            left = FULL - one.used
+            left = max(FULL - one.used, 0.0)
             # what is as good as full stays so until its reset, however old the reading is
             is_so = one.reset_at > now if one.reset_at is not None else now - one.at <= question.max_age
             if one.account == account and is_so and left < question.min_left:
@@ -140,7 +140,7 @@ def _of_meter(
         return evolve(shown, why=f"reset at {at} and not read since")
     if now - found.at > question.max_age:
         return evolve(shown, why=f"the newest reading is {span(now - found.at)} old")
-    left = FULL - found.used
+    left = max(FULL - found.used, 0.0)
     if left < question.min_left:
         return evolve(shown, state=STOP, why=f"{number(left)} % left, less than {number(question.min_left)} %")
     if left <= 0:

@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
+from tracker.api import Cell, Column
 from tracker.kernel import iso, number, plural
 from tracker_verdict.pieces import Ledger, Piece
 from tracker_verdict.rates import Rates
@@ -83,7 +84,33 @@ def _not_judged(bare: Mapping[str, Any]) -> str:
     return f"{number(bare['moved'])} points are not judged: {these} in them without a list price ({models})"
 
 
-def lines(ledger: Ledger, known: Rates, found: Sequence[Residual], rows: int) -> Iterator[str]:
+COLUMNS = (
+    Column(key="meter", title="Meter", rank=0),
+    Column(key="from", title="From", kind="instant", rank=0),
+    Column(key="to", title="To", kind="instant", rank=3),
+    Column(key="points", title="Points", kind="number", rank=0),
+    Column(key="what", title="Requests"),
+    Column(key="sure", title="Sure, %", kind="number", rank=2),
+)
+
+
+def table(ledger: Ledger, found: Sequence[Residual], rows: int) -> list[dict[str, Cell]]:
+    """The largest for a terminal."""
+    return [
+        {
+            "meter": f"{ledger.source.name} {ledger.meter}",
+            "from": datetime.fromtimestamp(one.piece.start, UTC),
+            "to": datetime.fromtimestamp(one.piece.end, UTC),
+            "points": round(abs(one.points), 1),
+            "what": "none" if one.certainty is None else "explain less" if one.points > 0 else "explain more",
+            "sure": None if one.certainty is None else round(100 * min(one.certainty, 0.999), 1),
+        }
+        for one in found[:rows]
+    ]
+
+
+def listed(ledger: Ledger, found: Sequence[Residual], rows: int) -> Iterator[str]:
+    """The largest as text."""
     head = f"{ledger.source.name} {ledger.meter} ({ledger.origin})"
     for one in found[:rows]:
         start, end = (datetime.fromtimestamp(at, ledger.local) for at in (one.piece.start, one.piece.end))
@@ -94,6 +121,11 @@ def lines(ledger: Ledger, known: Rates, found: Sequence[Residual], rows: int) ->
             way = "more than" if one.points > 0 else "less than"
             sure = f"{100 * min(one.certainty, 0.999):.1f}% sure"
             yield f"{head}: {when}: {number(abs(one.points), 1)} points {way} the requests explain, {sure}"
+
+
+def summary(ledger: Ledger, known: Rates, found: Sequence[Residual]) -> Iterator[str]:
+    """What the list rests on."""
+    head = f"{ledger.source.name} {ledger.meter} ({ledger.origin})"
     bare = unpriced(ledger)
     judged = number(sum(piece.points for piece in ledger.pieces if not piece.bare))
     if not found and known.why:

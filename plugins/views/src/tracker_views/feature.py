@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracker.feature import Command, Feature, hookimpl
 
@@ -30,6 +30,17 @@ def show_table(session: Session, columns: Sequence[Column], rows: Sequence[Mappi
     from tracker_views.terminal import show
 
     show(session, columns, rows, total=total)
+    return True
+
+
+@hookimpl
+def show_preview(session: Session, preview: Any) -> bool:
+    """The preview as tables, unless nobody would read so many rows."""
+    from tracker_views.preview_tables import MOST_WINDOWS, show
+
+    if len(preview.windows) > MOST_WINDOWS:
+        return False
+    show(session, preview)
     return True
 
 

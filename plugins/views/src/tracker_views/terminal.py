@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from textwrap import wrap
 
@@ -20,10 +20,18 @@ HIGH, PRESSING = 70, 90  # per cent from which a bar is yellow, and red
 
 def show(session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], *, total: bool) -> None:
     """Print the rows. NO_COLOR and FORCE_COLOR are rich's own; a dumb terminal gets text alone."""
+    write(session, lines(columns, rows, room(), zone(session.config.timezone), total=total))
+
+
+def room() -> int:
+    """The terminal's width in cells; rich takes a dumb one for 80 wide."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def write(session: Session, found: Iterable[Text]) -> None:
+    """Print lines that fit already."""
     console = Console(highlight=False, no_color=session.no_color or None, soft_wrap=True)
-    # rich takes a dumb terminal for 80 columns wide
-    room = shutil.get_terminal_size((80, 24)).columns
-    for line in lines(columns, rows, room, zone(session.config.timezone), total=total):
+    for line in found:
         console.print(line)
 
 

@@ -72,8 +72,8 @@ def store_text(
 
     here = session()
     at, timezone = given["captured_at"] or here.now, given["timezone"]
-    # what is wrong with the settings is said before somebody pastes
-    here.zone  # noqa: B018
+    # what is wrong with the settings or the data directory is said before somebody pastes
+    here.zone, here.index  # noqa: B018
     text = take_text(given["use_stdin"], given["path"])
     reading = read_text(here, source, text, at, timezone, scope)
     more |= {name: given[name] for name in ("window", "notes", "force")}

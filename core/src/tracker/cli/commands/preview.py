@@ -34,7 +34,8 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     if here.json:
         here.data(preview.document())
         return
-    lines = preview.lines()
+    has_tables = here.is_terminal and here.registry.first("show_preview", session=here, preview=preview)
+    lines = iter(()) if has_tables else preview.lines()
     while some := list(islice(lines, LINES)):
         here.show("\n".join(some))
     for note in preview.notes(is_all=not windows and chosen is None):

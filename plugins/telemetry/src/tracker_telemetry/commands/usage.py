@@ -100,7 +100,7 @@ def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
         return
     counts = {source.name: len(files(source)) for source in sources}
     if any(counts.values()):
-        yield "No requests match in the session logs that were read. Try `tracker usage` without other options."
+        yield "The session logs hold no requests that match. To see all, run `tracker usage` without options."
     for source in sources:
         yield f"{source.title}: {plural(counts[source.name], 'file')} of {', '.join(places(source))}"
     variables = {one.variable for source in sources for one in source.origins if isinstance(one, LogOrigin)}

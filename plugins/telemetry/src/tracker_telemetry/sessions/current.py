@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from tracker.api import Source, UsageEvent
-from tracker.kernel import Session
+from tracker.kernel import Session, TrackerError
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.sessions.store import Store, discard, log_sources, opened, project_of
+from tracker_telemetry.sessions.store import Store, discard, is_busy, log_sources, opened, project_of
 from tracker_telemetry.sessions.tables import REQUESTS, STANDING
 from tracker_telemetry.sessions.usage import provider_of
 
@@ -26,16 +26,22 @@ FROM {REQUESTS} WHERE source = ? AND ts >= ? AND {STANDING}
 
 
 def current(session: Session, sources: Sequence[Source], take: Callable[[Store, ListPrices], T]) -> T:
-    """What is taken from the store. A spoilt file is made anew."""
-    try:
-        return _current(session, sources, take)
-    except sqlite3.DatabaseError:
-        discard(session)
-        return _current(session, sources, take)
+    """What is taken from the store. A spoilt file is made anew; without room for one, all is read into memory."""
+    for _ in range(2):
+        try:
+            return _current(session, sources, take, is_stored=True)
+        except sqlite3.DatabaseError as error:
+            if is_busy(error):
+                problem = "Another process is reading the session logs. Run the command again when it has ended."
+                raise TrackerError(problem) from None
+            discard(session)
+    return _current(session, sources, take, is_stored=False)
 
 
-def _current(session: Session, sources: Sequence[Source], take: Callable[[Store, ListPrices], T]) -> T:
-    with opened(session) as store:
+def _current(
+    session: Session, sources: Sequence[Source], take: Callable[[Store, ListPrices], T], *, is_stored: bool
+) -> T:
+    with opened(session, is_stored=is_stored) as store:
         prices = ListPrices.of(session)
         store.sync(sources, prices)
         store.sum_up()

@@ -28,7 +28,7 @@ SHARED = (*LABELS, "whole", "needs", "lineage")
 NEEDS, TOTAL = "if-session:", "session-total"  # tags that say when an event counts
 UNPACKER = "zstandard"  # reads compressed files; an extra
 BLOCK = 1 << 19  # bytes that are read at once: files reach gigabytes
-LARGEST, LATEST = 1 << 53, 1e11  # no request has more tokens, none is of a later second
+LARGEST, LATEST = 10**12, 1e11  # no request has more tokens, none is of a later second
 STORED = "\0"  # begins a project that is shortened or hashed already
 ALONE = "."  # the second half of a key that has none
 
@@ -205,7 +205,7 @@ def _mended(line: bytes) -> bytes | None:
         orjson.loads(line)
         return None  # there is nothing to mend
     try:
-        found = json.loads(line.strip(b"\0 \t\r\n").decode("utf-8-sig", "replace"), parse_constant=lambda _: None)
+        found = json.loads(line.strip(b"\0 \t\r\n").decode("utf-8-sig", "replace"), parse_constant=str)
     except (ValueError, RecursionError):
         return None
     return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")

@@ -23,7 +23,7 @@ from tracker.kernel import Session, TrackerError, stamp
 from tracker_telemetry.index import FOLDER
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import scan, tables
-from tracker_telemetry.sessions.files import Found, Print, end_of, files
+from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, Rules, read
 from tracker_telemetry.settings import Privacy
@@ -102,6 +102,9 @@ class Store:
         moved = {known[path].now.inode: path for path in gone if not os.path.exists(path)}
         for one in found:
             before, old = known.get(one.path), moved.get(one.now.inode)
+            if before is None and (plain := one.path.removesuffix(PACKED)) in moved.values():
+                # compressed in the meantime: its unreadable lines count once
+                self._ask("DELETE FROM file WHERE path = ?", (os.fsencode(plain),))
             if before is None and old is not None and _is_at(one, known[old]):
                 before = known[old]
                 self._ask("UPDATE file SET path = ? WHERE path = ?", (os.fsencode(one.path), os.fsencode(old)))
@@ -221,15 +224,17 @@ class Store:
 
 
 @contextlib.contextmanager
-def opened(session: Session) -> Iterator[Store]:
+def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
     """The store; if its file is spoilt it is made anew, and what the journal has of deleted files comes from there."""
     path = session.root / FOLDER / FILE
     database = None
-    for place in (path, path, None):
+    for place in (path, path, None) if is_stored else (None,):
         try:
             database = _connect(session, place)
             break
-        except (sqlite3.DatabaseError, OSError):
+        except (sqlite3.DatabaseError, OSError) as error:
+            if is_busy(error):
+                raise
             if place is not None:
                 discard(session)
     assert database is not None
@@ -241,6 +246,11 @@ def opened(session: Session) -> Iterator[Store]:
         yield store
     finally:
         database.close()
+
+
+def is_busy(error: Exception) -> bool:
+    """Whether another process writes the file, which is sound then."""
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
 def discard(session: Session) -> None:

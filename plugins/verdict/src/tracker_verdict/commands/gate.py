@@ -53,7 +53,7 @@ def command(
 
     here = session()
     source = here.source(provider, kinds=["status"])
-    wanted = meter or source.capacity
+    wanted = source.capacity if meter is None else meter
     if wanted is None:
         raise click.UsageError(f"{provider} has no capacity meter. Expected --meter M.")
     question = Question(

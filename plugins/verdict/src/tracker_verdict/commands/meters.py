@@ -77,7 +77,10 @@ def reconcile(provider: str | None, meter: str | None, since: datetime, rows: in
             bare = residuals.unpriced(ledger)
             documents.append({**own, "residuals": [one.document() for one in found], "unpriced": bare})
         else:
-            for line in residuals.lines(ledger, known, found, rows):
+            table = residuals.table(ledger, found, rows)
+            has_table = bool(table) and not here.quiet and here.table(residuals.COLUMNS, table)
+            listed = () if has_table else residuals.listed(ledger, found, rows)
+            for line in (*listed, *residuals.summary(ledger, known, found)):
                 here.say(line)
     if here.json:
         here.data(documents)
