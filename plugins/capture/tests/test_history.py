@@ -390,7 +390,32 @@ def test_the_pace_follows_errors_and_resets() -> None:
     assert pace.due == minute(1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_watching_ends_if_the_terminal_vanishes_without_a_signal(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(64))
+    ours, theirs = os.openpty()
+    # it is no session of its own, so that nobody sends SIGHUP
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "watch", "codex"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        cwd=machine.folder,
+        env=os.environ | machine.environment,
+    )
+    with process:
+        os.close(theirs)
+        seen = b""
+        while b"weekly=64%" not in seen:
+            seen += os.read(ours, 1024)
+        os.close(ours)
+        try:
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_watching_samples_and_ends_cleanly(machine: Any, event: Any, number: int) -> None:
     machine.rollout("a", event(64))
     process = subprocess.Popen(

@@ -88,11 +88,16 @@ class Watch:
 
 
 def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
-    """Sample until SIGINT or SIGTERM. On a terminal one line is drawn anew, elsewhere each change is a line."""
+    """Sample until a signal, or until the terminal is gone.
+
+    On a terminal one line is drawn anew, elsewhere each change is a line.
+    """
     watched, drawn = Watch(wanted, every, session.now), ""
     told: list[str] = []
+    on_terminal = sys.stdout.isatty()
     try:
-        while True:
+        # a terminal may vanish without a signal
+        while sys.stdout.isatty() or not on_terminal:
             failures = watched.turn(session)
             for failure in failures:
                 if failure not in told:

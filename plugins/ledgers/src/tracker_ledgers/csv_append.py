@@ -133,7 +133,7 @@ def opened(session: Session, ledger: Ledger, path: Path | None = None) -> Iterat
 
 
 def _read(book: OpenLedger) -> None:
-    data = _contents(book.file)
+    data = read_at(book.file, os.fstat(book.file).st_size, 0)
     book.size = len(data)
     found = split(book.path, data)
     header = csv_line(book.ledger.columns).rstrip()
@@ -195,14 +195,6 @@ def _damaged(book: OpenLedger, row: Row) -> TrackerError:
         f"{book.path}: the row in line {row.number} opens a quote that is never closed. Repair it by hand."
         " Nothing was written."
     )
-
-
-def _contents(file: int) -> bytes:
-    chunks, offset = [], 0
-    while chunk := read_at(file, 1 << 20, offset):
-        chunks.append(chunk)
-        offset += len(chunk)
-    return b"".join(chunks)
 
 
 def _write_all(file: int, data: bytes) -> None:

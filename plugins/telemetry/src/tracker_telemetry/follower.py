@@ -86,26 +86,20 @@ class Follower:
         start = max(position - TAIL, 0)
         return evolve(self.place, position=position, tail=read_at(self._file, position - start, start))
 
-    def last(self, size: int) -> bytes:
-        """Up to so many bytes that stand before the place, from the beginning of a line on."""
+    def last(self, size: int) -> bytes | None:
+        """Up to so many bytes that stand before the place, from the beginning of a line on.
+
+        None if no file is left that the place is in: it was compressed or deleted while nobody followed.
+        """
         file = self._find()
         if file is None:
             return b""
         try:
+            if self.place.inode and not self.place.fits(file):
+                return None
             start = max(self.place.position - size, 0)
             found = read_at(file, self.place.position - start, start)
             return found.partition(b"\n")[2] if start else found
-        finally:
-            os.close(file)
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether no file is left that the place is in: it was compressed or deleted while nobody followed."""
-        file = self._find()
-        if file is None:
-            return False
-        try:
-            return bool(self.place.inode) and not self.place.fits(file)
         finally:
             os.close(file)
 

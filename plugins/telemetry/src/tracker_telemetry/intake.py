@@ -140,8 +140,9 @@ class Intake:
         place = mark.recall()
         if place is not None:
             follower.place = place
-            reader.recall(follower.last(BATCH))
-            if follower.is_lost:
+            if (before := follower.last(BATCH)) is not None:
+                reader.recall(before)
+            else:
                 self.session.warn(
                     f"The file that was read as {follower.path} is neither there nor beside it, so what it got after"
                     " the last run is missing. Pipe its copy to --stdin. Each line is stored once."
