@@ -197,7 +197,7 @@ def test_deleting_says_what_there_is_to_delete(program: Any) -> None:
         "--phase", "before", "--window", "W1", "--index", "2"
     )
     assert "there is no toy after for W1 to remove;" in refused("--phase", "after", "--window", "W1")
-    assert "no window 'W2'" in refused("--window", "W2")
+    assert "Unknown window 'W2'" in refused("--window", "W2")
     assert "there is no toy capture in lane sub1 to remove" in refused(lane="sub1")
     program("alias", "delete", "toy", "--yes").ok()
     assert "there is no toy before for W1 to remove (it was removed before)" in refused(

@@ -276,3 +276,13 @@ def test_threads_may_read_while_one_appends(journal: Journal) -> None:
     add(journal, 50)
     thread.join()
     assert found[:50] == list(range(50))
+
+
+def test_a_folder_that_is_begun_is_as_private_as_the_one_around_it(tmp_path: Path) -> None:
+    for mode, folder, file in ((0o700, 0o700, 0o600), (0o755, 0o755, 0o644)):
+        root = tmp_path / f"{mode:o}"
+        root.mkdir(mode=mode)
+        replace_file(root / ".index" / "one" / "readings.json", b"{}")
+        modes = [stat.S_IMODE((root / name).stat().st_mode) for name in (".index", ".index/one")]
+        assert modes == [folder, folder]
+        assert stat.S_IMODE((root / ".index" / "one" / "readings.json").stat().st_mode) == file

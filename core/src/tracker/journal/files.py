@@ -247,14 +247,15 @@ def replace_file(
 ) -> None:
     """Replace a whole file: readers see the old one or the new one. `content` may write to the path that it is given.
 
-    A new file is as open to others as its folder; one that exists keeps its mode.
+    A new file or folder is as open to others as the folder around it; one that exists keeps its mode.
     was: what the file must still hold, b"" for no file. Compare, or a line that somebody appended meanwhile is lost.
     after: the end of an error's message.
     """
     check_place(path)
     part = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in reversed([one for one in path.parents if not one.exists()]):
+            folder.mkdir(mode=0o755 & folder.parent.stat().st_mode, exist_ok=True)
         remove_temporary(path.parent)
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN, 0o600))
         if isinstance(content, bytes):

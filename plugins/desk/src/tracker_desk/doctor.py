@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -18,6 +19,9 @@ from tracker_desk.ids import Ids
 from tracker_desk.progress import progress
 from tracker_desk.setup_checks import setup_findings
 from tracker_desk.stream_checks import StreamCheck
+
+# bytes of the longest line that is stored
+ROOM = 16 << 20
 
 
 def examine(session: Session, *, fix: bool) -> dict[str, Any]:
@@ -73,7 +77,8 @@ def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
             with unreadable(found, check.name, session.journal.path(stream)):
                 found += limited(check.run(advance), check.name)
                 found += limited(check.dangling(), check.name)
-        found += limited(_references(session, {check.stream: check.ids for check in checks}), "anomalies")
+        with unreadable(found, "anomalies.jsonl"):
+            found += limited(_references(session, {check.stream: check.ids for check in checks}), "anomalies")
     return checks
 
 
@@ -88,12 +93,22 @@ def _files(session: Session) -> Iterator[Finding]:
     if not os.access(root, os.W_OK | os.X_OK):
         cure = quoted(["chmod", "u+rwx", root])
         yield Finding(check="permissions", place=str(root), problem="is not writable", cure=cure)
+    free = shutil.disk_usage(root).free
+    if free < ROOM:
+        problem = f"lies on a disk with {free >> 20} MB left, and a capture may take {ROOM >> 20} MB"
+        yield Finding(
+            check="space",
+            place=str(root),
+            problem=problem,
+            cure=f"free some space there; `{quoted(['df', '-h', root])}` shows how much is left",
+        )
     for path in [root, *sorted(root.rglob("*"))]:
         mode = path.lstat().st_mode
         name = str(path.relative_to(root.parent))
         if stat.S_ISLNK(mode):
             problem = "is a symbolic link, which no command follows"
-            cure = quoted(["mv", os.path.realpath(path), path])
+            target = os.path.realpath(path)
+            cure = quoted(["rm", path]) + (f" && {quoted(['mv', target, path])}" if os.path.exists(target) else "")
             yield Finding(severity="warning", check="link", place=name, problem=problem, cure=cure)
         elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             problem = "is not a regular file"

@@ -51,16 +51,23 @@ def update(session: Session, asked: Sequence[str] = (), also: Sequence[str] = ()
     """Write our part of the file, unless it says the same already; people's parts stay byte for byte."""
     path = path_of(session)
     check(session, asked)
-    with session.journal.lock():
-        found = gather(session, asked, also)
+    for is_last in (False, False, True):
+        # others must not wait while a long history is read
+        sizes, found = _sizes(session), gather(session, asked, also)
         text = list(markdown(found))
 
-        def content(data: bytes | None) -> bytes:
+        def content(data: bytes | None, text: list[str] = text) -> bytes:
             before, after, end = parts(path, data)
             return before + end.join((BEGIN, *text, END)).encode() + after
 
-        changed = documents.rewrite(path, content)
-    return Written(brief=found, path=path, changed=changed)
+        with session.journal.lock():
+            if is_last or _sizes(session) == sizes:
+                return Written(brief=found, path=path, changed=documents.rewrite(path, content))
+    raise AssertionError  # the last one is written
+
+
+def _sizes(session: Session) -> dict[str, int]:
+    return {stream: session.journal.size(stream) for stream in session.journal.streams()}
 
 
 def sentence(done: Written) -> str:

@@ -198,10 +198,14 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
         database.execute("DELETE FROM event WHERE stream = ?", [stream])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        is_read = not now.size
         if now.size and not size:
-            # what is appended meanwhile is read twice and counted once
             _load(session, source, database, journal.path(stream), folder)
-        for part in parts(session, stream, size, now.size, PART) if size else ():
+            # what is appended meanwhile may be taken back
+            is_read = journal.size(stream) == now.size
+            if not is_read:
+                database.execute("DELETE FROM event WHERE stream = ?", [stream])
+        for part in () if is_read else parts(session, stream, size, now.size, PART):
             (folder / "events.jsonl").write_bytes(part)
             _load(session, source, database, folder / "events.jsonl", folder)
     if database.execute(TWICE, [stream, first]).fetchone() != (0,):
@@ -243,7 +247,7 @@ def _load_events(
 def _rows_of(path: Path, kinds: Mapping[str, str]) -> str:
     columns = ", ".join(f"\"{name}\": '{kind}'" for name, kind in kinds.items())
     options = "format = 'newline_delimited', ignore_errors = true, maximum_object_size = 33554432"
-    return f"read_json('{str(path).replace(chr(39), chr(39) * 2)}', columns = {{{columns}}}, {options})"
+    return f"read_json('{str(path.absolute()).replace(chr(39), chr(39) * 2)}', columns = {{{columns}}}, {options})"
 
 
 def old_events(session: Session, source: Source, text: str) -> Iterator[dict[str, Any]]:
