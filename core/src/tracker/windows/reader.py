@@ -132,7 +132,6 @@ class Windows:
 
     @staticmethod
     def following(window: str) -> str:
-        """The id that follows a window's."""
         from tracker.windows.lanes import next_window
 
         return next_window(window)

@@ -122,7 +122,6 @@ class Tally:
             self.stale.append(row.window)
 
     def extend(self, other: Tally) -> None:
-        """Add the windows of another one."""
         self.results.extend(other.results)
         self.spent.extend(other.spent)
         self.excluded += other.excluded
@@ -206,7 +205,6 @@ class OpenFigures(NamedTuple):
 
 
 def unit_of(source: Source) -> str:
-    """What the provider's capacity is counted in."""
     return source.capacity_meter.unit if source.capacity_meter else ""
 
 
@@ -261,7 +259,6 @@ def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> li
 
 
 def _reason(source: Source, entry: Mapping[str, Any] | None, capacity: float | None) -> str:
-    """Why a provider does not count in a finalized window."""
     if entry is None or capacity is not None:
         return "not-captured" if entry is None else "features-missing"
     errors = entry.get("errors")
