@@ -21,8 +21,11 @@ class Part(NamedTuple):
     groups: Groups
 
 
-def parts(session: Session, windows: Iterable[str] | None = None) -> Iterator[Part]:
-    """The finalize rows and captures of some windows, by default of all, with progress if they are many."""
+def parts(session: Session, windows: Iterable[str] | None = None, *, with_open: bool = True) -> Iterator[Part]:
+    """The finalize rows and captures of some windows, by default of all, with progress if they are many.
+
+    with_open: also the captures of windows that are not finalized.
+    """
     if windows is None:
         for stream in {WINDOWS, *session.registry.status_streams}:
             session.index.renew_edited(stream)
@@ -32,7 +35,7 @@ def parts(session: Session, windows: Iterable[str] | None = None) -> Iterator[Pa
     shown = session.registry.first("show_progress", **given) if len(named) > PART else None
     try:
         for start in range(0, len(named), PART):
-            yield _part(session, named[start : start + PART])
+            yield _part(session, named[start : start + PART], with_open)
             if shown is not None:
                 shown.advance(min(PART, len(named) - start), min(start + PART, len(named)))
     finally:
@@ -40,7 +43,7 @@ def parts(session: Session, windows: Iterable[str] | None = None) -> Iterator[Pa
             shown.end()
 
 
-def _part(session: Session, windows: Sequence[str]) -> Part:
+def _part(session: Session, windows: Sequence[str], with_open: bool) -> Part:
     known = finalized(session.index, windows)
     rows = {window: known[window] for window in windows if window in known}
-    return Part(windows, rows, captures(session.index, session.registry.sources, windows))
+    return Part(windows, rows, captures(session.index, session.registry.sources, windows if with_open else rows))

@@ -58,11 +58,11 @@ class Windows:
 
         return finalized(self.session.index, windows)
 
-    def parts(self, windows: Iterable[str] | None = None) -> Iterator[Part]:
-        """Finalize rows and captures, some thousand windows at a time: for what reads a long history."""
+    def finalized_parts(self, windows: Iterable[str] | None = None) -> Iterator[Part]:
+        """Finalized windows with their captures, some thousand at a time: for what reads a long history."""
         from tracker.windows.parts import parts
 
-        return parts(self.session, windows)
+        return parts(self.session, windows, with_open=False)
 
     @staticmethod
     def tally(source: Source) -> Tally:
