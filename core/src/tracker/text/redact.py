@@ -41,8 +41,8 @@ KEYS = (
     # a value with digits and letters behind a name that says what it is
     Rule(
         ("authorization", "key", "token", "secret", "password"),
-        r"(?i)((?:\bauthorization|(?:api|access|auth|secret|private)(?:[-_ ]|%5F)?(?:key|token)|[?&]key|_key|\btoken|secret"
-        r"|password)"
+        r"(?i)((?:\bauthorization|(?:api|access|auth|secret|private)(?:[-_ ]|%5F)?(?:key|token)|[?&]key|_key|\btoken"
+        r"|secret|password)"
         r"(?:[\"'\\\s:=]|%3D|%22){1,8})(?=[\w.~+/%-]*\d)(?=[\w.~+/%-]*[a-z])[\w.~+/%=-]{16,}",
         r"\1***",
     ),
