@@ -27,7 +27,7 @@ COLUMNS = (
 def rows(status: Status, clock: Clock) -> list[Mapping[str, Cell]]:
     """The newest values of each provider; `used` is None if there is no share to show, and `note` says why."""
     bands = _bands(status)
-    found = [
+    found: list[Mapping[str, Cell]] = [
         {**_row(one, clock), **bands.get((one.provider, one.meter.key, one.account if one.several else None), {})}
         for one in status.standings
     ]
