@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from tracker.preview import Preview
     from tracker.windows.captures import Capture, Groups, Span
     from tracker.windows.lanes import LaneFile
-    from tracker.windows.parts import Part
-    from tracker.windows.results import Finalized, Tally
+    from tracker.windows.results import Finalized, Part, Tally
     from tracker.windows.window import CaptureRequest
 
 
@@ -60,7 +59,7 @@ class Windows:
 
     def finalized_parts(self, windows: Iterable[str] | None = None) -> Iterator[Part]:
         """Finalized windows with their captures, some thousand at a time: for what reads a long history."""
-        from tracker.windows.parts import parts
+        from tracker.windows.results import parts
 
         return parts(self.session, windows, with_open=False)
 

@@ -70,7 +70,9 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
                     panels.append(sound(panel))
                 except (TypeError, ValueError) as error:
                     failures.append(f"{name} could not show its part: {error}")
-    sections = [_section(one.block.title, one.block.rows) for one in found.blocks]
+    # a panel of the same name says it better, and the table of windows what was captured
+    shown = {"snapshots", *(panel.name for panel in panels)}
+    sections = [_section(one.block.title, one.block.rows) for one in found.blocks if one.source.name not in shown]
     owners = {one.name: f" ({one.distribution})" for one in session.registry.features if not one.is_own}
     asked = session.registry.each("handoff_section", session=session, windows=period.windows) if with_sections else ()
     for name, answer in asked:
