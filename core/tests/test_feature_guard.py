@@ -197,7 +197,7 @@ def test_a_senseless_time_limit_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        ({"W0-01": {"hours": 3}}, "Invalid facts 'W0-01': {'hours': 3}. Expected (window, provider): {column: value}"),
+        ({"W0-01": {"hours": 3}}, "Invalid facts of 'W0-01'. Expected (window, provider): {column: value}"),
         ({("W0-01", ""): {"hours": float("nan")}}, "Invalid hours nan of ('W0-01', ''). Expected a text, switch"),
         ({("W0-01", ""): {"hours": 10**5000}}, "Invalid hours number, too large to show, of"),
         ({("W0-01", ""): {"hours": [1]}}, "Invalid hours [1]"),

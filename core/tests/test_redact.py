@@ -51,6 +51,8 @@ ADDRESSES = [
     "?user=dev%40example.com&x=1",
     '"email":"dev\\u0040example.com"',
     "Username: first.la\n st@example.com",
+    "Account: dev\x1b[0m@example.com",
+    "dev@\x1b[1mexample.com",
 ]
 HEX = "0123456789abcdef" * 2
 WORD = "AbCdEfGh12345678"
@@ -82,6 +84,11 @@ KEYS = [
     "Bearer%20<WORD><WORD>",
     "Basic <WORD><WORD>",
     '\\"api_key\\":\\"<WORD><WORD>\\"',
+    "0123456789ABCDEF0123456789ABCDEF.<WORD>",
+    "sk\\u002dant\\u002d<WORD>",
+    "TRACKER_GLM_KEY=<WORD>",
+    "hf_<WORD><WORD>",
+    "pplx-<WORD><WORD>",
 ]
 PLAIN = [
     "11% used (resets 10:43 PM)",
@@ -94,6 +101,7 @@ PLAIN = [
     "@decorator\ndef x",
     "git_head 0123456789abcdef0123456789abcdef01234567",
     "meet at noon (at) home",
+    "primary_key: id",
 ]
 
 

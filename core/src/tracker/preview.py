@@ -14,7 +14,6 @@ from tracker.journal.records import ANOMALIES, SCHEMA, text
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
 from tracker.windows import results
 from tracker.windows.captures import Span, spans
-from tracker.windows.parts import parts
 from tracker.windows.reader import Absent, Windows
 
 if TYPE_CHECKING:
@@ -156,7 +155,7 @@ def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
     known: dict[Outcome, Outcome] = {}
     recorded = set(session.journal.streams())
     has_events = any(one.is_stream and one.stream in recorded for one in session.registry.sources.values())
-    for part in parts(session, None if windows is None else shown):
+    for part in results.parts(session, None if windows is None else shown):
         totaled.add(part.rows, part.groups)
         # most windows end alike
         outcomes |= {window: known.setdefault(one := Outcome.of(row), one) for window, row in part.rows.items()}

@@ -55,7 +55,6 @@ class Session:
 
     @cached_property
     def settings_file(self) -> Settings:
-        """What `tracker.toml` sets."""
         from pathlib import Path
 
         from tracker.settings.file import Settings
@@ -68,14 +67,12 @@ class Session:
 
     @cached_property
     def config(self) -> Kernel:
-        """The kernel's own settings."""
         from tracker.settings.sections import Kernel
 
         return self.settings(Kernel)
 
     @cached_property
     def root(self) -> Path:
-        """The data directory."""
         from pathlib import Path
 
         if self.data_dir is not None:

@@ -183,6 +183,7 @@ def test_transcripts_tell_whose_readings_they_hold(machine: Any) -> None:
         file.write(report(9, 12))
     ok(machine("sync"))
     assert machine.rows("readings")[-1]["account"] == both[0]
+    assert machine.ask("claude", "transcript").reading.fields["account"] == both[0]
     (machine.folder / "tracker.toml").write_text('[accounts]\nwork = "uuid-a"\n')
     named = {one["account"] for one in json.loads(ok(machine("--json", "meters")))}
     assert named == {"work", both[1], None}

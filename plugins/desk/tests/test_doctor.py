@@ -272,6 +272,11 @@ CURED: dict[str, tuple[Callable[[Any, pytest.MonkeyPatch], object], str, str]] =
     "torn": (lambda program, _: append(stream(program), b'{"half'), "tracker doctor --fix", ""),
     "state": (lambda program, _: (program.root / "state" / "toy.json").unlink(), "tracker doctor --fix", ""),
     "permissions": (lambda program, _: stream(program).chmod(0o644), "chmod -R go-rwx {root}", ""),
+    "link": (
+        lambda program, _: linked(program.root / "state"),
+        "rm {root}/state && mv {root.parent}/state {root}/state",
+        "",
+    ),
     "file": (lambda program, _: os.mkfifo(program.root / "pipe"), "mv {root}/pipe .", ""),
     "open": (
         lambda program, _: start(program, "--window W7 --captured-at 2026-01-10T10:00:00Z"),
@@ -299,6 +304,12 @@ OLD_BLOCK = '# >>> tracker setup >>>\neval "$(/gone/tracker shell-init bash)"\n#
 
 def start(program: Any, options: str) -> None:
     program("alias", "start", "toy", "--stdin", *options.split(), stdin="fuel 20%").ok()
+
+
+def linked(path: Path) -> None:
+    """Move a file or folder away and put a link in its place."""
+    aside = path.rename(path.parent.parent / path.name)
+    path.symlink_to(aside)
 
 
 def nowhere(*_: object) -> None:
@@ -334,6 +345,23 @@ def test_a_finding_ends_with_a_command_that_cures_it(
 def pressing(program: Any) -> set[str]:
     """The kinds of findings that are more than notes."""
     return {one[1] for one in findings(program) if one[0] != "note"}
+
+
+def test_each_linked_stream_is_named_with_the_commands_that_put_it_back(program: Any) -> None:
+    for words, pane in (("start toy", "fuel 10%"), ("end toy", "fuel 5%")):
+        program(*words.split(), stdin=pane).ok()
+    before = {name: text for name, text in program.files().items() if name.endswith(".jsonl")}
+    assert "anomalies.jsonl" in before
+    for name in before:
+        linked(program.root / name)
+    status = program("doctor")
+    assert status.status == 1
+    assert "Traceback" not in status.err
+    cures = [line.strip() for line in status.out.splitlines() if line.startswith("  rm ")]
+    assert len(cures) == len(before)
+    subprocess.run(["sh", "-c", "; ".join(cures)], check=True)
+    assert not [one for one in findings(program) if one[1] in ("link", "unreadable")]
+    assert {name: text for name, text in program.files().items() if name in before} == before
 
 
 def test_an_open_anomaly_is_named_with_the_command_that_shows_it(program: Any) -> None:

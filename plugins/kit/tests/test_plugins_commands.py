@@ -219,8 +219,6 @@ def panels(period):
 
 # wrong only if something is recorded
 DATA = """
-    return Feature(name="acme")
-
 @hookimpl
 def window_facts(session, windows):
     return {(one, ""): {"acme": float("nan")} for one in session.index.windows()}
@@ -249,10 +247,15 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
     assert (sound.returncode, sound.stdout.startswith("acme: sound (")) == (0, True), sound.stdout + sound.stderr
     feature = root / "src" / "tracker_acme" / "feature.py"
     code = feature.read_text().replace("command:command", "command:gone")
-    feature.write_text(code.replace("\nfrom tracker.feature", "\nimport click\nfrom tracker.feature"))
+    feature.write_text(code.replace("\nfrom tracker.feature", "\nimport click\nfrom tracker.feature") + DATA)
     broken = toys("plugins", "check", str(root)).stdout
     assert "tracker_acme.command:gone is not a click command (docs/reference/plugins.md, section 'Features')" in broken
     assert "importing tracker_acme.feature imports click" in broken
+    assert "plugin 'acme' failed to window_facts: ValueError: Invalid acme nan of ('W0-01', '')" in broken
+    assert "plugin 'acme' failed to window_checks: ZeroDivisionError" in broken
+    assert "plugin 'acme' cannot export snapshots as acme: TypeError" in broken
+    assert "plugin 'acme' gives inf in the panel 'acme'. Expected a text, instant, number or None." in broken
+    assert "plugin 'acme' draws 'y', but the panel 'acme' has no such column" in broken
     code = code.replace("command:gone", "absent:command")
     settings = 'settings={"acme": "tracker_acme.command:session"}, commands='
     code = code.replace("commands=", settings) + PANELS
@@ -264,13 +267,6 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
     assert "Expected columns, each key once." in broken
     feature.write_text(code.replace("windows: Sequence[str])", "windws: Sequence[str])"))
     assert "plugin 'acme' failed to match the hook specifications" in toys("plugins", "check", str(root)).stdout
-    feature.write_text(code.split("settings=")[0].rpartition("\n")[0] + DATA)
-    broken = toys("plugins", "check", str(root)).stdout
-    assert "plugin 'acme' failed to window_facts: ValueError: Invalid acme nan of ('W0-01', '')" in broken
-    assert "plugin 'acme' failed to window_checks: ZeroDivisionError" in broken
-    assert "plugin 'acme' cannot export snapshots as acme: TypeError" in broken
-    assert "plugin 'acme' gives inf in the panel 'acme'. Expected a text, instant, number or None." in broken
-    assert "plugin 'acme' draws 'y', but the panel 'acme' has no such column" in broken
     feature.write_text("import os\nos._exit(0)\n")
     lost = toys("plugins", "check", str(root))
     assert (lost.returncode, lost.stderr.splitlines()[-1]) == (

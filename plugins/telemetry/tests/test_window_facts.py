@@ -59,3 +59,14 @@ def test_a_spoilt_side_file_is_found(session: Session) -> None:
     path.write_bytes(b"garbage")
     assert [finding.place for finding in window_facts.findings(session)] == [str(path)]
     assert window_facts.facts(session, ["W1"])["W1", "glm"]["tokens"] == 1000
+
+
+def test_a_flipped_bit_of_a_kept_answer_changes_no_figure(session: Session) -> None:
+    found = window_facts.facts(session, ["W1"])
+    path = session.root / ".index" / "telemetry-totals.json"
+    kept = path.read_bytes()
+    for place in range(0, len(kept), 211):
+        path.write_bytes(kept[:place] + bytes([kept[place] ^ 1]) + kept[place + 1 :])
+        assert window_facts.facts(session, ["W1"]) == found, place
+    path.write_bytes(kept.replace(b"1000", b"9000"))
+    assert window_facts.facts(session, ["W1"]) == found

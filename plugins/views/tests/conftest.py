@@ -22,7 +22,7 @@ def add_feature(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         for hook, function in {"feature_info": lambda: Feature(name=name), **hooks}.items():
             function.__name__ = hook
             setattr(module, hook, hookimpl(function))
-        known, added = discovery.installed(), discovery.Plugin(name)
+        known, added = discovery.installed(), discovery.Plugin(name, distribution=f"acme-{name}")
         added.module, added.declared = module, Feature(name=name)
         monkeypatch.setattr(discovery, "installed", lambda: [*known, added])
 

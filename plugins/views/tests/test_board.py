@@ -166,7 +166,8 @@ def test_a_strangers_panel_is_shown_and_its_error_is_one_line(
     add_feature("tea", panels=broken)
 
     async def act(board: Any, _pilot: Any) -> None:
-        assert board.shown == "coffee"
+        assert board.shown == "acme-coffee: coffee"
+        assert "Coffee (acme-coffee)" in [str(tab.label) for tab in board.query("Tab")]
         assert cells(board) == [["Day", "Cups"], ["Monday", "1,234"]]
         assert "tea could not show its part: ValueError: the pot is empty" in text(board, "#about")
 

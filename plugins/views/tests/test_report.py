@@ -136,11 +136,41 @@ def test_a_strangers_panel_is_shown_and_its_error_is_one_line(
     add_feature("tea", panels=broken)
     filled = fill()
     page = Page(filled("report").ok())
-    assert page.rows("Coffee") == [{"Day": "Monday", "Cups": "1,234"}, {"Day": "Tuesday", "Cups": "not known"}]
+    assert page.rows("Coffee (acme-coffee)") == [
+        {"Day": "Monday", "Cups": "1,234"},
+        {"Day": "Tuesday", "Cups": "not known"},
+    ]
     assert "Monday 1,234; Tuesday not known." in page.text
     assert "tea could not show its part: ValueError: the pot is empty" in page.text
     markdown = filled("report", "--format", "md").ok()
     assert "| Monday | 1,234 |\n| Tuesday | not known |" in markdown
+
+
+def test_a_strangers_values_are_plain_or_refused_and_take_no_name_of_the_programs_own(
+    fill: Callable[[], Any], add_feature: Callable[..., None]
+) -> None:
+    columns = (Column(key="day", title="Day\x1b[2J\nafter", rank=0), Column(key="cups", title="Cups", kind="money"))
+    cups = (10**400, -(10**400), float("nan"), float("inf"), 1e300, 5)
+    rows = [{"day": f"day {at}\rgone", "cups": one} for at, one in enumerate(cups)]
+    chart = Chart(kind="bars", title="Cups\n", x="day", y="cups")
+    efficiency = Panel(name="efficiency", title="Efficiency", columns=columns, rows=rows, charts=[chart])
+    meters = Panel(name="meters", title="Meters", headlines=["Buy coffee."], columns=columns, rows=rows)
+    odd = Panel(name="odd", title="Odd", columns=columns, rows=[{"day": object()}])  # type: ignore[dict-item]
+    add_feature("coffee", panels=lambda session, period: [efficiency, meters])
+    add_feature("tea", panels=lambda session, period: [odd])
+    filled = fill()
+    page = Page(filled("report").ok())
+    found = page.rows("Efficiency (acme-coffee)")
+    assert [row["Cups"] for row in found] == ["not known"] * 5 + ["$5.00"]
+    assert list(found[0]) == ["Day\\x1b[2J\\nafter", "Cups"]
+    assert found[0]["Day\\x1b[2J\\nafter"] == "day 0\\rgone"
+    assert "toy" in {row["Provider"] for row in page.rows("Efficiency")}
+    assert "acme-coffee: Buy coffee." in page.text
+    assert "acme-coffee: Efficiency: 4 figures are too large to be shown." in page.text
+    assert "tea could not show its part: panel odd: day is <object object" in page.text
+    markdown = filled("report", "--format", "md").ok()
+    assert "| day 5" in markdown
+    assert "\x1b" not in markdown
 
 
 def test_windows_are_chosen_by_time_and_number(filled: Any) -> None:

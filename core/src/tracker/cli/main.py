@@ -91,7 +91,6 @@ class Group(click.Group, Shared):
 
     @property
     def prefix(self) -> str:
-        """What stands in the table before the names of its commands."""
         return f"{self.name} "
 
     def list_commands(self, ctx: click.Context) -> list[str]:

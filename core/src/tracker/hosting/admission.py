@@ -73,15 +73,12 @@ def check(info: Source, others: Iterable[tuple[Source, bool]]) -> None:
             raise ValueError(f"Invalid stream {info.stream!r}. Expected another than that of {other.name}.")
 
 
-def facts(
-    answer: Mapping[Any, Mapping[Any, Any]], feature: str, owners: dict[str, str]
-) -> dict[tuple[str, str], dict[str, Any]]:
+def facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
     """The columns of windows that `window_facts` gave, all of which every view can show; owners: who gives each."""
     for key, columns in answer.items():
         is_pair = isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)
         if not is_pair or not isinstance(columns, Mapping):
-            fault = f"Invalid facts {key!r:.60}: {columns!r:.60}"
-            raise TypeError(f"{fault}. Expected (window, provider): {{column: value}}.")
+            raise TypeError(f"Invalid facts of {key!r:.80}. Expected (window, provider): {{column: value}}.")
         for name, value in columns.items():
             if not isinstance(name, str) or not name or not checks.is_line(name):
                 raise ValueError(f"Invalid column {name!r:.80}. Expected a text without control characters.")

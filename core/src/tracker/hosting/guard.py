@@ -53,7 +53,10 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
     seconds: its CPU time; 0 is the limit of plugins. speaks: it may print.
     """
     timer, interrupt = Timer(), signal.getsignal(signal.SIGINT)
-    timer.seconds, timer.is_armed = seconds or _limit(), current_thread() is main_thread()
+    timer.seconds, timer.is_armed = (
+        seconds or (_limit() if LIMIT in os.environ else SECONDS),
+        current_thread() is main_thread(),
+    )
 
     def press(*arguments: Any) -> None:
         timer.is_pressed = True
@@ -81,8 +84,8 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
             if callable(interrupt):
                 undo.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, press))
             undo.callback(signal.signal, signal.SIGVTALRM, signal.signal(signal.SIGVTALRM, ring))
-            undo.callback(signal.setitimer, signal.ITIMER_VIRTUAL, *signal.getitimer(signal.ITIMER_VIRTUAL))
-            timer.restart()
+            outer = signal.setitimer(signal.ITIMER_VIRTUAL, timer.seconds, min(timer.seconds, 1))
+            undo.callback(signal.setitimer, signal.ITIMER_VIRTUAL, *outer)
         try:
             yield timer
         except BaseException as error:

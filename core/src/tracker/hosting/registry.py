@@ -63,10 +63,8 @@ class Registry:
 
     def find(self, name: str) -> Plugin | None:
         """The installed source of that name, loaded, sound or not."""
-        return next((self._loaded(one) for one in self._plugins if one.name == name), None)
-
-    def _loaded(self, found: Plugin) -> Plugin:
-        if found.pending and not found.error:
+        found = next((one for one in self._plugins if one.name == name), None)
+        if found and found.pending and not found.error:
             found.load(self._admit, self.report)
         return found
 
@@ -78,7 +76,9 @@ class Registry:
     @property
     def found(self) -> list[Plugin]:
         """Every installed source, loaded."""
-        return [*map(self._loaded, self._plugins)]
+        for name in self.names:
+            self.find(name)
+        return list(self._plugins)
 
     @property
     def sources(self) -> dict[str, Source]:

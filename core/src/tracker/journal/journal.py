@@ -22,25 +22,8 @@ import orjson
 from attrs import frozen
 
 from tracker.errors import Busy, TrackerError
-from tracker.journal.files import (
-    LINE_LIMIT,
-    NOTHING,
-    OPEN,
-    Lines,
-    Skips,
-    check_place,
-    private_folder,
-    read_at,
-    set_aside,
-    special_file,
-    sync_parents,
-    system_error,
-    take_back,
-    uninterrupted,
-    whole_lines,
-    whole_size,
-    write_all,
-)
+from tracker.journal import files
+from tracker.journal.files import LINE_LIMIT, NOTHING, OPEN, check_place
 from tracker.journal.records import SCHEMA, decode, identify
 from tracker.text.digest import blake2b
 
@@ -133,15 +116,15 @@ class Journal:
         try:
             names = os.listdir(self.root)
         except OSError as error:
-            raise system_error("read", self.root, error, "Nothing was read") from error
+            raise files.system_error("read", self.root, error, "Nothing was read") from error
         return sorted(name.removesuffix(SUFFIX) for name in filter(STREAM.fullmatch, names))
 
     def prepare(self) -> None:
         """Make the directory, private to its owner; refuse a path that is not one."""
         try:
-            private_folder(self.root, fsync=self.fsync)
+            files.private_folder(self.root, fsync=self.fsync)
         except (OSError, ValueError) as error:
-            raise system_error("create the data directory", self.root, error) from error
+            raise files.system_error("create the data directory", self.root, error) from error
 
     # --- the lock
 
@@ -171,7 +154,7 @@ class Journal:
             held = f"The lock of {self.root} is busy (held by {self._holder()})"
             raise Busy(f"{held}. {NOTHING}. Try again.") from None
         except OSError as error:
-            raise system_error("lock", path, error) from error
+            raise files.system_error("lock", path, error) from error
         try:
             if lock.lock_counter == 1:
                 self._introduce(purpose)
@@ -234,16 +217,16 @@ class Journal:
                 lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         # where the lines of each stream begin, in which file
         begun: dict[str, tuple[int, int]] = {}
-        with uninterrupted():
+        with files.uninterrupted():
             try:
                 for stream, lines in encoded.items():
                     self._write(stream, lines, begun)
             except BaseException as error:
                 for written, (file, start) in begun.items():
-                    if not take_back(file, start, encoded[written]):
+                    if not files.take_back(file, start, encoded[written]):
                         self.doubtful.add(written)
                 if isinstance(error, OSError):
-                    raise system_error("append to", self.path(stream), error, self.outcome) from error
+                    raise files.system_error("append to", self.path(stream), error, self.outcome) from error
                 if isinstance(error, TrackerError) and self.doubtful:
                     raise TrackerError(f"{error} {UNKNOWN}.") from error
                 raise
@@ -260,8 +243,8 @@ class Journal:
             file, start = begun[stream] = self.mend(stream)
             if not start and self.fsync:
                 # also if an earlier command was killed between creating the stream and this
-                sync_parents(path)
-            write_all(file, lines)
+                files.sync_parents(path)
+            files.write_all(file, lines)
             if self.fsync:
                 os.fsync(file)
             if self._file(stream, may_write=True) == file:
@@ -276,19 +259,19 @@ class Journal:
         path, file = self.path(stream), self._file(stream, may_write=True)
         try:
             size = os.fstat(file).st_size
-            whole = whole_size(file, size)
+            whole = files.whole_size(file, size)
             if whole == size:
                 return file, size
-            if size - whole <= LINE_LIMIT and decode(read_at(file, size - whole, whole)) is not None:
+            if size - whole <= LINE_LIMIT and decode(files.read_at(file, size - whole, whole)) is not None:
                 # only its end is missing, as after an edit by hand
-                write_all(file, b"\n")
+                files.write_all(file, b"\n")
                 return file, size + 1
-            aside = set_aside(path, file, whole, size)
+            aside = files.set_aside(path, file, whole, size)
             if os.fstat(file).st_size != size:
                 raise OSError("another program writes to it")
             os.ftruncate(file, whole)
         except OSError as error:
-            raise system_error("set the torn last line aside of", path, error) from error
+            raise files.system_error("set the torn last line aside of", path, error) from error
         self.warn(f"{path.name} ended in a torn line of {size - whole} bytes, which was set aside in {aside.name}")
         return file, whole
 
@@ -304,10 +287,10 @@ class Journal:
             if file is None:
                 return Glance()
             found = os.fstat(file)
-            whole = whole_size(file, found.st_size)
+            whole = files.whole_size(file, found.st_size)
             start = max(mark - SAMPLE, 0)
-            head = blake2b(read_at(file, min(mark, SAMPLE), 0), digest_size=16)
-            tail = blake2b(read_at(file, mark - start, start), digest_size=16)
+            head = blake2b(files.read_at(file, min(mark, SAMPLE), 0), digest_size=16)
+            tail = blake2b(files.read_at(file, mark - start, start), digest_size=16)
         if whole != found.st_size and self.mends and not self.is_locked:
             try:
                 with self.lock(wait=0):
@@ -319,14 +302,14 @@ class Journal:
                 self.warn(f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
         return Glance(size=whole, inode=found.st_ino, head=head.digest(), tail=tail.digest())
 
-    def lines(self, stream: str, start: int = 0, stop: int | None = None, skips: Skips = None) -> Lines:
+    def lines(self, stream: str, start: int = 0, stop: int | None = None, skips: files.Skips = None) -> files.Lines:
         """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
         with self._reading(stream) as file:
             if file is not None:
-                yield from whole_lines(file, start, stop, skips)
+                yield from files.whole_lines(file, start, stop, skips)
 
     def records(
-        self, stream: str, start: int = 0, stop: int | None = None, skips: Skips = None
+        self, stream: str, start: int = 0, stop: int | None = None, skips: files.Skips = None
     ) -> Iterator[tuple[int, bytes, Record]]:
         """The records between two offsets, each with its offset and line; lines that are not records are skipped."""
         for offset, line in self.lines(stream, start, stop, skips):
@@ -348,7 +331,7 @@ class Journal:
         with self._reading(stream) as file:
             while file is not None and start < stop:
                 end = min(stop, (start // BLOCK + 1) * BLOCK)
-                yield start // BLOCK, zlib.crc32(read_at(file, end - start, start), checksum)
+                yield start // BLOCK, zlib.crc32(files.read_at(file, end - start, start), checksum)
                 start, checksum = end, 0
 
     # --- files
@@ -361,7 +344,7 @@ class Journal:
         try:
             yield file
         except OSError as error:
-            raise system_error("read", self.path(stream), error, "Nothing was read") from error
+            raise files.system_error("read", self.path(stream), error, "Nothing was read") from error
 
     def _file(self, stream: str, *, may_write: bool = False) -> int:
         """The open file that has the stream's name now; a `FileNotFoundError` if there is none to read.
@@ -382,14 +365,14 @@ class Journal:
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not may_write:
                 raise
-            raise system_error("open" if may_write else "read", path, error, after) from error
+            raise files.system_error("open" if may_write else "read", path, error, after) from error
         if not stat.S_ISREG(found.st_mode):
             os.close(file)
-            raise special_file(path, found.st_mode)
+            raise files.special_file(path, found.st_mode)
         self._files[stream, may_write, found.st_dev, found.st_ino] = file
         return file
 
 
-def _close(files: dict[Any, int]) -> None:
-    while files:
-        os.close(files.popitem()[1])
+def _close(opened: dict[Any, int]) -> None:
+    while opened:
+        os.close(opened.popitem()[1])

@@ -48,7 +48,6 @@ class Settings:
 
     @staticmethod
     def read(path: Path) -> str:
-        """The text of a file."""
         try:
             _refuse_foreign(path)
             return path.read_bytes().decode("utf-8-sig")
@@ -59,7 +58,6 @@ class Settings:
 
     @classmethod
     def load(cls, path: Path | None) -> Settings:
-        """The settings of a file. One line says what is wrong with it, and where."""
         return cls() if path is None else cls.check(cls.read(path), path)
 
     @classmethod
@@ -160,7 +158,6 @@ class Settings:
 
 
 def trusted() -> Path:
-    """The file with the consents."""
     state = os.environ.get("XDG_STATE_HOME", "")
     base = Path(state) if os.path.isabs(state) else Path("~/.local/state").expanduser()
     return base / "tracker" / "trusted.toml"

@@ -105,7 +105,6 @@ def _brief(value: Any) -> str:
 
 
 def is_zone(name: str) -> bool:
-    """Whether a time zone has that name."""
     from tracker.text.clock import zone
 
     try:
@@ -149,7 +148,6 @@ class Data:
 
 
 def key_of(kind: Any, name: str) -> str:
-    """The key of a class's field."""
     return f"{kind.TABLE}.{name}" if kind.TABLE else name
 
 

@@ -31,18 +31,18 @@ def _narrow(found: re.Match[str]) -> str:
 
 KEYS = (
     Rule(
-        ("sk", "gsk_", "gh", "glpat-", "xox", "akia", "aiza", "bearer", "basic"),
-        r"(?i)\b(sk(?:-|\\+u002d|%2d)|gsk_|gh[opusr]_|github_pat_|glpat-|xox[abeprs]-|AKIA|AIza)[\w-]{8,}"
-        r"|\b((?:Bearer|Basic)(?:\s+|%20|\\+u0020))[\w.~+/=-]{8,}",
+        ("sk", "gsk_", "gh", "glpat-", "xox", "akia", "aiza", "hf_", "pplx-", "bearer", "basic"),
+        r"(?i)\b(sk(?:-|\\+u002d|%2d)|gsk_|gh[opusr]_|github_pat_|glpat-|xox[abeprs]-|AKIA|AIza|hf_|pplx-)"
+        r"(?:[\w-]|\\+u002d){8,}|\b((?:Bearer|Basic)(?:\s+|%20|\\+u0020))[\w.~+/=-]{8,}",
         r"\1\2***",
     ),
     # a vendor's `32 hexadecimal digits.word`, and a JSON web token
-    Rule((".",), r"\b(?:[0-9a-f]{32}\.[A-Za-z0-9]{8,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)", "***"),
+    Rule((".",), r"\b(?:[0-9a-fA-F]{32}\.[A-Za-z0-9]{8,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)", "***"),
     # a value with digits and letters behind a name that says what it is
     Rule(
         ("authorization", "key", "token", "secret", "password"),
-        r"(?i)((?:\bauthorization|(?:api|access|auth|secret|private)(?:[-_ ]|%5F)?(?:key|token)|[?&]key|\btoken|secret"
-        r"|password)"
+        r"(?i)((?:\bauthorization|(?:api|access|auth|secret|private)(?:[-_ ]|%5F)?(?:key|token)|[?&]key|_key|\btoken"
+        r"|secret|password)"
         r"(?:[\"'\\\s:=]|%3D|%22){1,8})(?=[\w.~+/%-]*\d)(?=[\w.~+/%-]*[a-z])[\w.~+/%=-]{16,}",
         r"\1***",
     ),
@@ -56,7 +56,7 @@ ADDRESSES = (
     ),
     Rule(("user", "login"), rf"(?m)(\b(?i:User(?:name)?|Login):[ \t]+)(\w){NAME})", _narrow),
     # the name before the @ keeps its first character; a domain may be cut off by a narrow pane, or begin with a digit
-    Rule(("@",), r"(?<![\w.+%-])([\w+%-])[\w.+%'-]*@(?=[\w\[]|\s|$)", r"\1***@"),
+    Rule(("@",), r"(?<![\w.+%-])([\w+%-])(?:[\w.+%'-]|\x1b\[[\d;]*m)*@(?=[\w\[\x1b]|\s|$)", r"\1***@"),
     # the @ as URLs, JSON, HTML and people write it
     Rule(
         ("%", "\\", "&", "＠", "at"),

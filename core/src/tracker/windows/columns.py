@@ -46,7 +46,6 @@ class Results(Sequence[WindowResult]):
         self._at.append(NO_TIME if at is None else (at - EPOCH) // MICROSECOND)
 
     def extend(self, other: Results) -> None:
-        """Add the windows of another one."""
         for name, column in vars(self).items():
             column.extend(getattr(other, name))
 
@@ -69,7 +68,6 @@ class Spent:
             values.append(math.nan if gauge is None or gauge.used is None else gauge.used)
 
     def extend(self, other: Spent) -> None:
-        """Add the windows of another one."""
         for name, column in vars(self).items():
             column.extend(getattr(other, name))
 

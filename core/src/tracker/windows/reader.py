@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from tracker.preview import Preview
     from tracker.windows.captures import Capture, Groups, Span
     from tracker.windows.lanes import LaneFile
-    from tracker.windows.parts import Part
-    from tracker.windows.results import Finalized, Tally
+    from tracker.windows.results import Finalized, Part, Tally
     from tracker.windows.window import CaptureRequest
 
 
@@ -58,11 +57,11 @@ class Windows:
 
         return finalized(self.session.index, windows)
 
-    def parts(self, windows: Iterable[str] | None = None) -> Iterator[Part]:
-        """Finalize rows and captures, some thousand windows at a time: for what reads a long history."""
-        from tracker.windows.parts import parts
+    def finalized_parts(self, windows: Iterable[str] | None = None) -> Iterator[Part]:
+        """Finalized windows with their captures, some thousand at a time: for what reads a long history."""
+        from tracker.windows.results import parts
 
-        return parts(self.session, windows)
+        return parts(self.session, windows, with_open=False)
 
     @staticmethod
     def tally(source: Source) -> Tally:
@@ -132,7 +131,6 @@ class Windows:
 
     @staticmethod
     def following(window: str) -> str:
-        """The id that follows a window's."""
         from tracker.windows.lanes import next_window
 
         return next_window(window)

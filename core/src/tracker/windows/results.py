@@ -13,7 +13,17 @@ from tracker.contract.sources import Comparison, Source
 from tracker.journal.index import Index
 from tracker.journal.index_file import place
 from tracker.journal.records import WINDOWS
-from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Groups, Pair, canonical, capacity_delta, measure
+from tracker.windows.captures import (
+    BY_TIME,
+    OTHER_ACCOUNT,
+    Capture,
+    Groups,
+    Pair,
+    canonical,
+    capacity_delta,
+    captures,
+    measure,
+)
 from tracker.windows.columns import Results, Spent
 
 if TYPE_CHECKING:
@@ -83,6 +93,42 @@ def finalized_rows(index: Index, windows: Iterable[str] | None = None) -> Iterat
         yield from finalized(index, some).values()
 
 
+class Part(NamedTuple):
+    """Some windows, the finalize rows that count in their order, and their captures."""
+
+    windows: Sequence[str]
+    rows: dict[str, Finalized]
+    groups: Groups
+
+
+def parts(session: Session, windows: Iterable[str] | None = None, *, with_open: bool = True) -> Iterator[Part]:
+    """The finalize rows and captures of some windows, by default of all, with progress if they are many.
+
+    with_open: also the captures of windows that are not finalized.
+    """
+    if windows is None:
+        for stream in {WINDOWS, *session.registry.status_streams}:
+            session.index.renew_edited(stream)
+        windows = session.index.windows()
+    named = windows if isinstance(windows, Sequence) else list(windows)
+    given = {"session": session, "size": len(named), "noun": "windows"}
+    shown = session.registry.first("show_progress", **given) if len(named) > PART else None
+    try:
+        for start in range(0, len(named), PART):
+            yield _part(session, named[start : start + PART], with_open)
+            if shown is not None:
+                shown.advance(min(PART, len(named) - start), min(start + PART, len(named)))
+    finally:
+        if shown is not None:
+            shown.end()
+
+
+def _part(session: Session, windows: Sequence[str], with_open: bool) -> Part:
+    known = finalized(session.index, windows)
+    rows = {window: known[window] for window in windows if window in known}
+    return Part(windows, rows, captures(session.index, session.registry.sources, windows if with_open else rows))
+
+
 # --- figures
 
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
@@ -122,7 +168,6 @@ class Tally:
             self.stale.append(row.window)
 
     def extend(self, other: Tally) -> None:
-        """Add the windows of another one."""
         self.results.extend(other.results)
         self.spent.extend(other.spent)
         self.excluded += other.excluded
@@ -206,7 +251,6 @@ class OpenFigures(NamedTuple):
 
 
 def unit_of(source: Source) -> str:
-    """What the provider's capacity is counted in."""
     return source.capacity_meter.unit if source.capacity_meter else ""
 
 
@@ -261,7 +305,6 @@ def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> li
 
 
 def _reason(source: Source, entry: Mapping[str, Any] | None, capacity: float | None) -> str:
-    """Why a provider does not count in a finalized window."""
     if entry is None or capacity is not None:
         return "not-captured" if entry is None else "features-missing"
     errors = entry.get("errors")

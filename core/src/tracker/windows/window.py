@@ -100,8 +100,6 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
     The answer is the records.
     """
     source, request, windows = request.source, _checked(session, request), list[Window]()
-    # what the index has not read yet is read before others have to wait
-    session.index.newest(source.stream, session.lane, source.name)
     with nullcontext() if session.dry_run else session.journal.lock():
         name = _choose(session, request) if request.window is None else request.window
         for phase in request.phases or (None,):

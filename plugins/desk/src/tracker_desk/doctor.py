@@ -77,7 +77,8 @@ def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
             with unreadable(found, check.name, session.journal.path(stream)):
                 found += limited(check.run(advance), check.name)
                 found += limited(check.dangling(), check.name)
-        found += limited(_references(session, {check.stream: check.ids for check in checks}), "anomalies")
+        with unreadable(found, "anomalies.jsonl"):
+            found += limited(_references(session, {check.stream: check.ids for check in checks}), "anomalies")
     return checks
 
 
@@ -106,7 +107,8 @@ def _files(session: Session) -> Iterator[Finding]:
         name = str(path.relative_to(root.parent))
         if stat.S_ISLNK(mode):
             problem = "is a symbolic link, which no command follows"
-            cure = quoted(["mv", os.path.realpath(path), path])
+            target = os.path.realpath(path)
+            cure = quoted(["rm", path]) + (f" && {quoted(['mv', target, path])}" if os.path.exists(target) else "")
             yield Finding(severity="warning", check="link", place=name, problem=problem, cure=cure)
         elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             problem = "is not a regular file"

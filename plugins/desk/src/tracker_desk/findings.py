@@ -56,7 +56,7 @@ class Reported:
             "level": one.severity,
             "check": one.check,
             "where": one.place,
-            "what": one.problem,
+            "what": f"{one.problem} (found by {one.distribution})" if one.distribution else one.problem,
             "cure": cure,
             "command": self.command,
             "fixable": one.fix is not None,

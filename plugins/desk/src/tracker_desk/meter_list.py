@@ -27,10 +27,12 @@ COLUMNS = (
 def rows(status: Status, clock: Clock) -> list[Mapping[str, Cell]]:
     """The newest values of each provider; `used` is None if there is no share to show, and `note` says why."""
     bands = _bands(status)
-    return [
+    found: list[Mapping[str, Cell]] = [
         {**_row(one, clock), **bands.get((one.provider, one.meter.key, one.account if one.several else None), {})}
         for one in status.standings
     ]
+    # no note is nothing to note, rather than a note that is not known
+    return [{**row, "note": row["note"] or ""} for row in found] if any(row["note"] for row in found) else found
 
 
 def _row(one: Standing, clock: Clock) -> dict[str, Cell]:

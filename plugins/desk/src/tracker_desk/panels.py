@@ -83,13 +83,14 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
     rows = [row for one in found for row in _rows(one)]
     known = {column.key for column in START}
     extra = dict.fromkeys(key for row in rows for key in row if key not in known)
-    return (*START, *(_column(key, rank) for rank, key in enumerate(extra, 5))), rows
+    texts = {key for row in rows for key in extra if isinstance(row.get(key), str)}
+    return (*START, *(_column(key, rank, is_text=key in texts) for rank, key in enumerate(extra, 5))), rows
 
 
-def _column(key: str, rank: int) -> Column:
+def _column(key: str, rank: int, *, is_text: bool) -> Column:
     kinds = {"tokens": "count", "requests": "count", "files": "count", "cost_usd": "money"}
-    kind = kinds.get(key, "number")
-    title = key.replace("_usd", "").replace("_", " ").capitalize()
+    kind = "text" if is_text else kinds.get(key, "number")
+    title = key.replace("_usd", ", $").replace("_", " ").capitalize()
     return Column(key=key, title=title, kind=kind, rank=rank)  # type: ignore[arg-type]
 
 

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from importlib import import_module
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar
 
 import click
+import orjson
 import pytest
 
 from tracker.api import Period
@@ -21,8 +23,8 @@ from tracker_kit.rules import installed, refused, rule
 
 HEAVY = {"attrs", "attr", "cattrs", "click", "pluggy", "orjson", "numpy", "scipy", "duckdb", "importlib.metadata"}
 IMPORT = "import sys, tracker.feature; before = set(sys.modules); import {module}; print(*(set(sys.modules) - before))"
-WINDOWS = ("W0-01", "W0-02", "W0-03")  # of the folder `recorded`: two finalized ones, and one that is open
-# what the hooks are asked, with nothing recorded and with that folder
+WINDOWS = ("W0-01", "W0-02", "W0-03")  # of `recorded.json`: two finalized ones, and one that is open
+# what the hooks are asked, with nothing recorded and with that file
 ASKED: dict[str, dict[str, Any]] = {
     "window_facts": {"windows": WINDOWS},
     "window_accounts": {"windows": WINDOWS},
@@ -85,8 +87,9 @@ class FeatureConformance(Conformance):
         monkeypatch.setenv("HOME", str(tmp_path))
         root, registry, said = tmp_path / data, installed(), list[str]()
         root.mkdir()
-        for file in Path(__file__).with_name("recorded").glob("*.jsonl") if data == "recorded" else ():
-            (root / file.name).write_bytes(file.read_bytes())
+        streams = orjson.loads(files("tracker_kit").joinpath("recorded.json").read_bytes())
+        for stream, records in streams.items() if data == "recorded" else ():
+            (root / f"{stream}.jsonl").write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in records))
         session = Session()
         session.data_dir, session.registry = root, registry
         monkeypatch.setattr(registry, "report", said.append)

@@ -95,6 +95,7 @@ def sentence(check: Check) -> str:
     """What a check found, and what to run."""
     text = line(check.text)
     text = f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")
+    text += f" (Checked by {line(check.distribution)}.)" if check.distribution else ""
     return f"{text} Run `{line(check.cure)}`." if check.cure and check.state != "ok" else text
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Cell, Chart, Column, Panel, Period
-from tracker.kernel import Session, number, zone
+from tracker.kernel import Session, number, plural, zone
 from tracker_telemetry import prices
 from tracker_telemetry.costs import Costs, Side
 from tracker_telemetry.sessions import store, usage
@@ -103,7 +103,9 @@ def _over_time(logs: _Logs, daily: usage.Usage) -> Panel:
     y, title = ("cost_usd", "Cost, $") if _priced(rows) else ("tokens", "Tokens")
     missing = [f"{number(one['count'])} {one['kind'].replace('_', ' ')}: {one['detail']}" for one in daily.missing]
     total = daily.totals
-    money = "" if total.cost is None else f" for ${total.cost:,.2f} at list prices"
+    bare = sum(one["count"] for one in daily.missing if one["kind"] == "unpriced")
+    least, rest = ("at least ", f"; {plural(bare, 'request')} without a known price") if bare else ("", "")
+    money = rest if total.cost is None else f" for {least}${total.cost:,.2f} at list prices{rest}"
     return Panel(
         name="usage",
         title="Tokens and money",

@@ -103,17 +103,23 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
     answers: dict[str, Any] = {}
     with contextlib.suppress(OSError, orjson.JSONDecodeError):
         answers = orjson.loads(path.read_bytes())
-    if isinstance(answers, dict) and isinstance(found := answers.get(name), dict):
-        return found
+    match answers.get(name) if isinstance(answers, dict) else None:
+        # a spoilt byte must not become a figure
+        case [digest, dict(found)] if digest == _digest(found):
+            return found
     from tracker_telemetry.index import ask, private
 
     new = ask(session, source, windows, lambda events: _answer(events, times))
     if not session.dry_run and path.parent.is_dir():
         kept = answers if isinstance(answers, dict) else {}
         with contextlib.suppress(OSError, TrackerError), private():
-            replace_file(path, orjson.dumps({**dict(list(kept.items())[1 - MOST :]), name: new}))
+            replace_file(path, orjson.dumps({**dict(list(kept.items())[1 - MOST :]), name: [_digest(new), new]}))
             path.chmod(0o600)
     return new
+
+
+def _digest(answer: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(orjson.dumps(answer), digest_size=16).hexdigest()
 
 
 def _answer(events: Events, times: Mapping[str, tuple[float, float | None]]) -> dict[str, Any]:

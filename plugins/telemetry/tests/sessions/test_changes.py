@@ -227,3 +227,16 @@ def test_an_index_that_another_process_writes_is_left_alone(
     assert done.stderr.startswith("error: Another process is reading the session logs.")
     other.close()
     assert home.total()[0] == 2
+
+
+def test_what_turns_out_to_be_a_replay_leaves_the_daily_totals_too(home: Any, message: Make) -> None:
+    """A replay is read before its original, which another session has."""
+    first = home.projects / "s1.jsonl"
+    first.write_text(message("a", isSidechain=True, requestId=None))
+    assert home.total()[0] == 1
+    (home.projects / "s2.jsonl").write_text(message("a", sessionId="s2"))
+    for _ in range(2):
+        assert [(row["session"], row["requests"]) for row in home.usage("session")["rows"]] == [("s2", 1)]
+        shutil.rmtree(home.data / ".index")
+    first.unlink()
+    assert home.total()[0] == 1

@@ -187,7 +187,7 @@ def _over(meter: Meter, standing: Standing, now: datetime, local: tzinfo) -> str
 
 
 def _capturing(source: Source) -> str:
-    """The command that takes a new reading: where no origin is on this machine, a person pastes one."""
+    """The command that takes a new reading: without an origin on this machine a person pastes it."""
     return f"tracker capture {source.name}" if any(map(_is_here, source.origins)) else f"tracker start {source.name}"
 
 

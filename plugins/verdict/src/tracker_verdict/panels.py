@@ -131,7 +131,9 @@ def forecast(session: Session) -> Panel:
         name=FORECAST,
         title="Forecast",
         place=8,
-        about="How full each meter is at its reset, if the week goes on as past weeks did; 100 % is full.",
+        about="How full each meter is at its reset, if the week goes on as past weeks did; 100 % is full."
+        if known
+        else "",
         columns=FORECAST_COLUMNS,
         rows=known,
         charts=(BAND,) if known else (),

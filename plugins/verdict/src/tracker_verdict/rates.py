@@ -81,6 +81,10 @@ def rates(ledger: Ledger) -> Rates:
 def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
     """What is too little, and how much is needed."""
     points, days = sum(piece.points for piece in pieces), len({piece.day for piece in pieces})
+    if ledger.unpriced > 0.01:
+        has_prices = find_spec("genai_prices") is not None
+        cure = "give their models prices of your own" if has_prices else "install genai-prices, or give your own prices"
+        yield f"{ledger.unpriced:.0%} of the tokens have no list price; {cure}"
     if points < POINTS:
         yield f"{number(points)} points so far; {POINTS} are needed"
     if days < DAYS:
@@ -89,10 +93,6 @@ def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
         yield f"{plural(len(pieces), 'rise')} of 2 points so far; {PIECES} are needed"
     if ledger.elsewhere is not None and ledger.elsewhere > ELSEWHERE:
         yield f"{ledger.elsewhere:.0%} of its rise comes while no request is logged here; at most 25% may"
-    if ledger.unpriced > 0.01:
-        has_prices = find_spec("genai_prices") is not None
-        cure = "give their models prices of your own" if has_prices else "install genai-prices, or give your own prices"
-        yield f"{ledger.unpriced:.0%} of the tokens have no list price; {cure}"
     if pieces and sum(piece.step > 2 for piece in pieces) * 2 > len(pieces):
         yield "most readings are over 2 points apart; sample more often (`tracker schedule print`)"
     if not any(reading.reset_at for reading in ledger.readings):

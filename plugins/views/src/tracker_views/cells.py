@@ -8,6 +8,7 @@ from tracker.api import Cell, Column
 from tracker.kernel import line, number, rate
 from tracker_views.content import UNKNOWN
 
+CENT = 0.01
 NUMBERS = ("count", "number", "rate", "percent", "share", "money")
 FULL, HALF, RANGE, EMPTY = "█", "▌", "▒", "░"
 
@@ -23,7 +24,8 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
     if not isinstance(value, int | float):
         return line(value)
     if column.kind == "money":
-        return f"${value:,.2f}"
+        # a price that is rounded away is not nothing
+        return f"${value:,.2f}" if not value or abs(value) >= CENT / 2 else "<$0.01" if value > 0 else ">-$0.01"
     if column.kind == "count":
         return f"{value:,.0f}"
     if column.kind in ("percent", "share"):

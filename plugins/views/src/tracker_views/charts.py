@@ -91,11 +91,11 @@ def picture(panel: Panel, chart: Chart, zone: tzinfo, bands: Sequence[Band] = ()
 
 
 def nice(most: float) -> float:
-    """The end of a scale: 1, 2, 2.5 or 5 times a power of ten."""
+    """The end of a scale: a round number not far above the largest value."""
     if most <= 0:
         return 1.0
     size = 10.0 ** math.floor(math.log10(most))
-    return next(step * size for step in (1, 2, 2.5, 5, 10) if step * size >= most * (1 - 1e-9))
+    return next(step * size for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * size >= most * (1 - 1e-9))
 
 
 def _svg(pattern: str, **values: Any) -> Markup:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
-from math import isfinite
 from typing import Any
 
 from attrs import evolve, frozen
 
 from tracker.api import Cell, Chart, Column, Panel, Period, Row
-from tracker.kernel import PluginError, Selection, Session, Windows, plural
+from tracker.kernel import PluginError, Selection, Session, Windows, line, plural
 
 UNKNOWN = "not known"
 NUMBER = (int, float)
+LARGEST = 1e15  # from there on a float does not tell two whole numbers apart
 MOST_LINES = 12  # of a section
 METHOD = (
     "A window counts for a provider if its meters were read before and after the work and no reset lies between.",
@@ -70,23 +70,41 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
                     panels.append(sound(panel))
                 except (TypeError, ValueError) as error:
                     failures.append(f"{name} could not show its part: {error}")
-    sections = [_section(one.block.title, one.block.rows) for one in found.blocks]
+    # a panel of the same name says it better, and the table of windows what was captured
+    shown = {"snapshots", *(panel.name for panel in panels)}
+    sections = [_section(one.block.title, one.block.rows) for one in found.blocks if one.source.name not in shown]
+    owners = {one.name: f" ({one.distribution})" for one in session.registry.features if not one.is_own}
     asked = session.registry.each("handoff_section", session=session, windows=period.windows) if with_sections else ()
     for name, answer in asked:
         if isinstance(answer, PluginError):
             failures.append(f"{name} could not show its section: {answer.cause}")
         elif answer is not None:
-            sections.append(_section(answer.title, answer.rows))
+            sections.append(_section(f"{answer.title}{owners.get(name, '')}", answer.rows))
     panels.sort(key=lambda panel: (panel.place, panel.title))
-    headlines = [line for panel in panels for line in panel.headlines]
+    headlines = [one for panel in panels for one in panel.headlines]
     return Content(
         now=session.now,
         period=period,
         spans=Windows(session).spans(period.windows),
-        headlines=tuple(headlines) or ("Nothing is recorded in this time.",),
+        headlines=tuple(headlines) or (_first(preview),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
-        missing=(*failures, *_missing(preview), *(line for panel in panels for line in panel.missing)),
+        missing=(*failures, *_missing(preview), *(one for panel in panels for one in panel.missing)),
+    )
+
+
+def _first(preview: Mapping[str, Any]) -> str:
+    """What to say if no part has a headline: what is there, and what to type next."""
+    windows = [one["id"] for one in preview["windows"]]
+    if not windows:
+        return "Nothing is recorded in this time. `tracker start PROVIDER` captures the meters before the work."
+    waiting = [one["id"] for one in preview["windows"] if not one["finalized"]]
+    if not waiting:
+        return f"{plural(len(windows), 'window')} recorded. A comparison needs windows of two providers."
+    rest = "none" if len(waiting) == len(windows) else f"{len(windows) - len(waiting)} of them"
+    return (
+        f"{plural(len(windows), 'window')} recorded, {rest} finalized. `tracker status` says what {line(waiting[-1])}"
+        f" waits for; `tracker complete --window {line(waiting[-1])}` finalizes it once its meters were read twice."
     )
 
 
@@ -118,7 +136,10 @@ def _some(windows: Sequence[str]) -> str:
 
 
 def sound(panel: Panel) -> Panel:
-    """A panel that can be drawn: a figure that is not a number is unknown; what a chart cannot draw is an error."""
+    """A panel that can be drawn, of plain values; what a chart cannot draw, or a cell cannot hold, is an error.
+
+    A third party's says whose it is, and takes no name of the program's own.
+    """
     kinds: dict[str, tuple[type, ...]] = {}
     for chart in panel.charts:
         if chart.y not in {column.key for column in panel.columns}:
@@ -126,17 +147,57 @@ def sound(panel: Panel) -> Panel:
         kinds |= {key: NUMBER for key in (chart.y, chart.low, chart.high) if key}
         if chart.kind in ("columns", "steps"):
             kinds[chart.x] = (datetime,)
-    return evolve(panel, rows=[_sound_row(panel, row, kinds) for row in panel.rows])
+    rows = [_sound_row(panel, row, kinds) for row in panel.rows]
+    owner = line(panel.distribution)
+    before, after = (f"{owner}: ", f" ({owner})") if owner else ("", "")
+    lost = sum(_is_lost(one) for row in panel.rows for one in row.values())
+    missing = (
+        [f"{line(panel.title)}: {plural(lost, 'figure')} {'is' if lost == 1 else 'are'} too large to be shown."]
+        if lost
+        else []
+    )
+    return Panel(
+        name=f"{before}{line(panel.name)}",
+        title=f"{line(panel.title)}{after}",
+        place=panel.place,
+        headlines=tuple(f"{before}{line(one)}" for one in panel.headlines),
+        about=line(panel.about),
+        columns=tuple(evolve(one, title=line(one.title)) for one in panel.columns),
+        rows=rows,
+        charts=tuple(evolve(one, title=line(one.title)) for one in panel.charts),
+        missing=tuple(f"{before}{line(one)}" for one in (*panel.missing, *missing)),
+        distribution=owner,
+    )
 
 
 def _sound_row(panel: Panel, row: Mapping[str, Cell], kinds: Mapping[str, tuple[type, ...]]) -> Mapping[str, Cell]:
-    found = {key: None if isinstance(one, float) and not isfinite(one) else one for key, one in row.items()}
+    found = {str(key): _cell(panel, key, one) for key, one in row.items()}
     for key, kind in kinds.items():
         value = found.get(key)
-        if value is not None and not isinstance(value, kind):
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             wanted = "a number" if kind is NUMBER else "an instant"
             raise TypeError(f"panel {panel.name}: {key} is {value!r:.40}, which is not {wanted}")
     return found
+
+
+def _is_lost(value: object) -> bool:
+    """Whether a value is a number that nothing here can mean."""
+    return isinstance(value, NUMBER) and not -LARGEST < value < LARGEST and value == value
+
+
+def _cell(panel: Panel, key: str, value: Cell) -> Cell:
+    """The value as one of the plain types; a figure that is not a number, or no figure, is not known."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, NUMBER):
+        # NaN is not between them
+        return (float(value) if isinstance(value, float) else int(value)) if -LARGEST < value < LARGEST else None
+    if isinstance(value, str):
+        return line(value)
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        return value.astimezone(UTC)
+    wanted = "Expected a text, a number, yes or no, an instant with its zone, or nothing"
+    raise TypeError(f"panel {panel.name}: {key} is {value!r:.40}. {wanted}.")
 
 
 # --- the kernel's own panels

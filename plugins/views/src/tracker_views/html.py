@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from importlib.resources import files
@@ -33,6 +34,12 @@ class Part:
     rows: Sequence[Sequence[tuple[str, bool, bool]]]  # text, whether it is a number, whether it is known
     pictures: Sequence[Picture]
     left_out: int
+    number: int = 0
+
+    @property
+    def anchor(self) -> str:
+        """The id of its heading: a third party's name may hold anything, and twice the same."""
+        return re.sub(r"[^\w.-]+", "-", self.panel.name) + (f"-{self.number}" if self.panel.distribution else "")
 
     @property
     def is_folded(self) -> bool:
@@ -51,7 +58,7 @@ def page(content: Content, zone: tzinfo) -> str:
         made=f"{content.now.astimezone(zone):%a %d %b %Y %H:%M %Z}",
         time_span=_time_span(content, zone),
         made_utc=f"{content.now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        parts=[part(panel, content, zone) for panel in content.panels],
+        parts=[part(panel, content, zone, number) for number, panel in enumerate(content.panels)],
         style=Markup(style),
         policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         method=METHOD,
@@ -77,7 +84,7 @@ def _time_span(content: Content, zone: tzinfo) -> str:
     return f", {min(begins).astimezone(zone):%d %b %Y} to {max(ends).astimezone(zone):%d %b %Y}"
 
 
-def part(panel: Panel, content: Content, zone: tzinfo) -> Part:
+def part(panel: Panel, content: Content, zone: tzinfo, number: int = 0) -> Part:
     """A panel with its cells as text, and its charts drawn."""
     kept = [column for column in panel.columns if any(row.get(column.key) is not None for row in panel.rows)]
     known = [column for column in panel.columns if column.rank == 0 or column in kept]
@@ -95,6 +102,7 @@ def part(panel: Panel, content: Content, zone: tzinfo) -> Part:
         rows=rows,
         pictures=[one for one in drawn if one is not None],
         left_out=max(0, len(panel.rows) - MOST_ROWS),
+        number=number,
     )
 
 

@@ -46,7 +46,6 @@ def command(name: str, **given: Any) -> None:
 
 
 def _check(source: Source, given: Mapping[str, Any]) -> None:
-    """Refuse options that do not go with the kind of source."""
     name, scope = source.name, given["scope"]
     for option, kind in ONLY.items():
         if given[option] and source.kind != kind:

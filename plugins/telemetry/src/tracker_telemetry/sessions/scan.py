@@ -205,7 +205,7 @@ def _mended(line: bytes) -> bytes | None:
         orjson.loads(line)
         return None  # there is nothing to mend
     try:
-        found = json.loads(line.strip(b"\0 \t\r\n").decode("utf-8-sig", "replace"), parse_constant=lambda _: None)
+        found = json.loads(line.strip(b"\0 \t\r\n").decode("utf-8-sig", "replace"), parse_constant=str)
     except (ValueError, RecursionError):
         return None
     return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")

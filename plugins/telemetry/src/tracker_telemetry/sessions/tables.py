@@ -74,14 +74,14 @@ FROM summary s LEFT JOIN (
   FROM place GROUP BY 1, 2) p ON p.origin = s.source AND p.session = s.session
 WHERE source = ? AND s.session IN ({VALUES}) GROUP BY 2, 3, 4, 5, 6
 """
-# days of a session of which the files hold less than the journal: another file of the session was deleted
+# days of a session of which a new index has less than the journal: another file of the session was deleted
 LOST = f"""
 UPDATE kept SET lost = sum > coalesce((
   SELECT sum(requests) FROM summary s WHERE s.source = kept.source AND s.session = kept.session
   AND s.model = kept.model AND {DAY} = kept.day), 0)
 FROM (
   SELECT source AS whose, session AS name, day AS date, model AS of, sum(requests) AS sum FROM kept
-  WHERE source = ? AND session IN ({VALUES}) GROUP BY 1, 2, 3, 4)
+  WHERE lost AND source = ? AND session IN ({VALUES}) GROUP BY 1, 2, 3, 4)
 WHERE source = whose AND session = name AND day = date AND model = of
 """
 KEPT_INSTEAD = f"""
