@@ -40,11 +40,10 @@ def product(tokens: Tokens, units: tuple[float, float, float, float, float]) -> 
 class Price:
     """The price of a model for requests of one time and speed, in US dollars."""
 
-    def __init__(self, ask: Any) -> None:
+    def __init__(self, ask: Any, found: Any) -> None:
         from genai_prices import types
 
-        self._ask = ask
-        found = ask(_usage((USUAL, 0, 0, 0, USUAL)))
+        self._ask, self.table = ask, found.model_price
         self.model: str = found.model.id.lower()
         self._has_tiers = any(isinstance(one, types.TieredPrices) for one in vars(found.model_price).values())
         size = USUAL if self._has_tiers else MILLION
@@ -63,6 +62,17 @@ class Price:
         return float(self._ask(_usage(tokens)).total_price)
 
 
+_newest: dict[tuple[str, str | None], Price] = {}  # by name and speed: few days change a price
+
+
+def load() -> None:
+    """Read the table now, which takes a while, so that processes forked from this one have it."""
+    if is_installed():
+        from genai_prices.data_snapshot import get_snapshot
+
+        get_snapshot()
+
+
 def price(model: str, at: datetime | None = None, speed: str | None = None) -> Price | None:
     """The price of a model; None if it has none, also if only the beginning of its name fits another's."""
     if not is_installed():
@@ -77,9 +87,12 @@ def price(model: str, at: datetime | None = None, speed: str | None = None) -> P
         return calc_price(usage, model_ref=name, genai_request_timestamp=when, price_context=context)
 
     try:
-        found = Price(ask)
+        usual = ask(_usage((USUAL, 0, 0, 0, USUAL)))
     except LookupError:
         return None
+    found = _newest.get((name, speed))
+    if found is None or found.table != usual.model_price:
+        found = _newest[name, speed] = Price(ask, usual)
     return found if SNAPSHOT.sub("", name) in (found.model, SNAPSHOT.sub("", found.model)) else None
 
 

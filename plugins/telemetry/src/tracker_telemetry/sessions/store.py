@@ -20,6 +20,7 @@ from attrs import define, field
 
 from tracker.api import LogOrigin, Source
 from tracker.kernel import Session, TrackerError, stamp
+from tracker_telemetry import genai
 from tracker_telemetry.index import FOLDER
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import scan, tables
@@ -298,6 +299,7 @@ def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read
     from multiprocessing import get_context
 
     # lines become no cycles, and a collector looks for them all the time
+    genai.load()
     count = 0
     try:
         with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=gc.disable) as pool:
