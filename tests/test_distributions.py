@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
-FILE = Path(__file__).parents[1] / "core" / "src" / "tracker" / "hosting" / "distributions.json"
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "core" / "src" / "tracker" / "hosting" / "distributions.json"
 
 
 def found() -> dict[str, dict[str, list[str]]]:
@@ -41,6 +47,37 @@ def settings(declared: object) -> list[str]:
 
 def test_it_is_what_the_features_declare() -> None:
     assert json.loads(FILE.read_text(encoding="utf-8")) == found()
+
+
+def imported(package: Path) -> Iterator[str]:
+    """Every package that some line imports, wherever it stands."""
+    for file in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module.partition(".")[0]
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[><=\[ ]", one)[0] for one in requirements}
+
+
+def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
+    """And docs/reference/dependencies.md gives the reason of each."""
+    page = (ROOT / "docs" / "reference" / "dependencies.md").read_text(encoding="utf-8")
+    wrong = []
+    for file in (ROOT / "core" / "pyproject.toml", *(ROOT / "plugins").glob("*/pyproject.toml")):
+        project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+        needed = names(project["dependencies"]) - {"tracker-core"}
+        extras = names([one for extra in project.get("optional-dependencies", {}).values() for one in extra])
+        used = {name for name in imported(file.parent / "src") if name not in sys.stdlib_module_names}
+        used = {name.replace("_", "-") for name in used if name != "tracker" and not name.startswith("tracker_")}
+        # optional ones of another distribution are used if they are there
+        wrong += [f"{project['name']}: {one} is not declared" for one in used - needed - extras - {"zstandard"}]
+        wrong += [f"{project['name']}: {one} is not imported" for one in needed - used]
+        wrong += [f"{one} is not in the page" for one in needed | extras if not re.search(rf"[|,] {one}[ ,]", page)]
+    assert wrong == []
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ WANTED = {
 INFO = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
 # what a package may hold beside its modules: types, tables, the scaffold's templates, a demo's captures
 SUFFIXES = {".py", ".toml", ".json"}
-FOLDERS = {"templates", "demo"}
+FOLDERS = {"templates", "demo", "recorded"}
 
 
 def problems(wheel: Path) -> Iterator[str]:

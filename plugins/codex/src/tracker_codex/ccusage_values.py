@@ -1,4 +1,4 @@
-"""The times of ccusage's reports: what a value is not, it does not become."""
+"""The times in ccusage's reports. A text that is not a time gives none."""
 
 from __future__ import annotations
 

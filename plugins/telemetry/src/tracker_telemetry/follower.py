@@ -89,7 +89,7 @@ class Follower:
     def last(self, size: int) -> bytes | None:
         """Up to so many bytes that stand before the place, from the beginning of a line on.
 
-        None if no file is left that the place is in: it was compressed or deleted while nobody followed.
+        None if the file of the place is gone: it was compressed or deleted while nobody followed.
         """
         file = self._find()
         if file is None:
@@ -116,7 +116,7 @@ class Follower:
         self._file = file
 
     def _find(self) -> int | None:
-        """The file that the place is in, else the one that has the name now."""
+        """The file of the place, or the one that has the name now."""
         file = _opened(self.path)
         if file is None or not self.place.inode or self.place.fits(file):
             return file
