@@ -152,6 +152,22 @@ def test_a_narrow_screen_leaves_out_columns_and_says_so(filled: Any) -> None:
     run(filled, act, (80, 24))
 
 
+def test_a_small_terminal_gets_one_line_and_a_larger_one_everything(filled: Any) -> None:
+    async def act(board: Any, pilot: Any) -> None:
+        assert "Not shown at this width: " in text(board, "#about")
+        await pilot.resize_terminal(40, 10)
+        await pilot.pause()
+        shown = "".join(line.text for line in board.screen._compositor.render_strips())
+        assert " ".join(shown.split()) == "40 by 10 is too small. The board needs 44 by 18; q quits."
+        await pilot.resize_terminal(200, 40)
+        await pilot.pause()
+        assert "Not shown at this width: " not in text(board, "#about")
+        assert "toy fuel" in text(board, "#meters")
+        assert "Reset at" in text(board, "#meters")
+
+    run(filled, act, (80, 24))
+
+
 def test_a_strangers_panel_is_shown_and_its_error_is_one_line(
     program: Any, monkeypatch: pytest.MonkeyPatch, add_feature: Callable[..., None]
 ) -> None:
@@ -254,6 +270,25 @@ def test_it_runs_in_a_terminal_and_gives_it_back(filled: Any, tmp_path: Path, ke
         seen = until(main, b"\x1b[?1049l", seen)
         assert b"Traceback" not in seen
         assert process.wait(60) == 0
+
+
+def test_it_stops_on_ctrl_z_and_goes_on(filled: Any, tmp_path: Path) -> None:
+    with terminal(filled, tmp_path) as (main, process):
+        until(main, b"W2", b"")
+        os.write(main, b"\x1a")
+        seen = until(main, b"\x1b[?1049l", b"")
+        end = time.monotonic() + 30
+        while state(process.pid) != "T":
+            assert time.monotonic() < end, seen
+        os.kill(process.pid, signal.SIGCONT)
+        until(main, b"W2", b"")
+        os.write(main, b"q")
+        until(main, b"\x1b[?1049l", b"")
+        assert process.wait(60) == 0
+
+
+def state(process: int) -> str:
+    return subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True).stdout[:1]
 
 
 def test_it_ends_if_the_terminal_is_gone_and_no_signal_comes(filled: Any, tmp_path: Path) -> None:

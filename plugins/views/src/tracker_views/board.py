@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +41,7 @@ CHECK, AGE = 2.0, 300.0  # seconds between looks at the files, and at most betwe
 PAUSE, REST = 20, 100
 GRACE = 3.0  # seconds to end in, once the terminal is gone
 TURN = 5.0  # seconds between questions which meters are due
+LEAST = (44, 18)  # columns and rows that it needs
 SPARK = "▁▂▃▄▅▆▇█"
 PERIODS: Mapping[str, timedelta | None] = {
     "today": timedelta(0),
@@ -50,7 +50,6 @@ PERIODS: Mapping[str, timedelta | None] = {
     "all": None,
 }
 METERS = "meters"
-FONT = re.compile(r"@font-face \{.*?\}\s*", re.S)  # from a server: a picture loads nothing
 
 
 class Board(App[None]):
@@ -66,6 +65,9 @@ class Board(App[None]):
     #table { scrollbar-background: $background; scrollbar-color: $panel-lighten-2; }
     #table > .datatable--header { background: $panel; }
     #body { height: 1fr; }
+    #small { display: none; }
+    .small #small { display: block; }
+    .small #head, .small #body, .small Footer { display: none; }
     Help { align: center middle; }
     #help { width: auto; height: auto; padding: 1 3; background: $panel; border: round $primary; }
     """
@@ -109,9 +111,12 @@ class Board(App[None]):
         self._error: str | None = None
         self._drawn: object = None
         self._sampler: Callable[[Session], Sequence[str]] | None = None
+        self._meters: Panel | None = None
+        self._width = 80
         self._unread: Sequence[str] = ()
 
     def compose(self) -> ComposeResult:
+        yield Static("", id="small")
         yield Static("tracker", id="head")
         with Container(id="body"):
             yield Static("Reading what is recorded…", id="meters")
@@ -218,8 +223,8 @@ class Board(App[None]):
         known = [one.name for one in self.panels]
         self.panels = [one for one in answer.panels if one.name != METERS and (one.rows or one.name == "anomalies")]
         now = [one.name for one in self.panels]
-        meters = next((one for one in answer.panels if one.name == METERS), None)
-        self.query_one("#meters", Static).update(self._meters(meters))
+        self._meters = next((one for one in answer.panels if one.name == METERS), None)
+        self._draw_meters()
         if now != known:
             await self._rebuild_tabs(now)
         self._draw()
@@ -245,8 +250,17 @@ class Board(App[None]):
 
     # --- drawing
 
-    def on_resize(self, _event: Resize) -> None:
+    def on_resize(self, event: Resize) -> None:
+        # the app's own size may still be the old one
+        width, height = event.size
+        self._width = width
+        is_small = width < LEAST[0] or height < LEAST[1]
+        self.set_class(is_small, "small")
+        if is_small:
+            text = f"{width} by {height} is too small. The board needs {LEAST[0]} by {LEAST[1]}; q quits."
+            self.query_one("#small", Static).update(text)
         self._drawn = None
+        self._draw_meters()
         self._draw()
 
     def _panel(self) -> Panel | None:
@@ -263,7 +277,7 @@ class Board(App[None]):
             return
         rows = self._rows(panel)
         # margins, the padding of the outer cells, the scroll bar
-        room = max(self.size.width - 5, 20)
+        room = max(self._width - 5, 20)
         found = fitted(panel.columns, rows, room, self.zone)
         note = "  ".join(filter(None, (self._spark(panel), panel.about, found.note, self._failures())))
         self.query_one("#about", Static).update(Text(note))
@@ -301,12 +315,15 @@ class Board(App[None]):
             rows = [*known, *(row for row in rows if row.get(key) is None)]
         return rows
 
-    def _meters(self, panel: Panel | None) -> Text:
+    def _draw_meters(self) -> None:
         """A bar for each meter, in colour and in words."""
-        if panel is None:
-            return Text("No meter was read yet. Type `tracker capture --all` in another terminal.")
-        room = max(self.size.width - 2, 20)
-        return Text("\n").join(lines(panel.columns, panel.rows, room, self.zone))
+        if self.content is None:
+            return
+        found = [Text("No meter was read yet. Type `tracker capture --all` in another terminal.")]
+        if self._meters is not None:
+            room = max(self._width - 2, 20)
+            found = list(lines(self._meters.columns, self._meters.rows, room, self.zone))
+        self.query_one("#meters", Static).update(Text("\n").join(found))
 
     def _spark(self, panel: Panel) -> str:
         """The first chart over time in one line."""
@@ -378,17 +395,3 @@ class Board(App[None]):
 
     def action_help(self) -> None:
         self.push_screen(Help())
-
-
-def picture(board: Board, size: tuple[int, int]) -> str:
-    """The board as SVG, once everything is read."""
-
-    async def shot() -> str:
-        async with board.run_test(size=size) as pilot:
-            await board.workers.wait_for_complete()
-            await pilot.pause()
-            await board.workers.wait_for_complete()
-            await pilot.wait_for_scheduled_animations()
-            return board.export_screenshot(title="tracker board")
-
-    return FONT.sub("", asyncio.run(shot()))

@@ -49,7 +49,8 @@ def command(period: str, every: timedelta | None, once: bool, out: Path | None) 
         raise click.UsageError("--every does not go with --once, which reads nothing.")
     if not once and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
-    from tracker_views.board import Board, picture
+    from tracker_views.board import Board
+    from tracker_views.picture import picture
     from tracker_views.refresh import ProcessReader
 
     if not once:
