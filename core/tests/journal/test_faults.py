@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,11 @@ class Faults:
             self.counts[name] += 1
             at, how = self.failing.get(name, (0, ""))
             if self.counts[name] == at:
+                if isinstance(how, KeyboardInterrupt):
+                    # as the terminal sends it: a plugin that raises one of its own has failed
+                    signal.raise_signal(signal.SIGINT)
+                    # it was held back
+                    return self.real[name](first, *rest, **named)
                 if isinstance(how, BaseException):
                     raise how
                 return self._short(name, first, *rest)
