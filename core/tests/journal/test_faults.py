@@ -63,13 +63,12 @@ class Faults:
             at, how = self.failing.get(name, (0, ""))
             if self.counts[name] == at:
                 if isinstance(how, KeyboardInterrupt):
-                    # as the terminal sends it: a plugin that raises one of its own has failed
+                    # as the user's Ctrl-C, which a stream may take as a wish to end
                     signal.raise_signal(signal.SIGINT)
-                    # it was held back
-                    return self.real[name](first, *rest, **named)
-                if isinstance(how, BaseException):
+                elif isinstance(how, BaseException):
                     raise how
-                return self._short(name, first, *rest)
+                else:
+                    return self._short(name, first, *rest)
             return self.real[name](first, *rest, **named)
 
         return call
