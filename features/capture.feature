@@ -44,7 +44,7 @@ Feature: Capturing meters before and after the work
 
   Scenario: A mistyped provider
     When the operator runs `tracker alias start codx --stdin`
-    Then it is wrong usage: "did you mean codex?"
+    Then it is wrong usage: "Did you mean codex?"
 
   Scenario: An AFTER without a BEFORE
     When codex shows weekly 62% left and the operator runs `tracker alias end codex --stdin --window W0-05`

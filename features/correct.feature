@@ -43,4 +43,4 @@ Feature: Correcting what was captured
   Scenario: A mistyped window
     Given a codex window W0-20 from weekly 80% left to 62% left
     When the operator runs `tracker preview --window W0-02`
-    Then it is refused with "did you mean W0-20?"
+    Then it is refused with "Did you mean W0-20?"

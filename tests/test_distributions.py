@@ -49,6 +49,14 @@ def test_it_is_what_the_features_declare() -> None:
     assert json.loads(FILE.read_text(encoding="utf-8")) == found()
 
 
+def test_the_architecture_page_lists_the_hooks_of_each_feature() -> None:
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(tracker-\w+)` \|[^|]*\|([^|]*)\|$", page, re.M))
+    assert {name: set(re.findall(r"`(\w+)`", hooks)) for name, hooks in rows.items()} == {
+        name: set(known["hooks"]) for name, known in found().items()
+    }
+
+
 def imported(package: Path) -> Iterator[str]:
     """Every package that some line imports, wherever it stands."""
     for file in package.rglob("*.py"):

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -61,9 +62,13 @@ class Faults:
             self.counts[name] += 1
             at, how = self.failing.get(name, (0, ""))
             if self.counts[name] == at:
-                if isinstance(how, BaseException):
+                if isinstance(how, KeyboardInterrupt):
+                    # as the user's Ctrl-C, which a stream may take as a wish to end
+                    signal.raise_signal(signal.SIGINT)
+                elif isinstance(how, BaseException):
                     raise how
-                return self._short(name, first, *rest)
+                else:
+                    return self._short(name, first, *rest)
             return self.real[name](first, *rest, **named)
 
         return call

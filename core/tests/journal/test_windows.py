@@ -18,7 +18,7 @@ def test_a_window_of_which_everything_was_taken_back_is_none(program: Any) -> No
     assert program("preview", "--last", "1").ok().startswith("Windows: W1\nAnomalies: 0 ")
     assert program("preview").ok().startswith("Windows: W1\n")
     assert "W2" not in program("windows").ok()
-    assert "Unknown window 'W2'. Expected one with records: " in program("preview", "--window", "W2").refused()
+    assert "Unknown window 'W2'. Expected W1." in program("preview", "--window", "W2").refused()
     capture(program, "start", "W2")
     assert program("preview").ok().startswith("Windows: W1, W2\n")
 

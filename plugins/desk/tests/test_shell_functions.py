@@ -196,7 +196,7 @@ def test_sourcing_carries_the_lane_that_is_not_exported(shell: str, tmp_path: Pa
     notes, error = done.stderr.splitlines()[:-1], done.stderr.splitlines()[-1]
     assert error == "error: Cannot read /nowhere: No such file or directory. Nothing was stored."
     notes = [note for note in notes if not note.startswith("  ")]
-    assert all(note.startswith("note: W0-01 holds captures of codex by other lanes") for note in notes)
+    assert all(note.startswith("note: Other lanes captured codex in W0-01") for note in notes)
 
 
 def test_fish_carries_the_lane_too(tmp_path: Path) -> None:

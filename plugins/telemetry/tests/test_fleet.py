@@ -284,7 +284,7 @@ def test_other_engines_give_the_same_rows(fleet: Path, engine: str) -> None:
         cwd=fleet,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=380,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

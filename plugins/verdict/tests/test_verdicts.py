@@ -353,7 +353,7 @@ def test_windows_of_two_accounts_are_never_added(verdicts: Any) -> None:
         ("codex (work)", 2, 19),
     ]
     refused = verdicts("compare", "codex", "claude").refused()
-    assert "The windows of codex are of 2 accounts (home, work), whose per cent are not the same." in refused
+    assert "The windows of codex are of 2 accounts (home, work), and their percentages are not the same." in refused
     assert "Did you mean work?" in verdicts("compare", "codex", "claude", "--account", "wrk").refused()
     [match] = json.loads(verdicts("--json", "compare", "codex", "claude", "--account", "work").ok())
     assert match["providers"][0]["n"] == 2

@@ -79,7 +79,7 @@ def _notes(session: Session, request: CaptureRequest, window: Window) -> Iterato
     delete = f"`tracker alias delete {name} --phase before {place}` takes it back"
     own = [capture for capture in window.standing if capture.agent_id == agent]
     if window.standing and not own and request.window is None:
-        yield f"{window.name} holds captures of {name} by other lanes; one pair counts: `--window` names another window"
+        yield f"Other lanes captured {name} in {window.name}, and one pair counts. Use --window to name another window"
     before, after = canonical(own)
     if after and taken > after.captured_at:
         yield (

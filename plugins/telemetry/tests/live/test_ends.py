@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ def test_values_that_cannot_be_are_noted_once(ingest: Start, line: Start, tmp_pa
     assert json.loads(out)["tags"] == {"tokens:invalid": 1}
 
 
-def watched(environment: dict[str, str], folder: Path, *arguments: str, feed: Callable[[int], None]) -> str:
-    """What a command says on a terminal; `feed` writes to its standard input."""
+def watched(environment: dict[str, str], folder: Path, *arguments: str, lines: Iterable[bytes], until: str) -> str:
+    """What a command says on a terminal while lines come slowly, the last one once it has said `until`."""
     outer, inner = pty.openpty()
     command = [sys.executable, "-m", "tracker.cli", "ingest", "proxy-telemetry", "--window", "W1", *arguments]
     process = subprocess.Popen(
@@ -69,9 +70,14 @@ def watched(environment: dict[str, str], folder: Path, *arguments: str, feed: Ca
     )
     os.close(inner)
     assert process.stdin is not None
-    feed(process.stdin.fileno())
-    process.stdin.close()
     said = b""
+    for one in lines:
+        if until.encode() in said:
+            break
+        os.write(process.stdin.fileno(), one)
+        if select.select([outer], [], [], 0.4)[0]:
+            said += os.read(outer, 65536)
+    process.stdin.close()
     while True:
         try:
             chunk = os.read(outer, 65536)
@@ -87,24 +93,16 @@ def watched(environment: dict[str, str], folder: Path, *arguments: str, feed: Ca
     return said.decode()
 
 
-def slowly(lines: list[bytes]) -> Callable[[int], None]:
-    def feed(file: int) -> None:
-        for one in lines:
-            os.write(file, one)
-            time.sleep(0.4)
-
-    return feed
-
-
 def test_a_pipe_shows_a_counter_on_a_terminal_and_none_when_quiet(
     environment: dict[str, str], tmp_path: Path, line: Start
 ) -> None:
-    lines = [line(str(at)) for at in range(6)]
-    said = watched(environment, tmp_path, "--stdin", feed=slowly(lines))
+    many = (line(str(at)) for at in range(150))
+    said = watched(environment, tmp_path, "--stdin", lines=many, until=" events, ")
     assert " events, " in said
     assert "/s" in said
     assert said.endswith("\r\x1b[K")
-    assert watched(environment, tmp_path, "--stdin", "--quiet", feed=slowly(lines)) == ""
+    few = [line(f"quiet {at}") for at in range(6)]
+    assert watched(environment, tmp_path, "--stdin", "--quiet", lines=few, until=" events, ") == ""
 
 
 def test_a_pipe_without_a_terminal_shows_nothing_at_first(ingest: Start, line: Start) -> None:

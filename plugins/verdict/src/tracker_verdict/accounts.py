@@ -67,7 +67,7 @@ def chosen(facts: Facts, provider: str, rows: Mapping[str, Finalized], wanted: C
     if len(known) != 1:
         hint = f" {near(next(iter(wanted)), names)}" if wanted and not known else ""
         raise TrackerError(
-            f"The windows of {provider} are of {len(names)} accounts ({', '.join(names)}), whose per cent are not the"
-            f" same. Choose one with --account.{hint}"
+            f"The windows of {provider} are of {len(names)} accounts ({', '.join(names)}), and their percentages are"
+            f" not the same. Choose one with --account.{hint}"
         )
     return parts[known[0]]
