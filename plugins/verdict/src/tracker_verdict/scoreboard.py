@@ -208,12 +208,13 @@ def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
     """The columns for a terminal, in the order in which a narrow one keeps them."""
     kinds = {"unit": "text", "group": "text", "provider": "text", "tokens": "count", "windows": "count", "n": "count"}
     kinds |= dict.fromkeys(("efficiency", "ci_low", "ci_high"), "rate")
+    kinds |= dict.fromkeys(("cost_usd", "cost_usd_per_feature"), "money")
     first = {"provider": 0, "efficiency": 0, "features": 1, "capacity": 1, "unit": 1, "ci_low": 2, "ci_high": 2}
     is_same = all(line.group == line.figures.source.name for line in found)
     columns = [
         Column(
             key=name,
-            title=name.replace("_", " ").replace("ci ", "95 % ").capitalize(),
+            title=name.replace("cost_usd", "list price").replace("_", " ").replace("ci ", "95 % ").capitalize(),
             kind=kinds.get(name, "number"),  # type: ignore[arg-type]
             rank=first.get(name, 5 if name != "group" else 9 if is_same else 0),
         )
