@@ -187,8 +187,7 @@ class Tally:
             kept += [Excluded(window, shared[window]) for window in own if window in shared]
             excluded = sorted(kept, key=lambda left: place(left.window))
         found = estimate(session, self.source, results)
-        unit = unit_of(self.source)
-        return ProviderFigures(self.source, unit, found, tuple(excluded), tuple(self.stale), account)
+        return ProviderFigures(self.source, unit_of(self.source), found, tuple(excluded), tuple(self.stale), account)
 
 
 class Totals(NamedTuple):
