@@ -70,6 +70,14 @@ def test_people_get_a_row_per_window(filled: Any) -> None:
     assert "20 pp" in rows[0]
 
 
+def test_what_is_known_of_the_window_has_a_name_of_its_own(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {("W1", "toy"): {"churn": 9.0}, ("W1", ""): {"churn": 4.8}}
+    monkeypatch.setattr("tracker_ledgers.window_facts.facts", lambda session, windows: known)
+    head, first, *_ = filled("windows").ok().splitlines()
+    cells = dict(zip(reversed(head.split()), reversed(first.split()), strict=False))
+    assert (cells["churn"], cells["window_churn"]) == ("9", "4.8")
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

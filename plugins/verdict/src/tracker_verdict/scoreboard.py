@@ -18,6 +18,7 @@ By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
 FIGURES = ("group", "provider", "windows", "features", "capacity", "unit", "efficiency", "ci_low", "ci_high", "n")
 COLUMNS = (*FIGURES, "churn_per_feature", "tokens", "money", "money_per_feature")
 UNNAMED = "(none)"
+CHURN = ("churn", "files")
 Numbers: TypeAlias = Mapping[str, float]
 
 
@@ -75,7 +76,8 @@ class Sums:
         self.windows += 1
         # `churn` is net lines per feature, so that windows with more features weigh more
         self.own.update({name: one * features if name == "churn" else one for name, one in own.items()})
-        self.others.update(others)
+        # churn of a window as a whole is no provider's
+        self.others.update({name: one for name, one in others.items() if name not in CHURN})
         self.with_churn += features if "churn" in own else 0
         self.with_tokens += features if "tokens" in own else 0
 

@@ -260,9 +260,10 @@ class _Windows:
 
 
 def _unpriced(models: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    cure = "" if genai.is_installed() else "; list prices come with `pip install genai-prices`"
     for model, count in sorted(models.items()):
-        yield {"kind": "unpriced", "count": count, "detail": f"{model or '(no model)'}{cure}"}
+        yield {"kind": "unpriced", "count": count, "detail": model or "(no model)"}
+    if models and not genai.is_installed():
+        yield {"kind": "no_price_list", "count": 1, "detail": f"genai-prices has list prices: {genai.installation()}"}
 
 
 def _shared(shared: Mapping[str, int]) -> Iterator[dict[str, Any]]:
