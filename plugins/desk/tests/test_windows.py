@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from tracker_desk.panels import table
+from tracker_desk.window_list import ListedWindow
+
 
 @pytest.fixture
 def filled(program: Any) -> Any:
@@ -42,6 +45,20 @@ def test_a_window_that_does_not_count_has_what_complete_said(filled: Any) -> Non
     assert "features=n/a, capacity=5" in said
     figures = windows(filled)[1]["providers"]["toy"]
     assert (figures["features"], figures["capacity"], figures["efficiency"]) == (None, 5, None)
+
+
+def test_what_is_of_the_whole_window_is_of_no_provider() -> None:
+    own = {"features": 1, "capacity": 2.0, "churn": None}
+    providers = {"codex": own | {"churn": 3}, "claude": own}
+    whole = ListedWindow(
+        window="W1", lanes=(), begin=None, end=None, state="open", outcome=None, providers=providers, facts={"churn": 9}
+    )
+    columns, rows = table([whole])
+    assert [(row["provider"], row["churn"], row.get("window_churn")) for row in rows] == [
+        ("codex", 3, 9),
+        ("claude", None, None),
+    ]
+    assert "Window churn" in [column.title for column in columns]
 
 
 def test_people_get_a_row_per_window(filled: Any) -> None:
