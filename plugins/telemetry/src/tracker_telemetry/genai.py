@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
-import sys
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
@@ -21,17 +19,6 @@ USUAL = 1000  # tokens of a request that no tier for long ones touches
 @cache
 def is_installed() -> bool:
     return find_spec("genai_prices") is not None
-
-
-def installation() -> str:
-    """The command that adds it to the environment that runs."""
-    if (Path(sys.prefix) / "pipx_metadata.json").is_file():
-        words = ["pipx", "inject", Path(sys.prefix).name]
-    elif find_spec("pip"):
-        words = [sys.executable, "-m", "pip", "install"]
-    else:
-        words = ["uv", "pip", "install", "--python", sys.prefix]
-    return f"`{shlex.join([*words, 'genai-prices'])}`"
 
 
 def version() -> str:
