@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from tracker_desk.panels import table
+from tracker_desk.window_list import ListedWindow
+
 
 @pytest.fixture
 def filled(program: Any) -> Any:
@@ -44,6 +47,20 @@ def test_a_window_that_does_not_count_has_what_complete_said(filled: Any) -> Non
     assert (figures["features"], figures["capacity"], figures["efficiency"]) == (None, 5, None)
 
 
+def test_what_is_of_the_whole_window_is_of_no_provider() -> None:
+    own = {"features": 1, "capacity": 2.0, "churn": None}
+    providers = {"codex": own | {"churn": 3}, "claude": own}
+    whole = ListedWindow(
+        window="W1", lanes=(), begin=None, end=None, state="open", outcome=None, providers=providers, facts={"churn": 9}
+    )
+    columns, rows = table([whole])
+    assert [(row["provider"], row["churn"], row.get("window_churn")) for row in rows] == [
+        ("codex", 3, 9),
+        ("claude", None, None),
+    ]
+    assert "Window churn" in [column.title for column in columns]
+
+
 def test_people_get_a_row_per_window(filled: Any) -> None:
     head, *rows = filled("windows").ok().splitlines()
     assert head.split()[:9] == [
@@ -51,6 +68,14 @@ def test_people_get_a_row_per_window(filled: Any) -> None:
     ]
     assert [row.split()[0] for row in rows] == ["W1", "W2", "W10"]
     assert "20 pp" in rows[0]
+
+
+def test_what_is_known_of_the_window_has_a_name_of_its_own(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {("W1", "toy"): {"churn": 9.0}, ("W1", ""): {"churn": 4.8}}
+    monkeypatch.setattr("tracker_ledgers.window_facts.facts", lambda session, windows: known)
+    head, first, *_ = filled("windows").ok().splitlines()
+    cells = dict(zip(reversed(head.split()), reversed(first.split()), strict=False))
+    assert (cells["churn"], cells["window_churn"]) == ("9", "4.8")
 
 
 @pytest.mark.parametrize(

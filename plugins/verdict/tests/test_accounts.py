@@ -49,6 +49,21 @@ def test_the_preview_shows_them_apart(two: Any) -> None:
     assert "account" not in two("preview", "--window", "W1").ok().partition("Outcome")[0]
 
 
+def test_the_report_names_and_compares_them_apart(two: Any) -> None:
+    two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
+    for window, at in (("W3", "-8h"), ("W4", "-6h")):
+        for phase, used, later in (("before", 10, at), ("after", 20, f"-{int(at[1]) - 1}h")):
+            values = ("--window", window, "--phase", phase, "--all-models-pct", str(used), "--captured-at", later)
+            two("override", "claude", *values).ok()
+        two("complete", "--window", window, "--claude-features", "2").ok()
+    report = two("report", "--format", "md").ok()
+    assert "--account" not in report
+    for name in ("home", "work"):
+        assert f", codex account {name}: " in report.partition("## ")[0]
+        assert f"| codex account {name} | " in report
+        assert f"\n## codex, 7 d, account {name}\n" in report
+
+
 def test_the_plan_takes_the_costs_of_each_account_alone(two: Any) -> None:
     two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
     said = two("plan", "--provider", "codex").ok()

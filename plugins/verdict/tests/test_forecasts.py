@@ -87,8 +87,7 @@ def test_too_few_weeks_are_said_with_the_linear_pace_by_that_name(verdicts: Any)
     (status,) = [one for one in json.loads(verdicts("--json", "status").ok())["outlooks"] if one["meter"] == "weekly"]
     assert status["expected"] is None
     report = verdicts("report", "--format", "md").ok()
-    few = "(1 week of history, 3 are needed for a probability)"
-    assert f"No forecast of codex weekly: unlikely to be full before the reset {few}; {linear}" in report
+    assert f"codex weekly: 1 week of history, 3 are needed for a forecast; {linear}" in report
     stored = json.loads((verdicts.folder / "data" / "forecasts.jsonl").read_text().splitlines()[0])
     assert stored["forecast"]["rest_80"] is not None
 

@@ -245,8 +245,12 @@ def test_what_other_features_know_stands_on_the_scoreboard(verdicts: Any) -> Non
     verdicts.rows(codex=[(3, 18), (2, 10)])
     verdicts.facts["codex-01", "codex"] = {"churn": 2, "tokens": 1200}
     verdicts.facts["codex-02", "codex"] = {"tokens": 800}
+    # of the window as a whole: no provider's
+    verdicts.facts["codex-01", ""] = {"churn": 7, "files": 4, "hours": 1.5}
     [row] = json.loads(verdicts("scoreboard", "--format", "json").ok())
     assert (row["features"], row["churn_per_feature"], row["tokens"]) == (5, 2, 2000)
+    assert row["hours"] == 1.5
+    assert not {"churn", "files"} & row.keys()
 
 
 def test_the_scoreboard_in_every_form(tracker_cli: Run, tmp_path: Path) -> None:
@@ -285,7 +289,10 @@ def test_the_plan_counts_what_fits_and_says_stop(closed: Run) -> None:
     assert (capacity["used_pct"], capacity["cost"]["usual"], capacity["windows_that_fit"]["usual"]) == (38, 18, 2)
     assert found["verdict"] == "GO"
     said = ok(closed("plan", "--provider", "codex", "--windows-left", "3"))
-    assert "  a usual window costs 18 pp (of 1 window)\n  2 more fit and leave 10 pp\n  3 planned windows: " in said
+    assert (
+        "  a usual window costs 18 pp (of 1 window)\n  2 more windows fit and leave 10 pp\n  3 planned windows: "
+        in said
+    )
     assert "likely to fit: tight\n" in said
     assert said.endswith("verdict: tight\n")
     assert ok(closed("plan", "--provider", "codex", "--windows-left", "5")).endswith("verdict: STOP\n")
@@ -313,11 +320,11 @@ def test_the_plan_goes_by_no_reading_older_than_the_meters_window(tracker_cli: R
 @pytest.mark.parametrize(
     ("left", "costs", "words", "verdict"),
     [
-        (60, [0, 15, 20], "3 more fit (2 or more: the cheapest window cost nothing)", "GO"),
-        (60, [0, 0, 20], "2 or more fit (the usual window cost nothing)", "GO"),
-        (60, [10, 15, 20], "3 more fit (2 to 5)", "GO"),
-        (20, [0, 15, 20], "0 more fit", "tight"),
-        (10, [0, 0, 20], "0 more fit", "STOP"),
+        (60, [0, 15, 20], "3 more windows fit (2 or more: the cheapest window cost nothing)", "GO"),
+        (60, [0, 0, 20], "2 or more windows fit (the usual window cost nothing)", "GO"),
+        (60, [10, 15, 20], "3 more windows fit (2 to 5)", "GO"),
+        (20, [0, 15, 20], "0 more windows fit", "tight"),
+        (10, [0, 0, 20], "0 more windows fit", "STOP"),
     ],
 )
 def test_windows_that_cost_nothing_have_no_limit(

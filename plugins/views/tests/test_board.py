@@ -260,8 +260,7 @@ def terminal(filled: Any, folder: Path, *more: str, size: tuple[int, int] = (80,
                 os.close(main)
 
 
-@pytest.mark.parametrize("key", [b"q", b"\x03"])
-@pytest.mark.parametrize("name", ["xterm-256color", "screen", "xterm-mono"])
+@pytest.mark.parametrize(("name", "key"), [("xterm-256color", b"q"), ("screen", b"\x03"), ("xterm-mono", b"q")])
 def test_it_runs_in_a_terminal_and_gives_it_back(filled: Any, tmp_path: Path, key: bytes, name: str) -> None:
     with terminal(filled, tmp_path, env={"TERM": name}) as (main, process):
         # the toys are no plugins there: their windows are known, their meters are not

@@ -300,20 +300,28 @@ def owner(what: str, name: str) -> str | None:
 def _installation(name: str) -> str:
     """The command that adds a feature here. No index has it: it is in the checkout that the core comes from."""
     import json
-    import shlex
     from importlib.metadata import distribution
-    from importlib.util import find_spec
     from pathlib import Path
     from urllib.parse import unquote, urlsplit
 
     url = urlsplit(json.loads(distribution("tracker-core").read_text("direct_url.json") or "{}").get("url", ""))
-    folder, prefix = Path(unquote(url.path)).parent / "plugins" / name, Path(sys.prefix)
+    folder = Path(unquote(url.path)).parent / "plugins" / name
     if url.scheme != "file" or not folder.is_dir():
         return f"`pip install ./plugins/{name}` in a checkout of tracker"
+    return installation(str(folder))
+
+
+def installation(package: str) -> str:
+    """The command that adds a package to the environment that runs."""
+    import shlex
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    prefix = Path(sys.prefix)
     if (prefix / "pipx_metadata.json").is_file():
         words = ["pipx", "inject", prefix.name]
     elif find_spec("pip"):
         words = [sys.executable, "-m", "pip", "install"]
     else:
         words = ["uv", "pip", "install", "--python", str(prefix)]
-    return f"`{shlex.join([*words, str(folder)])}`"
+    return f"`{shlex.join([*words, package])}`"

@@ -34,6 +34,7 @@ class Registry:
     """The installed sources and features. `report` is told what is wrong with a plugin as soon as it is known."""
 
     contract = ".".join(map(str, hookspecs.CONTRACT))
+    installation = staticmethod(discovery.installation)
 
     def __init__(self, report: Callable[[str], None] = lambda _text: None, plugins: Iterable[Plugin] = ()) -> None:
         self.report = report

@@ -141,8 +141,9 @@ class Windows:
         """The sources that are recorded and that no plugin reads, by name."""
         from tracker.windows.results import finalized_rows
 
-        wanted, registry = None if windows is None else set(windows), self.session.registry
-        found = list(self._strangers(wanted))
+        # in their order: what stands together is read together
+        wanted, registry = None if windows is None else list(windows), self.session.registry
+        found = list(self._strangers(None if wanted is None else set(wanted)))
         for row in finalized_rows(self.session.index, wanted):
             found += [(name, WINDOWS, PHASES[0]) for name in row.named - registry.sources.keys()]
         measured = {name for name, _, phase in found if phase in PHASES}

@@ -183,12 +183,11 @@ class Tally:
         if shared:
             results = [one for one in self.results if one.window not in shared]
             kept = [one for one in excluded if one.window not in shared or one.reason == OTHER_ACCOUNT]
-            own = [*(one.window for one in self.results), *(one.window for one in excluded if one not in kept)]
+            own = [one.window for each in (self.results, {*excluded}.difference(kept)) for one in each]
             kept += [Excluded(window, shared[window]) for window in own if window in shared]
             excluded = sorted(kept, key=lambda left: place(left.window))
         found = estimate(session, self.source, results)
-        unit = unit_of(self.source)
-        return ProviderFigures(self.source, unit, found, tuple(excluded), tuple(self.stale), account)
+        return ProviderFigures(self.source, unit_of(self.source), found, tuple(excluded), tuple(self.stale), account)
 
 
 class Totals(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from shutil import get_terminal_size
 from typing import Any, Literal
 
 from attrs import evolve, field, frozen
@@ -102,18 +103,18 @@ def is_reset(before: Point, after: Point) -> bool:
     return after.reset_at is None or after.reset_at - before.reset_at > RESET_TOLERANCE
 
 
-def sparkline(points: Sequence[Point]) -> str:
+def sparkline(points: Sequence[Point], width: int = WIDTH) -> str:
     """The last value in each of equal spans of time; `|` before a span with a reset, a space without a reading.
 
     Resets that fill the line are not marked.
     """
-    has_marks = sum(point.has_reset for point in points) <= WIDTH / 3
+    has_marks = sum(point.has_reset for point in points) <= width / 3
     start, end = points[0].at, max(point.until for point in points)
-    step = (end - start) / WIDTH
+    step = (end - start) / width
     most = max(100.0, *(point.used for point in points)) if points else 100.0
-    cells = [" "] * WIDTH
+    cells = [" "] * width
     for point in points:
-        first, last = (min(WIDTH - 1, int((one - start) / step)) if step else 0 for one in (point.at, point.until))
+        first, last = (min(width - 1, int((one - start) / step)) if step else 0 for one in (point.at, point.until))
         cells[first : last + 1] = [BARS[round(point.used / most * (len(BARS) - 1))]] * (last - first + 1)
         if has_marks and point.has_reset and first and cells[first - 1] != RESET:
             cells[first - 1] = RESET
@@ -126,7 +127,8 @@ def lines(session: Session, found: Series, rows: int, local: tzinfo) -> Iterator
     account = f" account {found.account}" if found.account else ""
     resets = sum(point.has_reset for point in points)
     yield f"{found.provider} {found.meter}{account}: {plural(len(points), 'reading')}, {plural(resets, 'reset')}"
-    yield f"  {sparkline(points)}"
+    room = get_terminal_size((80, 24)).columns - 2 if session.is_terminal else WIDTH
+    yield f"  {sparkline(points, max(1, min(room, WIDTH)))}"
     for place in range(max(0, len(points) - rows), len(points)):
         point = points[place]
         change = f"{point.used - points[place - 1].used:+.3g}" if place and not point.has_reset else ""

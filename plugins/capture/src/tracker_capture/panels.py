@@ -15,10 +15,12 @@ MOST = 60
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Every meter with a history in the period."""
-    for found in series(session, None, None, period.since, period.until):
+    known = series(session, None, None, period.since, period.until)
+    for found in known:
         if len(found.points) > 1:
             coming = [] if period.until else list(_coming(session, found))
-            yield _panel(session, found, coming)
+            same = [one for one in known if (one.provider, one.meter) == (found.provider, found.meter)]
+            yield _panel(session, found, coming, f", account {found.account or 'not named'}" if len(same) > 1 else "")
 
 
 def _coming(session: Session, found: Series) -> Iterator[Mapping[str, Cell]]:
@@ -32,20 +34,19 @@ def _coming(session: Session, found: Series) -> Iterator[Mapping[str, Cell]]:
             yield {"at": reset, "expected_low": expected[0], "expected_high": expected[1]}
 
 
-def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]]) -> Panel:
+def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]], account: str) -> Panel:
     source = session.registry.source(found.provider)
     meter = source.meter(found.meter) if source else None
     is_share = meter is None or meter.unit == "pp"
     kind: Literal["percent", "number"] = "percent" if is_share else "number"
     unit = "% used" if is_share or meter is None else meter.unit
-    account = f", account {found.account}" if found.account else ""
-    title = f"{found.provider}, {meter.title if meter else found.meter}"
+    title = f"{found.provider}, {meter.title if meter else found.meter}{account}"
     resets = sum(point.has_reset for point in found.points)
     return Panel(
         name=f"meter-{found.provider}-{found.meter}-{found.account or 'any'}",
         title=title,
         place=30,
-        about=f"Meter history: {plural(len(found.points), 'reading')}, {plural(resets, 'reset')}{account}.",
+        about=f"Meter history: {plural(len(found.points), 'reading')}, {plural(resets, 'reset')}.",
         columns=(
             Column(key="at", title="From", kind="instant", rank=0),
             Column(key="until", title="To", kind="instant", rank=2),

@@ -20,7 +20,7 @@ import orjson
 from attrs import frozen
 
 from tracker.api import FileOrigin, LogOrigin, Reading, Source
-from tracker.kernel import PluginError, Session, read_text, replace_file, zone
+from tracker.kernel import PluginError, Registry, Session, read_text, replace_file, zone
 from tracker_capture import readings
 from tracker_capture.origins.answer import LIMIT, OriginError
 from tracker_capture.origins.files import OPEN, listed
@@ -30,7 +30,6 @@ CHUNK = 1 << 22
 BURST = timedelta(seconds=1)
 MARKS = "readings.json"
 PACKED = ".zst"
-UNPACKER = "Compressed session files were not read. They need `pip install zstandard`."
 # Bytes from which several processes read.
 PARALLEL = 1 << 25
 Read = Callable[[int], bytes]
@@ -199,7 +198,8 @@ def _gained(job: Job) -> Gained:
         # of a compressed file its own size: its lines are read from the first one on
         return Gained([about.st_size if is_packed else end, about.st_ino], len(found), _ends_of_runs(found))
     except ImportError:
-        return Gained(problem=UNPACKER)
+        needed = Registry.installation("zstandard")
+        return Gained(problem=f"Compressed session files were not read. They need {needed}.")
     except Unreadable as error:
         return Gained(problem=f"{job.path} was not read: {error}")
     finally:

@@ -10,6 +10,7 @@ from tracker_desk import meter_list
 from tracker_desk.status import Status, look
 from tracker_desk.window_list import FIGURES, ListedWindow, listed
 
+OWN = "window_"
 START = (
     Column(key="window", title="Window", rank=0),
     Column(key="provider", title="Provider", rank=0),
@@ -89,7 +90,7 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
 
 def _column(key: str, rank: int, *, is_text: bool) -> Column:
     kinds = {"tokens": "count", "requests": "count", "files": "count", "cost_usd": "money"}
-    kind = "text" if is_text else kinds.get(key, "number")
+    kind = "text" if is_text else kinds.get(key.removeprefix(OWN), "number")
     title = key.replace("_usd", ", $").replace("_", " ").capitalize()
     return Column(key=key, title=title, kind=kind, rank=rank)  # type: ignore[arg-type]
 
@@ -107,6 +108,7 @@ def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
         for name, columns in one.providers.items()
         if one.state != "finalized" or any(columns.get(key) is not None for key in (*FIGURES, "tokens"))
     }
-    return [
-        {**start, "provider": name or None, **columns, **one.facts} for name, columns in (shown or {"": {}}).items()
-    ]
+    # what is of the window as a whole is shown once, and as no provider's
+    own = {f"{OWN}{key}": known for key, known in one.facts.items()}
+    rows = [{**start, "provider": name or None, **columns} for name, columns in (shown or {"": {}}).items()]
+    return [{**rows[0], **own}, *rows[1:]]

@@ -134,7 +134,9 @@ def lines(windows: Sequence[ListedWindow], clock: Clock) -> Iterator[str]:
     extra = dict.fromkeys(name for one in windows for columns in one.providers.values() for name in columns)
     added = [name for name in extra if name not in (*FIGURES, "unit")]
     whole = list(dict.fromkeys(name for one in windows for name in one.facts))
-    head = ["window", "lane", "from", "to", "state", "provider", *FIGURES, *added, *whole]
+    # what is said of the window and of a provider in it is not the same
+    ends = [f"window_{name}" if name in added else name for name in whole]
+    head = ["window", "lane", "from", "to", "state", "provider", *FIGURES, *added, *ends]
     table = [head]
     for one in windows:
         begin, end = (clock.at(at) if at else "-" for at in (one.begin, one.end))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,17 @@ def test_a_model_without_a_price_is_named(home: Any, message: Make) -> None:
         ("claude-opus-4-6-house", True),
     ]
     assert found["missing"] == [{"kind": "unpriced", "count": 1, "detail": "claude-opus-4-6-house"}]
+
+
+def test_without_a_price_list_the_command_that_adds_it_is_said_once(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a") + message("b", model="claude-opus-4-6-house"))
+    monkeypatch.setattr("tracker_telemetry.genai.is_installed", lambda: False)
+    said = [one for one in home.usage("model")["missing"] if one["kind"] == "no_price_list"]
+    [command] = [one["detail"].partition(": ")[2].strip("`") for one in said]
+    assert shlex.split(command)[-1] == "genai-prices"
+    assert shutil.which(shlex.split(command)[0])
 
 
 def test_totals_agree_in_every_grouping(home: Any, message: Make) -> None:

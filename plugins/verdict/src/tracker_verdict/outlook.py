@@ -300,10 +300,11 @@ def _chance(probability: float | None) -> str:
 def _room(low: int, usual: int | None, high: int | None) -> str:
     """How many fit, in words; the verdict goes by the probability."""
     if usual is None:
-        return f"{low} or more fit (the usual window cost nothing)"
+        return f"{low} or more windows fit (the usual window cost nothing)"
+    more = f"{usual} more {'window fits' if usual == 1 else 'windows fit'}"
     if high is None:
-        return f"{usual} more fit" + (f" ({low} or more: the cheapest window cost nothing)" if usual else "")
-    return f"{usual} more fit" + (f" ({low} to {high})" if low != high else "")
+        return more + (f" ({low} or more: the cheapest window cost nothing)" if usual else "")
+    return more + (f" ({low} to {high})" if low != high else "")
 
 
 def document(source: Source, found: list[Outlook], reserve: float, windows_left: int) -> dict[str, Any]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import islice, product
 
 from tracker.api import Cell, Chart, Column, Panel, Period
-from tracker.kernel import Finalized, Session, TrackerError, Windows, number
+from tracker.kernel import Finalized, Session, TrackerError, Windows, number, plural
 from tracker_verdict import advice, estimate
+from tracker_verdict.accounts import MIXED, accounts, split
 from tracker_verdict.comparison import Match, Question, matches
 from tracker_verdict.outlook import Outlook, outlooks
 from tracker_verdict.price import prices
-from tracker_verdict.prospect import summary
+from tracker_verdict.prospect import NEEDED
 from tracker_verdict.settings import VerdictSettings
+from tracker_verdict.standings import UNNAMED
 
 NAME = "comparison"
+MOST_CHOICES = 6  # of accounts
 COLUMNS = (
     Column(key="pair", title="Comparison", rank=0),
     Column(key="ratio", title="Ratio", kind="rate", rank=0),
@@ -41,30 +45,43 @@ def comparison(session: Session, period: Period) -> Panel:
     """The comparisons by money, if prices are set, and by the shared unit."""
     known = prices(session.registry.providers, session.settings(VerdictSettings).prices, ())
     rows = Windows(session).finalized(period.windows)
-    found: list[Match] = []
-    reasons: list[str] = []
-    for given in (known, {}) if known else ({},):
-        question = Question(prices=given, effect=estimate.effect(session))
-        try:
-            found += matches(session, (), question, rows)
-        except TrackerError as error:
-            reasons.append(str(error))
-            for names in _of_one_unit(session, rows) if not given else ():
-                with suppress(TrackerError):
-                    found += matches(session, names, question, rows)
+    found: list[tuple[Match, str]] = []
+    reasons: dict[str, None] = {}
+    for named in _accounts(session, rows):
+        label = "".join(f", {name} account {account}" for name, account in named.items())
+        for given in (known, {}) if known else ({},):
+            question = Question(prices=given, effect=estimate.effect(session), accounts=tuple(named.values()))
+            try:
+                found += [(one, label) for one in matches(session, (), question, rows)]
+            except TrackerError as error:
+                reasons[f"{error}{label and f' ({label[2:]})'}"] = None
+                for names in _of_one_unit(session, rows) if not given else ():
+                    with suppress(TrackerError):
+                        found += [(one, label) for one in matches(session, names, question, rows)]
     return Panel(
         name=NAME,
         title="Comparison",
         place=5,
-        headlines=list(_headlines(found)) or (reasons if rows else ()),
+        headlines=list(_headlines(found)) or (list(reasons) if rows else ()),
         about="Which provider delivers more, over the windows that lie close enough in time to be compared."
         if found
         else "",
         columns=COLUMNS,
-        rows=[_row(match) for match in found],
-        charts=(CHART,) if any(match.comparison.ratio for match in found) else (),
-        missing=reasons if found else (),
+        rows=[_row(match, label) for match, label in found],
+        charts=(CHART,) if any(match.comparison.ratio for match, _ in found) else (),
+        missing=list(reasons) if found else (),
     )
+
+
+def _accounts(session: Session, rows: Mapping[str, Finalized]) -> list[dict[str, str]]:
+    """Each choice of one account of every provider whose windows are of several: what is compared is of one each."""
+    facts = {key: {"account": name} for key, name in accounts(session, list(rows)).items()}
+    several: dict[str, list[str]] = {}
+    for provider in session.registry.providers:
+        parts = split(facts, provider, rows)
+        if None not in parts:
+            several[provider] = sorted(str(name) for name in parts if name != MIXED)
+    return [dict(zip(several, one, strict=True)) for one in islice(product(*several.values()), MOST_CHOICES)]
 
 
 def _of_one_unit(session: Session, rows: Mapping[str, Finalized]) -> list[list[str]]:
@@ -76,9 +93,9 @@ def _of_one_unit(session: Session, rows: Mapping[str, Finalized]) -> list[list[s
     return [names for names in units.values() if len(names) > 1] if len(units) > 1 else []
 
 
-def _headlines(found: list[Match]) -> Iterator[str]:
-    for place, match in enumerate(found):
-        names = f"{match.a.name} and {match.b.name}, {_unit(match)}"
+def _headlines(found: list[tuple[Match, str]]) -> Iterator[str]:
+    for place, (match, label) in enumerate(found):
+        names = f"{match.a.name} and {match.b.name}, {_unit(match)}{label}"
         decision = f" {advice.action(match)}" if not place else ""
         yield f"{names}:{decision} {advice.today(match)} {advice.certainty(match)}"
 
@@ -87,12 +104,12 @@ def _unit(match: Match) -> str:
     return f"for the {'money' if match.priced else f'quota ({match.a.unit})'}"
 
 
-def _row(match: Match) -> Mapping[str, Cell]:
+def _row(match: Match, label: str) -> Mapping[str, Cell]:
     found, better = match.comparison, match.better
     low, high = found.interval or found.interval_fixed or (None, None)
     needed = found.windows_needed
     return {
-        "pair": f"{match.a.name} / {match.b.name}, per {'dollar' if match.priced else match.a.unit}",
+        "pair": f"{match.a.name} / {match.b.name}, per {'dollar' if match.priced else match.a.unit}{label}",
         "ratio": found.ratio,
         "low": low,
         "high": high,
@@ -126,7 +143,7 @@ def forecast(session: Session) -> Panel:
         if one.used is not None
     ]
     known = [row for row in rows if row.get("expected") is not None]
-    unknown = [f"No forecast of {row['name']}: {row['why']}." for row in rows if row not in known and row.get("why")]
+    unknown = [f"{row['name']}: {row['why']}." for row in rows if row not in known and row.get("why")]
     return Panel(
         name=FORECAST,
         title="Forecast",
@@ -143,20 +160,21 @@ def forecast(session: Session) -> Panel:
 
 def _forecast_row(provider: str, one: Outlook) -> Mapping[str, Cell]:
     found, used = one.prospect, one.used or 0.0
+    account = f" account {one.account or UNNAMED}" if one.several else ""
+    own: dict[str, Cell] = {"name": f"{provider} {one.meter}{account}", "used": used, "reset_at": one.reset_at}
     if found is None:
-        return {"name": f"{provider} {one.meter}", "used": used, "reset_at": one.reset_at, "why": one.why}
+        return {**own, "why": f"no forecast: {one.why}" if one.why else ""}
     if found.rest is not None and not found.is_probable:
-        linear = f"linear pace: {number(found.linear or 0.0, 0)}% at the reset"
-        return {"name": f"{provider} {one.meter}", "used": used, "why": f"{summary(found)}; {linear}"}
+        few = f"{plural(found.weeks, 'week')} of history, {NEEDED} are needed for a forecast"
+        return {**own, "why": f"{few}; linear pace: {number(found.linear or 0.0, 0)}% at the reset"}
+
     return {
-        "name": f"{provider} {one.meter}",
-        "used": used,
+        **own,
         "expected": _share(used, found.rest),
         "low": _share(used, found.low),
         "high": _share(used, found.high),
         "chance": found.chance,
-        "reset_at": one.reset_at,
-        "why": found.why or "",
+        "why": f"no forecast: {found.why}" if found.why else "",
     }
 
 

@@ -18,6 +18,7 @@ By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
 FIGURES = ("group", "provider", "windows", "features", "capacity", "unit", "efficiency", "ci_low", "ci_high", "n")
 COLUMNS = (*FIGURES, "churn_per_feature", "tokens", "money", "money_per_feature")
 UNNAMED = "(none)"
+CHURN = ("churn", "files")
 Numbers: TypeAlias = Mapping[str, float]
 
 
@@ -75,7 +76,8 @@ class Sums:
         self.windows += 1
         # `churn` is net lines per feature, so that windows with more features weigh more
         self.own.update({name: one * features if name == "churn" else one for name, one in own.items()})
-        self.others.update(others)
+        # churn of a window as a whole is no provider's
+        self.others.update({name: one for name, one in others.items() if name not in CHURN})
         self.with_churn += features if "churn" in own else 0
         self.with_tokens += features if "tokens" in own else 0
 
@@ -206,12 +208,13 @@ def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
     """The columns for a terminal, in the order in which a narrow one keeps them."""
     kinds = {"unit": "text", "group": "text", "provider": "text", "tokens": "count", "windows": "count", "n": "count"}
     kinds |= dict.fromkeys(("efficiency", "ci_low", "ci_high"), "rate")
+    kinds |= dict.fromkeys(("cost_usd", "cost_usd_per_feature"), "money")
     first = {"provider": 0, "efficiency": 0, "features": 1, "capacity": 1, "unit": 1, "ci_low": 2, "ci_high": 2}
     is_same = all(line.group == line.figures.source.name for line in found)
     columns = [
         Column(
             key=name,
-            title=name.replace("_", " ").replace("ci ", "95 % ").capitalize(),
+            title=name.replace("cost_usd", "list price").replace("_", " ").replace("ci ", "95 % ").capitalize(),
             kind=kinds.get(name, "number"),  # type: ignore[arg-type]
             rank=first.get(name, 5 if name != "group" else 9 if is_same else 0),
         )

@@ -208,7 +208,17 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
     rows = []
     for one in providers:
         low, high = one.get("ci") or (None, None)
-        rows.append({**one, "low": low, "high": high, "spread": one.get("ci_kind"), "needed": _range(one)})
+        account = f" account {one['account']}" if one.get("account") else ""
+        rows.append(
+            {
+                **one,
+                "provider": f"{one['provider']}{account}",
+                "low": low,
+                "high": high,
+                "spread": one.get("ci_kind"),
+                "needed": _range(one),
+            }
+        )
     columns = (
         Column(key="provider", title="Provider", rank=0),
         Column(key="features", title="Features", kind="number", rank=0),

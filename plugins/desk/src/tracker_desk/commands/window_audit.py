@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from datetime import tzinfo
+from functools import partial
+
 import click
 
-from tracker.kernel import Command, Windows, session, window_option
+from tracker.api import instant
+from tracker.kernel import Command, Windows, session, window_option, zone
+
+INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
 @click.command("window-audit", cls=Command, epilog="tracker window-audit --window W0-01")
@@ -21,4 +28,11 @@ def command(window: str) -> None:
     if here.json:
         here.data(found)
     else:
-        here.show("\n".join(lines(found)))
+        text = "\n".join(lines(found))
+        here.show(INSTANT.sub(partial(_local, zone(here.config.timezone)), text) if here.is_terminal else text)
+
+
+def _local(local: tzinfo, found: re.Match[str]) -> str:
+    """An instant as a person reads it."""
+    at = instant(found[0])
+    return f"{at.astimezone(local):%Y-%m-%d %H:%M:%S %Z}" if at else found[0]

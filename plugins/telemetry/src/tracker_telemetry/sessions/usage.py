@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import define, field, frozen
 
 from tracker.api import Source
-from tracker.kernel import Session, Windows, canonical
+from tracker.kernel import Registry, Session, Windows, canonical
 from tracker_telemetry import genai
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.scan import LATEST, TOKENS, UNPACKER
@@ -260,9 +260,11 @@ class _Windows:
 
 
 def _unpriced(models: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    cure = "" if genai.is_installed() else "; list prices come with `pip install genai-prices`"
     for model, count in sorted(models.items()):
-        yield {"kind": "unpriced", "count": count, "detail": f"{model or '(no model)'}{cure}"}
+        yield {"kind": "unpriced", "count": count, "detail": model or "(no model)"}
+    if models and not genai.is_installed():
+        cure = Registry.installation("genai-prices")
+        yield {"kind": "no_price_list", "count": 1, "detail": f"genai-prices has list prices: {cure}"}
 
 
 def _shared(shared: Mapping[str, int]) -> Iterator[dict[str, Any]]:
@@ -279,7 +281,7 @@ def _missing(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterato
             yield {"kind": "unreadable", "count": bad, "detail": f"lines of {source.title}"}
         query = "SELECT error, count(*) FROM file WHERE source = ? AND error IS NOT NULL GROUP BY 1 ORDER BY 1"
         for error, count in database.execute(query, own):
-            why = "compressed files need `pip install zstandard`" if error == UNPACKER else error
+            why = f"compressed files need {Registry.installation(UNPACKER)}" if error == UNPACKER else error
             yield {"kind": "unread_files", "count": count, "detail": f"{source.title}: {why}"}
         query = "SELECT count(DISTINCT session), min(day) FROM kept WHERE source = ? AND lost AND requests > 0"
         [(sessions, first)] = database.execute(query, own)
