@@ -220,7 +220,7 @@ def test_a_window_of_which_a_ledger_alone_knows_is_told_from_an_unknown_one(fina
     assert note in finalized(*words).stderr
     for asked in ("decision-card", "handoff"):
         error = refused(finalized(asked, "--window", "W0-77"))
-        assert "W0-77 has rows in Acceptance_Evidence.csv alone; nothing was captured in it." in error
+        assert "W0-77 has no records. It has rows in Acceptance_Evidence.csv alone." in error
         assert "tracker start PROVIDER --stdin --window W0-77" in error
     ok(finalized("undo", "--yes"))
     assert "Unknown window 'W0-77'" in refused(finalized("decision-card", "--window", "W0-77"))

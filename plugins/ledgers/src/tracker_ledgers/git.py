@@ -160,7 +160,7 @@ def require_repository() -> None:
 
 
 def resolve(name: str, by: str, cure: str = "") -> str:
-    """The full id of a commit; `by` is who named it, `cure` a sentence for one that is none."""
+    """The full id of a commit; `by` is who named it, `cure` a sentence for an invalid one."""
     if not name.strip() or name.startswith("-") or not name.isprintable():
         why = "begins with a dash" if name.startswith("-") else "is empty or holds control characters"
         raise TrackerError(f"Invalid commit {line(name)!r} ({by}): it {why}.{cure}")

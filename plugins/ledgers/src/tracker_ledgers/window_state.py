@@ -27,7 +27,7 @@ def unknown(session: Session, window: str) -> TrackerError | None:
         return Windows(session).no_window(window)
     start = quoted(["tracker", "start", "PROVIDER", "--stdin", "--window", window])
     return TrackerError(
-        f"{line(window)} has rows in {' and '.join(held)} alone; nothing was captured in it."
+        f"{line(window)} has no records. It has rows in {' and '.join(held)} alone."
         f" Begin with `{start}`, or take the rows back with `tracker undo`."
     )
 
@@ -109,7 +109,7 @@ def state(
 
 
 def _uncaptured(session: Session, window: str) -> str:
-    """What there is without a capture: a churn row that measured nothing is no record of work."""
+    """What there is without a capture: a churn row that measured nothing does not count."""
     others = [name for name in session.journal.streams() if name != CHURN and session.index.spans(name, {window})]
     if others or any(_measured(session, window)):
         return "no captures: telemetry, reports or churn alone"

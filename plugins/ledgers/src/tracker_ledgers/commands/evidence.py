@@ -14,7 +14,7 @@ class EvidenceGroup(Group):
     command_class = Command
 
 
-class Capability(click.ParamType):
+class Capability(click.ParamType):  # type: ignore[type-arg]
     """The name of what is proved: a row without one would prove nothing."""
 
     name = "capability"
