@@ -114,3 +114,24 @@ def test_undo_reverses_the_churn_row(finalized: Run, tmp_path: Path) -> None:
     rows = (tmp_path / "docs" / "Ledgers" / "Churn_Ledger.csv").read_text().splitlines()
     assert ",6,51,47,4," in rows[1]
     assert ",-6,-51,-47,-4," in rows[2]
+
+
+def test_a_finalized_window_that_lost_a_capture_names_a_cure_that_works(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("alias", "start", "toy", "--stdin", "--window", "W0-21", stdin="fuel 30%"))
+    delete = ("alias", "delete", "toy", "--yes", "--window", "W0-20", "--phase")
+    ok(finalized(*delete, "after"))
+    card = finalized("decision-card", "--window", "W0-20").stdout
+    cure, reopen = "tracker end toy --stdin --window W0-20", "tracker complete --reopen --window W0-20"
+    assert "Its toy AFTER was removed after it was finalized" in card
+    assert f"`{reopen}` opens the window instead. Run `{cure}`." in card
+    ok(finalized("handoff"))
+    text = (tmp_path / "docs" / "SESSION_HANDOFF.md").read_text()
+    assert "(stale: no toy AFTER)" in text
+    assert cure in text
+    assert "Every pair stands" not in text
+    ok(finalized(*cure.split()[1:], stdin="fuel 28%"))
+    ok(finalized("complete", "--window", "W0-20"))
+    assert "It is finalized." in finalized("decision-card", "--window", "W0-20").stdout
+    ok(finalized(*delete, "before"))
+    assert f"Run `{reopen}`." in finalized("decision-card", "--window", "W0-20").stdout
+    ok(finalized(*reopen.split()[1:]))

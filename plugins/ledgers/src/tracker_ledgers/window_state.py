@@ -145,6 +145,30 @@ def _complete(session: Session, window: str, providers: Iterable[str]) -> Step:
     return Step(rank=COMPLETE, command=quoted([*words, "--quality", "Q", "--outcome", "WORD"]), why=why)
 
 
+@frozen(kw_only=True)
+class Loss:
+    """Captures that a finalized window had and lacks, so that `complete` refuses it; and the commands that help."""
+
+    what: str
+    cure: str
+    otherwise: str
+
+
+def loss(window: str, row: Finalized, groups: Mapping[str, list[Capture]]) -> Loss | None:
+    """The first provider whose pair no longer stands; one that has no capture left has left the window."""
+    for name in sorted(row.providers):
+        missing = canonical(groups.get(name, [])).missing
+        if not missing or (groups and name not in groups):
+            continue
+        reopen = quoted(["tracker", "complete", "--reopen", "--window", window])
+        end = quoted(["tracker", "end", name, "--stdin", "--window", window])
+        # a BEFORE that is captured now would follow its AFTER
+        can_end = missing == ("AFTER",)
+        otherwise = f"`{reopen}` opens the window instead" if can_end else "the window cannot be finalized without it"
+        return Loss(what=f"{name} {' and '.join(missing)}", cure=end if can_end else reopen, otherwise=otherwise)
+    return None
+
+
 def _finalized(
     session: Session, window: str, groups: Mapping[str, list[Capture]], row: Finalized
 ) -> tuple[str, list[Step]]:
@@ -153,7 +177,10 @@ def _finalized(
         f"finalized {value(row.text('finalized_at'))}: outcome={value(row.text('outcome'))},"
         f" quality={value(row.quality, digits=1)}, features {features}"
     )
-    if any(row.is_stale(name, group) for name, group in groups.items()):
+    if (lost := loss(window, row, groups)) is not None:
+        step = Step(rank=COMPLETE, command=lost.cure, why=f"It has no {lost.what} any more; {lost.otherwise}")
+        return f"{state} (stale: no {lost.what})", [step]
+    if any(row.is_stale(name, groups.get(name, [])) for name in {*row.providers, *groups}):
         return f"{state} (stale: re-run complete)", [_complete(session, window, sorted(groups))]
     steps = []
     churned = _measured(session, window)
