@@ -130,6 +130,14 @@ def test_the_audit_names_what_stands_and_what_was_taken_back(captured: Run) -> N
     assert found["tombstones"][0]["phase"] == "after"
 
 
+def test_the_audit_shows_a_finalize_row_that_was_taken_back(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--outcome", "partial"))
+    ok(captured("undo", "--yes"))
+    shown = ok(captured("window-audit", "--window", "W0-01"))
+    assert "Finalized: no\nTaken back:\n  - finalize row (outcome=partial) of 20" in shown
+    assert shown.partition("Taken back:")[2].splitlines()[1].endswith(": undo")
+
+
 def test_the_preview_as_json(captured: Run) -> None:
     ok(captured("complete", "--window", "W0-01", "--toy-features", "3", "--quality", "1"))
     found = json.loads(ok(captured("preview", "--json")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,38 @@ def test_other_results_are_refused(finalized: Run, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "'great' is not one of 'pass', 'fail', 'skip'" in done.stderr
     assert not (tmp_path / "docs" / "Ledgers").exists()
+
+
+def test_evidence_without_a_capability_is_refused(finalized: Run, tmp_path: Path) -> None:
+    for given in ((), ("--capability", " ")):
+        done = finalized("evidence", "add", "--window", "W0-20", "--result", "pass", *given)
+        assert done.returncode == 2
+        assert "'--capability'" in done.stderr
+        assert "Name what the run proves, such as `--capability quota-meters`." in done.stderr
+    assert not (tmp_path / "docs" / "Ledgers").exists()
+
+
+def test_older_rows_without_a_capability_do_not_count(finalized: Run, add: Callable[..., None], tmp_path: Path) -> None:
+    add("skip")
+    ledger = tmp_path / "docs" / "Ledgers" / "Acceptance_Evidence.csv"
+    ledger.write_text(f"{ledger.read_text()}W0-20,,,,pass,,,\n")
+    said = ok(finalized("decision-card", "--window", "W0-20"))
+    assert "Verdict: SOFT GO" in said
+    assert "No evidence has passed. 1 row without a capability does not count. Run `tracker uat" in said
+    ledger.write_text(f"{ledger.read_text()}W0-20,,,me,fail,,,\n")
+    add("pass")
+    said = ok(finalized("decision-card", "--window", "W0-20"))
+    assert "Verdict: GO" in said
+    assert "Evidence passed (1 row). 2 rows without a capability do not count." in said
+
+
+def test_the_cure_of_a_failure_names_its_capability(finalized: Run, add: Callable[..., None]) -> None:
+    add("fail", "two words")
+    said = ok(finalized("decision-card", "--window", "W0-20"))
+    cure = "evidence add --window-id W0-20 --capability 'two words' --result pass"
+    assert f"Run `tracker {cure}`." in said
+    ok(finalized(*shlex.split(cure)))
+    assert "Verdict: GO" in ok(finalized("decision-card", "--window", "W0-20"))
 
 
 def test_the_card_reads_as_sentences(finalized: Run) -> None:
