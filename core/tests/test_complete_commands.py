@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from outcomes import ok, records, refused
@@ -130,6 +131,14 @@ def test_the_audit_names_what_stands_and_what_was_taken_back(captured: Run) -> N
     assert found["tombstones"][0]["phase"] == "after"
 
 
+def test_the_audit_shows_a_finalize_row_that_was_taken_back(captured: Run) -> None:
+    ok(captured("complete", "--window", "W0-01", "--outcome", "partial"))
+    ok(captured("undo", "--yes"))
+    shown = ok(captured("window-audit", "--window", "W0-01"))
+    assert "Finalized: no\nTaken back:\n  - finalize row (outcome=partial) of 20" in shown
+    assert shown.partition("Taken back:")[2].splitlines()[1].endswith(": undo")
+
+
 def test_the_preview_as_json(captured: Run) -> None:
     ok(captured("complete", "--window", "W0-01", "--toy-features", "3", "--quality", "1"))
     found = json.loads(ok(captured("preview", "--json")))
@@ -153,3 +162,16 @@ def test_a_preview_of_nothing_says_how_to_begin(toys: Run) -> None:
     done = toys("preview")
     assert ok(done).startswith("Windows: none\nAnomalies: 0 (see anomalies.jsonl)\n")
     assert "Begin with `tracker start PROVIDER --stdin`" in done.stderr
+
+
+def test_of_many_windows_that_are_left_out_some_are_named(program: Any) -> None:
+    rows = [
+        {"window": f"W{at}", "record_id": f"{at:032x}", "features": {"toy": 1}, "finalized_at": "2026-01-10T09:00:00Z"}
+        for at in range(103)
+    ]
+    program("alias", "start", "toy", "--stdin", "--window", "W200", stdin="fuel 10%").ok()
+    path = program.root / "windows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = program("preview").ok()
+    assert "(excluded W99: not-captured) (excluded 3 more windows: see --json)" in said
+    assert len(json.loads(program("--json", "preview").ok())["providers"][0]["excluded"]) == 103

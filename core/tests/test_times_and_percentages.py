@@ -22,6 +22,7 @@ NOW = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
         ("yesterday 14:00", datetime(2026, 11, 21, 13, tzinfo=UTC)),
         ("today 7:05", datetime(2026, 11, 22, 6, 5, tzinfo=UTC)),
         ("07:05", datetime(2026, 11, 22, 6, 5, tzinfo=UTC)),
+        ("07:05:09", datetime(2026, 11, 22, 6, 5, 9, tzinfo=UTC)),
         ("yesterday", datetime(2026, 11, 20, 23, tzinfo=UTC)),
         ("Today", datetime(2026, 11, 21, 23, tzinfo=UTC)),
         ("2h", NOW - timedelta(hours=2)),

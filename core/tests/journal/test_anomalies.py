@@ -186,6 +186,25 @@ def test_a_finalized_window_says_that_it_is_stale_until_it_is_finalized_again(pr
     assert "capacity=10 pp" in program("preview").ok()
 
 
+def test_a_finalized_window_that_lost_a_capture_says_what_can_be_done(program: Any) -> None:
+    capture(program, "start", 8, 10).ok()
+    capture(program, "end", 9, 20).ok()
+    program("complete", "--window", "W1", "--toy-features", "1").ok()
+    delete = ("alias", "delete", "toy", "--yes", "--window", "W1", "--phase")
+    said = program(*delete, "after").err
+    assert "W1 was finalized with it and is stale: its toy AFTER is missing. `tracker undo --yes` restores it" in said
+    assert "`tracker end toy --stdin --window W1` captures it again" in said
+    assert "`tracker complete --reopen --window W1` opens the window" in said
+    for view in ("windows", "scoreboard"):
+        assert "note: toy W1 is stale: its captures changed after it was finalized. `tracker dec" in program(view).err
+    assert json.loads(program("--json", "windows").ok())[0]["stale"] == ["toy"]
+    program("undo", "--yes").ok()
+    assert "stale" not in program("windows").err
+    assert "tracker end" not in program(*delete, "before").err  # a BEFORE of now would follow the AFTER
+    program("complete", "--reopen", "--window", "W1").ok()
+    assert "stale" not in program("windows").err
+
+
 def test_deleting_says_what_there_is_to_delete(program: Any) -> None:
     def refused(*words: str, lane: str = "") -> str:
         text: str = program("alias", "delete", "toy", "--yes", *words, lane=lane).refused()

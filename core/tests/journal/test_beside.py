@@ -108,7 +108,7 @@ def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> N
     assert "also open: W4" not in program("status").ok()
 
 
-def test_a_finalized_window_is_not_left_open(program: Any) -> None:
+def test_a_window_that_another_lane_ended_is_not_left_open(program: Any) -> None:
     take(program, "start", "W1", "fuel 1%", 5, lane="sub1")
     take(program, "start", "W1", "fuel 1%", 5)
     take(program, "end", "W1", "fuel 2%", 6)
@@ -116,3 +116,41 @@ def test_a_finalized_window_is_not_left_open(program: Any) -> None:
     assert "also open: W1" in program("status").ok()
     program("complete", "--window", "W1", "--toy-features", "1").ok()
     assert "also open" not in program("status").ok()
+
+
+def complete(program: Any, window: str) -> Any:
+    return program("complete", "--window", window, "--toy-features", "1")
+
+
+def test_a_before_of_the_past_leaves_nothing_behind(program: Any) -> None:
+    take(program, "start", "W2", "fuel 20%", 6)
+    take(program, "end", "W2", "fuel 30%", 7)
+    assert take(program, "start", "W3", "fuel 10%", 2).notes == ""
+
+
+def test_a_finalized_window_is_not_left_open(program: Any) -> None:
+    take(program, "start", "W2", "fuel 20%", 6)
+    take(program, "end", "W2", "fuel 30%", 7, lane="sub1")
+    complete(program, "W2").ok()
+    assert take(program, "start", "W3", "fuel 40%", 8).notes == ""
+
+
+def test_a_capture_into_a_finalized_window_says_that_its_figures_are_stale(program: Any) -> None:
+    take(program, "start", "W2", "fuel 20%", 6)
+    assert "finalized" not in take(program, "end", "W2", "fuel 30%", 7).err
+    complete(program, "W2").ok()
+    done = take(program, "end", "W2", "fuel 35%", 8)
+    assert done.ok() == "stored toy after snapshot for W2 (ready to finalize)\n"
+    stale = "note: W2 is finalized without this capture; its figures are stale until"
+    assert done.notes == f"{stale} `tracker complete --window W2 ...` runs again\n"
+    assert "finalized" not in take(program, "end", "W2", "fuel 33%", 7.5).err  # it does not count
+    assert "capacity=15 pp" in complete(program, "W2").ok()
+    words = ("alias", "start", "tally", "--stdin", "--window", "W2")
+    assert f"{stale} its tally AFTER stands and `tracker complete" in program(*words, stdin="5").notes
+
+
+def test_an_after_alone_awaits_its_before(program: Any) -> None:
+    words = ("override", "toy", "--window", "W7", "--phase", "after", "--fuel-pct", "20")
+    assert program(*words).ok() == "stored toy after snapshot for W7 (awaiting BEFORE)\n"
+    assert json.loads(program("--json", "windows").ok())[0]["state"] == "open"
+    assert "missing toy BEFORE" in complete(program, "W7").refused()

@@ -33,7 +33,7 @@ def commands(dice: random.Random, turn: int) -> tuple[list[str], str]:
             (["complete", "--window", window, "--toy-features", "1"], ""),
             (["capture", "toy", "--from", "stdin", "--window", window], pane),
             (["churn", "--window", window, "--provider", "toy"], ""),
-            (["evidence", "add", "--window", window, "--result", "pass"], ""),
+            (["evidence", "add", "--window", window, "--capability", "c", "--result", "pass"], ""),
             (["feature", "log", "--id", f"F-{turn}", "--window", window], ""),
             (
                 ["checkpoint", "--window", window, "--provider", "toy", "--task", "t", "--plan", "1", "--actual", "2"],

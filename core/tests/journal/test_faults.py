@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {  # arguments, standard input, the 
     "import": ("import other", "", "snapshots"),
     "doctor": ("doctor --fix", "", "snapshots"),
     "churn": ("churn --window W0 --provider toy", "", "churn"),
-    "evidence": ("evidence add --window W0 --result pass --runner me", "", "Acceptance_Evidence.csv"),
+    "evidence": ("evidence add --window W0 --capability c --result pass --runner me", "", "Acceptance_Evidence.csv"),
     "reserve": ("feature reserve --prefix F-", "", "Feature_Log.csv"),
     "log": ("feature log --id F-7 --window W0 --provider toy", "", "Feature_Log.csv"),
     "checkpoint": ("checkpoint --window W0 --provider toy --task t --plan 5 --actual 6", "", "Token_Churn_Ledger.csv"),

@@ -112,7 +112,7 @@ class Session:
         if gone:
             assert json.loads(done.out)["tombstone"] == gone.record_id
             used = self.model.finalized.get(gone.window, {}).get(provider, ())
-            assert ("is stale until" in done.err) is (gone in used)
+            assert ("was finalized with it and is stale" in done.err) is (gone in used)
             self.settled(gone.window, provider, lane)
 
     def complete(self, window: str, features: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,38 @@ def test_other_results_are_refused(finalized: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "docs" / "Ledgers").exists()
 
 
+def test_evidence_without_a_capability_is_refused(finalized: Run, tmp_path: Path) -> None:
+    for given in ((), ("--capability", " ")):
+        done = finalized("evidence", "add", "--window", "W0-20", "--result", "pass", *given)
+        assert done.returncode == 2
+        assert "'--capability'" in done.stderr
+        assert "Name what the run proves, such as `--capability quota-meters`." in done.stderr
+    assert not (tmp_path / "docs" / "Ledgers").exists()
+
+
+def test_older_rows_without_a_capability_do_not_count(finalized: Run, add: Callable[..., None], tmp_path: Path) -> None:
+    add("skip")
+    ledger = tmp_path / "docs" / "Ledgers" / "Acceptance_Evidence.csv"
+    ledger.write_text(f"{ledger.read_text()}W0-20,,,,pass,,,\n")
+    said = ok(finalized("decision-card", "--window", "W0-20"))
+    assert "Verdict: SOFT GO" in said
+    assert "No evidence has passed. 1 row without a capability does not count. Run `tracker uat" in said
+    ledger.write_text(f"{ledger.read_text()}W0-20,,,me,fail,,,\n")
+    add("pass")
+    said = ok(finalized("decision-card", "--window", "W0-20"))
+    assert "Verdict: GO" in said
+    assert "Evidence passed (1 row). 2 rows without a capability do not count." in said
+
+
+def test_the_cure_of_a_failure_names_its_capability(finalized: Run, add: Callable[..., None]) -> None:
+    add("fail", "two words")
+    said = ok(finalized("decision-card", "--window", "W0-20"))
+    cure = "evidence add --window-id W0-20 --capability 'two words' --result pass"
+    assert f"Run `tracker {cure}`." in said
+    ok(finalized(*shlex.split(cure)))
+    assert "Verdict: GO" in ok(finalized("decision-card", "--window", "W0-20"))
+
+
 def test_the_card_reads_as_sentences(finalized: Run) -> None:
     said = ok(finalized("decision-card", "--window", "W0-20"))
     assert said.splitlines()[3:] == [
@@ -81,3 +114,24 @@ def test_undo_reverses_the_churn_row(finalized: Run, tmp_path: Path) -> None:
     rows = (tmp_path / "docs" / "Ledgers" / "Churn_Ledger.csv").read_text().splitlines()
     assert ",6,51,47,4," in rows[1]
     assert ",-6,-51,-47,-4," in rows[2]
+
+
+def test_a_finalized_window_that_lost_a_capture_names_a_cure_that_works(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("alias", "start", "toy", "--stdin", "--window", "W0-21", stdin="fuel 30%"))
+    delete = ("alias", "delete", "toy", "--yes", "--window", "W0-20", "--phase")
+    ok(finalized(*delete, "after"))
+    card = finalized("decision-card", "--window", "W0-20").stdout
+    cure, reopen = "tracker end toy --stdin --window W0-20", "tracker complete --reopen --window W0-20"
+    assert "Its toy AFTER was removed after it was finalized" in card
+    assert f"`{reopen}` opens the window instead. Run `{cure}`." in card
+    ok(finalized("handoff"))
+    text = (tmp_path / "docs" / "SESSION_HANDOFF.md").read_text()
+    assert "(stale: no toy AFTER)" in text
+    assert cure in text
+    assert "Every pair stands" not in text
+    ok(finalized(*cure.split()[1:], stdin="fuel 28%"))
+    ok(finalized("complete", "--window", "W0-20"))
+    assert "It is finalized." in finalized("decision-card", "--window", "W0-20").stdout
+    ok(finalized(*delete, "before"))
+    assert f"Run `{reopen}`." in finalized("decision-card", "--window", "W0-20").stdout
+    ok(finalized(*reopen.split()[1:]))

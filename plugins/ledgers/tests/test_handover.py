@@ -32,7 +32,11 @@ def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:
     ok(finalized("alias", "end", "toy", "--stdin", "--window", "W0-22", stdin="fuel 40%"))
     for tokens in ("5", "70", "6", "900"):
         ok(finalized(*CLOSE, "--actual", tokens, "--task", f"task{tokens}", "--features-added", "1"))
-    ok(finalized("evidence", "add", "--window", "W0-20", "--result", "pass", "--artifact", "file0.py"))
+    ok(
+        finalized(
+            "evidence", "add", "--window", "W0-20", "--capability", "C1", "--result", "pass", "--artifact", "file0.py"
+        )
+    )
     ok(finalized("handoff"))
     text = handoff(tmp_path).decode()
     assert f"cd {tmp_path}\nexport TRACKER_DATA_DIR={tmp_path / 'data'}\nunset AGENT_ID" in text
@@ -68,7 +72,7 @@ def test_the_next_command_runs_as_it_stands(finalized: Run, tmp_path: Path) -> N
 
     assert next_command() == ["--agent", "sub1", "end", "toy", "--stdin", "--window", "W0-21"]
     ok(finalized(*next_command(), stdin="fuel 31%"))
-    ok(finalized("evidence", "add", "--window", "W0-20", "--result", "pass"))
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "C1", "--result", "pass"))
     assert next_command() == (
         ["complete", "--window", "W0-21", "--toy-features", "N", "--quality", "Q", "--outcome", "WORD"]
     )
@@ -79,14 +83,14 @@ def test_the_next_command_runs_as_it_stands(finalized: Run, tmp_path: Path) -> N
     assert next_command() == ["churn", "--window", "W0-21", "--provider", "toy"]
     ok(finalized(*next_command()))
     assert next_command() == ["uat", "--window", "W0-21", "--record"]
-    ok(finalized("evidence", "add", "--window", "W0-21", "--result", "pass"))
+    ok(finalized("evidence", "add", "--window", "W0-21", "--capability", "C1", "--result", "pass"))
     assert next_command()[:1] == ["start"]
 
 
 def test_the_next_command_fits_what_is_open(finalized: Run, tmp_path: Path) -> None:
     """Another window is open than the one that is handed over."""
     ok(finalized("churn", "--window", "W0-20"))
-    ok(finalized("evidence", "add", "--window", "W0-20", "--result", "pass"))
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "C1", "--result", "pass"))
     ok(finalized("start", "toy", "--stdin", "--window", "W0-21", stdin="fuel 30%"))
     ok(finalized("handoff", "--window", "W0-20"))
     text = handoff(tmp_path).decode()
@@ -178,7 +182,12 @@ def test_the_commands_are_noted_without_secrets(toys: Run, tmp_path: Path) -> No
             "alias", "start", "toy", "--stdin", "--window", "W0-20", "--notes", notes, stdin="fuel 1%", AGENT_ID="sub1"
         )
     )
-    ok(toys("evidence", "add", "--window", "W0-20", "--result=pass", "--notes", "password: hunter2"))
+    ok(
+        toys(
+            *("evidence", "add", "--window", "W0-20", "--capability", "C1", "--result=pass"),
+            *("--notes", "password: hunter2"),
+        )
+    )
     ok(toys("alias", "end", "toy", "--stdin", "--dry-run", stdin="fuel 2%", AGENT_ID="sub1"))
     refused(toys("alias", "end", "tally", "--stdin", stdin="5"))
     ok(toys("preview"))
@@ -191,7 +200,9 @@ def test_the_commands_are_noted_without_secrets(toys: Run, tmp_path: Path) -> No
     assert read_back == (
         "tracker|alias|start|toy|--stdin|--window|W0-20|--notes|it's sk-*** of d***@example.com\ntoken=***|"
     )
-    assert second["command"] == "tracker evidence add --window W0-20 --result=pass --notes 'password: ***'"
+    assert (
+        second["command"] == "tracker evidence add --window W0-20 --capability C1 --result=pass --notes 'password: ***'"
+    )
     assert "hunter2" not in (tmp_path / "data" / "commands.jsonl").read_text()
     assert "W0-99" not in ok(toys("preview"))
 
@@ -201,3 +212,27 @@ def test_a_command_that_names_a_window_makes_none(toys: Run, tmp_path: Path) -> 
     ok(toys("feature", "log", "--feature-id", "F-1", "--window", "W0-99"))
     assert records(tmp_path, "commands")[-1]["windows"] == ["W0-99"]
     assert ok(toys("preview")).startswith("Windows: W0-20\n")
+
+
+def test_a_window_of_which_a_ledger_alone_knows_is_told_from_an_unknown_one(finalized: Run, tmp_path: Path) -> None:
+    words = ("evidence", "add", "--window", "W0-77", "--capability", "C1", "--result", "pass")
+    note = "note: W0-77 is a new window. If that is a mistake, `tracker undo` takes this back\n"
+    assert note in finalized(*words).stderr
+    for asked in ("decision-card", "handoff"):
+        error = refused(finalized(asked, "--window", "W0-77"))
+        assert "W0-77 has no records. It has rows in Acceptance_Evidence.csv alone." in error
+        assert "tracker start PROVIDER --stdin --window W0-77" in error
+    ok(finalized("undo", "--yes"))
+    assert "Unknown window 'W0-77'" in refused(finalized("decision-card", "--window", "W0-77"))
+
+
+def test_a_checkpoint_of_a_mistyped_window_says_that_nothing_is_recorded(finalized: Run, tmp_path: Path) -> None:
+    close = ("checkpoint", "--window", "W0-99", "--provider", "toy", "--task", "t", "--plan", "1", "--actual", "2")
+    done = finalized(*close)
+    ok(done)
+    assert "note: W0-99 is a new window. If that is a mistake, `tracker undo` takes this back\n" in done.stderr
+    assert "W0-99: nothing is recorded in it: no captures, no churn\n" in section(handoff(tmp_path).decode(), "Windows")
+    # what it says to run works
+    cure = re.search(r"Run `tracker (.*?)`", done.stderr)
+    assert cure is not None
+    assert "recorded churn for W0-99: files=0" in ok(finalized(*cure[1].replace("COMMIT", "HEAD").split()))

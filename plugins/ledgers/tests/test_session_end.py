@@ -84,6 +84,16 @@ def test_without_a_start_commit_churn_says_so_and_goes_on(toys: Run, tmp_path: P
     assert "  - provider=n/a window=W0-2O method=n/a: decision=missing-commit-range\n" in ok(toys("preview"))
 
 
+def test_a_commit_of_the_finalize_row_that_is_none_can_be_cleared(finalized: Run) -> None:
+    ok(finalized("complete", "--window", "W0-20", "--commit-start", "nosuch"))
+    error = refused(finalized("churn", "--window", "W0-20"))
+    assert "Unknown commit 'nosuch' (the finalize row of W0-20)" in error
+    cure = "tracker complete --window W0-20 --clear commit_start"
+    assert f"`{cure}` takes it out of the row." in error
+    ok(finalized(*cure.split()[1:]))
+    assert ok(finalized("churn", "--window", "W0-20")).startswith("recorded churn for W0-20: files=6")
+
+
 def test_several_paths_in_a_row(finalized: Run, tmp_path: Path) -> None:
     ok(finalized("churn", "--window", "W0-20", "--paths", "file0.py", "file5.py", "--features", "1"))
     ok(finalized("churn", "--paths", "file0.py", "--paths=file5.py", "--exclude", "file0.py", "--window", "W0-20"))
@@ -156,11 +166,24 @@ def test_evidence_hashes_its_artifact(toys: Run, tmp_path: Path) -> None:
             *("--runner", "pytest", "--result", "pass", "--artifacts-path", "report.xml", "--notes", "-n"),
         )
     )
-    ok(toys("evidence", "add", "--window", "W0-20", "--result", "pass", "--artifact", str(artifact)))
+    ok(
+        toys(
+            "evidence",
+            "add",
+            "--window",
+            "W0-20",
+            "--capability",
+            "C1",
+            "--result",
+            "pass",
+            "--artifact",
+            str(artifact),
+        )
+    )
     first, second = rows(tmp_path, "Acceptance_Evidence.csv")
     assert list(first.values()) == ["W0-20", "C1", "r7", "pytest", "pass", "report.xml", digest, "'-n"]
     assert second["artifacts_path"] == str(artifact)
-    words = ("evidence", "add", "--window", "W0-20", "--result", "pass", "--artifact")
+    words = ("evidence", "add", "--window", "W0-20", "--capability", "C1", "--result", "pass", "--artifact")
     assert "No such file" in refused(toys(*words, "nothing.xml"))
     assert "the file changed. Nothing was written." in refused(toys(*words, "report.xml", "--artifact-hash", "0" * 64))
     assert "is not a SHA-256" in refused(toys(*words, "report.xml", "--artifact-hash", "abc"))
@@ -233,7 +256,7 @@ def test_a_checkpoint_that_is_refused_writes_nothing(finalized: Run, tmp_path: P
         ("churn", "--window", "W0-20"),
         ("feature", "reserve", "--window", "W0-20"),
         ("feature", "log", "--feature-id", "F-7"),
-        ("evidence", "add", "--window", "W0-20", "--result", "pass", "--artifact", "file0.py"),
+        ("evidence", "add", "--window", "W0-20", "--capability", "C1", "--result", "pass", "--artifact", "file0.py"),
         (*CLOSE, "--actual", "1"),
         ("handoff",),
         ("uat", "--window", "W0-20", "--record"),

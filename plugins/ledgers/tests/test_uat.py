@@ -72,6 +72,11 @@ def test_it_records_what_it_ran(project: Run, tmp_path: Path) -> None:
     for row in rows:
         artifact = tmp_path / row["artifacts_path"]
         assert hashlib.sha256(artifact.read_bytes()).hexdigest() == row["artifact_hash"]
+    kept = [tmp_path / "data" / "uat", *(tmp_path / "data" / "uat").rglob("*")]
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in kept} == {
+        "uat": "0o700", found["test_run_id"]: "0o700",
+        "pytest.xml": "0o600", "behave.json": "0o600", "preview.txt": "0o600",
+    }  # fmt: skip
     assert '"command":"tracker uat --window W0-20' in (tmp_path / "data" / "commands.jsonl").read_text()
 
 

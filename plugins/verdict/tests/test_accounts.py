@@ -187,3 +187,14 @@ def test_lanes_that_overlap_are_left_out_of_each_group(verdicts: Any) -> None:
         ("sub1", None, None), ("sub2", None, None),
     ]  # fmt: skip
     assert "Give lanes that work at the same time one window." in board.err
+
+
+def test_a_comparison_says_that_the_windows_of_a_side_overlap(verdicts: Any) -> None:
+    measure(verdicts, ("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
+    for phase, used, at in (("before", 10, "-9h"), ("after", 20, "-7h")):
+        words = ("--window", "W3", "--phase", phase, "--all-models-pct", str(used), "--captured-at", at)
+        verdicts("override", "claude", *words).ok()
+    verdicts("complete", "--window", "W3", "--claude-features", "2").ok()
+    said = verdicts("compare", "codex", "claude").ok()
+    assert "Nothing can be said: codex W1, W2 are left out, because they overlap on the same meter." in said
+    assert "used no capacity" not in said

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from tracker.cli.main import main
 
@@ -68,10 +68,13 @@ class World:
             path.write_text("".join(rows))
         self("sync")
 
-    def __call__(self, *arguments: str) -> str:
+    def run(self, *arguments: str) -> Result:
         unset = dict.fromkeys(("CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME", "AGENT_ID"))
         given = {"HOME": str(self.home), "TRACKER_DATA_DIR": str(self.home / "data"), "TZ": "UTC"}
-        done = CliRunner().invoke(main, list(arguments), env={**unset, **given})
+        return CliRunner().invoke(main, list(arguments), env={**unset, **given})
+
+    def __call__(self, *arguments: str) -> str:
+        done = self.run(*arguments)
         assert done.exit_code == 0, (done.stderr, done.exception)
         return str(done.stdout)
 
@@ -161,3 +164,53 @@ def test_without_readings_the_cure_is_named(world: World, tmp_path: Path) -> Non
     done = CliRunner().invoke(main, ["meters", "drift"], env={"TRACKER_DATA_DIR": str(tmp_path / "none")})
     assert done.exit_code == 1
     assert "Fill it with `tracker sync`" in done.stderr
+
+
+@pytest.fixture
+def shared(world: World) -> World:
+    """Every fifth day on account work, whose points buy a fifth; the other days on home."""
+    world.days(15, rate=lambda day: POINTS_PER_DOLLAR * (5 if day % 5 == 4 else 1))
+    path = world.home / "data" / "readings.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for row in rows:
+        day = (datetime.fromisoformat(row["captured_at"]) - START).days
+        # a run that goes on in the next day would be of two accounts
+        row["until"] = row["captured_at"] if row["until"][:10] != row["captured_at"][:10] else row["until"]
+        row["account"] = "work" if day % 5 == 4 else "home"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return world
+
+
+def test_of_two_accounts_one_is_chosen_and_only_its_time_counts(shared: World) -> None:
+    [found] = shared.json("meters", "calibrate", "--account", "home", "--by", "session")
+    assert (found["account"], found["why_not"]) == ("home", [])
+    middle, low, high = next(iter(found["points_per"].values()))
+    assert low <= POINTS_PER_DOLLAR <= high
+    assert abs(middle / POINTS_PER_DOLLAR - 1) < 0.05
+    assert {share["name"] for share in found["shares"]} == {f"day-{day}" for day in range(15) if day % 5 != 4}
+    [drift] = shared.json("meters", "drift", "--account", "home")
+    assert (drift["account"], drift["since"]) == ("home", None)
+    assert "codex weekly account work (" in shared("meters", "reconcile", "--account", "work")
+
+
+@pytest.mark.parametrize("name", ["calibrate", "reconcile", "drift"])
+def test_a_provider_of_two_accounts_is_not_left_out_in_silence(shared: World, name: str) -> None:
+    why = "codex weekly has readings of 2 accounts (home, work), and session logs do not say which account"
+    refused = shared.run("meters", name)
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"error: {why}")
+    assert refused.stderr.endswith("Choose one with --account.\n")
+    assert "Did you mean work?" in shared.run("meters", name, "--account", "wrk").stderr
+    # beside a provider that can be read
+    path = shared.home / "data" / "readings.jsonl"
+    row = json.loads(path.read_text().splitlines()[0])
+    gauge = {"all_models_used": 1, "all_models_reset_at": row["parsed"]["weekly_reset_at"]}
+    row |= {"record_id": "f" * 32, "provider": "claude", "account": "other", "parsed": gauge}
+    with path.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    done = shared.run("meters", name)
+    assert done.exit_code == 0
+    assert "codex" not in done.stdout
+    assert f"left out: {why}" in done.stderr
+    other = shared.run("meters", name, "--provider", "claude", "--account", "zz")
+    assert "No reading of an account 'zz'" in other.stderr

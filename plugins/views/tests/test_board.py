@@ -97,10 +97,10 @@ def test_keys_choose_filter_sort_and_colour(filled: Any) -> None:
         assert [row[0] for row in cells(board)] == ["Window ↑", "W1", "W2"]
         await pilot.press("S")
         assert [row[0] for row in cells(board)] == ["Window ↓", "W2", "W1"]
-        await pilot.press("slash", *"finalized")
+        await pilot.press("slash", *"pass")
         assert [row[0] for row in cells(board)[1:]] == ["W1"]
         await pilot.press("slash")
-        assert board.needle == "finalized/"
+        assert board.needle == "pass/"
         await pilot.press("escape")
         assert len(cells(board)) == 3
         before = board.shown

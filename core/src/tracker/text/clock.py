@@ -13,7 +13,7 @@ from tracker.errors import TrackerError
 EXPECTED = "Expected ISO 8601, such as 2026-11-22T06:30:00Z, `yesterday 14:00`, `14:06`, or `-2h`."
 AGO = r"-?(\d{1,6})\s*([mhdw])"
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
-SPOKEN = r"(?=.)(today|yesterday)?\s*(?:(\d{1,2}):(\d{2}))?"
+SPOKEN = r"(?=.)(today|yesterday)?\s*(?:(\d{1,2}):(\d{2})(?::(\d{2}))?)?"
 ZONE_EXPECTED = "Expected a name such as Europe/Berlin or UTC."
 POSIX = r"(<[A-Za-z0-9+-]{3,}>|[A-Za-z]{3,})[+-]?\d"  # CET-1CEST, <+0330>-3:30
 
@@ -30,7 +30,8 @@ def moment(text: str, now: datetime, zone: Callable[[], tzinfo]) -> datetime | N
             return now - timedelta(minutes=int(ago[1]) * MINUTES[ago[2]])
         if spoken := re.fullmatch(SPOKEN, text.lower()):
             day = now.astimezone(zone()) - timedelta(days=spoken[1] == "yesterday")
-            found = day.replace(hour=int(spoken[2] or 0), minute=int(spoken[3] or 0), second=0, microsecond=0)
+            hour, minute, second = (int(part or 0) for part in spoken.groups()[1:])
+            found = day.replace(hour=hour, minute=minute, second=second, microsecond=0)
         else:
             found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=zone())).astimezone(UTC)

@@ -11,7 +11,8 @@ from tracker.errors import PluginError, TrackerError
 from tracker.text.clock import Clock, span
 from tracker.text.render import line, number, value
 from tracker.text.wording import near
-from tracker.windows.captures import canonical
+from tracker.windows.captures import Pair, canonical
+from tracker.windows.results import finalized
 from tracker.windows.rules import has_value
 
 if TYPE_CHECKING:
@@ -29,25 +30,27 @@ def say(session: Session, request: CaptureRequest, windows: Sequence[Window]) ->
         scope = records[0]["parsed"].get("scope")
         session.say(f"stored {source.name} {f'{value(scope)} ' if scope else ''}report for {records[0]['window']}")
     else:
-        session.say(_sentence(source, records))
+        session.say(_sentence(source, records, windows[0].pair))
         session.note(_values(session, source, records[0], windows[0].moved))
     for found in (row for window in windows for row in window.anomalies if "closes" not in row):
         session.warn(f"anomaly {found['kind']} in {found['window']}: {found['cause']}; cure: {found['cure']}")
     for note in _notes(session, request, windows[-1]) if "before" in request.phases else ():
         session.note(f"note: {note}")
+    for one in windows if request.phases else ():
+        _note_finalized(session, source, one)
     for tag in dict.fromkeys(tag for record in records for tag in record["parsed"]["errors"]):
         meaning = source.tags.get(tag.partition(":")[0])
         session.note(f"note: {tag}" + (f" ({meaning})" if meaning else ""))
 
 
-def _sentence(source: Source, records: Sequence[Mapping[str, Any]]) -> str:
+def _sentence(source: Source, records: Sequence[Mapping[str, Any]], pair: Pair) -> str:
     first, meter = records[0], source.capacity_meter
     name, window, phase = source.name, first["window"], first["phase"]
     seeded = f" and seeded before snapshot for {records[1]['window']}" if len(records) == 2 else ""
     if meter is not None and meter.unit != "pp" and phase == "after":
         figures = f"baseline={value(first['baseline'])}, {meter.unit}={value(first[meter.field_name])}"
         return f"stored {name} delta for {window} ({figures}){seeded}"
-    state = "awaiting end" if phase == "before" else "ready to finalize"
+    state = "awaiting end" if phase == "before" else "ready to finalize" if pair.before else "awaiting BEFORE"
     return f"stored {name} {phase} snapshot for {window}" + (seeded or f" ({state})")
 
 
@@ -90,9 +93,20 @@ def _notes(session: Session, request: CaptureRequest, window: Window) -> Iterato
         yield f"this replaces the BEFORE of {clock.at(before.captured_at)}; {delete}"
     if request.phases == ("before",):
         last = session.index.newest(request.source.stream, agent, name, position=1 if session.dry_run else 2)
-        if last is not None and last.phase == "before" and last.window != window.name:
+        # of a BEFORE of the past what is newer is not left behind
+        is_left = last is not None and last.phase == "before" and last.at <= taken.timestamp()
+        if last and is_left and last.window != window.name and not finalized(session.index, [last.window]):
             end = f"tracker end {name} --stdin {place.replace(window.name, line(last.window), 1)}"
             yield f"{line(last.window)} stays open for {name} in this lane; `{end}` ends it"
+
+
+def _note_finalized(session: Session, source: Source, window: Window) -> None:
+    """A capture that counts in a finalized window changes no figure until that is finalized again."""
+    name = window.name
+    if any(one and one.record is window.records[0] for one in window.pair) and finalized(session.index, [name]):
+        needed = "".join(f"its {source.name} {phase} stands and " for phase in window.pair.missing)
+        stale = f"its figures are stale until {needed}`tracker complete --window {name} ...` runs again"
+        session.note(f"note: {name} is finalized without this capture; {stale}")
 
 
 # --- refusals that need to look around

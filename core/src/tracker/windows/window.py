@@ -50,7 +50,7 @@ class CaptureRequest(NamedTuple):
 class Window:
     """A window of one provider: the captures that stand in it, the anomalies that are open, and what is added.
 
-    records, anomalies: the rows to append. moved: how far each meter moved since the BEFORE, by record field.
+    records, anomalies: the rows to append. pair: what counts with them. moved: each meter since the BEFORE, by field.
     """
 
     def __init__(self, session: Session, source: Source, name: str) -> None:
@@ -84,7 +84,7 @@ class Window:
         new = new._replace(record_id=record["record_id"], record=record)
         self.records.append(record)
         self.anomalies += [rules.anomaly(rule.kind, rule.cause, rule.cure, rule.captures, record) for rule in broken]
-        pair = canonical([*self.standing, new]) if phase else Pair()
+        self.pair = pair = canonical([*self.standing, new]) if phase else Pair()
         measured = measure(session.registry, source, pair)
         if new is pair.after:
             self.moved = {name: delta for name, delta in measured.delta.items() if delta is not None}

@@ -29,11 +29,15 @@ class Wanted:
 
 @frozen(kw_only=True)
 class Removal:
-    """What is appended: the tombstone, the rows that close anomalies, and anomalies of the captures that count now."""
+    """What is appended: the tombstone, the rows that close anomalies, and anomalies of the captures that count now.
+
+    missing: what the window then lacks to be finalized again.
+    """
 
     tombstone: Row
     closed: list[Row]
     raised: list[Row]
+    missing: tuple[str, ...]
 
 
 def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = False) -> None:
@@ -69,8 +73,20 @@ def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = 
     for row in removal.raised:
         session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
     if was_used:
-        again = f"tracker complete --window {found.window}"
-        session.note(f"note: {found.window} was finalized with it and is stale until `{again} ...` runs again")
+        session.note(f"note: {found.window} was finalized with it and {_outlook(wanted.source, found, removal)}")
+
+
+def _outlook(source: Source, found: Capture, removal: Removal) -> str:
+    """What makes a finalized window right again, without a capture that it was finalized with."""
+    place = f"--window {found.window}"
+    if not removal.missing:
+        return f"is stale until `tracker complete {place} ...` runs again"
+    # a BEFORE that is captured now would follow its AFTER
+    again = f"`tracker end {source.name} --stdin {place}` captures it again, "
+    return (
+        f"is stale: its {source.name} {' and '.join(removal.missing)} is missing. `tracker undo --yes` restores it,"
+        f" {again if removal.missing == ('AFTER',) else ''}or `tracker complete --reopen {place}` opens the window"
+    )
 
 
 def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bool) -> None:
@@ -109,7 +125,10 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
     rest = [one for one in _standing(session, source, found.window) if one.record_id != found.record_id]
     left = Windows(session).open_anomalies([found.window], without=found.record_id)
     raised = [row for row in canonical(rest).falls(session, source, tombstone) if not _is_said(row, left)]
-    return Removal(tombstone=tombstone, closed=closed, raised=raised)
+    # a provider without any capture leaves the window, unless it is the last one
+    is_needed = rest or not any(name != source.name for _, name in Windows(session).captures([found.window]))
+    missing = canonical(rest).missing if is_needed else ()
+    return Removal(tombstone=tombstone, closed=closed, raised=raised, missing=missing)
 
 
 def _is_said(row: Row, opened: list[Entry]) -> bool:

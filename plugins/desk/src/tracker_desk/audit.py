@@ -82,7 +82,9 @@ def _repeated_lines(session: Session, window: str) -> dict[str, int]:
 
 def _tombstones(session: Session, window: str) -> list[dict[str, Any]]:
     found = []
-    for stream in session.registry.status_streams:
+    for stream in session.journal.streams():
+        if not session.index.tombstoned(stream):
+            continue
         entries = session.index.entries(stream, [window], removed=True)
         everything = {entry.record_id: _without_text(entry.record) for entry in entries}
         for record_id, record in everything.items():
@@ -92,9 +94,11 @@ def _tombstones(session: Session, window: str) -> list[dict[str, Any]]:
                     {
                         "record_id": record_id,
                         "removed": record["tombstone"],
+                        "stream": stream,
                         "provider": record.get("provider"),
                         "phase": target.get("phase"),
                         "captured_at": target.get("captured_at"),
+                        "outcome": target.get("outcome"),
                         "removed_at": record.get("captured_at"),
                         "reason": record.get("reason"),
                         "agent_id": record.get("agent_id"),
@@ -137,7 +141,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"Repeated lines, counted once: {', '.join(repeated)}"
     yield "Taken back:" if found["tombstones"] else "Taken back: nothing"
     for one in found["tombstones"]:
-        what = f"{value(one['provider'])} {value(one['phase'])} of {value(one['captured_at'])}"
+        what = f"{_removed(one)} of {value(one['captured_at'])}"
         yield f"  - {what}, removed {value(one['removed_at'])}: {value(one['reason'])}"
     yield "Anomalies:" if found["anomalies"] else "Anomalies: none"
     for one in found["anomalies"]:
@@ -151,6 +155,15 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
             lane = f" in lane {value(by['agent_id'])}" if by["agent_id"] else ""
             yield f"      {value(by['cause'])} ({value(by['captured_at'])}{lane}, record {value(by['by'])})"
     yield f"Churn rows: {found['churn_rows']}"
+
+
+def _removed(one: dict[str, Any]) -> str:
+    """What was taken back, by the stream that it stands in."""
+    if one["stream"] == "windows":
+        return f"finalize row (outcome={value(one['outcome'])})"
+    if one["phase"] is None:
+        return " ".join(filter(None, (line(one["provider"] or ""), line(one["stream"]), "record")))
+    return f"{value(one['provider'])} {value(one['phase'])}"
 
 
 def _count(count: int, phase: str, duplicates: int) -> str:

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 from tracker.api import Cell, Chart, Column, MeterOutlook, Panel
 from tracker.kernel import Clock, line, number, span, value
-from tracker_desk.standings import Standing
+from tracker_desk.standings import Standing, short
 from tracker_desk.status import Status
 
 WIDTH = 20
 FULL, HALF, EMPTY = "█", "▌", "░"
 COLUMNS = (
-    Column(key="name", title="Meter", rank=0),
+    Column(key="title", title="Meter", rank=0),
+    Column(key="account", title="Account", rank=1),
     Column(key="used", title="Used", kind="share", rank=0, low="low", high="high"),
     Column(key="note", title="Note", rank=1),
     Column(key="expected", title="At reset", rank=3),
@@ -46,6 +47,8 @@ def _row(one: Standing, clock: Clock) -> dict[str, Cell]:
         "provider": one.provider,
         "meter": line(one.label),
         "name": f"{one.provider} {line(one.label)}",
+        "title": f"{one.provider} {line(one.meter.key)}",
+        "account": line(short(one.account) or "not named") if one.several else None,
         "used": used,
         "note": shown if used is None else None,
         "age": f"{span(clock.now - one.at)} ago",

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from attrs import evolve
+
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Clock, Session, zone
 from tracker_desk import meter_list
+from tracker_desk.standings import short
 from tracker_desk.status import Status, look
 from tracker_desk.window_list import FIGURES, ListedWindow, listed
 
 OWN = "window_"
+FROM = Column(key="from", title="From", kind="instant")
 START = (
     Column(key="window", title="Window", rank=0),
     Column(key="provider", title="Provider", rank=0),
     Column(key="lane", title="Lane", rank=6),
-    Column(key="from", title="From", kind="instant"),
+    FROM,
     Column(key="to", title="To", kind="instant", rank=4),
-    Column(key="state", title="State", rank=2),
+    Column(key="state", title="State"),
     Column(key="features", title="Features", kind="number"),
     Column(key="capacity", title="Capacity", kind="number"),
     Column(key="unit", title="Unit"),
@@ -85,7 +89,14 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
     known = {column.key for column in START}
     extra = dict.fromkeys(key for row in rows for key in row if key not in known)
     texts = {key for row in rows for key in extra if isinstance(row.get(key), str)}
-    return (*START, *(_column(key, rank, is_text=key in texts) for rank, key in enumerate(extra, 5))), rows
+    own = [_column(key, rank, is_text=key in texts) for rank, key in enumerate(extra, 5)]
+    if len({row.get("account") for row in rows} - {None}) > 1:
+        # rows of one provider differ in it
+        own = [evolve(one, rank=0) if one.key == "account" else one for one in own]
+        rows = [{**row, "account": short(str(row["account"]))} if row.get("account") else row for row in rows]
+    place = START.index(FROM)
+    accounts, others = [one for one in own if not one.rank], [one for one in own if one.rank]
+    return (*START[:place], *accounts, *START[place:], *others), rows
 
 
 def _column(key: str, rank: int, *, is_text: bool) -> Column:
@@ -101,7 +112,8 @@ def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
         "lane": ", ".join(lane for lane in one.lanes if lane) or None,
         "from": one.begin,
         "to": one.end,
-        "state": one.state if one.outcome is None else f"{one.state}, {one.outcome}",
+        # an outcome says that it is finalized
+        "state": one.outcome or one.state,
     }
     shown = {
         name: columns

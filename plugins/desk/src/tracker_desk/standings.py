@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -41,6 +42,11 @@ class Standing:
         """The meter, and the account if there are several."""
         account = self.account or UNNAMED
         return f"{self.meter.key} account {account}" if self.several else self.meter.key
+
+
+def short(account: str | None) -> str | None:
+    """An account as a table shows it: its name, or the first digits of its hash."""
+    return account[:6] if account and re.fullmatch(r"[0-9a-f]{12}", account) else account
 
 
 def accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str]:

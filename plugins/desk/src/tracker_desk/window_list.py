@@ -16,7 +16,10 @@ FIGURES = ("features", "capacity", "efficiency")
 
 @frozen(kw_only=True)
 class ListedWindow:
-    """A window: `open` lacks an AFTER, `closed` is measured and not finalized."""
+    """A window: `open` lacks a capture, `closed` is measured and not finalized.
+
+    stale: the providers whose captures changed after it was finalized.
+    """
 
     window: str
     lanes: tuple[str, ...]
@@ -26,6 +29,7 @@ class ListedWindow:
     outcome: str | None
     providers: Mapping[str, Mapping[str, Any]]
     facts: Mapping[str, Any] = field(factory=dict)
+    stale: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The window for programs; instants in UTC."""
@@ -36,6 +40,7 @@ class ListedWindow:
             "to": self.end and iso(self.end),
             "state": self.state,
             "outcome": self.outcome,
+            "stale": list(self.stale),
             "providers": {name: dict(columns) for name, columns in self.providers.items()},
             **self.facts,
         }
@@ -65,6 +70,7 @@ def listed(session: Session, windows: Sequence[str] | None) -> list[ListedWindow
                 outcome=rows[name].text("outcome") if name in rows else None,
                 providers=_providers(session, name, rows.get(name), groups, known, own),
                 facts=known.get((name, ""), {}),
+                stale=_stale(rows.get(name), own),
             )
         )
     return found
@@ -82,7 +88,11 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
 def _state(row: Finalized | None, own: Mapping[str, Any]) -> Literal["open", "closed", "finalized"]:
     if row is not None:
         return "finalized"
-    return "open" if any("AFTER" in canonical(group).missing for group in own.values()) else "closed"
+    return "open" if any(canonical(group).missing for group in own.values()) else "closed"
+
+
+def _stale(row: Finalized | None, own: Mapping[str, list[Capture]]) -> tuple[str, ...]:
+    return tuple(name for name in sorted(row.providers if row else ()) if row and row.is_stale(name, own.get(name, [])))
 
 
 def _providers(

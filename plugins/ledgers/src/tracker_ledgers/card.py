@@ -10,7 +10,7 @@ from attrs import frozen
 from tracker.api import Check
 from tracker.kernel import Session, Windows, line, number
 from tracker_ledgers.command_log import quoted
-from tracker_ledgers.window_state import unknown
+from tracker_ledgers.window_state import loss, unknown
 
 GOOD = ("pass", "partial")
 STATUS = {"GO": 0, "SOFT GO": 3, "NO-GO": 4}
@@ -61,7 +61,11 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
         groups = Windows(session).captures([window])
         stale = [name for name in row.providers if row.is_stale(name, groups.get((window, name), []))]
         text = f"Captures of {', '.join(stale)} changed after it was finalized." if stale else "It is finalized."
-        yield Check(name="finalized", state="failed" if stale else "ok", text=text, cure=again if stale else None)
+        cure = again if stale else None
+        if lost := loss(window, row, {name: group for (_, name), group in groups.items()}):
+            text = f"Its {lost.what} was removed after it was finalized; {lost.otherwise}."
+            stale, cure = stale or [lost.what], lost.cure
+        yield Check(name="finalized", state="failed" if stale else "ok", text=text, cure=cure)
     outcome = row.text("outcome") if row else None
     if outcome is None:
         yield Check(name="outcome", state="missing", text="No outcome is given.", cure=f"{again} --outcome pass")

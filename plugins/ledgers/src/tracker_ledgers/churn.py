@@ -11,6 +11,7 @@ from attrs import frozen
 from tracker.api import Column
 from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, near, plural, stamp, value
 from tracker_ledgers import csv_append, git, ledgers, settings
+from tracker_ledgers.command_log import quoted
 from tracker_ledgers.diffs import Diff, diff, pathspecs
 
 STREAM = "churn"
@@ -44,13 +45,14 @@ class Request:
 
 @frozen
 class Named:
-    """A commit, and who named it."""
+    """A commit, who named it, and the command that takes the name back, if there is one."""
 
     commit: str
     by: str
+    cure: str | None = None
 
     def resolve(self) -> str:
-        return git.resolve(self.commit, self.by)
+        return git.resolve(self.commit, self.by, f" `{self.cure}` takes it out of the row." if self.cure else "")
 
 
 @frozen(kw_only=True)
@@ -128,7 +130,8 @@ def commit_range(session: Session, request: Request) -> tuple[Named | None, Name
         if given is not None:
             return Named(given, option)
         found = row.text(key) if row else None
-        return Named(found, f"the finalize row of {request.window}") if found else captured
+        clear = quoted(["tracker", "complete", "--window", request.window, "--clear", key])
+        return Named(found, f"the finalize row of {request.window}", clear) if found else captured
 
     return (
         named("--commit-start", request.commit_start, "commit_start", first),
@@ -178,9 +181,11 @@ def measure(session: Session, request: Request) -> Churn:
 def _unmeasured(session: Session, request: Request, row: Finalized | None, features: float | None) -> Churn:
     known = [] if session.index.knows(request.window) else session.index.windows()
     hint = f", which no record names. {near(request.window, known)}" if known else ""
+    of = ["--provider", request.provider] if request.provider else []
+    cure = quoted(["tracker", "churn", "--window", request.window, *of, "--commit-start", "COMMIT"])
     warning = (
         f"No start commit is known for {line(request.window)}{hint or '.'} Recorded decision={MISSING}."
-        " Give --commit-start, or capture BEFORE inside the repository."
+        f" Run `{cure}`, or capture BEFORE inside the repository."
     )
     figures = {"decision": MISSING, "features": features}
     record = _record(session, request, row, [request.notes, f"decision={MISSING}"], figures)

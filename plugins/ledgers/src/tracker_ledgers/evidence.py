@@ -62,6 +62,11 @@ def append(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         reversal.note(session, ledgers.EVIDENCE, rows)
 
 
+def is_named(row: Mapping[str, str]) -> bool:
+    """Whether a row names the capability that it proves: older ones may not, and prove nothing."""
+    return bool(row.get("capability_id", "").strip())
+
+
 def sha256(path: Path) -> str:
     """The hash of a regular file of any size."""
     try:

@@ -71,8 +71,15 @@ def run(session: Session, window: str, *, record: bool, seconds: float) -> None:
 def _folder(session: Session, run_id: str) -> Path:
     session.journal.prepare()
     folder = Path(os.path.abspath(session.root)) / "uat" / run_id
-    folder.mkdir(mode=0o700, parents=True)
+    # `parents=True` would give the outer one the mode of the umask
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700)
     return folder
+
+
+def _create(path: Path) -> None:
+    """An empty file that only the user can read; who writes it later keeps the mode."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 # --- the checks
@@ -103,6 +110,7 @@ def _run(
     program = shutil.which(runner)
     if program is None:
         return Check(runner=runner, result=SKIP, detail=f"{runner} is not on the PATH")
+    _create(report)
     status = _status(session, [program, *words], seconds)
     if status is None:
         return Check(runner=runner, result=FAIL, detail=f"stopped after {seconds:g} s")
@@ -186,6 +194,7 @@ def _preview(session: Session, window: str, folder: Path) -> tuple[Any, Check]:
     if not session.json:
         session.say("\n".join(text))
     artifact = folder / "preview.txt"
+    _create(artifact)
     artifact.write_text("\n".join(text) + "\n", encoding="utf-8")
     anomalies = f"{len(found.anomalies)} open anomal{'y' if len(found.anomalies) == 1 else 'ies'}"
     if found.not_shown:

@@ -11,7 +11,7 @@ from tracker.api import Block, Check, Row
 from tracker.kernel import Session, line, plural
 from tracker_ledgers import ledgers
 from tracker_ledgers.command_log import quoted
-from tracker_ledgers.evidence import FAIL, PASS
+from tracker_ledgers.evidence import FAIL, PASS, is_named
 from tracker_ledgers.features import is_built
 
 PREVIEW = "uat-preview"  # the capability of `uat`'s own look at the preview
@@ -67,39 +67,51 @@ def _churn(session: Session, window: str) -> Check:
 def _evidence(session: Session, window: str) -> Check:
     """A fail newer than the last pass of its capability speaks against the window; a skip counts for nothing."""
     newest: dict[tuple[str, str], tuple[str, dict[str, str]]] = {}
-    passed, checked = 0, False
+    passed, checked, unnamed = 0, False, 0
     for row in ledgers.readable(session, ledgers.EVIDENCE):
         result = row.get("result", "").strip().lower()
-        if row.get("window_id") == window and result in (PASS, FAIL):
+        if row.get("window_id") != window:
+            continue
+        if not is_named(row):
+            unnamed += 1
+        elif result in (PASS, FAIL):
             # that the records are in order proves nothing that was built
             is_preview = row.get("capability_id", "").strip() == PREVIEW
             passed += result == PASS and not is_preview
             checked |= result == PASS and is_preview
             newest[_capability(row)] = result, row
+    verb = "does" if unnamed == 1 else "do"
+    more = f" {plural(unnamed, 'row')} without a capability {verb} not count." if unnamed else ""
+    add = ["tracker", "evidence", "add", "--window-id", window]
     failed = [row for result, row in newest.values() if result == FAIL]
     if failed:
         what = ", ".join(dict.fromkeys(_named(row) for row in failed))
-        cure = quoted(["tracker", "evidence", "add", "--window-id", window, "--result", PASS])
-        text = f"Evidence failed, and no later run passed: {what}."
+        cure = quoted([*add, *_options(failed[0]), "--result", PASS])
+        text = f"Evidence failed, and no later run passed: {what}.{more}"
         return Check(name="evidence", state="failed", text=text, cure=cure)
     if passed:
-        return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(passed, 'row')}).")
+        return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(passed, 'row')}).{more}")
     if checked:
-        text = "No test has passed; the preview alone was checked."
-        cure = quoted(["tracker", "evidence", "add", "--window-id", window, "--result", PASS])
+        text = f"No test has passed; the preview alone was checked.{more}"
+        cure = quoted([*add, "--capability", "CAPABILITY", "--result", PASS])
         return Check(name="evidence", state="missing", text=text, cure=cure)
     cure = quoted(["tracker", "uat", "--window", window, "--record"])
-    return Check(name="evidence", state="missing", text="No evidence has passed.", cure=cure)
+    return Check(name="evidence", state="missing", text=f"No evidence has passed.{more}", cure=cure)
 
 
 def _capability(row: Mapping[str, str]) -> tuple[str, str]:
-    """What a row proves. Rows without a capability, and those of an older `uat`, differ by their runner."""
-    name = row.get("capability_id", "").strip()
-    return name, row.get("runner", "") if name in ("", "uat") else ""
+    """What a row proves. Rows of an older `uat` differ by their runner."""
+    name = row["capability_id"].strip()
+    return name, row.get("runner", "") if name == "uat" else ""
+
+
+def _options(row: Mapping[str, str]) -> list[str]:
+    name, runner = _capability(row)
+    return ["--capability", name, *(["--runner", runner] if runner else [])]
 
 
 def _named(row: Mapping[str, str]) -> str:
-    name = row.get("capability_id") or row.get("runner") or "no capability"
+    name = row["capability_id"]
     return line(f"{name} ({row['test_run_id']})" if row.get("test_run_id") else name)
 
 

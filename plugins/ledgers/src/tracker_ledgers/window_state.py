@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
-from tracker.kernel import Capture, Finalized, Session, TrackerError, Windows, canonical, value
+from tracker.kernel import Capture, Finalized, Session, TrackerError, Windows, canonical, line, value
 from tracker_ledgers import ledgers
 from tracker_ledgers.command_log import quoted
+from tracker_ledgers.evidence import is_named
 from tracker_ledgers.features import built
 
 CHURN = "churn"
@@ -19,8 +20,22 @@ CURE, END, COMPLETE, CHURN_IT, PROVE, BEGIN = range(6)
 
 def unknown(session: Session, window: str) -> TrackerError | None:
     """The error that names a window without records; None if it has some."""
-    is_known = session.index.knows(window) and window not in session.index.emptied()
-    return None if is_known else Windows(session).no_window(window)
+    if session.index.knows(window) and window not in session.index.emptied():
+        return None
+    held = [ledger.file for ledger in ledgers.LEDGERS if _holds(session, ledger, window)]
+    if not held:
+        return Windows(session).no_window(window)
+    start = quoted(["tracker", "start", "PROVIDER", "--stdin", "--window", window])
+    return TrackerError(
+        f"{line(window)} has no records. It has rows in {' and '.join(held)} alone."
+        f" Begin with `{start}`, or take the rows back with `tracker undo`."
+    )
+
+
+def _holds(session: Session, ledger: ledgers.Ledger, window: str) -> bool:
+    """Whether a ledger has a row of a window; the token ledger calls a session so by default."""
+    names = ("window", "window_id", "session_id")
+    return any(window in map(row.get, names) for row in ledgers.readable(session, ledger))
 
 
 @frozen(kw_only=True)
@@ -84,13 +99,26 @@ def state(
     if row is not None:
         state, more = _finalized(session, window, groups, row)
     elif not groups:
-        state, more = "no captures: telemetry, reports or churn alone", []
+        state, more = _uncaptured(session, window), []
     elif opened:
         lanes = [f"{found.provider}{f' in lane {found.lane}' if found.lane else ''}" for found in opened]
         state, more = f"open ({', '.join(lanes)})", []
     else:
         state, more = _closed(session, window, groups)
     return WindowState(window=window, state=state, steps=(*steps, *more))
+
+
+def _uncaptured(session: Session, window: str) -> str:
+    """What there is without a capture: a churn row that measured nothing does not count."""
+    others = [name for name in session.journal.streams() if name != CHURN and session.index.spans(name, {window})]
+    if others or any(_measured(session, window)):
+        return "no captures: telemetry, reports or churn alone"
+    return "nothing is recorded in it: no captures, no churn"
+
+
+def _measured(session: Session, window: str) -> list[bool]:
+    """Of each churn row, whether anything was measured."""
+    return [entry.record.get("files_changed") is not None for entry in session.index.entries(CHURN, [window])]
 
 
 def end_step(found: Opening) -> Step:
@@ -117,6 +145,30 @@ def _complete(session: Session, window: str, providers: Iterable[str]) -> Step:
     return Step(rank=COMPLETE, command=quoted([*words, "--quality", "Q", "--outcome", "WORD"]), why=why)
 
 
+@frozen(kw_only=True)
+class Loss:
+    """Captures that a finalized window had and lacks, so that `complete` refuses it; and the commands that help."""
+
+    what: str
+    cure: str
+    otherwise: str
+
+
+def loss(window: str, row: Finalized, groups: Mapping[str, list[Capture]]) -> Loss | None:
+    """The first provider whose pair no longer stands; one that has no capture left has left the window."""
+    for name in sorted(row.providers):
+        missing = canonical(groups.get(name, [])).missing
+        if not missing or (groups and name not in groups):
+            continue
+        reopen = quoted(["tracker", "complete", "--reopen", "--window", window])
+        end = quoted(["tracker", "end", name, "--stdin", "--window", window])
+        # a BEFORE that is captured now would follow its AFTER
+        can_end = missing == ("AFTER",)
+        otherwise = f"`{reopen}` opens the window instead" if can_end else "the window cannot be finalized without it"
+        return Loss(what=f"{name} {' and '.join(missing)}", cure=end if can_end else reopen, otherwise=otherwise)
+    return None
+
+
 def _finalized(
     session: Session, window: str, groups: Mapping[str, list[Capture]], row: Finalized
 ) -> tuple[str, list[Step]]:
@@ -125,17 +177,21 @@ def _finalized(
         f"finalized {value(row.text('finalized_at'))}: outcome={value(row.text('outcome'))},"
         f" quality={value(row.quality, digits=1)}, features {features}"
     )
-    if any(row.is_stale(name, group) for name, group in groups.items()):
+    if (lost := loss(window, row, groups)) is not None:
+        step = Step(rank=COMPLETE, command=lost.cure, why=f"It has no {lost.what} any more; {lost.otherwise}")
+        return f"{state} (stale: no {lost.what})", [step]
+    if any(row.is_stale(name, groups.get(name, [])) for name in {*row.providers, *groups}):
         return f"{state} (stale: re-run complete)", [_complete(session, window, sorted(groups))]
     steps = []
-    churned = [entry.record.get("files_changed") is not None for entry in session.index.entries(CHURN, [window])]
+    churned = _measured(session, window)
     if not any(churned):
         worked = [word for name in row.features if row.features[name] for word in ("--provider", name)][:2]
         start = ["--commit-start", "COMMIT"] if churned else []  # it was tried, and no record names one
         why = "No churn is measured yet" + ("; COMMIT is the one before the work" if start else "")
         words = ["tracker", "churn", "--window", window, *worked, *start]
         steps.append(Step(rank=CHURN_IT, command=quoted(words), why=why))
-    if not any(row.get("window_id") == window for row in ledgers.readable(session, ledgers.EVIDENCE)):
+    proofs = ledgers.readable(session, ledgers.EVIDENCE)
+    if not any(row.get("window_id") == window and is_named(row) for row in proofs):
         why = "No evidence is recorded yet"
         steps.append(Step(rank=PROVE, command=quoted(["tracker", "uat", "--window", window, "--record"]), why=why))
     return state, steps

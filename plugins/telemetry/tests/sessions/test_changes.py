@@ -175,6 +175,13 @@ def test_what_a_killed_process_did_not_read_is_read_all_the_same(
     assert home.total()[0] == 3
 
 
+def test_another_word_than_a_period_is_told_what_was_meant(home: Any) -> None:
+    for word, meant in (("day", "daily"), ("week", "weekly"), ("models", "model")):
+        done = home.run("usage", word)
+        assert done.exit_code == 2
+        assert f"Unknown period '{word}'. Did you mean {meant}?" in done.stderr
+
+
 def test_nothing_found_says_where_it_was_looked_for(home: Any, message: Make) -> None:
     done = home.run("usage", CODEX_HOME="/nowhere,/none")
     assert done.stdout == "No requests.\n"

@@ -31,7 +31,7 @@ def columns(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], d
 
 
 def note_excluded(session: Session, figures: ProviderFigures) -> None:
-    """Say which windows are left out because their meter moved for others, too."""
+    """Say which windows are left out because their meter moved for others, too, and whose figures are stale."""
     name = figures.source.name
     for one in figures.excluded:
         window, reason = line(one.window), one.reason
@@ -43,6 +43,11 @@ def note_excluded(session: Session, figures: ProviderFigures) -> None:
             )
         elif reason == "other-account":
             session.note(f"note: {name} {window} does not count: its BEFORE and its AFTER are of two accounts.")
+    for window in map(line, figures.stale):
+        session.note(
+            f"note: {name} {window} is stale: its captures changed after it was finalized."
+            f" `tracker decision-card --window {window}` names the cure."
+        )
 
 
 def split(facts: Facts, provider: str, rows: Mapping[str, Finalized]) -> dict[str | None, dict[str, Finalized]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from tracker.api import Cell, Column
 from tracker.kernel import Session, line, number, plural, rate, value
@@ -92,6 +92,10 @@ def odds(evidence: float) -> str:
 def certainty(match: Match) -> str:
     """How sure the better side is better, and under which assumption."""
     found = match.comparison
+    lost = [side for side in (match.a, match.b) if side.overlapping and not side.estimate.n]
+    if found.kind == "none" and lost:
+        named = " and ".join(f"{side.name} {_windows(side.overlapping)}" for side in lost)
+        return f"Nothing can be said: {named} are left out, because they overlap on the same meter."
     if found.kind == "none":
         return "Nothing can be said: a side used no capacity."
     better = match.better or match.a
@@ -186,10 +190,13 @@ def _side(side: Side) -> str:
 
 def _apart(match: Match, side: Side) -> str:
     other = match.b.name if side is match.a else match.a.name
-    more = len(side.apart) - SHOWN_WINDOWS
-    shown = ", ".join(map(line, side.apart[:SHOWN_WINDOWS])) + (f" and {more} more" if more > 0 else "")
     days = number(match.days)
-    return f"Not comparable in time: {side.name} {shown} (no window of {other} within {days} days)."
+    return f"Not comparable in time: {side.name} {_windows(side.apart)} (no window of {other} within {days} days)."
+
+
+def _windows(found: Sequence[str]) -> str:
+    more = len(found) - SHOWN_WINDOWS
+    return ", ".join(map(line, found[:SHOWN_WINDOWS])) + (f" and {more} more" if more > 0 else "")
 
 
 def _unit(match: Match) -> str:

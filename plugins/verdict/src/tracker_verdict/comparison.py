@@ -24,12 +24,16 @@ NOT_ENOUGH = "not enough data"
 
 @frozen(kw_only=True)
 class Side:
-    """A provider in a comparison: the estimate of its comparable windows, and the windows that are not."""
+    """A provider in a comparison: the estimate of its comparable windows, and the windows that are not.
+
+    overlapping: those that are left out because another one moved the same meter at the same time.
+    """
 
     name: str
     unit: str
     estimate: ProviderEstimate
     apart: tuple[str, ...]
+    overlapping: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -136,7 +140,9 @@ def _match(
             else of_results(kept, day, effect=question.effect, price=price)
         )
         apart = tuple(one.window for one in own if one not in kept)
-        sides.append(Side(name=figures.source.name, unit=figures.unit, estimate=estimate, apart=apart))
+        shared = tuple(one.window for one in figures.excluded if one.reason.startswith("overlaps "))
+        name, unit = figures.source.name, figures.unit
+        sides.append(Side(name=name, unit=unit, estimate=estimate, apart=apart, overlapping=shared))
     # e-values need one rule for all looks, so days join windows there only if that was asked for
     spreads = [side.estimate.spread if block else side.estimate.whole for side in sides]
     by_window = [{one.window: one for one in own} for own in results]

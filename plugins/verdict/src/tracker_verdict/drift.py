@@ -28,6 +28,7 @@ class Drift:
         return {
             "provider": self.ledger.source.name,
             "meter": self.ledger.meter,
+            "account": self.ledger.account,
             "days": self.days,
             "since": change and str(change.day),
             "p": change and change.p,
@@ -67,7 +68,7 @@ def _new(ledger: Ledger, change: Change) -> Iterator[str]:
 
 
 def lines(found: Drift) -> Iterator[str]:
-    head = f"{found.ledger.source.name} {found.ledger.meter} ({found.ledger.origin})"
+    head = found.ledger.title
     if found.why is not None:
         yield f"{head}: cannot tell: {found.why}"
     elif found.change is None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
 
 from attrs import field, frozen
 
 from tracker.api import MeterReading, Source, UsageEvent
-from tracker.kernel import Session, TrackerError, zone
+from tracker.kernel import Session, TrackerError, line, near, zone
+from tracker_verdict.standings import UNNAMED
 from tracker_verdict.stats.calibration import ticks
 
 HOUR = 3600.0
@@ -48,7 +49,8 @@ class Ledger:
     """A meter of one account as one origin showed it, and the requests that were made on it.
 
     elsewhere: the share of its rise that came while no request was logged, scaled to all waking hours; None if no
-    reading was taken by a schedule. unpriced: the share of tokens without a price.
+    reading was taken by a schedule. unpriced: the share of tokens without a price. accounts: all that its readings are
+    of; account: the one that was chosen, None if there is only one.
     """
 
     source: Source
@@ -61,37 +63,44 @@ class Ledger:
     unpriced: float
     local: tzinfo
     totals: tuple[Sequence[float], Sequence[float]] = field(repr=False)
+    accounts: Sequence[str] = ()
+    account: str | None = None
+
+    @property
+    def title(self) -> str:
+        """`codex weekly account work (codex-log)`"""
+        account = f" account {line(self.account)}" if self.account else ""
+        return f"{self.source.name} {self.meter}{account} ({self.origin})"
 
 
-def ledger(session: Session, source: Source, meter: str, since: datetime | None) -> Ledger:
-    """Readings and requests from an instant on. It fails if there are none, or if they cannot be told apart."""
-    asked = {"session": session, "provider": source.name, "since": since, "hourly": False}
-    readings = session.registry.first("meter_readings", **asked)
-    if readings is None:
-        raise TrackerError(
-            "No installed feature keeps a meter history. Run `pip install ./plugins/capture` in a checkout of tracker."
-        )
-    own = [one for one in readings if one.meter == meter and (since is None or one.at >= since)]
-    if not own:
-        raise TrackerError(f"The history has no reading of {source.name} {meter}. Fill it with `tracker sync`.")
-    origin = Counter(one.origin for one in own).most_common(1)[0][0]
-    own = sorted((one for one in own if one.origin == origin), key=lambda one: one.at)
-    accounts = sorted({str(one.account) for one in own})
-    if len(accounts) > 1:
-        raise TrackerError(
-            f"{source.name} {meter} has readings of {len(accounts)} accounts ({', '.join(accounts)}), and session logs"
-            " do not say which account a request was made on. Expected one account; choose a time with --since."
-        )
+class NoReadings(TrackerError):
+    """The history has none of a meter."""
+
+
+def ledger(
+    session: Session, source: Source, meter: str, since: datetime | None, wanted: Collection[str] = ()
+) -> Ledger:
+    """Readings and requests from an instant on. It fails if there are none, or if they are of several accounts.
+
+    wanted: which account to take of several. Only what was done while no other account was read counts for it.
+    """
+    every = _readings(session, source, meter, since, wanted)
+    origin = every[0].origin
+    accounts = sorted({_name(one) for one in every})
+    account = _chosen(f"{source.name} {meter}", accounts, wanted)
+    own = [one for one in every if account in (None, _name(one))]
     logged = session.registry.first("usage_events", session=session, since=own[0].at, folder=None)
     if logged is None:
         raise TrackerError(
             "No installed feature reads session logs. Run `pip install ./plugins/telemetry` in a checkout of tracker."
         )
-    events = [event for event in logged if event.provider == source.name]
+    requests = [event for event in logged if event.provider == source.name]
+    is_own = _stretches(every, account)
+    events = [event for event in requests if is_own(event.at, event.at)]
     tokens = sum(event.tokens + event.cached_tokens for event in events)
     bare = sum(event.tokens + event.cached_tokens for event in events if event.fresh is None)
     local = zone(session.config.timezone)
-    awake = {datetime.fromtimestamp(event.at, local).hour for event in events}
+    awake = {datetime.fromtimestamp(event.at, local).hour for event in requests}
     totals = tuple(
         list(accumulate((getattr(event, kind) or 0.0 for event in events), initial=0.0)) for kind in ("fresh", "cached")
     )
@@ -99,6 +108,8 @@ def ledger(session: Session, source: Source, meter: str, since: datetime | None)
     pieces = []
     for segment in segments(own):
         for start, end, points in ticks(segment):
+            if not is_own(start, end):
+                continue
             first, last = bisect_right(times, start), bisect_right(times, end)
             inside = [value for at, value in segment if start <= at <= end]
             pieces.append(
@@ -122,11 +133,65 @@ def ledger(session: Session, source: Source, meter: str, since: datetime | None)
         readings=own,
         events=events,
         pieces=pieces,
-        elsewhere=_elsewhere(own, times, awake, local),
+        elsewhere=_elsewhere(own, [event.at for event in requests], awake, local),
         unpriced=bare / tokens if tokens else 0.0,
         local=local,
         totals=(totals[0], totals[1]),
+        accounts=accounts,
+        account=account,
     )
+
+
+def _readings(
+    session: Session, source: Source, meter: str, since: datetime | None, wanted: Collection[str]
+) -> list[MeterReading]:
+    """Those of the origin that has the most, if possible of an account that was asked for; the earliest first."""
+    asked = {"session": session, "provider": source.name, "since": since, "hourly": False}
+    readings = session.registry.first("meter_readings", **asked)
+    if readings is None:
+        raise TrackerError(
+            "No installed feature keeps a meter history. Run `pip install ./plugins/capture` in a checkout of tracker."
+        )
+    every = [one for one in readings if one.meter == meter and (since is None or one.at >= since)]
+    if not every:
+        raise NoReadings(f"The history has no reading of {source.name} {meter}. Fill it with `tracker sync`.")
+    asked_for = [one for one in every if _name(one) in wanted]
+    origin = Counter(one.origin for one in asked_for or every).most_common(1)[0][0]
+    return sorted((one for one in every if one.origin == origin), key=lambda one: one.at)
+
+
+def _name(reading: MeterReading) -> str:
+    return reading.account or UNNAMED
+
+
+def _chosen(whose: str, accounts: Sequence[str], wanted: Collection[str]) -> str | None:
+    """The account that was asked for, None if there is only one; an error if there are several and none was."""
+    if len(accounts) == 1:
+        return None
+    known = [name for name in accounts if name in wanted]
+    if len(known) != 1:
+        hint = f" {near(next(iter(wanted)), accounts)}" if wanted and not known else ""
+        raise TrackerError(
+            f"{whose} has readings of {len(accounts)} accounts ({', '.join(map(line, accounts))}), and session logs do"
+            f" not say which account a request was made on. Choose one with --account.{hint}"
+        )
+    return known[0]
+
+
+def _stretches(readings: Sequence[MeterReading], account: str | None) -> Callable[[float, float], bool]:
+    """Whether only an account was read from one instant to another, and on both sides of them."""
+    if account is None:
+        return lambda _start, _end: True
+    marks = sorted((at.timestamp(), _name(one)) for one in readings for at in (one.at, one.until))
+    runs = [(name, [at for at, _ in group]) for name, group in groupby(marks, key=lambda mark: mark[1])]
+    runs[-1][1].append(math.inf)
+    starts, ends = ([times[place] for name, times in runs if name == account] for place in (0, -1))
+
+    def is_own(start: float, end: float) -> bool:
+        place = bisect_right(starts, start) - 1
+        return place >= 0 and end <= ends[place]
+
+    return is_own
 
 
 def segments(readings: Sequence[MeterReading]) -> Iterator[list[tuple[float, float]]]:

@@ -113,6 +113,8 @@ def _fitted(known: Rates) -> Rates:
         return fit(points, rows, days, weights=weights)
 
     assumes = () if more else ("nothing else uses this account: no reading was taken by a schedule",)
+    if known.ledger.account:
+        assumes = (*assumes, "requests between two readings of this account, with none of another between, are its own")
     if sum(piece.cached for piece in pieces) > 0:
         two = ("fresh", "cached", *more)
         found = solved(two)
@@ -178,6 +180,7 @@ def document(known: Rates) -> dict[str, Any]:
     return {
         "provider": known.ledger.source.name,
         "meter": known.ledger.meter,
+        "account": known.ledger.account,
         "origin": known.ledger.origin,
         "points": sum(piece.points for piece in known.pieces),
         "days": len({piece.day for piece in known.pieces}),

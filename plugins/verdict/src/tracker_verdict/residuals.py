@@ -111,7 +111,7 @@ def table(ledger: Ledger, found: Sequence[Residual], rows: int) -> list[dict[str
 
 def listed(ledger: Ledger, found: Sequence[Residual], rows: int) -> Iterator[str]:
     """The largest as text."""
-    head = f"{ledger.source.name} {ledger.meter} ({ledger.origin})"
+    head = ledger.title
     for one in found[:rows]:
         start, end = (datetime.fromtimestamp(at, ledger.local) for at in (one.piece.start, one.piece.end))
         when = f"{start:%Y-%m-%d %H:%M} to {end:%a %H:%M %Z}"
@@ -125,7 +125,7 @@ def listed(ledger: Ledger, found: Sequence[Residual], rows: int) -> Iterator[str
 
 def summary(ledger: Ledger, known: Rates, found: Sequence[Residual]) -> Iterator[str]:
     """What the list rests on."""
-    head = f"{ledger.source.name} {ledger.meter} ({ledger.origin})"
+    head = ledger.title
     bare = unpriced(ledger)
     judged = number(sum(piece.points for piece in ledger.pieces if not piece.bare))
     if not found and known.why:

@@ -66,7 +66,7 @@ def document(session: Session, known: Rates, by: str) -> list[dict[str, Any]]:
 def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     """The calibration in words, the points per million tokens of each model, and what took how much."""
     ledger = known.ledger
-    head = f"{ledger.source.name} {ledger.meter} ({ledger.origin})"
+    head = ledger.title
     if known.why or known.fit is None:
         yield f"{head}: will not calibrate: {'; '.join(known.why)}"
         return

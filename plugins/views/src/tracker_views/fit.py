@@ -14,6 +14,7 @@ from tracker_views.cells import bar, text
 GAP = 2
 NONE = "-"  # what is not known, where cells are narrow
 BARS = (20, 10, 0)  # characters of a bar; columns are left out before there is none
+WIDE = 24  # cells that a long text column keeps before others are left out
 LEAST = 12  # cells that a long text column keeps
 
 
@@ -48,14 +49,9 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
         widths.update({one.key: max(map(cell_len, (one.title, *cells[one.key]))) for one in kept})
         return _needed(widths, kept)
 
-    left_out = []
-    if measure(BARS[0]) > room:
-        measure(BARS[1])
-    while len(kept) > 1 and _needed(widths, kept) > room:
-        last = max(range(len(kept)), key=lambda place: (kept[place].rank, place))
-        if not kept[last].rank:
-            break
-        left_out.append(kept.pop(last).title)
+    if measure(BARS[0]) > room and measure(BARS[1]) > room:
+        _narrow(widths, kept, WIDE)
+    left_out = _leave_out(kept, widths, rows, room)
     if _needed(widths, kept) > room:
         measure(BARS[2])
     while (over := _needed(widths, kept) - room) > 0:
@@ -63,12 +59,38 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
         if widest is None or widths[widest.key] <= LEAST:
             break
         widths[widest.key] = max(LEAST, widths[widest.key] - over)
+    for one in kept:
+        # what was narrowed takes the room that is left
+        whole = max(map(cell_len, (one.title, *cells[one.key])))
+        widths[one.key] += max(0, min(whole - widths[one.key], room - _needed(widths, kept)))
     return Fitted(
         columns=tuple(kept),
         widths=tuple(widths[one.key] for one in kept),
         rows=tuple(zip(*(cells[one.key] for one in kept), strict=True)) if kept else (),
         left_out=tuple(reversed(left_out)),
     )
+
+
+def _narrow(widths: dict[str, int], kept: Sequence[Column], most: int) -> None:
+    """Cut long texts before any column is left out."""
+    widths.update({one.key: min(widths[one.key], most) for one in kept if one.kind == "text"})
+
+
+def _leave_out(
+    kept: list[Column], widths: Mapping[str, int], rows: Sequence[Mapping[str, Cell]], room: int
+) -> list[str]:
+    """Take columns out until the others fit: empty ones first; of a range both ends. The titles, the last one first."""
+    empty = {one.key for one in kept[1:] if all(row.get(one.key) is None for row in rows)}
+    left_out = []
+    while len(kept) > 1 and _needed(widths, kept) > room:
+        last = max(kept[1:], key=lambda one: (one.key in empty, one.rank, kept.index(one)))
+        if not last.rank and last.key not in empty:
+            break
+        pair = {last.key, last.key.replace("high", "low")}
+        for one in [one for one in reversed(kept[1:]) if one.key in pair]:
+            kept.remove(one)
+            left_out.append(one.title)
+    return left_out
 
 
 def _cell(row: Mapping[str, Cell], column: Column, zone: tzinfo, size: int) -> str:

@@ -34,3 +34,8 @@ def command(
                 f"note: {draft.source.name} {meter} was reset in between: {part['delta']} % is the sum of the parts;"
                 f" at most {part['not_covered_at_most']} % more is not covered"
             )
+        if shared := windows.overlapping(here, window, draft.source):
+            here.note(
+                f"note: {window} overlaps {', '.join(shared)} on the {draft.source.name} meter: finalized, it would"
+                " take all of them out of the figures. `tracker undo` takes it back"
+            )

@@ -25,6 +25,12 @@ def command(context: click.Context, selection: Selection) -> None:
     local = zone(here.config.timezone)
     found = listed(here, selection.windows(here))
     Windows(here).note_missing(Windows(here).missing_plugins([one.window for one in found]))
+    for one in found:
+        for name in one.stale:
+            here.note(
+                f"note: {name} {escape(one.window)} is stale: its captures changed after it was finalized."
+                f" `tracker decision-card --window {escape(one.window)}` names the cure."
+            )
     if here.json:
         here.data([one.document() for one in found])
     elif found and here.table(*table(found)):

@@ -14,7 +14,22 @@ class EvidenceGroup(Group):
     command_class = Command
 
 
-@click.group("evidence", cls=EvidenceGroup, epilog="tracker evidence add --window W0-01 --result pass")
+class Capability(click.ParamType):  # type: ignore[type-arg]
+    """The name of what is proved: a row without one would prove nothing."""
+
+    name = "capability"
+    cure = "Name what the run proves, such as `--capability quota-meters`."
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return self.cure
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value.strip() or self.fail(f"it is empty. {self.cure}", param, ctx)
+
+
+@click.group(
+    "evidence", cls=EvidenceGroup, epilog="tracker evidence add --window W0-01 --capability quota-meters --result pass"
+)
 def command() -> None:
     """Record what proves a capability: a run, its result, its artifact."""
 
@@ -25,7 +40,15 @@ def command() -> None:
     epilog="tracker evidence add --window W0-01 --capability quota-meters --result pass --artifact report.txt",
 )
 @window_option(names=("--window-id", "window_id"), required=True)
-@click.option("--capability", "--capability-id", "capability_id", metavar="C", help="What it proves.")
+@click.option(
+    "--capability",
+    "--capability-id",
+    "capability_id",
+    required=True,
+    type=Capability(),
+    metavar="C",
+    help="What it proves, such as quota-meters.",
+)
 @click.option("--test-run", "--test-run-id", "test_run_id", metavar="ID", help="The run, as its log calls it.")
 @click.option("--runner", metavar="R", help="What ran, such as pytest or a person.")
 @click.option("--result", required=True, type=click.Choice(["pass", "fail", "skip"]), help="How it ended.")

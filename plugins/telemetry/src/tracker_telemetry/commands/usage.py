@@ -23,8 +23,17 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 HEADINGS = ("requests", "input", "cache read", "cached", "cache write", "output", "cost")
 
 
+class Period(click.Choice[str]):
+    """One of `WAYS`; of another word it says what was meant."""
+
+    def get_invalid_choice_message(self, value: str, ctx: click.Context | None) -> str:
+        from tracker.kernel import line, near
+
+        return f"Unknown period {line(value)!r}. {near(value, WAYS)}"
+
+
 @click.command("usage", cls=Command, epilog="tracker usage project --last 5")
-@click.argument("by", type=click.Choice(WAYS), default="daily", metavar="[PERIOD]")
+@click.argument("by", type=Period(WAYS), default="daily", metavar="[PERIOD]")
 @click.option("--by", "columns", multiple=True, type=click.Choice(WAYS[3:]), help="Split each row by this, too.")
 @click.option("--csv", "is_csv", is_flag=True, help="Print CSV.")
 @click.option("--timezone", metavar="ZONE", help="The zone in which days begin.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,9 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--since", metavar="TIME", default="8w", show_default=True, callback=moment, help="From this time on."
         ),
+        click.option(
+            "--account", "accounts", multiple=True, metavar="NAME", help="The account, if a provider has several."
+        ),
     )
     for option in reversed(options):
         function = option(function)
@@ -40,7 +43,9 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     help="What the shares are of.",
 )
 @ROWS
-def calibrate(provider: str | None, meter: str | None, since: datetime, by: str, rows: int) -> None:
+def calibrate(
+    provider: str | None, meter: str | None, since: datetime, accounts: tuple[str, ...], by: str, rows: int
+) -> None:
     """Say what a list-price dollar of tokens takes of a meter, and so what each window or project took.
 
     The figures come from the meter history and the session logs. Nothing is said before there are 20 points on 6 days.
@@ -48,7 +53,7 @@ def calibrate(provider: str | None, meter: str | None, since: datetime, by: str,
     from tracker_verdict import rates, shares
 
     here = session()
-    found = [(ledger, rates.rates(ledger)) for ledger in _ledgers(here, provider, meter, since)]
+    found = [(ledger, rates.rates(ledger)) for ledger in _ledgers(here, provider, meter, since, accounts)]
     if here.json:
         here.data([{**rates.document(known), "shares": shares.document(here, known, by)} for _, known in found])
         return
@@ -60,7 +65,7 @@ def calibrate(provider: str | None, meter: str | None, since: datetime, by: str,
 @click.command("reconcile", cls=Command, epilog="tracker meters reconcile --provider codex")
 @_options
 @ROWS
-def reconcile(provider: str | None, meter: str | None, since: datetime, rows: int) -> None:
+def reconcile(provider: str | None, meter: str | None, since: datetime, accounts: tuple[str, ...], rows: int) -> None:
     """List rises of a meter that no logged request explains, and requests that moved nothing.
 
     Requests without a list price are named with their models. What they took is not known.
@@ -69,13 +74,20 @@ def reconcile(provider: str | None, meter: str | None, since: datetime, rows: in
 
     here = session()
     documents = []
-    for ledger in _ledgers(here, provider, meter, since):
+    for ledger in _ledgers(here, provider, meter, since, accounts):
         known = rates.rates(ledger)
         found = residuals.residuals(ledger, known)
         if here.json:
-            own = {"provider": ledger.source.name, "meter": ledger.meter, "why_not": list(known.why)}
-            bare = residuals.unpriced(ledger)
-            documents.append({**own, "residuals": [one.document() for one in found], "unpriced": bare})
+            documents.append(
+                {
+                    "provider": ledger.source.name,
+                    "meter": ledger.meter,
+                    "account": ledger.account,
+                    "why_not": list(known.why),
+                    "residuals": [one.document() for one in found],
+                    "unpriced": residuals.unpriced(ledger),
+                }
+            )
         else:
             table = residuals.table(ledger, found, rows)
             has_table = bool(table) and not here.quiet and here.table(residuals.COLUMNS, table)
@@ -88,7 +100,7 @@ def reconcile(provider: str | None, meter: str | None, since: datetime, rows: in
 
 @click.command("drift", cls=Command, epilog="tracker meters drift --provider codex")
 @_options
-def drift(provider: str | None, meter: str | None, since: datetime) -> None:
+def drift(provider: str | None, meter: str | None, since: datetime, accounts: tuple[str, ...]) -> None:
     """Say whether a point of a meter buys less than before.
 
     A change is named at p 0.01: of a hundred meters that do not change, about one is named.
@@ -96,7 +108,7 @@ def drift(provider: str | None, meter: str | None, since: datetime) -> None:
     from tracker_verdict import drift as changes
 
     here = session()
-    found = [changes.drift(ledger) for ledger in _ledgers(here, provider, meter, since)]
+    found = [changes.drift(ledger) for ledger in _ledgers(here, provider, meter, since, accounts)]
     if here.json:
         here.data([one.document() for one in found])
         return
@@ -105,25 +117,34 @@ def drift(provider: str | None, meter: str | None, since: datetime) -> None:
             here.say(line)
 
 
-def _ledgers(here: Session, provider: str | None, meter: str | None, since: datetime) -> Iterator[Ledger]:
-    """Each provider's meter and requests; of all providers those that can be read."""
-    from tracker.kernel import TrackerError
-    from tracker_verdict.pieces import ledger
+def _ledgers(
+    here: Session, provider: str | None, meter: str | None, since: datetime, accounts: Sequence[str]
+) -> list[Ledger]:
+    """Each provider's meter and requests; of all providers those that have readings. Who is left out is named."""
+    from tracker.kernel import TrackerError, near
+    from tracker_verdict.pieces import NoReadings, ledger
 
     named = [here.source(provider, kinds=["status"])] if provider else list(here.registry.providers.values())
-    count = 0
-    problems = []
+    found: list[Ledger] = []
+    absent: list[str] = []
+    problems: list[str] = []
     for source in named:
         key = meter or source.capacity
         if key is None or (declared := source.meter(key)) is None or declared.unit != "pp":
-            problems.append(f"{source.name} has no meter {meter!r} in per cent." if meter else "")
+            absent += [f"{source.name} has no meter {meter!r} in per cent."] if meter else []
             continue
         try:
-            found = ledger(here, source, key, since)
+            found.append(ledger(here, source, key, since, accounts))
+        except NoReadings as error:
+            absent.append(str(error))
         except TrackerError as error:
             problems.append(str(error))
-            continue
-        count += 1
-        yield found
-    if not count:
-        raise TrackerError(next(filter(None, problems), "No provider has a meter in per cent."))
+    if not found:
+        raise TrackerError(next(iter([*problems, *absent]), "No provider has a meter in per cent."))
+    known = {name for one in found for name in one.accounts}
+    for name in accounts:
+        if name not in known:
+            raise TrackerError(next(iter(problems), f"No reading of an account {name!r}. {near(name, sorted(known))}"))
+    for problem in problems:
+        here.note(f"left out: {problem}")
+    return found
