@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from tracker.cli.options import Number
+from tracker.errors import TrackerError
 from tracker.session import Session
 
 
@@ -128,6 +130,11 @@ class WritingCommand(Command):
         session.lane  # noqa: B018
         session.followers.append(keep_states)
         new = _new_windows(session, ctx.params)
+        if new and not session.dry_run and sys.stdin.isatty() and sys.stderr.isatty():
+            for text, _ in new:
+                if not click.confirm(f"{text} Go on?", default=True, err=True):
+                    raise TrackerError("Nothing was stored.")
+            new = []
         running = COMMAND.set(new_command_id())
         session.running = ctx.params if self.is_noted else None
         try:
