@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from outcomes import ok, records, refused
@@ -161,3 +162,16 @@ def test_a_preview_of_nothing_says_how_to_begin(toys: Run) -> None:
     done = toys("preview")
     assert ok(done).startswith("Windows: none\nAnomalies: 0 (see anomalies.jsonl)\n")
     assert "Begin with `tracker start PROVIDER --stdin`" in done.stderr
+
+
+def test_of_many_windows_that_are_left_out_some_are_named(program: Any) -> None:
+    rows = [
+        {"window": f"W{at}", "record_id": f"{at:032x}", "features": {"toy": 1}, "finalized_at": "2026-01-10T09:00:00Z"}
+        for at in range(103)
+    ]
+    program("alias", "start", "toy", "--stdin", "--window", "W200", stdin="fuel 10%").ok()
+    path = program.root / "windows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = program("preview").ok()
+    assert "(excluded W99: not-captured) (excluded 3 more windows: see --json)" in said
+    assert len(json.loads(program("--json", "preview").ok())["providers"][0]["excluded"]) == 103

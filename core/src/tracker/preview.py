@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # the kernel's own block: what was captured of each provider
 SNAPSHOTS = Source(contract="1.0", name="snapshots", title="Snapshots", kind="view", stream="snapshots", place=90)
+# windows that a line names as excluded: a long history has a million
+MARKS = 100
 
 
 class Outcome(NamedTuple):
@@ -229,7 +231,9 @@ def _provider_line(figures: ProviderFigures) -> str:
         f"n={estimate.n}",
         f"power={power}",
     ]
-    marks = [f"excluded {line(one.window)}: {line(one.reason)}" for one in figures.excluded]
+    marks = [f"excluded {line(one.window)}: {line(one.reason)}" for one in figures.excluded[:MARKS]]
+    more = len(figures.excluded) - MARKS
+    marks += [f"excluded {plural(more, 'more window')}: see --json"] if more > 0 else []
     marks += ["stale: re-run complete"] if figures.stale else []
     marks += map(line, estimate.remarks)
     account = f" account {line(figures.account)}" if figures.account else ""

@@ -293,6 +293,45 @@ def test_an_empty_history_says_how_to_fill_it(machine: Any) -> None:
     assert "Unknown provider 'codx'" in error(machine("meters", "--provider", "codx"), 2)
 
 
+def test_a_reading_without_an_account_is_of_the_only_one_everywhere(machine: Any) -> None:
+    """Or of none, once readings of two accounts are known."""
+    folder = machine.home / ".claude" / "projects" / "-w-acme"
+    folder.mkdir(parents=True)
+    end = datetime.now(UTC) + timedelta(days=2)
+
+    def transcript(name: str, ago: float, used: float) -> None:
+        limit = {"kind": "weekly_all", "percent": used, "resets_at": iso(end)}
+        row = {"type": "system", "subtype": "local_command", "timestamp": iso(datetime.now(UTC) - timedelta(hours=ago))}
+        owner = {"type": "session-owner", "accountUuid": name, "sessionId": "s"} if name else {}
+        lines = [owner, {**row, "version": "2.1.332", "usageReport": {"rate_limits": {"limits": [limit]}}}]
+        (folder / f"{name}x.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+
+    def named() -> list[set[str | None]]:
+        """Whose the readings are, by each view."""
+        ok(machine("sync"))
+        status, plan = (
+            json.loads(ok(machine("--json", "status"))),
+            json.loads(ok(machine("--json", "plan", "--provider", "claude"))),
+        )
+        series = json.loads(ok(machine("--json", "meters")))
+        meters = plan["meters"] if isinstance(plan, dict) else plan[0]["meters"]
+        return [{one["account"] for one in found} for found in (status["meters"], meters, series)]
+
+    def texts() -> list[str]:
+        return [ok(machine(*words)) for words in ((), ("status",), ("plan", "--provider", "claude"), ("meters",))]
+
+    transcript("", 1, 30)
+    assert named() == [{None}] * 3
+    transcript("uuid-a", 2, 20)
+    one, other = (hashlib.blake2b(name.encode(), digest_size=6).hexdigest() for name in ("uuid-a", "uuid-b"))
+    assert named() == [{one}] * 3
+    assert not any("account" in text for text in texts())
+    transcript("uuid-b", 3, 10)
+    assert named() == [{one, other, None}] * 3
+    for text in texts():
+        assert all(f"all_models account {name}" in text for name in (one, other, "(not named)")), text
+
+
 def test_accounts_are_shown_apart(machine: Any) -> None:
     pane = machine.screen("codex", "v0.150.0_base").read_text()
     for name in ("dev", "ops"):

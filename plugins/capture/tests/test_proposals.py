@@ -169,6 +169,37 @@ def test_a_stretch_that_may_go_on_is_not_accepted(worker: Worker, monkeypatch: p
     assert done.exit_code == 1
     assert f"store it now with `tracker windows add {last['window']} --from" in done.stderr
     assert not (worker.home / "data" / "snapshots.jsonl").exists()
+    typed = done.stderr.partition("`tracker ")[2].partition("`")[0]
+    worker.ok(*typed.split())
+
+
+def test_what_goes_on_with_one_reading_gets_no_command_that_cannot_work(worker: Worker) -> None:
+    now = datetime.now(UTC)
+    minutes = (now - NOON) / timedelta(minutes=1)
+    # one run of equal readings, which ends where the last stretch begins
+    worker.codex((minutes - 20, 30))
+    worker.git("commit", "--allow-empty", "-q", "-m", "feat: one", at=now - timedelta(minutes=12))
+    worker.ok("sync")
+    done = worker("windows", "propose")
+    assert "note: none of them can be stored yet" in done.stderr
+    last = worker.proposed()[-1]
+    assert last["goes_on"]
+    refused = worker("windows", "accept", last["window"]).stderr
+    assert "Its capacity is not known yet: codex has one reading for both ends of" in refused
+    assert "(`tracker capture PROVIDER --sample` adds one). Nothing was stored." in refused
+    assert "windows add" not in refused
+
+
+def test_a_moment_beside_a_window_is_not_proposed(worker: Worker) -> None:
+    """The commits that somebody made right before or after it."""
+    (worker.repository / "tracker.toml").write_text("[propose]\ngap_minutes = 1\n")
+    worker.ok("sync")
+    for second in (10, 11):
+        worker.git("commit", "--allow-empty", "-q", "-m", "feat: late", at=NOON + timedelta(minutes=20, seconds=second))
+    assert len(worker.proposed()) == 1
+    at = (f"{NOON + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}" for minute in (0, 20))
+    worker.ok("windows", "add", "W1", "--from", next(at), "--to", next(at), "--provider", "codex")
+    assert worker.proposed() == []
 
 
 def test_without_readings_the_reason_is_said(worker: Worker) -> None:

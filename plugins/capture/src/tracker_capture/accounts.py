@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracker.kernel import Session, Windows, canonical
-from tracker_capture.readings import account_names, mask_of
+from tracker_capture.readings import account_names, mask_of, only_accounts
 
 # What a window is shown with that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
@@ -14,6 +14,7 @@ MIXED = "2 accounts"
 def accounts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], str]:
     """The account's name or hash by window and provider, by the captures that count."""
     names = account_names(session)
+    only = only_accounts(session, names)
     found = {}
     for key, group in Windows(session).captures(windows).items():
         records = [capture.record for capture in canonical(group) if capture is not None]
@@ -23,4 +24,6 @@ def accounts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], 
         own = {names.get(str(one), one) for one in own - {None}}
         if own:
             found[key] = str(own.pop()) if len(own) == 1 else MIXED
+        elif key[1] in only:
+            found[key] = only[key[1]]
     return found

@@ -12,11 +12,12 @@ from attrs import evolve, field, frozen
 from tracker.api import Cell, Column, MeterReading, Source
 from tracker.kernel import Session, iso, plural, value
 from tracker_capture.outline import outline
-from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset
+from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset, only_accounts
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
 RESET = "|"
+UNNAMED = "(not named)"
 
 
 @frozen(kw_only=True)
@@ -33,23 +34,29 @@ class Point:
 
 @frozen(kw_only=True)
 class Series:
-    """The readings of a meter of one account, the earliest first. `has_reset` marks the first one after a reset."""
+    """The readings of a meter of one account, the earliest first. `has_reset` marks the first one after a reset.
+
+    several: whether the provider has readings of more than one account.
+    """
 
     provider: str
     meter: str
     account: str | None
+    several: bool = False
     points: Sequence[Point] = field(factory=tuple)
 
 
 def readings(session: Session, provider: str | None, since: datetime | None, hourly: bool) -> list[MeterReading]:
     """The readings of all meters by time, for other features."""
     names = account_names(session)
+    only = only_accounts(session, names)
     if hourly:
-        return outline(session).readings(names, provider, since)
+        return outline(session).readings(names, only, provider, since)
     return [
         MeterReading(
-            sample.provider, key, names.get(sample.account or "", sample.account), sample.origin, sample.at,
-            sample.until, gauge.used, gauge.reset_at, sample.is_scheduled, sample.plan, sample.client,
+            sample.provider, key, names.get(sample.account or "", sample.account) or only.get(sample.provider),
+            sample.origin, sample.at, sample.until, gauge.used, gauge.reset_at, sample.is_scheduled, sample.plan,
+            sample.client,
         )
         for sample in history(session, provider, since)
         for key, gauge in sample.gauges.items()
@@ -62,15 +69,18 @@ def series(
 ) -> list[Series]:
     """Every meter's history in a time. Accounts are never mixed."""
     found: dict[tuple[str, str, str | None], list[Point]] = {}
+    accounts: dict[str, set[str | None]] = {}
     names = account_names(session)
+    only = only_accounts(session, names)
     for sample in history(session, provider, since):
         if until is None or sample.at <= until:
+            account = names.get(sample.account or "", sample.account) or only.get(sample.provider)
+            accounts.setdefault(sample.provider, set()).add(account)
             for key, point in points_of(sample):
                 if meter in (None, key):
-                    account = names.get(sample.account or "", sample.account)
                     found.setdefault((sample.provider, key, account), []).append(point)
     return [
-        Series(provider=name, meter=key, account=account, points=with_resets(points))
+        Series(provider=name, meter=key, account=account, several=len(accounts[name]) > 1, points=with_resets(points))
         for (name, key, account), points in sorted(found.items(), key=lambda item: tuple(map(str, item[0])))
     ]
 
@@ -124,7 +134,7 @@ def sparkline(points: Sequence[Point], width: int = WIDTH) -> str:
 def lines(session: Session, found: Series, rows: int, local: tzinfo) -> Iterator[str]:
     """The title, the sparkline, and the newest readings as a table."""
     points, source = found.points, session.registry.source(found.provider)
-    account = f" account {found.account}" if found.account else ""
+    account = f" account {found.account or UNNAMED}" if found.several else ""
     resets = sum(point.has_reset for point in points)
     yield f"{found.provider} {found.meter}{account}: {plural(len(points), 'reading')}, {plural(resets, 'reset')}"
     room = get_terminal_size((80, 24)).columns - 2 if session.is_terminal else WIDTH

@@ -110,12 +110,15 @@ class Outline:
             stop = start
         return found[::-1]
 
-    def readings(self, names: Mapping[str, str], provider: str | None, since: datetime | None) -> list[MeterReading]:
-        """The highest reading of each hour, by time."""
+    def readings(
+        self, names: Mapping[str, str], only: Mapping[str, str], provider: str | None, since: datetime | None
+    ) -> list[MeterReading]:
+        """The highest reading of each hour, by time. only: whose the readings are that name no account."""
         least = since.timestamp() if since else 0.0
         found = [
-            MeterReading(key[0], key[1], names.get(key[2] or "", key[2]), key[3], _at(peak[FIRST]), _at(peak[LAST]),
-                         peak[VALUE], None if peak[RESET] is None else _at(peak[RESET]))
+            MeterReading(key[0], key[1], names.get(key[2] or "", key[2]) or only.get(key[0]), key[3],
+                         _at(peak[FIRST]), _at(peak[LAST]), peak[VALUE],
+                         None if peak[RESET] is None else _at(peak[RESET]))
             for key, own in self.peaks.items()
             if provider in (None, key[0])
             for peak in own

@@ -7,7 +7,7 @@ from typing import Literal
 
 from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Session, plural
-from tracker_capture.meters import Point, Series, series
+from tracker_capture.meters import UNNAMED, Point, Series, series
 
 # Rows of one panel. A longer history is summed up in equal spans of time.
 MOST = 60
@@ -19,8 +19,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
     for found in known:
         if len(found.points) > 1:
             coming = [] if period.until else list(_coming(session, found))
-            same = [one for one in known if (one.provider, one.meter) == (found.provider, found.meter)]
-            yield _panel(session, found, coming, f", account {found.account or 'not named'}" if len(same) > 1 else "")
+            yield _panel(session, found, coming, f", account {found.account or UNNAMED}" if found.several else "")
 
 
 def _coming(session: Session, found: Series) -> Iterator[Mapping[str, Cell]]:

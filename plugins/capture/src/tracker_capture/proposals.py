@@ -139,9 +139,9 @@ def rests(
     taken: Sequence[tuple[float, float]],
     known: Set[str],
 ) -> Iterator[tuple[float, float]]:
-    """What no window holds of each stretch; of one that was accepted there is no rest."""
+    """What no window holds of each stretch, if that is more than a moment beside it; an accepted one has no rest."""
     for first, last in found:
-        edges = [(begin, stop) for begin, stop in taken if begin < last and stop > first]
+        edges = [(begin, stop) for begin, stop in taken if begin < last + LEAST_REST and stop > first - LEAST_REST]
         if not edges:
             yield first, last
         elif named(first) not in known:
@@ -273,12 +273,21 @@ def chosen(found: Sequence[Proposal], windows: Sequence[str], pause: float) -> l
         if one.goes_on:
             raise TrackerError(
                 f"{window} may still go on: its last request or commit is under {number(pause)} min old."
-                f" Accept it later, or store it now with `tracker windows add {window}"
-                f" --from {iso(one.start)} --to {iso(one.end)}`."
-                " Nothing was stored."
+                f" Accept it later{_at_once(one)} Nothing was stored."
             )
         if not any(share.draft for share in one.shares):
             why = "; ".join(filter(None, (share.why for share in one.shares))) or "no provider worked in it"
             raise TrackerError(f"The capacity of {window} is not known: {why} Nothing was stored.")
         wanted.append(one)
     return wanted
+
+
+def _at_once(one: Proposal) -> str:
+    """How to store what may still go on, or what its capacity lacks."""
+    if names := [share.provider for share in one.shares if share.draft]:
+        times = f"--from {iso(one.start)} --to {iso(one.end)}"
+        options = "".join(f" --provider {name}" for name in names)
+        return f", or store it now with `tracker windows add {one.window} {times}{options}`."
+    why = " ".join(share.why for share in one.shares if share.why)
+    needs = "It takes a reading near its start and another near its end (`tracker capture PROVIDER --sample` adds one)."
+    return f". Its capacity is not known yet: {why} {needs}" if why else "."

@@ -128,6 +128,15 @@ def account_names(session: Session) -> dict[str, str]:
     return names
 
 
+def only_accounts(session: Session, names: Mapping[str, str]) -> dict[str, str]:
+    """By provider the account, if all its readings that name one name the same: those that name none are of it, too."""
+    found: dict[str, set[str]] = {}
+    for provider, _, account, _ in outline(session).peaks:
+        if account is not None:
+            found.setdefault(provider, set()).add(names.get(account, account))
+    return {provider: accounts.pop() for provider, accounts in found.items() if len(accounts) == 1}
+
+
 def compact(value: float) -> float | int:
     """Whole numbers as integers: a record says 11, not 11.0."""
     return int(value) if float(value).is_integer() else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,16 @@ def change(session: Session, key: str, words: str) -> None:
     now = _data_dir(session) if key == "data_dir" and not session.dry_run else None
     if now is not None and now.origin != "default":
         session.warn(f"{now.where} is given and wins: the data directory stays {now.value}")
+    if key == "data.track" and value and not session.dry_run:
+        _note_ignored(session)
+
+
+def _note_ignored(session: Session) -> None:
+    """Say how to delete the file that the first write made: nothing deletes it by itself."""
+    path = session.root / ".gitignore"
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if "*" in path.read_text(encoding="utf-8").split():
+            session.note(f"note: {path} still keeps the records out of git; delete it: `rm {shlex.quote(str(path))}`")
 
 
 @contextlib.contextmanager

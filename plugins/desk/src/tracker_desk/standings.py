@@ -19,6 +19,7 @@ MEMORY = timedelta(weeks=16)
 SKEW = timedelta(minutes=5)
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
+UNNAMED = "(not named)"
 
 
 @frozen(kw_only=True)
@@ -39,7 +40,7 @@ class Standing:
     @property
     def label(self) -> str:
         """The meter, and the account if there are several."""
-        account = self.account or "not named"
+        account = self.account or UNNAMED
         return f"{self.meter.key} account {account}" if self.several else self.meter.key
 
 
@@ -91,11 +92,9 @@ def _history(session: Session) -> Iterator[MeterReading]:
 def _of_provider(
     now: datetime, source: Source, captured: Sequence[tuple[Capture, str | None]], past: Sequence[MeterReading]
 ) -> list[Standing]:
-    """The newest of each meter and account; what names none belongs to the only account, or to none."""
-    names = {*(one.account for one in past), *(account for _, account in captured)} - {None}
-    alone = next(iter(names)) if len(names) == 1 else None
+    """The newest of each meter and account."""
     newest: dict[tuple[str, str | None], Standing] = {}
-    for one in (*_captured(source, captured, now, alone), *_readings(source, past, alone)):
+    for one in (*_captured(source, captured, now), *_readings(source, past)):
         known = newest.get((one.meter.key, one.account))
         if one.account is None and _is_repeated(one, past):
             continue
@@ -119,9 +118,7 @@ def _order(one: Standing) -> tuple[bool, datetime, datetime]:
     return _has_value(one), one.taken_at, one.at
 
 
-def _captured(
-    source: Source, captured: Sequence[tuple[Capture, str | None]], now: datetime, alone: str | None
-) -> Iterator[Standing]:
+def _captured(source: Source, captured: Sequence[tuple[Capture, str | None]], now: datetime) -> Iterator[Standing]:
     """The captures' values, the newest first: its meters are shown in the order of the newest pane."""
     for capture, account in reversed(captured):
         for gauge in capture.reading.gauges:
@@ -133,15 +130,15 @@ def _captured(
                     gauge=gauge,
                     at=capture.reading.as_of or capture.captured_at,
                     taken_at=capture.captured_at,
-                    account=account or alone,
+                    account=account,
                 )
 
 
-def _readings(source: Source, past: Sequence[MeterReading], alone: str | None) -> Iterator[Standing]:
+def _readings(source: Source, past: Sequence[MeterReading]) -> Iterator[Standing]:
     """The newest of each meter and account in the history."""
     newest: dict[tuple[str, str | None], MeterReading] = {}
     for one in past:
-        key = one.meter, one.account or alone
+        key = one.meter, one.account
         if key not in newest or one.until > newest[key].until:
             newest[key] = one
     for (name, account), one in newest.items():

@@ -12,7 +12,7 @@ from attrs import evolve
 from tracker.api import Cell, Column, Gauge
 from tracker.kernel import CaptureMark, Clock, Session, iso, line, span, value
 from tracker_desk import meter_list
-from tracker_desk.standings import Standing
+from tracker_desk.standings import UNNAMED, Standing
 from tracker_desk.status import OPEN, Due, Lane, Status
 
 LANES = (
@@ -90,8 +90,9 @@ def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
 
 
 def _outlooks(status: Status) -> Iterator[str]:
+    several = {one.provider for one in status.standings if one.several}
     for one in status.outlooks:
-        account = f" account {line(one.account)}" if one.account else ""
+        account = f" account {line(one.account or UNNAMED)}" if one.provider in several else ""
         yield f"{one.provider} {one.meter}{account}: {line(one.text)}"
 
 

@@ -49,7 +49,7 @@ class Outlook:
     cost, fits: (least, usual, most); the usual cost is the median of the finalized windows' deltas, `fits` counts with
     the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
     probability: that the planned windows fit. why: what is missing if the verdict is unknown. several: whether the
-    meter has readings of more than one account. is_of_all: whether it stops all work if it is full.
+    provider has readings of more than one account. is_of_all: whether it stops all work if it is full.
     """
 
     meter: str
@@ -94,6 +94,7 @@ def outlooks(
     shown = [*(gauge.meter for one in own for gauge in one.capture.reading.gauges), *(one.meter for one in past)]
     meters = [meter for key in dict.fromkeys([source.capacity, *shown]) if key and (meter := source.meter(key))]
     local, reserve = zone(session.config.timezone), session.settings(VerdictSettings).reserve_pp
+    several = len({*(one.account for one in own), *(one.account for one in past)}) > 1
     found = []
     for meter in meters:
         known = Outlook(
@@ -111,7 +112,7 @@ def outlooks(
             one = evolve(
                 known,
                 account=standing.account,
-                several=len(now_shown) > 1,
+                several=several,
                 used=standing.used,
                 taken_at=standing.taken_at,
                 reset_at=standing.reset_at,
@@ -234,7 +235,7 @@ def lines(
     for one in found:
         reset = f", reset {local_time(one.reset_at, now, local)}" if one.reset_at else ""
         at = f" at {local_time(one.taken_at, now, local)}" if one.taken_at else ""
-        name = f" account {one.account or UNNAMED}" if one.several or one.account else ""
+        name = f" account {one.account or UNNAMED}" if one.several else ""
         used = value(one.used, unit="% used" if one.unit == PERCENT else f" {one.unit}")
         yield f"{source.name} {one.meter}{name}: {used}{at}{reset}"
         if one.prospect is not None:

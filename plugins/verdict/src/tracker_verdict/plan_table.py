@@ -42,7 +42,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
 
 
 def _name(source: Source, one: Outlook) -> str:
-    account = f" {one.account or '(not named)'}" if one.several or one.account else ""
+    account = f" {one.account or '(not named)'}" if one.several else ""
     return f"{source.name} {one.meter}{account}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Capture, Session, TrackerError, Windows, near
@@ -65,14 +65,11 @@ def _asked(session: Session, source: Source, since: datetime, *, hourly: bool) -
 
 
 def of_accounts(known: Sequence[MeterReading], meter: str) -> dict[str | None, list[MeterReading]]:
-    """A meter's readings by account. Those that name none belong to the account, if there is only one."""
-    own = [one for one in known if one.meter == meter]
-    names = sorted({one.account for one in own if one.account is not None})
-    if len(names) == 1:
-        return {names[0]: own}
+    """A meter's readings by account."""
     found: dict[str | None, list[MeterReading]] = {}
-    for one in own:
-        found.setdefault(one.account, []).append(one)
+    for one in known:
+        if one.meter == meter:
+            found.setdefault(one.account, []).append(one)
     return found
 
 
@@ -93,7 +90,7 @@ def captures(session: Session, source: Source, windows: Collection[str] | None) 
 
 
 def standings(known: Sequence[MeterReading], captured: Sequence[Owned], meter: Meter, now: datetime) -> list[Standing]:
-    """The newest of each account; what names none belongs to the only account, or to none."""
+    """The newest of each account."""
     captured = [one for one in captured if one.capture.captured_at <= now + SKEW]
     groups = of_accounts(known, meter.key)
     found: dict[str | None, list[Standing]] = {}
@@ -102,11 +99,7 @@ def standings(known: Sequence[MeterReading], captured: Sequence[Owned], meter: M
             Standing(account=account, at=one.until, taken_at=one.until, used=one.used, reset_at=one.reset_at)
             for one in own
         ]
-    names = {*groups, *(one.account for one in captured)} - {None}
-    alone = next(iter(names)) if len(names) == 1 else None
-    if alone is not None and None in found:
-        found.setdefault(alone, []).extend(evolve(one, account=alone) for one in found.pop(None))
-    for one in _captured(captured, meter.key, alone):
+    for one in _captured(captured, meter.key):
         # a reading repeats it and names its account
         if one.account is not None or not any(
             other.used == one.used and abs(other.at - one.at) <= SKEW for own in found.values() for other in own
@@ -116,13 +109,13 @@ def standings(known: Sequence[MeterReading], captured: Sequence[Owned], meter: M
     return sorted(newest, key=lambda one: one.account or "")
 
 
-def _captured(captured: Sequence[Owned], meter: str, alone: str | None) -> Iterator[Standing]:
+def _captured(captured: Sequence[Owned], meter: str) -> Iterator[Standing]:
     for capture, account in sorted(captured, key=lambda one: one.capture.order):
         gauge = capture.reading.gauge(meter)
         if gauge is not None and gauge.used is not None:
             at = capture.reading.as_of or capture.captured_at
             yield Standing(
-                account=account or alone, at=at, taken_at=capture.captured_at, used=gauge.used, reset_at=gauge.reset_at
+                account=account, at=at, taken_at=capture.captured_at, used=gauge.used, reset_at=gauge.reset_at
             )
 
 

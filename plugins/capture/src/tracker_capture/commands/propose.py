@@ -32,7 +32,9 @@ def command(since: datetime) -> None:
         return
     for line in proposals.lines(found, zone(here.config.timezone)):
         here.say(line)
-    if found:
+    if any(share.draft for one in found if not one.goes_on for share in one.shares):
         here.note("note: store those that fit with `tracker windows accept W...`. They are not finalized then")
+    elif found:
+        here.note("note: none of them can be stored yet: each may still go on, or its capacity is not known")
     else:
         here.note("note: no new window since then. Run `tracker sync` first, in the repository where you worked.")

@@ -11,7 +11,10 @@ from tracker.kernel import Group, Selection, Windows, selection, session
 @selection()
 @click.pass_context
 def command(context: click.Context, selection: Selection) -> None:
-    """List windows: from when to when, their state, and each provider's figures."""
+    """List windows: from when to when, their state, and each provider's figures.
+
+    An open window lacks an AFTER; a closed one has it and is not finalized yet: `tracker preview` calls both (open).
+    """
     if context.invoked_subcommand is not None:
         return
     from tracker.kernel import Clock, escape, zone
