@@ -101,7 +101,7 @@ class Selection(NamedTuple):
                 and (self.until is None or (begin is not None and begin <= self.until))
                 and (self.lane is None or self.lane in lanes)
                 and (self.provider is None or self.provider in groups)
-                and not (self.is_open and (window in done or all(canonical(group).after for group in groups.values())))
+                and (not self.is_open or (window not in done and any(canonical(one).missing for one in known.values())))
             ):
                 found.append(window)
         return found if self.last is None else found[-self.last :]
@@ -115,7 +115,7 @@ def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:
         click.option("--last", type=Number(int, min=1), metavar="N", help=last),
         click.option("--lane", metavar="LANE", help="Only windows of this lane; '' is the lane without a name."),
         provider_option(about="Only windows of this provider."),
-        click.option("--open", "is_open", is_flag=True, help="Only windows that have no AFTER yet."),
+        click.option("--open", "is_open", is_flag=True, help="Only windows that lack a BEFORE or an AFTER."),
     )
 
     def with_selection(function: Any) -> Any:
