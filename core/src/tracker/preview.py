@@ -151,7 +151,7 @@ class Preview(NamedTuple):
 def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
     """Read the windows once, all of them if none are named, and ask every source for its block."""
     shown = tuple(session.index.windows() if windows is None else windows)
-    totaled, meters = results.Totaled(session), results.Newest()
+    totaled, meters = results.Totaled(session, is_alone=len(shown) == 1), results.Newest()
     opened, outcomes = list[results.OpenFigures](), dict[str, Outcome]()
     captured, times = Snapshots(is_alone=len(shown) == 1), dict[str, Span]()
     known: dict[Outcome, Outcome] = {}

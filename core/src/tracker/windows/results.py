@@ -254,14 +254,15 @@ def unit_of(source: Source) -> str:
 
 
 class Totaled:
-    """Figures of every provider that finalized windows name, of several accounts apart."""
+    """Figures of every provider that finalized windows name, of several accounts apart. is_alone: of one window."""
 
-    def __init__(self, session: Session) -> None:
-        self.session, self._tallies = session, dict[tuple[str, str], Tally]()
+    def __init__(self, session: Session, *, is_alone: bool) -> None:
+        self.session, self._is_alone, self._tallies = session, is_alone, dict[tuple[str, str], Tally]()
 
     def add(self, rows: Mapping[str, Finalized], groups: Groups) -> None:
         providers, first = self.session.registry.providers, self.session.registry.first
-        known = first("window_accounts", session=self.session, windows=list(rows)) or {} if rows else {}
+        is_asked = rows and not self._is_alone
+        known = first("window_accounts", session=self.session, windows=list(rows)) or {} if is_asked else {}
         for window, row in rows.items():
             for name in row.named & providers.keys():
                 key = name, known.get((window, name), UNNAMED)
