@@ -147,7 +147,7 @@ def test_each_call_fails_in_turn(
     arguments, pane, stream = COMMANDS[name]
     is_torn = name in ("torn", "doctor")
     # what a feature does to its documents is its own suite's business
-    is_long = name == "doctor" or stream.endswith((".csv", ".md"))
+    is_long = name in ("doctor", "events") or stream.endswith((".csv", ".md"))
     step = 3 if is_long and often(1, 0) else 1
 
     def ready() -> None:
