@@ -14,7 +14,7 @@ from tracker.session import Session
 from tracker.text.render import line
 
 
-class Number(click.ParamType[Any]):
+class Number(click.ParamType):  # type: ignore[type-arg]  # no generic class before click 8.3
     """A number within limits, `int` or `float`; `full` is what `100%` means, if it may be written so."""
 
     def __init__(self, kind: type[float], *, min: float = 0, max: float = 1e12, full: float | None = None) -> None:
