@@ -58,6 +58,7 @@ def test_a_count_keeps_a_baseline_and_stores_the_difference(toys: Run, tmp_path:
     ok(toys("alias", "start", "tally", "--stdin", "--window", "W0-20", stdin="12"))
     done = toys("alias", "end", "tally", "--stdin", stdin="30")
     assert ok(done) == "stored tally delta for W0-20 (baseline=12, calls=18)\n"
+    assert "  calls 30 (+18)\n" in done.stderr
     before, after = records(tmp_path, "tally_counts")
     assert (before["phase"], before["baseline"], after["calls_used"], after["parsed"]["calls_used"]) == (
         "before",

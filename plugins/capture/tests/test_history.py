@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tracker.api import Gauge
 from tracker_capture.meters import Point, sparkline, with_resets
-from tracker_capture.readings import Sample, folded
-from tracker_capture.watch import Pace
 
 START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 WEEK_END = START + timedelta(days=3)
@@ -25,12 +18,6 @@ WEEK_END = START + timedelta(days=3)
 
 def minute(number: float) -> datetime:
     return START + timedelta(minutes=number)
-
-
-def sample(at: float, used: float, *, until: float | None = None, reset: datetime = WEEK_END, **more: Any) -> Sample:
-    known: dict[str, Any] = {"provider": "codex", "origin": "rollout"}
-    gauges = {"weekly": Gauge(meter="weekly", used=used, reset_at=reset)}
-    return Sample(gauges=gauges, at=minute(at), until=minute(at if until is None else until), **(known | more))
 
 
 def ok(done: Any) -> str:
@@ -57,56 +44,6 @@ def limits(at: datetime, weekly: float, *, week_end: datetime = WEEK_END, bucket
     }
     payload = {"type": "token_count", "info": None, "rate_limits": windows}
     return json.dumps({"timestamp": at.isoformat().replace("+00:00", "Z"), "type": "event_msg", "payload": payload})
-
-
-# --- folding
-
-
-def test_equal_readings_in_a_row_are_one_run() -> None:
-    jitter = WEEK_END + timedelta(seconds=20)
-    runs = folded([], [sample(0, 5), sample(10, 5, reset=jitter), sample(20, 6), sample(30, 6), sample(40, 5)])
-    assert [(run.at, run.until, run.gauges["weekly"].used) for run in runs] == [
-        (minute(0), minute(10), 5),
-        (minute(20), minute(30), 6),
-        (minute(40), minute(40), 5),
-    ]
-
-
-def test_series_are_kept_apart() -> None:
-    samples = [sample(0, 5), sample(1, 5, account="a"), sample(2, 5, origin="app-server"), sample(3, 5, provider="x")]
-    assert len(folded([], samples)) == 4
-
-
-def test_what_is_known_adds_nothing_and_a_longer_run_supersedes_the_old_one() -> None:
-    known = [sample(0, 5, until=10, record_id="old"), sample(20, 6, record_id="next")]
-    assert folded(known, [sample(0, 5), sample(4, 5), sample(10, 5), sample(20, 6)]) == []
-    [run] = folded(known, [sample(12, 5), sample(15, 5)])
-    assert (run.at, run.until, run.supersedes) == (minute(0), minute(15), ("old",))
-    [run] = folded(known, [sample(18, 6)])
-    assert (run.at, run.until, run.supersedes) == (minute(18), minute(20), ("next",))
-    assert folded(known, [sample(23, 6)], least=timedelta(minutes=5)) == []
-
-
-def test_another_reset_is_another_run() -> None:
-    later = WEEK_END + timedelta(days=7)
-    assert len(folded([sample(0, 5, record_id="old")], [sample(10, 5, reset=later)])) == 1
-
-
-def test_any_order_of_arrival_gives_the_same_values() -> None:
-    samples = [sample(number, number // 4) for number in range(40)]
-    known: list[Sample] = []
-    for first in (20, 0, 30, 10):
-        for number, run in enumerate(folded(known, samples[first : first + 10])):
-            known = [one for one in known if one.record_id not in run.supersedes]
-            known.append(Sample(**{**_fields(run), "record_id": f"{first}-{number}"}))
-    assert folded(known, samples) == []
-    for one in samples:
-        covering = [run for run in known if run.at <= one.at <= run.until]
-        assert [run.gauges["weekly"].used for run in covering] == [one.gauges["weekly"].used]
-
-
-def _fields(run: Sample) -> dict[str, Any]:
-    return {name: getattr(run, name) for name in ("provider", "origin", "gauges", "at", "until", "supersedes")}
 
 
 # --- what fills it
@@ -421,66 +358,3 @@ def test_syncing_says_how_far_it_is(machine: Any, event: Any, monkeypatch: pytes
     assert " 1 readings, " in machine("sync").stderr
     machine.rollout("b", event(65))
     assert "readings, " not in machine("--quiet", "sync").stderr
-
-
-# --- watching
-
-
-def test_the_pace_follows_errors_and_resets() -> None:
-    pace = Pace(source=None, usual=timedelta(minutes=10), due=START)  # type: ignore[arg-type]
-    waits = []
-    for _ in range(5):
-        pace.failed(START)
-        waits.append(pace.due - START)
-    assert waits == [timedelta(minutes=number) for number in (20, 40, 60, 60, 60)]
-    pace.succeeded(START, [minute(90)])
-    assert pace.due == minute(10)
-    pace.succeeded(START, [minute(12)])
-    assert pace.due == minute(7)
-    pace.succeeded(START, [minute(3)])
-    assert pace.due == minute(1)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
-def test_watching_ends_if_the_terminal_vanishes_without_a_signal(machine: Any, event: Any) -> None:
-    machine.rollout("a", event(64))
-    ours, theirs = os.openpty()
-    # it is no session of its own, so that nobody sends SIGHUP
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "watch", "codex"],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=subprocess.DEVNULL,
-        cwd=machine.folder,
-        env=os.environ | machine.environment,
-    )
-    with process:
-        os.close(theirs)
-        seen = b""
-        while b"weekly=64%" not in seen:
-            seen += os.read(ours, 1024)
-        os.close(ours)
-        try:
-            assert process.wait(timeout=30) == 0
-        finally:
-            process.kill()
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_watching_samples_and_ends_cleanly(machine: Any, event: Any, number: int) -> None:
-    machine.rollout("a", event(64))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "watch", "codex"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=machine.folder,
-        env=os.environ | machine.environment,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"codex fiveh=11% weekly=64%\n"
-        process.send_signal(number)
-        rest, errors = process.communicate(timeout=30)
-    assert (process.returncode, rest, errors) == (0, b"", b"")
-    assert len(machine.rows("readings")) == 1

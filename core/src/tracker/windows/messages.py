@@ -62,7 +62,8 @@ def _values(session: Session, source: Source, record: Mapping[str, Any], moved: 
         if meter is None or gauge.used is None:
             parts.append(f"{gauge.meter} not read")
             continue
-        text = f"{gauge.meter} {number(gauge.used)}{'%' if meter.unit == 'pp' else f' {meter.unit}'}"
+        unit = "%" if meter.unit == "pp" else "" if meter.unit == gauge.meter else f" {meter.unit}"
+        text = f"{gauge.meter} {number(gauge.used)}{unit}"
         text += " used" if meter.unit == "pp" and not parts else ""
         if (delta := moved.get(meter.field_name)) is not None:
             text += f" (+{number(delta)})"

@@ -260,14 +260,13 @@ class Totaled:
         self.session, self._is_alone, self._tallies = session, is_alone, dict[tuple[str, str], Tally]()
 
     def add(self, rows: Mapping[str, Finalized], groups: Groups) -> None:
-        providers, first = self.session.registry.providers, self.session.registry.first
-        is_asked = rows and not self._is_alone
-        known = first("window_accounts", session=self.session, windows=list(rows)) or {} if is_asked else {}
+        registry, asked = self.session.registry, [] if self._is_alone else list(rows)
+        known = registry.first("window_accounts", session=self.session, windows=asked) or {} if asked else {}
         for window, row in rows.items():
-            for name in row.named & providers.keys():
+            for name in row.named & registry.providers.keys():
                 key = name, known.get((window, name), UNNAMED)
                 if key not in self._tallies:
-                    self._tallies[key] = Tally(providers[name])
+                    self._tallies[key] = Tally(registry.providers[name])
                 self._tallies[key].add(row, groups.get((window, name), ()))
 
     def figures(self) -> list[ProviderFigures]:

@@ -161,10 +161,17 @@ def table(found: Costs) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]
 def money_line(found: Costs) -> str:
     """The money in words, as far as it is known, and the models without a price."""
     money = {name.removesuffix("_usd"): usd for name, usd in found.money(found.sides).items()}
-    amounts = (f"{name} {'n/a' if usd is None else f'${usd:.2f}'}" for name, usd in money.items())
+    amounts = (f"{name} {_dollars(usd)}" for name, usd in money.items())
     names = ", ".join(name or "(no model)" for name in found.unpriced)
     why = f"; no price for {names}" if names else ""
     return f"note: at list prices of {found.prices.as_of}: {', '.join(amounts)}{why}"
+
+
+def _dollars(usd: float | None) -> str:
+    """In cents; what is under half a cent in hundredths of one, since it is not nothing."""
+    if usd is None:
+        return "n/a"
+    return f"${usd:.4f}" if 0 < abs(usd) < 0.005 else f"${usd:.2f}"
 
 
 def document(found: Costs) -> dict[str, Any]:

@@ -68,11 +68,20 @@ def chosen(facts: Facts, provider: str, rows: Mapping[str, Finalized], wanted: C
     if None in parts:
         return parts[None]
     names = sorted(str(name) for name in parts if name != MIXED)
+    return parts[
+        one_of(
+            names,
+            wanted,
+            f"The windows of {provider} are of {len(names)} accounts ({', '.join(names)}), and their percentages are"
+            " not the same.",
+        )
+    ]
+
+
+def one_of(names: Sequence[str], wanted: Collection[str], problem: str) -> str:
+    """The account that was asked for; the problem as an error if none was, or several."""
     known = [name for name in names if name in wanted]
     if len(known) != 1:
         hint = f" {near(next(iter(wanted)), names)}" if wanted and not known else ""
-        raise TrackerError(
-            f"The windows of {provider} are of {len(names)} accounts ({', '.join(names)}), and their percentages are"
-            f" not the same. Choose one with --account.{hint}"
-        )
-    return parts[known[0]]
+        raise TrackerError(f"{problem} Choose one with --account.{hint}")
+    return known[0]

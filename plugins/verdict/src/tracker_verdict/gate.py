@@ -13,10 +13,10 @@ from attrs import evolve, frozen
 from tracker.api import MeterReading, Source
 from tracker.kernel import Session, iso, number, span, zone
 from tracker_verdict import forecasts
+from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import Outlook
 from tracker_verdict.prospect import LIKELY, local_time, prospect, summary
 from tracker_verdict.standings import (
-    UNNAMED,
     Owned,
     captures,
     chosen,
@@ -129,7 +129,7 @@ def _of_meter(
     known, own = read
     shown_now = standings(known, own, meter, now)
     if question.account is None and len(shown_now) > 1:
-        names = " or ".join(f"--account {shlex.quote(one.account or UNNAMED)}" for one in shown_now)
+        names = " or ".join(f"--account {shlex.quote(one.account or NO_ACCOUNT)}" for one in shown_now)
         return evolve(unknown, why=f"there are {len(shown_now)} accounts; add {names}", is_final=True)
     found = chosen(shown_now, question.account)
     if found is None:

@@ -16,13 +16,12 @@ from attrs import evolve, frozen
 
 from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Meter, MeterOutlook, Origin, Source
 from tracker.kernel import Session, Windows, iso, number, plural, span, value, zone
-from tracker_verdict.accounts import MIXED, accounts
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
 from tracker_verdict.prospect import Prospect, local_time, prospect
 from tracker_verdict.prospect import lines as words
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import (
     FRESH,
-    UNNAMED,
     Standing,
     captures,
     history,
@@ -235,7 +234,7 @@ def lines(
     for one in found:
         reset = f", reset {local_time(one.reset_at, now, local)}" if one.reset_at else ""
         at = f" at {local_time(one.taken_at, now, local)}" if one.taken_at else ""
-        name = f" account {one.account or UNNAMED}" if one.several else ""
+        name = f" account {one.account or NO_ACCOUNT}" if one.several else ""
         used = value(one.used, unit="% used" if one.unit == PERCENT else f" {one.unit}")
         yield f"{source.name} {one.meter}{name}: {used}{at}{reset}"
         if one.prospect is not None:
@@ -253,7 +252,7 @@ def lines(
         elif not one.is_of_all and one.verdict != GO:
             yield f"  {ONE_MODEL}"
     for account, verdict in verdicts(found).items():
-        own = [one for one in found if account in ("", one.account or UNNAMED)]
+        own = [one for one in found if account in ("", one.account or NO_ACCOUNT)]
         words_of_gate = risk(own, windows_left) if verdict in (GO, TIGHT) else ""
         yield f"{source.name}{f' account {account}' if account else ''} verdict: {verdict}{words_of_gate}"
 
@@ -271,10 +270,10 @@ def risk(found: Sequence[Outlook], windows_left: int) -> str:
 
 def verdicts(found: list[Outlook]) -> dict[str, str]:
     """The verdict of each account, by its name; of a single one under an empty name."""
-    several = {one.account or UNNAMED for one in found if one.several}
+    several = {one.account or NO_ACCOUNT for one in found if one.several}
     if not several:
         return {"": overall(found)}
-    return {name: overall([one for one in found if (one.account or UNNAMED) == name]) for name in sorted(several)}
+    return {name: overall([one for one in found if (one.account or NO_ACCOUNT) == name]) for name in sorted(several)}
 
 
 def brief(session: Session, source: Source, found: Sequence[Outlook]) -> Iterator[MeterOutlook]:

@@ -9,13 +9,12 @@ from itertools import islice, product
 from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Finalized, Session, TrackerError, Windows, number, plural
 from tracker_verdict import advice, estimate
-from tracker_verdict.accounts import MIXED, accounts, split
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, split
 from tracker_verdict.comparison import Match, Question, matches
 from tracker_verdict.outlook import Outlook, outlooks
 from tracker_verdict.price import prices
 from tracker_verdict.prospect import NEEDED
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.standings import UNNAMED
 
 NAME = "comparison"
 MOST_CHOICES = 6  # of accounts
@@ -160,7 +159,7 @@ def forecast(session: Session) -> Panel:
 
 def _forecast_row(provider: str, one: Outlook) -> Mapping[str, Cell]:
     found, used = one.prospect, one.used or 0.0
-    account = f" account {one.account or UNNAMED}" if one.several else ""
+    account = f" account {one.account or NO_ACCOUNT}" if one.several else ""
     own: dict[str, Cell] = {"name": f"{provider} {one.meter}{account}", "used": used, "reset_at": one.reset_at}
     if found is None:
         return {**own, "why": f"no forecast: {one.why}" if one.why else ""}

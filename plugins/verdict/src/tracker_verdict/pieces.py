@@ -12,8 +12,8 @@ from itertools import accumulate, groupby, pairwise
 from attrs import field, frozen
 
 from tracker.api import MeterReading, Source, UsageEvent
-from tracker.kernel import Session, TrackerError, line, near, zone
-from tracker_verdict.standings import UNNAMED
+from tracker.kernel import Session, TrackerError, line, zone
+from tracker_verdict.accounts import NO_ACCOUNT, one_of
 from tracker_verdict.stats.calibration import ticks
 
 HOUR = 3600.0
@@ -161,21 +161,18 @@ def _readings(
 
 
 def _name(reading: MeterReading) -> str:
-    return reading.account or UNNAMED
+    return reading.account or NO_ACCOUNT
 
 
 def _chosen(whose: str, accounts: Sequence[str], wanted: Collection[str]) -> str | None:
     """The account that was asked for, None if there is only one; an error if there are several and none was."""
     if len(accounts) == 1:
         return None
-    known = [name for name in accounts if name in wanted]
-    if len(known) != 1:
-        hint = f" {near(next(iter(wanted)), accounts)}" if wanted and not known else ""
-        raise TrackerError(
-            f"{whose} has readings of {len(accounts)} accounts ({', '.join(map(line, accounts))}), and session logs do"
-            f" not say which account a request was made on. Choose one with --account.{hint}"
-        )
-    return known[0]
+    problem = (
+        f"{whose} has readings of {len(accounts)} accounts ({', '.join(map(line, accounts))}), and session logs do"
+        " not say which account a request was made on."
+    )
+    return one_of(accounts, wanted, problem)
 
 
 def _stretches(readings: Sequence[MeterReading], account: str | None) -> Callable[[float, float], bool]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number, plural, zone
+from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import GO, ONE_MODEL, STOP, TIGHT, Outlook, overall, risk
 
 
@@ -42,7 +43,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
 
 
 def _name(source: Source, one: Outlook) -> str:
-    account = f" {one.account or '(not named)'}" if one.several else ""
+    account = f" {one.account or NO_ACCOUNT}" if one.several else ""
     return f"{source.name} {one.meter}{account}"
 
 

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Capture, Session, TrackerError, Windows, near
-from tracker_verdict.accounts import MIXED, accounts
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
 
 # What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
 RECENT = timedelta(hours=2)
@@ -20,7 +20,6 @@ MEMORY = timedelta(weeks=16)
 SKEW = timedelta(minutes=5)
 # A script that begins work, and a plan of it, need a reading that is no older.
 FRESH = timedelta(minutes=15)
-UNNAMED = "(not named)"
 
 
 @frozen(kw_only=True)
@@ -121,7 +120,7 @@ def _captured(captured: Sequence[Owned], meter: str) -> Iterator[Standing]:
 
 def chosen(found: Sequence[Standing], account: str | None) -> Standing | None:
     """The one of the named account, or the only one; an error names the accounts."""
-    names = [one.account or UNNAMED for one in found]
+    names = [one.account or NO_ACCOUNT for one in found]
     if account is not None:
         if account not in names:
             raise TrackerError(f"No reading of an account {account!r}. {near(account, names)}")

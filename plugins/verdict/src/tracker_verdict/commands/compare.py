@@ -5,18 +5,13 @@ from __future__ import annotations
 import click
 
 from tracker.kernel import Command, Number, Selection, Windows, selection, session
+from tracker_verdict.options import accounts_option, price_option
 
 
 @click.command("compare", cls=Command, epilog="tracker compare codex claude")
 @click.argument("names", metavar="[A B]", nargs=-1)
 @click.option("--all", "everyone", is_flag=True, help="Compare every provider with the best one.")
-@click.option(
-    "--price",
-    "given",
-    multiple=True,
-    metavar="PROVIDER=200/mo:4.3bars",
-    help="What a month costs and how many full meters it buys.",
-)
+@price_option
 @click.option(
     "--effect",
     type=Number(float, min=1.001),
@@ -28,7 +23,7 @@ from tracker.kernel import Command, Number, Selection, Windows, selection, sessi
     type=click.Choice(["day", "project"]),
     help="Compare sums per day or per project instead of single windows.",
 )
-@click.option("--account", "accounts", multiple=True, metavar="NAME", help="The account, if a provider has several.")
+@accounts_option
 @selection()
 def command(
     names: tuple[str, ...],

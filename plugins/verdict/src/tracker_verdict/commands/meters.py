@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracker.kernel import Command, Number, moment, provider_option, session
+from tracker_verdict.options import accounts_option
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
@@ -24,9 +25,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--since", metavar="TIME", default="8w", show_default=True, callback=moment, help="From this time on."
         ),
-        click.option(
-            "--account", "accounts", multiple=True, metavar="NAME", help="The account, if a provider has several."
-        ),
+        accounts_option,
     )
     for option in reversed(options):
         function = option(function)

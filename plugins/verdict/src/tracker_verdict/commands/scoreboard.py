@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tracker.kernel import Command, Selection, selection, session
+from tracker_verdict.options import price_option
 
 
 @click.command("scoreboard", cls=Command, epilog="tracker scoreboard --by lane")
@@ -21,13 +22,7 @@ from tracker.kernel import Command, Selection, selection, session
     default="text",
     help="How to print it.",
 )
-@click.option(
-    "--price",
-    "given",
-    multiple=True,
-    metavar="PROVIDER=200/mo:4.3bars",
-    help="What a month costs and how many full meters it buys.",
-)
+@price_option
 @selection()
 def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) -> None:
     """Show features, capacity, efficiency, churn, tokens and money per group of windows."""

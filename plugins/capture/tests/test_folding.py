@@ -1,0 +1,69 @@
+"""Equal readings in a row are one run, in whatever order they come."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tracker.api import Gauge
+from tracker_capture.readings import Sample, folded
+
+START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+WEEK_END = START + timedelta(days=3)
+
+
+def minute(number: float) -> datetime:
+    return START + timedelta(minutes=number)
+
+
+def sample(at: float, used: float, *, until: float | None = None, reset: datetime = WEEK_END, **more: Any) -> Sample:
+    known: dict[str, Any] = {"provider": "codex", "origin": "rollout"}
+    gauges = {"weekly": Gauge(meter="weekly", used=used, reset_at=reset)}
+    return Sample(gauges=gauges, at=minute(at), until=minute(at if until is None else until), **(known | more))
+
+
+def test_equal_readings_in_a_row_are_one_run() -> None:
+    jitter = WEEK_END + timedelta(seconds=20)
+    runs = folded([], [sample(0, 5), sample(10, 5, reset=jitter), sample(20, 6), sample(30, 6), sample(40, 5)])
+    assert [(run.at, run.until, run.gauges["weekly"].used) for run in runs] == [
+        (minute(0), minute(10), 5),
+        (minute(20), minute(30), 6),
+        (minute(40), minute(40), 5),
+    ]
+
+
+def test_series_are_kept_apart() -> None:
+    samples = [sample(0, 5), sample(1, 5, account="a"), sample(2, 5, origin="app-server"), sample(3, 5, provider="x")]
+    assert len(folded([], samples)) == 4
+
+
+def test_what_is_known_adds_nothing_and_a_longer_run_supersedes_the_old_one() -> None:
+    known = [sample(0, 5, until=10, record_id="old"), sample(20, 6, record_id="next")]
+    assert folded(known, [sample(0, 5), sample(4, 5), sample(10, 5), sample(20, 6)]) == []
+    [run] = folded(known, [sample(12, 5), sample(15, 5)])
+    assert (run.at, run.until, run.supersedes) == (minute(0), minute(15), ("old",))
+    [run] = folded(known, [sample(18, 6)])
+    assert (run.at, run.until, run.supersedes) == (minute(18), minute(20), ("next",))
+    assert folded(known, [sample(23, 6)], least=timedelta(minutes=5)) == []
+
+
+def test_another_reset_is_another_run() -> None:
+    later = WEEK_END + timedelta(days=7)
+    assert len(folded([sample(0, 5, record_id="old")], [sample(10, 5, reset=later)])) == 1
+
+
+def test_any_order_of_arrival_gives_the_same_values() -> None:
+    samples = [sample(number, number // 4) for number in range(40)]
+    known: list[Sample] = []
+    for first in (20, 0, 30, 10):
+        for number, run in enumerate(folded(known, samples[first : first + 10])):
+            known = [one for one in known if one.record_id not in run.supersedes]
+            known.append(Sample(**{**_fields(run), "record_id": f"{first}-{number}"}))
+    assert folded(known, samples) == []
+    for one in samples:
+        covering = [run for run in known if run.at <= one.at <= run.until]
+        assert [run.gauges["weekly"].used for run in covering] == [one.gauges["weekly"].used]
+
+
+def _fields(run: Sample) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in ("provider", "origin", "gauges", "at", "until", "supersedes")}

@@ -1,0 +1,80 @@
+"""`tracker watch`: at which pace it samples, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tracker_capture.watch import Pace
+
+START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+
+
+def minute(number: float) -> datetime:
+    return START + timedelta(minutes=number)
+
+
+def test_the_pace_follows_errors_and_resets() -> None:
+    pace = Pace(source=None, usual=timedelta(minutes=10), due=START)  # type: ignore[arg-type]
+    waits = []
+    for _ in range(5):
+        pace.failed(START)
+        waits.append(pace.due - START)
+    assert waits == [timedelta(minutes=number) for number in (20, 40, 60, 60, 60)]
+    pace.succeeded(START, [minute(90)])
+    assert pace.due == minute(10)
+    pace.succeeded(START, [minute(12)])
+    assert pace.due == minute(7)
+    pace.succeeded(START, [minute(3)])
+    assert pace.due == minute(1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_watching_ends_if_the_terminal_vanishes_without_a_signal(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(64))
+    ours, theirs = os.openpty()
+    # it is no session of its own, so that nobody sends SIGHUP
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "watch", "codex"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        cwd=machine.folder,
+        env=os.environ | machine.environment,
+    )
+    with process:
+        os.close(theirs)
+        seen = b""
+        while b"weekly=64%" not in seen:
+            seen += os.read(ours, 1024)
+        os.close(ours)
+        try:
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_watching_samples_and_ends_cleanly(machine: Any, event: Any, number: int) -> None:
+    machine.rollout("a", event(64))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "watch", "codex"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=machine.folder,
+        env=os.environ | machine.environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"codex fiveh=11% weekly=64%\n"
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=30)
+    assert (process.returncode, rest, errors) == (0, b"", b"")
+    assert len(machine.rows("readings")) == 1

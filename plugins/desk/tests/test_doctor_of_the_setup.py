@@ -1,0 +1,55 @@
+"""`tracker doctor`: what it says of keys, of providers that have to be pasted, and of what is open."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def test_a_key_that_was_pasted_with_a_space_is_mended_in_the_shell(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    tracker = shlex.join([sys.executable, "-m", "tracker.cli", "--data-dir", "data", "doctor"])
+    cure = 'export TRACKER_GLM_KEY="$(printf %s "$TRACKER_GLM_KEY" | tr -d "[:space:]")"'
+    script = f"{tracker}; {cure}; {tracker}"
+    environment = os.environ | {"TRACKER_GLM_KEY": "abc def\n"}
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, env=environment, text=True, capture_output=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        f"warning: TRACKER_GLM_KEY: contains white space, which no key does; {cure}",
+        "Verdict: 1 warning. No record is lost.",
+        "Type, for the findings above:",
+        f"  {cure}",
+        "Verdict: everything is as it should be.",
+    ]
+    assert "abc" not in done.stdout + done.stderr
+
+
+def test_a_provider_that_has_to_be_pasted_is_named_with_the_command(tmp_path: Path) -> None:
+    """On a machine with none of the providers' programs and folders."""
+    panes = Path(__file__).parents[3] / "docs" / "samples" / "panes"
+    environment = {"HOME": str(tmp_path), "PATH": str(tmp_path)}
+    words = [sys.executable, "-m", "tracker.cli"]
+    for name, pane in (("claude", "claude-40-used.txt"), ("codex", "codex-80-left.txt"), ("glm", "glm-12.json")):
+        subprocess.run([*words, "start", name, panes / pane], cwd=tmp_path, env=environment, check=True)
+    done = subprocess.run([*words, "doctor", "--json"], cwd=tmp_path, env=environment, capture_output=True, check=True)
+    found = {one["where"]: one for one in json.loads(done.stdout)["findings"] if one["check"] == "origin"}
+    assert list(found) == ["claude", "codex", "glm"]
+    assert all(f"`tracker start {name}`" in one["cure"] and one["command"] for name, one in found.items())
+    assert found["codex"]["command"] == "tracker start codex"
+
+
+def test_every_error_and_warning_of_the_set_up_has_a_command(program: Any) -> None:
+    given = "alias start toy --stdin --window W1 --captured-at 2026-01-10T08:00:00Z"
+    program(*given.split(), stdin="fuel 20%").ok()
+    *_, verdict, head, command = program("doctor").ok().splitlines()
+    assert verdict == "Verdict: 1 warning. No record is lost."
+    assert head == "Type, for the findings above:"
+    assert command == "  tracker end toy --stdin"
+    other = program("--data-dir", str(program.root), "doctor").ok().splitlines()
+    assert other[-1] == f"  tracker --data-dir {program.root} end toy --stdin"
