@@ -11,7 +11,7 @@ from tracker.contract import checks
 from tracker.contract import hooks as hookspecs
 from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Declaration, Source
 from tracker.hosting import discovery
-from tracker.text.wording import near
+from tracker.text.render import near
 
 NEEDED = {STATUS: "parse_status", REPORT: "parse_status", STREAM: "ingest_line", VIEW: "render_preview_block"}
 # the program's own columns of windows
