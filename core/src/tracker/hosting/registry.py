@@ -13,7 +13,7 @@ import attrs
 import click
 import pluggy
 
-from tracker.contract import Struct, feature_hooks, readings
+from tracker.contract import Struct, readings
 from tracker.contract import hooks as hookspecs
 from tracker.contract.sources import STATUS, Declaration, Source
 from tracker.errors import PluginError, TrackerError
@@ -281,7 +281,6 @@ def new_manager() -> pluggy.PluginManager:
     """A manager with the hooks of sources and of features."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    manager.add_hookspecs(feature_hooks)
     manager.register(readings, name="the core's defaults")
     return manager
 
