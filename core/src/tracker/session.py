@@ -17,7 +17,7 @@ from tracker.text.render import escape
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.contract.panels import Cell, Column
+    from tracker.contract.periods import Cell, Column
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
@@ -163,7 +163,7 @@ class Session:
 
     def source(self, name: str, *, kinds: Sequence[str] = ()) -> Source:
         """The source of that name; what is there otherwise."""
-        from tracker.text.wording import near
+        from tracker.text.render import near
 
         found = self.registry.source(name)
         if found and (not kinds or found.kind in kinds):
@@ -191,7 +191,7 @@ class Session:
 
     def show(self, text: str) -> None:
         """A result for people, also with `--quiet`; on a terminal folded between words."""
-        from tracker.text.wording import folded
+        from tracker.text.render import folded
 
         click.echo(folded(escape(text)) if self.is_terminal else escape(text))
 
@@ -230,7 +230,7 @@ class Session:
 
     def _tell(self, text: str) -> None:
         """Print on stderr; on a terminal folded between words."""
-        from tracker.text.wording import folded
+        from tracker.text.render import folded
 
         print(folded(escape(text)) if sys.stderr.isatty() else escape(text), file=sys.stderr)
 

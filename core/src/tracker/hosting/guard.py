@@ -1,15 +1,17 @@
-"""Plugin code runs guarded: what it raises, prints or takes too long for is caught, and the plugin is named.
+"""Plugin code runs guarded: what it raises, prints, takes too long for or changes for the process is caught and named.
 
 A plugin is trusted code. The guard catches mistakes. It does not contain hostile code.
 """
 
 from __future__ import annotations
 
+import builtins
 import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import current_thread, main_thread
 from typing import Any, ClassVar
@@ -31,7 +33,10 @@ class Timer:
     """The time of one plugin. A caller that runs it many times under one guard catches `FAULTS` itself."""
 
     FAULTS: ClassVar[tuple[type[BaseException], ...]] = (Exception, SystemExit, Hang)
-    seconds, rings, is_armed, is_pressed = SECONDS, 0, False, False
+    rings, is_pressed = 0, False
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.is_armed = seconds, current_thread() is main_thread()
 
     def fault(self, error: BaseException) -> BaseException | str:
         """What a plugin did, in words if its exception does not say it."""
@@ -52,11 +57,7 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
 
     seconds: its CPU time; 0 is the limit of plugins. speaks: it may print.
     """
-    timer, interrupt = Timer(), signal.getsignal(signal.SIGINT)
-    timer.seconds, timer.is_armed = (
-        seconds or (_limit() if LIMIT in os.environ else SECONDS),
-        current_thread() is main_thread(),
-    )
+    timer, interrupt = Timer(seconds or _limit()), signal.getsignal(signal.SIGINT)
 
     def press(*arguments: Any) -> None:
         timer.is_pressed = True
@@ -97,7 +98,49 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
 
 
 def _limit() -> float:
-    text = os.environ.get(LIMIT) or str(SECONDS)
-    if not re.fullmatch(r"[0-9]{0,6}\.?[0-9]+", text) or not float(text):
+    text = os.environ.get(LIMIT)
+    if text and (not re.fullmatch(r"[0-9]{0,6}\.?[0-9]+", text) or not float(text)):
         raise TrackerError(f"Invalid {LIMIT} {text!r}. Expected a number of seconds over 0, such as 10.")
-    return float(text)
+    return float(text or SECONDS)
+
+
+@contextmanager
+def restored(is_trusted: bool = False) -> Iterator[list[str]]:
+    """Put back what an import changed for the whole process; the list names it at the end."""
+    before, changed = [] if is_trusted else list(_process()), list[str]()
+    try:
+        yield changed
+    finally:
+        after = {name: value for name, value, *_ in _process()} if before else {}
+        for name, value, write, place in before:
+            now = after.get(name, value)
+            # entries added at the end are harmless: packages such as `six` add an importer for what nobody else finds
+            now = now[: len(value)] if isinstance(value, list) else now
+            if now is not value and now != value:
+                write(*place, value)
+                changed.append(name)
+
+
+def _process() -> Iterator[tuple[str, Any, Callable[..., object], tuple[Any, ...]]]:
+    """The name of each part, its value, and the call that puts it back: the function and its first arguments."""
+    # if a plugin replaced one of their functions, the journal would use the replacement
+    for module in (os, builtins, time, signal):
+        for name, value in vars(module).items():
+            yield f"{module.__name__}.{name}", value, setattr, (module, name)
+    for name in ("path", "meta_path", "path_hooks", "argv"):
+        yield f"sys.{name}", list(getattr(sys, name)), list.__setitem__, (getattr(sys, name), slice(None))
+    os.umask(mask := os.umask(0o077))
+    yield "the umask", mask, os.umask, ()
+    yield "the working directory", os.getcwd(), os.chdir, ()
+    yield "environment variables", dict(os.environ), _set_environment, ()
+    yield "the recursion limit", sys.getrecursionlimit(), sys.setrecursionlimit, ()
+    yield "the signal mask", signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.pthread_sigmask, (signal.SIG_SETMASK,)
+    if current_thread() is main_thread():
+        for number in signal.Signals:
+            if (handler := signal.getsignal(number)) is not None:
+                yield f"the handler of {number.name}", handler, signal.signal, (number,)
+
+
+def _set_environment(kept: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(kept)

@@ -6,6 +6,7 @@ import builtins
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -13,13 +14,14 @@ import attrs
 import click
 import pluggy
 
-from tracker.contract import Struct, feature_hooks, readings
+from tracker.contract import Struct, checks, readings
 from tracker.contract import hooks as hookspecs
-from tracker.contract.sources import STATUS, Declaration, Source
+from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Declaration, Source
 from tracker.errors import PluginError, TrackerError
-from tracker.hosting import admission, discovery
+from tracker.hosting import discovery
 from tracker.hosting.discovery import Plugin
 from tracker.hosting.guard import UNLIMITED, guarded
+from tracker.text.render import near
 
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr
 # of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop
@@ -28,6 +30,11 @@ SECONDS = 600.0
 SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "show_preview": UNLIMITED, "command_finished": 0.0}
 # what a feature raises on purpose, to end the command with one line
 DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
+NEEDED = {STATUS: "parse_status", REPORT: "parse_status", STREAM: "ingest_line", VIEW: "render_preview_block"}
+# the program's own columns of windows
+OWN_COLUMNS = {"window", "lane", "lanes", "from", "to", "state", "outcome", "provider", "providers", "unit"}
+OWN_COLUMNS |= {"features", "capacity", "efficiency"}
+SHARED_STREAM = "snapshots"  # holds the readings of every provider
 
 
 class Registry:
@@ -38,12 +45,13 @@ class Registry:
 
     def __init__(self, report: Callable[[str], None] = lambda _text: None, plugins: Iterable[Plugin] = ()) -> None:
         self.report = report
-        self.manager = new_manager()
+        self.manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self.manager.add_hookspecs(hookspecs)
+        self.manager.register(readings, name="the core's defaults")
         self.disabled = [one for one in plugins if one.is_disabled]
         # a name that belongs to another comes last
-        self._plugins = sorted((one for one in plugins if not one.is_disabled), key=lambda one: bool(one.error))
-        self._features: list[Plugin] | None = None
-        self._columns = dict.fromkeys(admission.OWN_COLUMNS, "the kernel")  # of windows, and who gives them
+        self.plugins = sorted((one for one in plugins if not one.is_disabled), key=lambda one: bool(one.error))
+        self._columns = dict.fromkeys(OWN_COLUMNS, "the kernel")  # of windows, and who gives them
         self._broken: set[tuple[str, str]] = set()  # features' hooks that raised
 
     @property
@@ -53,18 +61,14 @@ class Registry:
 
     # --- sources
 
-    def offer(self, name: str, load: Callable[[], object], distribution: str = "", version: str = "") -> None:
-        """Take note of a source, which is loaded when it is first needed."""
-        self._plugins.append(Plugin(name, "", distribution, version, load))
-
     @property
     def names(self) -> list[str]:
         """Every installed source that is not disabled, sound or not; none is loaded for this."""
-        return list(dict.fromkeys(one.name for one in self._plugins))
+        return list(dict.fromkeys(one.name for one in self.plugins))
 
     def find(self, name: str) -> Plugin | None:
         """The installed source of that name, loaded, sound or not."""
-        found = next((one for one in self._plugins if one.name == name), None)
+        found = next((one for one in self.plugins if one.name == name), None)
         if found and found.pending and not found.error:
             found.load(self._admit, self.report)
         return found
@@ -79,7 +83,7 @@ class Registry:
         """Every installed source, loaded."""
         for name in self.names:
             self.find(name)
-        return list(self._plugins)
+        return list(self.plugins)
 
     @property
     def sources(self) -> dict[str, Source]:
@@ -99,7 +103,7 @@ class Registry:
     @property
     def failures(self) -> list[PluginError]:
         """Why plugins were left out, of those that were loaded until now."""
-        return [found.error for found in self._plugins if found.error]
+        return [found.error for found in self.plugins if found.error]
 
     def _admit(self, found: Plugin) -> None:
         with guarded(found.name, "declare its source"):  # first: a plugin for another contract may use other hooks
@@ -108,10 +112,9 @@ class Registry:
                 raise LookupError("Missing hook 'source_info'. It declares the source.")
             answer = declare()
             found.declared = answer if type(answer) is Source else None
-            found.declared = admission.declaration(found.name, answer)
-            known = [other for other in self._plugins if other is not found and other.info]
-            others = [(other.info, other.distribution == found.distribution) for other in known]
-            admission.check(found.declared, others)
+            found.declared = _declaration(found.name, answer)
+            others = [other for other in self.plugins if other is not found and other.info]
+            _check(found.declared, [(other.info, other.distribution == found.distribution) for other in others])
         self._register(found, found.name, found.declared.kind)
 
     def _register(self, found: Plugin, name: str, kind: str | None = None) -> None:
@@ -119,7 +122,7 @@ class Registry:
         try:
             with guarded(found.name, "match the hook specifications"):
                 self.manager.register(found.module, name=name)
-                found.hooks = admission.hooks(self.manager, found.module, kind)
+                found.hooks = _hooks(self.manager, found.module, kind)
         except PluginError:
             if self.manager.is_registered(found.module):
                 self.manager.unregister(found.module)
@@ -162,29 +165,21 @@ class Registry:
 
     # --- features
 
-    @property
+    @cached_property
     def features(self) -> list[Plugin]:
         """The installed features, sound or not, registered when they are first asked for."""
-        if self._features is None:
-            self._features = []
-            for one in discovery.installed():
-                self._add(one)
-        return self._features
+        found = list(discovery.installed())
+        for one in found:
+            self.add(one)
+        return found
 
-    def add_feature(self, name: str, module: object) -> None:
-        """Register the hooks of a module as a feature's; one that does not fit them is left out."""
-        self._features, found = self._features or [], Plugin(name)
-        found.module = module
-        self._add(found)
-
-    def _add(self, found: Plugin) -> None:
-        assert self._features is not None
-        self._features.append(found)
+    def add(self, feature: Plugin) -> None:
+        """Register the hooks of a feature; if they do not fit, it is left out."""
         try:
-            if not found.error:
-                self._register(found, f"feature {found.name}")
+            if not feature.error:
+                self._register(feature, f"feature {feature.name}")
         except PluginError as error:
-            found.leave_out(error, self.report)
+            feature.leave_out(error, self.report)
 
     def ask(self, hook: str, **arguments: Any) -> list[Any]:
         """The answers of the features that implement a hook, in the order of their names; no answer is left out."""
@@ -235,22 +230,86 @@ class Registry:
         with guarded(plugin.name, hook, **limits):
             answer = _checked(annotation, function(**arguments))
             if hook == "window_facts" and answer is not None:
-                return admission.facts(answer, plugin.name, self._columns)
+                return _facts(answer, plugin.name, self._columns)
             if isinstance(answer, readings.Reading):
                 readings.to_parsed(answer, plugin.declared)  # refuses meters that are not declared
-            return list(self._rows(plugin, hook, answer)) if isinstance(answer, list) else answer
+            if isinstance(answer, list) and not plugin.is_own:
+                # what is not the project's own says whose it is
+                whose = {"distribution": plugin.distribution}
+                return [attrs.evolve(one, **whose) if hasattr(one, "distribution") else one for one in answer]
+            return answer
 
-    def _rows(self, plugin: Plugin, hook: str, answer: list[Any]) -> Iterator[Any]:
-        """The sound values of an answer, each with the distribution that it comes from unless that is the project's."""
-        origin = {} if plugin.is_own else {"distribution": plugin.distribution}
-        for one in answer:
-            try:
-                yield attrs.evolve(one, **origin) if hasattr(one, "distribution") else one
-            except (AttributeError, TypeError, ValueError) as error:
-                if self.is_strict:
-                    raise
-                fault = str(PluginError(plugin.name, hook, error)).rstrip(".")
-                self.report(f"{fault}; the {type(one).__name__} is left out")
+
+def _declaration(name: str, answer: object) -> Source:
+    """The core's copy of what `source_info` gave, if this core has the contract that the plugin was built for."""
+    if not isinstance(answer, Declaration):
+        raise TypeError(f"source_info returned {type(answer).__name__}. Expected a Source.")
+    found = answer.as_source()
+    built, ours = tuple(map(int, found.contract.split("."))), hookspecs.CONTRACT
+    if built[0] != ours[0] or built > ours:
+        cure = "upgrade tracker-core" if built > ours else "upgrade the plugin"
+        raise ValueError(f"it was built for contract {found.contract}, this core has {ours[0]}.{ours[1]}: {cure}")
+    if found.name != name:
+        raise ValueError(f"Invalid name {found.name!r}. Expected that of the entry point, {name!r}.")
+    return found
+
+
+def _hooks(manager: pluggy.PluginManager, module: object, kind: str | None) -> tuple[str, ...]:
+    """The names of the hooks that a registered plugin implements; what fits none or is missing is an exception."""
+    known = [hook for hook, caller in vars(manager.hook).items() if caller.has_spec()]
+    found = []
+    for caller in manager.get_hookcallers(module) or ():
+        [own] = [one for one in caller.get_hookimpls() if one.plugin is module]
+        if not caller.has_spec():
+            raise LookupError(f"Unknown hook {caller.name!r}. {near(caller.name, known)}")
+        if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
+            raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
+        found.append(caller.name)
+    for needed in ("source_info", NEEDED[kind]) if kind else ():
+        if needed not in found and hasattr(module, needed):
+            raise LookupError(f"{needed} is not marked. Expected @hookimpl before it.")
+        if needed not in found:
+            raise LookupError(f"Missing hook {needed!r}. A source of kind {kind!r} needs it.")
+    return tuple(sorted(found))
+
+
+def _check(info: Source, others: Iterable[tuple[Source, bool]]) -> None:
+    """Refuse a source that shares records or shell functions with another.
+
+    others: the admitted sources, each with whether it is of the same distribution.
+    """
+    taken = {"windows", "anomalies"} | {stream for feature in discovery.declared() for stream in feature.streams}
+    if info.kind != VIEW and info.stream in taken:
+        raise ValueError(f"Invalid stream {info.stream!r}. Expected one that neither the kernel nor a feature writes.")
+    if info.stream == SHARED_STREAM and info.kind not in (STATUS, VIEW):
+        raise ValueError(f"Invalid stream {info.stream!r}. Expected one without the readings of status sources.")
+    for other, is_sibling in others:
+        if clash := info.shell_functions.keys() & other.shell_functions.keys():
+            rival = f"It makes the shell function {min(clash)!r}, and so does {other.name}'s"
+            raise ValueError(f"Invalid prefix {info.prefix!r}. {rival}. Expected other letters.")
+        is_shared = info.stream == other.stream and VIEW not in (info.kind, other.kind)
+        is_providers = info.kind == other.kind == STATUS and info.stream == SHARED_STREAM
+        if is_shared and not is_sibling and not is_providers:
+            raise ValueError(f"Invalid stream {info.stream!r}. Expected another than that of {other.name}.")
+
+
+def _facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The columns of windows that `window_facts` gave, all of which every view can show; owners: who gives each."""
+    for key, columns in answer.items():
+        is_pair = isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)
+        if not is_pair or not isinstance(columns, Mapping):
+            raise TypeError(f"Invalid facts of {key!r:.80}. Expected (window, provider): {{column: value}}.")
+        for name, value in columns.items():
+            if not isinstance(name, str) or not name or not checks.is_line(name):
+                raise ValueError(f"Invalid column {name!r:.80}. Expected a text without control characters.")
+            if (owner := owners.get(name, feature)) != feature:
+                raise ValueError(f"Invalid column {name!r:.80}. Expected another name than those of {owner}.")
+            if not checks.is_cell(value):
+                # Python refuses to write out a whole number of more than 4,300 digits
+                shown = "number, too large to show," if isinstance(value, int) else f"{value!r:.80}"
+                raise ValueError(f"Invalid {name} {shown} of {key}. Expected a text, switch, None, number below 1e15.")
+    owners.update((name, feature) for columns in answer.values() for name in columns)
+    return {key: dict(columns) for key, columns in answer.items()}
 
 
 def _deliberate(feature: str, error: PluginError) -> BaseException | None:
@@ -275,15 +334,6 @@ def _checked(annotation: str, answer: Any) -> Any:
     if isinstance(found, Struct):
         attrs.validate(found)  # type: ignore[arg-type]  # reads every field, whatever built it
     return found
-
-
-def new_manager() -> pluggy.PluginManager:
-    """A manager with the hooks of sources and of features."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.add_hookspecs(feature_hooks)
-    manager.register(readings, name="the core's defaults")
-    return manager
 
 
 def discover(report: Callable[[str], None] = lambda _text: None) -> Registry:

@@ -16,8 +16,7 @@ from attrs import field, fields, frozen, has
 
 from tracker.errors import TrackerError
 from tracker.hosting import discovery
-from tracker.text.render import escape
-from tracker.text.wording import near
+from tracker.text.render import escape, near
 
 
 def setting(default: Any, about: str, **limits: Any) -> Any:

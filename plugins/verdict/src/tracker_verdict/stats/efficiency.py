@@ -72,7 +72,7 @@ class Efficiency:
     quality: Efficiency | None = None
     weight: float = 1.0
     shares: Shares = field(factory=Shares, eq=False)
-    counts: Weighted = Weighted(0.0, 0.0)
+    counts: Weighted = field(default=Weighted(0.0, 0.0))
 
     @property
     def efficiency_quality(self) -> float | None:
