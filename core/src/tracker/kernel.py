@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from tracker.journal.records import stamp as stamp
     from tracker.session import Session as Session
     from tracker.session import session as session
-    from tracker.settings.file import Settings as Settings
-    from tracker.settings.sections import setting as setting
+    from tracker.settings import Settings as Settings
+    from tracker.settings import setting as setting
     from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span
     from tracker.text.clock import zone as zone
