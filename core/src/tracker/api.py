@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from tracker.contract.sources import StatusSource as StatusSource
     from tracker.contract.sources import TelemetrySource as TelemetrySource
     from tracker.contract.sources import View as View
-    from tracker.text.redact import account_id as account_id
-    from tracker.text.redact import redact as redact
-    from tracker.text.screen import plain_text as plain_text
+    from tracker.text.pane import account_id as account_id
+    from tracker.text.pane import plain_text as plain_text
+    from tracker.text.pane import redact as redact
 
 __all__ = facade(globals())

@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from tracker.journal.records import stamp as stamp
     from tracker.session import Session as Session
     from tracker.session import session as session
-    from tracker.settings.file import Settings as Settings
-    from tracker.settings.sections import setting as setting
+    from tracker.settings import Settings as Settings
+    from tracker.settings import setting as setting
     from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span
     from tracker.text.clock import zone as zone
-    from tracker.text.csv_cells import csv_line as csv_line
+    from tracker.text.render import csv_line as csv_line
     from tracker.text.render import escape as escape
     from tracker.text.render import line as line
+    from tracker.text.render import near as near
     from tracker.text.render import number as number
     from tracker.text.render import plural as plural
     from tracker.text.render import rate as rate
     from tracker.text.render import value as value
-    from tracker.text.wording import near as near
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
     from tracker.windows.reader import Windows as Windows

@@ -117,7 +117,7 @@ class Group(click.Group, Shared):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            from tracker.text.wording import near
+            from tracker.text.render import near
 
             hint = near(args[0], self.list_commands(ctx))
             raise click.UsageError(f"Unknown command {line(args[0])!r}. {hint}", ctx)

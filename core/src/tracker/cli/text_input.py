@@ -72,7 +72,7 @@ def read_text(
 ) -> Reading:
     """The source's reading; empty and tagged where it recognises nothing."""
     from tracker.text.clock import zone
-    from tracker.text.screen import MOVEMENT
+    from tracker.text.pane import MOVEMENT
 
     given = {"scope": scope, "origin": origin, "timezone": zone(timezone) if timezone else session.zone}
     if not {"\x1b", "\x08"}.isdisjoint(text) and re.search(MOVEMENT, text):

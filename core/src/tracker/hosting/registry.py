@@ -22,7 +22,7 @@ from tracker.errors import PluginError, TrackerError
 from tracker.hosting import discovery
 from tracker.hosting.discovery import Plugin
 from tracker.hosting.guard import UNLIMITED, guarded
-from tracker.text.wording import near
+from tracker.text.render import near
 
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr
 # of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop

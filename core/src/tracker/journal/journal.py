@@ -24,8 +24,7 @@ from attrs import frozen
 from tracker.errors import Busy, TrackerError
 from tracker.journal import files
 from tracker.journal.files import LINE_LIMIT, NOTHING, OPEN, check_place
-from tracker.journal.records import SCHEMA, decode, identify
-from tracker.text.digest import blake2b
+from tracker.journal.records import SCHEMA, blake2b, decode, identify
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

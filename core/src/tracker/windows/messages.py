@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.contract.readings import EPOCH, Reading, from_parsed, instant
 from tracker.errors import PluginError, TrackerError
 from tracker.text.clock import Clock, span
-from tracker.text.render import line, number, value
-from tracker.text.wording import near
+from tracker.text.render import line, near, number, value
 from tracker.windows.captures import Pair, canonical
 from tracker.windows.results import finalized
 from tracker.windows.rules import has_value

@@ -96,7 +96,7 @@ class Windows:
 
     def no_window(self, window: str) -> TrackerError:
         """What to say of a window that has no records. All names are read for the error alone."""
-        from tracker.text.wording import near
+        from tracker.text.render import near
 
         known = self.session.index.windows()
         what = near(window, known) if known else f"{self.session.root} holds no records."
@@ -203,7 +203,7 @@ class Windows:
 
     def parsed(self, reading: readings.Reading, source: Source) -> dict[str, Any]:
         """A reading as the field `parsed` of a record, without what is never stored."""
-        from tracker.text.redact import each_text, redact
+        from tracker.text.pane import each_text, redact
 
         change = partial(redact, keep_account=self.session.config.keep_account)
         found: dict[str, Any] = each_text(readings.to_parsed(reading, source), change)

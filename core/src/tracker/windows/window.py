@@ -12,7 +12,7 @@ from attrs import evolve
 
 from tracker.contract.readings import Reading, compact, to_parsed
 from tracker.journal.records import ANOMALIES, check_window, stamp
-from tracker.text.redact import account_id, each_text, redact, with_addresses
+from tracker.text.pane import account_id, each_text, redact, with_addresses
 from tracker.windows import rules
 from tracker.windows.captures import Capture, Pair, canonical, captures, measure
 from tracker.windows.lanes import FIRST_WINDOW, next_window
