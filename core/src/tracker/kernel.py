@@ -52,8 +52,4 @@ if TYPE_CHECKING:
     from tracker.windows.results import ProviderFigures as ProviderFigures
     from tracker.windows.window import CaptureRequest as CaptureRequest
 
-__all__, _find = facade(globals())
-
-if not TYPE_CHECKING:
-    # else a type checker would take any name for one of the module's
-    __getattr__ = _find
+__all__ = facade(globals())
