@@ -1,22 +1,15 @@
-"""The text of a capture: from standard input or a file, bounded, decoded, parsed by its source."""
+"""The text of a capture: from standard input or a file, bounded and decoded."""
 
 from __future__ import annotations
 
-import re
 import sys
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from tracker.cli.options import moment
-from tracker.contract.readings import Reading
-from tracker.contract.sources import Source
 from tracker.errors import TrackerError
-
-if TYPE_CHECKING:
-    from tracker.session import Session
 
 TIME = "When it was captured: ISO 8601, `yesterday 14:00` or `-2h` [default: now]."
 ZONE = "The zone of times that name none [default: this machine's]."
@@ -59,31 +52,3 @@ def take_text(use_stdin: bool = True, path: Path | None = None) -> str:
     if len(data) > LIMIT:
         raise TrackerError(f"The text is too long. Expected at most {LIMIT >> 20} MB. Nothing was stored.")
     return data.decode("utf-8-sig", errors="replace")
-
-
-def read_text(
-    session: Session,
-    source: Source,
-    text: str,
-    captured_at: datetime,
-    timezone: str | None,
-    scope: str | None = None,
-    origin: str | None = None,
-) -> Reading:
-    """The source's reading; empty and tagged where it recognises nothing."""
-    from tracker.text.clock import zone
-    from tracker.text.pane import MOVEMENT
-
-    given = {"scope": scope, "origin": origin, "timezone": zone(timezone) if timezone else session.zone}
-    if not {"\x1b", "\x08"}.isdisjoint(text) and re.search(MOVEMENT, text):
-        played = session.registry.first("screen_text", text=text)
-        if played is None:
-            from tracker.hosting.discovery import owner
-
-            raise TrackerError(
-                "The text contains cursor movements, and nothing that plays them is installed. Paste the pane as text."
-                f" {owner('hooks', 'screen_text') or ''}".rstrip()
-            )
-        text = played
-    answer = session.registry.call(source.name, "parse_status", text=text, captured_at=captured_at, **given)
-    return answer if isinstance(answer, Reading) else Reading(errors=("insufficient-data",))

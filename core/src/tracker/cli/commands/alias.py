@@ -11,7 +11,7 @@ import click
 from tracker.cli.command import Command, WritingCommand
 from tracker.cli.main import Group, run_command
 from tracker.cli.options import window_option
-from tracker.cli.text_input import input_options, read_text, take_text
+from tracker.cli.text_input import input_options, take_text
 from tracker.contract.sources import Source
 from tracker.session import session
 
@@ -68,6 +68,7 @@ def store_text(
     source: Source, phases: tuple[str, ...], given: Mapping[str, Any], scope: str | None = None, **more: Any
 ) -> None:
     """Read the text that the options name, and store what its source reads in it."""
+    from tracker.windows.captures import read_text
     from tracker.windows.window import CaptureRequest, store
 
     here = session()
