@@ -60,8 +60,4 @@ if TYPE_CHECKING:
     from tracker.text.pane import plain_text as plain_text
     from tracker.text.pane import redact as redact
 
-__all__, _find = facade(globals())
-
-if not TYPE_CHECKING:
-    # else a type checker would take any name for one of the module's
-    __getattr__ = _find
+__all__ = facade(globals())

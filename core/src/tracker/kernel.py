@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from tracker.journal.records import stamp as stamp
     from tracker.session import Session as Session
     from tracker.session import session as session
-    from tracker.settings.file import Settings as Settings
-    from tracker.settings.sections import setting as setting
+    from tracker.settings import Settings as Settings
+    from tracker.settings import setting as setting
     from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span
     from tracker.text.clock import zone as zone
@@ -53,8 +53,4 @@ if TYPE_CHECKING:
     from tracker.windows.results import ProviderFigures as ProviderFigures
     from tracker.windows.window import CaptureRequest as CaptureRequest
 
-__all__, _find = facade(globals())
-
-if not TYPE_CHECKING:
-    # else a type checker would take any name for one of the module's
-    __getattr__ = _find
+__all__ = facade(globals())

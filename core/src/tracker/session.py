@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
     from tracker.journal.journal import Appended, Journal
-    from tracker.settings.file import Settings
-    from tracker.settings.sections import Kernel
+    from tracker.settings import Kernel, Settings
 
 DATA_DIR = "TRACKER_DATA_DIR"
 T = TypeVar("T")
@@ -57,7 +56,7 @@ class Session:
     def settings_file(self) -> Settings:
         from pathlib import Path
 
-        from tracker.settings.file import Settings
+        from tracker.settings import Settings
 
         return Settings.load(Settings.find(Path.cwd()))
 
@@ -67,7 +66,7 @@ class Session:
 
     @cached_property
     def config(self) -> Kernel:
-        from tracker.settings.sections import Kernel
+        from tracker.settings import Kernel
 
         return self.settings(Kernel)
 
@@ -98,7 +97,7 @@ class Session:
 
     def _ignore_in_git(self, _appended: object) -> None:
         """Keep a new data directory out of the repository around it: panes are private."""
-        from tracker.settings.sections import Data
+        from tracker.settings import Data
 
         path = self.root.resolve() / ".gitignore"
         in_repository = any((folder / ".git").exists() for folder in path.parents)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
@@ -30,7 +31,7 @@ OPERATORS = frozenset(("as", "od"))
 
 # --- origins
 
-VARIABLE = checks.maybe("the name of an environment variable", checks.like(r"[A-Z][A-Z0-9_]*"))
+VARIABLE = checks.maybe("the name of an environment variable", r"[A-Z][A-Z0-9_]*")
 PART = r"(?!\.\.(?:/|$))[^/\\\x00-\x1f]+"  # of a path below a folder
 PATH = rf"{PART}(/{PART})*"
 ARGV = checks.must_be(
@@ -47,7 +48,7 @@ class Origin(Struct):
     if it is missing, such as how to install a program. seconds: how long it may take.
     """
 
-    name: str = field(validator=checks.matching("a name such as logs, not stdin", rf"(?!stdin$){checks.NAME_PATTERN}"))
+    name: str = field(validator=checks.must_be("a name such as logs, not stdin", rf"(?!stdin$){checks.NAME_PATTERN}"))
     title: str = field(validator=checks.LINE)
     cure: str = field(default="", validator=checks.LINE)
     seconds: float = field(default=20.0, validator=checks.SECONDS)
@@ -68,8 +69,8 @@ class FileOrigin(Origin):
     """
 
     folder: str = field(validator=checks.LINE)
-    pattern: str = field(validator=checks.matching("files below the folder, without **", rf"(?!.*\*\*){PATH}"))
-    marker: str = field(validator=checks.matching("a text of one line", r"[^\n]+"))
+    pattern: str = field(validator=checks.must_be("files below the folder, without **", rf"(?!.*\*\*){PATH}"))
+    marker: str = field(validator=checks.must_be("a text of one line", r"[^\n]+"))
     owner: str | None = field(default=None, validator=checks.MAYBE_LINE)
     variable: str | None = field(default=None, validator=VARIABLE)
     lines: int = field(default=200, validator=checks.COUNT)
@@ -88,7 +89,7 @@ class LogOrigin(Origin):
     """
 
     folder: str = field(validator=checks.LINE)
-    pattern: str = field(validator=checks.matching("files below the folder", PATH))
+    pattern: str = field(validator=checks.must_be("files below the folder", PATH))
     variable: str | None = field(default=None, validator=VARIABLE)
     words: tuple[str, ...] = field(default=(), validator=checks.TEXTS)
 
@@ -129,12 +130,12 @@ class HttpOrigin(Origin):
     user keeps for another program is not ours to send. header: what the key is sent in, after `prefix`.
     """
 
-    address: str = field(validator=checks.matching("an address that begins with https://", r"https://\S+"))
-    path: str = field(validator=checks.matching("a path that begins with /", r"/\S*"))
-    key: str = field(validator=checks.matching("a variable such as TRACKER_ACME_KEY", r"TRACKER_[A-Z0-9_]+"))
+    address: str = field(validator=checks.must_be("an address that begins with https://", r"https://\S+"))
+    path: str = field(validator=checks.must_be("a path that begins with /", r"/\S*"))
+    key: str = field(validator=checks.must_be("a variable such as TRACKER_ACME_KEY", r"TRACKER_[A-Z0-9_]+"))
     variable: str | None = field(default=None, validator=VARIABLE)
-    header: str = field(default="Authorization", validator=checks.matching("a name", r"[A-Za-z][A-Za-z0-9-]*"))
-    prefix: str = field(default="", validator=checks.matching("printable ASCII", r"[\x20-\x7e]*"))
+    header: str = field(default="Authorization", validator=checks.must_be("a name", r"[A-Za-z][A-Za-z0-9-]*"))
+    prefix: str = field(default="", validator=checks.must_be("printable ASCII", r"[\x20-\x7e]*"))
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -178,7 +179,7 @@ class Demo(Struct):
     features: int | None = field(default=None, validator=checks.MAYBE_WHOLE)
 
 
-PREFIX = checks.maybe("one to eight lower-case letters", checks.like(r"[a-z]{1,8}"))
+PREFIX = checks.maybe("one to eight lower-case letters", r"[a-z]{1,8}")
 DEMO = checks.maybe("a Demo", lambda value: isinstance(value, Demo))
 TAGS = checks.must_be(
     "a mapping of tags to texts of one line",
@@ -212,7 +213,7 @@ class Declaration(Struct):
 
     KIND: ClassVar[str | None] = None  # None if the field `kind` says it
 
-    contract: str = field(validator=checks.matching("a version such as 1.2", r"[0-9]+\.[0-9]+"))
+    contract: str = field(validator=checks.must_be("a version such as 1.2", r"[0-9]+\.[0-9]+"))
     name: str = field(validator=checks.NAME)
     title: str = field(validator=checks.LINE)
     place: int = field(default=50, validator=checks.WHOLE)
@@ -316,7 +317,7 @@ class Source(StatusSource, ReportSource, TelemetrySource):
         A made-up one has the window of the declared one whose key ends its own: `model_weekly` is weekly, too.
         """
         found = next((meter for meter in self.meters if meter.key == key), None)
-        if found or not self.open_meters or not checks.is_slug(key):
+        if found or not self.open_meters or not re.fullmatch(checks.SLUG_PATTERN, key):
             return found
         like = next((meter for meter in self.meters if key.endswith(f"_{meter.key}")), None)
         return Meter(key=key, title=key, window=like.window if like else None)

@@ -205,9 +205,8 @@ def _share(found: list[Plugin]) -> None:
                 names = tuple(key for key in given if key != name)
                 kept = names if part == "streams" else {key: given[key] for key in names}
                 loser.declared = loser.info._replace(**{part: kept})
-                loser.note(
-                    f"its {noun.format(name)} left out, because {' and '.join(rivals)} declares that name, too", _warn
-                )
+                why = f"because {' and '.join(rivals)} declares that name, too"
+                loser.note(f"its {noun.format(name)} left out, {why}", _warn)
 
 
 def check(feature: Feature, name: str) -> None:

@@ -23,6 +23,8 @@ SECONDS = 10.0
 LIMIT = "TRACKER_PLUGIN_SECONDS"
 UNLIMITED = 1e9
 PATIENCE = 3  # interruptions that a plugin may swallow before the program is ended
+# those that the program and its children live by
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGCHLD)
 
 
 class Hang(BaseException):
@@ -107,38 +109,37 @@ def _limit() -> float:
 @contextmanager
 def restored(is_trusted: bool = False) -> Iterator[list[str]]:
     """Put back what an import changed for the whole process; the list names it at the end."""
-    before, changed = [] if is_trusted else list(_process()), list[str]()
+    changed = list[str]()
+    # 800 names, copied and compared by the interpreter; the journal would use what a plugin put in their place
+    modules = [] if is_trusted else [(module, dict(vars(module))) for module in (os, builtins, time, signal)]
+    parts = [] if is_trusted else list(_process())
     try:
         yield changed
     finally:
-        after = {name: value for name, value, *_ in _process()} if before else {}
-        for name, value, write, place in before:
-            now = after.get(name, value)
+        for module, names in modules:
+            if vars(module) != names:
+                own = vars(module)
+                changed += [f"{module.__name__}.{name}" for name in names if own.get(name) is not names[name]]
+                own.update(names)
+        for (name, value, write, place), (_, now, *_) in zip(parts, _process() if parts else (), strict=True):
             # entries added at the end are harmless: packages such as `six` add an importer for what nobody else finds
-            now = now[: len(value)] if isinstance(value, list) else now
-            if now is not value and now != value:
+            if value != (now[: len(value)] if isinstance(value, list) else now):
                 write(*place, value)
                 changed.append(name)
 
 
 def _process() -> Iterator[tuple[str, Any, Callable[..., object], tuple[Any, ...]]]:
     """The name of each part, its value, and the call that puts it back: the function and its first arguments."""
-    # if a plugin replaced one of their functions, the journal would use the replacement
-    for module in (os, builtins, time, signal):
-        for name, value in vars(module).items():
-            yield f"{module.__name__}.{name}", value, setattr, (module, name)
     for name in ("path", "meta_path", "path_hooks", "argv"):
-        yield f"sys.{name}", list(getattr(sys, name)), list.__setitem__, (getattr(sys, name), slice(None))
+        yield f"sys.{name}", list(getattr(sys, name)), setattr, (sys, name)
     os.umask(mask := os.umask(0o077))
     yield "the umask", mask, os.umask, ()
     yield "the working directory", os.getcwd(), os.chdir, ()
     yield "environment variables", dict(os.environ), _set_environment, ()
     yield "the recursion limit", sys.getrecursionlimit(), sys.setrecursionlimit, ()
     yield "the signal mask", signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.pthread_sigmask, (signal.SIG_SETMASK,)
-    if current_thread() is main_thread():
-        for number in signal.Signals:
-            if (handler := signal.getsignal(number)) is not None:
-                yield f"the handler of {number.name}", handler, signal.signal, (number,)
+    for number in SIGNALS if current_thread() is main_thread() else ():
+        yield f"the handler of {number.name}", signal.getsignal(number), signal.signal, (number,)
 
 
 def _set_environment(kept: dict[str, str]) -> None:

@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import attrs
 import click
 import pluggy
 
+from tracker import api
 from tracker.contract import Struct, checks, readings
 from tracker.contract import hooks as hookspecs
 from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Declaration, Source
@@ -121,11 +122,16 @@ class Registry:
         """Register the hooks of a plugin; if they do not fit, nothing of it stays."""
         try:
             with guarded(found.name, "match the hook specifications"):
-                self.manager.register(found.module, name=name)
-                found.hooks = _hooks(self.manager, found.module, kind)
+                # pluggy inspects every attribute of what it gets, half a millisecond a module: it gets the hooks alone
+                marked = ModuleType(name)
+                for key in dir(found.module):
+                    if hasattr(part := getattr(found.module, key), "tracker_impl"):
+                        setattr(marked, key, part)
+                self.manager.register(marked, name)
+                found.hooks = _hooks(self.manager, name, found.module, kind)
         except PluginError:
-            if self.manager.is_registered(found.module):
-                self.manager.unregister(found.module)
+            if self.manager.has_plugin(name):
+                self.manager.unregister(name=name)
             raise
 
     def has(self, source: str, hook: str) -> bool:
@@ -137,13 +143,14 @@ class Registry:
         """The answer of one source, with the core's default behind it; what is wrong with it is a `PluginError`."""
         found = self.find(source)
         assert found is not None
-        others = self.manager.get_plugins() - {found.module, readings}
+        others = self.manager.get_plugins() - {self.manager.get_plugin(source), readings}
         return self._ask(found, hook, self.manager.subset_hook_caller(hook, others), arguments)
 
     def bind(self, source: str, hook: str) -> Callable[..., Any]:
         """The source's own function for a hook with all arguments positional, bound once: for streams."""
-        found, caller = self.find(source), getattr(self.manager.hook, hook)
-        [own] = [one for one in caller.get_hookimpls() if found and one.plugin is found.module]
+        self.find(source)
+        caller = getattr(self.manager.hook, hook)
+        [own] = [one for one in caller.get_hookimpls() if one.plugin_name == source]
         function, given = own.function, caller.spec.argnames
         if tuple(own.argnames) == tuple(given):
             return function  # type: ignore[no-any-return]
@@ -203,8 +210,8 @@ class Registry:
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         """The answer of each feature that implements a hook with its name, or the error that it failed with."""
-        known = {id(one.module): one for one in self.features}
-        found = [(known[id(one.plugin)], one) for one in getattr(self.manager.hook, hook).get_hookimpls()]
+        known = {f"feature {one.name}": one for one in self.features}
+        found = [(known[one.plugin_name], one) for one in getattr(self.manager.hook, hook).get_hookimpls()]
         # columns are the project's own features' first
         found.sort(key=lambda pair: (hook == "window_facts" and not pair[0].is_own, pair[0].name))
         for feature, one in found:
@@ -223,9 +230,8 @@ class Registry:
     def _ask(self, plugin: Plugin, hook: str, function: Any, arguments: Mapping[str, Any], **limits: Any) -> Any:
         """Call a plugin's function for a hook. Whatever is wrong with it is a `PluginError`."""
         if os.environ.get(TRACE) == "1":
-            texts = {name: repr(value) for name, value in arguments.items()}
-            shown = (f"{name}={text if len(text) <= 60 else text[:57] + '...'}" for name, text in texts.items())
-            print(f"trace: {plugin.name}.{hook}({', '.join(shown)})", file=sys.stderr)
+            shown = ", ".join(f"{name}={value!r:.60}" for name, value in arguments.items())
+            print(f"trace: {plugin.name}.{hook}({shown})", file=sys.stderr)
         annotation = getattr(self.manager.hook, hook).spec.function.__annotations__["return"]
         with guarded(plugin.name, hook, **limits):
             answer = _checked(annotation, function(**arguments))
@@ -254,13 +260,13 @@ def _declaration(name: str, answer: object) -> Source:
     return found
 
 
-def _hooks(manager: pluggy.PluginManager, module: object, kind: str | None) -> tuple[str, ...]:
+def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str | None) -> tuple[str, ...]:
     """The names of the hooks that a registered plugin implements; what fits none or is missing is an exception."""
-    known = [hook for hook, caller in vars(manager.hook).items() if caller.has_spec()]
     found = []
-    for caller in manager.get_hookcallers(module) or ():
-        [own] = [one for one in caller.get_hookimpls() if one.plugin is module]
+    for caller in manager.get_hookcallers(manager.get_plugin(name)) or ():
+        [own] = [one for one in caller.get_hookimpls() if one.plugin_name == name]
         if not caller.has_spec():
+            known = [hook for hook, one in vars(manager.hook).items() if one.has_spec()]
             raise LookupError(f"Unknown hook {caller.name!r}. {near(caller.name, known)}")
         if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
             raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
@@ -300,7 +306,7 @@ def _facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> d
         if not is_pair or not isinstance(columns, Mapping):
             raise TypeError(f"Invalid facts of {key!r:.80}. Expected (window, provider): {{column: value}}.")
         for name, value in columns.items():
-            if not isinstance(name, str) or not name or not checks.is_line(name):
+            if not name or not checks.is_line(name):
                 raise ValueError(f"Invalid column {name!r:.80}. Expected a text without control characters.")
             if (owner := owners.get(name, feature)) != feature:
                 raise ValueError(f"Invalid column {name!r:.80}. Expected another name than those of {owner}.")
@@ -324,8 +330,7 @@ def _checked(annotation: str, answer: Any) -> Any:
         return None
     outer, _, inner = annotation.removesuffix(" | None").partition("[")
     name = inner.removesuffix("]") if outer == "Sequence" else outer
-    kind: Any = {"Source": Declaration, "Mapping": Mapping}.get(name) or getattr(builtins, name, None)
-    kind = kind or getattr(import_module("tracker.api"), name, object)
+    kind: Any = Mapping if name == "Mapping" else vars(builtins).get(name) or getattr(api, name, object)
     kind = object if getattr(kind, "_is_protocol", False) else kind
     found = list(answer) if outer == "Sequence" and isinstance(answer, Iterator | tuple) else answer
     parts = found if outer == "Sequence" else [found]

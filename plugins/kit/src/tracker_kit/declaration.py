@@ -81,7 +81,7 @@ def _hooks(session: Session, found: Found) -> dict[str, list[str]]:
     given: dict[str, list[str]] = {}
     for hook in found.hooks:
         caller = getattr(session.registry.manager.hook, hook)
-        [own] = [one for one in caller.get_hookimpls() if one.plugin is found.module]
+        [own] = [one for one in caller.get_hookimpls() if one.plugin_name == found.name]
         given[hook] = list(own.argnames)
     return given
 
