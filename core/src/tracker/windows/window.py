@@ -81,7 +81,7 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
         if window is None:
             last = session.index.newest(source.stream, session.lane, source.name)
             is_open = last is not None and last.phase == "before"
-            window = last.window if last and is_open else _next(session, request, last and last.window)
+            window = last.window if last and is_open else _next(session, request, last.window if last else None)
         added = [add(session, request, window, request.phases[0] if request.phases else None)]
         for phase in request.phases[1:]:
             from tracker.windows.lanes import next_window
@@ -89,7 +89,10 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
             # a pane that also opens the next window is a BEFORE there
             added.append(add(session, request, next_window(window), phase))
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
-        rows = {ANOMALIES: [row for one in added for row in one.anomalies], source.stream: [one.record for one in added]}
+        rows = {
+            ANOMALIES: [row for one in added for row in one.anomalies],
+            source.stream: [one.record for one in added],
+        }
         if not session.dry_run:
             session.journal.append_all({stream: own for stream, own in rows.items() if own})
             if request.is_last:
