@@ -34,6 +34,7 @@ IMPORTS = {
     "raise RuntimeError('no')": "RuntimeError: no",
     "import nope_not_there": "ModuleNotFoundError",
     "sys.exit(3)": "raised SystemExit(3)",
+    "os._exit(3)": "raised SystemExit(3)",
     "raise KeyboardInterrupt": "raised KeyboardInterrupt()",
     "while True: pass": "did not finish within 0.5 s",
     "raise ValueError('x' * 1_000_000)": "ValueError: xxx",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.contract.periods import Cell, Column
-    from tracker.contract.readings import Reading
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
@@ -176,34 +174,6 @@ class Session:
                 raise TrackerError(f"{name} is not available: {failure}")
         what = "provider" if tuple(kinds) == ("status",) else "source"
         raise click.UsageError(f"Unknown {what} {escape(name)!r}. {near(name, names)}")
-
-    def reading(
-        self,
-        source: Source,
-        text: str,
-        captured_at: datetime,
-        timezone: str | None = None,
-        scope: str | None = None,
-        origin: str | None = None,
-    ) -> Reading:
-        """What a source reads in a text; empty and tagged if it recognises nothing."""
-        from tracker.contract.readings import Reading
-        from tracker.text.clock import zone
-        from tracker.text.pane import MOVEMENT
-
-        given = {"scope": scope, "origin": origin, "timezone": zone(timezone) if timezone else self.zone}
-        if not {"\x1b", "\x08"}.isdisjoint(text) and re.search(MOVEMENT, text):
-            played = self.registry.first("screen_text", text=text)
-            if played is None:
-                from tracker.hosting.discovery import owner
-
-                raise TrackerError(
-                    "The text contains cursor movements, and nothing that plays them is installed. Paste the pane as"
-                    f" text. {owner('hooks', 'screen_text') or ''}".rstrip()
-                )
-            text = played
-        answer = self.registry.call(source.name, "parse_status", text=text, captured_at=captured_at, **given)
-        return answer if isinstance(answer, Reading) else Reading(errors=("insufficient-data",))
 
     def finish(self) -> None:
         """Tell the features, once, that the running command did what it is for."""

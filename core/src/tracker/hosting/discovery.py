@@ -10,8 +10,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import cache, partial
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache, partial, reduce
 from importlib import import_module
 from typing import Any, TypeAlias
 
@@ -65,7 +65,8 @@ class Plugin:
         """Import and admit it, or leave it out. What its import changes for the process is put back and named."""
         load, self.pending = self.pending, None
         try:
-            with restored(is_trusted=self.is_own) as changed, guarded(self.name, "be imported"):
+            watch: AbstractContextManager[list[str]] = nullcontext([]) if self.is_own else restored()
+            with watch as changed, guarded(self.name, "be imported"):
                 self.module = load()
             admit(self)
         except PluginError as error:
@@ -95,10 +96,7 @@ def is_strict() -> bool:
 def attribute(place: str) -> Any:
     """What `module:attribute` names; without an attribute, the module."""
     module, _, rest = place.partition(":")
-    found: Any = import_module(module.strip())
-    for part in filter(None, rest.strip().split(".")):
-        found = getattr(found, part)
-    return found
+    return reduce(getattr, filter(None, rest.strip().split(".")), import_module(module.strip()))
 
 
 def scan() -> list[Plugin]:
@@ -108,10 +106,10 @@ def scan() -> list[Plugin]:
     for one in found:
         one.is_disabled = not unwanted.isdisjoint({one.name, one.distribution})
     for one in found:
-        rivals = [other for other in found if other.name == one.name and other is not one and not other.is_disabled]
-        if rivals and not one.is_disabled and one.distribution != f"{GROUP}-{one.name}":
-            named = ", ".join(other.distribution for other in rivals)
+        others = [other for other in found if other.name == one.name and other is not one and not other.is_disabled]
+        if others and not one.is_disabled and one.distribution != f"{GROUP}-{one.name}":
             cure = f"Uninstall one of them, or set {DISABLE}={one.distribution}."
+            named = ", ".join(other.distribution for other in others)
             reason = f"{named} has an entry point of that name, too. {cure}"
             one.error = PluginError(one.name, "have a name of its own", reason)
     return found
@@ -268,10 +266,7 @@ def _project() -> str:
 
 
 def owner(what: str, name: str) -> str | None:
-    """What to do for one of the `commands`, `settings` or `hooks` of the project's features that is not in use here.
-
-    It says which distribution to install, or to enable again; None if nobody has it.
-    """
+    """How to get one of the project's `commands`, `settings` or `hooks` that is not in use here, if any has it."""
     import json
 
     here = {one.distribution for one in installed() if one.info}

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import current_thread, main_thread
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from tracker.errors import PluginError, TrackerError
 
@@ -74,21 +74,21 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
         if timer.is_armed:
             raise Hang
 
-    with ExitStack() as undo:
+    with ExitStack() as stack:
         for name in () if speaks else ("stdout", "__stdout__"):
-            undo.callback(setattr, sys, name, getattr(sys, name))
+            stack.callback(setattr, sys, name, getattr(sys, name))
             setattr(sys, name, sys.stderr)
         with suppress(OSError):  # of C libraries and programs; one of the two descriptors may be closed
             if not speaks:
-                undo.callback(os.close, kept := os.dup(1))
-                undo.callback(os.dup2, kept, 1)
+                stack.callback(os.close, kept := os.dup(1))
+                stack.callback(os.dup2, kept, 1)
                 os.dup2(2, 1)
         if timer.is_armed:
             if callable(interrupt):
-                undo.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, press))
-            undo.callback(signal.signal, signal.SIGVTALRM, signal.signal(signal.SIGVTALRM, ring))
+                stack.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, press))
+            stack.callback(signal.signal, signal.SIGVTALRM, signal.signal(signal.SIGVTALRM, ring))
             outer = signal.setitimer(signal.ITIMER_VIRTUAL, timer.seconds, min(timer.seconds, 1))
-            undo.callback(signal.setitimer, signal.ITIMER_VIRTUAL, *outer)
+            stack.callback(signal.setitimer, signal.ITIMER_VIRTUAL, *outer)
         try:
             yield timer
         except BaseException as error:
@@ -107,21 +107,28 @@ def _limit() -> float:
 
 
 @contextmanager
-def restored(is_trusted: bool = False) -> Iterator[list[str]]:
-    """Put back what an import changed for the whole process; the list names it at the end."""
-    changed = list[str]()
+def restored() -> Iterator[list[str]]:
+    """Put back what an import changes for the whole process, which the list names at the end, and let it not end it."""
+    changed, parts, leave, process = list[str](), list(_process()), os._exit, os.getpid()
     # 800 names, copied and compared by the interpreter; the journal would use what a plugin put in their place
-    modules = [] if is_trusted else [(module, dict(vars(module))) for module in (os, builtins, time, signal)]
-    parts = [] if is_trusted else list(_process())
+    modules = [(module, dict(vars(module))) for module in (os, builtins, time, signal)]
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != process:
+            leave(status)
+        raise SystemExit(status)
+
+    os._exit = refuse
     try:
         yield changed
     finally:
+        os._exit = leave
         for module, names in modules:
             if vars(module) != names:
                 own = vars(module)
                 changed += [f"{module.__name__}.{name}" for name in names if own.get(name) is not names[name]]
                 own.update(names)
-        for (name, value, write, place), (_, now, *_) in zip(parts, _process() if parts else (), strict=True):
+        for (name, value, write, place), (_, now, *_) in zip(parts, _process(), strict=True):
             # entries added at the end are harmless: packages such as `six` add an importer for what nobody else finds
             if value != (now[: len(value)] if isinstance(value, list) else now):
                 write(*place, value)

@@ -280,10 +280,7 @@ def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str |
 
 
 def _check(info: Source, others: Iterable[tuple[Source, bool]]) -> None:
-    """Refuse a source that shares records or shell functions with another.
-
-    others: the admitted sources, each with whether it is of the same distribution.
-    """
+    """Refuse a source that shares records or shell functions with others, each with whether it is a sibling."""
     taken = {"windows", "anomalies"} | {stream for feature in discovery.declared() for stream in feature.streams}
     if info.kind != VIEW and info.stream in taken:
         raise ValueError(f"Invalid stream {info.stream!r}. Expected one that neither the kernel nor a feature writes.")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from tracker.api import CommandOrigin, Source
-from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, line
+from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, line, read_text
 from tracker_capture.origins.answer import OriginError, query
 from tracker_capture.origins.program import printed
 from tracker_capture.settings import CaptureSettings
@@ -36,7 +36,7 @@ def store_printed(
     Windows(session).store(
         CaptureRequest(
             source=source,
-            reading=session.reading(source, text, now, timezone, scope),
+            reading=read_text(session, source, text, now, timezone, scope),
             text=text,
             captured_at=now,
             origin="ingest",

@@ -20,7 +20,7 @@ import orjson
 from attrs import frozen
 
 from tracker.api import FileOrigin, LogOrigin, Reading, Source
-from tracker.kernel import PluginError, Registry, Session, replace_file, zone
+from tracker.kernel import PluginError, Registry, Session, read_text, replace_file, zone
 from tracker_capture import readings
 from tracker_capture.origins.answer import LIMIT, OriginError
 from tracker_capture.origins.files import OPEN, listed
@@ -295,7 +295,7 @@ def _readings(
         # one line is at fault
         for text in lines:
             try:
-                yield session.reading(source, text, changed, None, origin=origin.name)
+                yield read_text(session, source, text, changed, None, origin=origin.name)
             except PluginError as error:
                 session.warn(str(error))
         return

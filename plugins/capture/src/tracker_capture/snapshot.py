@@ -10,7 +10,7 @@ import click
 from attrs import evolve, frozen
 
 from tracker.api import Origin, Reading, Source
-from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, near, span, take_text
+from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, near, read_text, span, take_text
 from tracker_capture.origins import Question, Unanswered, first
 from tracker_capture.origins.answer import Answer, OriginError
 from tracker_capture.settings import CaptureSettings
@@ -85,7 +85,7 @@ def _from_stdin(session: Session, options: Options) -> Answer:
     if options.wait:
         _wait_for_buffer(session, options, None)
     text, taken = take_text(), session.now
-    reading = session.reading(options.source, text, taken, options.timezone, origin=STDIN)
+    reading = read_text(session, options.source, text, taken, options.timezone, origin=STDIN)
     answer = Answer(origin=STDIN, text=text, reading=reading, taken=taken)
     try:
         return _usable(session, options, answer) if answer.has_value else answer

@@ -108,11 +108,12 @@ def _origins(sources: Iterable[Source]) -> Iterator[tuple[Source, Origin]]:
 
 def _take(session: Session, sources: list[tuple[Source, Origin]], data: bytes, now: datetime) -> Kept | None:
     """The reading of the first source that finds one, which is kept."""
+    from tracker.kernel import read_text
 
     words = data.decode("utf-8", "replace")
     for source, origin in sources if words.strip() else ():
         try:
-            reading = session.reading(source, words, now, None, origin=origin.name)
+            reading = read_text(session, source, words, now, None, origin=origin.name)
         except PluginError:
             continue
         if any(gauge.used is not None for gauge in reading.gauges):

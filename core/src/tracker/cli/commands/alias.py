@@ -93,7 +93,7 @@ def store_text(
     # what is wrong with the settings or the data directory is said before somebody pastes
     here.zone, here.index  # noqa: B018
     text = take_text(given["use_stdin"], given["path"])
-    reading = here.reading(source, text, at, timezone, scope)
+    reading = read_text(here, source, text, at, timezone, scope)
     more |= {name: given[name] for name in ("window", "notes", "force")}
     store(here, CaptureRequest(source=source, phases=phases, reading=reading, text=text, captured_at=at, **more))
 

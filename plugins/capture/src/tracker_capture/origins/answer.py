@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from tracker.api import HttpOrigin, Origin, Reading, Source, redact
-from tracker.kernel import PluginError, TrackerError, line
+from tracker.kernel import PluginError, TrackerError, line, read_text
 from tracker_capture.settings import CaptureSettings
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Query:
         taken = self.session.now
         try:
             with _parsing:
-                reading = self.session.reading(self.source, text, taken, self.timezone, origin=self.origin.name)
+                reading = read_text(self.session, self.source, text, taken, self.timezone, origin=self.origin.name)
         except PluginError as error:
             raise OriginError(str(error)) from error
         return Answer(origin=self.origin.name, text=text, reading=reading, taken=taken)
