@@ -86,6 +86,7 @@ def store_text(
     source: Source, phases: tuple[str, ...], given: Mapping[str, Any], scope: str | None = None, **more: Any
 ) -> None:
     """Read the text that the options name, and store what its source reads in it."""
+    from tracker.windows.captures import read_text
     from tracker.windows.window import CaptureRequest, store
 
     here = session()
