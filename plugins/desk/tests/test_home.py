@@ -174,6 +174,19 @@ def test_the_meters_of_each_account_are_named(program: Any, history: Any) -> Non
     assert "  fuel account home  60%" in status.partition("toy: not in a window")[2]
 
 
+@pytest.mark.parametrize("columns", ["45", "80"])
+def test_accounts_are_told_apart_however_narrow(
+    program: Any, history: Any, columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history(("fuel", "home", -1, 60), ("fuel", "work", -2, 20))
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for command in ("home", "status"):
+        text = re.sub(r"\x1b\[[\d;]*m", "", program(command).ok())
+        assert re.search(r"toy fuel +home ", text), text
+        assert re.search(r"toy fuel +work ", text), text
+
+
 def test_a_reading_without_a_name_that_an_account_repeats_hides_older_ones_too(program: Any, history: Any) -> None:
     history(("fuel", "home", -0.01, 60), ("fuel", "work", -2, 20), ("fuel", None, -0.02, 60), ("fuel", None, -0.5, 10))
     program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at(-1), stdin="fuel 5%").ok()

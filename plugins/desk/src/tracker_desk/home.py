@@ -74,6 +74,6 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
         say(first_lines(session))
         return
     found = meters.rows(status, clock)
-    if not session.table(meters.COLUMNS, found):
+    if not session.table(meters.columns(found), found):
         say(meters.lines(found))
     say(("", *today_lines(session, status, zone), *due_lines(status)))

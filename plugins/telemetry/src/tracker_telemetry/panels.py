@@ -172,7 +172,11 @@ def _routing(session: Session, period: Period) -> Iterator[Panel]:
             {"side": f"{source.title}: routed", "tokens": routed.tokens, "cost": cost[1], "saved": saved},
         ]
         if share is not None and routed.tokens:
-            worth = "what that saved is not known" if saved is None else f"which saved {prices.dollars(saved)} at list prices"
+            worth = (
+                "what that saved is not known"
+                if saved is None
+                else f"which saved {prices.dollars(saved)} at list prices"
+            )
             headlines.append(f"{source.title}: {number(share, 0)} % of the tokens went to a cheaper model, {worth}.")
     if rows:
         yield Panel(
