@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from tracker.cli.options import moment as moment
     from tracker.cli.options import provider_option as provider_option
     from tracker.cli.options import selection as selection
+    from tracker.cli.options import take_text as take_text
     from tracker.cli.options import window_option as window_option
-    from tracker.cli.text_input import read_text as read_text
-    from tracker.cli.text_input import take_text as take_text
     from tracker.contract.readings import iso as iso
     from tracker.errors import Busy as Busy
     from tracker.errors import Interrupted as Interrupted
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from tracker.text.render import value as value
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
+    from tracker.windows.captures import read_text as read_text
     from tracker.windows.reader import Windows as Windows
     from tracker.windows.results import Finalized as Finalized
     from tracker.windows.results import ProviderFigures as ProviderFigures

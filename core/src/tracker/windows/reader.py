@@ -110,13 +110,13 @@ class Windows:
 
     def anomalies(self, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
         """Every anomaly, each with the row that closed it."""
-        from tracker.windows.rules import history
+        from tracker.windows.anomalies import history
 
         return history(self.session, windows, removed=True)
 
     def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
         """The anomalies that nothing closed and whose records stand. without: one that is about to be taken back."""
-        from tracker.windows.rules import history
+        from tracker.windows.anomalies import history
 
         return [entry for entry, closed in history(self.session, windows, without=without) if closed is None]
 
