@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tracker.cli.options import moment as moment
     from tracker.cli.options import provider_option as provider_option
     from tracker.cli.options import selection as selection
+    from tracker.cli.options import take_text as take_text
     from tracker.cli.options import window_option as window_option
-    from tracker.cli.text_input import take_text as take_text
     from tracker.contract.readings import iso as iso
     from tracker.errors import Busy as Busy
     from tracker.errors import Interrupted as Interrupted
