@@ -1,4 +1,4 @@
-"""The values that features give to the kernel and to each other; `feature_hooks.py` has the hooks."""
+"""The values that features give to the kernel and to each other; `hooks.py` has the hooks."""
 
 from __future__ import annotations
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tracker.contract.readings import FELL, compact, iso
 from tracker.errors import TrackerError
 from tracker.journal.records import WINDOWS, stamp
-from tracker.text.redact import redact
-from tracker.text.render import line, plural, value
-from tracker.text.wording import near
+from tracker.text.pane import redact
+from tracker.text.render import line, near, plural, value
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.reader import Absent, Windows
 from tracker.windows.results import Finalized, divergences, finalized, newest, unit_of

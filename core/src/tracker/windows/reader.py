@@ -96,7 +96,7 @@ class Windows:
 
     def no_window(self, window: str) -> TrackerError:
         """What to say of a window that has no records. All names are read for the error alone."""
-        from tracker.text.wording import near
+        from tracker.text.render import near
 
         known = self.session.index.windows()
         what = near(window, known) if known else f"{self.session.root} holds no records."
@@ -110,13 +110,13 @@ class Windows:
 
     def anomalies(self, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
         """Every anomaly, each with the row that closed it."""
-        from tracker.windows.rules import history
+        from tracker.windows.anomalies import history
 
         return history(self.session, windows, removed=True)
 
     def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
         """The anomalies that nothing closed and whose records stand. without: one that is about to be taken back."""
-        from tracker.windows.rules import history
+        from tracker.windows.anomalies import history
 
         return [entry for entry, closed in history(self.session, windows, without=without) if closed is None]
 
@@ -203,7 +203,7 @@ class Windows:
 
     def parsed(self, reading: readings.Reading, source: Source) -> dict[str, Any]:
         """A reading as the field `parsed` of a record, without what is never stored."""
-        from tracker.text.redact import each_text, redact
+        from tracker.text.pane import each_text, redact
 
         change = partial(redact, keep_account=self.session.config.keep_account)
         found: dict[str, Any] = each_text(readings.to_parsed(reading, source), change)

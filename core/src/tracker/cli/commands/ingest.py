@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from tracker.cli.command import WritingCommand
-from tracker.cli.commands.alias import store_text
+from tracker.cli.commands.alias import input_options, store_text
 from tracker.cli.main import run_command
 from tracker.cli.options import window_option
-from tracker.cli.text_input import input_options
 from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Source
 from tracker.errors import TrackerError
 from tracker.session import Session, session
