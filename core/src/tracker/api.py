@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tracker.contract.features import Finding as Finding
     from tracker.contract.features import StreamFacts as StreamFacts
     from tracker.contract.features import StreamInput as StreamInput
-    from tracker.contract.features import WindowResult as WindowResult
+    from tracker.contract.features import Tally as Tally
     from tracker.contract.hooks import hookimpl as hookimpl
     from tracker.contract.periods import Cell as Cell
     from tracker.contract.periods import Chart as Chart

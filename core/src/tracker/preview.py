@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.blocks import PreviewContext, Row
@@ -231,7 +232,8 @@ def _provider_line(figures: ProviderFigures) -> str:
         f"n={estimate.n}",
         f"power={power}",
     ]
-    marks = [f"excluded {line(one.window)}: {line(one.reason)}" for one in figures.excluded[:MARKS]]
+    shown = islice(figures.excluded.items(), MARKS)
+    marks = [f"excluded {line(window)}: {line(reason)}" for window, reason in shown]
     more = len(figures.excluded) - MARKS
     marks += [f"excluded {plural(more, 'more window')}: see --json"] if more > 0 else []
     marks += ["stale: re-run complete"] if figures.stale else []
@@ -302,6 +304,6 @@ def _provider(figures: ProviderFigures) -> dict[str, Any]:
         "unit": figures.unit,
         **figures.efficiency.figures(),
         **figures.totals,
-        "excluded": [one._asdict() for one in figures.excluded],
+        "excluded": [{"window": window, "reason": reason} for window, reason in figures.excluded.items()],
         "stale": list(figures.stale),
     }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tracker.preview import Preview
     from tracker.windows.captures import Capture, Groups, Span
     from tracker.windows.lanes import LaneFile
-    from tracker.windows.results import Finalized, Part, Tally
+    from tracker.windows.results import Finalized, Part
     from tracker.windows.window import CaptureRequest
 
 
@@ -62,23 +62,6 @@ class Windows:
         from tracker.windows.results import parts
 
         return parts(self.session, windows, with_open=False)
-
-    @staticmethod
-    def tally(source: Source) -> Tally:
-        """What adds a provider's windows up, one after the other."""
-        from tracker.windows.results import Tally
-
-        return Tally(source)
-
-    @staticmethod
-    def overlaps(tallies: Iterable[Tally]) -> dict[str, str]:
-        """The windows of one account that moved a meter at the same time, with the reason why they do not count."""
-        from tracker.windows.columns import Spent
-
-        whole = Spent()
-        for tally in tallies:
-            whole.extend(tally.spent)
-        return whole.overlaps()
 
     def unfinished(self, newest: int = -1) -> list[str]:
         """The windows that are not finalized, or the newest of them, in natural order."""

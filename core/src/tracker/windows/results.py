@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from sys import intern
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from tracker.contract.features import Estimate, WindowResult
 from tracker.contract.readings import EPOCH, amount, instant
 from tracker.contract.sources import Comparison, Source
 from tracker.journal.index import Index
-from tracker.journal.index_file import place
 from tracker.journal.records import WINDOWS
 from tracker.windows.captures import (
     BY_TIME,
@@ -24,13 +23,22 @@ from tracker.windows.captures import (
     captures,
     measure,
 )
-from tracker.windows.columns import Results, Spent
 
 if TYPE_CHECKING:
+    from tracker.contract.features import Estimate, Tally
     from tracker.session import Session
 
 # windows whose records are held at once, which takes 20 MB
 PART = 2000
+
+
+class Result(NamedTuple):
+    """What a provider delivered in a window. reason: why that does not count, if it does not."""
+
+    features: float
+    capacity: float
+    pair: Pair
+    reason: str | None
 
 
 class Finalized(NamedTuple):
@@ -59,6 +67,26 @@ class Finalized(NamedTuple):
     def quality(self) -> float | None:
         known = (amount(self.record.get(key)) for key in ("quality_score", "quality"))
         return next((float(one) for one in known if one is not None), None)
+
+    def result(self, source: Source, group: Iterable[Capture]) -> Result | None:
+        """What a provider delivered, by its captures; None if the window says nothing of it."""
+        entry, features = self.providers.get(source.name), self.features.get(source.name)
+        if entry is None and not features:
+            return None
+        capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
+        pair, reason = canonical(group), None
+        if pair.is_mixed:
+            reason = OTHER_ACCOUNT
+        elif entry is None:
+            reason = "not-captured"
+        elif capacity is None:
+            errors = entry.get("errors")
+            tags = [str(tag) for tag in errors] if isinstance(errors, list) else []
+            about = [tag for tag in tags if tag.partition(":")[2] in ("", source.capacity)]
+            reason = intern((about or ["capacity-missing"])[-1])
+        elif features is None:
+            reason = "features-missing"
+        return Result(features or 0, capacity or 0, pair, reason)
 
     def is_stale(self, provider: str, group: Iterable[Capture]) -> bool:
         """Whether the captures that were finalized are no longer those that count; rows without ids cannot tell."""
@@ -125,7 +153,8 @@ def parts(session: Session, windows: Iterable[str] | None = None, *, with_open: 
 
 def _part(session: Session, windows: Sequence[str], with_open: bool) -> Part:
     known = finalized(session.index, windows)
-    rows = {window: known[window] for window in windows if window in known}
+    # the names in the rows are texts of their own, which a million of them would hold beside the given ones
+    rows = {window: known[window]._replace(window=window) for window in windows if window in known}
     return Part(windows, rows, captures(session.index, session.registry.sources, windows if with_open else rows))
 
 
@@ -135,100 +164,68 @@ def _part(session: Session, windows: Sequence[str], with_open: bool) -> Part:
 UNNAMED, MIXED = "(not named)", "2 accounts"
 
 
-class Excluded(NamedTuple):
-    """A window that is left out, with the reason."""
+class Totals:
+    """A provider's windows without an interval: its `Tally`, and the estimate, if no feature has one."""
 
-    window: str
-    reason: str
-
-
-class Tally:
-    """A provider's windows, added one by one, of each its numbers."""
+    ci, power, remarks = None, None, ()
+    ci_kind: Literal["none"] = "none"
 
     def __init__(self, source: Source) -> None:
-        self.source, self.results, self.spent = source, Results(), Spent()
-        self.excluded: list[Excluded] = []
-        self.stale: list[str] = []
+        self.source, self.excluded, self.stale = source, dict[str, str](), list[str]()
+        self.n, self.features, self.capacity = 0, 0.0, 0.0
 
     def add(self, row: Finalized, group: Iterable[Capture]) -> None:
-        """A finalized window with the provider's captures, if it says something of the provider."""
-        entry, features = row.providers.get(self.source.name), row.features.get(self.source.name)
-        if entry is None and not features:
+        found = row.result(self.source, group)
+        if found is None:
             return
-        capacity = capacity_delta(self.source, entry.get("delta")) if entry is not None else None
-        pair = canonical(group)
-        self.spent.add(row.window, pair, self.source.capacity or "")
-        if pair.is_mixed:
-            self.excluded.append(Excluded(row.window, OTHER_ACCOUNT))
-        elif capacity is None or features is None:
-            self.excluded.append(Excluded(row.window, _reason(self.source, entry, capacity)))
-        else:
-            self.results.add(row.window, features, capacity, row.quality, _moment(pair, row))
-        if row.is_stale(self.source.name, group):
-            self.stale.append(row.window)
+        if found.reason is not None:
+            self.excluded[row.window] = found.reason
+        elif found.features or found.capacity:
+            self.n += 1
+            self.features += found.features
+            self.capacity += found.capacity
+        self.stale += [row.window] if row.is_stale(self.source.name, group) else []
 
-    def extend(self, other: Tally) -> None:
-        self.results.extend(other.results)
-        self.spent.extend(other.spent)
-        self.excluded += other.excluded
+    def extend(self, other: Totals) -> None:
+        self.n += other.n
+        self.features += other.features
+        self.capacity += other.capacity
+        self.excluded |= other.excluded
         self.stale += other.stale
 
-    def figures(
-        self, session: Session, account: str = "", *, overlaps: Mapping[str, str] | None = None
-    ) -> ProviderFigures:
-        """What the windows say together. overlaps: of these and others, by default of these."""
-        shared = self.spent.overlaps() if overlaps is None else overlaps
-        results: Sequence[WindowResult] = self.results
-        excluded: Sequence[Excluded] = self.excluded
-        if shared:
-            results = [one for one in self.results if one.window not in shared]
-            kept = [one for one in excluded if one.window not in shared or one.reason == OTHER_ACCOUNT]
-            own = [one.window for each in (self.results, {*excluded}.difference(kept)) for one in each]
-            kept += [Excluded(window, shared[window]) for window in own if window in shared]
-            excluded = sorted(kept, key=lambda left: place(left.window))
-        found = estimate(session, self.source, results)
-        return ProviderFigures(self.source, unit_of(self.source), found, tuple(excluded), tuple(self.stale), account)
+    def total(self, account: str = "") -> ProviderFigures:
+        return ProviderFigures(self.source, unit_of(self.source), self, self.excluded, self.stale, account)
 
-
-class Totals(NamedTuple):
-    """An estimate without an interval, if no feature makes one."""
-
-    n: int
-    features: float
-    capacity: float
-    efficiency: float | None
-    ci: None = None
-    ci_kind: Literal["none"] = "none"
-    power: None = None
-    remarks: tuple[str, ...] = ()
+    @property
+    def efficiency(self) -> float | None:
+        return self.features / self.capacity if self.capacity else None
 
     def figures(self) -> dict[str, Any]:
+        known = ("n", "features", "capacity", "efficiency", "ci", "ci_kind", "power")
         unknown = ("efficiency_quality", "se", "fieller", "n_eff", "windows_needed")
-        known = {name: value for name, value in self._asdict().items() if name != "remarks"}
-        return known | dict.fromkeys(unknown)
+        return {name: getattr(self, name) for name in known} | dict.fromkeys(unknown)
 
 
 class ProviderFigures(NamedTuple):
     """A provider over the finalized windows that are shown.
 
-    excluded: windows left out, each with the reason. stale: windows whose captures changed after they were finalized.
+    excluded: windows left out, with the reason. stale: windows whose captures changed after they were finalized.
     account: the one that the windows were measured on, if others have windows, too.
     """
 
     source: Source
     unit: str
     efficiency: Estimate
-    excluded: tuple[Excluded, ...] = ()
-    stale: tuple[str, ...] = ()
+    excluded: Mapping[str, str] = {}
+    stale: Sequence[str] = ()
     account: str = ""
 
     @classmethod
-    def of(cls, session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> ProviderFigures:
-        """One provider's usable windows, the others with the reason."""
-        tally = Tally(source)
-        for window, row in rows.items():
-            tally.add(row, groups.get((window, source.name), ()))
-        return tally.figures(session)
+    def of(cls, source: Source, row: Finalized, group: Iterable[Capture]) -> ProviderFigures:
+        """Those of one window."""
+        found = Totals(source)
+        found.add(row, group)
+        return found.total()
 
     @property
     def totals(self) -> dict[str, float | None]:
@@ -257,7 +254,8 @@ class Totaled:
     """Figures of every provider that finalized windows name, of several accounts apart. is_alone: of one window."""
 
     def __init__(self, session: Session, *, is_alone: bool) -> None:
-        self.session, self._is_alone, self._tallies = session, is_alone, dict[tuple[str, str], Tally]()
+        self.session, self._is_alone = session, is_alone
+        self._tallies: dict[tuple[str, str], Tally] = {}
 
     def add(self, rows: Mapping[str, Finalized], groups: Groups) -> None:
         registry, asked = self.session.registry, [] if self._is_alone else list(rows)
@@ -266,7 +264,8 @@ class Totaled:
             for name in row.named & registry.providers.keys():
                 key = name, known.get((window, name), UNNAMED)
                 if key not in self._tallies:
-                    self._tallies[key] = Tally(registry.providers[name])
+                    source = registry.providers[name]
+                    self._tallies[key] = registry.first("tally", session=self.session, source=source) or Totals(source)
                 self._tallies[key].add(row, groups.get((window, name), ()))
 
     def figures(self) -> list[ProviderFigures]:
@@ -275,17 +274,12 @@ class Totaled:
         for name in sorted({name for name, _ in self._tallies}):
             own = {account: tally for (known, account), tally in self._tallies.items() if known == name}
             if len(own.keys() - {UNNAMED, MIXED}) < 2:
-                own = {"": merged(own.values())}
-            found += [tally.figures(self.session, account) for account, tally in sorted(own.items())]
+                first, *others = own.values()
+                for one in others:
+                    first.extend(one)
+                own = {"": first}
+            found += [tally.total(account) for account, tally in sorted(own.items())]
         return found
-
-
-def merged(tallies: Iterable[Tally]) -> Tally:
-    """Several of one provider as one."""
-    first, *others = tallies
-    for one in others:
-        first.extend(one)
-    return first
 
 
 def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:
@@ -301,34 +295,6 @@ def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> li
                 capacity = capacity_delta(source, measured.delta)
                 found.append(OpenFigures(source, window, unit_of(source), capacity, measured.errors))
     return found
-
-
-def _reason(source: Source, entry: Mapping[str, Any] | None, capacity: float | None) -> str:
-    if entry is None or capacity is not None:
-        return "not-captured" if entry is None else "features-missing"
-    errors = entry.get("errors")
-    tags = [str(tag) for tag in errors] if isinstance(errors, list) else []
-    about = [tag for tag in tags if tag.partition(":")[2] in ("", source.capacity)]
-    return (about or ["capacity-missing"])[-1]
-
-
-def _moment(pair: Pair, row: Finalized) -> datetime | None:
-    """The middle between the captures that count, or when the window was finalized."""
-    known = [capture.captured_at for capture in pair if capture is not None]
-    if known:
-        return known[0] + (known[-1] - known[0]) / 2
-    stored = (instant(row.record.get(name)) for name in ("captured_at", "finalized_at"))
-    return next((at for at in stored if at is not None), None)
-
-
-def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) -> Estimate:
-    """What the windows say together, by the feature that knows; the totals and their ratio if none is installed."""
-    found: Estimate | None = session.registry.first("estimate", session=session, source=source, windows=windows)
-    if found is not None:
-        return found
-    counting = [one for one in windows if one.features or one.capacity]
-    features, capacity = sum(one.features for one in counting), sum(one.capacity for one in counting)
-    return Totals(len(counting), features, capacity, features / capacity if capacity else None)
 
 
 class Divergence(NamedTuple):
