@@ -268,6 +268,8 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
     feature.write_text(code.replace("windows: Sequence[str])", "windws: Sequence[str])"))
     assert "plugin 'acme' failed to match the hook specifications" in toys("plugins", "check", str(root)).stdout
     feature.write_text("import os\nos._exit(0)\n")
+    assert "plugin 'acme' failed to be imported: raised SystemExit(0)" in toys("plugins", "check", str(root)).stdout
+    feature.write_text(code.replace(PANELS, "\n\n@hookimpl\ndef panels(period):\n    import os\n    os._exit(0)\n"))
     lost = toys("plugins", "check", str(root))
     assert (lost.returncode, lost.stderr.splitlines()[-1]) == (
         1,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.readings import CROSSED, EPOCH, FELL, Reading, amount, compact, fell, from_parsed, instant
 from tracker.errors import TrackerError
-from tracker.journal.records import PHASES, lane_of, text
+from tracker.journal.records import PHASES, WINDOWS, lane_of, text
 
 if TYPE_CHECKING:
     from tracker.contract.readings import Delta, Gauge, Meter
@@ -111,6 +111,11 @@ def captures(
     for group in found.values():
         group.sort(key=BY_TIME)
     return found
+
+
+def is_finalized(index: Index, window: str) -> bool:
+    """Whether a finalize row of the window stands."""
+    return any(True for _ in index.entries(WINDOWS, [window]))
 
 
 class Pair(NamedTuple):

@@ -10,8 +10,7 @@ from tracker.contract.readings import EPOCH, Reading, from_parsed, instant
 from tracker.errors import PluginError, TrackerError
 from tracker.text.clock import Clock, span
 from tracker.text.render import line, near, number, value
-from tracker.windows.captures import Pair, canonical
-from tracker.windows.results import finalized
+from tracker.windows.captures import Pair, canonical, is_finalized
 from tracker.windows.window import has_value
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         last = session.index.newest(request.source.stream, agent, name, position=1 if session.dry_run else 2)
         # of a BEFORE of the past what is newer is not left behind
         is_left = last is not None and last.phase == "before" and last.at <= taken.timestamp()
-        if last and is_left and last.window != added.window and not finalized(session.index, [last.window]):
+        if last and is_left and last.window != added.window and not is_finalized(session.index, last.window):
             end = f"tracker end {name} --stdin {place.replace(added.window, line(last.window), 1)}"
             yield f"{line(last.window)} stays open for {name} in this lane; `{end}` ends it"
 
@@ -103,7 +102,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
 def _note_finalized(session: Session, source: Source, added: Addition) -> None:
     """A capture that counts in a finalized window changes no figure until that is finalized again."""
     name = added.window
-    if any(one and one.record is added.record for one in added.pair) and finalized(session.index, [name]):
+    if any(one and one.record is added.record for one in added.pair) and is_finalized(session.index, name):
         needed = "".join(f"its {source.name} {phase} stands and " for phase in added.pair.missing)
         stale = f"its figures are stale until {needed}`tracker complete --window {name} ...` runs again"
         session.note(f"note: {name} is finalized without this capture; {stale}")

@@ -16,7 +16,7 @@ from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, check_window, stamp
 from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
-from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Pair, canonical, captures, measure
+from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -125,7 +125,6 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
 def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
     """The window of a capture that names none and finds none open; `last` is the one that was."""
     from tracker.windows.lanes import FIRST_WINDOW, next_window
-    from tracker.windows.results import finalized
 
     source, lane, index = request.source, session.lane, session.index
     if request.phases[0] == "after":
@@ -140,7 +139,7 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
     opened = [mark for mark in marks if mark.phase == "before"]
     window = max(opened, key=lambda mark: mark.at).window if opened else FIRST_WINDOW
     # what is finalized without it would leave it out
-    while finalized(index, [window]):
+    while is_finalized(index, window):
         window = next_window(window)
     return window
 

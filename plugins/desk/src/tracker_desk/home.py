@@ -9,7 +9,7 @@ from tracker.api import FileOrigin, LogOrigin, Period, StatusLineOrigin
 from tracker.kernel import Clock, Session, line, plural, rate, span
 from tracker_desk import meter_list as meters
 from tracker_desk.status import Status
-from tracker_desk.status_text import PROPOSE
+from tracker_desk.status_text import PROPOSE, heading
 
 
 def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
@@ -69,7 +69,7 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
             session.show(each)
 
     clock = Clock(status.now, zone)
-    say((clock.head(), ""))
+    say((heading(clock), ""))
     if not status.lanes and not status.standings:
         say(first_lines(session))
         return

@@ -51,6 +51,16 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
         session.show("\n".join(("", *group)))
 
 
+def heading(clock: Clock) -> str:
+    """The instant itself, with the zone's name."""
+    return f"{clock.now:%a %d %b %Y %H:%M %Z} ({clock.zone})"
+
+
+def _until(clock: Clock, instant: datetime) -> str:
+    """`14:06 (in 4 min)`."""
+    return f"{clock.at(instant)} (in {span(instant - clock.now)})"
+
+
 def _lane_row(lane: Lane) -> Mapping[str, Cell]:
     also = ", ".join(mark.window for mark in lane.also_open)
     return {
@@ -70,7 +80,7 @@ def _name(lane: Lane) -> str:
 def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
     """The screen as plain text."""
     clock = Clock(status.now, zone)
-    yield f"{clock.head()}  {line(session.root)}"
+    yield f"{heading(clock)}  {line(session.root)}"
     if not status.lanes and not status.standings:
         yield from _beginning(session)
     for lane in status.lanes:
@@ -150,7 +160,7 @@ def _reset(clock: Clock, gauge: Gauge) -> str:
         return f", resets {line(gauge.resets)}" if gauge.resets else ""
     if gauge.reset_at <= clock.now:
         return f", was reset {clock.at(gauge.reset_at)}"
-    return f", resets {clock.until(gauge.reset_at)}"
+    return f", resets {_until(clock, gauge.reset_at)}"
 
 
 def _next(clock: Clock, due: Due) -> str:
@@ -163,10 +173,10 @@ def _next(clock: Clock, due: Due) -> str:
     if due.action == "complete":
         return f"complete {window}{how}"
     if due.allowed_from is not None:
-        return f"AFTER allowed from {clock.until(due.allowed_from)}, since a meter was just reset{how}"
+        return f"AFTER allowed from {_until(clock, due.allowed_from)}, since a meter was just reset{how}"
     if due.resets_at is None or due.buffered_until is None or due.resets_at - clock.now > SOON:
         return f"AFTER when the work is done{how}"
-    until, again = clock.until(due.resets_at), clock.at(due.buffered_until)
+    until, again = _until(clock, due.resets_at), clock.at(due.buffered_until)
     return f"AFTER before a meter is reset at {until}, or allowed from {again}{how}"
 
 
