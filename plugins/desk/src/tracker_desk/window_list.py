@@ -18,7 +18,7 @@ FIGURES = ("features", "capacity", "efficiency")
 class ListedWindow:
     """A window: `open` lacks a capture, `closed` is measured and not finalized.
 
-    stale: the providers whose captures changed after it was finalized.
+    stale: the providers whose captures changed, or were added, after it was finalized.
     """
 
     window: str
@@ -92,7 +92,8 @@ def _state(row: Finalized | None, own: Mapping[str, Any]) -> Literal["open", "cl
 
 
 def _stale(row: Finalized | None, own: Mapping[str, list[Capture]]) -> tuple[str, ...]:
-    return tuple(name for name in sorted(row.providers if row else ()) if row and row.is_stale(name, own.get(name, [])))
+    names = sorted({*row.providers, *own}) if row else ()
+    return tuple(name for name in names if row and row.is_stale(name, own.get(name, [])))
 
 
 def _providers(
