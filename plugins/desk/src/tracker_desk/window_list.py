@@ -30,6 +30,7 @@ class ListedWindow:
     providers: Mapping[str, Mapping[str, Any]]
     facts: Mapping[str, Any] = field(factory=dict)
     stale: tuple[str, ...] = ()
+    split: tuple[str, ...] = ()  # the providers that several lanes captured: the pair of one counts
 
     def document(self) -> dict[str, Any]:
         """The window for programs; instants in UTC."""
@@ -71,6 +72,7 @@ def listed(session: Session, windows: Sequence[str] | None) -> list[ListedWindow
                 providers=_providers(session, name, rows.get(name), groups, known, own),
                 facts=known.get((name, ""), {}),
                 stale=_stale(rows.get(name), own),
+                split=tuple(one for one, group in own.items() if len({shot.agent_id for shot in group}) > 1),
             )
         )
     return found

@@ -62,6 +62,9 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
         stale = [name for name in sorted({*row.providers, *groups}) if row.is_stale(name, groups.get(name, []))]
         text = f"Captures of {', '.join(stale)} changed after it was finalized." if stale else "It is finalized."
         cure = again if stale else None
+        split = [name for name, group in groups.items() if len({one.agent_id for one in group}) > 1]
+        if split and not stale:
+            text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
         if lost := loss(window, row, groups):
             text = f"Its {lost.what} was removed after it was finalized; {lost.otherwise}."
             stale, cure = stale or [lost.what], lost.cure
