@@ -126,9 +126,9 @@ class Windows:
 
         # in their order: what stands together is read together
         wanted, registry = None if windows is None else list(windows), self.session.registry
-        found = list(self._strangers(None if wanted is None else set(wanted)))
-        for row in finalized_rows(self.session.index, wanted):
-            found += [(name, WINDOWS, PHASES[0]) for name in row.named - registry.sources.keys()]
+        found, known = list(self._strangers(None if wanted is None else set(wanted))), registry.sources.keys()
+        finalized = {name for row in finalized_rows(self.session.index, wanted) for name in row.named - known}
+        found += [(name, WINDOWS, PHASES[0]) for name in finalized]
         measured = {name for name, _, phase in found if phase in PHASES}
         # of a name's streams the first
         streams = {name: stream for name, stream, _ in reversed(found)}
