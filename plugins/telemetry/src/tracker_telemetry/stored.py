@@ -46,14 +46,12 @@ class Stored:
     _at: int = 0
     _read: dict[str, int] = field(factory=dict)
 
-    def catch_up(self) -> bool:
-        """Read what was appended since the last time; whether that was anything."""
-        has_more = False
+    def catch_up(self) -> None:
+        """Read what was appended since the last time."""
         for stream in self.streams:
             size, before = self.session.journal.size(stream), self._read.get(stream)
             if size == before:
                 continue
-            has_more = True
             if before is None or size < before:
                 spans = self.session.index.spans(stream, {self.window})
             else:
@@ -62,7 +60,6 @@ class Stored:
                 for part in parts(self.session, stream, start, stop):
                     self._scan(part)
             self._read[stream] = size
-        return has_more
 
     def pass_over(self, keys: Sequence[bytes]) -> int | None:
         """Go past lines that are the next ones and one event each: how many are routed; None if any is another."""
@@ -76,7 +73,9 @@ class Stored:
         return kinds.count(ROUTED)
 
     def leave_order(self, shown: Shown) -> None:
-        """Make the sets: of what is stored, and of what was shown until now."""
+        """Make the sets, if that is not done: of what is stored, and of what was shown until now."""
+        if not self.is_in_order:
+            return
         self.is_in_order = False
         order = bytes(self._order)
         self._order.clear()
