@@ -220,10 +220,10 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
 
 
 def _load(session: Session, source: Source, database: DuckDBPyConnection, path: Path, folder: Path) -> None:
-    database.execute(INSERT.format(rows=_rows_of(path, ROW)), {"stream": source.stream})
+    database.execute(INSERT.format(rows=rows_of(path, ROW)), {"stream": source.stream})
     if database.execute("DELETE FROM event WHERE routed IS NULL").fetchone() != (0,):
         # schema 1.0.0: a whole stream in one row
-        rows = _rows_of(path, dict.fromkeys(("record_id", "window", "raw_text", "routed"), "VARCHAR"))
+        rows = rows_of(path, dict.fromkeys(("record_id", "window", "raw_text", "routed"), "VARCHAR"))
         query = f'SELECT record_id, "window", raw_text FROM {rows} WHERE raw_text IS NOT NULL AND routed IS NULL'
         for record_id, window, text in database.execute(query).fetchall():
             events = old_events(session, source, text)
@@ -244,13 +244,19 @@ def _load_events(
         for at, event in enumerate(events):
             own = {"record_id": f"{name}-{at}", "window": window, "routed": False, "ok": True}
             file.write(orjson.dumps({**own, **event}) + b"\n")
-    database.execute(INSERT.format(rows=_rows_of(path, ROW)), {"stream": stream})
+    database.execute(INSERT.format(rows=rows_of(path, ROW)), {"stream": stream})
 
 
-def _rows_of(path: Path, kinds: Mapping[str, str]) -> str:
-    columns = ", ".join(f"\"{name}\": '{kind}'" for name, kind in kinds.items())
+def rows_of(path: Path, kinds: Mapping[str, str]) -> str:
+    """The rows of a file, with columns of these kinds, as a query asks for them."""
+    columns = ", ".join(f"{quoted(name)}: '{kind}'" for name, kind in kinds.items())
     options = "format = 'newline_delimited', ignore_errors = true, maximum_object_size = 33554432"
-    return f"read_json('{str(path.absolute()).replace(chr(39), chr(39) * 2)}', columns = {{{columns}}}, {options})"
+    return f"read_json({quoted(path.absolute(), chr(39))}, columns = {{{columns}}}, {options})"
+
+
+def quoted(name: object, quote: str = '"') -> str:
+    """A name in SQL, or a text."""
+    return quote + str(name).replace(quote, quote * 2) + quote
 
 
 def old_events(session: Session, source: Source, text: str) -> Iterator[dict[str, Any]]:

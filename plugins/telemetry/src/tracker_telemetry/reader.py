@@ -17,10 +17,9 @@ from attrs import define, field
 from tracker import __version__
 from tracker.api import Rejected, Source, check_event, redact
 from tracker.kernel import PluginError, Session, Windows, iso, number
-from tracker_telemetry.identity import ID, REJECTED, Ids, Shown, digest_of, row_id
 from tracker_telemetry.lines import LINE_LIMIT, Line
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
-from tracker_telemetry.stored import HEAD, Stored
+from tracker_telemetry.stored import HEAD, ID, REJECTED, Ids, Shown, Stored, digest_of, row_id
 
 SLICE = 500  # lines for which a plugin gets its time anew
 COMMON = ("window", "provider", "captured_at", "source", "notes", "agent_id", "schema_version", "tool_version")
