@@ -31,8 +31,11 @@ FOLDER, FILE = ".index", "telemetry.duckdb"
 VERSION = 2
 PART = 64 << 20  # bytes of a stream that are inserted at once
 WAIT_SECONDS = 5.0  # for another process to let go of the file
-# exact percentiles of ten million latencies, in all and by lane and model, hold 500 MB
-SETTINGS = {"memory_limit": "1GB", "preserve_insertion_order": "false", "TimeZone": "UTC"}
+SETTINGS = {"preserve_insertion_order": "false", "TimeZone": "UTC"}
+# of the file; what does not fit is beside it
+MEMORY = "200MB"
+# without a file, and for exact percentiles of ten million latencies, in all and by lane and model, which hold 500 MB
+MORE_MEMORY = "1GB"
 # the columns of a row as the journal has them; a value that does not fit its column is null
 ROW = {
     **dict.fromkeys(("record_id", "window", "key", "ts", "rid", "lane", "model"), "VARCHAR"),
@@ -78,6 +81,12 @@ class Events:
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of a query that asks `standing`, a view of the events."""
         return self.database.execute(query, values).fetchall()
+
+    def rows_in_turn(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """The same without holding all of them, until the next query."""
+        found = self.database.execute(query, values)
+        while part := found.fetchmany(10_000):
+            yield from part
 
 
 def ask(session: Session, source: Source, windows: Sequence[str] | None, take: Callable[[Events], T]) -> T:
@@ -160,19 +169,19 @@ def _connect(session: Session | None, path: Path | None) -> DuckDBPyConnection:
     import duckdb
 
     if session is None or path is None or session.dry_run or not session.root.is_dir() or path.parent.is_symlink():
-        return duckdb.connect()
+        return duckdb.connect(config={"memory_limit": MORE_MEMORY})
     until = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            database = duckdb.connect(str(path))
+            database = duckdb.connect(str(path), config={"memory_limit": MEMORY})
             path.chmod(0o600)
             return database
         except (duckdb.IOException, OSError) as error:
             if "lock" not in str(error) and isinstance(error, duckdb.Error) and path.exists():
                 raise  # the file is spoilt
             if "lock" not in str(error) or time.monotonic() > until:
-                return duckdb.connect()
+                return duckdb.connect(config={"memory_limit": MORE_MEMORY})
             time.sleep(0.05)
 
 
