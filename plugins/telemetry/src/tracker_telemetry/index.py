@@ -29,7 +29,8 @@ T = TypeVar("T")
 
 FOLDER, FILE = ".index", "telemetry.duckdb"
 VERSION = 2
-PART = 64 << 20  # bytes of a stream that are inserted at once
+PART = 8 << 20  # bytes of a stream that are inserted at once
+LARGEST = 64 << 20  # bytes of a line
 WAIT_SECONDS = 5.0  # for another process to let go of the file
 SETTINGS = {"preserve_insertion_order": "false", "TimeZone": "UTC"}
 # of the file; what does not fit is beside it
@@ -111,7 +112,7 @@ def ask(session: Session, source: Source, windows: Sequence[str] | None, take: C
 def ask_log(events: Iterator[dict[str, Any]], take: Callable[[Events], T]) -> T:
     """What `take` makes of events that are not stored."""
     with _opened(None, None) as database, tempfile.TemporaryDirectory() as folder:
-        _load_events(database, "log", "", events, Path(folder))
+        _load_events(database, "log", "", events, Path(folder) / "events.jsonl")
         return take(_standing(database, "log", None, ()))
 
 
@@ -208,18 +209,11 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
     if not is_same or size > now.size:
         size = 0
         database.execute("DELETE FROM event WHERE stream = ?", [stream])
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        is_read = not now.size
-        if now.size and not size:
-            _load(session, source, database, journal.path(stream), folder)
-            # what is appended meanwhile may be taken back
-            is_read = journal.size(stream) == now.size
-            if not is_read:
-                database.execute("DELETE FROM event WHERE stream = ?", [stream])
-        for part in () if is_read else parts(session, stream, size, now.size, PART):
-            (folder / "events.jsonl").write_bytes(part)
-            _load(session, source, database, folder / "events.jsonl", folder)
+    with tempfile.TemporaryDirectory() as folder:
+        for part in parts(session, stream, size, now.size, PART):
+            path = Path(folder) / "events.jsonl"
+            path.write_bytes(part)
+            _load(session, source, database, path)
     if database.execute(TWICE, [stream, first]).fetchone() != (0,):
         database.execute(ONCE, [stream])
     mark = journal.glance(stream, now.size)
@@ -228,7 +222,7 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
     database.execute("COMMIT")
 
 
-def _load(session: Session, source: Source, database: DuckDBPyConnection, path: Path, folder: Path) -> None:
+def _load(session: Session, source: Source, database: DuckDBPyConnection, path: Path) -> None:
     database.execute(INSERT.format(rows=rows_of(path, ROW)), {"stream": source.stream})
     if database.execute("DELETE FROM event WHERE routed IS NULL").fetchone() != (0,):
         # schema 1.0.0: a whole stream in one row
@@ -236,19 +230,13 @@ def _load(session: Session, source: Source, database: DuckDBPyConnection, path: 
         query = f'SELECT record_id, "window", raw_text FROM {rows} WHERE raw_text IS NOT NULL AND routed IS NULL'
         for record_id, window, text in database.execute(query).fetchall():
             events = old_events(session, source, text)
-            _load_events(database, source.stream, window or "", events, folder, str(record_id))
+            _load_events(database, source.stream, window or "", events, path.with_name("old.jsonl"), str(record_id))
 
 
 def _load_events(
-    database: DuckDBPyConnection,
-    stream: str,
-    window: str,
-    events: Iterator[dict[str, Any]],
-    folder: Path,
-    name: str = "",
+    database: DuckDBPyConnection, stream: str, window: str, events: Iterator[dict[str, Any]], path: Path, name: str = ""
 ) -> None:
     """Insert events that are not rows of the journal."""
-    path = folder / "others.jsonl"
     with path.open("wb") as file:
         for at, event in enumerate(events):
             own = {"record_id": f"{name}-{at}", "window": window, "routed": False, "ok": True}
@@ -259,7 +247,9 @@ def _load_events(
 def rows_of(path: Path, kinds: Mapping[str, str]) -> str:
     """The rows of a file, with columns of these kinds, as a query asks for them."""
     columns = ", ".join(f"{quoted(name)}: '{kind}'" for name, kind in kinds.items())
-    options = "format = 'newline_delimited', ignore_errors = true, maximum_object_size = 33554432"
+    # DuckDB reads twice of this at once
+    size = min(path.stat().st_size + 1, LARGEST)
+    options = f"format = 'newline_delimited', ignore_errors = true, maximum_object_size = {size}"
     return f"read_json({quoted(path.absolute(), chr(39))}, columns = {{{columns}}}, {options})"
 
 
