@@ -20,12 +20,7 @@ if TYPE_CHECKING:
     from tracker.contract.features import Finding as Finding
     from tracker.contract.features import StreamFacts as StreamFacts
     from tracker.contract.features import StreamInput as StreamInput
-    from tracker.contract.features import WindowResult as WindowResult
-    from tracker.contract.figures import amount as amount
-    from tracker.contract.figures import count as count
-    from tracker.contract.figures import epoch as epoch
-    from tracker.contract.figures import instant as instant
-    from tracker.contract.figures import percent as percent
+    from tracker.contract.features import Tally as Tally
     from tracker.contract.hooks import hookimpl as hookimpl
     from tracker.contract.periods import Cell as Cell
     from tracker.contract.periods import Chart as Chart
@@ -41,6 +36,11 @@ if TYPE_CHECKING:
     from tracker.contract.readings import Gauge as Gauge
     from tracker.contract.readings import Meter as Meter
     from tracker.contract.readings import Reading as Reading
+    from tracker.contract.readings import amount as amount
+    from tracker.contract.readings import count as count
+    from tracker.contract.readings import epoch as epoch
+    from tracker.contract.readings import instant as instant
+    from tracker.contract.readings import percent as percent
     from tracker.contract.sources import CommandOrigin as CommandOrigin
     from tracker.contract.sources import Comparison as Comparison
     from tracker.contract.sources import Demo as Demo

@@ -37,8 +37,17 @@ OPTIONS = (
 )
 
 
-class Shared(click.Command):
-    """A command or a group: it takes the global options after its name, too, lists them apart, and shows an example."""
+class Command(click.Command):
+    """A command or a group: it takes the global options after its name, too, lists them apart, and shows an example.
+
+    Without arguments, options with `multiple` take several values in a row: `--paths a b` as `--paths a --paths b`.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not any(isinstance(one, click.Argument) for one in self.params):
+            flags = {name for one in self.params if getattr(one, "multiple", False) for name in one.opts}
+            args = list(_repeated(args, flags))
+        return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)
@@ -80,19 +89,6 @@ def _example(text: str, ctx: click.Context) -> str:
     provider = next((one.name for one in sources if one.is_provider), "PROVIDER")
     stream = next((one.name for one in sources if one.is_stream and not one.origins), "SOURCE")
     return text.format(provider=provider, stream=stream)
-
-
-class Command(Shared):
-    """A command.
-
-    Without arguments, options with `multiple` take several values in a row: `--paths a b` as `--paths a --paths b`.
-    """
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not any(isinstance(one, click.Argument) for one in self.params):
-            flags = {name for one in self.params if getattr(one, "multiple", False) for name in one.opts}
-            args = list(_repeated(args, flags))
-        return super().parse_args(ctx, args)
 
 
 def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import click
 
 from tracker import __version__
-from tracker.cli.command import OPTIONS, Shared
+from tracker.cli.command import OPTIONS
 from tracker.cli.command import Command as SharedCommand
 from tracker.errors import Interrupted, TrackerError
 from tracker.feature import GROUPS, Command
@@ -41,8 +42,6 @@ KERNEL = {
 HOME = "home"
 # what a full disk behind `>` gives, and alike; errors of the program's own files have their names
 UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
-# the number of the signal, since its module costs 2 ms
-SIGINT = 2
 ALSO = {"window-finalize": "complete"}
 
 
@@ -103,7 +102,7 @@ def run_command(name: str, **given: Any) -> None:
     click.get_current_context().invoke(find(name), **given)
 
 
-class Group(click.Group, Shared):
+class Group(click.Group, SharedCommand):
     """A group of commands that says what was meant. A feature adds one to any group by declaring it as `GROUP NAME`."""
 
     command_class = SharedCommand
@@ -169,7 +168,7 @@ class Root(Group):
             sys.stdout.flush()
             return answer
         except KeyboardInterrupt:
-            raise Interrupted(f"interrupted{session.outcome}", SIGINT) from None
+            raise Interrupted(f"interrupted{session.outcome}", signal.SIGINT) from None
         except OSError as error:
             if error.errno not in UNPRINTABLE or error.filename is not None:
                 raise

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     # asking a hook must not make the classes of what others answer
     from tracker.contract.blocks import Block, PreviewContext
     from tracker.contract.events import Event
-    from tracker.contract.features import Check, Estimate, Finding, StreamFacts, StreamInput, Value, WindowResult
+    from tracker.contract.features import Check, Finding, StreamFacts, StreamInput, Tally, Value
     from tracker.contract.periods import Cell, Column, MeterOutlook, MeterReading, Panel, Period, UsageEvent
     from tracker.contract.readings import Delta, Reading
     from tracker.contract.sources import Source
@@ -110,8 +110,8 @@ def feature_info() -> Feature:
 
 
 @hookspec(firstresult=True)
-def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) -> Estimate | None:
-    """Efficiency with interval and power of a provider's finalized windows that count."""
+def tally(session: Session, source: Source) -> Tally | None:
+    """What adds up a provider's finalized windows, to an efficiency with interval and power."""
 
 
 @hookspec

@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 from tracker.api import Cell, Column, Source
 from tracker.kernel import csv_line, number
 from tracker_telemetry.index import Events
-from tracker_telemetry.prices import KINDS, Table
+from tracker_telemetry.prices import KINDS, Table, dollars
 
 By: TypeAlias = Literal["rid", "model", "lane", "day"]
 BASELINE = "baseline"
@@ -159,17 +159,10 @@ def table(found: Costs) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]
 def money_line(found: Costs) -> str:
     """The money in words, as far as it is known, and the models without a price."""
     money = {name.removesuffix("_usd"): usd for name, usd in found.money(found.sides).items()}
-    amounts = (f"{name} {_dollars(usd)}" for name, usd in money.items())
+    amounts = (f"{name} {dollars(usd)}" for name, usd in money.items())
     names = ", ".join(name or "(no model)" for name in found.unpriced)
     why = f"; no price for {names}" if names else ""
     return f"note: at list prices of {found.prices.as_of}: {', '.join(amounts)}{why}"
-
-
-def _dollars(usd: float | None) -> str:
-    """In cents; what is under half a cent in hundredths of one, since it is not nothing."""
-    if usd is None:
-        return "n/a"
-    return f"${usd:.4f}" if 0 < abs(usd) < 0.005 else f"${usd:.2f}"
 
 
 def document(found: Costs) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
             source = session.registry.providers.get(name)
             if source is None:
                 continue
-            found = ProviderFigures.of(session, source, {window: row}, groups)
+            found = ProviderFigures.of(source, row, groups.get((window, name), ()))
             own = facts.get((window, name), {})
             yield {
                 "record_id": row.record_id,
@@ -66,7 +66,7 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
                 "provider": name,
                 "unit": found.unit,
                 "outcome": row.text("outcome"),
-                "reason": next((one.reason for one in found.excluded), None),
+                "reason": found.excluded.get(window),
                 **found.totals,
                 "quality": row.quality,
                 "tokens": own.get("tokens"),

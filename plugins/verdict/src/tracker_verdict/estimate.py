@@ -6,12 +6,13 @@ import math
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import frozen
 
-from tracker.api import Source, WindowResult
+from tracker.api import Source
 from tracker.kernel import Session, TrackerError, number
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.efficiency import LEAST_EFFECTIVE, LEAST_WINDOWS, Efficiency, measure
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
 # From so many windows on the spread is that between days: windows of one day are alike.
 BLOCKS_FROM = 12
 USUAL_EFFECT = 1.5
+
+
+@frozen(kw_only=True)
+class WindowResult:
+    """What a provider delivered in a finalized window, and for how much capacity.
+
+    at: the middle between the captures that count, or when the window was finalized; None if neither is known.
+    """
+
+    window: str
+    features: float
+    capacity: float
+    quality: float | None = None
+    at: datetime | None = None
 
 
 # slots would shut out cached_property, and an interval costs an import

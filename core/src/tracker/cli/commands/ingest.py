@@ -55,7 +55,7 @@ def _check(source: Source, given: Mapping[str, Any]) -> None:
         raise click.UsageError(f"Invalid scope {scope!r} of {name}. {known}")
     if given["run"] and (given["use_stdin"] or given["path"] is not None):
         raise click.UsageError("--run reads what the program prints. Leave out --stdin and --file.")
-    if source.kind == "status" and given["phase"] is None:
+    if source.kind == STATUS and given["phase"] is None:
         raise click.UsageError(f"The phase of {name} is missing. Type --phase before or --phase after.")
 
 
