@@ -292,7 +292,7 @@ def brief(session: Session, source: Source, found: Sequence[Outlook]) -> Iterato
     for one in found:
         ahead = one.prospect
         has_words = ahead is not None and (ahead.is_full or ahead.linear)
-        parts = [text.strip() for text in words(ahead, local)] if ahead and has_words else []
+        parts = [text.strip() for text in words(ahead, local, is_brief=True)] if ahead and has_words else []
         if one.fits is not None:
             parts.append(_room(*one.fits))
         if parts:
