@@ -116,7 +116,7 @@ def test_a_source_is_loaded_when_it_is_first_asked_for() -> None:
     for name in ("a", "b"):
         load = lambda name=name: loaded.append(name) or plugin(name)  # noqa: E731
         made.plugins.append(discovery.Plugin(name, "", f"dist-{name}", "1", load))
-    assert (made.names, loaded) == (["a", "b"], [])
+    assert ([one.name for one in made.plugins], loaded) == (["a", "b"], [])
     assert made.source("b") is not None
     assert made.source("b") is made.source("b")
     assert made.source("nope") is None

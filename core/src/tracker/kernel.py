@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
     from tracker.windows.captures import read_text as read_text
+    from tracker.windows.reader import Finalized as Finalized
     from tracker.windows.reader import Windows as Windows
-    from tracker.windows.results import Finalized as Finalized
     from tracker.windows.results import ProviderFigures as ProviderFigures
     from tracker.windows.window import CaptureRequest as CaptureRequest
 

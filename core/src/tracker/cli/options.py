@@ -88,14 +88,14 @@ class Selection(NamedTuple):
     def windows(self, session: Session) -> list[str] | None:
         """Their ids in natural order; None if nothing was selected: every window is wanted."""
         from tracker.windows.captures import canonical, captures, spans
-        from tracker.windows.results import finalized
+        from tracker.windows.reader import Windows
 
         if self._replace(last=None) == Selection():
             return None if self.last is None else session.index.last_windows(self.last)
         own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows()}
         for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group
-        done = finalized(session.index) if self.is_open else {}
+        done = Windows(session).finalized() if self.is_open else {}
         found = []
         for window, groups in own.items():
             known = {(window, name): group for name, group in groups.items()}

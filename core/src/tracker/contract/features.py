@@ -12,7 +12,8 @@ from tracker.contract import Struct, checks
 if TYPE_CHECKING:
     from tracker.contract.events import EventTotals
     from tracker.windows.captures import Capture
-    from tracker.windows.results import Finalized, ProviderFigures
+    from tracker.windows.reader import Finalized
+    from tracker.windows.results import ProviderFigures
 
 Value: TypeAlias = "bool | int | float | str | None"
 

@@ -50,7 +50,7 @@ class Registry:
         self.manager.add_hookspecs(hookspecs)
         self.manager.register(readings, name="the core's defaults")
         self.disabled = [one for one in plugins if one.is_disabled]
-        # a name that belongs to another comes last
+        # those that are not disabled, sound or not, none loaded; a name that belongs to another comes last
         self.plugins = sorted((one for one in plugins if not one.is_disabled), key=lambda one: bool(one.error))
         self._columns = dict.fromkeys(OWN_COLUMNS, "the kernel")  # of windows, and who gives them
         self._broken: set[tuple[str, str]] = set()  # features' hooks that raised
@@ -61,11 +61,6 @@ class Registry:
         return discovery.is_strict()
 
     # --- sources
-
-    @property
-    def names(self) -> list[str]:
-        """Every installed source that is not disabled, sound or not; none is loaded for this."""
-        return list(dict.fromkeys(one.name for one in self.plugins))
 
     def find(self, name: str) -> Plugin | None:
         """The installed source of that name, loaded, sound or not."""
@@ -82,9 +77,9 @@ class Registry:
     @property
     def found(self) -> list[Plugin]:
         """Every installed source, loaded."""
-        for name in self.names:
-            self.find(name)
-        return list(self.plugins)
+        for one in self.plugins:
+            self.find(one.name)
+        return self.plugins
 
     @property
     def sources(self) -> dict[str, Source]:

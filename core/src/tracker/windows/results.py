@@ -1,164 +1,19 @@
-"""What windows delivered: the finalize row of each that counts, and what a provider's rows say together."""
+"""What windows say together: the sums of each provider, open windows, reports against meters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
-from sys import intern
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.readings import EPOCH, amount, instant
 from tracker.contract.sources import Comparison, Source
-from tracker.journal.index import Index
-from tracker.journal.records import WINDOWS
-from tracker.windows.captures import (
-    BY_TIME,
-    OTHER_ACCOUNT,
-    Capture,
-    Groups,
-    Pair,
-    canonical,
-    capacity_delta,
-    captures,
-    measure,
-)
+from tracker.windows.captures import BY_TIME, Capture, Groups, canonical, capacity_delta, measure
+from tracker.windows.reader import Finalized
 
 if TYPE_CHECKING:
     from tracker.contract.features import Estimate, Tally
     from tracker.session import Session
-
-# windows whose records are held at once, which takes 20 MB
-PART = 2000
-
-
-class Result(NamedTuple):
-    """What a provider delivered in a window. reason: why that does not count, if it does not."""
-
-    features: float
-    capacity: float
-    pair: Pair
-    reason: str | None
-
-
-class Finalized(NamedTuple):
-    """The finalize row of a window that counts, its fields checked, since a file may be edited."""
-
-    window: str
-    record_id: str
-    record: Mapping[str, Any]
-
-    @property
-    def features(self) -> dict[str, float]:
-        """Features per provider; providers whose features were not given are left out."""
-        counts = {name: amount(count) for name, count in self._table("features").items()}
-        return {name: count for name, count in counts.items() if count is not None}
-
-    @property
-    def providers(self) -> dict[str, Mapping[str, Any]]:
-        return {name: entry for name, entry in self._table("providers").items() if isinstance(entry, dict)}
-
-    @property
-    def named(self) -> set[str]:
-        """The providers that were measured, or that finished features."""
-        return {*self.providers, *(name for name, count in self.features.items() if count)}
-
-    @property
-    def quality(self) -> float | None:
-        known = (amount(self.record.get(key)) for key in ("quality_score", "quality"))
-        return next((float(one) for one in known if one is not None), None)
-
-    def result(self, source: Source, group: Iterable[Capture]) -> Result | None:
-        """What a provider delivered, by its captures; None if the window says nothing of it."""
-        entry, features = self.providers.get(source.name), self.features.get(source.name)
-        if entry is None and not features:
-            return None
-        capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-        pair, reason = canonical(group), None
-        if pair.is_mixed:
-            reason = OTHER_ACCOUNT
-        elif entry is None:
-            reason = "not-captured"
-        elif capacity is None:
-            errors = entry.get("errors")
-            tags = [str(tag) for tag in errors] if isinstance(errors, list) else []
-            about = [tag for tag in tags if tag.partition(":")[2] in ("", source.capacity)]
-            reason = intern((about or ["capacity-missing"])[-1])
-        elif features is None:
-            reason = "features-missing"
-        return Result(features or 0, capacity or 0, pair, reason)
-
-    def is_stale(self, provider: str, group: Iterable[Capture]) -> bool:
-        """Whether the captures that were finalized are no longer those that count; rows without ids cannot tell."""
-        used = self.providers.get(provider, {}).get("records")
-        now = canonical(group)._asdict().items()
-        return isinstance(used, Mapping) and any(used.get(phase) != (one and one.record_id) for phase, one in now)
-
-    def text(self, name: str) -> str | None:
-        found = self.record.get(name)
-        return found if isinstance(found, str) else None
-
-    def _table(self, name: str) -> dict[str, Any]:
-        found = self.record.get(name)
-        return found if isinstance(found, dict) else {}
-
-
-def finalized(index: Index, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
-    """The latest finalize row of each window; of two of one instant the later line."""
-    found: dict[str, tuple[datetime, Finalized]] = {}
-    for entry in index.entries(WINDOWS, windows):
-        window = entry.record.get("window")
-        at = instant(entry.record.get("finalized_at") or entry.record.get("captured_at")) or EPOCH
-        if isinstance(window, str) and (window not in found or at >= found[window][0]):
-            found[window] = (at, Finalized(window=window, record_id=entry.record_id, record=entry.record))
-    return {window: row for window, (_, row) in found.items()}
-
-
-def finalized_rows(index: Index, windows: Iterable[str] | None = None) -> Iterator[Finalized]:
-    """The finalize rows that count, without holding all of them."""
-    named = iter(index.finalized() if windows is None else windows)
-    while some := list(islice(named, PART)):
-        yield from finalized(index, some).values()
-
-
-class Part(NamedTuple):
-    """Some windows, the finalize rows that count in their order, and their captures."""
-
-    windows: Sequence[str]
-    rows: dict[str, Finalized]
-    groups: Groups
-
-
-def parts(session: Session, windows: Iterable[str] | None = None, *, with_open: bool = True) -> Iterator[Part]:
-    """The finalize rows and captures of some windows, by default of all, with progress if they are many.
-
-    with_open: also the captures of windows that are not finalized.
-    """
-    if windows is None:
-        for stream in {WINDOWS, *session.registry.status_streams}:
-            session.index.renew_edited(stream)
-        windows = session.index.windows()
-    named = windows if isinstance(windows, Sequence) else list(windows)
-    given = {"session": session, "size": len(named), "noun": "windows"}
-    shown = session.registry.first("show_progress", **given) if len(named) > PART else None
-    try:
-        for start in range(0, len(named), PART):
-            yield _part(session, named[start : start + PART], with_open)
-            if shown is not None:
-                shown.advance(min(PART, len(named) - start), min(start + PART, len(named)))
-    finally:
-        if shown is not None:
-            shown.end()
-
-
-def _part(session: Session, windows: Sequence[str], with_open: bool) -> Part:
-    known = finalized(session.index, windows)
-    # the names in the rows are texts of their own, which a million of them would hold beside the given ones
-    rows = {window: known[window]._replace(window=window) for window in windows if window in known}
-    return Part(windows, rows, captures(session.index, session.registry.sources, windows if with_open else rows))
-
-
-# --- figures
 
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 UNNAMED, MIXED = "(not named)", "2 accounts"
@@ -239,11 +94,11 @@ class ProviderFigures(NamedTuple):
 class OpenFigures(NamedTuple):
     """A provider in a window that is not finalized: what its meters say so far."""
 
-    source: Source
-    window: str
-    unit: str
-    capacity: float | None
+    provider: str
     errors: tuple[str, ...]
+    window: str
+    capacity: float | None
+    unit: str
 
 
 def unit_of(source: Source) -> str:
@@ -293,7 +148,7 @@ def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> li
             if name in providers and providers[name].capacity_meter is not None:
                 source, measured = providers[name], measure(session.registry, providers[name], canonical(group))
                 capacity = capacity_delta(source, measured.delta)
-                found.append(OpenFigures(source, window, unit_of(source), capacity, measured.errors))
+                found.append(OpenFigures(name, measured.errors, window, capacity, unit_of(source)))
     return found
 
 
@@ -309,6 +164,12 @@ class Divergence(NamedTuple):
     @property
     def is_divergent(self) -> bool:
         return abs(self.reported - self.shown) > self.threshold
+
+    def document(self) -> dict[str, Any]:
+        """What `preview --json` prints of it."""
+        figures = {"reported": self.reported, "shown": self.shown, "divergent": self.is_divergent}
+        compared = {name: getattr(self.compared, name) for name in ("scope", "provider", "meter")}
+        return {"source": self.source.name, **compared, **figures}
 
 
 # by provider and meter: which capture it is from, and the value

@@ -32,7 +32,8 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     plain, clock = lines(session, status, zone), Clock(status.now, zone)
     for head in islice(plain, 2):
         session.show(head)
-    if not status.standings or not session.table(meter_list.COLUMNS, meter_list.rows(status, clock)):
+    found = meter_list.rows(status, clock)
+    if not found or not session.table(meter_list.columns(found), found):
         for each in plain:
             session.show(each)
         return

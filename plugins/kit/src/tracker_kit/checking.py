@@ -73,7 +73,7 @@ def check(session: Session, target: str, inputs: Path | None) -> None:
 def _target(session: Session, name: str, folder: Path) -> Target:
     registry = session.registry
     features = tuple(one.name for one in registry.features)
-    installed = sorted({*registry.names, *features})
+    installed = sorted({*features, *(one.name for one in registry.plugins)})
     if name in installed:
         return Target(sources=(name,), features=features)
     if Path(name).is_dir():

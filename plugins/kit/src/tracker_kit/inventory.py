@@ -21,13 +21,12 @@ DISABLE = "TRACKER_DISABLE_PLUGINS"
 
 def list_plugins(registry: Registry) -> list[dict[str, Any]]:
     """A row per installed source and feature, as data."""
-    slow = {}
-    for name in registry.names:
+    rows = []
+    for one in registry.plugins:
         start = perf_counter()
-        registry.find(name)
-        slow[name] = perf_counter() - start
-    sources = [_row(one, getattr(one.declared, "kind", None), slow.get(one.name, 0)) for one in registry.found]
-    return sources + [_row(one, "feature") for one in registry.features]
+        registry.find(one.name)
+        rows.append(_row(one, getattr(one.declared, "kind", None), perf_counter() - start))
+    return rows + [_row(one, "feature") for one in registry.features]
 
 
 def _row(found: Any, kind: str | None, seconds: float = 0) -> dict[str, Any]:

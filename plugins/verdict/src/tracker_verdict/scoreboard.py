@@ -107,7 +107,7 @@ def scoreboard(
     # by provider, then by account and group
     found: dict[str, dict[tuple[str | None, str], Sums]] = {}
     is_logged, providers, names = False, session.registry.providers, list[str]()
-    for part in Windows(session).finalized_parts(windows):
+    for part in Windows(session).parts(windows):
         names += part.rows
         said = columns(session, list(part.rows))
         known = {key: _numbers(own) for key, own in said.items()}
