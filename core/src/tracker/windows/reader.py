@@ -236,11 +236,12 @@ class Windows:
         """The sources that are recorded and that no plugin reads, by name."""
         # in their order: what stands together is read together
         wanted, registry = None if windows is None else list(windows), self.session.registry
-        found = list(self._strangers(None if wanted is None else set(wanted)))
+        known = registry.sources.keys()
+        found = dict.fromkeys(self._strangers(None if wanted is None else set(wanted)))
         named = iter(self.session.index.finalized() if wanted is None else wanted)
         while some := list(islice(named, PART)):
             for row in self.finalized(some).values():
-                found += [(name, WINDOWS, PHASES[0]) for name in row.named - registry.sources.keys()]
+                found |= {(name, WINDOWS, PHASES[0]): None for name in row.named - known}
         measured = {name for name, _, phase in found if phase in PHASES}
         # of a name's streams the first
         streams = {name: stream for name, stream, _ in reversed(found)}

@@ -161,7 +161,7 @@ def _routing(session: Session, period: Period) -> Iterator[Panel]:
         # sums that are kept, so that a live view needs no database
         for _, _, model, is_routed, *counts in groups(session, source, period.windows):
             sides[bool(is_routed)].add(model, counts)
-        found = Costs(label=source.routed_label, by="model", rows=(), row_sides={}, sides=sides, prices=table)
+        found = Costs(label=source.routed_label, by="model", sides=sides, prices=table)
         money = found.money(found.sides)
         total = baseline.tokens + routed.tokens
         share = 100 * routed.tokens / total if total else None
