@@ -145,7 +145,10 @@ def test_the_plan_of_a_provider_without_bars_says_what_was_read(verdicts: Any) -
     assert "unknown: prompts have no bar: the vendor does not say where they end\nglm verdict: unknown\n" in said
 
 
-PANE = ">_ OpenAI Codex (v0.44.0)\n 5h limit: [██░░] {}% left (resets {:%H:%M})\n Weekly limit: [██░░] {}% left\n"
+PANE = """>_ OpenAI Codex (v0.44.0)
+ 5h limit: [██░░] {}% left (resets {:%H:%M on %-d %b})
+ Weekly limit: [██░░] {}% left
+"""
 
 
 def test_a_full_meter_stops_although_another_has_room(verdicts: Any) -> None:
