@@ -9,7 +9,7 @@ import pytest
 
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
-from tracker.windows.rules import SLACK, dated
+from tracker.windows.window import SLACK, dated
 from tracker_claude import usage
 from tracker_codex import status
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from plugin_modules import plugin, registry, source
+from plugin_modules import add_feature, plugin, registry, source
 
 from tracker.api import (
     Block,
@@ -151,7 +151,7 @@ def test_a_features_fault_is_reported_once_and_the_rest_answers() -> None:
     exec(FEATURE, module.__dict__)
     said: list[str] = []
     made = Registry(said.append)
-    made.add_feature("hours", module)
+    add_feature(made, "hours", module)
     for _ in range(2):
         assert made.ask("window_checks", session=None, window="W0-01") == []
     assert said == ["plugin 'hours' failed to window_checks: ZeroDivisionError: no hours; the rest works"]

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from tracker.errors import TrackerError
-from tracker.settings.file import Settings
-from tracker.settings.sections import Kernel, settings
+from tracker.settings import Kernel, Settings, settings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 

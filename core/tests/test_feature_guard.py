@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plugin_modules import add_feature
 
 from tracker.api import Check, Panel, Period
 from tracker.cli.main import ALSO, KERNEL
@@ -39,7 +40,7 @@ def said() -> list[str]:
 def registry(said: list[str], monkeypatch: pytest.MonkeyPatch) -> Registry:
     monkeypatch.delenv("TRACKER_STRICT", raising=False)
     made = Registry(report=said.append)
-    made.add_feature("sound", feature("sound", window_checks=lambda session, window: (CHECK,)))
+    add_feature(made, "sound", feature("sound", window_checks=lambda session, window: (CHECK,)))
     return made
 
 
@@ -70,7 +71,7 @@ def leave() -> Any:
 def test_a_wrong_answer_is_named_and_the_others_stand(
     registry: Registry, said: list[str], answer: Callable[[], Any], why: str
 ) -> None:
-    registry.add_feature("bad", feature("bad", window_checks=lambda session, window: answer()))
+    add_feature(registry, "bad", feature("bad", window_checks=lambda session, window: answer()))
     for _ in range(2):
         assert registry.ask("window_checks", session=None, window="W1") == [[CHECK]]
     [warning] = said
@@ -79,12 +80,12 @@ def test_a_wrong_answer_is_named_and_the_others_stand(
 
 
 def test_a_generator_is_read_within_the_guard(registry: Registry) -> None:
-    registry.add_feature("lazy", feature("lazy", window_checks=lambda session, window: (one for one in [CHECK])))
+    add_feature(registry, "lazy", feature("lazy", window_checks=lambda session, window: (one for one in [CHECK])))
     assert registry.ask("window_checks", session=None, window="W1") == [[CHECK], [CHECK]]
 
 
 def test_columns_must_be_mappings(registry: Registry, said: list[str]) -> None:
-    registry.add_feature("bad", feature("bad", window_facts=lambda session, windows: {("W1", ""): 7}))
+    add_feature(registry, "bad", feature("bad", window_facts=lambda session, windows: {("W1", ""): 7}))
     assert registry.ask("window_facts", session=None, windows=["W1"]) == []
     assert "Expected (window, provider): {column: value};" in said[0]
 
@@ -94,7 +95,7 @@ def test_prints_go_to_stderr(registry: Registry, capsys: pytest.CaptureFixture[s
         print("hello")
         return []
 
-    registry.add_feature("chatty", feature("chatty", window_checks=chatty))
+    add_feature(registry, "chatty", feature("chatty", window_checks=chatty))
     registry.ask("window_checks", session=None, window="W1")
     found = capsys.readouterr()
     assert (found.out, found.err) == ("", "hello\n")
@@ -104,13 +105,13 @@ def test_errors_on_purpose_end_the_command(registry: Registry) -> None:
     def refuse(session: Any, window: str) -> list[Check]:
         raise TrackerError("no such window")
 
-    registry.add_feature("strict", feature("strict", window_checks=refuse))
+    add_feature(registry, "strict", feature("strict", window_checks=refuse))
     with pytest.raises(TrackerError, match="no such window"):
         registry.ask("window_checks", session=None, window="W1")
 
 
 def test_a_hook_with_a_misspelt_argument_is_left_out_with_a_cure(registry: Registry, said: list[str]) -> None:
-    registry.add_feature("slip", feature("slip", window_checks=lambda session, windo: []))
+    add_feature(registry, "slip", feature("slip", window_checks=lambda session, windo: []))
     assert registry.ask("window_checks", session=None, window="W1") == [[CHECK]]
     [warning] = said
     assert "'slip'" in warning
@@ -145,14 +146,14 @@ def test_every_call_can_be_traced(
 
 
 def test_in_strict_mode_the_first_fault_is_an_error(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    registry.add_feature("bad", feature("bad", window_checks=lambda session, window: 7))
+    add_feature(registry, "bad", feature("bad", window_checks=lambda session, window: 7))
     monkeypatch.setenv("TRACKER_STRICT", "1")
     with pytest.raises(PluginError, match="plugin 'bad' failed to window_checks: TypeError: returned int 7"):
         registry.ask("window_checks", session=None, window="W1")
     with pytest.raises(PluginError, match="plugin 'bad' failed to window_checks"):
         list(registry.each("window_checks", session=None, window="W1"))
     with pytest.raises(PluginError, match="plugin 'slip' failed to match the hook specifications"):
-        registry.add_feature("slip", feature("slip", window_checks=lambda session, windo: []))
+        add_feature(registry, "slip", feature("slip", window_checks=lambda session, windo: []))
 
 
 HOURS = """
@@ -210,8 +211,8 @@ def test_a_senseless_time_limit_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
 def test_columns_that_no_view_can_show_are_named_and_left_out(
     registry: Registry, said: list[str], answer: Any, why: str
 ) -> None:
-    registry.add_feature("bad", feature("bad", window_facts=lambda session, windows: answer))
-    registry.add_feature("good", feature("good", window_facts=lambda session, windows: {("W0-01", ""): {"hours": 3}}))
+    add_feature(registry, "bad", feature("bad", window_facts=lambda session, windows: answer))
+    add_feature(registry, "good", feature("good", window_facts=lambda session, windows: {("W0-01", ""): {"hours": 3}}))
     assert registry.ask("window_facts", session=None, windows=["W0-01"]) == [{("W0-01", ""): {"hours": 3}}]
     [warning] = said
     assert warning.startswith("plugin 'bad' failed to window_facts: ")
@@ -234,7 +235,7 @@ def test_a_finished_command_stays_finished(
     registry: Registry, said: list[str], monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], why: str
 ) -> None:
     monkeypatch.setenv("TRACKER_PLUGIN_SECONDS", "0.1")
-    registry.add_feature("bad", feature("bad", command_finished=function))
+    add_feature(registry, "bad", feature("bad", command_finished=function))
     assert registry.ask("command_finished", session=None, given={}) == []
     assert said == [f"plugin 'bad' failed to command_finished: {why}; the rest works"]
 
@@ -265,18 +266,18 @@ def added(registry: Registry, name: str) -> discovery.Plugin:
 def test_what_is_not_the_projects_own_says_whose_it_is(registry: Registry) -> None:
     """A view names it: a third party's part must not pass for the project's."""
     module = feature("third", panels=lambda session, period: [Panel(name="x", title="X")])
-    registry.add_feature("third", module)
+    add_feature(registry, "third", module)
     assert added(registry, "third").module is module
     added(registry, "third").distribution = "acme-third"
-    registry.add_feature("ledgers", feature("ledgers", panels=lambda session, period: [Panel(name="y", title="Y")]))
+    add_feature(registry, "ledgers", feature("ledgers", panels=lambda session, period: [Panel(name="y", title="Y")]))
     added(registry, "ledgers").distribution, added(registry, "ledgers").place = "tracker-ledgers", "x.feature"
     [[ours], [theirs]] = registry.ask("panels", session=None, period=Period())
     assert (ours.distribution, theirs.distribution) == ("", "acme-third")
 
 
 def test_a_column_belongs_to_the_projects_own_feature(registry: Registry, said: list[str]) -> None:
-    registry.add_feature("another", feature("another", window_facts=lambda windows: {(windows[0], ""): {"hours": 9}}))
-    registry.add_feature("ledgers", feature("ledgers", window_facts=lambda windows: {(windows[0], ""): {"hours": 3}}))
+    add_feature(registry, "another", feature("another", window_facts=lambda windows: {(windows[0], ""): {"hours": 9}}))
+    add_feature(registry, "ledgers", feature("ledgers", window_facts=lambda windows: {(windows[0], ""): {"hours": 3}}))
     added(registry, "ledgers").distribution, added(registry, "ledgers").place = "tracker-ledgers", "x.feature"
     assert registry.ask("window_facts", session=None, windows=["W0-01"]) == [{("W0-01", ""): {"hours": 3}}]
     [warning] = said

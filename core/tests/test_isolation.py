@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from tracker.errors import PluginError
-from tracker.hosting.guard import guarded
-from tracker.hosting.process_state import watched
+from tracker.hosting.guard import guarded, restored
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 HEAD = """
@@ -35,6 +34,7 @@ IMPORTS = {
     "raise RuntimeError('no')": "RuntimeError: no",
     "import nope_not_there": "ModuleNotFoundError",
     "sys.exit(3)": "raised SystemExit(3)",
+    "os._exit(3)": "raised SystemExit(3)",
     "raise KeyboardInterrupt": "raised KeyboardInterrupt()",
     "while True: pass": "did not finish within 0.5 s",
     "raise ValueError('x' * 1_000_000)": "ValueError: xxx",
@@ -149,7 +149,7 @@ def test_what_an_import_changes_for_the_process_is_named_and_put_back(monkeypatc
     monkeypatch.setenv("TRACKER_DATA_DIR", "here")
     scope = {"signal": signal, "sys": sys, "os": os, "time": time, "builtins": builtins}
     for code, name in CHANGES.items():
-        with watched() as none, watched() as changed:
+        with restored() as none, restored() as changed:
             exec(code, scope)
         assert (code, changed, none) == (code, [name], [])
 
@@ -157,7 +157,7 @@ def test_what_an_import_changes_for_the_process_is_named_and_put_back(monkeypatc
 def test_a_process_that_is_left_alone_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     try:
-        with watched() as changed:
+        with restored() as changed:
             sys.path.append("/nowhere")
         assert changed == []
     finally:

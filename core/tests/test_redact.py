@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracker.text.redact import redact
+from tracker.text.pane import redact
 
 ADDRESSES = [
     "dev@example.com",

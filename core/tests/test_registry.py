@@ -40,7 +40,7 @@ def test_a_broken_import_costs_only_that_plugin() -> None:
         raise ImportError("no module named nope")
 
     made = registry(plugin("ok"))
-    made.offer("bad", load, "dist-bad", "2")
+    made.plugins.append(discovery.Plugin("bad", "", "dist-bad", "2", load))
     assert list(made.sources) == ["ok"]
     assert only_failure(made) == "plugin 'bad' failed to be imported: ImportError: no module named nope"
 
@@ -114,8 +114,9 @@ def test_a_source_is_loaded_when_it_is_first_asked_for() -> None:
     loaded: list[str] = []
     made = Registry()
     for name in ("a", "b"):
-        made.offer(name, lambda name=name: loaded.append(name) or plugin(name), f"dist-{name}", "1")
-    assert (made.names, loaded) == (["a", "b"], [])
+        load = lambda name=name: loaded.append(name) or plugin(name)  # noqa: E731
+        made.plugins.append(discovery.Plugin(name, "", f"dist-{name}", "1", load))
+    assert ([one.name for one in made.plugins], loaded) == (["a", "b"], [])
     assert made.source("b") is not None
     assert made.source("b") is made.source("b")
     assert made.source("nope") is None

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import attrs
 
 from tracker import api
-from tracker.contract import hooks
 from tracker.contract.hooks import CONTRACT
-from tracker.hosting.registry import new_manager
+from tracker.hosting.registry import Registry
 
-_SPECS = {name: hook.spec for name, hook in sorted(vars(new_manager().hook).items())}
-SOURCES = {name: spec for name, spec in _SPECS.items() if spec.namespace is hooks}
-FEATURES = {name: spec for name, spec in _SPECS.items() if spec.namespace is not hooks}
+_SPECS = {name: hook.spec for name, hook in sorted(vars(Registry().manager.hook).items())}
+# the specifications stand in one module: those of sources, then `feature_info` and those of features
+_PLACES = {name: spec.function.__code__.co_firstlineno for name, spec in _SPECS.items()}
+SOURCES = {name: spec for name, spec in _SPECS.items() if _PLACES[name] < _PLACES["feature_info"]}
+FEATURES = {name: spec for name, spec in _SPECS.items() if name not in SOURCES}
 
 
 def contract() -> str:

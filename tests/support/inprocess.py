@@ -93,13 +93,15 @@ def toy_registry(toy_code: dict[str, str]) -> Callable[[], Any]:
     """Makes registries whose only plugins are the toys."""
 
     def made() -> Any:
+        from tracker.hosting.discovery import Plugin
         from tracker.hosting.registry import Registry
 
-        registry = Registry()
+        plugins = []
         for name, code in sorted(toy_code.items()):
             module = ModuleType(name.replace("-", "_"))
             exec(compile(code, name, "exec"), module.__dict__)
-            registry.offer(name, partial(lambda found: found, module), "tracker-toys", "1.0")
+            plugins.append(Plugin(name, "", "tracker-toys", "1.0", partial(lambda found: found, module)))
+        registry = Registry(plugins=plugins)
         assert set(registry.sources) == set(toy_code)
         return registry
 

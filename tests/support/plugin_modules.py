@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tracker.api import Gauge, Meter, Reading, Source, hookimpl
+from tracker.hosting.discovery import Plugin
 from tracker.hosting.registry import Registry
 
 
@@ -34,7 +35,15 @@ def plugin(name: str, info: Any = None, **hooks: Callable[..., Any]) -> types.Mo
 
 
 def registry(*modules: types.ModuleType) -> Registry:
-    made = Registry()
-    for module in modules:
-        made.offer(module.__name__, lambda module=module: module, f"dist-{module.__name__}", "1")
-    return made
+    names = [(module.__name__, module) for module in modules]
+    return Registry(
+        plugins=[Plugin(name, "", f"dist-{name}", "1", lambda module=module: module) for name, module in names]
+    )
+
+
+def add_feature(registry: Registry, name: str, module: object) -> None:
+    """Adds a feature to a registry; the installed ones are not asked for."""
+    added = Plugin(name)
+    added.module = module
+    vars(registry).setdefault("features", []).append(added)
+    registry.add(added)

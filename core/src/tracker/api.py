@@ -20,48 +20,44 @@ if TYPE_CHECKING:
     from tracker.contract.features import Finding as Finding
     from tracker.contract.features import StreamFacts as StreamFacts
     from tracker.contract.features import StreamInput as StreamInput
-    from tracker.contract.features import WindowResult as WindowResult
-    from tracker.contract.figures import amount as amount
-    from tracker.contract.figures import count as count
-    from tracker.contract.figures import epoch as epoch
-    from tracker.contract.figures import instant as instant
-    from tracker.contract.figures import percent as percent
-    from tracker.contract.history import MeterOutlook as MeterOutlook
-    from tracker.contract.history import MeterReading as MeterReading
-    from tracker.contract.history import UsageEvent as UsageEvent
+    from tracker.contract.features import Tally as Tally
     from tracker.contract.hooks import hookimpl as hookimpl
-    from tracker.contract.origins import CommandOrigin as CommandOrigin
-    from tracker.contract.origins import ExchangeOrigin as ExchangeOrigin
-    from tracker.contract.origins import FileOrigin as FileOrigin
-    from tracker.contract.origins import HttpOrigin as HttpOrigin
-    from tracker.contract.origins import LogOrigin as LogOrigin
-    from tracker.contract.origins import Origin as Origin
-    from tracker.contract.origins import StatusLineOrigin as StatusLineOrigin
-    from tracker.contract.panels import Cell as Cell
-    from tracker.contract.panels import Chart as Chart
-    from tracker.contract.panels import Column as Column
-    from tracker.contract.panels import Panel as Panel
-    from tracker.contract.panels import Period as Period
+    from tracker.contract.periods import Cell as Cell
+    from tracker.contract.periods import Chart as Chart
+    from tracker.contract.periods import Column as Column
+    from tracker.contract.periods import MeterOutlook as MeterOutlook
+    from tracker.contract.periods import MeterReading as MeterReading
+    from tracker.contract.periods import Panel as Panel
+    from tracker.contract.periods import Period as Period
+    from tracker.contract.periods import UsageEvent as UsageEvent
     from tracker.contract.readings import JSON as JSON
     from tracker.contract.readings import Change as Change
     from tracker.contract.readings import Delta as Delta
     from tracker.contract.readings import Gauge as Gauge
     from tracker.contract.readings import Meter as Meter
     from tracker.contract.readings import Reading as Reading
+    from tracker.contract.readings import amount as amount
+    from tracker.contract.readings import count as count
+    from tracker.contract.readings import epoch as epoch
+    from tracker.contract.readings import instant as instant
+    from tracker.contract.readings import percent as percent
+    from tracker.contract.sources import CommandOrigin as CommandOrigin
     from tracker.contract.sources import Comparison as Comparison
     from tracker.contract.sources import Demo as Demo
     from tracker.contract.sources import DemoStep as DemoStep
+    from tracker.contract.sources import ExchangeOrigin as ExchangeOrigin
+    from tracker.contract.sources import FileOrigin as FileOrigin
+    from tracker.contract.sources import HttpOrigin as HttpOrigin
+    from tracker.contract.sources import LogOrigin as LogOrigin
+    from tracker.contract.sources import Origin as Origin
     from tracker.contract.sources import ReportSource as ReportSource
     from tracker.contract.sources import Source as Source
+    from tracker.contract.sources import StatusLineOrigin as StatusLineOrigin
     from tracker.contract.sources import StatusSource as StatusSource
     from tracker.contract.sources import TelemetrySource as TelemetrySource
     from tracker.contract.sources import View as View
-    from tracker.text.redact import account_id as account_id
-    from tracker.text.redact import redact as redact
-    from tracker.text.screen import plain_text as plain_text
+    from tracker.text.pane import account_id as account_id
+    from tracker.text.pane import plain_text as plain_text
+    from tracker.text.pane import redact as redact
 
-__all__, _find = facade(globals())
-
-if not TYPE_CHECKING:
-    # else a type checker would take any name for one of the module's
-    __getattr__ = _find
+__all__ = facade(globals())

@@ -30,10 +30,9 @@ class PluginError(TrackerError):
 
     def __init__(self, plugin: str, step: str, cause: BaseException | str) -> None:
         self.plugin, self.step = plugin, step
-        detail = cause if isinstance(cause, str) else _describe(cause)
-        if len(detail) > self.MESSAGE_LIMIT:
-            detail = detail[: self.MESSAGE_LIMIT] + "..."
-        self.cause = " ".join(detail.split())
+        found = cause if isinstance(cause, str) else _describe(cause)
+        end = "..." if len(found) > self.MESSAGE_LIMIT else ""
+        self.cause = " ".join(found[: self.MESSAGE_LIMIT].split()) + end
         super().__init__(f"plugin {plugin!r} failed to {step}: {self.cause}")
 
 

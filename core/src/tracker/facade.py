@@ -6,13 +6,12 @@ Its source has each name once, as `from module import name as name` for type che
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 
-def facade(namespace: dict[str, Any]) -> tuple[list[str], Callable[[str], Any]]:
-    """The names of a module, and its `__getattr__`."""
+def facade(namespace: dict[str, Any]) -> list[str]:
+    """The names of a module, which gets a `__getattr__` that no type checker sees: it would take any name then."""
     source = namespace["__loader__"].get_source(namespace["__name__"])
     places = {name: module for module, name in re.findall(r"^    from (\S+) import (\w+)", source, re.M)}
 
@@ -22,4 +21,5 @@ def facade(namespace: dict[str, Any]) -> tuple[list[str], Callable[[str], Any]]:
         found = namespace[name] = getattr(import_module(places[name]), name)
         return found
 
-    return sorted(places), find
+    namespace["__getattr__"] = find
+    return sorted(places)

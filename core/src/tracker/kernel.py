@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from tracker.cli.options import moment as moment
     from tracker.cli.options import provider_option as provider_option
     from tracker.cli.options import selection as selection
+    from tracker.cli.options import take_text as take_text
     from tracker.cli.options import window_option as window_option
-    from tracker.cli.text_input import read_text as read_text
-    from tracker.cli.text_input import take_text as take_text
     from tracker.contract.readings import iso as iso
     from tracker.errors import Busy as Busy
     from tracker.errors import Interrupted as Interrupted
@@ -33,28 +32,25 @@ if TYPE_CHECKING:
     from tracker.journal.records import stamp as stamp
     from tracker.session import Session as Session
     from tracker.session import session as session
-    from tracker.settings.file import Settings as Settings
-    from tracker.settings.sections import setting as setting
+    from tracker.settings import Settings as Settings
+    from tracker.settings import setting as setting
     from tracker.text.clock import Clock as Clock
     from tracker.text.clock import span as span
     from tracker.text.clock import zone as zone
-    from tracker.text.csv_cells import csv_line as csv_line
+    from tracker.text.render import csv_line as csv_line
     from tracker.text.render import escape as escape
     from tracker.text.render import line as line
+    from tracker.text.render import near as near
     from tracker.text.render import number as number
     from tracker.text.render import plural as plural
     from tracker.text.render import rate as rate
     from tracker.text.render import value as value
-    from tracker.text.wording import near as near
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
+    from tracker.windows.captures import read_text as read_text
+    from tracker.windows.reader import Finalized as Finalized
     from tracker.windows.reader import Windows as Windows
-    from tracker.windows.results import Finalized as Finalized
     from tracker.windows.results import ProviderFigures as ProviderFigures
     from tracker.windows.window import CaptureRequest as CaptureRequest
 
-__all__, _find = facade(globals())
-
-if not TYPE_CHECKING:
-    # else a type checker would take any name for one of the module's
-    __getattr__ = _find
+__all__ = facade(globals())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.blocks import PreviewContext, Row
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.journal.index import Entry
     from tracker.session import Session
     from tracker.windows.captures import Groups
-    from tracker.windows.results import Divergence, Finalized, OpenFigures, ProviderFigures
+    from tracker.windows.results import Divergence, OpenFigures, ProviderFigures
 
 # the kernel's own block: what was captured of each provider
 SNAPSHOTS = Source(contract="1.0", name="snapshots", title="Snapshots", kind="view", stream="snapshots", place=90)
@@ -33,13 +34,9 @@ MARKS = 100
 class Outcome(NamedTuple):
     """How a finalized window ended."""
 
-    quality: float | None
-    outcome: str | None
-    notes: str | None
-
-    @classmethod
-    def of(cls, row: Finalized) -> Outcome:
-        return cls(row.quality, row.text("outcome"), row.text("notes"))
+    outcome: str | None = None
+    quality: float | None = None
+    notes: str | None = None
 
 
 class Snapshots:
@@ -107,7 +104,7 @@ class Preview(NamedTuple):
         for figures in self.providers:
             yield _provider_line(figures)
         for entry in self.open:
-            label = entry.source.name if len(self.windows) == 1 else f"{entry.source.name} {entry.window}"
+            label = entry.provider if len(self.windows) == 1 else f"{entry.provider} {entry.window}"
             capacity = value(entry.capacity, unit=f" {entry.unit}")
             yield f"  - {label}: features=n/a, capacity={capacity}, efficiency=n/a, ci=n/a, n=0, power=n/a (open)"
         yield from _outcomes(self)
@@ -125,13 +122,35 @@ class Preview(NamedTuple):
         """The preview as one JSON object."""
         return {
             "schema_version": SCHEMA,
-            "windows": [_window(window, self.outcomes.get(window)) for window in self.windows],
+            "windows": [
+                {"id": window, "finalized": window in self.outcomes, **self.outcomes.get(window, Outcome())._asdict()}
+                for window in self.windows
+            ],
             "anomalies": [entry.record | {"record_id": entry.record_id} for entry in self.anomalies],
-            "providers": [_provider(figures) for figures in self.providers],
-            "open": [_open(one) for one in self.open],
-            "blocks": [_block(shown) for shown in self.blocks],
+            "providers": [
+                {
+                    "provider": figures.source.name,
+                    **({"account": figures.account} if figures.account else {}),
+                    "unit": figures.unit,
+                    **figures.efficiency.figures(),
+                    **figures.totals,
+                    "excluded": [{"window": window, "reason": reason} for window, reason in figures.excluded.items()],
+                    "stale": list(figures.stale),
+                }
+                for figures in self.providers
+            ],
+            "open": [one._asdict() for one in self.open],
+            "blocks": [
+                {
+                    "title": shown.block.title,
+                    "source": shown.source.name,
+                    "rows": [{**({"label": one.label} if one.label else {}), **one.values} for one in shown.block.rows],
+                    **({"outside_window": dict(shown.outside)} if shown.outside else {}),
+                }
+                for shown in self.blocks
+            ],
             "facts": list(self.facts),
-            "divergences": [_divergence(one) for one in self.divergences],
+            "divergences": [one.document() for one in self.divergences],
             "not_shown": [
                 *({"plugin": error.plugin, "error": error.cause} for error in self.not_shown),
                 *({"plugin": one.name, "error": one.problem.partition(": ")[2]} for one in self.absent),
@@ -157,10 +176,12 @@ def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
     known: dict[Outcome, Outcome] = {}
     recorded = set(session.journal.streams())
     has_events = any(one.is_stream and one.stream in recorded for one in session.registry.sources.values())
-    for part in results.parts(session, None if windows is None else shown):
+    for part in Windows(session).parts(None if windows is None else shown, with_open=True):
         totaled.add(part.rows, part.groups)
-        # most windows end alike
-        outcomes |= {window: known.setdefault(one := Outcome.of(row), one) for window, row in part.rows.items()}
+        for window, finalized in part.rows.items():
+            one = Outcome(finalized.text("outcome"), finalized.quality, finalized.text("notes"))
+            # most windows end alike
+            outcomes[window] = known.setdefault(one, one)
         opened += results.open_figures(session, [one for one in part.windows if one not in part.rows], part.groups)
         results.newest(session, part.groups, meters)
         captured.add(part.windows, part.groups)
@@ -231,7 +252,8 @@ def _provider_line(figures: ProviderFigures) -> str:
         f"n={estimate.n}",
         f"power={power}",
     ]
-    marks = [f"excluded {line(one.window)}: {line(one.reason)}" for one in figures.excluded[:MARKS]]
+    shown = islice(figures.excluded.items(), MARKS)
+    marks = [f"excluded {line(window)}: {line(reason)}" for window, reason in shown]
     more = len(figures.excluded) - MARKS
     marks += [f"excluded {plural(more, 'more window')}: see --json"] if more > 0 else []
     marks += ["stale: re-run complete"] if figures.stale else []
@@ -245,9 +267,10 @@ def _outcomes(preview: Preview) -> Iterator[str]:
     is_one = len(preview.windows) == 1
     yield from () if is_one or not preview.windows else ("Outcome:",)
     for window in preview.windows:
-        found = preview.outcomes.get(window)
-        text = f"quality={value(found and found.quality, digits=1)}, outcome={value(found and found.outcome)}"
-        yield f"Outcome: {text}" if is_one else f"  - {line(window)}: {text}{'' if found else ' (open)'}"
+        found = preview.outcomes.get(window, Outcome())
+        text = f"quality={value(found.quality, digits=1)}, outcome={value(found.outcome)}"
+        is_open = window not in preview.outcomes
+        yield f"Outcome: {text}" if is_one else f"  - {line(window)}: {text}{' (open)' if is_open else ''}"
     notes = [(window, found.notes) for window, found in preview.outcomes.items() if found.notes]
     if is_one or not notes:
         yield f"Notes: {value(notes[0][1] if notes else None)}"
@@ -262,46 +285,3 @@ def _divergence_line(found: Divergence) -> str:
         f"  - divergent: {one.scope} {reported}% here, {one.provider} {one.meter} {shown}% on its meter"
         f" (over {number(found.threshold)} points apart)"
     )
-
-
-# --- as JSON
-
-
-def _divergence(found: Divergence) -> dict[str, Any]:
-    one, figures = found.compared, {"reported": found.reported, "shown": found.shown, "divergent": found.is_divergent}
-    return {"source": found.source.name, "scope": one.scope, "provider": one.provider, "meter": one.meter, **figures}
-
-
-def _open(one: OpenFigures) -> dict[str, Any]:
-    figures = {"window": one.window, "capacity": one.capacity, "unit": one.unit}
-    return {"provider": one.source.name, "errors": list(one.errors), **figures}
-
-
-def _block(shown: Shown) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = [
-        {**({"label": one.label} if one.label else {}), **one.values} for one in shown.block.rows
-    ]
-    outside = {"outside_window": dict(shown.outside)} if shown.outside else {}
-    return {"title": shown.block.title, "source": shown.source.name, "rows": rows, **outside}
-
-
-def _window(window: str, found: Outcome | None) -> dict[str, Any]:
-    return {
-        "id": window,
-        "finalized": found is not None,
-        "outcome": found and found.outcome,
-        "quality": found and found.quality,
-        "notes": found and found.notes,
-    }
-
-
-def _provider(figures: ProviderFigures) -> dict[str, Any]:
-    return {
-        "provider": figures.source.name,
-        **({"account": figures.account} if figures.account else {}),
-        "unit": figures.unit,
-        **figures.efficiency.figures(),
-        **figures.totals,
-        "excluded": [one._asdict() for one in figures.excluded],
-        "stale": list(figures.stale),
-    }

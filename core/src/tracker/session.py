@@ -17,13 +17,12 @@ from tracker.text.render import escape
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.contract.panels import Cell, Column
+    from tracker.contract.periods import Cell, Column
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
     from tracker.journal.journal import Appended, Journal
-    from tracker.settings.file import Settings
-    from tracker.settings.sections import Kernel
+    from tracker.settings import Kernel, Settings
 
 DATA_DIR = "TRACKER_DATA_DIR"
 T = TypeVar("T")
@@ -57,7 +56,7 @@ class Session:
     def settings_file(self) -> Settings:
         from pathlib import Path
 
-        from tracker.settings.file import Settings
+        from tracker.settings import Settings
 
         return Settings.load(Settings.find(Path.cwd()))
 
@@ -67,7 +66,7 @@ class Session:
 
     @cached_property
     def config(self) -> Kernel:
-        from tracker.settings.sections import Kernel
+        from tracker.settings import Kernel
 
         return self.settings(Kernel)
 
@@ -98,7 +97,7 @@ class Session:
 
     def _ignore_in_git(self, _appended: object) -> None:
         """Keep a new data directory out of the repository around it: panes are private."""
-        from tracker.settings.sections import Data
+        from tracker.settings import Data
 
         path = self.root.resolve() / ".gitignore"
         in_repository = any((folder / ".git").exists() for folder in path.parents)
@@ -163,7 +162,7 @@ class Session:
 
     def source(self, name: str, *, kinds: Sequence[str] = ()) -> Source:
         """The source of that name; what is there otherwise."""
-        from tracker.text.wording import near
+        from tracker.text.render import near
 
         found = self.registry.source(name)
         if found and (not kinds or found.kind in kinds):
@@ -191,7 +190,7 @@ class Session:
 
     def show(self, text: str) -> None:
         """A result for people, also with `--quiet`; on a terminal folded between words."""
-        from tracker.text.wording import folded
+        from tracker.text.render import folded
 
         click.echo(folded(escape(text)) if self.is_terminal else escape(text))
 
@@ -230,7 +229,7 @@ class Session:
 
     def _tell(self, text: str) -> None:
         """Print on stderr; on a terminal folded between words."""
-        from tracker.text.wording import folded
+        from tracker.text.render import folded
 
         print(folded(escape(text)) if sys.stderr.isatty() else escape(text), file=sys.stderr)
 

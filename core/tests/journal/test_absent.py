@@ -51,12 +51,12 @@ def without(toy_registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     def go(*names: str, disabled: bool = False, broken: bool = False) -> None:
         registry = toy_registry()
         for name in names:
-            registry._plugins = [one for one in registry._plugins if one.name != name]
+            registry.plugins = [one for one in registry.plugins if one.name != name]
             if disabled:
                 registry.disabled.append(Plugin(name))
             if broken:
-                registry._plugins.append(Plugin(name))
-                registry._plugins[-1].error = PluginError(name, "have a name of its own", "it is odd")
+                registry.plugins.append(Plugin(name))
+                registry.plugins[-1].error = PluginError(name, "have a name of its own", "it is odd")
         monkeypatch.setattr("tracker.hosting.registry.discover", lambda _report: registry)
 
     return go

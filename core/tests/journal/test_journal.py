@@ -18,7 +18,7 @@ from tracker.errors import TrackerError
 from tracker.journal import files
 from tracker.journal.journal import Journal
 from tracker.journal.records import decode
-from tracker.text.json_values import DEEPEST, is_too_deep
+from tracker.text.render import DEEPEST, is_too_deep
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_a_record_is_not_nested_deeper_than_can_be_read_back(
     value: Any = 1
     for _ in range(depth):
         value = [value]
-    monkeypatch.setattr("tracker.cli.commands.alias.read_text", lambda *_arguments: Reading(fields={"deep": value}))
+    monkeypatch.setattr("tracker.windows.captures.read_text", lambda *_arguments: Reading(fields={"deep": value}))
     done = program("ingest", "toy-report", "--window", "W1", "--stdin", stdin="1")
     assert "nested deeper than 100 levels. Nothing was stored" in done.refused()
     assert program.rows("toy_report") == []

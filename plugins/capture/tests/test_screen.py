@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.text import screen
+from tracker.text import pane
 from tracker_capture import playback
 
 CSI = "\x1b["
@@ -21,7 +21,7 @@ def header(columns: object, rows: object) -> str:
 
 def plain_text(text: str) -> str:
     """What a plugin reads: a text with cursor movements is played before."""
-    return screen.plain_text(playback.render(text) if re.search(screen.MOVEMENT, text) else text)
+    return pane.plain_text(playback.render(text) if re.search(pane.MOVEMENT, text) else text)
 
 
 def shown(text: str) -> list[str]:

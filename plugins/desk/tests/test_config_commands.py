@@ -67,7 +67,7 @@ def test_init_asks_for_prices_alone_and_asks_again(toys: Run, file: Path) -> Non
 
 def test_init_without_answers_writes_nothing(toys: Run, file: Path) -> None:
     message = refused(toys("init", stdin="\n"))
-    assert message == "error: The answers ended early, and nothing was written. Use --yes to take the defaults."
+    assert message == "error: The answers ended early, and nothing was written. Use --yes to run without questions."
     assert not file.exists()
 
 

@@ -83,9 +83,10 @@ def test_what_today_used_is_said(program: Any, monkeypatch: pytest.MonkeyPatch) 
     from tracker.feature import Feature, hookimpl
     from tracker.hosting import discovery
 
+    row = {"provider": "toy", "requests": 3, "tokens": 12_345, "cost_usd": 1.5}
+
     def panels(period: Any) -> list[Panel]:
         assert period.since is not None
-        row = {"provider": "toy", "requests": 3, "tokens": 12_345, "cost_usd": 1.5}
         return [Panel(name="today", title="Today", rows=[row])] if period.names == ("today",) else []
 
     module = ModuleType("usage")
@@ -96,6 +97,8 @@ def test_what_today_used_is_said(program: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(discovery, "installed", lambda: [*known, added])
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin=f"fuel 50% reset {at(2)}").ok()
     assert "Today: toy 3 requests, 12,345 tokens, $1.50 at list prices" in program().ok()
+    row["cost_usd"] = 0.00164
+    assert "tokens, $0.0016 at list prices" in program().ok()
 
 
 @pytest.fixture
@@ -169,3 +172,23 @@ def test_the_meters_of_each_account_are_named(program: Any, history: Any) -> Non
     status = program("status").ok()
     assert "  fuel account work  20%" in status.partition("toy: not in a window")[0]
     assert "  fuel account home  60%" in status.partition("toy: not in a window")[2]
+
+
+@pytest.mark.parametrize("columns", ["45", "80"])
+def test_accounts_are_told_apart_however_narrow(
+    program: Any, history: Any, columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history(("fuel", "home", -1, 60), ("fuel", "work", -2, 20))
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for command in ("home", "status"):
+        text = re.sub(r"\x1b\[[\d;]*m", "", program(command).ok())
+        assert re.search(r"toy fuel +home ", text), text
+        assert re.search(r"toy fuel +work ", text), text
+
+
+def test_a_reading_without_a_name_that_an_account_repeats_hides_older_ones_too(program: Any, history: Any) -> None:
+    history(("fuel", "home", -0.01, 60), ("fuel", "work", -2, 20), ("fuel", None, -0.02, 60), ("fuel", None, -0.5, 10))
+    program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at(-1), stdin="fuel 5%").ok()
+    text = program().ok()
+    assert [re.split(" +", one)[3] for one in meters(text)] == ["home", "work"], text

@@ -174,7 +174,7 @@ def test_without_answers_nothing_is_changed(home: Path, setup: Setup) -> None:
     before = files(home)
     done = setup()
     assert done.returncode == 1
-    assert "error: The answers ended early, and nothing was written. Use --yes to take the defaults." in done.stderr
+    assert "error: The answers ended early, and nothing was written. Use --yes to run without questions." in done.stderr
     assert files(home) == before
     both = setup("--yes", "--undo")
     assert both.stderr == "error: --yes and --undo exclude each other. Use one of them.\n"

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tracker.text.clock import Clock, span
+from tracker.kernel import Clock, span
+from tracker_desk.status_text import heading
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -251,7 +252,7 @@ def test_watch_redraws_on_a_terminal(tmp_path: Path) -> None:
 def test_times_are_local_and_name_what_differs() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     clock = Clock(datetime(2026, 10, 24, 12, 0, tzinfo=UTC), berlin)
-    assert clock.head() == "Sat 24 Oct 2026 14:00 CEST (Europe/Berlin)"
+    assert heading(clock) == "Sat 24 Oct 2026 14:00 CEST (Europe/Berlin)"
     assert clock.at(datetime(2026, 10, 24, 12, 6, tzinfo=UTC)) == "14:06"
     assert clock.at(datetime(2026, 10, 24, 22, 6, tzinfo=UTC)) == "Sun 25 Oct 00:06"
     assert clock.at(datetime(2026, 10, 26, 8, 0, tzinfo=UTC)) == "Mon 26 Oct 09:00 CET"  # winter time

@@ -268,6 +268,10 @@ def test_check_names_what_is_wrong_with_a_feature(toys_apart: Run, tmp_path: Pat
     feature.write_text(code.replace("windows: Sequence[str])", "windws: Sequence[str])"))
     assert "plugin 'acme' failed to match the hook specifications" in toys_apart("plugins", "check", str(root)).stdout
     feature.write_text("import os\nos._exit(0)\n")
+    assert (
+        "plugin 'acme' failed to be imported: raised SystemExit(0)" in toys_apart("plugins", "check", str(root)).stdout
+    )
+    feature.write_text(code.replace(PANELS, "\n\n@hookimpl\ndef panels(period):\n    import os\n    os._exit(0)\n"))
     lost = toys_apart("plugins", "check", str(root))
     assert (lost.returncode, lost.stderr.splitlines()[-1]) == (
         1,

@@ -214,7 +214,7 @@ def test_a_start_that_is_no_ancestor(session: Session, repository: Any, text_of:
 def test_a_range_that_runs_backwards(session: Session, repository: Any) -> None:
     first = repository.git("rev-parse", "HEAD")
     second = repository.commit(a="a\n")
-    with pytest.raises(TrackerError, match="the range runs backwards"):
+    with pytest.raises(TrackerError, match="The range runs backwards"):
         measure(session, second, first)
 
 

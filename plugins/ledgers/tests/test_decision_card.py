@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -135,3 +136,24 @@ def test_a_finalized_window_that_lost_a_capture_names_a_cure_that_works(finalize
     ok(finalized(*delete, "before"))
     assert f"Run `{reopen}`." in finalized("decision-card", "--window", "W0-20").stdout
     ok(finalized(*reopen.split()[1:]))
+
+
+def test_churn_of_nothing_says_how_to_measure_what_was_committed_later(
+    toys: Run, work: Any, tmp_path: Path, text_of: Any
+) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%"))
+    ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 28%"))
+    work.commit("the work", **{"file.py": text_of(7)})
+    for provider in ((), ("--provider", "toy")):
+        done = toys("churn", "--window", "W1", *provider)
+        assert "files=0" in ok(done)
+        cure = re.search(
+            r"the AFTER capture names as the end\. If you committed later, run `tracker (.*?)`", done.stderr
+        )
+        assert cure is not None, done.stderr
+        assert "files=1, +7/-0" in ok(toys(*cure[1].split()))
+    # of each provider the newest row counts
+    assert "Churn is measured (2 rows)." in toys("decision-card", "--window", "W1").stdout
+    ok(toys("churn", "--window", "W1"))
+    ok(toys("churn", "--window", "W1", "--provider", "toy"))
+    assert "Churn is measured (2 rows, no file changed)." in toys("decision-card", "--window", "W1").stdout

@@ -63,7 +63,7 @@ def codex_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verdicts:
     from tracker.feature import hookimpl
-    from tracker.hosting import registry
+    from tracker.hosting import discovery, registry
 
     facts: dict[tuple[str, str], dict[str, float]] = {}
     third = ModuleType("third_feature")
@@ -76,8 +76,10 @@ def verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verdicts:
 
     def with_third(*arguments: Any) -> Any:
         found = discover(*arguments)
-        assert found.features is not None
-        found.add_feature("third", third)
+        added = discovery.Plugin("third")
+        added.module = third
+        found.features.append(added)
+        found.add(added)
         return found
 
     monkeypatch.setattr(registry, "discover", with_third)

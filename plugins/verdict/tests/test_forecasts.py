@@ -76,6 +76,8 @@ def test_too_few_weeks_are_said_with_the_linear_pace_by_that_name(verdicts: Any)
     weeks(verdicts, 1, daily=9)
     said = verdicts("plan", "--provider", "codex").ok()
     assert "  unlikely to be full before the reset (1 week of history, 3 are needed for a probability); linear" in said
+    # the reason is said where it is asked for, and not of each meter on the screen of all
+    assert "codex weekly: unlikely to be full before the reset; linear pace: " in verdicts("status").ok()
     used = float(said.split("% used")[0].rpartition(" ")[2])
     linear = f"linear pace: {used * 7 / 4:.0f}% at the reset"
     assert linear in said

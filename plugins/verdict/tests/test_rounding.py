@@ -20,13 +20,13 @@ def delta(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]
     """The delta of a window from one pane to another, and the values that were stored."""
     from inprocess import Program
 
+    from tracker.hosting.discovery import Plugin
     from tracker.hosting.registry import Registry
 
     def measure(rounding: str, start: str, before: float, end: str, after: float) -> Any:
         module = ModuleType("toy")
         exec(STATUS.replace(METER, FLOORED.format(rounding)), module.__dict__)
-        registry = Registry()
-        registry.offer("toy", lambda: module, "tracker-toys", "1.0")
+        registry = Registry(plugins=[Plugin("toy", "", "tracker-toys", "1.0", lambda: module)])
         monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: registry)
         monkeypatch.chdir(tmp_path)
         program = Program(tmp_path / "data")

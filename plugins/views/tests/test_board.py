@@ -168,6 +168,24 @@ def test_a_small_terminal_gets_one_line_and_a_larger_one_everything(filled: Any)
     run(filled, act, (80, 24))
 
 
+def test_meters_that_have_no_room_are_counted(filled: Any) -> None:
+    async def act(board: Any, pilot: Any) -> None:
+        from attrs import evolve
+
+        rows = [{**row, "title": f"meter {place}"} for place in range(10) for row in board._meters.rows[:1]]
+        board._meters = evolve(board._meters, rows=rows)
+        for size, shown in (((120, 24), 6), ((120, 60), 10)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            found = text(board, "#meters")
+            assert found.count("meter ") == shown
+            assert ("and 4 more: `tracker status` shows every meter" in found) == (shown < 10)
+            # all of it is on the screen
+            assert board.query_one("#meters").size.height == found.count("\n") + 1
+
+    run(filled, act)
+
+
 def test_a_strangers_panel_is_shown_and_its_error_is_one_line(
     program: Any, monkeypatch: pytest.MonkeyPatch, add_feature: Callable[..., None]
 ) -> None:
@@ -269,6 +287,12 @@ def test_it_runs_in_a_terminal_and_gives_it_back(filled: Any, tmp_path: Path, ke
         seen = until(main, b"\x1b[?1049l", seen)
         assert b"Traceback" not in seen
         assert process.wait(60) == 0
+
+
+def test_a_dumb_terminal_is_refused(filled: Any, tmp_path: Path) -> None:
+    with terminal(filled, tmp_path, env={"TERM": "dumb"}) as (main, process):
+        assert process.wait(60) == 1
+        assert os.read(main, 4096).startswith(b"error: The board needs a terminal. Type `tracker board --once")
 
 
 def test_it_stops_on_ctrl_z_and_goes_on(filled: Any, tmp_path: Path) -> None:

@@ -79,6 +79,17 @@ def test_the_efficiency_is_that_of_the_preview(filled: Any) -> None:
     assert "Not finalized: W12." in page.text
 
 
+def test_commands_are_marked_and_the_lane_without_a_name_is_known(program: Any) -> None:
+    first = program("report").ok()
+    assert "Nothing is recorded in this time. <code>tracker start PROVIDER</code> captures" in first
+    program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%").ok()
+    assert "Lane" not in Page(program("report").ok()).tables["Windows"][0]
+    program("--agent", "sub", "alias", "start", "toy", "--stdin", "--window", "W2", stdin="fuel 10%").ok()
+    page = Page(program("report").ok())
+    for heading in ("Lanes", "Windows"):
+        assert {row["Lane"] for row in page.rows(heading)} == {"-", "sub"}
+
+
 def test_it_holds_no_script_and_its_policy_allows_its_style_alone(filled: Any) -> None:
     text = filled("report").ok()
     page = Page(text)

@@ -78,6 +78,12 @@ def test_columns_go_in_their_order_and_are_named(room: int, titles: list[str], l
 def test_wide_characters_take_two_cells() -> None:
     assert cell_len("表情e\u0301") == 5
     assert cut("表情符号", 5) == "表情…"
+
+
+def test_a_name_that_is_cut_keeps_its_end() -> None:
+    names = [cut(f"codex gpt_5_3_codex_spark_{end}", 24, is_name=True) for end in ("fiveh", "weekly")]
+    assert names == ["codex gpt_5…_spark_fiveh", "codex gpt_5…spark_weekly"]
+    assert cut("表情符号", 5, is_name=True) == "表情…"
     assert cut("表情符号", 8) == "表情符号"
 
 

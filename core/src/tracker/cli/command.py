@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from typing import Any
 
 import click
 
-from tracker.cli.options import Number
 from tracker.errors import TrackerError
 from tracker.session import Session
 
@@ -29,27 +27,34 @@ def _option(*names: str, about: str, **more: Any) -> click.Option:
     return click.Option(names, help=about, expose_value=False, callback=_keep, **more)
 
 
-@cache
-def shared_options() -> list[click.Option]:
-    """The options that every command takes."""
-    return [
-        _option("--data-dir", about="The data directory.", type=click.Path(), metavar="DIR"),
-        _option("--agent", about="The lane to work in [default: $AGENT_ID].", metavar="ID"),
-        _option("--json", about="Print JSON.", is_flag=True),
-        _option("--quiet", "-q", about="Print only the data.", is_flag=True),
-        _option("--no-color", about="Print no colours (also: NO_COLOR).", is_flag=True),
-    ]
+# that every command takes
+OPTIONS = (
+    _option("--data-dir", about="The data directory.", type=click.Path(), metavar="DIR"),
+    _option("--agent", about="The lane to work in [default: $AGENT_ID].", metavar="ID"),
+    _option("--json", about="Print JSON.", is_flag=True),
+    _option("--quiet", "-q", about="Print only the data.", is_flag=True),
+    _option("--no-color", about="Print no colours (also: NO_COLOR).", is_flag=True),
+)
 
 
-class Shared(click.Command):
-    """A command or a group: it takes the global options after its name, too, lists them apart, and shows an example."""
+class Command(click.Command):
+    """A command or a group: it takes the global options after its name, too, lists them apart, and shows an example.
+
+    Without arguments, options with `multiple` take several values in a row: `--paths a b` as `--paths a --paths b`.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not any(isinstance(one, click.Argument) for one in self.params):
+            flags = {name for one in self.params if getattr(one, "multiple", False) for name in one.opts}
+            args = list(_repeated(args, flags))
+        return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)
         # a group without a subcommand does something by itself only if it says so
         if getattr(self, "invoke_without_command", True):
             taken = {name for parameter in own for name in parameter.opts}
-            own = [*own, *(option for option in shared_options() if taken.isdisjoint(option.opts))]
+            own = [*own, *(option for option in OPTIONS if taken.isdisjoint(option.opts))]
         return own
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -63,7 +68,7 @@ class Shared(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The command's own options, then those that every command takes, and `--help`."""
-        shared = {option.name for option in shared_options()}
+        shared = {option.name for option in OPTIONS}
         sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Global options": []}
         for parameter in sorted(self.get_params(ctx), key=lambda one: "--help" in one.opts):
             shown = parameter.get_help_record(ctx)
@@ -84,19 +89,6 @@ def _example(text: str, ctx: click.Context) -> str:
     provider = next((one.name for one in sources if one.is_provider), "PROVIDER")
     stream = next((one.name for one in sources if one.is_stream and not one.origins), "SOURCE")
     return text.format(provider=provider, stream=stream)
-
-
-class Command(Shared):
-    """A command.
-
-    Without arguments, options with `multiple` take several values in a row: `--paths a b` as `--paths a --paths b`.
-    """
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not any(isinstance(one, click.Argument) for one in self.params):
-            flags = {name for one in self.params if getattr(one, "multiple", False) for name in one.opts}
-            args = list(_repeated(args, flags))
-        return super().parse_args(ctx, args)
 
 
 def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
@@ -167,22 +159,3 @@ def _new_windows(session: Session, given: Mapping[str, Any]) -> list[tuple[str, 
 
     windows = [named] if isinstance(named, str) else named
     return [found for window in windows if (found := doubt(session.index, window))]
-
-
-class ProviderCommand(WritingCommand):
-    """A writing command with the number of features of each installed provider, as `features_NAME`."""
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        limit = Number(int, max=1_000_000)
-        providers = ctx.ensure_object(Session).registry.providers
-        own = [
-            click.Option(
-                [f"--{name}-features", f"features_{name}"],
-                type=limit,
-                metavar="N",
-                help=f"Features that {source.title} finished.",
-            )
-            for name, source in providers.items()
-        ]
-        found = super().get_params(ctx)
-        return [*found[:1], *own, *found[1:]]

@@ -5,18 +5,17 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
 from tracker import __version__
-from tracker.cli import streams as standard_streams
+from tracker.cli.command import OPTIONS
 from tracker.cli.command import Command as SharedCommand
-from tracker.cli.command import Shared, shared_options
 from tracker.errors import Interrupted, TrackerError
 from tracker.feature import GROUPS, Command
 from tracker.session import Session
@@ -43,9 +42,32 @@ KERNEL = {
 HOME = "home"
 # what a full disk behind `>` gives, and alike; errors of the program's own files have their names
 UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
-# the number of the signal, since its module costs 2 ms
-SIGINT = 2
 ALSO = {"window-finalize": "complete"}
+
+
+class ClosedInput:
+    """Standard input that a shell has closed (`<&-`): whoever asks it for anything gets one error to show."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise TrackerError("Standard input is closed. Open it, or name a file.")
+
+
+def open_streams() -> None:
+    """Give each closed standard stream an end that takes everything and gives nothing: no file may become one."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free descriptor: this one
+    closed: Any = ClosedInput()
+    sys.stdin = sys.stdin or closed
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def give_up_output() -> None:
+    """Let what is still to be printed vanish: no second complaint at the end of the program."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @cache
@@ -58,17 +80,13 @@ def commands() -> dict[str, Command]:
 
 def find(name: str) -> click.Command:
     """The command of that name; an error says which distribution brings one that is not installed."""
-    known = KERNEL.get(name) or commands().get(name)
-    if known is None:
-        from tracker.hosting.discovery import owner
+    from tracker.hosting import discovery
 
-        raise TrackerError(f"No command {name!r} is installed. {owner('commands', name) or ''}".rstrip())
     if name in KERNEL:
-        module, _, attribute = known.place.partition(":")
-        return cast(click.Command, getattr(import_module(module), attribute))
-    from tracker.hosting.discovery import command
-
-    return cast(click.Command, command(name, known, click.Command))
+        return cast(click.Command, discovery.attribute(KERNEL[name].place))
+    if name not in commands():
+        raise TrackerError(f"No command {name!r} is installed. {discovery.owner('commands', name) or ''}".rstrip())
+    return cast(click.Command, discovery.command(name, commands()[name], click.Command))
 
 
 def _columns() -> int:
@@ -84,7 +102,7 @@ def run_command(name: str, **given: Any) -> None:
     click.get_current_context().invoke(find(name), **given)
 
 
-class Group(click.Group, Shared):
+class Group(click.Group, SharedCommand):
     """A group of commands that says what was meant. A feature adds one to any group by declaring it as `GROUP NAME`."""
 
     command_class = SharedCommand
@@ -117,7 +135,7 @@ class Group(click.Group, Shared):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            from tracker.text.wording import near
+            from tracker.text.render import near
 
             hint = near(args[0], self.list_commands(ctx))
             raise click.UsageError(f"Unknown command {line(args[0])!r}. {hint}", ctx)
@@ -150,11 +168,11 @@ class Root(Group):
             sys.stdout.flush()
             return answer
         except KeyboardInterrupt:
-            raise Interrupted(f"interrupted{session.outcome}", SIGINT) from None
+            raise Interrupted(f"interrupted{session.outcome}", signal.SIGINT) from None
         except OSError as error:
             if error.errno not in UNPRINTABLE or error.filename is not None:
                 raise
-            standard_streams.give_up_output()
+            give_up_output()
             raise TrackerError(f"The result cannot be printed: {error.strerror}{session.outcome}") from error
         except TrackerError as error:
             outcome = session.outcome
@@ -185,35 +203,30 @@ class Root(Group):
         run: Callable[..., Any] = super().main
         if not standalone_mode:
             return run(*args, standalone_mode=False, **extra)
-        standard_streams.make_sure()
+        open_streams()
         gc.set_threshold(200_000, 20, 20)  # events are many and no cycles: a tenth of the time of a large stream
         try:
             sys.exit(run(*args, standalone_mode=False, **extra) or 0)
-        except (click.ClickException, TrackerError) as error:
-            _fail(error)
+        except click.exceptions.NoArgsIsHelpError as error:
+            # a group without a command: its help is the message
+            print(error.format_message(), file=sys.stderr)
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            if isinstance(error, click.UsageError) and error.ctx is not None:
+                print(error.ctx.get_usage(), file=sys.stderr)
+                print(f"Try '{error.ctx.command_path} --help' for help.", file=sys.stderr)
+            _stop(error.format_message(), error.exit_code)
+        except TrackerError as error:
+            _stop(str(error), error.status)
         except (click.Abort, KeyboardInterrupt):
             _stop("interrupted", 130)
         except BrokenPipeError:
-            standard_streams.give_up_output()  # nobody reads
+            give_up_output()  # nobody reads
             sys.exit(1)
         except OSError as error:
-            where = f" {error.filename}" if error.filename else ""
-            _stop(f"{error.strerror or error}{where}", 1)
+            _stop(f"{error.strerror or error} {error.filename or ''}", 1)
         finally:
             gc.freeze()  # the interpreter looks for cycles in all classes when it ends, which costs a tenth of a start
-
-
-def _fail(error: click.ClickException | TrackerError) -> NoReturn:
-    if isinstance(error, TrackerError):
-        _stop(str(error), error.status)
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        # a group without a command: its help is the message
-        print(error.format_message(), file=sys.stderr)
-        sys.exit(error.exit_code)
-    if isinstance(error, click.UsageError) and error.ctx is not None:
-        print(error.ctx.get_usage(), file=sys.stderr)
-        print(f"Try '{error.ctx.command_path} --help' for help.", file=sys.stderr)
-    _stop(error.format_message(), error.exit_code)
 
 
 def _stop(message: str, status: int) -> NoReturn:
@@ -223,7 +236,7 @@ def _stop(message: str, status: int) -> NoReturn:
 
 @click.group(
     cls=Root,
-    params=list(shared_options()),
+    params=[*OPTIONS],
     context_settings={"help_option_names": ["-h", "--help"]},
     invoke_without_command=True,
 )
@@ -237,7 +250,3 @@ def main(context: click.Context) -> None:
         context.invoke(find(HOME))
     else:
         click.echo(context.get_help())
-
-
-if __name__ == "__main__":
-    main(prog_name="python -m tracker.cli")

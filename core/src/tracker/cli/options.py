@@ -1,17 +1,22 @@
-"""Types and options that commands share."""
+"""Types and options that commands share, and the text that they take in."""
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
+from tracker.errors import TrackerError
 from tracker.session import Session
 from tracker.text.render import line
+
+LIMIT = 8 << 20  # bytes of one pane or report
 
 
 class Number(click.ParamType):  # type: ignore[type-arg]  # no generic class before click 8.3
@@ -83,14 +88,14 @@ class Selection(NamedTuple):
     def windows(self, session: Session) -> list[str] | None:
         """Their ids in natural order; None if nothing was selected: every window is wanted."""
         from tracker.windows.captures import canonical, captures, spans
-        from tracker.windows.results import finalized
+        from tracker.windows.reader import Windows
 
         if self._replace(last=None) == Selection():
             return None if self.last is None else session.index.last_windows(self.last)
         own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows()}
         for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group
-        done = finalized(session.index) if self.is_open else {}
+        done = Windows(session).finalized() if self.is_open else {}
         found = []
         for window, groups in own.items():
             known = {(window, name): group for name, group in groups.items()}
@@ -129,3 +134,22 @@ def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:
         return command
 
     return with_selection
+
+
+def take_text(use_stdin: bool = True, path: Path | None = None) -> str:
+    """The text of standard input or a file; invalid UTF-8 is replaced, because panes come from anywhere."""
+    if use_stdin and path is not None:
+        raise click.UsageError("Two texts are given. Name a file, or use --stdin.")
+    if path is not None:
+        try:
+            with path.open("rb") as file:
+                data = file.read(LIMIT + 1)
+        except OSError as error:
+            raise TrackerError(f"Cannot read {path}: {error.strerror}. Nothing was stored.") from error
+    else:
+        if sys.stdin.isatty():
+            print("paste the text, then press Ctrl-D:", file=sys.stderr)
+        data = sys.stdin.buffer.read(LIMIT + 1)
+    if len(data) > LIMIT:
+        raise TrackerError(f"The text is too long. Expected at most {LIMIT >> 20} MB. Nothing was stored.")
+    return data.decode("utf-8-sig", errors="replace")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from tracker.contract import Struct, checks
+from tracker.text.render import row
 
 if TYPE_CHECKING:
     from tracker.contract.events import EventTotals
@@ -41,8 +42,6 @@ class Row(Struct):
     text: str | None = field(default=None, validator=checks.MAYBE_TEXT)
 
     def __str__(self) -> str:
-        from tracker.text.render import row
-
         return row(self.label, self.text, self.values)
 
 

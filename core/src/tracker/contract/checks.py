@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias
 
 from attrs import Attribute
@@ -16,27 +17,23 @@ from tracker.text.render import line
 Validator: TypeAlias = Callable[[Any, "Attribute[Any]", Any], None]
 
 
-def must_be(expected: str, fits: Callable[[Any], object]) -> Validator:
-    """A validator that refuses what does not fit, and says what was expected."""
+def must_be(expected: str, test: str | Callable[[Any], object], *, is_optional: bool = False) -> Validator:
+    """A validator that refuses what does not pass a test or match a pattern, and says what was expected.
+
+    A pattern is compiled at first use: start-up does not pay for those that it does not need.
+    """
+    known = f"{expected}, or None" if is_optional else expected
 
     def check(_owner: object, attribute: Attribute[Any], value: object) -> None:
-        if not fits(value):
-            raise ValueError(f"Invalid {attribute.name} {value!r:.200}. Expected {expected}.")
+        if value is None and is_optional:
+            return
+        if not (test(value) if callable(test) else isinstance(value, str) and re.fullmatch(test, value)):
+            raise ValueError(f"Invalid {attribute.name} {value!r:.200}. Expected {known}.")
 
     return check
 
 
-def maybe(expected: str, fits: Callable[[Any], object]) -> Validator:
-    return must_be(f"{expected}, or None", lambda value: value is None or fits(value))
-
-
-def like(pattern: str) -> Callable[[Any], object]:
-    """Whether a text matches, compiled at first use: start-up does not pay for patterns that it does not need."""
-    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value)
-
-
-def matching(expected: str, pattern: str) -> Validator:
-    return must_be(expected, like(pattern))
+maybe = partial(must_be, is_optional=True)
 
 
 def one_of(*values: str) -> Validator:
@@ -107,9 +104,9 @@ SECONDS = must_be("a number from 0 up", number_from(0))
 AWARE = maybe("a datetime with a zone", lambda value: isinstance(value, datetime) and value.utcoffset() is not None)
 JSON_OBJECT = must_be(
     "a mapping from texts to JSON values, all numbers finite",
-    lambda value: isinstance(value, Mapping) and all(isinstance(one, str) and is_json(value[one]) for one in value),
+    lambda value: isinstance(value, Mapping) and is_json(value),
 )
 NAME_PATTERN = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
-NAME = matching("lower-case letters, digits and single dashes, such as my-tool", NAME_PATTERN)
-is_slug = like(r"[a-z][a-z0-9_]*")
-SLUG = must_be("lower-case letters, digits and '_', such as five_hours", is_slug)
+NAME = must_be("lower-case letters, digits and single dashes, such as my-tool", NAME_PATTERN)
+SLUG_PATTERN = r"[a-z][a-z0-9_]*"
+SLUG = must_be("lower-case letters, digits and '_', such as five_hours", SLUG_PATTERN)

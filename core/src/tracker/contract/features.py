@@ -1,10 +1,9 @@
-"""The values that features give to the kernel and to each other; `feature_hooks.py` has the hooks."""
+"""The values that features give to the kernel and to each other; `hooks.py` has the hooks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
 
 from attrs import field, frozen
 
@@ -12,22 +11,11 @@ from tracker.contract import Struct, checks
 
 if TYPE_CHECKING:
     from tracker.contract.events import EventTotals
+    from tracker.windows.captures import Capture
+    from tracker.windows.reader import Finalized
+    from tracker.windows.results import ProviderFigures
 
 Value: TypeAlias = "bool | int | float | str | None"
-
-
-@frozen(kw_only=True, slots=False, eq=False, repr=False)
-class WindowResult(Struct):
-    """What a provider delivered in a finalized window, and for how much capacity.
-
-    at: the middle between the captures that count, or when the window was finalized; None if neither is known.
-    """
-
-    window: str
-    features: float
-    capacity: float
-    quality: float | None = None
-    at: datetime | None = None
 
 
 class Estimate(Protocol):
@@ -57,6 +45,19 @@ class Estimate(Protocol):
 
     def figures(self) -> dict[str, Any]:
         """What `preview --json` prints of it, as JSON values."""
+
+
+class Tally(Protocol):
+    """What adds up a provider's finalized windows one by one, because a million of them do not fit into memory."""
+
+    def add(self, row: Finalized, group: Iterable[Capture]) -> None:
+        """Add a window by its finalize row and the provider's captures in it."""
+
+    def extend(self, other: Self) -> None:
+        """Add the windows of another one."""
+
+    def total(self, account: str = "") -> ProviderFigures:
+        """What they say together. account: the one that they were measured on, if there are several."""
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

@@ -1,23 +1,30 @@
-"""The whole contract between the core and a plugin.
+"""The whole contract between the core and a plugin: the hooks of sources, then those of features.
 
-A plugin implements any subset of the hooks beside `source_info` and asks for any subset of their arguments, by name and
-without default values. Arguments are only ever added. A plugin is pure: text and values in, values out; it reads no
+A source implements any subset of the hooks beside `source_info` and asks for any subset of their arguments, by name and
+without default values. Arguments are only ever added. A source is pure: text and values in, values out; it reads no
 clock, no file and no network. The core turns what goes wrong in one into a warning that names it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
+    # asking a hook must not make the classes of what others answer
     from tracker.contract.blocks import Block, PreviewContext
     from tracker.contract.events import Event
+    from tracker.contract.features import Check, Finding, StreamFacts, StreamInput, Tally, Value
+    from tracker.contract.periods import Cell, Column, MeterOutlook, MeterReading, Panel, Period, UsageEvent
     from tracker.contract.readings import Delta, Reading
     from tracker.contract.sources import Source
+    from tracker.feature import Feature
+    from tracker.preview import Preview
+    from tracker.session import Session
 
 CONTRACT = (1, 2)  # major, minor; the minor grows with every argument, field or function that is added
 PROJECT = "tracker"
@@ -92,3 +99,131 @@ def render_preview_block(context: PreviewContext) -> Block | None:
 
     Returns a block, or None for nothing to show. Since contract 1.0.
     """
+
+
+# --- features
+
+
+@hookspec
+def feature_info() -> Feature:
+    """Declare the feature: its commands, settings and streams. Called for every command; must be cheap."""
+
+
+@hookspec(firstresult=True)
+def tally(session: Session, source: Source) -> Tally | None:
+    """What adds up a provider's finalized windows, to an efficiency with interval and power."""
+
+
+@hookspec
+def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Value]]:
+    """Columns of windows: by (window, provider), the provider "" for what belongs to none. Keys are column names."""
+
+
+@hookspec(firstresult=True)
+def window_accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str] | None:
+    """The account of each (window, provider) whose captures name one. Figures of two accounts are never added.
+
+    `2 accounts` is the answer for a window that was forced from one account to another: it belongs to neither.
+    """
+
+
+@hookspec
+def window_checks(session: Session, window: str) -> Sequence[Check]:
+    """What should be true of a window."""
+
+
+@hookspec
+def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
+    """A section of the report that is handed to the next session."""
+
+
+@hookspec
+def panels(session: Session, period: Period) -> Sequence[Panel]:
+    """What the feature shows of a time, as tables and charts: for the report, the board and the home screen."""
+
+
+@hookspec(firstresult=True)
+def show_table(
+    session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], total: bool
+) -> bool | None:
+    """Show rows on the terminal, as wide as it is; True if this feature did. total: the last row sums up the others."""
+
+
+@hookspec(firstresult=True)
+def show_preview(session: Session, preview: Preview) -> bool | None:
+    """Lay out a preview on the terminal; True if this feature did."""
+
+
+@hookspec(firstresult=True)
+def show_progress(session: Session, size: int, noun: str) -> Any:
+    """What says on stderr how far long work of `size` bytes is: `advance(bytes, nouns so far)`, and at last `end()`."""
+
+
+@hookspec
+def data_findings(session: Session) -> Sequence[Finding]:
+    """What is wrong with the feature's own files, for `tracker doctor`."""
+
+
+@hookspec
+def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
+    """Formats of `tracker export` by name: each writes one stream into a folder and returns the number of rows."""
+
+
+@hookspec
+def command_finished(session: Session, given: Mapping[str, Any]) -> None:
+    """Called once when a writing command has stored what it is for, or came to its end; `given` are its parameters.
+
+    If a capture was stored, its lock is still held: what is appended here needs no lock of its own.
+    """
+
+
+@hookspec
+def undo_rows(session: Session, command_id: str, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Reverse what the feature wrote outside of the journal in a command, whose records `tracker undo` takes back.
+
+    Answers with a line about each row that was reversed. With `session.dry_run` nothing is written.
+    """
+
+
+@hookspec(firstresult=True)
+def ingest_stream(session: Session, source: Source, window: str, given: StreamInput) -> bool | None:
+    """Take in a stream of events; True if this feature did it."""
+
+
+@hookspec(firstresult=True)
+def stream_facts(
+    session: Session, source: Source, windows: Sequence[str], spans: Mapping[str, tuple[datetime, datetime | None]]
+) -> StreamFacts | None:
+    """What a stream of events says in some windows; spans: from when to when each window was measured."""
+
+
+@hookspec(firstresult=True)
+def meter_readings(
+    session: Session, provider: str | None, since: datetime | None, hourly: bool
+) -> Sequence[MeterReading] | None:
+    """A provider's readings from an instant on, by time; if `hourly`, each hour's highest, which is quick."""
+
+
+@hookspec(firstresult=True)
+def meter_sampler(session: Session, every: timedelta) -> Callable[[Session], Sequence[str]] | None:
+    """What adds meters that are due at this pace to the history, in any thread; each call answers with what failed."""
+
+
+@hookspec(firstresult=True)
+def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook] | None:
+    """What is to be expected of a provider's meters. It is asked by each status, so it must be quick."""
+
+
+@hookspec(firstresult=True)
+def usage_events(session: Session, since: datetime | None, folder: Path | None) -> Sequence[UsageEvent] | None:
+    """The requests in all session logs from an instant on, by their time."""
+
+
+@hookspec(firstresult=True)
+def session_files(source: Source) -> Sequence[str] | None:
+    """The files of a source's session logs, compressed ones too, the oldest first."""
+
+
+@hookspec(firstresult=True)
+def screen_text(text: str) -> str | None:
+    """The text as a terminal shows it after the cursor movements in it; None if this feature cannot play them."""

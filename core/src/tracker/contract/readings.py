@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 PERCENT = "pp"
+MILLISECONDS = 10**11  # a number of seconds from here on would be after the year 5000
+PERCENT_LIMIT = 1000  # bars show 110 % at times; a number far above 100 is no percentage
 LIMIT = 10**15  # beyond any account's use; below it floats and JSON hold whole numbers exactly
 EPOCH = datetime.fromtimestamp(0, UTC)  # of records without a time
 # why a change is not known, as tags
@@ -108,7 +110,7 @@ class Delta(Struct):
         return next((change for change in self.changes if change.meter == meter), None)
 
 
-# --- the field `parsed`
+# --- checked values: one of another type is not converted
 
 
 def compact(value: float) -> float | int:
@@ -123,20 +125,49 @@ def amount(value: object) -> float | int | None:
     return compact(value)
 
 
+def count(value: object) -> int | None:
+    """A whole number from 0 up; 12.0 is one."""
+    whole = amount(value)
+    return whole if isinstance(whole, int) else None
+
+
+def percent(value: object) -> float | int | None:
+    """A used percentage: an amount up to 1000, since vendors show more than 100 at times."""
+    known = amount(value)
+    return known if known is not None and known <= PERCENT_LIMIT else None
+
+
 def iso(instant: datetime) -> str:
     """ISO 8601 in UTC with a `Z`, with microseconds only if there are any."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def instant(text: object) -> datetime | None:
-    """The instant of an ISO 8601 text (UTC if it names no zone), None for anything else."""
-    if not isinstance(text, str):
+def instant(value: object) -> datetime | None:
+    """The instant of an ISO 8601 text with a date and a time (UTC if it names no zone); None of anything else."""
+    # fromisoformat also takes weeks, a date alone, and any character between day and time
+    if not isinstance(value, str) or value[4:8:3] + value[13:14] != "--:" or value[10] not in "T ":
         return None
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(value)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def epoch(value: object) -> float | None:
+    """Epoch seconds of a time: ISO 8601 in any precision (UTC if it names no zone), or a number of s or ms."""
+    if isinstance(value, str):
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e14:
+        return value / 1000 if value >= MILLISECONDS else float(value)
+    return None
+
+
+# --- the field `parsed`
 
 
 def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:

@@ -10,13 +10,14 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache, partial
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache, partial, reduce
 from importlib import import_module
 from typing import Any, TypeAlias
 
 from tracker.errors import PluginError, TrackerError
 from tracker.feature import Command, Feature
+from tracker.hosting.guard import guarded, restored
 from tracker.text.render import escape
 
 GROUP = "tracker"
@@ -62,12 +63,10 @@ class Plugin:
 
     def load(self, admit: Callable[[Plugin], object], report: Report) -> None:
         """Import and admit it, or leave it out. What its import changes for the process is put back and named."""
-        from tracker.hosting.guard import guarded
-        from tracker.hosting.process_state import watched
-
         load, self.pending = self.pending, None
         try:
-            with watched(is_trusted=self.is_own) as changed, guarded(self.name, "be imported"):
+            watch: AbstractContextManager[list[str]] = nullcontext([]) if self.is_own else restored()
+            with watch as changed, guarded(self.name, "be imported"):
                 self.module = load()
             admit(self)
         except PluginError as error:
@@ -97,10 +96,7 @@ def is_strict() -> bool:
 def attribute(place: str) -> Any:
     """What `module:attribute` names; without an attribute, the module."""
     module, _, rest = place.partition(":")
-    found: Any = import_module(module.strip())
-    for part in filter(None, rest.strip().split(".")):
-        found = getattr(found, part)
-    return found
+    return reduce(getattr, filter(None, rest.strip().split(".")), import_module(module.strip()))
 
 
 def scan() -> list[Plugin]:
@@ -110,10 +106,10 @@ def scan() -> list[Plugin]:
     for one in found:
         one.is_disabled = not unwanted.isdisjoint({one.name, one.distribution})
     for one in found:
-        rivals = [other for other in found if other.name == one.name and other is not one and not other.is_disabled]
-        if rivals and not one.is_disabled and one.distribution != f"{GROUP}-{one.name}":
-            named = ", ".join(other.distribution for other in rivals)
+        others = [other for other in found if other.name == one.name and other is not one and not other.is_disabled]
+        if others and not one.is_disabled and one.distribution != f"{GROUP}-{one.name}":
             cure = f"Uninstall one of them, or set {DISABLE}={one.distribution}."
+            named = ", ".join(other.distribution for other in others)
             reason = f"{named} has an entry point of that name, too. {cure}"
             one.error = PluginError(one.name, "have a name of its own", reason)
     return found
@@ -141,17 +137,15 @@ def _points(path: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
 
 def _folder(path: str) -> Iterator[tuple[str, str, str]]:
     """Name, version and entry points of the distributions in a folder."""
-    try:
+    names = list[str]()
+    with suppress(OSError):
         names = sorted(name for name in os.listdir(path) if name.endswith((".dist-info", ".egg-info")))
-    except OSError:
-        return
     for name in names:
+        text = ""
+        with suppress(OSError), open(os.path.join(path, name, "entry_points.txt"), encoding="utf-8") as file:
+            text = file.read()
         project, _, version = name.rpartition(".")[0].partition("-")
-        try:
-            with open(os.path.join(path, name, "entry_points.txt"), encoding="utf-8") as file:
-                yield project, version, file.read()
-        except OSError:
-            yield project, version, ""
+        yield project, version, text
 
 
 def _other(path: str) -> Iterator[tuple[str, str, str]]:
@@ -188,8 +182,6 @@ def _installed(_disabled: str) -> list[Plugin]:
 
 
 def _admit(found: Plugin) -> None:
-    from tracker.hosting.guard import guarded
-
     with guarded(found.name, "declare its feature"):
         found.declared = found.module.feature_info()
         check(found.declared, found.name)
@@ -202,20 +194,17 @@ def _warn(text: str) -> None:
 def _share(found: list[Plugin]) -> None:
     """Of several features that declare one name, the project's own has it, else none: not the alphabet."""
     for part, noun in (("commands", "command {} is"), ("settings", "settings [{}] are"), ("streams", "stream {} is")):
-        claims: dict[str, list[Plugin]] = {}
-        for one in found:
-            for name in getattr(one.info, part, ()):
-                claims.setdefault(name, []).append(one)
         # each feature may have settings at the top level
-        for name, rivals in claims.items():
-            for loser in rivals if name and len(rivals) > 1 else ():
-                if not loser.is_own:
-                    given = getattr(loser.info, part)
-                    names = tuple(key for key in given if key != name)
-                    kept = names if part == "streams" else {key: given[key] for key in names}
-                    loser.declared = loser.info._replace(**{part: kept})
-                    named = " and ".join(f"{one.name} ({one.distribution})" for one in rivals if one is not loser)
-                    loser.note(f"its {noun.format(name)} left out, because {named} declares that name, too", _warn)
+        claims = [(one, name) for one in found for name in getattr(one.info, part, ()) if name]
+        for loser, name in claims:
+            rivals = [f"{one.name} ({one.distribution})" for one, own in claims if own == name and one is not loser]
+            if rivals and not loser.is_own:
+                given = getattr(loser.info, part)
+                names = tuple(key for key in given if key != name)
+                kept = names if part == "streams" else {key: given[key] for key in names}
+                loser.declared = loser.info._replace(**{part: kept})
+                why = f"because {' and '.join(rivals)} declares that name, too"
+                loser.note(f"its {noun.format(name)} left out, {why}", _warn)
 
 
 def check(feature: Feature, name: str) -> None:
@@ -247,8 +236,6 @@ def commands() -> dict[str, Command]:
 @contextmanager
 def spared(found: Plugin, step: str) -> Iterator[None]:
     """Run a part of a feature that it can do without: what is wrong with it is said, and the rest works."""
-    from tracker.hosting.guard import guarded
-
     try:
         with guarded(found.name, step):
             yield
@@ -260,8 +247,6 @@ def spared(found: Plugin, step: str) -> Iterator[None]:
 
 def command(name: str, declared: Command, kind: type) -> object:
     """What a feature declared as a command, imported; one line says which feature has none."""
-    from tracker.hosting.guard import guarded
-
     feature = next(one.name for one in installed() if one.info and name in one.info.commands)
     try:
         with guarded(feature, f"load its command {name!r}"):
@@ -281,10 +266,7 @@ def _project() -> str:
 
 
 def owner(what: str, name: str) -> str | None:
-    """What to do for one of the `commands`, `settings` or `hooks` of the project's features that is not in use here.
-
-    It says which distribution to install, or to enable again; None if nobody has it.
-    """
+    """How to get one of the project's `commands`, `settings` or `hooks` that is not in use here, if any has it."""
     import json
 
     here = {one.distribution for one in installed() if one.info}

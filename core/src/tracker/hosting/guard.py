@@ -1,18 +1,20 @@
-"""Plugin code runs guarded: what it raises, prints or takes too long for is caught, and the plugin is named.
+"""Plugin code runs guarded: what it raises, prints, takes too long for or changes for the process is caught and named.
 
 A plugin is trusted code. The guard catches mistakes. It does not contain hostile code.
 """
 
 from __future__ import annotations
 
+import builtins
 import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import current_thread, main_thread
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from tracker.errors import PluginError, TrackerError
 
@@ -21,6 +23,8 @@ SECONDS = 10.0
 LIMIT = "TRACKER_PLUGIN_SECONDS"
 UNLIMITED = 1e9
 PATIENCE = 3  # interruptions that a plugin may swallow before the program is ended
+# those that the program and its children live by
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGCHLD)
 
 
 class Hang(BaseException):
@@ -31,7 +35,10 @@ class Timer:
     """The time of one plugin. A caller that runs it many times under one guard catches `FAULTS` itself."""
 
     FAULTS: ClassVar[tuple[type[BaseException], ...]] = (Exception, SystemExit, Hang)
-    seconds, rings, is_armed, is_pressed = SECONDS, 0, False, False
+    rings, is_pressed = 0, False
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.is_armed = seconds, current_thread() is main_thread()
 
     def fault(self, error: BaseException) -> BaseException | str:
         """What a plugin did, in words if its exception does not say it."""
@@ -52,11 +59,7 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
 
     seconds: its CPU time; 0 is the limit of plugins. speaks: it may print.
     """
-    timer, interrupt = Timer(), signal.getsignal(signal.SIGINT)
-    timer.seconds, timer.is_armed = (
-        seconds or (_limit() if LIMIT in os.environ else SECONDS),
-        current_thread() is main_thread(),
-    )
+    timer, interrupt = Timer(seconds or _limit()), signal.getsignal(signal.SIGINT)
 
     def press(*arguments: Any) -> None:
         timer.is_pressed = True
@@ -71,21 +74,21 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
         if timer.is_armed:
             raise Hang
 
-    with ExitStack() as undo:
+    with ExitStack() as stack:
         for name in () if speaks else ("stdout", "__stdout__"):
-            undo.callback(setattr, sys, name, getattr(sys, name))
+            stack.callback(setattr, sys, name, getattr(sys, name))
             setattr(sys, name, sys.stderr)
         with suppress(OSError):  # of C libraries and programs; one of the two descriptors may be closed
             if not speaks:
-                undo.callback(os.close, kept := os.dup(1))
-                undo.callback(os.dup2, kept, 1)
+                stack.callback(os.close, kept := os.dup(1))
+                stack.callback(os.dup2, kept, 1)
                 os.dup2(2, 1)
         if timer.is_armed:
             if callable(interrupt):
-                undo.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, press))
-            undo.callback(signal.signal, signal.SIGVTALRM, signal.signal(signal.SIGVTALRM, ring))
+                stack.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, press))
+            stack.callback(signal.signal, signal.SIGVTALRM, signal.signal(signal.SIGVTALRM, ring))
             outer = signal.setitimer(signal.ITIMER_VIRTUAL, timer.seconds, min(timer.seconds, 1))
-            undo.callback(signal.setitimer, signal.ITIMER_VIRTUAL, *outer)
+            stack.callback(signal.setitimer, signal.ITIMER_VIRTUAL, *outer)
         try:
             yield timer
         except BaseException as error:
@@ -97,7 +100,55 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
 
 
 def _limit() -> float:
-    text = os.environ.get(LIMIT) or str(SECONDS)
-    if not re.fullmatch(r"[0-9]{0,6}\.?[0-9]+", text) or not float(text):
+    text = os.environ.get(LIMIT)
+    if text and (not re.fullmatch(r"[0-9]{0,6}\.?[0-9]+", text) or not float(text)):
         raise TrackerError(f"Invalid {LIMIT} {text!r}. Expected a number of seconds over 0, such as 10.")
-    return float(text)
+    return float(text or SECONDS)
+
+
+@contextmanager
+def restored() -> Iterator[list[str]]:
+    """Put back what an import changes for the whole process, which the list names at the end, and let it not end it."""
+    changed, parts, leave, process = list[str](), list(_process()), os._exit, os.getpid()
+    # 800 names, copied and compared by the interpreter; the journal would use what a plugin put in their place
+    modules = [(module, dict(vars(module))) for module in (os, builtins, time, signal)]
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != process:
+            leave(status)
+        raise SystemExit(status)
+
+    os._exit = refuse
+    try:
+        yield changed
+    finally:
+        os._exit = leave
+        for module, names in modules:
+            if vars(module) != names:
+                own = vars(module)
+                changed += [f"{module.__name__}.{name}" for name in names if own.get(name) is not names[name]]
+                own.update(names)
+        for (name, value, write, place), (_, now, *_) in zip(parts, _process(), strict=True):
+            # entries added at the end are harmless: packages such as `six` add an importer for what nobody else finds
+            if value != (now[: len(value)] if isinstance(value, list) else now):
+                write(*place, value)
+                changed.append(name)
+
+
+def _process() -> Iterator[tuple[str, Any, Callable[..., object], tuple[Any, ...]]]:
+    """The name of each part, its value, and the call that puts it back: the function and its first arguments."""
+    for name in ("path", "meta_path", "path_hooks", "argv"):
+        yield f"sys.{name}", list(getattr(sys, name)), setattr, (sys, name)
+    os.umask(mask := os.umask(0o077))
+    yield "the umask", mask, os.umask, ()
+    yield "the working directory", os.getcwd(), os.chdir, ()
+    yield "environment variables", dict(os.environ), _set_environment, ()
+    yield "the recursion limit", sys.getrecursionlimit(), sys.setrecursionlimit, ()
+    yield "the signal mask", signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.pthread_sigmask, (signal.SIG_SETMASK,)
+    for number in SIGNALS if current_thread() is main_thread() else ():
+        yield f"the handler of {number.name}", signal.getsignal(number), signal.signal, (number,)
+
+
+def _set_environment(kept: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(kept)

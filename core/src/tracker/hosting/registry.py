@@ -6,20 +6,23 @@ import builtins
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib import import_module
+from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import attrs
 import click
 import pluggy
 
-from tracker.contract import Struct, feature_hooks, readings
+from tracker import api
+from tracker.contract import Struct, checks, readings
 from tracker.contract import hooks as hookspecs
-from tracker.contract.sources import STATUS, Declaration, Source
+from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Declaration, Source
 from tracker.errors import PluginError, TrackerError
-from tracker.hosting import admission, discovery
+from tracker.hosting import discovery
 from tracker.hosting.discovery import Plugin
 from tracker.hosting.guard import UNLIMITED, guarded
+from tracker.text.render import near
 
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr
 # of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop
@@ -28,6 +31,11 @@ SECONDS = 600.0
 SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "show_preview": UNLIMITED, "command_finished": 0.0}
 # what a feature raises on purpose, to end the command with one line
 DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
+NEEDED = {STATUS: "parse_status", REPORT: "parse_status", STREAM: "ingest_line", VIEW: "render_preview_block"}
+# the program's own columns of windows
+OWN_COLUMNS = {"window", "lane", "lanes", "from", "to", "state", "outcome", "provider", "providers", "unit"}
+OWN_COLUMNS |= {"features", "capacity", "efficiency"}
+SHARED_STREAM = "snapshots"  # holds the readings of every provider
 
 
 class Registry:
@@ -38,12 +46,13 @@ class Registry:
 
     def __init__(self, report: Callable[[str], None] = lambda _text: None, plugins: Iterable[Plugin] = ()) -> None:
         self.report = report
-        self.manager = new_manager()
+        self.manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self.manager.add_hookspecs(hookspecs)
+        self.manager.register(readings, name="the core's defaults")
         self.disabled = [one for one in plugins if one.is_disabled]
-        # a name that belongs to another comes last
-        self._plugins = sorted((one for one in plugins if not one.is_disabled), key=lambda one: bool(one.error))
-        self._features: list[Plugin] | None = None
-        self._columns = dict.fromkeys(admission.OWN_COLUMNS, "the kernel")  # of windows, and who gives them
+        # those that are not disabled, sound or not, none loaded; a name that belongs to another comes last
+        self.plugins = sorted((one for one in plugins if not one.is_disabled), key=lambda one: bool(one.error))
+        self._columns = dict.fromkeys(OWN_COLUMNS, "the kernel")  # of windows, and who gives them
         self._broken: set[tuple[str, str]] = set()  # features' hooks that raised
 
     @property
@@ -53,18 +62,9 @@ class Registry:
 
     # --- sources
 
-    def offer(self, name: str, load: Callable[[], object], distribution: str = "", version: str = "") -> None:
-        """Take note of a source, which is loaded when it is first needed."""
-        self._plugins.append(Plugin(name, "", distribution, version, load))
-
-    @property
-    def names(self) -> list[str]:
-        """Every installed source that is not disabled, sound or not; none is loaded for this."""
-        return list(dict.fromkeys(one.name for one in self._plugins))
-
     def find(self, name: str) -> Plugin | None:
         """The installed source of that name, loaded, sound or not."""
-        found = next((one for one in self._plugins if one.name == name), None)
+        found = next((one for one in self.plugins if one.name == name), None)
         if found and found.pending and not found.error:
             found.load(self._admit, self.report)
         return found
@@ -77,9 +77,9 @@ class Registry:
     @property
     def found(self) -> list[Plugin]:
         """Every installed source, loaded."""
-        for name in self.names:
-            self.find(name)
-        return list(self._plugins)
+        for one in self.plugins:
+            self.find(one.name)
+        return self.plugins
 
     @property
     def sources(self) -> dict[str, Source]:
@@ -99,7 +99,7 @@ class Registry:
     @property
     def failures(self) -> list[PluginError]:
         """Why plugins were left out, of those that were loaded until now."""
-        return [found.error for found in self._plugins if found.error]
+        return [found.error for found in self.plugins if found.error]
 
     def _admit(self, found: Plugin) -> None:
         with guarded(found.name, "declare its source"):  # first: a plugin for another contract may use other hooks
@@ -108,21 +108,25 @@ class Registry:
                 raise LookupError("Missing hook 'source_info'. It declares the source.")
             answer = declare()
             found.declared = answer if type(answer) is Source else None
-            found.declared = admission.declaration(found.name, answer)
-            known = [other for other in self._plugins if other is not found and other.info]
-            others = [(other.info, other.distribution == found.distribution) for other in known]
-            admission.check(found.declared, others)
+            found.declared = _declaration(found.name, answer)
+            others = [other for other in self.plugins if other is not found and other.info]
+            _check(found.declared, [(other.info, other.distribution == found.distribution) for other in others])
         self._register(found, found.name, found.declared.kind)
 
     def _register(self, found: Plugin, name: str, kind: str | None = None) -> None:
         """Register the hooks of a plugin; if they do not fit, nothing of it stays."""
         try:
             with guarded(found.name, "match the hook specifications"):
-                self.manager.register(found.module, name=name)
-                found.hooks = admission.hooks(self.manager, found.module, kind)
+                # pluggy inspects every attribute of what it gets, half a millisecond a module: it gets the hooks alone
+                marked = ModuleType(name)
+                for key in dir(found.module):
+                    if hasattr(part := getattr(found.module, key), "tracker_impl"):
+                        setattr(marked, key, part)
+                self.manager.register(marked, name)
+                found.hooks = _hooks(self.manager, name, found.module, kind)
         except PluginError:
-            if self.manager.is_registered(found.module):
-                self.manager.unregister(found.module)
+            if self.manager.has_plugin(name):
+                self.manager.unregister(name=name)
             raise
 
     def has(self, source: str, hook: str) -> bool:
@@ -134,13 +138,14 @@ class Registry:
         """The answer of one source, with the core's default behind it; what is wrong with it is a `PluginError`."""
         found = self.find(source)
         assert found is not None
-        others = self.manager.get_plugins() - {found.module, readings}
+        others = self.manager.get_plugins() - {self.manager.get_plugin(source), readings}
         return self._ask(found, hook, self.manager.subset_hook_caller(hook, others), arguments)
 
     def bind(self, source: str, hook: str) -> Callable[..., Any]:
         """The source's own function for a hook with all arguments positional, bound once: for streams."""
-        found, caller = self.find(source), getattr(self.manager.hook, hook)
-        [own] = [one for one in caller.get_hookimpls() if found and one.plugin is found.module]
+        self.find(source)
+        caller = getattr(self.manager.hook, hook)
+        [own] = [one for one in caller.get_hookimpls() if one.plugin_name == source]
         function, given = own.function, caller.spec.argnames
         if tuple(own.argnames) == tuple(given):
             return function  # type: ignore[no-any-return]
@@ -162,29 +167,21 @@ class Registry:
 
     # --- features
 
-    @property
+    @cached_property
     def features(self) -> list[Plugin]:
         """The installed features, sound or not, registered when they are first asked for."""
-        if self._features is None:
-            self._features = []
-            for one in discovery.installed():
-                self._add(one)
-        return self._features
+        found = list(discovery.installed())
+        for one in found:
+            self.add(one)
+        return found
 
-    def add_feature(self, name: str, module: object) -> None:
-        """Register the hooks of a module as a feature's; one that does not fit them is left out."""
-        self._features, found = self._features or [], Plugin(name)
-        found.module = module
-        self._add(found)
-
-    def _add(self, found: Plugin) -> None:
-        assert self._features is not None
-        self._features.append(found)
+    def add(self, feature: Plugin) -> None:
+        """Register the hooks of a feature; if they do not fit, it is left out."""
         try:
-            if not found.error:
-                self._register(found, f"feature {found.name}")
+            if not feature.error:
+                self._register(feature, f"feature {feature.name}")
         except PluginError as error:
-            found.leave_out(error, self.report)
+            feature.leave_out(error, self.report)
 
     def ask(self, hook: str, **arguments: Any) -> list[Any]:
         """The answers of the features that implement a hook, in the order of their names; no answer is left out."""
@@ -208,8 +205,8 @@ class Registry:
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         """The answer of each feature that implements a hook with its name, or the error that it failed with."""
-        known = {id(one.module): one for one in self.features}
-        found = [(known[id(one.plugin)], one) for one in getattr(self.manager.hook, hook).get_hookimpls()]
+        known = {f"feature {one.name}": one for one in self.features}
+        found = [(known[one.plugin_name], one) for one in getattr(self.manager.hook, hook).get_hookimpls()]
         # columns are the project's own features' first
         found.sort(key=lambda pair: (hook == "window_facts" and not pair[0].is_own, pair[0].name))
         for feature, one in found:
@@ -228,29 +225,89 @@ class Registry:
     def _ask(self, plugin: Plugin, hook: str, function: Any, arguments: Mapping[str, Any], **limits: Any) -> Any:
         """Call a plugin's function for a hook. Whatever is wrong with it is a `PluginError`."""
         if os.environ.get(TRACE) == "1":
-            texts = {name: repr(value) for name, value in arguments.items()}
-            shown = (f"{name}={text if len(text) <= 60 else text[:57] + '...'}" for name, text in texts.items())
-            print(f"trace: {plugin.name}.{hook}({', '.join(shown)})", file=sys.stderr)
+            shown = ", ".join(f"{name}={value!r:.60}" for name, value in arguments.items())
+            print(f"trace: {plugin.name}.{hook}({shown})", file=sys.stderr)
         annotation = getattr(self.manager.hook, hook).spec.function.__annotations__["return"]
         with guarded(plugin.name, hook, **limits):
             answer = _checked(annotation, function(**arguments))
             if hook == "window_facts" and answer is not None:
-                return admission.facts(answer, plugin.name, self._columns)
+                return _facts(answer, plugin.name, self._columns)
             if isinstance(answer, readings.Reading):
                 readings.to_parsed(answer, plugin.declared)  # refuses meters that are not declared
-            return list(self._rows(plugin, hook, answer)) if isinstance(answer, list) else answer
+            if isinstance(answer, list) and not plugin.is_own:
+                # what is not the project's own says whose it is
+                whose = {"distribution": plugin.distribution}
+                return [attrs.evolve(one, **whose) if hasattr(one, "distribution") else one for one in answer]
+            return answer
 
-    def _rows(self, plugin: Plugin, hook: str, answer: list[Any]) -> Iterator[Any]:
-        """The sound values of an answer, each with the distribution that it comes from unless that is the project's."""
-        origin = {} if plugin.is_own else {"distribution": plugin.distribution}
-        for one in answer:
-            try:
-                yield attrs.evolve(one, **origin) if hasattr(one, "distribution") else one
-            except (AttributeError, TypeError, ValueError) as error:
-                if self.is_strict:
-                    raise
-                fault = str(PluginError(plugin.name, hook, error)).rstrip(".")
-                self.report(f"{fault}; the {type(one).__name__} is left out")
+
+def _declaration(name: str, answer: object) -> Source:
+    """The core's copy of what `source_info` gave, if this core has the contract that the plugin was built for."""
+    if not isinstance(answer, Declaration):
+        raise TypeError(f"source_info returned {type(answer).__name__}. Expected a Source.")
+    found = answer.as_source()
+    built, ours = tuple(map(int, found.contract.split("."))), hookspecs.CONTRACT
+    if built[0] != ours[0] or built > ours:
+        cure = "upgrade tracker-core" if built > ours else "upgrade the plugin"
+        raise ValueError(f"it was built for contract {found.contract}, this core has {ours[0]}.{ours[1]}: {cure}")
+    if found.name != name:
+        raise ValueError(f"Invalid name {found.name!r}. Expected that of the entry point, {name!r}.")
+    return found
+
+
+def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str | None) -> tuple[str, ...]:
+    """The names of the hooks that a registered plugin implements; what fits none or is missing is an exception."""
+    found = []
+    for caller in manager.get_hookcallers(manager.get_plugin(name)) or ():
+        [own] = [one for one in caller.get_hookimpls() if one.plugin_name == name]
+        if not caller.has_spec():
+            known = [hook for hook, one in vars(manager.hook).items() if one.has_spec()]
+            raise LookupError(f"Unknown hook {caller.name!r}. {near(caller.name, known)}")
+        if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
+            raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
+        found.append(caller.name)
+    for needed in ("source_info", NEEDED[kind]) if kind else ():
+        if needed not in found and hasattr(module, needed):
+            raise LookupError(f"{needed} is not marked. Expected @hookimpl before it.")
+        if needed not in found:
+            raise LookupError(f"Missing hook {needed!r}. A source of kind {kind!r} needs it.")
+    return tuple(sorted(found))
+
+
+def _check(info: Source, others: Iterable[tuple[Source, bool]]) -> None:
+    """Refuse a source that shares records or shell functions with others, each with whether it is a sibling."""
+    taken = {"windows", "anomalies"} | {stream for feature in discovery.declared() for stream in feature.streams}
+    if info.kind != VIEW and info.stream in taken:
+        raise ValueError(f"Invalid stream {info.stream!r}. Expected one that neither the kernel nor a feature writes.")
+    if info.stream == SHARED_STREAM and info.kind not in (STATUS, VIEW):
+        raise ValueError(f"Invalid stream {info.stream!r}. Expected one without the readings of status sources.")
+    for other, is_sibling in others:
+        if clash := info.shell_functions.keys() & other.shell_functions.keys():
+            rival = f"It makes the shell function {min(clash)!r}, and so does {other.name}'s"
+            raise ValueError(f"Invalid prefix {info.prefix!r}. {rival}. Expected other letters.")
+        is_shared = info.stream == other.stream and VIEW not in (info.kind, other.kind)
+        is_providers = info.kind == other.kind == STATUS and info.stream == SHARED_STREAM
+        if is_shared and not is_sibling and not is_providers:
+            raise ValueError(f"Invalid stream {info.stream!r}. Expected another than that of {other.name}.")
+
+
+def _facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The columns of windows that `window_facts` gave, all of which every view can show; owners: who gives each."""
+    for key, columns in answer.items():
+        is_pair = isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)
+        if not is_pair or not isinstance(columns, Mapping):
+            raise TypeError(f"Invalid facts of {key!r:.80}. Expected (window, provider): {{column: value}}.")
+        for name, value in columns.items():
+            if not name or not checks.is_line(name):
+                raise ValueError(f"Invalid column {name!r:.80}. Expected a text without control characters.")
+            if (owner := owners.get(name, feature)) != feature:
+                raise ValueError(f"Invalid column {name!r:.80}. Expected another name than those of {owner}.")
+            if not checks.is_cell(value):
+                # Python refuses to write out a whole number of more than 4,300 digits
+                shown = "number, too large to show," if isinstance(value, int) else f"{value!r:.80}"
+                raise ValueError(f"Invalid {name} {shown} of {key}. Expected a text, switch, None, number below 1e15.")
+    owners.update((name, feature) for columns in answer.values() for name in columns)
+    return {key: dict(columns) for key, columns in answer.items()}
 
 
 def _deliberate(feature: str, error: PluginError) -> BaseException | None:
@@ -265,8 +322,7 @@ def _checked(annotation: str, answer: Any) -> Any:
         return None
     outer, _, inner = annotation.removesuffix(" | None").partition("[")
     name = inner.removesuffix("]") if outer == "Sequence" else outer
-    kind: Any = {"Source": Declaration, "Mapping": Mapping}.get(name) or getattr(builtins, name, None)
-    kind = kind or getattr(import_module("tracker.api"), name, object)
+    kind: Any = ({"Source": Declaration, "Mapping": Mapping} | vars(builtins)).get(name) or getattr(api, name, object)
     kind = object if getattr(kind, "_is_protocol", False) else kind
     found = list(answer) if outer == "Sequence" and isinstance(answer, Iterator | tuple) else answer
     parts = found if outer == "Sequence" else [found]
@@ -275,15 +331,6 @@ def _checked(annotation: str, answer: Any) -> Any:
     if isinstance(found, Struct):
         attrs.validate(found)  # type: ignore[arg-type]  # reads every field, whatever built it
     return found
-
-
-def new_manager() -> pluggy.PluginManager:
-    """A manager with the hooks of sources and of features."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.add_hookspecs(feature_hooks)
-    manager.register(readings, name="the core's defaults")
-    return manager
 
 
 def discover(report: Callable[[str], None] = lambda _text: None) -> Registry:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
-
-from attrs import frozen
+from typing import Any, NamedTuple
 
 from tracker.journal.index_file import IndexFile, place
 from tracker.journal.records import ANOMALIES, WINDOWS, lane_of, record_id, text
@@ -21,8 +19,7 @@ MARK = "record_id, provider, window, phase, at, stream, position"
 LISTED = "(SELECT value FROM json_each(?))"
 
 
-@frozen
-class Entry:
+class Entry(NamedTuple):
     """A record where it stands."""
 
     stream: str
@@ -36,8 +33,7 @@ class Entry:
         return lane_of(self.record)
 
 
-@frozen
-class CaptureMark:
+class CaptureMark(NamedTuple):
     """A capture as lanes need it, without its text."""
 
     record_id: str

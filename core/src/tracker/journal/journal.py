@@ -15,17 +15,15 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import orjson
-from attrs import frozen
 
 from tracker.errors import Busy, TrackerError
 from tracker.journal import files
 from tracker.journal.files import LINE_LIMIT, NOTHING, OPEN, check_place
-from tracker.journal.records import SCHEMA, decode, identify
-from tracker.text.digest import blake2b
+from tracker.journal.records import SCHEMA, blake2b, decode, identify
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -52,8 +50,7 @@ ATTEMPTS = 3
 UNKNOWN = "It is unknown whether the records were stored; `tracker doctor` shows what the stream holds"
 
 
-@frozen(kw_only=True)
-class Glance:
+class Glance(NamedTuple):
     """A stream at this moment: the bytes of its whole lines, its file, and digests of it around an offset.
 
     A stream that was replaced, or a copy of another journal's, has other digests.
@@ -65,8 +62,7 @@ class Glance:
     tail: bytes = b""
 
 
-@frozen(kw_only=True)
-class Appended:
+class Appended(NamedTuple):
     """What a stream just got: from which offset on, and which records, if they did not come as lines."""
 
     stream: str

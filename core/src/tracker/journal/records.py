@@ -16,8 +16,13 @@ from tracker import __version__
 from tracker.contract.readings import iso
 from tracker.errors import TrackerError
 from tracker.journal.files import LINE_LIMIT, NOTHING
-from tracker.text.digest import blake2b
-from tracker.text.json_values import DEEPEST, is_too_deep, loads_leniently, plain
+from tracker.text.render import DEEPEST, is_too_deep, loads_leniently, plain
+
+try:
+    # `hashlib` loads OpenSSL, which costs 2.5 ms of each start; `random` does the same
+    from _blake2 import blake2b as blake2b
+except ImportError:
+    from hashlib import blake2b as blake2b
 
 SCHEMA = "1.1.0"
 # the running writing command, which every record of it carries, so that `tracker undo` finds them

@@ -6,7 +6,9 @@ import os
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
+from io import BytesIO
 
 from tracker.errors import TrackerError
 
@@ -15,7 +17,8 @@ AGO = r"-?(\d{1,6})\s*([mhdw])"
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 SPOKEN = r"(?=.)(today|yesterday)?\s*(?:(\d{1,2}):(\d{2})(?::(\d{2}))?)?"
 ZONE_EXPECTED = "Expected a name such as Europe/Berlin or UTC."
-POSIX = r"(<[A-Za-z0-9+-]{3,}>|[A-Za-z]{3,})[+-]?\d"  # CET-1CEST, <+0330>-3:30
+# a file of a time zone (RFC 9636) up to its last line, which is a rule: no transitions, one type, one character
+EMPTY_FILE = (b"TZif2" + bytes(15 + 19) + b"\1" + bytes(3) + b"\1" + bytes(7)) * 2
 
 
 def moment(text: str, now: datetime, zone: Callable[[], tzinfo]) -> datetime | None:
@@ -45,20 +48,12 @@ class Clock:
     def __init__(self, now: datetime, zone: tzinfo) -> None:
         self.now, self.zone = now.astimezone(zone), zone
 
-    def head(self) -> str:
-        """The instant itself, with the zone's name."""
-        return f"{self.now:%a %d %b %Y %H:%M %Z} ({self.zone})"
-
     def at(self, instant: datetime) -> str:
         """`14:06`; with the day if that is another, with the zone's letters if they differ."""
         local = instant.astimezone(self.zone)
         day = "" if local.date() == self.now.date() else "%a %d %b " if local.year == self.now.year else "%d %b %Y "
         letters = "" if local.tzname() == self.now.tzname() else " %Z"
         return local.strftime(f"{day}%H:%M{letters}")
-
-    def until(self, instant: datetime) -> str:
-        """`14:06 (in 4 min)`."""
-        return f"{self.at(instant)} (in {span(instant - self.now)})"
 
 
 def span(length: timedelta) -> str:
@@ -90,45 +85,23 @@ def zone(name: str | None) -> tzinfo:
 def local_zone() -> tzinfo:
     """The machine's zone with its rules for summer time, not just today's offset.
 
-    The variable TZ says it as the C library reads it: a name, a rule such as `CET-1CEST` or a file; empty is UTC.
+    The variable TZ says it as the C library reads it: a name, a file, or a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`;
+    empty is UTC.
     """
     from zoneinfo import ZoneInfo
 
     given = os.environ.get("TZ")
     name = os.path.realpath("/etc/localtime").partition("zoneinfo/")[2] if given is None else given.lstrip(":") or "UTC"
-    try:
+    with suppress(KeyError, ValueError, OSError):
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        pass
+    if given is None or name.startswith("/"):
+        with suppress(ValueError, OSError), open(name if given else "/etc/localtime", "rb") as file:
+            return ZoneInfo.from_file(file, key=name or time.tzname[0])
     if given is None:
-        return ClockZone(time.tzname[0])
-    if not re.match(POSIX, name) and not name.startswith("/"):  # the C library takes UTC for it, without a word
-        raise TrackerError(f"Unknown time zone {name!r} in the variable TZ. {ZONE_EXPECTED}")
-    if hasattr(time, "tzset"):
-        time.tzset()
-    return ClockZone(name)
-
-
-class ClockZone(tzinfo):
-    """The zone of the C library's own clock, at any date."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def utcoffset(self, moment: datetime | None) -> timedelta | None:
-        return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
-
-    def tzname(self, moment: datetime | None) -> str | None:
-        return self.name if moment is None else moment.replace(tzinfo=None).astimezone().tzname()
-
-    def dst(self, _moment: datetime | None) -> None:
-        """Not known: the library gives the whole offset."""
-
-    def fromutc(self, moment: datetime) -> datetime:
-        """The same instant here; of an hour that comes twice the second one has `fold`."""
-        there = moment.replace(tzinfo=UTC).astimezone()
-        here = there.replace(tzinfo=self, fold=0)
-        return here if here.utcoffset() == there.utcoffset() else here.replace(fold=1)
-
-    def __str__(self) -> str:
-        return self.name
+        return datetime.now().astimezone().tzinfo or UTC
+    # the second one has the C library's own rule for summer time
+    for rule in (name, f"{name},M3.2.0,M11.1.0"):
+        with suppress(ValueError):
+            return ZoneInfo.from_file(BytesIO(EMPTY_FILE + f"\n{rule}\n".encode()), key=name)
+    # the C library would take UTC for it, without a word
+    raise TrackerError(f"Unknown time zone {name!r} in the variable TZ. {ZONE_EXPECTED}")

@@ -1,11 +1,11 @@
-"""Values as people read them; nothing that was recorded can steer a terminal."""
+"""Texts and values as people and programs read them; nothing that was recorded can steer a terminal."""
 
 from __future__ import annotations
 
 import math
 import re
 from codecs import iterdecode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 MISSING = "n/a"
@@ -14,6 +14,12 @@ HUGE = 1e21  # from here on digits say less than the exponent
 FIELD = r"\{(\w+)(?::(?:\.(\d))?([^}]*))?\}"
 # what moves the cursor, ends a line or turns the direction of writing; compiled at first use, which costs 2 ms
 CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+FORMULA = r"[\t\r\n]|\s*[=+\-@＝＋－＠]"
+NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
+DEEPEST = 100  # levels of a record; orjson reads 1024 and writes 254, documents nest records a few levels deeper
+SURROGATE = r"[\ud800-\udfff]"  # half a character
+ESCAPED = r"[\udc80-\udcff]+"  # bytes of an argument that the locale could not decode
+BITS_64 = range(-(1 << 63), 1 << 64)
 
 
 def escape(text: str) -> str:
@@ -31,8 +37,6 @@ def line(text: object) -> str:
 def json_parts(value: Any) -> Iterator[str]:
     """A JSON document, indented, whose control characters are escaped; in parts, since a pane of 8 MB takes 100 MB."""
     import orjson
-
-    from tracker.text.json_values import plain
 
     try:
         data = orjson.dumps(value, option=orjson.OPT_INDENT_2)
@@ -104,3 +108,112 @@ def row(label: str | None, text: str | None, values: Mapping[str, Any]) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 window`, `2 windows`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def near(wrong: str, known: Iterable[str]) -> str:
+    """A sentence that says what to try instead: a close name, else all of them."""
+    # imported here, because only mistakes need it
+    from difflib import get_close_matches
+
+    names = list(known)
+    asked, alike = wrong.lower(), [name for name in names if len(name) == len(wrong)]
+    likely = [name for name in names if name.lower().startswith(asked) or asked in name.lower().split("-")]
+    close = sorted(likely, key=len) or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    shown = names if len(names) <= 12 else [*names[:11], "..."]
+    return f"Expected {'one of ' if len(names) > 1 else ''}{', '.join(shown)}." if names else "There is none."
+
+
+def folded(text: str) -> str:
+    """Lines that are too long for the terminal, broken between words; what follows is indented."""
+    from shutil import get_terminal_size
+    from textwrap import TextWrapper
+
+    wrapper = TextWrapper(
+        get_terminal_size((80, 24)).columns, break_long_words=False, break_on_hyphens=False, replace_whitespace=False
+    )
+    found = []
+    for one in text.split("\n"):
+        wrapper.subsequent_indent = " " * (len(one) - len(one.lstrip()) + 2)
+        found.append(wrapper.fill(one))
+    return "\n".join(found)
+
+
+# --- JSON and CSV
+
+
+def decoded(text: str) -> str:
+    """The text of an argument with its escaped bytes as UTF-8, if they are valid UTF-8.
+
+    Under the C locale any letter beyond ASCII comes so. Paths are left as they come: the system reads them back.
+    """
+
+    def letters(escaped: re.Match[str]) -> str:
+        try:
+            return escaped[0].encode("ascii", "surrogateescape").decode()
+        except UnicodeDecodeError:
+            return escaped[0]
+
+    return re.sub(ESCAPED, letters, text)
+
+
+def plain(value: Any) -> Any:
+    """The value with what JSON cannot say replaced: half characters, numbers that are not finite or too long."""
+    if isinstance(value, str):
+        return re.sub(SURROGATE, "\ufffd", decoded(value))
+    if isinstance(value, int) and not isinstance(value, bool) and value not in BITS_64:
+        return plain(float(value)) if abs(value) < 1 << 1023 else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {plain(str(key)): plain(item) for key, item in value.items()}
+    return value
+
+
+def is_too_deep(value: Any, deepest: int = DEEPEST) -> bool:
+    """Whether objects and lists are nested deeper than a record may be."""
+    level = [value]
+    for _ in range(deepest + 1):
+        nested = [one for one in level if isinstance(one, dict | list)]
+        if not nested:
+            return False
+        level = [child for one in nested for child in (one.values() if isinstance(one, dict) else one)]
+    return True
+
+
+def loads_leniently(line: bytes) -> Any:
+    """What a line says that strict JSON refuses: `NaN`, half characters, long numbers, a byte order mark.
+
+    Programs before this one wrote such lines; None if it is not JSON at all.
+    """
+    import json
+
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return None if is_too_deep(value) else plain(value)
+
+
+def cell(value: object) -> str:
+    """A value as a cell: nothing in it steers a terminal, and no text runs in a spreadsheet; numbers stay numbers."""
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return str(value)
+    text = decoded(str(value))
+    is_formula = re.match(FORMULA, text) and not re.fullmatch(NUMBER, text)
+    return f"'{escape(text)}" if is_formula else escape(text)
+
+
+def csv_line(values: Sequence[object], end: str = "\n") -> bytes:
+    """One row with its end."""
+    import csv
+    import io
+
+    text = io.StringIO()
+    csv.writer(text, lineterminator=end).writerow([cell(value) for value in values])
+    return text.getvalue().encode()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.contract.readings import CROSSED, EPOCH, FELL, amount, compact, fell, from_parsed, instant
-from tracker.journal.records import PHASES, lane_of, text
+from tracker.contract.readings import CROSSED, EPOCH, FELL, Reading, amount, compact, fell, from_parsed, instant
+from tracker.errors import TrackerError
+from tracker.journal.records import PHASES, WINDOWS, lane_of, text
 
 if TYPE_CHECKING:
-    from tracker.contract.readings import Delta, Gauge, Meter, Reading
+    from tracker.contract.readings import Delta, Gauge, Meter
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Entry, Index
@@ -65,6 +67,34 @@ class Capture(NamedTuple):
         )
 
 
+def read_text(
+    session: Session,
+    source: Source,
+    text: str,
+    captured_at: datetime,
+    timezone: str | None,
+    scope: str | None = None,
+    origin: str | None = None,
+) -> Reading:
+    """The source's reading; empty and tagged where it recognises nothing."""
+    from tracker.text.clock import zone
+    from tracker.text.pane import MOVEMENT
+
+    given = {"scope": scope, "origin": origin, "timezone": zone(timezone) if timezone else session.zone}
+    if not {"\x1b", "\x08"}.isdisjoint(text) and re.search(MOVEMENT, text):
+        played = session.registry.first("screen_text", text=text)
+        if played is None:
+            from tracker.hosting.discovery import owner
+
+            raise TrackerError(
+                "The text contains cursor movements, and nothing that plays them is installed. Paste the pane as text."
+                f" {owner('hooks', 'screen_text') or ''}".rstrip()
+            )
+        text = played
+    answer = session.registry.call(source.name, "parse_status", text=text, captured_at=captured_at, **given)
+    return answer if isinstance(answer, Reading) else Reading(errors=("insufficient-data",))
+
+
 def captures(
     index: Index, sources: Mapping[str, Source], windows: Iterable[str] | None = None
 ) -> dict[tuple[str, str], list[Capture]]:
@@ -83,6 +113,11 @@ def captures(
     return found
 
 
+def is_finalized(index: Index, window: str) -> bool:
+    """Whether a finalize row of the window stands."""
+    return any(True for _ in index.entries(WINDOWS, [window]))
+
+
 class Pair(NamedTuple):
     """The captures of a provider that count in a window."""
 
@@ -91,7 +126,7 @@ class Pair(NamedTuple):
 
     def falls(self, session: Session, source: Source, like: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Anomalies of the meters that fell in between, as rows that are like another record."""
-        from tracker.windows.rules import falls
+        from tracker.windows.anomalies import falls
 
         return falls(source, self, measure(session.registry, source, self), like)
 

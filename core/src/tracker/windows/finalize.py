@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from tracker.contract.readings import FELL, compact, iso
 from tracker.errors import TrackerError
 from tracker.journal.records import WINDOWS, stamp
-from tracker.text.redact import redact
-from tracker.text.render import line, plural, value
-from tracker.text.wording import near
+from tracker.text.pane import redact
+from tracker.text.render import line, near, plural, value
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
-from tracker.windows.reader import Absent, Windows
-from tracker.windows.results import Finalized, divergences, finalized, newest, unit_of
+from tracker.windows.reader import Absent, Finalized, Windows
+from tracker.windows.results import divergences, newest, unit_of
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -44,7 +43,7 @@ def finalize(
         _check_pairs(session, window, groups)
         entries = {name: _entry(session, session.registry.sources[name], group) for name, group in groups.items()}
         _check_falls(session, window, entries)
-        features, given, kept = _kept(finalized(session.index, [window]).get(window), features, given, clear)
+        features, given, kept = _kept(Windows(session).finalized([window]).get(window), features, given, clear)
         differing = divergences(session, [window], newest(session, found, {}))
         tags = [f"{DIVERGENT}{one.source.title}" for one in differing if one.is_divergent]
         record = _row(session, window, features, given, entries, tags)

@@ -9,34 +9,32 @@ from typing import TYPE_CHECKING, Any
 from tracker.contract.readings import EPOCH, Reading, from_parsed, instant
 from tracker.errors import PluginError, TrackerError
 from tracker.text.clock import Clock, span
-from tracker.text.render import line, number, value
-from tracker.text.wording import near
-from tracker.windows.captures import Pair, canonical
-from tracker.windows.results import finalized
-from tracker.windows.rules import has_value
+from tracker.text.render import line, near, number, value
+from tracker.windows.captures import Pair, canonical, is_finalized
+from tracker.windows.window import has_value
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.session import Session
-    from tracker.windows.window import CaptureRequest, Window
+    from tracker.windows.window import Addition, CaptureRequest
 
 
-def say(session: Session, request: CaptureRequest, windows: Sequence[Window]) -> None:
+def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) -> None:
     """Say what was stored: the records themselves with `--json` or `--dry-run`, else one line."""
-    source, records = request.source, [record for window in windows for record in window.records]
+    source, records = request.source, [one.record for one in added]
     if session.dry_run or session.json:
         session.data(records[0] if len(records) == 1 else records)
     elif not request.phases:
         scope = records[0]["parsed"].get("scope")
         session.say(f"stored {source.name} {f'{value(scope)} ' if scope else ''}report for {records[0]['window']}")
     else:
-        session.say(_sentence(source, records, windows[0].pair))
-        session.note(_values(session, source, records[0], windows[0].moved))
-    for found in (row for window in windows for row in window.anomalies if "closes" not in row):
+        session.say(_sentence(source, records, added[0].pair))
+        session.note(_values(session, source, records[0], added[0].moved))
+    for found in (row for one in added for row in one.anomalies if "closes" not in row):
         session.warn(f"anomaly {found['kind']} in {found['window']}: {found['cause']}; cure: {found['cure']}")
-    for note in _notes(session, request, windows[-1]) if "before" in request.phases else ():
+    for note in _notes(session, request, added[-1]) if "before" in request.phases else ():
         session.note(f"note: {note}")
-    for one in windows if request.phases else ():
+    for one in added if request.phases else ():
         _note_finalized(session, source, one)
     for tag in dict.fromkeys(tag for record in records for tag in record["parsed"]["errors"]):
         meaning = source.tags.get(tag.partition(":")[0])
@@ -75,19 +73,19 @@ def _values(session: Session, source: Source, record: Mapping[str, Any], moved: 
     return f"  {'; '.join(parts)}"
 
 
-def _notes(session: Session, request: CaptureRequest, window: Window) -> Iterator[str]:
+def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterator[str]:
     """What a new BEFORE does to captures that stand already: nothing of it is wrong, but it may be a slip."""
     name, taken, agent = request.source.name, request.captured_at, session.lane
-    place = f"--window {window.name}{f' --agent {agent}' if agent else ''}"
+    place = f"--window {added.window}{f' --agent {agent}' if agent else ''}"
     clock = Clock(session.now, session.zone)
     delete = f"`tracker alias delete {name} --phase before {place}` takes it back"
-    own = [capture for capture in window.standing if capture.agent_id == agent]
-    if window.standing and not own and request.window is None:
-        yield f"Other lanes captured {name} in {window.name}, and one pair counts. Use --window to name another window"
+    own = [capture for capture in added.standing if capture.agent_id == agent]
+    if added.standing and not own and request.window is None:
+        yield f"Other lanes captured {name} in {added.window}, and one pair counts. Use --window to name another window"
     before, after = canonical(own)
     if after and taken > after.captured_at:
         yield (
-            f"this BEFORE is later than the AFTER of {clock.at(after.captured_at)} in {window.name}, so it does not"
+            f"this BEFORE is later than the AFTER of {clock.at(after.captured_at)} in {added.window}, so it does not"
             f" count until an AFTER follows: `tracker end {name} --stdin {place}`, or {delete}"
         )
     elif before and before.captured_at <= taken:
@@ -96,16 +94,16 @@ def _notes(session: Session, request: CaptureRequest, window: Window) -> Iterato
         last = session.index.newest(request.source.stream, agent, name, position=1 if session.dry_run else 2)
         # of a BEFORE of the past what is newer is not left behind
         is_left = last is not None and last.phase == "before" and last.at <= taken.timestamp()
-        if last and is_left and last.window != window.name and not finalized(session.index, [last.window]):
-            end = f"tracker end {name} --stdin {place.replace(window.name, line(last.window), 1)}"
+        if last and is_left and last.window != added.window and not is_finalized(session.index, last.window):
+            end = f"tracker end {name} --stdin {place.replace(added.window, line(last.window), 1)}"
             yield f"{line(last.window)} stays open for {name} in this lane; `{end}` ends it"
 
 
-def _note_finalized(session: Session, source: Source, window: Window) -> None:
+def _note_finalized(session: Session, source: Source, added: Addition) -> None:
     """A capture that counts in a finalized window changes no figure until that is finalized again."""
-    name = window.name
-    if any(one and one.record is window.records[0] for one in window.pair) and finalized(session.index, [name]):
-        needed = "".join(f"its {source.name} {phase} stands and " for phase in window.pair.missing)
+    name = added.window
+    if any(one and one.record is added.record for one in added.pair) and is_finalized(session.index, name):
+        needed = "".join(f"its {source.name} {phase} stands and " for phase in added.pair.missing)
         stale = f"its figures are stale until {needed}`tracker complete --window {name} ...` runs again"
         session.note(f"note: {name} is finalized without this capture; {stale}")
 

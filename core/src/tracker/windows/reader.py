@@ -5,13 +5,27 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
+from sys import intern
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract import readings
+from tracker.contract.readings import EPOCH, amount, instant
 from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
 from tracker.session import Session
-from tracker.text.render import line
+from tracker.text.render import line, near
+from tracker.windows.captures import (
+    OTHER_ACCOUNT,
+    Capture,
+    Groups,
+    Pair,
+    Span,
+    canonical,
+    capacity_delta,
+    captures,
+    spans,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,10 +33,90 @@ if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.journal.index import Entry
     from tracker.preview import Preview
-    from tracker.windows.captures import Capture, Groups, Span
     from tracker.windows.lanes import LaneFile
-    from tracker.windows.results import Finalized, Part, Tally
     from tracker.windows.window import CaptureRequest
+
+# windows whose records are held at once, which takes 20 MB
+PART = 2000
+
+
+class Result(NamedTuple):
+    """What a provider delivered in a window. reason: why that does not count, if it does not."""
+
+    features: float
+    capacity: float
+    pair: Pair
+    reason: str | None
+
+
+class Finalized(NamedTuple):
+    """The finalize row of a window that counts, its fields checked, since a file may be edited."""
+
+    window: str
+    record_id: str
+    record: Mapping[str, Any]
+
+    @property
+    def features(self) -> dict[str, float]:
+        """Features per provider; providers whose features were not given are left out."""
+        counts = {name: amount(count) for name, count in self._table("features").items()}
+        return {name: count for name, count in counts.items() if count is not None}
+
+    @property
+    def providers(self) -> dict[str, Mapping[str, Any]]:
+        return {name: entry for name, entry in self._table("providers").items() if isinstance(entry, dict)}
+
+    @property
+    def named(self) -> set[str]:
+        """The providers that were measured, or that finished features."""
+        return {*self.providers, *(name for name, count in self.features.items() if count)}
+
+    @property
+    def quality(self) -> float | None:
+        known = (amount(self.record.get(key)) for key in ("quality_score", "quality"))
+        return next((float(one) for one in known if one is not None), None)
+
+    def result(self, source: Source, group: Iterable[Capture]) -> Result | None:
+        """What a provider delivered, by its captures; None if the window says nothing of it."""
+        entry, features = self.providers.get(source.name), self.features.get(source.name)
+        if entry is None and not features:
+            return None
+        capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
+        pair, reason = canonical(group), None
+        if pair.is_mixed:
+            reason = OTHER_ACCOUNT
+        elif entry is None:
+            reason = "not-captured"
+        elif capacity is None:
+            errors = entry.get("errors")
+            tags = [str(tag) for tag in errors] if isinstance(errors, list) else []
+            about = [tag for tag in tags if tag.partition(":")[2] in ("", source.capacity)]
+            reason = intern((about or ["capacity-missing"])[-1])
+        elif features is None:
+            reason = "features-missing"
+        return Result(features or 0, capacity or 0, pair, reason)
+
+    def is_stale(self, provider: str, group: Iterable[Capture]) -> bool:
+        """Whether the captures that were finalized are no longer those that count; rows without ids cannot tell."""
+        used = self.providers.get(provider, {}).get("records")
+        now = canonical(group)._asdict().items()
+        return isinstance(used, Mapping) and any(used.get(phase) != (one and one.record_id) for phase, one in now)
+
+    def text(self, name: str) -> str | None:
+        found = self.record.get(name)
+        return found if isinstance(found, str) else None
+
+    def _table(self, name: str) -> dict[str, Any]:
+        found = self.record.get(name)
+        return found if isinstance(found, dict) else {}
+
+
+class Part(NamedTuple):
+    """Some windows, the finalize rows that count in their order, and their captures."""
+
+    windows: Sequence[str]
+    rows: dict[str, Finalized]
+    groups: Groups
 
 
 class Absent(NamedTuple):
@@ -47,38 +141,43 @@ class Windows:
 
     def captures(self, windows: Iterable[str] | None = None) -> dict[tuple[str, str], list[Capture]]:
         """The standing captures by window and provider, oldest first."""
-        from tracker.windows.captures import captures
-
         return captures(self.session.index, self.session.registry.sources, windows)
 
     def finalized(self, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
-        """The finalize row that counts, of each window that has one."""
-        from tracker.windows.results import finalized
+        """The latest finalize row of each window that has one; of two of one instant the later line."""
+        found: dict[str, tuple[datetime, Finalized]] = {}
+        for entry in self.session.index.entries(WINDOWS, windows):
+            window = entry.record.get("window")
+            at = instant(entry.record.get("finalized_at") or entry.record.get("captured_at")) or EPOCH
+            if isinstance(window, str) and (window not in found or at >= found[window][0]):
+                found[window] = (at, Finalized(window=window, record_id=entry.record_id, record=entry.record))
+        return {window: row for window, (_, row) in found.items()}
 
-        return finalized(self.session.index, windows)
+    def parts(self, windows: Iterable[str] | None = None, *, with_open: bool = False) -> Iterator[Part]:
+        """Finalized windows with their captures, some thousand at a time: for what reads a long history.
 
-    def finalized_parts(self, windows: Iterable[str] | None = None) -> Iterator[Part]:
-        """Finalized windows with their captures, some thousand at a time: for what reads a long history."""
-        from tracker.windows.results import parts
-
-        return parts(self.session, windows, with_open=False)
-
-    @staticmethod
-    def tally(source: Source) -> Tally:
-        """What adds a provider's windows up, one after the other."""
-        from tracker.windows.results import Tally
-
-        return Tally(source)
-
-    @staticmethod
-    def overlaps(tallies: Iterable[Tally]) -> dict[str, str]:
-        """The windows of one account that moved a meter at the same time, with the reason why they do not count."""
-        from tracker.windows.columns import Spent
-
-        whole = Spent()
-        for tally in tallies:
-            whole.extend(tally.spent)
-        return whole.overlaps()
+        windows: all by default, with progress if they are many. with_open: also those that are not finalized.
+        """
+        index, registry = self.session.index, self.session.registry
+        if windows is None:
+            for stream in {WINDOWS, *registry.status_streams}:
+                index.renew_edited(stream)
+            windows = index.windows()
+        named = windows if isinstance(windows, Sequence) else list(windows)
+        given = {"session": self.session, "size": len(named), "noun": "windows"}
+        shown = registry.first("show_progress", **given) if len(named) > PART else None
+        try:
+            for start in range(0, len(named), PART):
+                some = named[start : start + PART]
+                known = self.finalized(some)
+                # the names in the rows are texts of their own, which a million of them would hold beside these
+                rows = {window: known[window]._replace(window=window) for window in some if window in known}
+                yield Part(some, rows, self.captures(some if with_open else rows))
+                if shown is not None:
+                    shown.advance(len(some), start + len(some))
+        finally:
+            if shown is not None:
+                shown.end()
 
     def unfinished(self, newest: int = -1) -> list[str]:
         """The windows that are not finalized, or the newest of them, in natural order."""
@@ -88,16 +187,12 @@ class Windows:
 
     def spans(self, windows: Iterable[str], groups: Groups | None = None) -> dict[str, Span]:
         """From when to when each window was measured; None: not ended yet. `groups` are the captures, if known."""
-        from tracker.windows.captures import spans
-
         windows = list(windows)
         found = spans(self.captures(windows) if groups is None else groups)
         return {window: found[window] for window in windows if window in found}
 
     def no_window(self, window: str) -> TrackerError:
         """What to say of a window that has no records. All names are read for the error alone."""
-        from tracker.text.wording import near
-
         known = self.session.index.windows()
         what = near(window, known) if known else f"{self.session.root} holds no records."
         return TrackerError(f"Unknown window {line(window)!r}. {what}")
@@ -110,13 +205,13 @@ class Windows:
 
     def anomalies(self, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
         """Every anomaly, each with the row that closed it."""
-        from tracker.windows.rules import history
+        from tracker.windows.anomalies import history
 
         return history(self.session, windows, removed=True)
 
     def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
         """The anomalies that nothing closed and whose records stand. without: one that is about to be taken back."""
-        from tracker.windows.rules import history
+        from tracker.windows.anomalies import history
 
         return [entry for entry, closed in history(self.session, windows, without=without) if closed is None]
 
@@ -139,13 +234,14 @@ class Windows:
 
     def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
         """The sources that are recorded and that no plugin reads, by name."""
-        from tracker.windows.results import finalized_rows
-
         # in their order: what stands together is read together
         wanted, registry = None if windows is None else list(windows), self.session.registry
-        found = list(self._strangers(None if wanted is None else set(wanted)))
-        for row in finalized_rows(self.session.index, wanted):
-            found += [(name, WINDOWS, PHASES[0]) for name in row.named - registry.sources.keys()]
+        known = registry.sources.keys()
+        found = dict.fromkeys(self._strangers(None if wanted is None else set(wanted)))
+        named = iter(self.session.index.finalized() if wanted is None else wanted)
+        while some := list(islice(named, PART)):
+            for row in self.finalized(some).values():
+                found |= {(name, WINDOWS, PHASES[0]): None for name in row.named - known}
         measured = {name for name, _, phase in found if phase in PHASES}
         # of a name's streams the first
         streams = {name: stream for name, stream, _ in reversed(found)}
@@ -203,7 +299,7 @@ class Windows:
 
     def parsed(self, reading: readings.Reading, source: Source) -> dict[str, Any]:
         """A reading as the field `parsed` of a record, without what is never stored."""
-        from tracker.text.redact import each_text, redact
+        from tracker.text.pane import each_text, redact
 
         change = partial(redact, keep_account=self.session.config.keep_account)
         found: dict[str, Any] = each_text(readings.to_parsed(reading, source), change)

@@ -1,8 +1,9 @@
-"""A reading on its way into the journal: the window that it belongs to takes it in, and its rows are appended."""
+"""A reading on its way into the journal: the rules that it must keep, and the rows that are appended."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,16 +11,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import evolve
 
-from tracker.contract.readings import Reading, compact, to_parsed
+from tracker.contract.readings import Reading, compact, iso, to_parsed
+from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, check_window, stamp
-from tracker.text.redact import account_id, each_text, redact, with_addresses
-from tracker.windows import rules
-from tracker.windows.captures import Capture, Pair, canonical, captures, measure
-from tracker.windows.lanes import FIRST_WINDOW, next_window
+from tracker.text.clock import span
+from tracker.text.pane import account_id, each_text, redact, with_addresses
+from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.session import Session
+
+LATE_AFTER, CLOCK_SKEW, IMPLAUSIBLE, STALE = "late-after", "clock-skew", "reset-implausible", "stale-data"
+# clocks of machines differ; beyond that a capture claims to be from the future
+FUTURE = timedelta(minutes=5)
+# panes show resets by the minute, and clocks of machines differ
+SLACK = timedelta(minutes=10)
+YEAR = timedelta(days=365)
 
 Row = dict[str, Any]
 
@@ -47,51 +55,19 @@ class CaptureRequest(NamedTuple):
     is_last: bool = True
 
 
-class Window:
-    """A window of one provider: the captures that stand in it, the anomalies that are open, and what is added.
+class Addition(NamedTuple):
+    """What a capture adds to its window.
 
-    records, anomalies: the rows to append. pair: what counts with them. moved: each meter since the BEFORE, by field.
+    standing: the captures that were there. record, anomalies: the rows to append. pair: what counts with them.
+    moved: each meter since the BEFORE, by field.
     """
 
-    def __init__(self, session: Session, source: Source, name: str) -> None:
-        self.session, self.source, self.name = session, source, check_window(name)
-        self.standing = captures(session.index, {source.name: source}, [name]).get((name, source.name), [])
-        known = rules.history(session, [name], [source.stream])
-        self.opened = [found for found, closed_by in known if closed_by is None]
-        self.records: list[Row] = []
-        self.anomalies: list[Row] = []
-        self.moved: dict[str, float] = {}
-
-    def add(self, request: CaptureRequest, phase: str | None) -> None:
-        """Take in a reading, by the rules for what stands already; without a phase it is a report's."""
-        session, source, at = self.session, self.source, request.captured_at
-        # `compute_delta` needs the instant; the place is behind every line of the journal
-        reading = evolve(request.reading, as_of=request.reading.as_of or at)
-        new = Capture("", self.name, phase, at, session.lane, 2**63, request.details, reading)
-        befores = [one for one in self.standing if one.phase == "before"]
-        before = canonical([*befores, new]).before if phase else None
-        if request.needs_before and phase == "after" and not befores:
-            from tracker.windows.messages import no_before
-
-            raise no_before(session, source, self.name)
-        broken = list(rules.broken_rules(source, new, befores, before, request.reading.as_of, session.now))
-        if phase == "after" and (reset := reset_before(session, source, request.reading, at)) is not None:
-            broken.append(rules.late_after(source, new, reset, timedelta(minutes=session.config.buffer_minutes)))
-        for rule in broken:
-            if not request.force and (rule.kind != rules.LATE_AFTER or rule.kind not in (request.notes or "")):
-                raise rule.refusal
-        record = _record(session, request, self.name, phase, before)
-        new = new._replace(record_id=record["record_id"], record=record)
-        self.records.append(record)
-        self.anomalies += [rules.anomaly(rule.kind, rule.cause, rule.cure, rule.captures, record) for rule in broken]
-        self.pair = pair = canonical([*self.standing, new]) if phase else Pair()
-        measured = measure(session.registry, source, pair)
-        if new is pair.after:
-            self.moved = {name: delta for name, delta in measured.delta.items() if delta is not None}
-        if measured.falls and new in pair:
-            self.anomalies += rules.falls(source, pair, measured, record)
-        if self.opened and phase:
-            self.anomalies += rules.superseded(source, new, self.standing, self.opened)
+    window: str
+    standing: Sequence[Capture]
+    record: Row
+    anomalies: Sequence[Row]
+    pair: Pair
+    moved: Mapping[str, float]
 
 
 def store(session: Session, request: CaptureRequest) -> list[Row]:
@@ -99,17 +75,23 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
 
     The answer is the records.
     """
-    source, request, windows = request.source, _checked(session, request), list[Window]()
+    source, request = request.source, _checked(session, request)
     with nullcontext() if session.dry_run else session.journal.lock():
-        name = _choose(session, request) if request.window is None else request.window
-        for phase in request.phases or (None,):
-            # of a pane that also opens the next window the second capture is a BEFORE there
-            windows.append(Window(session, source, next_window(name) if windows else name))
-            windows[-1].add(request, phase)
+        window = request.window
+        if window is None:
+            last = session.index.newest(source.stream, session.lane, source.name)
+            is_open = last is not None and last.phase == "before"
+            window = last.window if last and is_open else _next(session, request, last.window if last else None)
+        added = [add(session, request, window, request.phases[0] if request.phases else None)]
+        for phase in request.phases[1:]:
+            from tracker.windows.lanes import next_window
+
+            # a pane that also opens the next window is a BEFORE there
+            added.append(add(session, request, next_window(window), phase))
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
         rows = {
-            ANOMALIES: [row for window in windows for row in window.anomalies],
-            source.stream: [row for window in windows for row in window.records],
+            ANOMALIES: [row for one in added for row in one.anomalies],
+            source.stream: [one.record for one in added],
         }
         if not session.dry_run:
             session.journal.append_all({stream: own for stream, own in rows.items() if own})
@@ -117,14 +99,14 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
                 session.finish()
     from tracker.windows.messages import say
 
-    say(session, request, windows)
+    say(session, request, added)
     return rows[source.stream]
 
 
 def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     """The request with what is stored of its text and reading; refused if that says nothing, or is of another time."""
-    source, reading, at = request.source, request.reading, request.captured_at
-    if not request.force and not rules.has_value(source, reading):
+    source, reading, force = request.source, request.reading, request.force
+    if not force and not has_value(source, reading):
         from tracker.windows.messages import no_value
 
         raise no_value(session, request)
@@ -132,7 +114,7 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
         # what was read by itself has a time of its own, and no option for it
         dating = " give the time of this one with --captured-at," if request.origin == "alias" else ""
         buffer = timedelta(minutes=session.config.buffer_minutes)
-        reading = rules.dated(source, reading, at, buffer, None if request.force else dating)
+        reading = dated(source, reading, request.captured_at, buffer, None if force else dating)
     text = request.text and redact(request.text, keep_account=session.config.keep_account)
     # two addresses may be redacted alike
     named = reading.fields.get("account")
@@ -140,29 +122,152 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     return request._replace(reading=reading, text=text, details={**known, **request.details})
 
 
-def _choose(session: Session, request: CaptureRequest) -> str:
-    """The window of a capture that names none: the one that is open, or the next."""
+def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
+    """The window of a capture that names none and finds none open; `last` is the one that was."""
+    from tracker.windows.lanes import FIRST_WINDOW, next_window
+
     source, lane, index = request.source, session.lane, session.index
-    newest = index.newest(source.stream, lane, source.name)
-    if newest is not None and newest.phase == "before":
-        return newest.window
     if request.phases[0] == "after":
         from tracker.windows.messages import nothing_open
 
         raise nothing_open(session, source)
-    if newest is not None:
-        return next_window(newest.window)
-    # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
-    known = [one for one in session.registry.sources.values() if one.kind == "status"]
-    marks = [mark for one in known if (mark := index.newest(one.stream, lane, one.name))]
-    opened = [mark for mark in marks if mark.phase == "before"]
-    window = max(opened, key=lambda mark: mark.at).window if opened else FIRST_WINDOW
-    from tracker.windows.results import finalized
-
+    window = next_window(last) if last is not None else FIRST_WINDOW
+    if last is None:
+        # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
+        known = [one for one in session.registry.sources.values() if one.kind == "status"]
+        marks = [mark for one in known if (mark := index.newest(one.stream, lane, one.name))]
+        opened = [mark for mark in marks if mark.phase == "before"]
+        window = max(opened, key=lambda mark: mark.at).window if opened else window
     # what is finalized without it would leave it out
-    while finalized(index, [window]):
+    while is_finalized(index, window):
         window = next_window(window)
     return window
+
+
+def add(session: Session, request: CaptureRequest, window: str, phase: str | None) -> Addition:
+    """What a reading adds, by the rules for what stands already; without a phase it is a report's."""
+    source, at = request.source, request.captured_at
+    standing = captures(session.index, {source.name: source}, [check_window(window)]).get((window, source.name), [])
+    # `compute_delta` needs the instant; the place is behind every line of the journal
+    reading = evolve(request.reading, as_of=request.reading.as_of or at)
+    new = Capture("", window, phase, at, session.lane, 2**63, request.details, reading)
+    befores = [one for one in standing if one.phase == "before"]
+    before = canonical([*befores, new]).before if phase else None
+    if request.needs_before and phase == "after" and not befores:
+        from tracker.windows.messages import no_before
+
+        raise no_before(session, source, window)
+    broken = list(_broken_rules(session, request, new, befores, before))
+    for rule in broken:
+        if not request.force and (rule.kind != LATE_AFTER or rule.kind not in (request.notes or "")):
+            raise TrackerError(f"{rule.cause[0].upper()}{rule.cause[1:]}. {rule.advice} Nothing was stored.")
+    record = _record(session, request, window, phase, before)
+    new = new._replace(record_id=record["record_id"], record=record)
+    pair = canonical([*standing, new]) if phase else Pair()
+    measured = measure(session.registry, source, pair)
+    moved = {name: delta for name, delta in measured.delta.items() if delta is not None} if new is pair.after else {}
+    rows: list[Row] = []
+    if broken or measured.falls or any(True for _ in session.index.entries(ANOMALIES, [window])):
+        from tracker.windows import anomalies
+
+        rows += [anomalies.row_about(rule.captures, record, rule.kind, rule.cause, rule.cure) for rule in broken]
+        rows += anomalies.falls(source, pair, measured, record) if new in pair else []
+        rows += anomalies.superseded(session, source, new, standing) if phase else []
+    return Addition(window, standing, record, rows, pair, moved)
+
+
+# --- rules
+
+
+class Broken(NamedTuple):
+    """A rule that a capture breaks: it is refused with `advice`, or stored with an anomaly if the user insists."""
+
+    kind: str
+    cause: str
+    advice: str
+    cure: str
+    captures: tuple[Capture, ...]
+
+
+def _broken_rules(
+    session: Session, request: CaptureRequest, new: Capture, befores: Sequence[Capture], before: Capture | None
+) -> Iterator[Broken]:
+    """What is wrong with the time of a capture, or with its account.
+
+    befores: those that stand in its window. before: the one that counts for it.
+    """
+    source, at, seen, now = request.source, new.captured_at, request.reading.as_of, session.now
+    delete = f"tracker alias delete {source.name} --phase {new.phase} --window {new.window}"
+    if at > now + FUTURE:
+        # it would count as the newest until then
+        cause = f"the capture time {iso(at)} lies in the future, {span(at - now)} ahead"
+        advice = (
+            "Expected a time that has passed. Check --captured-at and this machine's clock, or store it with --force."
+        )
+        yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
+    if new.phase != "after":
+        return
+    old = before or max(befores, key=BY_TIME, default=None)
+    is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
+    if old is not None and not is_younger:
+        cause = (
+            f"this {source.name} reading is of {iso(seen or at)}, and the BEFORE of {new.window} is of"
+            f" {iso(old.reading.as_of or old.captured_at)}: there is nothing in between"
+        )
+        advice = (
+            f"Send {source.title} a message, so that it writes a new reading, then capture again, or store it with"
+            " --force."
+        )
+        yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
+    if before is not None and Pair(before, new).is_mixed:
+        cause = f"this {source.name} reading is of another account than the BEFORE of {new.window}"
+        advice = "Expected both of one account. Name another window with --window, or store it with --force."
+        yield Broken(OTHER_ACCOUNT, cause, advice, delete, (before, new))
+    if (reset := reset_before(session, source, request.reading, at)) is not None:
+        until = reset + timedelta(minutes=session.config.buffer_minutes)
+        wait = math.ceil((until - at).total_seconds())
+        cause = (
+            f"the AFTER of {source.name} comes too early: a meter was reset at {iso(reset)}, and the vendor's pane lags"
+        )
+        advice = (
+            f"Expected a capture from {iso(until)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
+            f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes)."
+        )
+        cure = f"capture again after the buffer: tracker end {source.name} --stdin --window {new.window}"
+        yield Broken(LATE_AFTER, cause, advice, cure, (new,))
+
+
+def has_value(source: Source, reading: Reading) -> bool:
+    """Whether a reading says anything at all."""
+    return any(gauge.used is not None for gauge in reading.gauges) if source.meters else bool(reading.fields)
+
+
+def dated(source: Source, reading: Reading, at: datetime, buffer: timedelta, dating: str | None) -> Reading:
+    """The reading without resets that cannot be: each lies at most one window of its meter ahead.
+
+    A pane of which every reset is over, or cannot be, is old. It is refused with `dating`, what gives its time, or
+    tagged if that is None.
+    """
+    seen = reading.as_of or at
+    resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
+    meters = {name: source.meter(name) for name in resets}
+    longest = {name: (meter and meter.longest) or YEAR for name, meter in meters.items()}
+    far = {name for name, reset in resets.items() if reset > seen + longest[name] + SLACK}
+    # in the buffer vendors show the old reset
+    over = {name for name, reset in resets.items() if reset + buffer <= seen}
+    is_old = bool(resets) and len(far | over) == len(resets)
+    if not far and not is_old:
+        return reading
+    if is_old and dating is not None:
+        passed = max(reset if reset <= seen else reset - YEAR for reset in resets.values())
+        age = span(seen - passed) if passed <= seen else "weeks"
+        raise TrackerError(
+            f"This {source.name} pane is old: every reset that it shows was over {age} ago. Expected a pane of now."
+            f" Capture a new one,{dating} or store it as it is with --force. Nothing was stored."
+        )
+    gauges = tuple(evolve(one, reset_at=None) if one.meter in far else one for one in reading.gauges)
+    tags = [*reading.errors, *(f"{IMPLAUSIBLE}:{name}" for name in sorted(far)), *([STALE] if is_old else [])]
+    return evolve(reading, gauges=gauges, errors=tuple(dict.fromkeys(tags)))
 
 
 def reset_before(session: Session, source: Source, reading: Reading, at: datetime) -> datetime | None:
@@ -192,7 +297,7 @@ def _record(
         provider=source.name,
         captured_at=request.captured_at,
         source=request.origin,
-        notes=stamped_notes(request.notes, session.lane),
+        notes=stamped_notes(request.notes, session.lane) if request.notes or session.lane else None,
         agent_id=session.lane,
         **fields,
         parsed=parsed,

@@ -39,7 +39,7 @@ Peak = list[Any]
 HOUR_OF, RESET_HOUR, FIRST, LAST, VALUE, RESET = range(6)
 
 
-@define
+@define(eq=False, repr=False, slots=False)
 class Outline:
     """mark: the size of what was read, and how the stream looked there. pages: where each begins, and its latest time.
 

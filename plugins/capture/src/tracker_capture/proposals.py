@@ -18,7 +18,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import UsageEvent
-from tracker.kernel import Session, TrackerError, Windows, iso, number, plural, span
+from tracker.kernel import Session, TrackerError, Windows, iso, number, plural, rate, span
 from tracker_capture import repository
 from tracker_capture.readings import Sample, history
 from tracker_capture.repository import Commit
@@ -256,7 +256,9 @@ def _meters(share: Share) -> str:
 def _used(share: Share) -> str:
     if not share.requests:
         return ""
-    money = "" if share.cost is None else f", ${share.cost:,.2f} at list price"
+    # what is under half a cent is not nothing
+    cost = share.cost and (rate(share.cost) if share.cost < 0.005 else f"{share.cost:,.2f}")
+    money = "" if cost is None else f", ${cost} at list price"
     other = f"; {share.elsewhere:.0%} of its tokens went to other projects" if share.elsewhere >= 0.01 else ""
     return f", {plural(share.requests, 'request')}, {share.tokens:,} tokens{money}{other}"
 

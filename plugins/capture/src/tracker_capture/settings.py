@@ -15,7 +15,7 @@ def are_accounts(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(one, str) and one.strip() for one in value.values())
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class CaptureSettings:
     """At the top level."""
 
@@ -40,7 +40,7 @@ class CaptureSettings:
     )
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Propose:
     """`[propose]`"""
 

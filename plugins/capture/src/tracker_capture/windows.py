@@ -196,13 +196,21 @@ def overlapping(session: Session, window: str, source: Source) -> list[str]:
         return []
     found = []
     for place, pair in pairs.items():
-        tally = Windows.tally(source)
-        tally.spent.add(window, own, source.capacity or "")
-        tally.spent.add(place, pair, source.capacity or "")
         here, there = _accounts(own), _accounts(pair)
-        if not (here and there and here.isdisjoint(there)) and Windows.overlaps([tally]):
+        if not (here and there and here.isdisjoint(there)) and _moved_together((own, pair), source.capacity or ""):
             found.append(place)
     return found
+
+
+def _moved_together(pairs: Iterable[tuple[Capture | None, Capture | None]], meter: str) -> bool:
+    """Whether the meter moved while all of these windows ran."""
+    ends = [(before, after) for before, after in pairs if before and after and after.phase]
+    start = max((before for before, _ in ends), key=lambda capture: capture.order, default=None)
+    end = min((after for _, after in ends), key=lambda capture: capture.order, default=None)
+    if start is None or end is None or len(ends) < 2 or start.captured_at >= end.captured_at:
+        return False
+    old, new = start.reading.gauge(meter), end.reading.gauge(meter)
+    return old is None or new is None or old.used is None or old.used != new.used
 
 
 def _accounts(pair: Iterable[Capture | None]) -> set[object]:

@@ -30,7 +30,7 @@ Raw: TypeAlias = "dict[str, Any]"  # a value per figure as the output has it, no
 LINE_LIMIT = 500  # longer lines are none of a screen's; it bounds the work of the patterns
 
 
-@frozen
+@frozen(eq=False, repr=False, slots=False)
 class Figure:
     """How an honest value is told, and where the one-shot output has it."""
 

@@ -33,7 +33,7 @@ class Unreadable(ValueError):
     """Raised where a text gives no figures; its message is the tag that says why."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Scope:
     """How one kind of report looks: the key of its rows, the keys that mark one, and those that hold its time."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +169,21 @@ def _change(path: Path, key: str, value: Any, *, write: bool) -> None:
         replace_file(path, new.encode())
     if write and key in found.unconsented():
         # whoever types a value agrees to it
-        found.consent([key])
+        consent(found, [key])
+
+
+def consent(settings: Settings, keys: Iterable[str]) -> None:
+    """Record that the user agrees to some values."""
+    import tomlkit
+
+    path = Settings.trusted()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        with os.fdopen(file, "a", encoding="utf-8") as found:
+            found.write("\n" + tomlkit.dumps({"consent": [settings.consent(key) for key in keys]}))
+    except OSError as error:
+        raise TrackerError(f"Cannot record your consent in {path}: {error.strerror}.") from error
 
 
 def trust(session: Session) -> None:
@@ -179,7 +193,7 @@ def trust(session: Session) -> None:
         raise TrackerError("There is no tracker.toml here or in a folder above. Nothing needs your consent.")
     reasons = found.unconsented()
     if not session.dry_run:
-        found.consent(reasons)
+        consent(found, reasons)
     if session.json or session.dry_run:
         session.data({"path": str(found.path), "trusted": {key: found.values[key] for key in reasons}})
         return
@@ -197,7 +211,7 @@ def _meant(key: str, words: str) -> Any:
         if is_price and "." in provider:
             raise ValueError(f"{key} is a part of a price: set {PRICES}.{provider.partition('.')[0]} as a whole.")
         setting = Settings.of(PRICES if is_price else key)
-        value = meant(setting.kind.name, words)
+        value = meant(setting.kind.title, words)
         setting.check({provider: value} if is_price else value)
     except ValueError as error:
         raise TrackerError(f"{error} Nothing was written. `tracker config list` shows the settings.") from None

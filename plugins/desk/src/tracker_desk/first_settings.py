@@ -11,7 +11,7 @@ import click
 
 from tracker.api import Source
 from tracker.kernel import Session, Settings, TrackerError, replace_file, zone
-from tracker_desk.config_values import PRICES, example
+from tracker_desk.config_values import PRICES, consent, example
 from tracker_desk.prompts import asked
 from tracker_desk.toml_edit import literal, spelled
 
@@ -37,7 +37,7 @@ def initialize(session: Session, *, ask: bool, force: bool) -> None:
     _write(path, text, force=force)
     if reasons := found.unconsented():
         # whoever answers the questions agrees to the answers
-        found.consent(reasons)
+        consent(found, reasons)
     if session.json:
         session.data({"path": str(path), "settings": values})
     else:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from datetime import tzinfo
 
 from tracker.api import FileOrigin, LogOrigin, Period, StatusLineOrigin
-from tracker.kernel import Clock, Session, line, plural, span
+from tracker.kernel import Clock, Session, line, plural, rate, span
 from tracker_desk import meter_list as meters
 from tracker_desk.status import Status
-from tracker_desk.status_text import PROPOSE
+from tracker_desk.status_text import PROPOSE, heading
 
 
 def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
@@ -18,9 +18,14 @@ def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]
     for panels in session.registry.ask("panels", session=session, period=Period(since=midnight, names=("today",))):
         for row in (row for panel in panels for row in panel.rows):
             cost = row.get("cost_usd")
-            money = f", ${cost:,.2f} at list prices" if isinstance(cost, float) else ""
+            money = f", {_dollars(cost)} at list prices" if isinstance(cost, float) else ""
             requests = plural(int(row["requests"]), "request")
             yield f"Today: {line(row['provider'])} {requests}, {row['tokens']:,} tokens{money}"
+
+
+def _dollars(usd: float) -> str:
+    """In cents; what is under half a cent with more digits, since it is not nothing."""
+    return f"${rate(usd)}" if 0 < usd < 0.005 else f"${usd:,.2f}"
 
 
 def due_lines(status: Status) -> Iterator[str]:
@@ -64,11 +69,11 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
             session.show(each)
 
     clock = Clock(status.now, zone)
-    say((clock.head(), ""))
+    say((heading(clock), ""))
     if not status.lanes and not status.standings:
         say(first_lines(session))
         return
     found = meters.rows(status, clock)
-    if not session.table(meters.COLUMNS, found):
+    if not session.table(meters.columns(found), found):
         say(meters.lines(found))
     say(("", *today_lines(session, status, zone), *due_lines(status)))

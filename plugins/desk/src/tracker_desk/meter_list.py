@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+
+from attrs import evolve
 
 from tracker.api import Cell, Chart, Column, MeterOutlook, Panel
 from tracker.kernel import Clock, line, number, span, value
@@ -23,6 +25,12 @@ COLUMNS = (
     Column(key="pace", title="Even pace", rank=2),
     Column(key="age", title="Read", rank=4),
 )
+
+
+def columns(found: Sequence[Mapping[str, Cell]]) -> tuple[Column, ...]:
+    """The columns of the rows: of several accounts each row says which one, however narrow the table is."""
+    several = any(row["account"] for row in found)
+    return tuple(evolve(one, rank=0) if several and one.key == "account" else one for one in COLUMNS)
 
 
 def rows(status: Status, clock: Clock) -> list[Mapping[str, Cell]]:
@@ -95,7 +103,7 @@ def panel(status: Status, clock: Clock) -> Panel:
         title="Meters now",
         place=7,
         about=about,
-        columns=COLUMNS,
+        columns=columns(found),
         rows=found,
         charts=(Chart(kind="bars", title="Used now, %", x="name", y="used", low="low", high="high", top=100),),
     )

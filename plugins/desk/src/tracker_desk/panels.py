@@ -14,6 +14,7 @@ from tracker_desk.status import Status, look
 from tracker_desk.window_list import FIGURES, ListedWindow, listed
 
 OWN = "window_"
+UNNAMED = "-"  # the lane without a name, which is known
 FROM = Column(key="from", title="From", kind="instant")
 START = (
     Column(key="window", title="Window", rank=0),
@@ -41,7 +42,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
 
 def lanes(status: Status) -> Panel:
     """What is open in each lane, and what comes next."""
-    rows = [
+    rows: list[Mapping[str, Cell]] = [
         {
             "provider": lane.mark.provider,
             "lane": lane.agent_id,
@@ -65,8 +66,13 @@ def lanes(status: Status) -> Panel:
             Column(key="since", title="Since", kind="instant", rank=2),
             Column(key="next", title="Next", rank=3),
         ),
-        rows=rows,
+        rows=_lanes_named(rows),
     )
+
+
+def _lanes_named(rows: Sequence[Mapping[str, Cell]]) -> Sequence[Mapping[str, Cell]]:
+    """Beside lanes that have a name, the one without is known as well."""
+    return [{**row, "lane": row["lane"] or UNNAMED} for row in rows] if any(row["lane"] for row in rows) else rows
 
 
 def windows(session: Session, period: Period) -> Panel:
@@ -85,7 +91,7 @@ def windows(session: Session, period: Period) -> Panel:
 
 def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
     """A row for each provider of each window; the columns that features add come last."""
-    rows = [row for one in found for row in _rows(one)]
+    rows = _lanes_named([row for one in found for row in _rows(one)])
     known = {column.key for column in START}
     extra = dict.fromkeys(key for row in rows for key in row if key not in known)
     texts = {key for row in rows for key in extra if isinstance(row.get(key), str)}
@@ -109,7 +115,7 @@ def _column(key: str, rank: int, *, is_text: bool) -> Column:
 def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
     start = {
         "window": one.window,
-        "lane": ", ".join(lane for lane in one.lanes if lane) or None,
+        "lane": ", ".join(lane or UNNAMED for lane in one.lanes) if any(one.lanes) else None,
         "from": one.begin,
         "to": one.end,
         # an outcome says that it is finalized

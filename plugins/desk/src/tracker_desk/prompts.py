@@ -31,5 +31,5 @@ def asked(ask: Callable[[], T]) -> T:
         click.echo(err=True)
         if sys.stdin.isatty():
             raise
-        why = "The answers ended early, and nothing was written. Use --yes to take the defaults."
+        why = "The answers ended early, and nothing was written. Use --yes to run without questions."
         raise TrackerError(why) from None

@@ -96,13 +96,13 @@ def _of_provider(
     newest: dict[tuple[str, str | None], Standing] = {}
     for one in (*_captured(source, captured, now), *_readings(source, past)):
         known = newest.get((one.meter.key, one.account))
-        if one.account is None and _is_repeated(one, past):
-            continue
         if known is None or (_has_value(one) and _order(one) > _order(known)):
             newest[one.meter.key, one.account] = one
+    # What an account repeats is that account's, and what was read before it without a name is older still.
+    own = [one for one in newest.values() if one.account is not None or not _is_repeated(one, past)]
     # a label without a value says nothing of a meter whose value is known of an account
-    valued = {meter for (meter, _), one in newest.items() if _has_value(one)}
-    kept = [one for one in newest.values() if _has_value(one) or one.meter.key not in valued]
+    valued = {one.meter.key for one in own if _has_value(one)}
+    kept = [one for one in own if _has_value(one) or one.meter.key not in valued]
     several = len({one.account for one in kept}) > 1
     places = {key: place for place, key in enumerate(dict.fromkeys(one.meter.key for one in kept))}
     kept.sort(key=lambda one: (one.account or "", places[one.meter.key]))

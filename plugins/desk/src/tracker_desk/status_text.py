@@ -32,7 +32,8 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     plain, clock = lines(session, status, zone), Clock(status.now, zone)
     for head in islice(plain, 2):
         session.show(head)
-    if not status.standings or not session.table(meter_list.COLUMNS, meter_list.rows(status, clock)):
+    found = meter_list.rows(status, clock)
+    if not found or not session.table(meter_list.columns(found), found):
         for each in plain:
             session.show(each)
         return
@@ -48,6 +49,16 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
         session.show("\n".join(("", f"Next for {_name(lane)}: {due}", *(f"    {line(one)}" for one in typed))))
     for group in (_outlooks(status), _closing(status)):
         session.show("\n".join(("", *group)))
+
+
+def heading(clock: Clock) -> str:
+    """The instant itself, with the zone's name."""
+    return f"{clock.now:%a %d %b %Y %H:%M %Z} ({clock.zone})"
+
+
+def _until(clock: Clock, instant: datetime) -> str:
+    """`14:06 (in 4 min)`."""
+    return f"{clock.at(instant)} (in {span(instant - clock.now)})"
 
 
 def _lane_row(lane: Lane) -> Mapping[str, Cell]:
@@ -69,7 +80,7 @@ def _name(lane: Lane) -> str:
 def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
     """The screen as plain text."""
     clock = Clock(status.now, zone)
-    yield f"{clock.head()}  {line(session.root)}"
+    yield f"{heading(clock)}  {line(session.root)}"
     if not status.lanes and not status.standings:
         yield from _beginning(session)
     for lane in status.lanes:
@@ -149,7 +160,7 @@ def _reset(clock: Clock, gauge: Gauge) -> str:
         return f", resets {line(gauge.resets)}" if gauge.resets else ""
     if gauge.reset_at <= clock.now:
         return f", was reset {clock.at(gauge.reset_at)}"
-    return f", resets {clock.until(gauge.reset_at)}"
+    return f", resets {_until(clock, gauge.reset_at)}"
 
 
 def _next(clock: Clock, due: Due) -> str:
@@ -162,10 +173,10 @@ def _next(clock: Clock, due: Due) -> str:
     if due.action == "complete":
         return f"complete {window}{how}"
     if due.allowed_from is not None:
-        return f"AFTER allowed from {clock.until(due.allowed_from)}, since a meter was just reset{how}"
+        return f"AFTER allowed from {_until(clock, due.allowed_from)}, since a meter was just reset{how}"
     if due.resets_at is None or due.buffered_until is None or due.resets_at - clock.now > SOON:
         return f"AFTER when the work is done{how}"
-    until, again = clock.until(due.resets_at), clock.at(due.buffered_until)
+    until, again = _until(clock, due.resets_at), clock.at(due.buffered_until)
     return f"AFTER before a meter is reset at {until}, or allowed from {again}{how}"
 
 

@@ -64,13 +64,13 @@ def shown(value: Any) -> str:
 
 def meant(kind: str, words: str) -> Any:
     """The TOML value that a person means; words that mean none stay a text, which the setting's check refuses."""
-    if kind == "switch":
+    if kind == "true or false":
         return SWITCH.get(words.lower(), words)
     if kind == "number":
         return _number(words)
-    if kind == "texts" and not words.lstrip().startswith("["):
+    if kind == "list of texts" and not words.lstrip().startswith("["):
         return [part.strip() for part in words.split(",") if part.strip()]
-    return _parsed(words) if kind in ("texts", "table") else words
+    return _parsed(words) if kind in ("list of texts", "table") else words
 
 
 def _number(words: str) -> int | float | str:

@@ -127,7 +127,7 @@ def _unit(source: Source) -> str | None:
 def _figures(
     session: Session, source: Source, row: Finalized, groups: Mapping[tuple[str, str], list[Capture]]
 ) -> dict[str, float | None]:
-    found = ProviderFigures.of(session, source, {row.window: row}, groups)
+    found = ProviderFigures.of(source, row, groups.get((row.window, source.name), ()))
     capacity = found.totals["capacity"]
     if capacity is None:
         # a window that does not count has figures all the same

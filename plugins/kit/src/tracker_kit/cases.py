@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any, TypeVar
 
 Test = TypeVar("Test", bound=Callable[..., Any])
@@ -18,6 +19,7 @@ def together(names: str | Iterable[str], values: Iterable[Any], ids: Any = None)
     def decorate(test: Test) -> Test:
         signature = inspect.signature(test)
 
+        @wraps(test)
         def run(*arguments: Any, **fixtures: Any) -> None:
             for row in rows:
                 given = dict(zip(taken, [row] if single else row, strict=True))
@@ -27,12 +29,8 @@ def together(names: str | Iterable[str], values: Iterable[Any], ids: Any = None)
                     error.add_note(f"case: {ids(row) if callable(ids) else repr(row)[:300]}")
                     raise
 
-        run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
         kept = [one for name, one in signature.parameters.items() if name not in taken]
         run.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
-        run.__dict__.update(
-            {key: value for key, value in vars(test).items() if key not in ("__wrapped__", "__signature__")}
-        )
         return run  # type: ignore[return-value]
 
     return decorate

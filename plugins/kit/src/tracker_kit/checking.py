@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 from attrs import field, frozen
 
-from tracker.kernel import Session, TrackerError, line, plural
+from tracker.kernel import Session, TrackerError, line, near, plural
 
 GROUP = "tracker"
 SECONDS = 600
@@ -73,16 +73,13 @@ def check(session: Session, target: str, inputs: Path | None) -> None:
 def _target(session: Session, name: str, folder: Path) -> Target:
     registry = session.registry
     features = tuple(one.name for one in registry.features)
-    installed = sorted({*registry.names, *features})
+    installed = sorted({*features, *(one.name for one in registry.plugins)})
     if name in installed:
         return Target(sources=(name,), features=features)
     if Path(name).is_dir():
         return _project(Path(name).resolve(), folder)
-    from tracker.kernel import near
-
-    raise TrackerError(
-        f"Invalid target {line(name)!r}. Expected a folder or an installed plugin. {near(name, installed)}"
-    )
+    hint = near(name, installed)
+    raise TrackerError(f"Invalid target {line(name)!r}. Expected a folder or an installed plugin. {hint}")
 
 
 def _project(project: Path, folder: Path) -> Target:
@@ -161,8 +158,9 @@ def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
         raise TrackerError(f"The checks did not finish within {SECONDS} s.") from error
     if not result.exists():
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        # pytest prints at its end, and this was none of its making
-        why = said[-1] if said else "the plugin ended the process, as os._exit does"
+        # pytest interrupted, broken or misused; all other ends without a result are none of its making
+        is_pytests = said and done.returncode in (2, 3, 4)
+        why = said[-1] if is_pytests else "the plugin ended the process, as os._exit does"
         raise TrackerError(f"The checks did not finish (status {done.returncode}): {why}.")
     rows: list[dict[str, Any]] = orjson.loads(result.read_bytes())
     return rows

@@ -19,22 +19,8 @@ if TYPE_CHECKING:
 
 SLOW = 0.5  # seconds
 FIELD = re.compile(r"\{(\w+)(?::[^}]*)?\}")
-HEAVY = {
-    "cattrs",
-    "click",
-    "pyte",
-    "requests",
-    "httpx",
-    "asyncio",
-    "socket",
-    "ssl",
-    "sqlite3",
-    "numpy",
-    "scipy",
-    "pandas",
-    "subprocess",
-    "multiprocessing",
-}
+HEAVY = {"cattrs", "click", "pyte", "requests", "httpx", "asyncio", "socket", "ssl", "sqlite3", "numpy", "scipy"}
+HEAVY |= {"pandas", "subprocess", "multiprocessing"}
 # the CPU time that its import takes, what it imports, and what it touches meanwhile: a line each
 IMPORT = """
 import sys, time, tracker.api
@@ -97,11 +83,8 @@ class SourceConformance(Conformance):
         assert not hidden, rule(text, "The declaration")
 
     def test_a_view_has_an_input(self, registry: Registry, info: Source) -> None:
-        written = {one.stream for one in registry.sources.values() if one.kind != "view"} | {
-            "windows",
-            "anomalies",
-            "snapshots",
-        }
+        written = {one.stream for one in registry.sources.values() if one.kind != "view"}
+        written |= {"windows", "anomalies", "snapshots"}
         written |= {stream for one in registry.features if one.info for stream in one.info.streams}
         text = f"it shows the stream {info.stream!r}, which no installed source or feature writes"
         assert info.kind != "view" or info.stream in written, rule(text, "A view")

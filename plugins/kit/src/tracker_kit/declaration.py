@@ -15,13 +15,10 @@ Found = Any  # the registry's note of an installed source
 def find(session: Session, name: str) -> Found:
     """The sound plugin of that name."""
     registry = session.registry
-    source = registry.source(name)
-    found = (
-        next((one for one in registry.found if one.name == name), None) if source or name in registry.names else None
-    )
+    found = registry.find(name)
     if found is not None and found.error is None:
         return found
-    if found is not None and found.error is not None:
+    if found is not None:
         raise TrackerError(f"{name} is left out: {found.error}. `tracker plugins list` says what to do.")
     if any(one.name == name for one in registry.disabled):
         raise TrackerError(f"{name} is disabled. Unset TRACKER_DISABLE_PLUGINS.")
@@ -52,15 +49,15 @@ def _parts(session: Session, found: Found, source: Source) -> Iterator[tuple[str
     yield "distribution", [f"{found.distribution} {found.version}, built for contract {source.contract}"]
     yield "records", [f"{source.stream}.jsonl"]
     yield "hooks", [f"{hook}({', '.join(names)})" for hook, names in _hooks(session, found).items()]
-    yield "meters", _aligned([_meter(source, meter) for meter in source.meters])
+    yield "meters", aligned([_meter(source, meter) for meter in source.meters])
     if source.open_meters:
         yield "", ["and those that the vendor may add, in used percent"]
     yield "scopes", [", ".join(source.scopes)] if source.scopes else []
-    yield "functions", _aligned([(name, f"tracker {words}") for name, words in source.shell_functions.items()])
-    yield "origins", _aligned([(origin.name, origin.title) for origin in source.origins])
+    yield "functions", aligned([(name, f"tracker {words}") for name, words in source.shell_functions.items()])
+    yield "origins", aligned([(origin.name, origin.title) for origin in source.origins])
     compared = [f"{held.figure} of {held.scope} with {held.provider}'s {held.meter}" for held in source.comparisons]
     yield "compared", compared
-    yield "error tags", _aligned(list(source.tags.items()))
+    yield "error tags", aligned(list(source.tags.items()))
 
 
 def _meter(source: Source, meter: Meter) -> tuple[str, ...]:
@@ -81,12 +78,13 @@ def _hooks(session: Session, found: Found) -> dict[str, list[str]]:
     given: dict[str, list[str]] = {}
     for hook in found.hooks:
         caller = getattr(session.registry.manager.hook, hook)
-        [own] = [one for one in caller.get_hookimpls() if one.plugin is found.module]
+        [own] = [one for one in caller.get_hookimpls() if one.plugin_name == found.name]
         given[hook] = list(own.argnames)
     return given
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines whose cells stand in columns."""
     if not rows:
         return []
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

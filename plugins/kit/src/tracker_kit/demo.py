@@ -12,9 +12,10 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
+from unittest import mock
 
 import click
 from attrs import frozen
@@ -58,7 +59,9 @@ def run(session: Session, window: str) -> None:
         raise TrackerError("No installed plugin has a demo. Install a provider's plugin.")
     data = folder / "data"
     click.secho(f"$ cd {folder}; export TRACKER_DATA_DIR=data\n", bold=True)
-    with _elsewhere(folder, data):
+    # without the user's settings or lane
+    with mock.patch.dict(os.environ, TRACKER_DATA_DIR=str(data)), contextlib.chdir(folder):
+        os.environ.pop("AGENT_ID", None)
         for number, scene in enumerate(scenes, 1):
             click.secho(f"{number}. {scene.title}\n", bold=True)
             for step in scene.steps:
@@ -167,25 +170,6 @@ def _run(step: Step, data: Path) -> None:
         text.close()
     if not step.is_brief:
         click.echo()
-
-
-@contextlib.contextmanager
-def _elsewhere(folder: Path, data: Path) -> Iterator[None]:
-    """The demo's own data directory and working directory, without the user's settings or lane."""
-    here, kept = Path.cwd(), dict(os.environ)
-    os.environ.pop("AGENT_ID", None)
-    os.environ["TRACKER_DATA_DIR"] = str(data)
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(here)
-        _restore(kept)
-
-
-def _restore(kept: Mapping[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(kept)
 
 
 def _copy(session: Session, source: str, name: str, folder: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tracker.api import Column
 from tracker.kernel import PluginError, Registry, line
+from tracker_kit.declaration import aligned
 
 COLUMNS = ("name", "kind", "distribution", "version", "contract", "state")
 WIDTH, INDENT = 80, 11
@@ -20,13 +21,12 @@ DISABLE = "TRACKER_DISABLE_PLUGINS"
 
 def list_plugins(registry: Registry) -> list[dict[str, Any]]:
     """A row per installed source and feature, as data."""
-    slow = {}
-    for name in registry.names:
+    rows = []
+    for one in registry.plugins:
         start = perf_counter()
-        registry.find(name)
-        slow[name] = perf_counter() - start
-    sources = [_row(one, getattr(one.declared, "kind", None), slow.get(one.name, 0)) for one in registry.found]
-    return sources + [_row(one, "feature") for one in registry.features]
+        registry.find(one.name)
+        rows.append(_row(one, getattr(one.declared, "kind", None), perf_counter() - start))
+    return rows + [_row(one, "feature") for one in registry.features]
 
 
 def _row(found: Any, kind: str | None, seconds: float = 0) -> dict[str, Any]:
@@ -66,9 +66,8 @@ def cure(name: str, distribution: str, error: PluginError) -> str:
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The rows as an aligned table; below each its hooks, and below one that was left out, why and what to do."""
     cells = [[name.upper() for name in COLUMNS], *([line(row[name] or UNKNOWN) for name in COLUMNS] for row in rows)]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(COLUMNS))]
-    for cell, row in zip(cells, [None, *rows], strict=True):
-        yield "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=True)).rstrip()
+    for text, row in zip(aligned(cells), [None, *rows], strict=True):
+        yield text
         for label, text in _below(row) if row else ():
             head = f"    {label}:".ljust(INDENT)
             yield from wrap(head + line(text), WIDTH, subsequent_indent=" " * INDENT, break_on_hyphens=False)

@@ -14,19 +14,10 @@ from unittest import mock
 
 WATCHED = ("open", "os.", "socket.", "subprocess.", "shutil.", "urllib.", "http.", "ftplib.", "webbrowser.", "sqlite3.")
 HARMLESS = ("os.putenv", "os.unsetenv")
-CLOCKS = (
-    "time",
-    "time_ns",
-    "monotonic",
-    "monotonic_ns",
-    "perf_counter",
-    "perf_counter_ns",
-    "localtime",
-    "gmtime",
-    "sleep",
-)
+PLAIN = ("time_ns", "monotonic", "perf_counter", "localtime", "gmtime")  # names that nothing but a clock has
+CLOCKS = ("time", "monotonic_ns", "perf_counter_ns", "sleep", *PLAIN)
 # of `datetime`, which is in C and cannot be watched, and of `time`
-NAMES = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter", "localtime", "gmtime"}
+NAMES = {"now", "utcnow", "today", *PLAIN}
 
 # what was seen, and in which thread; what other threads of the process do is not the plugin's
 _watching: list[tuple[int, list[str]]] = []

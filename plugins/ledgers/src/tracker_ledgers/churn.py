@@ -173,9 +173,21 @@ def measure(session: Session, request: Request) -> Churn:
         remarks.append(f"left out {plural(len(found.prototypes), 'prototype commit')} (xproto::)")
         notes.append(f"{remarks[-1]}: {', '.join(commit.sha[:12] for commit in found.prototypes)}")
     if found.files == 0:
-        notes.append(f"nothing changed between {found.base[:12]} and {found.end[:12]}{' there' if specs else ''}")
+        notes.append(_nothing(request, found, start, end, within=bool(specs)))
     record = _record(session, request, row, remarks, _figures(found, features))
     return Churn(record=record, diff=found, warnings=found.warnings, notes=tuple(notes))
+
+
+def _nothing(request: Request, found: Diff, start: Named, end: Named | None, *, within: bool) -> str:
+    """That nothing changed, and how to measure what was committed after the window's end."""
+    text = f"nothing changed between {found.base[:12]} and {found.end[:12]}{' there' if within else ''}"
+    if end is None or request.commit_end is not None:
+        return text
+    words = ["tracker", "churn", "--window", request.window]
+    words += ["--provider", request.provider] if request.provider else []
+    words += ["--commit-start", start.commit] if request.commit_start is not None else []
+    cure = quoted([*words, "--commit-end", "HEAD"])
+    return f"{text}, which {end.by} names as the end. If you committed later, run `{cure}`"
 
 
 def _unmeasured(session: Session, request: Request, row: Finalized | None, features: float | None) -> Churn:

@@ -60,8 +60,8 @@ def _base(start: str, end: str) -> tuple[str, tuple[str, ...]]:
         return start, ()
     if git.is_ancestor(end, start):
         raise TrackerError(
-            f"the range runs backwards: its end {end[:12]} is an ancestor of its start {start[:12]};"
-            " give --commit-start and --commit-end"
+            f"The range runs backwards: its end {end[:12]} is an ancestor of its start {start[:12]}."
+            " Name the older commit with --commit-start and the newer one with --commit-end."
         )
     base = git.merge_base(start, end)
     if base is not None:

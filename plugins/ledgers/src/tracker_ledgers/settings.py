@@ -9,7 +9,7 @@ from attrs import frozen
 from tracker.kernel import setting
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class CommandLog:
     """At the top level."""
 
@@ -18,7 +18,7 @@ class CommandLog:
     command_log: bool = setting(True, "log the commands that were run, for the handoff")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Ledgers:
     """`[ledgers]`"""
 
@@ -27,7 +27,7 @@ class Ledgers:
     dir: str = setting("docs/Ledgers", "the folder of the CSV ledgers, relative to this file", is_path=True)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Churn:
     """`[churn]`"""
 
@@ -36,7 +36,7 @@ class Churn:
     exclude: tuple[str, ...] = setting((), "paths that do not count as work, as git pathspec patterns")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Uat:
     """`[uat]`"""
 
@@ -49,7 +49,7 @@ class Uat:
     )
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Handoff:
     """`[handoff]`"""
 

@@ -57,9 +57,11 @@ def _built(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str],
 
 
 def _churn(session: Session, window: str) -> Check:
-    measured = sum(entry.record.get("files_changed") is not None for entry in session.index.entries("churn", [window]))
-    if measured:
-        return Check(name="churn", state="ok", text=f"Churn is measured ({plural(measured, 'row')}).")
+    # of each provider the newest row counts
+    files = [found["files"] for found in facts(session, [window]).values() if "files" in found]
+    if files:
+        text = f"Churn is measured ({plural(len(files), 'row')}{'' if any(files) else ', no file changed'})."
+        return Check(name="churn", state="ok", text=text)
     cure = quoted(["tracker", "churn", "--window", window])
     return Check(name="churn", state="missing", text="No churn is measured.", cure=cure)
 

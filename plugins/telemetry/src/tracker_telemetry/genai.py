@@ -45,8 +45,8 @@ class Price:
 
         self._ask, self.table = ask, found.model_price
         self.model: str = found.model.id.lower()
-        self._has_tiers = any(isinstance(one, types.TieredPrices) for one in vars(found.model_price).values())
-        size = USUAL if self._has_tiers else MILLION
+        self.has_tiers = any(isinstance(one, types.TieredPrices) for one in vars(found.model_price).values())
+        size = USUAL if self.has_tiers else MILLION
         plain, read, short, long, output = (
             self._exact(tuple(size if at == kind else 0 for at in range(5))) / size for kind in range(5)
         )
@@ -54,7 +54,7 @@ class Price:
 
     def of(self, tokens: Tokens) -> float:
         """What a request costs."""
-        if self._has_tiers:
+        if self.has_tiers:
             return self._exact(tokens)
         return product(tokens, self.units)
 
@@ -63,14 +63,6 @@ class Price:
 
 
 _newest: dict[tuple[str, str | None], Price] = {}  # by name and speed: few days change a price
-
-
-def load() -> None:
-    """Read the table now, which takes a while, so that processes forked from this one have it."""
-    if is_installed():
-        from genai_prices.data_snapshot import get_snapshot
-
-        get_snapshot()
 
 
 def price(model: str, at: datetime | None = None, speed: str | None = None) -> Price | None:

@@ -105,7 +105,7 @@ def _over_time(logs: _Logs, daily: usage.Usage) -> Panel:
     total = daily.totals
     bare = sum(one["count"] for one in daily.missing if one["kind"] == "unpriced")
     least, rest = ("at least ", f"; {plural(bare, 'request')} without a known price") if bare else ("", "")
-    money = rest if total.cost is None else f" for {least}${total.cost:,.2f} at list prices{rest}"
+    money = rest if total.cost is None else f" for {least}{prices.dollars(total.cost)} at list prices{rest}"
     return Panel(
         name="usage",
         title="Tokens and money",
@@ -161,7 +161,7 @@ def _routing(session: Session, period: Period) -> Iterator[Panel]:
         # sums that are kept, so that a live view needs no database
         for _, _, model, is_routed, *counts in groups(session, source, period.windows):
             sides[bool(is_routed)].add(model, counts)
-        found = Costs(label=source.routed_label, by="model", rows=(), row_sides={}, sides=sides, prices=table)
+        found = Costs(label=source.routed_label, by="model", sides=sides, prices=table)
         money = found.money(found.sides)
         total = baseline.tokens + routed.tokens
         share = 100 * routed.tokens / total if total else None
@@ -172,7 +172,11 @@ def _routing(session: Session, period: Period) -> Iterator[Panel]:
             {"side": f"{source.title}: routed", "tokens": routed.tokens, "cost": cost[1], "saved": saved},
         ]
         if share is not None and routed.tokens:
-            worth = "what that saved is not known" if saved is None else f"which saved ${saved:,.2f} at list prices"
+            worth = (
+                "what that saved is not known"
+                if saved is None
+                else f"which saved {prices.dollars(saved)} at list prices"
+            )
             headlines.append(f"{source.title}: {number(share, 0)} % of the tokens went to a cheaper model, {worth}.")
     if rows:
         yield Panel(

@@ -19,7 +19,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from tracker.api import Source
-from tracker.kernel import PluginError, Session, TrackerError
+from tracker.kernel import PluginError, Session, TrackerError, rate
 
 FILE = "prices.toml"
 KINDS = ("input", "output", "cache_read", "cache_write")
@@ -87,6 +87,13 @@ def user_file() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("tracker") / FILE
+
+
+def dollars(usd: float | None) -> str:
+    """In cents; what is under half a cent with more digits, since it is not nothing."""
+    if usd is None:
+        return "n/a"
+    return f"${rate(usd)}" if 0 < abs(usd) < 0.005 else f"${usd:,.2f}"
 
 
 def parse(text: str, where: str, snapshot: str = "") -> Table:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tracker.api import Rejected, Source, hookimpl
+from tracker.hosting.discovery import Plugin
 from tracker.hosting.registry import Registry
 from tracker.session import Session
 from tracker_telemetry import reader
@@ -63,8 +64,7 @@ def new_session(tmp_path: Path) -> Callable[[], Session]:
     def make() -> Session:
         session = Session()
         session.data_dir, session.agent = tmp_path / "data", ""
-        registry = Registry()
-        registry.offer("toy-stream", toy)
+        registry = Registry(plugins=[Plugin("toy-stream", load=toy)])
         session.__dict__["registry"] = registry
         session.__dict__["config"] = type("Config", (), {"fsync": False})()
         return session

@@ -62,7 +62,7 @@ class Ingest:
         command = [
             sys.executable,
             "-m",
-            "tracker.cli.main",
+            "tracker.cli",
             "ingest",
             "proxy-telemetry",
             "--window",

@@ -355,8 +355,8 @@ def test_an_event_that_cannot_be_stored_costs_its_line(wrong: dict[str, Any]) ->
     from tracker_telemetry.sessions.scan import Job, Rows, Rules
 
     events = [{"key": "k", "ts": 1.0, "input_tokens": 1}, {"key": "k2", **wrong}]
-    rules = Rules({"toy": lambda _line, _scratch: [events.pop()]}, lambda *_given: None, False)
+    rules = Rules({"toy": lambda _line, _scratch: [events.pop()]}, False)
     rows = Rows(rules, Job("toy", "path", (), 0, "{}", Print(0, 0, 0)))
-    rows.take(b"one")
-    rows.take(b"two")
-    assert (rows.bad, list(rows.found)) == (1, [("k", ".")])
+    rows.take([b"one", b"two"])
+    rows.settle()
+    assert (rows.bad, list(rows.found)) == (1, ["k"])

@@ -196,7 +196,7 @@ def test_people_see_a_table(home: Any, message: Make) -> None:
     shown = home.run("usage").stdout.splitlines()
     names = "provider period model requests input cache read cached cache write output cost"
     assert shown[0].split() == names.split()
-    assert shown[1].split()[-1] == "$0.00"
+    assert shown[1].split()[-1] == "$0.0018"
     assert shown[-1].startswith("total")
     table = home.run("usage", "--csv").stdout.splitlines()
     assert table[0].startswith("provider,period,model,requests,input_tokens,")

@@ -33,8 +33,8 @@ def columns(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], d
 def note_excluded(session: Session, figures: ProviderFigures) -> None:
     """Say which windows are left out because their meter moved for others, too, and whose figures are stale."""
     name = figures.source.name
-    for one in figures.excluded:
-        window, reason = line(one.window), one.reason
+    for excluded, reason in figures.excluded.items():
+        window = line(excluded)
         if reason.startswith("overlaps "):
             other = line(reason.removeprefix("overlaps "))
             session.note(

@@ -9,15 +9,15 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.api import WindowResult
-from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, Windows, near
+from tracker.kernel import Capture, Finalized, ProviderFigures, Session, TrackerError, Windows, near
 from tracker_verdict import pairs
 from tracker_verdict.accounts import Facts, columns, note_excluded
 from tracker_verdict.accounts import chosen as chosen_rows
-from tracker_verdict.estimate import ProviderEstimate, day_of, of_results
+from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
 from tracker_verdict.price import EXAMPLE, Price
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.ratio import Comparison, compare
+from tracker_verdict.tally import Tally
 
 NOT_ENOUGH = "not enough data"
 
@@ -71,8 +71,8 @@ def matches(session: Session, names: Sequence[str], question: Question, rows: Ma
     groups = Windows(session).captures(list(rows))
     facts = columns(session, list(rows))
     known = {
-        name: ProviderFigures.of(session, source, chosen_rows(facts, name, rows, question.accounts), groups)
-        for name, source in session.registry.providers.items()
+        name: _total(session, name, chosen_rows(facts, name, rows, question.accounts), groups)
+        for name in session.registry.providers
         if (not names or name in names) and any(name in row.named for row in rows.values())
     }
     chosen = _chosen(session, known, names)
@@ -82,6 +82,15 @@ def matches(session: Session, names: Sequence[str], question: Question, rows: Ma
     block = _block(session, facts, question.blocks)
     planned = pairs.planned(session)
     return [_match(session, known[a], known[b], question, block, planned, len(wanted)) for a, b in wanted]
+
+
+def _total(
+    session: Session, name: str, rows: Mapping[str, Finalized], groups: Mapping[tuple[str, str], Sequence[Capture]]
+) -> ProviderFigures:
+    tally = Tally(session, session.registry.providers[name])
+    for window, row in rows.items():
+        tally.add(row, groups.get((window, name), ()))
+    return tally.total()
 
 
 def _chosen(session: Session, known: Mapping[str, ProviderFigures], names: Sequence[str]) -> list[str]:
@@ -140,7 +149,7 @@ def _match(
             else of_results(kept, day, effect=question.effect, price=price)
         )
         apart = tuple(one.window for one in own if one not in kept)
-        shared = tuple(one.window for one in figures.excluded if one.reason.startswith("overlaps "))
+        shared = tuple(window for window, reason in figures.excluded.items() if reason.startswith("overlaps "))
         name, unit = figures.source.name, figures.unit
         sides.append(Side(name=name, unit=unit, estimate=estimate, apart=apart, overlapping=shared))
     # e-values need one rule for all looks, so days join windows there only if that was asked for

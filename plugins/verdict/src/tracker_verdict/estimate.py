@@ -6,24 +6,41 @@ import math
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import frozen
 
-from tracker.api import Source, WindowResult
-from tracker.kernel import Session, TrackerError, number, zone
-from tracker_verdict.price import Price, parse
+from tracker.api import Source
+from tracker.kernel import Session, TrackerError, number
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.efficiency import LEAST_EFFECTIVE, LEAST_WINDOWS, Efficiency, measure
+
+if TYPE_CHECKING:
+    from tracker_verdict.price import Price
 
 # From so many windows on the spread is that between days: windows of one day are alike.
 BLOCKS_FROM = 12
 USUAL_EFFECT = 1.5
 
 
+@frozen(kw_only=True)
+class WindowResult:
+    """What a provider delivered in a finalized window, and for how much capacity.
+
+    at: the middle between the captures that count, or when the window was finalized; None if neither is known.
+    """
+
+    window: str
+    features: float
+    capacity: float
+    quality: float | None = None
+    at: datetime | None = None
+
+
 # slots would shut out cached_property, and an interval costs an import
-@frozen(kw_only=True, slots=False)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class ProviderEstimate:
     """given: the windows. blocks: what they were summed by for the spread, None if each stands alone."""
 
@@ -101,11 +118,14 @@ class ProviderEstimate:
 def estimate(session: Session, source: Source, results: Sequence[WindowResult]) -> ProviderEstimate:
     """The estimate with the settings' effect, price and zone."""
     found = session.settings(VerdictSettings)
-    value, price = found.prices.get(source.name), None
-    try:
-        price = None if value is None else parse(source, value)
-    except TrackerError as error:
-        session.warn(str(error))
+    price = None
+    if (value := found.prices.get(source.name)) is not None:
+        from tracker_verdict.price import parse
+
+        try:
+            price = parse(source, value)
+        except TrackerError as error:
+            session.warn(str(error))
     return of_results(results, day_of(session), effect=effect(session), price=price)
 
 
@@ -120,8 +140,8 @@ def of_results(
 ) -> ProviderEstimate:
     """The estimate of some windows; from `least` windows on with the spread between blocks, if those are enough."""
     whole = measure(((one.features, one.capacity, one.quality) for one in results), effect=effect)
-    blocks = sums(results, block)
-    spread = measure(blocks, effect=effect) if whole.n >= least and len(blocks) < whole.n else whole
+    blocks = sums(results, block) if whole.n >= least else []
+    spread = measure(blocks, effect=effect) if 0 < len(blocks) < whole.n else whole
     is_enough = spread.n >= LEAST_WINDOWS and (spread.n_eff or 0.0) >= LEAST_EFFECTIVE
     return ProviderEstimate(
         given=results,
@@ -145,8 +165,7 @@ def sums(results: Iterable[WindowResult], block: Callable[[WindowResult], str]) 
 
 def day_of(session: Session) -> Callable[[WindowResult], str]:
     """The local day of a window; one without a time stands alone."""
-    where = zone(session.config.timezone)
-    return lambda one: one.window if one.at is None else one.at.astimezone(where).date().isoformat()
+    return lambda one: one.window if one.at is None else one.at.astimezone(session.zone).date().isoformat()
 
 
 def effect(session: Session) -> float:

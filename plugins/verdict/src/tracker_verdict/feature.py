@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import Estimate, MeterOutlook, Panel, Period, Source, WindowResult
+    from tracker.api import MeterOutlook, Panel, Period, Source, Tally
     from tracker.kernel import Session
 
 
@@ -54,11 +54,11 @@ def feature_info() -> Feature:
 
 
 @hookimpl
-def estimate(session: Session, source: Source, windows: Sequence[WindowResult]) -> Estimate:
-    """Efficiency with interval and power."""
-    from tracker_verdict.estimate import estimate
+def tally(session: Session, source: Source) -> Tally:
+    """Windows added up to an efficiency with interval and power."""
+    from tracker_verdict.tally import Tally
 
-    return estimate(session, source, windows)
+    return Tally(session, source)
 
 
 @hookimpl

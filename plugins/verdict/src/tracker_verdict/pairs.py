@@ -9,8 +9,8 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.api import WindowResult
 from tracker.kernel import Session, plural, stamp
+from tracker_verdict.estimate import WindowResult
 from tracker_verdict.stats.evidence import signflip
 
 PAIRS = "pairs"

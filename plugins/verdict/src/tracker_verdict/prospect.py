@@ -153,16 +153,20 @@ def local_time(at: datetime, now: datetime, local: tzinfo) -> str:
     return shown if shown.endswith(f" {letters}") else f"{shown} {letters}"
 
 
-def summary(known: Prospect, when: str = "") -> str:
-    """How likely the meter is full before its reset: a number, or a word if the history is too short for one."""
+def summary(known: Prospect, when: str = "", *, is_brief: bool = False) -> str:
+    """How likely the meter is full before its reset: a number, or a word if the history is too short for one.
+
+    is_brief: without the reason why it is a word.
+    """
     assert known.probability is not None
     weeks = f"{plural(known.weeks, 'week')} of history"
     if known.is_probable:
         return f"{known.chance}% likely to be full before the reset{when} ({weeks})"
-    return f"{known.word} to be full before the reset{when} ({weeks}, {NEEDED} are needed for a probability)"
+    why = "" if is_brief else f" ({weeks}, {NEEDED} are needed for a probability)"
+    return f"{known.word} to be full before the reset{when}{why}"
 
 
-def lines(known: Prospect, local: tzinfo) -> Iterator[str]:
+def lines(known: Prospect, local: tzinfo, *, is_brief: bool = False) -> Iterator[str]:
     """The forecast in words."""
     if known.is_full:
         yield f"  {known.why}"
@@ -172,7 +176,7 @@ def lines(known: Prospect, local: tzinfo) -> Iterator[str]:
         yield f"  no forecast: {known.why}" + (f"; {linear}" if linear else "")
         return
     if not known.is_probable:
-        yield f"  {summary(known)}; {linear}"
+        yield f"  {summary(known, is_brief=is_brief)}; {linear}"
         return
     when = f", around {known.full_at.astimezone(local):%a %H:%M}" if known.full_at else ""
     assert known.low is not None and known.high is not None and known.unused is not None  # noqa: PT018

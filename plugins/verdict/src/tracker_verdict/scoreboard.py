@@ -13,6 +13,7 @@ from tracker.kernel import Capture, Finalized, ProviderFigures, Session, Windows
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, columns, note_excluded
 from tracker_verdict.price import Price, prices
 from tracker_verdict.settings import VerdictSettings
+from tracker_verdict.tally import Spent, Tally
 
 By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
 FIGURES = ("group", "provider", "windows", "features", "capacity", "unit", "efficiency", "ci_low", "ci_high", "n")
@@ -63,8 +64,8 @@ class Line:
 class Sums:
     """The windows of one group and provider, added one by one."""
 
-    def __init__(self, source: Source) -> None:
-        self.tally, self.windows = Windows.tally(source), 0
+    def __init__(self, session: Session, source: Source) -> None:
+        self.tally, self.windows = Tally(session, source), 0
         # what is known of the provider, and of no provider
         self.own, self.others = Counter[str](), Counter[str]()
         # features of the windows whose churn, or whose tokens, are known
@@ -106,7 +107,7 @@ def scoreboard(
     # by provider, then by account and group
     found: dict[str, dict[tuple[str | None, str], Sums]] = {}
     is_logged, providers, names = False, session.registry.providers, list[str]()
-    for part in Windows(session).finalized_parts(windows):
+    for part in Windows(session).parts(windows):
         names += part.rows
         said = columns(session, list(part.rows))
         known = {key: _numbers(own) for key, own in said.items()}
@@ -117,14 +118,14 @@ def scoreboard(
                 key = said.get(place, {}).get("account"), _group(by, source, row, group)
                 own = found.setdefault(source.name, {})
                 if key not in own:
-                    own[key] = Sums(source)
+                    own[key] = Sums(session, source)
                 own[key].add(row, group, known.get(place, {}), known.get((window, ""), {}))
     Windows(session).note_missing(Windows(session).missing_plugins(names))
     sums = [one for own in found.values() for one in _by_group(own)]
     others = sorted({name for _, one, _ in sums for name in one.others})
     lines = []
     for name, one, overlaps in sums:
-        figures = one.tally.figures(session, overlaps=overlaps)
+        figures = one.tally.total(overlaps=overlaps)
         note_excluded(session, figures)
         estimate, price = figures.efficiency, known_prices.get(figures.source.name)
         lines.append(
@@ -154,7 +155,10 @@ def _by_group(own: Mapping[tuple[str | None, str], Sums]) -> Iterator[tuple[str,
         accounts.setdefault(end, {}).setdefault(group + end, []).append(one)
     for groups in accounts.values():
         # also of windows that are in different groups
-        overlaps = Windows.overlaps(one.tally for sums in groups.values() for one in sums)
+        spent = Spent()
+        for each in (one for sums in groups.values() for one in sums):
+            spent.extend(each.tally.spent)
+        overlaps = spent.overlaps()
         for name, (first, *others) in groups.items():
             for one in others:
                 first.extend(one)
@@ -180,7 +184,7 @@ def money(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     groups = Windows(session).captures(list(rows))
     for window, row in rows.items():
         for name, price in known.items():
-            estimate = ProviderFigures.of(session, providers[name], {window: row}, groups).efficiency
+            estimate = ProviderFigures.of(providers[name], row, groups.get((window, name), ())).efficiency
             if estimate.n:
                 cost = price.cost(estimate.capacity)
                 found[window, name] = {"money": cost}

@@ -12,7 +12,7 @@ from attrs import frozen
 from tracker.kernel import setting
 
 LARGEST_PRICE = 1e12
-PRICE = re.compile(r"\s*[\d.]+\s*/\s*mo(?:nth)?\s*:\s*[\d.]+\s*[a-z]+\s*", re.I)
+PRICE = r"(?i)\s*[\d.]+\s*/\s*mo(?:nth)?\s*:\s*[\d.]+\s*[a-z]+\s*"
 
 
 def are_prices(value: Any) -> bool:
@@ -23,7 +23,7 @@ def are_prices(value: Any) -> bool:
 def _is_price(price: Any) -> bool:
     """A text as `--price` takes it, or its parts by name."""
     if isinstance(price, str):
-        return PRICE.fullmatch(price) is not None
+        return re.fullmatch(PRICE, price) is not None
     parts = price.values() if isinstance(price, dict) else [None]
     return all(bool(part.strip()) if isinstance(part, str) else _is_amount(part) for part in parts)
 
@@ -33,7 +33,7 @@ def _is_amount(value: Any) -> bool:
     return is_number and 0 <= value <= LARGEST_PRICE
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class VerdictSettings:
     """At the top level."""
 

@@ -50,6 +50,7 @@ PERIODS: Mapping[str, timedelta | None] = {
     "all": None,
 }
 METERS = "meters"
+METER_LINES = 8  # at least; a third of a high screen
 
 
 class Board(App[None]):
@@ -57,7 +58,7 @@ class Board(App[None]):
 
     CSS = """
     #head { height: 1; padding: 0 1; background: $panel; color: $text; text-style: bold; }
-    #meters { height: auto; max-height: 9; padding: 1 1 0 1; }
+    #meters { height: auto; padding: 1 1 0 1; }
     #about { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }
     #filter { display: none; height: 3; }
     #filter.asked { display: block; }
@@ -112,7 +113,7 @@ class Board(App[None]):
         self._drawn: object = None
         self._sampler: Callable[[Session], Sequence[str]] | None = None
         self._meters: Panel | None = None
-        self._width = 80
+        self._width, self._height = 80, 24
         self._unread: Sequence[str] = ()
 
     def compose(self) -> ComposeResult:
@@ -253,7 +254,7 @@ class Board(App[None]):
     def on_resize(self, event: Resize) -> None:
         # the app's own size may still be the old one
         width, height = event.size
-        self._width = width
+        self._width, self._height = width, height
         is_small = width < LEAST[0] or height < LEAST[1]
         self.set_class(is_small, "small")
         if is_small:
@@ -322,8 +323,18 @@ class Board(App[None]):
         found = [Text("No meter was read yet. Type `tracker capture --all` in another terminal.")]
         if self._meters is not None:
             room = max(self._width - 2, 20)
-            found = list(lines(self._meters.columns, self._meters.rows, room, self.zone))
+            found = self._fit_meters(list(lines(self._meters.columns, self._meters.rows, room, self.zone)))
         self.query_one("#meters", Static).update(Text("\n").join(found))
+
+    def _fit_meters(self, found: list[Text]) -> list[Text]:
+        """As many lines as there is room for, and how many meters are not among them."""
+        most = max(METER_LINES, self._height // 3)
+        self.query_one("#meters", Static).styles.max_height = most + 1
+        if (over := len(found) - most) <= 0:
+            return found
+        rest = f"and {over + 1} more: `tracker status` shows every meter"
+        last = 1 + len(self._meters.rows if self._meters else ())
+        return [*found[: last - over - 1], Text(rest, style="dim"), *found[last:]]
 
     def _spark(self, panel: Panel) -> str:
         """The first chart over time in one line."""

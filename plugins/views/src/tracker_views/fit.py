@@ -107,6 +107,9 @@ def _needed(widths: Mapping[str, int], kept: Sequence[Column]) -> int:
     return sum(widths[one.key] for one in kept) + GAP * (len(kept) - 1)
 
 
-def cut(shown: str, width: int) -> str:
-    """The text in so many cells, with a sign if it was longer."""
-    return shown if cell_len(shown) <= width else f"{set_cell_size(shown, width - 1).rstrip()}…"
+def cut(shown: str, width: int, *, is_name: bool = False) -> str:
+    """The text in so many cells, with a sign if it was longer. A name keeps its end: long ones often begin alike."""
+    if cell_len(shown) <= width:
+        return shown
+    end = shown[-(width // 2) :] if is_name and shown.isascii() else ""
+    return f"{set_cell_size(shown, width - 1 - len(end)).rstrip()}…{end}"

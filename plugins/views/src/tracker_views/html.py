@@ -49,6 +49,7 @@ class Part:
 def page(content: Content, zone: tzinfo) -> str:
     """The whole file."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["marked"] = marked
     style = _file("report.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     template = environment.from_string(_file("report.html"))
@@ -67,6 +68,11 @@ def page(content: Content, zone: tzinfo) -> str:
         plural=plural,
     )
     return escape(rendered) + "\n"
+
+
+def marked(text: str) -> Markup:
+    """Text whose commands, which stand in backticks, are marked as such."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(Markup.escape(text))))
 
 
 def title(content: Content) -> str:

@@ -40,7 +40,7 @@ def _lines(content: Content, zone: tzinfo) -> Iterator[str]:
     for line in METHOD:
         yield from ("", _plain(line))
     yield from ("", "## What is missing", "")
-    yield from (f"- {_plain(line)}" for line in content.missing or ("Nothing that is known of.",))
+    yield from (f"- {_plain(line)}" for line in content.missing or ("Nothing.",))
 
 
 def _panel(found: Part) -> Iterator[str]:

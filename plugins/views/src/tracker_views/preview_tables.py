@@ -87,7 +87,7 @@ def _unmeasured(row: Mapping[str, Any]) -> Mapping[str, Cell]:
 
 
 def _remarks(figures: Any) -> str | None:
-    found = [f"excluded {line(one['window'])}: {line(one['reason'])}" for one in figures.excluded]
+    found = [f"excluded {line(window)}: {line(reason)}" for window, reason in figures.excluded.items()]
     found += ["stale: re-run complete"] if figures.stale else []
     found += [f"account {line(figures.account)}"] if figures.account else []
     return "; ".join((*found, *map(line, figures.efficiency.remarks))) or None

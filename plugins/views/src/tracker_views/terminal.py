@@ -44,8 +44,8 @@ def lines(
     for place, (row, cells) in enumerate(zip(rows, found.rows, strict=True)):
         is_total = total and place == len(rows) - 1
         shown = [
-            styled(cut(cell, width), row.get(column.key), column)
-            for cell, column, width in zip(cells, found.columns, found.widths, strict=True)
+            styled(cut(cell, width, is_name=not at), row.get(column.key), column)
+            for at, (cell, column, width) in enumerate(zip(cells, found.columns, found.widths, strict=True))
         ]
         yield _line(found, shown, "bold" if is_total else "")
     if found.note:

@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from tracker.cli.command import Command, WritingCommand
+from tracker.cli.command import WritingCommand
 from tracker.cli.main import Group, run_command
-from tracker.cli.options import window_option
-from tracker.cli.text_input import input_options, read_text, take_text
+from tracker.cli.options import moment, take_text, window_option
 from tracker.contract.sources import Source
 from tracker.session import session
 
@@ -21,11 +20,30 @@ SOURCE = click.option(
 WAIT = "Wait until the buffer after a reset is over, and for an origin that is not ready."
 
 
-class AliasGroup(Group):
-    command_class = Command
+TIME = "When it was captured: ISO 8601, `yesterday 14:00` or `-2h` [default: now]."
+ZONE = "The zone of times that name none [default: this machine's]."
 
 
-@click.group("alias", cls=AliasGroup, epilog="tracker start {provider} pane.txt")
+def input_options(function: Any) -> Any:
+    """`--stdin | --file`, `--captured-at`, `--timezone`, `--notes`, `--force`."""
+    for option in reversed(
+        (
+            click.option("--stdin", "use_stdin", is_flag=True, help="Read the text from standard input."),
+            click.option(
+                "--file", "path", type=click.Path(path_type=Path), metavar="PATH", help="Read it from a file."
+            ),
+            click.option("--notes", metavar="TEXT", help="Anything to remember."),
+            click.option("--captured-at", metavar="TIME", callback=moment, help=TIME),
+            # eager, because it is the zone of the other option
+            click.option("--timezone", metavar="ZONE", is_eager=True, help=ZONE),
+            click.option("--force", is_flag=True, help="Store it even if a rule forbids it; the record says so."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@click.group("alias", cls=Group, epilog="tracker start {provider} pane.txt")
 def command() -> None:
     """Capture a provider's meters: start, end, cross."""
 
@@ -68,6 +86,7 @@ def store_text(
     source: Source, phases: tuple[str, ...], given: Mapping[str, Any], scope: str | None = None, **more: Any
 ) -> None:
     """Read the text that the options name, and store what its source reads in it."""
+    from tracker.windows.captures import read_text
     from tracker.windows.window import CaptureRequest, store
 
     here = session()

@@ -6,15 +6,28 @@ from typing import Any
 
 import click
 
-from tracker.cli.command import ProviderCommand
+from tracker.cli.command import WritingCommand
 from tracker.cli.options import Number, window_option
-from tracker.session import session
+from tracker.session import Session, session
 
 OUTCOMES = ("pass", "partial", "fail")
 
 
+class Complete(WritingCommand):
+    """The command with the number of features of each installed provider, as `features_NAME`."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        window, *others = super().get_params(ctx)
+        limit, features = Number(int, max=1_000_000), []
+        for name, source in ctx.ensure_object(Session).registry.providers.items():
+            about = f"Features that {source.title} finished."
+            names = [f"--{name}-features", f"features_{name}"]
+            features.append(click.Option(names, type=limit, metavar="N", help=about))
+        return [window, *features, *others]
+
+
 @click.command(
-    "complete", cls=ProviderCommand, epilog="tracker complete --window W0-01 --{provider}-features 2 --outcome pass"
+    "complete", cls=Complete, epilog="tracker complete --window W0-01 --{provider}-features 2 --outcome pass"
 )
 @window_option(required=True)
 @click.option(

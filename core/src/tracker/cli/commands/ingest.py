@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from tracker.cli.command import WritingCommand
-from tracker.cli.commands.alias import store_text
+from tracker.cli.commands.alias import input_options, store_text
 from tracker.cli.main import run_command
 from tracker.cli.options import window_option
-from tracker.cli.text_input import input_options
 from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Source
 from tracker.errors import TrackerError
 from tracker.session import Session, session
@@ -56,7 +55,7 @@ def _check(source: Source, given: Mapping[str, Any]) -> None:
         raise click.UsageError(f"Invalid scope {scope!r} of {name}. {known}")
     if given["run"] and (given["use_stdin"] or given["path"] is not None):
         raise click.UsageError("--run reads what the program prints. Leave out --stdin and --file.")
-    if source.kind == "status" and given["phase"] is None:
+    if source.kind == STATUS and given["phase"] is None:
         raise click.UsageError(f"The phase of {name} is missing. Type --phase before or --phase after.")
 
 

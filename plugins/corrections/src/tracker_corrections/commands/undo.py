@@ -57,7 +57,7 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
     if not (yes or here.dry_run):
         plan = undo.described(here, step)
         if not sys.stdin.isatty():
-            raise TrackerError(f"This would {'; '.join(plan)}. Nothing was changed. Add --yes to do it.")
+            raise TrackerError(f"This would {', and '.join(plan)}. Nothing was changed. Add --yes to do it.")
         here.note(step.text)
         for text in plan:
             here.note(f"  {text}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tracker.api import Column
-from tracker.kernel import Command, Group, WritingCommand, escape, session
+from tracker.kernel import Group, WritingCommand, escape, session
 
 COLUMNS = ("setting", "value", "origin", "type")
 
@@ -26,11 +26,7 @@ class SettingCommand(WritingCommand):
         return found
 
 
-class ConfigGroup(Group):
-    command_class = Command
-
-
-@click.group("config", cls=ConfigGroup, epilog="tracker config list")
+@click.group("config", cls=Group, epilog="tracker config list")
 def command() -> None:
     """Show the settings and where each comes from; change one."""
 

@@ -7,11 +7,7 @@ from typing import Any
 
 import click
 
-from tracker.kernel import Command, Group, WritingCommand, session, window_option
-
-
-class EvidenceGroup(Group):
-    command_class = Command
+from tracker.kernel import Group, WritingCommand, session, window_option
 
 
 class Capability(click.ParamType):  # type: ignore[type-arg]
@@ -28,7 +24,7 @@ class Capability(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.group(
-    "evidence", cls=EvidenceGroup, epilog="tracker evidence add --window W0-01 --capability quota-meters --result pass"
+    "evidence", cls=Group, epilog="tracker evidence add --window W0-01 --capability quota-meters --result pass"
 )
 def command() -> None:
     """Record what proves a capability: a run, its result, its artifact."""

@@ -7,14 +7,10 @@ from typing import Any
 
 import click
 
-from tracker.kernel import Command, Group, Number, WritingCommand, provider_option, session, window_option
+from tracker.kernel import Group, Number, WritingCommand, provider_option, session, window_option
 
 
-class FeatureGroup(Group):
-    command_class = Command
-
-
-@click.group("feature", cls=FeatureGroup, epilog="tracker feature reserve --prefix F-")
+@click.group("feature", cls=Group, epilog="tracker feature reserve --prefix F-")
 def command() -> None:
     """Reserve feature ids, and log what was built."""
 

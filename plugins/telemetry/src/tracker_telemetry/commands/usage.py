@@ -172,14 +172,15 @@ def _table(found: Usage) -> Iterator[str]:
 
 
 def _figures(sums: Any, *, is_short: bool) -> Sequence[str]:
+    from tracker_telemetry.prices import dollars
+
     plain, read, short, long, output, _ = sums.tokens
     requests, inputs, reads, writes, outputs = (
         _short(count) if is_short else f"{count:,}" for count in (sums.requests, plain, read, short + long, output)
     )
     whole = plain + read + short + long
     share = f"{100 * read / whole:.0f}%" if whole else "n/a"
-    cost = "n/a" if sums.cost is None else f"${sums.cost:,.2f}"
-    return requests, inputs, reads, share, writes, outputs, cost
+    return requests, inputs, reads, share, writes, outputs, dollars(sums.cost)
 
 
 def _short(count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from attrs import define, field
@@ -38,6 +39,25 @@ class ListPrices:
         if known is None:
             return None
         return genai.product(tokens, known) if type(known) is tuple else known.of(tokens)  # type: ignore[union-attr]
+
+    def costs(
+        self,
+        models: Sequence[str | None],
+        times: Sequence[float | None],
+        speeds: Sequence[str | None],
+        tokens: Sequence[Sequence[int]],
+    ) -> list[float | None]:
+        """The cost of each of many requests, given by column."""
+        keys = [*zip(models, [at if at is None else at // DAY for at in times], speeds, strict=True)]
+        found = {key: self._price(key[0], at, key[2]) for key, at in dict(zip(keys, times, strict=True)).items()}
+        if any(isinstance(one, genai.Price) and one.has_tiers for one in found.values()):
+            rows = zip(models, times, speeds, zip(*tokens, strict=True), strict=True)
+            return [self.cost(*row) for row in rows]
+        units = {key: one.units if isinstance(one, genai.Price) else one for key, one in found.items()}
+        return [
+            None if (unit := units[key]) is None else genai.product(counts, unit)
+            for key, counts in zip(keys, zip(*tokens, strict=True), strict=True)
+        ]
 
     def units(self, model: str | None, ts: float | None, speed: str | None) -> Units | None:
         """Dollars per token of each kind, of a request without a long context; None if its model has no price."""

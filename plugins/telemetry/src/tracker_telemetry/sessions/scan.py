@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import marshal
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Any, BinaryIO, NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,7 +20,6 @@ from tracker.api import Rejected
 from tracker_telemetry.sessions.files import PACKED, Print, end_of
 
 Ingest = Callable[[bytes, dict[str, Any]], Sequence[Any]]
-Cost = Callable[[str | None, float | None, str | None, tuple[int, int, int, int, int]], float | None]
 TOKENS = (
     *("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
     *("output_tokens", "reasoning_tokens"),
@@ -27,7 +29,8 @@ LABELS = ("session", "project", "branch", "account", "client", "plan")
 SHARED = (*LABELS, "whole", "needs", "lineage")
 NEEDS, TOTAL = "if-session:", "session-total"  # tags that say when an event counts
 UNPACKER = "zstandard"  # reads compressed files; an extra
-BLOCK = 1 << 19  # bytes that are read at once: files reach gigabytes
+BATCH = 500  # lines whose events are checked together
+BLOCK = 1 << 18  # bytes that are read at once: what a processor's cache holds
 LARGEST, LATEST = 10**12, 1e11  # no request has more tokens, none is of a later second
 STORED = "\0"  # begins a project that is shortened or hashed already
 ALONE = "."  # the second half of a key that has none
@@ -45,10 +48,14 @@ class Job(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What a file gave: rows for the store, each ends with the place of its labels; bad lines; where to go on."""
+    """What a file gave: its requests by column, for the store; bad lines; where to go on.
+
+    requests: how many, and their columns, packed by marshal, which takes a third of the time that pickled rows take.
+    """
 
     job: Job
-    rows: list[tuple[Any, ...]]
+    size: int
+    requests: bytes
     labels: list[tuple[Any, ...]]
     bad: int
     offset: int
@@ -58,10 +65,9 @@ class Read(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """How lines become rows: the hook of each source, prices, and whether projects are hashed."""
+    """How lines become rows: the hook of each source, and whether projects are hashed."""
 
     ingests: Mapping[str, Ingest]
-    cost: Cost
     is_hashed: bool
 
 
@@ -73,15 +79,17 @@ def read(job: Job) -> Read:
     rows = Rows(rules[-1], job)
     stop, error = job.offset, None
     try:
-        with open(job.path, "rb") as file:
+        with open(job.path, "rb", buffering=0) as file:
             is_packed = job.path.endswith(PACKED)
             stop = rows.read(_Unpacked(file) if is_packed else file)
             end = "" if is_packed else end_of(job.path, stop)
     except ImportError:
-        return Read(job, [], [], 0, job.offset, "", job.state, UNPACKER)
+        return Read(job, 0, b"", [], 0, job.offset, "", job.state, UNPACKER)
     except Exception as found:  # noqa: BLE001  also what zstandard raises for a damaged file
         end, error = "", str(found) or type(found).__name__
-    return Read(job, [*rows.found.values()], [*rows.labels], rows.bad, stop, end, rows.kept, error)
+    rows.settle()
+    columns = marshal.dumps([*zip(*rows.found.values(), strict=True)])
+    return Read(job, len(rows.found), columns, [*rows.labels], rows.bad, stop, end, rows.kept, error)
 
 
 class Rows:
@@ -92,86 +100,118 @@ class Rows:
         self.state: dict[str, Any] = json.loads(job.state)
         self.kept = job.state
         self.bad = 0
-        self.found: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self.waiting: list[Sequence[Any]] = []  # the events of lines, to be checked together
+        self.found: dict[str, tuple[Any, ...]] = {}
         self.labels: dict[tuple[Any, ...], int] = {}
 
-    def read(self, file: BinaryIO | _Unpacked) -> int:
+    def read(self, file: io.FileIO | _Unpacked) -> int:
         """Take the lines from the job's offset on; returned is where the last whole one ends."""
         offset = 0
         if not isinstance(file, _Unpacked):
             offset = file.seek(self.job.offset)
-        pattern = re.compile(b"|".join(map(re.escape, self.job.words))) if self.job.words else None
-        rest: list[bytes] = []
-        while block := file.read(BLOCK):
-            head = block.find(b"\n") + 1
-            rest.append(block[: head or None])
-            if not head:
-                continue
-            stop = block.rfind(b"\n") + 1
-            for line in _lines(b"".join(rest), pattern):
-                self.take(line)
-            offset += sum(map(len, rest)) + stop - head
-            for line in _lines(block, pattern, head, stop):
-                self.take(line)
-            rest = [block[stop:]]
+        pattern = _pattern(self.job.words)
+        # filled again and again: memory that is new for each block takes longer than the reading
+        buffer, rest = bytearray(BLOCK), 0
+        while size := file.readinto(memoryview(buffer)[rest:]):
+            end = rest + size
+            stop = buffer.rfind(b"\n", rest, end) + 1
+            self.take(_lines(buffer, pattern, stop))
+            offset += stop
+            rest = end - stop
+            buffer[:rest] = buffer[stop:end]
+            if rest == len(buffer):
+                buffer += bytes(rest)
         self.kept = json.dumps(self._hidden(self.state))
-        tail = b"".join(rest)
+        tail = bytes(buffer[:rest])
         if tail and _is_whole(tail):  # its end may still come: read again the next time
             bad = self.bad
-            self.take(tail)
+            self.settle()
+            self.take([tail])
+            self.settle()
             self.bad = bad
         return offset
 
-    def take(self, line: bytes) -> None:
-        """Keep the rows of a line; a line that the plugin cannot read is tried again with its faults mended."""
-        try:
+    def take(self, lines: Sequence[bytes]) -> None:
+        """Ask the plugin for the events of lines."""
+        ingest, state, waiting = self.ingest, self.state, self.waiting
+        for line in lines:
             try:
-                events = self.ingest(line, self.state)
-            except Rejected:
-                mended = _mended(line)
-                if mended is None:
-                    raise
-                events = self.ingest(mended, self.state)
-            rows = [self._row(event) for event in events]
-        except Exception:  # noqa: BLE001  a plugin's fault costs a line, not the file
-            self.bad += 1
-            return
-        for row in rows:
-            key = row[0], row[1]
-            known = self.found.get(key)
-            if known is None or row[-2] > known[-2]:
-                self.found[key] = row
+                events = ingest(line, state)
+            except Exception as error:  # noqa: BLE001  a plugin's fault costs a line, not the file
+                events = self._mended(line, error)
+            if events:
+                waiting.append(events)
+        if len(waiting) >= BATCH:
+            self.settle()
 
-    def _row(self, event: Mapping[str, Any]) -> tuple[Any, ...]:
-        get = event.get
-        plain, read, long = get("input_tokens") or 0, get("cache_read_tokens") or 0, get("cache_write_1h_tokens") or 0
-        short = (get("cache_write_5m_tokens") or 0) + (get("cache_write_tokens") or 0)
-        output, reasoning = get("output_tokens") or 0, get("reasoning_tokens") or 0
-        tokens = plain, read, short, long, output
-        total = plain + read + short + long + output
-        if type(total + reasoning) is not int or total > LARGEST or min(*tokens, reasoning) < 0:
-            raise TypeError(f"{tokens} tokens")
-        at, model, speed, key = get("ts"), get("model"), get("speed"), event["key"]
-        if at is not None and not 0 <= at < LATEST:
-            raise TypeError(f"the time {at!r}")
-        "".join((key, model or "", speed or "")).encode()  # what is not text raises, and half a surrogate
-        base, slash, half = key.rpartition("/")
-        if not slash:
-            base, half = half, ALONE
-        is_total, needs = False, None
-        for tag in get("tags") or ():
-            is_total = is_total or tag == TOTAL
-            needs = needs or (tag[len(NEEDS) :] if tag.startswith(NEEDS) else None)
-        shared = (
-            *(get("session"), get("project"), get("branch"), get("account"), get("client"), get("plan")),
-            *(is_total, needs, get("rid")),
-        )
-        number = self.labels.get(shared)
-        if number is None:
-            "".join(one or "" for one in (*shared[:6], shared[-1])).encode()
-            number = self.labels[shared] = len(self.labels)
-        cost = None if is_total else self.rules.cost(model, at, speed, tokens)
-        return base, half, at, model, speed, *tokens, reasoning, cost, total, number
+    def settle(self) -> None:
+        """Keep the rows of what was taken. They are checked all at once, and if a value is wrong, line by line."""
+        waiting, self.waiting = self.waiting, []
+        try:
+            self._add([*chain.from_iterable(waiting)])
+        except Exception:  # noqa: BLE001
+            for events in waiting:
+                try:
+                    self._add(events)
+                except Exception:  # noqa: BLE001
+                    self.bad += 1
+
+    def _mended(self, line: bytes, error: Exception) -> Sequence[Any]:
+        """The events of a line that the plugin could not read, with its faults mended."""
+        mended = _mended(line) if isinstance(error, Rejected) else None
+        try:
+            if mended is not None:
+                return self.ingest(mended, self.state)
+        except Exception:  # noqa: BLE001
+            mended = None
+        self.bad += 1
+        return ()
+
+    def _add(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Keep events: checked by column, in a third of the time that each by itself takes."""
+
+        def column(name: str) -> list[Any]:
+            return [event.get(name) for event in events]
+
+        def counts(name: str) -> list[int]:
+            return [event.get(name) or 0 for event in events]
+
+        keys, times, models, speeds = [event["key"] for event in events], column("ts"), column("model"), column("speed")
+        short = [a + b for a, b in zip(counts("cache_write_5m_tokens"), counts("cache_write_tokens"), strict=True)]
+        plain, read, long = counts("input_tokens"), counts("cache_read_tokens"), counts("cache_write_1h_tokens")
+        tokens = plain, read, short, long, counts("output_tokens")
+        reasoning = counts("reasoning_tokens")
+        totals = [*map(sum, zip(*tokens, strict=True))]
+        for one in (*tokens, reasoning):
+            if one and (set(map(type, one)) != {int} or min(one) < 0):
+                raise TypeError("a count of tokens is below 0 or no number")
+        if totals and max(*totals, *reasoning) > LARGEST:
+            raise TypeError("a count of tokens is too large")
+        for at in times:
+            if at is not None and not 0 <= at < LATEST:
+                raise TypeError(f"the time {at!r}")
+        # what is not text raises, and half a surrogate
+        "".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()
+        numbers = self._numbers(events, [column(name) for name in LABELS])
+        parts = [key.rpartition("/") for key in keys]
+        bases = [base if slash else half for base, slash, half in parts]
+        halves = [half if slash else ALONE for _, slash, half in parts]
+        rows = zip(bases, halves, times, models, speeds, *tokens, reasoning, totals, numbers, strict=True)
+        found = self.found
+        for key, row in zip(keys, rows, strict=True):
+            known = found.get(key)
+            if known is None or row[-2] > known[-2]:
+                found[key] = row
+
+    def _numbers(self, events: Sequence[Mapping[str, Any]], columns: list[list[Any]]) -> list[int]:
+        """The number of each event's labels, of all that it shares with others."""
+        tags = [_tagged(event) if "tags" in event else (False, None) for event in events]
+        rids = [event.get("rid") for event in events]
+        shared = [(*own, *tag, rid) for *own, tag, rid in zip(*columns, tags, rids, strict=True)]
+        labels = self.labels
+        for new in set(shared) - labels.keys():
+            "".join(one or "" for one in (*new[:-3], new[-1])).encode()
+        return [labels.setdefault(one, len(labels)) for one in shared]
 
     def _hidden(self, value: Any) -> Any:
         """The state as it is stored: a working directory, under the name `project`, as reports show it."""
@@ -185,18 +225,31 @@ class Rows:
         return value
 
 
-def _lines(data: bytes, pattern: re.Pattern[bytes] | None, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+def _tagged(event: Mapping[str, Any]) -> tuple[bool, str | None]:
+    """What an event's tags say: whether it is a client's own total, and the session that it needs."""
+    tags = event["tags"] or ()
+    needs = (tag[len(NEEDS) :] for tag in tags if tag.startswith(NEEDS))
+    return TOTAL in tags, next(needs, None)
+
+
+@cache
+def _pattern(words: tuple[bytes, ...]) -> re.Pattern[bytes] | None:
+    return re.compile(b"|".join(map(re.escape, words))) if words else None
+
+
+def _lines(data: bytearray, pattern: re.Pattern[bytes] | None, stop: int) -> list[bytes]:
     """The lines that hold one of the words, in their order; the last one ends at `stop`."""
-    stop = len(data) if stop is None else stop
     if pattern is None:
-        yield from filter(bytes.strip, data[start:stop].split(b"\n"))
-        return
+        return [*filter(bytes.strip, bytes(data[:stop]).split(b"\n"))]
     search, find, rfind = pattern.search, data.find, data.rfind
-    while match := search(data, start, stop):
-        at = match.start()
-        begin = rfind(b"\n", start, at) + 1 or start
-        start = find(b"\n", at, stop) + 1 or stop
-        yield data[begin:start]
+    lines, start = [], 0
+    with memoryview(data) as view:
+        while match := search(data, start, stop):
+            at = match.start()
+            begin = rfind(b"\n", start, at) + 1 or start
+            start = find(b"\n", at, stop) + 1
+            lines.append(view[begin:start].tobytes())
+    return lines
 
 
 def _mended(line: bytes) -> bytes | None:
@@ -221,26 +274,27 @@ def _is_whole(line: bytes) -> bool:
 class _Unpacked:
     """A compressed file of one or more frames, to be read like another; one that is cut off is an error."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: io.FileIO) -> None:
         import zstandard
 
         self.file, self.new = file, zstandard.ZstdDecompressor().decompressobj
         self.frame: Any = None
-        self.rest = b""
+        self.packed = b""
+        self.found = memoryview(b"")
 
-    def read(self, size: int) -> bytes:
-        """Some bytes, more or less than asked for; none at the end."""
-        while packed := self.rest or self.file.read(size >> 3):
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the beginning of a buffer; 0 at the end."""
+        while not self.found and (packed := self.packed or self.file.read(BLOCK >> 3)):
             self.frame = self.frame or self.new()
-            found: bytes = self.frame.decompress(packed)
-            self.rest = self.frame.unused_data if self.frame.eof else b""
+            self.found = memoryview(self.frame.decompress(packed))
+            self.packed = self.frame.unused_data if self.frame.eof else b""
             if self.frame.eof:
                 self.frame = None
-            if found:
-                return found
-        if self.frame is not None:
+        if not self.found and self.frame is not None:
             raise ValueError("the compressed file is cut off")
-        return b""
+        size = min(len(self.found), len(buffer))
+        buffer[:size], self.found = self.found[:size], self.found[size:]
+        return size
 
 
 @cache

@@ -20,12 +20,12 @@ from attrs import define, field
 
 from tracker.api import LogOrigin, Source
 from tracker.kernel import Session, TrackerError, stamp
-from tracker_telemetry import genai
 from tracker_telemetry.index import FOLDER
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import scan, tables
 from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
 from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.requests import Requests
 from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, Rules, read
 from tracker_telemetry.settings import Privacy
 
@@ -57,6 +57,7 @@ class Store:
     session: Session
     database: sqlite3.Connection
     _touched: set[tuple[str, str]] = field(factory=set)  # sources and sessions that got something
+    _summed: set[tuple[str, str]] = field(factory=set)  # those of which nothing was known
     _places: dict[tuple[Any, ...], int] = field(factory=dict)
 
     def sync(self, sources: Sequence[Source], prices: ListPrices) -> None:
@@ -69,14 +70,13 @@ class Store:
             is_new = self._ask("SELECT 1 FROM row LIMIT 1").fetchone() is None
             progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
             try:
-                for done in _run(self.session, jobs, prices):
-                    self._put(done, is_new=is_new)
-                    requests += len(done.rows)
+                for done in _run(self.session, jobs):
+                    self._put(done, prices, is_new=is_new)
+                    requests += done.size
                     progress.advance(scan.size_of(done.job), requests)
             finally:
                 progress.end()
-            if is_new:
-                self._touch("1")
+            self._sum_up()
 
     def _price(self, prices: ListPrices) -> None:
         """Give requests their price anew if the table is another one."""
@@ -121,30 +121,42 @@ class Store:
             offset, state = (before.stop, before.state) if is_appended else (0, "{}")
             yield Job(source.name, one.path, one.words, offset, state, one.now)
 
-    def _put(self, done: Read, *, is_new: bool) -> None:
+    def _put(self, done: Read, prices: ListPrices, *, is_new: bool) -> None:
         source, path = done.job.source, os.fsencode(done.job.path)
-        ids = [self._place(source, labels) for labels in done.labels]
-        self.database.executemany(tables.PUT, [(*row[:-1], ids[row[-1]], source) for row in done.rows])
-        if not is_new:
-            # a copy may stand under the session that showed it first
-            keys = json.dumps([row[:2] for row in done.rows])
-            pairs = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-            self._touch(f"id IN (SELECT place FROM row WHERE source = ? AND (base, half) IN ({pairs}))", source, keys)
+        if done.size:
+            found = Requests.of(done, prices)
+            labels = [self._stored(source, one) for one in done.labels]
+            rows = [*found.rows([self._place(one) for one in labels], source)]
+            before = self.database.total_changes
+            self.database.executemany(tables.ADD, rows)
+            if is_new and self.database.total_changes - before == done.size:
+                # no other file has shown them; what else is found of these sessions has them summed up anew
+                names = [(source, *(label or "" for label in one[1:4])) for one in labels]
+                self.database.executemany(tables.ADD_SUMS, [(*names[at], *rest) for at, *rest in found.sums()])
+                self._summed.update((source, one[1]) for one in names)
+            else:
+                self.database.executemany(tables.PUT, rows)
+                # a copy may stand under the session that showed it first
+                keys = json.dumps([row[:2] for row in rows])
+                own = f"SELECT place FROM row WHERE source = ? AND (base, half) IN ({tables.PAIRS})"
+                self._touch(f"id IN ({own})", source, keys)
         bad = done.bad
         if done.job.offset:
             bad += (self._ask("SELECT bad FROM file WHERE path = ?", (path,)).fetchone() or (0,))[0]
         values = (path, source, *done.job.now, done.offset, done.end, done.state, bad, done.error)
         self._ask(f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 10)})", values)
 
-    def _place(self, source: str, labels: tuple[Any, ...]) -> int:
-        """The number of what requests share; a project is there as reports show it."""
+    def _stored(self, source: str, labels: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What requests share, as it is stored: a project is there as reports show it."""
+        at = LABELS.index("project")
+        return source, *labels[:at], scan.project(labels[at], is_hashed=self._is_hashed), *labels[at + 1 :]
+
+    def _place(self, labels: tuple[Any, ...]) -> int:
+        """The number of what requests share."""
         if not self._places:
             self._places.update(
                 {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {tables.SHARED_COLUMNS} FROM place")}
             )
-        at = LABELS.index("project")
-        name = scan.project(labels[at], is_hashed=self._is_hashed)
-        labels = (source, *labels[:at], name, *labels[at + 1 :])
         if labels not in self._places:
             put = f"INSERT INTO place (origin, {tables.SHARED_COLUMNS}) VALUES ({','.join('?' * len(labels))})"
             self._places[labels] = self._ask(put, labels).lastrowid or 0
@@ -161,25 +173,30 @@ class Store:
     def _is_hashed(self) -> bool:
         return self.session.settings(Privacy).projects == "hash"
 
-    def sum_up(self) -> None:
+    def _sum_up(self) -> None:
         """Bring the sums up to the sessions that got something."""
-        if not self._touched:
+        if not (self._touched or self._summed):
             return
-        with self.database:
-            for index in tables.INDEXES:
-                self._ask(index)
-            before = set(self._ask("SELECT * FROM dropped"))
-            self._ask("DELETE FROM dropped")
-            self._ask(tables.DROPPED)
-            for key in before ^ set(self._ask("SELECT * FROM dropped")):
-                self._touch(f"id IN (SELECT place FROM row WHERE ({tables.KEY}) = (?, ?, ?))", *key)
-            self._touch("needs IS NOT NULL")
-            for source in {source for source, _ in self._touched}:
-                names = json.dumps(sorted({name for of, name in self._touched if of == source}))
-                self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({tables.VALUES})", (source, names))
-                self._ask(tables.SUMMARY, (source, names))
-                self._ask(tables.LOST, (source, names))
-                self._ask(tables.KEPT_INSTEAD, (source, names, source))
+        before = set(self._ask("SELECT * FROM dropped"))
+        self._ask("DELETE FROM dropped")
+        self._ask(tables.DROPPED)
+        for key in before ^ set(self._ask("SELECT * FROM dropped")):
+            self._touch(f"id IN (SELECT place FROM row WHERE ({tables.KEY}) = (?, ?, ?))", *key)
+        self._touch("needs IS NOT NULL")
+        for index in tables.INDEXES if self._touched else ():
+            self._ask(index)
+        for source, names in self._sessions(self._touched):
+            self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({tables.VALUES})", (source, names))
+            self._ask(tables.SUMMARY, (source, names))
+        self._touched |= self._summed
+        for source, names in self._sessions(self._touched):
+            self._ask(tables.LOST, (source, names))
+            self._ask(tables.KEPT_INSTEAD, (source, names, source))
+
+    @staticmethod
+    def _sessions(touched: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        for source in {source for source, _ in touched}:
+            yield source, json.dumps(sorted({name for of, name in touched if of == source}))
 
     def keep(self, sources: Sequence[Source], prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
@@ -287,10 +304,10 @@ def _kept_rows(session: Session, source: Source) -> Iterator[tuple[Any, ...]]:
             yield source.name, *(usage.get(name) for name in tables.KEPT)
 
 
-def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read]:
+def _run(session: Session, jobs: list[Job]) -> Iterator[Read]:
     """Read the files, with several processes if there is much to read."""
     ingests = {job.source: session.registry.bind(job.source, "ingest_line") for job in jobs}
-    scan.rules[:] = [Rules(ingests, prices.cost, session.settings(Privacy).projects == "hash")]
+    scan.rules[:] = [Rules(ingests, session.settings(Privacy).projects == "hash")]
     workers = scan.workers()
     if sum(map(scan.size_of, jobs)) < PARALLEL or workers < 2 or sys.platform == "win32":
         yield from map(read, jobs)
@@ -298,10 +315,9 @@ def _run(session: Session, jobs: list[Job], prices: ListPrices) -> Iterator[Read
     from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
     from multiprocessing import get_context
 
-    # lines become no cycles, and a collector looks for them all the time
-    genai.load()
     count = 0
     try:
+        # lines become no cycles, and a collector looks for them all the time
         with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=gc.disable) as pool:
             for done in pool.map(read, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers)))):
                 yield done

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
+PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
 VERSION = 6
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
 KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
@@ -31,8 +32,10 @@ INDEXES = (
 )
 IS_COPY = "EXISTS (SELECT 1 FROM place WHERE id = {}.place AND needs IS NOT NULL)"
 # the row with the largest total stands, and stays where it was first seen; but what is a copy goes to its original
+ADD = f"INSERT OR IGNORE INTO row VALUES ({','.join('?' * (len(GROWS.split(',')) + 4))})"
 PUT = (
-    f"INSERT INTO row VALUES ({','.join('?' * (len(GROWS.split(',')) + 4))}) ON CONFLICT DO UPDATE SET "
+    ADD.replace("OR IGNORE ", "")
+    + " ON CONFLICT DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in GROWS.split(", "))
     + f", place = iif({IS_COPY.format('row')}, excluded.place, row.place)"
     + f" WHERE excluded.total > row.total OR {IS_COPY.format('row')} AND NOT {IS_COPY.format('excluded')}"
@@ -55,6 +58,7 @@ STANDING = f"""
 whole = 0 AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) AND (needs IS NULL OR EXISTS (
   SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs AND s.needs IS NULL))
 """
+ADD_SUMS = f"INSERT INTO summary VALUES ({','.join('?' * (len(TOKENS) + 10))})"
 SUMMARY = f"""
 INSERT INTO summary
 SELECT origin, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), name, quarter,

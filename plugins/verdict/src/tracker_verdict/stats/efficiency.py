@@ -42,7 +42,7 @@ EXACT_INTEGERS = 2.0**53
 
 
 # slots would shut out cached_property, and an interval costs an import
-@frozen(kw_only=True, slots=False)
+@frozen(kw_only=True, repr=False, slots=False)
 class Efficiency:
     """One provider's efficiency over the windows that count.
 
@@ -70,9 +70,9 @@ class Efficiency:
     se: float | None = None
     ci_kind: Kind = "none"
     quality: Efficiency | None = None
-    weight: float = field(default=1.0, repr=False)
-    shares: Shares = field(factory=Shares, repr=False, eq=False)
-    counts: Weighted = field(default=Weighted(0.0, 0.0), repr=False)
+    weight: float = 1.0
+    shares: Shares = field(factory=Shares, eq=False)
+    counts: Weighted = field(default=Weighted(0.0, 0.0))
 
     @property
     def efficiency_quality(self) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from attrs import field, frozen
 
@@ -21,7 +21,7 @@ Interval: TypeAlias = tuple[float, float]
 NOISE = 1e-12
 
 
-@frozen
+@frozen(eq=False, slots=False)
 class Shares:
     """The share of each window, as two columns: windows may be a million."""
 
@@ -35,8 +35,7 @@ class Shares:
         return len(self.features)
 
 
-@frozen
-class Weighted:
+class Weighted(NamedTuple):
     """A sum of counts, each with a weight, in units of the largest weight.
 
     total: sum f q; spread: sum f q^2, its variance where the counts are Poisson. Both sum f where every q is 1.

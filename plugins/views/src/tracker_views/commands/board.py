@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -47,7 +48,8 @@ def command(period: str, every: timedelta | None, once: bool, out: Path | None) 
         raise click.UsageError("--out needs --once.")
     if every is not None and once:
         raise click.UsageError("--every does not go with --once, which reads nothing.")
-    if not once and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    if not once and not is_terminal:
         raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
     from tracker_views.board import Board
     from tracker_views.picture import picture

@@ -1,1 +1,0 @@
-"""Settings: typed sections of `tracker.toml`, each declared by the code that reads it."""

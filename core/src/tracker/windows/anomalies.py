@@ -1,0 +1,116 @@
+"""Anomalies: rows about captures that contradict each other. They are appended, never changed.
+
+A row closes another one, and says something only while the records that it is about stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tracker.contract.readings import compact, iso
+from tracker.journal.records import ANOMALIES, stamp
+from tracker.windows.captures import Capture, Measured, Pair, canonical
+
+if TYPE_CHECKING:
+    from tracker.contract.sources import Source
+    from tracker.journal.index import Entry
+    from tracker.session import Session
+
+NEGATIVE = "negative-delta"
+
+Row = dict[str, Any]
+
+
+def falls(source: Source, pair: Pair, measured: Measured, like: Mapping[str, Any]) -> list[Row]:
+    """A row for every meter that fell between the captures that count; `like` is the record that showed it."""
+    rows = []
+    for fall in measured.falls:
+        assert pair.before is not None
+        assert pair.after is not None
+        before, after = compact(fall.before), compact(fall.after)
+        cause, cure = f"{fall.meter} fell from {before} to {after}", "capture again"
+        if fall.reset_at is not None:
+            cause += f"; it was reset at {iso(fall.reset_at)}, inside the window"
+            cure = (
+                "readings from both sides of the reset measure across it: end the window before a reset and begin the"
+                " next one behind it"
+            )
+        cure += (
+            f", or tracker alias delete {source.name} --phase {pair.after.phase} --window {pair.after.window} (and the"
+            f" other phase: then {source.name} leaves the window)"
+        )
+        figures = {"meter": fall.meter, "before": before, "after": after, "delta": compact(round(after - before, 6))}
+        rows.append(row_about([pair.before, pair.after], like, NEGATIVE, cause, cure, **figures))
+    return rows
+
+
+def superseded(session: Session, source: Source, new: Capture, standing: Sequence[Capture]) -> list[Row]:
+    """Rows that close the anomalies of captures which, after a new one, no longer count."""
+    known = [*standing, new]
+    pairs = (canonical(known), canonical(one for one in known if one.agent_id == new.agent_id))
+    counting = {capture.record_id for pair in pairs for capture in pair if capture}
+    cause = f"superseded by the {new.phase} capture of {iso(new.captured_at)}"
+    return [
+        _row(new.record, closes=found.record_id, kind=found.record.get("kind"), cause=cause, by=new.record_id)
+        for found, closed in history(session, [new.window], [source.stream])
+        if closed is None
+        and found.record.get("provider") == source.name
+        # one of schema 1.0.0 names no records: it is about the pair that counted until now
+        and (not counting.issuperset(ids) if (ids := about(found)) else new.record_id in counting)
+    ]
+
+
+def row_about(
+    captures: Iterable[Capture], like: Mapping[str, Any], kind: str, cause: str, cure: str, **figures: Any
+) -> Row:
+    """A row about captures; `like` is the record that caused it, and stands for a capture that has no id yet."""
+    known = {key: figures.get(key) for key in ("meter", "before", "after", "delta")}
+    ids = [one.record_id or like["record_id"] for one in captures]
+    return _row(like, kind=kind, cause=cause, cure=cure, records=ids, **known)
+
+
+def _row(like: Mapping[str, Any], **fields: Any) -> Row:
+    """A row with the window, provider, lane and time of a record."""
+    common = {name: like[name] for name in ("window", "provider", "source", "agent_id")}
+    return stamp(captured_at=datetime.fromisoformat(like["captured_at"]), **common, **fields)
+
+
+# --- the anomalies of the journal
+
+
+def about(entry: Entry) -> list[str]:
+    """The ids of the records that an anomaly is about."""
+    found = entry.record.get("records")
+    return [record for record in found if isinstance(record, str)] if isinstance(found, list) else []
+
+
+def history(
+    session: Session,
+    windows: Iterable[str] | None = None,
+    streams: list[str] | None = None,
+    *,
+    without: str | None = None,
+    removed: bool = False,
+) -> list[tuple[Entry, Entry | None]]:
+    """The anomalies whose records all stand, or with `removed` once did, each with the row that closed it.
+
+    A row closes an anomaly while the record stands that it names as `by`. A crash may leave either row without its
+    record: then it says nothing. streams: where the records are, if not in all that hold captures. without: a record
+    that is about to be taken back.
+    """
+    entries = list(session.index.entries(ANOMALIES, windows))
+    if not entries:
+        return []
+    streams = streams or session.registry.status_streams
+    ids = {one for entry in entries for one in (*about(entry), entry.record.get("by")) if isinstance(one, str)}
+    standing = session.index.standing(streams, ids) - {without}
+    known = session.index.standing(streams, ids, removed=True) if removed else standing
+    closed: dict[str, Entry] = {}
+    for entry in entries:
+        closes, by = entry.record.get("closes"), entry.record.get("by")
+        if isinstance(closes, str) and (by in standing or not isinstance(by, str)):
+            closed[closes] = entry
+    raised = [entry for entry in entries if "closes" not in entry.record and known.issuperset(about(entry))]
+    return [(entry, closed.get(entry.record_id)) for entry in raised]
