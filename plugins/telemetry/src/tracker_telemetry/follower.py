@@ -4,9 +4,8 @@ A place in a file is known by the file's number and by the bytes before the plac
 number is noticed. A file that was renamed is read to its end before its successor. What was written to it while nobody
 followed, or what a rotation copied away before it cut the file, is found in files beside it with names like its own.
 
-A mark says how far a followed file was taken in. It stands beside the derived index and is lost with it, which costs
-a replay and nothing else. It is valid for the journal that it was made beside: it holds how long the streams were,
-and what stood there.
+A mark records how far a followed file was read. It lies beside the derived index: if both are deleted, a replay is
+needed and nothing else. It is valid for one journal, whose length and last bytes it holds.
 """
 
 from __future__ import annotations
