@@ -7,11 +7,18 @@ import os
 import re
 import signal
 import stat
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tracker.errors import TrackerError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 CHUNK = 1 << 18
 # bytes of a line; a character outside ASCII takes up to four of them
@@ -19,6 +26,8 @@ LINE_LIMIT = 16 << 20
 # do not follow links, wait for pipes or translate line ends, on platforms that know how
 OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 NOTHING = "Nothing was stored"
+# a lock is held for a few milliseconds
+POLL_SECONDS = 0.01
 Skips = Callable[[bytes], bool] | None
 Lines = Iterator[tuple[int, bytes | None]]
 TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9a-f]{8}\.part")
@@ -62,6 +71,38 @@ def private_folder(path: Path, *, fsync: bool = True) -> None:
     path.mkdir(mode=0o700, exist_ok=True)
     if fsync:
         sync_parents(path)
+
+
+def lock(path: Path, seconds: float) -> int | None:
+    """Lock a file, which the system unlocks when the process ends: its descriptor, or None if others keep it.
+
+    filelock does the same, but its import takes a seventh of the time of a capture.
+    """
+    file, until = os.open(path, os.O_RDWR | os.O_CREAT | OPEN, 0o600), time.monotonic() + seconds
+    found = None
+    try:
+        while True:
+            with contextlib.suppress(BlockingIOError, PermissionError):
+                if sys.platform == "win32":
+                    msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+                else:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                found = file
+                break
+            if time.monotonic() >= until:
+                break
+            time.sleep(POLL_SECONDS)
+    finally:
+        if found is None:
+            os.close(file)
+    return found
+
+
+def unlock(file: int) -> None:
+    if sys.platform != "win32":
+        # a process that was forked meanwhile has the file, too
+        fcntl.flock(file, fcntl.LOCK_UN)
+    os.close(file)
 
 
 def sync_directory(path: Path) -> None:

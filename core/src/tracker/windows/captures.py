@@ -280,9 +280,6 @@ def spans(groups: Groups) -> dict[str, Span]:
     pairs: dict[str, list[Pair]] = {}
     for (window, _), group in groups.items():
         pairs.setdefault(window, []).append(canonical(group))
-    found: dict[str, Span] = {}
-    for window, own in pairs.items():
-        if befores := [pair.before.captured_at for pair in own if pair.before]:
-            afters = [pair.after.captured_at for pair in own if pair.after]
-            found[window] = min(befores), max(afters, default=None)
-    return found
+    begins = {window: [pair.before.captured_at for pair in own if pair.before] for window, own in pairs.items()}
+    ends = {window: [pair.after.captured_at for pair in own if pair.after] for window, own in pairs.items()}
+    return {window: (min(own), max(ends[window], default=None)) for window, own in begins.items() if own}
