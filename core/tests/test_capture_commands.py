@@ -49,6 +49,18 @@ def test_a_closed_window_is_followed_by_the_next(captured: Run) -> None:
     assert "for W0-02" in ok(captured("alias", "start", "toy", "--stdin", stdin="fuel 31%"))
 
 
+def test_a_finalized_window_is_not_begun_again(toys: Run) -> None:
+    for window, day in (("W0-02", "2026-01-03"), ("W0-01", "2026-01-10")):
+        for phase in ("start", "end"):
+            at = f"{day}T0{8 if phase == 'start' else 9}:00:00Z"
+            pane = "fuel 10%" if phase == "start" else "fuel 12%"
+            ok(toys("alias", phase, "toy", "--stdin", "--window", window, "--captured-at", at, stdin=pane))
+    ok(toys("complete", "--window", "W0-02", "--toy-features", "1"))
+    assert "W0-03" in ok(toys("alias", "start", "toy", "--stdin", "--dry-run", stdin="fuel 20%"))
+    ok(toys("complete", "--window", "W0-02", "--reopen"))
+    assert "W0-02" in ok(toys("alias", "start", "toy", "--stdin", "--dry-run", stdin="fuel 20%"))
+
+
 def test_a_second_provider_joins_the_open_window(toys: Run) -> None:
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-07", stdin="fuel 30%"))
     assert "for W0-07" in ok(toys("alias", "start", "tally", "--stdin", stdin="5"))

@@ -50,7 +50,10 @@ def source_info():
 
 @hookimpl
 def parse_status(text):
-    return Reading(gauges=(Gauge(meter="calls", used=float(text)),)) if text.strip().isdigit() else None
+    used, _, limit = text.strip().partition(" of ")
+    if not (used + (limit or "0")).isdigit():
+        return None
+    return Reading(gauges=(Gauge(meter="calls", used=float(used), limit=float(limit) if limit else None),))
 """
 REPORT = """
 from tracker.api import Block, Comparison, Reading, Row, Source, hookimpl

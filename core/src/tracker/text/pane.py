@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 # Patterns are compiled at their first use: a start does not need them.
 # Sequences of ECMA-48: CSI; strings (OSC, DCS, SOS, PM, APC; a line end stops one whose terminator was lost);
@@ -26,60 +26,51 @@ NAME = r"(?:[\w.+%'-]{0,100}(?:[ \t│]{0,200}\r?\n[ \t│]{0,200}[\w.+%'-]{1,10
 WHOLE = r"[\w.+%'-]{1,100}@[\w.-]{1,200}\w"
 
 
-class Rule(NamedTuple):
-    """A pattern and what stands in its place.
-
-    needles: one of them is in every text that matches, in lower case. Only then is the pattern compiled, because all
-    of them together take 3 ms.
-    """
-
-    needles: tuple[str, ...]
-    pattern: str
-    instead: str | Callable[[re.Match[str]], str]
-
-
 def _narrow(found: re.Match[str]) -> str:
     return f"{found[1]}{found[2]}***{'@' if found[0].endswith('@') else ''}"
 
 
-KEYS = (
-    Rule(
+# Needles, a pattern, and what stands in its place. One of the needles is in every text that matches, in lower case.
+# Only then is the pattern compiled, because all of them together take 3 ms.
+Rules: TypeAlias = tuple[tuple[tuple[str, ...], str, str | Callable[[re.Match[str]], str]], ...]
+KEYS: Rules = (
+    (
         ("sk", "gsk_", "gh", "glpat-", "xox", "akia", "aiza", "hf_", "pplx-", "bearer", "basic"),
         r"(?i)\b(sk(?:-|\\+u002d|%2d)|gsk_|gh[opusr]_|github_pat_|glpat-|xox[abeprs]-|AKIA|AIza|hf_|pplx-)"
         r"(?:[\w-]|\\+u002d){8,}|\b((?:Bearer|Basic)(?:\s+|%20|\\+u0020))[\w.~+/=-]{8,}",
         r"\1\2***",
     ),
     # a vendor's `32 hexadecimal digits.word`, and a JSON web token
-    Rule((".",), r"\b(?:[0-9a-fA-F]{32}\.[A-Za-z0-9]{8,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)", "***"),
+    ((".",), r"\b(?:[0-9a-fA-F]{32}\.[A-Za-z0-9]{8,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)", "***"),
     # a value with digits and letters behind a name that says what it is
-    Rule(
+    (
         ("authorization", "key", "token", "secret", "password"),
         r"(?i)((?:\bauthorization|(?:api|access|auth|secret|private)(?:[-_ ]|%5F)?(?:key|token)|[?&]key|_key|\btoken"
         r"|secret|password)"
         r"(?:[\"'\\\s:=]|%3D|%22){1,8})(?=[\w.~+/%-]*\d)(?=[\w.~+/%-]*[a-z])[\w.~+/%=-]{16,}",
         r"\1***",
     ),
-    Rule(("cookie",), r"(?i)(\b(?:set-)?cookie[\"']?\s*:\s*[\"']?)[^\r\n\"']{8,}", r"\1***"),
+    (("cookie",), r"(?i)(\b(?:set-)?cookie[\"']?\s*:\s*[\"']?)[^\r\n\"']{8,}", r"\1***"),
 )
-ADDRESSES = (
-    Rule(
+ADDRESSES: Rules = (
+    (
         ("account", "mail", "logged in as"),
         rf"(?m)(\b(?i:Account|E-?mail|Logged in as):[ \t]+)(\w){NAME}|[\w.+%'-]*(?=[ \t]*│?\r?$))",
         _narrow,
     ),
-    Rule(("user", "login"), rf"(?m)(\b(?i:User(?:name)?|Login):[ \t]+)(\w){NAME})", _narrow),
+    (("user", "login"), rf"(?m)(\b(?i:User(?:name)?|Login):[ \t]+)(\w){NAME})", _narrow),
     # the name before the @ keeps its first character; a domain may be cut off by a narrow pane, or begin with a digit
-    Rule(("@",), r"(?<![\w.+%-])([\w+%-])(?:[\w.+%'-]|\x1b\[[\d;]*m)*@(?=[\w\[\x1b]|\s|$)", r"\1***@"),
+    (("@",), r"(?<![\w.+%-])([\w+%-])(?:[\w.+%'-]|\x1b\[[\d;]*m)*@(?=[\w\[\x1b]|\s|$)", r"\1***@"),
     # the @ as URLs, JSON, HTML and people write it
-    Rule(
+    (
         ("%", "\\", "&", "＠", "at"),
         r"(?i)(?<![\w.+-])([\w+-])[\w.+'-]*"
         r"(%(?:25)*40|\\+u0040|\\+x40|&#0*64;|&#x0*40;|&commat;|＠| ?[\[(]at[\])] ?)(?=[\w-]+\.\w)",
         r"\1***\2",
     ),
-    Rule(('"@',), r'"([^"\s])[^"\n]{0,64}"@(?=[\w\[])', r'"\1***"@'),
+    (('"@',), r'"([^"\s])[^"\n]{0,64}"@(?=[\w\[])', r'"\1***"@'),
     # blanks and invisible characters before the @
-    Rule(
+    (
         ("@",),
         r"(?<![\w.+%-])([\w+%-])[\w.+%'\\\u00ad\u200b-\u200d\ufeff-]*([ \t]{0,3}[\u00ad\u200b-\u200d\ufeff]*@)"
         r"(?=[\w-]+\.\w)",
@@ -101,9 +92,9 @@ def plain_text(text: str) -> str:
 def redact(text: str, *, keep_account: bool = False) -> str:
     """The text with `dev@example.com` as `d***@example.com`, and keys as `***`."""
     lower = text.lower()
-    for rule in KEYS if keep_account else (*KEYS, *ADDRESSES):
-        if any(needle in lower for needle in rule.needles):
-            text = re.sub(rule.pattern, rule.instead, text)
+    for needles, pattern, instead in KEYS if keep_account else (*KEYS, *ADDRESSES):
+        if any(needle in lower for needle in needles):
+            text = re.sub(pattern, instead, text)
     return text
 
 

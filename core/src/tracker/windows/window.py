@@ -131,13 +131,13 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
         from tracker.windows.messages import nothing_open
 
         raise nothing_open(session, source)
-    if last is not None:
-        return next_window(last)
-    # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
-    known = [one for one in session.registry.sources.values() if one.kind == "status"]
-    marks = [mark for one in known if (mark := index.newest(one.stream, lane, one.name))]
-    opened = [mark for mark in marks if mark.phase == "before"]
-    window = max(opened, key=lambda mark: mark.at).window if opened else FIRST_WINDOW
+    window = next_window(last) if last is not None else FIRST_WINDOW
+    if last is None:
+        # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
+        known = [one for one in session.registry.sources.values() if one.kind == "status"]
+        marks = [mark for one in known if (mark := index.newest(one.stream, lane, one.name))]
+        opened = [mark for mark in marks if mark.phase == "before"]
+        window = max(opened, key=lambda mark: mark.at).window if opened else window
     # what is finalized without it would leave it out
     while is_finalized(index, window):
         window = next_window(window)

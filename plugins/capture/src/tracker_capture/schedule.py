@@ -16,7 +16,6 @@ from tracker.kernel import Session, TrackerError, escape
 
 DURATION = re.compile(r"([1-9]\d{0,3})(m|h|d)")
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
-FORMATS = ("cron", "systemd", "launchd")
 LABEL = "tracker-sample"
 
 CRON = """\

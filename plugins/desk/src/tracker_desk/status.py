@@ -206,5 +206,8 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
 
 def _next_window_due(session: Session, source: Source, window: str) -> Due:
     following = Windows(session).following(window)
+    # as `tracker start` does: what is finalized without it would leave it out
+    while any(session.index.entries("windows", [following])):
+        following = Windows(session).following(following)
     command = f"tracker start {source.name} --stdin"
     return Due(action="before", window=following, command=command, reason=f"{window} is finalized")

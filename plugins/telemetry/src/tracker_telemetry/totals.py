@@ -129,7 +129,9 @@ def _digest(found: object) -> str:
 
 def _answer(events: Events, times: Mapping[str, tuple[float, float | None]]) -> dict[str, Any]:
     from tracker_telemetry.costs import SUMS
+    from tracker_telemetry.index import MORE_MEMORY
 
+    events.rows(f"SET memory_limit = '{MORE_MEMORY}'")
     whole, lanes, models = EventTotals(), dict[str, EventTotals](), dict[str, EventTotals]()
     for no_lane, no_model, lane, model, *figures in events.rows(TOTALS):
         part = _part(*figures)

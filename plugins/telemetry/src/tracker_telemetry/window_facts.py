@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC
-from functools import partial
 from typing import Any
 
 import orjson
@@ -15,7 +14,7 @@ import orjson
 from tracker.api import Block, Check, Finding, Row, Source
 from tracker.kernel import Session, Windows, plural
 from tracker_telemetry import prices
-from tracker_telemetry.costs import Side, compare
+from tracker_telemetry.costs import RANKED, Side, figures
 from tracker_telemetry.index import FOLDER, ask
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.totals import FILE, groups, outside
@@ -90,13 +89,10 @@ def section(session: Session, windows: Sequence[str]) -> Block | None:
     used = [_used(session, window, provider, found) for (window, provider), found in _logged(session, windows)]
     rows: list[Row] = list(used)
     for source in sources_of(session, windows):
-        table = prices.table(session, source)
-        take = partial(compare, source, by="rid", top=TOP, prices=table, with_money=False)
-        found = ask(session, source, windows, take)
         names = ("baseline_tokens", f"{source.routed_label}_tokens", "delta")
-        for key, baseline, routed in found.rows:
-            counts = (baseline or 0, routed or 0, (routed or 0) - (baseline or 0))
-            values = {"rid": key or None, **dict(zip(names, counts, strict=True))}
+        largest = ask(session, source, windows, lambda events: events.rows(RANKED.format(by="rid"), TOP))
+        for row in largest:
+            values = {"rid": row[0] or None, **dict(zip(names, figures(row), strict=True))}
             rows.append(Row(values=values, text=f"{{rid}},{{baseline_tokens}},{{{names[1]}}},{{delta}}"))
     return Block(title="Tokens and money" if used else "Cost comparison", rows=tuple(rows)) if rows else None
 
