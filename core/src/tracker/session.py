@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -107,7 +107,7 @@ class Session:
         if not in_repository or self.settings(Data).track:
             return
         try:
-            with path.open("x", encoding="ascii") as file:
+            with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
                 file.write("*\n")
         except FileExistsError:
             return

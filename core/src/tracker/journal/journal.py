@@ -130,7 +130,20 @@ class Journal:
         however that ends.
         """
         if not self._depth:
-            self._take_lock(WAIT_SECONDS if wait is None else wait)
+            self.prepare()
+            check_place(path := self.root / LOCK)
+            check_place(self.root / OWNER)
+            wait = WAIT_SECONDS if wait is None else wait
+            try:
+                file = files.lock(path, min(wait, NOTICE_SECONDS))
+                if file is None and wait > NOTICE_SECONDS:
+                    self.warn(f"waiting for the lock of {self.root}, held by {self._holder()}")
+                    file = files.lock(path, wait - NOTICE_SECONDS)
+            except OSError as error:
+                raise files.system_error("lock", path, error) from error
+            if file is None:
+                raise Busy(f"The lock of {self.root} is busy (held by {self._holder()}). {NOTHING}. Try again.")
+            self._lock = file
         self._depth += 1
         try:
             if self._depth == 1:
@@ -147,23 +160,6 @@ class Journal:
                 self._depth -= 1
                 if not self._depth:
                     files.unlock(self._lock)
-
-    def _take_lock(self, wait: float) -> None:
-        self.prepare()
-        path = self.root / LOCK
-        for one in (path, self.root / OWNER):
-            check_place(one)
-        try:
-            file = files.lock(path, min(wait, NOTICE_SECONDS))
-            if file is None and wait > NOTICE_SECONDS:
-                self.warn(f"waiting for the lock of {self.root}, held by {self._holder()}")
-                file = files.lock(path, wait - NOTICE_SECONDS)
-        except OSError as error:
-            raise files.system_error("lock", path, error) from error
-        if file is None:
-            held = f"The lock of {self.root} is busy (held by {self._holder()})"
-            raise Busy(f"{held}. {NOTHING}. Try again.")
-        self._lock = file
 
     def _introduce(self, purpose: str | None) -> None:
         """Tell others who holds the lock, by default with the command's name, without its arguments."""
