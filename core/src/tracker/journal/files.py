@@ -7,18 +7,11 @@ import os
 import re
 import signal
 import stat
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tracker.errors import TrackerError
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 CHUNK = 1 << 18
 # bytes of a line; a character outside ASCII takes up to four of them
@@ -69,36 +62,6 @@ def private_folder(path: Path, *, fsync: bool = True) -> None:
     path.mkdir(mode=0o700, exist_ok=True)
     if fsync:
         sync_parents(path)
-
-
-def lock(path: Path, seconds: float) -> int | None:
-    """Lock a file, which the system unlocks when the process ends: its descriptor, or None if others keep it.
-
-    filelock does the same, but its import takes a seventh of the time of a capture.
-    """
-    file, until = os.open(path, os.O_RDWR | os.O_CREAT | OPEN, 0o600), time.monotonic() + seconds
-    try:
-        while True:
-            with contextlib.suppress(BlockingIOError, PermissionError):
-                if sys.platform == "win32":
-                    msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-                else:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return file
-            if time.monotonic() >= until:
-                os.close(file)
-                return None
-            time.sleep(0.01)
-    except BaseException:
-        os.close(file)
-        raise
-
-
-def unlock(file: int) -> None:
-    if sys.platform != "win32":
-        # a process that was forked meanwhile has the file, too
-        fcntl.flock(file, fcntl.LOCK_UN)
-    os.close(file)
 
 
 def sync_directory(path: Path) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import stat
+import time
 import weakref
 import zlib
 from collections import Counter
@@ -25,6 +26,13 @@ from tracker.journal import files
 from tracker.journal.files import LINE_LIMIT, NOTHING, OPEN, check_place
 from tracker.journal.records import SCHEMA, blake2b, decode, identify
 
+try:  # filelock would cost a command a tenth of its start
+    import fcntl
+except ImportError:
+    import msvcrt
+
+    fcntl = None  # type: ignore[assignment]
+
 Warn = Callable[[str], None]
 Record = dict[str, Any]
 # or their lines, encoded, each with its end
@@ -35,7 +43,7 @@ SUFFIX = ".jsonl"
 STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?\.jsonl")
 LOCK, OWNER = ".lock", ".lock-owner"
 # a command holds the lock for a few milliseconds
-WAIT_SECONDS, NOTICE_SECONDS = 5.0, 1.0
+WAIT_SECONDS, NOTICE_SECONDS, POLL_SECONDS = 5.0, 1.0, 0.01
 # characters of what another process wrote about itself
 OWNER_LIMIT = 200
 # bytes whose digest tells whether a stream is still the one that was read
@@ -86,8 +94,7 @@ class Journal:
         self._untold: list[Appended] = []
         self.stored: Counter[str] = Counter()
         self.doubtful: set[str] = set()
-        # the file of the lock that is held, and how often
-        self._lock, self._depth = -1, 0
+        self._depth = self._lock = 0
         # by name, whether it may be written, device and inode
         self._files: dict[tuple[str, bool, int, int], int] = {}
         self.close = weakref.finalize(self, _close, self._files)
@@ -130,20 +137,7 @@ class Journal:
         however that ends.
         """
         if not self._depth:
-            self.prepare()
-            check_place(path := self.root / LOCK)
-            check_place(self.root / OWNER)
-            wait = WAIT_SECONDS if wait is None else wait
-            try:
-                file = files.lock(path, min(wait, NOTICE_SECONDS))
-                if file is None and wait > NOTICE_SECONDS:
-                    self.warn(f"waiting for the lock of {self.root}, held by {self._holder()}")
-                    file = files.lock(path, wait - NOTICE_SECONDS)
-            except OSError as error:
-                raise files.system_error("lock", path, error) from error
-            if file is None:
-                raise Busy(f"The lock of {self.root} is busy (held by {self._holder()}). {NOTHING}. Try again.")
-            self._lock = file
+            self._lock = self._acquire(WAIT_SECONDS if wait is None else wait)
         self._depth += 1
         try:
             if self._depth == 1:
@@ -159,7 +153,32 @@ class Journal:
             finally:
                 self._depth -= 1
                 if not self._depth:
-                    files.unlock(self._lock)
+                    os.close(self._lock)
+
+    def _acquire(self, wait: float) -> int:
+        self.prepare()
+        path, start, is_told = self.root / LOCK, time.monotonic(), False
+        for one in (path, self.root / OWNER):
+            check_place(one)
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | OPEN, 0o600)
+            while True:
+                with contextlib.suppress(BlockingIOError, PermissionError):
+                    if fcntl:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    else:
+                        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+                    return file
+                waited = time.monotonic() - start
+                if waited >= wait:
+                    os.close(file)
+                    raise Busy(f"The lock of {self.root} is busy (held by {self._holder()}). {NOTHING}. Try again.")
+                if waited >= NOTICE_SECONDS and not is_told:
+                    is_told = True
+                    self.warn(f"waiting for the lock of {self.root}, held by {self._holder()}")
+                time.sleep(POLL_SECONDS)
+        except OSError as error:
+            raise files.system_error("lock", path, error) from error
 
     def _introduce(self, purpose: str | None) -> None:
         """Tell others who holds the lock, by default with the command's name, without its arguments."""
