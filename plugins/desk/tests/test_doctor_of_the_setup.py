@@ -44,6 +44,15 @@ def test_a_provider_that_has_to_be_pasted_is_named_with_the_command(tmp_path: Pa
     assert found["codex"]["command"] == "tracker start codex"
 
 
+def test_a_data_directory_without_records_has_nothing_that_git_could_track(program: Any) -> None:
+    program.root.mkdir()
+    subprocess.run(["git", "init", "--quiet", str(program.root.parent)], check=True)
+    assert "git repository" not in program("doctor").out
+    program("alias", "start", "toy", "--stdin", stdin="fuel 20%").ok()
+    (program.root / ".gitignore").unlink()
+    assert "is in a git repository that would track your panes" in program("doctor").out
+
+
 def test_every_error_and_warning_of_the_set_up_has_a_command(program: Any) -> None:
     given = "alias start toy --stdin --window W1 --captured-at 2026-01-10T08:00:00Z"
     program(*given.split(), stdin="fuel 20%").ok()

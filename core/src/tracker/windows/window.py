@@ -262,7 +262,7 @@ def dated(source: Source, reading: Reading, at: datetime, buffer: timedelta, dat
         passed = max(reset if reset <= seen else reset - YEAR for reset in resets.values())
         age = span(seen - passed) if passed <= seen else "weeks"
         raise TrackerError(
-            f"This {source.name} pane is old: every reset that it shows was over {age} ago. Expected a pane of now."
+            f"This {source.name} pane is not of {seen:%Y-%m-%d %H:%M} UTC: every reset in it was over {age} before."
             f" Capture a new one,{dating} or store it as it is with --force. Nothing was stored."
         )
     gauges = tuple(evolve(one, reset_at=None) if one.meter in far else one for one in reading.gauges)

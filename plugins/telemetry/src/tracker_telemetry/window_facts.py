@@ -95,10 +95,12 @@ def section(session: Session, windows: Sequence[str]) -> Block | None:
     rows: list[Row] = list(used)
     for source in sources_of(session, windows):
         names = ("baseline_tokens", f"{source.routed_label}_tokens", "delta")
+        columns = ("rid", *names)
         largest = ask(session, source, windows, lambda events: events.rows(RANKED.format(by="rid"), TOP))
+        rows += [Row(values={}, text=",".join(columns))] if largest else []
         for row in largest:
-            values = {"rid": row[0] or None, **dict(zip(names, figures(row), strict=True))}
-            rows.append(Row(values=values, text=f"{{rid}},{{baseline_tokens}},{{{names[1]}}},{{delta}}"))
+            values = dict(zip(columns, (row[0] or None, *figures(row)), strict=True))
+            rows.append(Row(values=values, text=",".join(f"{{{name}}}" for name in columns)))
     return Block(title="Tokens and money" if used else "Cost comparison", rows=tuple(rows)) if rows else None
 
 

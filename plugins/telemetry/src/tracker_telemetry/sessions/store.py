@@ -66,6 +66,8 @@ class Store:
             self._price(prices)
             jobs = [job for source in sources for job in self._jobs(source)]
             if not jobs:
+                # other prices change sums without a new file
+                self._sum_up()
                 return
             is_new = self._ask("SELECT 1 FROM row LIMIT 1").fetchone() is None
             progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
