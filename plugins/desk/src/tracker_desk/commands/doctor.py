@@ -47,8 +47,8 @@ def command(fix: bool, restore: bool) -> None:
             here.show(line(f"{mark}: {one['where']}: {one['what']}; {one['cure']}"))
         here.say(verdict(levels))
         # pasting a pane mends nothing: it is for the next piece of work
-        typed = (one["command"] for one in found["findings"] if one["check"] != "origin")
-        commands = advice(typed, str(here.data_dir) if here.data_dir else None)
+        mending = (one["command"] for one in found["findings"] if one["check"] != "origin")
+        commands = advice(mending, str(here.data_dir) if here.data_dir else None)
         if commands:
             here.say("Type, for the findings above:")
         for typed in commands:
