@@ -312,7 +312,9 @@ def test_a_capture_that_nobody_named_is_not_removed_unasked(captured: Run, tmp_p
 def test_an_old_pane_is_not_taken_for_a_new_one(toys: Run, tmp_path: Path) -> None:
     pane = "fuel 44% reset 2026-01-10T12:00:00+00:00"
     error = refused(toys("start", "toy", "--captured-at", "2026-01-16T12:00:00Z", stdin=pane))
-    assert error.startswith("error: This toy pane is old: every reset that it shows was over 6 d 0 h ago.")
+    assert error.startswith(
+        "error: This toy pane is not of 2026-01-16 12:00 UTC: every reset in it was over 6 d 0 h before. Capture"
+    )
     assert records(tmp_path, "snapshots") == []
     ok(toys("start", "toy", "--captured-at", "2026-01-10T08:00:00Z", stdin=pane))
     ok(toys("start", "toy", "--window", "W2", "--captured-at", "2026-01-16T12:00:00Z", "--force", stdin=pane))
