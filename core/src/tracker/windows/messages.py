@@ -85,7 +85,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     delete = f"`tracker alias delete {name} --phase before {place}` takes it back"
     own = [capture for capture in added.standing if capture.agent_id == agent]
     if added.standing and not own and request.window is None:
-        yield f"Other lanes captured {name} in {added.window}, and one pair counts. Use --window to name another window"
+        yield f"Other lanes captured {name} in {added.window}, and one pair counts. Use --window for another account"
     before, after = canonical(own)
     if after and taken > after.captured_at:
         yield (
