@@ -42,6 +42,7 @@ def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:
     assert f"cd {tmp_path}\nexport TRACKER_DATA_DIR={tmp_path / 'data'}\nunset AGENT_ID" in text
     assert "W0-21: open (toy in lane sub1)" in section(text, "Windows")
     assert "W0-20: finalized" in section(text, "Windows")
+    assert "W0-22: cannot be finalized: the capacity meter of toy fell" in section(text, "Windows")
     assert "W0-21: toy in lane sub1 since 20" in section(text, "Open now")
     assert "tracker --agent sub1 end toy --stdin --window W0-21\n" in section(text, "Next command")
     assert "W0-22 toy negative-delta: fuel fell from 50 to 40" in section(text, "Open anomalies")

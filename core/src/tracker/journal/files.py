@@ -146,13 +146,11 @@ def write_all(file: int, data: bytes | bytearray) -> None:
 def take_back(file: int, start: int, lines: bytes | bytearray) -> bool:
     """Remove what was written of some lines, and nothing else; whether none of them is stored."""
     tail = b"\n"
-    try:
+    with contextlib.suppress(OSError):
         tail = read_at(file, os.fstat(file).st_size - start, start)
         if tail and lines.startswith(tail):
             os.ftruncate(file, start)
             return True
-    except OSError:
-        pass
     # a line without its end is no record, and the next command sets it aside
     return b"\n" not in tail
 

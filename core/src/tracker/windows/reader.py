@@ -15,17 +15,7 @@ from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
 from tracker.session import Session
 from tracker.text.render import line, near
-from tracker.windows.captures import (
-    OTHER_ACCOUNT,
-    Capture,
-    Groups,
-    Pair,
-    Span,
-    canonical,
-    capacity_delta,
-    captures,
-    spans,
-)
+from tracker.windows.captures import OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, spans
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,6 +23,7 @@ if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.journal.index import Entry
     from tracker.preview import Preview
+    from tracker.windows.captures import Capture, Groups, Span
     from tracker.windows.lanes import LaneFile
     from tracker.windows.window import CaptureRequest
 
@@ -97,10 +88,10 @@ class Finalized(NamedTuple):
         return Result(features or 0, capacity or 0, pair, reason)
 
     def is_stale(self, provider: str, group: Iterable[Capture]) -> bool:
-        """Whether the captures that were finalized are no longer those that count; rows without ids cannot tell."""
-        used = self.providers.get(provider, {}).get("records")
-        now = canonical(group)._asdict().items()
-        return isinstance(used, Mapping) and any(used.get(phase) != (one and one.record_id) for phase, one in now)
+        """Whether other captures count than were finalized, or a pair that was not; rows without ids cannot tell."""
+        row, now = self.providers.get(provider), canonical(group)._asdict()
+        used = {} if row is None and all(now.values()) else (row or {}).get("records")
+        return isinstance(used, Mapping) and any(used.get(key) != (one and one.record_id) for key, one in now.items())
 
     def text(self, name: str) -> str | None:
         found = self.record.get(name)
@@ -236,11 +227,12 @@ class Windows:
         """The sources that are recorded and that no plugin reads, by name."""
         # in their order: what stands together is read together
         wanted, registry = None if windows is None else list(windows), self.session.registry
-        found = list(self._strangers(None if wanted is None else set(wanted)))
+        known = registry.sources.keys()
+        found = dict.fromkeys(self._strangers(None if wanted is None else set(wanted)))
         named = iter(self.session.index.finalized() if wanted is None else wanted)
         while some := list(islice(named, PART)):
             for row in self.finalized(some).values():
-                found += [(name, WINDOWS, PHASES[0]) for name in row.named - registry.sources.keys()]
+                found |= {(name, WINDOWS, PHASES[0]): None for name in row.named - known}
         measured = {name for name, _, phase in found if phase in PHASES}
         # of a name's streams the first
         streams = {name: stream for name, stream, _ in reversed(found)}

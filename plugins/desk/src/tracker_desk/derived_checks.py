@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,19 @@ def index_findings(session: Session) -> Iterator[Finding]:
         yield _finding("index", path, problem, "tracker doctor --fix", fix=index.discard)
 
 
-def state_findings(session: Session) -> Iterator[Finding]:
-    """Lane states that differ from the journal, and files that belong to no lane."""
+def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
+    """Lane states that differ from the journal, and files that belong to no lane.
+
+    missing: the recorded sources that no plugin reads.
+    """
     known: set[Path] = set()
     for file in Windows(session).lane_files():
         known.add(file.path)
         wrong = _problem(file)
         if wrong is not None:
             yield _finding("state", file.path, wrong, "tracker doctor --fix", fix=lambda file=file: _mend(file))
-    unread = {f"{one.name}.json" for one in Windows(session).missing_plugins()}
     for path in sorted((session.root / "state").rglob("*.json")):
-        if path.name in unread or path in known:
+        if path.stem in missing or path in known:
             continue
         found = content(path)
         if "open" not in found and isinstance(found.get("window"), str) and "baseline" in found:

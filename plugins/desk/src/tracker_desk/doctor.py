@@ -27,13 +27,19 @@ ROOM = 16 << 20
 def examine(session: Session, *, fix: bool) -> dict[str, Any]:
     """Every finding, as JSON values; with `fix` repaired if that only appends or sets something aside."""
     session.journal.mends = False
-    fresh = session.index.fresh()
-    with contextlib.closing(fresh), session.journal.lock() if fix else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        if fix:
+            stack.enter_context(session.journal.lock())
         found = [*_files(session), *index_findings(session)]
-        # the other checks must not depend on an index that may be wrong
-        session.index = fresh
+        if session.index.path is None or any(one.check == "index" for one in found):
+            # the other checks must not depend on an index that may be wrong
+            session.index = stack.enter_context(contextlib.closing(session.index.fresh()))
         checks = _streams(session, found)
-        for part in (_plugins, state_findings, _features, setup_findings):
+        with unreadable(found, "plugins"):
+            # reads every window, so once
+            missing = Windows(session).missing_plugins()
+            found += chain(_plugins(session, missing), state_findings(session, {one.name for one in missing}))
+        for part in (_features, setup_findings):
             with unreadable(found, part.__name__.strip("_")):
                 found += part(session)
         reported = [repaired(one) if fix else Reported(one) for one in found]
@@ -136,9 +142,9 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
             yield Finding(severity="note", check="reference", place=place, problem=problem, cure=cure)
 
 
-def _plugins(session: Session) -> Iterator[Finding]:
+def _plugins(session: Session, missing: Iterable[Any]) -> Iterator[Finding]:
     """Records that no plugin reads, and plugins that do not load."""
-    for one in Windows(session).missing_plugins():
+    for one in missing:
         place = f"{one.stream}.jsonl"
         yield Finding(severity="warning", check="plugin", place=place, problem=one.problem, cure=one.cure)
     for error in session.registry.failures:

@@ -10,7 +10,10 @@ class Ids:
     """Ids, each with the digest of its record; a temporary database that goes with the process."""
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None)  # SQLite's name of a temporary file
+        # SQLite's name of a temporary file
+        self._database = sqlite3.connect("", isolation_level=None)
+        # with its usual 2 MB, a million ids take half as long again
+        self._database.execute("PRAGMA cache_size = -32000")
         self._database.execute("CREATE TABLE known (id TEXT PRIMARY KEY, digest BLOB) WITHOUT ROWID")
         self._database.execute("BEGIN")
 
@@ -24,11 +27,10 @@ class Ids:
 
     def add(self, record_id: str, digest: bytes = b"") -> bytes | None:
         """Remember an id; the digest that it had, if it was there already."""
-        row = self._database.execute("SELECT digest FROM known WHERE id = ?", (record_id,)).fetchone()
-        if row is not None:
-            return bytes(row[0])
-        self._database.execute("INSERT INTO known VALUES (?, ?)", (record_id, digest))
-        return None
+        if self._database.execute("INSERT OR IGNORE INTO known VALUES (?, ?)", (record_id, digest)).rowcount:
+            return None
+        [(known,)] = self._database.execute("SELECT digest FROM known WHERE id = ?", (record_id,))
+        return bytes(known)
 
     def __contains__(self, record_id: str) -> bool:
         return self._database.execute("SELECT 1 FROM known WHERE id = ?", (record_id,)).fetchone() is not None

@@ -19,6 +19,8 @@ from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance
 
 TEXTS = ("window", "provider", "notes", "agent_id", "record_id", "schema_version", "tool_version", "source")
+# what fields hold, if they are there
+KINDS = (*((name, str) for name in TEXTS), ("parsed", dict), ("providers", dict), ("records", list))
 KNOWN_SCHEMAS = ("1.0.0", Journal.schema_version)
 LEFT_OUT = "every reader leaves it out; what it said has to be stored again"
 # clocks of machines differ by as much
@@ -61,14 +63,22 @@ class StreamCheck:
                 yield self._found("note", "encoding", "begins with a byte order mark", "nothing to do: it is read over")
             yield from self._strictness(line)
             yield from self._identity(line, record)
-            yield from self._fields(record)
-            yield from self._time(record)
+            taken = instant(record.get("captured_at"))
+            yield from self._fields(record, taken)
+            if taken is not None:
+                yield from self._time(taken)
             if "tombstone" in record:
                 self.removed += 1
                 yield from self._tombstone(record)
         if self._out_of_order:
             what = f"{plural(self._out_of_order, 'record')} captured before an earlier line"
-            yield self._found("note", "order", what, "nothing to do: the capture time decides", in_line=False)
+            yield Finding(
+                severity="note",
+                check="order",
+                place=self.name,
+                problem=what,
+                cure="nothing to do: the capture time decides",
+            )
         yield from self._tail()
 
     def dangling(self) -> Iterator[Finding]:
@@ -81,11 +91,11 @@ class StreamCheck:
                     severity="warning", check="tombstone", place=f"{self.name} line {number}", problem=what, cure=cure
                 )
 
-    def _found(self, level: Level, check: str, what: str, cure: str, *, in_line: bool = True) -> Finding:
-        where = f"{self.name} line {self.lines}" if in_line else self.name
+    def _found(self, level: Level, check: str, what: str, cure: str) -> Finding:
+        """A finding about the line that was just read."""
         if level != "note" and "`" not in cure:
             cure = f"{cure}; {self._look(self.lines)}"
-        return Finding(severity=level, check=check, place=where, problem=what, cure=cure)
+        return Finding(severity=level, check=check, place=f"{self.name} line {self.lines}", problem=what, cure=cure)
 
     def _look(self, number: int) -> str:
         return f"`sed -n {number}p {shlex.quote(str(self.session.journal.path(self.stream)))}` shows the line"
@@ -121,13 +131,11 @@ class StreamCheck:
         ):
             yield self._found("warning", "changed", "does not give its own id", BY_HAND)
 
-    def _fields(self, record: Mapping[str, Any]) -> Iterator[Finding]:
-        wrong = [name for name in TEXTS if not isinstance(record.get(name), str | None)]
-        wrong += [name for name in ("parsed", "providers") if not isinstance(record.get(name), dict | None)]
-        wrong += [name for name in ("records",) if not isinstance(record.get(name), list | None)]
+    def _fields(self, record: Mapping[str, Any], taken: datetime | None) -> Iterator[Finding]:
+        wrong = [name for name, kind in KINDS if record.get(name) is not None and not isinstance(record[name], kind)]
         if record.get("phase") not in (None, "before", "after"):
             wrong.append("phase")
-        if instant(record.get("captured_at")) is None:
+        if taken is None:
             wrong.append("captured_at")
         if wrong:
             what = f"has no usable {', '.join(wrong)}"
@@ -137,10 +145,7 @@ class StreamCheck:
             what = f"has the schema {shown(version)[:40]}; this program knows {' and '.join(KNOWN_SCHEMAS)}"
             yield self._found("warning", "schema", what, "upgrade tracker-core: fields it does not know are kept")
 
-    def _time(self, record: Mapping[str, Any]) -> Iterator[Finding]:
-        taken = instant(record.get("captured_at"))
-        if taken is None:
-            return
+    def _time(self, taken: datetime) -> Iterator[Finding]:
         if taken > self.session.now + FUTURE:
             cure = "set the clock; if the capture is wrong, `tracker undo --list` shows how to take it back"
             yield self._found("warning", "future", f"was captured in the future, at {taken.isoformat()}", cure)

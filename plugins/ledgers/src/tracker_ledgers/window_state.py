@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from attrs import frozen
 
@@ -103,9 +104,18 @@ def state(
     elif opened:
         lanes = [f"{found.provider}{f' in lane {found.lane}' if found.lane else ''}" for found in opened]
         state, more = f"open ({', '.join(lanes)})", []
+    elif fallen := sorted({name for one in anomalies if (name := _fallen(session, one.record))}):
+        state, more = f"cannot be finalized: the capacity meter of {', '.join(fallen)} fell", []
     else:
         state, more = _closed(session, window, groups)
     return WindowState(window=window, state=state, steps=(*steps, *more))
+
+
+def _fallen(session: Session, anomaly: Mapping[str, Any]) -> str | None:
+    """The provider of an anomaly for which `complete` refuses its window."""
+    source = session.registry.providers.get(str(anomaly.get("provider")))
+    is_fall = anomaly.get("kind") == "negative-delta" and source and anomaly.get("meter") == source.capacity
+    return source.name if source and is_fall else None
 
 
 def _uncaptured(session: Session, window: str) -> str:

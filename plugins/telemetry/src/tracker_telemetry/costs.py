@@ -9,7 +9,7 @@ however they are grouped.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
@@ -81,8 +81,8 @@ class Costs:
 
     label: str
     by: By
-    rows: Sequence[Row]
-    row_sides: Mapping[str, Sides]  # of each row; only where money per row is asked for
+    rows: Iterable[Row] = ()
+    row_sides: Mapping[str, Sides] = {}  # of each row; only if money per row is asked for
     sides: Sides
     prices: Table
 
@@ -100,26 +100,18 @@ class Costs:
 
 
 def compare(source: Source, events: Events, by: By, top: int | None, prices: Table, *, with_money: bool) -> Costs:
-    """Compare events; `top` limits the rows, not the totals."""
+    """Compare events; `top` limits the rows, not the totals. Without money rows are given in turn, once."""
     column = DAY if by == "day" else by
     whole = _sides(events.rows(f"SELECT '', routed, model, {SUMS} FROM standing GROUP BY ALL"))
-    rows: list[Any] = events.rows(RANKED.format(by=column), top)
+    rows: Iterable[Any] = events.rows_in_turn(RANKED.format(by=column), top)
     row_sides: dict[str, Sides] = {}
     if with_money:
-        chosen = [row[0] for row in rows]
-        query = f"SELECT {column} AS key, routed, model, {SUMS} FROM standing WHERE list_contains($1, key) GROUP BY ALL"
-        if top is None:
-            row_sides = _sides(events.rows(f"SELECT {column}, routed, model, {SUMS} FROM standing GROUP BY ALL"))
-        else:
-            row_sides = _sides(events.rows(query, chosen))
-    return Costs(
-        label=source.routed_label,
-        by=by,
-        rows=rows,
-        row_sides=row_sides,
-        sides=whole.get("", (Side(), Side())),
-        prices=prices,
-    )
+        rows = list(rows)
+        chosen = "" if top is None else "WHERE list_contains($1, key)"
+        query = f"SELECT {column} AS key, routed, model, {SUMS} FROM standing {chosen} GROUP BY ALL"
+        row_sides = _sides(events.rows(query, *([] if top is None else [[row[0] for row in rows]])))
+    sides = whole.get("", (Side(), Side()))
+    return Costs(label=source.routed_label, by=by, rows=rows, row_sides=row_sides, sides=sides, prices=prices)
 
 
 def _sides(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sides]:
@@ -129,19 +121,27 @@ def _sides(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sides]:
     return found
 
 
+def figures(row: Row) -> tuple[int, int, int]:
+    """The tokens of a group at the baseline and routed, and their difference."""
+    _, baseline, routed = row
+    return baseline or 0, routed or 0, (routed or 0) - (baseline or 0)
+
+
 # --- as text and JSON
 
 
 def csv_lines(found: Costs) -> Iterator[str]:
-    """CSV with the totals as its last line."""
-    label = found.label
-    yield f"{found.by},baseline_tokens,{label}_tokens,delta_{label}_minus_base"
-    for key, baseline, routed in found.rows:
-        name = key if PLAIN.fullmatch(key) else csv_line((key,), "").decode()
-        yield f"{name},{baseline or 0},{routed or 0},{(routed or 0) - (baseline or 0)}"
+    """CSV without its last line, the totals."""
+    yield f"{found.by},baseline_tokens,{found.label}_tokens,delta_{found.label}_minus_base"
+    for row in found.rows:
+        name = row[0] if PLAIN.fullmatch(row[0]) else csv_line((row[0],), "").decode()
+        yield ",".join(map(str, (name, *figures(row))))
+
+
+def totals_line(found: Costs) -> str:
     base, routed = (side.tokens for side in found.sides)
     share = f"{number(round(100 * routed / (base + routed), 1))}%" if base + routed else "n/a"
-    yield f"# totals baseline={base} {label}={routed} {label}_share={share}"
+    return f"totals baseline={base} {found.label}={routed} {found.label}_share={share}"
 
 
 def table(found: Costs) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
@@ -152,10 +152,8 @@ def table(found: Costs) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]
         Column(key="routed", title=f"{found.label} tokens", kind="count", rank=0),
         Column(key="delta", title=f"{found.label} - baseline", kind="count"),
     )
-    return columns, [
-        {"key": key, "baseline": baseline or 0, "routed": routed or 0, "delta": (routed or 0) - (baseline or 0)}
-        for key, baseline, routed in found.rows
-    ]
+    names = [column.key for column in columns]
+    return columns, [dict(zip(names, (row[0], *figures(row)), strict=True)) for row in found.rows]
 
 
 def money_line(found: Costs) -> str:
@@ -173,12 +171,12 @@ def document(found: Costs) -> dict[str, Any]:
     names = ("baseline_tokens", f"{label}_tokens", f"delta_{label}_minus_base")
     rows: list[dict[str, Any]] = [
         {
-            found.by: key or None,
-            "side": BASELINE if routed is None else label if baseline is None else "both",
-            **dict(zip(names, (baseline or 0, routed or 0, (routed or 0) - (baseline or 0)), strict=True)),
-            **found.money(found.row_sides[key]),
+            found.by: row[0] or None,
+            "side": BASELINE if row[2] is None else label if row[1] is None else "both",
+            **dict(zip(names, figures(row), strict=True)),
+            **found.money(found.row_sides[row[0]]),
         }
-        for key, baseline, routed in found.rows
+        for row in found.rows
     ]
     base, routed = (side.tokens for side in found.sides)
     return {

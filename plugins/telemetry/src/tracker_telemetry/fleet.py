@@ -7,17 +7,11 @@ folder of its own, also if it has no rows. An address of an account is never in 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import Any
 
 from tracker.api import LogOrigin
 from tracker.kernel import ProviderFigures, Session, Windows, iso
 from tracker_telemetry.sessions.scan import TOKENS
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 _TEXT, _NUMBER, _COUNT, _TIME = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ"
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -43,22 +37,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def write(session: Session, database: DuckDBPyConnection, place: Path, folder: Path) -> None:
-    """Write each table to `folder/NAME/part-0.parquet`; `place` is a folder for what stands in between."""
-    for name, rows in (("results", _results(session)), ("meters", _meters(session)), ("usage", _usage(session))):
-        columns = TABLES[name]
-        whole = place / f"{name}.jsonl"
-        with whole.open("wb") as file:
-            for row in rows:
-                file.write(orjson.dumps(row) + b"\n")
-        spec = ", ".join(f"{column}: '{kind}'" for column, kind in columns.items())
-        (folder / name).mkdir(mode=0o700, exist_ok=True)
-        target = str(folder / name / "part-0.parquet").replace("'", "''")
-        source = str(whole).replace("'", "''")
-        database.execute(
-            f"COPY (SELECT * FROM read_json('{source}', columns = {{{spec}}}, format = 'newline_delimited'))"
-            f" TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
-        )
+def tables(session: Session) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
+    """The name of each table and its rows."""
+    yield from (("results", _results(session)), ("meters", _meters(session)), ("usage", _usage(session)))
 
 
 def _results(session: Session) -> Iterator[dict[str, Any]]:

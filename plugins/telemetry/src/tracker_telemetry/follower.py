@@ -3,22 +3,31 @@
 A place in a file is known by the file's number and by the bytes before the place, so that another file of the same
 number is noticed. A file that was renamed is read to its end before its successor. What was written to it while nobody
 followed, or what a rotation copied away before it cut the file, is found in files beside it with names like its own.
+
+A mark records how far a followed file was read. It lies beside the derived index: if both are deleted, a replay is
+needed and nothing else. It is valid for one journal, whose length and last bytes it holds.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from attrs import define, evolve, field, frozen
+import orjson
+from attrs import asdict, define, evolve, field, frozen
 
 from tracker.kernel import TrackerError, read_at
-from tracker_telemetry.lines import BATCH
-from tracker_telemetry.stop import Stop
+from tracker_telemetry.index import FOLDER, private
+from tracker_telemetry.lines import BATCH, Stop
+from tracker_telemetry.reader import Reader
+from tracker_telemetry.stored import SIZE, ids_of
 
 POLL_SECONDS = 0.25
 TAIL = 256  # bytes before a place by which it is known
@@ -187,3 +196,64 @@ def _opened(path: Path) -> int | None:
         return file
     os.close(file)
     raise TrackerError(f"Cannot follow {path}: not a regular file. Pipe it to --stdin.")
+
+
+@define
+class Mark:
+    """The place of one followed file in one window of a source, and what the file has shown until there."""
+
+    reader: Reader
+    path: Path
+    shown: int = 0
+
+    @classmethod
+    def of(cls, reader: Reader, file: Path) -> Mark:
+        name = f"{reader.source.name}\0{reader.window}\0{file.resolve()}".encode("utf-8", "surrogateescape")
+        folder = reader.session.root / FOLDER
+        return cls(reader, folder / f"followed-{hashlib.blake2b(name, digest_size=8).hexdigest()}.json")
+
+    @property
+    def _ids(self) -> Path:
+        return self.path.with_suffix(".ids")
+
+    def recall(self) -> Place | None:
+        """The place that was noted last; the reader goes on as it was then."""
+        try:
+            found = orjson.loads(self.path.read_bytes())
+            with self._ids.open("rb") as file:
+                ids = file.read(found["shown"] * SIZE)
+            if found["streams"] != self._streams(found["streams"]) or len(ids) != found["shown"] * SIZE:
+                return None
+            place = Place(**{**found["place"], "tail": bytes.fromhex(found["place"]["tail"])})
+            number = int(found["lines"])
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
+            return None
+        self.reader.stored.leave_order(self.reader.shown)
+        self.reader.shown.count(list(ids_of(ids)))
+        self.shown, self.reader.number = found["shown"], number
+        return place
+
+    def note(self, place: Place, shown: Sequence[bytes]) -> None:
+        """Note a place and the lines that were shown since the last one."""
+        values = {**asdict(place), "tail": place.tail.hex()}
+        with contextlib.suppress(OSError), private():
+            self.path.parent.mkdir(mode=0o700, exist_ok=True)
+            file = os.open(self._ids, os.O_WRONLY | os.O_CREAT, 0o600)
+            with os.fdopen(file, "wb") as ids:
+                ids.truncate(self.shown * SIZE)
+                ids.seek(self.shown * SIZE)
+                ids.write(b"".join(shown))
+            self.shown += len(shown)
+            found = {"place": values, "lines": self.reader.number, "shown": self.shown, "streams": self._streams({})}
+            part = self.path.with_suffix(".part")
+            part.write_bytes(orjson.dumps(found))
+            os.replace(part, self.path)
+
+    def _streams(self, known: dict[str, Any]) -> dict[str, Any]:
+        """How long the streams are, or were, and what stands at their beginnings and before those ends."""
+        found = {}
+        for stream in self.reader.streams:
+            size = known[stream][0] if known else self.reader.session.journal.size(stream)
+            glance = self.reader.session.journal.glance(stream, size)
+            found[stream] = [size, glance.head.hex(), glance.tail.hex()]
+        return found

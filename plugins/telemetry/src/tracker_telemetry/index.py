@@ -29,10 +29,14 @@ T = TypeVar("T")
 
 FOLDER, FILE = ".index", "telemetry.duckdb"
 VERSION = 2
-PART = 64 << 20  # bytes of a stream that are inserted at once
+PART = 8 << 20  # bytes of a stream that are inserted at once
+LARGEST = 64 << 20  # bytes of a line
 WAIT_SECONDS = 5.0  # for another process to let go of the file
-# exact percentiles of ten million latencies, in all and by lane and model, hold 500 MB
-SETTINGS = {"memory_limit": "1GB", "preserve_insertion_order": "false", "TimeZone": "UTC"}
+SETTINGS = {"preserve_insertion_order": "false", "TimeZone": "UTC"}
+# of the file; what does not fit is beside it
+MEMORY = "200MB"
+# without a file, and for exact percentiles of ten million latencies, in all and by lane and model, which hold 500 MB
+MORE_MEMORY = "1GB"
 # the columns of a row as the journal has them; a value that does not fit its column is null
 ROW = {
     **dict.fromkeys(("record_id", "window", "key", "ts", "rid", "lane", "model"), "VARCHAR"),
@@ -79,6 +83,12 @@ class Events:
         """The rows of a query that asks `standing`, a view of the events."""
         return self.database.execute(query, values).fetchall()
 
+    def rows_in_turn(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """The same without holding all of them, until the next query."""
+        found = self.database.execute(query, values)
+        while part := found.fetchmany(10_000):
+            yield from part
+
 
 def ask(session: Session, source: Source, windows: Sequence[str] | None, take: Callable[[Events], T]) -> T:
     """What `take` makes of the standing events of some windows; it is called again if the file turns out spoilt."""
@@ -102,7 +112,7 @@ def ask(session: Session, source: Source, windows: Sequence[str] | None, take: C
 def ask_log(events: Iterator[dict[str, Any]], take: Callable[[Events], T]) -> T:
     """What `take` makes of events that are not stored."""
     with _opened(None, None) as database, tempfile.TemporaryDirectory() as folder:
-        _load_events(database, "log", "", events, Path(folder))
+        _load_events(database, "log", "", events, Path(folder) / "events.jsonl")
         return take(_standing(database, "log", None, ()))
 
 
@@ -160,19 +170,19 @@ def _connect(session: Session | None, path: Path | None) -> DuckDBPyConnection:
     import duckdb
 
     if session is None or path is None or session.dry_run or not session.root.is_dir() or path.parent.is_symlink():
-        return duckdb.connect()
+        return duckdb.connect(config={"memory_limit": MORE_MEMORY})
     until = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            database = duckdb.connect(str(path))
+            database = duckdb.connect(str(path), config={"memory_limit": MEMORY})
             path.chmod(0o600)
             return database
         except (duckdb.IOException, OSError) as error:
             if "lock" not in str(error) and isinstance(error, duckdb.Error) and path.exists():
                 raise  # the file is spoilt
             if "lock" not in str(error) or time.monotonic() > until:
-                return duckdb.connect()
+                return duckdb.connect(config={"memory_limit": MORE_MEMORY})
             time.sleep(0.05)
 
 
@@ -199,18 +209,11 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
     if not is_same or size > now.size:
         size = 0
         database.execute("DELETE FROM event WHERE stream = ?", [stream])
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        is_read = not now.size
-        if now.size and not size:
-            _load(session, source, database, journal.path(stream), folder)
-            # what is appended meanwhile may be taken back
-            is_read = journal.size(stream) == now.size
-            if not is_read:
-                database.execute("DELETE FROM event WHERE stream = ?", [stream])
-        for part in () if is_read else parts(session, stream, size, now.size, PART):
-            (folder / "events.jsonl").write_bytes(part)
-            _load(session, source, database, folder / "events.jsonl", folder)
+    with tempfile.TemporaryDirectory() as folder:
+        for part in parts(session, stream, size, now.size, PART):
+            path = Path(folder) / "events.jsonl"
+            path.write_bytes(part)
+            _load(session, source, database, path)
     if database.execute(TWICE, [stream, first]).fetchone() != (0,):
         database.execute(ONCE, [stream])
     mark = journal.glance(stream, now.size)
@@ -219,38 +222,40 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
     database.execute("COMMIT")
 
 
-def _load(session: Session, source: Source, database: DuckDBPyConnection, path: Path, folder: Path) -> None:
-    database.execute(INSERT.format(rows=_rows_of(path, ROW)), {"stream": source.stream})
+def _load(session: Session, source: Source, database: DuckDBPyConnection, path: Path) -> None:
+    database.execute(INSERT.format(rows=rows_of(path, ROW)), {"stream": source.stream})
     if database.execute("DELETE FROM event WHERE routed IS NULL").fetchone() != (0,):
         # schema 1.0.0: a whole stream in one row
-        rows = _rows_of(path, dict.fromkeys(("record_id", "window", "raw_text", "routed"), "VARCHAR"))
+        rows = rows_of(path, dict.fromkeys(("record_id", "window", "raw_text", "routed"), "VARCHAR"))
         query = f'SELECT record_id, "window", raw_text FROM {rows} WHERE raw_text IS NOT NULL AND routed IS NULL'
         for record_id, window, text in database.execute(query).fetchall():
             events = old_events(session, source, text)
-            _load_events(database, source.stream, window or "", events, folder, str(record_id))
+            _load_events(database, source.stream, window or "", events, path.with_name("old.jsonl"), str(record_id))
 
 
 def _load_events(
-    database: DuckDBPyConnection,
-    stream: str,
-    window: str,
-    events: Iterator[dict[str, Any]],
-    folder: Path,
-    name: str = "",
+    database: DuckDBPyConnection, stream: str, window: str, events: Iterator[dict[str, Any]], path: Path, name: str = ""
 ) -> None:
     """Insert events that are not rows of the journal."""
-    path = folder / "others.jsonl"
     with path.open("wb") as file:
         for at, event in enumerate(events):
             own = {"record_id": f"{name}-{at}", "window": window, "routed": False, "ok": True}
             file.write(orjson.dumps({**own, **event}) + b"\n")
-    database.execute(INSERT.format(rows=_rows_of(path, ROW)), {"stream": stream})
+    database.execute(INSERT.format(rows=rows_of(path, ROW)), {"stream": stream})
 
 
-def _rows_of(path: Path, kinds: Mapping[str, str]) -> str:
-    columns = ", ".join(f"\"{name}\": '{kind}'" for name, kind in kinds.items())
-    options = "format = 'newline_delimited', ignore_errors = true, maximum_object_size = 33554432"
-    return f"read_json('{str(path.absolute()).replace(chr(39), chr(39) * 2)}', columns = {{{columns}}}, {options})"
+def rows_of(path: Path, kinds: Mapping[str, str]) -> str:
+    """The rows of a file, with columns of these kinds, as a query asks for them."""
+    columns = ", ".join(f"{quoted(name)}: '{kind}'" for name, kind in kinds.items())
+    # DuckDB reads twice of this at once
+    size = min(path.stat().st_size + 1, LARGEST)
+    options = f"format = 'newline_delimited', ignore_errors = true, maximum_object_size = {size}"
+    return f"read_json({quoted(path.absolute(), chr(39))}, columns = {{{columns}}}, {options})"
+
+
+def quoted(name: object, quote: str = '"') -> str:
+    """A name in SQL, or a text."""
+    return quote + str(name).replace(quote, quote * 2) + quote
 
 
 def old_events(session: Session, source: Source, text: str) -> Iterator[dict[str, Any]]:

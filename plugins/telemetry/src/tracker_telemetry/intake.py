@@ -14,12 +14,10 @@ from attrs import define
 
 from tracker.api import Source, StreamInput
 from tracker.kernel import Busy, Interrupted, Session, TrackerError, Windows, line, plural
-from tracker_telemetry.follower import Follower
-from tracker_telemetry.lines import BATCH, Line, Splitter, file_chunks, pipe_chunks
-from tracker_telemetry.marks import Mark
+from tracker_telemetry.follower import Follower, Mark
+from tracker_telemetry.lines import BATCH, Line, Splitter, Stop, file_chunks, pipe_chunks
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.reader import Batch, Reader, Summary
-from tracker_telemetry.stop import Stop
 from tracker_telemetry.totals import elsewhere_notes, facts
 
 TAGS = 10  # kinds of tags that people are told of

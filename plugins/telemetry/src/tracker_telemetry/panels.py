@@ -101,7 +101,7 @@ def _over_time(logs: _Logs, daily: usage.Usage) -> Panel:
     rows = [{**row, "at": at} for row in rows if (at := _instant(row["period"], logs.zone)) is not None]
     rows.sort(key=lambda row: row["at"], reverse=True)
     y, title = ("cost_usd", "Cost, $") if _priced(rows) else ("tokens", "Tokens")
-    missing = [f"{number(one['count'])} {one['kind'].replace('_', ' ')}: {one['detail']}" for one in daily.missing]
+    missing = [f"{text[:1].upper()}{text[1:]}." for text in usage.sentences(daily.missing)]
     total = daily.totals
     bare = sum(one["count"] for one in daily.missing if one["kind"] == "unpriced")
     least, rest = ("at least ", f"; {plural(bare, 'request')} without a known price") if bare else ("", "")
@@ -161,7 +161,7 @@ def _routing(session: Session, period: Period) -> Iterator[Panel]:
         # sums that are kept, so that a live view needs no database
         for _, _, model, is_routed, *counts in groups(session, source, period.windows):
             sides[bool(is_routed)].add(model, counts)
-        found = Costs(label=source.routed_label, by="model", rows=(), row_sides={}, sides=sides, prices=table)
+        found = Costs(label=source.routed_label, by="model", sides=sides, prices=table)
         money = found.money(found.sides)
         total = baseline.tokens + routed.tokens
         share = 100 * routed.tokens / total if total else None

@@ -13,12 +13,11 @@ import orjson
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, plural, replace_file
 from tracker_telemetry import fleet
-from tracker_telemetry.index import SECONDS, SETTINGS, old_events, private
+from tracker_telemetry.index import SECONDS, SETTINGS, old_events, private, quoted, rows_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-OPTIONS = "FORMAT parquet, COMPRESSION zstd"
 KINDS = {int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN", str: "VARCHAR"}
 TIMES = ("captured_at", "finalized_at")
 LONGEST = range(-(1 << 63), 1 << 63)
@@ -51,7 +50,11 @@ def write(session: Session, stream: str, folder: Path) -> int:
                 database.execute(f"SET {name} = '{value}'")
             rows = Path(place) / "rows.jsonl"
             if stream == session.journal.streams()[0]:  # once per export
-                fleet.write(session, database, Path(place), folder)
+                for name, table in fleet.tables(session):
+                    _put(rows, table)
+                    (folder / name).mkdir(mode=0o700, exist_ok=True)
+                    query = f"SELECT * FROM {rows_of(rows, fleet.TABLES[name])}"
+                    _copy(database, query, folder / name / "part-0.parquet")
             if source is not None and source.kind == "telemetry":
                 return _write_events(session, source, database, rows, folder / stream)
             return _write_table(session, stream, database, rows, folder / f"{stream}.parquet")
@@ -61,43 +64,42 @@ def write(session: Session, stream: str, folder: Path) -> int:
 
 def _write_table(session: Session, stream: str, database: DuckDBPyConnection, rows: Path, path: Path) -> int:
     """One file: nested objects are columns with dotted names, lists are JSON."""
-    count, kinds = 0, dict[str, type]()
-    with rows.open("wb") as file:
+    kinds = dict[str, type]()
+
+    def flat() -> Iterator[dict[str, Any]]:
         for entry in session.index.entries(stream):
             found = dict(_flat(entry.record)) | {"record_id": entry.record_id}
             for name, value in found.items():
                 kinds[name] = _common(kinds.get(name, type(None)), value)
-            file.write(orjson.dumps(found) + b"\n")
-            count += 1
+            yield found
+
+    count = _put(rows, flat())
     if not count:
         return 0
     names = [*(name for name in FIRST if name in kinds), *sorted(kinds.keys() - set(FIRST))]
     columns = {name: "TIMESTAMPTZ" if name in TIMES else KINDS.get(kinds[name], "VARCHAR") for name in names}
-    chosen = ", ".join(_quoted(name) for name in names)
-
-    def write(whole: Path) -> None:
-        database.execute(f"COPY (SELECT {chosen} FROM {_read(rows, columns)}) TO '{_escaped(whole)}' ({OPTIONS})")
-
-    replace_file(path, write, after="The export is not complete")
+    query = f"SELECT {', '.join(map(quoted, names))} FROM {rows_of(rows, columns)}"
+    replace_file(path, lambda whole: _copy(database, query, whole), after="The export is not complete")
     return count
 
 
 def _write_events(session: Session, source: Source, database: DuckDBPyConnection, rows: Path, folder: Path) -> int:
     """A dataset `window=W/day=2026-01-31/part-0.parquet`."""
-    count = left_out = 0
-    with rows.open("wb") as file:
+    left_out = 0
+
+    def valid() -> Iterator[dict[str, Any]]:
+        nonlocal left_out
         for event in _events(session, source):
-            window = event.get("window")
-            if isinstance(window, str) and WINDOW.fullmatch(window):
-                file.write(orjson.dumps(event) + b"\n")
-                count += 1
+            if isinstance(window := event.get("window"), str) and WINDOW.fullmatch(window):
+                yield event
             else:
                 left_out += 1
-    if count:
-        names = ", ".join(f"{AT} AS ts" if name == "ts" else _quoted(name) for name in EVENT)
-        query = f"SELECT {names}, strftime({AT} AT TIME ZONE 'UTC', '%Y-%m-%d') AS day FROM {_read(rows, EVENT)}"
+
+    if count := _put(rows, valid()):
+        names = ", ".join(f"{AT} AS ts" if name == "ts" else quoted(name) for name in EVENT)
+        query = f"SELECT {names}, strftime({AT} AT TIME ZONE 'UTC', '%Y-%m-%d') AS day FROM {rows_of(rows, EVENT)}"
         layout = "PARTITION_BY (\"window\", day), FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
-        database.execute(f"COPY ({query}) TO '{_escaped(folder)}' ({OPTIONS}, {layout})")
+        _copy(database, query, folder, f", {layout}")
     if left_out:
         events = plural(left_out, "event")
         session.warn(f"{events} of {source.stream} are left out, because their window is not a valid id")
@@ -116,18 +118,14 @@ def _events(session: Session, source: Source) -> Iterator[dict[str, Any]]:
             yield own
 
 
-def _read(path: Path, columns: Mapping[str, str]) -> str:
-    spec = ", ".join(f"{_quoted(name)}: '{kind}'" for name, kind in columns.items())
-    options = "format = 'newline_delimited', ignore_errors = true, maximum_object_size = 67108864"
-    return f"read_json('{_escaped(path)}', columns = {{{spec}}}, {options})"
+def _put(path: Path, rows: Iterator[dict[str, Any]]) -> int:
+    """Write rows as lines of JSON; how many there are."""
+    with path.open("wb") as file:
+        return sum(file.write(orjson.dumps(row) + b"\n") > 0 for row in rows)
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("'", "''")
+def _copy(database: DuckDBPyConnection, query: str, target: Path, layout: str = "") -> None:
+    database.execute(f"COPY ({query}) TO {quoted(target, chr(39))} (FORMAT parquet, COMPRESSION zstd{layout})")
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -17,10 +17,9 @@ from attrs import define, field
 from tracker import __version__
 from tracker.api import Rejected, Source, check_event, redact
 from tracker.kernel import PluginError, Session, Windows, iso, number
-from tracker_telemetry.identity import ID, REJECTED, Ids, Shown, digest_of, row_id
 from tracker_telemetry.lines import LINE_LIMIT, Line
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
-from tracker_telemetry.stored import HEAD, Stored
+from tracker_telemetry.stored import HEAD, ID, REJECTED, Ids, Shown, Stored, digest_of, row_id
 
 SLICE = 500  # lines for which a plugin gets its time anew
 COMMON = ("window", "provider", "captured_at", "source", "notes", "agent_id", "schema_version", "tool_version")
@@ -65,6 +64,19 @@ class Rows:
     data: list[bytes] = field(factory=list)
     tags: dict[bytes, Sequence[str]] = field(factory=dict)
 
+    def add(self, ids: list[bytes], head: bytes, rows: list[dict[str, Any]]) -> None:
+        """Add rows with these ids; `head` is what stands in all of them."""
+        texts = orjson.dumps(rows)[2:-2].split(b"},{") if rows else []
+        if len(texts) != len(rows):  # the separator stands in a text, too
+            texts = [orjson.dumps(row)[1:-1] for row in rows]
+        hexes = b"".join(ids).hex().encode()
+        names = [hexes[at : at + 32] for at in range(0, len(hexes), 32)]
+        parts = zip(repeat(HEAD), names, repeat(head), texts, repeat(b"}\n"))
+        keys = [one[ID] for one in ids]
+        self.keys += keys
+        self.data.append(b"".join(chain.from_iterable(parts)))
+        self.tags.update((key, row["tags"]) for key, row in zip(keys, rows, strict=True) if "tags" in row)
+
     def leave_out(self, ids: Ids) -> None:
         """Leave out what is stored by now."""
         lines = b"".join(self.data).splitlines(keepends=True)
@@ -82,22 +94,16 @@ class Batch:
     summary: Summary = field(factory=Summary)
     first_reason: str | None = None
 
+    def count(self, events: list[dict[str, Any]]) -> None:
+        self.summary.events += len(events)
+        self.summary.routed += sum([event["routed"] for event in events])
+
 
 class Reason(str):
     """Why a line is refused, in the place of its events."""
 
 
 TOO_LONG = Reason(f"longer than {LINE_LIMIT >> 20} MB")
-
-
-@define
-class Slice:
-    """Lines in a row: the number of the one before them, and of each its digest and what the plugin made of it."""
-
-    lines: Sequence[Line]
-    digests: list[bytes]
-    before: int
-    found: list[Any] = field(factory=list)
 
 
 @define
@@ -140,7 +146,7 @@ class Reader:
                 keys = [digest[ID] for digest in digests]
                 if not self.number or self._scratch or not self._is_replay(keys, batch):
                     timer.restart()
-                    self._read_slice(Slice(part, digests, self.number), batch, timer)
+                    self._read_slice(part, digests, batch, timer)
                 self.number += len(part)
         return batch
 
@@ -176,9 +182,9 @@ class Reader:
         batch.summary.routed += routed
         return True
 
-    def _read_slice(self, part: Slice, batch: Batch, timer: Any) -> None:
-        ingest, scratch, found, stored = self._ingest, self._scratch, part.found, self.stored
-        for line in part.lines:
+    def _read_slice(self, lines: Sequence[Line], digests: list[bytes], batch: Batch, timer: Any) -> None:
+        ingest, scratch, found = self._ingest, self._scratch, list[Any]()
+        for line in lines:
             try:
                 found.append(ingest(line, scratch) if type(line) is bytes else TOO_LONG)
             except Rejected as error:
@@ -187,92 +193,53 @@ class Reader:
                 timer.restart()
                 found.append(Reason(self._fault(error, timer)))
         giving = [at for at, events in enumerate(found) if events]
-        keys = [part.digests[at][ID] for at in giving]
+        keys = [digests[at][ID] for at in giving]
         if self._is_replay(keys, batch):
             return
-        if stored.is_in_order:
-            stored.leave_order(self.shown)
+        self.stored.leave_order(self.shown)
         batch.shown += keys
-        simple: list[int] = []
-        for at, nth in zip(giving, self.shown.count(keys), strict=True):
-            events = found[at]
-            is_single = type(events) is list and len(events) == 1 and type(events[0]) is dict
-            if is_single and not nth and not stored.old and "key" not in events[0]:
-                simple.append(at)
-            else:
-                self._add_simple(batch, part, simple)
-                simple = []
-                self._add(batch, part, at, nth)
-        self._add_simple(batch, part, simple)
-
-    def _add_simple(self, batch: Batch, part: Slice, simple: list[int]) -> None:
-        """Add lines that are one event each and that the stream shows for the first time."""
-        try:
-            events = check_all([part.found[at][0] for at in simple])
-            self._add_events(batch, [part.digests[at] for at in simple], events)
-        except TypeError:
-            for at in simple:
-                self._add(batch, part, at, 0)
-
-    def _add_events(self, batch: Batch, digests: list[bytes], events: list[dict[str, Any]]) -> None:
-        count, routed = len(events), sum([event["routed"] for event in events])
-        if self.stored.ids:
-            new = [both for both in zip(digests, events, strict=True) if both[0][ID] not in self.stored.ids]
-            digests, events = [digest for digest, _ in new], [event for _, event in new]
-        texts = orjson.dumps(events)[2:-2].split(b"},{") if events else []
-        if len(texts) != len(events):  # the separator stands in a text, too
-            texts = [orjson.dumps(event)[1:-1] for event in events]
-        hexes = b"".join(digests).hex().encode()
-        ids = [hexes[at : at + 32] for at in range(0, len(hexes), 32)]
-        parts = zip(repeat(HEAD), ids, repeat(self._head), texts, repeat(b"}\n"))
-        keys = [digest[ID] for digest in digests]
-        batch.events.keys += keys
-        batch.events.data.append(b"".join(chain.from_iterable(parts)))
-        batch.events.tags.update(
-            (key, event["tags"]) for key, event in zip(keys, events, strict=True) if "tags" in event
-        )
-        batch.summary.events += count
-        batch.summary.routed += routed
-
-    def _add(self, batch: Batch, part: Slice, at: int, nth: int) -> None:
-        """Add a line of any kind."""
-        events = part.found[at]
-        try:
-            if type(events) is not Reason:
-                self._several(batch, part.digests[at], nth, events)
-                return
-        except TypeError as error:
-            events = self._fault(error, None)
-        batch.summary.rejected += 1
-        whole = row_id(part.digests[at], nth, 0, REJECTED)
-        if whole[ID] not in self.stored.ids:
-            reason = redact(events)[:REASON_LIMIT]
-            batch.first_reason = batch.first_reason or reason
-            own: dict[str, Any] = {"line_number": part.before + at + 1, "rejected": reason, **describe(part.lines[at])}
-            self._row(batch.refused, whole, orjson.dumps(own | ({"nth": nth} if nth else {})))
-
-    def _several(self, batch: Batch, digest: bytes, nth: int, found: Sequence[dict[str, Any]]) -> None:
-        """Add a line's events, however many."""
-        if not isinstance(found, list | tuple):
-            raise TypeError(f"ingest_line returned a {type(found).__name__}. Expected a list of events.")
-        events = [checked(event) for event in found]
-        rows = []
-        for part, event in enumerate(events if nth >= self.stored.old.get(digest[ID], 0) else ()):
-            whole = self._keyed(event) if event.get("key") else row_id(digest, nth, part)
-            if whole[ID] not in self.stored.ids:
+        ids, rows = list[bytes](), list[dict[str, Any]]()
+        sound = self._sound([found[at] for at in giving])
+        for at, nth, events in zip(giving, self.shown.count(keys), sound, strict=True):
+            digest = digests[at]
+            if type(events) is Reason:
+                self._refuse(batch, row_id(digest, nth, 0, REJECTED), self.number + at + 1, nth, events, lines[at])
+            elif nth or len(events) > 1 or self.stored.old or "key" in events[0]:
                 own = {"nth": nth} if nth else {}
-                own |= {"part": part, "parts": len(events)} if len(events) > 1 else {}
-                rows.append((whole, orjson.dumps(own | event), event.get("tags") or ()))
-        for whole, text, tags in rows:
-            self._row(batch.events, whole, text, tags)
-        batch.summary.events += len(events)
-        batch.summary.routed += sum(event["routed"] for event in events)
+                for part, event in enumerate(events if nth >= self.stored.old.get(digest[ID], 0) else ()):
+                    ids.append(self._keyed(event) if event.get("key") else row_id(digest, nth, part))
+                    rows.append(own | ({"part": part, "parts": len(events)} if len(events) > 1 else {}) | event)
+            else:
+                ids.append(digest)
+                rows.append(events[0])
+        batch.count([event for events in sound if type(events) is not Reason for event in events])
+        batch.events.add(ids, self._head, rows)
 
-    def _row(self, rows: Rows, whole: bytes, text: bytes, tags: Sequence[str] = ()) -> None:
-        rows.keys.append(whole[ID])
-        rows.data.append(HEAD + whole.hex().encode() + self._head + text[1:] + b"\n")
-        if tags:
-            rows.tags[whole[ID]] = tags
+    def _sound(self, found: list[Any]) -> list[Any]:
+        """The events of lines, checked; in the place of those that are wrong stands why they are refused."""
+        with suppress(TypeError):  # which does not say of which line
+            if all(type(events) is list for events in found):
+                events = iter(check_all([*chain.from_iterable(found)]))
+                return [[next(events) for _ in line] for line in found]
+        return [self._sound_line(events) for events in found]
+
+    def _sound_line(self, events: Any) -> list[dict[str, Any]] | Reason:
+        if type(events) is Reason:
+            return events
+        try:
+            if not isinstance(events, list | tuple):
+                raise TypeError(f"ingest_line returned a {type(events).__name__}. Expected a list of events.")
+            return [checked(event) for event in events]
+        except TypeError as error:
+            return Reason(self._fault(error, None))
+
+    def _refuse(self, batch: Batch, row: bytes, number: int, nth: int, reason: str, line: Line) -> None:
+        batch.summary.rejected += 1
+        reason = redact(reason)[:REASON_LIMIT]
+        if row[ID] not in self.stored.ids:
+            batch.first_reason = batch.first_reason or reason
+            own = {"line_number": number, "rejected": reason, **describe(line), **({"nth": nth} if nth else {})}
+            batch.refused.add([row], self._head, [own])
 
     def _keyed(self, event: dict[str, Any]) -> bytes:
         """The id of an event with a key, whatever line and file shows it; its total tells a later state of it."""
@@ -285,8 +252,11 @@ class Reader:
         if self.session.registry.has(self.source.name, "end_stream"):
             end_stream = self.session.registry.bind(self.source.name, "end_stream")
             with self.session.registry.guarded(self.source.name, "end_stream"):
-                for event in end_stream(self._scratch):
-                    self._several(batch, self._digest(b"\0end\0" + orjson.dumps(checked(event))), 0, [event])
+                events = [checked(event) for event in end_stream(self._scratch)]
+            digests = [self._digest(b"\0end\0" + orjson.dumps(event)) for event in events]
+            ids = [self._keyed(one) if one.get("key") else at for one, at in zip(events, digests, strict=True)]
+            batch.count(events)
+            batch.events.add(ids, self._head, events)
         return batch
 
     def _fault(self, error: BaseException, timer: Any) -> str:
@@ -300,16 +270,17 @@ class Reader:
         return f"the plugin failed: {type(error).__name__}"
 
     def store(self, batch: Batch) -> None:
-        """Append what is new, each stream in one write; what another process has stored meanwhile is left out."""
+        """Append what is new, each stream in one write; what is stored, also by another process, is left out."""
+        both = batch.events, batch.refused
         if self.session.dry_run:
+            self._leave_out(both)
             print(b"".join(batch.events.data + batch.refused.data).decode(), end="")
         elif batch.events.keys or batch.refused.keys:
             with self.session.journal.lock():
-                if self.stored.catch_up():
-                    batch.events.leave_out(self.stored.ids)
-                    batch.refused.leave_out(self.stored.ids)
-                for stream, rows in zip(self.streams, (batch.events, batch.refused), strict=True):
-                    if rows.data:
+                self.stored.catch_up()
+                self._leave_out(both)
+                for stream, rows in zip(self.streams, both, strict=True):
+                    if rows.keys:
                         self.session.journal.append(stream, b"".join(rows.data))
                         self.stored.wrote(stream)
         batch.summary.new = len(batch.events.keys)
@@ -317,6 +288,12 @@ class Reader:
             found = (tag for key in batch.events.keys for tag in set(filter(_is_text, tags.get(key, ()))))
             batch.summary.tags.update(found)
         self.summary.add(batch.summary)
+
+    def _leave_out(self, both: Sequence[Rows]) -> None:
+        if any(rows.keys for rows in both):
+            self.stored.leave_order(self.shown)
+            for rows in both if self.stored.ids else ():
+                rows.leave_out(self.stored.ids)
 
 
 def check_all(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC
-from functools import partial
 from typing import Any
 
 import orjson
@@ -15,7 +14,7 @@ import orjson
 from tracker.api import Block, Check, Finding, Row, Source
 from tracker.kernel import Session, Windows, plural
 from tracker_telemetry import prices
-from tracker_telemetry.costs import Side, compare
+from tracker_telemetry.costs import RANKED, Side, figures
 from tracker_telemetry.index import FOLDER, ask
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.totals import FILE, groups, outside
@@ -25,16 +24,21 @@ TOP = 3  # rows of the handoff
 
 def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """Tokens and money by window and provider: of each provider its own requests alone."""
-    sides: dict[tuple[str, str], Side] = defaultdict(Side)
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for source in sources_of(session, windows):
         table = prices.table(session, source)
+        sides: dict[tuple[str, str], Side] = defaultdict(Side)
         for window, lane, model, is_routed, *counts in groups(session, source, windows):
             provider = provider_of(session, source, lane, model, is_routed=is_routed)
             if provider is not None:
                 sides[window, provider].add(model, counts)
         for key, side in sides.items():
-            found[key] = {"tokens": side.tokens, "cost_usd": side.money(table)}
+            before = found.get(key, {"tokens": 0, "cost_usd": 0.0})
+            costs = before["cost_usd"], side.money(table)
+            found[key] = {
+                "tokens": before["tokens"] + side.tokens,
+                "cost_usd": None if None in costs else sum(costs),
+            }
     if (session.root / FOLDER / store.FILE).exists():  # requests that `tracker usage` has read
         with suppress(sqlite3.DatabaseError):  # a spoilt file, which `tracker usage` makes anew
             found |= _of_session_logs(session, set(windows))
@@ -90,14 +94,13 @@ def section(session: Session, windows: Sequence[str]) -> Block | None:
     used = [_used(session, window, provider, found) for (window, provider), found in _logged(session, windows)]
     rows: list[Row] = list(used)
     for source in sources_of(session, windows):
-        table = prices.table(session, source)
-        take = partial(compare, source, by="rid", top=TOP, prices=table, with_money=False)
-        found = ask(session, source, windows, take)
         names = ("baseline_tokens", f"{source.routed_label}_tokens", "delta")
-        for key, baseline, routed in found.rows:
-            counts = (baseline or 0, routed or 0, (routed or 0) - (baseline or 0))
-            values = {"rid": key or None, **dict(zip(names, counts, strict=True))}
-            rows.append(Row(values=values, text=f"{{rid}},{{baseline_tokens}},{{{names[1]}}},{{delta}}"))
+        columns = ("rid", *names)
+        largest = ask(session, source, windows, lambda events: events.rows(RANKED.format(by="rid"), TOP))
+        rows += [Row(values={}, text=",".join(columns))] if largest else []
+        for row in largest:
+            values = dict(zip(columns, (row[0] or None, *figures(row)), strict=True))
+            rows.append(Row(values=values, text=",".join(f"{{{name}}}" for name in columns)))
     return Block(title="Tokens and money" if used else "Cost comparison", rows=tuple(rows)) if rows else None
 
 

@@ -18,10 +18,9 @@ from tracker.errors import Busy
 from tracker.session import Session
 from tracker_telemetry import lines as tail
 from tracker_telemetry.intake import Intake
-from tracker_telemetry.lines import LINE_LIMIT, Line, Splitter, TooLong, pipe_chunks
+from tracker_telemetry.lines import LINE_LIMIT, Line, Splitter, Stop, TooLong, pipe_chunks
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.reader import Reader
-from tracker_telemetry.stop import Stop
 
 TEXTS = st.lists(
     st.sampled_from([b"", b"a", b"bc", b"\r", b"d" * 7, b"e" * 8, b"f" * 9, b"g" * 30, b"h\r"]), max_size=8

@@ -17,6 +17,7 @@ from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import Outlook
 from tracker_verdict.prospect import LIKELY, local_time, prospect, summary
 from tracker_verdict.standings import (
+    PERCENT,
     Owned,
     captures,
     chosen,
@@ -28,7 +29,6 @@ from tracker_verdict.standings import (
 )
 from tracker_verdict.weeks import FULL, weeks_before
 
-PERCENT = "pp"
 GO, STOP, UNKNOWN = "go", "stop", "unknown"
 STATUS = {GO: 0, STOP: 3, UNKNOWN: 4}
 
@@ -124,8 +124,6 @@ def _of_meter(
     meter = source.meter(question.meter)
     if meter is None:
         return evolve(unknown, why=f"{source.name} has no meter {question.meter}")
-    if meter.unit != PERCENT:
-        return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
     known, own = read
     shown_now = standings(known, own, meter, now)
     if question.account is None and len(shown_now) > 1:
@@ -134,13 +132,16 @@ def _of_meter(
     found = chosen(shown_now, question.account)
     if found is None:
         return unknown
-    shown = evolve(unknown, used=found.used, taken_at=found.at, reset_at=found.reset_at, account=found.account)
+    percent = found.percent
+    if percent is None:
+        return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
+    shown = evolve(unknown, used=percent, taken_at=found.at, reset_at=found.reset_at, account=found.account)
     if found.reset_at is not None and found.reset_at <= now:
         at = local_time(found.reset_at, now, zone(session.config.timezone))
         return evolve(shown, why=f"reset at {at} and not read since")
     if now - found.at > question.max_age:
         return evolve(shown, why=f"the newest reading is {span(now - found.at)} old")
-    left = max(FULL - found.used, 0.0)
+    left = max(FULL - percent, 0.0)
     if left < question.min_left:
         return evolve(shown, state=STOP, why=f"{number(left)} % left, less than {number(question.min_left)} %")
     if left <= 0:
@@ -148,10 +149,11 @@ def _of_meter(
     local = zone(session.config.timezone)
     weeks = partial(weeks_before, of_accounts(known, meter.key).get(found.account, []), local)
     # how old the reading may be was decided above
-    ahead = prospect(weeks, found, meter, found.at, local)
+    ahead = prospect(weeks, found, meter, found.at, local) if meter.unit == PERCENT else None
     asked = Outlook(
         meter=meter.key,
         title=meter.title,
+        unit=meter.unit,
         is_capacity=meter.key == source.capacity,
         account=found.account,
         used=found.used,

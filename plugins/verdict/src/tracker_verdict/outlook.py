@@ -22,6 +22,7 @@ from tracker_verdict.prospect import lines as words
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import (
     FRESH,
+    PERCENT,
     Standing,
     captures,
     history,
@@ -32,7 +33,6 @@ from tracker_verdict.standings import (
 )
 from tracker_verdict.weeks import FULL, weeks_before
 
-PERCENT = "pp"
 ONE_MODEL = "this is the meter of one model: it stops work with that model alone and does not count for the verdict"
 GO, TIGHT, STOP, UNKNOWN = "GO", "tight", "STOP", "unknown"
 # The probabilities that the planned windows fit from which the verdict is GO, or tight.
@@ -59,6 +59,8 @@ class Outlook:
     several: bool = False
     unit: str = PERCENT
     used: float | None = None
+    limit: float | None = None
+    percent: float | None = None
     taken_at: datetime | None = None
     reset_at: datetime | None = None
     costs: int = 0
@@ -113,14 +115,18 @@ def outlooks(
                 account=standing.account,
                 several=several,
                 used=standing.used,
+                limit=standing.limit,
+                percent=standing.percent,
                 taken_at=standing.taken_at,
                 reset_at=standing.reset_at,
             )
-            if meter.unit != PERCENT:
+            if not standing.limit:
                 found.append(evolve(one, why=_no_bar(meter)))
                 continue
             readings = of_accounts(past, meter.key).get(standing.account, [])
-            one = evolve(one, prospect=prospect(partial(weeks_before, readings, local), standing, meter, now, local))
+            if meter.unit == PERCENT:
+                weeks = partial(weeks_before, readings, local)
+                one = evolve(one, prospect=prospect(weeks, standing, meter, now, local))
             costs = _costs(deltas, meter, standing.account if one.several else None)
             found.append(_outlook(source, meter, one, standing, costs, (now, max_age, reserve, windows_left, local)))
     return found
@@ -206,8 +212,9 @@ def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: i
     from tracker_verdict.stats.room import fits
 
     assert known.used is not None
+    assert known.limit is not None
     usual = statistics.median(costs)
-    room = max(FULL - reserve - known.used, 0.0)
+    room = max(known.limit * (1 - reserve / FULL) - known.used, 0.0)
     cost = (costs[0], usual, costs[-1])
 
     def fitting(one: float) -> int | None:
@@ -236,6 +243,8 @@ def lines(
         at = f" at {local_time(one.taken_at, now, local)}" if one.taken_at else ""
         name = f" account {one.account or NO_ACCOUNT}" if one.several else ""
         used = value(one.used, unit="% used" if one.unit == PERCENT else f" {one.unit}")
+        if one.unit != PERCENT and one.limit:
+            used = f"{value(one.used)} of {number(one.limit)} {one.unit} used"
         yield f"{source.name} {one.meter}{name}: {used}{at}{reset}"
         if one.prospect is not None:
             yield from words(one.prospect, local)
@@ -244,8 +253,9 @@ def lines(
             continue
         least, usual, most = (number(cost) for cost in one.cost)
         spread = f"{least} to {most}, " if one.costs > 1 else ""
-        yield f"  a usual window costs {usual} pp ({spread}of {plural(one.costs, 'window')})"
-        yield f"  {_room(*one.fits)} and leave {number(reserve)} pp"
+        yield f"  a usual window costs {usual} {one.unit} ({spread}of {plural(one.costs, 'window')})"
+        leave = "leaves" if one.fits[1] == 1 else "leave"
+        yield f"  {_room(*one.fits)} and {leave} {number(reserve * (one.limit or FULL) / FULL)} {one.unit}"
         yield f"  {plural(windows_left, 'planned window')}: {_chance(one.probability)} likely to fit: {one.verdict}"
         if one.verdict == UNKNOWN:
             yield f"  unknown: {one.why}"
@@ -320,7 +330,10 @@ def document(source: Source, found: list[Outlook], reserve: float, windows_left:
                 "meter": one.meter,
                 "account": one.account,
                 "capacity": one.is_capacity,
-                "used_pct": one.used,
+                "used": one.used,
+                "unit": one.unit,
+                "limit": one.limit,
+                "used_pct": one.percent,
                 "captured_at": one.taken_at and iso(one.taken_at),
                 "reset_at": one.reset_at and iso(one.reset_at),
                 "windows_measured": one.costs,

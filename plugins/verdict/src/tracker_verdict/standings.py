@@ -6,12 +6,14 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Capture, Session, TrackerError, Windows, near
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
+from tracker_verdict.weeks import FULL
 
+PERCENT = "pp"
 # What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
 RECENT = timedelta(hours=2)
 # What older weeks weigh in a forecast is nothing.
@@ -24,13 +26,19 @@ FRESH = timedelta(minutes=15)
 
 @frozen(kw_only=True)
 class Standing:
-    """at: the instant that the value is of. taken_at: when it was read."""
+    """at: the instant that the value is of. taken_at: when it was read. limit: what is full, in the meter's unit."""
 
     account: str | None
     at: datetime
     taken_at: datetime
     used: float
     reset_at: datetime | None
+    limit: float | None = None
+
+    @property
+    def percent(self) -> float | None:
+        """What is used of the whole; None for a count whose end the vendor does not show."""
+        return self.used if self.limit == FULL else FULL * self.used / self.limit if self.limit else None
 
 
 class Owned(NamedTuple):
@@ -105,7 +113,9 @@ def standings(known: Sequence[MeterReading], captured: Sequence[Owned], meter: M
         ):
             found.setdefault(one.account, []).append(one)
     newest = [max(own, key=lambda one: (one.taken_at, one.at)) for own in found.values() if own]
-    return sorted(newest, key=lambda one: one.account or "")
+    limits = {one.account: one.limit for one in _captured(captured, meter.key) if one.limit}
+    full = {one.account: FULL if meter.unit == PERCENT else limits.get(one.account, limits.get(None)) for one in newest}
+    return [evolve(one, limit=full[one.account]) for one in sorted(newest, key=lambda one: one.account or "")]
 
 
 def _captured(captured: Sequence[Owned], meter: str) -> Iterator[Standing]:
@@ -114,7 +124,12 @@ def _captured(captured: Sequence[Owned], meter: str) -> Iterator[Standing]:
         if gauge is not None and gauge.used is not None:
             at = capture.reading.as_of or capture.captured_at
             yield Standing(
-                account=account, at=at, taken_at=capture.captured_at, used=gauge.used, reset_at=gauge.reset_at
+                account=account,
+                at=at,
+                taken_at=capture.captured_at,
+                used=gauge.used,
+                reset_at=gauge.reset_at,
+                limit=gauge.limit,
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from tracker.api import Source
     from tracker_telemetry import costs
     from tracker_telemetry.index import Events
+
+PART = 10_000  # lines that are printed at once: millions would take hundreds of megabytes
 
 
 @click.command("cost-compare", cls=Command, epilog="tracker cost-compare --window W0-01")
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 @click.option("--source", "name", metavar="SOURCE", help="The telemetry source, if there are several.")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
     """Compare the tokens and the money of routed requests with the others', per feature."""
+    from attrs import evolve
+
     from tracker.kernel import TrackerError, Windows
     from tracker_telemetry import costs, prices
     from tracker_telemetry.index import ask, ask_log
@@ -48,23 +53,28 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
         raise TrackerError(f"No event of {name} is stored in {here.root}. {cure}")
     table = prices.table(here, source)
 
-    def compare(events: Events) -> costs.Costs:
-        return costs.compare(source, events, cast("costs.By", by), top, table, with_money=here.json)
+    def show(events: Events) -> None:
+        found = costs.compare(source, events, cast("costs.By", by), top, table, with_money=here.json)
+        if here.json:
+            here.data(costs.document(found))
+            return
+        has_rows = any(side.models for side in found.sides)
+        if here.is_terminal:
+            found = evolve(found, rows=list(found.rows))
+        if here.is_terminal and has_rows and here.table(*costs.table(found)):
+            here.show(costs.totals_line(found))
+        else:
+            lines = costs.csv_lines(found)
+            while part := list(islice(lines, PART)):
+                click.echo("\n".join(part))
+            click.echo(f"# {costs.totals_line(found)}")
+        if has_rows:
+            here.note(costs.money_line(found))
 
     if path is not None:
-        found = ask_log(_log(here, source, path), compare)
+        ask_log(_log(here, source, path), show)
     else:
-        found = ask(here, source, None if window is None else [window], compare)
-    if here.json:
-        here.data(costs.document(found))
-        return
-    lines = list(costs.csv_lines(found))
-    if here.is_terminal and found.rows and here.table(*costs.table(found)):
-        here.show(lines[-1].removeprefix("# "))
-    else:
-        click.echo("\n".join(lines))
-    if found.rows:
-        here.note(costs.money_line(found))
+        ask(here, source, None if window is None else [window], show)
 
 
 def _log(here: Session, source: Source, path: str) -> Iterator[dict[str, Any]]:
