@@ -81,6 +81,9 @@ def test_people_get_a_row_per_window(filled: Any) -> None:
     ]
     assert [row.split()[0] for row in rows] == ["W1", "W2", "W10"]
     assert "20 pp" in rows[0]
+    # digits as in the preview
+    assert " 0.20" in rows[0]
+    assert "efficiency=0.20," in filled("preview").ok()
 
 
 def test_what_is_known_of_the_window_has_a_name_of_its_own(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:

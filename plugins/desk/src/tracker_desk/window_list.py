@@ -9,7 +9,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from tracker.api import Source
-from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, Windows, canonical, iso, value
+from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, Windows, canonical, iso, rate, value
 
 FIGURES = ("features", "capacity", "efficiency")
 
@@ -161,7 +161,7 @@ def lines(windows: Sequence[ListedWindow], clock: Clock) -> Iterator[str]:
             cells = [
                 _cell(columns.get("features")),
                 _cell(columns.get("capacity"), unit),
-                _cell(columns.get(FIGURES[2])),
+                "-" if (found := columns.get("efficiency")) is None else rate(found),
             ]
             table.append([*start, name, *cells, *(_cell(columns.get(key)) for key in added), *ends])
             start, ends = ["", "", "", "", ""], [""] * len(whole)
