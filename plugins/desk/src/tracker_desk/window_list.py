@@ -11,6 +11,7 @@ from attrs import field, frozen
 from tracker.api import Source
 from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, Windows, canonical, iso, rate, value
 
+LEAST = 0.005  # what is less is not nothing, and has more digits
 FIGURES = ("features", "capacity", "efficiency")
 
 
@@ -175,4 +176,6 @@ def lines(windows: Sequence[ListedWindow], clock: Clock) -> Iterator[str]:
 
 
 def _cell(found: Any, unit: str | None = None) -> str:
+    if isinstance(found, float) and 0 < abs(found) < LEAST:
+        return rate(found)
     return "-" if found is None else value(found, unit=f" {unit}" if unit else "")
