@@ -272,7 +272,7 @@ def test_what_was_taken_back_cannot_be_taken_back_twice(captured: Run) -> None:
 
 def test_a_lane_hears_who_else_measures_in_the_window_that_it_is_given(toys: Run) -> None:
     ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%", AGENT_ID="main"))
-    note = "note: Other lanes captured toy in W0-01, and one pair counts. Use --window to name another window\n"
+    note = "note: Other lanes captured toy in W0-01, and one pair counts. Use --window for another account\n"
     assert note in toys("alias", "start", "toy", "--stdin", stdin="fuel 1%", AGENT_ID="sub1").stderr
     assert note not in toys("alias", "start", "toy", "--stdin", stdin="fuel 2%", AGENT_ID="sub1").stderr
     named = toys("alias", "start", "toy", "--stdin", "--window", "W0-01", stdin="fuel 2%", AGENT_ID="sub2")

@@ -15,17 +15,7 @@ from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
 from tracker.session import Session
 from tracker.text.render import line, near
-from tracker.windows.captures import (
-    OTHER_ACCOUNT,
-    Capture,
-    Groups,
-    Pair,
-    Span,
-    canonical,
-    capacity_delta,
-    captures,
-    spans,
-)
+from tracker.windows.captures import OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, spans
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,6 +23,7 @@ if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.journal.index import Entry
     from tracker.preview import Preview
+    from tracker.windows.captures import Capture, Groups, Span
     from tracker.windows.lanes import LaneFile
     from tracker.windows.window import CaptureRequest
 

@@ -24,16 +24,21 @@ TOP = 3  # rows of the handoff
 
 def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """Tokens and money by window and provider: of each provider its own requests alone."""
-    sides: dict[tuple[str, str], Side] = defaultdict(Side)
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for source in sources_of(session, windows):
         table = prices.table(session, source)
+        sides: dict[tuple[str, str], Side] = defaultdict(Side)
         for window, lane, model, is_routed, *counts in groups(session, source, windows):
             provider = provider_of(session, source, lane, model, is_routed=is_routed)
             if provider is not None:
                 sides[window, provider].add(model, counts)
         for key, side in sides.items():
-            found[key] = {"tokens": side.tokens, "cost_usd": side.money(table)}
+            before = found.get(key, {"tokens": 0, "cost_usd": 0.0})
+            costs = before["cost_usd"], side.money(table)
+            found[key] = {
+                "tokens": before["tokens"] + side.tokens,
+                "cost_usd": None if None in costs else sum(costs),
+            }
     if (session.root / FOLDER / store.FILE).exists():  # requests that `tracker usage` has read
         with suppress(sqlite3.DatabaseError):  # a spoilt file, which `tracker usage` makes anew
             found |= _of_session_logs(session, set(windows))
