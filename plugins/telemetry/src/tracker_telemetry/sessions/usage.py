@@ -259,9 +259,10 @@ class _Windows:
 
     def of(self, provider: str, at: float | None, names: Sequence[str]) -> str:
         """The window; of several at once the one whose lane has one of the names, else all: the request is shared."""
-        spans, found = self._spans.get(provider), []
+        spans = self._spans.get(provider)
         if spans is None or at is None:
             return OUTSIDE
+        found: list[tuple[str, frozenset[str]]] = []
         place = bisect_right(spans, at, key=itemgetter(0))
         while place and self._ends[provider][place - 1] >= at:
             place -= 1
