@@ -165,11 +165,6 @@ class Journal:
             finally:
                 lock.release()
 
-    @property
-    def is_locked(self) -> bool:
-        """Whether this process holds the lock."""
-        return self._lock is not None and self._lock.is_locked
-
     def _introduce(self, purpose: str | None) -> None:
         """Tell others who holds the lock, by default with the command's name, without its arguments."""
         context, names = click.get_current_context(silent=True), list[str]()
@@ -204,7 +199,7 @@ class Journal:
 
         The caller holds the lock.
         """
-        assert self.is_locked, "append needs the lock"
+        assert getattr(self._lock, "is_locked", False), "append needs the lock"
         encoded: dict[str, bytes | bytearray] = {}
         for stream, own in new.items():
             lines = encoded[stream] = own if isinstance(own, bytes) else bytearray()
@@ -287,7 +282,7 @@ class Journal:
             start = max(mark - SAMPLE, 0)
             head = blake2b(files.read_at(file, min(mark, SAMPLE), 0), digest_size=16)
             tail = blake2b(files.read_at(file, mark - start, start), digest_size=16)
-        if whole != found.st_size and self.mends and not self.is_locked:
+        if whole != found.st_size and self.mends:
             try:
                 with self.lock(wait=0):
                     _, whole = self.mend(stream)
@@ -298,24 +293,24 @@ class Journal:
                 self.warn(f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
         return Glance(size=whole, inode=found.st_ino, head=head.digest(), tail=tail.digest())
 
-    def lines(self, stream: str, start: int = 0, stop: int | None = None, skips: files.Skips = None) -> files.Lines:
+    def lines(self, stream: str, start: int = 0, stop: int | None = None) -> files.Lines:
         """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
         with self._reading(stream) as file:
-            if file is not None:
-                yield from files.whole_lines(file, start, stop, skips)
+            yield from () if file is None else files.whole_lines(file, start, stop)
 
     def records(
         self, stream: str, start: int = 0, stop: int | None = None, skips: files.Skips = None
     ) -> Iterator[tuple[int, bytes, Record]]:
         """The records between two offsets, each with its offset and line; lines that are not records are skipped."""
-        for offset, line in self.lines(stream, start, stop, skips):
-            record = None if line is None else decode(line)
-            if line is not None and record is not None:
-                yield offset, line, record
-            elif line is None or line.strip():
-                self.warn(f"{stream}{SUFFIX} holds lines that are not records. `tracker doctor` shows them.")
-            # a long line is let go before the next is read
-            line = record = None
+        with self._reading(stream) as file:
+            for offset, line in () if file is None else files.whole_lines(file, start, stop, skips):
+                record = None if line is None else decode(line)
+                if line is not None and record is not None:
+                    yield offset, line, record
+                elif line is None or line.strip():
+                    self.warn(f"{stream}{SUFFIX} holds lines that are not records. `tracker doctor` shows them.")
+                # a long line is let go before the next is read
+                line = record = None
 
     def record(self, stream: str, offset: int) -> Record:
         """The record at an offset; an empty one if there is none any more."""
@@ -352,7 +347,8 @@ class Journal:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT if may_write else os.O_RDONLY
         check_place(self.root, as_folder=True)
         try:
-            with contextlib.suppress(FileNotFoundError):
+            # one that is to be read must be there
+            with contextlib.suppress(*([FileNotFoundError] if may_write else [])):
                 named = os.lstat(path)
                 if (known := self._files.get((stream, may_write, named.st_dev, named.st_ino))) is not None:
                     return known
