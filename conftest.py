@@ -1,9 +1,12 @@
 """What every suite of the workspace shares: toy plugins, commands run in this process, bare environments."""
 
+import gc
 import os
 import sys
 from pathlib import Path
 from shutil import disk_usage
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "support"))  # importlib mode imports no siblings
 
@@ -16,3 +19,11 @@ if os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2 << 30 and not os.s
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 pytest_plugins = ("toys", "inprocess", "warm", "shared")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was imported and collected lives until the end: the garbage collector need not look at it each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)

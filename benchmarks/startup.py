@@ -47,7 +47,6 @@ PACKAGES = (
     "tracker_telemetry",
     "tracker_verdict",
     "tracker_views",
-    "filelock",
     "click",
     "attr",
     "attrs",

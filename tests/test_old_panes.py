@@ -44,7 +44,7 @@ def test_a_pane_whose_resets_are_over_is_refused(days: int) -> None:
     text = (PLUGINS / "codex" / "tests" / "screens" / "v0.155.0_base.txt").read_text(encoding="utf-8")
     # its times of day without a date are over, too
     at = CAPTURED + timedelta(days=days, hours=7)
-    with pytest.raises(TrackerError, match="This codex pane is old"):
+    with pytest.raises(TrackerError, match="This codex pane is not of "):
         dated(status.source_info(), status.parse_status(text, at, UTC), at, BUFFER, "")
 
 

@@ -38,17 +38,17 @@ def shown(run: Run) -> str:
     return preview.stdout
 
 
-def without(toys: Run, *names: str) -> Run:
+def without(toys_apart: Run, *names: str) -> Run:
     off = ",".join((*(f"tracker-{name}" for name in PROVIDERS), *names))
 
     def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return toys(*arguments, stdin=stdin, TRACKER_DISABLE_PLUGINS=off)
+        return toys_apart(*arguments, stdin=stdin, TRACKER_DISABLE_PLUGINS=off)
 
     return run
 
 
-def test_with_every_feature_off(toys: Run) -> None:
-    run = without(toys, *FEATURES)
+def test_with_every_feature_off(toys_apart: Run) -> None:
+    run = without(toys_apart, *FEATURES)
     shown(run)
     helped = run("--help").stdout
     commands = {line.split()[0] for line in helped.splitlines() if line.startswith("  ") and line[2:3].islower()}
@@ -67,8 +67,8 @@ def test_with_every_feature_off(toys: Run) -> None:
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_with_one_feature_off(toys: Run, feature: str) -> None:
-    shown(without(toys, feature))
+def test_with_one_feature_off(toys_apart: Run, feature: str) -> None:
+    shown(without(toys_apart, feature))
 
 
 def test_with_the_core_and_one_provider_from_wheels(tmp_path: Path, wheels: dict[str, Path]) -> None:

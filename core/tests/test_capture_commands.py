@@ -15,9 +15,9 @@ T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:0
 
 
 @pytest.fixture
-def toys(toys_inside: Run) -> Run:
+def toys(toys: Run) -> Run:
     """In this process: the tests are about what is stored and said."""
-    return toys_inside
+    return toys
 
 
 def test_start_and_end_make_a_window(toys: Run, tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_what_was_taken_back_cannot_be_taken_back_twice(captured: Run) -> None:
 
 def test_a_lane_hears_who_else_measures_in_the_window_that_it_is_given(toys: Run) -> None:
     ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 1%", AGENT_ID="main"))
-    note = "note: Other lanes captured toy in W0-01, and one pair counts. Use --window to name another window\n"
+    note = "note: Other lanes captured toy in W0-01, and one pair counts. Use --window for another account\n"
     assert note in toys("alias", "start", "toy", "--stdin", stdin="fuel 1%", AGENT_ID="sub1").stderr
     assert note not in toys("alias", "start", "toy", "--stdin", stdin="fuel 2%", AGENT_ID="sub1").stderr
     named = toys("alias", "start", "toy", "--stdin", "--window", "W0-01", stdin="fuel 2%", AGENT_ID="sub2")
@@ -312,7 +312,9 @@ def test_a_capture_that_nobody_named_is_not_removed_unasked(captured: Run, tmp_p
 def test_an_old_pane_is_not_taken_for_a_new_one(toys: Run, tmp_path: Path) -> None:
     pane = "fuel 44% reset 2026-01-10T12:00:00+00:00"
     error = refused(toys("start", "toy", "--captured-at", "2026-01-16T12:00:00Z", stdin=pane))
-    assert error.startswith("error: This toy pane is old: every reset that it shows was over 6 d 0 h ago.")
+    assert error.startswith(
+        "error: This toy pane is not of 2026-01-16 12:00 UTC: every reset in it was over 6 d 0 h before. Capture"
+    )
     assert records(tmp_path, "snapshots") == []
     ok(toys("start", "toy", "--captured-at", "2026-01-10T08:00:00Z", stdin=pane))
     ok(toys("start", "toy", "--window", "W2", "--captured-at", "2026-01-16T12:00:00Z", "--force", stdin=pane))

@@ -16,9 +16,9 @@ T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:0
 
 
 @pytest.fixture
-def toys(toys_inside: Run) -> Run:
+def toys(toys: Run) -> Run:
     """In this process: the tests are about what is stored and said."""
-    return toys_inside
+    return toys
 
 
 def test_a_dry_run_of_complete_leaves_no_lock_behind(captured: Run, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def install(folder: Path, code: str) -> Path:
 
 
 @pytest.fixture
-def with_bad(toys: Run, tmp_path: Path) -> Callable[[str], Run]:
+def with_bad(toys_apart: Run, tmp_path: Path) -> Callable[[str], Run]:
     """The toys and one bad plugin of that code."""
 
     def made(code: str) -> Run:
@@ -80,7 +80,7 @@ def with_bad(toys: Run, tmp_path: Path) -> Callable[[str], Run]:
 
         def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
             path = f"{tmp_path / 'site'}:{bad}"
-            return toys(*arguments, PYTHONPATH=path, TRACKER_PLUGIN_SECONDS="0.5", **extra)
+            return toys_apart(*arguments, PYTHONPATH=path, TRACKER_PLUGIN_SECONDS="0.5", **extra)
 
         return run
 

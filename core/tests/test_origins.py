@@ -79,19 +79,19 @@ def test_origins_have_names_of_their_own_and_a_kind() -> None:
         source(Origin(name="log", title="Log"))
 
 
-def test_a_provider_without_origins_is_read_from_a_pipe(toys: Run) -> None:
-    done = toys("capture", "toy")
+def test_a_provider_without_origins_is_read_from_a_pipe(toys_apart: Run) -> None:
+    done = toys_apart("capture", "toy")
     assert done.returncode == 1
     assert done.stderr == (
         "error: toy cannot be read by itself. Pipe its pane to `tracker capture toy --from stdin`.\n"
     )
-    piped = toys("capture", "toy", "--from", "stdin", stdin="fuel 12%")
+    piped = toys_apart("capture", "toy", "--from", "stdin", stdin="fuel 12%")
     assert piped.stdout == "stored toy before snapshot for W0-01 (awaiting end)\n"
-    assert toys("statusline", stdin="fuel 12%").stdout == "\n"
+    assert toys_apart("statusline", stdin="fuel 12%").stdout == "\n"
 
 
-def test_a_report_without_a_command_cannot_be_run(toys: Run) -> None:
-    done = toys("ingest", "toy-report", "--run", "--window", "W0-01")
+def test_a_report_without_a_command_cannot_be_run(toys_apart: Run) -> None:
+    done = toys_apart("ingest", "toy-report", "--run", "--window", "W0-01")
     assert done.returncode == 2
     assert "error: toy-report has no command to run. Give its text with --stdin or --file." in done.stderr
 
@@ -112,7 +112,7 @@ def parse_status(text, origin):
 
 
 @pytest.fixture
-def gauge(tmp_path: Path, toys: Run) -> Run:
+def gauge(tmp_path: Path, toys_apart: Run) -> Run:
     """A provider of somebody else's that is asked by a command."""
     site = tmp_path / "other"
     info = site / "gauge-1.0.dist-info"
@@ -122,7 +122,7 @@ def gauge(tmp_path: Path, toys: Run) -> Run:
     (info / "entry_points.txt").write_text("[tracker]\ngauge = gauge_plugin\n")
 
     def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-        return toys(*arguments, **({"PYTHONPATH": str(site)} | extra))
+        return toys_apart(*arguments, **({"PYTHONPATH": str(site)} | extra))
 
     return run
 

@@ -97,7 +97,7 @@ def toy_registry(toy_code: dict[str, str]) -> Callable[[], Any]:
         from tracker.hosting.registry import Registry
 
         plugins = []
-        for name, code in toy_code.items():
+        for name, code in sorted(toy_code.items()):
             module = ModuleType(name.replace("-", "_"))
             exec(compile(code, name, "exec"), module.__dict__)
             plugins.append(Plugin(name, "", "tracker-toys", "1.0", partial(lambda found: found, module)))
@@ -210,17 +210,3 @@ class Child:
         self.wait()
         *lines, _ = found.split(b"\n")
         return [line.decode() for line in lines]
-
-
-@pytest.fixture
-def toys_inside(
-    tracker_inside: Callable[..., subprocess.CompletedProcess[str]],
-    toy_registry: Callable[[], Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`tracker_inside` with the toys as the only plugins; nothing waits for the disk, and git is not asked."""
-    registry = toy_registry()
-    monkeypatch.setattr("os.fsync", lambda _file: None)
-    monkeypatch.setattr("tracker.windows.window.git_head", lambda: None)
-    monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: registry)
-    return tracker_inside

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from outcomes import ok
@@ -133,10 +134,10 @@ def toy_code() -> dict[str, str]:
 
 
 @pytest.fixture
-def toys(
+def toys_apart(
     tmp_path: Path, tracker_cli: Callable[..., subprocess.CompletedProcess[str]]
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`tracker_cli` with the toys as the only plugins."""
+    """`tracker_cli` with the toys, installed in a folder, as the only plugins."""
     site = install(tmp_path / "site", TOYS)
     ours = "tracker-codex,tracker-claude,tracker-glm,tracker-proxy"
 
@@ -145,6 +146,23 @@ def toys(
         return tracker_cli(*arguments, stdin=stdin, **(known | extra))
 
     return run
+
+
+@pytest.fixture
+def toys(
+    tmp_path: Path,
+    tracker_inside: Callable[..., subprocess.CompletedProcess[str]],
+    toy_registry: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`tracker_inside` with the toys as the only plugins; nothing waits for the disk; git is asked in a repository."""
+    from tracker.windows import window
+
+    registry, git_head = toy_registry(), window.git_head
+    monkeypatch.setattr("os.fsync", lambda _file: None)
+    monkeypatch.setattr("tracker.windows.window.git_head", lambda: git_head() if (tmp_path / ".git").exists() else None)
+    monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: registry)
+    return tracker_inside
 
 
 @pytest.fixture

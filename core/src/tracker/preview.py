@@ -47,7 +47,7 @@ class Snapshots:
     def __init__(self, *, is_alone: bool) -> None:
         self._is_alone = is_alone
         # by provider: a window and what was captured, which is the same in most
-        self._found: dict[str, list[tuple[str, tuple[Any, ...]]]] = {}
+        self.found: dict[str, list[tuple[str, tuple[Any, ...]]]] = {}
         self._known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
     def add(self, windows: Sequence[str], groups: Groups) -> None:
@@ -57,16 +57,12 @@ class Snapshots:
             phases = ", ".join(sorted({str(record.get("phase") or "count") for record in records}))
             # rows of schema 1.0.0 may hold an empty text
             found = phases, *(text(records[-1].get(name)) or None for name in ("source", "notes"))
-            self._found.setdefault(provider, []).append((window, self._known.setdefault(found, found)))
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._found
+            self.found.setdefault(provider, []).append((window, self._known.setdefault(found, found)))
 
     @property
     def rows(self) -> Iterator[Row]:
         """The phases that were captured per provider and window, and the newest one's origin."""
-        for provider, found in sorted(self._found.items()):
+        for provider, found in sorted(self.found.items()):
             for window, (phases, source, notes) in found:
                 values = {"provider": provider, "window": window, "phases": phases, "source": source, "notes": notes}
                 label = provider if self._is_alone else f"{provider} {window}"
@@ -197,7 +193,7 @@ def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
             if session.registry.is_strict:
                 raise
             not_shown.append(error)
-    if not captured.is_empty:
+    if captured.found:
         at = sum(one.source.place <= SNAPSHOTS.place for one in blocks)
         blocks.insert(at, Shown(source=SNAPSHOTS, block=captured))
     asked = session.registry.ask("window_facts", session=session, windows=shown) if session.json else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -48,8 +48,6 @@ class Session:
         self.words: tuple[str, ...] = ()  # the arguments as they were given, for the command log
         # the parameters of a writing command that has not come to its end
         self.running: Mapping[str, Any] | None = None
-        # called with what is appended, before the lock is released
-        self.followers: list[Callable[[Session, Appended], None]] = []
         self._warned: set[str] = set()
 
     @cached_property
@@ -90,10 +88,15 @@ class Session:
         journal = Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
         if context := click.get_current_context(silent=True):
             context.find_root().call_on_close(journal.close)
-        journal.listeners += [partial(follow, self) for follow in self.followers]
+        journal.listeners.append(self._keep_states)
         if not self.dry_run and not journal.streams():
             journal.listeners.append(self._ignore_in_git)
         return journal
+
+    def _keep_states(self, new: Appended) -> None:
+        from tracker.windows.lanes import keep_states
+
+        keep_states(self, new)
 
     def _ignore_in_git(self, _appended: object) -> None:
         """Keep a new data directory out of the repository around it: panes are private."""
@@ -104,15 +107,14 @@ class Session:
         if not in_repository or self.settings(Data).track:
             return
         try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
+                file.write("*\n")
         except FileExistsError:
             return
         except OSError as error:
             self.warn(f"cannot write {path}: {error.strerror}. git may track your records.")
-            return
-        with os.fdopen(file, "w", encoding="ascii") as found:
-            found.write("*\n")
-        self.note(f"note: {self.root}/.gitignore keeps the records out of git; set data.track to leave it out")
+        else:
+            self.note(f"note: {self.root}/.gitignore keeps the records out of git; set data.track to leave it out")
 
     @property
     def has_stored(self) -> bool:

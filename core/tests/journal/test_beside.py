@@ -147,6 +147,14 @@ def test_a_capture_into_a_finalized_window_says_that_its_figures_are_stale(progr
     assert "capacity=15 pp" in complete(program, "W2").ok()
     words = ("alias", "start", "tally", "--stdin", "--window", "W2")
     assert f"{stale} its tally AFTER stands and `tracker complete" in program(*words, stdin="5").notes
+    assert "stale" not in program("windows").err
+    # every view says so until then
+    program("alias", "end", "tally", "--stdin", "--window", "W2", stdin="9").ok()
+    assert "note: tally W2 is stale: its captures changed after it was finalized." in program("windows").err
+    assert "Captures of tally changed after it was finalized." in program("decision-card", "--window", "W2").out
+    assert "(stale: re-run complete)" in program("window-audit", "--window", "W2").ok()
+    complete(program, "W2").ok()
+    assert "stale" not in program("windows").err
 
 
 def test_an_after_alone_awaits_its_before(program: Any) -> None:

@@ -285,14 +285,14 @@ main()
 
 
 @pytest.mark.parametrize("spare", [0, 40, 200])
-def test_no_file_may_grow_further(toys: Any, tmp_path: Path, spare: int) -> None:
+def test_no_file_may_grow_further(toys_apart: Any, tmp_path: Path, spare: int) -> None:
     """The limit of a file's size is what a full disk or a quota is: the system takes less, or none."""
     import subprocess
     import sys
 
     site = f"{tmp_path / 'site'}"
     for arguments, pane in (("alias start toy --stdin --window W1", "fuel 1%"),):
-        assert toys(*arguments.split(), stdin=pane).returncode == 0
+        assert toys_apart(*arguments.split(), stdin=pane).returncode == 0
     stream = tmp_path / "data" / "snapshots.jsonl"
     before = stream.read_bytes()
     for folder in (tmp_path / "data" / ".index", tmp_path / "data" / "state"):
@@ -310,10 +310,10 @@ def test_no_file_may_grow_further(toys: Any, tmp_path: Path, spare: int) -> None
     assert (done.returncode, "Traceback" in said) == (1, False), said
     assert said.splitlines()[-1] == f"error: cannot append to {stream}: File too large. Nothing was stored."
     assert stream.read_bytes() == before
-    assert toys("alias", "end", "toy", "--stdin", stdin="fuel 3%").returncode == 0
+    assert toys_apart("alias", "end", "toy", "--stdin", stdin="fuel 3%").returncode == 0
 
 
-def test_a_full_disk(toys: Any, tmp_path: Path) -> None:
+def test_a_full_disk(toys_apart: Any, tmp_path: Path) -> None:
     """A file system of a few hundred kilobytes, where it can be made."""
     import subprocess
 
@@ -326,7 +326,7 @@ def test_a_full_disk(toys: Any, tmp_path: Path) -> None:
         announced, failed = 0, []
         for turn in range(200):
             pane = f"fuel {turn % 90}%" + "x" * 40000
-            done = toys("alias", "start", "toy", "--stdin", "--window", "W1", stdin=pane)
+            done = toys_apart("alias", "start", "toy", "--stdin", "--window", "W1", stdin=pane)
             assert "Traceback" not in done.stderr, done.stderr
             announced += done.returncode == 0
             failed += [done.stderr] if done.returncode else []
@@ -339,10 +339,10 @@ def test_a_full_disk(toys: Any, tmp_path: Path) -> None:
         for path in disk.glob(".index/*"):
             path.unlink()
         (tmp_path / "events").write_text('{"rid": "a", "lane": "far"}\n' * 3000)
-        said = toys("ingest", "toy-stream", "--window", "W1", "--file", "events")
+        said = toys_apart("ingest", "toy-stream", "--window", "W1", "--file", "events")
         assert (said.returncode, "Traceback" in said.stderr) == (1, False), said.stderr
         assert "error: cannot " in said.stderr
-        shown = toys("window-audit", "--window", "W1")
+        shown = toys_apart("window-audit", "--window", "W1")
         assert (shown.returncode, f"toy: {announced} before" in shown.stdout) == (0, True), shown.stderr
     finally:
         subprocess.run(["umount", disk], check=True)

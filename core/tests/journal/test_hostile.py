@@ -285,7 +285,7 @@ def spent(tmp_path: Path, arguments: list[str], feed: Path, tmp_site: Path) -> t
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc for the most memory that was taken")
-def test_a_line_of_100_mb(toys: Any, tmp_path: Path) -> None:
+def test_a_line_of_100_mb(toys_apart: Any, tmp_path: Path) -> None:
     site, big = tmp_path / "site", tmp_path / "big"
     with big.open("wb") as file:
         for _ in range(100):
@@ -303,10 +303,10 @@ def test_a_line_of_100_mb(toys: Any, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc for the most memory that was taken")
 @pytest.mark.parametrize("is_record", [True, False])
-def test_a_line_of_100_mb_in_the_journal(toys: Any, tmp_path: Path, is_record: bool) -> None:
+def test_a_line_of_100_mb_in_the_journal(toys_apart: Any, tmp_path: Path, is_record: bool) -> None:
     empty = tmp_path / "empty"
     empty.write_bytes(b"")
-    assert toys("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 1%").returncode == 0
+    assert toys_apart("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 1%").returncode == 0
     stream = tmp_path / "data" / "snapshots.jsonl"
     before = stream.read_bytes()
     with stream.open("ab") as file:
@@ -318,18 +318,18 @@ def test_a_line_of_100_mb_in_the_journal(toys: Any, tmp_path: Path, is_record: b
     for words in (["preview"], ["window-audit", "--window", "W1"], ["doctor"]):
         status, text = spent(tmp_path, words, empty, tmp_path / "site")
         assert status == (1 if words == ["doctor"] else 0), text
-    assert toys("alias", "end", "toy", "--stdin", stdin="fuel 2%").returncode == 0
+    assert toys_apart("alias", "end", "toy", "--stdin", stdin="fuel 2%").returncode == 0
     assert stream.read_bytes().startswith(before)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc for the most memory that was taken")
-def test_a_pane_of_8_mb_is_stored_and_read_back(toys: Any, tmp_path: Path) -> None:
+def test_a_pane_of_8_mb_is_stored_and_read_back(toys_apart: Any, tmp_path: Path) -> None:
     """One character of four bytes, so that Python keeps four of each; escapes, so that the line is longer still."""
     pane, empty, site = tmp_path / "pane", tmp_path / "empty", tmp_path / "site"
     head = "fuel 5% \U0001f600\n".encode()
     pane.write_bytes(head + (b"\x1b[31mfoo" * (1 << 20))[: (8 << 20) - len(head)])
     empty.write_bytes(b"")
-    assert toys("alias", "start", "toy", "--stdin", stdin="fuel 1%").returncode == 0
+    assert toys_apart("alias", "start", "toy", "--stdin", stdin="fuel 1%").returncode == 0
     status, text = spent(tmp_path, ["alias", "cross", "toy", "--stdin"], pane, site)
     assert status == 0, text
     out = ["--out", str(tmp_path / "out")]
@@ -339,7 +339,7 @@ def test_a_pane_of_8_mb_is_stored_and_read_back(toys: Any, tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc for the most memory that was taken")
-def test_a_pane_that_would_be_a_line_too_long_to_read_is_refused(toys: Any, tmp_path: Path) -> None:
+def test_a_pane_that_would_be_a_line_too_long_to_read_is_refused(toys_apart: Any, tmp_path: Path) -> None:
     pane = tmp_path / "pane"
     pane.write_bytes(b"fuel 5%" + b"\x01" * ((8 << 20) - 7))
     status, text = spent(tmp_path, ["alias", "start", "toy", "--stdin"], pane, tmp_path / "site")

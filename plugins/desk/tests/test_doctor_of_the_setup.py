@@ -42,6 +42,18 @@ def test_a_provider_that_has_to_be_pasted_is_named_with_the_command(tmp_path: Pa
     assert list(found) == ["claude", "codex", "glm"]
     assert all(f"`tracker start {name}`" in one["cure"] and one["command"] for name, one in found.items())
     assert found["codex"]["command"] == "tracker start codex"
+    text = subprocess.run([*words, "doctor"], cwd=tmp_path, env=environment, capture_output=True, check=True).stdout
+    assert b"or paste it: `tracker start codex`" in text
+    assert b"for the findings above" not in text
+
+
+def test_a_data_directory_without_records_has_nothing_that_git_could_track(program: Any) -> None:
+    program.root.mkdir()
+    subprocess.run(["git", "init", "--quiet", str(program.root.parent)], check=True)
+    assert "git repository" not in program("doctor").out
+    program("alias", "start", "toy", "--stdin", stdin="fuel 20%").ok()
+    (program.root / ".gitignore").unlink()
+    assert "is in a git repository that would track your panes" in program("doctor").out
 
 
 def test_every_error_and_warning_of_the_set_up_has_a_command(program: Any) -> None:

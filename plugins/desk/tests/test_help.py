@@ -7,9 +7,10 @@ from typing import Any
 
 
 def test_a_word_is_explained_in_any_spelling(program: Any) -> None:
-    expected = "what a window cost: how far the provider's main meter moved\n"
+    expected = "what a window cost: how far the provider's main meter moved, in percentage points (pp) or a count\n"
     for word in ("capacity", "Capacity"):
         assert program("help", word).ok() == f"capacity: {expected}"
+    assert program("help", "pp").ok() == f"pp: {expected}"
     assert program("help", "lanes").ok().startswith("lanes: an agent that works in parallel")
     assert json.loads(program("--json", "help", "power").ok())["meaning"].startswith("the chance that")
 

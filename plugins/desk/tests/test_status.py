@@ -115,8 +115,8 @@ def test_a_reset_that_is_near_presses(toys: Run) -> None:
     start(toys, f"fuel 10%\nheat 50% reset {reset.isoformat()}", minutes=30)
     clock = Clock(NOW, UTC)
     found = ok(toys("status"))
-    assert f"  next: AFTER before a meter is reset at {clock.at(reset)} (in 1 h 59 min), or allowed from " in found
-    assert f"allowed from {clock.at(reset + timedelta(minutes=5))}: tracker end toy --stdin" in found
+    assert f"  next: AFTER before {clock.at(reset)} (in 1 h 59 min), when a meter is reset, or from " in found
+    assert f"or from {clock.at(reset + timedelta(minutes=5))} on: tracker end toy --stdin" in found
 
 
 def test_a_capacity_meter_that_was_reset_asks_for_another_before(toys: Run) -> None:

@@ -61,6 +61,19 @@ def test_what_is_of_the_whole_window_is_of_no_provider() -> None:
     assert "Window churn" in [column.title for column in columns]
 
 
+def test_lanes_that_share_a_window_are_said(filled: Any) -> None:
+    assert "lanes" not in filled("windows").err
+    for phase, pane in (("start", "fuel 10%"), ("end", "fuel 20%")):
+        filled("alias", phase, "toy", "--stdin", "--window", "W2", stdin=pane, lane="sub2").ok()
+    filled("complete", "--window", "W2", "--toy-features", "1").ok()
+    said = "everal lanes captured toy{}he pair of the last AFTER counts alone"
+    note = filled("windows").err
+    assert said.format(" W2. T") in note
+    audit = filled(*note.split("`")[1].split()[1:]).ok()
+    assert "lane sub1: before" in audit
+    assert said.format(", and t") in filled("decision-card", "--window", "W2").out
+
+
 def test_people_get_a_row_per_window(filled: Any) -> None:
     head, *rows = filled("windows").ok().splitlines()
     assert head.split()[:9] == [

@@ -54,7 +54,7 @@ LEFT_OUT = {
 
 
 @pytest.fixture
-def others(toys: Run, tmp_path: Path) -> Run:
+def others(toys_apart: Run, tmp_path: Path) -> Run:
     """The toys and, in another distribution, those that cannot be let in."""
     site = tmp_path / "others"
     info = site / "tracker_zoo-2.0.dist-info"
@@ -67,7 +67,7 @@ def others(toys: Run, tmp_path: Path) -> Run:
         (site / f"{module}.py").write_text(LEFT_OUT[name][0].replace("NAME", name))
 
     def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-        return toys(*arguments, PYTHONPATH=f"{tmp_path / 'site'}:{site}", **extra)
+        return toys_apart(*arguments, PYTHONPATH=f"{tmp_path / 'site'}:{site}", **extra)
 
     return run
 
@@ -110,13 +110,13 @@ def test_the_list_as_data(others: Run) -> None:
     assert (newer["kind"], newer["contract"], newer["step"]) == ("status", "1.99", "declare its source")
 
 
-def test_those_that_the_user_left_out_are_noted(toys: Run) -> None:
-    done = toys("plugins", "list", TRACKER_DISABLE_PLUGINS=f"{OURS},toy")
+def test_those_that_the_user_left_out_are_noted(toys_apart: Run) -> None:
+    done = toys_apart("plugins", "list", TRACKER_DISABLE_PLUGINS=f"{OURS},toy")
     assert "toy" not in {line.split()[0] for line in done.stdout.splitlines()}
     assert "toy-report" in done.stdout
     assert done.stderr.startswith("note: TRACKER_DISABLE_PLUGINS leaves out ")
     assert "toy (tracker-toys)" in done.stderr
-    asked = toys("plugins", "info", "toy", TRACKER_DISABLE_PLUGINS=f"{OURS},toy")
+    asked = toys_apart("plugins", "info", "toy", TRACKER_DISABLE_PLUGINS=f"{OURS},toy")
     assert asked.stderr == "error: toy is disabled. Unset TRACKER_DISABLE_PLUGINS.\n"
 
 
@@ -128,8 +128,8 @@ def test_every_command_says_that_a_newer_plugin_waits_for_a_newer_core(others: R
     ]
 
 
-def test_info_shows_what_a_source_declares(toys: Run) -> None:
-    shown = toys("plugins", "info", "toy").stdout
+def test_info_shows_what_a_source_declares(toys_apart: Run) -> None:
+    shown = toys_apart("plugins", "info", "toy").stdout
     for line in (
         "toy: Toy, a status source",
         "  distribution  tracker-toys 1.0, built for contract 1.0",
@@ -139,7 +139,7 @@ def test_info_shows_what_a_source_declares(toys: Run) -> None:
         "  error tags    insufficient-data  no gauge is on the pane",
     ):
         assert f"{line}\n" in shown
-    about = json.loads(toys("plugins", "info", "toy-report", "--json").stdout)
+    about = json.loads(toys_apart("plugins", "info", "toy-report", "--json").stdout)
     assert about["hooks"]["parse_status"] == ["text", "scope"]
     assert about["declaration"]["comparisons"] == [
         {"scope": "weekly", "figure": "used", "provider": "toy", "meter": "fuel"}
@@ -162,19 +162,19 @@ def test_info_on_a_source_that_is_not_there(others: Run, name: str, message: str
     assert done.stderr.splitlines()[-1].startswith(message)
 
 
-def test_check_gives_a_verdict_on_an_installed_source(toys: Run) -> None:
-    done = toys("plugins", "check", "tally")
+def test_check_gives_a_verdict_on_an_installed_source(toys_apart: Run) -> None:
+    done = toys_apart("plugins", "check", "tally")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("tally: sound (")
     assert "note: no text was checked; --inputs DIR names a folder of screens" in done.stdout
 
 
-def test_check_names_the_rules_that_given_texts_break(toys: Run, tmp_path: Path) -> None:
+def test_check_names_the_rules_that_given_texts_break(toys_apart: Run, tmp_path: Path) -> None:
     """The toy fails where a reset was cut."""
     texts = tmp_path / "texts"
     texts.mkdir()
     (texts / "pane.txt").write_text("fuel 12% reset 2026-01-01T00:00:00+00:00\n")
-    done = toys("--json", "plugins", "check", "toy", "--inputs", str(texts))
+    done = toys_apart("--json", "plugins", "check", "toy", "--inputs", str(texts))
     assert done.returncode == 1
     assert done.stderr == "error: toy broke a rule. Checked 1 plugin.\n"
     [verdict] = json.loads(done.stdout)
@@ -187,18 +187,18 @@ def test_check_names_the_rules_that_given_texts_break(toys: Run, tmp_path: Path)
     ), said
 
 
-def test_check_runs_a_projects_own_conformance_classes_from_its_folder(toys: Run, tmp_path: Path) -> None:
+def test_check_runs_a_projects_own_conformance_classes_from_its_folder(toys_apart: Run, tmp_path: Path) -> None:
     """It is not installed; its other tests are left alone, and a source without a class is checked all the same."""
     root = tmp_path / "tracker-acme"
-    assert toys("plugins", "new", "acme").returncode == 0
+    assert toys_apart("plugins", "new", "acme").returncode == 0
     (root / "tests" / "test_other.py").write_text("def test_no():\n    raise AssertionError\n")
-    sound = toys("plugins", "check", str(root))
+    sound = toys_apart("plugins", "check", str(root))
     assert (sound.returncode, sound.stdout.startswith("acme: sound (")) == (0, True), sound.stdout + sound.stderr
     pane = root / "tests" / "screens" / "pane.json"
     pane.write_text(pane.read_text().replace("40", "41"))
     code = root / "pyproject.toml"
     code.write_text(code.read_text().replace('acme = "', 'second = "tracker_second"\nacme = "'))
-    broken = toys("plugins", "check", str(root))
+    broken = toys_apart("plugins", "check", str(root))
     assert broken.returncode == 1
     assert "acme: broken (1 rule, " in broken.stdout
     said = "  - pane does not say what was recorded; --update-screens records it anew (docs/reference/plugins.md"
@@ -240,15 +240,15 @@ def panels(session, period):
 """
 
 
-def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> None:
+def test_check_names_what_is_wrong_with_a_feature(toys_apart: Run, tmp_path: Path) -> None:
     root = tmp_path / "tracker-acme"
-    assert toys("plugins", "new", "acme", "--kind", "feature").returncode == 0
-    sound = toys("plugins", "check", str(root))
+    assert toys_apart("plugins", "new", "acme", "--kind", "feature").returncode == 0
+    sound = toys_apart("plugins", "check", str(root))
     assert (sound.returncode, sound.stdout.startswith("acme: sound (")) == (0, True), sound.stdout + sound.stderr
     feature = root / "src" / "tracker_acme" / "feature.py"
     code = feature.read_text().replace("command:command", "command:gone")
     feature.write_text(code.replace("\nfrom tracker.feature", "\nimport click\nfrom tracker.feature") + DATA)
-    broken = toys("plugins", "check", str(root)).stdout
+    broken = toys_apart("plugins", "check", str(root)).stdout
     assert "tracker_acme.command:gone is not a click command (docs/reference/plugins.md, section 'Features')" in broken
     assert "importing tracker_acme.feature imports click" in broken
     assert "plugin 'acme' failed to window_facts: ValueError: Invalid acme nan of ('W0-01', '')" in broken
@@ -260,23 +260,25 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
     settings = 'settings={"acme": "tracker_acme.command:session"}, commands='
     code = code.replace("commands=", settings) + PANELS
     feature.write_text(code)
-    broken = toys("plugins", "check", str(root)).stdout
+    broken = toys_apart("plugins", "check", str(root)).stdout
     assert "tracker_acme.absent:command cannot be imported: ModuleNotFoundError" in broken
     assert "failed to declare its settings tracker_acme.command:session: TypeError" in broken
     assert "plugin 'acme' failed to panels: ValueError: Invalid columns" in broken
     assert "Expected columns, each key once." in broken
     feature.write_text(code.replace("windows: Sequence[str])", "windws: Sequence[str])"))
-    assert "plugin 'acme' failed to match the hook specifications" in toys("plugins", "check", str(root)).stdout
+    assert "plugin 'acme' failed to match the hook specifications" in toys_apart("plugins", "check", str(root)).stdout
     feature.write_text("import os\nos._exit(0)\n")
-    assert "plugin 'acme' failed to be imported: raised SystemExit(0)" in toys("plugins", "check", str(root)).stdout
+    assert (
+        "plugin 'acme' failed to be imported: raised SystemExit(0)" in toys_apart("plugins", "check", str(root)).stdout
+    )
     feature.write_text(code.replace(PANELS, "\n\n@hookimpl\ndef panels(period):\n    import os\n    os._exit(0)\n"))
-    lost = toys("plugins", "check", str(root))
+    lost = toys_apart("plugins", "check", str(root))
     assert (lost.returncode, lost.stderr.splitlines()[-1]) == (
         1,
         "error: The checks did not finish (status 0): the plugin ended the process, as os._exit does.",
     )
     feature.write_text("raise RuntimeError('no')\n")
-    lost = toys("plugins", "check", str(root))
+    lost = toys_apart("plugins", "check", str(root))
     assert (lost.returncode, "plugin 'acme' failed to be imported: RuntimeError: no" in lost.stdout) == (1, True), (
         lost.stdout
     )
@@ -290,16 +292,16 @@ def test_check_names_what_is_wrong_with_a_feature(toys: Run, tmp_path: Path) -> 
         ("[project\n", "Cannot read "),
     ],
 )
-def test_check_of_a_folder_that_is_no_plugin(toys: Run, tmp_path: Path, text: str | None, message: str) -> None:
+def test_check_of_a_folder_that_is_no_plugin(toys_apart: Run, tmp_path: Path, text: str | None, message: str) -> None:
     (tmp_path / "folder").mkdir()
     if text is not None:
         (tmp_path / "folder" / "pyproject.toml").write_text(text)
-    done = toys("plugins", "check", "folder")
+    done = toys_apart("plugins", "check", "folder")
     assert (done.returncode, message in done.stderr) == (1, True), done.stderr
 
 
-def test_check_of_nothing_that_is_known(toys: Run) -> None:
+def test_check_of_nothing_that_is_known(toys_apart: Run) -> None:
     assert (
         "error: Invalid target 'tyo'. Expected a folder or an installed plugin. Did you mean toy?"
-        in toys("plugins", "check", "tyo").stderr
+        in toys_apart("plugins", "check", "tyo").stderr
     )

@@ -35,7 +35,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 # --- churn
 
 
-def test_churn_of_the_captures_commits_as_the_preview_shows_it(finalized: Run, tmp_path: Path) -> None:
+def test_churn_of_the_captures_commits_as_the_preview_shows_it(finalized: Run, toys_apart: Run, tmp_path: Path) -> None:
     done = finalized("churn", "--window", "W0-20", "--provider", "toy", "--methodology", "session002")
     assert ok(done) == "recorded churn for W0-20: files=6, +51/-47 (net=4), per-feature=1.33\n"
     [record] = records(tmp_path, "churn")
@@ -46,7 +46,7 @@ def test_churn_of_the_captures_commits_as_the_preview_shows_it(finalized: Run, t
     assert (row["window"], row["files_changed"], row["net"], row["normalized_churn"]) == ("W0-20", "6", "4", "1.333333")
     assert row["date"] == record["captured_at"][:10]
     assert row["commit_start"] == record["commit_start"]
-    shown = ok(finalized("preview", "--window", "W0-20"))
+    shown = ok(toys_apart("preview", "--window", "W0-20"))
     assert (
         "Churn:\n  - provider=toy window=W0-20 method=session002: files=6, +51/-47 (net=4), per-feature=1.33\n" in shown
     )
@@ -72,7 +72,7 @@ def test_the_range_comes_from_options_then_the_finalize_row_then_the_captures(
     assert (by_option["features"], by_option["normalized_churn"], by_option["notes"]) == (4, 0.25, "n")
 
 
-def test_without_a_start_commit_churn_says_so_and_goes_on(toys: Run, tmp_path: Path) -> None:
+def test_without_a_start_commit_churn_says_so_and_goes_on(toys: Run, toys_apart: Run, tmp_path: Path) -> None:
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
     done = toys("churn", "--window", "W0-2O", "--notes", "a note")
     assert ok(done) == "recorded churn for W0-2O: decision=missing-commit-range\n"
@@ -81,7 +81,7 @@ def test_without_a_start_commit_churn_says_so_and_goes_on(toys: Run, tmp_path: P
     assert (record["decision"], record["files_changed"]) == ("missing-commit-range", None)
     [row] = rows(tmp_path, "Churn_Ledger.csv")
     assert (row["net"], row["notes"]) == ("", "a note; decision=missing-commit-range")
-    assert "  - provider=n/a window=W0-2O method=n/a: decision=missing-commit-range\n" in ok(toys("preview"))
+    assert "  - provider=n/a window=W0-2O method=n/a: decision=missing-commit-range\n" in ok(toys_apart("preview"))
 
 
 def test_a_commit_of_the_finalize_row_that_is_none_can_be_cleared(finalized: Run) -> None:

@@ -27,7 +27,7 @@ STEPS = "from behave import given\n\n@given('a step')\ndef step(context):\n    p
 
 
 @pytest.fixture
-def project(toys: Run, tmp_path: Path) -> Run:
+def project(toys_apart: Run, tmp_path: Path) -> Run:
     """A project that passes, with W0-20 open."""
     (tmp_path / "tracker.toml").write_text("")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
@@ -35,9 +35,9 @@ def project(toys: Run, tmp_path: Path) -> Run:
     (tmp_path / "features" / "steps").mkdir(parents=True)
     (tmp_path / "features" / "day.feature").write_text(FEATURE)
     (tmp_path / "features" / "steps" / "steps.py").write_text(STEPS)
-    done = toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%")
+    done = toys_apart("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%")
     assert done.returncode == 0, done.stderr
-    return toys
+    return toys_apart
 
 
 def evidence(folder: Path) -> list[dict[str, str]]:

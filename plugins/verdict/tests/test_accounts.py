@@ -186,7 +186,7 @@ def test_lanes_that_overlap_are_left_out_of_each_group(verdicts: Any) -> None:
     assert [(row["group"], row["features"], row["capacity"]) for row in json.loads(board.ok())] == [
         ("sub1", None, None), ("sub2", None, None),
     ]  # fmt: skip
-    assert "Give lanes that work at the same time one window." in board.err
+    assert "Give lanes that work at the same time one window: BEFORE when" in board.err
 
 
 def test_a_comparison_says_that_the_windows_of_a_side_overlap(verdicts: Any) -> None:

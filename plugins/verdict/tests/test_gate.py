@@ -146,17 +146,17 @@ def test_the_plan_of_a_provider_without_bars_says_what_was_read(verdicts: Any) -
     assert "unknown: prompts have no bar: the vendor does not say where they end\nglm verdict: unknown\n" in said
 
 
-def test_a_count_with_a_limit_is_judged_as_a_bar_is(toys_inside: Any) -> None:
+def test_a_count_with_a_limit_is_judged_as_a_bar_is(toys: Any) -> None:
     for phase, pane, at in (("start", "200 of 300", "-2h"), ("end", "230 of 300", "-1m")):
-        ok(toys_inside("alias", phase, "tally", "--stdin", "--captured-at", at, stdin=pane))
-    ok(toys_inside("complete", "--window", "W0-01", "--tally-features", "1"))
-    assert ok(toys_inside("gate", "tally")) == "go: tally calls: 23.33 % left\n"
-    stopped = toys_inside("gate", "tally", "--min-left", "30")
+        ok(toys("alias", phase, "tally", "--stdin", "--captured-at", at, stdin=pane))
+    ok(toys("complete", "--window", "W0-01", "--tally-features", "1"))
+    assert ok(toys("gate", "tally")) == "go: tally calls: 23.33 % left\n"
+    stopped = toys("gate", "tally", "--min-left", "30")
     assert (stopped.returncode, stopped.stdout) == (3, "stop: tally calls: 23.33 % left, less than 30 %\n")
-    said = ok(toys_inside("plan"))
+    said = ok(toys("plan"))
     assert said.startswith("tally calls: 230 of 300 calls used at ")
     assert "  a usual window costs 30 calls (of 1 window)\n  1 more window fits and leaves 30 calls\n" in said
-    [plan] = json.loads(ok(toys_inside("--json", "plan")))
+    [plan] = json.loads(ok(toys("--json", "plan")))
     [meter] = plan["meters"]
     assert (meter["used"], meter["unit"], meter["limit"], round(meter["used_pct"])) == (230, "calls", 300, 77)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,12 @@ class World:
         rate: Any = lambda _day: POINTS_PER_DOLLAR,
         hidden: Any = lambda _day, _turn: 0.0,
         model: Any = lambda _day: "gpt-5",
+        nights: Mapping[int, Sequence[float]] = {},
     ) -> None:
-        """A file a day, 60 turns each; `hidden` points are used without a request here, just before a turn."""
+        """A file a day, 60 turns each; `hidden` points are used without a request here, just before a turn.
+
+        nights: points that are used in the hours before a day's first turn, with a reading after each.
+        """
         chance, used, week = random.Random(5), 0.0, START
         for day in range(count):
             rows = []
@@ -43,6 +48,12 @@ class World:
             if begin >= week + timedelta(days=7):
                 used, week = 0.0, week + timedelta(days=7)
             rows += [_line(begin, "session_meta", meta), _line(begin, "turn_context", {"model": model(day)})]
+            for hour, points in enumerate(nights.get(day, ())):
+                used += points
+                limit = {"used_percent": float(int(used)), "window_minutes": 10080}
+                limit["resets_at"] = int((week + timedelta(days=7)).timestamp())
+                payload = {"type": "token_count", "info": None, "rate_limits": {"limit_id": "codex", "primary": limit}}
+                rows.append(_line(begin - timedelta(hours=6 - hour), "event_msg", payload))
             total = dict.fromkeys(("input_tokens", "cached_input_tokens", "output_tokens", "total_tokens"), 0)
             for turn in range(60):
                 at = begin + timedelta(minutes=8 * turn + chance.uniform(0, 4))
@@ -144,6 +155,20 @@ def test_what_no_request_explains_is_listed(world: World) -> None:
     assert first["to"] >= at.isoformat()[:16]
     assert first["unexplained"] == pytest.approx(6, abs=1.5)
     assert "more than the requests explain, 99." in world("meters", "reconcile")
+
+
+def test_every_rise_without_a_request_is_listed(world: World) -> None:
+    """Also one of a single point, and one just after a reset; what follows another without a request is one rise."""
+    world.days(13, nights={4: [0, 1], 7: [0, 2], 10: [0, 1, 2]})
+    [found] = world.json("meters", "reconcile")
+    silent = [one for one in found["residuals"] if one["certainty"] is None]
+    days = {day: (START + timedelta(days=day)).date().isoformat() for day in (4, 7, 10)}
+    moved = {one["to"][:10]: one["moved"] for one in silent}
+    assert moved == {days[4]: 1, days[7]: 2, days[10]: 3}
+    assert not [one for one in found["residuals"] if one["certainty"] and one["to"][:10] in days.values()]
+    said = world("meters", "reconcile", "--rows", "1")
+    assert f"{days[10]} 05:00 UTC: 3 points, and no request was logged" in said
+    assert "more: `--rows " in said
 
 
 def test_requests_without_a_price_are_requests(world: World) -> None:

@@ -124,6 +124,14 @@ def test_an_assumed_side_keeps_the_gates_shut():
     assert found.interval_fixed == ratio_assumed(some, other)[1:]
 
 
+def test_an_assumed_side_leans_as_its_certainty_does():
+    """Windows of one side that differ much: the mean of their logarithms says the opposite of their sum."""
+    one, other = measure([(1, 4)]), measure([(2, 6), (3, 4), (0, 8)])
+    for found, better in ((compare(one, other), "b"), (compare(other, one), "a")):
+        assert (found.kind, found.favours) == ("assumed", better)
+        assert (found.certainty > 0.5) == (better == "a")
+
+
 def test_a_side_that_never_delivers_is_measured():
     delivering, barren = [(3, 15), (2, 12), (4, 18), (3, 14)] * 3, [(0, 15)] * 12
     found = compare(measure(delivering), measure(barren))

@@ -212,6 +212,21 @@ def test_nothing_recorded_is_said(program: Any) -> None:
     assert not program.root.exists()
 
 
+def test_a_chart_says_how_many_rows_it_leaves_out_and_long_names_keep_their_ends(
+    fill: Callable[[], Any], add_feature: Callable[..., None]
+) -> None:
+    columns = (Column(key="cup", title="Cup", rank=0), Column(key="size", title="Size", kind="number"))
+    rows = [{"cup": f"a cup of a very long kind of coffee, size {at}", "size": at} for at in range(14)]
+    chart = Chart(kind="bars", title="Sizes", x="cup", y="size")
+    cups = Panel(name="cups", title="Cups", columns=columns, rows=rows, charts=(chart,))
+    add_feature("coffee", panels=lambda session, period: [cups])
+    page = fill()("report").ok()
+    assert "<figcaption>Sizes (2 more in the table)</figcaption>" in page
+    assert re.findall(r"<text [^>]*>(a cup of a very …[^<]*)</text>", page) == [
+        f"a cup of a very …{f' of coffee, size {at}'[-17:]}" for at in range(12)
+    ]
+
+
 def test_a_strangers_chart_that_cannot_be_drawn_is_one_line(
     fill: Callable[[], Any], add_feature: Callable[..., None]
 ) -> None:

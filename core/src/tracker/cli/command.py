@@ -117,10 +117,8 @@ class WritingCommand(Command):
     def invoke(self, ctx: click.Context) -> Any:
         session = ctx.ensure_object(Session)
         from tracker.journal.records import COMMAND, new_command_id
-        from tracker.windows.lanes import keep_states
 
         session.lane  # noqa: B018
-        session.followers.append(keep_states)
         new = _new_windows(session, ctx.params)
         if new and not session.dry_run and sys.stdin.isatty() and sys.stderr.isatty():
             for text, _ in new:

@@ -81,17 +81,9 @@ def is_json(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
-def is_cell(value: object) -> bool:
-    """Whether a view can show a value: a text, a switch, None, or a number that a float holds to the unit."""
-    if isinstance(value, int | float):
-        return -1e15 < value < 1e15
-    return value is None or (isinstance(value, str) and is_json(value))
-
-
 TEXT, MAYBE_TEXT = (one("a text", lambda value: isinstance(value, str)) for one in (must_be, maybe))
 LINE, MAYBE_LINE = (one("a text without control characters", is_line) for one in (must_be, maybe))
 WHOLE, MAYBE_WHOLE = (one("a whole number", lambda value: type(value) is int) for one in (must_be, maybe))
-MAYBE_CALLABLE = maybe("a function", callable)
 TEXTS, SWITCH = tuple_of(str), must_be("True or False", lambda value: isinstance(value, bool))
 LINES = must_be(
     "a tuple of texts without control characters",
@@ -100,7 +92,6 @@ LINES = must_be(
 COUNT = must_be("a whole number from 1 up", lambda value: type(value) is int and value > 0)
 FINITE = maybe("a finite number", number_from(-sys.float_info.max))
 AMOUNT = maybe("a finite number from 0 up", number_from(0))
-SECONDS = must_be("a number from 0 up", number_from(0))
 AWARE = maybe("a datetime with a zone", lambda value: isinstance(value, datetime) and value.utcoffset() is not None)
 JSON_OBJECT = must_be(
     "a mapping from texts to JSON values, all numbers finite",

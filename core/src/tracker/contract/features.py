@@ -21,7 +21,7 @@ Value: TypeAlias = "bool | int | float | str | None"
 class Estimate(Protocol):
     """What a provider's windows say together; figures that cost much to compute are computed when they are read.
 
-    n: the windows that count; n_eff: how many of equal size they are worth. efficiency: features per unit of capacity.
+    n: the windows that count. efficiency: features per unit of capacity.
     ci: its interval at 95 %; ci_kind: where the spread comes from. power: that of telling a difference from nothing.
     """
 
@@ -90,7 +90,7 @@ class Finding(Struct):
         default="error", validator=checks.one_of("error", "warning", "note")
     )
     check: str = field(default="data", validator=checks.LINE)
-    fix: Callable[[], object] | None = field(default=None, validator=checks.MAYBE_CALLABLE)
+    fix: Callable[[], object] | None = field(default=None, validator=checks.maybe("a function", callable))
     distribution: str = ""
 
 

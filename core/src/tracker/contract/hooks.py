@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from tracker.session import Session
 
 CONTRACT = (1, 2)  # major, minor; the minor grows with every argument, field or function that is added
-PROJECT = "tracker"
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+hookspec = pluggy.HookspecMarker("tracker")
+hookimpl = pluggy.HookimplMarker("tracker")
 
 
 @hookspec(firstresult=True)

@@ -51,7 +51,7 @@ class Origin(Struct):
     name: str = field(validator=checks.must_be("a name such as logs, not stdin", rf"(?!stdin$){checks.NAME_PATTERN}"))
     title: str = field(validator=checks.LINE)
     cure: str = field(default="", validator=checks.LINE)
-    seconds: float = field(default=20.0, validator=checks.SECONDS)
+    seconds: float = field(default=20.0, validator=checks.must_be("a number from 0 up", checks.number_from(0)))
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -179,8 +179,6 @@ class Demo(Struct):
     features: int | None = field(default=None, validator=checks.MAYBE_WHOLE)
 
 
-PREFIX = checks.maybe("one to eight lower-case letters", r"[a-z]{1,8}")
-DEMO = checks.maybe("a Demo", lambda value: isinstance(value, Demo))
 TAGS = checks.must_be(
     "a mapping of tags to texts of one line",
     lambda value: isinstance(value, Mapping) and all(map(checks.is_line, [*value, *value.values()])),
@@ -235,9 +233,9 @@ class Input(Declaration):
     demo: its part of ``tracker demo``. origins: where it can be read from, the first that answers.
     """
 
-    prefix: str | None = field(default=None, validator=PREFIX)
+    prefix: str | None = field(default=None, validator=checks.maybe("one to eight lower-case letters", r"[a-z]{1,8}"))
     tags: Mapping[str, str] = field(factory=dict, validator=TAGS)
-    demo: Demo | None = field(default=None, validator=DEMO)
+    demo: Demo | None = field(default=None, validator=checks.maybe("a Demo", lambda value: isinstance(value, Demo)))
     origins: tuple[Origin, ...] = field(default=(), validator=checks.tuple_of(*ORIGINS, distinct="name"))
 
 

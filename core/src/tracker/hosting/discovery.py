@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, partial, reduce
 from importlib import import_module
-from typing import Any, TypeAlias
+from typing import Any
 
 from tracker.errors import PluginError, TrackerError
 from tracker.feature import Command, Feature
@@ -26,7 +26,6 @@ DISABLE = "TRACKER_DISABLE_PLUGINS"  # names of plugins or distributions to leav
 STRICT = "TRACKER_STRICT"  # "1": the first fault of a plugin is an error
 OWN_COMMANDS = frozenset(("start", "end", "cross", "complete", "preview", "alias", "ingest", "window-finalize"))
 OWN_STREAMS = frozenset(("snapshots", "windows", "anomalies"))
-Report: TypeAlias = "Callable[[str], None]"
 
 
 class Plugin:
@@ -61,7 +60,7 @@ class Plugin:
         """The declaration of a plugin that was admitted."""
         return self.declared if self.error is None else None
 
-    def load(self, admit: Callable[[Plugin], object], report: Report) -> None:
+    def load(self, admit: Callable[[Plugin], object], report: Callable[[str], object]) -> None:
         """Import and admit it, or leave it out. What its import changes for the process is put back and named."""
         load, self.pending = self.pending, None
         try:
@@ -74,12 +73,12 @@ class Plugin:
         if changed:
             self.note(f"its import changed {', '.join(changed)}, which was put back", report)
 
-    def note(self, text: str, report: Report) -> None:
+    def note(self, text: str, report: Callable[[str], object]) -> None:
         """Something that is wrong with it, but costs only a part of it."""
         self.notes += (text,)
         report(f"plugin {self.name!r} of {self.distribution}: {text}")
 
-    def leave_out(self, error: PluginError, report: Report) -> None:
+    def leave_out(self, error: PluginError, report: Callable[[str], object]) -> None:
         """From now on it is not there; the report says why, and how to be rid of that line."""
         self.error = error
         if is_strict():

@@ -46,7 +46,7 @@ class Registry:
 
     def __init__(self, report: Callable[[str], None] = lambda _text: None, plugins: Iterable[Plugin] = ()) -> None:
         self.report = report
-        self.manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self.manager = pluggy.PluginManager(discovery.GROUP)
         self.manager.add_hookspecs(hookspecs)
         self.manager.register(readings, name="the core's defaults")
         self.disabled = [one for one in plugins if one.is_disabled]
@@ -302,7 +302,10 @@ def _facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> d
                 raise ValueError(f"Invalid column {name!r:.80}. Expected a text without control characters.")
             if (owner := owners.get(name, feature)) != feature:
                 raise ValueError(f"Invalid column {name!r:.80}. Expected another name than those of {owner}.")
-            if not checks.is_cell(value):
+            is_number = isinstance(value, int | float)
+            is_text = isinstance(value, str) and checks.is_json(value)
+            # a number that a float holds to the unit
+            if not (-1e15 < value < 1e15 if is_number else is_text or value is None):
                 # Python refuses to write out a whole number of more than 4,300 digits
                 shown = "number, too large to show," if isinstance(value, int) else f"{value!r:.80}"
                 raise ValueError(f"Invalid {name} {shown} of {key}. Expected a text, switch, None, number below 1e15.")

@@ -129,7 +129,9 @@ class IndexFile:
 
     def catch_up(self, streams: Iterable[str]) -> None:
         """Read what these streams got: before a command takes the lock, so that it reads the last lines alone then."""
-        self._rows("SELECT 1", streams=set(streams).intersection(self.journal.streams()))
+        # without any, a new directory would be answered for in memory
+        if known := set(streams).intersection(self.journal.streams()):
+            self._rows("SELECT 1", streams=known)
 
     def _open(self) -> sqlite3.Connection:
         root, path = self.journal.root, None

@@ -10,12 +10,13 @@ import contextlib
 import os
 import re
 import stat
+import time
 import weakref
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import orjson
@@ -25,8 +26,12 @@ from tracker.journal import files
 from tracker.journal.files import LINE_LIMIT, NOTHING, OPEN, check_place
 from tracker.journal.records import SCHEMA, blake2b, decode, identify
 
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+try:  # filelock would cost a command a tenth of its start
+    import fcntl
+except ImportError:
+    import msvcrt
+
+    fcntl = None  # type: ignore[assignment]
 
 Warn = Callable[[str], None]
 Record = dict[str, Any]
@@ -89,7 +94,7 @@ class Journal:
         self._untold: list[Appended] = []
         self.stored: Counter[str] = Counter()
         self.doubtful: set[str] = set()
-        self._lock: BaseFileLock | None = None
+        self._depth = self._lock = 0
         # by name, whether it may be written, device and inode
         self._files: dict[tuple[str, bool, int, int], int] = {}
         self.close = weakref.finalize(self, _close, self._files)
@@ -131,39 +136,49 @@ class Journal:
         Others who wait are told `purpose`, the command by default. `flock` is the system's: it ends with the process,
         however that ends.
         """
-        from filelock import FileLock, Timeout
-
-        self.prepare()
-        path, wait = self.root / LOCK, WAIT_SECONDS if wait is None else wait
-        for one in (path, self.root / OWNER):
-            check_place(one)
-        lock = self._lock = self._lock or FileLock(path, mode=0o600, thread_local=False)
+        if not self._depth:
+            self._lock = self._acquire(WAIT_SECONDS if wait is None else wait)
+        self._depth += 1
         try:
-            try:
-                lock.acquire(timeout=min(wait, NOTICE_SECONDS), poll_interval=POLL_SECONDS)
-            except Timeout:
-                if wait <= NOTICE_SECONDS:
-                    raise
-                self.warn(f"waiting for the lock of {self.root}, held by {self._holder()}")
-                lock.acquire(timeout=wait - NOTICE_SECONDS, poll_interval=POLL_SECONDS)
-        except Timeout:
-            held = f"The lock of {self.root} is busy (held by {self._holder()})"
-            raise Busy(f"{held}. {NOTHING}. Try again.") from None
-        except OSError as error:
-            raise files.system_error("lock", path, error) from error
-        try:
-            if lock.lock_counter == 1:
+            if self._depth == 1:
                 self._introduce(purpose)
             yield
         finally:
             try:
                 # what was appended since the lock was taken
-                while self._untold and lock.lock_counter == 1:
+                while self._untold and self._depth == 1:
                     new = self._untold.pop(0)
                     for listener in self.listeners:
                         listener(new)
             finally:
-                lock.release()
+                self._depth -= 1
+                if not self._depth:
+                    os.close(self._lock)
+
+    def _acquire(self, wait: float) -> int:
+        self.prepare()
+        path, start, is_told = self.root / LOCK, time.monotonic(), False
+        for one in (path, self.root / OWNER):
+            check_place(one)
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | OPEN, 0o600)
+            while True:
+                with contextlib.suppress(BlockingIOError, PermissionError):
+                    if fcntl:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    else:
+                        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+                    return file
+                waited = time.monotonic() - start
+                if waited >= wait:
+                    os.close(file)
+                    raise Busy(f"The lock of {self.root} is busy (held by {self._holder()}). {NOTHING}. Try again.")
+                if waited >= NOTICE_SECONDS and not is_told:
+                    is_told = True
+                    self.warn(f"waiting for the lock of {self.root}, held by {self._holder()}")
+                time.sleep(POLL_SECONDS)
+        except OSError as error:
+            raise files.system_error("lock", path, error) from error
 
     def _introduce(self, purpose: str | None) -> None:
         """Tell others who holds the lock, by default with the command's name, without its arguments."""
@@ -199,7 +214,7 @@ class Journal:
 
         The caller holds the lock.
         """
-        assert getattr(self._lock, "is_locked", False), "append needs the lock"
+        assert self._depth, "append needs the lock"
         encoded: dict[str, bytes | bytearray] = {}
         for stream, own in new.items():
             lines = encoded[stream] = own if isinstance(own, bytes) else bytearray()
@@ -282,7 +297,7 @@ class Journal:
             start = max(mark - SAMPLE, 0)
             head = blake2b(files.read_at(file, min(mark, SAMPLE), 0), digest_size=16)
             tail = blake2b(files.read_at(file, mark - start, start), digest_size=16)
-        if whole != found.st_size and self.mends:
+        if whole != found.st_size and self.mends and not self._depth:
             try:
                 with self.lock(wait=0):
                     _, whole = self.mend(stream)

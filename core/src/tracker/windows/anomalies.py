@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tracker.contract.readings import compact, iso
+from tracker.contract.readings import FELL, compact, iso
 from tracker.journal.records import ANOMALIES, stamp
 from tracker.windows.captures import Capture, Measured, Pair, canonical
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.journal.index import Entry
     from tracker.session import Session
-
-NEGATIVE = "negative-delta"
 
 Row = dict[str, Any]
 
@@ -42,7 +40,7 @@ def falls(source: Source, pair: Pair, measured: Measured, like: Mapping[str, Any
             f" other phase: then {source.name} leaves the window)"
         )
         figures = {"meter": fall.meter, "before": before, "after": after, "delta": compact(round(after - before, 6))}
-        rows.append(row_about([pair.before, pair.after], like, NEGATIVE, cause, cure, **figures))
+        rows.append(row_about([pair.before, pair.after], like, FELL, cause, cure, **figures))
     return rows
 
 

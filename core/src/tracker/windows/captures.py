@@ -16,15 +16,13 @@ if TYPE_CHECKING:
     from tracker.contract.readings import Delta, Gauge, Meter
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
-    from tracker.journal.index import Entry, Index
+    from tracker.journal.index import Index
     from tracker.session import Session
 
 # How long after a reset a floored 0 is taken as nothing used.
 AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
-# The latest counts, of two of one instant the later line.
-BY_TIME = attrgetter("captured_at", "offset")
 # The tag of a pair whose captures are of two accounts: it measured neither.
 OTHER_ACCOUNT = "other-account"
 
@@ -48,23 +46,6 @@ class Capture(NamedTuple):
     def order(self) -> tuple[datetime, int]:
         """The latest wins, of two of one instant the later line."""
         return self.captured_at, self.offset
-
-    @classmethod
-    def of(cls, entry: Entry, source: Source) -> Capture:
-        """A stored record as a capture, whatever its schema, without its text."""
-        # the figures of many records fit into memory, their panes do not
-        record = {key: value for key, value in entry.record.items() if key != "raw_text"}
-        taken, parsed, phase = instant(record.get("captured_at")) or EPOCH, record.get("parsed"), record.get("phase")
-        return cls(
-            record_id=entry.record_id,
-            window=text(record.get("window")),
-            phase=phase if phase in PHASES else None,
-            captured_at=taken,
-            agent_id=lane_of(record),
-            offset=entry.offset,
-            record=record,
-            reading=from_parsed(parsed if isinstance(parsed, dict) else {}, source, taken),
-        )
 
 
 def read_text(
@@ -104,12 +85,17 @@ def captures(
     found: dict[tuple[str, str], list[Capture]] = {}
     for stream in sorted({source.stream for source in known.values()}):
         for entry in index.entries(stream, wanted):
-            source = known.get(text(entry.record.get("provider")))
-            if source and entry.record.get("phase") in (None, *PHASES):
-                capture = Capture.of(entry, source)
-                found.setdefault((capture.window, source.name), []).append(capture)
+            source, window = known.get(text(entry.record.get("provider"))), text(entry.record.get("window"))
+            if source is None or entry.record.get("phase") not in (None, *PHASES):
+                continue
+            # the figures of many records fit into memory, their panes do not
+            record = {key: value for key, value in entry.record.items() if key != "raw_text"}
+            taken, parsed = instant(record.get("captured_at")) or EPOCH, record.get("parsed")
+            reading = from_parsed(parsed if isinstance(parsed, dict) else {}, source, taken)
+            values = (record.get("phase"), taken, lane_of(record), entry.offset, record, reading)
+            found.setdefault((window, source.name), []).append(Capture(entry.record_id, window, *values))
     for group in found.values():
-        group.sort(key=BY_TIME)
+        group.sort(key=attrgetter("order"))
     return found
 
 
@@ -149,7 +135,7 @@ class Pair(NamedTuple):
 
 def canonical(group: Iterable[Capture]) -> Pair:
     """The last AFTER, and the latest BEFORE that is not later than it, of its own lane if that has one."""
-    known = sorted(group, key=BY_TIME)
+    known = sorted(group, key=attrgetter("order"))
     befores = [capture for capture in known if capture.phase == "before"]
     afters = [capture for capture in known if capture.phase != "before"]
     if not afters:
@@ -280,9 +266,6 @@ def spans(groups: Groups) -> dict[str, Span]:
     pairs: dict[str, list[Pair]] = {}
     for (window, _), group in groups.items():
         pairs.setdefault(window, []).append(canonical(group))
-    found: dict[str, Span] = {}
-    for window, own in pairs.items():
-        if befores := [pair.before.captured_at for pair in own if pair.before]:
-            afters = [pair.after.captured_at for pair in own if pair.after]
-            found[window] = min(befores), max(afters, default=None)
-    return found
+    begins = {window: [pair.before.captured_at for pair in own if pair.before] for window, own in pairs.items()}
+    ends = {window: [pair.after.captured_at for pair in own if pair.after] for window, own in pairs.items()}
+    return {window: (min(own), max(ends[window], default=None)) for window, own in begins.items() if own}

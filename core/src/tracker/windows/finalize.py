@@ -13,7 +13,7 @@ from tracker.text.pane import redact
 from tracker.text.render import line, near, plural, value
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.reader import Absent, Finalized, Windows
-from tracker.windows.results import divergences, newest, unit_of
+from tracker.windows.results import divergences, newest
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -184,8 +184,8 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
 
 def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[str, Any]]) -> None:
     for name in [name for name, entry in entries.items() if FELL in entry["errors"]][:1]:
-        opened = [found.record for found in Windows(session).open_anomalies([window])]
-        causes = [str(found.get("cause")) for found in opened if found.get("provider") == name]
+        opened = Windows(session).open_anomalies([window])
+        causes = [str(found.record.get("cause")) for found in opened if found.record.get("provider") == name]
         raise TrackerError(
             f"{window} cannot be finalized: the capacity meter of {name} fell"
             f"{f' ({causes[-1]})' if causes else ''}. Capture again with"
@@ -204,7 +204,8 @@ def _report(session: Session, record: Row, features: Mapping[str, float]) -> Non
     else:
         parts = []
         for name, entry in entries.items():
-            capacity = value(capacity_delta(sources[name], entry["delta"]), unit=f" {unit_of(sources[name])}".rstrip())
+            meter = sources[name].capacity_meter
+            capacity = value(capacity_delta(sources[name], entry["delta"]), unit=f" {meter.unit}" if meter else "")
             parts.append(f"{name}: features={value(features.get(name))}, capacity={capacity}")
         session.say(f"finalized {window} ({'; '.join(parts)})")
     for name, entry in entries.items():

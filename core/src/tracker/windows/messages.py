@@ -35,7 +35,11 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
     for note in _notes(session, request, added[-1]) if "before" in request.phases else ():
         session.note(f"note: {note}")
     for one in added if request.phases else ():
-        _note_finalized(session, source, one)
+        # a capture that counts in a finalized window changes no figure until that is finalized again
+        if any(end and end.record is one.record for end in one.pair) and is_finalized(session.index, one.window):
+            needed = "".join(f"its {source.name} {phase} stands and " for phase in one.pair.missing)
+            stale = f"its figures are stale until {needed}`tracker complete --window {one.window} ...` runs again"
+            session.note(f"note: {one.window} is finalized without this capture; {stale}")
     for tag in dict.fromkeys(tag for record in records for tag in record["parsed"]["errors"]):
         meaning = source.tags.get(tag.partition(":")[0])
         session.note(f"note: {tag}" + (f" ({meaning})" if meaning else ""))
@@ -81,7 +85,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     delete = f"`tracker alias delete {name} --phase before {place}` takes it back"
     own = [capture for capture in added.standing if capture.agent_id == agent]
     if added.standing and not own and request.window is None:
-        yield f"Other lanes captured {name} in {added.window}, and one pair counts. Use --window to name another window"
+        yield f"Other lanes captured {name} in {added.window}, and one pair counts. Use --window for another account"
     before, after = canonical(own)
     if after and taken > after.captured_at:
         yield (
@@ -97,15 +101,6 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         if last and is_left and last.window != added.window and not is_finalized(session.index, last.window):
             end = f"tracker end {name} --stdin {place.replace(added.window, line(last.window), 1)}"
             yield f"{line(last.window)} stays open for {name} in this lane; `{end}` ends it"
-
-
-def _note_finalized(session: Session, source: Source, added: Addition) -> None:
-    """A capture that counts in a finalized window changes no figure until that is finalized again."""
-    name = added.window
-    if any(one and one.record is added.record for one in added.pair) and is_finalized(session.index, name):
-        needed = "".join(f"its {source.name} {phase} stands and " for phase in added.pair.missing)
-        stale = f"its figures are stale until {needed}`tracker complete --window {name} ...` runs again"
-        session.note(f"note: {name} is finalized without this capture; {stale}")
 
 
 # --- refusals that need to look around

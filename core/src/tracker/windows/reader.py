@@ -15,17 +15,7 @@ from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
 from tracker.session import Session
 from tracker.text.render import line, near
-from tracker.windows.captures import (
-    OTHER_ACCOUNT,
-    Capture,
-    Groups,
-    Pair,
-    Span,
-    canonical,
-    capacity_delta,
-    captures,
-    spans,
-)
+from tracker.windows.captures import OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, spans
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,6 +23,7 @@ if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.journal.index import Entry
     from tracker.preview import Preview
+    from tracker.windows.captures import Capture, Groups, Span
     from tracker.windows.lanes import LaneFile
     from tracker.windows.window import CaptureRequest
 
@@ -97,10 +88,10 @@ class Finalized(NamedTuple):
         return Result(features or 0, capacity or 0, pair, reason)
 
     def is_stale(self, provider: str, group: Iterable[Capture]) -> bool:
-        """Whether the captures that were finalized are no longer those that count; rows without ids cannot tell."""
-        used = self.providers.get(provider, {}).get("records")
-        now = canonical(group)._asdict().items()
-        return isinstance(used, Mapping) and any(used.get(phase) != (one and one.record_id) for phase, one in now)
+        """Whether other captures count than were finalized, or a pair that was not; rows without ids cannot tell."""
+        row, now = self.providers.get(provider), canonical(group)._asdict()
+        used = {} if row is None and all(now.values()) else (row or {}).get("records")
+        return isinstance(used, Mapping) and any(used.get(key) != (one and one.record_id) for key, one in now.items())
 
     def text(self, name: str) -> str | None:
         found = self.record.get(name)

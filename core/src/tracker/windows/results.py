@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.readings import EPOCH, amount, instant
 from tracker.contract.sources import Comparison, Source
-from tracker.windows.captures import BY_TIME, Capture, Groups, canonical, capacity_delta, measure
+from tracker.windows.captures import Capture, Groups, canonical, capacity_delta, measure
 from tracker.windows.reader import Finalized
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class Totals:
         self.stale += other.stale
 
     def total(self, account: str = "") -> ProviderFigures:
-        return ProviderFigures(self.source, unit_of(self.source), self, self.excluded, self.stale, account)
+        unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
+        return ProviderFigures(self.source, unit, self, self.excluded, self.stale, account)
 
     @property
     def efficiency(self) -> float | None:
@@ -101,10 +102,6 @@ class OpenFigures(NamedTuple):
     unit: str
 
 
-def unit_of(source: Source) -> str:
-    return source.capacity_meter.unit if source.capacity_meter else ""
-
-
 class Totaled:
     """Figures of every provider that finalized windows name, of several accounts apart. is_alone: of one window."""
 
@@ -145,10 +142,10 @@ def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> li
         own.setdefault(window, []).append((name, group))
     for window in windows:
         for name, group in own.get(window, ()):
-            if name in providers and providers[name].capacity_meter is not None:
+            if name in providers and (meter := providers[name].capacity_meter) is not None:
                 source, measured = providers[name], measure(session.registry, providers[name], canonical(group))
                 capacity = capacity_delta(source, measured.delta)
-                found.append(OpenFigures(name, measured.errors, window, capacity, unit_of(source)))
+                found.append(OpenFigures(name, measured.errors, window, capacity, meter.unit))
     return found
 
 
@@ -181,8 +178,8 @@ def newest(session: Session, groups: Groups, known: Newest) -> Newest:
     for one in (one for source in session.registry.sources.values() for one in source.comparisons):
         for capture in (capture for (_, name), own in groups.items() if name == one.provider for capture in own):
             gauge, before = capture.reading.gauge(one.meter), known.get((one.provider, one.meter))
-            if gauge is not None and gauge.used is not None and (before is None or BY_TIME(capture) >= before[0]):
-                known[one.provider, one.meter] = BY_TIME(capture), gauge.used
+            if gauge is not None and gauge.used is not None and (before is None or capture.order >= before[0]):
+                known[one.provider, one.meter] = capture.order, gauge.used
     return known
 
 

@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import evolve
 
-from tracker.contract.readings import Reading, compact, iso, to_parsed
+from tracker.contract.readings import Reading, amount, compact, iso, to_parsed
 from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, WINDOWS, check_window, stamp
 from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
-from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
+from tracker.windows.captures import OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -208,7 +209,7 @@ def _broken_rules(
         yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
     if new.phase != "after":
         return
-    old = before or max(befores, key=BY_TIME, default=None)
+    old = before or max(befores, key=attrgetter("order"), default=None)
     is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
     if old is not None and not is_younger:
         cause = (
@@ -263,7 +264,7 @@ def dated(source: Source, reading: Reading, at: datetime, buffer: timedelta, dat
         passed = max(reset if reset <= seen else reset - YEAR for reset in resets.values())
         age = span(seen - passed) if passed <= seen else "weeks"
         raise TrackerError(
-            f"This {source.name} pane is old: every reset that it shows was over {age} ago. Expected a pane of now."
+            f"This {source.name} pane is not of {seen:%Y-%m-%d %H:%M} UTC: every reset in it was over {age} before."
             f" Capture a new one,{dating} or store it as it is with --force. Nothing was stored."
         )
     gauges = tuple(evolve(one, reset_at=None) if one.meter in far else one for one in reading.gauges)
@@ -290,7 +291,12 @@ def _record(
     fields: Row = {"phase": phase, "git_head": git_head(), **request.details} if phase else {}
     meter = source.capacity_meter
     if phase and meter is not None and meter.unit != "pp":
-        fields |= _count(meter.key, meter.field_name, request.reading, phase, before)
+        # a count's baseline, and with an AFTER the window's own part of it
+        now, base = (_used(one, meter.key) for one in (request.reading, before.reading if before else None))
+        fields["baseline"] = now if phase == "before" else base
+        if phase == "after":
+            own = now - base if now is not None and base is not None else -1
+            fields[meter.field_name] = compact(own) if own >= 0 else None
     if phase and keep and request.text is not None:
         parsed = with_addresses(parsed, request.text)
     return stamp(
@@ -306,18 +312,9 @@ def _record(
     )
 
 
-def _count(key: str, name: str, reading: Reading, phase: str, before: Capture | None) -> Row:
-    """A count's baseline, and with an AFTER the window's own part of it."""
-
-    def used(found: Reading | None) -> float | None:
-        gauge = found.gauge(key) if found else None
-        return None if gauge is None or gauge.used is None else compact(gauge.used)
-
-    now, base = used(reading), used(before.reading if before else None)
-    if phase == "before":
-        return {"baseline": now}
-    own = compact(now - base) if now is not None and base is not None and now >= base else None
-    return {"baseline": base, name: own}
+def _used(reading: Reading | None, meter: str) -> float | None:
+    gauge = reading.gauge(meter) if reading else None
+    return amount(gauge.used) if gauge else None
 
 
 def stamped_notes(notes: str | None, lane: str | None) -> str | None:

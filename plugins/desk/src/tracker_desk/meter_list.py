@@ -50,13 +50,14 @@ def _row(one: Standing, clock: Clock) -> dict[str, Cell]:
     used = gauge.used if meter.unit == "pp" and not is_past else None
     shown = "reset since" if is_past else value(gauge.used, unit="%" if meter.unit == "pp" else f" {meter.unit}")
     ahead = None if used is None else _ahead(one, used)
+    account = line(short(one.account) or "not named") if one.several else None
     pace = None if ahead is None else f"{abs(ahead):.0f} points {'ahead' if ahead > 0 else 'behind'}"
     return {
         "provider": one.provider,
         "meter": line(one.label),
-        "name": f"{one.provider} {line(one.label)}",
+        "name": f"{one.provider} {line(one.meter.key)}{f' {account}' if account else ''}",
         "title": f"{one.provider} {line(one.meter.key)}",
-        "account": line(short(one.account) or "not named") if one.several else None,
+        "account": account,
         "used": used,
         "note": shown if used is None else None,
         "age": f"{span(clock.now - one.at)} ago",

@@ -69,7 +69,8 @@ def _folder(session: Session) -> Iterator[Finding]:
     program = shutil.which("git")
     if program is None or not any((folder / ".git").exists() for folder in root.parents):
         return
-    if held(session)["data.track"].value:
+    # the first record brings a .gitignore
+    if held(session)["data.track"].value or not session.journal.streams():
         return
     # the repository may be hostile: no index is read, and nothing that its settings name is run
     words = ["-C", str(root), "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]

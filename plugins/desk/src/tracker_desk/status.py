@@ -159,8 +159,8 @@ def _lane(
     if source is None:
         due = Due(action=None, window=mark.window, reason=f"the plugin of {mark.provider} is not installed")
         return Lane(agent_id=agent, mark=mark, source=None, capture=None, due=due)
-    record = session.journal.record(mark.stream, mark.offset)
-    capture = Capture.of(Entry(mark.stream, mark.offset, mark.record_id, record), source)
+    group = Windows(session).captures([mark.window])[mark.window, source.name]
+    capture = next(one for one in group if one.record_id == mark.record_id)
     if mark.phase == "before":
         due = _open_due(session, now, source, capture)
     else:

@@ -177,7 +177,7 @@ def _next(clock: Clock, due: Due) -> str:
     if due.resets_at is None or due.buffered_until is None or due.resets_at - clock.now > SOON:
         return f"AFTER when the work is done{how}"
     until, again = _until(clock, due.resets_at), clock.at(due.buffered_until)
-    return f"AFTER before a meter is reset at {until}, or allowed from {again}{how}"
+    return f"AFTER before {until}, when a meter is reset, or from {again} on{how}"
 
 
 def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:

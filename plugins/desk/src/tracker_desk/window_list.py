@@ -18,7 +18,7 @@ FIGURES = ("features", "capacity", "efficiency")
 class ListedWindow:
     """A window: `open` lacks a capture, `closed` is measured and not finalized.
 
-    stale: the providers whose captures changed after it was finalized.
+    stale: the providers whose captures changed, or were added, after it was finalized.
     """
 
     window: str
@@ -30,6 +30,7 @@ class ListedWindow:
     providers: Mapping[str, Mapping[str, Any]]
     facts: Mapping[str, Any] = field(factory=dict)
     stale: tuple[str, ...] = ()
+    split: tuple[str, ...] = ()  # the providers that several lanes captured: the pair of one counts
 
     def document(self) -> dict[str, Any]:
         """The window for programs; instants in UTC."""
@@ -71,6 +72,7 @@ def listed(session: Session, windows: Sequence[str] | None) -> list[ListedWindow
                 providers=_providers(session, name, rows.get(name), groups, known, own),
                 facts=known.get((name, ""), {}),
                 stale=_stale(rows.get(name), own),
+                split=tuple(one for one, group in own.items() if len({shot.agent_id for shot in group}) > 1),
             )
         )
     return found
@@ -92,7 +94,8 @@ def _state(row: Finalized | None, own: Mapping[str, Any]) -> Literal["open", "cl
 
 
 def _stale(row: Finalized | None, own: Mapping[str, list[Capture]]) -> tuple[str, ...]:
-    return tuple(name for name in sorted(row.providers if row else ()) if row and row.is_stale(name, own.get(name, [])))
+    names = sorted({*row.providers, *own}) if row else ()
+    return tuple(name for name in names if row and row.is_stale(name, own.get(name, [])))
 
 
 def _providers(

@@ -58,11 +58,14 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
     if row is None:
         yield Check(name="finalized", state="missing", text="The window is not finalized.", cure=again)
     else:
-        groups = Windows(session).captures([window])
-        stale = [name for name in row.providers if row.is_stale(name, groups.get((window, name), []))]
+        groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
+        stale = [name for name in sorted({*row.providers, *groups}) if row.is_stale(name, groups.get(name, []))]
         text = f"Captures of {', '.join(stale)} changed after it was finalized." if stale else "It is finalized."
         cure = again if stale else None
-        if lost := loss(window, row, {name: group for (_, name), group in groups.items()}):
+        split = [name for name, group in groups.items() if len({one.agent_id for one in group}) > 1]
+        if split and not stale:
+            text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
+        if lost := loss(window, row, groups):
             text = f"Its {lost.what} was removed after it was finalized; {lost.otherwise}."
             stale, cure = stale or [lost.what], lost.cure
         yield Check(name="finalized", state="failed" if stale else "ok", text=text, cure=cure)

@@ -101,7 +101,7 @@ def _over_time(logs: _Logs, daily: usage.Usage) -> Panel:
     rows = [{**row, "at": at} for row in rows if (at := _instant(row["period"], logs.zone)) is not None]
     rows.sort(key=lambda row: row["at"], reverse=True)
     y, title = ("cost_usd", "Cost, $") if _priced(rows) else ("tokens", "Tokens")
-    missing = [f"{number(one['count'])} {one['kind'].replace('_', ' ')}: {one['detail']}" for one in daily.missing]
+    missing = [f"{text[:1].upper()}{text[1:]}." for text in usage.sentences(daily.missing)]
     total = daily.totals
     bare = sum(one["count"] for one in daily.missing if one["kind"] == "unpriced")
     least, rest = ("at least ", f"; {plural(bare, 'request')} without a known price") if bare else ("", "")

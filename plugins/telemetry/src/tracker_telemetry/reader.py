@@ -290,9 +290,10 @@ class Reader:
         self.summary.add(batch.summary)
 
     def _leave_out(self, both: Sequence[Rows]) -> None:
-        self.stored.leave_order(self.shown)
-        for rows in both if self.stored.ids else ():
-            rows.leave_out(self.stored.ids)
+        if any(rows.keys for rows in both):
+            self.stored.leave_order(self.shown)
+            for rows in both if self.stored.ids else ():
+                rows.leave_out(self.stored.ids)
 
 
 def check_all(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -52,23 +52,24 @@ class Ids:
         buckets, known = self._buckets, list[bool]()
         for key in keys:
             bucket, rest = buckets[key[:PREFIX]], key[PREFIX:]
-            at = bucket.find(rest)
-            while at > 0 and at % REST:  # a match across two ids is none
-                at = bucket.find(rest, at + 1)
-            if at < 0:
+            is_known = _is_in(bucket, rest)
+            if not is_known:
                 bucket += rest
-            known.append(at >= 0)
+            known.append(is_known)
         return known
 
     def __contains__(self, key: bytes) -> bool:
-        bucket, rest = self._buckets.get(key[:PREFIX], b""), key[PREFIX:]
-        at = bucket.find(rest)
-        while at > 0 and at % REST:
-            at = bucket.find(rest, at + 1)
-        return at >= 0
+        return _is_in(self._buckets.get(key[:PREFIX], b""), key[PREFIX:])
 
     def __bool__(self) -> bool:
         return bool(self._buckets)
+
+
+def _is_in(bucket: bytes | bytearray, rest: bytes) -> bool:
+    at = bucket.find(rest)
+    while at > 0 and at % REST:  # a match across two ids is none
+        at = bucket.find(rest, at + 1)
+    return at >= 0
 
 
 @define

@@ -28,10 +28,10 @@ FILE = "telemetry-totals.json"
 MOST = 200  # answers that are kept
 Spans: TypeAlias = "Mapping[str, tuple[datetime, datetime | None]]"
 
+# one grouping at a time: each holds all latencies
 TOTALS = """
-SELECT grouping(lane), grouping(model), lane, model, count(*), count(*) FILTER (routed),
-  count(*) FILTER (NOT ok), sum(input), sum(output), count(latency), quantile_cont(latency, [0.5, 0.95])
-FROM standing GROUP BY GROUPING SETS ((), (lane), (model)) ORDER BY lane, model
+SELECT {by}, count(*), count(*) FILTER (routed), count(*) FILTER (NOT ok), sum(input), sum(output), count(latency),
+  quantile_cont(latency, [0.5, 0.95]) FROM standing GROUP BY 1 ORDER BY 1
 """
 
 # events of a window that stand in others, too: of those that were written last
@@ -132,15 +132,8 @@ def _answer(events: Events, times: Mapping[str, tuple[float, float | None]]) -> 
     from tracker_telemetry.index import MORE_MEMORY
 
     events.rows(f"SET memory_limit = '{MORE_MEMORY}'")
-    whole, lanes, models = EventTotals(), dict[str, EventTotals](), dict[str, EventTotals]()
-    for no_lane, no_model, lane, model, *figures in events.rows(TOTALS):
-        part = _part(*figures)
-        if not no_lane:
-            lanes[lane] = part
-        elif not no_model:
-            models[model] = part
-        else:
-            whole = part
+    groups = ({row[0]: _part(*row[1:]) for row in events.rows(TOTALS.format(by=by))} for by in ("''", "lane", "model"))
+    whole, lanes, models = groups
     outside = {}
     for window, (start, end) in times.items():
         query = "SELECT count(*) FROM standing WHERE win = ? AND (ts < ? OR ts > ?)"
@@ -148,8 +141,8 @@ def _answer(events: Events, times: Mapping[str, tuple[float, float | None]]) -> 
         if count:
             outside[window] = count
     by_group = events.rows(f"SELECT win, lane, model, routed, {SUMS} FROM standing GROUP BY ALL")
-    whole = evolve(whole, lanes=lanes, models=models)
-    return {"totals": asdict(whole), "outside": outside, "groups": by_group}
+    totals = evolve(whole.get("", EventTotals()), lanes=lanes, models=models)
+    return {"totals": asdict(totals), "outside": outside, "groups": by_group}
 
 
 def _part(

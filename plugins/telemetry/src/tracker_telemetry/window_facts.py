@@ -24,16 +24,21 @@ TOP = 3  # rows of the handoff
 
 def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """Tokens and money by window and provider: of each provider its own requests alone."""
-    sides: dict[tuple[str, str], Side] = defaultdict(Side)
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for source in sources_of(session, windows):
         table = prices.table(session, source)
+        sides: dict[tuple[str, str], Side] = defaultdict(Side)
         for window, lane, model, is_routed, *counts in groups(session, source, windows):
             provider = provider_of(session, source, lane, model, is_routed=is_routed)
             if provider is not None:
                 sides[window, provider].add(model, counts)
         for key, side in sides.items():
-            found[key] = {"tokens": side.tokens, "cost_usd": side.money(table)}
+            before = found.get(key, {"tokens": 0, "cost_usd": 0.0})
+            costs = before["cost_usd"], side.money(table)
+            found[key] = {
+                "tokens": before["tokens"] + side.tokens,
+                "cost_usd": None if None in costs else sum(costs),
+            }
     if (session.root / FOLDER / store.FILE).exists():  # requests that `tracker usage` has read
         with suppress(sqlite3.DatabaseError):  # a spoilt file, which `tracker usage` makes anew
             found |= _of_session_logs(session, set(windows))
@@ -90,10 +95,12 @@ def section(session: Session, windows: Sequence[str]) -> Block | None:
     rows: list[Row] = list(used)
     for source in sources_of(session, windows):
         names = ("baseline_tokens", f"{source.routed_label}_tokens", "delta")
+        columns = ("rid", *names)
         largest = ask(session, source, windows, lambda events: events.rows(RANKED.format(by="rid"), TOP))
+        rows += [Row(values={}, text=",".join(columns))] if largest else []
         for row in largest:
-            values = {"rid": row[0] or None, **dict(zip(names, figures(row), strict=True))}
-            rows.append(Row(values=values, text=f"{{rid}},{{baseline_tokens}},{{{names[1]}}},{{delta}}"))
+            values = dict(zip(columns, (row[0] or None, *figures(row)), strict=True))
+            rows.append(Row(values=values, text=",".join(f"{{{name}}}" for name in columns)))
     return Block(title="Tokens and money" if used else "Cost comparison", rows=tuple(rows)) if rows else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Callable
@@ -202,6 +203,26 @@ def test_people_see_a_table(home: Any, message: Make) -> None:
     assert table[0].startswith("provider,period,model,requests,input_tokens,")
     wrong = home.run("usage", "--provider", "claud")
     assert (wrong.exit_code, "claude" in wrong.stderr) == (2, True)
+
+
+def test_a_price_of_your_own_counts_at_once(home: Any, message: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tracker_telemetry import prices
+
+    monkeypatch.setattr(prices, "user_file", prices.user_file.__wrapped__)
+    monkeypatch.setattr("tracker_telemetry.sessions.usage.user_file", prices.user_file)
+    (home.projects / "s1.jsonl").write_text(message("a", model="house-1") + message("b", model="house-1"))
+    done = home.run("usage")
+    assert "n/a" in done.stdout
+    said = re.search(r"missing: no price is known for house-1 \(2 requests\); your own belong in (\S+)", done.stderr)
+    assert said is not None, done.stderr
+    # the file that it names, and no log that grew
+    path = Path(said[1])
+    path.parent.mkdir(parents=True)
+    for cost, total in ((1000, "$0.30"), (10_000, "$3.00")):
+        path.write_text(f'[[model]]\nname = "house-1"\ninput = {cost}\noutput = {cost}\n')
+        done = home.run("usage")
+        assert done.stdout.splitlines()[1].split()[-1] == total
+        assert "no price" not in done.stderr
 
 
 def test_requests_belong_to_the_window_in_which_they_were_made(home: Any, message: Make) -> None:

@@ -39,7 +39,7 @@ def note_excluded(session: Session, figures: ProviderFigures) -> None:
             other = line(reason.removeprefix("overlaps "))
             session.note(
                 f"note: {name} {window} does not count: {other} ran at the same time on the same meter. Give lanes that"
-                " work at the same time one window."
+                " work at the same time one window: BEFORE when the first begins, AFTER when the last has ended."
             )
         elif reason == "other-account":
             session.note(f"note: {name} {window} does not count: its BEFORE and its AFTER are of two accounts.")

@@ -18,6 +18,8 @@ from tracker_verdict.stats.calibration import ticks
 
 HOUR = 3600.0
 RESET_TOLERANCE = timedelta(seconds=90)
+# A vendor may count a request so much later than the client logs it.
+LAG = 600.0
 
 
 @frozen(kw_only=True)
@@ -49,7 +51,8 @@ class Ledger:
     """A meter of one account as one origin showed it, and the requests that were made on it.
 
     elsewhere: the share of its rise that came while no request was logged, scaled to all waking hours; None if no
-    reading was taken by a schedule. unpriced: the share of tokens without a price. accounts: all that its readings are
+    reading was taken by a schedule. unpriced: the share of tokens without a price. quiet: what it rose while no request
+    was logged, however little, and also next to a reset, where pieces do not reach. accounts: all that its readings are
     of; account: the one that was chosen, None if there is only one.
     """
 
@@ -65,6 +68,7 @@ class Ledger:
     totals: tuple[Sequence[float], Sequence[float]] = field(repr=False)
     accounts: Sequence[str] = ()
     account: str | None = None
+    quiet: Sequence[Piece] = ()
 
     @property
     def title(self) -> str:
@@ -139,7 +143,20 @@ def ledger(
         totals=(totals[0], totals[1]),
         accounts=accounts,
         account=account,
+        quiet=[one for one in _quiet(own, [event.at for event in requests], local) if is_own(one.start, one.end)],
     )
+
+
+def _quiet(readings: Sequence[MeterReading], times: Sequence[float], local: tzinfo) -> list[Piece]:
+    """Rises between two readings without a request in them or shortly before."""
+    found: list[Piece] = []
+    for segment in segments(readings):
+        for (start, before), (end, after) in pairwise(segment):
+            if after <= before or bisect_right(times, end) > bisect_right(times, start - LAG):
+                continue
+            day, points = datetime.fromtimestamp(end, local).date(), after - before
+            found.append(Piece(start=start, end=end, day=day, points=points, fresh=0, cached=0, awake=0, step=points))
+    return found
 
 
 def _readings(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import Cell, Column
 from tracker.kernel import iso, number, plural
@@ -40,24 +42,38 @@ class Residual:
 
 
 def residuals(ledger: Ledger, known: Rates) -> list[Residual]:
-    """The pieces that differ for sure, the largest first; without a calibration those without any request.
+    """The pieces that differ for sure, the largest first, and every rise without a request.
 
     What requests without a price took is not known: a piece with one of them is not judged.
     """
-    silent = [piece for piece in ledger.pieces if not piece.requests]
-    found = [Residual(piece=piece, points=piece.points, certainty=None) for piece in silent]
+    found = [Residual(piece=piece, points=piece.points, certainty=None) for piece in _silent(ledger)]
     if known.fit is not None and not known.why:
-        found += _unlikely(known)
+        found += _unlikely(known, ledger.quiet)
     return sorted(found, key=lambda one: -abs(one.points))
 
 
-def _unlikely(known: Rates) -> Iterator[Residual]:
+def _silent(ledger: Ledger) -> Iterator[Piece]:
+    """Every rise without a request; those of one night, without a request in between, are one."""
+    long = [one for one in ledger.pieces if not one.requests and not _within(ledger.quiet, one)]
+    times = [event.at for event in ledger.events]
+    for _, group in groupby(ledger.quiet, key=lambda one: bisect_right(times, one.end)):
+        rises = list(group)
+        yield evolve(rises[-1], start=rises[0].start, points=sum(one.points for one in rises))
+    yield from long
+
+
+def _within(quiet: Sequence[Piece], piece: Piece) -> float:
+    """The points of a piece that are listed as a rise without a request."""
+    return sum(one.points for one in quiet if piece.start <= one.start and one.end <= piece.end)
+
+
+def _unlikely(known: Rates, quiet: Sequence[Piece]) -> Iterator[Residual]:
     from tracker_verdict.stats.distributions import t_cdf
 
     pieces = [piece for piece in known.pieces if not piece.bare]
     if not pieces:
         return
-    left = [piece.points - known.points(piece.fresh, piece.cached)[0] for piece in pieces]
+    left = [one.points - _within(quiet, one) - known.points(one.fresh, one.cached)[0] for one in pieces]
     # from the median, so that what is looked for does not hide itself
     scaled = [abs(one) / math.sqrt(piece.dollars) for one, piece in zip(left, pieces, strict=True)]
     unit = MAD * statistics.median(scaled)
@@ -114,13 +130,15 @@ def listed(ledger: Ledger, found: Sequence[Residual], rows: int) -> Iterator[str
     head = ledger.title
     for one in found[:rows]:
         start, end = (datetime.fromtimestamp(at, ledger.local) for at in (one.piece.start, one.piece.end))
-        when = f"{start:%Y-%m-%d %H:%M} to {end:%a %H:%M %Z}"
+        when = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M %Z}"
         if one.certainty is None:
-            yield f"{head}: {when}: {number(one.points)} points, and no request was logged"
+            yield f"{head}: {when}: {number(one.points)} point{'s' * (one.points != 1)}, and no request was logged"
         else:
             way = "more than" if one.points > 0 else "less than"
             sure = f"{100 * min(one.certainty, 0.999):.1f}% sure"
             yield f"{head}: {when}: {number(abs(one.points), 1)} points {way} the requests explain, {sure}"
+    if len(found) > rows:
+        yield f"{head}: {len(found) - rows} more: `--rows {len(found)}` lists them"
 
 
 def summary(ledger: Ledger, known: Rates, found: Sequence[Residual]) -> Iterator[str]:

@@ -141,7 +141,8 @@ def bars(plot: Plot, draw: Callable[[Plot, Mapping[str, Any], int, float], Marku
         if chart.low and chart.high and row.get(chart.low) is not None:
             value += f" ({plot.words(row, chart.low)} to {plot.words(row, chart.high)}{expected})"
         said.append(f"{name} {value}")
-        name = name if len(name) < 31 else f"{name[:29]}…"
+        # names that are alike differ in their ends
+        name = name if len(name) < 35 else f"{name[:16]}…{name[-17:]}"
         body += _svg('<text x="0" y="{y}">{name}</text>', y=top + 13, name=name)
         body += _svg('<text x="100%" y="{y}" class="end-text">{value}</text>', y=top + 13, value=value)
         body += _svg('<rect x="0" y="{y}" width="100%" height="{h}" rx="2" class="rail"/>', y=top + 20, h=BAR)
@@ -151,11 +152,11 @@ def bars(plot: Plot, draw: Callable[[Plot, Mapping[str, Any], int, float], Marku
             shape = '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="mark"/>'
             body += _svg(shape, x=100 * chart.at / scale, a=top + 16, b=top + 24 + BAR)
     rest = len(plot.rows) - len(shown)
-    more = f"; {rest} more in the table" if rest > 0 else ""
+    more = f"{rest} more in the table" if rest > 0 else ""
     end = f" The scale ends at {short(scale, plot.y)}." if chart.kind == "intervals" else ""
     return Picture(
-        title=chart.title,
-        description=f"{'; '.join(said)}{more}.{end}",
+        title=f"{chart.title} ({more})" if more else chart.title,
+        description=f"{'; '.join((*said, *filter(None, (more,))))}.{end}",
         height=len(shown) * STEP,
         body=body,
     )

@@ -46,7 +46,9 @@ def command(fix: bool, restore: bool) -> None:
             mark = "repaired" if one["fixed"] else one["level"]
             here.show(line(f"{mark}: {one['where']}: {one['what']}; {one['cure']}"))
         here.say(verdict(levels))
-        commands = advice((one["command"] for one in found["findings"]), str(here.data_dir) if here.data_dir else None)
+        # pasting a pane mends nothing: it is for the next piece of work
+        mending = (one["command"] for one in found["findings"] if one["check"] != "origin")
+        commands = advice(mending, str(here.data_dir) if here.data_dir else None)
         if commands:
             here.say("Type, for the findings above:")
         for typed in commands:

@@ -6,6 +6,8 @@ import click
 
 from tracker.kernel import Group, Selection, Windows, selection, session
 
+MOST = 6  # names in one note
+
 
 @click.group("windows", cls=Group, invoke_without_command=True, epilog="tracker windows --last 5")
 @selection()
@@ -31,6 +33,13 @@ def command(context: click.Context, selection: Selection) -> None:
                 f"note: {name} {escape(one.window)} is stale: its captures changed after it was finalized."
                 f" `tracker decision-card --window {escape(one.window)}` names the cure."
             )
+    if split := [f"{name} {escape(one.window)}" for one in found for name in one.split]:
+        more = f" and {len(split) - MOST} more" if len(split) > MOST else ""
+        audit = f"`tracker window-audit --window {escape(next(one.window for one in found if one.split))}`"
+        here.note(
+            f"note: several lanes captured {', '.join(split[:MOST])}{more}. The pair of the last AFTER counts alone;"
+            f" {audit} shows the others."
+        )
     if here.json:
         here.data([one.document() for one in found])
     elif found and here.table(*table(found)):

@@ -86,16 +86,15 @@ def command(
             click.echo(line, nl=False)
     else:
         from tracker_telemetry.panels import table
+        from tracker_telemetry.sessions.usage import sentences
 
         if not (found.rows and here.table(*table(found), total=True)):
             for line in _table(found):
                 click.echo(line)
         for moved in found.meters:
             here.show(_moved(moved))
-        if found.missing:
-            here.note(
-                "missing: " + "; ".join(f"{one['count']} {one['kind']}: {one['detail']}" for one in found.missing)
-            )
+        for text in sentences(found.missing):
+            here.note(f"missing: {text}")
 
 
 def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:

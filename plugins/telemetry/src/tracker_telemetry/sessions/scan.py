@@ -207,11 +207,12 @@ class Rows:
         """The number of each event's labels, of all that it shares with others."""
         tags = [_tagged(event) if "tags" in event else (False, None) for event in events]
         rids = [event.get("rid") for event in events]
-        shared = [(*own, *tag, rid) for *own, tag, rid in zip(*columns, tags, rids, strict=True)]
-        labels = self.labels
-        for new in set(shared) - labels.keys():
+        shared = [*zip(*columns, *zip(*tags, strict=True), rids, strict=True)] if events else []
+        for new in set(shared) - self.labels.keys():
             "".join(one or "" for one in (*new[:-3], new[-1])).encode()
-        return [labels.setdefault(one, len(labels)) for one in shared]
+        for one in dict.fromkeys(shared):
+            self.labels.setdefault(one, len(self.labels))
+        return [*map(self.labels.__getitem__, shared)]
 
     def _hidden(self, value: Any) -> Any:
         """The state as it is stored: a working directory, under the name `project`, as reports show it."""

@@ -66,6 +66,8 @@ class Store:
             self._price(prices)
             jobs = [job for source in sources for job in self._jobs(source)]
             if not jobs:
+                # other prices change sums without a new file
+                self._sum_up()
                 return
             is_new = self._ask("SELECT 1 FROM row LIMIT 1").fetchone() is None
             progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
@@ -316,15 +318,18 @@ def _run(session: Session, jobs: list[Job]) -> Iterator[Read]:
     from multiprocessing import get_context
 
     count = 0
+    # lines become no cycles, and a collector looks for them all the time
+    gc.disable()
     try:
-        # lines become no cycles, and a collector looks for them all the time
-        with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=gc.disable) as pool:
-            for done in pool.map(read, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers)))):
+        with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+            for done in pool.map(read, jobs, chunksize=max(1, min(4, len(jobs) // (4 * workers)))):
                 yield done
                 count += 1
     except (BrokenProcessPool, OSError):
         # short of memory or of processes: what is left is read here
         yield from map(read, jobs[count:])
+    finally:
+        gc.enable()
 
 
 def _is_at(found: Found, before: Known) -> bool:

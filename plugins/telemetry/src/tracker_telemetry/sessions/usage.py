@@ -11,8 +11,9 @@ from typing import Any, Literal, TypeAlias
 from attrs import define, field, frozen
 
 from tracker.api import Source
-from tracker.kernel import Registry, Session, Windows, canonical
+from tracker.kernel import Registry, Session, Windows, canonical, number, plural
 from tracker_telemetry import genai
+from tracker_telemetry.prices import user_file
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.scan import LATEST, TOKENS, UNPACKER
 from tracker_telemetry.sessions.store import Store
@@ -257,6 +258,17 @@ class _Windows:
 
 
 # --- what is missing
+
+
+def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What is missing in words."""
+    counts = {one["detail"]: plural(one["count"], "request") for one in missing if one["kind"] == "unpriced"}
+    if counts:
+        models = ", ".join(f"{model} ({count})" for model, count in counts.items())
+        yield f"no price is known for {models}; your own belong in {user_file()}"
+    for one in missing:
+        if one["kind"] != "unpriced":
+            yield f"{number(one['count'])} {one['kind'].replace('_', ' ')}: {one['detail']}"
 
 
 def _unpriced(models: Mapping[str, int]) -> Iterator[dict[str, Any]]:

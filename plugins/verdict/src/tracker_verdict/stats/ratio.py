@@ -108,9 +108,11 @@ class Comparison:
     @property
     def favours(self) -> Literal["a", "b"] | None:
         """The side that seems to deliver more; nothing if they are even, or nothing is known."""
-        if self.kind == "none" or not self.features or self._evidence.difference == 0:
+        if self.kind == "none" or not self.features:
             return None
-        return "a" if self._evidence.difference > 0 else "b"
+        # what is sure to less than a half would say the opposite of its own figure
+        ahead = self._evidence.difference if self.kind == "measured" else self.certainty - 0.5
+        return ("a" if ahead > 0 else "b") if ahead else None
 
     @cached_property
     def gates(self) -> tuple[Gate, ...]:

@@ -1,0 +1,67 @@
+"""Requests are checked and summed up by column: the same as if each stood alone."""
+
+from __future__ import annotations
+
+import marshal
+from collections import defaultdict
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracker_telemetry.sessions.files import Print
+from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.requests import Requests
+from tracker_telemetry.sessions.scan import Job, Read, Rows, Rules
+
+JOB = Job("toy", "path", (), 0, "{}", Print(0, 0, 0))
+COUNTS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "output_tokens")
+SOUND = st.fixed_dictionaries(
+    {"key": st.sampled_from(["a/1", "a/2", "a/", "b", "c/3"]), "ts": st.none() | st.integers(0, 10_000)},
+    optional={
+        **dict.fromkeys((*COUNTS, "reasoning_tokens", "cache_write_1h_tokens"), st.none() | st.integers(0, 9)),
+        **dict.fromkeys(("session", "project", "model", "speed"), st.none() | st.sampled_from(["x", "y"])),
+        "tags": st.sampled_from([["session-total"], ["if-session:x"], ["other"]]),
+    },
+)
+WRONG = st.sampled_from(
+    [{"key": "\ud800"}, {"key": 5}, {}, {"key": "k", "ts": 1e300}, {"key": "k", "input_tokens": -1},
+     {"key": "k", "output_tokens": 0.5}, {"key": "k", "model": 5}, {"key": "k", "session": "\udfff"}]
+)  # fmt: skip
+LINES = st.lists(st.lists(SOUND | WRONG, max_size=3), max_size=12)
+
+
+def rows_of(lines: list[list[dict[str, Any]]], *, at_once: bool) -> Rows:
+    waiting = iter(lines)
+    rows = Rows(Rules({"toy": lambda _line, _scratch: next(waiting)}, False), JOB)
+    for _ in lines:
+        rows.take([b"line"])
+        if not at_once:
+            rows.settle()
+    rows.settle()
+    return rows
+
+
+@settings(deadline=None, max_examples=50)
+@given(LINES)
+def test_lines_give_together_what_each_gives_alone(lines: list[list[dict[str, Any]]]) -> None:
+    together, alone = rows_of(lines, at_once=True), rows_of(lines, at_once=False)
+    assert (together.found, together.bad, together.labels) == (alone.found, alone.bad, alone.labels)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.lists(SOUND, min_size=1, max_size=3), min_size=1, max_size=12))
+def test_sums_hold_all_requests_but_totals(lines: list[list[dict[str, Any]]]) -> None:
+    rows = rows_of(lines, at_once=True)
+    columns = marshal.dumps([*zip(*rows.found.values(), strict=True)])
+    done = Read(JOB, len(rows.found), columns, [*rows.labels], 0, 0, "", "")
+    expected: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 7)
+    for _, _, at, model, _, *tokens, _, number in rows.found.values():
+        if not done.labels[number][6]:
+            sums = expected[number, model or "", -1 if at is None else at // 900]
+            sums[:] = [a + b for a, b in zip(sums, (1, *tokens), strict=True)]
+    found: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 7)
+    for number, model, quarter, _first, *counts, _cost, _priced in Requests.of(done, ListPrices(None, "")).sums():
+        sums = found[number, model, quarter]
+        sums[:] = [a + b for a, b in zip(sums, counts, strict=True)]
+    assert found == expected
