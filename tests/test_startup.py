@@ -13,7 +13,6 @@ HEAVY = {
     "cattrs",
     "pluggy",
     "orjson",
-    "filelock",
     "scipy",
     "numpy",
     "pyte",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -15,7 +16,6 @@ from typing import Any
 import pytest
 from attrs import frozen
 from bare import PROJECTS, ROOT, build_wheels
-from filelock import FileLock
 
 Shared = Callable[[str, Callable[[Path], Any]], Any]
 
@@ -29,7 +29,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
 
     def once(name: str, make: Callable[[Path], Any]) -> Any:
         folder, known = base / f"shared-{name}", base / f"shared-{name}.json"
-        with FileLock(base / f"shared-{name}.lock"):
+        with open(base / f"shared-{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             if not known.exists():
                 folder.mkdir()
                 known.write_text(json.dumps(make(folder)))

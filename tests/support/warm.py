@@ -19,8 +19,9 @@ import pytest
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SECONDS = 120
 SERVER = Path(__file__).with_name("warm_server.py")
-# settings of the interpreter, which a process that runs already cannot follow
+# settings of the interpreter, most of which a process that runs already cannot follow
 INTERPRETERS = ("PYTHON", "LC_", "LANG")
+FOLLOWED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 
 
 class Server:
@@ -84,7 +85,7 @@ def tracker_cli(tmp_path: Path) -> Run:
 
     def run(*arguments: str, stdin: str | bytes = "", **extra: str) -> subprocess.CompletedProcess[str]:
         data = stdin.encode() if isinstance(stdin, str) else stdin
-        is_new = any(key.startswith(INTERPRETERS) and key != "PYTHONPATH" for key in extra)
+        is_new = any(key.startswith(INTERPRETERS) and key not in FOLLOWED for key in extra)
         status, out, err = tracker(arguments, data, tmp_path, environment | extra, is_new=is_new)
         return subprocess.CompletedProcess(arguments, status, out.decode(), err.decode())
 

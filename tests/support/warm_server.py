@@ -102,6 +102,7 @@ def prepare(arguments: tuple[str, ...], folder: str, environment: dict[str, str]
     os.environ.update(environment)
     time.tzset()
     sys.path[:0] = [folder, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+    sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     importlib.invalidate_caches()
     sys.argv = ["tracker", *arguments]
 

@@ -240,13 +240,14 @@ def test_a_torn_line_that_could_not_be_taken_back_is_set_aside(
 
 
 def test_a_torn_line_is_left_to_the_writer_that_is_at_it(program: Any, prepared: Callable[[], None]) -> None:
-    from filelock import FileLock
+    import fcntl
 
     prepared()
     path = program.root / "snapshots.jsonl"
     with path.open("ab") as file:
         file.write(b'{"record_id": "half')
-    with FileLock(program.root / ".lock"):
+    with (program.root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         assert "torn" not in program("preview").err
     assert not path.with_name("snapshots.jsonl.torn").exists()
     assert "torn line of 19 bytes" in program("preview").err

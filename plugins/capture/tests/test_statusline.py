@@ -216,7 +216,7 @@ def test_it_needs_none_of_what_other_commands_need(machine: Any) -> None:
         env=os.environ | machine.environment | {"TRACKER_DATA_DIR": str(machine.folder / "data")},
         check=True,
     )
-    heavy = {"sqlite3", "filelock", "cattrs", "scipy", "numpy", "pyte", "urllib.request", "subprocess", "asyncio"}
+    heavy = {"sqlite3", "cattrs", "scipy", "numpy", "pyte", "urllib.request", "subprocess", "asyncio"}
     assert not heavy & set(done.stderr.split())
 
 

@@ -7,9 +7,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import click
 
@@ -21,22 +20,17 @@ from tracker.feature import GROUPS, Command
 from tracker.session import Session
 from tracker.text.render import escape, line
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-
-def _own(group: str, place: str, about: str) -> Command:
-    return Command(group, about, f"tracker.cli.commands.{place}")
-
-
 KERNEL = {
-    "start": _own("Daily", "alias:start", "Capture a provider's meters before the work."),
-    "end": _own("Daily", "alias:end", "Capture a provider's meters after the work."),
-    "cross": _own("Daily", "alias:cross", "End a window and begin the next one with one capture."),
-    "complete": _own("Daily", "complete:command", "Finalize a window: its features, quality and outcome."),
-    "preview": _own("Daily", "preview:command", "Show what the windows delivered per unit of quota."),
-    "alias": _own("Records", "alias:command", "Capture a provider's meters: start, end, cross."),
-    "ingest": _own("Records", "ingest:command", "Take in one text or stream of any source."),
+    name: Command(group, about, f"tracker.cli.commands.{place}")
+    for name, group, place, about in (
+        ("start", "Daily", "alias:start", "Capture a provider's meters before the work."),
+        ("end", "Daily", "alias:end", "Capture a provider's meters after the work."),
+        ("cross", "Daily", "alias:cross", "End a window and begin the next one with one capture."),
+        ("complete", "Daily", "complete:command", "Finalize a window: its features, quality and outcome."),
+        ("preview", "Daily", "preview:command", "Show what the windows delivered per unit of quota."),
+        ("alias", "Records", "alias:command", "Capture a provider's meters: start, end, cross."),
+        ("ingest", "Records", "ingest:command", "Take in one text or stream of any source."),
+    )
 }
 # what `tracker` alone runs, if a feature has it
 HOME = "home"
@@ -188,23 +182,28 @@ class Root(Group):
             groups.setdefault(command.group, []).append((name, command.about))
         for group, rows in groups.items():
             if rows:
+                room = max(len(name) for name, _ in rows)
                 with formatter.section(group):
-                    formatter.write_dl(rows)
+                    for name, about in rows:
+                        # click looks for places to break a line at, which takes a twentieth of a start for all of them
+                        if len(about) + room + 4 <= formatter.width:
+                            formatter.write(f"  {name:<{room}}  {about}\n")
+                        else:
+                            formatter.write_dl([(f"{name:<{room}}", about)])
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         from click.shell_completion import CompletionItem
 
         names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
-        found = [CompletionItem(name, help=commands()[name].about) for name in names]
         # the group's own imports every command
-        return found + click.Command.shell_complete(self, ctx, incomplete)
+        own = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=commands()[name].about) for name in names), *own]
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        run: Callable[..., Any] = super().main
+        run: Any = super().main
         if not standalone_mode:
             return run(*args, standalone_mode=False, **extra)
         open_streams()
-        gc.set_threshold(200_000, 20, 20)  # events are many and no cycles: a tenth of the time of a large stream
         try:
             sys.exit(run(*args, standalone_mode=False, **extra) or 0)
         except click.exceptions.NoArgsIsHelpError as error:

@@ -112,7 +112,6 @@ def plural(count: int, noun: str) -> str:
 
 def near(wrong: str, known: Iterable[str]) -> str:
     """A sentence that says what to try instead: a close name, else all of them."""
-    # imported here, because only mistakes need it
     from difflib import get_close_matches
 
     names = list(known)

@@ -35,7 +35,7 @@ def take_in(session: Session, folder: Path) -> None:
     other = Journal(_other(session, folder), mends=False, warn=session.warn)
     streams = other.streams()
     if not streams:
-        raise TrackerError(f"{folder} contains no stream (*.jsonl). Expected a data directory of tracker")
+        raise TrackerError(f"{folder} contains no stream (*.jsonl). Expected a data directory of tracker.")
     size = sum(session.journal.size(stream) + other.size(stream) for stream in streams)
     if session.dry_run:
         found = {stream: _take(session, other, stream, lambda _: None, is_dry=True) for stream in streams}
@@ -58,7 +58,7 @@ def _other(session: Session, folder: Path) -> Path:
     if not root.is_dir():
         raise TrackerError(f"There is no directory {folder}.")
     if session.root.exists() and os.path.samefile(root, session.root):
-        raise TrackerError(f"{folder} is the data directory itself; name another one to import from")
+        raise TrackerError(f"{folder} is the data directory itself. Name another one to import from.")
     return root
 
 

@@ -14,12 +14,8 @@ from tracker.cli.options import moment, take_text, window_option
 from tracker.contract.sources import Source
 from tracker.session import session
 
-SOURCE = click.option(
-    "--source", "origin", default="alias", metavar="S", show_default=True, help="What the record says as its source."
-)
+ORIGIN = "What the record says as its source."
 WAIT = "Wait until the buffer after a reset is over, and for an origin that is not ready."
-
-
 TIME = "When it was captured: ISO 8601, `yesterday 14:00` or `-2h` [default: now]."
 ZONE = "The zone of times that name none [default: this machine's]."
 
@@ -59,7 +55,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
     @click.option("--auto", is_flag=True, help="Read the provider's own origins, as `tracker capture` does.")
     @click.option("--wait", is_flag=True, help=WAIT)
     @click.option("--stale-ok", is_flag=True, help="Accept an old reading for an AFTER; it is tagged.")
-    @SOURCE
+    @click.option("--source", "origin", default="alias", metavar="S", show_default=True, help=ORIGIN)
     def run(provider: str, file: Path | None, auto: bool, wait: bool, stale_ok: bool, **given: Any) -> None:
         if file is not None and given["path"] is not None:
             raise click.UsageError("Two files are given. Name one, as an argument or with --file.")
