@@ -13,7 +13,7 @@ from attrs import evolve
 
 from tracker.contract.readings import Reading, amount, compact, iso, to_parsed
 from tracker.errors import TrackerError
-from tracker.journal.records import ANOMALIES, check_window, stamp
+from tracker.journal.records import ANOMALIES, WINDOWS, check_window, stamp
 from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
 from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
@@ -76,6 +76,7 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
     The answer is the records.
     """
     source, request = request.source, _checked(session, request)
+    session.index.catch_up([source.stream, ANOMALIES, WINDOWS])
     with nullcontext() if session.dry_run else session.journal.lock():
         window = request.window
         if window is None:
