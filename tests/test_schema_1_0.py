@@ -132,7 +132,7 @@ def test_captures_and_counts_are_taken_back(old: Run) -> None:
     gone = ok(old("alias", "delete", "glm", "--phase", "after", "--window", "W0-19", "--yes"))
     assert gone == "removed glm count for W0-19 (captured_at=2025-10-19T12:10:00+00:00)\n"
     twice = old("alias", "delete", "glm", "--window", "W0-19", "--yes")
-    assert "there is no glm capture for W0-19 in lane main to remove (it was removed before)" in twice.stderr
+    assert "There is no glm capture for W0-19 in lane main to remove (it was removed before)" in twice.stderr
     assert "codex: 1 before" in ok(old("window-audit", "--window", "W0-18"))
     assert "missing codex AFTER" in old("complete", "--window", "W0-18").stderr
     done = old("complete", "--window", "W0-19", "--codex-features", "1")

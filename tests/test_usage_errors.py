@@ -37,7 +37,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         2,
         "Invalid time 'noon'. Expected ISO 8601, such as 2026-11-22T06:30:00Z",
     ),
-    (("churn", "--window", "W1", "--paths", ""), 2, "invalid path ''"),
+    (("churn", "--window", "W1", "--paths", ""), 2, "Invalid path ''. Expected git's pathspec."),
     (("plugins", "info", "codx"), 1, "No source 'codx' is installed. Did you mean codex?"),
     (("plugins", "new", "fuel", "--into", "blocked/sub"), 1, "Cannot write"),
     (("alias", "begin", "codex"), 2, "Unknown command 'begin'"),

@@ -187,7 +187,7 @@ def test_override_takes_its_options_from_the_meters(toys: Run, tmp_path: Path) -
         ["manual-override"],
         12.5,
     )
-    assert "give at least one meter" in refused(toys("override", "toy", "--window", "W", "--phase", "after"), 2)
+    assert "Give at least one meter" in refused(toys("override", "toy", "--window", "W", "--phase", "after"), 2)
     bad = toys("override", "toy", "--window", "W", "--phase", "after", "--fuel-pct", "nan")
     assert "Expected one from 0 to 100." in refused(bad, 2)
 
@@ -243,7 +243,7 @@ def test_the_source_of_a_record_may_be_given(toys: Run, tmp_path: Path) -> None:
 
 def test_there_is_no_older_capture_to_delete(captured: Run) -> None:
     error = refused(captured("alias", "delete", "toy", "--yes", "--index", "3"))
-    assert error == "error: toy has only 2 captures; --index goes up to 2"
+    assert error == "error: toy has only 2 captures; --index goes up to 2."
 
 
 def test_the_wait_after_a_reset_is_never_said_too_short(toys: Run) -> None:
@@ -267,7 +267,7 @@ def test_an_ingested_phase_is_the_same_capture(toys: Run, tmp_path: Path) -> Non
 def test_what_was_taken_back_cannot_be_taken_back_twice(captured: Run) -> None:
     ok(captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01"))
     error = refused(captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01"))
-    assert "there is no toy after for W0-01 to remove (it was removed before)" in error
+    assert "There is no toy after for W0-01 to remove (it was removed before)" in error
 
 
 def test_a_lane_hears_who_else_measures_in_the_window_that_it_is_given(toys: Run) -> None:
@@ -298,13 +298,13 @@ def test_a_capture_that_nobody_named_is_not_removed_unasked(captured: Run, tmp_p
     )
     ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
     error = refused(captured("alias", "delete", "toy", "--window", "W0-01"))
-    assert error.endswith("and W0-01 is finalized with it. Use --yes to remove it")
+    assert error.endswith("and W0-01 is finalized with it. Use --yes to remove it.")
     assert len(records(tmp_path, "snapshots")) == 2
     assert "removed toy after" in ok(captured("alias", "delete", "toy", "--window", "W0-01", "--yes"))
     # also one that the finalize row was not measured with
     ok(captured("start", "toy", "--stdin", "--window", "W0-01", stdin="fuel 1%", AGENT_ID="sub1"))
     error = refused(captured("alias", "delete", "toy", "--window", "W0-01", AGENT_ID="sub1"))
-    assert error.endswith("in W0-01, and W0-01 is finalized. Use --yes to remove it")
+    assert error.endswith("in W0-01, and W0-01 is finalized. Use --yes to remove it.")
     done = captured("alias", "delete", "toy", "--window", "W0-01", "--yes", AGENT_ID="sub1")
     assert (done.returncode, "stale" in done.stderr) == (0, False)
 

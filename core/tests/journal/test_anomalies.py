@@ -210,16 +210,16 @@ def test_deleting_says_what_there_is_to_delete(program: Any) -> None:
         text: str = program("alias", "delete", "toy", "--yes", *words, lane=lane).refused()
         return text
 
-    assert "there is no toy capture to remove" in refused()
+    assert "There is no toy capture to remove" in refused()
     capture(program, "start", 8, 10).ok()
-    assert "toy has only 1 before capture for W1; --index goes up to 1" in refused(
+    assert "toy has only 1 before capture for W1; --index goes up to 1." in refused(
         "--phase", "before", "--window", "W1", "--index", "2"
     )
-    assert "there is no toy after for W1 to remove;" in refused("--phase", "after", "--window", "W1")
+    assert "There is no toy after for W1 to remove." in refused("--phase", "after", "--window", "W1")
     assert "Unknown window 'W2'" in refused("--window", "W2")
-    assert "there is no toy capture in lane sub1 to remove" in refused(lane="sub1")
+    assert "There is no toy capture in lane sub1 to remove" in refused(lane="sub1")
     program("alias", "delete", "toy", "--yes").ok()
-    assert "there is no toy before for W1 to remove (it was removed before)" in refused(
+    assert "There is no toy before for W1 to remove (it was removed before)" in refused(
         "--phase", "before", "--window", "W1"
     )
     assert len(program.rows("snapshots")) == 2

@@ -151,7 +151,7 @@ def test_get_prints_the_value_in_force(toys: Run, file: Path) -> None:
     assert ok(toys("config", "get", "buffer_minutes")) == "5\n"
     assert ok(toys("config", "get", "data_dir", TRACKER_DATA_DIR="")) == "records\n"
     assert ok(toys("config", "get", "prices.toy")) == "20/mo:1bars\n"
-    assert refused(toys("config", "get", "prices.other")).startswith("error: no price is set for 'other'; set one with")
+    assert refused(toys("config", "get", "prices.other")).startswith("error: No price is set for 'other'. Set one with")
     assert refused(toys("config", "get", "bufer_minutes")) == (
         "error: Unknown setting 'bufer_minutes'. Did you mean buffer_minutes? `tracker config list` shows the settings."
     )

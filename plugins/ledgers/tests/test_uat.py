@@ -86,7 +86,7 @@ def test_what_fails_is_named_recorded_and_ends_with_status_1(project: Run, tmp_p
     done = project("uat", "--window", "W0-20", "--record", "--quiet")
     assert done.returncode == 1
     assert done.stderr == (
-        "error: the acceptance run of W0-20 failed: pytest (1 passed, 1 failed), behave (2 passed, 1 failed)\n"
+        "error: The acceptance run of W0-20 failed: pytest (1 passed, 1 failed), behave (2 passed, 1 failed).\n"
     )
     assert [row["result"] for row in evidence(tmp_path)] == ["fail", "fail", "pass"]
 

@@ -100,7 +100,8 @@ def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bo
             return
         raise TrackerError("Nothing was removed.")
     raise TrackerError(
-        f"This would remove {what}, and {why}. Use --yes to remove it{'' if is_named else ', or name it with --window'}"
+        f"This would remove {what}, and {why}."
+        f" Use --yes to remove it{'' if is_named else ', or name it with --window'}."
     )
 
 
@@ -175,12 +176,12 @@ def _missing(session: Session, wanted: Wanted, count: int) -> TrackerError:
     place = f" for {window}" if window else ""
     if count:
         captures = plural(count, f"{phase} capture" if phase else "capture")
-        return TrackerError(f"{name} has only {captures}{place}{lane}; --index goes up to {count}")
+        return TrackerError(f"{name} has only {captures}{place}{lane}; --index goes up to {count}.")
     if window and not session.index.knows(window) and session.index.newest_windows(1):
         return Windows(session).no_window(window)
     gone = " (it was removed before)" if window and _was_removed(session, wanted.source, phase, window) else ""
     what = f"{name} {phase or 'capture'}{place}{lane}"
-    return TrackerError(f"there is no {what} to remove{gone}; `tracker window-audit --window W` shows what stands")
+    return TrackerError(f"There is no {what} to remove{gone}. `tracker window-audit --window W` shows what stands.")
 
 
 def _was_removed(session: Session, source: Source, phase: str | None, window: str) -> bool:

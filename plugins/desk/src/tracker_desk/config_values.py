@@ -103,7 +103,7 @@ def look_up(session: Session, key: str) -> Held:
     if table == PRICES and provider in prices.value:
         return evolve(prices, value=prices.value[provider])
     if table == PRICES and provider:
-        raise TrackerError(f"no price is set for {provider!r}; set one with `tracker config set {key} VALUE`")
+        raise TrackerError(f"No price is set for {provider!r}. Set one with `tracker config set {key} VALUE`.")
     if key in found:
         return found[key]
     try:

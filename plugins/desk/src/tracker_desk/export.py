@@ -46,7 +46,7 @@ def _of_windows(session: Session, stream: str, windows: set[str]) -> Iterator[by
 def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     streams = session.journal.streams()
     if not streams:
-        raise TrackerError(f"there are no records in {session.root} to export")
+        raise TrackerError(f"{session.root} holds no records to export. Name the data with --data-dir.")
     writers = _writers(session)
     write = writers.get(form)
     if write is None:
@@ -77,11 +77,11 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
 def _check_target(session: Session, folder: Path, *, force: bool) -> None:
     """Refuse a place where something would be overwritten, and the journal's own."""
     if folder.exists() and session.root.exists() and os.path.samefile(folder, session.root):
-        raise TrackerError(f"{folder} is the data directory itself; name another one with --out")
+        raise TrackerError(f"{folder} is the data directory itself. Name another one with --out.")
     if folder.exists() and not folder.is_dir():
-        raise TrackerError(f"{folder} is not a directory; name another one with --out")
+        raise TrackerError(f"{folder} is not a directory. Name another one with --out.")
     if folder.exists() and any(folder.iterdir()) and not force:
-        raise TrackerError(f"{folder} is not empty; name another one with --out, or replace its exports with --force")
+        raise TrackerError(f"{folder} is not empty. Name another one with --out, or replace its exports with --force.")
 
 
 def _writers(session: Session) -> dict[str, Callable[[str, Path, Advance], int]]:

@@ -69,7 +69,7 @@ def _base(start: str, end: str) -> tuple[str, tuple[str, ...]]:
         return base, (f"{what}; a plain diff would count what happened on the other branch backwards",)
     if git.is_shallow():  # both trees are there, the way between them is not
         return start, ("this clone is shallow and lacks commits of the range: prototypes among them are counted",)
-    raise TrackerError(f"{start[:12]} and {end[:12]} have no history in common: no churn lies between them")
+    raise TrackerError(f"{start[:12]} and {end[:12]} have no history in common. Name two commits of one history.")
 
 
 def _without(

@@ -135,7 +135,7 @@ def _run(
     except OSError:
         raise TrackerError("git is not installed, or not on the PATH. Churn is measured with it.") from None
     except subprocess.TimeoutExpired:
-        raise TrackerError(f"git {line(arguments[0])} took over {SECONDS} s and was stopped") from None
+        raise TrackerError(f"git {line(arguments[0])} took over {SECONDS} s and was stopped.") from None
 
 
 def _ask(*arguments: str | bytes, data: bytes | None = None, view: View | None = None) -> bytes:

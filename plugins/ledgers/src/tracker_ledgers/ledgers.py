@@ -143,7 +143,7 @@ def split(path: Path, data: bytes) -> list[Row]:
                 found.append(Row(offsets[begin], begin + 1, tuple(cells), closed=reader.line_num <= len(lines)))
             begin = reader.line_num
     except csv.Error as error:
-        raise TrackerError(f"{path} cannot be read as CSV at line {begin + 1} ({error}); mend it by hand") from error
+        raise TrackerError(f"{path} cannot be read as CSV at line {begin + 1} ({error}). Mend it by hand.") from error
     return found
 
 

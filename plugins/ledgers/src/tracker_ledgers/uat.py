@@ -65,7 +65,7 @@ def run(session: Session, window: str, *, record: bool, seconds: float) -> None:
     _report(session, window, run_id, checks, shown)
     failed = [f"{check.runner} ({check.detail})" for check in checks if check.result == FAIL]
     if failed:
-        raise TrackerError(f"the acceptance run of {window} failed: {', '.join(failed)}")
+        raise TrackerError(f"The acceptance run of {window} failed: {', '.join(failed)}.")
 
 
 def _folder(session: Session, run_id: str) -> Path:

@@ -48,7 +48,7 @@ def command(
 
     here = session()
     if is_all and (provider or not sample):
-        raise click.UsageError("--all goes with --sample, without a provider")
+        raise click.UsageError("--all goes with --sample, and without a provider.")
     with ended_on_signals():
         if is_list:
             # Nothing is written, not even to the command log.

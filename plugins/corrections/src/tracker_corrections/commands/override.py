@@ -68,7 +68,7 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
     if used is None and resets is None:
         return None
     if used is None:
-        raise click.UsageError(f"--{meter.key.replace('_', '-')}-resets needs the meter's value, too")
+        raise click.UsageError(f"--{meter.key.replace('_', '-')}-resets needs the meter's value, too.")
     reset_at = instant(resets)
     if resets is not None and reset_at is None:
         from tracker.kernel import line
@@ -93,7 +93,7 @@ def _override(
     gauges = tuple(gauge for gauge in found if gauge is not None)
     if not gauges:
         flags = ", ".join(f"--{meter.field_name.replace('_', '-')}" for meter in source.meters)
-        raise click.UsageError(f"give at least one meter: {flags}")
+        raise click.UsageError(f"Give at least one meter: {flags}.")
     for gauge in gauges:
         meter = source.meter(gauge.meter)
         if meter is not None and meter.unit == "pp" and gauge.used is not None and gauge.used > 100 and not force:
