@@ -16,6 +16,7 @@ import stat
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -114,17 +115,23 @@ class IndexFile:
         One that is spoilt is made anew. If that does not help, the disk is full, or another process keeps the file
         busy, one in memory answers.
         """
-        remedies = [self._begin_in_memory, self._renew]
-        while True:
+        for attempt in range(3):
             try:
                 database = self._database = self._database or self._open()
                 for stream in streams:
                     self._catch_up(database, stream)
                 return database.execute(query, values).fetchall()
             except sqlite3.DatabaseError as error:
-                if not remedies:
+                if attempt == 2:
                     raise
-                remedies.pop()(error)
+                self._renew(error, in_memory=attempt == 1)
+        return []
+
+    def catch_up(self, streams: Iterable[str]) -> None:
+        """Read what these streams got: before a command takes the lock, so that it reads the last lines alone then."""
+        # without any, a new directory would be answered for in memory
+        if known := set(streams).intersection(self.journal.streams()):
+            self._rows("SELECT 1", streams=known)
 
     def _open(self) -> sqlite3.Connection:
         root, path = self.journal.root, None
@@ -135,23 +142,19 @@ class IndexFile:
                 path = find(root, may_create=self.journal.mends)
         return connect(path)
 
-    def _renew(self, error: sqlite3.DatabaseError) -> None:
+    def _renew(self, error: sqlite3.DatabaseError, *, in_memory: bool) -> None:
         """Go on with a new file if this one is spoilt; with a copy in memory if it cannot be written now."""
-        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in SPOILT:
+        if not in_memory and getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in SPOILT:
             self.journal.warn(f"the index is made anew: {error}")
             self.discard()
             return
         memory = connect()
-        if self._database is not None:
+        if not in_memory and self._database is not None:
             self.journal.warn(f"the index cannot be written now ({error}); a copy in memory answers")
             with contextlib.suppress(sqlite3.Error):
                 self._database.backup(memory)
         self.close()
         self._database = memory
-
-    def _begin_in_memory(self, _error: sqlite3.DatabaseError) -> None:
-        self.close()
-        self._database = connect()
 
     # --- the streams
 
@@ -269,32 +272,27 @@ def connect(path: Path | None = None, *, is_thorough: bool = False) -> sqlite3.C
         elif version != VERSION:
             raise sqlite3.DatabaseError("another version of tracker made it")
         [(pages,)] = database.execute("PRAGMA page_count")
-        if path and (is_thorough or pages <= SMALL):
-            _check(database)
+        if not path or (pages > SMALL and not is_thorough):
+            return database
+        [(found,)] = database.execute("PRAGMA integrity_check(1)")
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+        totals = Counter(dict(database.execute("SELECT name, -total FROM stream")))
+        for row in chain.from_iterable(database.execute(f"SELECT * FROM {table}") for table in TABLES):
+            totals[row[0]] += row_sum(row)
+        wrong = [f"rows of {name} were" for name, total in totals.items() if total]
+        derived = f"{WINDOW} GROUP BY window EXCEPT SELECT * FROM window LIMIT 1"
+        wrong += [f"the row of {name} was" for name, *_ in database.execute(derived)]
+        # if all that follow from the extents are there, others are too many
+        [(many,)] = database.execute(
+            "SELECT (SELECT count(*) FROM window) > (SELECT count(DISTINCT window) FROM extent WHERE window != '')"
+        )
+        if wrong or many:
+            raise sqlite3.DatabaseError(f"{(wrong or ['rows of windows were'])[0]} changed")
     except BaseException:
         database.close()
         raise
     return database
-
-
-def _check(database: sqlite3.Connection) -> None:
-    """Refuse a file that is damaged, and rows that do not add up."""
-    [(found,)] = database.execute("PRAGMA integrity_check(1)")
-    if found != "ok":
-        raise sqlite3.DatabaseError(found)
-    totals = Counter[str]()
-    for stream, total in database.execute("SELECT name, total FROM stream"):
-        totals[stream] -= total
-    for table in TABLES:
-        for row in database.execute(f"SELECT * FROM {table}"):
-            totals[row[0]] += row_sum(row)
-    for stream, total in totals.items():
-        if total:
-            raise sqlite3.DatabaseError(f"rows of {stream} were changed")
-    derived, kept = f"{WINDOW} GROUP BY window", "SELECT * FROM window"
-    for query in (f"{derived} EXCEPT {kept}", f"{kept} EXCEPT {derived}"):
-        for name, *_ in database.execute(f"{query} LIMIT 1"):
-            raise sqlite3.DatabaseError(f"the row of {name} was changed")
 
 
 def place(window: str) -> bytes:
@@ -319,13 +317,16 @@ def rows_of(journal: Journal, stream: str, start: int, stop: int) -> Iterator[tu
     window, begun, newest, shared = "", start, 0.0, b"\0"
     lanes = set[tuple[str, str]]()
 
+    def epoch(value: object) -> float:
+        return found.timestamp() if (found := instant(value)) else 0.0
+
     def is_known(lines: bytes) -> bool:
         # events that share all but their ids and their own fields with the last one need no decoding
         return lines.count(shared) == lines.count(b"\n")
 
     for offset, line, record in journal.records(stream, start, stop, is_known):
         shared = found[1] if (found := EVENT.match(line)) else b"\0"
-        named, at = text(record.get("window")), _epoch(record.get("captured_at"))
+        named, at = text(record.get("window")), epoch(record.get("captured_at"))
         if named != window:
             if window:
                 yield "extent", (stream, window, begun, offset, newest)
@@ -343,14 +344,8 @@ def rows_of(journal: Journal, stream: str, start: int, stop: int) -> Iterator[tu
                 lanes.add((lane, provider))
                 yield "lane", (stream, lane, provider)
             for key, value in parsed.items() if isinstance(parsed, dict) else ():
-                if key.endswith("_reset_at") and (reset := _epoch(value)):
+                if key.endswith("_reset_at") and (reset := epoch(value)):
                     yield "reset", (stream, provider, reset, own_id)
         line, record = b"", {}
     if window:
         yield "extent", (stream, window, begun, stop, newest)
-
-
-def _epoch(value: object) -> float:
-    """An instant in epoch seconds, 0 if there is none."""
-    found = instant(value)
-    return found.timestamp() if found else 0.0

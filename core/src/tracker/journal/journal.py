@@ -308,24 +308,24 @@ class Journal:
                 self.warn(f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
         return Glance(size=whole, inode=found.st_ino, head=head.digest(), tail=tail.digest())
 
-    def lines(self, stream: str, start: int = 0, stop: int | None = None, skips: files.Skips = None) -> files.Lines:
+    def lines(self, stream: str, start: int = 0, stop: int | None = None) -> files.Lines:
         """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
         with self._reading(stream) as file:
-            if file is not None:
-                yield from files.whole_lines(file, start, stop, skips)
+            yield from () if file is None else files.whole_lines(file, start, stop)
 
     def records(
         self, stream: str, start: int = 0, stop: int | None = None, skips: files.Skips = None
     ) -> Iterator[tuple[int, bytes, Record]]:
         """The records between two offsets, each with its offset and line; lines that are not records are skipped."""
-        for offset, line in self.lines(stream, start, stop, skips):
-            record = None if line is None else decode(line)
-            if line is not None and record is not None:
-                yield offset, line, record
-            elif line is None or line.strip():
-                self.warn(f"{stream}{SUFFIX} holds lines that are not records. `tracker doctor` shows them.")
-            # a long line is let go before the next is read
-            line = record = None
+        with self._reading(stream) as file:
+            for offset, line in () if file is None else files.whole_lines(file, start, stop, skips):
+                record = None if line is None else decode(line)
+                if line is not None and record is not None:
+                    yield offset, line, record
+                elif line is None or line.strip():
+                    self.warn(f"{stream}{SUFFIX} holds lines that are not records. `tracker doctor` shows them.")
+                # a long line is let go before the next is read
+                line = record = None
 
     def record(self, stream: str, offset: int) -> Record:
         """The record at an offset; an empty one if there is none any more."""
@@ -362,7 +362,8 @@ class Journal:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT if may_write else os.O_RDONLY
         check_place(self.root, as_folder=True)
         try:
-            with contextlib.suppress(FileNotFoundError):
+            # one that is to be read must be there
+            with contextlib.suppress(*([FileNotFoundError] if may_write else [])):
                 named = os.lstat(path)
                 if (known := self._files.get((stream, may_write, named.st_dev, named.st_ino))) is not None:
                     return known

@@ -35,6 +35,7 @@ def finalize(
 
     What an earlier row says and this one does not name is kept; `clear` names the fields that are emptied instead.
     """
+    session.index.catch_up(session.journal.streams())
     with nullcontext() if session.dry_run else session.journal.lock():
         found = captures(session.index, session.registry.sources, [window])
         groups = {name: group for (_, name), group in sorted(found.items())}

@@ -7,17 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import evolve
 
 from tracker.contract.readings import Reading, amount, compact, iso, to_parsed
 from tracker.errors import TrackerError
-from tracker.journal.records import ANOMALIES, check_window, stamp
+from tracker.journal.records import ANOMALIES, WINDOWS, check_window, stamp
 from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
-from tracker.windows.captures import OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
+from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -77,6 +76,7 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
     The answer is the records.
     """
     source, request = request.source, _checked(session, request)
+    session.index.catch_up([source.stream, ANOMALIES, WINDOWS])
     with nullcontext() if session.dry_run else session.journal.lock():
         window = request.window
         if window is None:
@@ -208,7 +208,7 @@ def _broken_rules(
         yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
     if new.phase != "after":
         return
-    old = before or max(befores, key=attrgetter("order"), default=None)
+    old = before or max(befores, key=BY_TIME, default=None)
     is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
     if old is not None and not is_younger:
         cause = (

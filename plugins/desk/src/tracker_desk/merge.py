@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from tracker_desk.derived_checks import content
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance, progress
 
-BATCH = 4 << 20  # bytes that are appended at once
+# bytes that are appended at once
+BATCH = 4 << 20
+Record = dict[str, Any]
 
 
 @define
@@ -36,12 +40,14 @@ def take_in(session: Session, folder: Path) -> None:
     if session.dry_run:
         found = {stream: _take(session, other, stream, lambda _: None, is_dry=True) for stream in streams}
     else:
-        with progress(session, size) as advance, session.journal.lock():
+        with progress(session, size) as advance:
             # anomalies first, as everywhere: one about a record that did not come is about nothing
             found = {
                 stream: _take(session, other, stream, advance)
                 for stream in sorted(streams, key=lambda name: (name != "anomalies", name))
             }
+        session.index.catch_up(session.journal.streams())
+        with session.journal.lock():
             for file in Windows(session).lane_files():
                 file.write()
     _report(session, other, found)
@@ -57,33 +63,58 @@ def _other(session: Session, folder: Path) -> Path:
 
 
 def _take(session: Session, other: Journal, stream: str, advance: Advance, *, is_dry: bool = False) -> Taken:
-    taken, batch, size = Taken(), list[bytes](), 0
+    """Append what this directory has not, batch by batch.
+
+    The lock is held for what others appended meanwhile and for the batch, however long the streams are.
+    """
+    taken, journal, seen = Taken(), session.journal, 0
     with Ids() as ids:
-        for _, line, record in session.journal.records(stream):
-            advance(len(line) + 1)
-            ids.add(record_id(stream, line, record), _digest(line))
-        for _, line, record in other.records(stream, 0, other.size(stream)):
-            advance(len(line) + 1)
-            own_id, digest = record_id(stream, line, record), _digest(line)
-            known = ids.add(own_id, digest)
-            if known is None:
-                taken.new += 1
-                batch.append(line)
-                size += len(line)
-            else:
-                taken.known += 1
-                if known != digest and "nonce" in record:  # events are told by their line, whenever it was taken in
-                    taken.conflicts.append(own_id)
-            if size >= BATCH and not is_dry:
-                _append(session, stream, batch)
-                batch, size = [], 0
-    if batch and not is_dry:
-        _append(session, stream, batch)
+        for batch in _batches(other, stream, advance):
+            # first all that stands here, before the lock is taken
+            seen = _read(journal, stream, seen, ids, advance)
+            with contextlib.nullcontext() if is_dry else journal.lock():
+                _read(journal, stream, seen, ids, advance)
+                new = [
+                    line for line, record in batch if _is_new(taken, ids, record_id(stream, line, record), line, record)
+                ]
+                if new and not is_dry:
+                    journal.append(stream, b"".join(line + b"\n" for line in new))
+                seen = journal.size(stream)
     return taken
 
 
-def _append(session: Session, stream: str, lines: list[bytes]) -> None:
-    session.journal.append(stream, b"".join(line + b"\n" for line in lines))
+def _is_new(taken: Taken, ids: Ids, own_id: str, line: bytes, record: Mapping[str, Any]) -> bool:
+    digest = _digest(line)
+    known = ids.add(own_id, digest)
+    if known is None:
+        taken.new += 1
+        return True
+    taken.known += 1
+    # events are told by their line, whenever it was taken in
+    if known != digest and "nonce" in record:
+        taken.conflicts.append(own_id)
+    return False
+
+
+def _batches(other: Journal, stream: str, advance: Advance) -> Iterator[list[tuple[bytes, Record]]]:
+    batch, size = list[tuple[bytes, Record]](), 0
+    for _, line, record in other.records(stream, 0, other.size(stream)):
+        advance(len(line) + 1)
+        batch.append((line, record))
+        size += len(line)
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    yield batch
+
+
+def _read(journal: Journal, stream: str, start: int, ids: Ids, advance: Advance) -> int:
+    """Remember the records from an offset on; to which one."""
+    stop = journal.size(stream)
+    for _, line, record in journal.records(stream, start, stop):
+        advance(len(line) + 1)
+        ids.add(record_id(stream, line, record), _digest(line))
+    return stop
 
 
 def _digest(line: bytes) -> bytes:
