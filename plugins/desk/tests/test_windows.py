@@ -81,6 +81,17 @@ def test_people_get_a_row_per_window(filled: Any) -> None:
     ]
     assert [row.split()[0] for row in rows] == ["W1", "W2", "W10"]
     assert "20 pp" in rows[0]
+    # digits as in the preview
+    assert " 0.20" in rows[0]
+    assert "efficiency=0.20," in filled("preview").ok()
+
+
+def test_a_small_amount_is_not_nothing(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {("W1", "toy"): {"cost_usd": 0.00164}, ("W2", "toy"): {"cost_usd": 0.0}}
+    monkeypatch.setattr("tracker_ledgers.window_facts.facts", lambda session, windows: known)
+    _, first, second, _ = filled("windows").ok().splitlines()
+    assert first.endswith(" 0.0016")
+    assert second.endswith(" 0")
 
 
 def test_what_is_known_of_the_window_has_a_name_of_its_own(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,9 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from tracker.api import Source
-from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, Windows, canonical, iso, value
+from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, Windows, canonical, iso, rate, value
 
+LEAST = 0.005  # what is less is not nothing, and has more digits
 FIGURES = ("features", "capacity", "efficiency")
 
 
@@ -161,7 +162,7 @@ def lines(windows: Sequence[ListedWindow], clock: Clock) -> Iterator[str]:
             cells = [
                 _cell(columns.get("features")),
                 _cell(columns.get("capacity"), unit),
-                _cell(columns.get(FIGURES[2])),
+                "-" if (found := columns.get("efficiency")) is None else rate(found),
             ]
             table.append([*start, name, *cells, *(_cell(columns.get(key)) for key in added), *ends])
             start, ends = ["", "", "", "", ""], [""] * len(whole)
@@ -175,4 +176,6 @@ def lines(windows: Sequence[ListedWindow], clock: Clock) -> Iterator[str]:
 
 
 def _cell(found: Any, unit: str | None = None) -> str:
+    if isinstance(found, float) and 0 < abs(found) < LEAST:
+        return rate(found)
     return "-" if found is None else value(found, unit=f" {unit}" if unit else "")
