@@ -156,8 +156,9 @@ def _lane(
     session: Session, now: datetime, agent: str | None, mark: CaptureMark, after_closing: Mapping[str, Due]
 ) -> Lane:
     source = session.registry.sources.get(mark.provider)
-    if source is None:
-        due = Due(action=None, window=mark.window, reason=f"the plugin of {mark.provider} is not installed")
+    if source is None or source.kind != "status":
+        why = "is not installed" if source is None else "reads no meters"
+        due = Due(action=None, window=mark.window, reason=f"the plugin of {mark.provider} {why}")
         return Lane(agent_id=agent, mark=mark, source=None, capture=None, due=due)
     group = Windows(session).captures([mark.window])[mark.window, source.name]
     capture = next(one for one in group if one.record_id == mark.record_id)
