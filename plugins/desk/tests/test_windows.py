@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tracker_desk import window_list
 from tracker_desk.panels import table
 from tracker_desk.window_list import ListedWindow
 
@@ -38,6 +39,13 @@ def test_a_window_has_its_times_state_and_figures(filled: Any) -> None:
     assert (figures["features"], figures["capacity"], figures["efficiency"]) == (4, 20, 0.2)
     assert (second["state"], second["lanes"], second["providers"]["toy"]["capacity"]) == ("closed", ["sub1"], 5)
     assert (third["state"], third["to"], third["providers"]["toy"]["capacity"]) == ("open", None, None)
+
+
+def test_who_was_not_captured_took_an_unknown_amount(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens alone say nothing of the quota."""
+    monkeypatch.setattr(window_list, "facts", lambda _session, _windows: {("W1", "tally"): {"tokens": 30}})
+    figures = windows(filled)[0]["providers"]["tally"]
+    assert figures == {"features": None, "capacity": None, "efficiency": None, "unit": "calls", "tokens": 30}
 
 
 def test_a_window_that_does_not_count_has_what_complete_said(filled: Any) -> None:

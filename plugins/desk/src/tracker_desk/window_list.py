@@ -131,11 +131,13 @@ def _unit(source: Source) -> str | None:
 def _figures(
     session: Session, source: Source, row: Finalized, groups: Mapping[tuple[str, str], list[Capture]]
 ) -> dict[str, float | None]:
-    found = ProviderFigures.of(source, row, groups.get((row.window, source.name), ()))
-    capacity = found.totals["capacity"]
+    group = groups.get((row.window, source.name), ())
+    found = ProviderFigures.of(source, row, group)
+    # who was not captured took an unknown amount, not nothing
+    capacity = found.totals["capacity"] if group or source.name in row.providers else None
     if capacity is None:
         # a window that does not count has figures all the same
-        capacity = canonical(groups.get((row.window, source.name), ())).capacity(session, source)
+        capacity = canonical(group).capacity(session, source)
     features = row.features.get(source.name)
     return {"features": features, "capacity": capacity, "efficiency": found.efficiency.efficiency}
 
