@@ -176,3 +176,34 @@ def test_the_commands_that_others_add_to_a_group_stay_and_its_own_says_what_to_t
         )
     assert "propose" in tracker_cli("windows", "--help", TRACKER_DISABLE_PLUGINS="desk").stdout
     assert tracker_cli("windows", "add", "--help", TRACKER_DISABLE_PLUGINS="desk").returncode == 0
+
+
+TALLY = """
+class Mine:
+    def __init__(self, fault):
+        self.fault = fault
+    def add(self, row, group):
+        if self.fault == "add":
+            raise KeyError("mine")
+    def total(self, account=""):
+        raise KeyError("mine")
+
+@hookimpl
+def tally(session, source):
+    return Mine({fault!r})
+"""
+
+
+@pytest.mark.parametrize("fault", ["add", "total"])
+def test_a_tally_with_a_fault_leaves_bare_sums(run: Run, fault: str) -> None:
+    begin(run)
+    pane = ("--file", str(DEMO / "status_after.txt"), "--captured-at", "2026-11-22T07:45:00Z", "--timezone", "UTC")
+    assert run("end", "codex", *pane, "--window", "W0-01", "--force").returncode == 0
+    assert run("complete", "--window", "W0-01", "--codex-features", "3").returncode == 0
+    hooks, without = TALLY.format(fault=fault), {"TRACKER_DISABLE_PLUGINS": "verdict"}
+    done = run("preview", hooks=hooks, **without)
+    assert done.returncode == 0, done.stderr
+    warning = "plugin 'acme_hours' failed to add up the windows: KeyError: 'mine'; the windows are shown as bare sums"
+    assert warning in done.stderr
+    assert done.stdout == run("preview", **without).stdout
+    assert run("preview", hooks=hooks, TRACKER_STRICT="1", **without).returncode == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -22,7 +23,7 @@ UNNAMED, MIXED = "(not named)", "2 accounts"
 class Totals:
     """A provider's windows as bare sums, overlaps included: its `Tally` and its estimate, if no feature has better."""
 
-    ci, power, remarks = None, None, ()
+    ci, power = None, None
     ci_kind: Literal["none"] = "none"
 
     def __init__(self, source: Source) -> None:
@@ -55,6 +56,10 @@ class Totals:
     @property
     def efficiency(self) -> float | None:
         return self.features / self.capacity if self.capacity else None
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        return ("windows that overlap count twice",) if self.n > 1 else ()
 
     def figures(self) -> dict[str, Any]:
         known = ("n", "features", "capacity", "efficiency", "ci", "ci_kind", "power")
@@ -103,34 +108,50 @@ class OpenFigures(NamedTuple):
 
 
 class Totaled:
-    """Figures of every provider that finalized windows name, of several accounts apart. is_alone: of one window."""
+    """Figures of every provider that finalized windows name, of several accounts apart.
 
-    def __init__(self, session: Session, *, is_alone: bool) -> None:
-        self.session, self._is_alone = session, is_alone
+    is_alone: of one window. is_plain: as bare sums, without the feature that knows better.
+    """
+
+    STEP = "add up the windows"
+
+    def __init__(self, session: Session, is_alone: bool, is_plain: bool) -> None:
+        self.session, self._is_alone, self._is_plain = session, is_alone, is_plain
         self._tallies: dict[tuple[str, str], Tally] = {}
 
     def add(self, rows: Mapping[str, Finalized], groups: Groups) -> None:
         registry, asked = self.session.registry, [] if self._is_alone else list(rows)
         known = registry.first("window_accounts", session=self.session, windows=asked) or {} if asked else {}
-        for window, row in rows.items():
-            for name in row.named & registry.providers.keys():
-                key = name, known.get((window, name), UNNAMED)
-                if key not in self._tallies:
-                    source = registry.providers[name]
-                    self._tallies[key] = registry.first("tally", session=self.session, source=source) or Totals(source)
-                self._tallies[key].add(row, groups.get((window, name), ()))
+        keys = {
+            (window, name): (name, known.get((window, name), UNNAMED))
+            for window, row in rows.items()
+            for name in row.named & registry.providers.keys()
+        }
+        for key in set(keys.values()) - self._tallies.keys():
+            source = registry.providers[key[0]]
+            own = None if self._is_plain else registry.first("tally", session=self.session, source=source)
+            self._tallies[key] = own or Totals(source)
+        with self._guarded():
+            for (window, name), key in keys.items():
+                self._tallies[key].add(rows[window], groups.get((window, name), ()))
+
+    def _guarded(self) -> AbstractContextManager[object]:
+        """A guard for a million calls, which takes as long as they take."""
+        package = type(next(iter(self._tallies.values()), self)).__module__.partition(".")[0]
+        return self.session.registry.guarded(package, self.STEP, 1e9)
 
     def figures(self) -> list[ProviderFigures]:
         """By provider, then by account."""
         found = []
-        for name in sorted({name for name, _ in self._tallies}):
-            own = {account: tally for (known, account), tally in self._tallies.items() if known == name}
-            if len(own.keys() - {UNNAMED, MIXED}) < 2:
-                first, *others = own.values()
-                for one in others:
-                    first.extend(one)
-                own = {"": first}
-            found += [tally.total(account) for account, tally in sorted(own.items())]
+        with self._guarded():
+            for name in sorted({name for name, _ in self._tallies}):
+                own = {account: tally for (known, account), tally in self._tallies.items() if known == name}
+                if len(own.keys() - {UNNAMED, MIXED}) < 2:
+                    first, *others = own.values()
+                    for one in others:
+                        first.extend(one)
+                    own = {"": first}
+                found += [tally.total(account) for account, tally in sorted(own.items())]
         return found
 
 
