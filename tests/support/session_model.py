@@ -88,11 +88,15 @@ class Model:
         newest = self.newest(provider, lane)
         if phase == "after":
             return newest.window if newest and newest.phase == "before" else None
-        if newest is not None:
-            return newest.window if newest.phase == "before" else following(newest.window)
+        if newest is not None and newest.phase == "before":
+            return newest.window
         others = [self.newest(name, lane) for name in METERS if name != provider]
         opened = [one for one in others if one and one.phase == "before"]
-        return max(opened, key=lambda one: one.at).window if opened else "W0-01"
+        joined = max(opened, key=lambda one: one.at).window if opened else "W0-01"
+        window = joined if newest is None else following(newest.window)
+        while window in self.finalized:
+            window = following(window)
+        return window
 
     def is_late(self, provider: str, at: datetime, reset: datetime | None) -> bool:
         stored = [one.reset for one in self.shots if not one.removed and one.provider == provider]
