@@ -91,7 +91,9 @@ def test_a_text_without_a_value_is_refused_unless_forced(toys: Run, tmp_path: Pa
     error = refused(toys("alias", "start", "toy", "--stdin", stdin="nothing"))
     assert "holds no toy reading (insufficient-data): no gauge is on the pane. Nothing was stored." in error
     assert not (tmp_path / "data").exists()
-    assert "stored toy before" in ok(toys("alias", "start", "toy", "--stdin", "--force", stdin="nothing"))
+    forced = toys("alias", "start", "toy", "--stdin", "--force", stdin="nothing")
+    assert "stored toy before" in ok(forced)
+    assert "\n  no value was read\n" in f"\n{forced.stderr}"
     assert records(tmp_path, "snapshots")[0]["parsed"]["errors"] == ["insufficient-data"]
 
 

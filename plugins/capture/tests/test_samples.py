@@ -54,6 +54,11 @@ def test_what_fails_is_said_and_nothing_is_stored(machine: Any) -> None:
     assert machine.rows("readings") == []
 
 
+def test_a_piped_pane_is_no_sample(machine: Any) -> None:
+    done = machine("capture", "--sample", "codex", "--from", "stdin")
+    assert (done.returncode, "A pane on stdin belongs to a window. Leave out --sample" in done.stderr) == (2, True)
+
+
 def test_a_dry_run_prints_the_row(machine: Any, event: Any) -> None:
     machine.rollout("a", event(64))
     [row] = json.loads(ok(machine("capture", "--sample", "codex", "--dry-run")))

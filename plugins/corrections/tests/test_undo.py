@@ -123,6 +123,9 @@ def test_the_list_and_a_dry_run_write_nothing(program: Any) -> None:
     assert {one["tombstone"] for one in planned} == {one["record_id"] for one in listed["records"]}
     assert {one["undoes"] for one in planned} == {listed["command_id"]}
     assert program.files() == before
+    done = json.loads(program("undo", "--yes", "--json").ok())
+    assert (done["command_id"], done["command"]) == (listed["command_id"], listed["command"])
+    assert done["done"][0].startswith("took back toy before snapshot for W0-01")
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,12 @@ def test_it_shows_meters_what_is_open_and_what_comes_next(program: Any) -> None:
     assert program("home").ok().splitlines()[2:] == done.out.splitlines()[2:]
 
 
+def test_one_point_is_no_points(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker_desk.meter_list._ahead", lambda _standing, _used: -1.2)
+    program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 50%").ok()
+    assert ", 1 point behind an even pace" in program().ok()
+
+
 def test_a_meter_that_was_reset_since_shows_no_bar(program: Any) -> None:
     pane = f"fuel 50% reset {at(-1)}"
     program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at(-3), stdin=pane).ok()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -128,6 +129,19 @@ def test_a_capacity_meter_that_was_reset_asks_for_another_before(toys: Run) -> N
         "  next: BEFORE of W0-01, since fuel was reset since, so what was used cannot be measured:"
         " tracker start toy --stdin --window W0-01\n"
     ) in found
+
+
+def test_a_window_that_was_left_open_gets_a_command_that_can_work(toys: Run) -> None:
+    reset = (NOW - timedelta(minutes=20)).isoformat()
+    start(toys, f"fuel 10% reset {reset}", minutes=40)
+    for window, minutes in (("W0-02", 10), ("W0-03", 5)):
+        at = (NOW - timedelta(minutes=minutes)).isoformat()
+        ok(toys("alias", "start", "toy", "--stdin", "--window", window, "--captured-at", at, stdin="fuel 1%"))
+    found = ok(toys("status"))
+    # the first one's meter was reset since: an AFTER would measure nothing
+    assert re.search(r"also open: W0-01 since .*: tracker start toy --stdin --window W0-01\n", found)
+    assert re.search(r"also open: W0-02 since .*: tracker end toy --stdin --window W0-02\n", found)
+    assert "tracker start toy --stdin --window W0-01" in toys("doctor").stdout
 
 
 def test_a_closed_window_is_to_be_completed_and_then_followed(toys: Run) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tracker_desk import window_list
 from tracker_desk.panels import table
 from tracker_desk.window_list import ListedWindow
 
@@ -38,6 +39,13 @@ def test_a_window_has_its_times_state_and_figures(filled: Any) -> None:
     assert (figures["features"], figures["capacity"], figures["efficiency"]) == (4, 20, 0.2)
     assert (second["state"], second["lanes"], second["providers"]["toy"]["capacity"]) == ("closed", ["sub1"], 5)
     assert (third["state"], third["to"], third["providers"]["toy"]["capacity"]) == ("open", None, None)
+
+
+def test_who_was_not_captured_took_an_unknown_amount(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens alone say nothing of the quota."""
+    monkeypatch.setattr(window_list, "facts", lambda _session, _windows: {("W1", "tally"): {"tokens": 30}})
+    figures = windows(filled)[0]["providers"]["tally"]
+    assert figures == {"features": None, "capacity": None, "efficiency": None, "unit": "calls", "tokens": 30}
 
 
 def test_a_window_that_does_not_count_has_what_complete_said(filled: Any) -> None:
@@ -81,6 +89,17 @@ def test_people_get_a_row_per_window(filled: Any) -> None:
     ]
     assert [row.split()[0] for row in rows] == ["W1", "W2", "W10"]
     assert "20 pp" in rows[0]
+    # digits as in the preview
+    assert " 0.20" in rows[0]
+    assert "efficiency=0.20," in filled("preview").ok()
+
+
+def test_a_small_amount_is_not_nothing(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {("W1", "toy"): {"cost_usd": 0.00164}, ("W2", "toy"): {"cost_usd": 0.0}}
+    monkeypatch.setattr("tracker_ledgers.window_facts.facts", lambda session, windows: known)
+    _, first, second, _ = filled("windows").ok().splitlines()
+    assert first.endswith(" 0.0016")
+    assert second.endswith(" 0")
 
 
 def test_what_is_known_of_the_window_has_a_name_of_its_own(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,7 @@ def test_the_handoff_has_the_sections_of_all_features(finalized: Run, tmp_path: 
     ok(finalized(*close))
     text = (tmp_path / "docs" / "SESSION_HANDOFF.md").read_text()
     costs = text.partition("## Cost comparison")[2].partition("## ")[0].splitlines()
-    assert [line.partition(",")[0] for line in costs if "," in line] == ["A", "B", "C"]
+    assert [line.partition(",")[0] for line in costs if "," in line] == ["rid", "A", "B", "C"]
     assert "tokens_actual=900" in text.partition("## Token ledger")[2]
 
 

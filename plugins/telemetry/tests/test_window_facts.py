@@ -72,3 +72,21 @@ def test_a_flipped_bit_of_a_kept_answer_changes_no_figure(session: Session) -> N
         assert window_facts.facts(session, ["W1"]) == found, place
     path.write_bytes(kept.replace(b"1000", b"9000"))
     assert window_facts.facts(session, ["W1"]) == found
+
+
+def test_session_logs_are_added_up_once_a_command(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report asks three times; what changed since is asked for anew."""
+    asked: list[frozenset[str]] = []
+
+    def counted(_session: Session, windows: frozenset[str]) -> dict[tuple[str, str], dict[str, object]]:
+        asked.append(windows)
+        return {("W1", "codex"): {"tokens": len(asked)}}
+
+    monkeypatch.setattr(window_facts, "_of_session_logs", counted)
+    logs = session.root / ".index" / window_facts.store.FILE
+    logs.parent.mkdir(exist_ok=True)
+    logs.touch()
+    found = [window_facts.facts(session, windows)["W1", "codex"] for windows in (["W1"], ["W1"], ["W1", "W2"])]
+    assert [one["tokens"] for one in found] == [1, 1, 2]
+    logs.write_bytes(b"more")
+    assert window_facts.facts(session, ["W1", "W2"])["W1", "codex"] == {"tokens": 3}

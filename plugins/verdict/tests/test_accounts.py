@@ -64,6 +64,21 @@ def test_the_report_names_and_compares_them_apart(two: Any) -> None:
         assert f"\n## codex, 7 d, account {name}\n" in report
 
 
+def test_an_account_that_no_window_is_of_is_refused(verdicts: Any) -> None:
+    verdicts.settings(f'[accounts]\nwork = "{ONE}"\n')
+    for phase, left, at in (("start", 90, "-5h"), ("end", 80, "-4h")):
+        words = ("alias", phase, "codex", "--stdin", "--window", "W1", "--captured-at", at)
+        verdicts(*words, stdin=PANE.format(ONE, left)).ok()
+    for phase, used, at in (("before", 10, "-3h"), ("after", 20, "-2h")):
+        values = ("--window", "W2", "--phase", phase, "--all-models-pct", str(used), "--captured-at", at)
+        verdicts("override", "claude", *values).ok()
+    verdicts("complete", "--window", "W1", "--codex-features", "2").ok()
+    verdicts("complete", "--window", "W2", "--claude-features", "2").ok()
+    assert "codex: features=2" in verdicts("compare", "--account", "work").ok()
+    refused = verdicts("compare", "--account", "wrk").refused(1)
+    assert refused == "error: No window is of an account 'wrk'. Did you mean work?"
+
+
 def test_the_plan_takes_the_costs_of_each_account_alone(two: Any) -> None:
     two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
     said = two("plan", "--provider", "codex").ok()

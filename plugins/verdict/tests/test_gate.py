@@ -77,7 +77,7 @@ def test_without_a_reading_the_answer_is_unknown(verdicts: Any) -> None:
     assert done.status == 4
     assert json.loads(done.out)["why"] == "no reading"
     assert verdicts("gate", "glm").status == 4
-    assert "Invalid age 'soon'. Expected a number with s, m or h, such as 15m." in verdicts(
+    assert "Invalid age 'soon'. Expected a number with s, m, h or d, such as 15m." in verdicts(
         "gate", "codex", "--max-age", "soon"
     ).refused(2)
 
@@ -121,7 +121,7 @@ def test_plan_says_go_only_where_gate_does(verdicts: Any) -> None:
     said = verdicts("plan", "--provider", "codex").ok()
     assert "the last reading is 40 min old; 15 min are the most: `tracker capture codex`" in said
     assert said.endswith("codex verdict: unknown\n")
-    assert verdicts("plan", "--provider", "codex", "--max-age", "1h").ok().endswith("codex verdict: GO\n")
+    assert verdicts("plan", "--provider", "codex", "--max-age", "1d").ok().endswith("codex verdict: GO\n")
     assert verdicts("gate", "codex", "--max-age", "1h").ok().startswith("go: ")
 
 

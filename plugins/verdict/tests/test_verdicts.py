@@ -250,6 +250,10 @@ def test_what_other_features_know_stands_on_the_scoreboard(verdicts: Any) -> Non
     [row] = json.loads(verdicts("scoreboard", "--format", "json").ok())
     assert (row["features"], row["churn_per_feature"], row["tokens"]) == (5, 2, 2000)
     assert row["hours"] == 1.5
+    verdicts.facts["codex-02", "codex"] = {"tokens": 800, "requests": 1, "cost_usd": 0.00164}
+    head, line = verdicts("scoreboard").ok().splitlines()
+    shown = dict(zip(head.split(), line.split(), strict=True))
+    assert (shown["cost_usd"], shown["tokens"]) == ("0.0016", "2000")
     assert not {"churn", "files"} & row.keys()
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
+BY_TIME = attrgetter("captured_at", "offset")
 # The tag of a pair whose captures are of two accounts: it measured neither.
 OTHER_ACCOUNT = "other-account"
 
@@ -95,7 +96,7 @@ def captures(
             values = (record.get("phase"), taken, lane_of(record), entry.offset, record, reading)
             found.setdefault((window, source.name), []).append(Capture(entry.record_id, window, *values))
     for group in found.values():
-        group.sort(key=attrgetter("order"))
+        group.sort(key=BY_TIME)
     return found
 
 
@@ -135,7 +136,7 @@ class Pair(NamedTuple):
 
 def canonical(group: Iterable[Capture]) -> Pair:
     """The last AFTER, and the latest BEFORE that is not later than it, of its own lane if that has one."""
-    known = sorted(group, key=attrgetter("order"))
+    known = sorted(group, key=BY_TIME)
     befores = [capture for capture in known if capture.phase == "before"]
     afters = [capture for capture in known if capture.phase != "before"]
     if not afters:

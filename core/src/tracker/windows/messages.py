@@ -74,7 +74,7 @@ def _values(session: Session, source: Source, record: Mapping[str, Any], moved: 
             day = f"{gauge.reset_at.astimezone(session.zone):%a %H:%M}"
             text += f", resets {f'in {span(left)}' if left < timedelta(days=1) else day}"
         parts.append(text)
-    return f"  {'; '.join(parts)}"
+    return f"  {'; '.join(parts) or 'no value was read'}"
 
 
 def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterator[str]:

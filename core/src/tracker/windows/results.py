@@ -20,7 +20,7 @@ UNNAMED, MIXED = "(not named)", "2 accounts"
 
 
 class Totals:
-    """A provider's windows without an interval: its `Tally`, and the estimate, if no feature has one."""
+    """A provider's windows as bare sums, overlaps included: its `Tally` and its estimate, if no feature has better."""
 
     ci, power, remarks = None, None, ()
     ci_kind: Literal["none"] = "none"

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import evolve
@@ -17,7 +16,7 @@ from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, WINDOWS, check_window, stamp
 from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
-from tracker.windows.captures import OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
+from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -209,7 +208,7 @@ def _broken_rules(
         yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
     if new.phase != "after":
         return
-    old = before or max(befores, key=attrgetter("order"), default=None)
+    old = before or max(befores, key=BY_TIME, default=None)
     is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
     if old is not None and not is_younger:
         cause = (

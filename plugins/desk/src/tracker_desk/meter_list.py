@@ -8,7 +8,7 @@ from datetime import timedelta
 from attrs import evolve
 
 from tracker.api import Cell, Chart, Column, MeterOutlook, Panel
-from tracker.kernel import Clock, line, number, span, value
+from tracker.kernel import Clock, line, number, plural, span, value
 from tracker_desk.standings import Standing, short
 from tracker_desk.status import Status
 
@@ -51,7 +51,7 @@ def _row(one: Standing, clock: Clock) -> dict[str, Cell]:
     shown = "reset since" if is_past else value(gauge.used, unit="%" if meter.unit == "pp" else f" {meter.unit}")
     ahead = None if used is None else _ahead(one, used)
     account = line(short(one.account) or "not named") if one.several else None
-    pace = None if ahead is None else f"{abs(ahead):.0f} points {'ahead' if ahead > 0 else 'behind'}"
+    pace = None if ahead is None else f"{plural(round(abs(ahead)), 'point')} {'ahead' if ahead > 0 else 'behind'}"
     return {
         "provider": one.provider,
         "meter": line(one.label),

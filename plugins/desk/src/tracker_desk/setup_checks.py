@@ -136,10 +136,9 @@ def _lane(session: Session, lane: Lane) -> Iterator[Finding]:
         problem = f"the BEFORE of {line(lane.mark.window)} shows values that are {span(session.now - lane.as_of)} old"
         cure = f"tracker start {name} --stdin{agent}"
         yield Finding(severity="warning", check="old", place=place, problem=problem, cure=cure)
-    for mark in lane.also_open:
-        problem = f"{line(mark.window)} was never ended"
-        cure = f"tracker end {name} --stdin --window {mark.window}{agent}"
-        yield Finding(severity="warning", check="open", place=place, problem=problem, cure=cure)
+    for left in lane.also_open:
+        problem = f"{line(left.mark.window)} was never ended"
+        yield Finding(severity="warning", check="open", place=place, problem=problem, cure=left.command)
 
 
 def _anomalies(session: Session, status: Status) -> Iterator[Finding]:

@@ -35,6 +35,14 @@ class Due:
 
 
 @frozen(kw_only=True)
+class LeftOpen:
+    """A window that a lane never ended, and the command that it wants."""
+
+    mark: CaptureMark
+    command: str
+
+
+@frozen(kw_only=True)
 class Lane:
     """A provider in a lane, by its newest capture; `source` is None where its plugin is not installed."""
 
@@ -44,7 +52,7 @@ class Lane:
     capture: Capture | None
     due: Due
     account: str | None = None
-    also_open: tuple[CaptureMark, ...] = ()  # in windows before, which were never ended
+    also_open: tuple[LeftOpen, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -101,7 +109,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     unfinished = Windows(session).unfinished(OPEN)
     after_closing = _after_closing(session, anomalies, unfinished)
     found = [
-        evolve(_lane(session, now, agent, mark, after_closing), also_open=_also_open(session, agent, mark, unfinished))
+        evolve(_lane(session, now, agent, mark, after_closing), also_open=_left_open(session, agent, mark, unfinished))
         for stream in sorted({*session.registry.status_streams, *unread})
         for agent, mark in session.index.lanes(stream)
     ]
@@ -156,8 +164,9 @@ def _lane(
     session: Session, now: datetime, agent: str | None, mark: CaptureMark, after_closing: Mapping[str, Due]
 ) -> Lane:
     source = session.registry.sources.get(mark.provider)
-    if source is None:
-        due = Due(action=None, window=mark.window, reason=f"the plugin of {mark.provider} is not installed")
+    if source is None or source.kind != "status":
+        why = "is not installed" if source is None else "reads no meters"
+        due = Due(action=None, window=mark.window, reason=f"the plugin of {mark.provider} {why}")
         return Lane(agent_id=agent, mark=mark, source=None, capture=None, due=due)
     group = Windows(session).captures([mark.window])[mark.window, source.name]
     capture = next(one for one in group if one.record_id == mark.record_id)
@@ -170,12 +179,23 @@ def _lane(
     return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
 
 
-def _also_open(
+def _left_open(
     session: Session, agent: str | None, newest: CaptureMark, unfinished: Sequence[str]
-) -> tuple[CaptureMark, ...]:
+) -> tuple[LeftOpen, ...]:
     """The windows that a lane left open for a provider before its newest capture."""
-    marks = session.index.left_open(newest.stream, agent, newest.provider, unfinished)
-    return tuple(mark for mark in marks if mark.window != newest.window)
+    left = session.index.left_open(newest.stream, agent, newest.provider, unfinished)
+    marks = [mark for mark in left if mark.window != newest.window]
+    groups = Windows(session).captures([mark.window for mark in marks]) if marks else {}
+    lane, found = f" --agent {agent}" if agent else "", []
+    for mark in marks:
+        command = f"tracker end {mark.provider} --stdin --window {mark.window}"
+        group = groups.get((mark.window, mark.provider), [])
+        for capture in [one for one in group if one.record_id == mark.record_id]:
+            due = _open_due(session, session.now, session.registry.sources[mark.provider], capture)
+            # an AFTER behind a reset measures nothing
+            command = due.command if due.action == "before" and due.command else command
+        found.append(LeftOpen(mark=mark, command=f"{command}{lane}"))
+    return tuple(found)
 
 
 def _open_due(session: Session, now: datetime, source: Source, before: Capture) -> Due:

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import evolve
 
 from tracker.api import Cell, Column, Gauge
-from tracker.kernel import CaptureMark, Clock, Session, iso, line, span, value
+from tracker.kernel import Clock, Session, iso, line, span, value
 from tracker_desk import meter_list
 from tracker_desk.standings import UNNAMED, Standing
 from tracker_desk.status import OPEN, Due, Lane, Status
@@ -43,7 +43,7 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     else:
         session.show(f"Next: {PROPOSE}")
     for lane in status.lanes:
-        typed = [*filter(None, (lane.due.command,)), *(_end(lane, mark) for mark in lane.also_open)]
+        typed = [*filter(None, (lane.due.command,)), *(left.command for left in lane.also_open)]
         due = _next(clock, evolve(lane.due, command=None))
         # a command stays in one line, so that it can be copied
         session.show("\n".join(("", f"Next for {_name(lane)}: {due}", *(f"    {line(one)}" for one in typed))))
@@ -62,7 +62,7 @@ def _until(clock: Clock, instant: datetime) -> str:
 
 
 def _lane_row(lane: Lane) -> Mapping[str, Cell]:
-    also = ", ".join(mark.window for mark in lane.also_open)
+    also = ", ".join(left.mark.window for left in lane.also_open)
     return {
         "provider": lane.mark.provider,
         "lane": lane.agent_id,
@@ -137,9 +137,9 @@ def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
     yield f"{_name(lane)}: {line(lane.mark.window)} {state}"
     yield from _meters(clock, status.shown(lane))
     yield f"  next: {_next(clock, lane.due)}"
-    for mark in lane.also_open:
-        since = clock.at(datetime.fromtimestamp(mark.at, UTC))
-        yield f"  also open: {line(mark.window)} since {since}: {_end(lane, mark)}"
+    for left in lane.also_open:
+        since = clock.at(datetime.fromtimestamp(left.mark.at, UTC))
+        yield f"  also open: {line(left.mark.window)} since {since}: {line(left.command)}"
 
 
 def _meters(clock: Clock, shown: Sequence[Standing]) -> Iterator[str]:
@@ -148,11 +148,6 @@ def _meters(clock: Clock, shown: Sequence[Standing]) -> Iterator[str]:
         unit = "%" if one.meter.unit == "pp" else f" {one.meter.unit}"
         used, age = value(one.gauge.used, unit=unit), span(clock.now - one.at)
         yield f"  {line(one.label):{width}}  {used}, {age} ago{_reset(clock, one.gauge)}"
-
-
-def _end(lane: Lane, mark: CaptureMark) -> str:
-    agent = f" --agent {lane.agent_id}" if lane.agent_id else ""
-    return line(f"tracker end {mark.provider} --stdin --window {mark.window}{agent}")
 
 
 def _reset(clock: Clock, gauge: Gauge) -> str:
@@ -208,7 +203,7 @@ def _lane_document(status: Status, lane: Lane) -> dict[str, Any]:
         "open": lane.is_open,
         "phase": lane.mark.phase,
         "captured_at": iso(lane.taken),
-        "also_open": [mark.window for mark in lane.also_open],
+        "also_open": [left.mark.window for left in lane.also_open],
         "age_s": _seconds(now - lane.as_of),
         "meters": [_meter_document(one) for one in status.shown(lane)],
         "next": {

@@ -9,8 +9,9 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from tracker.api import Source
-from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, Windows, canonical, iso, value
+from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, Windows, canonical, iso, rate, value
 
+LEAST = 0.005  # what is less is not nothing, and has more digits
 FIGURES = ("features", "capacity", "efficiency")
 
 
@@ -130,11 +131,13 @@ def _unit(source: Source) -> str | None:
 def _figures(
     session: Session, source: Source, row: Finalized, groups: Mapping[tuple[str, str], list[Capture]]
 ) -> dict[str, float | None]:
-    found = ProviderFigures.of(source, row, groups.get((row.window, source.name), ()))
-    capacity = found.totals["capacity"]
+    group = groups.get((row.window, source.name), ())
+    found = ProviderFigures.of(source, row, group)
+    # who was not captured took an unknown amount, not nothing
+    capacity = found.totals["capacity"] if group or source.name in row.providers else None
     if capacity is None:
         # a window that does not count has figures all the same
-        capacity = canonical(groups.get((row.window, source.name), ())).capacity(session, source)
+        capacity = canonical(group).capacity(session, source)
     features = row.features.get(source.name)
     return {"features": features, "capacity": capacity, "efficiency": found.efficiency.efficiency}
 
@@ -161,7 +164,7 @@ def lines(windows: Sequence[ListedWindow], clock: Clock) -> Iterator[str]:
             cells = [
                 _cell(columns.get("features")),
                 _cell(columns.get("capacity"), unit),
-                _cell(columns.get(FIGURES[2])),
+                "-" if (found := columns.get("efficiency")) is None else rate(found),
             ]
             table.append([*start, name, *cells, *(_cell(columns.get(key)) for key in added), *ends])
             start, ends = ["", "", "", "", ""], [""] * len(whole)
@@ -175,4 +178,6 @@ def lines(windows: Sequence[ListedWindow], clock: Clock) -> Iterator[str]:
 
 
 def _cell(found: Any, unit: str | None = None) -> str:
+    if isinstance(found, float) and 0 < abs(found) < LEAST:
+        return rate(found)
     return "-" if found is None else value(found, unit=f" {unit}" if unit else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, line, near
@@ -60,6 +60,14 @@ def split(facts: Facts, provider: str, rows: Mapping[str, Finalized]) -> dict[st
     for window, row in rows.items():
         found.setdefault(named[window] or NO_ACCOUNT, {})[window] = row
     return found
+
+
+def check(facts: Facts, wanted: Iterable[str]) -> None:
+    """Refuse an account that no window is of; nothing else would say that it was mistyped."""
+    known = sorted({str(own["account"]) for own in facts.values() if own.get("account")} - {MIXED})
+    for name in wanted:
+        if name not in (*known, NO_ACCOUNT):
+            raise TrackerError(f"No window is of an account {name!r}. {near(name, known)}")
 
 
 def chosen(facts: Facts, provider: str, rows: Mapping[str, Finalized], wanted: Collection[str]) -> dict[str, Finalized]:

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session, TrackerError, Windows, near
 from tracker_verdict import pairs
-from tracker_verdict.accounts import Facts, columns, note_excluded
+from tracker_verdict.accounts import Facts, check, columns, note_excluded
 from tracker_verdict.accounts import chosen as chosen_rows
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
 from tracker_verdict.price import EXAMPLE, Price
@@ -70,6 +70,7 @@ def matches(session: Session, names: Sequence[str], question: Question, rows: Ma
     """Two providers against each other in some windows; of more than two each other one against the best."""
     groups = Windows(session).captures(list(rows))
     facts = columns(session, list(rows))
+    check(facts, question.accounts)
     known = {
         name: _total(session, name, chosen_rows(facts, name, rows, question.accounts), groups)
         for name in session.registry.providers

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from attrs import frozen
 
@@ -25,8 +25,7 @@ BLOCKS_FROM = 12
 USUAL_EFFECT = 1.5
 
 
-@frozen(kw_only=True)
-class WindowResult:
+class WindowResult(NamedTuple):
     """What a provider delivered in a finalized window, and for how much capacity.
 
     at: the middle between the captures that count, or when the window was finalized; None if neither is known.

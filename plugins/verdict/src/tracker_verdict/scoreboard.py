@@ -17,6 +17,7 @@ from tracker_verdict.tally import Spent, Tally
 
 By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
 FIGURES = ("group", "provider", "windows", "features", "capacity", "unit", "efficiency", "ci_low", "ci_high", "n")
+MONEY = ("money", "money_per_feature", "cost_usd", "cost_usd_per_feature")
 COLUMNS = (*FIGURES, "churn_per_feature", "tokens", "money", "money_per_feature")
 UNNAMED = "(none)"
 CHURN = ("churn", "files")
@@ -199,7 +200,9 @@ def texts(line: Line) -> list[str]:
     size = found["efficiency"]
     small = {name: rate(found[name], size) for name in ("efficiency", "ci_low", "ci_high") if found[name] is not None}
     digits = {"churn_per_feature": 2, "tokens_per_feature": 0}
-    digits |= dict.fromkeys(("money", "money_per_feature", "cost_usd", "cost_usd_per_feature"), 2)
+    digits |= dict.fromkeys(MONEY, 2)
+    # what is under half a cent is not nothing
+    small |= {name: rate(found[name]) for name in MONEY if 0 < abs(found.get(name) or 0) < 0.005}
     return [small.get(name) or value(one, digits=digits.get(name)) for name, one in found.items()]
 
 

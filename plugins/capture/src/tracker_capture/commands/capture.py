@@ -60,6 +60,10 @@ def command(
                 raise click.UsageError(
                     "--sample takes a provider or --all, and nothing else: a sample opens and closes no window."
                 )
+            if origin == "stdin":
+                raise click.UsageError(
+                    "A pane on stdin belongs to a window. Leave out --sample, or name another origin."
+                )
             samples.take(here, samples.sources(here, provider), origin, timezone)
             return
         if provider is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import click
@@ -63,6 +64,9 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
             here.note(f"  {text}")
         if not click.confirm("Take this back?", err=True):
             raise TrackerError("Nothing was taken back.")
-    done = undo.undo(here, step)
+    done = [re.sub("^take back", "took back", text) for text in undo.undo(here, step)]
+    if here.json and not here.dry_run:
+        here.data({"command_id": step.command_id, "command": step.words, "done": done})
+        return
     for text in done:
-        here.say(text.replace("take back", "took back", 1) if text.startswith("take back") else text)
+        here.say(text)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
+from itertools import accumulate
+from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
@@ -224,10 +227,14 @@ def _last(rows: list[tuple[tuple[str, ...], Sums]], query: Query) -> list[tuple[
 
 @define
 class _Windows:
-    """Which window a provider's request belongs to, by its time."""
+    """Which window a provider's request belongs to, by its time.
+
+    _ends: the latest end of each span and of all that begin before it.
+    """
 
     session: Session
     _spans: dict[str, list[tuple[float, float, str, frozenset[str]]]] = field(init=False)
+    _ends: dict[str, list[float]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._spans = defaultdict(list)
@@ -240,6 +247,7 @@ class _Windows:
                 self._spans[provider].append((pair.before.captured_at.timestamp(), end, window, lanes))
         for spans in self._spans.values():
             spans.sort(key=lambda span: span[:3])
+        self._ends = {name: list(accumulate((one[1] for one in own), max)) for name, own in self._spans.items()}
 
     def span(self, provider: str, windows: frozenset[str] | None) -> tuple[float, float] | None:
         """From the first begin to the last end of some windows; None for all."""
@@ -251,8 +259,15 @@ class _Windows:
 
     def of(self, provider: str, at: float | None, names: Sequence[str]) -> str:
         """The window; of several at once the one whose lane has one of the names, else all: the request is shared."""
-        spans = self._spans.get(provider, []) if at is not None else []
-        found = [(window, lanes) for first, last, window, lanes in spans if first <= (at or 0) <= last]
+        spans = self._spans.get(provider)
+        if spans is None or at is None:
+            return OUTSIDE
+        found: list[tuple[str, frozenset[str]]] = []
+        place = bisect_right(spans, at, key=itemgetter(0))
+        while place and self._ends[provider][place - 1] >= at:
+            place -= 1
+            if spans[place][1] >= at:
+                found.insert(0, spans[place][2:])
         own = [window for window, lanes in found if not lanes.isdisjoint(names)]
         return "+".join(own if len(own) == 1 else [window for window, _ in found]) or OUTSIDE
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import click
 
-UNITS = {"s": 1, "m": 60, "h": 3600}
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Age(click.ParamType):  # type: ignore[type-arg]
@@ -16,7 +16,7 @@ class Age(click.ParamType):  # type: ignore[type-arg]
     name = "age"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        found = re.fullmatch(r"(\d{1,6})([smh])", str(value))
+        found = re.fullmatch(r"(\d{1,6})([smhd])", str(value))
         if found is None:
-            self.fail(f"Invalid age {value!r}. Expected a number with s, m or h, such as 15m.", param, ctx)
+            self.fail(f"Invalid age {value!r}. Expected a number with s, m, h or d, such as 15m.", param, ctx)
         return timedelta(seconds=int(found[1]) * UNITS[found[2]])
