@@ -7,8 +7,8 @@ Large runs: `--windows 1000000 --captures 0` (880 MB of finalize rows) and `--wi
 captures). `--folder` keeps the directories there and takes those that it finds.
 Commands run as processes. Each line shows seconds and memory on the small and on the large directory, and the ratio of
 the seconds. The first command on a new directory also makes the index; it is shown apart. The newest 50 windows always
-are finalized and have captures and commits, so that `plan` and `churn` have something to say. `lock` deletes the index of the large
-directory and shows for how long a capture, which makes it anew, holds the journal's lock at most.
+are finalized and have captures and commits, so that `plan` and `churn` have something to say. `lock` deletes the index
+of the large directory and shows for how long a capture, which makes it anew, holds the journal's lock at most.
 """
 
 from __future__ import annotations
