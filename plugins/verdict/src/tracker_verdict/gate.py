@@ -121,8 +121,8 @@ def _of_meter(
     read: tuple[Sequence[MeterReading], Sequence[Owned]],
 ) -> Answer:
     # a provider may show meters that it did not declare, so what is mistyped has no reading at first
-    names = [one.key for one in source.meters]
-    hint = "" if question.meter in names else f". {near(question.meter, names)}"
+    declared = [one.key for one in source.meters]
+    hint = "" if question.meter in declared else f". {near(question.meter, declared)}"
     unknown = Answer(state=UNKNOWN, why=f"no reading{hint}", meter=question.meter)
     meter = source.meter(question.meter)
     if meter is None:
