@@ -6,13 +6,17 @@
 Large runs: `--windows 1000000 --captures 0` (880 MB of finalize rows) and `--windows 475000 --finalized 0` (950,000
 captures). `--folder` keeps the directories there and takes those that it finds.
 Commands run as processes. Each line shows seconds and memory on the small and on the large directory, and the ratio of
-the seconds. The first command on a new directory also makes the index; it is shown apart.
+the seconds. The first command on a new directory also makes the index; it is shown apart. The newest 50 windows always
+are finalized and have captures and commits, so that `plan` and `churn` have something to say. `lock` deletes the index
+of the large directory and shows for how long a capture, which makes it anew, holds the journal's lock at most.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,12 +49,28 @@ ONE = {
 ALL = {"scoreboard": ["scoreboard"], "preview": ["preview"], "doctor": ["doctor"]}
 
 
-def windows(count: int, captures: int, finalized: float, text: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def commits(folder: Path) -> list[str]:
+    """Two commits of a repository in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    git = ["git", "-C", str(folder), "-c", "user.name=dev", "-c", "user.email=dev@example.com"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    for content in ("one\n", "one\ntwo\n"):
+        (folder / "counted.txt").write_text(content, encoding="ascii")
+        subprocess.run([*git, "add", "counted.txt"], check=True)
+        subprocess.run([*git, "commit", "-q", "-m", "Lines"], check=True)
+    found = subprocess.run([*git, "log", "--reverse", "--format=%H"], check=True, capture_output=True, text=True)
+    return found.stdout.split()[-2:]
+
+
+def windows(
+    count: int, captures: int, finalized: float, text: int, known: list[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """The records of windows that end a minute after each other, the last one now."""
     for number in range(count):
+        is_new = number >= count - SMALL
         at, window = NOW - timedelta(minutes=count - number + 10), f"W0-{number + 1:07}"
         moments, records = {}, {}
-        for place in range(captures):
+        for place in range(max(captures, 2) if is_new else captures):
             phase, moment = ("before", "after")[place % 2], at + timedelta(seconds=place)
             moments[phase] = moment.isoformat().replace("+00:00", "Z")
             parsed = {"weekly_pct": 10 + place % 2, "weekly_resets": "soon", "errors": []}
@@ -59,7 +79,7 @@ def windows(count: int, captures: int, finalized: float, text: int) -> Iterator[
             record = stamp(window=window, provider="codex", captured_at=moment, source="alias", **own)
             records[phase] = record["record_id"]
             yield "snapshots", record
-        if number < count * finalized:
+        if number < count * finalized or is_new:
             pair = {"before": 10, "after": 11 + number % 7, "delta": {"weekly_pct": 1 + number % 7}, "errors": []}
             pair |= {"captured_at": moments, "records": records or None}
             features = {"codex": number % 5, "claude": number % 3}
@@ -68,16 +88,16 @@ def windows(count: int, captures: int, finalized: float, text: int) -> Iterator[
             own |= {
                 "methodology": None,
                 "feature_ids": [f"F{number}"],
-                "commit_start": "0" * 40,
-                "commit_end": "1" * 40,
+                "commit_start": known[0] if is_new else "0" * 40,
+                "commit_end": known[1] if is_new else "1" * 40,
             }
             yield "windows", stamp(window=window, provider=None, captured_at=at, source="finalize", **own)
 
 
 def fill(root: Path, given: argparse.Namespace, count: int) -> None:
-    journal, rows = Journal(root, fsync=False), dict[str, list[dict[str, Any]]]()
+    journal, rows, known = Journal(root, fsync=False), dict[str, list[dict[str, Any]]](), commits(root.parent)
     with journal.lock("fill"):
-        for number, (stream, record) in enumerate(windows(count, given.captures, given.finalized, given.text)):
+        for number, (stream, record) in enumerate(windows(count, given.captures, given.finalized, given.text, known)):
             rows.setdefault(stream, []).append(record)
             if number % BATCH == 0:
                 journal.append_all(rows)
@@ -99,6 +119,28 @@ def run(root: Path, arguments: list[str], count: int) -> tuple[float, int, int]:
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         return time.perf_counter() - began, usage.ru_maxrss >> 10, child.returncode
+
+
+def held(root: Path, count: int) -> None:
+    """Show for how long a capture without an index holds the lock."""
+    shutil.rmtree(root / ".index", ignore_errors=True)
+    words = [*TRACKER, "--data-dir", str(root), "alias", "start", "codex", "--stdin", "--window", f"W0-{count + 1:07}"]
+    file, began, busy = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o600), time.perf_counter(), list[float]()
+    child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=root.parent)
+    assert child.stdin
+    child.stdin.write(PANE.encode())
+    child.stdin.close()
+    while child.poll() is None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_UN)
+        except BlockingIOError:
+            busy.append(time.perf_counter())
+        time.sleep(0.001)
+    span = busy[-1] - busy[0] if busy else 0
+    print(
+        f"a capture without an index: {time.perf_counter() - began:.1f} s; it holds the lock for {span * 1000:.0f} ms"
+    )
 
 
 def best(root: Path, arguments: list[str], count: int, repetitions: int) -> tuple[float, int, int]:
@@ -129,6 +171,8 @@ def main() -> None:
         print(f"{given.windows} windows, {size >> 20} MB")
         first = [run(root, ["status"], count)[:2] for count, root in roots.items()]
         print(f"first command, which makes an index that is missing: {first[1][0]:.1f} s, {first[1][1]} MB")
+        if not given.only or "lock" in given.only:
+            held(roots[given.windows], given.windows)
         for name, arguments in ONE.items() if given.skip_all else (ONE | ALL).items():
             if given.only and name not in given.only:
                 continue

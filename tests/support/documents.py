@@ -12,6 +12,8 @@ from pathlib import Path
 
 # one call of tracker, perhaps in a lane, perhaps reading a file, perhaps allowed to fail
 CALL = re.compile(r"((?:[A-Z_]+=\S+ )*)tracker ([^|;&<>$`()]*?)(?: < (\S+))?( \|\| true)?")
+# what leaves nothing to the next line but files
+ALONE = re.compile(r"(?:cp|echo|git|tail) [^<]*")
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -23,9 +25,12 @@ def run(commands: str, environment: Mapping[str, str]) -> str:
     """What a block prints; a command that fails ends it."""
     lines = commands.replace("\\\n", " ").strip().splitlines()
     calls = [CALL.fullmatch(line.strip()) for line in lines]
-    if not all(calls):
+    if not all(call or ALONE.fullmatch(line) for line, call in zip(lines, calls, strict=True)):
         return _shell(commands, environment)
-    return "".join(_call(line, found, environment) for line, found in zip(lines, calls, strict=True) if found)
+    return "".join(
+        _call(line, call, environment) if call else _shell(line, environment)
+        for line, call in zip(lines, calls, strict=True)
+    )
 
 
 def _call(line: str, found: re.Match[str], environment: Mapping[str, str]) -> str:

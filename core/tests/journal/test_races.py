@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+from tracker.journal.journal import Journal
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 LANES = ("", "main", "sub1", "sub2")
@@ -174,3 +178,31 @@ def test_what_the_owner_file_says_cannot_steer_a_terminal(
     error = program("alias", "start", "toy", "--stdin", stdin="fuel 1%").refused(75)
     assert "\x1b" not in error
     assert len(error) < 2000
+
+
+@pytest.mark.parametrize("words", ["alias end toy --stdin", "complete --window W0-01 --toy-features 1"])
+def test_what_the_index_lacks_is_read_before_the_lock_is_taken(
+    program: Any, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    for verb in ("start", "end", "start"):
+        program("alias", verb, "toy", "--stdin", stdin="fuel 1%").ok()
+    shutil.rmtree(program.root / ".index")
+    held, read = list[bool](), list[tuple[str, int, bool]]()
+    lock, checksums = Journal.lock, Journal.checksums
+
+    @contextlib.contextmanager
+    def noted(journal: Journal, *given: Any, **named: Any) -> Iterator[None]:
+        with lock(journal, *given, **named):
+            held.append(True)
+            yield
+            held.pop()
+
+    def summed(journal: Journal, stream: str, start: int, *rest: int) -> Any:
+        read.append((stream, start, bool(held)))
+        return checksums(journal, stream, start, *rest)
+
+    monkeypatch.setattr(Journal, "lock", noted)
+    monkeypatch.setattr(Journal, "checksums", summed)
+    program(*words.split(), stdin="fuel 3%").ok()
+    assert ("snapshots", 0, False) in read
+    assert ("snapshots", 0, True) not in read

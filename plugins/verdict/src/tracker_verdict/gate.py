@@ -11,7 +11,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import MeterReading, Source
-from tracker.kernel import Session, iso, number, span, zone
+from tracker.kernel import Session, iso, near, number, span, zone
 from tracker_verdict import forecasts
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import Outlook
@@ -120,7 +120,10 @@ def _of_meter(
     now: datetime,
     read: tuple[Sequence[MeterReading], Sequence[Owned]],
 ) -> Answer:
-    unknown = Answer(state=UNKNOWN, why="no reading", meter=question.meter)
+    # a provider may show meters that it did not declare, so what is mistyped has no reading at first
+    declared = [one.key for one in source.meters]
+    hint = "" if question.meter in declared else f". {near(question.meter, declared)}"
+    unknown = Answer(state=UNKNOWN, why=f"no reading{hint}", meter=question.meter)
     meter = source.meter(question.meter)
     if meter is None:
         return evolve(unknown, why=f"{source.name} has no meter {question.meter}")
