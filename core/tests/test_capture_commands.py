@@ -57,6 +57,8 @@ def test_a_finalized_window_is_not_begun_again(toys: Run) -> None:
             ok(toys("alias", phase, "toy", "--stdin", "--window", window, "--captured-at", at, stdin=pane))
     ok(toys("complete", "--window", "W0-02", "--toy-features", "1"))
     assert "W0-03" in ok(toys("alias", "start", "toy", "--stdin", "--dry-run", stdin="fuel 20%"))
+    crossed = ("alias", "cross", "toy", "--stdin", "--window", "W0-01", "--dry-run")
+    assert '"window": "W0-03"' in ok(toys(*crossed, stdin="fuel 20%"))
     ok(toys("complete", "--window", "W0-02", "--reopen"))
     assert "W0-02" in ok(toys("alias", "start", "toy", "--stdin", "--dry-run", stdin="fuel 20%"))
 

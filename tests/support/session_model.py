@@ -93,7 +93,10 @@ class Model:
         others = [self.newest(name, lane) for name in METERS if name != provider]
         opened = [one for one in others if one and one.phase == "before"]
         joined = max(opened, key=lambda one: one.at).window if opened else "W0-01"
-        window = joined if newest is None else following(newest.window)
+        return self.passing(joined if newest is None else following(newest.window))
+
+    def passing(self, window: str) -> str:
+        """The window, or the first behind it that is not finalized."""
         while window in self.finalized:
             window = following(window)
         return window

@@ -71,10 +71,7 @@ class Addition(NamedTuple):
 
 
 def store(session: Session, request: CaptureRequest) -> list[Row]:
-    """Check the rules, append under the lock, say what was stored; with `--dry-run` all but the appending.
-
-    The answer is the records.
-    """
+    """Check the rules, append under the lock, say what was stored; with `--dry-run` all but that. Gives the records."""
     source, request = request.source, _checked(session, request)
     session.index.catch_up([source.stream, ANOMALIES, WINDOWS])
     with nullcontext() if session.dry_run else session.journal.lock():
@@ -85,10 +82,8 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
             window = last.window if last and is_open else _next(session, request, last.window if last else None)
         added = [add(session, request, window, request.phases[0] if request.phases else None)]
         for phase in request.phases[1:]:
-            from tracker.windows.lanes import next_window
-
             # a pane that also opens the next window is a BEFORE there
-            added.append(add(session, request, next_window(window), phase))
+            added.append(add(session, request, _following(session, window), phase))
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
         rows = {
             ANOMALIES: [row for one in added for row in one.anomalies],
@@ -125,24 +120,29 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
 
 def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
     """The window of a capture that names none and finds none open; `last` is the one that was."""
-    from tracker.windows.lanes import FIRST_WINDOW, next_window
-
     source, lane, index = request.source, session.lane, session.index
     if request.phases[0] == "after":
         from tracker.windows.messages import nothing_open
 
         raise nothing_open(session, source)
-    window = next_window(last) if last is not None else FIRST_WINDOW
+    window = _following(session, last)
     if last is None:
         # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
         known = [one for one in session.registry.sources.values() if one.kind == "status"]
         marks = [mark for one in known if (mark := index.newest(one.stream, lane, one.name))]
         opened = [mark for mark in marks if mark.phase == "before"]
         window = max(opened, key=lambda mark: mark.at).window if opened else window
-    # what is finalized without it would leave it out
-    while is_finalized(index, window):
-        window = next_window(window)
-    return window
+    return _following(session, window) if is_finalized(index, window) else window
+
+
+def _following(session: Session, window: str | None) -> str:
+    """The next window that is not finalized, which would leave a new capture out; the first one after none."""
+    from tracker.windows.lanes import FIRST_WINDOW, next_window
+
+    found = FIRST_WINDOW if window is None else next_window(window)
+    while is_finalized(session.index, found):
+        found = next_window(found)
+    return found
 
 
 def add(session: Session, request: CaptureRequest, window: str, phase: str | None) -> Addition:

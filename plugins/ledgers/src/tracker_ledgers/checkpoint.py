@@ -65,7 +65,8 @@ def close(session: Session, request: Request, *, with_card: bool) -> None:
         shown = {"tokens": row, "churn": measured and measured.record, "handoff": str(written.path)}
         session.data(shown | ({"card": card.document(found)} if found else {}))
     else:
-        session.say(f"booked {value(row['tokens_actual'])} tokens for {request.window} (delta={row['delta']})")
+        unit = "token" if row["tokens_actual"] == 1 else "tokens"
+        session.say(f"booked {value(row['tokens_actual'])} {unit} for {request.window} (delta={row['delta']})")
         session.say(churn.sentence(measured.record) if measured else "no churn was recorded")
         session.say(handoff.sentence(written))
         for text in card.lines(found) if found else ():
