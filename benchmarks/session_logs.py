@@ -58,8 +58,8 @@ def message(number: int, chance: random.Random) -> str:
     return f"{one}\n{one}\n{user}\n"
 
 
-def write(folder: Path, megabytes: int, files: int) -> Path:
-    """The logs; the last file is returned."""
+def write(folder: Path, megabytes: int, files: int) -> tuple[Path, int]:
+    """The logs; the last file and the number of its next message are returned."""
     chance, number = random.Random(1), 0
     for at in range(files):
         path = folder / ".claude" / "projects" / f"-w-{at % 20}" / f"s{at}.jsonl"
@@ -68,7 +68,7 @@ def write(folder: Path, megabytes: int, files: int) -> Path:
             while file.tell() < (megabytes << 20) // files:
                 file.write(message(number, chance))
                 number += 1
-    return path
+    return path, number
 
 
 def run(command: list[str], environment: dict[str, str]) -> tuple[float, float, float]:
@@ -94,7 +94,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tracker-bench-") as name:
         home, data = Path(name) / "home", Path(name) / "data"
-        last = write(home, given.megabytes, given.files)
+        last, number = write(home, given.megabytes, given.files)
         kept = {
             key: one for key, one in os.environ.items() if not key.startswith(("XDG_", "CODEX_", "CLAUDE_", "TRACKER_"))
         }
@@ -114,9 +114,11 @@ def main() -> int:
             shutil.rmtree(data, ignore_errors=True)
             for label in ("cold", "warm", "appended"):
                 if label == "appended":
+                    # an hour or less of work, as a client goes on with a session
+                    chance = random.Random(number)
                     with last.open("a") as file:
-                        chance = random.Random(time.time_ns())
-                        file.writelines(message(10**7 + chance.randrange(10**7), chance) for _ in range(100))
+                        file.writelines(message(at, chance) for at in range(number, number + 100))
+                    number += 100
                 took, processors, size = run(usage, environment)
                 times.setdefault(label, []).append(took)
                 work.setdefault(label, []).append(processors)

@@ -78,14 +78,18 @@ class Store:
                     progress.advance(scan.size_of(done.job), requests)
             finally:
                 progress.end()
+            self._keep_rates(prices)
             self._sum_up()
 
     def _price(self, prices: ListPrices) -> None:
         """Give requests their price anew if the table is another one."""
         known = self._ask("SELECT version FROM priced").fetchone()
         if known == (prices.version,):
+            rates = self._ask("SELECT model, day, speed, units FROM rate")
+            prices.learn({row[:3]: row[3] and tuple(json.loads(row[3])) for row in rates})
             return
         self._ask("DELETE FROM priced")
+        self._ask("DELETE FROM rate")
         self._ask("INSERT INTO priced VALUES (?)", (prices.version,))
         if known is not None:
             self.database.create_function(
@@ -95,6 +99,12 @@ class Store:
             requests = "place IN (SELECT id FROM place WHERE whole = 0)"
             self._ask(f"UPDATE row SET cost = price(model, ts, speed, {names}) WHERE {requests}")
             self._touch("1")
+
+    def _keep_rates(self, prices: ListPrices) -> None:
+        """Keep what the table said, so that the next command need not import it."""
+        known = set(self._ask("SELECT model, day, speed FROM rate"))
+        new = [(*key, units and json.dumps(units)) for key, units in prices.rates().items() if key not in known]
+        self.database.executemany("INSERT INTO rate VALUES (?, ?, ?, ?)", new)
 
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT path, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"

@@ -6,7 +6,7 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 6
+VERSION = 7
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
 KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
 # `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
@@ -17,6 +17,7 @@ CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {SHARED_COLUMNS});
 CREATE INDEX place_session ON place (origin, session);
 CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE TABLE priced (version);
+CREATE TABLE rate (model, day, speed, units);
 CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, requests, {TOKEN_COLUMNS},
   cost, priced);
