@@ -174,14 +174,14 @@ def _change(path: Path, key: str, value: Any, *, write: bool) -> None:
 
 def consent(settings: Settings, keys: Iterable[str]) -> None:
     """Record that the user agrees to some values."""
-    import tomlkit
+    import tomli_w
 
     path = Settings.trusted()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         with os.fdopen(file, "a", encoding="utf-8") as found:
-            found.write("\n" + tomlkit.dumps({"consent": [settings.consent(key) for key in keys]}))
+            found.write("\n" + tomli_w.dumps({"consent": [settings.consent(key) for key in keys]}))
     except OSError as error:
         raise TrackerError(f"Cannot record your consent in {path}: {error.strerror}.") from error
 
