@@ -120,6 +120,21 @@ def test_a_finalize_row_keeps_a_provider_whose_captures_were_taken_back(recorded
     assert "no plugin for it is installed" in recorded("complete", "--window", "W1").refused()
 
 
+@pytest.mark.parametrize("names", [("toy",), ("toy", "tally")])
+def test_what_no_plugin_reads_is_not_said_to_have_changed(recorded: Any, without: Any, names: tuple[str, ...]) -> None:
+    without(*names, disabled=True)
+    assert "stale" not in recorded("windows").err
+    assert json.loads(recorded("--json", "windows").ok())[0]["stale"] == []
+    card, named = recorded("decision-card", "--window", "W1").ok(), ", ".join(sorted(names))
+    assert (
+        f"  - ok      It is finalized. Whether captures of {named} changed is not known: no plugin reads them" in card
+    )
+    assert "--reopen" not in card
+    handoff = recorded("--json", "handoff", "--window", "W1").ok()
+    assert "--reopen" not in handoff
+    assert "stale:" not in handoff
+
+
 def test_a_missing_report_is_named_but_stops_no_row(recorded: Any, without: Any) -> None:
     without("toy-report")
     done = recorded("complete", "--window", "W2", "--toy-features", "3", "--tally-features", "1")

@@ -72,7 +72,7 @@ def listed(session: Session, windows: Sequence[str] | None) -> list[ListedWindow
                 outcome=rows[name].text("outcome") if name in rows else None,
                 providers=_providers(session, name, rows.get(name), groups, known, own),
                 facts=known.get((name, ""), {}),
-                stale=_stale(rows.get(name), own),
+                stale=_stale(session, rows.get(name), own),
                 split=tuple(one for one, group in own.items() if len({shot.agent_id for shot in group}) > 1),
             )
         )
@@ -94,9 +94,10 @@ def _state(row: Finalized | None, own: Mapping[str, Any]) -> Literal["open", "cl
     return "open" if any(canonical(group).missing for group in own.values()) else "closed"
 
 
-def _stale(row: Finalized | None, own: Mapping[str, list[Capture]]) -> tuple[str, ...]:
-    names = sorted({*row.providers, *own}) if row else ()
-    return tuple(name for name in names if row and row.is_stale(name, own.get(name, [])))
+def _stale(session: Session, row: Finalized | None, own: Mapping[str, list[Capture]]) -> tuple[str, ...]:
+    # captures that no plugin reads cannot tell
+    names = {*row.providers, *own} & session.registry.sources.keys() if row else ()
+    return tuple(name for name in sorted(names) if row and row.is_stale(name, own.get(name, [])))
 
 
 def _providers(

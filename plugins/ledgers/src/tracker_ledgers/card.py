@@ -10,7 +10,7 @@ from attrs import frozen
 from tracker.api import Check
 from tracker.kernel import Session, Windows, line, number
 from tracker_ledgers.command_log import quoted
-from tracker_ledgers.window_state import loss, unknown
+from tracker_ledgers.window_state import loss, stale, unknown
 
 GOOD = ("pass", "partial")
 STATUS = {"GO": 0, "SOFT GO": 3, "NO-GO": 4}
@@ -59,16 +59,18 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
         yield Check(name="finalized", state="missing", text="The window is not finalized.", cure=again)
     else:
         groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
-        stale = [name for name in sorted({*row.providers, *groups}) if row.is_stale(name, groups.get(name, []))]
-        text = f"Captures of {', '.join(stale)} changed after it was finalized." if stale else "It is finalized."
-        cure = again if stale else None
+        changed = stale(session, row, groups)
+        text = f"Captures of {', '.join(changed)} changed after it was finalized." if changed else "It is finalized."
+        cure = again if changed else None
+        if unread := sorted(row.providers.keys() - session.registry.sources.keys()):
+            text += f" Whether captures of {', '.join(unread)} changed is not known: no plugin reads them here."
         split = [name for name, group in groups.items() if len({one.agent_id for one in group}) > 1]
-        if split and not stale:
+        if split and not changed:
             text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
-        if lost := loss(window, row, groups):
+        if lost := loss(session, row, groups):
             text = f"Its {lost.what} was removed after it was finalized; {lost.otherwise}."
-            stale, cure = stale or [lost.what], lost.cure
-        yield Check(name="finalized", state="failed" if stale else "ok", text=text, cure=cure)
+            changed, cure = changed or [lost.what], lost.cure
+        yield Check(name="finalized", state="failed" if changed else "ok", text=text, cure=cure)
     outcome = row.text("outcome") if row else None
     if outcome is None:
         yield Check(name="outcome", state="missing", text="No outcome is given.", cure=f"{again} --outcome pass")

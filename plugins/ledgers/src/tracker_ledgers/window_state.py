@@ -164,9 +164,16 @@ class Loss:
     otherwise: str
 
 
-def loss(window: str, row: Finalized, groups: Mapping[str, list[Capture]]) -> Loss | None:
+def stale(session: Session, row: Finalized, groups: Mapping[str, list[Capture]]) -> list[str]:
+    """The providers whose captures changed after the window was finalized; those that no plugin reads cannot tell."""
+    names = {*row.providers, *groups} & session.registry.sources.keys()
+    return [name for name in sorted(names) if row.is_stale(name, groups.get(name, []))]
+
+
+def loss(session: Session, row: Finalized, groups: Mapping[str, list[Capture]]) -> Loss | None:
     """The first provider whose pair no longer stands; one that has no capture left has left the window."""
-    for name in sorted(row.providers):
+    window = row.window
+    for name in sorted(row.providers.keys() & session.registry.sources.keys()):
         missing = canonical(groups.get(name, [])).missing
         if not missing or (groups and name not in groups):
             continue
@@ -187,10 +194,10 @@ def _finalized(
         f"finalized {value(row.text('finalized_at'))}: outcome={value(row.text('outcome'))},"
         f" quality={value(row.quality, digits=1)}, features {features}"
     )
-    if (lost := loss(window, row, groups)) is not None:
+    if (lost := loss(session, row, groups)) is not None:
         step = Step(rank=COMPLETE, command=lost.cure, why=f"It has no {lost.what} any more; {lost.otherwise}")
         return f"{state} (stale: no {lost.what})", [step]
-    if any(row.is_stale(name, groups.get(name, [])) for name in {*row.providers, *groups}):
+    if stale(session, row, groups):
         return f"{state} (stale: re-run complete)", [_complete(session, window, sorted(groups))]
     steps = []
     churned = _measured(session, window)
