@@ -26,9 +26,9 @@ from textual.events import Resize
 from textual.widgets import DataTable, Footer, Input, Static, Tab, Tabs
 from textual.worker import get_current_worker
 
-from tracker.api import Chart, Panel
+from tracker.api import Panel
 from tracker.kernel import Session, TrackerError, zone
-from tracker_views.cells import is_number, text
+from tracker_views.cells import is_number, sparkline, text
 from tracker_views.content import Content
 from tracker_views.fit import cut, fitted
 from tracker_views.hangup import STATUS, on_hangup
@@ -42,7 +42,6 @@ PAUSE, REST = 20, 100
 GRACE = 3.0  # seconds to end in, once the terminal is gone
 TURN = 5.0  # seconds between questions which meters are due
 LEAST = (44, 18)  # columns and rows that it needs
-SPARK = "▁▂▃▄▅▆▇█"
 PERIODS: Mapping[str, timedelta | None] = {
     "today": timedelta(0),
     "7d": timedelta(days=7),
@@ -280,7 +279,7 @@ class Board(App[None]):
         # margins, the padding of the outer cells, the scroll bar
         room = max(self._width - 5, 20)
         found = fitted(panel.columns, rows, room, self.zone)
-        note = "  ".join(filter(None, (self._spark(panel), panel.about, found.note, self._failures())))
+        note = "  ".join(filter(None, (sparkline(panel), panel.about, found.note, self._failures())))
         self.query_one("#about", Static).update(Text(note))
         drawn = (panel.name, found)
         if drawn == self._drawn:
@@ -335,19 +334,6 @@ class Board(App[None]):
         rest = f"and {over + 1} more: `tracker status` shows every meter"
         last = 1 + len(self._meters.rows if self._meters else ())
         return [*found[: last - over - 1], Text(rest, style="dim"), *found[last:]]
-
-    def _spark(self, panel: Panel) -> str:
-        """The first chart over time in one line."""
-        chart: Chart | None = next((one for one in panel.charts if one.kind in ("columns", "steps")), None)
-        if chart is None:
-            return ""
-        sums: dict[Any, float] = {}
-        for row in panel.rows:
-            value = row.get(chart.y)
-            if isinstance(value, int | float):
-                sums[row[chart.x]] = sums.get(row[chart.x], 0.0) + value
-        most = max([chart.top or 0, *sums.values()], default=0) or 1
-        return "".join(SPARK[min(round(sums[at] / most * 7), 7)] for at in sorted(sums)[-60:])
 
     def _failures(self) -> str:
         missing = self.content.missing if self.content else ()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
+from typing import Any
 
-from tracker.api import Cell, Column
+from tracker.api import Cell, Chart, Column, Panel
 from tracker.kernel import line, number, rate
 from tracker_views.content import UNKNOWN
 
 CENT = 0.01
 NUMBERS = ("count", "number", "rate", "percent", "share", "money")
 FULL, HALF, RANGE, EMPTY = "█", "▌", "▒", "░"
+SPARK = "▁▂▃▄▅▆▇█"
 
 
 def text(value: Cell, column: Column, zone: tzinfo) -> str:
@@ -61,3 +63,17 @@ def short(value: float, column: Column) -> str:
         if column.kind == "money"
         else f"{digits}{unit}{'%' if column.kind in ('percent', 'share') else ''}"
     )
+
+
+def sparkline(panel: Panel) -> str:
+    """The last sixty values of the panel's first chart over time, a character each."""
+    chart: Chart | None = next((one for one in panel.charts if one.kind in ("columns", "steps")), None)
+    if chart is None:
+        return ""
+    sums: dict[Any, float] = {}
+    for row in panel.rows:
+        value = row.get(chart.y)
+        if isinstance(value, int | float):
+            sums[row[chart.x]] = sums.get(row[chart.x], 0.0) + value
+    most = max([chart.top or 0, *sums.values()], default=0) or 1
+    return "".join(SPARK[min(round(sums[at] / most * 7), 7)] for at in sorted(sums)[-60:])
