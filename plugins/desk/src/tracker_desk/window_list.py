@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,12 +13,15 @@ from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, 
 
 LEAST = 0.005  # what is less is not nothing, and has more digits
 FIGURES = ("features", "capacity", "efficiency")
+# who captured a provider, and from when to when
+OWN = ("lanes", "from", "to")
 
 
 @frozen(kw_only=True)
 class ListedWindow:
     """A window: `open` lacks a capture, `closed` is measured and not finalized.
 
+    providers: the columns of each, with its own `lanes`, `from` and `to`: they may differ from those of the window.
     stale: the providers whose captures changed, or were added, after it was finalized.
     """
 
@@ -43,7 +46,10 @@ class ListedWindow:
             "state": self.state,
             "outcome": self.outcome,
             "stale": list(self.stale),
-            "providers": {name: dict(columns) for name, columns in self.providers.items()},
+            "providers": {
+                name: {key: iso(one) if isinstance(one, datetime) else one for key, one in columns.items()}
+                for name, columns in self.providers.items()
+            },
             **self.facts,
         }
 
@@ -65,7 +71,7 @@ def listed(session: Session, windows: Sequence[str] | None) -> list[ListedWindow
         found.append(
             ListedWindow(
                 window=name,
-                lanes=tuple(sorted({one.agent_id or "" for group in own.values() for one in group})),
+                lanes=_lanes(one for group in own.values() for one in group),
                 begin=begin,
                 end=end,
                 state=_state(rows.get(name), own),
@@ -77,6 +83,10 @@ def listed(session: Session, windows: Sequence[str] | None) -> list[ListedWindow
             )
         )
     return found
+
+
+def _lanes(captures: Iterable[Capture]) -> tuple[str, ...]:
+    return tuple(sorted({one.agent_id or "" for one in captures}))
 
 
 def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -115,12 +125,11 @@ def _providers(
     found: dict[str, dict[str, Any]] = {}
     for name in sorted(named & session.registry.providers.keys()):
         source = session.registry.providers[name]
-        figures = (
-            _figures(session, source, row, ours)
-            if row
-            else {"capacity": canonical(own.get(name, [])).capacity(session, source)}
-        )
-        columns = {key: figures.get(key) for key in FIGURES}
+        group = own.get(name, [])
+        pair = canonical(group)
+        figures = _figures(session, source, row, ours) if row else {"capacity": pair.capacity(session, source)}
+        measured = (_lanes(group), *(one and one.captured_at for one in pair))
+        columns = dict(zip(OWN, measured, strict=True)) | {key: figures.get(key) for key in FIGURES}
         found[name] = {**columns, "unit": _unit(source), **known.get((window, name), {})}
     return found
 
@@ -149,26 +158,27 @@ def _figures(
 def lines(windows: Sequence[ListedWindow], clock: Clock) -> Iterator[str]:
     """A row per window and provider; columns that features add come last."""
     extra = dict.fromkeys(name for one in windows for columns in one.providers.values() for name in columns)
-    added = [name for name in extra if name not in (*FIGURES, "unit")]
+    added = [name for name in extra if name not in (*OWN, *FIGURES, "unit")]
     whole = list(dict.fromkeys(name for one in windows for name in one.facts))
     # what is said of the window and of a provider in it is not the same
     ends = [f"window_{name}" if name in added else name for name in whole]
     head = ["window", "lane", "from", "to", "state", "provider", *FIGURES, *added, *ends]
     table = [head]
     for one in windows:
-        begin, end = (clock.at(at) if at else "-" for at in (one.begin, one.end))
-        lane = ",".join(lane or "-" for lane in one.lanes) or "-"
-        start = [one.window, lane, begin, end, one.state]
-        ends = [_cell(one.facts.get(name)) for name in whole]
-        for name, columns in one.providers.items() or [("-", {})]:
+        unmeasured: dict[str, Mapping[str, Any]] = {"-": {"lanes": one.lanes, "from": one.begin, "to": one.end}}
+        named, ends = [one.window, one.state], [_cell(one.facts.get(name)) for name in whole]
+        for name, columns in (one.providers or unmeasured).items():
             unit = columns.get("unit")
+            begin, end = (clock.at(at) if (at := columns.get(key)) else "-" for key in OWN[1:])
+            lanes = ",".join(lane or "-" for lane in columns.get("lanes", ())) or "-"
+            start = [named[0], lanes, begin, end, named[1]]
             cells = [
                 _cell(columns.get("features")),
                 _cell(columns.get("capacity"), unit),
                 "-" if (found := columns.get("efficiency")) is None else rate(found),
             ]
             table.append([*start, name, *cells, *(_cell(columns.get(key)) for key in added), *ends])
-            start, ends = ["", "", "", "", ""], [""] * len(whole)
+            named, ends = ["", ""], [""] * len(whole)
     widths = [max(len(row[place]) for row in table) for place in range(len(head))]
     for row in table:
         cells = [
