@@ -12,6 +12,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html import escape, unescape
 from pathlib import Path
 
@@ -36,7 +37,9 @@ def tracker(folder: Path, *arguments: str) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    own = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "TZ": "UTC", "TERM": "xterm-256color"}
+    """Where the program runs: in a zone where it is afternoon, so that the last hours are today."""
+    zone = "UTC" if datetime.now(UTC).hour >= 12 else "Etc/GMT-12"
+    own = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "TZ": zone, "TERM": "xterm-256color"}
     kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")}
     return kept | own | {"COLUMNS": str(COLUMNS), "LINES": str(LINES)}
 

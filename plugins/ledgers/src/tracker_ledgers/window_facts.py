@@ -23,7 +23,9 @@ NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """Net churn per feature, files and logged features by window and provider; the newest churn row counts."""
     found: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
-    for entry in session.index.entries("churn", windows):
+    # whoever leaves the view out wants no columns of it either
+    is_left_out = any(one.name == "churn" for one in session.registry.disabled)
+    for entry in () if is_left_out else session.index.entries("churn", windows):
         record = entry.record
         if record.get("files_changed") is not None:
             key = (str(record.get("window")), str(record.get("provider") or ""))
