@@ -28,7 +28,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not {".index", ".git", ".lock-owner", "site", "__pycache__"} & set(path.parts)
+        if path.is_file() and not {".index", ".git", ".lock", "site", "__pycache__"} & set(path.parts)
     }
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from tracker.journal.index_file import IndexFile, place
+from tracker.journal.index_file import TABLES, WINDOW, Row, connect, find, is_spoilt, place, row_sum, rows_of
+from tracker.journal.journal import BLOCK, LOCK, Journal
 from tracker.journal.records import ANOMALIES, WINDOWS, lane_of, record_id, text
 
 # bytes of other windows that are read rather than skipped
 GAP = 64 << 10
+# bytes of a stream that take seconds to read
+LARGE = 256 << 20
 # windows from which on a whole stream is read rather than their places looked up
 MANY = 100_000
 MARK = "record_id, provider, window, phase, at, stream, position"
@@ -45,8 +51,14 @@ class CaptureMark(NamedTuple):
     offset: int
 
 
-class Index(IndexFile):
-    """The journal's records by window, lane and reset, read on demand."""
+class Index:
+    """The journal's records by window, lane and reset, read on demand.
+
+    Its database has read all of the streams that a question is about; it is in memory if there can be no file.
+    """
+
+    def __init__(self, journal: Journal, database: sqlite3.Connection | None = None) -> None:
+        self.journal, self._database = journal, database
 
     # --- records
 
@@ -203,3 +215,151 @@ class Index(IndexFile):
         )
         ids = json.dumps(list(record_ids))
         return set(chain.from_iterable(self._rows(query, [ids, ids], streams)))
+
+    # --- the database
+
+    def fresh(self) -> Index:
+        """An index made from the journal in memory, whatever the stored one says."""
+        return Index(self.journal, connect())
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    __del__ = close
+
+    @property
+    def path(self) -> Path | None:
+        """The file, if there is one."""
+        return find(self.journal.root)
+
+    def discard(self) -> None:
+        """Delete the file, which is made anew when it is needed; processes that work on it go on undisturbed."""
+        self.close()
+        with contextlib.suppress(OSError):
+            while (found := self.path) is not None:
+                for suffix in ("-wal", "-shm", ""):
+                    with contextlib.suppress(FileNotFoundError):
+                        Path(f"{found}{suffix}").unlink()
+
+    def _rows(self, query: str, values: Sequence[object] = (), streams: Iterable[str] = ()) -> list[Row]:
+        """Ask an index that has read all of these streams.
+
+        One that is spoilt is made anew. If that does not help, the disk is full, or another process keeps the file
+        busy, one in memory answers.
+        """
+        for attempt in range(3):
+            try:
+                database = self._database = self._database or self._open()
+                for stream in streams:
+                    self._catch_up(database, stream)
+                return database.execute(query, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                if attempt == 2:
+                    raise
+                self._renew(error, in_memory=attempt == 1)
+        return []
+
+    def catch_up(self, streams: Iterable[str]) -> None:
+        """Read what these streams got: before a command takes the lock, so that it reads the last lines alone then."""
+        # without any, a new directory would be answered for in memory
+        if known := set(streams).intersection(self.journal.streams()):
+            self._rows("SELECT 1", streams=known)
+
+    def _open(self) -> sqlite3.Connection:
+        root, path = self.journal.root, None
+        # tracker leaves nothing in folders that hold no records
+        if (root / LOCK).exists() or self.journal.streams():
+            # a directory that may only be read has none
+            with contextlib.suppress(OSError):
+                path = find(root, may_create=self.journal.mends)
+        return connect(path)
+
+    def _renew(self, error: sqlite3.DatabaseError, *, in_memory: bool) -> None:
+        """Go on with a new file if this one is spoilt; with a copy in memory if it cannot be written now."""
+        if not in_memory and is_spoilt(error):
+            self.journal.warn(f"the index is made anew: {error}")
+            self.discard()
+            return
+        memory = connect()
+        if not in_memory and self._database is not None:
+            self.journal.warn(f"the index cannot be written now ({error}); a copy in memory answers")
+            with contextlib.suppress(sqlite3.Error):
+                self._database.backup(memory)
+        self.close()
+        self._database = memory
+
+    # --- the streams
+
+    def _catch_up(self, database: sqlite3.Connection, stream: str) -> None:
+        """Read what the stream got since the last time; all of it if it is not the stream that was read."""
+        if self._unread(database, stream) is None:
+            return
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            # another process may have been faster
+            if (unread := self._unread(database, stream)) is None:
+                return
+            start, stop, total, inode = unread
+            deleted = 0
+            for table in (*TABLES, "block") if start == 0 else ():
+                deleted += database.execute(f"DELETE FROM {table} WHERE stream = ?", [stream]).rowcount
+            if stop - start > LARGE:
+                self.journal.warn(f"reading {(stop - start) >> 20} MB of {stream}.jsonl into the index")
+            for table, row in rows_of(self.journal, stream, start, stop):
+                places = ",".join("?" * len(row))
+                # of two captures with one id, as after a merge, the first counts
+                if database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row).rowcount:
+                    total += row_sum(row)
+            if deleted:
+                database.execute("DELETE FROM window")
+                database.execute(f"INSERT INTO window {WINDOW} GROUP BY window")
+            query = "SELECT checksum FROM block WHERE stream = ? AND number = ?"
+            begun = database.execute(query, [stream, start // BLOCK]).fetchone() if start % BLOCK else None
+            for number, checksum in self.journal.checksums(stream, start, stop, begun[0] if begun else 0):
+                database.execute("INSERT OR REPLACE INTO block VALUES (?, ?, ?)", [stream, number, checksum])
+            now = self.journal.glance(stream, stop)
+            if now.inode != inode:
+                raise sqlite3.DatabaseError(f"{stream}.jsonl was replaced while it was read")
+            mark = (stream, stop, total, now.inode, now.head, now.tail)
+            database.execute("INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?, ?, ?)", mark)
+
+    def _unread(self, database: sqlite3.Connection, stream: str) -> tuple[int, int, int, int] | None:
+        """What of a stream the index has not read, the total of its rows, the stream's file; None for nothing."""
+        query = "SELECT size, total, inode, head, tail FROM stream WHERE name = ?"
+        size, total, *known = database.execute(query, [stream]).fetchone() or (0, 0, None)
+        now = self.journal.glance(stream, size)
+        fits = known == [now.inode, now.head, now.tail] and now.size >= size
+        if (fits or not now.size) and now.size == size:
+            return None
+        return (size, now.size, total, now.inode) if fits else (0, now.size, 0, now.inode)
+
+    # --- checking
+
+    def edited(self, stream: str) -> list[int]:
+        """Where the stream was edited since it was read: the offsets of the megabytes that have another checksum."""
+        known: dict[int, int] = dict(
+            self._rows("SELECT number, checksum FROM block WHERE stream = ?", [stream], [stream])
+        )
+        size = next((size for (size,) in self._rows("SELECT size FROM stream WHERE name = ?", [stream])), 0)
+        found = self.journal.checksums(stream, 0, size)
+        return [number * BLOCK for number, checksum in found if known.get(number) != checksum]
+
+    def renew_edited(self, stream: str) -> None:
+        """Read a stream again that was edited since it was read; costs reading it."""
+        if self.edited(stream):
+            self.journal.warn(f"{stream}.jsonl was edited: it is read again")
+            self._rows("DELETE FROM stream WHERE name = ?", [stream])
+
+    def faults(self) -> list[str]:
+        """What is wrong with the file as it lies there, and where streams were edited: for `tracker doctor`."""
+        try:
+            if self.path:
+                connect(self.path, is_thorough=True).close()
+        except sqlite3.DatabaseError as error:
+            # one on a disk that is read-only cannot be opened, which is no fault of it
+            if is_spoilt(error):
+                return [str(error)]
+        places = ((stream, offset) for stream in self.journal.streams() for offset in self.edited(stream))
+        return [f"{stream}.jsonl was edited near byte {offset}" for stream, offset in places]

@@ -120,8 +120,8 @@ def near(wrong: str, known: Iterable[str]) -> str:
     close = sorted(likely, key=len) or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1)
     if close:
         return f"Did you mean {close[0]}?"
-    shown = names if len(names) <= 12 else [*names[:11], "..."]
-    return f"Expected {'one of ' if len(names) > 1 else ''}{', '.join(shown)}." if names else "There is none."
+    shown, more = (names, "") if len(names) <= 12 else (names[:11], f" or {len(names) - 11} more")
+    return f"Expected {'one of ' if len(names) > 1 else ''}{', '.join(shown)}{more}." if names else "There is none."
 
 
 def folded(text: str) -> str:
