@@ -24,24 +24,15 @@ NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """Net churn per feature, files and logged features by window and provider; the newest churn row counts."""
     found: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
-<<<<<<< HEAD
-    records = [
-        one.record for one in session.index.entries("churn", windows) if one.record.get("files_changed") is not None
-    ]
+    # whoever leaves the view out wants no columns of it either
+    is_left_out = any(one.name == "churn" for one in session.registry.disabled)
+    known = () if is_left_out else session.index.entries("churn", windows)
+    records = [one.record for one in known if one.record.get("files_changed") is not None]
     rows = Windows(session).finalized({str(record.get("window")) for record in records}) if records else {}
     for record in records:
         key = (str(record.get("window")), str(record.get("provider") or ""))
         now = current(record, rows[key[0]].features if key[0] in rows else {})
         found[key] |= {"churn": now.get("normalized_churn"), "files": now.get("files_changed")}
-=======
-    # whoever leaves the view out wants no columns of it either
-    is_left_out = any(one.name == "churn" for one in session.registry.disabled)
-    for entry in () if is_left_out else session.index.entries("churn", windows):
-        record = entry.record
-        if record.get("files_changed") is not None:
-            key = (str(record.get("window")), str(record.get("provider") or ""))
-            found[key] |= {"churn": record.get("normalized_churn"), "files": record.get("files_changed")}
->>>>>>> main
     for key, features in _built(session, windows).items():
         found[key]["features_logged"] = len(features)
     return dict(found)
