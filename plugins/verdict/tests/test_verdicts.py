@@ -72,6 +72,10 @@ def test_two_providers_of_one_unit(tracker_cli: Run, tmp_path: Path) -> None:
     assert said[2] == "  94 % sure that codex delivers more, if subscriptions typically differ by half."
     assert said[4] == "  Ratio 2.76, 0.00 to no upper limit (95 %, however often you look)."
     assert not (tmp_path / "data" / "looks.jsonl").exists()
+    page = ok(tracker_cli("report", "--format", "md"))
+    [head] = [one for one in page.splitlines() if one.startswith("| Comparison |")]
+    [row] = [one for one in page.splitlines() if one.startswith("| claude / codex, ")]
+    assert dict(zip(head.split(" | "), row.split(" | "), strict=True))["More windows of each |"] == f"{low} to {high} |"
 
 
 def test_a_report_compares_those_of_one_unit_and_says_what_the_others_need(

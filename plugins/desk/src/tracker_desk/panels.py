@@ -15,17 +15,17 @@ from tracker_desk.window_list import FIGURES, ListedWindow, listed
 
 OWN = "window_"
 UNNAMED = "-"  # the lane without a name, which is known
-FROM = Column(key="from", title="From", kind="instant")
+FROM = Column(key="from", title="From", kind="instant", rank=4)
 START = (
     Column(key="window", title="Window", rank=0),
     Column(key="provider", title="Provider", rank=0),
     Column(key="lane", title="Lane", rank=6),
     FROM,
-    Column(key="to", title="To", kind="instant", rank=4),
-    Column(key="state", title="State"),
+    Column(key="to", title="To", kind="instant", rank=5),
+    Column(key="state", title="State", rank=2),
     Column(key="features", title="Features", kind="number"),
-    Column(key="capacity", title="Capacity", kind="number"),
-    Column(key="unit", title="Unit"),
+    Column(key="capacity", title="Capacity", kind="number", rank=2),
+    Column(key="unit", title="Unit", rank=3),
     Column(key="efficiency", title="Per unit", kind="rate"),
 )
 
