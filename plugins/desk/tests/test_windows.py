@@ -110,6 +110,17 @@ def test_what_is_known_of_the_window_has_a_name_of_its_own(filled: Any, monkeypa
     assert (cells["churn"], cells["window_churn"]) == ("9", "4.8")
 
 
+def test_windows_are_read_some_at_a_time(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million do not fit into memory; what is printed is the same, whatever is held at once."""
+    text, document = filled("windows").ok(), filled("--json", "windows").ok()
+    assert document == f"{json.dumps(json.loads(document), indent=2)}\n"
+    assert filled("--json", "windows", "--since", "1h").ok() == "[]\n"
+    monkeypatch.setattr("tracker.windows.reader.PART", 1)
+    monkeypatch.setattr("tracker_desk.commands.windows.TABLE", 1)
+    assert filled("windows").ok() == text
+    assert filled("--json", "windows").ok() == document
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

@@ -77,8 +77,7 @@ def _lanes_named(rows: Sequence[Mapping[str, Cell]]) -> Sequence[Mapping[str, Ce
 
 def windows(session: Session, period: Period) -> Panel:
     """The windows of a period, with the columns that features add."""
-    found = listed(session, period.windows)
-    columns, rows = table(list(reversed(found)))
+    columns, rows = table(list(listed(session, period.windows))[::-1])
     return Panel(
         name="windows",
         title="Windows",
