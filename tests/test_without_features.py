@@ -66,6 +66,29 @@ def test_with_every_feature_off(toys_apart: Run) -> None:
         assert done.stderr.splitlines()[-1] == message
 
 
+def test_a_name_to_leave_out_that_is_not_installed_is_said(toys_apart: Run) -> None:
+    done = toys_apart("windows", TRACKER_DISABLE_PLUGINS="toi, tracker-codex, nosuch")
+    assert done.returncode == 0
+    near, other = sorted(text for text in done.stderr.splitlines() if text.startswith("warning: "))[::-1]
+    assert near.startswith("warning: TRACKER_DISABLE_PLUGINS names 'toi', which is not installed. Did you mean toy?")
+    assert "names 'nosuch', which is not installed. Expected one of capture, " in other
+    assert other.endswith("more. `tracker plugins list` shows all.")
+
+
+def test_the_churn_view_leaves_out_the_columns_too(toys_apart: Run, tmp_path: Path) -> None:
+    git = ["git", "-c", "user.name=dev", "-c", "user.email=dev@example.com"]
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "a"], ["commit", "-q", "-a", "-m", "b"]):
+        (tmp_path / "counted.txt").write_text(" ".join(words))
+        subprocess.run([*git, *words, *(["--allow-empty"] if "b" in words else [])], cwd=tmp_path, check=True)
+    done = toys_apart(
+        "churn", "--window", "W1", "--provider", "toy", "--commit-start", "HEAD~1", "--commit-end", "HEAD"
+    )
+    assert done.returncode == 0, done.stderr
+    assert " files" in toys_apart("windows").stdout
+    found = toys_apart("windows", TRACKER_DISABLE_PLUGINS="churn")
+    assert ("files" in found.stdout, "churn" in found.stdout, found.stderr) == (False, False, "")
+
+
 @pytest.mark.parametrize("feature", FEATURES)
 def test_with_one_feature_off(toys_apart: Run, feature: str) -> None:
     shown(without(toys_apart, feature))

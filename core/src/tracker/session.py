@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
-    from tracker.journal.journal import Appended, Journal
+    from tracker.journal.journal import Journal
     from tracker.settings import Kernel, Settings
 
 DATA_DIR = "TRACKER_DATA_DIR"
@@ -93,12 +93,12 @@ class Session:
             journal.listeners.append(self._ignore_in_git)
         return journal
 
-    def _keep_states(self, new: Appended) -> None:
+    def _keep_states(self, stream: str, records: Sequence[Mapping[str, Any]]) -> None:
         from tracker.windows.lanes import keep_states
 
-        keep_states(self, new)
+        keep_states(self, stream, records)
 
-    def _ignore_in_git(self, _appended: object) -> None:
+    def _ignore_in_git(self, *_appended: object) -> None:
         """Keep a new data directory out of the repository around it: panes are private."""
         from tracker.settings import Data
 
@@ -120,7 +120,7 @@ class Session:
     def has_stored(self) -> bool:
         """Whether a record was appended and flushed until now."""
         journal: Journal | None = vars(self).get("journal")
-        return journal is not None and bool(journal.stored)
+        return bool(journal and journal.stored)
 
     @property
     def outcome(self) -> str:

@@ -237,17 +237,20 @@ class Settings:
         return cls() if path is None else cls.check(cls.read(path), path)
 
     @classmethod
-    def check(cls, text: str, path: Path) -> Settings:
-        """The settings in a file's text, with names, types and limits checked."""
+    def check(cls, text: str, path: Path, report: Callable[[str], object] | None = None) -> Settings:
+        """The settings in a file's text. report: told what is wrong, which is left out then; else it is an error."""
         found, values = cls(path=path, text=text, given=_leaves(cls.parse(text, path))), {}
         for key, value in found.given.items():
             try:
                 values[key] = setting_of(key).check(value)
             except ValueError as error:
                 # a feature that is not in use may have the setting, or its whole table
-                if not any(discovery.owner("settings", name) for name in (key, key.partition(".")[0])):
-                    place = found.place(key)
-                    raise TrackerError(f"{place}: {error} `tracker config list` shows the settings.") from error
+                if any(discovery.owner("settings", name) for name in (key, key.partition(".")[0])):
+                    continue
+                problem = f"{found.place(key)}: {error} `tracker config list` shows the settings."
+                if report is None:
+                    raise TrackerError(problem) from error
+                report(problem)
         return evolve(found, values=values)
 
     @staticmethod

@@ -162,7 +162,7 @@ def test_the_lock_of_a_dead_process_blocks_nobody(program: Any, forked: Callable
     child = forked(holder(program))
     until_held(child)
     child.kill()
-    assert f"process {child.pid}" in (program.root / ".lock-owner").read_text()
+    assert f"process {child.pid}" in (program.root / ".lock").read_text()
     done = program("alias", "start", "toy", "--stdin", stdin="fuel 1%")
     assert (done.ok(), done.err) == ("stored toy before snapshot for W0-01 (awaiting end)\n", "  fuel 1% used\n")
 
@@ -172,7 +172,7 @@ def test_what_the_owner_file_says_cannot_steer_a_terminal(
 ) -> None:
     child = forked(holder(program))
     until_held(child)
-    (program.root / ".lock-owner").write_bytes(b"\x1b[2J\xff" * 1000)
+    (program.root / ".lock").write_bytes(b"\x1b[2J\xff" * 1000)
     monkeypatch.setattr("tracker.journal.journal.NOTICE_SECONDS", 0.01)
     monkeypatch.setattr("tracker.journal.journal.WAIT_SECONDS", 0.05)
     error = program("alias", "start", "toy", "--stdin", stdin="fuel 1%").refused(75)

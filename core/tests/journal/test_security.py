@@ -47,7 +47,7 @@ def as_socket(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, as_link, Path.mkdir, as_socket])
-@pytest.mark.parametrize("name", ["snapshots.jsonl", "anomalies.jsonl", ".lock", ".lock-owner"])
+@pytest.mark.parametrize("name", ["snapshots.jsonl", "anomalies.jsonl", ".lock"])
 def test_what_stands_in_the_place_of_a_file_is_refused(program: Any, make: Callable[[Path], object], name: str) -> None:
     program("alias", "start", "tally", "--stdin", "--window", "W1", stdin="1").ok()
     path = program.root / name
@@ -194,10 +194,11 @@ def test_a_pipe_in_the_place_of_a_stream_is_named(program: Any) -> None:
 
 
 def test_a_replaced_file_that_is_not_flushed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_path: Path) -> None:
-        raise OSError(5, "Input/output error")
+    def fail(path: Path, _flags: int = 0) -> None:
+        if path.is_dir():
+            raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("tracker.journal.files.sync_directory", fail)
+    monkeypatch.setattr("tracker.journal.files.flush", fail)
     with pytest.raises(TrackerError, match=r"was written, but may not survive a power cut: Input/output error\."):
         replace_file(tmp_path / "brief.md", b"text")
     assert (tmp_path / "brief.md").read_bytes() == b"text"

@@ -26,7 +26,11 @@ def test_several_times_in_a_row_goes_further_back(program: Any) -> None:
     end(program)
     program("complete", "--window", "W0-01", "--toy-features", "2").ok()
     before = program.files()
-    assert program("undo", "--yes").ok().startswith("took back record of windows.jsonl for W0-01")
+    refused = program("undo").refused()
+    assert "This would undo `tracker complete --window W0-01 --toy-features 2` of 20" in refused
+    named, done = program("undo", "--yes").ok().splitlines()
+    assert named.startswith("undid `tracker complete --window W0-01 --toy-features 2` of 20")
+    assert done.startswith("took back record of windows.jsonl for W0-01")
     assert "(open)" in shown(program)
     assert "took back toy after snapshot for W0-01" in program("undo", "--yes").ok()
     assert program.state("toy")["open"] is True
@@ -42,7 +46,7 @@ def test_a_deletion_is_taken_back(program: Any) -> None:
     before = shown(program)
     program("alias", "delete", "toy", "--window", "W0-01", "--phase", "after").ok()
     assert shown(program) != before
-    assert program("undo", "--yes").ok().startswith("put back toy after snapshot for W0-01")
+    assert "\nput back toy after snapshot for W0-01" in program("undo", "--yes").ok()
     assert shown(program) == before
     assert program.state("toy")["phase"] == "after"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -213,13 +214,19 @@ def test_set_writes_nothing_that_is_not_sound(toys: Run, file: Path, key: str, v
     assert not file.exists()
 
 
-def test_set_mends_a_wrong_value_and_refuses_to_leave_another(toys: Run, file: Path) -> None:
+def test_set_mends_a_wrong_value_and_says_what_else_is_wrong(toys: Run, file: Path) -> None:
     file.write_text("buffer_minutes = 'five'\n")
     ok(toys("config", "set", "buffer_minutes", "5"))
     assert file.read_text() == "buffer_minutes = 5\n"
     file.write_text("fsync = 1\nbuffer_minutes = 5\n")
-    assert "(line 1): Invalid fsync " in refused(toys("config", "set", "buffer_minutes", "6"))
-    assert file.read_text() == "fsync = 1\nbuffer_minutes = 5\n"
+    done = toys("config", "set", "buffer_minutes", "6")
+    ok(done)
+    assert done.stderr.startswith(f"warning: {file} (line 1): Invalid fsync 1. ")
+    ok(toys("config", "set", "fsync", "yes"))
+    assert file.read_text() == "fsync = true\nbuffer_minutes = 6\n"
+    file.write_text('[prices]\ntally = "much"\n')
+    assert refused(toys("config", "set", "prices.toy", "200/mo:4.3bars")).startswith("error: prices.toy cannot be set")
+    assert file.read_text() == '[prices]\ntally = "much"\n'
 
 
 def test_set_takes_the_price_of_a_provider_that_is_elsewhere(toys: Run, file: Path) -> None:
@@ -267,12 +274,32 @@ def test_set_says_how_to_delete_what_keeps_the_records_out_of_git(toys: Run, tmp
 
 def test_a_wrong_file_stops_every_command_with_its_line(toys: Run, file: Path) -> None:
     file.write_text("\nbuffer_minutes = nan\n")
-    for command in (["config", "list"], ["preview"], ["status"]):
+    for command in (["preview"], ["status"]):
         message = refused(toys(*command))
         assert message.startswith(
             f"error: {file} (line 2): Invalid buffer_minutes nan. Expected a number from 0 to 10080. "
         )
     assert ok(toys("--help"))
+
+
+def test_the_commands_that_mend_a_wrong_file_run(toys: Run, file: Path) -> None:
+    file.write_text('bufer_minutes = 3\ntimezone = "Europe/Berlin"\n')
+    message = refused(toys("status"))
+    assert "(line 1): Unknown setting 'bufer_minutes'. Did you mean buffer_minutes? `tracker config list` " in message
+    cure = shlex.split(message.split("`")[1])
+    done = toys(*cure[1:])
+    ok(done)
+    assert {"buffer_minutes = 5  (number; default)", "timezone = Europe/Berlin  (text; file)"} <= {
+        *done.stdout.splitlines()
+    }
+    assert done.stderr == message.replace("error: ", "warning: ") + "\n"
+    assert "Unknown setting 'bufer_minutes'" in toys("doctor").stderr
+    (file.parent / "data").mkdir(mode=0o700)
+    doctor = toys("doctor")
+    assert f"error: {file} (line 1): Unknown setting 'bufer_minutes'. Did you mean buffer_minutes?" in doctor.stdout
+    assert doctor.returncode == 1
+    ok(toys("config", "set", "timezone", "UTC"))
+    assert file.read_text() == 'bufer_minutes = 3\ntimezone = "UTC"\n'
 
 
 def test_the_command_log_can_be_left_out(toys: Run, file: Path) -> None:

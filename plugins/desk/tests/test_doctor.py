@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -393,3 +394,26 @@ def test_a_disk_that_is_full_is_found(sound: Any, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: used._replace(free=5 << 20))
     [what] = [what for level, check, _, what in findings(sound) if (level, check) == ("error", "space")]
     assert what == "lies on a disk with 5 MB left, and a capture may take 16 MB"
+
+
+@pytest.mark.parametrize("why", ["read-only", "another's"])
+def test_no_cure_writes_where_nobody_can(sound: Any, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    append(stream(sound), b'{"half')
+    stream(sound).chmod(0o644)
+    (sound.root / "state" / "toy.json").write_text("{}")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    if why == "read-only":
+        sizes = dict.fromkeys(("f_bavail", "f_blocks", "f_bfree", "f_frsize"), 1 << 16)
+        monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY, **sizes))
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: sound.root.stat().st_uid + 1)
+    reason = "its file system is read-only" if why == "read-only" else f"it belongs to user {os.getuid()}"
+    done = sound("doctor")
+    assert f"is not writable: {reason}; copy it to where you may write, and name the copy with --data-dir" in done.out
+    assert done.out.count("not possible here") >= 3
+    assert not [text for text in done.out.splitlines() if text.startswith("  ")], done.out
+
+
+def test_a_directory_of_ones_own_can_be_made_writable(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert f"is not writable; chmod u+rwx {sound.root}\n" in sound("doctor").out

@@ -222,6 +222,15 @@ def test_nothing_that_was_recorded_steers_the_terminal(toys: Run, tmp_path: Path
     assert "  next: nothing here: the plugin of gone\\x1b is not installed\n" in found
 
 
+def test_a_reset_without_a_day_is_the_panes_word_in_every_zone(toys: Run, tmp_path: Path) -> None:
+    start(toys, "fuel 10%", minutes=30)
+    path = tmp_path / "data" / "snapshots.jsonl"
+    record = json.loads(path.read_text())
+    record["parsed"] |= {"fuel_resets": "19:40", "fuel_reset_at": None}
+    path.write_text(json.dumps(record) + "\n")
+    assert "10%, 30 min ago, reset not known (the pane says: 19:40)\n" in ok(toys("status"))
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_watch_says_it_again_until_ctrl_c(tmp_path: Path, as_json: bool) -> None:
     environment = {**os.environ, "TRACKER_DATA_DIR": str(tmp_path / "data"), "PYTHONUNBUFFERED": "1"}

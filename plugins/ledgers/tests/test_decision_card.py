@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,30 @@ def test_evidence_that_passed_counts(
         add(result, capability)
     found = json.loads(ok(finalized("decision-card", "--window", "W0-20", "--json")))
     assert (found["verdict"], found["completeness"]["done"]) == (verdict, done)
+
+
+def test_records_that_travel_say_that_evidence_stays_behind(
+    finalized: Run, add: Callable[..., None], tmp_path: Path
+) -> None:
+    def verdict() -> str:
+        done = finalized("decision-card", "--window", "W0-20", "--json", TRACKER_DATA_DIR=str(tmp_path / "new"))
+        return str(json.loads(ok(done))["verdict"])
+
+    add("pass")
+    exported = finalized("export", "--format", "jsonl", "--out", "out")
+    assert exported.returncode == 0
+    assert "note: the ledgers stay behind, with the evidence that decision cards count: copy docs/Ledgers, too" in (
+        exported.stderr
+    )
+    (tmp_path / "docs").rename(tmp_path / "other")
+    imported = finalized("import", "out", TRACKER_DATA_DIR=str(tmp_path / "new"))
+    assert "append the rows of the other project's docs/Ledgers/Acceptance_Evidence.csv to your own" in imported.stderr
+    assert verdict() == "SOFT GO"
+    (tmp_path / "docs" / "Ledgers").mkdir(parents=True)
+    shutil.copy(tmp_path / "other" / "Ledgers" / "Acceptance_Evidence.csv", tmp_path / "docs" / "Ledgers")
+    assert verdict() == "GO"
+    again = finalized("import", "out", TRACKER_DATA_DIR=str(tmp_path / "new"))
+    assert again.stderr == ""
 
 
 def test_other_results_are_refused(finalized: Run, tmp_path: Path) -> None:

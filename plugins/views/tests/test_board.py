@@ -247,7 +247,9 @@ def test_it_reads_the_meters_in_the_background_if_it_is_asked_to(
 
 
 def test_once_prints_a_picture_that_loads_nothing(filled: Any, tmp_path: Path) -> None:
-    filled("board", "--once", "--period", "all", "--out", str(tmp_path / "board.svg")).ok()
+    done = filled("board", "--once", "--period", "all", "--out", str(tmp_path / "board.svg"))
+    assert done.ok() == ""
+    assert done.err.startswith(f"{tmp_path / 'board.svg'}: ")
     written = (tmp_path / "board.svg").read_text()
     root = ElementTree.fromstring(written)
     assert "W1" in "".join(root.itertext())
@@ -293,6 +295,12 @@ def test_a_dumb_terminal_is_refused(filled: Any, tmp_path: Path) -> None:
     with terminal(filled, tmp_path, env={"TERM": "dumb"}) as (main, process):
         assert process.wait(60) == 1
         assert os.read(main, 4096).startswith(b"error: The board needs a terminal. Type `tracker board --once")
+
+
+def test_a_terminal_gets_no_picture(filled: Any, tmp_path: Path) -> None:
+    with terminal(filled, tmp_path, "--once") as (main, process):
+        assert process.wait(60) == 1
+        assert os.read(main, 4096).startswith(b"error: A terminal does not show SVG. Type `tracker board --once --out ")
 
 
 def test_it_stops_on_ctrl_z_and_goes_on(filled: Any, tmp_path: Path) -> None:

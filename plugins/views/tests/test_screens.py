@@ -157,6 +157,19 @@ def test_the_board_is_as_recorded(shown: Any, size: tuple[int, int]) -> None:
     assert found == path.read_text(encoding="utf-8")
 
 
+def test_a_phone_shows_the_figures_that_matter(shown: Any) -> None:
+    heads = {
+        "windows --last 4": "Window Provider State Features Per unit",
+        "scoreboard": "Group Provider Features Efficiency",
+        "home": "Meter Used Reset in",
+        "status": "Meter Used Reset in",
+        "plan": "Meter Used 1 window fit Verdict",
+        "compare": "Provider Features Per unit",
+    }
+    for command, head in heads.items():
+        assert head in [" ".join(line.split()) for line in shown(command, 45).splitlines()], command
+
+
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 SETTING = re.compile(r"\x1b\[(?:\d+;)*(?:3|4|9|10)[0-8](?=[;m])")
 

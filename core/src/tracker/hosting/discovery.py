@@ -18,7 +18,7 @@ from typing import Any
 from tracker.errors import PluginError, TrackerError
 from tracker.feature import Command, Feature
 from tracker.hosting.guard import guarded, restored
-from tracker.text.render import escape
+from tracker.text.render import escape, near
 
 GROUP = "tracker"
 FEATURE = "feature"  # the last part of the module that a feature's entry point names
@@ -170,9 +170,14 @@ def declared() -> list[Feature]:
 
 
 @cache
-def _installed(_disabled: str) -> list[Plugin]:
-    found = [one for one in scan() if one.is_feature and not one.is_disabled]
-    found.sort(key=lambda one: not one.is_own)
+def _installed(disabled: str) -> list[Plugin]:
+    every = scan()
+    names = sorted({name for one in every for name in (one.name, one.distribution)})
+    for wrong in {name.strip() for name in disabled.split(",")}.difference(names, {""}):
+        _warn(
+            f"{DISABLE} names {wrong!r}, which is not installed. {near(wrong, names)} `tracker plugins list` shows all."
+        )
+    found = sorted((one for one in every if one.is_feature and not one.is_disabled), key=lambda one: not one.is_own)
     for one in found:
         if not one.error:
             one.load(_admit, _warn)

@@ -64,14 +64,11 @@ def private_folder(path: Path, *, fsync: bool = True) -> None:
         sync_parents(path)
 
 
-def sync_directory(path: Path) -> None:
-    """Flush a directory, so that a file created in it outlives a power cut."""
-    # Windows flushes the entry with the file
-    if os.name == "posix":
-        _flush(path, os.O_RDONLY)
-
-
-def _flush(path: Path, flags: int) -> None:
+def flush(path: Path, flags: int = os.O_RDONLY) -> None:
+    """Flush a directory, so that a file created in it outlives a power cut; with other flags a file."""
+    if os.name != "posix" and flags == os.O_RDONLY:
+        # Windows flushes the entry with the file
+        return
     file = os.open(path, flags)
     try:
         os.fsync(file)
@@ -81,10 +78,10 @@ def _flush(path: Path, flags: int) -> None:
 
 def sync_parents(path: Path) -> None:
     """Flush the entries of a path and of the directories above it: a killed command may have left any of them."""
-    sync_directory(path.parent)
+    flush(path.parent)
     for folder in path.absolute().parent.parents:
         try:
-            sync_directory(folder)
+            flush(folder)
         except OSError:
             # not ours, so not created by us
             return
@@ -228,7 +225,7 @@ def set_aside(path: Path, file: int, start: int, stop: int) -> Path:
         os.fsync(kept)
     finally:
         os.close(kept)
-    sync_directory(path.parent)
+    flush(path.parent)
     return aside
 
 
@@ -261,7 +258,7 @@ def replace_file(
         else:
             content(part)
         if fsync:
-            _flush(part, os.O_RDWR | OPEN)
+            flush(part, os.O_RDWR | OPEN)
         if was is not None and (path.read_bytes() if path.exists() else b"") != was:
             raise TrackerError(f"{path} changed while tracker was about to replace it. Run the command again.")
         os.chmod(part, stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644 & path.parent.stat().st_mode)
@@ -274,23 +271,19 @@ def replace_file(
         raise
     try:
         if fsync:
-            sync_directory(path.parent)
+            flush(path.parent)
     except OSError as error:
         raise TrackerError(f"{path} was written, but may not survive a power cut: {error.strerror}.") from error
 
 
 def remove_temporary(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder."""
-    for name in os.listdir(folder):
-        found = TEMPORARY.fullmatch(name)
-        # elsewhere `os.kill` ends a process whatever the signal
-        if found is None or os.name != "posix":
-            continue
-        try:
-            os.kill(int(found[1]), 0)
-        except (ProcessLookupError, OverflowError):
-            with contextlib.suppress(OSError):
-                os.unlink(folder / name)
-        except PermissionError:
-            # somebody else's process, which runs
-            continue
+    # elsewhere `os.kill` ends a process whatever the signal
+    names = os.listdir(folder) if os.name == "posix" else ()
+    for found in filter(None, map(TEMPORARY.fullmatch, names)):
+        # one of somebody else's that runs may not be asked
+        with contextlib.suppress(OSError):
+            try:
+                os.kill(int(found[1]), 0)
+            except (ProcessLookupError, OverflowError):
+                os.unlink(folder / found[0])

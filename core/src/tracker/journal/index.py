@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from tracker.journal.index_file import IndexFile, place
+from tracker.journal.index_file import TABLES, WINDOW, Row, connect, find, is_spoilt, place, row_sum, rows_of
+from tracker.journal.journal import BLOCK, LOCK, Journal
 from tracker.journal.records import ANOMALIES, WINDOWS, lane_of, record_id, text
 
 # bytes of other windows that are read rather than skipped
 GAP = 64 << 10
+# bytes of a stream that take seconds to read
+LARGE = 256 << 20
 # windows from which on a whole stream is read rather than their places looked up
 MANY = 100_000
 MARK = "record_id, provider, window, phase, at, stream, position"
@@ -45,8 +50,14 @@ class CaptureMark(NamedTuple):
     offset: int
 
 
-class Index(IndexFile):
-    """The journal's records by window, lane and reset, read on demand."""
+class Index:
+    """The journal's records by window, lane and reset, read on demand.
+
+    Its database has read all of the streams that a question is about; it is in memory if there can be no file.
+    """
+
+    def __init__(self, journal: Journal, database: sqlite3.Connection | None = None) -> None:
+        self.journal, self._database = journal, database
 
     # --- records
 
@@ -64,28 +75,25 @@ class Index(IndexFile):
 
     def count(self) -> int:
         """How many `windows` are."""
-        query = f"SELECT (SELECT count(*) FROM window) - (SELECT count(*) FROM window WHERE name IN {LISTED})"
-        [(count,)] = self._rows(query, [json.dumps(self.emptied())], self.journal.streams())
-        return int(count)
+        query = f"SELECT count(*) FROM window WHERE name NOT IN {LISTED}"
+        return int(self._column(query, [self.emptied()])[0])
 
     def _named(self, order: str, count: int = -1) -> list[str]:
         query = f"SELECT name FROM window WHERE name NOT IN {LISTED} {order} LIMIT ?"
-        return list(chain.from_iterable(self._rows(query, [json.dumps(self.emptied()), count], self.journal.streams())))
+        return self._column(query, [self.emptied(), count])
 
     def emptied(self) -> list[str]:
         """The windows of which every record was taken back. Anomalies say something about records, alone nothing."""
         query = (
             "SELECT DISTINCT window FROM tombstone t WHERE NOT EXISTS (SELECT 1 FROM standing WHERE window = t.window)"
         )
-        streams = self.journal.streams()
-        doubtful = chain.from_iterable(self._rows(query, [], streams))
-        kept = [stream for stream in streams if stream != ANOMALIES]
+        kept = [stream for stream in self.journal.streams() if stream != ANOMALIES]
+        doubtful = self._column(query)
         return [one for one in doubtful if not any(True for name in kept for _ in self.entries(name, [one]))]
 
     def finalized(self) -> list[str]:
         """The windows that have, or had, a finalize row."""
-        rows = self._rows("SELECT name FROM window WHERE is_done ORDER BY place", [], [WINDOWS])
-        return list(chain.from_iterable(rows))
+        return self._column("SELECT name FROM window WHERE is_done ORDER BY place", [], [WINDOWS])
 
     def unfinalized(self, newest: int = -1) -> list[str]:
         """The windows without a finalize row, or the newest of them, and those of which one was taken back."""
@@ -93,8 +101,7 @@ class Index(IndexFile):
             "SELECT name FROM (SELECT name FROM window WHERE NOT is_done ORDER BY at DESC LIMIT ?)"
             " UNION SELECT window FROM tombstone WHERE stream = ? AND window != ''"
         )
-        rows = self._rows(query, [newest, WINDOWS], self.journal.streams())
-        return sorted(set(chain.from_iterable(rows)) - set(self.emptied()), key=place)
+        return sorted({*self._column(query, [newest, WINDOWS])} - {*self.emptied()}, key=place)
 
     def knows(self, window: str) -> bool:
         """Whether any stream names the window."""
@@ -102,8 +109,7 @@ class Index(IndexFile):
 
     def first_known(self, windows: Iterable[str]) -> str | None:
         """One of these windows that a stream names, if there is one."""
-        query = f"SELECT name FROM window WHERE name IN {LISTED} LIMIT 1"
-        return next(chain.from_iterable(self._rows(query, [json.dumps(list(windows))], self.journal.streams())), None)
+        return next(iter(self._column(f"SELECT name FROM window WHERE name IN {LISTED} LIMIT 1", [windows])), None)
 
     def entries(self, stream: str, windows: Iterable[str] | None = None, *, removed: bool = False) -> Iterator[Entry]:
         """The standing records of a stream in some windows, oldest line first; with `removed` every record once."""
@@ -129,14 +135,13 @@ class Index(IndexFile):
 
     def tombstoned(self, stream: str) -> set[str]:
         """The ids of the stream's records that were taken back."""
-        query = "SELECT target FROM removal WHERE stream = ?"
-        return set(chain.from_iterable(self._rows(query, [stream], [stream])))
+        return {one for (one,) in self._rows("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
 
     def spans(self, stream: str, windows: Iterable[str]) -> list[tuple[int, int]]:
         """Where records of some windows stand; what lies close together is one span."""
         query = f"SELECT start, stop FROM extent WHERE stream = ? AND window IN {LISTED} ORDER BY start"
         joined: list[tuple[int, int]] = []
-        for start, stop in self._rows(query, [stream, json.dumps(list(windows))], [stream]):
+        for start, stop in self._rows(query, [stream, windows], [stream]):
             if joined and start - joined[-1][1] <= GAP:
                 start = joined.pop()[0]
             joined.append((start, stop))
@@ -152,8 +157,7 @@ class Index(IndexFile):
             f"SELECT {MARK} FROM standing WHERE stream = ? AND provider = ? AND agent = ?"
             f" AND (? OR phase IN {LISTED}) ORDER BY at DESC, position DESC LIMIT 1 OFFSET ?"
         )
-        values = [stream, provider, agent or "", not phases, json.dumps(phases), position - 1]
-        rows = self._rows(query, values, [stream])
+        rows = self._rows(query, [stream, provider, agent or "", not phases, phases, position - 1], [stream])
         return CaptureMark(*rows[0]) if rows else None
 
     def left_open(
@@ -168,7 +172,7 @@ class Index(IndexFile):
             " AND +d.stream = c.stream AND +d.provider = c.provider AND +d.agent = c.agent"
             " AND (+d.at, d.position) > (c.at, c.position)) ORDER BY at, position"
         )
-        values = [stream, provider, agent or "", *(() if windows is None else [json.dumps(list(windows))])]
+        values = [stream, provider, agent or "", *(() if windows is None else [windows])]
         return [CaptureMark(*row) for row in self._rows(query, values, [stream])]
 
     def lanes(self, stream: str) -> list[tuple[str | None, CaptureMark]]:
@@ -185,7 +189,7 @@ class Index(IndexFile):
             f" (SELECT provider FROM lane WHERE stream = ? AND provider NOT IN {LISTED})"
             " GROUP BY provider, window, phase"
         )
-        return [CaptureMark(*row) for row in self._rows(query, [stream, stream, json.dumps(["", *known])], [stream])]
+        return [CaptureMark(*row) for row in self._rows(query, [stream, stream, ["", *known]], [stream])]
 
     def resets(self, stream: str, provider: str, after: float, until: float) -> list[float]:
         """Reset instants (epoch s) in (after, until] that standing captures of a provider name."""
@@ -193,7 +197,7 @@ class Index(IndexFile):
             "SELECT at FROM reset r WHERE stream = ? AND provider = ? AND at > ? AND at <= ? AND NOT EXISTS"
             " (SELECT 1 FROM removal WHERE stream = r.stream AND target = r.record_id) ORDER BY at"
         )
-        return list(chain.from_iterable(self._rows(query, [stream, provider, after, until], [stream])))
+        return [at for (at,) in self._rows(query, [stream, provider, after, until], [stream])]
 
     def standing(self, streams: list[str], record_ids: Iterable[str], *, removed: bool = False) -> set[str]:
         """Which of these are captures that were not taken back (with `removed` those, too), or tombstones."""
@@ -201,5 +205,154 @@ class Index(IndexFile):
             f"SELECT record_id FROM {table} WHERE record_id IN {LISTED}"
             for table in ("capture" if removed else "standing", "removal")
         )
-        ids = json.dumps(list(record_ids))
-        return set(chain.from_iterable(self._rows(query, [ids, ids], streams)))
+        return set(self._column(query, [list(record_ids)] * 2, streams))
+
+    # --- the database
+
+    def fresh(self) -> Index:
+        """An index made from the journal in memory, whatever the stored one says."""
+        return Index(self.journal, connect())
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    __del__ = close
+
+    @property
+    def path(self) -> Path | None:
+        """The file, if there is one."""
+        return find(self.journal.root)
+
+    def discard(self) -> None:
+        """Delete the file, which is made anew when it is needed; processes that work on it go on undisturbed."""
+        self.close()
+        with contextlib.suppress(OSError):
+            while (found := self.path) is not None:
+                for suffix in ("-wal", "-shm", ""):
+                    with contextlib.suppress(FileNotFoundError):
+                        Path(f"{found}{suffix}").unlink()
+
+    def _column(self, query: str, values: Iterable[Any] = (), streams: Iterable[str] | None = None) -> list[Any]:
+        return [first for first, *_ in self._rows(query, values, streams)]
+
+    def _rows(self, query: str, values: Iterable[Any] = (), streams: Iterable[str] | None = None) -> list[Row]:
+        """Ask an index that has read these streams, by default all. A list of values is given as JSON.
+
+        One that is spoilt is made anew. If that does not help, the disk is full, or another process keeps the file
+        busy, one in memory answers.
+        """
+        given = [one if isinstance(one, str | int | float) else json.dumps(list(one)) for one in values]
+        for attempt in range(3):
+            try:
+                database = self._database = self._database or self._open()
+                for stream in self.journal.streams() if streams is None else streams:
+                    self._catch_up(database, stream)
+                return database.execute(query, given).fetchall()
+            except sqlite3.DatabaseError as error:
+                if attempt == 2:
+                    raise
+                self._renew(error, in_memory=attempt == 1)
+        return []
+
+    def catch_up(self, streams: Iterable[str]) -> None:
+        """Read what these streams got: before a command takes the lock, so that it reads the last lines alone then."""
+        # without any, a new directory would be answered for in memory
+        if known := set(streams).intersection(self.journal.streams()):
+            self._rows("", streams=known)
+
+    def _open(self) -> sqlite3.Connection:
+        root, path = self.journal.root, None
+        # tracker leaves nothing in folders that hold no records
+        if (root / LOCK).exists() or self.journal.streams():
+            # a directory that may only be read has none
+            with contextlib.suppress(OSError):
+                path = find(root, may_create=self.journal.mends)
+        return connect(path)
+
+    def _renew(self, error: sqlite3.DatabaseError, *, in_memory: bool) -> None:
+        """Go on with a new file if this one is spoilt; with a copy in memory if it cannot be written now."""
+        if not in_memory and is_spoilt(error):
+            self.journal.warn(f"the index is made anew: {error}")
+            self.discard()
+            return
+        memory = connect()
+        if not in_memory and self._database is not None:
+            self.journal.warn(f"the index cannot be written now ({error}); a copy in memory answers")
+            with contextlib.suppress(sqlite3.Error):
+                self._database.backup(memory)
+        self.close()
+        self._database = memory
+
+    # --- the streams
+
+    def _catch_up(self, database: sqlite3.Connection, stream: str) -> None:
+        """Read what the stream got since the last time; all of it if it is not the stream that was read."""
+        if self._unread(database, stream) is None:
+            return
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            # another process may have been faster
+            if (unread := self._unread(database, stream)) is None:
+                return
+            start, stop, total, inode = unread
+            deleted = 0
+            for table in (*TABLES, "block") if start == 0 else ():
+                deleted += database.execute(f"DELETE FROM {table} WHERE stream = ?", [stream]).rowcount
+            if stop - start > LARGE:
+                self.journal.warn(f"reading {(stop - start) >> 20} MB of {stream}.jsonl into the index")
+            for table, row in rows_of(self.journal, stream, start, stop):
+                places = ",".join("?" * len(row))
+                # of two captures with one id, as after a merge, the first counts
+                if database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row).rowcount:
+                    total += row_sum(row)
+            if deleted:
+                database.execute("DELETE FROM window")
+                database.execute(f"INSERT INTO window {WINDOW} GROUP BY window")
+            query = "SELECT checksum FROM block WHERE stream = ? AND number = ?"
+            begun = database.execute(query, [stream, start // BLOCK]).fetchone() if start % BLOCK else None
+            for number, checksum in self.journal.checksums(stream, start, stop, begun[0] if begun else 0):
+                database.execute("INSERT OR REPLACE INTO block VALUES (?, ?, ?)", [stream, number, checksum])
+            now = self.journal.glance(stream, stop)
+            if now.inode != inode:
+                raise sqlite3.DatabaseError(f"{stream}.jsonl was replaced while it was read")
+            mark = (stream, stop, total, now.inode, now.head, now.tail)
+            database.execute("INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?, ?, ?)", mark)
+
+    def _unread(self, database: sqlite3.Connection, stream: str) -> tuple[int, int, int, int] | None:
+        """What of a stream the index has not read, the total of its rows, the stream's file; None for nothing."""
+        query = "SELECT size, total, inode, head, tail FROM stream WHERE name = ?"
+        size, total, *known = database.execute(query, [stream]).fetchone() or (0, 0, None)
+        now = self.journal.glance(stream, size)
+        fits = known == [now.inode, now.head, now.tail] and now.size >= size
+        if (fits or not now.size) and now.size == size:
+            return None
+        return (size, now.size, total, now.inode) if fits else (0, now.size, 0, now.inode)
+
+    # --- checking
+
+    def edited(self, stream: str) -> list[int]:
+        """Where the stream was edited since it was read: the offsets of the megabytes that have another checksum."""
+        query = "SELECT checksum, size FROM block JOIN stream ON name = stream WHERE stream = ? ORDER BY number"
+        known = self._rows(query, [stream], [stream])
+        found = self.journal.checksums(stream, 0, known[0][1] if known else 0)
+        return [number * BLOCK for (number, now), (then, _) in zip(found, known, strict=False) if now != then]
+
+    def renew_edited(self, stream: str) -> None:
+        """Read a stream again that was edited since it was read; costs reading it."""
+        if self.edited(stream):
+            self.journal.warn(f"{stream}.jsonl was edited: it is read again")
+            self._rows("DELETE FROM stream WHERE name = ?", [stream], [])
+
+    def faults(self) -> list[str]:
+        """What is wrong with the file as it lies there, and where streams were edited: for `tracker doctor`."""
+        try:
+            if self.path:
+                connect(self.path, is_thorough=True).close()
+        except sqlite3.DatabaseError as error:
+            # one on a disk that is read-only cannot be opened, which is no fault of it
+            if is_spoilt(error):
+                return [str(error)]
+        places = ((stream, offset) for stream in self.journal.streams() for offset in self.edited(stream))
+        return [f"{stream}.jsonl was edited near byte {offset}" for stream, offset in places]

@@ -15,22 +15,20 @@ import sqlite3
 import stat
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterator
+from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from tracker.contract.readings import instant
-from tracker.journal.journal import BLOCK, LOCK, WAIT_SECONDS, Journal
+from tracker.journal.journal import WAIT_SECONDS, Journal
 from tracker.journal.records import COUNT, PHASES, WINDOWS, lane_of, record_id, text
 
-VERSION = 14
+VERSION = 15
 FOLDER = ".index"
 NAME = re.compile(r"journal-[0-9a-f]{16}\.sqlite3")
 # pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others by `tracker doctor`
 SMALL = 64
-# bytes of a stream that take seconds to read
-LARGE = 256 << 20
 TABLES = ("extent", "capture", "lane", "reset", "tombstone")
 # what `window` holds, as it follows from the extents
 WINDOW = f"""SELECT window, place(window), max(at), max(stream = '{WINDOWS}') FROM extent WHERE window != ''"""
@@ -47,6 +45,9 @@ CREATE TABLE IF NOT EXISTS window (name TEXT PRIMARY KEY, place BLOB, at REAL, i
 CREATE INDEX IF NOT EXISTS window_place ON window (place);
 CREATE INDEX IF NOT EXISTS window_at ON window (at);
 CREATE INDEX IF NOT EXISTS window_open ON window (at) WHERE NOT is_done;
+CREATE TRIGGER IF NOT EXISTS extent_named AFTER INSERT ON extent WHEN new.window != '' BEGIN
+  INSERT INTO window VALUES (new.window, place(new.window), new.at, new.stream = '{WINDOWS}') ON CONFLICT (name)
+  DO UPDATE SET at = max(at, excluded.at), is_done = max(is_done, excluded.is_done); END;
 CREATE TABLE IF NOT EXISTS capture (stream TEXT, position INTEGER, record_id TEXT, provider TEXT, agent TEXT,
   window TEXT, phase TEXT, at REAL);
 CREATE INDEX IF NOT EXISTS capture_lane ON capture (stream, provider, agent, at, position);
@@ -65,170 +66,12 @@ CREATE VIEW IF NOT EXISTS standing AS SELECT * FROM capture c WHERE NOT EXISTS
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
-SEEN = (
-    "INSERT INTO window VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
-    " SET at = max(at, excluded.at), is_done = max(is_done, excluded.is_done)"
-)
-# errors that say that the file is spoilt; others (busy, full, not writable) are no reason to throw it away
 SPOILT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA}
 EVENT = re.compile(
     rb'\{"record_id":"[0-9a-f]{32}(","window":"[^"\\]*","provider":"[^"\\]*","captured_at":"[^"\\]*","source":"ingest",'
     rb'"notes":[^{}\[\]]*"tool_version":"[^"\\]*","ts":)'
 )
 Row = tuple[Any, ...]
-
-
-class IndexFile:
-    """A database that has read all of the streams that a question is about; in memory without a file."""
-
-    def __init__(self, journal: Journal, database: sqlite3.Connection | None = None) -> None:
-        self.journal, self._database = journal, database
-
-    def fresh(self) -> Self:
-        """An index made from the journal in memory, whatever the stored one says."""
-        return type(self)(self.journal, connect())
-
-    def close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
-
-    __del__ = close
-
-    @property
-    def path(self) -> Path | None:
-        """The file, if there is one."""
-        return find(self.journal.root)
-
-    def discard(self) -> None:
-        """Delete the file, which is made anew when it is needed; processes that work on it go on undisturbed."""
-        self.close()
-        with contextlib.suppress(OSError):
-            while (found := self.path) is not None:
-                for suffix in ("-wal", "-shm", ""):
-                    with contextlib.suppress(FileNotFoundError):
-                        Path(f"{found}{suffix}").unlink()
-
-    def _rows(self, query: str, values: Sequence[object] = (), streams: Iterable[str] = ()) -> list[Row]:
-        """Ask an index that has read all of these streams.
-
-        One that is spoilt is made anew. If that does not help, the disk is full, or another process keeps the file
-        busy, one in memory answers.
-        """
-        for attempt in range(3):
-            try:
-                database = self._database = self._database or self._open()
-                for stream in streams:
-                    self._catch_up(database, stream)
-                return database.execute(query, values).fetchall()
-            except sqlite3.DatabaseError as error:
-                if attempt == 2:
-                    raise
-                self._renew(error, in_memory=attempt == 1)
-        return []
-
-    def catch_up(self, streams: Iterable[str]) -> None:
-        """Read what these streams got: before a command takes the lock, so that it reads the last lines alone then."""
-        # without any, a new directory would be answered for in memory
-        if known := set(streams).intersection(self.journal.streams()):
-            self._rows("SELECT 1", streams=known)
-
-    def _open(self) -> sqlite3.Connection:
-        root, path = self.journal.root, None
-        # tracker leaves nothing in folders that hold no records
-        if (root / LOCK).exists() or self.journal.streams():
-            # a directory that may only be read has none
-            with contextlib.suppress(OSError):
-                path = find(root, may_create=self.journal.mends)
-        return connect(path)
-
-    def _renew(self, error: sqlite3.DatabaseError, *, in_memory: bool) -> None:
-        """Go on with a new file if this one is spoilt; with a copy in memory if it cannot be written now."""
-        if not in_memory and getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in SPOILT:
-            self.journal.warn(f"the index is made anew: {error}")
-            self.discard()
-            return
-        memory = connect()
-        if not in_memory and self._database is not None:
-            self.journal.warn(f"the index cannot be written now ({error}); a copy in memory answers")
-            with contextlib.suppress(sqlite3.Error):
-                self._database.backup(memory)
-        self.close()
-        self._database = memory
-
-    # --- the streams
-
-    def _catch_up(self, database: sqlite3.Connection, stream: str) -> None:
-        """Read what the stream got since the last time; all of it if it is not the stream that was read."""
-        if self._unread(database, stream) is None:
-            return
-        with database:
-            database.execute("BEGIN IMMEDIATE")
-            # another process may have been faster
-            if (unread := self._unread(database, stream)) is None:
-                return
-            start, stop, total, inode = unread
-            deleted = 0
-            for table in (*TABLES, "block") if start == 0 else ():
-                deleted += database.execute(f"DELETE FROM {table} WHERE stream = ?", [stream]).rowcount
-            if stop - start > LARGE:
-                self.journal.warn(f"reading {(stop - start) >> 20} MB of {stream}.jsonl into the index")
-            for table, row in rows_of(self.journal, stream, start, stop):
-                places = ",".join("?" * len(row))
-                # of two captures with one id, as after a merge, the first counts
-                if database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row).rowcount:
-                    total += row_sum(row)
-                if table == "extent" and row[1]:
-                    database.execute(SEEN, (row[1], place(row[1]), row[4], stream == WINDOWS))
-            if deleted:
-                database.execute("DELETE FROM window")
-                database.execute(f"INSERT INTO window {WINDOW} GROUP BY window")
-            query = "SELECT checksum FROM block WHERE stream = ? AND number = ?"
-            begun = database.execute(query, [stream, start // BLOCK]).fetchone() if start % BLOCK else None
-            for number, checksum in self.journal.checksums(stream, start, stop, begun[0] if begun else 0):
-                database.execute("INSERT OR REPLACE INTO block VALUES (?, ?, ?)", [stream, number, checksum])
-            now = self.journal.glance(stream, stop)
-            if now.inode != inode:
-                raise sqlite3.DatabaseError(f"{stream}.jsonl was replaced while it was read")
-            mark = (stream, stop, total, now.inode, now.head, now.tail)
-            database.execute("INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?, ?, ?)", mark)
-
-    def _unread(self, database: sqlite3.Connection, stream: str) -> tuple[int, int, int, int] | None:
-        """What of a stream the index has not read, the total of its rows, the stream's file; None for nothing."""
-        query = "SELECT size, total, inode, head, tail FROM stream WHERE name = ?"
-        size, total, *known = database.execute(query, [stream]).fetchone() or (0, 0, None)
-        now = self.journal.glance(stream, size)
-        fits = known == [now.inode, now.head, now.tail] and now.size >= size
-        if (fits or not now.size) and now.size == size:
-            return None
-        return (size, now.size, total, now.inode) if fits else (0, now.size, 0, now.inode)
-
-    # --- checking
-
-    def edited(self, stream: str) -> list[int]:
-        """Where the stream was edited since it was read: the offsets of the megabytes that have another checksum."""
-        known: dict[int, int] = dict(
-            self._rows("SELECT number, checksum FROM block WHERE stream = ?", [stream], [stream])
-        )
-        size = next((size for (size,) in self._rows("SELECT size FROM stream WHERE name = ?", [stream])), 0)
-        found = self.journal.checksums(stream, 0, size)
-        return [number * BLOCK for number, checksum in found if known.get(number) != checksum]
-
-    def renew_edited(self, stream: str) -> None:
-        """Read a stream again that was edited since it was read; costs reading it."""
-        if self.edited(stream):
-            self.journal.warn(f"{stream}.jsonl was edited: it is read again")
-            self._rows("DELETE FROM stream WHERE name = ?", [stream])
-
-    def faults(self) -> list[str]:
-        """What is wrong with the file as it lies there, and where streams were edited: for `tracker doctor`."""
-        try:
-            if self.path:
-                connect(self.path, is_thorough=True).close()
-        except (sqlite3.DatabaseError, OSError) as error:
-            return [str(error)]
-        places = ((stream, offset) for stream in self.journal.streams() for offset in self.edited(stream))
-        return [f"{stream}.jsonl was edited near byte {offset}" for stream, offset in places]
 
 
 def find(root: Path, *, may_create: bool = False) -> Path | None:
@@ -280,19 +123,20 @@ def connect(path: Path | None = None, *, is_thorough: bool = False) -> sqlite3.C
         totals = Counter(dict(database.execute("SELECT name, -total FROM stream")))
         for row in chain.from_iterable(database.execute(f"SELECT * FROM {table}") for table in TABLES):
             totals[row[0]] += row_sum(row)
-        wrong = [f"rows of {name} were" for name, total in totals.items() if total]
-        derived = f"{WINDOW} GROUP BY window EXCEPT SELECT * FROM window LIMIT 1"
-        wrong += [f"the row of {name} was" for name, *_ in database.execute(derived)]
-        # if all that follow from the extents are there, others are too many
-        [(many,)] = database.execute(
-            "SELECT (SELECT count(*) FROM window) > (SELECT count(DISTINCT window) FROM extent WHERE window != '')"
-        )
-        if wrong or many:
-            raise sqlite3.DatabaseError(f"{(wrong or ['rows of windows were'])[0]} changed")
+        wrong = [name for name, total in totals.items() if total]
+        derived = database.execute(f"{WINDOW} GROUP BY window ORDER BY window")
+        listed = database.execute("SELECT * FROM window ORDER BY name")
+        if wrong or any(one != other for one, other in zip_longest(listed, derived)):
+            raise sqlite3.DatabaseError(f"rows of {(wrong or ['windows'])[0]} were changed")
     except BaseException:
         database.close()
         raise
     return database
+
+
+def is_spoilt(error: sqlite3.DatabaseError) -> bool:
+    """Whether an error means that the file is damaged. One that is busy or cannot be written is kept."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in SPOILT
 
 
 def place(window: str) -> bytes:
@@ -315,7 +159,6 @@ def rows_of(journal: Journal, stream: str, start: int, stop: int) -> Iterator[tu
     Consecutive records of one window are one extent; a line that is not a record belongs to the extent around it.
     """
     window, begun, newest, shared = "", start, 0.0, b"\0"
-    lanes = set[tuple[str, str]]()
 
     def epoch(value: object) -> float:
         return found.timestamp() if (found := instant(value)) else 0.0
@@ -340,9 +183,7 @@ def rows_of(journal: Journal, stream: str, start: int, stop: int) -> Iterator[tu
             own_id, provider = record_id(stream, line, record), text(record.get("provider"))
             lane = lane_of(record) or ""
             yield "capture", (stream, offset, own_id, provider, lane, named, phase or COUNT, at)
-            if (lane, provider) not in lanes:
-                lanes.add((lane, provider))
-                yield "lane", (stream, lane, provider)
+            yield "lane", (stream, lane, provider)
             for key, value in parsed.items() if isinstance(parsed, dict) else ():
                 if key.endswith("_reset_at") and (reset := epoch(value)):
                     yield "reset", (stream, provider, reset, own_id)

@@ -37,15 +37,16 @@ Warn = Callable[[str], None]
 Record = dict[str, Any]
 # or their lines, encoded, each with its end
 Records = Sequence[Mapping[str, Any]] | bytes
+Listener = Callable[[str, Sequence[Mapping[str, Any]]], None]
 
 SUFFIX = ".jsonl"
 # other files of the folder are not ours
 STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?\.jsonl")
-LOCK, OWNER = ".lock", ".lock-owner"
+# holds what its holder says about itself
+LOCK = ".lock"
 # a command holds the lock for a few milliseconds
 WAIT_SECONDS, NOTICE_SECONDS, POLL_SECONDS = 5.0, 1.0, 0.01
-# characters of what another process wrote about itself
-OWNER_LIMIT = 200
+HOLDER_LIMIT = 200
 # bytes whose digest tells whether a stream is still the one that was read
 SAMPLE = 4096
 # bytes that have a checksum of their own
@@ -67,22 +68,14 @@ class Glance(NamedTuple):
     tail: bytes = b""
 
 
-class Appended(NamedTuple):
-    """What a stream just got: from which offset on, and which records, if they did not come as lines."""
-
-    stream: str
-    start: int
-    records: Sequence[Mapping[str, Any]]
-
-
 class Journal:
     """The append-only streams of one data directory.
 
     warn: told what is wrong but stops nothing, perhaps several times.
     fsync: flush every record to disk before `append` returns. mends: set torn last lines aside when they are found, and
-    make an index if there is none; otherwise they are only left out. listeners: called with what each stream got,
-    before the lock is released. stored: how many records of each stream this process appended and flushed. doubtful:
-    the streams of which it does not know.
+    make an index if there is none; otherwise they are only left out. listeners: called with each stream that got
+    something, and the records unless they came as lines, before the lock is released. stored: how many records of each
+    stream this process appended and flushed. doubtful: the streams of which it does not know.
     """
 
     schema_version = SCHEMA
@@ -90,8 +83,8 @@ class Journal:
 
     def __init__(self, root: Path, *, fsync: bool = True, mends: bool = True, warn: Warn = lambda text: None) -> None:
         self.root, self.fsync, self.mends, self.warn = root, fsync, mends, warn
-        self.listeners: list[Callable[[Appended], None]] = []
-        self._untold: list[Appended] = []
+        self.listeners: list[Listener] = []
+        self._untold: list[tuple[str, Sequence[Mapping[str, Any]]]] = []
         self.stored: Counter[str] = Counter()
         self.doubtful: set[str] = set()
         self._depth = self._lock = 0
@@ -133,23 +126,23 @@ class Journal:
     def lock(self, purpose: str | None = None, *, wait: float | None = None) -> Iterator[None]:
         """Hold the directory's one lock, also if this process holds it already.
 
-        Others who wait are told `purpose`, the command by default. `flock` is the system's: it ends with the process,
-        however that ends.
+        Others who wait are told `purpose`, by default the command's name, without its arguments. `flock` is the
+        system's: it ends with the process, however that ends.
         """
         if not self._depth:
             self._lock = self._acquire(WAIT_SECONDS if wait is None else wait)
         self._depth += 1
         try:
             if self._depth == 1:
-                self._introduce(purpose)
+                self._write_holder(purpose)
             yield
         finally:
             try:
                 # what was appended since the lock was taken
                 while self._untold and self._depth == 1:
-                    new = self._untold.pop(0)
+                    stream, records = self._untold.pop(0)
                     for listener in self.listeners:
-                        listener(new)
+                        listener(stream, records)
             finally:
                 self._depth -= 1
                 if not self._depth:
@@ -158,8 +151,7 @@ class Journal:
     def _acquire(self, wait: float) -> int:
         self.prepare()
         path, start, is_told = self.root / LOCK, time.monotonic(), False
-        for one in (path, self.root / OWNER):
-            check_place(one)
+        check_place(path)
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | OPEN, 0o600)
             while True:
@@ -171,37 +163,26 @@ class Journal:
                     return file
                 waited = time.monotonic() - start
                 if waited >= wait:
+                    holder = _holder(file)
                     os.close(file)
-                    raise Busy(f"The lock of {self.root} is busy (held by {self._holder()}). {NOTHING}. Try again.")
+                    raise Busy(f"The lock of {self.root} is busy (held by {holder}). {NOTHING}. Try again.")
                 if waited >= NOTICE_SECONDS and not is_told:
                     is_told = True
-                    self.warn(f"waiting for the lock of {self.root}, held by {self._holder()}")
+                    self.warn(f"waiting for the lock of {self.root}, held by {_holder(file)}")
                 time.sleep(POLL_SECONDS)
         except OSError as error:
             raise files.system_error("lock", path, error) from error
 
-    def _introduce(self, purpose: str | None) -> None:
-        """Tell others who holds the lock, by default with the command's name, without its arguments."""
+    def _write_holder(self, purpose: str | None) -> None:
         context, names = click.get_current_context(silent=True), list[str]()
         while context is not None:
             names.insert(0, context.info_name or "")
             context = context.parent
-        purpose = purpose or " ".join(names) or "tracker"
+        about = f"process {os.getpid()}, {purpose or ' '.join(names) or 'tracker'}\n"
         # only a courtesy
         with contextlib.suppress(OSError):
-            file = os.open(self.root / OWNER, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN, 0o600)
-            try:
-                os.write(file, f"process {os.getpid()}, {purpose}\n".encode("utf-8", "replace"))
-            finally:
-                os.close(file)
-
-    def _holder(self) -> str:
-        try:
-            file = os.open(self.root / OWNER, os.O_RDONLY | OPEN)
-            with os.fdopen(file, encoding="utf-8", errors="replace") as stream:
-                return stream.readline(OWNER_LIMIT).strip() or "another process"
-        except OSError:
-            return "another process"
+            os.ftruncate(self._lock, 0)
+            os.write(self._lock, about.encode("utf-8", "replace"))
 
     # --- writing
 
@@ -238,9 +219,7 @@ class Journal:
                 raise
             for stream, lines in encoded.items():
                 self.stored[stream] += lines.count(b"\n")
-        for stream, own in new.items():
-            records = () if isinstance(own, bytes) else own
-            self._untold.append(Appended(stream=stream, start=begun[stream][1], records=records))
+        self._untold += [(stream, () if isinstance(own, bytes) else own) for stream, own in new.items()]
 
     def _write(self, stream: str, lines: bytes | bytearray, begun: dict[str, tuple[int, int]]) -> None:
         """Append to the file that still has the stream's name afterwards; note in `begun` where."""
@@ -378,6 +357,13 @@ class Journal:
             raise files.special_file(path, found.st_mode)
         self._files[stream, may_write, found.st_dev, found.st_ino] = file
         return file
+
+
+def _holder(lock: int) -> str:
+    found = b""
+    with contextlib.suppress(OSError):
+        found = files.read_at(lock, HOLDER_LIMIT, 0)
+    return found.partition(b"\n")[0].decode("utf-8", "replace").strip() or "another process"
 
 
 def _close(opened: dict[Any, int]) -> None:

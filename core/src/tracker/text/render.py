@@ -35,9 +35,19 @@ def line(text: object) -> str:
 
 
 def json_parts(value: Any) -> Iterator[str]:
-    """A JSON document, indented, whose control characters are escaped; in parts, since a pane of 8 MB takes 100 MB."""
+    """A JSON document, indented, whose control characters are escaped; in parts, since a pane of 8 MB takes 100 MB.
+
+    The items of an iterator become a list, one by one.
+    """
     import orjson
 
+    if isinstance(value, Iterator):
+        begin = "["
+        for item in value:
+            yield f"{begin}\n  {''.join(json_parts(item)).replace(chr(10), chr(10) + '  ')}"
+            begin = ","
+        yield "[]" if begin == "[" else "\n]"
+        return
     try:
         data = orjson.dumps(value, option=orjson.OPT_INDENT_2)
     except TypeError:  # half characters, or numbers of more than 64 bits
@@ -120,8 +130,8 @@ def near(wrong: str, known: Iterable[str]) -> str:
     close = sorted(likely, key=len) or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1)
     if close:
         return f"Did you mean {close[0]}?"
-    shown = names if len(names) <= 12 else [*names[:11], "..."]
-    return f"Expected {'one of ' if len(names) > 1 else ''}{', '.join(shown)}." if names else "There is none."
+    shown, more = (names, "") if len(names) <= 12 else (names[:11], f" or {len(names) - 11} more")
+    return f"Expected {'one of ' if len(names) > 1 else ''}{', '.join(shown)}{more}." if names else "There is none."
 
 
 def folded(text: str) -> str:

@@ -7,7 +7,7 @@ capture; no command reads them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +19,6 @@ from tracker.journal.records import lane_of
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.journal.index import Index
-    from tracker.journal.journal import Appended
     from tracker.session import Session
 
 FIRST_WINDOW = "W0-01"
@@ -108,16 +107,16 @@ class LaneFile(NamedTuple):
             self.session.warn(f"the record is stored, but the lane's state was not written: {why}")
 
 
-def keep_states(session: Session, new: Appended) -> None:
+def keep_states(session: Session, stream: str, records: Iterable[Mapping[str, Any]]) -> None:
     """Write the files that follow from records which were just appended."""
     changed = set()
-    for record in new.records:
+    for record in records:
         if "phase" in record or "tombstone" in record:
-            found = {lane_of(record), *(_removed_lanes(session, new.stream, record) if "tombstone" in record else ())}
+            found = {lane_of(record), *(_removed_lanes(session, stream, record) if "tombstone" in record else ())}
             changed |= {(record.get("provider"), lane) for lane in found}
     for name, lane in changed:
         source = session.registry.source(name) if isinstance(name, str) else None
-        if source is not None and source.kind == "status" and source.stream == new.stream:
+        if source is not None and source.kind == "status" and source.stream == stream:
             LaneFile(session, source, lane).write()
 
 

@@ -42,6 +42,11 @@ class Step:
         return f"{iso(self.at)}  {self.command}  ({plural(self.count, 'record')})"
 
     @property
+    def named(self) -> str:
+        """The command within a sentence."""
+        return f"`{self.command}` of {iso(self.at)}" if self.words else f"a command of {iso(self.at)}"
+
+    @property
     def command(self) -> str:
         return line(self.words[0]) if self.words else "a command"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +61,19 @@ class Held:
         return f"{self.key} = {self.text}  ({self.type}; {origin}){about}"
 
 
+def tolerate(session: Session, report: Callable[[str], object]) -> None:
+    """Go on although settings are wrong, for the commands that say how to mend them; every other one refuses."""
+    path = Settings.find(Path.cwd())
+    if path is not None:
+        session.settings_file = Settings.check(Settings.read(path), path, report)
+
+
 def held(session: Session) -> dict[str, Held]:
     """Every setting in force, by key."""
-    # a file that is wrong anywhere is refused here
     file = session.settings_file
     found = {}
     for key, setting in file.known().items():
-        if key in file.given:
+        if key in file.values:
             found[key] = Held(key=key, value=file.given[key], origin="file", where=file.place(key, " line {}"))
         else:
             found[key] = Held(key=key, value=setting.default)
@@ -96,6 +102,12 @@ def _timezone(session: Session) -> Held | None:
     return Held(key="timezone", value=name, where="of this machine")
 
 
+def note_ledgers(session: Session, text: str) -> None:
+    """Say what becomes of the ledgers, which are documents of the repository and no streams; `{}` is their folder."""
+    if folder := held(session).get("ledgers.dir"):
+        session.note(f"note: {text.format(folder.text)}")
+
+
 def look_up(session: Session, key: str) -> Held:
     """A setting in force, or one provider's price."""
     found = held(session)
@@ -121,11 +133,8 @@ def change(session: Session, key: str, words: str) -> None:
     value = _meant(key, words)
     if key.startswith(f"{PRICES}."):
         _check_provider(session, key.partition(".")[2])
-    if session.dry_run:
-        _change(path, key, value, write=False)
-    else:
-        with _alone_in(path.parent):
-            _change(path, key, value, write=True)
+    with contextlib.nullcontext() if session.dry_run else _alone_in(path.parent):
+        _change(session, path, key, value)
     if session.dry_run or session.json:
         session.data({"key": key, "value": value, "path": str(path)})
     else:
@@ -159,15 +168,18 @@ def _alone_in(folder: Path) -> Iterator[None]:
         os.close(place)
 
 
-def _change(path: Path, key: str, value: Any, *, write: bool) -> None:
+def _change(session: Session, path: Path, key: str, value: Any) -> None:
     """Read, change and check the file; written in one step, under a lock that keeps two changes apart."""
     text = Settings.read(path) if path.exists() else ""
     Settings.parse(text, path)
     new = changed(text, key, value)
-    found = Settings.check(new, path)
-    if write and new != text:
+    # what else is wrong there is mended by a change of its own
+    found = Settings.check(new, path, session.warn)
+    if (PRICES if key.startswith(f"{PRICES}.") else key) not in found.values:
+        raise TrackerError(f"{key} cannot be set in {path}. Mend what is wrong there by hand. Nothing was written.")
+    if not session.dry_run and new != text:
         replace_file(path, new.encode())
-    if write and key in found.unconsented():
+    if not session.dry_run and key in found.unconsented():
         # whoever types a value agrees to it
         consent(found, [key])
 

@@ -9,7 +9,10 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from pathlib import Path
 from typing import Any
+
+from attrs import evolve
 
 from tracker.api import Finding
 from tracker.kernel import Session, Windows, record_id
@@ -22,15 +25,21 @@ from tracker_desk.stream_checks import StreamCheck
 
 # bytes of the longest line that is stored
 ROOM = 16 << 20
+ELSEWHERE = "copy it to where you may write, and name the copy with --data-dir"
+# checks whose cure is a command that writes records
+WRITERS = ("open", "old", "state")
 
 
-def examine(session: Session, *, fix: bool) -> dict[str, Any]:
-    """Every finding, as JSON values; with `fix` repaired if that only appends or sets something aside."""
+def examine(session: Session, *, fix: bool, wrong: Iterable[str] = ()) -> dict[str, Any]:
+    """Every finding, as JSON values; with `fix` repaired if that only appends or sets something aside.
+
+    wrong: what the settings file sets wrongly.
+    """
     session.journal.mends = False
     with contextlib.ExitStack() as stack:
         if fix:
             stack.enter_context(session.journal.lock())
-        found = [*_files(session), *index_findings(session)]
+        found = [*map(_setting, wrong), *_files(session), *index_findings(session)]
         if session.index.path is None or any(one.check == "index" for one in found):
             # the other checks must not depend on an index that may be wrong
             session.index = stack.enter_context(contextlib.closing(session.index.fresh()))
@@ -42,6 +51,8 @@ def examine(session: Session, *, fix: bool) -> dict[str, Any]:
         for part in (_features, setup_findings):
             with unreadable(found, part.__name__.strip("_")):
                 found += part(session)
+        if any(one.cure == ELSEWHERE for one in found):
+            found = [_possible(one) for one in found]
         reported = [repaired(one) if fix else Reported(one) for one in found]
     counted = {check.stream: {key: getattr(check, key) for key in ("lines", "records", "removed")} for check in checks}
     return {
@@ -93,12 +104,33 @@ def quoted(words: Iterable[object]) -> str:
     return shlex.join(map(str, words))
 
 
+def _setting(problem: str) -> Finding:
+    place, _, what = problem.rstrip(".").partition(": ")
+    return Finding(check="settings", place=place, problem=what, cure="edit the file, or other commands refuse to run")
+
+
+def _foreign(root: Path) -> str | None:
+    """Why you cannot make a directory writable, None if `chmod` does it."""
+    if hasattr(os, "statvfs") and os.statvfs(root).f_flag & os.ST_RDONLY:
+        return ": its file system is read-only"
+    owner = root.stat().st_uid
+    return f": it belongs to user {owner}" if os.name == "posix" and owner != os.geteuid() else None
+
+
+def _possible(one: Finding) -> Finding:
+    """A finding about a directory that cannot be written, without a cure that writes there."""
+    is_inside = one.fix or one.check in WRITERS or (one.cure or "").startswith(("chmod ", "mv ", "rm ", "printf "))
+    return evolve(one, cure="not possible here; the first line says what is", fix=None) if is_inside else one
+
+
 def _files(session: Session) -> Iterator[Finding]:
     """Permissions, and files that do not belong in the directory."""
     root = session.root
     if not os.access(root, os.W_OK | os.X_OK):
-        cure = quoted(["chmod", "u+rwx", root])
-        yield Finding(check="permissions", place=str(root), problem="is not writable", cure=cure)
+        why, cure = _foreign(root) or "", quoted(["chmod", "u+rwx", root])
+        yield Finding(
+            check="permissions", place=str(root), problem=f"is not writable{why}", cure=ELSEWHERE if why else cure
+        )
     free = shutil.disk_usage(root).free
     if free < ROOM:
         problem = f"lies on a disk with {free >> 20} MB left, and a capture may take {ROOM >> 20} MB"

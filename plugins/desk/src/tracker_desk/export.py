@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tracker.kernel import Interrupted, Session, TrackerError, line, plural, record_id, replace_file
+from tracker_desk.config_values import note_ledgers
 from tracker_desk.progress import Advance, progress
 from tracker_desk.tables import Scalar, columns, rows
 
@@ -70,6 +71,7 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     if session.json or session.dry_run:
         session.data({"format": form, "out": str(folder), "streams": counts or dict.fromkeys(streams)})
         return
+    note_ledgers(session, "the ledgers stay behind, with the evidence that decision cards count: copy {}, too")
     parts = ", ".join(f"{name} {count}" for name, count in counts.items())
     session.say(f"exported {sum(counts.values())} rows to {folder} ({parts})")
 

@@ -12,6 +12,7 @@ from typing import Any
 from attrs import define, field
 
 from tracker.kernel import Journal, Session, TrackerError, Windows, record_id
+from tracker_desk.config_values import note_ledgers
 from tracker_desk.derived_checks import content
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance, progress
@@ -128,6 +129,12 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
     else:
         parts = ", ".join(f"{name} {one.new}" for name, one in sorted(found.items()) if one.new)
         session.say(f"imported {new} records{f' ({parts})' if parts else ''}; {known} were here already")
+    if new:
+        note_ledgers(
+            session,
+            "evidence that decision cards count does not come with records: append the rows of the other project's"
+            " {0}/Acceptance_Evidence.csv to your own, or copy the file if you have none",
+        )
     for name, one in found.items():
         if one.conflicts:
             session.warn(

@@ -15,17 +15,17 @@ from tracker_desk.window_list import FIGURES, ListedWindow, listed
 
 OWN = "window_"
 UNNAMED = "-"  # the lane without a name, which is known
-FROM = Column(key="from", title="From", kind="instant")
+FROM = Column(key="from", title="From", kind="instant", rank=4)
 START = (
     Column(key="window", title="Window", rank=0),
     Column(key="provider", title="Provider", rank=0),
     Column(key="lane", title="Lane", rank=6),
     FROM,
-    Column(key="to", title="To", kind="instant", rank=4),
-    Column(key="state", title="State"),
+    Column(key="to", title="To", kind="instant", rank=5),
+    Column(key="state", title="State", rank=2),
     Column(key="features", title="Features", kind="number"),
-    Column(key="capacity", title="Capacity", kind="number"),
-    Column(key="unit", title="Unit"),
+    Column(key="capacity", title="Capacity", kind="number", rank=2),
+    Column(key="unit", title="Unit", rank=3),
     Column(key="efficiency", title="Per unit", kind="rate"),
 )
 
@@ -77,8 +77,7 @@ def _lanes_named(rows: Sequence[Mapping[str, Cell]]) -> Sequence[Mapping[str, Ce
 
 def windows(session: Session, period: Period) -> Panel:
     """The windows of a period, with the columns that features add."""
-    found = listed(session, period.windows)
-    columns, rows = table(list(reversed(found)))
+    columns, rows = table(list(listed(session, period.windows))[::-1])
     return Panel(
         name="windows",
         title="Windows",
@@ -113,14 +112,9 @@ def _column(key: str, rank: int, *, is_text: bool) -> Column:
 
 
 def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
-    start = {
-        "window": one.window,
-        "lane": ", ".join(lane or UNNAMED for lane in one.lanes) if any(one.lanes) else None,
-        "from": one.begin,
-        "to": one.end,
-        # an outcome says that it is finalized
-        "state": one.outcome or one.state,
-    }
+    # an outcome says that it is finalized
+    start = {"window": one.window, "state": one.outcome or one.state}
+    whole = {"lanes": one.lanes, "from": one.begin, "to": one.end}
     shown = {
         name: columns
         for name, columns in one.providers.items()
@@ -128,5 +122,10 @@ def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
     }
     # what is of the window as a whole is shown once, and as no provider's
     own = {f"{OWN}{key}": known for key, known in one.facts.items()}
-    rows = [{**start, "provider": name or None, **columns} for name, columns in (shown or {"": {}}).items()]
+    rows: list[Mapping[str, Cell]] = []
+    for name, columns in (shown or {"": whole}).items():
+        lanes = columns.get("lanes", ())
+        lane = ", ".join(lane or UNNAMED for lane in lanes) if any(lanes) else None
+        others = {key: known for key, known in columns.items() if key != "lanes"}
+        rows.append({**start, "lane": lane, "provider": name or None, **others})
     return [{**rows[0], **own}, *rows[1:]]

@@ -152,7 +152,8 @@ def _meters(clock: Clock, shown: Sequence[Standing]) -> Iterator[str]:
 
 def _reset(clock: Clock, gauge: Gauge) -> str:
     if gauge.reset_at is None:
-        return f", resets {line(gauge.resets)}" if gauge.resets else ""
+        # the vendor's words are of no zone or day that is known
+        return f", reset not known (the pane says: {line(gauge.resets)})" if gauge.resets else ""
     if gauge.reset_at <= clock.now:
         return f", was reset {clock.at(gauge.reset_at)}"
     return f", resets {_until(clock, gauge.reset_at)}"

@@ -62,13 +62,19 @@ def action(match: Match) -> str:
 
 
 def _measure(match: Match) -> str:
+    amount = more(match)
+    if amount is None:
+        return "Measure more windows of each, alternating; how many is not known."
+    return f"Measure {amount} more {'window' if amount == '1' else 'windows'} of each, alternating."
+
+
+def more(match: Match) -> str | None:
+    """How many windows of each side to add to those that there are until the next decision; None: not known."""
     needed = match.comparison.windows_needed
     if needed is None:
-        return "Measure more windows of each, alternating; how many is not known."
+        return None
     have = min(match.a.estimate.n, match.b.estimate.n)
-    low, high = (max(one - have, 1) for one in needed)
-    amount = number(high) if low == high else f"{number(low)} to {number(high)}"
-    return f"Measure {amount} more {'window' if high == 1 else 'windows'} of each, alternating."
+    return " to ".join(dict.fromkeys(number(max(one - have, 1)) for one in needed))
 
 
 def today(match: Match) -> str:

@@ -25,7 +25,7 @@ COLUMNS = (
     Column(key="high", title="95 % to", kind="rate"),
     Column(key="favours", title="Leans to"),
     Column(key="evidence", title="Evidence to 1", rank=2),
-    Column(key="needed", title="Windows needed", rank=3),
+    Column(key="needed", title="More windows of each", rank=3),
 )
 CHART = Chart(
     kind="intervals", title="Ratio of features (1 is equal)", x="pair", y="ratio", low="low", high="high", at=1
@@ -106,7 +106,6 @@ def _unit(match: Match) -> str:
 def _row(match: Match, label: str) -> Mapping[str, Cell]:
     found, better = match.comparison, match.better
     low, high = found.interval or found.interval_fixed or (None, None)
-    needed = found.windows_needed
     return {
         "pair": f"{match.a.name} / {match.b.name}, per {'dollar' if match.priced else match.a.unit}{label}",
         "ratio": found.ratio,
@@ -114,7 +113,7 @@ def _row(match: Match, label: str) -> Mapping[str, Cell]:
         "high": high,
         "favours": better.name if better else None,
         "evidence": None if found.evidence is None else advice.odds(found.evidence),
-        "needed": " to ".join(dict.fromkeys(map(str, needed))) if needed else "none" if found.verdict else None,
+        "needed": advice.more(match) or ("none" if found.verdict == "retire" else None),
     }
 
 

@@ -230,7 +230,7 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
         Column(key="spread", title="Interval", rank=3),
         Column(key="n", title="Windows", kind="count", rank=2),
         Column(key="power", title="Power", kind="rate", rank=4),
-        Column(key="needed", title="Windows needed", rank=3),
+        Column(key="needed", title="Windows needed in all", rank=3),
     )
     units = dict.fromkeys(one["unit"] for one in rows)
     chart = Chart(

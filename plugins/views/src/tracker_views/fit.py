@@ -13,7 +13,8 @@ from tracker_views.cells import bar, text
 
 GAP = 2
 NONE = "-"  # what is not known, where cells are narrow
-BARS = (20, 10, 0)  # characters of a bar; columns are left out before there is none
+BARS = (20, 10)  # characters of a bar; columns are left out before there is none
+PHONE, SHORT = 60, 6  # on so few columns a bar may be shorter
 WIDE = 24  # cells that a long text column keeps before others are left out
 LEAST = 12  # cells that a long text column keeps
 
@@ -44,16 +45,22 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
     cells: dict[str, list[str]] = {}
     widths: dict[str, int] = {}
 
-    def measure(size: int) -> int:
-        cells.update({one.key: [_cell(row, one, zone, size) for row in rows] for one in kept})
-        widths.update({one.key: max(map(cell_len, (one.title, *cells[one.key]))) for one in kept})
-        return _needed(widths, kept)
+    def measure(columns: Sequence[Column], size: int) -> bool:
+        """Whether all fit with bars of a size."""
+        cells.update({one.key: [_cell(row, one, zone, size) for row in rows] for one in columns})
+        widths.update({one.key: max(map(cell_len, (one.title, *cells[one.key]))) for one in columns})
+        return _needed(widths, kept) <= room
 
-    if measure(BARS[0]) > room and measure(BARS[1]) > room:
-        _narrow(widths, kept, WIDE)
+    measure(kept, 0)
+    shares = [one for one in kept if one.kind == "share"]
+    sizes = (*BARS, SHORT) if room < PHONE else BARS
+    if not any(measure(shares, size) for size in sizes):
+        # cut long texts before any column is left out
+        widths.update({one.key: min(widths[one.key], WIDE) for one in kept if one.kind == "text"})
     left_out = _leave_out(kept, widths, rows, room)
-    if _needed(widths, kept) > room:
-        measure(BARS[2])
+    for size in (*sizes, 0):
+        if measure(shares, size):
+            break
     while (over := _needed(widths, kept) - room) > 0:
         widest = max((one for one in kept if one.kind == "text"), key=lambda one: widths[one.key], default=None)
         if widest is None or widths[widest.key] <= LEAST:
@@ -69,11 +76,6 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
         rows=tuple(zip(*(cells[one.key] for one in kept), strict=True)) if kept else (),
         left_out=tuple(reversed(left_out)),
     )
-
-
-def _narrow(widths: dict[str, int], kept: Sequence[Column], most: int) -> None:
-    """Cut long texts before any column is left out."""
-    widths.update({one.key: min(widths[one.key], most) for one in kept if one.kind == "text"})
 
 
 def _leave_out(

@@ -58,7 +58,9 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
     if not (yes or here.dry_run):
         plan = undo.described(here, step)
         if not sys.stdin.isatty():
-            raise TrackerError(f"This would {', and '.join(plan)}. Nothing was changed. Add --yes to do it.")
+            raise TrackerError(
+                f"This would undo {step.named}: {', and '.join(plan)}. Nothing was changed. Add --yes to do it."
+            )
         here.note(step.text)
         for text in plan:
             here.note(f"  {text}")
@@ -68,5 +70,5 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
     if here.json and not here.dry_run:
         here.data({"command_id": step.command_id, "command": step.words, "done": done})
         return
-    for text in done:
+    for text in [f"undid {step.named}", *done] if done else ():
         here.say(text)

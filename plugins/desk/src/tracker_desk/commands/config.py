@@ -29,6 +29,9 @@ class SettingCommand(WritingCommand):
 @click.group("config", cls=Group, epilog="tracker config list")
 def command() -> None:
     """Show the settings and where each comes from; change one."""
+    from tracker_desk.config_values import tolerate
+
+    tolerate(session(), session().warn)
 
 
 @command.command("list", epilog="tracker config list --verbose")

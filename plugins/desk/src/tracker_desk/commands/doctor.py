@@ -23,16 +23,20 @@ def command(fix: bool, restore: bool) -> None:
     """Check every stream, the lanes' state, the ledgers, the files and the set-up."""
     from tracker.kernel import line, plural
     from tracker_desk import doctor
+    from tracker_desk.config_values import tolerate
     from tracker_desk.findings import advice, verdict
 
-    here = session()
+    here, wrong = session(), list[str]()
+    tolerate(here, wrong.append)
     if not here.root.is_dir() and not here.root.is_symlink():
+        for problem in wrong:
+            here.warn(problem)
         raise TrackerError(f"There are no records in {here.root}. Name the data directory with --data-dir.")
     if restore:
         counts = doctor.restore(here)
         if not here.json:
             here.say(f"restored {plural(sum(counts.values()), 'record')}")
-    found = doctor.examine(here, fix=fix)
+    found = doctor.examine(here, fix=fix, wrong=wrong)
     levels = Counter(one["level"] for one in found["findings"] if not one["fixed"])
     if here.json:
         here.data(found)

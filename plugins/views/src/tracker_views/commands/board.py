@@ -38,7 +38,7 @@ class Every(click.ParamType):  # type: ignore[type-arg]
     metavar="INTERVAL",
     help="Read the meters, too, as `tracker watch` does: 5m, 2h or 1d [default: show what is recorded].",
 )
-@click.option("--once", is_flag=True, help="Print one picture of it as SVG and exit.")
+@click.option("--once", is_flag=True, help="Write one picture of it as SVG and exit.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the picture to this file."
 )
@@ -51,6 +51,8 @@ def command(period: str, every: timedelta | None, once: bool, out: Path | None) 
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     if not once and not is_terminal:
         raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
+    if once and out is None and sys.stdout.isatty():
+        raise TrackerError("A terminal does not show SVG. Type `tracker board --once --out board.svg`.")
     from tracker_views.board import Board
     from tracker_views.picture import picture
     from tracker_views.refresh import ProcessReader
@@ -64,5 +66,6 @@ def command(period: str, every: timedelta | None, once: bool, out: Path | None) 
     text = picture(board, (size[0], size[1]))
     if out is None:
         click.echo(text, nl=False)
-    else:
-        replace_file(out, text.encode())
+        return
+    replace_file(out, text.encode())
+    session().note(f"{out}: {len(text.encode()) // 1000 + 1} kB")

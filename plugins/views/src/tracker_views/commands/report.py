@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from tracker.kernel import Command, Selection, selection, session
+from tracker.kernel import Command, Selection, TrackerError, selection, session
 
 
 @click.command("report", cls=Command, epilog="tracker report --since 30d --out report.html")
@@ -34,6 +35,8 @@ def command(out: Path | None, form: str | None, selection: Selection) -> None:
             f"{' To get a PDF, print the HTML page in a browser.' if out.suffix.lower() == '.pdf' else ''}",
             param_hint="--out",
         )
+    if out is None and form != "md" and sys.stdout.isatty():
+        raise TrackerError("A terminal does not show HTML. Type `tracker report --out report.html`, or --format md.")
     here = session()
     local = zone(here.config.timezone)
     found = gathered(here, period_of(here, selection))
