@@ -112,14 +112,9 @@ def _column(key: str, rank: int, *, is_text: bool) -> Column:
 
 
 def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
-    start = {
-        "window": one.window,
-        "lane": ", ".join(lane or UNNAMED for lane in one.lanes) if any(one.lanes) else None,
-        "from": one.begin,
-        "to": one.end,
-        # an outcome says that it is finalized
-        "state": one.outcome or one.state,
-    }
+    # an outcome says that it is finalized
+    start = {"window": one.window, "state": one.outcome or one.state}
+    whole = {"lanes": one.lanes, "from": one.begin, "to": one.end}
     shown = {
         name: columns
         for name, columns in one.providers.items()
@@ -127,5 +122,10 @@ def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
     }
     # what is of the window as a whole is shown once, and as no provider's
     own = {f"{OWN}{key}": known for key, known in one.facts.items()}
-    rows = [{**start, "provider": name or None, **columns} for name, columns in (shown or {"": {}}).items()]
+    rows: list[Mapping[str, Cell]] = []
+    for name, columns in (shown or {"": whole}).items():
+        lanes = columns.get("lanes", ())
+        lane = ", ".join(lane or UNNAMED for lane in lanes) if any(lanes) else None
+        others = {key: known for key, known in columns.items() if key != "lanes"}
+        rows.append({**start, "lane": lane, "provider": name or None, **others})
     return [{**rows[0], **own}, *rows[1:]]
