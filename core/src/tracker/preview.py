@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tracker.contract.blocks import PreviewContext, Row
 from tracker.contract.events import EventTotals
 from tracker.contract.readings import EPOCH, instant
-from tracker.contract.sources import Source
+from tracker.contract.sources import VIEW, Source
 from tracker.errors import PluginError
 from tracker.journal.records import ANOMALIES, SCHEMA, text
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
@@ -224,7 +224,7 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
 def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Mapping[str, Span]) -> Iterator[Shown]:
     """The source's block, if it has one."""
     facts: StreamFacts | None = None
-    records: list[dict[str, Any]] = []
+    records, features = list[dict[str, Any]](), dict[str, dict[str, float]]()
     if source.is_stream:
         given = {"source": source, "windows": windows, "spans": times}
         facts = session.registry.first("stream_facts", session=session, **given)
@@ -233,8 +233,11 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Ma
         records = [one for one in found if source.kind == "view" or one.get("provider", source.name) == source.name]
     # of one instant the later line last
     records.sort(key=lambda record: instant(record.get("captured_at")) or EPOCH)
+    if source.kind == VIEW and records:
+        rows = Windows(session).finalized({text(record.get("window")) for record in records})
+        features = {window: finalized.features for window, finalized in rows.items()}
     events = facts.totals if facts else EventTotals()
-    context = PreviewContext(windows=windows, records=tuple(records), events=events)
+    context = PreviewContext(windows=windows, records=tuple(records), events=events, features=features)
     block = session.registry.call(source.name, "render_preview_block", context=context)
     if block is not None:
         yield Shown(source, block, *((facts.outside, facts.notes) if facts else ()))

@@ -120,7 +120,7 @@ class Session:
     def has_stored(self) -> bool:
         """Whether a record was appended and flushed until now."""
         journal: Journal | None = vars(self).get("journal")
-        return journal is not None and bool(journal.stored)
+        return bool(journal and journal.stored)
 
     @property
     def outcome(self) -> str:

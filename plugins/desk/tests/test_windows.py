@@ -45,7 +45,35 @@ def test_who_was_not_captured_took_an_unknown_amount(filled: Any, monkeypatch: p
     """Tokens alone say nothing of the quota."""
     monkeypatch.setattr(window_list, "facts", lambda _session, _windows: {("W1", "tally"): {"tokens": 30}})
     figures = windows(filled)[0]["providers"]["tally"]
-    assert figures == {"features": None, "capacity": None, "efficiency": None, "unit": "calls", "tokens": 30}
+    measured = {"lanes": [], "from": None, "to": None}
+    unknown = {"features": None, "capacity": None, "efficiency": None, "unit": "calls"}
+    assert figures == measured | unknown | {"tokens": 30}
+
+
+def test_each_provider_has_its_own_lane_and_times(filled: Any) -> None:
+    for phase, hour in (("start", 10), ("end", 11)):
+        at = f"2026-01-11T{hour}:00:00Z"
+        filled(
+            "alias", phase, "tally", "--stdin", "--window", "W2", "--captured-at", at, stdin=f"{hour}", lane="sub2"
+        ).ok()
+    [_, both, _] = windows(filled)
+    assert (both["lanes"], both["from"], both["to"]) == (
+        ["sub1", "sub2"],
+        "2026-01-11T08:00:00Z",
+        "2026-01-11T11:00:00Z",
+    )
+    own = {name: (found["lanes"], found["from"], found["to"]) for name, found in both["providers"].items()}
+    assert own == {
+        "toy": (["sub1"], "2026-01-11T08:00:00Z", "2026-01-11T09:00:00Z"),
+        "tally": (["sub2"], "2026-01-11T10:00:00Z", "2026-01-11T11:00:00Z"),
+    }
+    _, tally, toy, _ = filled("windows", "--last", "2").ok().splitlines()
+    assert tally.split()[:2] == ["W2", "sub2"]
+    assert toy.split()[0] == "sub1"
+    # the hours are as they are shown, whatever day it is
+    assert "10:00" in tally
+    assert "08:00" in toy
+    assert "11:00" not in toy
 
 
 def test_a_window_that_does_not_count_has_what_complete_said(filled: Any) -> None:

@@ -15,7 +15,9 @@ from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
 from tracker.session import Session
 from tracker.text.render import line, near
+from tracker.windows.anomalies import history
 from tracker.windows.captures import OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, spans
+from tracker.windows.lanes import LaneFile, next_window
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from tracker.journal.index import Entry
     from tracker.preview import Preview
     from tracker.windows.captures import Capture, Groups, Span
-    from tracker.windows.lanes import LaneFile
     from tracker.windows.window import CaptureRequest
 
 # windows whose records are held at once, which takes 20 MB
@@ -178,9 +179,7 @@ class Windows:
 
     def spans(self, windows: Iterable[str], groups: Groups | None = None) -> dict[str, Span]:
         """From when to when each window was measured; None: not ended yet. `groups` are the captures, if known."""
-        windows = list(windows)
-        found = spans(self.captures(windows) if groups is None else groups)
-        return {window: found[window] for window in windows if window in found}
+        return spans(self.captures(windows) if groups is None else groups)
 
     def no_window(self, window: str) -> TrackerError:
         """What to say of a window that has no records. All names are read for the error alone."""
@@ -196,30 +195,20 @@ class Windows:
 
     def anomalies(self, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
         """Every anomaly, each with the row that closed it."""
-        from tracker.windows.anomalies import history
-
         return history(self.session, windows, removed=True)
 
     def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
         """The anomalies that nothing closed and whose records stand. without: one that is about to be taken back."""
-        from tracker.windows.anomalies import history
-
         return [entry for entry, closed in history(self.session, windows, without=without) if closed is None]
 
     def lane_files(self) -> Iterator[LaneFile]:
         """The state files of every lane, as the journal says that they should be."""
-        from tracker.windows.lanes import LaneFile
-
         for source in self.session.registry.sources.values():
             for lane, mark in self.session.index.lanes(source.stream) if source.kind == "status" else ():
                 if mark.provider == source.name:
                     yield LaneFile(self.session, source, lane)
 
-    @staticmethod
-    def following(window: str) -> str:
-        from tracker.windows.lanes import next_window
-
-        return next_window(window)
+    following = staticmethod(next_window)
 
     # --- records whose plugin is missing
 
@@ -296,7 +285,5 @@ class Windows:
         found: dict[str, Any] = each_text(readings.to_parsed(reading, source), change)
         return found
 
-    @staticmethod
-    def reading(parsed: Mapping[str, Any], source: Source, captured_at: datetime) -> readings.Reading:
-        """The reading that the field `parsed` of a record holds."""
-        return readings.from_parsed(parsed, source, captured_at)
+    # of the field `parsed` of a record
+    reading = staticmethod(readings.from_parsed)

@@ -16,6 +16,8 @@ from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, 
 
 LEAST = 0.005  # what is less is not nothing, and has more digits
 FIGURES = ("features", "capacity", "efficiency")
+# who captured a provider, and from when to when
+OWN = ("lanes", "from", "to")
 LEADING = ("window", "lane", "from", "to", "state", "provider")
 HEAD = (*LEADING, *FIGURES)
 # whether a column is of the window as a whole, and its name
@@ -27,6 +29,7 @@ T = TypeVar("T")
 class ListedWindow:
     """A window: `open` lacks a capture, `closed` is measured and not finalized.
 
+    providers: the columns of each, with its own `lanes`, `from` and `to`: they may differ from those of the window.
     stale: the providers whose captures changed, or were added, after it was finalized.
     """
 
@@ -51,7 +54,10 @@ class ListedWindow:
             "state": self.state,
             "outcome": self.outcome,
             "stale": list(self.stale),
-            "providers": {name: dict(columns) for name, columns in self.providers.items()},
+            "providers": {
+                name: {key: iso(one) if isinstance(one, datetime) else one for key, one in columns.items()}
+                for name, columns in self.providers.items()
+            },
             **self.facts,
         }
 
@@ -66,7 +72,7 @@ def listed(session: Session, windows: Sequence[str] | None) -> Iterator[ListedWi
             begin, end = periods.get(name, (None, None))
             yield ListedWindow(
                 window=name,
-                lanes=tuple(sorted({one.agent_id or "" for group in own.values() for one in group})),
+                lanes=_lanes(one for group in own.values() for one in group),
                 begin=begin,
                 end=end,
                 state=_state(row, own),
@@ -84,6 +90,10 @@ def _by_window(found: Mapping[tuple[str, str], T]) -> dict[str, dict[str, T]]:
     for (window, provider), one in found.items():
         by_window.setdefault(window, {})[provider] = one
     return by_window
+
+
+def _lanes(captures: Iterable[Capture]) -> tuple[str, ...]:
+    return tuple(sorted({one.agent_id or "" for one in captures}))
 
 
 def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -118,10 +128,10 @@ def _providers(
     found: dict[str, dict[str, Any]] = {}
     for name in sorted(named & session.registry.providers.keys()):
         source, group = session.registry.providers[name], own.get(name, [])
-        figures = (
-            _figures(session, source, row, group) if row else {"capacity": canonical(group).capacity(session, source)}
-        )
-        columns = {key: figures.get(key) for key in FIGURES}
+        pair = canonical(group)
+        figures = _figures(session, source, row, group) if row else {"capacity": pair.capacity(session, source)}
+        measured = (_lanes(group), *(one and one.captured_at for one in pair))
+        columns = dict(zip(OWN, measured, strict=True)) | {key: figures.get(key) for key in FIGURES}
         found[name] = {**columns, "unit": _unit(source), **known.get(name, {})}
     return found
 
@@ -179,21 +189,21 @@ def _line(row: Mapping[Key, str], widths: Mapping[Key, int]) -> str:
 
 
 def _rows(one: ListedWindow, clock: Clock) -> Iterator[dict[Key, str]]:
-    begin, end = (clock.at(at) if at else "-" for at in (one.begin, one.end))
-    lane = ",".join(lane or "-" for lane in one.lanes) or "-"
-    start = [one.window, lane, begin, end, one.state]
-    whole = {(True, name): _cell(found) for name, found in one.facts.items()}
-    for name, columns in one.providers.items() or [("-", {})]:
-        efficiency = columns.get("efficiency")
+    unmeasured: dict[str, Mapping[str, Any]] = {"-": {"lanes": one.lanes, "from": one.begin, "to": one.end}}
+    named, whole = [one.window, one.state], {(True, name): _cell(found) for name, found in one.facts.items()}
+    for name, columns in (one.providers or unmeasured).items():
+        efficiency, lanes = columns.get("efficiency"), columns.get("lanes", ())
+        begin, end = (clock.at(at) if (at := columns.get(key)) else "-" for key in OWN[1:])
+        start = (named[0], ",".join(lane or "-" for lane in lanes) or "-", begin, end, named[1])
         yield {
             **{(False, key): text for key, text in zip(LEADING, [*start, name], strict=True)},
             (False, "features"): _cell(columns.get("features")),
             (False, "capacity"): _cell(columns.get("capacity"), columns.get("unit")),
             (False, "efficiency"): "-" if efficiency is None else rate(efficiency),
-            **{(False, key): _cell(own) for key, own in columns.items() if key not in (*FIGURES, "unit")},
+            **{(False, key): _cell(own) for key, own in columns.items() if key not in (*OWN, *FIGURES, "unit")},
             **whole,
         }
-        start, whole = [""] * len(start), {}
+        named, whole = ["", ""], {}
 
 
 def _cell(found: Any, unit: str | None = None) -> str:

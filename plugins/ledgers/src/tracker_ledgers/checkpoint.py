@@ -88,10 +88,15 @@ def _after_tokens() -> Iterator[None]:
 
 def _measure(session: Session, request: Request) -> churn.Churn | None:
     """The window's churn; a range that git cannot measure keeps nobody from closing the session."""
-    try:
-        measured = churn.measure(
-            session, churn.Request(window=request.window, provider=request.provider, notes=request.notes)
+    provider: str | None = request.provider
+    if also := churn.others(session, request.window, request.provider):
+        provider, who = None, ", ".join(also)
+        session.note(
+            f"note: {request.provider} and {who} worked in {request.window} at the same time, so its churn is recorded"
+            f" as the window's. To count it as {request.provider}'s, run `tracker churn` with --provider."
         )
+    try:
+        measured = churn.measure(session, churn.Request(window=request.window, provider=provider, notes=request.notes))
     except TrackerError as error:
         session.warn(f"churn is left out: {error}")
         return None
