@@ -140,7 +140,8 @@ def _owner(session: Session, request: CaptureRequest, text: str) -> str | None:
 def nothing_open(session: Session, source: Source) -> TrackerError:
     """An AFTER without a window that is open."""
     place = f" in lane {session.lane}" if session.lane else ""
-    left = [mark.window for mark in session.index.left_open(source.stream, session.lane, source.name)]
+    unfinished = session.index.unfinalized()
+    left = [mark.window for mark in session.index.left_open(source.stream, session.lane, source.name, unfinished)]
     others = f" (but {', '.join(map(line, left))} never ended)" if left else ""
     return TrackerError(
         f"{source.name} has no open window{place}{others}."
