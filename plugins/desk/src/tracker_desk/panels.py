@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import evolve
 
 from tracker.api import Cell, Column, Panel, Period
-from tracker.kernel import Clock, Session, zone
+from tracker.kernel import Clock, Session, plural, zone
 from tracker_desk import meter_list
 from tracker_desk.standings import short
 from tracker_desk.status import Status, look
 from tracker_desk.window_list import FIGURES, ListedWindow, listed
 
 OWN = "window_"
+MOST = 1000  # windows of a panel; views show fewer
 UNNAMED = "-"  # the lane without a name, which is known
 FROM = Column(key="from", title="From", kind="instant", rank=4)
 START = (
@@ -77,7 +78,9 @@ def _lanes_named(rows: Sequence[Mapping[str, Cell]]) -> Sequence[Mapping[str, Ce
 
 def windows(session: Session, period: Period) -> Panel:
     """The windows of a period, with the columns that features add."""
-    columns, rows = table(list(listed(session, period.windows))[::-1])
+    shown = period.windows[-MOST:]
+    earlier = len(period.windows) - len(shown)
+    columns, rows = table(list(listed(session, shown))[::-1])
     return Panel(
         name="windows",
         title="Windows",
@@ -85,6 +88,7 @@ def windows(session: Session, period: Period) -> Panel:
         about="The newest first; providers without a figure in a finished window are left out.",
         columns=columns,
         rows=rows,
+        missing=[f"{plural(earlier, 'earlier window')}: `tracker windows` lists all."] if earlier else [],
     )
 
 

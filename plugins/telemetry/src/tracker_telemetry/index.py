@@ -20,6 +20,7 @@ from attrs import define
 
 from tracker.api import Rejected, Source
 from tracker.kernel import Session, TrackerError
+from tracker_telemetry import FOLDER
 from tracker_telemetry.stored import parts, split
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FOLDER, FILE = ".index", "telemetry.duckdb"
+FILE = "telemetry.duckdb"
 VERSION = 2
 PART = 8 << 20  # bytes of a stream that are inserted at once
 LARGEST = 64 << 20  # bytes of a line
