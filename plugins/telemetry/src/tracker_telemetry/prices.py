@@ -88,11 +88,12 @@ def user_file() -> Path:
     return user_config_path("tracker") / FILE
 
 
-def dollars(usd: float | None) -> str:
-    """In cents; what is under half a cent with more digits, since it is not nothing."""
+def dollars(usd: float | None, *beside: float | None) -> str:
+    """In cents; an amount under half a cent with more digits, since it is not nothing, and what adds up with it."""
     if usd is None:
         return "n/a"
-    return f"${rate(usd)}" if 0 < abs(usd) < 0.005 else f"${usd:,.2f}"
+    smallest = min((abs(one) for one in (usd, *beside) if one), default=1.0)
+    return f"${rate(usd, smallest)}" if smallest < 0.005 else f"${usd:,.2f}"
 
 
 def parse(text: str, where: str, snapshot: str = "") -> Table:
