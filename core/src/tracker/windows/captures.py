@@ -226,8 +226,7 @@ def _across_resets(before: Capture, after: Capture) -> dict[str, float]:
         return {}
     meters = split.get("meters")
     known = meters.items() if isinstance(meters, dict) else ()
-    found = {key: amount(one.get("delta")) for key, one in known if isinstance(one, dict)}
-    return {key: delta for key, delta in found.items() if delta is not None}
+    return {key: n for key, one in known if isinstance(one, dict) and (n := amount(one.get("delta"))) is not None}
 
 
 def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> Fall | None:

@@ -52,8 +52,7 @@ class Finalized(NamedTuple):
     @property
     def features(self) -> dict[str, float]:
         """Features per provider; providers whose features were not given are left out."""
-        counts = {name: amount(count) for name, count in self._table("features").items()}
-        return {name: count for name, count in counts.items() if count is not None}
+        return {name: known for name, n in self._table("features").items() if (known := amount(n)) is not None}
 
     @property
     def providers(self) -> dict[str, Mapping[str, Any]]:

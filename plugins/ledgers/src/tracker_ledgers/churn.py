@@ -200,9 +200,7 @@ def measure(session: Session, request: Request) -> Churn:
     if found.files == 0:
         notes.append(_nothing(request, found, start, end, within=bool(specs)))
     if request.provider is not None and (whose := shared(session, request.window, request.provider)):
-        notes.append(
-            f"{whose}: all lines count as {request.provider}'s. Leave --provider out to give them to no one"
-        )
+        notes.append(f"{whose}: all lines count as {request.provider}'s. Leave --provider out to give them to no one")
     record = _record(session, request, row, remarks, _figures(found, features) | figures)
     return Churn(record=record, diff=found, warnings=found.warnings, notes=tuple(notes))
 
