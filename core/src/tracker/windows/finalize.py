@@ -119,11 +119,12 @@ def _kept(
     """Features and fields with what the earlier row says and nothing else names or clears; and the names of that."""
     had = earlier.features if earlier else {}
     cleared = {name.replace("-", "_") for name in clear}
-    known = {*CLEARABLE, *(f"{name}_features" for name in had)}
+    own = {name: f"{name.replace('-', '_')}_features" for name in had}
+    known = {*CLEARABLE, *own.values()}
     if unknown := sorted(cleared - known):
         fields = ", ".join(sorted(known)).replace("_", "-")
         raise TrackerError(f"Unknown field {line(unknown[0])!r}. Expected one of {fields}, as in --clear quality.")
-    kept = {name: n for name, n in had.items() if name not in features and f"{name}_features" not in cleared}
+    kept = {name: n for name, n in had.items() if name not in features and own[name] not in cleared}
     names = [f"{line(name)} features {value(count)}" for name, count in kept.items()]
     fields_kept: Row = {}
     for name in (one for one in CLEARABLE if earlier and one not in cleared and given.get(one) in (None, ())):

@@ -128,8 +128,7 @@ def _other_lanes(session: Session, request: CaptureRequest, added: Addition) -> 
         yield f"Other lanes captured {name} in {added.window}, and one pair counts. Use --window for another account"
     elif request.origin == "override" or request.phases[0] == "after":
         theirs, own = (f"lane {one}" if one else "the lane without a name" for one in (known[-1], lane))
-        cure = f"`tracker undo`, then store it with --agent {known[-1] or repr('')}"
         yield (
             f"the {name} captures of {added.window} are of {theirs} and this one is of {own}: one pair counts. If it is"
-            f" of {theirs}, type {cure}"
+            f" of {theirs}, type `tracker undo`, then store it with --agent {known[-1] or repr('')}"
         )

@@ -71,14 +71,14 @@ class Finalized(NamedTuple):
     def result(self, source: Source, group: Iterable[Capture]) -> Result | None:
         """What a provider delivered, by its captures; None if the window says nothing of it."""
         entry, features = self.providers.get(source.name), self.features.get(source.name)
-        if entry is None and not features:
+        pair, reason = canonical(group), None
+        if entry is None and not features and not all(pair):
             return None
         capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-        pair, reason = canonical(group), None
         if pair.is_mixed:
             reason = OTHER_ACCOUNT
         elif entry is None:
-            reason = "not-captured"
+            reason = "not-captured" if features else "not-finalized"
         elif capacity is None:
             errors = entry.get("errors")
             tags = [str(tag) for tag in errors] if isinstance(errors, list) else []

@@ -123,11 +123,11 @@ class Totaled:
     def add(self, rows: Mapping[str, Finalized], groups: Groups) -> None:
         registry, asked = self.session.registry, [] if self._is_alone else list(rows)
         known = registry.first("window_accounts", session=self.session, windows=asked) or {} if asked else {}
-        keys = {
-            (window, name): (name, known.get((window, name), UNNAMED))
-            for window, row in rows.items()
-            for name in row.named & registry.providers.keys()
-        }
+        found = dict.fromkeys((window, name) for window, row in rows.items() for name in row.named)
+        # those that were captured after the window was finalized
+        late = {key: rows[key[0]] for key in groups if key not in found and key[0] in rows}
+        found |= {key: None for key, row in late.items() if row.is_stale(key[1], groups[key])}
+        keys = {key: (key[1], known.get(key, UNNAMED)) for key in found if key[1] in registry.providers}
         for key in set(keys.values()) - self._tallies.keys():
             source = registry.providers[key[0]]
             own = None if self._is_plain else registry.first("tally", session=self.session, source=source)
