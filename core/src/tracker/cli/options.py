@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -48,17 +49,26 @@ def provider_option(*, required: bool = False, about: str = "Who did the work.")
     return click.option("--provider", callback=known, required=required, metavar="P", help=about)
 
 
-def window_option(**settings: Any) -> Callable[[Any], Any]:
-    """`--window W`, refused if it cannot be an id."""
+class Window(click.ParamType):  # type: ignore[type-arg]
+    """A window's id. If it is missing, the newest one is named."""
 
-    def checked(_context: click.Context, _parameter: click.Parameter, given: Any) -> Any:
+    name = "window"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from tracker.journal.records import check_window
 
-        for window in given if isinstance(given, tuple) else [given] if given is not None else []:
-            check_window(window)
-        return given
+        return check_window(value)
 
-    known: dict[str, Any] = {"metavar": "W", "help": "The window.", "callback": checked} | settings
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str | None:
+        with suppress(TrackerError):
+            newest = ctx.ensure_object(Session).index.newest_windows(1) if ctx else []
+            return f"The newest window is {line(newest[0])}." if newest else None
+        return None
+
+
+def window_option(**settings: Any) -> Callable[[Any], Any]:
+    """`--window W`, refused if it cannot be an id."""
+    known: dict[str, Any] = {"metavar": "W", "help": "The window.", "type": Window()} | settings
     return click.option("--window", *known.pop("names", ()), **known)
 
 

@@ -14,6 +14,7 @@ from tracker.contract.readings import EPOCH, amount, instant
 from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
 from tracker.session import Session
+from tracker.text.pane import each_text, redact
 from tracker.text.render import line, near
 from tracker.windows.anomalies import history
 from tracker.windows.captures import OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, spans
@@ -51,8 +52,7 @@ class Finalized(NamedTuple):
     @property
     def features(self) -> dict[str, float]:
         """Features per provider; providers whose features were not given are left out."""
-        counts = {name: amount(count) for name, count in self._table("features").items()}
-        return {name: count for name, count in counts.items() if count is not None}
+        return {name: known for name, n in self._table("features").items() if (known := amount(n)) is not None}
 
     @property
     def providers(self) -> dict[str, Mapping[str, Any]]:
@@ -279,11 +279,8 @@ class Windows:
 
     def parsed(self, reading: readings.Reading, source: Source) -> dict[str, Any]:
         """A reading as the field `parsed` of a record, without what is never stored."""
-        from tracker.text.pane import each_text, redact
-
         change = partial(redact, keep_account=self.session.config.keep_account)
-        found: dict[str, Any] = each_text(readings.to_parsed(reading, source), change)
-        return found
+        return {name: each_text(one, change) for name, one in readings.to_parsed(reading, source).items()}
 
     # of the field `parsed` of a record
     reading = staticmethod(readings.from_parsed)
