@@ -159,6 +159,7 @@ def test_windows_are_read_some_at_a_time(filled: Any, monkeypatch: pytest.Monkey
         (["--since", "2026-01-11"], ["W2", "W10"]),
         (["--until", "2026-01-11T08:00:00Z"], ["W1", "W2"]),
         (["--since", "2026-01-11", "--until", "2026-01-11T23:00"], ["W2"]),
+        (["--since", "2026-01-11", "--until", "2026-01-11"], ["W2"]),
         (["--since", "1h"], []),
         (["--provider", "toy"], ["W1", "W2", "W10"]),
         (["--provider", "tally"], []),

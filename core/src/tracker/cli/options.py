@@ -73,13 +73,13 @@ def window_option(**settings: Any) -> Callable[[Any], Any]:
 
 
 def moment(context: click.Context, parameter: click.Parameter, given: str | None) -> datetime | None:
-    """The callback of an option that takes a time: ISO 8601, `yesterday 14:00`, `14:06`, or a span such as -2h."""
+    """The callback of an option that takes a time, such as `yesterday 14:00`; `--until` means a day to its end."""
     if given is None:
         return None
     from tracker.text import clock
 
-    session, name = context.ensure_object(Session), context.params.get("timezone")
-    found = clock.moment(given, session.now, lambda: clock.zone(name) if name else session.zone)
+    session, name, is_end = context.ensure_object(Session), context.params.get("timezone"), parameter.name == "until"
+    found = clock.moment(given, session.now, lambda: clock.zone(name) if name else session.zone, is_end=is_end)
     if found is None:
         raise click.BadParameter(f"Invalid time {line(given)!r}. {clock.EXPECTED}", param=parameter)
     return found
@@ -126,7 +126,7 @@ def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:
     """The options that select windows, the same in every command; it gets them as `selection`."""
     options = (
         click.option("--since", metavar="TIME", callback=moment, help="From this time on, such as `7d`."),
-        click.option("--until", metavar="TIME", callback=moment, help="Up to this time: only what began by then."),
+        click.option("--until", metavar="TIME", callback=moment, help="Up to this time, or to the end of a day."),
         click.option("--last", type=Number(int, min=1), metavar="N", help=last),
         click.option("--lane", metavar="LANE", help="Only windows of this lane; '' is the lane without a name."),
         provider_option(about="Only windows of this provider."),

@@ -43,11 +43,11 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
 
 @frozen(kw_only=True)
 class _Logs:
-    """The session logs that were read, and the days that are asked for."""
+    """The session logs that were read, and the span that is asked for, in seconds."""
 
     ask: Callable[[usage.Query], usage.Usage]
-    since: date | None
-    until: date | None
+    since: float
+    until: float
     zone: Any
 
     def rows(self, by: usage.By) -> usage.Usage:
@@ -58,7 +58,7 @@ def _usage(session: Session, period: Period) -> Iterator[Panel]:
     sources, local = store.log_sources(session), zone(session.config.timezone)
     if not sources:
         return
-    since, until = (at and at.astimezone(local).date() for at in (period.since, period.until))
+    since, until = usage.begin(period.since), usage.end(period.until)
 
     def take(logs: store.Store, _prices: ListPrices) -> list[Panel]:
         found = _Logs(ask=partial(usage.usage, session, logs, sources), since=since, until=until, zone=local)
