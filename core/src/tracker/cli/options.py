@@ -86,7 +86,7 @@ def moment(context: click.Context, parameter: click.Parameter, given: str | None
 
 
 class Selection(NamedTuple):
-    """Which windows are wanted; None leaves a filter out. `provider` has captures in them."""
+    """Which windows are wanted; None leaves a filter out. provider: captured in them. lane: of a pair that counts."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -106,20 +106,24 @@ class Selection(NamedTuple):
         for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group
         done = Windows(session).finalized() if self.is_open else {}
-        found = []
+        found = dict[str, dict[str, str]]()
         for window, groups in own.items():
-            known = {(window, name): group for name, group in groups.items()}
-            begin, end = spans(known).get(window, (None, None))
-            lanes = {one.agent_id or "" for group in groups.values() for one in group}
+            begin, end = spans({(window, name): group for name, group in groups.items()}).get(window, (None, None))
+            pairs = {name: canonical(group) for name, group in groups.items()}
+            lanes = {name: next(filter(None, reversed(pair))).agent_id or "" for name, pair in pairs.items()}
+            named = lanes.values() if self.provider is None else [lanes.get(self.provider)]
             if (
                 (self.since is None or ((last := end or begin) is not None and last >= self.since))
                 and (self.until is None or (begin is not None and begin <= self.until))
-                and (self.lane is None or self.lane in lanes)
+                and (self.lane is None or self.lane in named)
                 and (self.provider is None or self.provider in groups)
-                and (not self.is_open or (window not in done and any(canonical(one).missing for one in known.values())))
+                and (not self.is_open or (window not in done and any(pair.missing for pair in pairs.values())))
             ):
-                found.append(window)
-        return found if self.last is None else found[-self.last :]
+                found[window] = {name: lane for name, lane in lanes.items() if self.lane not in (None, lane)}
+        chosen = list(found)[-(self.last or 0) :]
+        if others := [f"{name} {line(window)}" for window in chosen for name in found[window]]:
+            session.note(f"note: --lane selects whole windows. Of other lanes in them: {', '.join(others)}")
+        return chosen
 
 
 def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:

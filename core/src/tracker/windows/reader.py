@@ -128,6 +128,9 @@ class Absent(NamedTuple):
 class Windows:
     """The windows of a session; `windows` are ids everywhere, None is every window."""
 
+    # the id that follows; the reading that the field `parsed` of a record holds
+    following, reading = staticmethod(next_window), staticmethod(readings.from_parsed)
+
     def __init__(self, session: Session) -> None:
         self.session = session
 
@@ -208,8 +211,6 @@ class Windows:
                 if mark.provider == source.name:
                     yield LaneFile(self.session, source, lane)
 
-    following = staticmethod(next_window)
-
     # --- records whose plugin is missing
 
     def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
@@ -281,6 +282,3 @@ class Windows:
         """A reading as the field `parsed` of a record, without what is never stored."""
         change = partial(redact, keep_account=self.session.config.keep_account)
         return {name: each_text(one, change) for name, one in readings.to_parsed(reading, source).items()}
-
-    # of the field `parsed` of a record
-    reading = staticmethod(readings.from_parsed)
