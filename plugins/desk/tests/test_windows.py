@@ -97,6 +97,25 @@ def test_what_is_of_the_whole_window_is_of_no_provider() -> None:
     assert "Window churn" in [column.title for column in columns]
 
 
+def test_a_lane_has_the_windows_in_which_its_pair_counts(filled: Any) -> None:
+    """`scoreboard --by lane` counts them so; what else is in them is named."""
+    for provider, lane, hour, used in (("toy", "sub2", 7, "fuel 1%"), ("tally", "sub3", 10, "5")):
+        for phase in ("start", "end"):
+            at = f"2026-01-11T{hour:02}:{'00' if phase == 'start' else '30'}:00Z"
+            done = filled(
+                *("alias", phase, provider, "--stdin", "--window", "W2", "--captured-at", at), stdin=used, lane=lane
+            )
+            done.ok()
+    # sub1's AFTER of W2 is the last one
+    assert windows(filled, "--lane", "sub2") == []
+    for command in (("windows",), ("preview",), ("scoreboard",)):
+        done = filled(*command, "--lane", "sub1")
+        done.ok()
+        assert "note: --lane selects whole windows. Of other lanes in them: tally W2\n" in done.err
+    assert "--lane selects" not in filled("windows", "--lane", "").err
+    assert [one["window"] for one in windows(filled, "--lane", "sub3", "--provider", "toy")] == []
+
+
 def test_lanes_that_share_a_window_are_said(filled: Any) -> None:
     assert "lanes" not in filled("windows").err
     for phase, pane in (("start", "fuel 10%"), ("end", "fuel 20%")):
@@ -159,6 +178,7 @@ def test_windows_are_read_some_at_a_time(filled: Any, monkeypatch: pytest.Monkey
         (["--since", "2026-01-11"], ["W2", "W10"]),
         (["--until", "2026-01-11T08:00:00Z"], ["W1", "W2"]),
         (["--since", "2026-01-11", "--until", "2026-01-11T23:00"], ["W2"]),
+        (["--since", "2026-01-11", "--until", "2026-01-11"], ["W2"]),
         (["--since", "1h"], []),
         (["--provider", "toy"], ["W1", "W2", "W10"]),
         (["--provider", "tally"], []),

@@ -255,12 +255,14 @@ def test_a_checkpoint_books_the_churn_of_a_shared_window_to_nobody(
     ok(done)
     [record] = records(tmp_path, "churn")
     assert (record["provider"], record["features"]) == ((None, 4) if is_shared else ("toy", 3))
-    said = "note: toy and tally worked in W0-20 at the same time, so its churn is recorded as the window's."
+    said = "note: toy and tally worked in W0-20 at the same time: churn is recorded as the window's."
     assert (said in done.stderr) == is_shared
     counted = finalized("churn", "--window", "W0-20", "--provider", "toy")
     ok(counted)
-    assert ("all lines count as toy's here" in counted.stderr) == is_shared
-    assert records(tmp_path, "churn")[-1]["provider"] == "toy"
+    assert ("all lines count as toy's." in counted.stderr) == is_shared
+    # once a row says whose lines they are, a checkpoint keeps to it
+    ok(finalized(*CLOSE, "--actual", "8"))
+    assert [one["provider"] for one in records(tmp_path, "churn")][1:] == ["toy", "toy"]
 
 
 def test_a_checkpoint_shows_the_decision_card(finalized: Run, tmp_path: Path) -> None:

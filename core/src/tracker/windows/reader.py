@@ -14,6 +14,7 @@ from tracker.contract.readings import EPOCH, amount, instant
 from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
 from tracker.session import Session
+from tracker.text.pane import each_text, redact
 from tracker.text.render import line, near
 from tracker.windows.anomalies import history
 from tracker.windows.captures import OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, spans
@@ -51,8 +52,7 @@ class Finalized(NamedTuple):
     @property
     def features(self) -> dict[str, float]:
         """Features per provider; providers whose features were not given are left out."""
-        counts = {name: amount(count) for name, count in self._table("features").items()}
-        return {name: count for name, count in counts.items() if count is not None}
+        return {name: known for name, n in self._table("features").items() if (known := amount(n)) is not None}
 
     @property
     def providers(self) -> dict[str, Mapping[str, Any]]:
@@ -71,14 +71,14 @@ class Finalized(NamedTuple):
     def result(self, source: Source, group: Iterable[Capture]) -> Result | None:
         """What a provider delivered, by its captures; None if the window says nothing of it."""
         entry, features = self.providers.get(source.name), self.features.get(source.name)
-        if entry is None and not features:
+        pair, reason = canonical(group), None
+        if entry is None and not features and not all(pair):
             return None
         capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-        pair, reason = canonical(group), None
         if pair.is_mixed:
             reason = OTHER_ACCOUNT
         elif entry is None:
-            reason = "not-captured"
+            reason = "not-captured" if features else "not-finalized"
         elif capacity is None:
             errors = entry.get("errors")
             tags = [str(tag) for tag in errors] if isinstance(errors, list) else []
@@ -127,6 +127,9 @@ class Absent(NamedTuple):
 
 class Windows:
     """The windows of a session; `windows` are ids everywhere, None is every window."""
+
+    # the id that follows; the reading that the field `parsed` of a record holds
+    following, reading = staticmethod(next_window), staticmethod(readings.from_parsed)
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -208,8 +211,6 @@ class Windows:
                 if mark.provider == source.name:
                     yield LaneFile(self.session, source, lane)
 
-    following = staticmethod(next_window)
-
     # --- records whose plugin is missing
 
     def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
@@ -279,11 +280,5 @@ class Windows:
 
     def parsed(self, reading: readings.Reading, source: Source) -> dict[str, Any]:
         """A reading as the field `parsed` of a record, without what is never stored."""
-        from tracker.text.pane import each_text, redact
-
         change = partial(redact, keep_account=self.session.config.keep_account)
-        found: dict[str, Any] = each_text(readings.to_parsed(reading, source), change)
-        return found
-
-    # of the field `parsed` of a record
-    reading = staticmethod(readings.from_parsed)
+        return {name: each_text(one, change) for name, one in readings.to_parsed(reading, source).items()}

@@ -123,17 +123,17 @@ def sentence(record: Mapping[str, Any]) -> str:
 # --- who did the work
 
 
-def others(session: Session, window: str, provider: str) -> list[str]:
-    """Other providers that used their quota in a window at the same time: git does not say whose lines are whose."""
+def shared(session: Session, window: str, provider: str) -> str:
+    """That others used their quota in a window at the same time, if so: git does not say whose lines are whose."""
     groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
     begin, end = _times(session, window, groups.get(provider, []))
-    found = []
+    found = [provider]
     for name in sorted(groups.keys() - {provider}):
         start, stop = _times(session, window, groups[name])
         is_apart = begin and start and ((end and end <= start) or (stop and stop <= begin))
         if not is_apart and canonical(groups[name]).capacity(session, session.registry.sources[name]) != 0:
             found.append(name)
-    return found
+    return f"{', '.join(found[:-1])} and {found[-1]} worked in {line(window)} at the same time" if found[1:] else ""
 
 
 def _times(session: Session, window: str, group: list[Capture]) -> tuple[datetime | None, datetime | None]:
@@ -199,11 +199,8 @@ def measure(session: Session, request: Request) -> Churn:
         notes.append(f"{remarks[-1]}: {', '.join(commit.sha[:12] for commit in found.prototypes)}")
     if found.files == 0:
         notes.append(_nothing(request, found, start, end, within=bool(specs)))
-    if request.provider is not None and (also := others(session, request.window, request.provider)):
-        whose = f"{request.provider} and {', '.join(also)} worked in {request.window} at the same time"
-        notes.append(
-            f"{whose}: all lines count as {request.provider}'s here. Leave --provider out to count them as none's"
-        )
+    if request.provider is not None and (whose := shared(session, request.window, request.provider)):
+        notes.append(f"{whose}: all lines count as {request.provider}'s. Leave --provider out to give them to no one")
     record = _record(session, request, row, remarks, _figures(found, features) | figures)
     return Churn(record=record, diff=found, warnings=found.warnings, notes=tuple(notes))
 
