@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import time
 from pathlib import Path
 from shutil import disk_usage
 
@@ -13,6 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "support"))  # importli
 # Programs are started a thousand times: whatever the caller's environment says, each module is compiled once.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Tests compare what programs print with their own arithmetic: both in one zone, whatever the machine's is.
+os.environ["TZ"] = "UTC"
+if hasattr(time, "tzset"):
+    time.tzset()
 # Every record is flushed, which a disk in memory does at once; a run writes 400 MB and some programs that it starts.
 MEMORY = Path("/dev/shm")
 if os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2 << 30 and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:

@@ -116,6 +116,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Path:
     shutil.copytree(demo.data, folder / "data")
     (folder / "bad").write_text('{"lane": 1\n')
     run("ingest proxy-telemetry --window W0-01 --file bad")
+    report = {"weekly": [{"week": "2026-05-17", "totalTokens": 14656, "modelsUsed": ["claude-opus-4-6"]}]}
+    (folder / "report").write_text(json.dumps(report))
+    run("ingest claude-ccusage --window W0-01 --file report")
     run("override codex --window W0-09 --phase before --weekly-pct 50 --notes by-hand", AGENT_ID="sub1")
     run("override codex --window W0-09 --phase after --weekly-pct 40", AGENT_ID="sub1")
     run("alias delete codex --phase after --window W0-09", AGENT_ID="sub1")

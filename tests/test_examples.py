@@ -118,6 +118,10 @@ FIRST = {
     "trust": ["init --yes"],
     "gate": ["capture codex --phase before --window W0-20"],
     "accept": ["sync"],
+    # the demo's history may be too old by now
+    "calibrate": ["sync"],
+    "reconcile": ["sync"],
+    "drift": ["sync"],
 }
 
 

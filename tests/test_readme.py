@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -81,8 +82,14 @@ def test_an_ended_codex_window_reads_as_the_specification_says(tracker_cli: Run)
     assert ended.stdout == "stored codex after snapshot for W0-20 (ready to finalize)\n"
     arguments = ["--codex-features", "3", "--quality", "1.0", "--outcome", "pass", "--notes", "session002 main lane"]
     assert tracker_cli("complete", "--window", "W0-20", *arguments).returncode == 0
-    shown = tracker_cli("preview", "--window", "W0-20").stdout
-    assert shown == (
+    preview = tracker_cli("preview", "--window", "W0-20")
+    assert preview.stderr == (
+        "note: 1 usable window; intervals and power need 3: `tracker preview` without --window shows all windows. Until"
+        " then --json and `tracker compare` give an assumed interval\n"
+    )
+    [found] = json.loads(tracker_cli("--json", "preview").stdout)["providers"]
+    assert found["ci_kind"] == "assumed"
+    assert preview.stdout == (
         "Windows: W0-20\n"
         "Anomalies: 0 (see anomalies.jsonl)\n"
         "Providers:\n"

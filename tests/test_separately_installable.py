@@ -13,7 +13,7 @@ from bare import ROOT, Bare, third_party
 
 SOURCES = {
     "codex": ["codex", "codex-ccusage", "codex-sessions"],
-    "claude": ["claude", "claude-monitor", "claude-sessions"],
+    "claude": ["claude", "claude-ccusage", "claude-monitor", "claude-sessions"],
     "glm": ["glm"],
     "proxy": ["proxy-telemetry"],
 }

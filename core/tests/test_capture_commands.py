@@ -174,7 +174,9 @@ def test_a_reset_in_between_excludes_the_window(toys: Run) -> None:
     ok(toys("alias", "start", "toy", "--stdin", "--captured-at", T0, stdin=pane))
     done = toys("alias", "end", "toy", "--stdin", "--captured-at", T1, stdin="fuel 40%\nheat 2%")
     assert "anomaly" not in done.stderr
-    ok(toys("complete", "--window", "W0-01", "--toy-features", "1"))
+    finalized = toys("complete", "--window", "W0-01", "--toy-features", "1")
+    why = "the meter was reset in between, so how far it moved is not known"
+    assert f"note: toy: reset-crossed:fuel ({why})\n" in finalized.stderr
     shown = ok(toys("preview"))
     assert "efficiency=n/a, ci=n/a, n=0, power=n/a (excluded W0-01: reset-crossed:fuel)" in shown
 
@@ -272,6 +274,14 @@ def test_what_was_taken_back_cannot_be_taken_back_twice(captured: Run) -> None:
     ok(captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01"))
     error = refused(captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01"))
     assert "There is no toy after for W0-01 to remove (it was removed before)" in error
+
+
+def test_a_reset_that_cannot_be_is_explained(toys: Run) -> None:
+    pane = "fuel 1% reset 2099-01-01T00:00:00+00:00\nheat 1% reset 2026-01-10T12:00:00+00:00"
+    done = toys("alias", "start", "toy", "--stdin", "--captured-at", T0, stdin=pane)
+    ok(done)
+    why = "this reset is later than the meter's next one can be, so it is left out"
+    assert f"note: reset-implausible:fuel ({why})\n" in done.stderr
 
 
 def test_a_lane_hears_who_else_measures_in_the_window_that_it_is_given(toys: Run) -> None:

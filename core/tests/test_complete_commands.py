@@ -6,10 +6,14 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from outcomes import ok, records, refused
+
+from tracker.hosting.discovery import Plugin
+from tracker.hosting.registry import Registry
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
@@ -19,6 +23,40 @@ T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:0
 def toys(toys: Run) -> Run:
     """In this process: the tests are about what is stored and said."""
     return toys
+
+
+def test_a_provider_may_have_a_dash_in_its_name(
+    program: Any, toy_code: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("acme_status")
+    exec(toy_code["toy"].replace('name="toy"', 'name="acme-status"').replace('prefix="t"', 'prefix="w"'), vars(module))
+    made = Registry(plugins=[Plugin("acme-status", "", "acme-status", "1", lambda: module)])
+    monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: made)
+    program("start", "acme-status", "--stdin", "--captured-at", T0, stdin="fuel 10%").ok()
+    program("end", "acme-status", "--stdin", "--captured-at", T1, stdin="fuel 12%").ok()
+    assert "--acme-status-features N" in program("complete", "--help").ok()
+    done = program("complete", "--window", "W0-01", "--acme-status-features", "3").ok()
+    assert done == "finalized W0-01 (acme-status: features=3, capacity=2 pp)\n"
+    program("complete", "--window", "W0-01", "--clear", "acme-status-features").ok()
+    assert [row["features"]["acme-status"] for row in program.rows("windows")] == [3, None]
+
+
+def test_a_provider_that_was_captured_after_finalizing_is_stale(program: Any) -> None:
+    for provider, first, second in (("toy", "fuel 10%", "fuel 12%"), ("tally", "5", "20")):
+        at = ("--window", "W1", "--captured-at")
+        program("start", provider, "--stdin", *at, T0, stdin=first).ok()
+        program("end", provider, "--stdin", *at, T1, stdin=second).ok()
+        if provider == "toy":
+            program("complete", "--window", "W1", "--toy-features", "1").ok()
+            assert "tally" not in program("preview").ok()
+    line = "  - tally: features=n/a, capacity=n/a, efficiency=n/a, ci=n/a, n=0, power=n/a"
+    assert f"{line} (excluded W1: not-finalized) (stale: re-run complete)\n" in program("preview").ok()
+    [window] = json.loads(program("windows", "--json").ok())
+    found = window["providers"]["tally"]
+    assert (found["features"], found["capacity"], found["efficiency"]) == (None, 15, None)
+    assert window["stale"] == ["tally"]
+    program("complete", "--window", "W1", "--tally-features", "3").ok()
+    assert "  - tally: features=3, capacity=15 calls, efficiency=0.20," in program("preview").ok()
 
 
 def test_a_dry_run_of_complete_leaves_no_lock_behind(captured: Run, tmp_path: Path) -> None:

@@ -200,22 +200,6 @@ def test_the_operators_own_functions_are_allowed(monkeypatch: pytest.MonkeyPatch
     assert [source("toy", prefix=prefix).hidden_words for prefix in "oaz"] == [[], [], []]
 
 
-def test_two_plugins_with_one_alias_prefix() -> None:
-    made = registry(plugin("a", source("a", prefix="t")), plugin("b", source("b", prefix="t")))
-    assert list(made.sources) == ["a"]
-    assert (
-        "Invalid prefix 't'. It makes the shell function 'td', and so does a's. Expected other letters."
-        in only_failure(made)
-    )
-
-
-def test_a_report_whose_function_is_a_providers() -> None:
-    made = registry(
-        plugin("a", source("a", prefix="t")), plugin("b", source("b", kind="report", prefix="ts", stream="b"))
-    )
-    assert "the shell function 'ts', and so does a's" in only_failure(made)
-
-
 def test_a_declaration_with_a_half_built_meter_is_refused() -> None:
     info = source("bad")
     object.__setattr__(info, "meters", (Meter.__new__(Meter),))

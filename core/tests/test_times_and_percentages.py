@@ -38,6 +38,23 @@ def test_times(text: str, expected: datetime) -> None:
     assert moment(text, NOW, lambda: ZoneInfo("Europe/Berlin")) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-20", datetime(2026, 11, 20, 22, 59, 59, 999_999, tzinfo=UTC)),
+        ("yesterday", datetime(2026, 11, 21, 22, 59, 59, 999_999, tzinfo=UTC)),
+        # of 25 hours
+        ("2026-10-25", datetime(2026, 10, 25, 22, 59, 59, 999_999, tzinfo=UTC)),
+        ("2026-11-20T00:00", datetime(2026, 11, 19, 23, tzinfo=UTC)),
+        ("20261120T10", datetime(2026, 11, 20, 9, tzinfo=UTC)),
+        ("yesterday 14:00", datetime(2026, 11, 21, 13, tzinfo=UTC)),
+        ("-2h", NOW - timedelta(hours=2)),
+    ],
+)
+def test_a_day_ends_with_its_last_moment(text: str, expected: datetime) -> None:
+    assert moment(text, NOW, lambda: ZoneInfo("Europe/Berlin"), is_end=True) == expected
+
+
 @pytest.mark.parametrize("option", ["--since", "--until"])
 @pytest.mark.parametrize("text", ["yesterday", "today 00:00", "-2h", "14:06", "2026-11-22"])
 def test_a_selection_takes_the_same_times(program: Any, option: str, text: str) -> None:

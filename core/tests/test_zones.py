@@ -56,6 +56,7 @@ def test_an_hour_that_comes_twice_is_two_instants(elsewhere: pytest.MonkeyPatch)
 
 def test_a_machine_without_a_named_zone_keeps_its_rules(elsewhere: pytest.MonkeyPatch) -> None:
     elsewhere.delenv("TZ", raising=False)
+    time.tzset()
     elsewhere.setattr("os.path.realpath", lambda path: path)
     assert local_zone().utcoffset(datetime(2026, 7, 1)) == datetime(2026, 7, 1).astimezone().utcoffset()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tracker.contract.blocks import PreviewContext, Row
 from tracker.contract.events import EventTotals
 from tracker.contract.readings import EPOCH, instant
-from tracker.contract.sources import Source
+from tracker.contract.sources import VIEW, Source
 from tracker.errors import PluginError
 from tracker.journal.records import ANOMALIES, SCHEMA, text
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
@@ -160,7 +160,9 @@ class Preview(NamedTuple):
         usable = max((figures.efficiency.n for figures in self.providers), default=0)
         if self.windows and usable < 3:
             cure = "" if is_all else ": `tracker preview` without --window shows all windows"
-            yield f"note: {plural(usable, 'usable window')}; intervals and power need 3{cure}"
+            is_assumed = any(figures.efficiency.ci_kind == "assumed" for figures in self.providers)
+            more = ". Until then --json and `tracker compare` give an assumed interval" if is_assumed else ""
+            yield f"note: {plural(usable, 'usable window')}; intervals and power need 3{cure}{more}"
 
 
 def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
@@ -224,17 +226,19 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
 def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Mapping[str, Span]) -> Iterator[Shown]:
     """The source's block, if it has one."""
     facts: StreamFacts | None = None
-    records: list[dict[str, Any]] = []
+    records, features = list[dict[str, Any]](), dict[str, dict[str, float]]()
     if source.is_stream:
-        given = {"source": source, "windows": windows, "spans": times}
-        facts = session.registry.first("stream_facts", session=session, **given)
+        facts = session.registry.first("stream_facts", session=session, source=source, windows=windows, spans=times)
     else:
         found = (entry.record for entry in session.index.entries(source.stream, windows))
-        records = [one for one in found if source.kind == "view" or one.get("provider", source.name) == source.name]
+        records = [one for one in found if source.kind == VIEW or one.get("provider", source.name) == source.name]
     # of one instant the later line last
     records.sort(key=lambda record: instant(record.get("captured_at")) or EPOCH)
+    if source.kind == VIEW and records:
+        rows = Windows(session).finalized({text(record.get("window")) for record in records})
+        features = {window: finalized.features for window, finalized in rows.items()}
     events = facts.totals if facts else EventTotals()
-    context = PreviewContext(windows=windows, records=tuple(records), events=events)
+    context = PreviewContext(windows=windows, records=tuple(records), events=events, features=features)
     block = session.registry.call(source.name, "render_preview_block", context=context)
     if block is not None:
         yield Shown(source, block, *((facts.outside, facts.notes) if facts else ()))
@@ -245,18 +249,15 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Ma
 
 def _provider_line(figures: ProviderFigures) -> str:
     estimate, totals = figures.efficiency, figures.totals
-    ci, power = MISSING, MISSING
-    if estimate.ci_kind == "measured":
-        if estimate.ci is not None:
-            ci = "-".join(rate(limit, estimate.efficiency) for limit in estimate.ci)
-        power = value(estimate.power, digits=2)
+    measured = estimate if estimate.ci_kind == "measured" else None
+    ci = "-".join(rate(limit, estimate.efficiency) for limit in (measured and measured.ci) or ()) or MISSING
     parts = [
         f"features={value(totals['features'])}",
         f"capacity={value(totals['capacity'], unit=f' {figures.unit}')}",
         f"efficiency={rate(estimate.efficiency)}",
         f"ci={ci}",
         f"n={estimate.n}",
-        f"power={power}",
+        f"power={value(measured and measured.power, digits=2)}",
     ]
     shown = islice(figures.excluded.items(), MARKS)
     marks = [f"excluded {line(window)}: {line(reason)}" for window, reason in shown]

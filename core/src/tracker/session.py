@@ -109,18 +109,17 @@ class Session:
         try:
             with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
                 file.write("*\n")
+            self.note(f"note: {self.root}/.gitignore keeps the records out of git; set data.track to leave it out")
         except FileExistsError:
             return
         except OSError as error:
             self.warn(f"cannot write {path}: {error.strerror}. git may track your records.")
-        else:
-            self.note(f"note: {self.root}/.gitignore keeps the records out of git; set data.track to leave it out")
 
     @property
     def has_stored(self) -> bool:
         """Whether a record was appended and flushed until now."""
         journal: Journal | None = vars(self).get("journal")
-        return journal is not None and bool(journal.stored)
+        return bool(journal and journal.stored)
 
     @property
     def outcome(self) -> str:
@@ -169,8 +168,7 @@ class Session:
         found = self.registry.source(name)
         if found and (not kinds or found.kind in kinds):
             return found
-        fitting = [source for source in self.registry.sources.values() if not kinds or source.kind in kinds]
-        names = [source.name for source in fitting]
+        names = [one.name for one in self.registry.sources.values() if not kinds or one.kind in kinds]
         for failure in self.registry.failures:
             if failure.plugin == name:
                 raise TrackerError(f"{name} is not available: {failure}")

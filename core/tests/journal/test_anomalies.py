@@ -79,7 +79,7 @@ def test_an_after_that_is_earlier_than_its_before(program: Any) -> None:
     capture(program, "start", 9, 10).ok()
     assert capture(program, "end", 8, 20).refused() == (
         f"error: This toy reading is of {T[8]}, and the BEFORE of W1 is of {T[9]}: there is nothing in between."
-        " Send Toy a message, so that it writes a new reading, then capture again, or store it with --force."
+        " Send Toy a message for a new reading, then capture again, or store it with --force."
         " Nothing was stored."
     )
     assert len(program.rows("snapshots")) == 1

@@ -81,9 +81,12 @@ def reply(body: bytes, status: int = 200, **headers: str) -> Answer:
     return answer
 
 
-def quota(machine: Any, name: str = "quota-tokens") -> bytes:
-    found: bytes = machine.screen("glm", name).read_bytes()
-    return found
+def quota(machine: Any) -> bytes:
+    """An answer of the vendor as of now: with the resets that it was recorded with, it would be an old one some day."""
+    found = json.loads(machine.screen("glm", "quota-tokens").read_bytes())
+    for limit in found["data"]["limits"]:
+        limit["nextResetTime"] = int(time.time() + 3600) * 1000
+    return json.dumps(found).encode()
 
 
 def ask(machine: Any, server: Server | None, *arguments: str, **extra: str) -> Any:

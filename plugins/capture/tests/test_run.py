@@ -42,6 +42,17 @@ def test_the_scope_is_the_command_s(machine: Any) -> None:
     assert argv(machine) == "codex session --json --offline"
 
 
+def test_the_report_of_another_agent_is_refused_and_its_source_takes_it(machine: Any) -> None:
+    ccusage(machine, "v20-claude-weekly")
+    assert "this looks like claude-ccusage's. Nothing was stored." in error(run(machine, "codex-ccusage"))
+    assert machine.rows("codex_ccusage") == []
+    done = run(machine, "claude-ccusage", "--scope", "weekly")
+    assert done.returncode == 0, done.stderr
+    assert argv(machine) == "claude weekly --json --offline"
+    [row] = machine.rows("claude_ccusage")
+    assert (row["parsed"]["scope"], row["parsed"]["total_tokens"]) == ("weekly", 10_925_360)
+
+
 def test_claude_monitor_is_run_and_taken_in(machine: Any) -> None:
     text = (machine.screen("claude", "x").parents[1] / "monitor" / "v4-once-json.txt").read_text()
     machine.program("claude-monitor", f"open('argv', 'w').write(' '.join(sys.argv[1:]))\nprint({text!r})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 PRINTED = "print_v2.1.330_base_max_110col"
@@ -14,13 +15,14 @@ def ok(done: Any) -> str:
 
 
 def test_a_sample_opens_no_window_and_unchanged_values_are_one_run(machine: Any, event: Any) -> None:
-    machine.rollout("a", event(64, age=60, now=1_790_000_000 + 0))
+    now = time.time()
+    machine.rollout("a", event(64, age=60, now=now))
     first = ok(machine("capture", "--sample", "codex", "--from", "rollout"))
     assert first.startswith("sampled codex (rollout, ")
     assert first.endswith(" old): fiveh=11% weekly=64%\n")
     ok(machine("capture", "--sample", "codex", "--from", "rollout"))
     assert len(machine.rows("readings")) == 1
-    machine.rollout("a", event(64, age=0, now=1_790_000_000 + 0))
+    machine.rollout("a", event(64, age=0, now=now))
     ok(machine("capture", "--sample", "codex", "--from", "rollout"))
     old, new = machine.rows("readings")
     assert (new["supersedes"], new["captured_at"]) == ([old["record_id"]], old["captured_at"])

@@ -61,9 +61,6 @@ def by(key: str) -> Callable[[Object], datetime]:
     [
         ("v18-codex-daily", "daily", "daily", named_day, fresh_v18),
         ("v18-codex-session", "sessions", "session", by("lastActivity"), fresh_v18),
-        ("v20-all-daily-by-agent", "daily", "daily", by("period"), fresh),
-        ("v20-claude-blocks", "blocks", "blocks", by("startTime"), fresh),
-        ("v20-claude-weekly", "weekly", "weekly", by("week"), fresh),
         ("v20-codex-daily", "daily", "daily", by("date"), fresh),
         ("v20-codex-monthly", "monthly", "monthly", by("month"), fresh),
         ("v20-codex-session", "sessions", "session", by("lastActivity"), fresh),
@@ -181,7 +178,7 @@ def test_sessions_without_any_time_are_still_counted() -> None:
 
 def test_rows_of_one_day_are_added_up() -> None:
     rows = [
-        {"period": "2026-05-02", "agent": "claude", "totalTokens": 30, "totalCost": 0.5},
+        {"period": "2026-05-02", "agent": "codex", "totalTokens": 30, "totalCost": 0.5},
         {"period": "2026-05-02", "agent": "codex", "totalTokens": 12, "totalCost": 0.25},
     ]
     found = fields({"daily": rows})
@@ -193,11 +190,63 @@ def test_percentages_of_one_day_do_not_add_up() -> None:
     assert (found["percent_used"], found["tokens"]) == (None, 10)
 
 
-def test_an_agents_part_beside_its_whole_is_not_counted_twice() -> None:
-    part = {"period": "2026-05-02", "agent": "claude", "totalTokens": 30}
-    whole = {"period": "2026-05-02", "agent": "all", "totalTokens": 42, "agents": [part]}
-    found = fields({"daily": [part, whole]})
-    assert (found["rows"], found["tokens"], found["total_tokens"]) == (1, 42, 42)
+# --- reports of other agents
+
+
+def unified(*days: Any, **more: Any) -> Any:
+    return {"daily": [{"period": "2026-05-02", **day} for day in days], **more}
+
+
+CLAUDE, CODEX, ALL = (
+    {"agent": name, "totalTokens": size} for name, size in (("claude", 30), ("codex", 12), ("all", 42))
+)
+BOTH = {"metadata": {"agents": ["claude", "codex"]}}
+
+
+@together(
+    "report",
+    [
+        unified(CLAUDE, CODEX, ALL),
+        unified(ALL | {"agents": [CLAUDE, CODEX]}),
+        unified(ALL | BOTH | {"agents": [CLAUDE, CODEX]}, totals={"totalTokens": 42}),
+        unified(CODEX, ALL | {"agents": [CLAUDE, CODEX]}),
+        unified(
+            CODEX | {"agent": "all", "metadata": {"agents": ["codex"]}}, ALL | {"metadata": {"agents": ["claude"]}}
+        ),
+    ],
+)
+def test_of_a_unified_report_the_own_rows_count(report: Any) -> None:
+    found = fields(report)
+    assert (found["rows"], found["tokens"], found["total_tokens"]) == (1, 12, 12)
+
+
+@together(
+    ("report", "tag"),
+    [
+        (unified(ALL | BOTH), "agents-mixed"),
+        (unified(ALL), "agents-mixed"),
+        (unified(CLAUDE), "other-agent"),
+        (unified(ALL | {"agents": [CLAUDE]}), "other-agent"),
+        ({"daily": [{"date": "2026-05-02", "totalTokens": 1, "modelsUsed": ["claude-opus-4-6"]}]}, "other-agent"),
+        ({"daily": [], "totals": {"totalCost": -0.0, "totalTokens": 0}}, "other-agent"),
+        ({"blocks": [{"startTime": "2026-05-02T10:00:00Z", "tokenCounts": {"inputTokens": 1}}]}, "other-agent"),
+    ],
+)
+def test_a_report_of_others_gives_no_figures(report: Any, tag: str) -> None:
+    assert read(report) == Reading(errors=(tag,))
+
+
+def test_a_part_that_lacks_a_figure_does_not_take_it_from_the_whole() -> None:
+    found = fields(unified(ALL | {"inputTokens": 40, "agents": [CODEX]}))
+    assert (found["tokens"], found["input_tokens"]) == (12, None)
+
+
+def test_a_cost_without_a_price_is_unknown() -> None:
+    models = {"gpt-9": {"missingPricing": True}, "gpt-5": {"missingPricing": False}}
+    row = {"date": "2026-05-02", "totalTokens": 1, "costUSD": 0, "models": models}
+    found = read({"daily": [row], "totals": {"costUSD": 0, "unpricedModels": ["gpt-9"]}})
+    assert (found.fields["tokens"], found.fields["cost_usd"], found.fields["total_cost_usd"]) == (1, None, None)
+    assert found.errors == ("unpriced",)
 
 
 # --- values

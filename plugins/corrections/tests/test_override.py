@@ -9,6 +9,41 @@ import pytest
 OVERRIDE = ("override", "toy", "--window", "W1", "--phase", "before")
 
 
+def test_the_newest_window_is_named_where_one_is_missing(program: Any) -> None:
+    missing = "error: Missing option '--window'."
+    assert program("complete").refused(2) == missing
+    program(*OVERRIDE, "--fuel-pct", "1", "--captured-at", "2026-01-10T08:00:00Z").ok()
+    program("override", "toy", "--window", "W0-7", *OVERRIDE[4:], "--fuel-pct", "1").ok()
+    for command in (
+        ["complete"],
+        ["override", "toy"],
+        ["churn"],
+        ["window-audit"],
+        ["decision-card"],
+        ["ingest", "toy"],
+    ):
+        assert program(*command).refused(2) == f"{missing} The newest window is W0-7."
+
+
+def test_an_override_of_another_lane_says_so(program: Any) -> None:
+    """One pair counts, and that of an AFTER may be another lane's BEFORE."""
+    said = (
+        "note: the toy captures of W1 are of lane main and this one is of {}: one pair counts. If it is of lane main,"
+    )
+    cure = " type `tracker undo`, then store it with --agent main\n"
+    at = ("--captured-at", "2026-01-10T08:00:00Z")
+    program("start", "toy", "--stdin", "--window", "W1", *at, stdin="fuel 1%", lane="main").ok()
+    later = ("--captured-at", "2026-01-10T09:00:00Z")
+    done = program(*OVERRIDE[:5], "after", "--fuel-pct", "2", *later)
+    assert said.format("the lane without a name") + cure in done.err
+    assert "note: manual-override (a person typed it)\n" in done.err
+    program("undo", "--yes").ok()
+    assert "one pair counts" not in program(*OVERRIDE[:5], "after", "--fuel-pct", "2", *later, "--agent", "main").err
+    ended = program("end", "toy", "--stdin", "--window", "W1", *later, stdin="fuel 3%", lane="sub")
+    assert said.format("lane sub") + cure in ended.err
+    assert "are of lane sub and this one is of lane sub2" in program(*OVERRIDE, "--fuel-pct", "1", *at, lane="sub2").err
+
+
 @pytest.mark.parametrize("text", ["nonsense", "14:06", ""])
 def test_a_reset_that_is_no_time_is_refused(program: Any, text: str) -> None:
     refused = program(*OVERRIDE, "--fuel-pct", "1", "--fuel-resets", text).refused(2)

@@ -101,9 +101,7 @@ def test_a_newer_command_that_stays_is_named(program: Any) -> None:
     assert len(program.rows("snapshots")) == 1
     done = program("undo", "--yes", "--past")
     assert "took back toy before" in done.ok()
-    stays = (
-        f"ingest toy-stream --window W0-01 --file {file}` is newer and stays: it stored nothing that undo can take back"
-    )
+    stays = f"ingest toy-stream --window W0-01 --file {file}` is newer and stays: undo cannot take back what it did"
     assert stays in done.err
     assert len(program.rows("toy_stream")) == 1
 

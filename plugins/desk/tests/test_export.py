@@ -107,15 +107,31 @@ def test_import_copes_with_what_it_finds(filled: Any, tmp_path: Path) -> None:
     (other / "snapshots.jsonl").write_bytes(changed + b"\nnonsense\n" + new + b'\n{"torn')
     before = program.files()
     done = program("import", str(other))
-    assert done.ok() == "imported 1 records (snapshots 1); 1 were here already\n"
+    assert done.ok() == "imported 1 record (snapshots 1); 1 were here already\n"
     assert (
-        f"1 records of snapshots have the id of a record here with other content, such as {rows[0]['record_id']}"
+        f"1 record of snapshots with the id of a record here but other content, such as {rows[0]['record_id']}"
         in done.err
     )
     assert "snapshots.jsonl holds lines that are not records" in done.err
     assert program.files()["snapshots.jsonl"] == before["snapshots.jsonl"] + new + b"\n"
     assert (other / "snapshots.jsonl").read_bytes().endswith(b'{"torn'), "the other directory is only read"
     assert not (other / "snapshots.jsonl.torn").exists()
+
+
+def test_windows_of_one_id_are_not_made_one_unasked(filled: Any, tmp_path: Path) -> None:
+    program, other = filled, tmp_path / "other"
+    for words, pane in (("alias start toy --stdin --window W1", "fuel 10%"), ("alias end toy --stdin", "fuel 20%")):
+        program(*words.split(), stdin=pane, root=other).ok()
+    program("complete", "--window", "W1", "--toy-features", "7", "--outcome", "fail", root=other).ok()
+    before, shown = program.files(), preview(program)
+    for words in (["import", str(other)], ["import", str(other), "--dry-run"]):
+        message = program(*words).refused()
+        assert message.startswith(f"error: W1 is used for different work here and in {other}: the records have nothing")
+    assert (program.files(), preview(program)) == (before, shown)
+    program("import", str(other), "--force").ok()
+    assert "features=7" in preview(program)
+    # what was made one has records in common from now on
+    assert program("import", str(other)).ok().startswith("imported 0 records; ")
 
 
 def test_a_dry_import_says_what_would_come(filled: Any, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ SPEC = {
     "zx": "alias cross glm --stdin",
     "zd": "alias delete glm",
     "occ": "ingest codex-ccusage --stdin",
+    "acc": "ingest claude-ccusage --stdin",
     "acm": "ingest claude-monitor --stdin",
 }
 RECORDER = """\

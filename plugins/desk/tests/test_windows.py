@@ -45,7 +45,35 @@ def test_who_was_not_captured_took_an_unknown_amount(filled: Any, monkeypatch: p
     """Tokens alone say nothing of the quota."""
     monkeypatch.setattr(window_list, "facts", lambda _session, _windows: {("W1", "tally"): {"tokens": 30}})
     figures = windows(filled)[0]["providers"]["tally"]
-    assert figures == {"features": None, "capacity": None, "efficiency": None, "unit": "calls", "tokens": 30}
+    measured = {"lanes": [], "from": None, "to": None}
+    unknown = {"features": None, "capacity": None, "efficiency": None, "unit": "calls"}
+    assert figures == measured | unknown | {"tokens": 30}
+
+
+def test_each_provider_has_its_own_lane_and_times(filled: Any) -> None:
+    for phase, hour in (("start", 10), ("end", 11)):
+        at = f"2026-01-11T{hour}:00:00Z"
+        filled(
+            "alias", phase, "tally", "--stdin", "--window", "W2", "--captured-at", at, stdin=f"{hour}", lane="sub2"
+        ).ok()
+    [_, both, _] = windows(filled)
+    assert (both["lanes"], both["from"], both["to"]) == (
+        ["sub1", "sub2"],
+        "2026-01-11T08:00:00Z",
+        "2026-01-11T11:00:00Z",
+    )
+    own = {name: (found["lanes"], found["from"], found["to"]) for name, found in both["providers"].items()}
+    assert own == {
+        "toy": (["sub1"], "2026-01-11T08:00:00Z", "2026-01-11T09:00:00Z"),
+        "tally": (["sub2"], "2026-01-11T10:00:00Z", "2026-01-11T11:00:00Z"),
+    }
+    _, tally, toy, _ = filled("windows", "--last", "2").ok().splitlines()
+    assert tally.split()[:2] == ["W2", "sub2"]
+    assert toy.split()[0] == "sub1"
+    # the hours are as they are shown, whatever day it is
+    assert "10:00" in tally
+    assert "08:00" in toy
+    assert "11:00" not in toy
 
 
 def test_a_window_that_does_not_count_has_what_complete_said(filled: Any) -> None:
@@ -67,6 +95,25 @@ def test_what_is_of_the_whole_window_is_of_no_provider() -> None:
         ("claude", None, None),
     ]
     assert "Window churn" in [column.title for column in columns]
+
+
+def test_a_lane_has_the_windows_in_which_its_pair_counts(filled: Any) -> None:
+    """`scoreboard --by lane` counts them so; what else is in them is named."""
+    for provider, lane, hour, used in (("toy", "sub2", 7, "fuel 1%"), ("tally", "sub3", 10, "5")):
+        for phase in ("start", "end"):
+            at = f"2026-01-11T{hour:02}:{'00' if phase == 'start' else '30'}:00Z"
+            done = filled(
+                *("alias", phase, provider, "--stdin", "--window", "W2", "--captured-at", at), stdin=used, lane=lane
+            )
+            done.ok()
+    # sub1's AFTER of W2 is the last one
+    assert windows(filled, "--lane", "sub2") == []
+    for command in (("windows",), ("preview",), ("scoreboard",)):
+        done = filled(*command, "--lane", "sub1")
+        done.ok()
+        assert "note: --lane selects whole windows. Of other lanes in them: tally W2\n" in done.err
+    assert "--lane selects" not in filled("windows", "--lane", "").err
+    assert [one["window"] for one in windows(filled, "--lane", "sub3", "--provider", "toy")] == []
 
 
 def test_lanes_that_share_a_window_are_said(filled: Any) -> None:
@@ -110,6 +157,17 @@ def test_what_is_known_of_the_window_has_a_name_of_its_own(filled: Any, monkeypa
     assert (cells["churn"], cells["window_churn"]) == ("9", "4.8")
 
 
+def test_windows_are_read_some_at_a_time(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million do not fit into memory; what is printed is the same, whatever is held at once."""
+    text, document = filled("windows").ok(), filled("--json", "windows").ok()
+    assert document == f"{json.dumps(json.loads(document), indent=2)}\n"
+    assert filled("--json", "windows", "--since", "1h").ok() == "[]\n"
+    monkeypatch.setattr("tracker.windows.reader.PART", 1)
+    monkeypatch.setattr("tracker_desk.commands.windows.TABLE", 1)
+    assert filled("windows").ok() == text
+    assert filled("--json", "windows").ok() == document
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -120,6 +178,7 @@ def test_what_is_known_of_the_window_has_a_name_of_its_own(filled: Any, monkeypa
         (["--since", "2026-01-11"], ["W2", "W10"]),
         (["--until", "2026-01-11T08:00:00Z"], ["W1", "W2"]),
         (["--since", "2026-01-11", "--until", "2026-01-11T23:00"], ["W2"]),
+        (["--since", "2026-01-11", "--until", "2026-01-11"], ["W2"]),
         (["--since", "1h"], []),
         (["--provider", "toy"], ["W1", "W2", "W10"]),
         (["--provider", "tally"], []),

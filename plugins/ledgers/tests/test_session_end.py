@@ -52,6 +52,27 @@ def test_churn_of_the_captures_commits_as_the_preview_shows_it(finalized: Run, t
     )
 
 
+def test_churn_per_feature_follows_what_complete_counts_now(finalized: Run, toys_apart: Run, tmp_path: Path) -> None:
+    def shown() -> tuple[Any, ...]:
+        text = ok(toys_apart("preview", "--window", "W0-20"))
+        [line] = [line for line in text.splitlines() if "per-feature=" in line]
+        [row] = json.loads(ok(toys_apart("scoreboard", "--format", "json")))
+        [window] = json.loads(ok(toys_apart("--json", "windows")))
+        return line.rpartition("=")[2], row["churn_per_feature"], window["providers"]["toy"]["churn"]
+
+    ok(finalized("churn", "--window", "W0-20", "--provider", "toy"))
+    assert shown() == ("1.33", pytest.approx(4 / 3, abs=1e-5), 1.333333)
+    ok(finalized("complete", "--window", "W0-20", "--toy-features", "8"))
+    assert shown() == ("0.50", 0.5, 0.5)
+    ok(finalized("complete", "--window", "W0-20", "--clear", "toy-features"))
+    assert shown() == ("n/a", None, None)
+    # a number that was named at measuring stands
+    ok(finalized("churn", "--window", "W0-20", "--provider", "toy", "--features", "2"))
+    ok(finalized("complete", "--window", "W0-20", "--toy-features", "8"))
+    assert shown() == ("2", 2, 2)
+    assert [one["normalized_churn"] for one in records(tmp_path, "churn")] == [1.333333, 2]
+
+
 def test_the_range_comes_from_options_then_the_finalize_row_then_the_captures(
     finalized: Run, make_repository: Any, tmp_path: Path
 ) -> None:
@@ -218,6 +239,30 @@ def test_a_checkpoint_books_everything(finalized: Run, tmp_path: Path) -> None:
         "# Jobs\r\n\r\n## Backup\r\nlast run: never\r\n\r\n## Ledger checkpoint\r\n* **Last run:** 20"
     )
     assert text.endswith("Z checkpoint W0-20 toy end_of_session\r\n")
+
+
+@pytest.mark.parametrize(("used", "is_shared"), [("7", True), ("5", False)])
+def test_a_checkpoint_books_the_churn_of_a_shared_window_to_nobody(
+    finalized: Run, tmp_path: Path, used: str, is_shared: bool
+) -> None:
+    """Git does not say whose lines are whose; a provider that used nothing wrote none."""
+    [before, after] = (one["captured_at"] for one in records(tmp_path, "snapshots"))
+    capture = ("alias", "start", "tally", "--stdin", "--window", "W0-20", "--captured-at")
+    ok(finalized(*capture, before, stdin="5"))
+    ok(finalized("alias", "end", *capture[2:], after, stdin=used))
+    ok(finalized("complete", "--window", "W0-20", "--tally-features", "1"))
+    done = finalized(*CLOSE, "--actual", "7")
+    ok(done)
+    [record] = records(tmp_path, "churn")
+    assert (record["provider"], record["features"]) == ((None, 4) if is_shared else ("toy", 3))
+    said = "note: toy and tally worked in W0-20 at the same time: churn is recorded as the window's."
+    assert (said in done.stderr) == is_shared
+    counted = finalized("churn", "--window", "W0-20", "--provider", "toy")
+    ok(counted)
+    assert ("all lines count as toy's." in counted.stderr) == is_shared
+    # once a row says whose lines they are, a checkpoint keeps to it
+    ok(finalized(*CLOSE, "--actual", "8"))
+    assert [one["provider"] for one in records(tmp_path, "churn")][1:] == ["toy", "toy"]
 
 
 def test_a_checkpoint_shows_the_decision_card(finalized: Run, tmp_path: Path) -> None:

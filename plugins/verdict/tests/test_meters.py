@@ -171,6 +171,29 @@ def test_every_rise_without_a_request_is_listed(world: World) -> None:
     assert "more: `--rows " in said
 
 
+def test_rises_of_several_days_without_a_request_are_a_row_each(world: World) -> None:
+    world.days(2)
+    first = START + timedelta(days=2, hours=9)
+    limits = [
+        {"used_percent": 50.0 + day, "window_minutes": 10080, "resets_at": int((START + timedelta(days=7)).timestamp())}
+        for day in range(4)
+    ]
+    (world.home / ".codex" / "sessions" / "2026" / "11" / "22" / "rollout-idle.jsonl").write_text(
+        "".join(
+            _line(
+                first + timedelta(days=day),
+                "event_msg",
+                {"type": "token_count", "info": None, "rate_limits": {"limit_id": "codex", "primary": limit}},
+            )
+            for day, limit in enumerate(limits)
+        )
+    )
+    world("sync")
+    [found] = world.json("meters", "reconcile")
+    ends = {one["to"][:10]: one["moved"] for one in found["residuals"] if one["certainty"] is None}
+    assert {str((first + timedelta(days=day)).date()): 1 for day in (1, 2, 3)}.items() <= ends.items()
+
+
 def test_requests_without_a_price_are_requests(world: World) -> None:
     world.days(2, model=lambda day: "in-house-7b" if day else "gpt-5")
     [found] = world.json("meters", "reconcile")

@@ -295,8 +295,9 @@ def test_the_plan_counts_what_fits_and_says_stop(closed: Run) -> None:
     found = json.loads(ok(closed("plan", "--provider", "codex", "--json")))
     [capacity] = [one for one in found["meters"] if one["capacity"]]
     assert (capacity["used_pct"], capacity["cost"]["usual"], capacity["windows_that_fit"]["usual"]) == (38, 18, 2)
-    assert found["verdict"] == "GO"
+    assert (found["verdict"], capacity["spread"]) == ("GO", "assumed")
     said = ok(closed("plan", "--provider", "codex", "--windows-left", "3"))
+    assert "tight\n  how much costs differ is assumed: 1 window of 3 that measure it\n" in said
     assert (
         "  a usual window costs 18 pp (of 1 window)\n  2 more windows fit and leave 10 pp\n  3 planned windows: "
         in said
@@ -304,6 +305,20 @@ def test_the_plan_counts_what_fits_and_says_stop(closed: Run) -> None:
     assert "likely to fit: tight\n" in said
     assert said.endswith("verdict: tight\n")
     assert ok(closed("plan", "--provider", "codex", "--windows-left", "5")).endswith("verdict: STOP\n")
+
+
+def test_three_windows_measure_how_much_costs_differ(closed: Run) -> None:
+    for left in (62, 61):
+        ok(closed("alias", "start", "codex", "--stdin", stdin=PANE.format(left)))
+        window = ok(closed("alias", "end", "codex", "--stdin", stdin=PANE.format(left - 1))).split()[5]
+        ok(closed("complete", "--window", window, "--codex-features", "1"))
+    said = ok(closed("plan", "--provider", "codex"))
+    assert "of 3 windows)" in said
+    assert "assumed" not in said
+    [capacity] = [
+        one for one in json.loads(ok(closed("plan", "--provider", "codex", "--json")))["meters"] if one["capacity"]
+    ]
+    assert capacity["spread"] == "measured"
 
 
 def test_the_plan_says_what_it_does_not_know(tracker_cli: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -48,35 +49,44 @@ def provider_option(*, required: bool = False, about: str = "Who did the work.")
     return click.option("--provider", callback=known, required=required, metavar="P", help=about)
 
 
-def window_option(**settings: Any) -> Callable[[Any], Any]:
-    """`--window W`, refused if it cannot be an id."""
+class Window(click.ParamType):  # type: ignore[type-arg]
+    """A window's id. If it is missing, the newest one is named."""
 
-    def checked(_context: click.Context, _parameter: click.Parameter, given: Any) -> Any:
+    name = "window"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from tracker.journal.records import check_window
 
-        for window in given if isinstance(given, tuple) else [given] if given is not None else []:
-            check_window(window)
-        return given
+        return check_window(value)
 
-    known: dict[str, Any] = {"metavar": "W", "help": "The window.", "callback": checked} | settings
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str | None:
+        with suppress(TrackerError):
+            newest = ctx.ensure_object(Session).index.newest_windows(1) if ctx else []
+            return f"The newest window is {line(newest[0])}." if newest else None
+        return None
+
+
+def window_option(**settings: Any) -> Callable[[Any], Any]:
+    """`--window W`, refused if it cannot be an id."""
+    known: dict[str, Any] = {"metavar": "W", "help": "The window.", "type": Window()} | settings
     return click.option("--window", *known.pop("names", ()), **known)
 
 
 def moment(context: click.Context, parameter: click.Parameter, given: str | None) -> datetime | None:
-    """The callback of an option that takes a time: ISO 8601, `yesterday 14:00`, `14:06`, or a span such as -2h."""
+    """The callback of an option that takes a time, such as `yesterday 14:00`; `--until` means a day to its end."""
     if given is None:
         return None
     from tracker.text import clock
 
-    session, name = context.ensure_object(Session), context.params.get("timezone")
-    found = clock.moment(given, session.now, lambda: clock.zone(name) if name else session.zone)
+    session, name, is_end = context.ensure_object(Session), context.params.get("timezone"), parameter.name == "until"
+    found = clock.moment(given, session.now, lambda: clock.zone(name) if name else session.zone, is_end=is_end)
     if found is None:
         raise click.BadParameter(f"Invalid time {line(given)!r}. {clock.EXPECTED}", param=parameter)
     return found
 
 
 class Selection(NamedTuple):
-    """Which windows are wanted; None leaves a filter out. `provider` has captures in them."""
+    """Which windows are wanted; None leaves a filter out. provider: captured in them. lane: of a pair that counts."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -96,27 +106,31 @@ class Selection(NamedTuple):
         for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group
         done = Windows(session).finalized() if self.is_open else {}
-        found = []
+        found = dict[str, dict[str, str]]()
         for window, groups in own.items():
-            known = {(window, name): group for name, group in groups.items()}
-            begin, end = spans(known).get(window, (None, None))
-            lanes = {one.agent_id or "" for group in groups.values() for one in group}
+            begin, end = spans({(window, name): group for name, group in groups.items()}).get(window, (None, None))
+            pairs = {name: canonical(group) for name, group in groups.items()}
+            lanes = {name: next(filter(None, reversed(pair))).agent_id or "" for name, pair in pairs.items()}
+            named = lanes.values() if self.provider is None else [lanes.get(self.provider)]
             if (
                 (self.since is None or ((last := end or begin) is not None and last >= self.since))
                 and (self.until is None or (begin is not None and begin <= self.until))
-                and (self.lane is None or self.lane in lanes)
+                and (self.lane is None or self.lane in named)
                 and (self.provider is None or self.provider in groups)
-                and (not self.is_open or (window not in done and any(canonical(one).missing for one in known.values())))
+                and (not self.is_open or (window not in done and any(pair.missing for pair in pairs.values())))
             ):
-                found.append(window)
-        return found if self.last is None else found[-self.last :]
+                found[window] = {name: lane for name, lane in lanes.items() if self.lane not in (None, lane)}
+        chosen = list(found)[-(self.last or 0) :]
+        if others := [f"{name} {line(window)}" for window in chosen for name in found[window]]:
+            session.note(f"note: --lane selects whole windows. Of other lanes in them: {', '.join(others)}")
+        return chosen
 
 
 def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:
     """The options that select windows, the same in every command; it gets them as `selection`."""
     options = (
         click.option("--since", metavar="TIME", callback=moment, help="From this time on, such as `7d`."),
-        click.option("--until", metavar="TIME", callback=moment, help="Up to this time: only what began by then."),
+        click.option("--until", metavar="TIME", callback=moment, help="Up to this time, or to the end of a day."),
         click.option("--last", type=Number(int, min=1), metavar="N", help=last),
         click.option("--lane", metavar="LANE", help="Only windows of this lane; '' is the lane without a name."),
         provider_option(about="Only windows of this provider."),

@@ -20,12 +20,14 @@ class PreviewContext(Struct):
     """What a preview block is made from.
 
     windows: the ids that are shown, in order. records: this source's standing records in them, oldest first (of a view
-    all records of its stream; none of a stream of events). events: a stream's totals, else None.
+    all records of its stream; none of a stream of events). events: a stream's totals, else None. features: of a view
+    the features that `complete` counts now, by provider, of each finalized window that its records name.
     """
 
     windows: tuple[str, ...]
     records: tuple[Mapping[str, Any], ...] = ()
     events: EventTotals | None = None
+    features: Mapping[str, Mapping[str, float]] = field(factory=dict)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

@@ -275,16 +275,13 @@ def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str |
 
 
 def _check(info: Source, others: Iterable[tuple[Source, bool]]) -> None:
-    """Refuse a source that shares records or shell functions with others, each with whether it is a sibling."""
+    """Refuse a source that shares records with others, each with whether it is a sibling."""
     taken = {"windows", "anomalies"} | {stream for feature in discovery.declared() for stream in feature.streams}
     if info.kind != VIEW and info.stream in taken:
         raise ValueError(f"Invalid stream {info.stream!r}. Expected one that neither the kernel nor a feature writes.")
     if info.stream == SHARED_STREAM and info.kind not in (STATUS, VIEW):
         raise ValueError(f"Invalid stream {info.stream!r}. Expected one without the readings of status sources.")
     for other, is_sibling in others:
-        if clash := info.shell_functions.keys() & other.shell_functions.keys():
-            rival = f"It makes the shell function {min(clash)!r}, and so does {other.name}'s"
-            raise ValueError(f"Invalid prefix {info.prefix!r}. {rival}. Expected other letters.")
         is_shared = info.stream == other.stream and VIEW not in (info.kind, other.kind)
         is_providers = info.kind == other.kind == STATUS and info.stream == SHARED_STREAM
         if is_shared and not is_sibling and not is_providers:

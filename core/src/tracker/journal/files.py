@@ -278,16 +278,12 @@ def replace_file(
 
 def remove_temporary(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder."""
-    for name in os.listdir(folder):
-        found = TEMPORARY.fullmatch(name)
-        # elsewhere `os.kill` ends a process whatever the signal
-        if found is None or os.name != "posix":
-            continue
-        try:
-            os.kill(int(found[1]), 0)
-        except (ProcessLookupError, OverflowError):
-            with contextlib.suppress(OSError):
-                os.unlink(folder / name)
-        except PermissionError:
-            # somebody else's process, which runs
-            continue
+    # elsewhere `os.kill` ends a process whatever the signal
+    names = os.listdir(folder) if os.name == "posix" else ()
+    for found in filter(None, map(TEMPORARY.fullmatch, names)):
+        # one of somebody else's that runs may not be asked
+        with contextlib.suppress(OSError):
+            try:
+                os.kill(int(found[1]), 0)
+            except (ProcessLookupError, OverflowError):
+                os.unlink(folder / found[0])

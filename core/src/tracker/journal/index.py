@@ -6,7 +6,6 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,28 +75,25 @@ class Index:
 
     def count(self) -> int:
         """How many `windows` are."""
-        query = f"SELECT (SELECT count(*) FROM window) - (SELECT count(*) FROM window WHERE name IN {LISTED})"
-        [(count,)] = self._rows(query, [json.dumps(self.emptied())], self.journal.streams())
-        return int(count)
+        query = f"SELECT count(*) FROM window WHERE name NOT IN {LISTED}"
+        return int(self._column(query, [self.emptied()])[0])
 
     def _named(self, order: str, count: int = -1) -> list[str]:
         query = f"SELECT name FROM window WHERE name NOT IN {LISTED} {order} LIMIT ?"
-        return list(chain.from_iterable(self._rows(query, [json.dumps(self.emptied()), count], self.journal.streams())))
+        return self._column(query, [self.emptied(), count])
 
     def emptied(self) -> list[str]:
         """The windows of which every record was taken back. Anomalies say something about records, alone nothing."""
         query = (
             "SELECT DISTINCT window FROM tombstone t WHERE NOT EXISTS (SELECT 1 FROM standing WHERE window = t.window)"
         )
-        streams = self.journal.streams()
-        doubtful = chain.from_iterable(self._rows(query, [], streams))
-        kept = [stream for stream in streams if stream != ANOMALIES]
+        kept = [stream for stream in self.journal.streams() if stream != ANOMALIES]
+        doubtful = self._column(query)
         return [one for one in doubtful if not any(True for name in kept for _ in self.entries(name, [one]))]
 
     def finalized(self) -> list[str]:
         """The windows that have, or had, a finalize row."""
-        rows = self._rows("SELECT name FROM window WHERE is_done ORDER BY place", [], [WINDOWS])
-        return list(chain.from_iterable(rows))
+        return self._column("SELECT name FROM window WHERE is_done ORDER BY place", [], [WINDOWS])
 
     def unfinalized(self, newest: int = -1) -> list[str]:
         """The windows without a finalize row, or the newest of them, and those of which one was taken back."""
@@ -105,8 +101,7 @@ class Index:
             "SELECT name FROM (SELECT name FROM window WHERE NOT is_done ORDER BY at DESC LIMIT ?)"
             " UNION SELECT window FROM tombstone WHERE stream = ? AND window != ''"
         )
-        rows = self._rows(query, [newest, WINDOWS], self.journal.streams())
-        return sorted(set(chain.from_iterable(rows)) - set(self.emptied()), key=place)
+        return sorted({*self._column(query, [newest, WINDOWS])} - {*self.emptied()}, key=place)
 
     def knows(self, window: str) -> bool:
         """Whether any stream names the window."""
@@ -114,8 +109,7 @@ class Index:
 
     def first_known(self, windows: Iterable[str]) -> str | None:
         """One of these windows that a stream names, if there is one."""
-        query = f"SELECT name FROM window WHERE name IN {LISTED} LIMIT 1"
-        return next(chain.from_iterable(self._rows(query, [json.dumps(list(windows))], self.journal.streams())), None)
+        return next(iter(self._column(f"SELECT name FROM window WHERE name IN {LISTED} LIMIT 1", [windows])), None)
 
     def entries(self, stream: str, windows: Iterable[str] | None = None, *, removed: bool = False) -> Iterator[Entry]:
         """The standing records of a stream in some windows, oldest line first; with `removed` every record once."""
@@ -141,14 +135,13 @@ class Index:
 
     def tombstoned(self, stream: str) -> set[str]:
         """The ids of the stream's records that were taken back."""
-        query = "SELECT target FROM removal WHERE stream = ?"
-        return set(chain.from_iterable(self._rows(query, [stream], [stream])))
+        return {one for (one,) in self._rows("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
 
     def spans(self, stream: str, windows: Iterable[str]) -> list[tuple[int, int]]:
         """Where records of some windows stand; what lies close together is one span."""
         query = f"SELECT start, stop FROM extent WHERE stream = ? AND window IN {LISTED} ORDER BY start"
         joined: list[tuple[int, int]] = []
-        for start, stop in self._rows(query, [stream, json.dumps(list(windows))], [stream]):
+        for start, stop in self._rows(query, [stream, windows], [stream]):
             if joined and start - joined[-1][1] <= GAP:
                 start = joined.pop()[0]
             joined.append((start, stop))
@@ -164,8 +157,7 @@ class Index:
             f"SELECT {MARK} FROM standing WHERE stream = ? AND provider = ? AND agent = ?"
             f" AND (? OR phase IN {LISTED}) ORDER BY at DESC, position DESC LIMIT 1 OFFSET ?"
         )
-        values = [stream, provider, agent or "", not phases, json.dumps(phases), position - 1]
-        rows = self._rows(query, values, [stream])
+        rows = self._rows(query, [stream, provider, agent or "", not phases, phases, position - 1], [stream])
         return CaptureMark(*rows[0]) if rows else None
 
     def left_open(
@@ -180,7 +172,7 @@ class Index:
             " AND +d.stream = c.stream AND +d.provider = c.provider AND +d.agent = c.agent"
             " AND (+d.at, d.position) > (c.at, c.position)) ORDER BY at, position"
         )
-        values = [stream, provider, agent or "", *(() if windows is None else [json.dumps(list(windows))])]
+        values = [stream, provider, agent or "", *(() if windows is None else [windows])]
         return [CaptureMark(*row) for row in self._rows(query, values, [stream])]
 
     def lanes(self, stream: str) -> list[tuple[str | None, CaptureMark]]:
@@ -197,7 +189,7 @@ class Index:
             f" (SELECT provider FROM lane WHERE stream = ? AND provider NOT IN {LISTED})"
             " GROUP BY provider, window, phase"
         )
-        return [CaptureMark(*row) for row in self._rows(query, [stream, stream, json.dumps(["", *known])], [stream])]
+        return [CaptureMark(*row) for row in self._rows(query, [stream, stream, ["", *known]], [stream])]
 
     def resets(self, stream: str, provider: str, after: float, until: float) -> list[float]:
         """Reset instants (epoch s) in (after, until] that standing captures of a provider name."""
@@ -205,7 +197,7 @@ class Index:
             "SELECT at FROM reset r WHERE stream = ? AND provider = ? AND at > ? AND at <= ? AND NOT EXISTS"
             " (SELECT 1 FROM removal WHERE stream = r.stream AND target = r.record_id) ORDER BY at"
         )
-        return list(chain.from_iterable(self._rows(query, [stream, provider, after, until], [stream])))
+        return [at for (at,) in self._rows(query, [stream, provider, after, until], [stream])]
 
     def standing(self, streams: list[str], record_ids: Iterable[str], *, removed: bool = False) -> set[str]:
         """Which of these are captures that were not taken back (with `removed` those, too), or tombstones."""
@@ -213,8 +205,7 @@ class Index:
             f"SELECT record_id FROM {table} WHERE record_id IN {LISTED}"
             for table in ("capture" if removed else "standing", "removal")
         )
-        ids = json.dumps(list(record_ids))
-        return set(chain.from_iterable(self._rows(query, [ids, ids], streams)))
+        return set(self._column(query, [list(record_ids)] * 2, streams))
 
     # --- the database
 
@@ -243,18 +234,22 @@ class Index:
                     with contextlib.suppress(FileNotFoundError):
                         Path(f"{found}{suffix}").unlink()
 
-    def _rows(self, query: str, values: Sequence[object] = (), streams: Iterable[str] = ()) -> list[Row]:
-        """Ask an index that has read all of these streams.
+    def _column(self, query: str, values: Iterable[Any] = (), streams: Iterable[str] | None = None) -> list[Any]:
+        return [first for first, *_ in self._rows(query, values, streams)]
+
+    def _rows(self, query: str, values: Iterable[Any] = (), streams: Iterable[str] | None = None) -> list[Row]:
+        """Ask an index that has read these streams, by default all. A list of values is given as JSON.
 
         One that is spoilt is made anew. If that does not help, the disk is full, or another process keeps the file
         busy, one in memory answers.
         """
+        given = [one if isinstance(one, str | int | float) else json.dumps(list(one)) for one in values]
         for attempt in range(3):
             try:
                 database = self._database = self._database or self._open()
-                for stream in streams:
+                for stream in self.journal.streams() if streams is None else streams:
                     self._catch_up(database, stream)
-                return database.execute(query, values).fetchall()
+                return database.execute(query, given).fetchall()
             except sqlite3.DatabaseError as error:
                 if attempt == 2:
                     raise
@@ -265,7 +260,7 @@ class Index:
         """Read what these streams got: before a command takes the lock, so that it reads the last lines alone then."""
         # without any, a new directory would be answered for in memory
         if known := set(streams).intersection(self.journal.streams()):
-            self._rows("SELECT 1", streams=known)
+            self._rows("", streams=known)
 
     def _open(self) -> sqlite3.Connection:
         root, path = self.journal.root, None
@@ -339,18 +334,16 @@ class Index:
 
     def edited(self, stream: str) -> list[int]:
         """Where the stream was edited since it was read: the offsets of the megabytes that have another checksum."""
-        known: dict[int, int] = dict(
-            self._rows("SELECT number, checksum FROM block WHERE stream = ?", [stream], [stream])
-        )
-        size = next((size for (size,) in self._rows("SELECT size FROM stream WHERE name = ?", [stream])), 0)
-        found = self.journal.checksums(stream, 0, size)
-        return [number * BLOCK for number, checksum in found if known.get(number) != checksum]
+        query = "SELECT checksum, size FROM block JOIN stream ON name = stream WHERE stream = ? ORDER BY number"
+        known = self._rows(query, [stream], [stream])
+        found = self.journal.checksums(stream, 0, known[0][1] if known else 0)
+        return [number * BLOCK for (number, now), (then, _) in zip(found, known, strict=False) if now != then]
 
     def renew_edited(self, stream: str) -> None:
         """Read a stream again that was edited since it was read; costs reading it."""
         if self.edited(stream):
             self.journal.warn(f"{stream}.jsonl was edited: it is read again")
-            self._rows("DELETE FROM stream WHERE name = ?", [stream])
+            self._rows("DELETE FROM stream WHERE name = ?", [stream], [])
 
     def faults(self) -> list[str]:
         """What is wrong with the file as it lies there, and where streams were edited: for `tracker doctor`."""

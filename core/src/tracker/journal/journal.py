@@ -126,15 +126,15 @@ class Journal:
     def lock(self, purpose: str | None = None, *, wait: float | None = None) -> Iterator[None]:
         """Hold the directory's one lock, also if this process holds it already.
 
-        Others who wait are told `purpose`, the command by default. `flock` is the system's: it ends with the process,
-        however that ends.
+        Others who wait are told `purpose`, by default the command's name, without its arguments. `flock` is the
+        system's: it ends with the process, however that ends.
         """
         if not self._depth:
             self._lock = self._acquire(WAIT_SECONDS if wait is None else wait)
         self._depth += 1
         try:
             if self._depth == 1:
-                self._introduce(purpose)
+                self._write_holder(purpose)
             yield
         finally:
             try:
@@ -173,17 +173,16 @@ class Journal:
         except OSError as error:
             raise files.system_error("lock", path, error) from error
 
-    def _introduce(self, purpose: str | None) -> None:
-        """Tell others who holds the lock, by default with the command's name, without its arguments."""
+    def _write_holder(self, purpose: str | None) -> None:
         context, names = click.get_current_context(silent=True), list[str]()
         while context is not None:
             names.insert(0, context.info_name or "")
             context = context.parent
-        purpose = purpose or " ".join(names) or "tracker"
+        about = f"process {os.getpid()}, {purpose or ' '.join(names) or 'tracker'}\n"
         # only a courtesy
         with contextlib.suppress(OSError):
             os.ftruncate(self._lock, 0)
-            os.write(self._lock, f"process {os.getpid()}, {purpose}\n".encode("utf-8", "replace"))
+            os.write(self._lock, about.encode("utf-8", "replace"))
 
     # --- writing
 

@@ -21,15 +21,13 @@ ZONE_EXPECTED = "Expected a name such as Europe/Berlin or UTC."
 EMPTY_FILE = (b"TZif2" + bytes(15 + 19) + b"\1" + bytes(3) + b"\1" + bytes(7)) * 2
 
 
-def moment(text: str, now: datetime, zone: Callable[[], tzinfo]) -> datetime | None:
-    """The instant that a person means, None if nobody could tell.
+def moment(text: str, now: datetime, zone: Callable[[], tzinfo], *, is_end: bool = False) -> datetime | None:
+    """The instant that a person means, such as `yesterday 14:00` or `7d`; None if nobody could tell.
 
-    It is ISO 8601, `yesterday`, `yesterday 14:00`, `14:06`, or a span before now: `-2h`, `7d`. zone: that of a time
-    without one.
+    zone: that of a time without one. is_end: a day without a time is meant to its end.
     """
-    text = text.strip()
     try:
-        if ago := re.fullmatch(AGO, text):
+        if ago := re.fullmatch(AGO, text := text.strip()):
             return now - timedelta(minutes=int(ago[1]) * MINUTES[ago[2]])
         if spoken := re.fullmatch(SPOKEN, text.lower()):
             day = now.astimezone(zone()) - timedelta(days=spoken[1] == "yesterday")
@@ -37,7 +35,9 @@ def moment(text: str, now: datetime, zone: Callable[[], tzinfo]) -> datetime | N
             found = day.replace(hour=hour, minute=minute, second=second, microsecond=0)
         else:
             found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=zone())).astimezone(UTC)
+        found = found if found.tzinfo else found.replace(tzinfo=zone())
+        rest = timedelta(days=1, microseconds=-1) if is_end and not re.search(r"\d[Tt]|[: ]", text) else timedelta()
+        return (found + rest).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

@@ -35,9 +35,19 @@ def line(text: object) -> str:
 
 
 def json_parts(value: Any) -> Iterator[str]:
-    """A JSON document, indented, whose control characters are escaped; in parts, since a pane of 8 MB takes 100 MB."""
+    """A JSON document, indented, whose control characters are escaped; in parts, since a pane of 8 MB takes 100 MB.
+
+    The items of an iterator become a list, one by one.
+    """
     import orjson
 
+    if isinstance(value, Iterator):
+        begin = "["
+        for item in value:
+            yield f"{begin}\n  {''.join(json_parts(item)).replace(chr(10), chr(10) + '  ')}"
+            begin = ","
+        yield "[]" if begin == "[" else "\n]"
+        return
     try:
         data = orjson.dumps(value, option=orjson.OPT_INDENT_2)
     except TypeError:  # half characters, or numbers of more than 64 bits

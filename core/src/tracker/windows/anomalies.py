@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from tracker.journal.index import Entry
     from tracker.session import Session
 
-Row = dict[str, Any]
 
-
-def falls(source: Source, pair: Pair, measured: Measured, like: Mapping[str, Any]) -> list[Row]:
+def falls(source: Source, pair: Pair, measured: Measured, like: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A row for every meter that fell between the captures that count; `like` is the record that showed it."""
     rows = []
     for fall in measured.falls:
@@ -44,7 +42,7 @@ def falls(source: Source, pair: Pair, measured: Measured, like: Mapping[str, Any
     return rows
 
 
-def superseded(session: Session, source: Source, new: Capture, standing: Sequence[Capture]) -> list[Row]:
+def superseded(session: Session, source: Source, new: Capture, standing: Sequence[Capture]) -> list[dict[str, Any]]:
     """Rows that close the anomalies of captures which, after a new one, no longer count."""
     known = [*standing, new]
     pairs = (canonical(known), canonical(one for one in known if one.agent_id == new.agent_id))
@@ -62,14 +60,14 @@ def superseded(session: Session, source: Source, new: Capture, standing: Sequenc
 
 def row_about(
     captures: Iterable[Capture], like: Mapping[str, Any], kind: str, cause: str, cure: str, **figures: Any
-) -> Row:
+) -> dict[str, Any]:
     """A row about captures; `like` is the record that caused it, and stands for a capture that has no id yet."""
     known = {key: figures.get(key) for key in ("meter", "before", "after", "delta")}
     ids = [one.record_id or like["record_id"] for one in captures]
     return _row(like, kind=kind, cause=cause, cure=cure, records=ids, **known)
 
 
-def _row(like: Mapping[str, Any], **fields: Any) -> Row:
+def _row(like: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
     """A row with the window, provider, lane and time of a record."""
     common = {name: like[name] for name in ("window", "provider", "source", "agent_id")}
     return stamp(captured_at=datetime.fromisoformat(like["captured_at"]), **common, **fields)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tracker.contract.readings import CROSSED, EPOCH, FELL, Reading, amount, compact, fell, from_parsed, instant
 from tracker.errors import TrackerError
 from tracker.journal.records import PHASES, WINDOWS, lane_of, text
+from tracker.text.pane import MOVEMENT
 
 if TYPE_CHECKING:
     from tracker.contract.readings import Delta, Gauge, Meter
@@ -60,7 +61,6 @@ def read_text(
 ) -> Reading:
     """The source's reading; empty and tagged where it recognises nothing."""
     from tracker.text.clock import zone
-    from tracker.text.pane import MOVEMENT
 
     given = {"scope": scope, "origin": origin, "timezone": zone(timezone) if timezone else session.zone}
     if not {"\x1b", "\x08"}.isdisjoint(text) and re.search(MOVEMENT, text):
@@ -226,8 +226,7 @@ def _across_resets(before: Capture, after: Capture) -> dict[str, float]:
         return {}
     meters = split.get("meters")
     known = meters.items() if isinstance(meters, dict) else ()
-    found = {key: amount(one.get("delta")) for key, one in known if isinstance(one, dict)}
-    return {key: delta for key, delta in found.items() if delta is not None}
+    return {key: n for key, one in known if isinstance(one, dict) and (n := amount(one.get("delta"))) is not None}
 
 
 def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> Fall | None:

@@ -12,6 +12,7 @@ from tracker.journal.records import WINDOWS, stamp
 from tracker.text.pane import redact
 from tracker.text.render import line, near, plural, value
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
+from tracker.windows.messages import explained
 from tracker.windows.reader import Absent, Finalized, Windows
 from tracker.windows.results import divergences, newest
 
@@ -47,7 +48,8 @@ def finalize(
         features, given, kept = _kept(Windows(session).finalized([window]).get(window), features, given, clear)
         differing = divergences(session, [window], newest(session, found, {}))
         tags = [f"{DIVERGENT}{one.source.title}" for one in differing if one.is_divergent]
-        record = _row(session, window, features, given, entries, tags)
+        given["notes"] = redact("; ".join(part for part in (given.get("notes"), *tags) if part)) or None
+        record = _row(session, window, features, given, entries)
         if not session.dry_run:
             session.journal.append(WINDOWS, [record])
     _report(session, record, features)
@@ -62,10 +64,9 @@ def reopen(session: Session, window: str) -> None:
         rows = list(session.index.entries(WINDOWS, [window]))
         if not rows:
             raise TrackerError(f"{window} is not finalized. Expected a window that `complete` has finalized.")
-        common: Row = {"window": window, "provider": None, "source": "finalize", "agent_id": session.lane}
-        tombstones = [
-            stamp(**common, captured_at=session.now, tombstone=entry.record_id, reason="reopened") for entry in rows
-        ]
+        common: Row = {"window": window, "provider": None, "source": "finalize", "captured_at": session.now}
+        common |= {"agent_id": session.lane, "reason": "reopened"}
+        tombstones = [stamp(**common, tombstone=entry.record_id) for entry in rows]
         if not session.dry_run:
             session.journal.append(WINDOWS, tombstones)
     if session.dry_run or session.json:
@@ -77,25 +78,15 @@ def reopen(session: Session, window: str) -> None:
 # --- the row
 
 
-def _row(
-    session: Session,
-    window: str,
-    features: Mapping[str, float],
-    given: Mapping[str, Any],
-    entries: Mapping[str, Row],
-    tags: Iterable[str],
-) -> Row:
+def _row(session: Session, window: str, features: Mapping[str, float], given: Row, entries: Mapping[str, Row]) -> Row:
     now, quality = session.now, given.get("quality")
     quality = None if quality is None else compact(quality)
-    optional = {
-        key: list(found) if isinstance(found := given[key], tuple) else found for key in OPTIONAL if given.get(key)
-    }
     return stamp(
         window=window,
         provider=None,
         captured_at=now,
         source="finalize",
-        notes=redact("; ".join(part for part in (given.get("notes"), *tags) if part)) or None,
+        notes=given["notes"],
         agent_id=session.lane,
         finalized_at=iso(now),
         features={name: features.get(name) for name in sorted({*entries, *features})},
@@ -103,7 +94,7 @@ def _row(
         quality=quality,
         outcome=given.get("outcome"),
         providers=entries,
-        **optional,
+        **{key: given[key] for key in OPTIONAL if given.get(key)},
     )
 
 
@@ -128,11 +119,12 @@ def _kept(
     """Features and fields with what the earlier row says and nothing else names or clears; and the names of that."""
     had = earlier.features if earlier else {}
     cleared = {name.replace("-", "_") for name in clear}
-    known = {*CLEARABLE, *(f"{name}_features" for name in had)}
+    own = {name: f"{name.replace('-', '_')}_features" for name in had}
+    known = {*CLEARABLE, *own.values()}
     if unknown := sorted(cleared - known):
         fields = ", ".join(sorted(known)).replace("_", "-")
         raise TrackerError(f"Unknown field {line(unknown[0])!r}. Expected one of {fields}, as in --clear quality.")
-    kept = {name: n for name, n in had.items() if name not in features and f"{name}_features" not in cleared}
+    kept = {name: n for name, n in had.items() if name not in features and own[name] not in cleared}
     names = [f"{line(name)} features {value(count)}" for name, count in kept.items()]
     fields_kept: Row = {}
     for name in (one for one in CLEARABLE if earlier and one not in cleared and given.get(one) in (None, ())):
@@ -212,7 +204,7 @@ def _report(session: Session, record: Row, features: Mapping[str, float]) -> Non
         if name not in features and sources[name].is_provider:
             session.note(f"note: {name} was given no --{name}-features: it is left out of the efficiency")
         for tag in entry["errors"]:
-            session.note(f"note: {name}: {tag}")
+            session.note(f"note: {name}: {explained(tag, sources[name])}")
     for name, count in features.items():
         if name not in entries and count:
             session.warn(f"{name} was credited with {count} features but not captured in {window}")

@@ -82,10 +82,8 @@ class LaneFile(NamedTuple):
         found: dict[str, Any] = {
             "agent_id": self.lane,
             "provider": self.source.name,
-            "window": newest and newest.window,
-            "phase": newest and newest.phase,
+            **{key: getattr(newest, key, None) for key in ("window", "phase", "record_id")},
             "open": newest is not None and newest.phase == "before",
-            "record_id": newest and newest.record_id,
         }
         if newest is not None and found["open"]:
             baseline = self.session.journal.record(self.source.stream, newest.offset).get("baseline")

@@ -6,17 +6,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tracker.contract.readings import EPOCH, Reading, from_parsed, instant
-from tracker.errors import PluginError, TrackerError
+from tracker.contract.readings import CROSSED, EPOCH, NOT_AFTER, NOT_BEFORE, from_parsed, instant
 from tracker.text.clock import Clock, span
-from tracker.text.render import line, near, number, value
-from tracker.windows.captures import Pair, canonical, is_finalized
-from tracker.windows.window import has_value
+from tracker.text.render import line, number, value
+from tracker.windows.captures import OTHER_ACCOUNT, SPLIT, Pair, canonical, is_finalized
+from tracker.windows.window import IMPLAUSIBLE, STALE
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.session import Session
     from tracker.windows.window import Addition, CaptureRequest
+
+# of the tags that no source declares
+MEANINGS = {
+    IMPLAUSIBLE: "this reset is later than the meter's next one can be, so it is left out",
+    STALE: "every reset in the pane is over, or cannot be",
+    OTHER_ACCOUNT: "BEFORE and AFTER are of different accounts, so nothing was measured",
+    CROSSED: "the meter was reset in between, so how far it moved is not known",
+    SPLIT: "readings on both sides of the reset measured it",
+    NOT_BEFORE: "the BEFORE does not show this meter",
+    NOT_AFTER: "the AFTER does not show this meter",
+    "manual-override": "a person typed it",
+}
 
 
 def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) -> None:
@@ -32,7 +43,8 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
         session.note(_values(session, source, records[0], added[0].moved))
     for found in (row for one in added for row in one.anomalies if "closes" not in row):
         session.warn(f"anomaly {found['kind']} in {found['window']}: {found['cause']}; cure: {found['cure']}")
-    for note in _notes(session, request, added[-1]) if "before" in request.phases else ():
+    nearby = _notes(session, request, added[-1]) if "before" in request.phases else ()
+    for note in (*_other_lanes(session, request, added[0]), *nearby):
         session.note(f"note: {note}")
     for one in added if request.phases else ():
         # a capture that counts in a finalized window changes no figure until that is finalized again
@@ -41,8 +53,14 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
             stale = f"its figures are stale until {needed}`tracker complete --window {one.window} ...` runs again"
             session.note(f"note: {one.window} is finalized without this capture; {stale}")
     for tag in dict.fromkeys(tag for record in records for tag in record["parsed"]["errors"]):
-        meaning = source.tags.get(tag.partition(":")[0])
-        session.note(f"note: {tag}" + (f" ({meaning})" if meaning else ""))
+        session.note(f"note: {explained(tag, source)}")
+
+
+def explained(tag: str, source: Source) -> str:
+    """A tag with what it means."""
+    kind = tag.partition(":")[0]
+    meaning = source.tags.get(kind) or MEANINGS.get(kind)
+    return f"{tag} ({meaning})" if meaning else tag
 
 
 def _sentence(source: Source, records: Sequence[Mapping[str, Any]], pair: Pair) -> str:
@@ -84,8 +102,6 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     clock = Clock(session.now, session.zone)
     delete = f"`tracker alias delete {name} --phase before {place}` takes it back"
     own = [capture for capture in added.standing if capture.agent_id == agent]
-    if added.standing and not own and request.window is None:
-        yield f"Other lanes captured {name} in {added.window}, and one pair counts. Use --window for another account"
     before, after = canonical(own)
     if after and taken > after.captured_at:
         yield (
@@ -103,56 +119,16 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
             yield f"{line(last.window)} stays open for {name} in this lane; `{end}` ends it"
 
 
-# --- refusals that need to look around
-
-
-def no_value(session: Session, request: CaptureRequest) -> TrackerError:
-    """A text without any value: why, and whose it looks like."""
-    source, tags = request.source, request.reading.errors or ("insufficient-data",)
-    known = dict.fromkeys(tag.partition(":")[0] for tag in tags)
-    why = "; ".join(source.tags[tag] for tag in known if tag in source.tags)
-    if request.text is not None and not request.text.strip():
-        why = "nothing was piped or pasted"
-    elif request.text is not None and (owner := _owner(session, request, request.text)):
-        why = f"this looks like {owner}'s"
-    return TrackerError(
-        f"This text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}. Nothing was stored."
-        " Use --force to store it with its tags."
-    )
-
-
-def _owner(session: Session, request: CaptureRequest, text: str) -> str | None:
-    """Another installed source that reads a value from the text, a provider first."""
-    others = [one for one in session.registry.sources.values() if one.kind in ("status", "report")]
-    others.remove(request.source)
-    given = {"text": text, "captured_at": request.captured_at, "scope": None, "origin": None}
-    for other in sorted(others, key=lambda other: other.kind != "status"):
-        try:
-            answer = session.registry.call(other.name, "parse_status", timezone=session.zone, **given)
-        except PluginError:
-            # it was not asked for: what is wrong with it is no concern of this command
-            continue
-        if isinstance(answer, Reading) and has_value(other, answer):
-            return other.name
-    return None
-
-
-def nothing_open(session: Session, source: Source) -> TrackerError:
-    """An AFTER without a window that is open."""
-    place = f" in lane {session.lane}" if session.lane else ""
-    left = [mark.window for mark in session.index.left_open(source.stream, session.lane, source.name)]
-    others = f" (but {', '.join(map(line, left))} never ended)" if left else ""
-    return TrackerError(
-        f"{source.name} has no open window{place}{others}."
-        f" Begin one with `tracker start {source.name} --stdin`, or name the window with --window."
-    )
-
-
-def no_before(session: Session, source: Source, window: str) -> TrackerError:
-    """An AFTER in a window without a BEFORE."""
-    known = session.index.windows()
-    hint = "" if window in known or not known else f" {near(window, known)}"
-    return TrackerError(
-        f"{window} has no {source.name} BEFORE.{hint} Capture it first with"
-        f" `tracker start {source.name} --stdin --window {window}`. Nothing was stored."
-    )
+def _other_lanes(session: Session, request: CaptureRequest, added: Addition) -> Iterator[str]:
+    """That a capture joins, or completes, what another lane captured: one pair counts."""
+    name, lane, known = request.source.name, session.lane, [one.agent_id for one in added.standing]
+    if not known or lane in known or not request.phases:
+        return
+    if request.window is None:
+        yield f"Other lanes captured {name} in {added.window}, and one pair counts. Use --window for another account"
+    elif request.origin == "override" or request.phases[0] == "after":
+        theirs, own = (f"lane {one}" if one else "the lane without a name" for one in (known[-1], lane))
+        yield (
+            f"the {name} captures of {added.window} are of {theirs} and this one is of {own}: one pair counts. If it is"
+            f" of {theirs}, type `tracker undo`, then store it with --agent {known[-1] or repr('')}"
+        )

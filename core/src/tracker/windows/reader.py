@@ -14,8 +14,11 @@ from tracker.contract.readings import EPOCH, amount, instant
 from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
 from tracker.session import Session
+from tracker.text.pane import each_text, redact
 from tracker.text.render import line, near
+from tracker.windows.anomalies import history
 from tracker.windows.captures import OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, spans
+from tracker.windows.lanes import LaneFile, next_window
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from tracker.journal.index import Entry
     from tracker.preview import Preview
     from tracker.windows.captures import Capture, Groups, Span
-    from tracker.windows.lanes import LaneFile
     from tracker.windows.window import CaptureRequest
 
 # windows whose records are held at once, which takes 20 MB
@@ -50,8 +52,7 @@ class Finalized(NamedTuple):
     @property
     def features(self) -> dict[str, float]:
         """Features per provider; providers whose features were not given are left out."""
-        counts = {name: amount(count) for name, count in self._table("features").items()}
-        return {name: count for name, count in counts.items() if count is not None}
+        return {name: known for name, n in self._table("features").items() if (known := amount(n)) is not None}
 
     @property
     def providers(self) -> dict[str, Mapping[str, Any]]:
@@ -70,14 +71,14 @@ class Finalized(NamedTuple):
     def result(self, source: Source, group: Iterable[Capture]) -> Result | None:
         """What a provider delivered, by its captures; None if the window says nothing of it."""
         entry, features = self.providers.get(source.name), self.features.get(source.name)
-        if entry is None and not features:
+        pair, reason = canonical(group), None
+        if entry is None and not features and not all(pair):
             return None
         capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-        pair, reason = canonical(group), None
         if pair.is_mixed:
             reason = OTHER_ACCOUNT
         elif entry is None:
-            reason = "not-captured"
+            reason = "not-captured" if features else "not-finalized"
         elif capacity is None:
             errors = entry.get("errors")
             tags = [str(tag) for tag in errors] if isinstance(errors, list) else []
@@ -126,6 +127,9 @@ class Absent(NamedTuple):
 
 class Windows:
     """The windows of a session; `windows` are ids everywhere, None is every window."""
+
+    # the id that follows; the reading that the field `parsed` of a record holds
+    following, reading = staticmethod(next_window), staticmethod(readings.from_parsed)
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -178,9 +182,7 @@ class Windows:
 
     def spans(self, windows: Iterable[str], groups: Groups | None = None) -> dict[str, Span]:
         """From when to when each window was measured; None: not ended yet. `groups` are the captures, if known."""
-        windows = list(windows)
-        found = spans(self.captures(windows) if groups is None else groups)
-        return {window: found[window] for window in windows if window in found}
+        return spans(self.captures(windows) if groups is None else groups)
 
     def no_window(self, window: str) -> TrackerError:
         """What to say of a window that has no records. All names are read for the error alone."""
@@ -196,30 +198,18 @@ class Windows:
 
     def anomalies(self, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
         """Every anomaly, each with the row that closed it."""
-        from tracker.windows.anomalies import history
-
         return history(self.session, windows, removed=True)
 
     def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
         """The anomalies that nothing closed and whose records stand. without: one that is about to be taken back."""
-        from tracker.windows.anomalies import history
-
         return [entry for entry, closed in history(self.session, windows, without=without) if closed is None]
 
     def lane_files(self) -> Iterator[LaneFile]:
         """The state files of every lane, as the journal says that they should be."""
-        from tracker.windows.lanes import LaneFile
-
         for source in self.session.registry.sources.values():
             for lane, mark in self.session.index.lanes(source.stream) if source.kind == "status" else ():
                 if mark.provider == source.name:
                     yield LaneFile(self.session, source, lane)
-
-    @staticmethod
-    def following(window: str) -> str:
-        from tracker.windows.lanes import next_window
-
-        return next_window(window)
 
     # --- records whose plugin is missing
 
@@ -290,13 +280,5 @@ class Windows:
 
     def parsed(self, reading: readings.Reading, source: Source) -> dict[str, Any]:
         """A reading as the field `parsed` of a record, without what is never stored."""
-        from tracker.text.pane import each_text, redact
-
         change = partial(redact, keep_account=self.session.config.keep_account)
-        found: dict[str, Any] = each_text(readings.to_parsed(reading, source), change)
-        return found
-
-    @staticmethod
-    def reading(parsed: Mapping[str, Any], source: Source, captured_at: datetime) -> readings.Reading:
-        """The reading that the field `parsed` of a record holds."""
-        return readings.from_parsed(parsed, source, captured_at)
+        return {name: each_text(one, change) for name, one in readings.to_parsed(reading, source).items()}

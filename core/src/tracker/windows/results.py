@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.readings import EPOCH, amount, instant
@@ -122,11 +123,11 @@ class Totaled:
     def add(self, rows: Mapping[str, Finalized], groups: Groups) -> None:
         registry, asked = self.session.registry, [] if self._is_alone else list(rows)
         known = registry.first("window_accounts", session=self.session, windows=asked) or {} if asked else {}
-        keys = {
-            (window, name): (name, known.get((window, name), UNNAMED))
-            for window, row in rows.items()
-            for name in row.named & registry.providers.keys()
-        }
+        found = dict.fromkeys((window, name) for window, row in rows.items() for name in row.named)
+        # those that were captured after the window was finalized
+        late = {key: rows[key[0]] for key in groups if key not in found and key[0] in rows}
+        found |= {key: None for key, row in late.items() if row.is_stale(key[1], groups[key])}
+        keys = {key: (key[1], known.get(key, UNNAMED)) for key in found if key[1] in registry.providers}
         for key in set(keys.values()) - self._tallies.keys():
             source = registry.providers[key[0]]
             own = None if self._is_plain else registry.first("tally", session=self.session, source=source)
@@ -158,15 +159,11 @@ class Totaled:
 def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:
     """What the meters of windows that are not finalized say so far."""
     found, providers = [], session.registry.providers
-    own: dict[str, list[tuple[str, list[Capture]]]] = {}
-    for (window, name), group in sorted(groups.items()):
-        own.setdefault(window, []).append((name, group))
-    for window in windows:
-        for name, group in own.get(window, ()):
-            if name in providers and (meter := providers[name].capacity_meter) is not None:
-                source, measured = providers[name], measure(session.registry, providers[name], canonical(group))
-                capacity = capacity_delta(source, measured.delta)
-                found.append(OpenFigures(name, measured.errors, window, capacity, meter.unit))
+    for window, name in product(windows, sorted(providers)):
+        if (window, name) in groups and (meter := providers[name].capacity_meter) is not None:
+            measured = measure(session.registry, providers[name], canonical(groups[window, name]))
+            capacity = capacity_delta(providers[name], measured.delta)
+            found.append(OpenFigures(name, measured.errors, window, capacity, meter.unit))
     return found
 
 
@@ -209,14 +206,13 @@ def divergences(session: Session, windows: Iterable[str], meters: Newest) -> lis
     windows, found = list(windows), []
     for source in session.registry.sources.values():
         for one in (one for one in source.comparisons if (one.provider, one.meter) in meters):
-            reported = []
-            for entry in session.index.entries(source.stream, windows):
-                parsed = entry.record.get("parsed")
-                if isinstance(parsed, Mapping) and parsed.get("scope") == one.scope:
-                    taken = instant(entry.record.get("captured_at")) or EPOCH
-                    reported.append((taken, entry.offset, amount(parsed.get(one.figure))))
-            figures = [figure for *_, figure in sorted(reported) if figure is not None]
-            if figures:
+            reported = [
+                (instant(entry.record.get("captured_at")) or EPOCH, entry.offset, figure)
+                for entry in session.index.entries(source.stream, windows)
+                if isinstance(parsed := entry.record.get("parsed"), Mapping) and parsed.get("scope") == one.scope
+                if (figure := amount(parsed.get(one.figure))) is not None
+            ]
+            if reported:
                 shown = meters[one.provider, one.meter][1]
-                found.append(Divergence(source, one, figures[-1], shown, session.config.divergence_pp))
+                found.append(Divergence(source, one, max(reported)[-1], shown, session.config.divergence_pp))
     return found

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from attrs import evolve
 
 from tracker.contract.readings import Reading, amount, compact, iso, to_parsed
-from tracker.errors import TrackerError
+from tracker.errors import PluginError, TrackerError
 from tracker.journal.records import ANOMALIES, WINDOWS, check_window, stamp
 from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
+from tracker.text.render import line, near
 from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
 
 if TYPE_CHECKING:
@@ -85,10 +86,8 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
             # a pane that also opens the next window is a BEFORE there
             added.append(add(session, request, _following(session, window), phase))
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
-        rows = {
-            ANOMALIES: [row for one in added for row in one.anomalies],
-            source.stream: [one.record for one in added],
-        }
+        found = [row for one in added for row in one.anomalies]
+        rows = {ANOMALIES: found, source.stream: [one.record for one in added]}
         if not session.dry_run:
             session.journal.append_all({stream: own for stream, own in rows.items() if own})
             if request.is_last:
@@ -103,9 +102,7 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     """The request with what is stored of its text and reading; refused if that says nothing, or is of another time."""
     source, reading, force = request.source, request.reading, request.force
     if not force and not has_value(source, reading):
-        from tracker.windows.messages import no_value
-
-        raise no_value(session, request)
+        raise _no_value(session, request)
     if request.text is not None and request.phases:
         # what was read by itself has a time of its own, and no option for it
         dating = " give the time of this one with --captured-at," if request.origin == "alias" else ""
@@ -122,9 +119,13 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
     """The window of a capture that names none and finds none open; `last` is the one that was."""
     source, lane, index = request.source, session.lane, session.index
     if request.phases[0] == "after":
-        from tracker.windows.messages import nothing_open
-
-        raise nothing_open(session, source)
+        place = f" in lane {lane}" if lane else ""
+        left = [mark.window for mark in index.left_open(source.stream, lane, source.name)]
+        others = f" (but {', '.join(map(line, left))} never ended)" if left else ""
+        raise TrackerError(
+            f"{source.name} has no open window{place}{others}."
+            f" Begin one with `tracker start {source.name} --stdin`, or name the window with --window."
+        )
     window = _following(session, last)
     if last is None:
         # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
@@ -155,9 +156,7 @@ def add(session: Session, request: CaptureRequest, window: str, phase: str | Non
     befores = [one for one in standing if one.phase == "before"]
     before = canonical([*befores, new]).before if phase else None
     if request.needs_before and phase == "after" and not befores:
-        from tracker.windows.messages import no_before
-
-        raise no_before(session, source, window)
+        raise _no_before(session, source, window)
     broken = list(_broken_rules(session, request, new, befores, before))
     for rule in broken:
         if not request.force and (rule.kind != LATE_AFTER or rule.kind not in (request.notes or "")):
@@ -202,9 +201,7 @@ def _broken_rules(
     if at > now + FUTURE:
         # it would count as the newest until then
         cause = f"the capture time {iso(at)} lies in the future, {span(at - now)} ahead"
-        advice = (
-            "Expected a time that has passed. Check --captured-at and this machine's clock, or store it with --force."
-        )
+        advice = "Expected a time that has passed. Check --captured-at and your clock, or store it with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
     if new.phase != "after":
         return
@@ -215,10 +212,7 @@ def _broken_rules(
             f"this {source.name} reading is of {iso(seen or at)}, and the BEFORE of {new.window} is of"
             f" {iso(old.reading.as_of or old.captured_at)}: there is nothing in between"
         )
-        advice = (
-            f"Send {source.title} a message, so that it writes a new reading, then capture again, or store it with"
-            " --force."
-        )
+        advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
     if before is not None and Pair(before, new).is_mixed:
         cause = f"this {source.name} reading is of another account than the BEFORE of {new.window}"
@@ -227,9 +221,7 @@ def _broken_rules(
     if (reset := reset_before(session, source, request.reading, at)) is not None:
         until = reset + timedelta(minutes=session.config.buffer_minutes)
         wait = math.ceil((until - at).total_seconds())
-        cause = (
-            f"the AFTER of {source.name} comes too early: a meter was reset at {iso(reset)}, and the vendor's pane lags"
-        )
+        cause = f"the AFTER of {source.name} comes too early: a meter was reset at {iso(reset)}, and panes lag behind"
         advice = (
             f"Expected a capture from {iso(until)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
             f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes)."
@@ -279,6 +271,50 @@ def reset_before(session: Session, source: Source, reading: Reading, at: datetim
     return max([*here, *(datetime.fromtimestamp(found, at.tzinfo) for found in stored)], default=None)
 
 
+# --- refusals that look around
+
+
+def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
+    """A text without any value: why, and whose it looks like."""
+    source, tags = request.source, request.reading.errors or ("insufficient-data",)
+    known = dict.fromkeys(tag.partition(":")[0] for tag in tags)
+    why = "; ".join(source.tags[tag] for tag in known if tag in source.tags)
+    if request.text is not None and not request.text.strip():
+        why = "nothing was piped or pasted"
+    elif request.text is not None and (owner := _owner(session, request, request.text)):
+        why = f"this looks like {owner}'s"
+    return TrackerError(
+        f"This text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}. Nothing was stored."
+        " Use --force to store it with its tags."
+    )
+
+
+def _owner(session: Session, request: CaptureRequest, text: str) -> str | None:
+    """Another installed source that reads a value from the text, a provider first."""
+    others = [one for one in session.registry.sources.values() if one.kind in ("status", "report")]
+    others.remove(request.source)
+    given = {"text": text, "captured_at": request.captured_at, "scope": None, "origin": None}
+    for other in sorted(others, key=lambda other: other.kind != "status"):
+        try:
+            answer = session.registry.call(other.name, "parse_status", timezone=session.zone, **given)
+        except PluginError:
+            # it was not asked for: what is wrong with it is no concern of this command
+            continue
+        if isinstance(answer, Reading) and has_value(other, answer):
+            return other.name
+    return None
+
+
+def _no_before(session: Session, source: Source, window: str) -> TrackerError:
+    """An AFTER in a window without a BEFORE."""
+    known = session.index.windows()
+    hint = "" if window in known or not known else f" {near(window, known)}"
+    return TrackerError(
+        f"{window} has no {source.name} BEFORE.{hint} Capture it first with"
+        f" `tracker start {source.name} --stdin --window {window}`. Nothing was stored."
+    )
+
+
 # --- records
 
 
@@ -291,7 +327,10 @@ def _record(
     meter = source.capacity_meter
     if phase and meter is not None and meter.unit != "pp":
         # a count's baseline, and with an AFTER the window's own part of it
-        now, base = (_used(one, meter.key) for one in (request.reading, before.reading if before else None))
+        now, base = (
+            amount(gauge.used) if (gauge := one.gauge(meter.key)) else None
+            for one in (request.reading, before.reading if before else Reading())
+        )
         fields["baseline"] = now if phase == "before" else base
         if phase == "after":
             own = now - base if now is not None and base is not None else -1
@@ -309,11 +348,6 @@ def _record(
         parsed=parsed,
         raw_text=request.text,
     )
-
-
-def _used(reading: Reading | None, meter: str) -> float | None:
-    gauge = reading.gauge(meter) if reading else None
-    return amount(gauge.used) if gauge else None
 
 
 def stamped_notes(notes: str | None, lane: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Where Claude Code tells its meters, and the command that prints claude-monitor's figures."""
+"""Where Claude Code tells its meters, and the commands that print figures of others."""
 
 from __future__ import annotations
 
@@ -46,4 +46,12 @@ MONITOR = CommandOrigin(
     argv=("claude-monitor", "--once", "--output", "json"),
     cure="install it with `uv tool install claude-monitor`",
     seconds=60,
+)
+CCUSAGE = CommandOrigin(
+    name="run",
+    title="ccusage",
+    argv=("ccusage", "claude", "{scope}", "--json", "--offline"),
+    scope="daily",
+    cure="install it with `npm install --global ccusage`",
+    seconds=120,  # it reads every session file
 )

@@ -9,12 +9,16 @@ slash and nothing behind it, which fits every key that begins like it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, epoch, hookimpl
+
+if TYPE_CHECKING:
+    from tracker_claude.session_rows import Row, Usage
 
 WORDS = ('"usage"', '"cost-state"', '"session-owner"')  # a line without one of these tells nothing here
 SOURCE = TelemetrySource(
@@ -57,6 +61,29 @@ def source_info() -> TelemetrySource:
 def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     """The requests that a row reports."""
     try:
+        row = _decode()(line)
+    except ValueError:
+        return _unread(line)
+    if row.type == "assistant":
+        return _requests(row, scratch)
+    if row.type == "cost-state":
+        return _totals(row, scratch)
+    if row.type == "session-owner":
+        scratch["account"] = _account(row.accountUuid)
+    return []
+
+
+@cache
+def _decode() -> Callable[[bytes], Row]:
+    # imported late: msgspec takes 40 ms
+    from tracker_claude.session_rows import decode
+
+    return decode
+
+
+def _unread(line: bytes) -> list[Event]:
+    """No requests, if the line is JSON whose message or usage is something else."""
+    try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
         if any(word in line for word in _WORDS):
@@ -64,76 +91,70 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
         return []
     if not isinstance(row, dict):
         raise Rejected("not a JSON object")
-    kind = row.get("type")
-    if kind == "session-owner":
-        scratch["account"] = _account(row.get("accountUuid"))
-    elif kind == "cost-state":
-        return _totals(row, scratch)
-    elif kind == "assistant":
-        return _requests(row, scratch)
     return []
 
 
-def _requests(row: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
-    message = row.get("message")
-    usage = message.get("usage") if isinstance(message, dict) else None
-    if not isinstance(message, dict) or not isinstance(usage, dict) or message.get("model") == SYNTHETIC:
+def _requests(row: Row, scratch: dict[str, Any]) -> list[Event]:
+    message = row.message
+    usage = None if message is None else message.usage
+    if message is None or usage is None or message.model == SYNTHETIC:
         return []
-    name = _text(message.get("id"))
-    request = _text(row.get("requestId"))
-    is_sidechain = row.get("isSidechain") is True
+    name, request = _text(message.id), _text(row.requestId)
     if name is None and request is None:
-        name = _text(row.get("uuid")) or _hash(row.get("sessionId"), row.get("timestamp"), usage)
-    key = f"{name}/" if is_sidechain or request is None else f"{name or ''}/{request}"
-    if scratch.get("last") == [key, usage]:
+        name = _text(row.uuid) or _hash(row.sessionId, row.timestamp, usage)
+    key = f"{name}/" if row.isSidechain is True or request is None else f"{name or ''}/{request}"
+    inputs = usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens
+    shown = key, *inputs, usage.output_tokens, usage.iterations
+    if scratch.get("last") == shown:
         return []  # the row of another block of the same answer
-    model = _text(message.get("model"))
+    model = _text(message.model)
     events = [_event(key, model, usage, row, scratch)]
-    iterations = usage.get("iterations")
-    for at, one in enumerate(iterations if isinstance(iterations, list) else ()):
-        if isinstance(one, dict) and (other := _text(one.get("model"))) not in (None, model):
-            events.append(_event(f"{name}#{at}/{request or ''}", other, one, row, scratch))
-    scratch["last"], scratch["ts"] = [key, usage], events[0]["ts"] or scratch.get("ts")
+    if isinstance(usage.iterations, list):
+        from tracker_claude.session_rows import usage_of
+
+        for at, one in enumerate(usage.iterations):
+            if isinstance(one, dict) and (other := _text(one.get("model"))) not in (None, model):
+                events.append(_event(f"{name}#{at}/{request or ''}", other, usage_of(one), row, scratch))
+    scratch["last"], scratch["ts"] = shown, events[0]["ts"] or scratch.get("ts")
     return events
 
 
-def _event(
-    key: str, model: str | None, usage: Mapping[str, Any], row: Mapping[str, Any], scratch: Mapping[str, Any]
-) -> Event:
-    get = usage.get
-    written = _count(get("cache_creation_input_tokens"))
-    split = get("cache_creation")
-    long = short = 0
-    if isinstance(split, dict):
-        long = _count(split.get("ephemeral_1h_input_tokens"))
-        short = _count(split.get("ephemeral_5m_input_tokens"))
-    details = get("output_tokens_details")
-    output = _count(get("output_tokens"))
+def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping[str, Any]) -> Event:
+    written, output = _count(usage.cache_creation_input_tokens), _count(usage.output_tokens)
+    long = short = reasoning = 0
+    if isinstance(usage.cache_creation, dict):
+        long = _count(usage.cache_creation.get("ephemeral_1h_input_tokens"))
+        short = _count(usage.cache_creation.get("ephemeral_5m_input_tokens"))
+    if isinstance(usage.output_tokens_details, dict):
+        reasoning = min(_count(usage.output_tokens_details.get("thinking_tokens")), output)
     event: Event = {
-        "ts": epoch(row.get("timestamp")),
+        "ts": epoch(row.timestamp),
         "key": key,
         "model": model,
-        "input_tokens": _count(get("input_tokens")),
-        "cache_read_tokens": _count(get("cache_read_input_tokens")),
+        "input_tokens": _count(usage.input_tokens),
+        "cache_read_tokens": _count(usage.cache_read_input_tokens),
         "cache_write_5m_tokens": max(written - long, short),
         "cache_write_1h_tokens": long,
         "output_tokens": output,
-        "reasoning_tokens": min(_count(details.get("thinking_tokens")), output) if isinstance(details, dict) else 0,
-        **_place(row, scratch),  # type: ignore[typeddict-item]
+        "reasoning_tokens": reasoning,
+        "session": _text(row.sessionId),
+        "project": _text(row.cwd),
+        "branch": _text(row.gitBranch),
+        "account": scratch.get("account"),
+        "client": _text(row.version),
     }
-    speed, tier = get("speed"), get("service_tier")
-    if isinstance(speed, str) and speed != "standard":
-        event["speed"] = speed
-    elif isinstance(tier, str) and tier != "standard":
-        event["speed"] = tier
+    for speed in (usage.speed, usage.service_tier):
+        if isinstance(speed, str) and speed != "standard":
+            event["speed"] = speed
+            break
     if model is None:
         event["tags"] = ["model:unknown"]
     return event
 
 
-def _totals(row: Mapping[str, Any], scratch: Mapping[str, Any]) -> list[Event]:
+def _totals(row: Row, scratch: Mapping[str, Any]) -> list[Event]:
     """One event per model; `rid` is the lineage, which a fork shares with its parent."""
-    models = row.get("modelUsage")
+    models = row.modelUsage
     events: list[Event] = []
     for model, used in models.items() if isinstance(models, dict) else ():
         if not isinstance(used, dict):
@@ -142,7 +163,7 @@ def _totals(row: Mapping[str, Any], scratch: Mapping[str, Any]) -> list[Event]:
         long = _count(used.get("cacheCreationEphemeral1hInputTokens"))
         event: Event = {
             "ts": scratch.get("ts"),
-            "rid": str(row.get("startTime")),
+            "rid": str(row.startTime),
             "model": model,
             "input_tokens": _count(used.get("inputTokens")),
             "cache_read_tokens": _count(used.get("cacheReadInputTokens")),
@@ -156,18 +177,18 @@ def _totals(row: Mapping[str, Any], scratch: Mapping[str, Any]) -> list[Event]:
         if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e12:
             event["cost_usd"] = float(cost)
         numbers = [value for name, value in event.items() if name.endswith("_tokens")]
-        event["key"] = f"cost-state:{row.get('sessionId')}:{row.get('startTime')}:{model}:{numbers}"
+        event["key"] = f"cost-state:{row.sessionId}:{row.startTime}:{model}:{numbers}"
         events.append(event)
     return events
 
 
-def _place(row: Mapping[str, Any], scratch: Mapping[str, Any]) -> dict[str, Any]:
+def _place(row: Row, scratch: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "session": _text(row.get("sessionId")),
-        "project": _text(row.get("cwd")),
-        "branch": _text(row.get("gitBranch")),
+        "session": _text(row.sessionId),
+        "project": _text(row.cwd),
+        "branch": _text(row.gitBranch),
         "account": scratch.get("account"),
-        "client": _text(row.get("version")),
+        "client": _text(row.version),
     }
 
 

@@ -1,4 +1,4 @@
-"""The source `codex-ccusage`: ccusage's token and cost reports."""
+"""The source `codex-ccusage`: ccusage's token and cost reports of Codex."""
 
 from __future__ import annotations
 
@@ -29,10 +29,13 @@ SOURCE = Source(
     comparisons=(Comparison(scope="weekly", figure="percent_used", provider="codex", meter="weekly"),),
     tags={
         "invalid-json": "invalid JSON; run ccusage with --json and pipe nothing else",
-        "invalid-report": "not a known report of ccusage; capture a daily, weekly, ... report",
+        "invalid-report": "not a known report of ccusage; capture a daily, monthly, ... report",
+        "other-agent": "the report does not count Codex; for Claude Code's use `tracker ingest claude-ccusage`",
+        "agents-mixed": "the report adds several agents up; capture what `ccusage codex daily --json` prints",
         "scope-mismatch": "--scope names another report than the text holds; leave it out, or capture that report",
         "scope-unknown": "the text does not say which report it is; name it with --scope",
         "section-missing": "the figure is there but not readable as one; it is left empty",
+        "unpriced": "ccusage has no price for a model; the cost is left empty",
     },
     demo=Demo(steps=(_demo_step("weekly"), _demo_step("daily"))),
     origins=(CCUSAGE,),

@@ -1,4 +1,4 @@
-"""Read a report of ccusage 16 to 20, or a hand-made summary of one, into flat figures.
+"""Read Codex's part of a report of ccusage 16 to 20, or a hand-made summary of one, into flat figures.
 
 The figures, all None where the report lacks them:
 
@@ -11,6 +11,9 @@ The figures, all None where the report lacks them:
     percent_used              the newest row's used percent of the quota
     tokens_remaining, reset   of a hand-made summary; `reset` is ISO 8601 text as given
     total_tokens, total_cost_usd   over the report: its own totals, else the sum of its rows
+
+In the unified reports of 20 the rows of Codex count, by their `agent`; a report of another agent gives no figures.
+A cost is None if ccusage had no price for one of its models: it says 0.
 """
 
 from __future__ import annotations
@@ -55,14 +58,18 @@ SCOPES = {
     "blocks": Scope(lists=("blocks",), marks=("startTime",), times=("startTime",)),
 }
 
+AGENT = "codex"
+# What rows of Claude Code have and those of Codex lack, and the totals of an empty report that is not Codex's.
+FOREIGN = {"modelBreakdowns", "modelsUsed", "tokenCounts", "totalCost"}
+
 # What a row says, the names that it has had, and how an honest value is told.
 FIGURES: dict[str, tuple[tuple[str, ...], Callable[[object], float | None]]] = {
     "tokens": (("totalTokens", "tokensUsed"), count),
     "input_tokens": (("inputTokens",), count),
     "output_tokens": (("outputTokens",), count),
     "reasoning_output_tokens": (("reasoningOutputTokens",), count),
-    "cache_read_tokens": (("cacheReadTokens", "cacheReadInputTokens", "cachedInputTokens"), count),
-    "cache_write_tokens": (("cacheCreationTokens", "cacheCreationInputTokens"), count),
+    "cache_read_tokens": (("cacheReadTokens", "cachedInputTokens"), count),
+    "cache_write_tokens": (("cacheCreationTokens",), count),
     "cost_usd": (("costUSD", "totalCost"), amount),
     "percent_used": (("percentUsed",), percent),
     "tokens_remaining": (("tokensRemaining",), count),
@@ -84,7 +91,8 @@ def read_report(text: str, scope: str | None) -> Reading:
     fields["reset"] = shown_time(payload.get("resetAt"))
     if payload.get("resetAt") is not None and fields["reset"] is None:
         tags["section-missing:reset"] = None
-    totals = payload.get("totals")
+    # those of a unified report are over all agents
+    totals = None if any("agent" in row for row in rows) else payload.get("totals")
     for shown, name in TOTALS.items():
         own = _figure(totals, name, tags, shown) if isinstance(totals, dict) else None
         fields[shown] = _sum(rows, name, tags, shown) if own is None else own
@@ -128,24 +136,42 @@ def _rows(payload: Object, scope: str | None) -> tuple[str, list[Object]]:
         rows = [rows]
     if not isinstance(rows, list) or not all(_is_row(SCOPES[scope], row) for row in rows):
         raise Unreadable("invalid-report")
-    whole = {str(row.get("period")) for row in rows if row.get("agent") == "all"}
-    return scope, [_normal(row) for row in rows if not _is_extra(row, whole)]
+    if any("agent" in row for row in rows):
+        return scope, [_normal(row) for row in _of_agent(rows)]
+    totals = payload.get("totals")
+    if any(row.keys() & FOREIGN for row in (rows or [totals]) if isinstance(row, dict)):
+        raise Unreadable("other-agent")
+    return scope, [_normal(row) for row in rows]
 
 
 def _is_row(scope: Scope, row: object) -> bool:
     return isinstance(row, dict) and any(mark in row for mark in scope.marks)
 
 
-def _is_extra(row: Object, whole: set[str]) -> bool:
-    """Whether a row is a gap between blocks, or one agent's part of a period that has a row for all agents."""
-    return row.get("isGap") is True or (row.get("agent") not in (None, "all") and str(row.get("period")) in whole)
+def _of_agent(rows: list[Object]) -> list[Object]:
+    """The agent's rows and parts of rows; a sum of several agents that has no parts cannot be taken apart."""
+    own = [row for row in rows if row.get("agent") == AGENT]
+    known = {str(row.get("period")) for row in own}
+    for row in rows:
+        if row.get("agent") != "all" or str(row.get("period")) in known:
+            continue
+        parts, metadata = row.get("agents"), row.get("metadata")
+        if isinstance(parts, list) and all(isinstance(part, dict) for part in parts):
+            about = {"period": row.get("period"), "metadata": metadata}
+            own += [about | part for part in parts if part.get("agent") == AGENT]
+            continue
+        agents = metadata.get("agents") if isinstance(metadata, dict) else None
+        if agents == [AGENT]:
+            own.append(row)
+        elif not isinstance(agents, list) or AGENT in agents:
+            raise Unreadable("agents-mixed")
+    if not own:
+        raise Unreadable("other-agent")
+    return own
 
 
 def _normal(row: Object) -> Object:
-    """A row with the token kinds of a block in it, and input without what was read from the cache."""
-    kinds = row.get("tokenCounts")
-    if isinstance(kinds, dict):
-        row = kinds | row
+    """A row with input that has nothing of what was read from the cache."""
     given, cached = count(row.get("inputTokens")), row.get("cachedInputTokens")
     if given is None or cached is None or row.get("cacheReadTokens") is not None:
         return row
@@ -179,7 +205,18 @@ def _figure(row: Object, name: str, tags: Tags, shown: str | None = None) -> flo
     figure = honest(value)
     if value is not None and figure is None:
         tags[f"section-missing:{shown or name}"] = None
+    if name == "cost_usd" and figure is not None and _is_unpriced(row):
+        tags["unpriced"] = None
+        return None
     return figure
+
+
+def _is_unpriced(row: Object) -> bool:
+    if row.get("unpricedModels"):  # of totals
+        return True
+    models = row.get("models") or row.get("modelBreakdowns")
+    known = models.values() if isinstance(models, dict) else models if isinstance(models, list) else ()
+    return any(isinstance(one, dict) and one.get("missingPricing") is True for one in known)
 
 
 def _sum(rows: Sequence[Object], name: str, tags: Tags, shown: str | None = None) -> float | None:

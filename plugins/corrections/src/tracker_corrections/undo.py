@@ -44,11 +44,13 @@ class Step:
     @property
     def named(self) -> str:
         """The command within a sentence."""
-        return f"`{self.command}` of {iso(self.at)}" if self.words else f"a command of {iso(self.at)}"
+        return f"`{self.command}` of {iso(self.at)}" if self.words else f"{self.command}, of {iso(self.at)}"
 
     @property
     def command(self) -> str:
-        return line(self.words[0]) if self.words else "a command"
+        # not every command is in the command log
+        streams = " and ".join(f"{stream}.jsonl" for stream in self.records if stream != ANOMALIES)
+        return line(self.words[0]) if self.words else f"a command that wrote {streams or 'anomalies.jsonl'}"
 
     @property
     def count(self) -> int:
@@ -64,7 +66,7 @@ def steps(session: Session, provider: str | None = None) -> list[Step]:
 
 
 def newer_than(session: Session, step: Step) -> list[str]:
-    """The newer commands of this lane that stay: they stored nothing that can be taken back, such as events."""
+    """The newer commands of this lane that stay: what they stored cannot be taken back, such as events."""
     return [one.words[0] for one in _commands(session) if not one.records and one.command_id > step.command_id]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field
 
-from tracker.kernel import Journal, Session, TrackerError, Windows, record_id
+from tracker.kernel import Journal, Session, TrackerError, Windows, plural, record_id
 from tracker_desk.config_values import note_ledgers
 from tracker_desk.derived_checks import content
 from tracker_desk.ids import Ids
@@ -19,6 +20,9 @@ from tracker_desk.progress import Advance, progress
 
 # bytes that are appended at once
 BATCH = 4 << 20
+# windows whose records are compared at once
+PART = 2000
+FINALIZED = "windows"
 Record = dict[str, Any]
 
 
@@ -31,12 +35,21 @@ class Taken:
     conflicts: list[str] = field(factory=list)  # ids that stand here with other content
 
 
-def take_in(session: Session, folder: Path) -> None:
+def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
     """Append what another directory has and this one has not; correct the lanes' state, say what came."""
-    other = Journal(_other(session, folder), mends=False, warn=session.warn)
+    there = Session()
+    there.data_dir, there.quiet, there.dry_run = _other(session, folder), session.quiet, True
+    other = there.journal
     streams = other.streams()
     if not streams:
         raise TrackerError(f"{folder} contains no stream (*.jsonl). Expected a data directory of tracker.")
+    if not force and (clashes := _clashes(session, there)):
+        more = f" (and {len(clashes) - 1} more)" if len(clashes) > 1 else ""
+        raise TrackerError(
+            f"{clashes[0]}{more} is used for different work here and in {folder}: the records have nothing in common,"
+            " and as one window some would hide the others. Nothing was stored. Leave that directory on its own"
+            " (`tracker --data-dir DIR preview`), or make them one window with --force."
+        )
     size = sum(session.journal.size(stream) + other.size(stream) for stream in streams)
     if session.dry_run:
         found = {stream: _take(session, other, stream, lambda _: None, is_dry=True) for stream in streams}
@@ -61,6 +74,30 @@ def _other(session: Session, folder: Path) -> Path:
     if session.root.exists() and os.path.samefile(root, session.root):
         raise TrackerError(f"{folder} is the data directory itself. Name another one to import from.")
     return root
+
+
+def _clashes(session: Session, there: Session) -> list[str]:
+    """The windows that both finalized, or captured a provider in, without a record in common: different work."""
+    mine = set(session.index.windows())
+    common, found = iter([window for window in there.index.windows() if window in mine]), list[str]()
+    while some := list(islice(common, PART)):
+        here, elsewhere = (_ids(one, session, some) for one in (session, there))
+        for window in some:
+            both = here[window], elsewhere[window]
+            ours, theirs = (set(chain.from_iterable(one.values())) for one in both)
+            if both[0].keys() & both[1].keys() and ours.isdisjoint(theirs):
+                found.append(window)
+    return found
+
+
+def _ids(there: Session, session: Session, windows: Sequence[str]) -> Mapping[str, Mapping[str, set[str]]]:
+    """The ids of standing captures by window and provider, and those of finalize rows under no provider."""
+    found: dict[str, dict[str, set[str]]] = {window: {} for window in windows}
+    for stream in (FINALIZED, *session.registry.status_streams):
+        for entry in there.index.entries(stream, windows):
+            provider = "" if stream == FINALIZED else str(entry.record.get("provider"))
+            found[str(entry.record.get("window"))].setdefault(provider, set()).add(entry.record_id)
+    return found
 
 
 def _take(session: Session, other: Journal, stream: str, advance: Advance, *, is_dry: bool = False) -> Taken:
@@ -128,7 +165,7 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
         session.data({"from": str(other.root), "streams": {name: _counts(one) for name, one in found.items()}})
     else:
         parts = ", ".join(f"{name} {one.new}" for name, one in sorted(found.items()) if one.new)
-        session.say(f"imported {new} records{f' ({parts})' if parts else ''}; {known} were here already")
+        session.say(f"imported {plural(new, 'record')}{f' ({parts})' if parts else ''}; {known} were here already")
     if new:
         note_ledgers(
             session,
@@ -138,8 +175,8 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
     for name, one in found.items():
         if one.conflicts:
             session.warn(
-                f"{len(one.conflicts)} records of {name} have the id of a record here with other content, such as"
-                f" {one.conflicts[0]}: the one here was kept. One of the two was changed by hand."
+                f"{plural(len(one.conflicts), 'record')} of {name} with the id of a record here but other content,"
+                f" such as {one.conflicts[0]}: what is here was kept. One of the two was changed by hand."
             )
     for path in sorted(other.root.glob("state/**/*.json")):
         state = content(path)

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import evolve
 
 from tracker.api import Cell, Column, Panel, Period
-from tracker.kernel import Clock, Session, zone
+from tracker.kernel import Clock, Session, plural, zone
 from tracker_desk import meter_list
 from tracker_desk.standings import short
 from tracker_desk.status import Status, look
 from tracker_desk.window_list import FIGURES, ListedWindow, listed
 
 OWN = "window_"
+MOST = 1000  # windows of a panel; views show fewer
 UNNAMED = "-"  # the lane without a name, which is known
 FROM = Column(key="from", title="From", kind="instant", rank=4)
 START = (
@@ -77,8 +78,9 @@ def _lanes_named(rows: Sequence[Mapping[str, Cell]]) -> Sequence[Mapping[str, Ce
 
 def windows(session: Session, period: Period) -> Panel:
     """The windows of a period, with the columns that features add."""
-    found = listed(session, period.windows)
-    columns, rows = table(list(reversed(found)))
+    shown = period.windows[-MOST:]
+    earlier = len(period.windows) - len(shown)
+    columns, rows = table(list(listed(session, shown))[::-1])
     return Panel(
         name="windows",
         title="Windows",
@@ -86,6 +88,7 @@ def windows(session: Session, period: Period) -> Panel:
         about="The newest first; providers without a figure in a finished window are left out.",
         columns=columns,
         rows=rows,
+        missing=[f"{plural(earlier, 'earlier window')}: `tracker windows` lists all."] if earlier else [],
     )
 
 
@@ -113,14 +116,9 @@ def _column(key: str, rank: int, *, is_text: bool) -> Column:
 
 
 def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
-    start = {
-        "window": one.window,
-        "lane": ", ".join(lane or UNNAMED for lane in one.lanes) if any(one.lanes) else None,
-        "from": one.begin,
-        "to": one.end,
-        # an outcome says that it is finalized
-        "state": one.outcome or one.state,
-    }
+    # an outcome says that it is finalized
+    start = {"window": one.window, "state": one.outcome or one.state}
+    whole = {"lanes": one.lanes, "from": one.begin, "to": one.end}
     shown = {
         name: columns
         for name, columns in one.providers.items()
@@ -128,5 +126,10 @@ def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
     }
     # what is of the window as a whole is shown once, and as no provider's
     own = {f"{OWN}{key}": known for key, known in one.facts.items()}
-    rows = [{**start, "provider": name or None, **columns} for name, columns in (shown or {"": {}}).items()]
+    rows: list[Mapping[str, Cell]] = []
+    for name, columns in (shown or {"": whole}).items():
+        lanes = columns.get("lanes", ())
+        lane = ", ".join(lane or UNNAMED for lane in lanes) if any(lanes) else None
+        others = {key: known for key, known in columns.items() if key != "lanes"}
+        rows.append({**start, "lane": lane, "provider": name or None, **others})
     return [{**rows[0], **own}, *rows[1:]]

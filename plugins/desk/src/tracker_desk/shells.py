@@ -52,12 +52,21 @@ fi
 """
 
 
-def functions(session: Session) -> tuple[dict[str, str], list[str]]:
-    """The functions with the words that follow `tracker`, and the names that would hide a builtin or a program."""
-    sources = [source for source in session.registry.sources.values() if source.kind != "view"]
-    named = {name: words for source in sources for name, words in source.shell_functions.items()}
-    hidden = {name for source in sources for name in source.hidden_words}
-    return {name: words for name, words in named.items() if name not in hidden}, sorted(hidden)
+def functions(session: Session) -> tuple[dict[str, str], dict[str, str]]:
+    """The functions with the words that follow `tracker`; and those that are left out, with the reason."""
+    named: dict[str, str] = {}
+    owners: dict[str, list[str]] = {}
+    left_out: dict[str, str] = {}
+    for source in session.registry.sources.values():
+        if source.kind == "view":
+            continue
+        named |= source.shell_functions
+        left_out |= dict.fromkeys(source.hidden_words, "it would hide a word of the shell, or a program")
+        for name in source.shell_functions:
+            owners.setdefault(name, []).append(source.name)
+    # neither of two has it by the alphabet: it would capture into the other's records
+    left_out |= {name: f"{' and '.join(of)} both make it" for name, of in owners.items() if len(of) > 1}
+    return {name: words for name, words in named.items() if name not in left_out}, left_out
 
 
 def script(shell: str, named: Mapping[str, str], options: Iterable[str]) -> str:

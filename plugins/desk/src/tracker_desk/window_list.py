@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import marshal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, Literal
+from tempfile import TemporaryFile
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
@@ -13,12 +16,20 @@ from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, 
 
 LEAST = 0.005  # what is less is not nothing, and has more digits
 FIGURES = ("features", "capacity", "efficiency")
+# who captured a provider, and from when to when
+OWN = ("lanes", "from", "to")
+LEADING = ("window", "lane", "from", "to", "state", "provider")
+HEAD = (*LEADING, *FIGURES)
+# whether a column is of the window as a whole, and its name
+Key: TypeAlias = tuple[bool, str]
+T = TypeVar("T")
 
 
 @frozen(kw_only=True)
 class ListedWindow:
     """A window: `open` lacks a capture, `closed` is measured and not finalized.
 
+    providers: the columns of each, with its own `lanes`, `from` and `to`: they may differ from those of the window.
     stale: the providers whose captures changed, or were added, after it was finalized.
     """
 
@@ -43,40 +54,46 @@ class ListedWindow:
             "state": self.state,
             "outcome": self.outcome,
             "stale": list(self.stale),
-            "providers": {name: dict(columns) for name, columns in self.providers.items()},
+            "providers": {
+                name: {key: iso(one) if isinstance(one, datetime) else one for key, one in columns.items()}
+                for name, columns in self.providers.items()
+            },
             **self.facts,
         }
 
 
-def listed(session: Session, windows: Sequence[str] | None) -> list[ListedWindow]:
-    """The windows in their order; None: every one."""
-    names = session.index.windows() if windows is None else list(windows)
-    rows = Windows(session).finalized(names)
-    groups = Windows(session).captures(names)
-    known = facts(session, names)
-    periods = Windows(session).spans(names, groups)
-    of_window: dict[str, dict[str, Any]] = {}
-    for (place, provider), group in groups.items():
-        of_window.setdefault(place, {})[provider] = group
-    found = []
-    for name in names:
-        begin, end = periods.get(name, (None, None))
-        own = of_window.get(name, {})
-        found.append(
-            ListedWindow(
+def listed(session: Session, windows: Sequence[str] | None) -> Iterator[ListedWindow]:
+    """The windows in their order; None: every one. Some thousand are held at a time."""
+    for part in Windows(session).parts(windows, with_open=True):
+        known, groups = _by_window(facts(session, part.windows)), _by_window(part.groups)
+        periods = Windows(session).spans(part.windows, part.groups)
+        for name in part.windows:
+            row, own, columns = part.rows.get(name), groups.get(name, {}), known.get(name, {})
+            begin, end = periods.get(name, (None, None))
+            yield ListedWindow(
                 window=name,
-                lanes=tuple(sorted({one.agent_id or "" for group in own.values() for one in group})),
+                lanes=_lanes(one for group in own.values() for one in group),
                 begin=begin,
                 end=end,
-                state=_state(rows.get(name), own),
-                outcome=rows[name].text("outcome") if name in rows else None,
-                providers=_providers(session, name, rows.get(name), groups, known, own),
-                facts=known.get((name, ""), {}),
-                stale=_stale(session, rows.get(name), own),
+                state=_state(row, own),
+                outcome=row.text("outcome") if row else None,
+                providers=_providers(session, row, own, columns),
+                facts=columns.get("", {}),
+                stale=_stale(session, row, own),
                 split=tuple(one for one, group in own.items() if len({shot.agent_id for shot in group}) > 1),
             )
-        )
-    return found
+
+
+def _by_window(found: Mapping[tuple[str, str], T]) -> dict[str, dict[str, T]]:
+    """What is known of windows and providers, by window."""
+    by_window: dict[str, dict[str, T]] = {}
+    for (window, provider), one in found.items():
+        by_window.setdefault(window, {})[provider] = one
+    return by_window
+
+
+def _lanes(captures: Iterable[Capture]) -> tuple[str, ...]:
+    return tuple(sorted({one.agent_id or "" for one in captures}))
 
 
 def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -102,26 +119,20 @@ def _stale(session: Session, row: Finalized | None, own: Mapping[str, list[Captu
 
 def _providers(
     session: Session,
-    window: str,
     row: Finalized | None,
-    groups: Mapping[tuple[str, str], list[Capture]],
-    known: Mapping[tuple[str, str], Mapping[str, Any]],
-    own: Mapping[str, Any],
+    own: Mapping[str, list[Capture]],
+    known: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Any]]:
-    """The columns of each provider in a window."""
-    named = {*own, *(row.providers if row else ()), *(row.features if row else ())}
-    named |= {provider for place, provider in known if place == window and provider}
-    ours = {key: group for key, group in groups.items() if key[0] == window}
+    """The columns of each provider in a window. own: its captures. known: the columns that features add."""
+    named = {*own, *known, *(row.providers if row else ()), *(row.features if row else ())}
     found: dict[str, dict[str, Any]] = {}
     for name in sorted(named & session.registry.providers.keys()):
-        source = session.registry.providers[name]
-        figures = (
-            _figures(session, source, row, ours)
-            if row
-            else {"capacity": canonical(own.get(name, [])).capacity(session, source)}
-        )
-        columns = {key: figures.get(key) for key in FIGURES}
-        found[name] = {**columns, "unit": _unit(source), **known.get((window, name), {})}
+        source, group = session.registry.providers[name], own.get(name, [])
+        pair = canonical(group)
+        figures = _figures(session, source, row, group) if row else {"capacity": pair.capacity(session, source)}
+        measured = (_lanes(group), *(one and one.captured_at for one in pair))
+        columns = dict(zip(OWN, measured, strict=True)) | {key: figures.get(key) for key in FIGURES}
+        found[name] = {**columns, "unit": _unit(source), **known.get(name, {})}
     return found
 
 
@@ -129,10 +140,7 @@ def _unit(source: Source) -> str | None:
     return source.capacity_meter.unit if source.capacity_meter else None
 
 
-def _figures(
-    session: Session, source: Source, row: Finalized, groups: Mapping[tuple[str, str], list[Capture]]
-) -> dict[str, float | None]:
-    group = groups.get((row.window, source.name), ())
+def _figures(session: Session, source: Source, row: Finalized, group: Sequence[Capture]) -> dict[str, float | None]:
     found = ProviderFigures.of(source, row, group)
     # who was not captured took an unknown amount, not nothing
     capacity = found.totals["capacity"] if group or source.name in row.providers else None
@@ -146,36 +154,56 @@ def _figures(
 # --- as a table
 
 
-def lines(windows: Sequence[ListedWindow], clock: Clock) -> Iterator[str]:
-    """A row per window and provider; columns that features add come last."""
-    extra = dict.fromkeys(name for one in windows for columns in one.providers.values() for name in columns)
-    added = [name for name in extra if name not in (*FIGURES, "unit")]
-    whole = list(dict.fromkeys(name for one in windows for name in one.facts))
-    # what is said of the window and of a provider in it is not the same
-    ends = [f"window_{name}" if name in added else name for name in whole]
-    head = ["window", "lane", "from", "to", "state", "provider", *FIGURES, *added, *ends]
-    table = [head]
-    for one in windows:
-        begin, end = (clock.at(at) if at else "-" for at in (one.begin, one.end))
-        lane = ",".join(lane or "-" for lane in one.lanes) or "-"
-        start = [one.window, lane, begin, end, one.state]
-        ends = [_cell(one.facts.get(name)) for name in whole]
-        for name, columns in one.providers.items() or [("-", {})]:
-            unit = columns.get("unit")
-            cells = [
-                _cell(columns.get("features")),
-                _cell(columns.get("capacity"), unit),
-                "-" if (found := columns.get("efficiency")) is None else rate(found),
-            ]
-            table.append([*start, name, *cells, *(_cell(columns.get(key)) for key in added), *ends])
-            start, ends = ["", "", "", "", ""], [""] * len(whole)
-    widths = [max(len(row[place]) for row in table) for place in range(len(head))]
-    for row in table:
-        cells = [
-            cell.rjust(width) if place > 5 else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
+def lines(windows: Iterable[ListedWindow], clock: Clock) -> Iterator[str]:
+    """A row per window and provider; columns that features add come last.
+
+    The rows wait in a temporary file until the width of each column is known.
+    """
+    widths: dict[Key, int] = {(False, name): len(name) for name in HEAD}
+    with TemporaryFile() as spool:
+        for row in (row for one in windows for row in _rows(one, clock)):
+            marshal.dump(row, spool)
+            for key, text in row.items():
+                widths[key] = max(widths.get(key, 0), len(text))
+        # of the window as a whole last, by a name of its own
+        titles = {key: key[1] for key in sorted(widths, key=lambda key: key[0])}
+        titles |= {key: f"window_{name}" for key in titles if (name := key[1]) and key[0] and (False, name) in titles}
+        widths = {key: max(widths[key], len(title)) for key, title in titles.items()}
+        yield _line(titles, widths)
+        spool.seek(0)
+        with suppress(EOFError):
+            while True:
+                yield _line(marshal.load(spool), widths)
+
+
+def _line(row: Mapping[Key, str], widths: Mapping[Key, int]) -> str:
+    # only the first row of a window has what is of the whole
+    lacking = "-" if row[False, "window"] else ""
+    cells = (
+        row.get(key, lacking if key[0] else "-").ljust(width)
+        if place < len(LEADING)
+        else row.get(key, lacking if key[0] else "-").rjust(width)
+        for place, (key, width) in enumerate(widths.items())
+    )
+    return "  ".join(cells).rstrip()
+
+
+def _rows(one: ListedWindow, clock: Clock) -> Iterator[dict[Key, str]]:
+    unmeasured: dict[str, Mapping[str, Any]] = {"-": {"lanes": one.lanes, "from": one.begin, "to": one.end}}
+    named, whole = [one.window, one.state], {(True, name): _cell(found) for name, found in one.facts.items()}
+    for name, columns in (one.providers or unmeasured).items():
+        efficiency, lanes = columns.get("efficiency"), columns.get("lanes", ())
+        begin, end = (clock.at(at) if (at := columns.get(key)) else "-" for key in OWN[1:])
+        start = (named[0], ",".join(lane or "-" for lane in lanes) or "-", begin, end, named[1])
+        yield {
+            **{(False, key): text for key, text in zip(LEADING, [*start, name], strict=True)},
+            (False, "features"): _cell(columns.get("features")),
+            (False, "capacity"): _cell(columns.get("capacity"), columns.get("unit")),
+            (False, "efficiency"): "-" if efficiency is None else rate(efficiency),
+            **{(False, key): _cell(own) for key, own in columns.items() if key not in (*OWN, *FIGURES, "unit")},
+            **whole,
+        }
+        named, whole = ["", ""], {}
 
 
 def _cell(found: Any, unit: str | None = None) -> str:

@@ -11,7 +11,7 @@ from attrs import frozen
 from tracker.api import redact
 from tracker.kernel import Session, TrackerError, Windows, iso, line, value
 from tracker_ledgers import card, churn, csv_append, documents, handoff, ledgers, reversal, standing_jobs
-from tracker_ledgers.command_log import note
+from tracker_ledgers.command_log import note, quoted
 
 
 @frozen(kw_only=True)
@@ -88,10 +88,16 @@ def _after_tokens() -> Iterator[None]:
 
 def _measure(session: Session, request: Request) -> churn.Churn | None:
     """The window's churn; a range that git cannot measure keeps nobody from closing the session."""
+    provider: str | None = request.provider
+    # a row of the provider says that somebody has decided whose lines they are
+    rows = (entry.record for entry in session.index.entries(churn.STREAM, [request.window]))
+    is_decided = any(row.get("provider") == provider and row.get("files_changed") is not None for row in rows)
+    if not is_decided and (whose := churn.shared(session, request.window, request.provider)):
+        provider = None
+        cure = quoted(["tracker", "churn", "--window", request.window, "--provider", request.provider])
+        session.note(f"note: {whose}: churn is recorded as the window's. `{cure}` counts it as {request.provider}'s")
     try:
-        measured = churn.measure(
-            session, churn.Request(window=request.window, provider=request.provider, notes=request.notes)
-        )
+        measured = churn.measure(session, churn.Request(window=request.window, provider=provider, notes=request.notes))
     except TrackerError as error:
         session.warn(f"churn is left out: {error}")
         return None

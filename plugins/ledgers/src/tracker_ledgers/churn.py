@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from attrs import frozen
 from tracker.api import Column
 from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, near, plural, stamp, value
 from tracker_ledgers import csv_append, git, ledgers, settings
+from tracker_ledgers.churn_view import counted_features, per_feature
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.diffs import Diff, diff, pathspecs
 
@@ -118,6 +120,26 @@ def sentence(record: Mapping[str, Any]) -> str:
     return f"{head}files={files}, +{added}/-{deleted} (net={net}), per-feature={each}"
 
 
+# --- who did the work
+
+
+def shared(session: Session, window: str, provider: str) -> str:
+    """That others used their quota in a window at the same time, if so: git does not say whose lines are whose."""
+    groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
+    begin, end = _times(session, window, groups.get(provider, []))
+    found = [provider]
+    for name in sorted(groups.keys() - {provider}):
+        start, stop = _times(session, window, groups[name])
+        is_apart = begin and start and ((end and end <= start) or (stop and stop <= begin))
+        if not is_apart and canonical(groups[name]).capacity(session, session.registry.sources[name]) != 0:
+            found.append(name)
+    return f"{', '.join(found[:-1])} and {found[-1]} worked in {line(window)} at the same time" if found[1:] else ""
+
+
+def _times(session: Session, window: str, group: list[Capture]) -> tuple[datetime | None, datetime | None]:
+    return Windows(session).spans([window], {(window, ""): group}).get(window, (None, None))
+
+
 # --- the range
 
 
@@ -160,9 +182,12 @@ def measure(session: Session, request: Request) -> Churn:
     """Measure a window and make its record, without writing."""
     row = Windows(session).finalized([request.window]).get(request.window)
     start, end = commit_range(session, request)
-    features = request.features if request.features is not None else _features(row, request.provider)
+    features, counted = request.features, "option"
+    if features is None:
+        features, counted = counted_features(row.features if row else {}, request.provider), "finalize"
+    figures = {"features": features, "features_from": None if features is None else counted}
     if start is None:
-        return _unmeasured(session, request, row, features)
+        return _unmeasured(session, request, row, figures)
     git.require_repository()
     specs = pathspecs(request.paths, request.exclude, session.settings(settings.Churn).exclude)
     found = diff(start.resolve(), (end or Named("HEAD", "default")).resolve(), specs)
@@ -174,7 +199,9 @@ def measure(session: Session, request: Request) -> Churn:
         notes.append(f"{remarks[-1]}: {', '.join(commit.sha[:12] for commit in found.prototypes)}")
     if found.files == 0:
         notes.append(_nothing(request, found, start, end, within=bool(specs)))
-    record = _record(session, request, row, remarks, _figures(found, features))
+    if request.provider is not None and (whose := shared(session, request.window, request.provider)):
+        notes.append(f"{whose}: all lines count as {request.provider}'s. Leave --provider out to give them to no one")
+    record = _record(session, request, row, remarks, _figures(found, features) | figures)
     return Churn(record=record, diff=found, warnings=found.warnings, notes=tuple(notes))
 
 
@@ -190,7 +217,7 @@ def _nothing(request: Request, found: Diff, start: Named, end: Named | None, *, 
     return f"{text}, which {end.by} names as the end. If you committed later, run `{cure}`"
 
 
-def _unmeasured(session: Session, request: Request, row: Finalized | None, features: float | None) -> Churn:
+def _unmeasured(session: Session, request: Request, row: Finalized | None, figures: Mapping[str, Any]) -> Churn:
     known = [] if session.index.knows(request.window) else session.index.windows()
     hint = f", which no record names. {near(request.window, known)}" if known else ""
     of = ["--provider", request.provider] if request.provider else []
@@ -199,22 +226,9 @@ def _unmeasured(session: Session, request: Request, row: Finalized | None, featu
         f"No start commit is known for {line(request.window)}{hint or '.'} Recorded decision={MISSING}."
         f" Run `{cure}`, or capture BEFORE inside the repository."
     )
-    figures = {"decision": MISSING, "features": features}
-    record = _record(session, request, row, [request.notes, f"decision={MISSING}"], figures)
+    remarks = [request.notes, f"decision={MISSING}"]
+    record = _record(session, request, row, remarks, {"decision": MISSING, **figures})
     return Churn(record=record, warnings=(warning,))
-
-
-def _features(row: Finalized | None, provider: str | None) -> float | None:
-    """The provider's features in the finalize row; without a provider, all of the window's."""
-    known = row.features if row else {}
-    if provider is not None:
-        return known.get(provider)
-    return sum(known.values()) if known else None
-
-
-def _compact(value: float) -> float | int:
-    """Whole numbers as integers: 11, not 11.0."""
-    return int(value) if float(value).is_integer() else value
 
 
 def _figures(found: Diff, features: float | None) -> dict[str, Any]:
@@ -228,8 +242,7 @@ def _figures(found: Diff, features: float | None) -> dict[str, Any]:
         "insertions": found.insertions,
         "deletions": found.deletions,
         "net": found.net,
-        "features": None if features is None else _compact(features),
-        "normalized_churn": _compact(round(found.net / features, 6)) if features else None,
+        "normalized_churn": per_feature(found.net, features),
     }
 
 
@@ -240,7 +253,8 @@ def _record(
     remarks: Iterable[str | None],
     figures: Mapping[str, Any],
 ) -> dict[str, Any]:
-    empty = dict.fromkeys(("commit_start", "commit_end", *FIGURES, "features", "normalized_churn", "decision"))
+    named = ("commit_start", "commit_end", *FIGURES, "features", "features_from", "normalized_churn", "decision")
+    empty = dict.fromkeys(named)
     return stamp(
         window=request.window,
         provider=request.provider,

@@ -20,8 +20,31 @@ def render_preview_block(context: PreviewContext) -> Block | None:
         key = tuple(str(record.get(name)) for name in ("provider", "window", "methodology"))
         newest.pop(key, None)
         newest[key] = record
-    rows = tuple(_churn_row(record) for record in newest.values())
+    rows = tuple(_churn_row(current(one, context.features.get(str(one.get("window")), {}))) for one in newest.values())
     return Block(title="Churn", rows=rows) if rows else None
+
+
+def current(record: Mapping[str, Any], features: Mapping[str, float]) -> Mapping[str, Any]:
+    """The record with the features that its window counts now, by provider: `complete` may change them afterwards."""
+    origin, net = record.get("features_from"), record.get("net")
+    count = counted_features(features, record.get("provider"))
+    # records of earlier versions do not say whether --features named the number
+    if origin == "option" or (count is None and origin is None) or not isinstance(net, int):
+        return record
+    return {**record, "features": count, "normalized_churn": per_feature(net, count)}
+
+
+def counted_features(features: Mapping[str, float], provider: str | None) -> float | None:
+    """The provider's features; without a provider, all of the window's."""
+    if provider is not None:
+        return features.get(provider)
+    return sum(features.values()) if features else None
+
+
+def per_feature(net: int, features: float | None) -> float | int | None:
+    """Net lines per feature; whole numbers as integers: 11, not 11.0."""
+    found = round(net / features, 6) if features else None
+    return int(found) if found is not None and found.is_integer() else found
 
 
 def _churn_row(record: Mapping[str, Any]) -> Row:

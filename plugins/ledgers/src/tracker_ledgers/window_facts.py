@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracker.api import Block, Check, Row
-from tracker.kernel import Session, line, plural
+from tracker.kernel import Session, Windows, line, plural
 from tracker_ledgers import ledgers
+from tracker_ledgers.churn_view import current
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.evidence import FAIL, PASS, is_named
 from tracker_ledgers.features import is_built
@@ -25,11 +26,13 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     found: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
     # whoever leaves the view out wants no columns of it either
     is_left_out = any(one.name == "churn" for one in session.registry.disabled)
-    for entry in () if is_left_out else session.index.entries("churn", windows):
-        record = entry.record
-        if record.get("files_changed") is not None:
-            key = (str(record.get("window")), str(record.get("provider") or ""))
-            found[key] |= {"churn": record.get("normalized_churn"), "files": record.get("files_changed")}
+    known = () if is_left_out else session.index.entries("churn", windows)
+    records = [one.record for one in known if one.record.get("files_changed") is not None]
+    rows = Windows(session).finalized({str(record.get("window")) for record in records}) if records else {}
+    for record in records:
+        key = (str(record.get("window")), str(record.get("provider") or ""))
+        now = current(record, rows[key[0]].features if key[0] in rows else {})
+        found[key] |= {"churn": now.get("normalized_churn"), "files": now.get("files_changed")}
     for key, features in _built(session, windows).items():
         found[key]["features_logged"] = len(features)
     return dict(found)

@@ -206,10 +206,11 @@ def _finalized(
     steps = []
     churned = _measured(session, window)
     if not any(churned):
-        worked = [word for name in row.features if row.features[name] for word in ("--provider", name)][:2]
+        worked = [name for name, count in row.features.items() if count]
+        whose = ["--provider", *worked] if len(worked) == 1 else []
         start = ["--commit-start", "COMMIT"] if churned else []  # it was tried, and no record names one
         why = "No churn is measured yet" + ("; COMMIT is the one before the work" if start else "")
-        words = ["tracker", "churn", "--window", window, *worked, *start]
+        words = ["tracker", "churn", "--window", window, *whose, *start]
         steps.append(Step(rank=CHURN_IT, command=quoted(words), why=why))
     proofs = ledgers.readable(session, ledgers.EVIDENCE)
     if not any(row.get("window_id") == window and is_named(row) for row in proofs):

@@ -159,7 +159,7 @@ def table(found: Costs) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]
 def money_line(found: Costs) -> str:
     """The money in words, as far as it is known, and the models without a price."""
     money = {name.removesuffix("_usd"): usd for name, usd in found.money(found.sides).items()}
-    amounts = (f"{name} {dollars(usd)}" for name, usd in money.items())
+    amounts = (f"{name} {dollars(usd, *money.values())}" for name, usd in money.items())
     names = ", ".join(name or "(no model)" for name in found.unpriced)
     why = f"; no price for {names}" if names else ""
     return f"note: at list prices of {found.prices.as_of}: {', '.join(amounts)}{why}"

@@ -36,7 +36,6 @@ def feature_info() -> Feature:
 
 @hookimpl
 def ingest_stream(session: Session, source: Source, window: str, given: StreamInput) -> bool:
-    """Take in a telemetry stream."""
     from tracker_telemetry.intake import ingest_stream as ingest
 
     ingest(session, source, window, given)
@@ -47,7 +46,6 @@ def ingest_stream(session: Session, source: Source, window: str, given: StreamIn
 def stream_facts(
     session: Session, source: Source, windows: Sequence[str], spans: Mapping[str, tuple[datetime, datetime | None]]
 ) -> StreamFacts:
-    """The totals of a stream's events in some windows."""
     from tracker_telemetry.totals import facts
 
     return facts(session, source, windows, spans)
@@ -55,7 +53,6 @@ def stream_facts(
 
 @hookimpl
 def usage_events(session: Session, since: datetime | None, folder: Path | None) -> Sequence[UsageEvent]:
-    """The requests in the session logs."""
     from tracker_telemetry.sessions.current import events
 
     return events(session, since, folder)
@@ -63,7 +60,6 @@ def usage_events(session: Session, since: datetime | None, folder: Path | None) 
 
 @hookimpl
 def session_files(source: Source) -> Sequence[str]:
-    """The files that `tracker usage` reads."""
     from tracker_telemetry.sessions.files import files
 
     return [one.path for one in files(source)]
@@ -71,7 +67,6 @@ def session_files(source: Source) -> Sequence[str]:
 
 @hookimpl
 def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
-    """Tokens and money of each provider's own requests."""
     from tracker_telemetry import window_facts
 
     return window_facts.facts(session, windows)
@@ -79,7 +74,6 @@ def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str,
 
 @hookimpl
 def window_checks(session: Session, window: str) -> Sequence[Check]:
-    """Whether a window's events came while it was measured."""
     from tracker_telemetry import window_facts
 
     return window_facts.checks(session, window)
@@ -87,7 +81,6 @@ def window_checks(session: Session, window: str) -> Sequence[Check]:
 
 @hookimpl
 def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
-    """The largest rows of the cost comparison."""
     from tracker_telemetry import window_facts
 
     return window_facts.section(session, windows)
@@ -95,7 +88,6 @@ def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
 
 @hookimpl
 def data_findings(session: Session) -> Sequence[Finding]:
-    """What is wrong with the derived index."""
     from tracker_telemetry import window_facts
 
     return window_facts.findings(session)
@@ -103,7 +95,6 @@ def data_findings(session: Session) -> Sequence[Finding]:
 
 @hookimpl
 def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
-    """Parquet."""
     from tracker_telemetry.parquet import write
 
     return {"parquet": write}
@@ -111,7 +102,6 @@ def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
 
 @hookimpl
 def show_progress(session: Session, size: int, noun: str) -> Any:
-    """A bar with rate and time left."""
     from tracker_telemetry.progress import Progress
 
     return Progress.of(session, size, noun)
@@ -119,7 +109,6 @@ def show_progress(session: Session, size: int, noun: str) -> Any:
 
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
-    """Tokens and money, and what routing saved."""
     if period.names == ("today",):
         from tracker_telemetry.today import panel
 

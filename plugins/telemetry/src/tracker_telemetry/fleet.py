@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tracker.api import LogOrigin
 from tracker.kernel import ProviderFigures, Session, Windows, iso
 from tracker_telemetry.sessions.scan import TOKENS
+from tracker_telemetry.sessions.store import log_sources
 
 _TEXT, _NUMBER, _COUNT, _TIME = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ"
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -44,53 +44,50 @@ def tables(session: Session) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
 
 def _results(session: Session) -> Iterator[dict[str, Any]]:
     """A row per finalized window and provider; `reason` says why one does not count."""
-    rows = Windows(session).finalized()
-    groups = Windows(session).captures(list(rows))
-    periods = Windows(session).spans(list(rows), groups)
-    facts: dict[tuple[str, str], dict[str, Any]] = {}
-    for answer in session.registry.ask("window_facts", session=session, windows=list(rows)):
-        for key, columns in answer.items():
-            facts.setdefault(key, {}).update(columns)
-    for window, row in rows.items():
-        began, ended = periods.get(window, (None, None))
-        for name in sorted({*row.providers, *(one for one, count in row.features.items() if count)}):
-            source = session.registry.providers.get(name)
-            if source is None:
-                continue
-            found = ProviderFigures.of(source, row, groups.get((window, name), ()))
-            own = facts.get((window, name), {})
-            yield {
-                "record_id": row.record_id,
-                "window_id": window,
-                "lane": row.text("agent_id"),
-                "provider": name,
-                "unit": found.unit,
-                "outcome": row.text("outcome"),
-                "reason": found.excluded.get(window),
-                **found.totals,
-                "quality": row.quality,
-                "tokens": own.get("tokens"),
-                "cost_usd": own.get("cost_usd"),
-                "began_at": began and iso(began),
-                "ended_at": ended and iso(ended),
-                "finalized_at": row.text("finalized_at") or row.text("captured_at"),
-            }
+    for part in Windows(session).parts():
+        periods = Windows(session).spans(part.rows, part.groups)
+        facts: dict[tuple[str, str], dict[str, Any]] = {}
+        for answer in session.registry.ask("window_facts", session=session, windows=list(part.rows)):
+            for key, columns in answer.items():
+                facts.setdefault(key, {}).update(columns)
+        for window, row in part.rows.items():
+            began, ended = periods.get(window, (None, None))
+            for name in sorted(row.named & session.registry.providers.keys()):
+                found = ProviderFigures.of(session.registry.providers[name], row, part.groups.get((window, name), ()))
+                own = facts.get((window, name), {})
+                yield {
+                    "record_id": row.record_id,
+                    "window_id": window,
+                    "lane": row.text("agent_id"),
+                    "provider": name,
+                    "unit": found.unit,
+                    "outcome": row.text("outcome"),
+                    "reason": found.excluded.get(window),
+                    **found.totals,
+                    "quality": row.quality,
+                    "tokens": own.get("tokens"),
+                    "cost_usd": own.get("cost_usd"),
+                    "began_at": began and iso(began),
+                    "ended_at": ended and iso(ended),
+                    "finalized_at": row.text("finalized_at") or row.text("captured_at"),
+                }
 
 
 def _meters(session: Session) -> Iterator[dict[str, Any]]:
     """A row per run of equal readings and meter; what a longer run has replaced is left out."""
-    entries = [(entry.record_id, entry.record) for entry in session.index.entries("readings")]
-    replaced = {one for _, record in entries for one in record.get("supersedes") or () if isinstance(one, str)}
-    for record_id, record in entries:
-        parsed = record.get("parsed")
-        if not isinstance(parsed, dict) or record_id in replaced:
+    replaced: set[str] = set()
+    for entry in session.index.entries("readings"):
+        replaced.update(one for one in entry.record.get("supersedes") or () if isinstance(one, str))
+    for entry in session.index.entries("readings"):
+        record, parsed = entry.record, entry.record.get("parsed")
+        if not isinstance(parsed, dict) or entry.record_id in replaced:
             continue
         for key, used in parsed.items():
             meter = key.removesuffix("_used")
             if meter != key and isinstance(used, int | float):
                 yield {
                     **{name: record.get(name) for name in ("provider", "account", "origin", "plan")},
-                    "record_id": record_id,
+                    "record_id": entry.record_id,
                     "meter": meter,
                     "used": used,
                     "first_at": record.get("captured_at"),
@@ -101,9 +98,7 @@ def _meters(session: Session) -> Iterator[dict[str, Any]]:
 
 def _usage(session: Session) -> Iterator[dict[str, Any]]:
     """The daily totals of sessions that `tracker usage` has stored; a later row of the same key replaces it."""
-    for source in session.registry.sources.values():
-        if not any(isinstance(origin, LogOrigin) for origin in source.origins):
-            continue
+    for source in log_sources(session):
         latest: dict[tuple[object, ...], dict[str, Any]] = {}
         for entry in session.index.entries(source.stream):
             usage = entry.record.get("usage")

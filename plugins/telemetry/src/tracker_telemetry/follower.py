@@ -24,7 +24,8 @@ import orjson
 from attrs import asdict, define, evolve, field, frozen
 
 from tracker.kernel import TrackerError, read_at
-from tracker_telemetry.index import FOLDER, private
+from tracker_telemetry import FOLDER
+from tracker_telemetry.index import private
 from tracker_telemetry.lines import BATCH, Stop
 from tracker_telemetry.reader import Reader
 from tracker_telemetry.stored import SIZE, ids_of

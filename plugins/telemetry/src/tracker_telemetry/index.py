@@ -20,6 +20,7 @@ from attrs import define
 
 from tracker.api import Rejected, Source
 from tracker.kernel import Session, TrackerError
+from tracker_telemetry import FOLDER
 from tracker_telemetry.stored import parts, split
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FOLDER, FILE = ".index", "telemetry.duckdb"
+FILE = "telemetry.duckdb"
 VERSION = 2
 PART = 8 << 20  # bytes of a stream that are inserted at once
 LARGEST = 64 << 20  # bytes of a line
@@ -229,7 +230,7 @@ def _load(session: Session, source: Source, database: DuckDBPyConnection, path: 
         rows = rows_of(path, dict.fromkeys(("record_id", "window", "raw_text", "routed"), "VARCHAR"))
         query = f'SELECT record_id, "window", raw_text FROM {rows} WHERE raw_text IS NOT NULL AND routed IS NULL'
         for record_id, window, text in database.execute(query).fetchall():
-            events = old_events(session, source, text)
+            events = events_of(session, source, split(text))
             _load_events(database, source.stream, window or "", events, path.with_name("old.jsonl"), str(record_id))
 
 
@@ -256,11 +257,6 @@ def rows_of(path: Path, kinds: Mapping[str, str]) -> str:
 def quoted(name: object, quote: str = '"') -> str:
     """A name in SQL, or a text."""
     return quote + str(name).replace(quote, quote * 2) + quote
-
-
-def old_events(session: Session, source: Source, text: str) -> Iterator[dict[str, Any]]:
-    """The events of a whole stream in one text; lines that cannot be read were never counted."""
-    return events_of(session, source, split(text))
 
 
 def events_of(

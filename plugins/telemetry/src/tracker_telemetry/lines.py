@@ -70,13 +70,13 @@ def is_ready(file: int, seconds: float) -> bool:
 CHUNK = 1 << 20
 BATCH = 8 << 20  # bytes that are taken at once where more has arrived
 LINE_LIMIT = 1 << 20  # bytes; a longer line is no event
-KEPT = 64 << 10  # bytes of such a line that are kept
+KEPT = 64 << 10  # bytes of a line that is no event that are kept
 GATHER_SECONDS = 0.1  # how long what arrives is gathered before it is stored
 
 
 @frozen
 class TooLong:
-    """A line over the limit: its beginning, its length in bytes and the SHA-256 of all of it."""
+    """What is kept of a line over the limit: its beginning, its length in bytes and the SHA-256 of all of it."""
 
     head: bytes
     length: int

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime, time
-from functools import partial
+from datetime import date, datetime, time, tzinfo
 from typing import Any
-
-from attrs import frozen
 
 from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Session, number, plural, zone
@@ -41,64 +38,49 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
         yield from _routing(session, period)
 
 
-@frozen(kw_only=True)
-class _Logs:
-    """The session logs that were read, and the days that are asked for."""
-
-    ask: Callable[[usage.Query], usage.Usage]
-    since: date | None
-    until: date | None
-    zone: Any
-
-    def rows(self, by: usage.By) -> usage.Usage:
-        return self.ask(usage.Query(by=by, since=self.since, until=self.until, zone=self.zone))
-
-
 def _usage(session: Session, period: Period) -> Iterator[Panel]:
     sources, local = store.log_sources(session), zone(session.config.timezone)
     if not sources:
         return
-    since, until = (at and at.astimezone(local).date() for at in (period.since, period.until))
+    since, until = usage.begin(period.since), usage.end(period.until)
 
     def take(logs: store.Store, _prices: ListPrices) -> list[Panel]:
-        found = _Logs(ask=partial(usage.usage, session, logs, sources), since=since, until=until, zone=local)
-        return list(_of_logs(found, period))
+        def ask(by: usage.By) -> usage.Usage:
+            return usage.usage(session, logs, sources, usage.Query(by=by, since=since, until=until, zone=local))
+
+        return list(_of_logs(ask, local, period))
 
     yield from current(session, sources, take)
 
 
-def _of_logs(logs: _Logs, period: Period) -> Iterator[Panel]:
-    daily = logs.rows("daily")
+def _of_logs(ask: Callable[[usage.By], usage.Usage], local: tzinfo, period: Period) -> Iterator[Panel]:
+    daily = ask("daily")
     if not daily.rows:
         return
     if period.wants("usage"):
-        yield _over_time(logs, daily)
+        yield _over_time(ask, local, daily)
     ways: tuple[tuple[usage.By, str], ...] = (("model", "Model"), ("project", "Project"))
     for by, title in ways:
         if period.wants(f"usage-{by}"):
-            rows = _summed(logs.rows(by), ("provider", by))
+            rows = _summed(ask(by), ("provider", by))
             rows.sort(key=lambda row: -(row["cost_usd"] or 0) or -row["tokens"])
             yield Panel(
                 name=f"usage-{by}",
                 title=f"Usage by {by}",
                 place=45 if by == "model" else 46,
                 about=f"Tokens and money of each {by}, the most expensive first.",
-                columns=(
-                    Column(key=by, title=title, rank=0),
-                    Column(key="provider", title="Provider", rank=2),
-                    *FIGURES,
-                ),
+                columns=(Column(key=by, title=title, rank=0), PROVIDER, *FIGURES),
                 rows=rows,
                 charts=(Chart(kind="bars", title=f"Cost by {by}, $", x=by, y="cost_usd"),) if _priced(rows) else (),
             )
 
 
-def _over_time(logs: _Logs, daily: usage.Usage) -> Panel:
+def _over_time(ask: Callable[[usage.By], usage.Usage], local: tzinfo, daily: usage.Usage) -> Panel:
     days = [key[1] for key, _ in daily.rows if key[1]]
     length = (date.fromisoformat(max(days)) - date.fromisoformat(min(days))).days if days else 0
     by: usage.By = "daily" if length <= MOST_DAYS else "weekly" if length <= MOST_WEEKS else "monthly"
-    rows = _summed(daily if by == "daily" else logs.rows(by), ("period", "provider"))
-    rows = [{**row, "at": at} for row in rows if (at := _instant(row["period"], logs.zone)) is not None]
+    rows = _summed(daily if by == "daily" else ask(by), ("period", "provider"))
+    rows = [{**row, "at": at} for row in rows if (at := _instant(row["period"], local)) is not None]
     rows.sort(key=lambda row: row["at"], reverse=True)
     y, title = ("cost_usd", "Cost, $") if _priced(rows) else ("tokens", "Tokens")
     missing = [f"{text[:1].upper()}{text[1:]}." for text in usage.sentences(daily.missing)]
@@ -123,7 +105,7 @@ def _over_time(logs: _Logs, daily: usage.Usage) -> Panel:
     )
 
 
-def _instant(period: str, local: Any) -> datetime | None:
+def _instant(period: str, local: tzinfo) -> datetime | None:
     """When a day, week or month begins."""
     with suppress(ValueError):
         day = date.fromisoformat(period if len(period) > 7 else f"{period}-01")

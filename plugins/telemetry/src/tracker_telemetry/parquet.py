@@ -13,7 +13,8 @@ import orjson
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, plural, replace_file
 from tracker_telemetry import fleet
-from tracker_telemetry.index import SECONDS, SETTINGS, old_events, private, quoted, rows_of
+from tracker_telemetry.index import SECONDS, SETTINGS, events_of, private, quoted, rows_of
+from tracker_telemetry.stored import split
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -112,7 +113,7 @@ def _events(session: Session, source: Source) -> Iterator[dict[str, Any]]:
         record, raw = entry.record, entry.record.get("raw_text")
         own = {**record, "record_id": entry.record_id, "agent_id": entry.lane}
         if isinstance(raw, str) and "routed" not in record:
-            for at, event in enumerate(old_events(session, source, raw)):
+            for at, event in enumerate(events_of(session, source, split(raw))):
                 yield {**own, "raw_text": None, "parsed": None, **event, "record_id": f"{entry.record_id}-{at}"}
         elif "routed" in record:
             yield own

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -89,22 +88,25 @@ def user_file() -> Path:
     return user_config_path("tracker") / FILE
 
 
-def dollars(usd: float | None) -> str:
-    """In cents; what is under half a cent with more digits, since it is not nothing."""
+def dollars(usd: float | None, *beside: float | None) -> str:
+    """In cents; an amount under half a cent with more digits, since it is not nothing, and what adds up with it."""
     if usd is None:
         return "n/a"
-    return f"${rate(usd)}" if 0 < abs(usd) < 0.005 else f"${usd:,.2f}"
+    smallest = min((abs(one) for one in (usd, *beside) if one), default=1.0)
+    return f"${rate(usd, smallest)}" if smallest < 0.005 else f"${usd:,.2f}"
 
 
 def parse(text: str, where: str, snapshot: str = "") -> Table:
     """A table from TOML, which may have a `snapshot` of its own; one line says what is wrong with it, and where."""
+    import tomllib
+
     try:
         values = tomllib.loads(text)
         if not 0 < (per := float(values.get("tokens", 1_000_000))) < math.inf:
             raise ValueError("`tokens` is how many tokens a price is for")
         snapshot = str(values.get("snapshot", snapshot))
         entries = tuple(_entry(entry, snapshot, per) for entry in values.get("model", []))
-    except (tomllib.TOMLDecodeError, re.error, TypeError, ValueError, AttributeError, LookupError) as error:
+    except (re.error, TypeError, ValueError, AttributeError, LookupError) as error:
         raise TrackerError(f"Invalid price table {where}: {error}. Expected the form of the bundled {FILE}.") from error
     as_of, said = (str(values.get(name, default)) for name, default in (("as_of", ""), ("source", where)))
     return Table(as_of=as_of, source=said, snapshot=snapshot, entries=entries)

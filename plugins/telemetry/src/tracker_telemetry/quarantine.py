@@ -7,9 +7,8 @@ import re
 from typing import Any
 
 from tracker.api import redact
-from tracker_telemetry.lines import Line, TooLong
+from tracker_telemetry.lines import KEPT, Line, TooLong
 
-KEPT = 64 << 10  # bytes of a line that are kept
 REASON_LIMIT = 200
 WORDS = re.compile(r"(?=.{1,40}$)[\w.-]+(?: [\w.-]+){0,3}")  # of a line that is no JSON: too little to quote anybody
 # Of JSON, from left to right: a short value that names something, a field's name, any other text (the last one may be
@@ -30,10 +29,9 @@ HEADER = re.compile(r"^\s*[<>]?\s*([A-Za-z][\w-]*)\s*[:=].*", re.DOTALL)
 
 def describe(line: Line) -> dict[str, Any]:
     """What a rejected line's record says of it."""
-    if isinstance(line, TooLong):
-        return {"line": redact_line(line.head[:KEPT]), "length": line.length, "sha256": line.sha256, "is_cut": True}
-    sha256 = hashlib.sha256(line).hexdigest()
-    return {"line": redact_line(line[:KEPT]), "length": len(line), "sha256": sha256, "is_cut": len(line) > KEPT}
+    if not isinstance(line, TooLong):
+        line = TooLong(line[:KEPT], len(line), hashlib.sha256(line).hexdigest())
+    return {"line": redact_line(line.head), "length": line.length, "sha256": line.sha256, "is_cut": line.length > KEPT}
 
 
 def redact_line(line: bytes) -> str:

@@ -22,7 +22,6 @@ from tracker_telemetry.quarantine import REASON_LIMIT, describe
 from tracker_telemetry.stored import HEAD, ID, REJECTED, Ids, Shown, Stored, digest_of, row_id
 
 SLICE = 500  # lines for which a plugin gets its time anew
-COMMON = ("window", "provider", "captured_at", "source", "notes", "agent_id", "schema_version", "tool_version")
 TOTAL = (
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
     *("cache_write_5m_tokens", "cache_write_1h_tokens"),
@@ -159,18 +158,17 @@ class Reader:
 
     def _common(self, captured_at: datetime) -> bytes:
         here = self.session
-        notes = Windows(here).notes(self.notes)
-        values = (
-            self.window,
-            self.source.name,
-            iso(captured_at),
-            "ingest",
-            notes,
-            here.lane,
-            here.journal.schema_version,
-            __version__,
-        )
-        return b'",' + orjson.dumps(dict(zip(COMMON, values, strict=True)))[1:-1] + b","
+        values = {
+            "window": self.window,
+            "provider": self.source.name,
+            "captured_at": iso(captured_at),
+            "source": "ingest",
+            "notes": Windows(here).notes(self.notes),
+            "agent_id": here.lane,
+            "schema_version": here.journal.schema_version,
+            "tool_version": __version__,
+        }
+        return b'",' + orjson.dumps(values)[1:-1] + b","
 
     def _is_replay(self, keys: Sequence[bytes], batch: Batch) -> bool:
         """Go past lines that are stored in this order, each as one event."""

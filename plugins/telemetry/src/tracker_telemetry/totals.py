@@ -12,18 +12,11 @@ from attrs import asdict, evolve
 
 from tracker.api import EventTotals, LogOrigin, Quantiles, Source, StreamFacts
 from tracker.kernel import Session, TrackerError, line, plural, replace_file
-
-try:
-    # without OpenSSL, whose loading by `hashlib` costs 2.5 ms of each start
-    from _blake2 import blake2b
-except ImportError:
-    from hashlib import blake2b
+from tracker_telemetry import FOLDER, blake2b
 
 if TYPE_CHECKING:
     from tracker_telemetry.index import Events
 
-# `index.FOLDER`: what imports DuckDB's tables costs as much as the rest of a preview, which needs a kept answer alone
-FOLDER = ".index"
 FILE = "telemetry-totals.json"
 MOST = 200  # answers that are kept
 Spans: TypeAlias = "Mapping[str, tuple[datetime, datetime | None]]"

@@ -14,9 +14,9 @@ import orjson
 
 from tracker.api import Block, Check, Finding, Row, Source
 from tracker.kernel import Session, Windows, plural
-from tracker_telemetry import prices
+from tracker_telemetry import FOLDER, prices
 from tracker_telemetry.costs import RANKED, Side, figures
-from tracker_telemetry.index import FOLDER, ask
+from tracker_telemetry.index import ask
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.totals import FILE, groups, outside
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import marshal
+import sys
 from collections import defaultdict
 from typing import Any
+from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracker_telemetry.sessions import scan
 from tracker_telemetry.sessions.files import Print
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
@@ -65,3 +68,20 @@ def test_sums_hold_all_requests_but_totals(lines: list[list[dict[str, Any]]]) ->
         sums = found[number, model, quarter]
         sums[:] = [a + b for a, b in zip(sums, counts, strict=True)]
     assert found == expected
+
+
+WORDS = (b'"usage"', b'"cost-state"', b"usage")
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.sampled_from([*WORDS, b"\n", b"text", b'"usag']), max_size=40).map(b"".join), st.integers(0, 9))
+def test_a_line_with_a_word_is_found_once_with_and_without_the_extra(data: bytes, cut: int) -> None:
+    stop = data.rfind(b"\n", 0, max(len(data) - cut, 0)) + 1
+    expected = [one for one in data[:stop].splitlines(keepends=True) if any(word in one for word in WORDS)]
+    scan._search.cache_clear()
+    found = scan._lines(bytearray(data), WORDS, stop)
+    with mock.patch.dict(sys.modules, {"ahocorasick_rs": None}):
+        scan._search.cache_clear()
+        plain = scan._lines(bytearray(data), WORDS, stop)
+    scan._search.cache_clear()
+    assert found == plain == expected

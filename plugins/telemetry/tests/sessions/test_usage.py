@@ -160,6 +160,44 @@ def test_periods_begin_where_people_are(home: Any, message: Make) -> None:
     assert (wrong.exit_code, "Invalid time 'noon'" in wrong.stderr) == (2, True)
 
 
+def test_days_are_those_of_the_zone_at_that_time(home: Any, message: Make, tmp_path: Path) -> None:
+    """Not of today's offset: the row is of a summer night, the last before New York's clocks go back."""
+    (home.projects / "s1.jsonl").write_text(message("a", timestamp="2026-11-01T04:10:00Z"))
+
+    def periods(*arguments: str, **environment: str) -> list[str]:
+        return [row["period"] for row in home.usage(*arguments, **environment)["rows"]]
+
+    assert periods(TZ="America/New_York") == ["2026-11-01"]
+    assert periods("--since", "2026-11-01", TZ="America/New_York") == ["2026-11-01"]
+    assert periods("--until", "2026-10-31", TZ="America/New_York") == []
+    assert periods("monthly", TZ="EST5EDT,M3.2.0,M11.1.0") == ["2026-11"]
+    assert periods(TZ="Pacific/Honolulu") == ["2026-10-31"]
+    (tmp_path / "tracker.toml").write_text('timezone = "America/New_York"\n')
+    assert periods(TZ="Pacific/Honolulu") == ["2026-11-01"]
+    assert periods("--timezone", "Pacific/Honolulu") == ["2026-10-31"]
+    assert periods("--since", "2026-11-01", "--timezone", "Pacific/Honolulu") == []
+
+
+def test_a_time_of_day_limits_what_is_counted(home: Any, message: Make) -> None:
+    times = ("09:59:59", "12:00:00", "12:07:00", "13:00:00", "23:59:59.5")
+    rows = (message(at, output=number, timestamp=f"2026-11-20T{at}Z") for number, at in enumerate(times))
+    (home.projects / "s1.jsonl").write_text("".join(rows))
+
+    def counted(*limits: str) -> int:
+        totals: dict[str, int] = home.usage("daily", *limits)["totals"]
+        assert home.usage("window", *limits)["totals"] == totals
+        return totals["requests"]
+
+    assert counted("--since", "2026-11-20T12:00Z", "--until", "2026-11-20T13:00Z") == 3
+    assert counted("--since", "2026-11-20T12:00:01Z") == 3
+    assert counted("--since", "2026-11-20T12:15Z", "--until", "2026-11-20T12:59:59Z") == 0
+    assert counted("--since", "2026-11-20T12:15Z") == 2
+    assert counted("--until", "2026-11-20T12:06:59Z") == 2
+    assert counted("--since", "2026-11-20", "--until", "2026-11-20") == 5
+    assert counted("--until", "2026-11-19") == counted("--since", "2026-11-21") == 0
+    assert counted("--until", "9999-12-31") == 5
+
+
 def test_compressed_files_and_linked_folders_are_read_once(home: Any, tmp_path: Path) -> None:
     zstandard = pytest.importorskip("zstandard")
     case = ROOT / "plugins" / "codex" / "tests" / "session_logs" / "codex-t1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from tracker.kernel import Finalized, ProviderFigures, Session, TrackerError, line, near
+from tracker.kernel import ProviderFigures, Session, TrackerError, line, near
 
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
@@ -50,40 +50,17 @@ def note_excluded(session: Session, figures: ProviderFigures) -> None:
         )
 
 
-def split(facts: Facts, provider: str, rows: Mapping[str, Finalized]) -> dict[str | None, dict[str, Finalized]]:
-    """A provider's windows by account; all of them under None unless two accounts are named."""
-    rows = {window: row for window, row in rows.items() if provider in row.named}
-    named = {window: facts.get((window, provider), {}).get("account") for window in rows}
-    if len({*named.values()} - {None, MIXED}) < 2:
-        return {None: dict(rows)}
-    found: dict[str | None, dict[str, Finalized]] = {}
-    for window, row in rows.items():
-        found.setdefault(named[window] or NO_ACCOUNT, {})[window] = row
-    return found
-
-
-def check(facts: Facts, wanted: Iterable[str]) -> None:
+def check(known: Collection[str], wanted: Iterable[str]) -> None:
     """Refuse an account that no window is of; nothing else would say that it was mistyped."""
-    known = sorted({str(own["account"]) for own in facts.values() if own.get("account")} - {MIXED})
     for name in wanted:
         if name not in (*known, NO_ACCOUNT):
-            raise TrackerError(f"No window is of an account {name!r}. {near(name, known)}")
+            raise TrackerError(f"No window is of an account {name!r}. {near(name, sorted(known))}")
 
 
-def chosen(facts: Facts, provider: str, rows: Mapping[str, Finalized], wanted: Collection[str]) -> dict[str, Finalized]:
-    """The windows of the one account that was asked for; an error if there are several and none was."""
-    parts = split(facts, provider, rows)
-    if None in parts:
-        return parts[None]
-    names = sorted(str(name) for name in parts if name != MIXED)
-    return parts[
-        one_of(
-            names,
-            wanted,
-            f"The windows of {provider} are of {len(names)} accounts ({', '.join(names)}), and their percentages are"
-            " not the same.",
-        )
-    ]
+def several(known: Iterable[str | None]) -> list[str]:
+    """The accounts to choose from: none, unless two are named."""
+    named = {*known} - {MIXED}
+    return sorted(name or NO_ACCOUNT for name in named) if len(named - {None}) > 1 else []
 
 
 def one_of(names: Sequence[str], wanted: Collection[str], problem: str) -> str:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from attrs import frozen
 
-from tracker.kernel import Capture, Finalized, ProviderFigures, Session, TrackerError, Windows, near
+from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, near
 from tracker_verdict import pairs
-from tracker_verdict.accounts import Facts, check, columns, note_excluded
-from tracker_verdict.accounts import chosen as chosen_rows
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, check, columns, note_excluded, one_of, several
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
 from tracker_verdict.price import EXAMPLE, Price
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.ratio import Comparison, compare
-from tracker_verdict.tally import Tally
+from tracker_verdict.tally import EPOCH, MICROSECOND, Results, Tally
 
 NOT_ENOUGH = "not enough data"
 
@@ -66,32 +67,67 @@ class Question:
     accounts: Sequence[str] = ()
 
 
-def matches(session: Session, names: Sequence[str], question: Question, rows: Mapping[str, Finalized]) -> list[Match]:
+@frozen(kw_only=True)
+class Delivered:
+    """What finalized windows say: tallies by provider and account, and the projects of each window if asked for."""
+
+    windows: Sequence[str]
+    tallies: Mapping[str, Mapping[str | None, Tally]]
+    projects: Mapping[str, set[str]]
+
+    @property
+    def accounts(self) -> set[str]:
+        return {one for own in self.tallies.values() for one in own if one not in (None, MIXED)}
+
+
+def delivered(session: Session, windows: Sequence[str] | None, *, with_projects: bool = False) -> Delivered:
+    """The finalized windows of some or of all, added up some thousand at a time."""
+    names, projects = list[str](), dict[str, set[str]]()
+    tallies: dict[str, dict[str | None, Tally]] = {}
+    providers = session.registry.providers
+    for part in Windows(session).parts(windows):
+        names += part.rows
+        facts = columns(session, list(part.rows))
+        for window, row in part.rows.items():
+            for name in row.named & providers.keys():
+                account = facts.get((window, name), {}).get("account")
+                own = tallies.setdefault(name, {})
+                if account not in own:
+                    own[account] = Tally(session, providers[name])
+                own[account].add(row, part.groups.get((window, name), ()))
+        for (window, _), known in facts.items() if with_projects else ():
+            if known.get("project") is not None:
+                projects.setdefault(window, set()).add(str(known["project"]))
+    return Delivered(windows=names, tallies=tallies, projects=projects)
+
+
+def matches(session: Session, names: Sequence[str], question: Question, found: Delivered) -> list[Match]:
     """Two providers against each other in some windows; of more than two each other one against the best."""
-    groups = Windows(session).captures(list(rows))
-    facts = columns(session, list(rows))
-    check(facts, question.accounts)
+    check(found.accounts, question.accounts)
     known = {
-        name: _total(session, name, chosen_rows(facts, name, rows, question.accounts), groups)
+        name: _total(session, name, found.tallies[name], question.accounts)
         for name in session.registry.providers
-        if (not names or name in names) and any(name in row.named for row in rows.values())
+        if name in found.tallies and (not names or name in names)
     }
     chosen = _chosen(session, known, names)
     for name in chosen:
         note_excluded(session, known[name])
     wanted = [(chosen[0], chosen[1])] if len(chosen) == 2 else _against_best(chosen, known, question.prices)
-    block = _block(session, facts, question.blocks)
+    block = _block(session, found.projects, question.blocks)
     planned = pairs.planned(session)
     return [_match(session, known[a], known[b], question, block, planned, len(wanted)) for a, b in wanted]
 
 
-def _total(
-    session: Session, name: str, rows: Mapping[str, Finalized], groups: Mapping[tuple[str, str], Sequence[Capture]]
-) -> ProviderFigures:
-    tally = Tally(session, session.registry.providers[name])
-    for window, row in rows.items():
-        tally.add(row, groups.get((window, name), ()))
-    return tally.total()
+def _total(session: Session, name: str, own: Mapping[str | None, Tally], wanted: Collection[str]) -> ProviderFigures:
+    """The windows of the one account that was asked for; an error if there are several and none was."""
+    if names := several(own):
+        problem = f"The windows of {name} are of {len(names)} accounts ({', '.join(names)}), and their percentages"
+        chosen = one_of(names, wanted, f"{problem} are not the same.")
+        return own[None if chosen == NO_ACCOUNT and NO_ACCOUNT not in own else chosen].total()
+    whole = Tally(session, session.registry.providers[name])
+    for one in own.values():
+        whole.extend(one)
+    return whole.total()
 
 
 def _chosen(session: Session, known: Mapping[str, ProviderFigures], names: Sequence[str]) -> list[str]:
@@ -139,23 +175,23 @@ def _match(
     if None in prices and a.unit != b.unit:
         raise _incomparable([a, b], question.prices)
     settings = session.settings(VerdictSettings)
-    results = _results(a), _results(b)
+    times = [_times(_counted(one)) for one in (a, b)]
     day = day_of(session)
     sides = []
-    for figures, price, own, other in zip((a, b), prices, results, results[::-1], strict=True):
-        kept = comparable(own, other, settings.comparable_days)
+    for figures, price, other in zip((a, b), prices, times[::-1], strict=True):
+        kept, apart = comparable(_counted(figures), other, settings.comparable_days)
         estimate = (
             of_results(kept, block, effect=question.effect, price=price, name=question.blocks or "", least=1)
             if block
             else of_results(kept, day, effect=question.effect, price=price)
         )
-        apart = tuple(one.window for one in own if one not in kept)
         shared = tuple(window for window, reason in figures.excluded.items() if reason.startswith("overlaps "))
         name, unit = figures.source.name, figures.unit
         sides.append(Side(name=name, unit=unit, estimate=estimate, apart=apart, overlapping=shared))
     # e-values need one rule for all looks, so days join windows there only if that was asked for
     spreads = [side.estimate.spread if block else side.estimate.whole for side in sides]
-    by_window = [{one.window: one for one in own} for own in results]
+    paired = {window for one in planned for window in one.windows.values()}
+    by_window = [{one.window: one for one in _counted(own) if one.window in paired} for own in (a, b)]
     return Match(
         a=sides[0],
         b=sides[1],
@@ -168,30 +204,44 @@ def _match(
     )
 
 
-def _results(figures: ProviderFigures) -> tuple[WindowResult, ...]:
+def _counted(figures: ProviderFigures) -> Iterator[WindowResult]:
+    """The windows that count, one by one: a million of them do not fit into memory."""
     assert isinstance(figures.efficiency, ProviderEstimate), "the estimate is this feature's own"
-    return figures.efficiency.results
+    return (one for one in figures.efficiency.given if one.features or one.capacity)
 
 
-def comparable(own: Sequence[WindowResult], other: Sequence[WindowResult], days: float) -> list[WindowResult]:
-    """The windows within so many days of one of the other side; a trend moves windows that are further apart."""
-    reach = timedelta(days=days)
-    times = [one.at for one in other if one.at is not None]
-    return [one for one in own if one.at is not None and any(abs(one.at - at) <= reach for at in times)]
+def _times(results: Iterable[WindowResult]) -> Sequence[int]:
+    """When windows were measured, in microseconds, sorted."""
+    return array("q", sorted((one.at - EPOCH) // MICROSECOND for one in results if one.at is not None))
 
 
-def _block(session: Session, facts: Facts, by: str | None) -> Callable[[WindowResult], str] | None:
-    """What windows are summed by, if that was asked for."""
+def comparable(
+    own: Iterable[WindowResult], other: Sequence[int], days: float
+) -> tuple[Sequence[WindowResult], tuple[str, ...]]:
+    """The windows within so many days of a time of the other side, and the others: a trend moves those further apart.
+
+    other: the times of the other side's windows, sorted.
+    """
+    reach = timedelta(days=days) // MICROSECOND
+    kept, apart = Results(), list[str]()
+    for one in own:
+        at = None if one.at is None else (one.at - EPOCH) // MICROSECOND
+        place = 0 if at is None else bisect_left(other, at - reach)
+        if at is not None and place < len(other) and other[place] <= at + reach:
+            kept.add(*one)
+        else:
+            apart.append(one.window)
+    return kept, tuple(apart)
+
+
+def _block(session: Session, found: Mapping[str, set[str]], by: str | None) -> Callable[[WindowResult], str] | None:
+    """What windows are summed by, if that was asked for. found: the projects of each window."""
     if by is None:
         return None
     if by == "day":
         return day_of(session)
-    known: dict[str, set[str]] = {}
-    for (window, _), own in facts.items():
-        if own.get("project") is not None:
-            known.setdefault(window, set()).add(str(own["project"]))
     # of two projects a window is neither's
-    projects = {window: names.pop() for window, names in known.items() if len(names) == 1}
+    projects = {window: next(iter(names)) for window, names in found.items() if len(names) == 1}
     if not projects:
         raise TrackerError(
             "No window says its project. Expected session logs that name it: read them with `tracker usage`,"

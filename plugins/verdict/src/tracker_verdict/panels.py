@@ -7,10 +7,10 @@ from contextlib import suppress
 from itertools import islice, product
 
 from tracker.api import Cell, Chart, Column, Panel, Period
-from tracker.kernel import Finalized, Session, TrackerError, Windows, number, plural
+from tracker.kernel import Session, TrackerError, number, plural
 from tracker_verdict import advice, estimate
-from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, split
-from tracker_verdict.comparison import Match, Question, matches
+from tracker_verdict.accounts import NO_ACCOUNT, several
+from tracker_verdict.comparison import Delivered, Match, Question, delivered, matches
 from tracker_verdict.outlook import Outlook, outlooks
 from tracker_verdict.price import prices
 from tracker_verdict.prospect import NEEDED
@@ -43,10 +43,10 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
 def comparison(session: Session, period: Period) -> Panel:
     """The comparisons by money, if prices are set, and by the shared unit."""
     known = prices(session.registry.providers, session.settings(VerdictSettings).prices, ())
-    rows = Windows(session).finalized(period.windows)
+    rows = delivered(session, period.windows)
     found: list[tuple[Match, str]] = []
     reasons: dict[str, None] = {}
-    for named in _accounts(session, rows):
+    for named in _accounts(rows):
         label = "".join(f", {name} account {account}" for name, account in named.items())
         for given in (known, {}) if known else ({},):
             question = Question(prices=given, effect=estimate.effect(session), accounts=tuple(named.values()))
@@ -61,7 +61,7 @@ def comparison(session: Session, period: Period) -> Panel:
         name=NAME,
         title="Comparison",
         place=5,
-        headlines=list(_headlines(found)) or (list(reasons) if rows else ()),
+        headlines=list(_headlines(found)) or (list(reasons) if rows.windows else ()),
         about="Which provider delivers more, over the windows that lie close enough in time to be compared."
         if found
         else "",
@@ -72,22 +72,17 @@ def comparison(session: Session, period: Period) -> Panel:
     )
 
 
-def _accounts(session: Session, rows: Mapping[str, Finalized]) -> list[dict[str, str]]:
+def _accounts(found: Delivered) -> list[dict[str, str]]:
     """Each choice of one account of every provider whose windows are of several: what is compared is of one each."""
-    facts = {key: {"account": name} for key, name in accounts(session, list(rows)).items()}
-    several: dict[str, list[str]] = {}
-    for provider in session.registry.providers:
-        parts = split(facts, provider, rows)
-        if None not in parts:
-            several[provider] = sorted(str(name) for name in parts if name != MIXED)
-    return [dict(zip(several, one, strict=True)) for one in islice(product(*several.values()), MOST_CHOICES)]
+    known = {provider: names for provider, own in sorted(found.tallies.items()) if (names := several(own))}
+    return [dict(zip(known, one, strict=True)) for one in islice(product(*known.values()), MOST_CHOICES)]
 
 
-def _of_one_unit(session: Session, rows: Mapping[str, Finalized]) -> list[list[str]]:
+def _of_one_unit(session: Session, found: Delivered) -> list[list[str]]:
     """The providers of some windows that share a unit, if there are several units."""
     units: dict[str, list[str]] = {}
     for name, source in session.registry.providers.items():
-        if source.capacity_meter is not None and any(name in row.named for row in rows.values()):
+        if source.capacity_meter is not None and name in found.tallies:
             units.setdefault(source.capacity_meter.unit, []).append(name)
     return [names for names in units.values() if len(names) > 1] if len(units) > 1 else []
 

@@ -31,7 +31,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
     for source, found in plans:
         for one in found:
             model = ONE_MODEL if not one.is_of_all and one.verdict in (STOP, TIGHT) else None
-            for why in filter(None, (one.why, one.prospect.why if one.prospect else None, model)):
+            for why in filter(None, (one.why, one.prospect.why if one.prospect else None, one.assumption, model)):
                 session.show(f"{_name(source, one)}: {why}")
             if one.prospect is not None and one.prospect.is_probable and one.prospect.full_at is not None:
                 session.show(f"{_name(source, one)}: full around {one.prospect.full_at.astimezone(local):%a %H:%M}")

@@ -53,10 +53,10 @@ def residuals(ledger: Ledger, known: Rates) -> list[Residual]:
 
 
 def _silent(ledger: Ledger) -> Iterator[Piece]:
-    """Every rise without a request; those of one night, without a request in between, are one."""
+    """Every rise without a request; those of one day, without a request in between, are one."""
     long = [one for one in ledger.pieces if not one.requests and not _within(ledger.quiet, one)]
     times = [event.at for event in ledger.events]
-    for _, group in groupby(ledger.quiet, key=lambda one: bisect_right(times, one.end)):
+    for _, group in groupby(ledger.quiet, key=lambda one: (bisect_right(times, one.end), one.day)):
         rises = list(group)
         yield evolve(rises[-1], start=rises[0].start, points=sum(one.points for one in rises))
     yield from long

@@ -58,7 +58,8 @@ def period_of(session: Session, chosen: Selection) -> Period:
 def gathered(session: Session, period: Period, *, with_sections: bool = True) -> Content:
     """Ask everybody once. The board shows no sections of text."""
     found = Windows(session).preview(period.windows)
-    preview = found.document()
+    # the lists of windows and captures are left out: a million do not fit into memory as values of JSON
+    preview = found._replace(windows=(), outcomes={}, blocks=()).document()
     panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"])]
     failures: list[str] = []
     for name, answer in session.registry.each("panels", session=session, period=period):
@@ -85,20 +86,27 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     return Content(
         now=session.now,
         period=period,
-        spans=Windows(session).spans(period.windows),
-        headlines=tuple(headlines) or (_first(preview),),
+        spans=_spans(session, period.windows),
+        headlines=tuple(headlines)
+        or (_first(found.windows, [one for one in found.windows if one not in found.outcomes]),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
         missing=(*failures, *_missing(preview), *(one for panel in panels for one in panel.missing)),
     )
 
 
-def _first(preview: Mapping[str, Any]) -> str:
-    """What to say if no part has a headline: what is there, and what to type next."""
-    windows = [one["id"] for one in preview["windows"]]
+def _spans(session: Session, windows: Sequence[str]) -> dict[str, tuple[datetime, datetime | None]]:
+    """When the windows were measured, read some thousand at a time."""
+    found: dict[str, tuple[datetime, datetime | None]] = {}
+    for part in Windows(session).parts(windows, with_open=True):
+        found |= Windows(session).spans(part.windows, part.groups)
+    return found
+
+
+def _first(windows: Sequence[str], waiting: Sequence[str]) -> str:
+    """What to say if no part has a headline: what is there, and what to type next. waiting: not finalized."""
     if not windows:
         return "Nothing is recorded in this time. `tracker start PROVIDER` captures the meters before the work."
-    waiting = [one["id"] for one in preview["windows"] if not one["finalized"]]
     if not waiting:
         return f"{plural(len(windows), 'window')} recorded. A comparison needs windows of two providers."
     rest = "none" if len(waiting) == len(windows) else f"{len(windows) - len(waiting)} of them"

@@ -21,7 +21,7 @@ class Complete(WritingCommand):
         limit, features = Number(int, max=1_000_000), []
         for name, source in ctx.ensure_object(Session).registry.providers.items():
             about = f"Features that {source.title} finished."
-            names = [f"--{name}-features", f"features_{name}"]
+            names = [f"--{name}-features", f"features_{name.replace('-', '_')}"]
             features.append(click.Option(names, type=limit, metavar="N", help=about))
         return [window, *features, *others]
 
@@ -48,8 +48,8 @@ def command(window: str, clear: tuple[str, ...], reopen: bool, force: bool, **gi
     """Finalize a window: its features, quality and outcome. Running it again keeps what you do not name."""
     from tracker.windows import finalize
 
-    features = {name.removeprefix("features_"): given.pop(name) for name in list(given) if name.startswith("features_")}
-    named = {name: count for name, count in features.items() if count is not None}
+    counts = {name: given.pop(f"features_{name.replace('-', '_')}") for name in session().registry.providers}
+    named = {name: count for name, count in counts.items() if count is not None}
     if reopen:
         if named or clear or any(value not in (None, ()) for value in given.values()):
             raise click.UsageError("--reopen takes the finalize row back and sets nothing. Give it alone.")

@@ -13,7 +13,7 @@ from tracker.kernel import Group, moment, session
 @click.option("--provider", metavar="P", help="Only this provider.")
 @click.option("--meter", metavar="M", help="Only this meter, such as weekly.")
 @click.option("--since", metavar="TIME", callback=moment, help="Only readings from this time on.")
-@click.option("--until", metavar="TIME", callback=moment, help="Only readings up to this time.")
+@click.option("--until", metavar="TIME", callback=moment, help="Only readings up to this time, or to the end of a day.")
 @click.option("--rows", type=click.IntRange(min=0), default=8, show_default=True, help="Rows of each table.")
 @click.pass_context
 def command(

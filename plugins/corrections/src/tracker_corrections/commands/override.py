@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tracker.api import Gauge, Meter, Reading, Source, instant
-from tracker.kernel import Group, Number, Session, Windows, WritingCommand, moment, session
+from tracker.kernel import Group, Number, Session, Windows, WritingCommand, moment, session, window_option
 
 
 class OverrideGroup(Group):
@@ -33,8 +33,9 @@ def command() -> None:
 
 
 def _command(source: Source) -> click.Command:
+    run = window_option(required=True)(partial(_override, source))
     params: list[click.Parameter] = [
-        click.Option(["--window"], required=True, metavar="W", help="The window."),
+        *run.__click_params__,
         click.Option(["--phase"], required=True, type=click.Choice(["before", "after"]), help="The phase."),
         click.Option(["--notes"], metavar="TEXT", help="Why you enter it by hand, or where you read it."),
         click.Option(
@@ -60,7 +61,6 @@ def _command(source: Source) -> click.Command:
     flag = f"--{meter.field_name.replace('_', '-')}"
     example = f"tracker override {source.name} --window W0-08 --phase before {flag} 40"
     about = f"Store {source.title} meters by hand."
-    run = partial(_override, source)
     return WritingCommand(source.name, callback=run, params=params, help=about, epilog=example)
 
 

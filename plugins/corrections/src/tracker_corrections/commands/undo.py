@@ -25,7 +25,7 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
     """Take back what the last writing command of this lane stored or took back.
 
     Rows are appended. Nothing is erased. Run it again to go further back. PROVIDER: the last command that stored
-    something of this provider. Telemetry events stay.
+    something of this provider. Telemetry events, imports, settings and documents stay.
     """
     from tracker.api import Cell, Column
     from tracker_corrections import undo
@@ -51,7 +51,7 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
     step = undo.last(here, provider)
     newer = undo.newer_than(here, step) if provider is None else []
     for words in newer:
-        here.note(f"note: `{words}` is newer and stays: it stored nothing that undo can take back")
+        here.note(f"note: `{words}` is newer and stays: undo cannot take back what it did")
     if newer and not (past or here.dry_run):
         before = f"Add --past to take back what was before: {step.text}"
         raise TrackerError(f"The last command cannot be taken back. {before}")

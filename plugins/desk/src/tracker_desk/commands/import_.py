@@ -11,8 +11,9 @@ from tracker.kernel import WritingCommand, session
 
 @click.command("import", cls=WritingCommand, epilog="tracker import ../elsewhere/data/week0/live")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-def command(directory: Path) -> None:
+@click.option("--force", is_flag=True, help="Also if both used the id of a window for different work.")
+def command(directory: Path, force: bool) -> None:
     """Take in another tracker directory's records; what is here already stays as it is."""
     from tracker_desk.merge import take_in
 
-    take_in(session(), directory)
+    take_in(session(), directory, force=force)

@@ -21,8 +21,8 @@ def command(shell: str) -> None:
 
     here = session()
     named, left_out = functions(here)
-    for name in left_out:
-        here.warn(f"the function {name} is left out: it would hide a word of the shell, or a program")
+    for name, why in sorted(left_out.items()):
+        here.warn(f"the function {name} is left out: {why}")
     if not named:
         here.note("note: no installed source declares a prefix for short functions")
     click.echo(script(shell, named, _carried(here)) + SCRIPTS[shell], nl=False)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
 import click
 
-from tracker.kernel import Group, Selection, Windows, selection, session
+from tracker.kernel import Group, Selection, Windows, escape, selection, session
+
+if TYPE_CHECKING:
+    from tracker.kernel import Session
+    from tracker_desk.window_list import ListedWindow
 
 MOST = 6  # names in one note
+TABLE = 1000  # windows that are laid out as a table, and lines that are printed at once
 
 
 @click.group("windows", cls=Group, invoke_without_command=True, epilog="tracker windows --last 5")
@@ -19,34 +28,43 @@ def command(context: click.Context, selection: Selection) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from tracker.kernel import Clock, escape, zone
+    from tracker.kernel import Clock, zone
     from tracker_desk.panels import table
     from tracker_desk.window_list import lines, listed
 
-    here = session()
-    local = zone(here.config.timezone)
-    found = listed(here, selection.windows(here))
-    Windows(here).note_missing(Windows(here).missing_plugins([one.window for one in found]))
-    for one in found:
+    here, split = session(), list[tuple[str, str]]()
+    chosen = selection.windows(here)
+    Windows(here).note_missing(Windows(here).missing_plugins(chosen))
+    found = _noted(here, listed(here, chosen), split)
+    first = next(found, None)
+    if here.json:
+        here.data(one.document() for one in (*([first] if first else ()), *found))
+    elif first is not None:
+        some = [first, *islice(found, TABLE)] if here.is_terminal else [first]
+        if len(some) > TABLE or not here.is_terminal or not here.table(*table(some)):
+            texts = lines(chain(some, found), Clock(here.now, zone(here.config.timezone)))
+            while part := list(islice(texts, TABLE)):
+                click.echo(escape("\n".join(part)))
+    elif not here.index.windows():
+        here.note(f"note: no records in {here.root}; begin with `tracker start PROVIDER`")
+    else:
+        here.note("note: no window fits. Run `tracker windows` without options to see all of them.")
+    if split:
+        more = f" and {len(split) - MOST} more" if len(split) > MOST else ""
+        named = ", ".join(f"{name} {escape(window)}" for name, window in split[:MOST])
+        here.note(
+            f"note: several lanes captured {named}{more}. The pair of the last AFTER counts alone;"
+            f" `tracker window-audit --window {escape(split[0][1])}` shows the others."
+        )
+
+
+def _noted(here: Session, windows: Iterable[ListedWindow], split: list[tuple[str, str]]) -> Iterator[ListedWindow]:
+    """The windows, with a note on each that is stale; in `split` goes what several lanes captured."""
+    for one in windows:
         for name in one.stale:
             here.note(
                 f"note: {name} {escape(one.window)} is stale: its captures changed after it was finalized."
                 f" `tracker decision-card --window {escape(one.window)}` names the cure."
             )
-    if split := [f"{name} {escape(one.window)}" for one in found for name in one.split]:
-        more = f" and {len(split) - MOST} more" if len(split) > MOST else ""
-        audit = f"`tracker window-audit --window {escape(next(one.window for one in found if one.split))}`"
-        here.note(
-            f"note: several lanes captured {', '.join(split[:MOST])}{more}. The pair of the last AFTER counts alone;"
-            f" {audit} shows the others."
-        )
-    if here.json:
-        here.data([one.document() for one in found])
-    elif found and here.table(*table(found)):
-        return
-    elif found:
-        click.echo(escape("\n".join(lines(found, Clock(here.now, local)))))
-    elif not here.index.windows():
-        here.note(f"note: no records in {here.root}; begin with `tracker start PROVIDER`")
-    else:
-        here.note("note: no window fits. Run `tracker windows` without options to see all of them.")
+        split += [(name, one.window) for name in one.split]
+        yield one

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, tzinfo
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -36,7 +35,7 @@ class Period(click.Choice[str]):
 @click.argument("by", type=Period(WAYS), default="daily", metavar="[PERIOD]")
 @click.option("--by", "columns", multiple=True, type=click.Choice(WAYS[3:]), help="Split each row by this, too.")
 @click.option("--csv", "is_csv", is_flag=True, help="Print CSV.")
-@click.option("--timezone", metavar="ZONE", help="The zone in which days begin.")
+@click.option("--timezone", metavar="ZONE", is_eager=True, help="The zone in which days begin.")
 @click.option(
     "--start-of-week", type=click.Choice(DAYS), default="monday", show_default=True, help="The first day of a week."
 )
@@ -63,15 +62,14 @@ def command(
             raise TrackerError(f"No session logs of a provider {provider!r}. {near(provider, sorted(known))}")
         sources = [known[provider]]
     in_windows = selection.lane is not None or selection.is_open
-    local = zone(timezone) if timezone else _local()
     query = report.Query(
         by=cast("report.By", by),
         columns=columns,
-        since=_day(selection.since, local),
-        until=_day(selection.until, local),
+        since=report.begin(selection.since),
+        until=report.end(selection.until),
         last=selection.last,
         windows=frozenset(selection._replace(last=None).windows(here) or ()) if in_windows else None,
-        zone=local,
+        zone=zone(timezone) if timezone else here.zone,
         first_weekday=DAYS.index(start_of_week),
     )
 
@@ -115,15 +113,6 @@ def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
     if not any(counts.values()):
         names = " or ".join(sorted(name for name in variables if name and not name.startswith("XDG_")))
         yield f"If the logs are in another folder, name it in {names} and run `tracker usage` again."
-
-
-def _day(at: datetime | None, local: tzinfo) -> date | None:
-    # midnight is a day that was given without a time: it means that day in every zone
-    return at and (at if at.time() == time() else at.astimezone(local)).date()
-
-
-def _local() -> Any:
-    return datetime.now().astimezone().tzinfo
 
 
 def _moved(moves: Moves) -> str:

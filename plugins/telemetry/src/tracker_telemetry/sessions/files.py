@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tracker.api import LogOrigin, Source
+from tracker_telemetry import blake2b
 
 INODE = (1 << 63) - 1  # some file systems number their files higher than SQLite counts
 END = 512  # bytes at the end of what was read, by which a file is known again
@@ -57,7 +57,7 @@ def end_of(path: str, stop: int) -> str:
     """A checksum of the bytes before an offset of a file."""
     with open(path, "rb") as file:
         file.seek(max(stop - END, 0))
-        return hashlib.blake2b(file.read(min(stop, END)), digest_size=8).hexdigest()
+        return blake2b(file.read(min(stop, END)), digest_size=8).hexdigest()
 
 
 def _wanted(source: Source) -> list[LogOrigin]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from attrs import define, field
 
 from tracker.kernel import Session
-from tracker_telemetry import genai, prices
+from tracker_telemetry import blake2b, genai, prices
 
 LONG = 2.0  # a 1-hour cache write costs twice the input price, a 5-minute one this much of it:
 SHORT = 1.25
@@ -32,7 +31,7 @@ class ListPrices:
         text = path.read_bytes() if path.is_file() else b""
         name = genai.version()
         own = prices.parse(text.decode("utf-8", "replace"), str(path)) if text else None
-        return cls(own, f"{name}+{hashlib.blake2b(text, digest_size=4).hexdigest()}" if text else name)
+        return cls(own, f"{name}+{blake2b(text, digest_size=4).hexdigest()}" if text else name)
 
     def cost(self, model: str | None, ts: float | None, speed: str | None, tokens: genai.Tokens) -> float | None:
         """What a request cost at list price; None if its model has no price."""
@@ -49,12 +48,16 @@ class ListPrices:
         tokens: Sequence[Sequence[int]],
     ) -> list[float | None]:
         """The cost of each of many requests, given by column."""
-        keys = [*zip(models, [at if at is None else at // DAY for at in times], speeds, strict=True)]
+        days = [at if at is None else at // DAY for at in times]
+        keys = [*zip(models, days, speeds, strict=True)]
         found = {key: self._price(key[0], at, key[2]) for key, at in dict(zip(keys, times, strict=True)).items()}
         if any(isinstance(one, genai.Price) and one.has_tiers for one in found.values()):
             rows = zip(models, times, speeds, zip(*tokens, strict=True), strict=True)
             return [self.cost(*row) for row in rows]
         units = {key: one.units if isinstance(one, genai.Price) else one for key, one in found.items()}
+        if len({*units.values()}) == 1 and (unit := units[keys[0]]) is not None:
+            v, w, x, y, z = unit
+            return [a * v + b * w + c * x + d * y + e * z for a, b, c, d, e in zip(*tokens, strict=True)]
         return [
             None if (unit := units[key]) is None else genai.product(counts, unit)
             for key, counts in zip(keys, zip(*tokens, strict=True), strict=True)

@@ -20,7 +20,7 @@ from attrs import define, field
 
 from tracker.api import LogOrigin, Source
 from tracker.kernel import Session, TrackerError, stamp
-from tracker_telemetry.index import FOLDER
+from tracker_telemetry import FOLDER
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import scan, tables
 from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files

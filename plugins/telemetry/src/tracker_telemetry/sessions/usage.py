@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import accumulate
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias
@@ -25,6 +26,7 @@ from tracker_telemetry.sessions.tables import QUARTER, REQUESTS, STANDING, SUMS
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 PERIODS = ("daily", "weekly", "monthly")
 OUTSIDE = "(no window)"
+MICROSECONDS = 10**6
 
 
 @define
@@ -48,12 +50,12 @@ class Sums:
 
 @frozen(kw_only=True)
 class Query:
-    """What is asked for: `by` and further columns, from a day to a day, in a time zone, in some windows."""
+    """What is asked for: `by` and further columns, from an instant on and before another, in some windows."""
 
     by: By
     columns: Sequence[str] = ()
-    since: date | None = None
-    until: date | None = None
+    since: float = -math.inf
+    until: float = math.inf
     last: int | None = None
     windows: frozenset[str] | None = None
     zone: tzinfo
@@ -68,7 +70,12 @@ class Query:
     @property
     def needs_requests(self) -> bool:
         """Whether sums do not tell the answer."""
-        return "window" in self.names or self.windows is not None
+        is_within_sums = all(at % QUARTER == 0 for at in (self.since, self.until) if math.isfinite(at))
+        return "window" in self.names or self.windows is not None or not is_within_sums
+
+    @property
+    def is_limited(self) -> bool:
+        return math.isfinite(self.since) or math.isfinite(self.until)
 
 
 @frozen(kw_only=True)
@@ -92,6 +99,16 @@ class Usage:
         }
 
 
+def begin(at: datetime | None) -> float:
+    """The seconds of `Query.since`, from an instant."""
+    return -math.inf if at is None else at.timestamp()
+
+
+def end(at: datetime | None) -> float:
+    """Those of `Query.until`, from an instant that is still counted."""
+    return math.inf if at is None else (round(at.timestamp() * MICROSECONDS) + 1) / MICROSECONDS
+
+
 def usage(session: Session, store: Store, sources: Sequence[Source], query: Query, *, is_brief: bool = False) -> Usage:
     """The answer to a query; a brief one does not say what is missing, and what meters moved."""
     database = store.database
@@ -107,13 +124,15 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
             if isinstance(at, str):
                 # of a deleted file only the day is known, which no zone moves and no window has
                 day, at = date.fromisoformat(at) if at else None, None
+                if query.is_limited and not (day and _is_within(day, query)):
+                    continue
+            elif query.is_limited and not (at is not None and query.since <= at < query.until):
+                continue
             else:
                 quarter = -1 if at is None else at // QUARTER
                 if quarter not in days:
                     days[quarter] = None if at is None else datetime.fromtimestamp(at, query.zone).date()
                 day = days[quarter]
-            if not _is_within(day, query):
-                continue
             values = {**labels, "provider": provider, "period": _period(day, query)}
             if windows is not None:
                 values["window"] = window = windows.of(provider, at, (labels["branch"], labels["project"]))
@@ -146,9 +165,8 @@ def _meters(
     shown = {key[1] for key, _ in rows}
 
     def period_of(at: datetime) -> str | None:
-        day = at.astimezone(query.zone).date()
-        period = _period(day, query) if _is_within(day, query) else ""
-        return period if period in shown else None
+        period = _period(at.astimezone(query.zone).date(), query)
+        return period if query.since <= at.timestamp() < query.until and period in shown else None
 
     names = sorted({provider_of(session, source) for source in sources})
     return [one for name in names for one in moves(session, name, period_of)]
@@ -163,11 +181,12 @@ def provider_of(session: Session, source: Source) -> str:
 def _rows(
     database: sqlite3.Connection, source: Source, query: Query, span: tuple[float, float] | None
 ) -> Iterator[tuple[dict[str, str], float | str | None, int, list[int], float | None, int]]:
-    """Labels, time or day, requests, tokens, cost and how many requests have one; each by itself for windows.
+    """Labels, time or day, requests, tokens, cost and how many requests have one.
 
-    Of windows only requests in the span can be asked for, if there is one.
+    Where sums do not tell the answer, each request by itself, of windows those in the span, if there is one.
     """
-    within = "" if span is None else f" AND ts BETWEEN {span[0]!r} AND {span[1]!r}"
+    first, last = max(query.since, span[0] if span else 0.0), min(query.until, span[1] if span else LATEST)
+    within = f" AND ts BETWEEN {first!r} AND {last!r}" if span or query.is_limited else ""
     is_asked = {*query.names, *(("project", "branch") if query.needs_requests else ())}
     names = [name for name in ("session", "project", "branch", "model") if name in is_asked]
     columns = ", ".join([*names, ""])
@@ -193,10 +212,10 @@ def _rows(
 # --- periods and windows
 
 
-def _is_within(day: date | None, query: Query) -> bool:
-    if day is None:
-        return query.since is None and query.until is None
-    return (query.since is None or day >= query.since) and (query.until is None or day <= query.until)
+def _is_within(day: date, query: Query) -> bool:
+    """Whether all of a day is asked for."""
+    first, last = (datetime.combine(one, time(), query.zone).timestamp() for one in (day, day + timedelta(days=1)))
+    return query.since <= first and last <= query.until
 
 
 def _period(day: date | None, query: Query) -> str:

@@ -50,9 +50,9 @@ def command(
         blocks=blocks,
         accounts=accounts,
     )
-    rows = Windows(here).finalized(selection.windows(here))
-    Windows(here).note_missing(Windows(here).missing_plugins(rows))
-    found = comparison.matches(here, names, question, rows)
+    known = comparison.delivered(here, selection.windows(here), with_projects=blocks == "project")
+    Windows(here).note_missing(Windows(here).missing_plugins(known.windows))
+    found = comparison.matches(here, names, question, known)
     if here.json:
         here.data([comparison.document(match) for match in found])
         return
