@@ -38,6 +38,20 @@ def test_addresses_that_are_redacted_alike_are_two_accounts(two: Any) -> None:
     assert named == {"W1": "home", "W2": "work"}
 
 
+def test_lanes_that_share_a_window_have_their_own_accounts(two: Any) -> None:
+    """The pair of the last AFTER counts in W3; the meters of the other lane are those of its own account."""
+    for lane, address, left, at in (("main", ONE, 60, "-8m"), ("sub", OTHER, 20, "-5m")):
+        words = ("alias", "start", "codex", "--stdin", "--window", "W3", "--captured-at", at, "--agent", lane)
+        two(*words, stdin=PANE.format(address, left)).ok()
+    said = two("status").ok()
+    main, sub = (part.partition("\n\n")[0] for part in (said.partition("lane main")[2], said.partition("lane sub")[2]))
+    assert f"weekly account {hashed(ONE)}  40%" in main
+    assert f"weekly account {hashed(OTHER)}  80%" in sub
+    lanes = json.loads(two("--json", "status").ok())["lanes"]
+    assert {one["agent_id"]: one["meters"][0]["used"] for one in lanes if one["agent_id"]} == {"main": 40, "sub": 80}
+    assert "not in a window" not in said
+
+
 def test_the_preview_shows_them_apart(two: Any) -> None:
     two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
     said = two("preview").ok()

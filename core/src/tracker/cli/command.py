@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -118,7 +120,7 @@ class WritingCommand(Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         session = ctx.ensure_object(Session)
-        from tracker.journal.records import COMMAND, new_command_id
+        from tracker.journal.records import COMMAND
 
         session.lane  # noqa: B018
         new = _new_windows(session, ctx.params)
@@ -127,7 +129,7 @@ class WritingCommand(Command):
                 if not click.confirm(f"{text} Go on?", default=True, err=True):
                     raise TrackerError("Nothing was stored.")
             new = []
-        running = COMMAND.set(new_command_id())
+        running = COMMAND.set(f"{time.time_ns():016x}{os.urandom(4).hex()}")
         session.running = ctx.params if self.is_noted else None
         try:
             answer = super().invoke(ctx)

@@ -160,19 +160,16 @@ class Index:
         rows = self._rows(query, [stream, provider, agent or "", not phases, phases, position - 1], [stream])
         return CaptureMark(*rows[0]) if rows else None
 
-    def left_open(
-        self, stream: str, agent: str | None, provider: str, windows: Iterable[str] | None = None
-    ) -> list[CaptureMark]:
+    def left_open(self, stream: str, agent: str | None, provider: str, windows: Iterable[str]) -> list[CaptureMark]:
         """The standing BEFOREs of a provider in a lane that nothing follows in their window, the oldest first."""
         # a plus keeps SQLite from an index that has a lane's whole history
-        lane, among = ("", "") if windows is None else ("+", f" AND window IN {LISTED}")
         query = (
-            f"SELECT {MARK} FROM standing c WHERE {lane}stream = ? AND {lane}provider = ? AND {lane}agent = ?"
-            f" AND phase = 'before'{among} AND NOT EXISTS (SELECT 1 FROM standing d WHERE d.window = c.window"
+            f"SELECT {MARK} FROM standing c WHERE window IN {LISTED} AND +stream = ? AND +provider = ? AND +agent = ?"
+            " AND phase = 'before' AND NOT EXISTS (SELECT 1 FROM standing d WHERE d.window = c.window"
             " AND +d.stream = c.stream AND +d.provider = c.provider AND +d.agent = c.agent"
             " AND (+d.at, d.position) > (c.at, c.position)) ORDER BY at, position"
         )
-        values = [stream, provider, agent or "", *(() if windows is None else [windows])]
+        values = [windows, stream, provider, agent or ""]
         return [CaptureMark(*row) for row in self._rows(query, values, [stream])]
 
     def lanes(self, stream: str) -> list[tuple[str | None, CaptureMark]]:

@@ -24,7 +24,7 @@ import orjson
 from tracker.errors import Busy, TrackerError
 from tracker.journal import files
 from tracker.journal.files import LINE_LIMIT, NOTHING, OPEN, check_place
-from tracker.journal.records import SCHEMA, blake2b, decode, identify
+from tracker.journal.records import SCHEMA, blake2b, decode
 
 try:  # filelock would cost a command a tenth of its start
     import fcntl
@@ -79,7 +79,7 @@ class Journal:
     """
 
     schema_version = SCHEMA
-    decode, identify = staticmethod(decode), staticmethod(identify)
+    decode = staticmethod(decode)
 
     def __init__(self, root: Path, *, fsync: bool = True, mends: bool = True, warn: Warn = lambda text: None) -> None:
         self.root, self.fsync, self.mends, self.warn = root, fsync, mends, warn

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import datetime
@@ -25,7 +24,7 @@ except ImportError:
     from hashlib import blake2b as blake2b
 
 SCHEMA = "1.1.0"
-# the running writing command, which every record of it carries, so that `tracker undo` finds them
+# the id of the running command, which every record of it carries, so that `tracker undo` finds them. They sort by time.
 COMMAND: ContextVar[str | None] = ContextVar("COMMAND", default=None)
 # bytes of the id's field, which is added last
 ID_ROOM = 64
@@ -86,17 +85,6 @@ def stamp(
             f" mostly control characters, or not a text. {NOTHING}."
         )
     return {"record_id": blake2b(content, digest_size=16).hexdigest(), **record}
-
-
-def new_command_id() -> str:
-    """An id for a running command. Ids sort by the time at which their commands began."""
-    return f"{time.time_ns():016x}{os.urandom(4).hex()}"
-
-
-def identify(record: dict[str, Any]) -> str:
-    """The id that the record's content gives; values that JSON cannot express (NaN) count as null."""
-    own = {key: value for key, value in record.items() if key != "record_id"}
-    return blake2b(orjson.dumps(own, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
 def record_id(stream: str, line: bytes, record: Mapping[str, Any]) -> str:

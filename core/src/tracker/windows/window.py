@@ -120,7 +120,7 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
     source, lane, index = request.source, session.lane, session.index
     if request.phases[0] == "after":
         place = f" in lane {lane}" if lane else ""
-        left = [mark.window for mark in index.left_open(source.stream, lane, source.name)]
+        left = [one.window for one in index.left_open(source.stream, lane, source.name, index.unfinalized())]
         others = f" (but {', '.join(map(line, left))} never ended)" if left else ""
         raise TrackerError(
             f"{source.name} has no open window{place}{others}."

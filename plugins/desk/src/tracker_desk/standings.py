@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from attrs import evolve, frozen
 
 from tracker.api import Gauge, Meter, MeterReading, Source
-from tracker.kernel import Capture, CaptureMark, Session, Windows
+from tracker.kernel import Capture, CaptureMark, Session, canonical
 
 # What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
 RECENT = timedelta(hours=2)
@@ -20,6 +20,7 @@ SKEW = timedelta(minutes=5)
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
 UNNAMED = "(not named)"
+Groups = Mapping[tuple[str, str], Sequence[Capture]]
 
 
 @frozen(kw_only=True)
@@ -55,12 +56,32 @@ def accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str
     return (session.registry.first("window_accounts", **asked) if windows else None) or {}
 
 
+def accounts_of_captures(groups: Groups, named: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """The account of each capture, by its record: lanes that share a window may be on several, and one pair counts.
+
+    An account has the name of the window that its pair counts in. named: that of each window and provider.
+    """
+    counts = {key: {_id(one) for one in canonical(group) if one} for key, group in groups.items() if key in named}
+    names = {account: named[key] for key, ids in counts.items() if len(ids) == 1 for account in ids if account}
+    found = {}
+    for key, group in groups.items():
+        for one in group:
+            account = _id(one)
+            if (name := names.get(account, account) if account else named.get(key)) and named.get(key) != MIXED:
+                found[one.record_id] = name
+    return found
+
+
+def _id(capture: Capture) -> str | None:
+    found = capture.record.get("account")
+    return found if isinstance(found, str) else None
+
+
 def standings(
-    session: Session, marks: Sequence[CaptureMark], named: Mapping[tuple[str, str], str]
+    session: Session, marks: Sequence[CaptureMark], groups: Groups, named: Mapping[tuple[str, str], str]
 ) -> tuple[Standing, ...]:
-    """Every provider's meters. marks: the newest capture of each lane, whose windows are read; named: accounts."""
-    windows = {mark.window for mark in marks}
-    groups = Windows(session).captures(windows) if windows else {}
+    """Every provider's meters. marks: the newest capture of each lane; groups, named: the captures of their windows."""
+    owners = accounts_of_captures(groups, named)
     past: dict[str, list[MeterReading]] = {}
     for one in _history(session):
         past.setdefault(one.provider, []).append(one)
@@ -72,7 +93,10 @@ def standings(
         own = {key: captures for key, captures in groups.items() if key[1] == name}
         # a window that was forced over two accounts says of neither what it has left; the history does
         captured = [
-            (one, named.get(key)) for key, captures in own.items() if named.get(key) != MIXED for one in captures
+            (one, owners.get(one.record_id))
+            for key, captures in own.items()
+            if named.get(key) != MIXED
+            for one in captures
         ]
         captured.sort(key=lambda one: one[0].order)
         found += _of_provider(session.now, source, captured, past.get(name, ()))

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from tracker.api import MeterOutlook, Source
 from tracker.kernel import Capture, CaptureMark, Entry, Session, Windows, canonical
-from tracker_desk.standings import Standing, accounts, standings
+from tracker_desk.standings import Standing, accounts, accounts_of_captures, standings
 
 YEAR = timedelta(days=366)
 # windows that are not finalized, of which the newest are looked at
@@ -113,8 +113,13 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         for stream in sorted({*session.registry.status_streams, *unread})
         for agent, mark in session.index.lanes(stream)
     ]
-    named = accounts(session, [lane.mark.window for lane in found])
-    found = [evolve(lane, account=named.get((lane.mark.window, lane.mark.provider))) for lane in found]
+    windows = {lane.mark.window for lane in found}
+    named, groups = accounts(session, list(windows)), Windows(session).captures(windows) if windows else {}
+    owners = accounts_of_captures(groups, named)
+    found = [
+        evolve(lane, account=owners.get(lane.mark.record_id) or named.get((lane.mark.window, lane.mark.provider)))
+        for lane in found
+    ]
     found.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
     present = {lane.mark.provider for lane in found}
     return Status(
@@ -124,7 +129,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         ready=tuple(due for due in after_closing.values() if due.action == "complete"),
         anomalies=tuple(anomalies),
         outlooks=tuple(_outlooks(session)) if with_outlooks else (),
-        standings=standings(session, [lane.mark for lane in found], named),
+        standings=standings(session, [lane.mark for lane in found], groups, named),
         is_cut=len(unfinished) >= OPEN,
     )
 

@@ -124,11 +124,7 @@ class StreamCheck:
         elif known is not None:
             what = f"has the id {shown(own_id)[:80]} of another record above, which counts"
             yield self._found("error", "duplicate", what, BY_HAND)
-        if (
-            "nonce" in record
-            and record.get("schema_version") == Journal.schema_version
-            and own_id != Journal.identify(record)
-        ):
+        if "nonce" in record and record.get("schema_version") == Journal.schema_version and own_id != _identify(record):
             yield self._found("warning", "changed", "does not give its own id", BY_HAND)
 
     def _fields(self, record: Mapping[str, Any], taken: datetime | None) -> Iterator[Finding]:
@@ -195,3 +191,9 @@ def _why(line: bytes) -> tuple[str, str]:
     except (orjson.JSONDecodeError, RecursionError) as error:
         return "json", f"is not JSON ({shown(error)[:100]})"
     return "json", "is not a JSON object" if not isinstance(found, dict) else "is nested too deeply"
+
+
+def _identify(record: Mapping[str, Any]) -> str:
+    """The id that the record's content gives; values that JSON cannot express (NaN) count as null."""
+    own = {key: value for key, value in record.items() if key != "record_id"}
+    return hashlib.blake2b(orjson.dumps(own, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

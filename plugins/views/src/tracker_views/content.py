@@ -16,6 +16,7 @@ UNKNOWN = "not known"
 NUMBER = (int, float)
 LARGEST = 1e15  # from there on a float does not tell two whole numbers apart
 MOST_LINES = 12  # of a section
+MOST_WINDOWS = 10_000  # whose times are read
 METHOD = (
     "A window counts for a provider if its meters were read before and after the work and no reset lies between.",
     "Efficiency is features divided by the capacity that was used, over all windows that count; the 95 % interval comes"
@@ -60,6 +61,14 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     found = Windows(session).preview(period.windows)
     # the lists of windows and captures are left out: a million do not fit into memory as values of JSON
     preview = found._replace(windows=(), outcomes={}, blocks=()).document()
+    waiting = [window for window in found.windows if window not in found.outcomes]
+    known = [
+        (one.source.name, _section(one.block.title, one.block.rows))
+        for one in found.blocks
+        if one.source.name != "snapshots"
+    ]
+    # what it holds of each window is not kept beside what others are asked for
+    del found
     panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"])]
     failures: list[str] = []
     for name, answer in session.registry.each("panels", session=session, period=period):
@@ -72,8 +81,8 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
                 except (TypeError, ValueError) as error:
                     failures.append(f"{name} could not show its part: {error}")
     # a panel of the same name says it better, and the table of windows what was captured
-    shown = {"snapshots", *(panel.name for panel in panels)}
-    sections = [_section(one.block.title, one.block.rows) for one in found.blocks if one.source.name not in shown]
+    shown = {panel.name for panel in panels}
+    sections = [section for name, section in known if name not in shown]
     owners = {one.name: f" ({one.distribution})" for one in session.registry.features if not one.is_own}
     asked = session.registry.each("handoff_section", session=session, windows=period.windows) if with_sections else ()
     for name, answer in asked:
@@ -87,8 +96,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
         now=session.now,
         period=period,
         spans=_spans(session, period.windows),
-        headlines=tuple(headlines)
-        or (_first(found.windows, [one for one in found.windows if one not in found.outcomes]),),
+        headlines=tuple(headlines) or (_first(period.windows, waiting),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
         missing=(*failures, *_missing(preview), *(one for panel in panels for one in panel.missing)),
@@ -96,11 +104,8 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
 
 
 def _spans(session: Session, windows: Sequence[str]) -> dict[str, tuple[datetime, datetime | None]]:
-    """When the windows were measured, read some thousand at a time."""
-    found: dict[str, tuple[datetime, datetime | None]] = {}
-    for part in Windows(session).parts(windows, with_open=True):
-        found |= Windows(session).spans(part.windows, part.groups)
-    return found
+    """When the windows were measured; nothing of a history that no chart could show."""
+    return {} if len(windows) > MOST_WINDOWS else Windows(session).spans(windows)
 
 
 def _first(windows: Sequence[str], waiting: Sequence[str]) -> str:
