@@ -79,6 +79,7 @@ sys.addaudithook(count)
 def test_from_the_text_to_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 
+    from tracker.cli.commands import capture
     from tracker.cli.main import main
     from tracker.journal.journal import Journal
 
