@@ -30,7 +30,8 @@ class Trace:
     """The functions of the kernel that are called between two moments; inner ones count with their function."""
 
     def __init__(self) -> None:
-        self.functions: set[tuple[str, str]] = set()
+        # in the order of their first call
+        self.functions: dict[tuple[str, str], None] = {}
 
     def start(self) -> None:
         sys.setprofile(self._called)
@@ -39,15 +40,25 @@ class Trace:
         sys.setprofile(None)
 
     @property
-    def modules(self) -> set[str]:
-        return {module for module, _ in self.functions}
+    def modules(self) -> dict[str, list[str]]:
+        """The functions of each module."""
+        found: dict[str, list[str]] = {}
+        for module, function in self.functions:
+            found.setdefault(module, []).append(function)
+        return found
+
+    def __str__(self) -> str:
+        """The path as `pytest -s` shows it."""
+        rows = [f"{module:24} {' '.join(functions)}" for module, functions in self.modules.items()]
+        return "\n".join([f"{len(rows)} modules, {len(self.functions)} functions", *rows])
 
     def _called(self, frame: FrameType, event: str, _argument: object) -> None:
         code = frame.f_code
         if event != "call" or not code.co_filename.startswith(CORE) or code.co_name.startswith("<"):
             return
         if not is_import(frame):
-            self.functions.add((code.co_filename.removeprefix(CORE), code.co_qualname.partition(".<locals>")[0]))
+            name = code.co_filename.removeprefix(CORE), code.co_qualname.partition(".<locals>")[0]
+            self.functions.setdefault(name)
 
 
 COUNTED: Counter[str] | None = None
@@ -79,7 +90,7 @@ sys.addaudithook(count)
 def test_from_the_text_to_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 
-    from tracker.cli.commands import alias
+    from tracker.cli.commands import capture
     from tracker.cli.main import main
     from tracker.journal.journal import Journal
 
@@ -93,7 +104,7 @@ def test_from_the_text_to_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     run("start", PANE.format(90, 80))
     trace, appended = Trace(), Counter[str]()
-    take_text, append_all = alias.take_text, Journal.append_all
+    take_text, append_all = capture.take_text, Journal.append_all
 
     def take(*given: Any) -> str:
         text = take_text(*given)
@@ -107,7 +118,7 @@ def test_from_the_text_to_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyP
             trace.stop()
         return places
 
-    monkeypatch.setattr(alias, "take_text", take)
+    monkeypatch.setattr(capture, "take_text", take)
     monkeypatch.setattr(Journal, "append_all", append)
     with counted() as found:
         try:
@@ -118,4 +129,5 @@ def test_from_the_text_to_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert max(found.values()) <= 2, found
     assert appended["snapshots"] == max(appended.values()) == 1
     assert ("windows/window.py", "store") in trace.functions
-    assert (len(trace.modules) <= MODULES, len(trace.functions) <= FUNCTIONS) == (True, True), sorted(trace.functions)
+    print(f"\n{trace}")
+    assert (len(trace.modules) <= MODULES, len(trace.functions) <= FUNCTIONS) == (True, True), str(trace)

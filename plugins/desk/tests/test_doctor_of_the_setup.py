@@ -40,11 +40,18 @@ def test_a_provider_that_has_to_be_pasted_is_named_with_the_command(tmp_path: Pa
     done = subprocess.run([*words, "doctor", "--json"], cwd=tmp_path, env=environment, capture_output=True, check=True)
     found = {one["where"]: one for one in json.loads(done.stdout)["findings"] if one["check"] == "origin"}
     assert list(found) == ["claude", "codex", "glm"]
-    assert all(f"`tracker start {name}`" in one["cure"] and one["command"] for name, one in found.items())
-    assert found["codex"]["command"] == "tracker start codex"
+    # a start would replace the BEFORE of the window that is open
+    assert all(f"`tracker end {name}`" in one["cure"] and one["command"] for name, one in found.items())
+    assert found["codex"]["command"] == "tracker end codex"
+    text = subprocess.run([*words, "doctor"], cwd=tmp_path, env=environment, capture_output=True, check=True).stdout
+    assert b"or paste it: `tracker end codex`" in text
+    assert b"for the findings above" not in text
+    cure = [*words, *found["codex"]["command"].split()[1:], panes / "codex-80-left.txt"]
+    subprocess.run(cure, cwd=tmp_path, env=environment, check=True)
+    [closed] = [one for one in tmp_path.rglob("codex.json") if one.parent.name == "state"]
+    assert not json.loads(closed.read_text())["open"]
     text = subprocess.run([*words, "doctor"], cwd=tmp_path, env=environment, capture_output=True, check=True).stdout
     assert b"or paste it: `tracker start codex`" in text
-    assert b"for the findings above" not in text
 
 
 def test_a_data_directory_without_records_has_nothing_that_git_could_track(program: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def test_plan_says_go_only_where_gate_does(verdicts: Any) -> None:
     verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
     assert "unknown: codex weekly: the newest reading is 40 min old" in verdicts("gate", "codex").out
     said = verdicts("plan", "--provider", "codex").ok()
-    assert "the last reading is 40 min old; 15 min are the most: `tracker capture codex`" in said
+    assert "the last reading is 40 min old; 15 min are the most: `tracker capture --sample codex`" in said
     assert said.endswith("codex verdict: unknown\n")
     assert verdicts("plan", "--provider", "codex", "--max-age", "1d").ok().endswith("codex verdict: GO\n")
     assert verdicts("gate", "codex", "--max-age", "1h").ok().startswith("go: ")
@@ -250,7 +251,7 @@ def test_plan_names_a_command_that_works_here(verdicts: Any, tmp_path: Path, mon
     reading(verdicts, 40, age=timedelta(hours=3), reset=timedelta(hours=-1))
     assert "and not read since: `tracker start codex`\n" in verdicts("plan", "--provider", "codex").ok()
     (tmp_path / "codex").mkdir()
-    assert "and not read since: `tracker capture codex`\n" in verdicts("plan", "--provider", "codex").ok()
+    assert "and not read since: `tracker capture --sample codex`\n" in verdicts("plan", "--provider", "codex").ok()
 
 
 @pytest.mark.parametrize(
@@ -273,3 +274,50 @@ def test_a_meter_that_cannot_be_is_unknown(verdicts: Any) -> None:
         verdicts("gate", "codex", "--meter", "wekly").out == "unknown: codex wekly: no reading. Did you mean weekly?\n"
     )
     assert "no meter" in verdicts("meters", "drift", "--provider", "codex", "--meter", "x y").refused()
+
+
+CODEX = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] {}% left\n"
+
+
+def opened(verdicts: Any, lane: str = "") -> str:
+    """A finalized window and an open one, whose BEFORE is an hour old; what the plan advises."""
+    for phase, left, at, window in (("start", 90, "-5h", "W1"), ("end", 80, "-4h", "W1"), ("start", 70, "-1h", "W2")):
+        words = ("alias", phase, "codex", "--stdin", "--window", window, "--captured-at", at)
+        verdicts(*words, stdin=CODEX.format(left), lane=lane).ok()
+    verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
+    [(words, rest)] = re.findall(r"are the most: `tracker ([^`]+)`(.*)", verdicts("plan", "--provider", "codex").ok())
+    return words + rest
+
+
+def befores(verdicts: Any) -> int:
+    path = verdicts.folder / "data" / "snapshots.jsonl"
+    return sum(json.loads(line)["phase"] == "before" for line in path.read_text().splitlines())
+
+
+@pytest.mark.parametrize("lane", ["", "night"])
+def test_what_plan_advises_in_an_open_window_replaces_no_before(verdicts: Any, tmp_path: Path, lane: str) -> None:
+    (tmp_path / "codex-home").rmdir()
+    found = opened(verdicts, lane)
+    words, _, rest = found.partition(", ")
+    assert (words, rest) == (f"end codex{' --agent night' if lane else ''}", "which ends W2")
+    known = befores(verdicts)
+    verdicts(*words.split(), stdin=CODEX.format(65)).ok()
+    assert befores(verdicts) == known
+    # it closed the open window, and the plan knows what is left
+    assert verdicts("plan", "--provider", "codex").ok().startswith("codex weekly: 35% used")
+
+
+def test_where_the_meters_can_be_read_plan_advises_a_sample(verdicts: Any, tmp_path: Path) -> None:
+    words = opened(verdicts)
+    assert words == "capture --sample codex"
+    known = befores(verdicts)
+    limits = {"primary": {"used_percent": 35.0, "window_minutes": 10080, "resets_at": int(NOW.timestamp()) + 90_000}}
+    payload = {"type": "token_count", "info": None, "rate_limits": limits}
+    folder = tmp_path / "codex-home" / "sessions" / f"{NOW:%Y}" / f"{NOW:%m}" / f"{NOW:%d}"
+    folder.mkdir(parents=True)
+    line = json.dumps({"timestamp": datetime.now(UTC).isoformat(), "type": "event_msg", "payload": payload})
+    (folder / f"rollout-{NOW:%Y-%m-%dT%H-%M-%S}-x.jsonl").write_text(line + "\n")
+    verdicts(*words.split()).ok()
+    assert befores(verdicts) == known
+    assert verdicts("plan", "--provider", "codex").ok().startswith("codex weekly: 35% used")
+    assert "closed" not in verdicts("status").ok()

@@ -323,7 +323,8 @@ def test_three_windows_measure_how_much_costs_differ(closed: Run) -> None:
 
 def test_the_plan_says_what_it_does_not_know(tracker_cli: Run) -> None:
     never = ok(tracker_cli("plan", "--provider", "codex"))
-    assert never.endswith("  unknown: it was never captured: `tracker capture codex`\ncodex verdict: unknown\n")
+    why = "  unknown: it was never captured: `tracker capture --sample codex`\n"
+    assert never.endswith(f"{why}codex verdict: unknown\n")
     ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(80)))
     assert "unknown: no finalized window says what one costs" in ok(tracker_cli("plan", "--provider", "codex"))
     assert "prompts have no bar" in ok(tracker_cli("plan", "--provider", "glm"))
@@ -335,8 +336,8 @@ def test_the_plan_goes_by_no_reading_older_than_the_meters_window(tracker_cli: R
     old = (datetime.now(UTC) - timedelta(days=8)).isoformat()
     ok(tracker_cli("alias", "start", "codex", "--stdin", "--captured-at", old, stdin=PANE.format(5)))
     said = ok(tracker_cli("plan", "--provider", "codex"))
-    why = "  unknown: the last reading is 8 d 0 h old and the meter is reset every 7 d 0 h; capture again"
-    assert f"{why}: `tracker capture codex`\n" in said
+    why = "  unknown: the last reading is 8 d 0 h old and the meter is reset every 7 d 0 h"
+    assert f"{why}: `tracker capture --sample codex`\n" in said
     assert said.endswith("verdict: unknown\n")
 
 

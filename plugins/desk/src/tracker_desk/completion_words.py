@@ -39,7 +39,11 @@ def _items(root: click.Command, words: list[str], incomplete: str) -> Iterator[C
     context = _resolve_context(root, {}, PROGRAM, words)
     asked, incomplete = _resolve_incomplete(context, words, incomplete)
     known = WORDS.get(str(getattr(asked, "metavar", None))) or WORDS.get(str(asked.name))
-    if known is None or not isinstance(asked, click.Parameter) or asked.type is not click.STRING:
+    # a choice, or a path, has words of its own
+    has_own = (
+        isinstance(asked, click.Parameter) and type(asked.type).shell_complete is not click.ParamType.shell_complete
+    )
+    if known is None or not isinstance(asked, click.Parameter) or has_own:
         yield from asked.shell_complete(context, incomplete)
         return
     found = known(context.ensure_object(Session), context)

@@ -71,9 +71,9 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     if session.json or session.dry_run:
         session.data({"format": form, "out": str(folder), "streams": counts or dict.fromkeys(streams)})
         return
-    note_ledgers(session, "the ledgers stay behind, with the evidence that decision cards count: copy {}, too")
     parts = ", ".join(f"{name} {count}" for name, count in counts.items())
     session.say(f"exported {sum(counts.values())} rows to {folder} ({parts})")
+    note_ledgers(session, "the ledgers stay behind, with the evidence that decision cards count: copy {}, too")
 
 
 def _check_target(session: Session, folder: Path, *, force: bool) -> None:

@@ -26,7 +26,7 @@ from tracker.kernel import Session, TrackerError, Windows, line, span, zone
 from tracker_desk.config_values import held
 from tracker_desk.edits import environment
 from tracker_desk.findings import Level
-from tracker_desk.status import Lane, Status, look
+from tracker_desk.status import Lane, Status, lane_option, look
 
 OLD = timedelta(days=8)
 FORGOTTEN = timedelta(days=2)
@@ -48,7 +48,7 @@ def setup_findings(session: Session) -> Iterator[Finding]:
     for name in sorted({lane.mark.provider for lane in status.lanes}):
         source = session.registry.sources.get(name)
         if source is not None:
-            yield from _origins(source)
+            yield from _origins(session, source, status)
     for lane in status.lanes:
         yield from _lane(session, lane)
     yield from _anomalies(session, status)
@@ -101,12 +101,15 @@ def _entries(session: Session) -> Iterator[Finding]:
         yield Finding(severity="warning", check="setup", place=edit.place, problem=problem, cure="tracker setup")
 
 
-def _origins(source: Source) -> Iterator[Finding]:
+def _origins(session: Session, source: Source, status: Status) -> Iterator[Finding]:
     """A provider of which no origin can be read here: each capture has to be pasted."""
     reasons = [reason for origin in source.origins if (reason := missing(origin))]
     if reasons and len(reasons) == len(source.origins):
         cure = next((f"{origin.cure}, or paste it: " for origin in source.origins if origin.cure), "paste it: ")
-        cure += f"`tracker start {source.name}`"
+        opened = [lane for lane in status.lanes if lane.mark.provider == source.name and lane.is_open]
+        # a second start would replace the BEFORE
+        end = f"tracker end {source.name}{lane_option(session, opened[0].agent_id)}" if opened else None
+        cure += f"`{end or f'tracker start {source.name}'}`"
         problem = f"cannot be read automatically: {'; '.join(dict.fromkeys(reasons))}"
         yield Finding(severity="note", check="origin", place=source.name, problem=problem, cure=cure)
 
@@ -126,7 +129,7 @@ def missing(origin: Origin) -> str | None:
 def _lane(session: Session, lane: Lane) -> Iterator[Finding]:
     name = lane.mark.provider
     place = f"{name}{f', lane {line(lane.agent_id)}' if lane.agent_id else ''}"
-    agent = f" --agent {lane.agent_id}" if lane.agent_id else ""
+    agent = lane_option(session, lane.agent_id)
     age = session.now - lane.taken
     if lane.is_open and age > FORGOTTEN:
         problem = f"{line(lane.mark.window)} has been open for {span(age)}"

@@ -179,9 +179,13 @@ def _lane(
         due = _open_due(session, now, source, capture)
     else:
         due = after_closing.get(mark.window) or _next_window_due(session, source, mark.window)
-    lane = f" --agent {agent}" if agent else " --agent ''" if session.lane else ""
-    command = due.command and due.command + (lane if due.action != "complete" else "")
+    command = due.command and due.command + (lane_option(session, agent) if due.action != "complete" else "")
     return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
+
+
+def lane_option(session: Session, agent: str | None) -> str:
+    """What a command needs to work in a lane, if that is not the session's own without a name."""
+    return f" --agent {agent}" if agent else " --agent ''" if session.lane else ""
 
 
 def _left_open(
@@ -191,7 +195,7 @@ def _left_open(
     left = session.index.left_open(newest.stream, agent, newest.provider, unfinished)
     marks = [mark for mark in left if mark.window != newest.window]
     groups = Windows(session).captures([mark.window for mark in marks]) if marks else {}
-    lane, found = f" --agent {agent}" if agent else "", []
+    lane, found = lane_option(session, agent), []
     for mark in marks:
         command = f"tracker end {mark.provider} --stdin --window {mark.window}"
         group = groups.get((mark.window, mark.provider), [])
@@ -234,5 +238,14 @@ def _next_window_due(session: Session, source: Source, window: str) -> Due:
     # as `tracker start` does: what is finalized without it would leave it out
     while any(session.index.entries("windows", [following])):
         following = Windows(session).following(following)
-    command = f"tracker start {source.name} --stdin"
+    usual = following
+    # one pair counts: a pair of this lane would displace that of another
+    while _is_measured(session, source, following) or any(session.index.entries("windows", [following])):
+        following = Windows(session).following(following)
+    named = "" if following == usual else f" --window {following}"
+    command = f"tracker start {source.name} --stdin{named}"
     return Due(action="before", window=following, command=command, reason=f"{window} is finalized")
+
+
+def _is_measured(session: Session, source: Source, window: str) -> bool:
+    return not canonical(Windows(session).captures([window]).get((window, source.name), ())).missing

@@ -8,9 +8,9 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Check
-from tracker.kernel import Session, Windows, line, number
+from tracker.kernel import Session, Windows, canonical, line, number
 from tracker_ledgers.command_log import quoted
-from tracker_ledgers.window_state import loss, stale, unknown
+from tracker_ledgers.window_state import end_command, loss, stale, unknown
 
 GOOD = ("pass", "partial")
 STATUS = {"GO": 0, "SOFT GO": 3, "NO-GO": 4}
@@ -55,10 +55,17 @@ def card(session: Session, window: str) -> Card:
 def _finalized(session: Session, window: str) -> Iterator[Check]:
     row = Windows(session).finalized([window]).get(window)
     again = quoted(["tracker", "complete", "--window", window])
-    if row is None:
-        yield Check(name="finalized", state="missing", text="The window is not finalized.", cure=again)
+    groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
+    # `complete` refuses a window that is open
+    opened = [name for name, group in groups.items() if "AFTER" in canonical(group).missing] if row is None else []
+    cure: str | None = again
+    if opened:
+        cure = end_command(groups[opened[0]][-1].agent_id, opened[0], window)
+        text = f"The window is open: it has no AFTER of {', '.join(opened)}."
+        yield Check(name="finalized", state="missing", text=text, cure=cure)
+    elif row is None:
+        yield Check(name="finalized", state="missing", text="The window is not finalized.", cure=cure)
     else:
-        groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
         changed = stale(session, row, groups)
         text = f"Captures of {', '.join(changed)} changed after it was finalized." if changed else "It is finalized."
         cure = again if changed else None
@@ -73,7 +80,8 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
         yield Check(name="finalized", state="failed" if changed else "ok", text=text, cure=cure)
     outcome = row.text("outcome") if row else None
     if outcome is None:
-        yield Check(name="outcome", state="missing", text="No outcome is given.", cure=f"{again} --outcome pass")
+        cure = None if opened else f"{again} --outcome pass"
+        yield Check(name="outcome", state="missing", text="No outcome is given.", cure=cure)
     else:
         yield Check(
             name="outcome", state="ok" if outcome in GOOD else "failed", text=f"The outcome is {line(outcome)}."

@@ -28,8 +28,9 @@ def current(record: Mapping[str, Any], features: Mapping[str, float]) -> Mapping
     """The record with the features that its window counts now, by provider: `complete` may change them afterwards."""
     origin, net = record.get("features_from"), record.get("net")
     count = counted_features(features, record.get("provider"))
-    # records of earlier versions do not say whether --features named the number
-    if origin == "option" or (count is None and origin is None) or not isinstance(net, int):
+    # a number of an earlier version may have been named by --features: it does not say
+    is_named = origin == "option" or (origin is None and record.get("features") is not None)
+    if is_named or (count is None and origin is None) or not isinstance(net, int):
         return record
     return {**record, "features": count, "normalized_churn": per_feature(net, count)}
 

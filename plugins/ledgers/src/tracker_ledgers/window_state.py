@@ -131,10 +131,14 @@ def _measured(session: Session, window: str) -> list[bool]:
     return [entry.record.get("files_changed") is not None for entry in session.index.entries(CHURN, [window])]
 
 
+def end_command(lane: str | None, provider: str, window: str) -> str:
+    """What takes an AFTER."""
+    return quoted(["tracker", *(["--agent", lane] if lane else []), "end", provider, "--stdin", "--window", window])
+
+
 def end_step(found: Opening) -> Step:
     """The AFTER of an open window."""
-    lane = ["--agent", found.lane] if found.lane else []
-    command = quoted(["tracker", *lane, "end", found.provider, "--stdin", "--window", found.window])
+    command = end_command(found.lane, found.provider, found.window)
     return Step(rank=END, command=command, why=f"When the work is done, paste {found.provider}'s pane and press Ctrl-D")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import shutil
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Meter, MeterOutlook, Origin, Source
-from tracker.kernel import Session, Windows, iso, number, plural, span, value, zone
+from tracker.kernel import Session, Windows, iso, line, number, plural, span, value, zone
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
 from tracker_verdict.prospect import Prospect, local_time, prospect
 from tracker_verdict.prospect import lines as words
@@ -117,7 +118,7 @@ def outlooks(
         )
         now_shown = standings(past, own, meter, now)
         if not now_shown:
-            never = f"it was never captured: `{_capturing(source)}`"
+            never = f"it was never captured: {_cure(session, source)}"
             found.append(evolve(known, why=never if meter.unit == PERCENT else _no_bar(meter)))
         for standing in now_shown:
             one = evolve(
@@ -138,7 +139,8 @@ def outlooks(
                 weeks = partial(weeks_before, readings, local)
                 one = evolve(one, prospect=prospect(weeks, standing, meter, now, local))
             costs = _costs(deltas, meter, standing.account if one.several else None)
-            found.append(_outlook(source, meter, one, standing, costs, (now, max_age, reserve, windows_left, local)))
+            wanted = (now, max_age, reserve, windows_left, local)
+            found.append(_outlook(session, source, meter, one, standing, costs, wanted))
     return found
 
 
@@ -171,6 +173,7 @@ def _costs(deltas: Sequence[tuple[str | None, Mapping[str, Any]]], meter: Meter,
 
 
 def _outlook(
+    session: Session,
     source: Source,
     meter: Meter,
     known: Outlook,
@@ -180,14 +183,14 @@ def _outlook(
 ) -> Outlook:
     now, max_age, reserve, windows_left, local = wanted
     if over := _over(meter, standing, now, local):
-        return evolve(known, why=f"{over}: `{_capturing(source)}`")
+        return evolve(known, why=f"{over}: {_cure(session, source)}")
     if not costs or not costs[-1]:
         return evolve(known, costs=len(costs), why="no finalized window says what one costs")
     found = _verdict(evolve(known, costs=len(costs)), costs, reserve, windows_left)
     age = now - standing.at
     if found.verdict != STOP and age > max_age:
         # what was used since is not known, so that it may not be GO; a full meter stays full until its reset
-        why = f"the last reading is {span(age)} old; {span(max_age)} are the most: `{_capturing(source)}`"
+        why = f"the last reading is {span(age)} old; {span(max_age)} are the most: {_cure(session, source)}"
         return evolve(found, verdict=UNKNOWN, why=why)
     return found
 
@@ -198,13 +201,23 @@ def _over(meter: Meter, standing: Standing, now: datetime, local: tzinfo) -> str
         return f"it was reset at {local_time(standing.reset_at, now, local)} and not read since"
     age = now - standing.at
     if meter.longest is not None and age >= meter.longest:
-        return f"the last reading is {span(age)} old and the meter is reset every {span(meter.longest)}; capture again"
+        return f"the last reading is {span(age)} old and the meter is reset every {span(meter.longest)}"
     return None
 
 
-def _capturing(source: Source) -> str:
-    """The command that takes a new reading: without an origin on this machine a person pastes it."""
-    return f"tracker capture {source.name}" if any(map(_is_here, source.origins)) else f"tracker start {source.name}"
+def _cure(session: Session, source: Source) -> str:
+    """What to type for a new reading. It replaces no BEFORE: a sample touches no window, and an open one is ended."""
+    name = source.name
+    asked = any(map(_is_here, source.origins)) and session.registry.first("meter_sampler", session=session, every=FRESH)
+    if asked:
+        return f"`tracker capture --sample {name}`"
+    lanes = session.index.lanes(source.stream)
+    opened = {lane: mark for lane, mark in lanes if mark.provider == name and mark.phase == "before"}
+    if not opened:
+        return f"`tracker start {name}`"
+    lane = session.lane if session.lane in opened else next(iter(opened))
+    agent = "" if lane == session.lane else f" --agent {shlex.quote(lane or '')}"
+    return f"`tracker end {name}{agent}`, which ends {line(opened[lane].window)}"
 
 
 def _is_here(origin: Origin) -> bool:

@@ -319,7 +319,7 @@ class Board(App[None]):
         """A bar for each meter, in colour and in words."""
         if self.content is None:
             return
-        found = [Text("No meter was read yet. Type `tracker capture --all` in another terminal.")]
+        found = [Text("No meter was read yet. Type `tracker capture --sample --all` in another terminal.")]
         if self._meters is not None:
             room = max(self._width - 2, 20)
             found = self._fit_meters(list(lines(self._meters.columns, self._meters.rows, room, self.zone)))
