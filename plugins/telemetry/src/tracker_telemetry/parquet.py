@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 KINDS = {int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN", str: "VARCHAR"}
 TIMES = ("captured_at", "finalized_at")
+LIMIT = "300MB"
 LONGEST = range(-(1 << 63), 1 << 63)
 WINDOW = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FIRST = (
@@ -47,7 +48,8 @@ def write(session: Session, stream: str, folder: Path) -> int:
     source = next((one for one in session.registry.sources.values() if one.stream == stream), None)
     try:
         with private(), tempfile.TemporaryDirectory() as place, duckdb.connect(f"{place}/export") as database:
-            for name, value in SETTINGS.items():
+            # one thread, whose buffers hold panes
+            for name, value in {**SETTINGS, "threads": 1, "memory_limit": LIMIT}.items():
                 database.execute(f"SET {name} = '{value}'")
             rows = Path(place) / "rows.jsonl"
             if stream == session.journal.streams()[0]:  # once per export
