@@ -160,7 +160,7 @@ class Preview(NamedTuple):
         if self.windows and usable < 3:
             cure = "" if is_all else ": `tracker preview` without --window shows all windows"
             is_assumed = any(figures.efficiency.ci_kind == "assumed" for figures in self.providers)
-            more = ". Until then --json and `tracker compare` give an assumed interval" if is_assumed else ""
+            more = ". Until then --json gives an assumed interval" if is_assumed else ""
             yield f"note: {plural(usable, 'usable window')}; intervals and power need 3{cure}{more}"
 
 
