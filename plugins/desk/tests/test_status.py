@@ -57,6 +57,18 @@ def end(toys: Run, pane: str, *more: str, **length: float) -> None:
     ok(toys("alias", "end", "toy", "--stdin", "--captured-at", ago(**length), *more, stdin=pane))
 
 
+def test_a_lane_is_not_led_into_a_window_that_another_one_measured(toys: Run) -> None:
+    at = [ago(hours=hours) for hours in (6, 5, 4, 3)]
+    for lane_name, window, begin, finish in (("sub1", "W1", at[0], at[1]), ("main", "W2", at[2], at[3])):
+        for phase, taken, pane in (("start", begin, "fuel 10%"), ("end", finish, "fuel 20%")):
+            words = ("alias", phase, "toy", "--stdin", "--window", window, "--captured-at", taken)
+            ok(toys(*words, stdin=pane, AGENT_ID=lane_name))
+        if window == "W1":
+            ok(toys("complete", "--window", "W1", "--toy-features", "1"))
+    due = lane(toys("--json", "status"), agent="sub1")["next"]
+    assert (due["window"], due["command"]) == ("W3", "tracker start toy --stdin --window W3 --agent sub1")
+
+
 def test_without_captures_it_says_how_to_begin(toys: Run, tmp_path: Path) -> None:
     head, *rest = lines(toys("status"))
     assert head.endswith(f"UTC (UTC)  {tmp_path / 'data'}")
