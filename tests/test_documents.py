@@ -77,6 +77,9 @@ def test_every_link_of_every_document_leads_somewhere() -> None:
         for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text(encoding="utf-8")):
             if not (path.parent / link).exists():
                 wrong.append(f"{path.relative_to(ROOT)}: {link}")
+        for name in re.findall(r"`((?:benchmarks|core|examples|plugins|tests)/[\w/-]+\.\w+)`", path.read_text("utf-8")):
+            if not (ROOT / name).exists():
+                wrong.append(f"{path.relative_to(ROOT)}: {name}")
     assert wrong == []
 
 

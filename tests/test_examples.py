@@ -43,7 +43,8 @@ ALL = list(commands(main, click.Context(main, info_name="tracker")))
 
 
 def page(command: click.Command, context: click.Context) -> str:
-    return command.get_help(context)
+    """The help, its example in one line."""
+    return command.get_help(context).replace(" \\\n    ", " ")
 
 
 def test_a_help_page_says_what_for_shows_an_example_and_ends_with_help() -> None:

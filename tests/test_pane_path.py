@@ -90,7 +90,7 @@ sys.addaudithook(count)
 def test_from_the_text_to_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 
-    from tracker.cli.commands import alias
+    from tracker.cli.commands import capture
     from tracker.cli.main import main
     from tracker.journal.journal import Journal
 
@@ -104,7 +104,7 @@ def test_from_the_text_to_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     run("start", PANE.format(90, 80))
     trace, appended = Trace(), Counter[str]()
-    take_text, append_all = alias.take_text, Journal.append_all
+    take_text, append_all = capture.take_text, Journal.append_all
 
     def take(*given: Any) -> str:
         text = take_text(*given)
@@ -118,7 +118,7 @@ def test_from_the_text_to_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyP
             trace.stop()
         return places
 
-    monkeypatch.setattr(alias, "take_text", take)
+    monkeypatch.setattr(capture, "take_text", take)
     monkeypatch.setattr(Journal, "append_all", append)
     with counted() as found:
         try:

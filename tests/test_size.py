@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # The goal is 5,000.
-MOST_LINES = 7717
+MOST_LINES = 7687
 
 
 def test_the_kernel_is_small() -> None:

@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from tracker.contract.events import EventTotals as EventTotals
     from tracker.contract.events import Quantiles as Quantiles
     from tracker.contract.events import Rejected as Rejected
+    from tracker.contract.events import StreamFacts as StreamFacts
+    from tracker.contract.events import StreamInput as StreamInput
     from tracker.contract.events import check_event as check_event
+    from tracker.contract.features import Cell as Cell
+    from tracker.contract.features import Chart as Chart
     from tracker.contract.features import Check as Check
+    from tracker.contract.features import Column as Column
     from tracker.contract.features import Estimate as Estimate
     from tracker.contract.features import Finding as Finding
-    from tracker.contract.features import StreamFacts as StreamFacts
-    from tracker.contract.features import StreamInput as StreamInput
+    from tracker.contract.features import MeterOutlook as MeterOutlook
+    from tracker.contract.features import MeterReading as MeterReading
+    from tracker.contract.features import Panel as Panel
+    from tracker.contract.features import Period as Period
     from tracker.contract.features import Tally as Tally
+    from tracker.contract.features import UsageEvent as UsageEvent
     from tracker.contract.hooks import hookimpl as hookimpl
-    from tracker.contract.periods import Cell as Cell
-    from tracker.contract.periods import Chart as Chart
-    from tracker.contract.periods import Column as Column
-    from tracker.contract.periods import MeterOutlook as MeterOutlook
-    from tracker.contract.periods import MeterReading as MeterReading
-    from tracker.contract.periods import Panel as Panel
-    from tracker.contract.periods import Period as Period
-    from tracker.contract.periods import UsageEvent as UsageEvent
     from tracker.contract.readings import JSON as JSON
     from tracker.contract.readings import Change as Change
     from tracker.contract.readings import Delta as Delta

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.blocks import PreviewContext, Row
-from tracker.contract.events import EventTotals
+from tracker.contract.events import EventTotals, StreamFacts
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import VIEW, Source
 from tracker.errors import PluginError
@@ -19,7 +19,6 @@ from tracker.windows.reader import Absent, Windows
 
 if TYPE_CHECKING:
     from tracker.contract.blocks import Block
-    from tracker.contract.features import StreamFacts
     from tracker.journal.index import Entry
     from tracker.session import Session
     from tracker.windows.captures import Groups
@@ -161,7 +160,7 @@ class Preview(NamedTuple):
         if self.windows and usable < 3:
             cure = "" if is_all else ": `tracker preview` without --window shows all windows"
             is_assumed = any(figures.efficiency.ci_kind == "assumed" for figures in self.providers)
-            more = ". Until then --json and `tracker compare` give an assumed interval" if is_assumed else ""
+            more = ". Until then --json gives an assumed interval" if is_assumed else ""
             yield f"note: {plural(usable, 'usable window')}; intervals and power need 3{cure}{more}"
 
 
@@ -170,7 +169,7 @@ def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
     try:
         return _assembled(session, windows)
     except PluginError as error:
-        if error.step != results.Totaled.STEP or session.registry.is_strict:
+        if error.step != results.Totaled.STEP or session.registry.is_strict():
             raise
         session.warn(f"{str(error).rstrip('.')}; the windows are shown as bare sums")
         return _assembled(session, windows, is_plain=True)
@@ -202,7 +201,7 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
         try:
             blocks += _shown(session, source, shown, times)
         except PluginError as error:
-            if session.registry.is_strict:
+            if session.registry.is_strict():
                 raise
             not_shown.append(error)
     if captured.found:

@@ -17,7 +17,7 @@ from tracker.text.render import escape
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.contract.periods import Cell, Column
+    from tracker.contract.features import Cell, Column
     from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index

@@ -88,12 +88,6 @@ class Setting(NamedTuple):
     consent: str = ""
     is_path: bool = False
 
-    def consent_reason(self, value: Any, base: Path) -> str:
-        """Why a value in a file of the folder `base` needs the user's consent, empty if it needs none."""
-        if self.is_path and not (base / value).resolve().is_relative_to(base.resolve()):
-            return "leads out of the file's folder"
-        return self.consent if value else ""
-
     def check(self, value: Any) -> Any:
         """The value as the program uses it; a `ValueError` says what was expected."""
         found = self.kind.take(value)
@@ -300,7 +294,10 @@ class Settings:
         """Which of the keys that the file sets need consent that was not given, with the reason."""
         found = {}
         for key in self.values if keys is None else keys:
-            reason = setting_of(key).consent_reason(self.values[key], self.base)
+            setting, value = setting_of(key), self.values[key]
+            reason = setting.consent if value else ""
+            if setting.is_path and not (self.base / value).resolve().is_relative_to(self.base.resolve()):
+                reason = "leads out of the file's folder"
             if reason and self.consent(key) not in _consents():
                 found[key] = reason
         return found

@@ -46,6 +46,8 @@ def test_a_field_is_cleared_and_a_window_reopened(program: Any) -> None:
     assert "quality=n/a, outcome=pass" in shown
     message = program("complete", "--window", "W1", "--clear", "colour").refused()
     assert message.startswith("error: Unknown field 'colour'. Expected one of commit-end,")
+    # of every provider, also of one that the earlier row does not name
+    assert "tally-features, toy-features" in message
     assert program("complete", "--window", "W1", "--reopen").ok() == "reopened W1 (2 finalize rows taken back)\n"
     assert "(open)" in program("preview", "--window", "W1").ok()
     assert "is not finalized" in program("complete", "--window", "W1", "--reopen").refused()

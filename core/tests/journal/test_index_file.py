@@ -109,6 +109,26 @@ def test_an_edit_in_the_middle_is_noticed(journal: Journal, said: list[str]) -> 
     assert index.faults() == []
 
 
+def test_an_index_that_cannot_be_opened_here_has_no_fault(
+    journal: Journal, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system that is read-only: a copy in memory answers."""
+    add(journal, 1)
+    known, real = answers(journal), sqlite3.connect
+
+    def refuse(path: object, *given: Any, **named: Any) -> sqlite3.Connection:
+        if path:
+            error = sqlite3.OperationalError("unable to open database file")
+            error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+            raise error
+        return real("", *given, **named)
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    assert Index(journal).faults() == []
+    assert answers(journal) == known
+    assert said == []
+
+
 def test_a_small_stream_is_checked_as_well(journal: Journal) -> None:
     add(journal, *range(200))
     answers(journal)

@@ -146,4 +146,4 @@ def test_completing_a_command_imports_no_plugin_and_no_command(tmp_path: Path) -
     assert "plain\nalias\nCapture a provider's meters: start, end, cross.\n" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "tracker_desk.completion_words" in imported
-    assert not imported & {"pluggy", "attrs", "tracker.hosting.registry", "tracker.cli.commands.alias", "orjson"}
+    assert not imported & {"pluggy", "attrs", "tracker.hosting.registry", "tracker.cli.commands.capture", "orjson"}

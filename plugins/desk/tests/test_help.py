@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
+
+import pytest
+
+from tracker.cli.main import commands
 
 
 def test_a_word_is_explained_in_any_spelling(program: Any) -> None:
@@ -30,3 +35,17 @@ def test_a_near_miss_is_named(program: Any) -> None:
         assert program("help", wrong).refused(2) == f"error: No word or command '{wrong}'. Did you mean {right}?"
     assert "Did you mean start?" in program("help", "alias", "strat").refused(2)
     assert "No word or command" in program("help", "\x1b[31m").refused(2)
+
+
+def test_help_fits_a_narrow_pane(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "45")
+    for name in ("", *commands()):
+        wide = [line for line in program(*name.split(), "--help").ok().splitlines() if len(line) > 45]
+        assert not wide, (name, wide)
+
+
+def test_an_example_that_is_broken_can_be_copied(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "45")
+    helped = program("complete", "--help").ok()
+    example = helped.partition("Example:\n")[2].partition("\n\n")[0]
+    assert shlex.split(example.replace("\\\n", " "))[:4] == ["tracker", "complete", "--window", "W0-01"]

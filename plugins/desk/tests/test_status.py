@@ -57,6 +57,18 @@ def end(toys: Run, pane: str, *more: str, **length: float) -> None:
     ok(toys("alias", "end", "toy", "--stdin", "--captured-at", ago(**length), *more, stdin=pane))
 
 
+def test_a_lane_is_not_led_into_a_window_that_another_one_measured(toys: Run) -> None:
+    at = [ago(hours=hours) for hours in (6, 5, 4, 3)]
+    for lane_name, window, begin, finish in (("sub1", "W1", at[0], at[1]), ("main", "W2", at[2], at[3])):
+        for phase, taken, pane in (("start", begin, "fuel 10%"), ("end", finish, "fuel 20%")):
+            words = ("alias", phase, "toy", "--stdin", "--window", window, "--captured-at", taken)
+            ok(toys(*words, stdin=pane, AGENT_ID=lane_name))
+        if window == "W1":
+            ok(toys("complete", "--window", "W1", "--toy-features", "1"))
+    due = lane(toys("--json", "status"), agent="sub1")["next"]
+    assert (due["window"], due["command"]) == ("W3", "tracker start toy --stdin --window W3 --agent sub1")
+
+
 def test_without_captures_it_says_how_to_begin(toys: Run, tmp_path: Path) -> None:
     head, *rest = lines(toys("status"))
     assert head.endswith(f"UTC (UTC)  {tmp_path / 'data'}")
@@ -220,6 +232,11 @@ def test_nothing_that_was_recorded_steers_the_terminal(toys: Run, tmp_path: Path
     found = ok(toys("status"))
     assert "gone\\x1b, lane \\x1b[31m: W\\n\\x07 open since " in found
     assert "  next: nothing here: the plugin of gone\\x1b is not installed\n" in found
+
+
+@pytest.mark.parametrize(("name", "offset"), [("UTC+2", "-0200"), ("GMT-5:30", "+0530")])
+def test_a_zone_that_counts_to_the_west_says_so(toys: Run, name: str, offset: str) -> None:
+    assert f"({name}, as POSIX means it: UTC{offset})" in lines(toys("status", TZ=name))[0]
 
 
 def test_a_reset_without_a_day_is_the_panes_word_in_every_zone(toys: Run, tmp_path: Path) -> None:

@@ -120,6 +120,23 @@ def test_the_card_reads_as_sentences(finalized: Run) -> None:
     ]
 
 
+def test_each_command_of_a_card_works_until_nothing_is_missing(toys: Run, work: Any, tmp_path: Path) -> None:
+    """Every command is typed as it is printed, in the order of the card."""
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W1", AGENT_ID="sub1", stdin="fuel 10%"))
+    work.commit("the work", **{"file.py": "one\n"})
+    typed: list[str] = []
+    while cures := re.findall(r"Run `tracker ((?!uat).+?)`", toys("decision-card", "--window", "W1").stdout):
+        [command, *_] = [one for one in cures if one not in typed]
+        typed.append(command)
+        ok(toys(*shlex.split(command), stdin="fuel 28%"))
+    assert typed == [
+        "--agent sub1 end toy --stdin --window W1",
+        "complete --window W1",
+        "complete --window W1 --outcome pass",
+        "churn --window W1",
+    ]
+
+
 def test_the_handoff_has_the_sections_of_all_features(finalized: Run, tmp_path: Path) -> None:
     """`checkpoint` writes them into the file, too."""
     events = [{"ts": "2026-11-22T08:00:00Z", "rid": rid, "lane": "far"} for rid in "ABCD"]

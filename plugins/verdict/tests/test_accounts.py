@@ -237,7 +237,7 @@ def test_lanes_that_overlap_are_left_out_of_each_group(verdicts: Any) -> None:
     assert "Give lanes that work at the same time one window: BEFORE when" in board.err
 
 
-def test_a_comparison_says_that_the_windows_of_a_side_overlap(verdicts: Any) -> None:
+def test_a_comparison_says_that_the_windows_of_a_side_overlap(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     measure(verdicts, ("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
     for phase, used, at in (("before", 10, "-9h"), ("after", 20, "-7h")):
         words = ("--window", "W3", "--phase", phase, "--all-models-pct", str(used), "--captured-at", at)
@@ -246,3 +246,6 @@ def test_a_comparison_says_that_the_windows_of_a_side_overlap(verdicts: Any) -> 
     said = verdicts("compare", "codex", "claude").ok()
     assert "Nothing can be said: codex W1, W2 are left out, because they overlap on the same meter." in said
     assert "used no capacity" not in said
+    # whatever is held at once
+    monkeypatch.setattr("tracker.windows.reader.PART", 1)
+    assert verdicts("compare", "codex", "claude").ok() == said

@@ -63,7 +63,9 @@ class Command(click.Command):
         super().format_help_text(ctx, formatter)
         if self.epilog:
             with formatter.section("Example"):
-                formatter.write(f"{'':{formatter.current_indent}}{_example(self.epilog, ctx)}\n")
+                # a line that is broken can still be copied
+                text = click.wrap_text(_example(self.epilog, ctx), formatter.width - 2, "  ", "    ")
+                formatter.write(text.replace("\n", " \\\n") + "\n")
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Nothing: the epilog is the example, which comes before the options."""

@@ -23,13 +23,13 @@ from tracker.text.render import escape, line
 KERNEL = {
     name: Command(group, about, f"tracker.cli.commands.{place}")
     for name, group, place, about in (
-        ("start", "Daily", "alias:start", "Capture a provider's meters before the work."),
-        ("end", "Daily", "alias:end", "Capture a provider's meters after the work."),
-        ("cross", "Daily", "alias:cross", "End a window and begin the next one with one capture."),
+        ("start", "Daily", "capture:start", "Capture a provider's meters before the work."),
+        ("end", "Daily", "capture:end", "Capture a provider's meters after the work."),
+        ("cross", "Daily", "capture:cross", "End a window and begin the next one with one capture."),
         ("complete", "Daily", "complete:command", "Finalize a window: its features, quality and outcome."),
         ("preview", "Daily", "preview:command", "Show what the windows delivered per unit of quota."),
-        ("alias", "Records", "alias:command", "Capture a provider's meters: start, end, cross."),
-        ("ingest", "Records", "ingest:command", "Take in one text or stream of any source."),
+        ("alias", "Records", "capture:command", "Capture a provider's meters: start, end, cross."),
+        ("ingest", "Records", "capture:ingest", "Take in one text or stream of any source."),
     )
 }
 # what `tracker` alone runs, if a feature has it
@@ -152,7 +152,7 @@ class Root(Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.ensure_object(Session).words = tuple(args)
-        ctx.terminal_width = max(min(_columns(), 80) - 2, 50)
+        ctx.terminal_width = max(min(_columns(), 80) - 2, 40)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -1,8 +1,8 @@
-"""Events: what a stream of events says, checked by known keys and types, and added up."""
+"""Events: what a stream of events says, checked by known keys and types, and added up; where a stream comes from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 
@@ -80,6 +80,26 @@ class EventTotals(Struct):
     latency_ms: Quantiles = Quantiles(n=0)
     lanes: Mapping[str, EventTotals] = field(factory=dict)
     models: Mapping[str, EventTotals] = field(factory=dict)
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class StreamFacts(Struct):
+    """What a stream of events says in some windows: the totals, and the events outside of each window's span."""
+
+    totals: EventTotals
+    notes: Sequence[str] = ()
+    outside: Mapping[str, int] = field(factory=dict)
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class StreamInput(Struct):
+    """Where a stream comes from: standard input, or a file that may be followed."""
+
+    path: str | None = None
+    use_stdin: bool = False
+    follow: bool = False
+    strict: bool = False
+    notes: str | None = None
 
 
 def _types(kind: Any) -> frozenset[type]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self, TypeAlias
 
 from attrs import field, frozen
 
 from tracker.contract import Struct, checks
 
 if TYPE_CHECKING:
-    from tracker.contract.events import EventTotals
     from tracker.windows.captures import Capture
     from tracker.windows.reader import Finalized
     from tracker.windows.results import ProviderFigures
 
 Value: TypeAlias = "bool | int | float | str | None"
+Cell: TypeAlias = "bool | int | float | str | datetime | None"
 
 
 class Estimate(Protocol):
@@ -94,21 +95,138 @@ class Finding(Struct):
     distribution: str = ""
 
 
+# --- a time: readings of meters, requests, panels
+
+
+class MeterReading(NamedTuple):
+    """What a meter showed from `at` to `until` without a change; a tuple, because there are many.
+
+    account: a hash, None if the reading does not name it. is_scheduled: whether it was taken whether or not somebody
+    worked. client: the version of the vendor's program.
+    """
+
+    provider: str
+    meter: str
+    account: str | None
+    origin: str
+    at: datetime
+    until: datetime
+    used: float
+    reset_at: datetime | None
+    is_scheduled: bool = False
+    plan: str | None = None
+    client: str | None = None
+
+
+class MeterOutlook(NamedTuple):
+    """What is to be expected of a meter until its reset: a line for people, and the same as JSON values."""
+
+    provider: str
+    meter: str
+    account: str | None
+    text: str
+    figures: Mapping[str, Any]
+
+
+class UsageEvent(NamedTuple):
+    """One request that a client wrote down, at `at` in epoch seconds; a tuple, because there are millions.
+
+    tokens: all but cache reads. fresh, cached: dollars at list price of those and of cache reads, None without a price.
+    prices: dollars per token of input, cache reads, 5-minute and 1-hour cache writes, output. in_folder: whether it was
+    made in the folder that was asked about.
+    """
+
+    at: float
+    provider: str
+    session: str
+    project: str
+    branch: str
+    model: str
+    tokens: int
+    cached_tokens: int
+    fresh: float | None
+    cached: float | None
+    prices: tuple[float, float, float, float, float] | None = None
+    in_folder: bool = False
+
+
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
-class StreamFacts(Struct):
-    """What a stream of events says in some windows: the totals, and the events outside of each window's span."""
+class Period(Struct):
+    """What is asked for: windows, and a time; None does not bound it. names: the wanted panels; empty is all."""
 
-    totals: EventTotals
-    notes: Sequence[str] = ()
-    outside: Mapping[str, int] = field(factory=dict)
+    windows: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    names: tuple[str, ...] = ()
+
+    def wants(self, *names: str) -> bool:
+        """Whether one of some panels is asked for; what is not needs no work, nor an import."""
+        return not self.names or any(name in self.names for name in names)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
-class StreamInput(Struct):
-    """Where a stream comes from: standard input, or a file that may be followed."""
+class Column(Struct):
+    """A column of a panel. key: of its value in each row. title: its head, with the unit if it has one.
 
-    path: str | None = None
-    use_stdin: bool = False
-    follow: bool = False
-    strict: bool = False
-    notes: str | None = None
+    kind: how a value reads; `share` is a per cent of a whole, for which a terminal draws a bar. rank: a narrow view
+    leaves out the columns with the highest rank first, never those of 0. low, high: the keys of a range that is marked
+    on the bar, such as what is expected.
+    """
+
+    key: str
+    title: str
+    kind: Literal["text", "count", "number", "rate", "percent", "share", "money", "instant"] = "text"
+    rank: int = 1
+    low: str | None = None
+    high: str | None = None
+
+
+COLUMNS = checks.must_be(
+    "columns, each key once",
+    lambda value: all(isinstance(one, Column) for one in value) and len({one.key for one in value}) == len(value),
+)
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Chart(Struct):
+    """A picture of a panel's rows. x, y, by, low, high, mark: keys of columns.
+
+    kind: `bars` is a bar of length `y` for each row, named by `x`, with the range from `low` to `high` on it; `columns`
+    is the same with time in `x`, stacked if `by` tells series apart; `steps` is a line that keeps each value until the
+    next, and a band from the last one to `low` and `high` of a row without `y`; `intervals` is a dot at `y` from `low`
+    to `high`. mark: a column whose true values are marked, such as resets. top: the end of the scale, such as 100 for
+    per cent. at: where a line stands across the bars, such as 1 for ratios.
+    """
+
+    kind: Literal["bars", "columns", "steps", "intervals"]
+    title: str
+    x: str
+    y: str
+    by: str | None = None
+    low: str | None = None
+    high: str | None = None
+    mark: str | None = None
+    top: float | None = None
+    at: float | None = None
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Panel(Struct):
+    """One part of a view.
+
+    place: where it stands; small is early. headlines: sentences for the head of the view. about: what the rows are.
+    rows: values by column; None is not known. The first rows matter most: a view that is full leaves out the last ones
+    and says so. missing: what is not in the rows, a sentence each. distribution: of a panel that is not the
+    project's own; the core sets it.
+    """
+
+    name: str
+    title: str
+    place: int = 50
+    headlines: Sequence[str] = ()
+    about: str = ""
+    columns: Sequence[Column] = field(default=(), validator=COLUMNS)
+    rows: Sequence[Mapping[str, Cell]] = ()
+    charts: Sequence[Chart] = ()
+    missing: Sequence[str] = ()
+    distribution: str = ""

@@ -17,9 +17,20 @@ import pluggy
 if TYPE_CHECKING:
     # asking a hook must not make the classes of what others answer
     from tracker.contract.blocks import Block, PreviewContext
-    from tracker.contract.events import Event
-    from tracker.contract.features import Check, Finding, StreamFacts, StreamInput, Tally, Value
-    from tracker.contract.periods import Cell, Column, MeterOutlook, MeterReading, Panel, Period, UsageEvent
+    from tracker.contract.events import Event, StreamFacts, StreamInput
+    from tracker.contract.features import (
+        Cell,
+        Check,
+        Column,
+        Finding,
+        MeterOutlook,
+        MeterReading,
+        Panel,
+        Period,
+        Tally,
+        UsageEvent,
+        Value,
+    )
     from tracker.contract.readings import Delta, Reading
     from tracker.contract.sources import Source
     from tracker.feature import Feature

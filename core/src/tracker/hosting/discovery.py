@@ -1,7 +1,7 @@
 """What is installed: entry points of the group `tracker`, read from the folders on the path, and what features declare.
 
-Every command needs this, `tracker --help` too, so it imports neither attrs nor pluggy. `importlib.metadata` takes 27 ms
-to import. It is used only for what is not a folder, such as a zip file.
+Every command needs this, `tracker --help` too, so it imports neither attrs nor pluggy, nor `importlib.metadata`, which
+takes 27 ms to import. What a zip file on the path installs is not seen.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _points(path: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
     seen: set[str] = set()
     found = []
     for folder in path:
-        for name, version, text in _folder(folder) if os.path.isdir(folder) else _other(folder):
+        for name, version, text in _folder(folder):
             project = name.lower().replace("_", "-").replace(".", "-")
             section = re.search(rf"^\[{GROUP}\][ \t]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
             for line in section[1].splitlines() if section and project not in seen else ():
@@ -145,15 +145,6 @@ def _folder(path: str) -> Iterator[tuple[str, str, str]]:
             text = file.read()
         project, _, version = name.rpartition(".")[0].partition("-")
         yield project, version, text
-
-
-def _other(path: str) -> Iterator[tuple[str, str, str]]:
-    """The same for a zip file on the path."""
-    if os.path.isfile(path):
-        from importlib.metadata import distributions
-
-        for one in distributions(path=[path]):
-            yield one.name or "", one.version or "", one.read_text("entry_points.txt") or ""
 
 
 # --- features

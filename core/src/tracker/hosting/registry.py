@@ -43,6 +43,7 @@ class Registry:
 
     contract = ".".join(map(str, hookspecs.CONTRACT))
     installation = staticmethod(discovery.installation)
+    is_strict = staticmethod(discovery.is_strict)
 
     def __init__(self, report: Callable[[str], None] = lambda _text: None, plugins: Iterable[Plugin] = ()) -> None:
         self.report = report
@@ -54,11 +55,6 @@ class Registry:
         self.plugins = sorted((one for one in plugins if not one.is_disabled), key=lambda one: bool(one.error))
         self._columns = dict.fromkeys(OWN_COLUMNS, "the kernel")  # of windows, and who gives them
         self._broken: set[tuple[str, str]] = set()  # features' hooks that raised
-
-    @property
-    def is_strict(self) -> bool:
-        """Whether the user wants the first fault of a plugin to be an error."""
-        return discovery.is_strict()
 
     # --- sources
 
@@ -215,7 +211,7 @@ class Registry:
             try:
                 answer = self._ask(feature, hook, one.function, given, seconds=seconds, speaks=hook in SPEAKING)
             except PluginError as error:
-                if self.is_strict and not _deliberate(feature.name, error):
+                if self.is_strict() and not _deliberate(feature.name, error):
                     raise
                 answer = error
             yield feature.name, answer

@@ -91,17 +91,13 @@ def value(found: Any, digits: int | None = None, unit: str = "") -> str:
     return line(found) + unit
 
 
-def figure(found: Any, digits: int | None = None, unit: str = "") -> str:
-    """A value of a block: whole numbers without decimals even if others have some."""
-    is_whole = isinstance(found, int) or (isinstance(found, float) and found.is_integer())
-    return value(found, None if is_whole else digits, unit)
-
-
 def fill(text: str, values: Mapping[str, Any]) -> str:
     """A row's text with its values: `{name}`, `{name:%}`, `{name:.2}` (`1.50`, but `2`), `{name:.0 ms}`."""
 
     def one(found: re.Match[str]) -> str:
-        return figure(values.get(found[1]), int(found[2]) if found[2] else None, found[3] or "")
+        known, digits = values.get(found[1]), int(found[2]) if found[2] else None
+        is_whole = isinstance(known, int | float) and float(known).is_integer()
+        return value(known, None if is_whole else digits, found[3] or "")
 
     return re.sub(FIELD, one, text)
 

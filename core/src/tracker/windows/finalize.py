@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 
 def finalize(
-    session: Session, window: str, features: Mapping[str, float], given: Mapping[str, Any], clear: Sequence[str] = ()
+    session: Session, window: str, features: Mapping[str, float], given: Row, clear: Sequence[str] = ()
 ) -> None:
     """Append the window's finalize row and say what it measured.
 
@@ -45,7 +45,7 @@ def finalize(
         _check_pairs(session, window, groups)
         entries = {name: _entry(session, session.registry.sources[name], group) for name, group in groups.items()}
         _check_falls(session, window, entries)
-        features, given, kept = _kept(Windows(session).finalized([window]).get(window), features, given, clear)
+        features, given, kept = _kept(session, Windows(session).finalized([window]).get(window), features, given, clear)
         differing = divergences(session, [window], newest(session, found, {}))
         tags = [f"{DIVERGENT}{one.source.title}" for one in differing if one.is_divergent]
         given["notes"] = redact("; ".join(part for part in (given.get("notes"), *tags) if part)) or None
@@ -114,12 +114,12 @@ def _entry(session: Session, source: Source, group: list[Capture]) -> Row:
 
 
 def _kept(
-    earlier: Finalized | None, features: Mapping[str, float], given: Mapping[str, Any], clear: Sequence[str]
+    session: Session, earlier: Finalized | None, features: Mapping[str, float], given: Row, clear: Sequence[str]
 ) -> tuple[dict[str, float], Row, list[str]]:
     """Features and fields with what the earlier row says and nothing else names or clears; and the names of that."""
     had = earlier.features if earlier else {}
     cleared = {name.replace("-", "_") for name in clear}
-    own = {name: f"{name.replace('-', '_')}_features" for name in had}
+    own = {name: f"{name.replace('-', '_')}_features" for name in (*session.registry.providers, *had)}
     known = {*CLEARABLE, *own.values()}
     if unknown := sorted(cleared - known):
         fields = ", ".join(sorted(known)).replace("_", "-")

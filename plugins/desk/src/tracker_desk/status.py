@@ -238,5 +238,14 @@ def _next_window_due(session: Session, source: Source, window: str) -> Due:
     # as `tracker start` does: what is finalized without it would leave it out
     while any(session.index.entries("windows", [following])):
         following = Windows(session).following(following)
-    command = f"tracker start {source.name} --stdin"
+    usual = following
+    # one pair counts: a pair of this lane would displace that of another
+    while _is_measured(session, source, following) or any(session.index.entries("windows", [following])):
+        following = Windows(session).following(following)
+    named = "" if following == usual else f" --window {following}"
+    command = f"tracker start {source.name} --stdin{named}"
     return Due(action="before", window=following, command=command, reason=f"{window} is finalized")
+
+
+def _is_measured(session: Session, source: Source, window: str) -> bool:
+    return not canonical(Windows(session).captures([window]).get((window, source.name), ())).missing

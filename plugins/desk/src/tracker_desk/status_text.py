@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
@@ -52,8 +53,10 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
 
 
 def heading(clock: Clock) -> str:
-    """The instant itself, with the zone's name."""
-    return f"{clock.now:%a %d %b %Y %H:%M %Z} ({clock.zone})"
+    """The instant itself, with the zone's name; `UTC+2` is a rule of POSIX there, which counts hours to the west."""
+    is_rule = re.match(r"(UTC|GMT)[+-]?\d", f"{clock.zone}")
+    behind = f", as POSIX means it: {clock.now:UTC%z}" if is_rule else ""
+    return f"{clock.now:%a %d %b %Y %H:%M %Z} ({clock.zone}{behind})"
 
 
 def _until(clock: Clock, instant: datetime) -> str:

@@ -126,7 +126,9 @@ def _put(path: Path, rows: Iterator[dict[str, Any]]) -> int:
 
 
 def _copy(database: DuckDBPyConnection, query: str, target: Path, layout: str = "") -> None:
-    database.execute(f"COPY ({query}) TO {quoted(target, chr(39))} (FORMAT parquet, COMPRESSION zstd{layout})")
+    # the rows of a group are held, and a pane takes kilobytes
+    form = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES '16MB'"
+    database.execute(f"COPY ({query}) TO {quoted(target, chr(39))} ({form}{layout})")
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -260,7 +260,7 @@ class Reader:
     def _fault(self, error: BaseException, timer: Any) -> str:
         what = redact(str(timer.fault(error) if timer else error))[:REASON_LIMIT]
         failure = PluginError(self.source.name, "ingest_line", what)
-        if self.session.registry.is_strict:
+        if self.session.registry.is_strict():
             raise failure from error
         if not self._has_failed:
             self._has_failed = True

@@ -136,8 +136,15 @@ def _settling(match: Match) -> str | None:
     if gate is None or found.kind == "none":
         return None
     step = "Moving work" if gate.name == "reallocate" else "Retiring a side"
-    chance = "reached in half to four fifths of all cases with so many windows"
-    return f"{step} takes {number(gate.evidence)} to 1, {chance} if the true ratio is {number(found.effect)}."
+    takes = f"{step} takes {number(gate.evidence)} to 1."
+    if (amount := more(match)) is None:
+        return takes
+    chance = (
+        "the first number of windows reaches it in half of all cases, the second in four fifths"
+        if " to " in amount
+        else "so many windows reach it in four fifths of all cases"
+    )
+    return f"{takes} If the true ratio is {number(found.effect)}, {chance}."
 
 
 def _ratio(match: Match) -> str:

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from tracker.kernel import plural
 from tracker_verdict.pieces import Ledger
-from tracker_verdict.rates import DAYS, Change, changed
+from tracker_verdict.rates import DAYS, UNLOGGED, Change, changed
 
 
 @frozen(kw_only=True)
@@ -43,7 +43,8 @@ def drift(ledger: Ledger) -> Drift:
     pieces = [piece for piece in ledger.pieces if piece.dollars > 0]
     days = len({piece.day for piece in pieces})
     if days < DAYS:
-        return Drift(ledger=ledger, days=days, change=None, why=f"{plural(days, 'day')} so far; {DAYS} are needed")
+        why = f"{plural(days, 'day')} so far; {DAYS} are needed" if days else UNLOGGED
+        return Drift(ledger=ledger, days=days, change=None, why=why)
     change = changed(pieces)
     return Drift(ledger=ledger, days=days, change=change, new=tuple(_new(ledger, change)) if change else ())
 

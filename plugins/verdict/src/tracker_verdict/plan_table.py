@@ -35,7 +35,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
                 session.show(f"{_name(source, one)}: {why}")
             if one.prospect is not None and one.prospect.is_probable and one.prospect.full_at is not None:
                 session.show(f"{_name(source, one)}: full around {one.prospect.full_at.astimezone(local):%a %H:%M}")
-    session.show(f"\nThe windows that fit leave {number(reserve)} pp.")
+    session.show(f"\nThe windows that fit leave {number(reserve)}% of each meter as a reserve.")
     for source, found in plans:
         verdict = overall(found)
         session.show(f"{source.name}: {verdict}{risk(found, windows_left) if verdict in (GO, TIGHT) else ''}")

@@ -60,6 +60,9 @@ def _row(columns: Sequence[str], fresh: float, cached: float, awake: float) -> l
     return own + ([awake] if "elsewhere" in columns else [])
 
 
+UNLOGGED = "no request with a list price was logged while it rose; `tracker usage` shows what was logged"
+
+
 def rates(ledger: Ledger) -> Rates:
     """The calibration of one meter."""
     pieces = [piece for piece in ledger.pieces if piece.dollars > 0]
@@ -85,6 +88,9 @@ def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
         has_prices = find_spec("genai_prices") is not None
         cure = "give their models prices of your own" if has_prices else "install genai-prices, or give your own prices"
         yield f"{ledger.unpriced:.0%} of the tokens have no list price; {cure}"
+    if not pieces:
+        yield UNLOGGED
+        return
     if points < POINTS:
         yield f"{number(points)} points so far; {POINTS} are needed"
     if days < DAYS:

@@ -153,7 +153,7 @@ def summary(ledger: Ledger, known: Rates, found: Sequence[Residual]) -> Iterator
     if bare["rises"]:
         yield f"{head}: {_not_judged(bare)}"
     if known.why:
-        yield f"  only rises without any request are listed: it will not calibrate: {'; '.join(known.why)}"
+        yield f"  only rises without any request are listed, since it will not calibrate: {'; '.join(known.why)}"
     elif known.fit is not None:
         count = sum(not piece.bare for piece in known.pieces)
         yield f"  of {plural(count, 'rise')}, {number((1 - SURE) * count, 1)} would look like this by chance"

@@ -78,7 +78,14 @@ def check(target: str, inputs: Path | None) -> None:
 
 @click.command(cls=SettingCommand, epilog="tracker plugins new acme")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(KINDS), default="status", show_default=True, help="What it will read or add.")
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default="status",
+    show_default=True,
+    metavar="KIND",
+    help=f"What it will read or add: {', '.join(KINDS)}.",
+)
 @click.option(
     "--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The folder to write it into."
 )

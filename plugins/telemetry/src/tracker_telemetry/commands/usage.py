@@ -37,7 +37,12 @@ class Period(click.Choice[str]):
 @click.option("--csv", "is_csv", is_flag=True, help="Print CSV.")
 @click.option("--timezone", metavar="ZONE", is_eager=True, help="The zone in which days begin.")
 @click.option(
-    "--start-of-week", type=click.Choice(DAYS), default="monday", show_default=True, help="The first day of a week."
+    "--start-of-week",
+    type=click.Choice(DAYS),
+    default="monday",
+    show_default=True,
+    metavar="DAY",
+    help="The first day of a week.",
 )
 @selection(last="The last N periods, or the N largest.")
 def command(
