@@ -249,3 +249,15 @@ def test_a_comparison_says_that_the_windows_of_a_side_overlap(verdicts: Any, mon
     # whatever is held at once
     monkeypatch.setattr("tracker.windows.reader.PART", 1)
     assert verdicts("compare", "codex", "claude").ok() == said
+
+
+def test_a_comparison_says_whose_windows_it_cannot_read(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKER_DISABLE_PLUGINS", "codex")
+    assert (
+        two("compare")
+        .refused()
+        .endswith(
+            "no provider has any that can be read."
+            " It leaves out codex: recorded here, but TRACKER_DISABLE_PLUGINS names its plugin."
+        )
+    )

@@ -98,6 +98,8 @@ def state(
         steps.insert(0, Step(rank=CURE, command=quoted(["tracker", "window-audit", "--window", window]), why=why))
     if row is not None:
         state, more = _finalized(session, window, groups, row)
+    elif unread := [one.problem for one in Windows(session).missing_plugins([window]) if one.measured]:
+        state, more = f"cannot be finalized: {'; '.join(unread)}", []
     elif not groups:
         state, more = _uncaptured(session, window), []
     elif opened:
