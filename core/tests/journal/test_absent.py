@@ -95,7 +95,7 @@ def test_with_every_plugin_nothing_is_said(recorded: Any) -> None:
     ("how", "reason", "cure"),
     [
         ({}, "no plugin for it is installed", "install the plugin that declares tally (usually tracker-tally)"),
-        ({"disabled": True}, "TRACKER_DISABLE_PLUGINS leaves it out", "unset TRACKER_DISABLE_PLUGINS"),
+        ({"disabled": True}, "TRACKER_DISABLE_PLUGINS names its plugin", "unset TRACKER_DISABLE_PLUGINS"),
         ({"broken": True}, "the plugin for it is broken", "mend it: `tracker plugins list` says what is wrong"),
     ],
     ids=["missing", "disabled", "broken"],

@@ -17,7 +17,7 @@ from tracker.journal.records import ANOMALIES, WINDOWS, check_window, stamp
 from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
 from tracker.text.render import line, near
-from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
+from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -205,7 +205,7 @@ def _broken_rules(
         yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
     if new.phase != "after":
         return
-    old = before or max(befores, key=BY_TIME, default=None)
+    old = before or next(reversed(befores), None)
     is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
     if old is not None and not is_younger:
         cause = (
@@ -214,7 +214,7 @@ def _broken_rules(
         )
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
-    if before is not None and Pair(before, new).is_mixed:
+    if before is not None and Pair(before, new).account == MIXED:
         cause = f"this {source.name} reading is of another account than the BEFORE of {new.window}"
         advice = "Expected both of one account. Name another window with --window, or store it with --force."
         yield Broken(OTHER_ACCOUNT, cause, advice, delete, (before, new))
