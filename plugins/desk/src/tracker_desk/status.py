@@ -44,7 +44,7 @@ class LeftOpen:
 
 @frozen(kw_only=True)
 class Lane:
-    """A provider in a lane, by its newest capture; `source` is None where no plugin reads it."""
+    """A provider in a lane, by its newest capture; `source` is None if no plugin reads it."""
 
     agent_id: str | None
     mark: CaptureMark
