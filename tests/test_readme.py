@@ -84,8 +84,8 @@ def test_an_ended_codex_window_reads_as_the_specification_says(tracker_cli: Run)
     assert tracker_cli("complete", "--window", "W0-20", *arguments).returncode == 0
     preview = tracker_cli("preview", "--window", "W0-20")
     assert preview.stderr == (
-        "note: 1 usable window; intervals and power need 3: `tracker preview` without --window shows all windows. Until"
-        " then --json and `tracker compare` give an assumed interval\n"
+        "note: 1 usable window; intervals and power need 3: `tracker preview` alone shows all windows. Until"
+        " then --json gives an assumed interval\n"
     )
     [found] = json.loads(tracker_cli("--json", "preview").stdout)["providers"]
     assert found["ci_kind"] == "assumed"

@@ -109,11 +109,19 @@ CODEX, CLAUDE = "codex-80-left.txt", "claude-40-used.txt"
     ("words", "pane", "why"),
     [
         (("alias", "start", "codex"), None, "nothing was piped or pasted"),
-        (("alias", "start", "codex"), CLAUDE, "this looks like claude's"),
-        (("alias", "start", "claude"), CODEX, "this looks like codex's"),
-        (("ingest", "codex-ccusage", "--window", "W1"), CODEX, "this looks like codex's"),
-        (("alias", "start", "codex"), "ccusage-weekly.json", "this looks like codex-ccusage's"),
-        (("alias", "start", "codex"), "glm-12.json", "this looks like glm's"),
+        (("alias", "start", "codex"), CLAUDE, "this looks like claude's, which `tracker start claude` takes"),
+        (("alias", "end", "claude"), CODEX, "this looks like codex's, which `tracker end codex` takes"),
+        (
+            ("ingest", "codex-ccusage", "--window", "W1"),
+            CODEX,
+            "this looks like codex's, which `tracker start codex` takes",
+        ),
+        (
+            ("alias", "start", "codex"),
+            "ccusage-weekly.json",
+            "this looks like codex-ccusage's, which `tracker ingest codex-ccusage` takes",
+        ),
+        (("alias", "start", "codex"), "glm-12.json", "this looks like glm's, which `tracker start glm` takes"),
         (("alias", "start", "glm"), None, "nothing was piped or pasted"),
     ],
 )

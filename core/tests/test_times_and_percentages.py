@@ -17,6 +17,8 @@ NOW = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
     ("text", "expected"),
     [
         ("-2h", NOW - timedelta(hours=2)),
+        ("-4h50m", NOW - timedelta(hours=4, minutes=50)),
+        ("1d 2h", NOW - timedelta(hours=26)),
         ("-30m", NOW - timedelta(minutes=30)),
         ("-1d", NOW - timedelta(days=1)),
         ("yesterday 14:00", datetime(2026, 11, 21, 13, tzinfo=UTC)),

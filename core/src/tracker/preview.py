@@ -158,9 +158,9 @@ class Preview(NamedTuple):
             yield from shown.notes
         usable = max((figures.efficiency.n for figures in self.providers), default=0)
         if self.windows and usable < 3:
-            cure = "" if is_all else ": `tracker preview` without --window shows all windows"
+            cure = "" if is_all else ": `tracker preview` alone shows all windows"
             is_assumed = any(figures.efficiency.ci_kind == "assumed" for figures in self.providers)
-            more = ". Until then --json and `tracker compare` give an assumed interval" if is_assumed else ""
+            more = ". Until then --json gives an assumed interval" if is_assumed else ""
             yield f"note: {plural(usable, 'usable window')}; intervals and power need 3{cure}{more}"
 
 

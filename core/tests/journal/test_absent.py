@@ -95,7 +95,7 @@ def test_with_every_plugin_nothing_is_said(recorded: Any) -> None:
     ("how", "reason", "cure"),
     [
         ({}, "no plugin for it is installed", "install the plugin that declares tally (usually tracker-tally)"),
-        ({"disabled": True}, "TRACKER_DISABLE_PLUGINS leaves it out", "unset TRACKER_DISABLE_PLUGINS"),
+        ({"disabled": True}, "TRACKER_DISABLE_PLUGINS names its plugin", "unset TRACKER_DISABLE_PLUGINS"),
         ({"broken": True}, "the plugin for it is broken", "mend it: `tracker plugins list` says what is wrong"),
     ],
     ids=["missing", "disabled", "broken"],
@@ -144,7 +144,7 @@ def test_a_missing_report_is_named_but_stops_no_row(recorded: Any, without: Any)
 
 def test_the_status_shows_the_lane(recorded: Any, without: Any) -> None:
     without("tally")
-    assert "nothing here: the plugin of tally is not installed" in recorded("status").ok()
+    assert "nothing here: no plugin for it is installed" in recorded("status").ok()
 
 
 def test_the_doctor_names_the_plugin_and_not_its_state_as_foreign(recorded: Any, without: Any) -> None:
@@ -156,3 +156,26 @@ def test_the_doctor_names_the_plugin_and_not_its_state_as_foreign(recorded: Any,
     assert [(one["level"], one["check"], one["where"], one["what"]) for one in found] == [
         ("warning", "plugin", "tally_counts.jsonl", "tally: recorded here, but no plugin for it is installed")
     ]
+
+
+@pytest.mark.parametrize("how", [{}, {"disabled": True}, {"broken": True}], ids=["missing", "disabled", "broken"])
+def test_no_command_is_advised_that_only_the_missing_plugin_could_run(
+    recorded: Any, without: Any, how: dict[str, bool]
+) -> None:
+    recorded("alias", "start", "tally", "--stdin", "--window", "W3", "--captured-at", "-3d", stdin="9").ok()
+    recorded("alias", "start", "tally", "--stdin", "--window", "W4", stdin="9").ok()
+    without("tally", **how)
+    for view in ("status", "doctor", "decision-card --window W2", "decision-card --window W4", "handoff"):
+        done = recorded(*view.split())
+        said = done.out + done.err
+        assert "tracker end tally" not in said, view
+        assert "tracker complete --window" not in said, view
+    why = {"disabled": "TRACKER_DISABLE_PLUGINS names its plugin", "broken": "the plugin for it is broken"}
+    reason = why.get(next(iter(how), ""), "no plugin for it is installed")
+    assert f"nothing here: {reason}" in recorded("status").ok()
+    assert (
+        f"The window cannot be finalized: tally: recorded here, but {reason}."
+        in recorded("decision-card", "--window", "W2").out
+    )
+    states = {one["window"]: one["state"] for one in json.loads(recorded("windows", "--json").ok())}
+    assert states == {"W1": "finalized", "W2": "closed", "W3": "open", "W4": "open"}

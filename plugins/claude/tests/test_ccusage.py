@@ -63,6 +63,8 @@ def test_figures_are_those_of_a_second_count(sample: str, key: str, time: str) -
         ({"daily": [{"date": "2026-05-02", "totalTokens": 1, "costUSD": 1, "models": {}}]}, "other-agent"),
         ({"daily": [{"date": "2026-05-02", "totalTokens": 1}]}, "other-agent"),  # nothing says whose it is
         ({"daily": [row(), {"date": "2026-05-03", "costUSD": 1}]}, "other-agent"),
+        ({"daily": [row(modelsUsed=["gpt-9", "gemini-9-pro"])]}, "other-agent"),
+        ({"sessions": [row(date=None, sessionId="ses_1", modelsUsed=["claude-9"])]}, "other-agent"),  # OpenCode's
         ({"daily": [row(agent="codex")]}, "other-agent"),
         ({"daily": [row(agent="all")]}, "agents-mixed"),
         ({"daily": [row(agent="all", metadata={"agents": ["claude", "codex"]})]}, "agents-mixed"),
@@ -118,6 +120,21 @@ def test_a_cost_without_a_price_is_unknown() -> None:
     models = [{"modelName": "claude-9", "cost": 0.0, "missingPricing": True}]
     found = read({"daily": [row(modelBreakdowns=models), row(date="2026-05-01")]})
     assert (found.fields["cost_usd"], found.fields["total_cost_usd"], found.errors) == (None, None, ("unpriced",))
+
+
+@together("models", [[], ["claude-9"], ["glm-9", "gpt-9"], ["<synthetic>"], ["zai/GLM-9"], ["anthropic.claude-9-v1:0"]])
+def test_what_claude_code_can_call_is_its_own(models: list[str]) -> None:
+    assert read({"daily": [row(modelsUsed=models)]}).fields["tokens"] == 30
+
+
+@together(("tokens", "cost", "known"), [(30, 0, None), (30, 0.5, 0.5), (0, 0, 0), (30, None, None)])
+def test_a_block_with_tokens_that_cost_nothing_has_no_price(
+    tokens: int, cost: float | None, known: float | None
+) -> None:
+    block = {"startTime": "2026-05-02T10:00:00Z", "tokenCounts": {}, "totalTokens": tokens, "costUSD": cost}
+    found = read({"blocks": [block]})
+    assert (found.fields["tokens"], found.fields["cost_usd"], found.fields["total_cost_usd"]) == (tokens, known, known)
+    assert found.errors == (("unpriced",) if cost == 0 and tokens else ())
 
 
 def test_the_newest_report_of_each_scope_is_a_row() -> None:

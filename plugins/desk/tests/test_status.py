@@ -231,7 +231,7 @@ def test_nothing_that_was_recorded_steers_the_terminal(toys: Run, tmp_path: Path
     path.write_text(path.read_text() + json.dumps(record) + "\n")
     found = ok(toys("status"))
     assert "gone\\x1b, lane \\x1b[31m: W\\n\\x07 open since " in found
-    assert "  next: nothing here: the plugin of gone\\x1b is not installed\n" in found
+    assert "  next: nothing here: no plugin for it is installed\n" in found
 
 
 @pytest.mark.parametrize(("name", "offset"), [("UTC+2", "-0200"), ("GMT-5:30", "+0530")])

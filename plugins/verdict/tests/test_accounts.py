@@ -63,6 +63,25 @@ def test_the_preview_shows_them_apart(two: Any) -> None:
     assert "account" not in two("preview", "--window", "W1").ok().partition("Outcome")[0]
 
 
+def test_without_the_feature_that_names_accounts_they_stay_apart(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The captures' own records say that they are two, by their hashes."""
+    monkeypatch.setenv("TRACKER_DISABLE_PLUGINS", "capture")
+    for number, (address, capacity) in enumerate(((ONE, 10), (OTHER, 20))):
+        for command in ("preview", "scoreboard"):
+            rows = [one for one in two(command).ok().splitlines() if "codex" in one and hashed(address) in one]
+            assert len(rows) == 1, command
+            assert str(capacity) in rows[0], (command, number)
+    assert "capacity=30" not in two("preview").ok()
+    done = two("gate", "codex", "--max-age", "1d")
+    assert done.status == 4
+    assert "there are 2 accounts; add --account" in done.out
+    said = two("plan", "--provider", "codex", "--max-age", "1d").ok()
+    for address, cost in ((ONE, 10), (OTHER, 20)):
+        own = said.partition(f"codex weekly account {hashed(address)}")[2].partition("codex")[0]
+        assert f"a usual window costs {cost} pp (of 1 window)" in own
+    assert "\ncodex verdict:" not in said
+
+
 def test_the_report_names_and_compares_them_apart(two: Any) -> None:
     two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
     for window, at in (("W3", "-8h"), ("W4", "-6h")):
@@ -230,3 +249,15 @@ def test_a_comparison_says_that_the_windows_of_a_side_overlap(verdicts: Any, mon
     # whatever is held at once
     monkeypatch.setattr("tracker.windows.reader.PART", 1)
     assert verdicts("compare", "codex", "claude").ok() == said
+
+
+def test_a_comparison_says_whose_windows_it_cannot_read(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKER_DISABLE_PLUGINS", "codex")
+    assert (
+        two("compare")
+        .refused()
+        .endswith(
+            "no provider has any that can be read."
+            " It leaves out codex: recorded here, but TRACKER_DISABLE_PLUGINS names its plugin."
+        )
+    )

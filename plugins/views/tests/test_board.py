@@ -266,7 +266,8 @@ def terminal(filled: Any, folder: Path, *more: str, size: tuple[int, int] = (80,
     termios.tcsetwinsize(side, (size[1], size[0]))
     environment = os.environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | options.pop("env", {})
     environment = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
-    command = [sys.executable, "-m", "tracker.cli", "--data-dir", str(filled.root), "board", "--period", "all", *more]
+    words = more if "report" in more else ("board", "--period", "all", *more)
+    command = [sys.executable, "-m", "tracker.cli", "--data-dir", str(filled.root), *words]
     with subprocess.Popen(
         command, stdin=side, stdout=side, stderr=side, env=environment, cwd=folder, **options
     ) as process:
@@ -297,10 +298,14 @@ def test_a_dumb_terminal_is_refused(filled: Any, tmp_path: Path) -> None:
         assert os.read(main, 4096).startswith(b"error: The board needs a terminal. Type `tracker board --once")
 
 
-def test_a_terminal_gets_no_picture(filled: Any, tmp_path: Path) -> None:
-    with terminal(filled, tmp_path, "--once") as (main, process):
+@pytest.mark.parametrize(
+    ("word", "refused"),
+    [("--once", "SVG. Type `tracker board --once --out "), ("report", "HTML. Type `tracker report --out ")],
+)
+def test_a_terminal_gets_no_picture_and_no_page(filled: Any, tmp_path: Path, word: str, refused: str) -> None:
+    with terminal(filled, tmp_path, word) as (main, process):
         assert process.wait(60) == 1
-        assert os.read(main, 4096).startswith(b"error: A terminal does not show SVG. Type `tracker board --once --out ")
+        assert os.read(main, 4096).decode().startswith(f"error: A terminal does not show {refused}")
 
 
 def test_it_stops_on_ctrl_z_and_goes_on(filled: Any, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from io import BytesIO
 from tracker.errors import TrackerError
 
 EXPECTED = "Expected ISO 8601, such as 2026-11-22T06:30:00Z, `yesterday 14:00`, `14:06`, or `-2h`."
-AGO = r"-?(\d{1,6})\s*([mhdw])"
+AGO = r"(\d{1,6})\s*([mhdw])\s*"
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 SPOKEN = r"(?=.)(today|yesterday)?\s*(?:(\d{1,2}):(\d{2})(?::(\d{2}))?)?"
 ZONE_EXPECTED = "Expected a name such as Europe/Berlin or UTC."
@@ -27,8 +27,8 @@ def moment(text: str, now: datetime, zone: Callable[[], tzinfo], *, is_end: bool
     zone: that of a time without one. is_end: a day without a time is meant to its end.
     """
     try:
-        if ago := re.fullmatch(AGO, text := text.strip()):
-            return now - timedelta(minutes=int(ago[1]) * MINUTES[ago[2]])
+        if re.fullmatch(f"-?({AGO})+", text := text.strip()):
+            return now - timedelta(minutes=sum(int(count) * MINUTES[unit] for count, unit in re.findall(AGO, text)))
         if spoken := re.fullmatch(SPOKEN, text.lower()):
             day = now.astimezone(zone()) - timedelta(days=spoken[1] == "yesterday")
             hour, minute, second = (int(part or 0) for part in spoken.groups()[1:])

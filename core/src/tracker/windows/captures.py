@@ -25,8 +25,8 @@ AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 BY_TIME = attrgetter("captured_at", "offset")
-# The tag of a pair whose captures are of two accounts: it measured neither.
-OTHER_ACCOUNT = "other-account"
+# The tag of a pair whose captures are of two accounts, as which `window_accounts` names them: it measured neither.
+OTHER_ACCOUNT, MIXED = "other-account", "2 accounts"
 
 Groups = Mapping[tuple[str, str], list["Capture"]]
 Span = tuple[datetime, datetime | None]
@@ -122,9 +122,10 @@ class Pair(NamedTuple):
         return capacity_delta(source, measure(session.registry, source, self).delta)
 
     @property
-    def is_mixed(self) -> bool:
-        """Whether the captures are of two accounts."""
-        return len({one.record.get("account") for one in self if one is not None} - {None}) > 1
+    def account(self) -> str | None:
+        """The account that the captures name by its hash; of two, `2 accounts`."""
+        named = {text(one.record.get("account")) for one in self if one is not None} - {""}
+        return MIXED if len(named) > 1 else next(iter(named), None)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -171,7 +172,7 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
         return Measured()
     if pair.before is None:
         return _difference(source, pair.after) if pair.after.phase is None else Measured()
-    if pair.is_mixed:
+    if pair.account == MIXED:
         fields = (meter.field_name for meter in (source.capacity_meter,) if meter)
         return Measured(delta=dict.fromkeys(fields), errors=(OTHER_ACCOUNT,))
     before, after = pair.before.reading, pair.after.reading

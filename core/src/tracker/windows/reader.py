@@ -17,7 +17,7 @@ from tracker.session import Session
 from tracker.text.pane import each_text, redact
 from tracker.text.render import line, near
 from tracker.windows.anomalies import history
-from tracker.windows.captures import OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, spans
+from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, spans
 from tracker.windows.lanes import LaneFile, next_window
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Finalized(NamedTuple):
         if entry is None and not features and not all(pair):
             return None
         capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-        if pair.is_mixed:
+        if pair.account == MIXED:
             reason = OTHER_ACCOUNT
         elif entry is None:
             reason = "not-captured" if features else "not-finalized"
@@ -114,8 +114,7 @@ class Part(NamedTuple):
 class Absent(NamedTuple):
     """A source whose records no plugin reads: every view leaves them out and says so.
 
-    name: the `provider` of its records. stream: where they stand. measured: whether its meters were captured, so that
-    windows are finalized with it. problem: `toy: recorded here, but no plugin for it is installed`.
+    measured: whether windows are finalized with it. problem: `toy: recorded here, but no plugin for it is installed`.
     """
 
     name: str
@@ -226,15 +225,14 @@ class Windows:
         measured = {name for name, _, phase in found if phase in PHASES}
         # of a name's streams the first
         streams = {name: stream for name, stream, _ in reversed(found)}
-        disabled, broken = {one.name for one in registry.disabled}, {error.plugin for error in registry.failures}
+        broken = "the plugin for it is broken", "mend it: `tracker plugins list` says what is wrong"
+        reasons = dict.fromkeys((error.plugin for error in registry.failures), broken)
+        disabled = "TRACKER_DISABLE_PLUGINS names its plugin", "unset TRACKER_DISABLE_PLUGINS"
+        reasons |= dict.fromkeys((one.name for one in registry.disabled), disabled)
         missing = []
         for name, stream in sorted(streams.items()):
-            why = "no plugin for it is installed"
             cure = f"install the plugin that declares {line(name)} (usually tracker-{line(name)})"
-            if name in disabled:
-                why, cure = "TRACKER_DISABLE_PLUGINS leaves it out", "unset TRACKER_DISABLE_PLUGINS"
-            elif name in broken:
-                why, cure = "the plugin for it is broken", "mend it: `tracker plugins list` says what is wrong"
+            why, cure = reasons.get(name, ("no plugin for it is installed", cure))
             missing.append(Absent(name, stream, name in measured, f"{line(name)}: recorded here, but {why}", cure))
         return missing
 

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.readings import EPOCH, amount, instant
 from tracker.contract.sources import Comparison, Source
-from tracker.windows.captures import Capture, Groups, canonical, capacity_delta, measure
+from tracker.windows.captures import MIXED, Capture, Groups, canonical, capacity_delta, measure
 from tracker.windows.reader import Finalized
 
 if TYPE_CHECKING:
     from tracker.contract.features import Estimate, Tally
     from tracker.session import Session
 
-# What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
-UNNAMED, MIXED = "(not named)", "2 accounts"
+UNNAMED = "(not named)"
 
 
 class Totals:
@@ -122,7 +121,9 @@ class Totaled:
 
     def add(self, rows: Mapping[str, Finalized], groups: Groups) -> None:
         registry, asked = self.session.registry, [] if self._is_alone else list(rows)
-        known = registry.first("window_accounts", session=self.session, windows=asked) or {} if asked else {}
+        known = registry.first("window_accounts", session=self.session, windows=asked) if asked else {}
+        if known is None:  # without the feature that knows their names
+            known = {key: canonical(group).account or UNNAMED for key, group in groups.items()}
         found = dict.fromkeys((window, name) for window, row in rows.items() for name in row.named)
         # those that were captured after the window was finalized
         late = {key: rows[key[0]] for key in groups if key not in found and key[0] in rows}

@@ -17,7 +17,7 @@ from tracker.journal.records import ANOMALIES, WINDOWS, check_window, stamp
 from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
 from tracker.text.render import line, near
-from tracker.windows.captures import BY_TIME, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
+from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -205,7 +205,7 @@ def _broken_rules(
         yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
     if new.phase != "after":
         return
-    old = before or max(befores, key=BY_TIME, default=None)
+    old = before or next(reversed(befores), None)
     is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
     if old is not None and not is_younger:
         cause = (
@@ -214,7 +214,7 @@ def _broken_rules(
         )
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
-    if before is not None and Pair(before, new).is_mixed:
+    if before is not None and Pair(before, new).account == MIXED:
         cause = f"this {source.name} reading is of another account than the BEFORE of {new.window}"
         advice = "Expected both of one account. Name another window with --window, or store it with --force."
         yield Broken(OTHER_ACCOUNT, cause, advice, delete, (before, new))
@@ -277,19 +277,19 @@ def reset_before(session: Session, source: Source, reading: Reading, at: datetim
 def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
     """A text without any value: why, and whose it looks like."""
     source, tags = request.source, request.reading.errors or ("insufficient-data",)
-    known = dict.fromkeys(tag.partition(":")[0] for tag in tags)
-    why = "; ".join(source.tags[tag] for tag in known if tag in source.tags)
+    why = "; ".join(dict.fromkeys(source.tags[kind] for tag in tags if (kind := tag.partition(":")[0]) in source.tags))
     if request.text is not None and not request.text.strip():
         why = "nothing was piped or pasted"
     elif request.text is not None and (owner := _owner(session, request, request.text)):
-        why = f"this looks like {owner}'s"
+        verb = "ingest" if owner.kind == "report" else "end" if request.phases == ("after",) else "start"
+        why = f"this looks like {owner.name}'s, which `tracker {verb} {owner.name}` takes"
     return TrackerError(
         f"This text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}. Nothing was stored."
         " Use --force to store it with its tags."
     )
 
 
-def _owner(session: Session, request: CaptureRequest, text: str) -> str | None:
+def _owner(session: Session, request: CaptureRequest, text: str) -> Source | None:
     """Another installed source that reads a value from the text, a provider first."""
     others = [one for one in session.registry.sources.values() if one.kind in ("status", "report")]
     others.remove(request.source)
@@ -301,7 +301,7 @@ def _owner(session: Session, request: CaptureRequest, text: str) -> str | None:
             # it was not asked for: what is wrong with it is no concern of this command
             continue
         if isinstance(answer, Reading) and has_value(other, answer):
-            return other.name
+            return other
     return None
 
 

@@ -249,7 +249,8 @@ def lines(found: Sequence[Proposal], local: tzinfo) -> Iterator[str]:
 
 def _meters(share: Share) -> str:
     if share.draft is None:
-        return f"capacity not known: {share.why}"
+        # what was used follows
+        return f"capacity not known: {(share.why or '').removesuffix('.')}"
     return " ".join(f"{meter} {number(delta)}" for meter, delta in moved(share.draft).items())
 
 

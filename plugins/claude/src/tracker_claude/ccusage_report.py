@@ -32,6 +32,8 @@ AGENT = "claude"
 # What only rows of Codex have, and what each row of Claude Code has: the last in the totals of an empty report, too.
 FOREIGN = {"costUSD", "cachedInputTokens", "reasoningOutputTokens", "sessionFile"}
 OWN = {"modelBreakdowns", "modelsUsed", "totalCost"}
+# What Claude Code calls: Anthropic's models, GLM's at Z.ai, and `<synthetic>`, its own word for no call.
+MODELS = re.compile("claude|glm|^<", re.IGNORECASE)
 # A scope's list of rows, and the keys that hold a row's time; sessions are `session` in the unified reports.
 LISTS = {"daily": "daily", "weekly": "weekly", "monthly": "monthly", "sessions": "session", "session": "session"}
 LISTS |= {"blocks": "blocks"}
@@ -112,10 +114,17 @@ def _rows(payload: Object, scope: str | None) -> tuple[str, list[Object]]:
 
 
 def _is_own(row: Object) -> bool:
-    """Whether a row that names no agent has the shape of Claude Code's: a block, or a period with a list of models."""
+    """Whether a row that names no agent has the shape of Claude Code's: a block, or a period with a list of models.
+
+    Reports of OpenCode and others have that shape, too: their sessions have no time, and most of them other models.
+    """
     if isinstance(row.get("tokenCounts"), dict):
         return True
-    return not row.keys() & FOREIGN and not isinstance(row.get("models"), dict) and bool(row.keys() & OWN)
+    models = row.get("modelsUsed")
+    if isinstance(models, list) and models and not any(MODELS.search(str(model)) for model in models):
+        return False
+    is_timed = "sessionId" not in row or "lastActivity" in row
+    return is_timed and not row.keys() & FOREIGN and not isinstance(row.get("models"), dict) and bool(row.keys() & OWN)
 
 
 def _flat(row: Object) -> Object:
@@ -204,6 +213,9 @@ def _figure(row: Object, name: str, tags: Tags) -> float | None:
 
 
 def _is_unpriced(row: Object) -> bool:
+    """Whether ccusage had no price for a model of the row. Blocks do not say so: of those a cost of 0 for tokens."""
+    if isinstance(row.get("tokenCounts"), dict):
+        return not row.get("costUSD") and bool(row.get("totalTokens"))
     models = row.get("modelBreakdowns")
     return isinstance(models, list) and any(
         isinstance(one, dict) and one.get("missingPricing") is True for one in models

@@ -50,7 +50,8 @@ def setup_findings(session: Session) -> Iterator[Finding]:
         if source is not None:
             yield from _origins(session, source, status)
     for lane in status.lanes:
-        yield from _lane(session, lane)
+        # what no plugin reads has a finding of its own, and no command ends it
+        yield from _lane(session, lane) if lane.source is not None else ()
     yield from _anomalies(session, status)
 
 

@@ -44,7 +44,7 @@ class LeftOpen:
 
 @frozen(kw_only=True)
 class Lane:
-    """A provider in a lane, by its newest capture; `source` is None where its plugin is not installed."""
+    """A provider in a lane, by its newest capture; `source` is None if no plugin reads it."""
 
     agent_id: str | None
     mark: CaptureMark
@@ -104,14 +104,26 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     """
     now = session.now
     known = session.registry.sources
-    unread = {mark.stream for name in session.journal.streams() for mark in session.index.strangers(name, known)}
+    unread = [mark for name in session.journal.streams() for mark in session.index.strangers(name, known)]
     anomalies = Windows(session).open_anomalies()
     unfinished = Windows(session).unfinished(OPEN)
     after_closing = _after_closing(session, anomalies, unfinished)
+    for mark in unread:
+        if mark.window in after_closing:
+            reason = f"{mark.window} holds captures of {mark.provider}, which no plugin reads"
+            after_closing[mark.window] = Due(action=None, window=mark.window, reason=reason)
+    streams = sorted({*session.registry.status_streams, *(mark.stream for mark in unread)})
+    newest = [(agent, mark) for stream in streams for agent, mark in session.index.lanes(stream)]
+    left = {mark.window for _, mark in newest if mark.provider not in known}
+    absent = (
+        {one.name: one.problem.partition("but ")[2] for one in Windows(session).missing_plugins(left)} if left else {}
+    )
     found = [
-        evolve(_lane(session, now, agent, mark, after_closing), also_open=_left_open(session, agent, mark, unfinished))
-        for stream in sorted({*session.registry.status_streams, *unread})
-        for agent, mark in session.index.lanes(stream)
+        evolve(
+            _lane(session, now, agent, mark, after_closing, absent.get(mark.provider)),
+            also_open=_left_open(session, agent, mark, unfinished),
+        )
+        for agent, mark in newest
     ]
     windows = {lane.mark.window for lane in found}
     named, groups = accounts(session, list(windows)), Windows(session).captures(windows) if windows else {}
@@ -166,12 +178,18 @@ def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterab
 
 
 def _lane(
-    session: Session, now: datetime, agent: str | None, mark: CaptureMark, after_closing: Mapping[str, Due]
+    session: Session,
+    now: datetime,
+    agent: str | None,
+    mark: CaptureMark,
+    after_closing: Mapping[str, Due],
+    why: str | None,
 ) -> Lane:
+    """why: what keeps its provider from being read, if anything does."""
     source = session.registry.sources.get(mark.provider)
     if source is None or source.kind != "status":
-        why = "is not installed" if source is None else "reads no meters"
-        due = Due(action=None, window=mark.window, reason=f"the plugin of {mark.provider} {why}")
+        reason = why or f"the plugin of {mark.provider} reads no meters"
+        due = Due(action=None, window=mark.window, reason=reason)
         return Lane(agent_id=agent, mark=mark, source=None, capture=None, due=due)
     group = Windows(session).captures([mark.window])[mark.window, source.name]
     capture = next(one for one in group if one.record_id == mark.record_id)
@@ -191,7 +209,9 @@ def lane_option(session: Session, agent: str | None) -> str:
 def _left_open(
     session: Session, agent: str | None, newest: CaptureMark, unfinished: Sequence[str]
 ) -> tuple[LeftOpen, ...]:
-    """The windows that a lane left open for a provider before its newest capture."""
+    """The windows that a lane left open for a provider before its newest capture, if a plugin can end them."""
+    if newest.provider not in session.registry.sources:
+        return ()
     left = session.index.left_open(newest.stream, agent, newest.provider, unfinished)
     marks = [mark for mark in left if mark.window != newest.window]
     groups = Windows(session).captures([mark.window for mark in marks]) if marks else {}

@@ -64,6 +64,7 @@ class ListedWindow:
 
 def listed(session: Session, windows: Sequence[str] | None) -> Iterator[ListedWindow]:
     """The windows in their order; None: every one. Some thousand are held at a time."""
+    unread = _unread(session)
     for part in Windows(session).parts(windows, with_open=True):
         known, groups = _by_window(facts(session, part.windows)), _by_window(part.groups)
         periods = Windows(session).spans(part.windows, part.groups)
@@ -75,7 +76,7 @@ def listed(session: Session, windows: Sequence[str] | None) -> Iterator[ListedWi
                 lanes=_lanes(one for group in own.values() for one in group),
                 begin=begin,
                 end=end,
-                state=_state(row, own),
+                state=_state(row, own, is_open=name in unread),
                 outcome=row.text("outcome") if row else None,
                 providers=_providers(session, row, own, columns),
                 facts=columns.get("", {}),
@@ -105,10 +106,20 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     return found
 
 
-def _state(row: Finalized | None, own: Mapping[str, Any]) -> Literal["open", "closed", "finalized"]:
+def _state(row: Finalized | None, own: Mapping[str, Any], *, is_open: bool) -> Literal["open", "closed", "finalized"]:
     if row is not None:
         return "finalized"
-    return "open" if any(canonical(group).missing for group in own.values()) else "closed"
+    return "open" if is_open or any(canonical(group).missing for group in own.values()) else "closed"
+
+
+def _unread(session: Session) -> set[str]:
+    """The windows that lack a capture of a provider that no plugin reads."""
+    phases: dict[tuple[str, str], set[str | None]] = {}
+    for stream in session.journal.streams():
+        for mark in session.index.strangers(stream, session.registry.sources):
+            phases.setdefault((mark.window, mark.provider), set()).add(mark.phase)
+    # a count of schema 1.0.0 has no phase and lacks nothing
+    return {window for (window, _), own in phases.items() if None not in own and len(own) < 2}
 
 
 def _stale(session: Session, row: Finalized | None, own: Mapping[str, list[Capture]]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from attrs import frozen
 from tracker.api import Check
 from tracker.kernel import Session, Windows, canonical, line, number
 from tracker_ledgers.command_log import quoted
-from tracker_ledgers.window_state import end_command, loss, stale, unknown
+from tracker_ledgers.window_state import end_command, fallen, loss, stale, unknown
 
 GOOD = ("pass", "partial")
 STATUS = {"GO": 0, "SOFT GO": 3, "NO-GO": 4}
@@ -56,31 +56,43 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
     row = Windows(session).finalized([window]).get(window)
     again = quoted(["tracker", "complete", "--window", window])
     groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
-    # `complete` refuses a window that is open
+    # `complete` refuses a window that is open, that lost a capture, or whose capacity meter fell
+    lost = loss(session, row, groups) if row else None
+    fell = fallen(session, Windows(session).open_anomalies([window]))
     opened = [name for name, group in groups.items() if "AFTER" in canonical(group).missing] if row is None else []
+    unread = [one for one in Windows(session).missing_plugins([window]) if one.measured] if row is None else []
     cure: str | None = again
-    if opened:
+    if unread:
+        why, cures = (
+            "; ".join(dict.fromkeys(found)) for found in zip(*((u.problem, u.cure) for u in unread), strict=True)
+        )
+        text = f"The window cannot be finalized: {why}. To finalize it, {cures}."
+        yield Check(name="finalized", state="missing", text=text)
+    elif opened:
         cure = end_command(groups[opened[0]][-1].agent_id, opened[0], window)
         text = f"The window is open: it has no AFTER of {', '.join(opened)}."
         yield Check(name="finalized", state="missing", text=text, cure=cure)
+    elif fell and row is None:
+        text = f"The window cannot be finalized: the capacity meter of {', '.join(fell)} fell."
+        yield Check(name="finalized", state="missing", text=text)
     elif row is None:
         yield Check(name="finalized", state="missing", text="The window is not finalized.", cure=cure)
     else:
         changed = stale(session, row, groups)
         text = f"Captures of {', '.join(changed)} changed after it was finalized." if changed else "It is finalized."
-        cure = again if changed else None
-        if unread := sorted(row.providers.keys() - session.registry.sources.keys()):
-            text += f" Whether captures of {', '.join(unread)} changed is not known: no plugin reads them here."
+        cure = again if changed and not fell else None
+        if absent := sorted(row.providers.keys() - session.registry.sources.keys()):
+            text += f" Whether captures of {', '.join(absent)} changed is not known: no plugin reads them here."
         split = [name for name, group in groups.items() if len({one.agent_id for one in group}) > 1]
         if split and not changed:
             text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
-        if lost := loss(session, row, groups):
+        if lost:
             text = f"Its {lost.what} was removed after it was finalized; {lost.otherwise}."
             changed, cure = changed or [lost.what], lost.cure
         yield Check(name="finalized", state="failed" if changed else "ok", text=text, cure=cure)
     outcome = row.text("outcome") if row else None
     if outcome is None:
-        cure = None if opened else f"{again} --outcome pass"
+        cure = None if unread or opened or lost or fell else f"{again} --outcome pass"
         yield Check(name="outcome", state="missing", text="No outcome is given.", cure=cure)
     else:
         yield Check(

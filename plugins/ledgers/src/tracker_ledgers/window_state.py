@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from attrs import frozen
 
-from tracker.kernel import Capture, Finalized, Session, TrackerError, Windows, canonical, line, value
+from tracker.kernel import Capture, Entry, Finalized, Session, TrackerError, Windows, canonical, line, value
 from tracker_ledgers import ledgers
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.evidence import is_named
@@ -99,23 +98,28 @@ def state(
         steps.insert(0, Step(rank=CURE, command=quoted(["tracker", "window-audit", "--window", window]), why=why))
     if row is not None:
         state, more = _finalized(session, window, groups, row)
+    elif unread := [one.problem for one in Windows(session).missing_plugins([window]) if one.measured]:
+        state, more = f"cannot be finalized: {'; '.join(unread)}", []
     elif not groups:
         state, more = _uncaptured(session, window), []
     elif opened:
         lanes = [f"{found.provider}{f' in lane {found.lane}' if found.lane else ''}" for found in opened]
         state, more = f"open ({', '.join(lanes)})", []
-    elif fallen := sorted({name for one in anomalies if (name := _fallen(session, one.record))}):
-        state, more = f"cannot be finalized: the capacity meter of {', '.join(fallen)} fell", []
+    elif names := fallen(session, anomalies):
+        state, more = f"cannot be finalized: the capacity meter of {', '.join(names)} fell", []
     else:
         state, more = _closed(session, window, groups)
     return WindowState(window=window, state=state, steps=(*steps, *more))
 
 
-def _fallen(session: Session, anomaly: Mapping[str, Any]) -> str | None:
-    """The provider of an anomaly for which `complete` refuses its window."""
-    source = session.registry.providers.get(str(anomaly.get("provider")))
-    is_fall = anomaly.get("kind") == "negative-delta" and source and anomaly.get("meter") == source.capacity
-    return source.name if source and is_fall else None
+def fallen(session: Session, anomalies: Iterable[Entry]) -> list[str]:
+    """The providers for whose anomalies `complete` refuses a window."""
+    found = set()
+    for anomaly in (one.record for one in anomalies if one.record.get("kind") == "negative-delta"):
+        source = session.registry.providers.get(str(anomaly.get("provider")))
+        if source and anomaly.get("meter") == source.capacity:
+            found.add(source.name)
+    return sorted(found)
 
 
 def _uncaptured(session: Session, window: str) -> str:
@@ -182,7 +186,7 @@ def loss(session: Session, row: Finalized, groups: Mapping[str, list[Capture]]) 
         if not missing or (groups and name not in groups):
             continue
         reopen = quoted(["tracker", "complete", "--reopen", "--window", window])
-        end = quoted(["tracker", "end", name, "--stdin", "--window", window])
+        end = end_command(groups[name][-1].agent_id if name in groups else None, name, window)
         # a BEFORE that is captured now would follow its AFTER
         can_end = missing == ("AFTER",)
         otherwise = f"`{reopen}` opens the window instead" if can_end else "the window cannot be finalized without it"

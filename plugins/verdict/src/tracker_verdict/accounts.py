@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from tracker.kernel import ProviderFigures, Session, TrackerError, line, near
+from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, canonical, line, near
 
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
@@ -14,11 +14,15 @@ Facts = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 def accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str]:
-    """The account of each window and provider that names one."""
-    found: Mapping[tuple[str, str], str] | None = session.registry.first(
-        "window_accounts", session=session, windows=windows
-    )
-    return found or {}
+    """The account of each window and provider that names one: its hash without the feature that knows its name."""
+    asked = {"session": session, "windows": windows}
+    found: Mapping[tuple[str, str], str] | None = session.registry.first("window_accounts", **asked)
+    return _by_captures(session, windows) if found is None else found
+
+
+def _by_captures(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], str]:
+    groups = Windows(session).captures(windows).items()
+    return {key: account for key, group in groups if (account := canonical(group).account)}
 
 
 def columns(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -27,6 +31,9 @@ def columns(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], d
     for answer in session.registry.ask("window_facts", session=session, windows=windows):
         for key, known in answer.items():
             found.setdefault(key, {}).update(known)
+    if session.registry.first("window_accounts", session=session, windows=()) is None:
+        for key, account in _by_captures(session, windows).items():
+            found.setdefault(key, {})["account"] = account
     return found
 
 

@@ -109,7 +109,7 @@ def matches(session: Session, names: Sequence[str], question: Question, found: D
         for name in session.registry.providers
         if name in found.tallies and (not names or name in names)
     }
-    chosen = _chosen(session, known, names)
+    chosen = _chosen(session, known, names, found.windows)
     for name in chosen:
         note_excluded(session, known[name])
     wanted = [(chosen[0], chosen[1])] if len(chosen) == 2 else _against_best(chosen, known, question.prices)
@@ -130,7 +130,9 @@ def _total(session: Session, name: str, own: Mapping[str | None, Tally], wanted:
     return whole.total()
 
 
-def _chosen(session: Session, known: Mapping[str, ProviderFigures], names: Sequence[str]) -> list[str]:
+def _chosen(
+    session: Session, known: Mapping[str, ProviderFigures], names: Sequence[str], windows: Sequence[str]
+) -> list[str]:
     """The providers that were asked for, each with finalized windows."""
     providers = session.registry.providers
     for name in names:
@@ -141,7 +143,10 @@ def _chosen(session: Session, known: Mapping[str, ProviderFigures], names: Seque
     chosen = list(names) or sorted(known)
     if len(chosen) < 2:
         have = f"only {chosen[0]} has" if chosen else "no provider has"
-        raise TrackerError(f"A comparison needs two providers with finalized windows; {have} any.")
+        absent = [one for one in Windows(session).missing_plugins(windows) if one.measured]
+        unread = "".join(f" It leaves out {one.problem}." for one in absent)
+        have += " any" if not absent else " any that can be read"
+        raise TrackerError(f"A comparison needs two providers with finalized windows; {have}.{unread}")
     return chosen
 
 

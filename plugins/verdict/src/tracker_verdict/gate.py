@@ -18,6 +18,7 @@ from tracker_verdict.outlook import Outlook
 from tracker_verdict.prospect import LIKELY, local_time, prospect, summary
 from tracker_verdict.standings import (
     PERCENT,
+    USUAL,
     Owned,
     captures,
     chosen,
@@ -79,7 +80,9 @@ class Question:
 def answer(session: Session, source: Source, question: Question, now: datetime) -> Answer:
     """By the newest reading; never go without one that is young enough, nor if another meter is as good as full."""
     known = history(session, source, now)
-    own = captures(session, source, newest_windows(session, source))
+    newest = newest_windows(session, source)
+    # without a history the captures alone tell which accounts there are
+    own = captures(session, source, newest if known else {*newest, *session.index.newest_windows(USUAL)})
     found = _of_meter(session, source, question, now, (known, own))
     if found.state != GO or question.is_alone:
         return found

@@ -24,6 +24,7 @@ from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import (
     FRESH,
     PERCENT,
+    USUAL,
     Standing,
     captures,
     history,
@@ -41,8 +42,6 @@ GO_FROM, TIGHT_FROM = 0.8, 0.5
 # Fewer windows say nothing of how their costs differ: the probability is that of the spread that STATS2 takes for
 # granted. GO then fits in 79 to 93 % of simulated cases of one window, and in 87 to 97 % of three.
 MEASURED_FROM = 3
-# The newest windows, which say what one usually costs unless others are asked for; the same for every command.
-USUAL = 100
 
 
 @frozen(kw_only=True)
@@ -101,8 +100,9 @@ def outlooks(
     if is_brief or windows is None:
         windows = session.index.newest_windows(USUAL)
     newest = newest_windows(session, source)
-    own = captures(session, source, newest if is_brief else {*newest, *windows})
     past, deltas = history(session, source, now), _deltas(session, source, windows)
+    # without a history the captures alone tell which accounts there are
+    own = captures(session, source, newest if is_brief and past else {*newest, *windows})
     shown = [*(gauge.meter for one in own for gauge in one.capture.reading.gauges), *(one.meter for one in past)]
     meters = [meter for key in dict.fromkeys([source.capacity, *shown]) if key and (meter := source.meter(key))]
     local, reserve = zone(session.config.timezone), session.settings(VerdictSettings).reserve_pp

@@ -20,6 +20,8 @@ RECENT = timedelta(hours=2)
 MEMORY = timedelta(weeks=16)
 # Clocks of two machines may differ by so much. A reading of the future is none of now.
 SKEW = timedelta(minutes=5)
+# The newest windows, which say what one usually costs unless others are asked for; the same for every command.
+USUAL = 100
 # A script that begins work, and a plan of it, need a reading that is no older.
 FRESH = timedelta(minutes=15)
 
