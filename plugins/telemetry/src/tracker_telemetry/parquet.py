@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 KINDS = {int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN", str: "VARCHAR"}
 TIMES = ("captured_at", "finalized_at")
-LIMIT = "300MB"
 LONGEST = range(-(1 << 63), 1 << 63)
 WINDOW = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FIRST = (
@@ -49,7 +48,7 @@ def write(session: Session, stream: str, folder: Path) -> int:
     try:
         with private(), tempfile.TemporaryDirectory() as place, duckdb.connect(f"{place}/export") as database:
             # one thread, whose buffers hold panes
-            for name, value in {**SETTINGS, "threads": 1, "memory_limit": LIMIT}.items():
+            for name, value in {**SETTINGS, "threads": 1}.items():
                 database.execute(f"SET {name} = '{value}'")
             rows = Path(place) / "rows.jsonl"
             if stream == session.journal.streams()[0]:  # once per export
