@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +51,30 @@ def test_lanes_that_share_a_window_have_their_own_accounts(two: Any) -> None:
     lanes = json.loads(two("--json", "status").ok())["lanes"]
     assert {one["agent_id"]: one["meters"][0]["used"] for one in lanes if one["agent_id"]} == {"main": 40, "sub": 80}
     assert "not in a window" not in said
+
+
+def test_each_account_has_its_own_cure(verdicts: Any, tmp_path: Path) -> None:
+    """The end of one account's window reads nothing of another account."""
+    (tmp_path / "codex-home").rmdir()
+    verdicts.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
+    measure(verdicts, ("W1", ONE, 90, 80, "-5h", "-4h", 3), ("W2", OTHER, 70, 50, "-3h", "-2h", 1))
+    words = ("alias", "start", "codex", "--stdin", "--captured-at", "-30m", "--agent", "sub", "--window", "W3")
+    verdicts(*words, stdin=PANE.format(OTHER, 50)).ok()
+    home, work = verdicts("plan", "--provider", "codex").ok().partition("codex weekly account work")[::2]
+    assert "are the most: `tracker start codex --window W4` on account home\n" in home
+    assert "are the most: `tracker end codex --agent sub` on account work, which ends W3\n" in work
+
+
+def test_status_joins_no_open_window_of_another_account(verdicts: Any) -> None:
+    for phase, left, at in (("start", 90, "-3h"), ("end", 80, "-2h")):
+        words = ("alias", phase, "codex", "--stdin", "--window", "W1", "--captured-at", at)
+        verdicts(*words, stdin=PANE.format(ONE, left)).ok()
+    verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
+    start = ("alias", "start", "codex", "--stdin", "--agent", "sub", "--window", "W2")
+    verdicts(*start, "--captured-at", "-1h", stdin=PANE.format(ONE, 80)).ok()
+    assert "BEFORE of W2, since W1 is finalized: tracker start codex --stdin\n" in verdicts("status").ok()
+    verdicts(*start, "--captured-at", "-30m", stdin=PANE.format(OTHER, 80)).ok()
+    assert "BEFORE of W3, since W1 is finalized: tracker start codex --stdin --window W3\n" in verdicts("status").ok()
 
 
 def test_the_preview_shows_them_apart(two: Any) -> None:

@@ -196,7 +196,7 @@ def _lane(
     if mark.phase == "before":
         due = _open_due(session, now, source, capture)
     else:
-        due = after_closing.get(mark.window) or _next_window_due(session, source, mark.window)
+        due = after_closing.get(mark.window) or _next_window_due(session, source, capture)
     command = due.command and due.command + (lane_option(session, agent) if due.action != "complete" else "")
     return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
 
@@ -253,19 +253,22 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
     return [datetime.fromtimestamp(instant, UTC) for instant in found]
 
 
-def _next_window_due(session: Session, source: Source, window: str) -> Due:
-    following = Windows(session).following(window)
+def _next_window_due(session: Session, source: Source, last: Capture) -> Due:
+    following = Windows(session).following(last.window)
     # as `tracker start` does: what is finalized without it would leave it out
     while any(session.index.entries("windows", [following])):
         following = Windows(session).following(following)
     usual = following
     # one pair counts: a pair of this lane would displace that of another
-    while _is_measured(session, source, following) or any(session.index.entries("windows", [following])):
+    while _is_taken(session, source, following, last) or any(session.index.entries("windows", [following])):
         following = Windows(session).following(following)
     named = "" if following == usual else f" --window {following}"
     command = f"tracker start {source.name} --stdin{named}"
-    return Due(action="before", window=following, command=command, reason=f"{window} is finalized")
+    return Due(action="before", window=following, command=command, reason=f"{last.window} is finalized")
 
 
-def _is_measured(session: Session, source: Source, window: str) -> bool:
-    return not canonical(Windows(session).captures([window]).get((window, source.name), ())).missing
+def _is_taken(session: Session, source: Source, window: str, last: Capture) -> bool:
+    """Whether a provider was measured in a window, or is open there on another account than a lane's last capture."""
+    pair = canonical(Windows(session).captures([window]).get((window, source.name), ()))
+    named = {pair.account, last.record.get("account")} - {None}
+    return not pair.missing or len(named) > 1

@@ -16,7 +16,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Meter, MeterOutlook, Origin, Source
-from tracker.kernel import Session, Windows, iso, line, number, plural, span, value, zone
+from tracker.kernel import Session, Windows, canonical, iso, line, number, plural, span, value, zone
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
 from tracker_verdict.prospect import Prospect, local_time, prospect
 from tracker_verdict.prospect import lines as words
@@ -118,7 +118,7 @@ def outlooks(
         )
         now_shown = standings(past, own, meter, now)
         if not now_shown:
-            never = f"it was never captured: {_cure(session, source)}"
+            never = f"it was never captured: {_cure(session, source, known)}"
             found.append(evolve(known, why=never if meter.unit == PERCENT else _no_bar(meter)))
         for standing in now_shown:
             one = evolve(
@@ -183,14 +183,14 @@ def _outlook(
 ) -> Outlook:
     now, max_age, reserve, windows_left, local = wanted
     if over := _over(meter, standing, now, local):
-        return evolve(known, why=f"{over}: {_cure(session, source)}")
+        return evolve(known, why=f"{over}: {_cure(session, source, known)}")
     if not costs or not costs[-1]:
         return evolve(known, costs=len(costs), why="no finalized window says what one costs")
     found = _verdict(evolve(known, costs=len(costs)), costs, reserve, windows_left)
     age = now - standing.at
     if found.verdict != STOP and age > max_age:
         # what was used since is not known, so that it may not be GO; a full meter stays full until its reset
-        why = f"the last reading is {span(age)} old; {span(max_age)} are the most: {_cure(session, source)}"
+        why = f"the last reading is {span(age)} old; {span(max_age)} are the most: {_cure(session, source, known)}"
         return evolve(found, verdict=UNKNOWN, why=why)
     return found
 
@@ -205,19 +205,39 @@ def _over(meter: Meter, standing: Standing, now: datetime, local: tzinfo) -> str
     return None
 
 
-def _cure(session: Session, source: Source) -> str:
-    """What to type for a new reading. It replaces no BEFORE: a sample touches no window, and an open one is ended."""
-    name = source.name
+def _cure(session: Session, source: Source, known: Outlook) -> str:
+    """What to type for a new reading. It replaces no BEFORE: a sample touches no window, and an open one is ended.
+
+    Of several accounts only a window of the meter's own one is ended, and a new one begins in a window of its own.
+    """
+    name, on = source.name, f" on account {known.account}" if known.several and known.account else ""
     asked = any(map(_is_here, source.origins)) and session.registry.first("meter_sampler", session=session, every=FRESH)
     if asked:
-        return f"`tracker capture --sample {name}`"
-    lanes = session.index.lanes(source.stream)
-    opened = {lane: mark for lane, mark in lanes if mark.provider == name and mark.phase == "before"}
-    if not opened:
-        return f"`tracker start {name}`"
-    lane = session.lane if session.lane in opened else next(iter(opened))
+        return f"`tracker capture --sample {name}`{on}"
+    newest = {lane: mark for lane, mark in session.index.lanes(source.stream) if mark.provider == name}
+    if known.several:
+        windows = [mark.window for mark in newest.values()]
+        named, groups = accounts(session, windows), Windows(session).captures(windows)
+        # the account of a window is that of its pair: a capture that does not count may be of another one
+        own = {window for window, provider in groups if provider == name and named.get((window, name)) == known.account}
+        counting = {one.record_id for window in own for one in canonical(groups[window, name]) if one}
+        newest = {lane: mark for lane, mark in newest.items() if mark.record_id in counting}
+    opened = {lane: mark for lane, mark in newest.items() if mark.phase == "before"}
+    chosen = opened or newest if known.several else opened
+    lane = session.lane if session.lane in chosen else next(iter(chosen), session.lane)
     agent = "" if lane == session.lane else f" --agent {shlex.quote(lane or '')}"
-    return f"`tracker end {name}{agent}`, which ends {line(opened[lane].window)}"
+    if opened:
+        return f"`tracker end {name}{agent}`{on}, which ends {line(opened[lane].window)}"
+    place = f" --window {shlex.quote(_free_window(session, name))}" if known.several else ""
+    return f"`tracker start {name}{agent}{place}`{on}"
+
+
+def _free_window(session: Session, name: str) -> str:
+    """The next window that is not finalized and holds no capture of the provider."""
+    found = next(iter(session.index.newest_windows(1)), "W0-01")
+    while any(session.index.entries("windows", [found])) or (found, name) in Windows(session).captures([found]):
+        found = Windows(session).following(found)
+    return found
 
 
 def _is_here(origin: Origin) -> bool:
