@@ -152,6 +152,19 @@ def test_an_after_of_another_account_is_refused(verdicts: Any) -> None:
     assert "other-account" in verdicts("window-audit", "--window", "W0-01").ok()
 
 
+def test_a_finalized_window_keeps_its_account(two: Any) -> None:
+    """Another account's pair would take over the features that were counted on the first."""
+    known = two("--json", "windows").ok()
+    start, end = (("alias", one, "codex", "--stdin", "--window", "W1", "--agent", "new") for one in ("start", "end"))
+    # it may be measured again on its own account, or if the user insists
+    two(*start, "--dry-run", stdin=PANE.format(ONE, 50)).ok()
+    assert "of another account than the AFTER of W1." in two(*start, stdin=PANE.format(OTHER, 50)).refused(1)
+    assert two("--json", "windows").ok() == known
+    two(*start, "--force", stdin=PANE.format(OTHER, 50)).ok()
+    assert "of another account than the AFTER of W1." in two(*end, stdin=PANE.format(OTHER, 40)).refused(1)
+    two(*end, "--force", stdin=PANE.format(OTHER, 40)).ok()
+
+
 def test_a_window_from_one_account_to_another_belongs_to_none(two: Any) -> None:
     for phase, address, left, at in (("start", ONE, 80, "-9m"), ("end", OTHER, 45, "-1m")):
         words = ("alias", phase, "codex", "--stdin", "--window", "W3", "--captured-at", at, "--force")

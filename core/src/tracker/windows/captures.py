@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.readings import CROSSED, EPOCH, FELL, Reading, amount, compact, fell, from_parsed, instant
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
-BY_TIME = attrgetter("captured_at", "offset")
 # The tag of a pair whose captures are of two accounts, as which `window_accounts` names them: it measured neither.
 OTHER_ACCOUNT, MIXED = "other-account", "2 accounts"
 
@@ -96,7 +94,7 @@ def captures(
             values = (record.get("phase"), taken, lane_of(record), entry.offset, record, reading)
             found.setdefault((window, source.name), []).append(Capture(entry.record_id, window, *values))
     for group in found.values():
-        group.sort(key=BY_TIME)
+        group.sort(key=lambda one: one.order)
     return found
 
 
@@ -137,7 +135,7 @@ class Pair(NamedTuple):
 
 def canonical(group: Iterable[Capture]) -> Pair:
     """The last AFTER, and the latest BEFORE that is not later than it, of its own lane if that has one."""
-    known = sorted(group, key=BY_TIME)
+    known = sorted(group, key=lambda one: one.order)
     befores = [capture for capture in known if capture.phase == "before"]
     afters = [capture for capture in known if capture.phase != "before"]
     if not afters:

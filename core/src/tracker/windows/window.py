@@ -157,7 +157,7 @@ def add(session: Session, request: CaptureRequest, window: str, phase: str | Non
     before = canonical([*befores, new]).before if phase else None
     if request.needs_before and phase == "after" and not befores:
         raise _no_before(session, source, window)
-    broken = list(_broken_rules(session, request, new, befores, before))
+    broken = list(_broken_rules(session, request, new, standing, before))
     for rule in broken:
         if not request.force and (rule.kind != LATE_AFTER or rule.kind not in (request.notes or "")):
             raise TrackerError(f"{rule.cause[0].upper()}{rule.cause[1:]}. {rule.advice} Nothing was stored.")
@@ -190,11 +190,11 @@ class Broken(NamedTuple):
 
 
 def _broken_rules(
-    session: Session, request: CaptureRequest, new: Capture, befores: Sequence[Capture], before: Capture | None
+    session: Session, request: CaptureRequest, new: Capture, standing: Sequence[Capture], before: Capture | None
 ) -> Iterator[Broken]:
     """What is wrong with the time of a capture, or with its account.
 
-    befores: those that stand in its window. before: the one that counts for it.
+    standing: those of its window. before: the one that counts for it.
     """
     source, at, seen, now = request.source, new.captured_at, request.reading.as_of, session.now
     delete = f"tracker alias delete {source.name} --phase {new.phase} --window {new.window}"
@@ -203,9 +203,15 @@ def _broken_rules(
         cause = f"the capture time {iso(at)} lies in the future, {span(at - now)} ahead"
         advice = "Expected a time that has passed. Check --captured-at and your clock, or store it with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
+    # a finalized window keeps its account: another one's pair would take over the features that were counted
+    ends = (before, canonical(standing).after if is_finalized(session.index, new.window) else None)
+    for other in [one for one in ends if one is not None and Pair(one, new).account == MIXED][:1]:
+        cause = f"this {source.name} reading is of another account than the {str(other.phase).upper()} of {new.window}"
+        advice = "Expected both of one account. Name another window with --window, or store it with --force."
+        yield Broken(OTHER_ACCOUNT, cause, advice, delete, (other, new))
     if new.phase != "after":
         return
-    old = before or next(reversed(befores), None)
+    old = before or next((one for one in reversed(standing) if one.phase == "before"), None)
     is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
     if old is not None and not is_younger:
         cause = (
@@ -214,10 +220,6 @@ def _broken_rules(
         )
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
-    if before is not None and Pair(before, new).account == MIXED:
-        cause = f"this {source.name} reading is of another account than the BEFORE of {new.window}"
-        advice = "Expected both of one account. Name another window with --window, or store it with --force."
-        yield Broken(OTHER_ACCOUNT, cause, advice, delete, (before, new))
     if (reset := reset_before(session, source, request.reading, at)) is not None:
         until = reset + timedelta(minutes=session.config.buffer_minutes)
         wait = math.ceil((until - at).total_seconds())
