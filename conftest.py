@@ -8,6 +8,7 @@ from pathlib import Path
 from shutil import disk_usage
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "support"))  # importlib mode imports no siblings
 
@@ -22,6 +23,10 @@ if hasattr(time, "tzset"):
 MEMORY = Path("/dev/shm")
 if os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2 << 30 and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# How fast examples are made says how busy the machine is, and nothing of the program.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 pytest_plugins = ("toys", "inprocess", "warm", "shared")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shlex
@@ -157,6 +158,8 @@ def test_undo_reverses_the_churn_row(finalized: Run, tmp_path: Path) -> None:
     rows = (tmp_path / "docs" / "Ledgers" / "Churn_Ledger.csv").read_text().splitlines()
     assert ",6,51,47,4," in rows[1]
     assert ",-6,-51,-47,-4," in rows[2]
+    first, second = csv.DictReader(rows)
+    assert float(first["features"]) + float(second["features"]) == 0 < float(first["features"])
 
 
 def test_a_finalized_window_that_lost_a_capture_names_a_cure_that_works(finalized: Run, tmp_path: Path) -> None:

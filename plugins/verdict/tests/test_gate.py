@@ -139,12 +139,16 @@ def test_a_capture_of_the_future_is_none_of_now(verdicts: Any) -> None:
     assert "codex weekly: 40% used" in verdicts("plan", "--provider", "codex").ok()
 
 
-def test_the_plan_of_a_provider_without_bars_says_what_was_read(verdicts: Any) -> None:
+def test_the_plan_of_a_provider_without_bars_says_what_was_read(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = '{"blocks": [{"window_id": "W1", "provider": "glm-4.6", "prompts_used": 118}]}'
     verdicts("alias", "start", "glm", "--stdin", "--window", "W1", stdin=blocks).ok()
     said = verdicts("plan").ok()
     assert said.startswith("glm prompts: 118 prompts at ")
     assert "unknown: prompts have no bar: the vendor does not say where they end\nglm verdict: unknown\n" in said
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    table = verdicts("plan").ok()
+    assert "glm prompts: 118 prompts used\n" in table
+    assert "118%" not in table
 
 
 def test_a_count_with_a_limit_is_judged_as_a_bar_is(toys: Any) -> None:
@@ -157,6 +161,11 @@ def test_a_count_with_a_limit_is_judged_as_a_bar_is(toys: Any) -> None:
     said = ok(toys("plan"))
     assert said.startswith("tally calls: 230 of 300 calls used at ")
     assert "  a usual window costs 30 calls (of 1 window)\n  1 more window fits and leaves 30 calls\n" in said
+    table = ok(toys("plan", FORCE_COLOR="1", COLUMNS="120", TERM="dumb"))
+    assert " 77%" in table
+    assert "tally calls: 230 of 300 calls used\n" in table
+    assert " 30 calls (" in table
+    assert "pp" not in table
     [plan] = json.loads(ok(toys("--json", "plan")))
     [meter] = plan["meters"]
     assert (meter["used"], meter["unit"], meter["limit"], round(meter["used_pct"])) == (230, "calls", 300, 77)

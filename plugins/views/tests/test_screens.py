@@ -130,6 +130,16 @@ def test_a_screen_is_as_recorded_and_fits(shown: Any, name: str) -> None:
     assert not problems
 
 
+def test_a_stale_figure_is_named_at_every_width(shown: Any) -> None:
+    shown("alias delete claude --yes --phase after --window W3-14", 80)
+    for columns in (45, 80, 130):
+        said = " ".join(shown("preview", columns).split())
+        assert (
+            "claude W3-14 is stale: its captures changed after finalizing. `tracker decision-card --window W3-14`"
+            in said
+        )
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 34)])
 def test_the_board_is_as_recorded(shown: Any, size: tuple[int, int]) -> None:
     from tracker.kernel import Session

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # of the tags that no source declares
 MEANINGS = {
-    IMPLAUSIBLE: "this reset is later than the meter's next one can be, so it is left out",
+    IMPLAUSIBLE: "this reset is over or too far ahead, so it is left out; the pane may be old",
     STALE: "every reset in the pane is over, or cannot be",
     OTHER_ACCOUNT: "BEFORE and AFTER are of different accounts, so nothing was measured",
     CROSSED: "the meter was reset in between, so how far it moved is not known",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -63,10 +64,11 @@ LEDGERS = (TOKENS, CHURN, FEATURES, EVIDENCE)
 # how the notes of a row begin that takes another one back, and the columns that a sum adds up
 REVERSED = "reversed by tracker undo"
 _FIGURES = (
-    "commits deletions delta features_added files_changed files_touched insertions lines_added lines_deleted"
+    "commits deletions delta features features_added files_changed files_touched insertions lines_added lines_deleted"
     " lines_removed net tests_added tokens_actual tokens_planned"
 )
 FIGURES = frozenset(_FIGURES.split())
+FIGURE = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def path_of(session: Session, ledger: Ledger) -> Path:
@@ -86,10 +88,12 @@ def reversing(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _negated(value: Any) -> Any:
-    """A count negated, whether it is a number or a cell."""
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    return -value if isinstance(value, int) else value
+    """A figure negated, whether it is a number or a cell."""
+    if isinstance(value, str):
+        if not FIGURE.fullmatch(value) or not float(value):
+            return value
+        return value.removeprefix("-") if value.startswith("-") else f"-{value}"
+    return -value if isinstance(value, int | float) and value else value
 
 
 def standing(ledger: Ledger, found: Sequence[Row]) -> list[Row]:
@@ -111,7 +115,9 @@ def standing(ledger: Ledger, found: Sequence[Row]) -> list[Row]:
 
 
 def _compared(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(value) for name, value in row.items() if name != "date")
+    # without signs: earlier versions left features, fractions and what was below 0 as they were
+    figures = ((name, str(value)) for name, value in row.items() if name != "date")
+    return tuple(value.removeprefix("-") if name in FIGURES else value for name, value in figures)
 
 
 # --- reading

@@ -8,6 +8,7 @@ from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number, plural, zone
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import GO, ONE_MODEL, STOP, TIGHT, Outlook, overall, risk
+from tracker_verdict.standings import PERCENT
 
 
 def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserve: float, windows_left: int) -> bool:
@@ -31,6 +32,9 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
     for source, found in plans:
         for one in found:
             model = ONE_MODEL if not one.is_of_all and one.verdict in (STOP, TIGHT) else None
+            if one.unit != PERCENT and one.used is not None:
+                of = f" of {number(one.limit)}" if one.limit else ""
+                session.show(f"{_name(source, one)}: {number(one.used)}{of} {one.unit} used")
             for why in filter(None, (one.why, one.prospect.why if one.prospect else None, one.assumption, model)):
                 session.show(f"{_name(source, one)}: {why}")
             if one.prospect is not None and one.prospect.is_probable and one.prospect.full_at is not None:
@@ -52,19 +56,24 @@ def _row(source: Source, one: Outlook) -> dict[str, Cell]:
     low, high = (known.expected if known else None) or (None, None)
     return {
         "name": _name(source, one),
-        "used": one.used,
+        "used": one.used if one.unit == PERCENT else _share(one),
         "low": low,
         "high": high,
         "expected": None if low is None or high is None else f"{number(low, 0)} to {number(high, 0)}%",
         "full": _chance(one),
         "unused": None if known is None or not known.is_probable or known.unused is None else round(known.unused),
-        "cost": "{1} pp ({0} to {2})".format(*map(number, one.cost)) if one.cost else None,
+        "cost": "{1} {unit} ({0} to {2})".format(*map(number, one.cost), unit=one.unit) if one.cost else None,
         "fits": _fits(one),
         "planned": None if one.probability is None else round(100 * min(max(one.probability, 0.01), 0.99)),
         "verdict": one.verdict,
         "reset_at": one.reset_at,
         "taken_at": one.taken_at,
     }
+
+
+def _share(one: Outlook) -> float | None:
+    """A count as a share for a bar: none if its limit is not known."""
+    return None if one.percent is None else round(one.percent)
 
 
 def _chance(one: Outlook) -> str | None:

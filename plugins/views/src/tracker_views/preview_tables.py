@@ -50,6 +50,10 @@ def _screen(preview: Any, width: int, local: Any) -> Iterator[Text]:
         rows = [{**row, **_unmeasured(row), "remarks": _remarks(one)} for row, one in figures]
         columns = [one for one in panel.columns if one.key not in ("spread", "needed")]
         yield from _section("Efficiency", (*columns, REMARKS), rows, width, local)
+        # a narrow terminal has no room for remarks, and this one says that a figure above is not true any more
+        for name, window in ((one.source.name, line(found)) for one in preview.providers for found in one.stale):
+            cure = f"`tracker decision-card --window {window}` names the cure"
+            yield from _wrapped(f"{name} {window} is stale: its captures changed after finalizing. {cure}.", width)
     if document["windows"]:
         yield from _section("Windows", WINDOWS, [_window(one) for one in document["windows"]], width, local)
     if moved := [one for one in document["open"] if one["capacity"] is not None]:
@@ -68,7 +72,7 @@ def _screen(preview: Any, width: int, local: Any) -> Iterator[Text]:
 
 
 def _wrapped(text: str, width: int) -> Iterator[Text]:
-    yield from (Text(part) for part in wrap(text, width, subsequent_indent="  "))
+    yield from (Text(part) for part in wrap(text, width, subsequent_indent="  ", break_on_hyphens=False))
 
 
 def _section(
@@ -88,7 +92,6 @@ def _unmeasured(row: Mapping[str, Any]) -> Mapping[str, Cell]:
 
 def _remarks(figures: Any) -> str | None:
     found = [f"excluded {line(window)}: {line(reason)}" for window, reason in figures.excluded.items()]
-    found += ["stale: re-run complete"] if figures.stale else []
     found += [f"account {line(figures.account)}"] if figures.account else []
     return "; ".join((*found, *map(line, figures.efficiency.remarks))) or None
 

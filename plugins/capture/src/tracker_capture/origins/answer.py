@@ -138,11 +138,13 @@ def query(
 
 
 def quoted(text: str, *, first: bool = False) -> str:
-    """The first or the last line with any text, safe to show."""
+    """The first line with any text, or all if they are short, else the last; safe to show."""
     lines = [one.strip() for one in text.splitlines() if one.strip()]
     if not lines:
         return ""
-    shown = line(redact(lines[0 if first else -1]))
+    # the reason may stand above the last line, which names a help page
+    whole = " ".join(lines)
+    shown = line(redact(lines[0] if first else whole if len(whole) <= QUOTED else lines[-1]))
     return f"'{shown[:QUOTED]}{'...' if len(shown) > QUOTED else ''}'"
 
 
