@@ -94,7 +94,7 @@ def captures(
             values = (record.get("phase"), taken, lane_of(record), entry.offset, record, reading)
             found.setdefault((window, source.name), []).append(Capture(entry.record_id, window, *values))
     for group in found.values():
-        group.sort(key=lambda one: one.order)
+        group.sort(key=lambda one: (one.captured_at, one.offset))
     return found
 
 
@@ -135,7 +135,7 @@ class Pair(NamedTuple):
 
 def canonical(group: Iterable[Capture]) -> Pair:
     """The last AFTER, and the latest BEFORE that is not later than it, of its own lane if that has one."""
-    known = sorted(group, key=lambda one: one.order)
+    known = sorted(group, key=lambda one: (one.captured_at, one.offset))
     befores = [capture for capture in known if capture.phase == "before"]
     afters = [capture for capture in known if capture.phase != "before"]
     if not afters:

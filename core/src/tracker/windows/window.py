@@ -204,8 +204,8 @@ def _broken_rules(
         advice = "Expected a time that has passed. Check --captured-at and your clock, or store it with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
     # a finalized window keeps its account: another one's pair would take over the features that were counted
-    ends = (before, canonical(standing).after if is_finalized(session.index, new.window) else None)
-    for other in [one for one in ends if one is not None and Pair(one, new).account == MIXED][:1]:
+    others = [one for one in (before, canonical(standing).after) if one and Pair(one, new).account == MIXED]
+    if other := next((one for one in others if one is before or is_finalized(session.index, new.window)), None):
         cause = f"this {source.name} reading is of another account than the {str(other.phase).upper()} of {new.window}"
         advice = "Expected both of one account. Name another window with --window, or store it with --force."
         yield Broken(OTHER_ACCOUNT, cause, advice, delete, (other, new))
