@@ -247,8 +247,10 @@ def _last_capture(session: Session, source: Source) -> Mapping[str, Any] | None:
 
 def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> None:
     """Take the readings of captures that were taken back out of the history."""
-    gone = {record.get("record_id") for record in records}
-    rows = _load(session, lambda sample: sample.capture in gone) if gone else []
+    gone = {_text(record.get("record_id")) for record in records} - {None}
+    # also those that a later run replaced: they would count again if that is taken back, too
+    found = (row for row in _rows(session, STREAM, 0) if _text(row.get("capture")) in gone) if gone else ()
+    rows = [sample for sample in map(_from_record, found) if sample is not None]
     if rows and not session.dry_run:
         with session.journal.lock():
             session.journal.append(STREAM, [_tombstone(session, one) for one in rows])
