@@ -9,7 +9,6 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,18 +16,6 @@ import pytest
 from tracker.kernel import TrackerError
 
 T0, T1 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z"
-
-
-@pytest.fixture
-def sound(program: Any) -> Any:
-    for arguments, pane in (
-        (f"alias start toy --stdin --window W1 --captured-at {T0}", "fuel 10%"),
-        (f"alias end toy --stdin --captured-at {T1}", "fuel 20%"),
-        ("alias start tally --stdin --window W1", "3"),
-        ("complete --window W1 --toy-features 1 --outcome pass", ""),
-    )[:3]:
-        program(*arguments.split(), stdin=pane).ok()
-    return program
 
 
 def findings(program: Any, *options: str) -> list[tuple[str, str, str, str]]:
@@ -387,33 +374,3 @@ def test_an_anomaly_of_a_finalized_window_is_a_note(program: Any) -> None:
     ):
         program(*words.split(), stdin=pane).ok()
     assert [one[:3] for one in findings(program)] == [("note", "anomaly", "W1")]
-
-
-def test_a_disk_that_is_full_is_found(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    used = shutil.disk_usage(sound.root)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: used._replace(free=5 << 20))
-    [what] = [what for level, check, _, what in findings(sound) if (level, check) == ("error", "space")]
-    assert what == "lies on a disk with 5 MB left, and a capture may take 16 MB"
-
-
-@pytest.mark.parametrize("why", ["read-only", "another's"])
-def test_no_cure_writes_where_nobody_can(sound: Any, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
-    append(stream(sound), b'{"half')
-    stream(sound).chmod(0o644)
-    (sound.root / "state" / "toy.json").write_text("{}")
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    if why == "read-only":
-        sizes = dict.fromkeys(("f_bavail", "f_blocks", "f_bfree", "f_frsize"), 1 << 16)
-        monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY, **sizes))
-    else:
-        monkeypatch.setattr(os, "geteuid", lambda: sound.root.stat().st_uid + 1)
-    reason = "its file system is read-only" if why == "read-only" else f"it belongs to user {os.getuid()}"
-    done = sound("doctor")
-    assert f"is not writable: {reason}; copy it to where you may write, and name the copy with --data-dir" in done.out
-    assert done.out.count("not possible here") >= 3
-    assert not [text for text in done.out.splitlines() if text.startswith("  ")], done.out
-
-
-def test_a_directory_of_ones_own_can_be_made_writable(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert f"is not writable; chmod u+rwx {sound.root}\n" in sound("doctor").out

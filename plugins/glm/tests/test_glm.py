@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from hostile import junk, mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -302,9 +303,7 @@ def test_a_meter_that_was_reset_in_between_has_the_cores_reason() -> None:
 # --- whatever comes
 
 
-numbers = st.integers() | st.floats() | st.sampled_from([-0.0, 10**15, 10**400, 2**64, -1, 1e308, 3, 5, 6, 1])
-scalars = st.none() | st.booleans() | numbers | st.text() | st.sampled_from(["TOKENS_LIMIT", "TIME_LIMIT"])
-junk = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
+ANYTHING = junk(["TOKENS_LIMIT", "TIME_LIMIT"])
 
 
 def check(reading: Reading) -> None:
@@ -324,19 +323,9 @@ def test_any_text_has_an_answer(inserted: str, text: str, data: st.DataObject) -
 
 
 @settings(deadline=None)
-@given(st.sampled_from([text for text in TEXTS if text.startswith("{")]), st.data())
-def test_any_mutation_has_an_answer(text: str, data: st.DataObject) -> None:
-    payload: Any = json.loads(text)
-    for _ in range(data.draw(st.integers(1, 4))):
-        node = payload
-        while node and isinstance(node, dict | list):
-            key = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
-            if isinstance(node[key], dict | list) and node[key] and data.draw(st.integers(0, 9)):
-                node = node[key]
-                continue
-            node[key] = data.draw(junk)
-            break
-    check(tracker_glm.parse_status(text=json.dumps(payload)))
+@given(mutated([text for text in TEXTS if text.startswith("{")], ANYTHING))
+def test_any_mutation_has_an_answer(text: str) -> None:
+    check(tracker_glm.parse_status(text=text))
 
 
 # --- the declaration

@@ -1,8 +1,9 @@
-"""Features that are installed for one test."""
+"""Features that are installed for one test, and records to show."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -53,3 +54,21 @@ def fill(program: Any) -> Callable[[], Any]:
 @pytest.fixture
 def filled(fill: Callable[[], Any]) -> Any:
     return fill()
+
+
+def at(hours: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")
+
+
+@pytest.fixture
+def recent(program: Any) -> Any:
+    """A finished window and an open one."""
+    for window, hours, features in (("W1", -3.0, 2), ("W2", -1.0, None)):
+        own = ("--window", window)
+        pane = f"fuel 10% reset {at(2)}\nheat 1%"
+        program("alias", "start", "toy", "--stdin", *own, "--captured-at", at(hours), stdin=pane).ok()
+        if features:
+            pane = f"fuel 35% reset {at(2)}\nheat 2%"
+            program("alias", "end", "toy", "--stdin", *own, "--captured-at", at(hours + 1), stdin=pane).ok()
+            program("complete", *own, "--toy-features", str(features), "--quality", "1", "--outcome", "pass").ok()
+    return program

@@ -1,20 +1,11 @@
-"""`tracker board`: its keys with Textual's pilot, its picture, and the board in a real pseudo-terminal."""
+"""`tracker board`: its keys with Textual's pilot, and its picture."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import select
-import shlex
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from shutil import which
 from threading import Event
 from typing import Any
 from xml.etree import ElementTree
@@ -22,24 +13,6 @@ from xml.etree import ElementTree
 import pytest
 
 from tracker.api import Column, Panel
-
-
-def at(hours: float) -> str:
-    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")
-
-
-@pytest.fixture
-def filled(program: Any) -> Any:
-    """A finished window and an open one."""
-    for window, hours, features in (("W1", -3.0, 2), ("W2", -1.0, None)):
-        own = ("--window", window)
-        pane = f"fuel 10% reset {at(2)}\nheat 1%"
-        program("alias", "start", "toy", "--stdin", *own, "--captured-at", at(hours), stdin=pane).ok()
-        if features:
-            pane = f"fuel 35% reset {at(2)}\nheat 2%"
-            program("alias", "end", "toy", "--stdin", *own, "--captured-at", at(hours + 1), stdin=pane).ok()
-            program("complete", *own, "--toy-features", str(features), "--quality", "1", "--outcome", "pass").ok()
-    return program
 
 
 def run(
@@ -79,7 +52,7 @@ def text(board: Any, where: str) -> str:
     return str(board.query_one(where).render())
 
 
-def test_it_shows_meters_and_windows(filled: Any) -> None:
+def test_it_shows_meters_and_windows(recent: Any) -> None:
     async def act(board: Any, _pilot: Any) -> None:
         assert "toy fuel  ██░░░░░░░░░░░░░░░░░░  10%" in text(board, "#meters")
         head, first, second = cells(board)
@@ -88,10 +61,10 @@ def test_it_shows_meters_and_windows(filled: Any) -> None:
         assert second[head.index("Features")] == "2"
         assert first[head.index("Features")] == "-"
 
-    run(filled, act)
+    run(recent, act)
 
 
-def test_keys_choose_filter_sort_and_colour(filled: Any) -> None:
+def test_keys_choose_filter_sort_and_colour(recent: Any) -> None:
     async def act(board: Any, pilot: Any) -> None:
         await pilot.press("s")
         assert [row[0] for row in cells(board)] == ["Window ↑", "W1", "W2"]
@@ -120,10 +93,10 @@ def test_keys_choose_filter_sort_and_colour(filled: Any) -> None:
         await pilot.press("x", "y")
         assert len(board.screen_stack) == 1
 
-    run(filled, act)
+    run(recent, act)
 
 
-def test_it_reads_again_as_files_change_and_keeps_the_line(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_reads_again_as_files_change_and_keeps_the_line(recent: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracker_views.board.PAUSE", 0)
 
     async def act(board: Any, pilot: Any) -> None:
@@ -132,27 +105,28 @@ def test_it_reads_again_as_files_change_and_keeps_the_line(filled: Any, monkeypa
         board.look()
         await settled(pilot)
         assert board._drawn is drawn
-        pane = f"fuel 60% reset {at(2)}\nheat 1%"
-        filled("alias", "start", "toy", "--stdin", "--window", "W3", stdin=pane).ok()
+        reset = (datetime.now(UTC) + timedelta(hours=2)).isoformat(timespec="seconds")
+        pane = f"fuel 60% reset {reset}\nheat 1%"
+        recent("alias", "start", "toy", "--stdin", "--window", "W3", stdin=pane).ok()
         board.look()
         await settled(pilot)
         assert len(cells(board)) == rows + 1
         assert board.query_one("#table").cursor_row == 1
         assert "60%" in text(board, "#meters")
 
-    run(filled, act)
+    run(recent, act)
 
 
-def test_a_narrow_screen_leaves_out_columns_and_says_so(filled: Any) -> None:
+def test_a_narrow_screen_leaves_out_columns_and_says_so(recent: Any) -> None:
     async def act(board: Any, _pilot: Any) -> None:
         assert "Not shown at this width: " in text(board, "#about")
         assert "Features" in cells(board)[0]
         assert max(line.cell_length for line in board.screen._compositor.render_strips()) <= 80
 
-    run(filled, act, (80, 24))
+    run(recent, act, (80, 24))
 
 
-def test_a_small_terminal_gets_one_line_and_a_larger_one_everything(filled: Any) -> None:
+def test_a_small_terminal_gets_one_line_and_a_larger_one_everything(recent: Any) -> None:
     async def act(board: Any, pilot: Any) -> None:
         assert "Not shown at this width: " in text(board, "#about")
         await pilot.resize_terminal(40, 10)
@@ -165,10 +139,10 @@ def test_a_small_terminal_gets_one_line_and_a_larger_one_everything(filled: Any)
         assert "toy fuel" in text(board, "#meters")
         assert "Reset at" in text(board, "#meters")
 
-    run(filled, act, (80, 24))
+    run(recent, act, (80, 24))
 
 
-def test_meters_that_have_no_room_are_counted(filled: Any) -> None:
+def test_meters_that_have_no_room_are_counted(recent: Any) -> None:
     async def act(board: Any, pilot: Any) -> None:
         from attrs import evolve
 
@@ -183,7 +157,7 @@ def test_meters_that_have_no_room_are_counted(filled: Any) -> None:
             # all of it is on the screen
             assert board.query_one("#meters").size.height == found.count("\n") + 1
 
-    run(filled, act)
+    run(recent, act)
 
 
 def test_a_strangers_panel_is_shown_and_its_error_is_one_line(
@@ -246,167 +220,13 @@ def test_it_reads_the_meters_in_the_background_if_it_is_asked_to(
     assert "Expected 5m, 2h or 1d" in program("board", "--every", "soon").refused(2)
 
 
-def test_once_prints_a_picture_that_loads_nothing(filled: Any, tmp_path: Path) -> None:
-    done = filled("board", "--once", "--period", "all", "--out", str(tmp_path / "board.svg"))
+def test_once_prints_a_picture_that_loads_nothing(recent: Any, tmp_path: Path) -> None:
+    done = recent("board", "--once", "--period", "all", "--out", str(tmp_path / "board.svg"))
     assert done.ok() == ""
     assert done.err.startswith(f"{tmp_path / 'board.svg'}: ")
     written = (tmp_path / "board.svg").read_text()
     root = ElementTree.fromstring(written)
     assert "W1" in "".join(root.itertext())
     assert "url(" not in written.replace("url(#", "")
-    assert "needs a terminal" in filled("board").refused()
-    assert "needs --once" in filled("board", "--out", "x.svg").refused(2)
-
-
-@contextmanager
-def terminal(filled: Any, folder: Path, *more: str, size: tuple[int, int] = (80, 24), **options: Any) -> Iterator[Any]:
-    """The board in a pseudo-terminal: the terminal's other side, and the process."""
-    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
-    main, side = pty.openpty()
-    termios.tcsetwinsize(side, (size[1], size[0]))
-    environment = os.environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | options.pop("env", {})
-    environment = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
-    words = more if "report" in more else ("board", "--period", "all", *more)
-    command = [sys.executable, "-m", "tracker.cli", "--data-dir", str(filled.root), *words]
-    with subprocess.Popen(
-        command, stdin=side, stdout=side, stderr=side, env=environment, cwd=folder, **options
-    ) as process:
-        os.close(side)
-        try:
-            yield main, process
-        finally:
-            if process.poll() is None:
-                process.kill()
-            with suppress(OSError):
-                os.close(main)
-
-
-@pytest.mark.parametrize(("name", "key"), [("xterm-256color", b"q"), ("screen", b"\x03"), ("xterm-mono", b"q")])
-def test_it_runs_in_a_terminal_and_gives_it_back(filled: Any, tmp_path: Path, key: bytes, name: str) -> None:
-    with terminal(filled, tmp_path, env={"TERM": name}) as (main, process):
-        # the toys are no plugins there: their windows are known, their meters are not
-        seen = until(main, b"W2", b"")
-        os.write(main, key)
-        seen = until(main, b"\x1b[?1049l", seen)
-        assert b"Traceback" not in seen
-        assert process.wait(60) == 0
-
-
-def test_a_dumb_terminal_is_refused(filled: Any, tmp_path: Path) -> None:
-    with terminal(filled, tmp_path, env={"TERM": "dumb"}) as (main, process):
-        assert process.wait(60) == 1
-        assert os.read(main, 4096).startswith(b"error: The board needs a terminal. Type `tracker board --once")
-
-
-@pytest.mark.parametrize(
-    ("word", "refused"),
-    [("--once", "SVG. Type `tracker board --once --out "), ("report", "HTML. Type `tracker report --out ")],
-)
-def test_a_terminal_gets_no_picture_and_no_page(filled: Any, tmp_path: Path, word: str, refused: str) -> None:
-    with terminal(filled, tmp_path, word) as (main, process):
-        assert process.wait(60) == 1
-        assert os.read(main, 4096).decode().startswith(f"error: A terminal does not show {refused}")
-
-
-def test_it_stops_on_ctrl_z_and_goes_on(filled: Any, tmp_path: Path) -> None:
-    with terminal(filled, tmp_path) as (main, process):
-        until(main, b"W2", b"")
-        os.write(main, b"\x1a")
-        seen = until(main, b"\x1b[?1049l", b"")
-        end = time.monotonic() + 30
-        while state(process.pid) != "T":
-            assert time.monotonic() < end, seen
-        os.kill(process.pid, signal.SIGCONT)
-        until(main, b"W2", b"")
-        os.write(main, b"q")
-        until(main, b"\x1b[?1049l", b"")
-        assert process.wait(60) == 0
-
-
-def state(process: int) -> str:
-    return subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True).stdout[:1]
-
-
-def test_it_ends_if_the_terminal_is_gone_and_no_signal_comes(filled: Any, tmp_path: Path) -> None:
-    def ignore() -> None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    for wanted in (b"Reading", b"W2"):
-        with terminal(filled, tmp_path, preexec_fn=ignore, start_new_session=True) as (main, process):
-            until(main, wanted, b"")
-            os.close(main)
-            assert process.wait(30) == 129
-            # its group is empty: what it was reading with has ended, too
-            end = time.monotonic() + 30
-            while group_exists(process.pid):
-                assert time.monotonic() < end
-
-
-def group_exists(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-@pytest.mark.skipif(which("tmux") is None, reason="tmux is not installed")
-def test_it_runs_in_tmux(filled: Any, tmp_path: Path) -> None:
-    def tmux(*arguments: str) -> str:
-        # a server of its own, which ends with its only session
-        command = ["tmux", "-f", os.devnull, "-S", str(tmp_path / "socket"), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
-
-    def screen(wanted: str, unwanted: str = "\0") -> list[str]:
-        end = time.monotonic() + 300
-        while wanted not in (shown := tmux("capture-pane", "-p")) or unwanted in shown:
-            # whatever is drawn is told at once; on a machine that is busy with other things a minute may pass between
-            is_drawn = select.select([watcher.stdout], [], [], 60)[0] and os.read(watcher.stdout.fileno(), 1 << 16)
-            assert is_drawn, (wanted, shown)
-            assert time.monotonic() < end, (wanted, shown)
-        return shown.splitlines()
-
-    command = [sys.executable, "-m", "tracker.cli", "--data-dir", str(filled.root), "board", "--period", "all"]
-    tmux(
-        "new-session",
-        "-d",
-        "-x",
-        "80",
-        "-y",
-        "24",
-        f"env LC_ALL=C.UTF-8 {shlex.join(command)}; echo ended $?; sleep 60",
-    )
-    watcher = subprocess.Popen(
-        ["tmux", "-S", str(tmp_path / "socket"), "-C", "attach", "-f", "ignore-size"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert watcher.stdin
-    assert watcher.stdout
-    try:
-        shown = screen("W2")
-        assert len(shown) == 24
-        assert "q quit" in shown[-1]
-        tmux("send-keys", "?")
-        screen("this help; any key closes it")
-        tmux("send-keys", "Escape")
-        screen("W2", "any key closes it")
-        tmux("send-keys", "/", "W1", "Enter")
-        screen("W1", "W2")
-        tmux("send-keys", "q")
-        assert "W1" not in "".join(screen("ended 0"))
-    finally:
-        tmux("kill-server")
-        watcher.communicate(timeout=60)
-
-
-def until(main: int, wanted: bytes, seen: bytes) -> bytes:
-    end = time.monotonic() + 60
-    while wanted not in seen:
-        assert select.select([main], [], [], max(0.0, end - time.monotonic()))[0], seen[-2000:]
-        try:
-            seen += os.read(main, 65536)
-        except OSError:
-            break
-    assert wanted in seen, seen[-2000:]
-    return seen
+    assert "needs a terminal" in recent("board").refused()
+    assert "needs --once" in recent("board", "--out", "x.svg").refused(2)

@@ -40,10 +40,10 @@ def _items(root: click.Command, words: list[str], incomplete: str) -> Iterator[C
     asked, incomplete = _resolve_incomplete(context, words, incomplete)
     known = WORDS.get(str(getattr(asked, "metavar", None))) or WORDS.get(str(asked.name))
     # a choice, or a path, has words of its own
-    has_own = (
-        isinstance(asked, click.Parameter) and type(asked.type).shell_complete is not click.ParamType.shell_complete
+    is_plain = isinstance(asked, click.Parameter) and (
+        type(asked.type).shell_complete is click.ParamType.shell_complete
     )
-    if known is None or not isinstance(asked, click.Parameter) or has_own:
+    if known is None or not is_plain:
         yield from asked.shell_complete(context, incomplete)
         return
     found = known(context.ensure_object(Session), context)

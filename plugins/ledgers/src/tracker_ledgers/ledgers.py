@@ -68,7 +68,7 @@ _FIGURES = (
     " lines_removed net tests_added tokens_actual tokens_planned"
 )
 FIGURES = frozenset(_FIGURES.split())
-FIGURE = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def path_of(session: Session, ledger: Ledger) -> Path:
@@ -90,7 +90,7 @@ def reversing(row: Mapping[str, Any]) -> dict[str, Any]:
 def _negated(value: Any) -> Any:
     """A figure negated, whether it is a number or a cell."""
     if isinstance(value, str):
-        if not FIGURE.fullmatch(value) or not float(value):
+        if not NUMBER.fullmatch(value) or not float(value):
             return value
         return value.removeprefix("-") if value.startswith("-") else f"-{value}"
     return -value if isinstance(value, int | float) and value else value

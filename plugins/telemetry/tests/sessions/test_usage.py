@@ -263,43 +263,6 @@ def test_a_price_of_your_own_counts_at_once(home: Any, message: Make, monkeypatc
         assert "no price" not in done.stderr
 
 
-def test_requests_belong_to_the_window_in_which_they_were_made(home: Any, message: Make) -> None:
-    from tracker.session import Session
-    from tracker_telemetry import window_facts
-
-    pane = (ROOT / "plugins" / "claude" / "src" / "tracker_claude" / "demo" / "usage_before.txt").read_text()
-    captures = (("start", "W1", "2026-11-20T10:00:30Z"), ("end", "W1", "2026-11-20T10:02:30Z"))
-    for command, window, at in captures:
-        words = ("alias", command, "claude", "--window", window, "--stdin", "--force", "--captured-at", at)
-        done = home.run(*words, stdin=pane)
-        assert done.exit_code == 0, done.output
-    (home.projects / "s1.jsonl").write_text("".join(message(str(at), minute=at) for at in range(5)))
-    rows = home.usage("window")["rows"]
-    assert {row["window"]: row["requests"] for row in rows} == {"W1": 2, "(no window)": 3}
-    session = Session()
-    session.data_dir = home.data
-    found = window_facts.facts(session, ["W1"])["W1", "claude"]
-    kinds = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
-    own = [row for row in rows if row["window"] == "W1"]
-    assert found["tokens"] == sum(row[f"{kind}_tokens"] for row in own for kind in kinds) > 0
-    assert found["requests"] == 2
-
-
-def test_windows_at_once_are_told_apart_by_branch_or_project(home: Any, message: Make) -> None:
-    pane = (ROOT / "plugins" / "claude" / "src" / "tracker_claude" / "demo" / "usage_before.txt").read_text()
-    for lane in ("main", "fix"):
-        for command, at in (("start", "2026-11-20T10:00:30Z"), ("end", "2026-11-20T10:09:30Z")):
-            words = ("--agent", lane, "alias", command, "claude", "--window", f"W-{lane}", "--stdin", "--force")
-            done = home.run(*words, "--captured-at", at, stdin=pane)
-            assert done.exit_code == 0, done.output
-    rows = [message("a", minute=1), message("b", minute=2, gitBranch="fix"), message("c", minute=3, gitBranch="other")]
-    (home.projects / "s1.jsonl").write_text("".join(rows))
-    found = home.usage("window")
-    assert {row["window"]: row["requests"] for row in found["rows"]} == {"W-main": 1, "W-fix": 1, "W-fix+W-main": 1}
-    assert [(one["kind"], one["count"]) for one in found["missing"]] == [("shared", 1)]
-    assert "give each lane the name of its branch or project" in found["missing"][0]["detail"]
-
-
 def test_what_the_meter_moved_stands_beside_the_tokens(home: Any) -> None:
     def line(day: int, used: float, response: str) -> str:
         at = f"2026-11-{day}T10:00:00Z"
@@ -380,40 +343,3 @@ def test_the_index_is_private(home: Any, message: Make) -> None:
     (home.projects / "s1.jsonl").write_text(message("a"))
     home.usage()
     assert {path.stat().st_mode & 0o077 for path in home.data.rglob("*")} == {0}
-
-
-def test_a_window_of_one_project_names_it(home: Any, message: Any) -> None:
-    """What `compare --blocks project` sums by."""
-    usage = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
-    for window, start, rows in (("W1", 0, ("acme",)), ("W2", 20, ("acme", "other")), ("W3", 40, ("other",))):
-        for minute, phase in ((start, "start"), (start + 10, "end")):
-            words = ("--window", window, "--captured-at", f"2026-11-20T10:{minute:02}:00Z")
-            done = home.run("alias", phase, "claude", "--stdin", *words, stdin=usage.format(10 + minute // 2))
-            assert done.exit_code == 0, done.stderr
-        for at, project in enumerate(rows):
-            text = message(f"{window}-{at}", minute=start + 3 + at, cwd=f"/home/dev/{project}")
-            (home.projects / f"{window}-{project}.jsonl").write_text(text)
-        assert home.run("complete", "--window", window, "--claude-features", "2").exit_code == 0
-    home.usage("daily")
-    found = json.loads(home.run("--json", "windows").stdout)
-    assert [one["providers"]["claude"].get("project") for one in found] == ["acme", None, "other"]
-    [row] = json.loads(home.run("--json", "scoreboard").stdout)
-    assert row["tokens"] == 4 * 150
-
-
-def test_only_requests_in_the_windows_of_a_lane(home: Any, message: Any) -> None:
-    usage = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
-    for lane, start in (("one", 0), ("two", 30)):
-        words = ("--window", lane, "--captured-at", f"2026-11-20T10:{start:02}:00Z")
-        done = home.run("--agent", lane, "alias", "start", "claude", "--stdin", *words, stdin=usage.format(10))
-        assert done.exit_code == 0, done.stderr
-        if lane == "one":
-            words = ("--window", lane, "--captured-at", "2026-11-20T10:20:00Z")
-            end = ("alias", "end", "claude", "--stdin", *words)
-            assert home.run("--agent", lane, *end, stdin=usage.format(12)).exit_code == 0
-        (home.projects / f"{lane}.jsonl").write_text(message(lane, minute=start + 5))
-    (home.projects / "outside.jsonl").write_text(message("outside", minute=25))
-    assert home.total()[0] == 3
-    assert home.total("--lane", "one")[0] == 1
-    assert home.total("--open")[0] == 1
-    assert home.total("--lane", "none")[0] == 0

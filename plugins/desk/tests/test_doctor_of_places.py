@@ -1,0 +1,43 @@
+"""`tracker doctor` where there is no room, and where nobody may write."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+
+def test_a_disk_that_is_full_is_found(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = shutil.disk_usage(sound.root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: used._replace(free=5 << 20))
+    found = json.loads(sound("--json", "doctor").out)["findings"]
+    [what] = [one["what"] for one in found if (one["level"], one["check"]) == ("error", "space")]
+    assert what == "lies on a disk with 5 MB left, and a capture may take 16 MB"
+
+
+@pytest.mark.parametrize("why", ["read-only", "another's"])
+def test_no_cure_writes_where_nobody_can(sound: Any, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    stream = sound.root / "snapshots.jsonl"
+    stream.write_bytes(stream.read_bytes() + b'{"half')
+    stream.chmod(0o644)
+    (sound.root / "state" / "toy.json").write_text("{}")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    if why == "read-only":
+        sizes = dict.fromkeys(("f_bavail", "f_blocks", "f_bfree", "f_frsize"), 1 << 16)
+        monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY, **sizes))
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: sound.root.stat().st_uid + 1)
+    reason = "its file system is read-only" if why == "read-only" else f"it belongs to user {os.getuid()}"
+    done = sound("doctor")
+    assert f"is not writable: {reason}; copy it to where you may write, and name the copy with --data-dir" in done.out
+    assert done.out.count("not possible here") >= 3
+    assert not [text for text in done.out.splitlines() if text.startswith("  ")], done.out
+
+
+def test_a_directory_of_ones_own_can_be_made_writable(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert f"is not writable; chmod u+rwx {sound.root}\n" in sound("doctor").out
