@@ -126,12 +126,33 @@ def test_windows_of_one_id_are_not_made_one_unasked(filled: Any, tmp_path: Path)
     before, shown = program.files(), preview(program)
     for words in (["import", str(other)], ["import", str(other), "--dry-run"]):
         message = program(*words).refused()
-        assert message.startswith(f"error: W1 is used for different work here and in {other}: the records have nothing")
+        assert message.startswith(f"error: W1 is used for different work here and in {other}: each has records that")
     assert (program.files(), preview(program)) == (before, shown)
     program("import", str(other), "--force").ok()
     assert "features=7" in preview(program)
     # what was made one has records in common from now on
     assert program("import", str(other)).ok().startswith("imported 0 records; ")
+
+
+def test_work_that_went_on_in_two_places_is_not_made_one_unasked(filled: Any, tmp_path: Path) -> None:
+    """Both have the BEFORE; each ends and finalizes the window, or one of them does."""
+    program, other, third = filled, tmp_path / "other", tmp_path / "third"
+    program(*["alias", "start", "toy", "--stdin", "--window", "W9"], stdin="fuel 10%").ok()
+    for root in (other, third):
+        program("import", str(program.root), root=root).ok()
+    for root, pane, features in ((program.root, "fuel 20%", "5"), (other, "fuel 40%", "1")):
+        program(*["alias", "end", "toy", "--stdin", "--window", "W9"], stdin=pane, root=root).ok()
+        program("complete", "--window", "W9", "--toy-features", features, root=root).ok()
+    before = program.files()
+    assert program("import", str(other)).refused().startswith("error: W9 is used for different work here and in ")
+    assert program.files() == before
+    # where nothing else was done, it follows: a correction, too
+    program("import", str(program.root), root=third).ok()
+    program(*["alias", "delete", "toy", "--window", "W9", "--phase", "after", "--yes"], root=third).ok()
+    program(*["alias", "end", "toy", "--stdin", "--window", "W9"], stdin="fuel 30%", root=third).ok()
+    program("complete", "--window", "W9", "--toy-features", "6", root=third).ok()
+    program("import", str(third)).ok()
+    assert "toy: features=6, capacity=20 pp" in program("preview", "--window", "W9").ok()
 
 
 def test_a_dry_import_says_what_would_come(filled: Any, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,8 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
     if not force and (clashes := _clashes(session, there)):
         more = f" (and {len(clashes) - 1} more)" if len(clashes) > 1 else ""
         raise TrackerError(
-            f"{clashes[0]}{more} is used for different work here and in {folder}: the records have nothing in common,"
-            " and as one window some would hide the others. Nothing was stored. Leave that directory on its own"
+            f"{clashes[0]}{more} is used for different work here and in {folder}: each has records that the other has"
+            " not, and as one window some would hide the others. Nothing was stored. Leave that directory on its own"
             " (`tracker --data-dir DIR preview`), or make them one window with --force."
         )
     size = sum(session.journal.size(stream) + other.size(stream) for stream in streams)
@@ -77,27 +77,30 @@ def _other(session: Session, folder: Path) -> Path:
 
 
 def _clashes(session: Session, there: Session) -> list[str]:
-    """The windows that both finalized, or captured a provider in, without a record in common: different work."""
+    """The windows that hold different work: each side finalized it, or captured a provider, without the other."""
     mine = set(session.index.windows())
     common, found = iter([window for window in there.index.windows() if window in mine]), list[str]()
     while some := list(islice(common, PART)):
-        here, elsewhere = (_ids(one, session, some) for one in (session, there))
+        (ours, we_know), (theirs, they_know) = (_ids(one, session, some) for one in (session, there))
         for window in some:
-            both = here[window], elsewhere[window]
-            ours, theirs = (set(chain.from_iterable(one.values())) for one in both)
-            if both[0].keys() & both[1].keys() and ours.isdisjoint(theirs):
+            both = ours[window].keys() & theirs[window].keys()
+            if any(ours[window][key] - they_know and theirs[window][key] - we_know for key in both):
                 found.append(window)
     return found
 
 
-def _ids(there: Session, session: Session, windows: Sequence[str]) -> Mapping[str, Mapping[str, set[str]]]:
-    """The ids of standing captures by window and provider, and those of finalize rows under no provider."""
-    found: dict[str, dict[str, set[str]]] = {window: {} for window in windows}
+def _ids(
+    there: Session, session: Session, windows: Sequence[str]
+) -> tuple[Mapping[str, Mapping[str, set[str]]], set[str]]:
+    """The ids of standing captures by window and provider, and those of finalize rows under no provider; all ids."""
+    standing: dict[str, dict[str, set[str]]] = {window: {} for window in windows}
+    known: set[str] = set()
     for stream in (FINALIZED, *session.registry.status_streams):
+        known.update(entry.record_id for entry in there.index.entries(stream, windows, removed=True))
         for entry in there.index.entries(stream, windows):
             provider = "" if stream == FINALIZED else str(entry.record.get("provider"))
-            found[str(entry.record.get("window"))].setdefault(provider, set()).add(entry.record_id)
-    return found
+            standing[str(entry.record.get("window"))].setdefault(provider, set()).add(entry.record_id)
+    return standing, known
 
 
 def _take(session: Session, other: Journal, stream: str, advance: Advance, *, is_dry: bool = False) -> Taken:
