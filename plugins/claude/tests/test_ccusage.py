@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import pytest
-from hostile import junk, mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from tracker.api import PreviewContext, Reading
 from tracker_claude import ccusage
 from tracker_kit import ReportConformance, shown
 from tracker_kit.cases import together
+from tracker_kit.hostile import junk, mutated
 
 SAMPLES = Path(__file__).parent / "ccusage"
 TEXTS = [path.read_text() for path in sorted(SAMPLES.glob("*.txt"))]

@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 import pytest
-from hostile import junk, mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from tracker.api import PreviewContext, Reading
 from tracker_claude import monitor
 from tracker_kit import ReportConformance, shown
 from tracker_kit.cases import together
+from tracker_kit.hostile import junk, mutated
 
 SAMPLES = Path(__file__).parent / "monitor"
 TEXTS = {path.stem: path.read_bytes().decode() for path in sorted(SAMPLES.glob("*.txt"))}

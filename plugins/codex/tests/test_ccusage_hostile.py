@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from hostile import junk, mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.api import PreviewContext, Reading
 from tracker_codex import ccusage
+from tracker_kit.hostile import junk, mutated
 
 TEXTS = [path.read_text() for path in sorted((Path(__file__).parent / "ccusage").glob("*.txt"))]
 SCOPES = st.sampled_from([None, "session", "daily", "weekly", "monthly", "blocks"])

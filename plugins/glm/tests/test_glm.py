@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from hostile import junk, mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ import tracker_glm
 from tracker.api import Change, Delta, Gauge, Reading, account_id
 from tracker_kit import StatusConformance, call, stored
 from tracker_kit.cases import together
+from tracker_kit.hostile import junk, mutated
 
 SCREENS = Path(__file__).parent / "screens"
 TEXTS = [path.read_text() for path in sorted(SCREENS.glob("*.txt"))]
