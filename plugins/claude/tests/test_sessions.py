@@ -64,3 +64,17 @@ def test_nothing_but_figures_and_names_is_kept() -> None:
     scratch: dict[str, Any] = {}
     events = ingest_line(row("m", 5, cwd="/home/dev/acme", gitBranch="main"), scratch)
     assert "canary" not in json.dumps([scratch, events])
+
+
+def test_fields_of_other_types_are_absent_but_a_count_that_is_none_makes_the_line_unreadable() -> None:
+    usage = {"output_tokens": 3.0, "cache_creation": "x", "iterations": [{"model": "m2", "input_tokens": 4.0}]}
+    [event, other] = ingest_line(row("m", 1, usage=usage, cwd=5, gitBranch=["main"], version="1"), {})
+    assert (event["output_tokens"], event["project"], event["branch"], event["client"]) == (3, None, None, "1")
+    assert (other["model"], other["input_tokens"]) == ("m2", 4)
+    for wrong in (
+        {"cache_creation": {"ephemeral_1h_input_tokens": -1}},
+        {"iterations": [{"model": "m2", "input_tokens": "4"}]},
+    ):
+        with pytest.raises(Rejected):
+            ingest_line(row("m", 1, usage=wrong), {})
+    assert ingest_line(row("m", -1, type="user"), {}) == []

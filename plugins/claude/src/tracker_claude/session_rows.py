@@ -1,53 +1,72 @@
 """The rows of a session file, with the fields that count: msgspec makes no objects of a prompt's text.
 
-Values are as the client wrote them; `sessions` says what is valid.
+msgspec checks the types as it reads. A line that it refuses is read again by `fitted`: text or an object of another
+type counts as absent, but an invalid count of tokens makes the line unreadable.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
+
+from tracker.api import Rejected
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None
+Text: TypeAlias = str | None
+Kind = TypeVar("Kind", bound=msgspec.Struct)
+
+
+class Written(msgspec.Struct, gc=False):
+    """The tokens that were written to the cache, by how long they stay."""
+
+    ephemeral_1h_input_tokens: Count = None
+    ephemeral_5m_input_tokens: Count = None
+
+
+class Details(msgspec.Struct, gc=False):
+    """What the output consists of."""
+
+    thinking_tokens: Count = None
 
 
 class Usage(msgspec.Struct, gc=False):
     """The tokens of an answer; `iterations` are those of other models."""
 
-    input_tokens: Any = None
-    output_tokens: Any = None
-    cache_read_input_tokens: Any = None
-    cache_creation_input_tokens: Any = None
-    cache_creation: Any = None
-    output_tokens_details: Any = None
+    input_tokens: Count = None
+    output_tokens: Count = None
+    cache_read_input_tokens: Count = None
+    cache_creation_input_tokens: Count = None
+    cache_creation: Written | None = None
+    output_tokens_details: Details | None = None
     iterations: Any = None
-    service_tier: Any = None
-    speed: Any = None
-    model: Any = None
+    service_tier: Text = None
+    speed: Text = None
 
 
 class Message(msgspec.Struct, gc=False):
     """An answer, or a part of one."""
 
-    id: Any = None
-    model: Any = None
+    id: Text = None
+    model: Text = None
     usage: Usage | None = None
 
 
 class Row(msgspec.Struct, gc=False):
-    """A line of any type."""
+    """A line of any type; `epoch` reads its timestamp."""
 
     type: Any = None
     message: Message | None = None
     timestamp: Any = None
-    requestId: Any = None
+    requestId: Text = None
     isSidechain: Any = None
-    uuid: Any = None
-    sessionId: Any = None
-    cwd: Any = None
-    gitBranch: Any = None
-    version: Any = None
+    uuid: Text = None
+    sessionId: Text = None
+    cwd: Text = None
+    gitBranch: Text = None
+    version: Text = None
     # of `session-owner` and `cost-state`
-    accountUuid: Any = None
+    accountUuid: Text = None
     startTime: Any = None
     modelUsage: Any = None
 
@@ -55,6 +74,28 @@ class Row(msgspec.Struct, gc=False):
 decode = msgspec.json.Decoder(Row).decode
 
 
-def usage_of(value: object) -> Usage:
-    """The usage of an iteration, which is JSON already."""
-    return msgspec.convert(value, Usage)
+def fitted(value: dict[str, Any], kind: type[Kind]) -> Kind:
+    """An object that `decode` refuses, or that stood in a field of any type."""
+    try:
+        return msgspec.convert(_fitting(value, kind), kind)
+    except msgspec.ValidationError:
+        raise Rejected("an invalid count of tokens") from None
+
+
+def _fitting(value: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The fields of an object whose text is text and whose objects are objects; whole numbers may be written as 3.0."""
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        one = value.get(field.name)
+        if field.type == Text:
+            found[field.name] = one if isinstance(one, str) else None
+        elif field.type == Count:
+            found[field.name] = int(one) if isinstance(one, float) and one.is_integer() else one
+        elif (inner := _STRUCTS.get(field.type)) is not None:
+            found[field.name] = _fitting(one, inner) if isinstance(one, dict) else None
+        else:
+            found[field.name] = one
+    return found
+
+
+_STRUCTS: dict[Any, type[msgspec.Struct]] = {one | None: one for one in (Message, Usage, Written, Details)}

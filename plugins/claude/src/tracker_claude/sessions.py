@@ -46,6 +46,7 @@ SOURCE = TelemetrySource(
         ),
     ),
 )
+KINDS = ("assistant", "cost-state", "session-owner")
 _WORDS = tuple(word.encode() for word in WORDS)
 SYNTHETIC = "<synthetic>"
 LARGEST = 2**53
@@ -63,13 +64,16 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     try:
         row = _decode()(line)
     except ValueError:
-        return _unread(line)
+        found = _unfit(line)
+        if found is None:
+            return []
+        row = found
     if row.type == "assistant":
         return _requests(row, scratch)
     if row.type == "cost-state":
         return _totals(row, scratch)
     if row.type == "session-owner":
-        scratch["account"] = _account(row.accountUuid)
+        scratch["account"] = None if row.accountUuid is None else _digest(row.accountUuid, 6)
     return []
 
 
@@ -81,17 +85,19 @@ def _decode() -> Callable[[bytes], Row]:
     return decode
 
 
-def _unread(line: bytes) -> list[Event]:
-    """No requests, if the line is JSON whose message or usage is something else."""
+def _unfit(line: bytes) -> Row | None:
+    """The row of a line with fields of other types than expected; None if it is of no kind that counts."""
+    from tracker_claude.session_rows import Row, fitted
+
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
         if any(word in line for word in _WORDS):
             raise Rejected("not JSON") from None
-        return []
+        return None
     if not isinstance(row, dict):
         raise Rejected("not a JSON object")
-    return []
+    return fitted(row, Row) if row.get("type") in KINDS else None
 
 
 def _requests(row: Row, scratch: dict[str, Any]) -> list[Event]:
@@ -99,52 +105,57 @@ def _requests(row: Row, scratch: dict[str, Any]) -> list[Event]:
     usage = None if message is None else message.usage
     if message is None or usage is None or message.model == SYNTHETIC:
         return []
-    name, request = _text(message.id), _text(row.requestId)
+    name, request = message.id or None, row.requestId or None
     if name is None and request is None:
-        name = _text(row.uuid) or _hash(row.sessionId, row.timestamp, usage)
+        name = row.uuid or _digest(repr((row.sessionId, row.timestamp, usage)), 12)
     key = f"{name}/" if row.isSidechain is True or request is None else f"{name or ''}/{request}"
     inputs = usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens
     shown = key, *inputs, usage.output_tokens, usage.iterations
     if scratch.get("last") == shown:
         return []  # the row of another block of the same answer
-    model = _text(message.model)
+    model = message.model or None
     events = [_event(key, model, usage, row, scratch)]
     if isinstance(usage.iterations, list):
-        from tracker_claude.session_rows import usage_of
+        from tracker_claude.session_rows import Usage, fitted
 
         for at, one in enumerate(usage.iterations):
             if isinstance(one, dict) and (other := _text(one.get("model"))) not in (None, model):
-                events.append(_event(f"{name}#{at}/{request or ''}", other, usage_of(one), row, scratch))
+                events.append(_event(f"{name}#{at}/{request or ''}", other, fitted(one, Usage), row, scratch))
     scratch["last"], scratch["ts"] = shown, events[0]["ts"] or scratch.get("ts")
     return events
 
 
 def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping[str, Any]) -> Event:
-    written, output = _count(usage.cache_creation_input_tokens), _count(usage.output_tokens)
-    long = short = reasoning = 0
-    if isinstance(usage.cache_creation, dict):
-        long = _count(usage.cache_creation.get("ephemeral_1h_input_tokens"))
-        short = _count(usage.cache_creation.get("ephemeral_5m_input_tokens"))
-    if isinstance(usage.output_tokens_details, dict):
-        reasoning = min(_count(usage.output_tokens_details.get("thinking_tokens")), output)
+    short, output, kept, details = (
+        usage.cache_creation_input_tokens or 0,
+        usage.output_tokens or 0,
+        usage.cache_creation,
+        usage.output_tokens_details,
+    )
+    long = reasoning = 0
+    if kept is not None:
+        long = kept.ephemeral_1h_input_tokens or 0
+        short = max(short - long, kept.ephemeral_5m_input_tokens or 0)
+    if details is not None:
+        reasoning = min(details.thinking_tokens or 0, output)
     event: Event = {
         "ts": epoch(row.timestamp),
         "key": key,
         "model": model,
-        "input_tokens": _count(usage.input_tokens),
-        "cache_read_tokens": _count(usage.cache_read_input_tokens),
-        "cache_write_5m_tokens": max(written - long, short),
+        "input_tokens": usage.input_tokens or 0,
+        "cache_read_tokens": usage.cache_read_input_tokens or 0,
+        "cache_write_5m_tokens": short,
         "cache_write_1h_tokens": long,
         "output_tokens": output,
         "reasoning_tokens": reasoning,
-        "session": _text(row.sessionId),
-        "project": _text(row.cwd),
-        "branch": _text(row.gitBranch),
+        "session": row.sessionId or None,
+        "project": row.cwd or None,
+        "branch": row.gitBranch or None,
         "account": scratch.get("account"),
-        "client": _text(row.version),
+        "client": row.version or None,
     }
     for speed in (usage.speed, usage.service_tier):
-        if isinstance(speed, str) and speed != "standard":
+        if speed is not None and speed != "standard":
             event["speed"] = speed
             break
     if model is None:
@@ -171,7 +182,11 @@ def _totals(row: Row, scratch: Mapping[str, Any]) -> list[Event]:
             "cache_write_1h_tokens": long,
             "output_tokens": _count(used.get("outputTokens")),
             "tags": [TOTAL],
-            **_place(row, scratch),  # type: ignore[typeddict-item]
+            "session": row.sessionId or None,
+            "project": row.cwd or None,
+            "branch": row.gitBranch or None,
+            "account": scratch.get("account"),
+            "client": row.version or None,
         }
         cost = used.get("costUSD")
         if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e12:
@@ -180,16 +195,6 @@ def _totals(row: Row, scratch: Mapping[str, Any]) -> list[Event]:
         event["key"] = f"cost-state:{row.sessionId}:{row.startTime}:{model}:{numbers}"
         events.append(event)
     return events
-
-
-def _place(row: Row, scratch: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "session": _text(row.sessionId),
-        "project": _text(row.cwd),
-        "branch": _text(row.gitBranch),
-        "account": scratch.get("account"),
-        "client": _text(row.version),
-    }
 
 
 # --- values
@@ -210,16 +215,8 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _hash(*values: object) -> str:
-    return _digest(repr(values), 12)
-
-
 def _digest(text: str, size: int) -> str:
     # not imported at the top: OpenSSL, which hashlib loads, costs 2.5 ms of each start
     from hashlib import blake2b
 
     return blake2b(text.encode("utf-8", "replace"), digest_size=size).hexdigest()
-
-
-def _account(value: object) -> str | None:
-    return _digest(value, 6) if isinstance(value, str) else None

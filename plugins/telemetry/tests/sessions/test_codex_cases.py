@@ -359,4 +359,4 @@ def test_an_event_that_cannot_be_stored_costs_its_line(wrong: dict[str, Any]) ->
     rows = Rows(rules, Job("toy", "path", (), 0, "{}", Print(0, 0, 0)))
     rows.take([b"one", b"two"])
     rows.settle()
-    assert (rows.bad, list(rows.found)) == (1, ["k"])
+    assert (rows.bad, list(rows.places)) == (1, ["k"])

@@ -49,17 +49,17 @@ def rows_of(lines: list[list[dict[str, Any]]], *, at_once: bool) -> Rows:
 @given(LINES)
 def test_lines_give_together_what_each_gives_alone(lines: list[list[dict[str, Any]]]) -> None:
     together, alone = rows_of(lines, at_once=True), rows_of(lines, at_once=False)
-    assert (together.found, together.bad, together.labels) == (alone.found, alone.bad, alone.labels)
+    assert (together.places, together.columns, together.bad) == (alone.places, alone.columns, alone.bad)
+    assert together.labels == alone.labels
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.lists(SOUND, min_size=1, max_size=3), min_size=1, max_size=12))
 def test_sums_hold_all_requests_but_totals(lines: list[list[dict[str, Any]]]) -> None:
     rows = rows_of(lines, at_once=True)
-    columns = marshal.dumps([*zip(*rows.found.values(), strict=True)])
-    done = Read(JOB, len(rows.found), columns, [*rows.labels], 0, 0, "", "")
+    done = Read(JOB, len(rows.places), marshal.dumps(rows.columns), [*rows.labels], 0, 0, "", "")
     expected: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 7)
-    for _, _, at, model, _, *tokens, _, number in rows.found.values():
+    for _, _, at, model, _, *tokens, _, number in zip(*rows.columns, strict=True):
         if not done.labels[number][6]:
             sums = expected[number, model or "", -1 if at is None else at // 900]
             sums[:] = [a + b for a, b in zip(sums, (1, *tokens), strict=True)]

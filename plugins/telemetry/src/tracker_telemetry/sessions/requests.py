@@ -18,7 +18,7 @@ WHOLE = SHARED.index("whole")
 
 @frozen(kw_only=True)
 class Requests:
-    """Columns in the order of `scan.Rows.found`; `labels` has what their last one, a number, stands for."""
+    """Columns in the order of `scan.Rows.columns`; `labels` has what their last one, a number, stands for."""
 
     columns: Sequence[Sequence[Any]]
     labels: Sequence[tuple[Any, ...]]

@@ -88,8 +88,8 @@ def read(job: Job) -> Read:
     except Exception as found:  # noqa: BLE001  also what zstandard raises for a damaged file
         end, error = "", str(found) or type(found).__name__
     rows.settle()
-    columns = marshal.dumps([*zip(*rows.found.values(), strict=True)])
-    return Read(job, len(rows.found), columns, [*rows.labels], rows.bad, stop, end, rows.kept, error)
+    columns = marshal.dumps(rows.columns)
+    return Read(job, len(rows.places), columns, [*rows.labels], rows.bad, stop, end, rows.kept, error)
 
 
 class Rows:
@@ -101,7 +101,9 @@ class Rows:
         self.kept = job.state
         self.bad = 0
         self.waiting: list[Sequence[Any]] = []  # the events of lines, to be checked together
-        self.found: dict[str, tuple[Any, ...]] = {}
+        self.places: dict[str, int] = {}  # of each key, in the columns
+        # the halves of the key, time, model, speed, tokens, their total, and the number of the labels
+        self.columns: list[list[Any]] = [[] for _ in range(len(TOKENS) + 7)]
         self.labels: dict[tuple[Any, ...], int] = {}
 
     def read(self, file: io.FileIO | _Unpacked) -> int:
@@ -199,15 +201,23 @@ class Rows:
         bases = [base if slash else half for base, slash, half in parts]
         halves = [half if slash else ALONE for _, slash, half in parts]
         tokens = plain, read, short, long, output, reasoning
-        rows = [*zip(bases, halves, times, models, speeds, *tokens, totals, numbers, strict=True)]
-        found, new = self.found, dict(zip(keys, rows, strict=True))
-        if len(new) == len(keys) and found.keys().isdisjoint(new):
-            found.update(new)
+        self._keep(keys, (bases, halves, times, models, speeds, *tokens, totals, numbers))
+
+    def _keep(self, keys: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
+        """Add rows, which mostly are new; of one key the row with the largest total stands."""
+        places, own = self.places, self.columns
+        new = dict(zip(keys, count(len(places))))
+        if len(new) == len(keys) and places.keys().isdisjoint(new):
+            places.update(new)
+            for column, values in zip(own, columns, strict=True):
+                column += values
             return
-        for key, row in zip(keys, rows, strict=True):
-            known = found.get(key)
-            if known is None or row[-2] > known[-2]:
-                found[key] = row
+        for key, row in zip(keys, zip(*columns, strict=True), strict=True):
+            place = places.setdefault(key, len(places))
+            is_new = place == len(own[0])
+            if is_new or row[-2] > own[-2][place]:
+                for column, value in zip(own, row, strict=True):
+                    column[place : place + 1] = [value]
 
     def _numbers(self, shared: Sequence[tuple[Any, ...]]) -> list[int]:
         """The number of each event's labels, of all that it shares with others."""
