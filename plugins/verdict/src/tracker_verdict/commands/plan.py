@@ -40,7 +40,7 @@ def command(
     The verdict is the worst that a meter says. As in `tracker gate`, a meter of one model does not count: if it is
     full, it stops work with that model alone.
     """
-    here, provider = session(), selection.provider
+    provider = selection.provider
     if pairs is not None:
         if len(names) != 2 or names[0] == names[1] or provider or windows_left or is_score:
             raise click.UsageError("Expected --pairs N A B, such as `tracker plan --pairs 6 codex claude`.")
@@ -48,16 +48,24 @@ def command(
         return
     if names:
         raise click.UsageError("Missing option '--pairs'. Expected --provider P, or --pairs N A B.")
+    here = session()
     chosen = [here.source(provider, kinds=["status"])] if provider else list(here.registry.providers.values())
     if is_score:
         _score(chosen)
-        return
+    else:
+        _plan(chosen, selection, windows_left or 1, max_age)
+
+
+def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timedelta) -> None:
     from tracker.kernel import TrackerError, zone
     from tracker_verdict import forecasts
-    from tracker_verdict.outlook import document, lines, outlooks
+    from tracker_verdict.outlook import outlooks
+    from tracker_verdict.plan_table import show
+    from tracker_verdict.plan_text import document, lines
     from tracker_verdict.settings import VerdictSettings
 
-    reserve, left, local = here.settings(VerdictSettings).reserve_pp, windows_left or 1, zone(here.config.timezone)
+    here, provider = session(), selection.provider
+    reserve, local = here.settings(VerdictSettings).reserve_pp, zone(here.config.timezone)
     windows = selection._replace(provider=None).windows(here)
     plans = [(source, outlooks(here, source, here.now, left, windows, max_age=max_age)) for source in chosen]
     if provider is None:
@@ -70,8 +78,6 @@ def command(
         documents = [document(source, found, reserve, left) for source, found in plans]
         here.data(documents[0] if provider else documents)
         return
-    from tracker_verdict.plan_table import show
-
     if show(here, plans, reserve, left):
         return
     for source, found in plans:
