@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tracker.api import Gauge
+from tracker_capture.meters import is_reset, points_of, with_resets
 from tracker_capture.readings import Sample, folded
 
 START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
@@ -50,6 +51,16 @@ def test_what_is_known_adds_nothing_and_a_longer_run_supersedes_the_old_one() ->
 def test_another_reset_is_another_run() -> None:
     later = WEEK_END + timedelta(days=7)
     assert len(folded([sample(0, 5, record_id="old")], [sample(10, 5, reset=later)])) == 1
+
+
+def test_a_period_that_begins_early_is_a_reset_that_is_shown_and_not_measured_across() -> None:
+    later = WEEK_END + timedelta(days=3)
+    points = [one for at in (sample(0, 23), sample(60, 4, reset=later)) for _, one in points_of(at)]
+    assert [point.has_reset for point in with_resets(points)] == [False, True]
+    assert not is_reset(*points), "when the first period ended is not known"
+    # a date that moves is no reset while the meter rises
+    risen = [one for at in (sample(0, 23), sample(60, 24, reset=later)) for _, one in points_of(at)]
+    assert [point.has_reset for point in with_resets(risen)] == [False, False]
 
 
 def test_any_order_of_arrival_gives_the_same_values() -> None:

@@ -202,6 +202,7 @@ def test_csv_holds_what_stands(filled: Any, tmp_path: Path) -> None:
         ("W2", "before", "1"),
     ]
     assert list(rows[0])[:5] == ["record_id", "window", "provider", "phase", "captured_at"]
+    assert "raw_text" not in rows[0], "a pane holds whatever stood around it"
     assert rows[3]["notes"] == "AGENT_ID=sub1"
     assert table(out / "tally_counts.csv") == [], "it was taken back"
     [report] = table(out / "toy_report.csv")
@@ -332,7 +333,7 @@ def test_a_text_that_no_cell_takes_is_cut_and_said(
     done.ok()
     assert "texts of snapshots were cut at 7 characters, a cell's most; jsonl and parquet have them whole" in done.err
     rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "snapshots.csv").read_text())))
-    assert {row["raw_text"] for row in rows} == {"", "fuel 1…", "fuel 5%", "fuel 2…", "fuel 1%"} - {""}
+    assert {row["notes"] for row in rows} == {"", "AGENT_…"}
 
 
 @pytest.mark.parametrize("command", ["export --format jsonl", "export --format csv", "import", "doctor"])

@@ -105,7 +105,7 @@ def test_the_cure_of_a_failure_names_its_capability(finalized: Run, add: Callabl
     add("fail", "two words")
     said = ok(finalized("decision-card", "--window", "W0-20"))
     cure = "evidence add --window-id W0-20 --capability 'two words' --result pass"
-    assert f"Run `tracker {cure}`." in said
+    assert f"Repeat that run, and record the result if it passes. Run `tracker {cure}`." in said
     ok(finalized(*shlex.split(cure)))
     assert "Verdict: GO" in ok(finalized("decision-card", "--window", "W0-20"))
 

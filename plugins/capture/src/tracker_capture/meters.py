@@ -102,7 +102,7 @@ def with_resets(points: Sequence[Point]) -> list[Point]:
         if before is not None and before.used == point.used and is_same_reset(before.reset_at, point.reset_at):
             found[-1] = evolve(before, until=max(before.until, point.until))
         else:
-            found.append(evolve(point, has_reset=before is not None and is_reset(before, point)))
+            found.append(evolve(point, has_reset=before is not None and _begins_anew(before, point)))
     return found
 
 
@@ -111,6 +111,13 @@ def is_reset(before: Point, after: Point) -> bool:
     if before.reset_at is None or before.reset_at > after.at:
         return False
     return after.reset_at is None or after.reset_at - before.reset_at > RESET_TOLERANCE
+
+
+def _begins_anew(before: Point, after: Point) -> bool:
+    """Whether a reading shows a new period. Vendors begin one early, too, at a time that no reading tells."""
+    is_dated = before.reset_at is not None and after.reset_at is not None
+    is_another = is_dated and not is_same_reset(before.reset_at, after.reset_at)
+    return is_reset(before, after) or (is_another and after.used < before.used)
 
 
 def sparkline(points: Sequence[Point], width: int = WIDTH) -> str:

@@ -48,10 +48,10 @@ def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]]
         about=f"Meter history: {plural(len(found.points), 'reading')}, {plural(resets, 'reset')}.",
         columns=(
             Column(key="at", title="From", kind="instant", rank=0),
-            Column(key="until", title="To", kind="instant", rank=2),
             Column(key="used", title=f"Last, {unit}", kind=kind, rank=0),
             Column(key="high", title=f"Highest, {unit}", kind=kind),
             Column(key="resets", title="Resets", kind="count", rank=1),
+            Column(key="until", title="To", kind="instant", rank=2),
             Column(key="expected_low", title="Expected from, %", kind="percent", rank=3),
             Column(key="expected_high", title="to, %", kind="percent", rank=3),
         ),

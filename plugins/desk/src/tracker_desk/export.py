@@ -117,11 +117,12 @@ def _lines(session: Session, stream: str, folder: Path, advance: Advance) -> int
 
 
 def _table(session: Session, stream: str, folder: Path, advance: Advance) -> int:
-    """The standing records as CSV (RFC 4180); nothing in a cell runs in a spreadsheet."""
+    """The standing records as CSV (RFC 4180), without panes; nothing in a cell runs in a spreadsheet."""
     from tracker.kernel import csv_line
 
     stop, cut = session.journal.size(stream), 0
-    names = columns(rows(session, stream, stop, advance))
+    # a table is made to be passed on, and a pane holds whatever stood around it
+    names = [name for name in columns(rows(session, stream, stop, advance)) if name != "raw_text"]
 
     def cell(value: Scalar) -> Scalar:
         nonlocal cut
@@ -133,7 +134,7 @@ def _table(session: Session, stream: str, folder: Path, advance: Advance) -> int
         return value
 
     def every() -> Iterator[bytes]:
-        yield csv_line(list(names))
+        yield csv_line(names)
         for one in rows(session, stream, stop, advance):
             yield csv_line([cell(one.get(name)) for name in names])
 

@@ -19,11 +19,7 @@ def feature_info() -> Feature:
     return Feature(
         name="desk",
         commands={
-            "home": _command(
-                "Daily",
-                "home",
-                "Show every provider's meters, what is open and what comes next.",
-            ),
+            "home": _command("Daily", "home", "Show every provider's meters, what is open and what comes next."),
             "status": _command(
                 "Daily", "status", "Show what is open in each lane, its last meters and what is due next."
             ),

@@ -18,12 +18,12 @@ COLUMNS = (
     Column(key="title", title="Meter", rank=0),
     Column(key="account", title="Account", rank=1),
     Column(key="used", title="Used", kind="share", rank=0, low="low", high="high"),
+    Column(key="age", title="Read", rank=2),
     Column(key="note", title="Note", rank=1),
-    Column(key="expected", title="At reset", rank=3),
+    Column(key="expected", title="At reset", rank=4),
     Column(key="reset", title="Reset in", rank=1),
     Column(key="reset_at", title="Reset at", rank=5),
-    Column(key="pace", title="Even pace", rank=2),
-    Column(key="age", title="Read", rank=4),
+    Column(key="pace", title="Even pace", rank=3),
 )
 
 

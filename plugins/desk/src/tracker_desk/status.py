@@ -102,7 +102,6 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
 
     Outlooks read the whole meter history, for which the home screen has no time.
     """
-    now = session.now
     known = session.registry.sources
     unread = [mark for name in session.journal.streams() for mark in session.index.strangers(name, known)]
     anomalies = Windows(session).open_anomalies()
@@ -114,36 +113,36 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
             after_closing[mark.window] = Due(action=None, window=mark.window, reason=reason)
     streams = sorted({*session.registry.status_streams, *(mark.stream for mark in unread)})
     newest = [(agent, mark) for stream in streams for agent, mark in session.index.lanes(stream)]
-    left = {mark.window for _, mark in newest if mark.provider not in known}
-    absent = (
-        {one.name: one.problem.partition("but ")[2] for one in Windows(session).missing_plugins(left)} if left else {}
-    )
-    found = [
+    windows = {mark.window for _, mark in newest}
+    named, groups = accounts(session, list(windows)), Windows(session).captures(windows) if windows else {}
+    owners, absent = accounts_of_captures(groups, named), _absent(session, newest)
+    lanes = [
         evolve(
-            _lane(session, now, agent, mark, after_closing, absent.get(mark.provider)),
+            _lane(session, session.now, agent, mark, after_closing, absent.get(mark.provider)),
             also_open=_left_open(session, agent, mark, unfinished),
+            account=owners.get(mark.record_id) or named.get((mark.window, mark.provider)),
         )
         for agent, mark in newest
     ]
-    windows = {lane.mark.window for lane in found}
-    named, groups = accounts(session, list(windows)), Windows(session).captures(windows) if windows else {}
-    owners = accounts_of_captures(groups, named)
-    found = [
-        evolve(lane, account=owners.get(lane.mark.record_id) or named.get((lane.mark.window, lane.mark.provider)))
-        for lane in found
-    ]
-    found.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
-    present = {lane.mark.provider for lane in found}
+    lanes.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
+    present = {lane.mark.provider for lane in lanes}
     return Status(
-        now=now,
-        lanes=tuple(found),
+        now=session.now,
+        lanes=tuple(lanes),
         missing=tuple(name for name in session.registry.providers if name not in present),
         ready=tuple(due for due in after_closing.values() if due.action == "complete"),
         anomalies=tuple(anomalies),
         outlooks=tuple(_outlooks(session)) if with_outlooks else (),
-        standings=standings(session, [lane.mark for lane in found], groups, named),
+        standings=standings(session, [lane.mark for lane in lanes], groups, named),
         is_cut=len(unfinished) >= OPEN,
     )
+
+
+def _absent(session: Session, newest: Iterable[tuple[str | None, CaptureMark]]) -> dict[str, str]:
+    """By the name of a provider that no plugin reads: why not."""
+    left = {mark.window for _, mark in newest if mark.provider not in session.registry.sources}
+    found = Windows(session).missing_plugins(left) if left else []
+    return {one.name: one.problem.partition("but ")[2] for one in found}
 
 
 def _outlooks(session: Session) -> Iterator[MeterOutlook]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from tracker.api import Check
-from tracker.kernel import Session, Windows, canonical, line, number
+from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, number
 from tracker_ledgers.command_log import quoted
-from tracker_ledgers.window_state import end_command, fallen, loss, stale, unknown
+from tracker_ledgers.window_state import Loss, end_command, fallen, loss, stale, unknown
 
 GOOD = ("pass", "partial")
 STATUS = {"GO": 0, "SOFT GO": 3, "NO-GO": 4}
@@ -54,50 +54,66 @@ def card(session: Session, window: str) -> Card:
 
 def _finalized(session: Session, window: str) -> Iterator[Check]:
     row = Windows(session).finalized([window]).get(window)
-    again = quoted(["tracker", "complete", "--window", window])
     groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
-    # `complete` refuses a window that is open, that lost a capture, or whose capacity meter fell
-    lost = loss(session, row, groups) if row else None
     fell = fallen(session, Windows(session).open_anomalies([window]))
-    opened = [name for name, group in groups.items() if "AFTER" in canonical(group).missing] if row is None else []
-    unread = [one for one in Windows(session).missing_plugins([window]) if one.measured] if row is None else []
-    cure: str | None = again
-    if unread:
-        why, cures = (
-            "; ".join(dict.fromkeys(found)) for found in zip(*((u.problem, u.cure) for u in unread), strict=True)
-        )
-        text = f"The window cannot be finalized: {why}. To finalize it, {cures}."
-        yield Check(name="finalized", state="missing", text=text)
-    elif opened:
-        cure = end_command(groups[opened[0]][-1].agent_id, opened[0], window)
-        text = f"The window is open: it has no AFTER of {', '.join(opened)}."
-        yield Check(name="finalized", state="missing", text=text, cure=cure)
-    elif fell and row is None:
-        text = f"The window cannot be finalized: the capacity meter of {', '.join(fell)} fell."
-        yield Check(name="finalized", state="missing", text=text)
-    elif row is None:
-        yield Check(name="finalized", state="missing", text="The window is not finalized.", cure=cure)
+    # `complete` refuses a window that is open, that lost a capture, or whose capacity meter fell
+    if row is None:
+        refusal = _refusal(session, window, groups, fell)
+        is_refused = refusal is not None
+        yield refusal or _missing("The window is not finalized.", _again(window))
     else:
-        changed = stale(session, row, groups)
-        text = f"Captures of {', '.join(changed)} changed after it was finalized." if changed else "It is finalized."
-        cure = again if changed and not fell else None
-        if absent := sorted(row.providers.keys() - session.registry.sources.keys()):
-            text += f" Whether captures of {', '.join(absent)} changed is not known: no plugin reads them here."
-        split = [name for name, group in groups.items() if len({one.agent_id for one in group}) > 1]
-        if split and not changed:
-            text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
-        if lost:
-            text = f"Its {lost.what} was removed after it was finalized; {lost.otherwise}."
-            changed, cure = changed or [lost.what], lost.cure
-        yield Check(name="finalized", state="failed" if changed else "ok", text=text, cure=cure)
+        lost = loss(session, row, groups)
+        is_refused = bool(lost or fell)
+        yield _of_row(session, row, groups, lost, is_fallen=bool(fell))
     outcome = row.text("outcome") if row else None
     if outcome is None:
-        cure = None if unread or opened or lost or fell else f"{again} --outcome pass"
+        cure = None if is_refused else f"{_again(window)} --outcome pass"
         yield Check(name="outcome", state="missing", text="No outcome is given.", cure=cure)
     else:
         yield Check(
             name="outcome", state="ok" if outcome in GOOD else "failed", text=f"The outcome is {line(outcome)}."
         )
+
+
+def _again(window: str) -> str:
+    return quoted(["tracker", "complete", "--window", window])
+
+
+def _missing(text: str, cure: str | None = None) -> Check:
+    return Check(name="finalized", state="missing", text=text, cure=cure)
+
+
+def _refusal(session: Session, window: str, groups: Mapping[str, list[Capture]], fell: Sequence[str]) -> Check | None:
+    """Why `complete` would refuse a window that is not finalized."""
+    if unread := [one for one in Windows(session).missing_plugins([window]) if one.measured]:
+        why, cures = (
+            "; ".join(dict.fromkeys(found)) for found in zip(*((u.problem, u.cure) for u in unread), strict=True)
+        )
+        return _missing(f"The window cannot be finalized: {why}. To finalize it, {cures}.")
+    if opened := [name for name, group in groups.items() if "AFTER" in canonical(group).missing]:
+        cure = end_command(groups[opened[0]][-1].agent_id, opened[0], window)
+        return _missing(f"The window is open: it has no AFTER of {', '.join(opened)}.", cure)
+    if fell:
+        return _missing(f"The window cannot be finalized: the capacity meter of {', '.join(fell)} fell.")
+    return None
+
+
+def _of_row(
+    session: Session, row: Finalized, groups: Mapping[str, list[Capture]], lost: Loss | None, *, is_fallen: bool
+) -> Check:
+    """Whether a finalized window is as it was then."""
+    changed = stale(session, row, groups)
+    text = f"Captures of {', '.join(changed)} changed after it was finalized." if changed else "It is finalized."
+    cure = _again(row.window) if changed and not is_fallen else None
+    if absent := sorted(row.providers.keys() - session.registry.sources.keys()):
+        text += f" Whether captures of {', '.join(absent)} changed is not known: no plugin reads them here."
+    split = [name for name, group in groups.items() if len({one.agent_id for one in group}) > 1]
+    if split and not changed:
+        text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
+    if lost:
+        text = f"Its {lost.what} was removed after it was finalized; {lost.otherwise}."
+        cure = lost.cure
+    return Check(name="finalized", state="failed" if changed or lost else "ok", text=text, cure=cure)
 
 
 def _anomalies(session: Session, window: str) -> Check:

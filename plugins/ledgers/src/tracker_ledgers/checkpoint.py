@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -65,15 +65,22 @@ def close(session: Session, request: Request, *, with_card: bool) -> None:
         shown = {"tokens": row, "churn": measured and measured.record, "handoff": str(written.path)}
         session.data(shown | ({"card": card.document(found)} if found else {}))
     else:
-        unit = "token" if row["tokens_actual"] == 1 else "tokens"
-        session.say(f"booked {value(row['tokens_actual'])} {unit} for {request.window} (delta={row['delta']})")
-        session.say(churn.sentence(measured.record) if measured else "no churn was recorded")
+        _say(session, request.window, row, measured)
         session.say(handoff.sentence(written))
         for text in card.lines(found) if found else ():
             session.say(text)
+    _note_run(session, request, row["task"])
+
+
+def _say(session: Session, window: str, row: Mapping[str, Any], measured: churn.Churn | None) -> None:
+    unit = "token" if row["tokens_actual"] == 1 else "tokens"
+    session.say(f"booked {value(row['tokens_actual'])} {unit} for {window} (delta={row['delta']})")
+    session.say(churn.sentence(measured.record) if measured else "no churn was recorded")
+
+
+def _note_run(session: Session, request: Request, task: str) -> None:
     at = iso(session.now.replace(microsecond=0))
-    run = f"{at} checkpoint {request.window} {request.provider} {line(row['task'])}"
-    if standing_jobs.note(session, run):
+    if standing_jobs.note(session, f"{at} checkpoint {request.window} {request.provider} {line(task)}"):
         session.note(f"note: updated the last run in {standing_jobs.path_of(session)}")
 
 

@@ -90,11 +90,16 @@ def _evidence(session: Session, window: str) -> Check:
     verb = "does" if unnamed == 1 else "do"
     more = f" {plural(unnamed, 'row')} without a capability {verb} not count." if unnamed else ""
     add = ["tracker", "evidence", "add", "--window-id", window]
+    uat = quoted(["tracker", "uat", "--window", window, "--record"])
     failed = [row for result, row in newest.values() if result == FAIL]
     if failed:
         what = ", ".join(dict.fromkeys(_named(row) for row in failed))
-        cure = quoted([*add, *_options(failed[0]), "--result", PASS])
         text = f"Evidence failed, and no later run passed: {what}.{more}"
+        if _capability(failed[0])[0] == "uat":
+            return Check(name="evidence", state="failed", text=text, cure=uat)
+        # the row alone would be a claim without a run
+        text += " Repeat that run, and record the result if it passes."
+        cure = quoted([*add, *_options(failed[0]), "--result", PASS])
         return Check(name="evidence", state="failed", text=text, cure=cure)
     if passed:
         return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(passed, 'row')}).{more}")
@@ -102,8 +107,7 @@ def _evidence(session: Session, window: str) -> Check:
         text = f"No test has passed; the preview alone was checked.{more}"
         cure = quoted([*add, "--capability", "CAPABILITY", "--result", PASS])
         return Check(name="evidence", state="missing", text=text, cure=cure)
-    cure = quoted(["tracker", "uat", "--window", window, "--record"])
-    return Check(name="evidence", state="missing", text=f"No evidence has passed.{more}", cure=cure)
+    return Check(name="evidence", state="missing", text=f"No evidence has passed.{more}", cure=uat)
 
 
 def _capability(row: Mapping[str, str]) -> tuple[str, str]:

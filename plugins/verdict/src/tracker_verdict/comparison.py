@@ -17,7 +17,7 @@ from tracker_verdict.accounts import MIXED, NO_ACCOUNT, check, columns, note_exc
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
 from tracker_verdict.price import EXAMPLE, Price
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.stats.ratio import Comparison, compare
+from tracker_verdict.stats.ratio import Comparison, Gate, compare
 from tracker_verdict.tally import EPOCH, MICROSECOND, Results, Tally
 
 NOT_ENOUGH = "not enough data"
@@ -181,18 +181,9 @@ def _match(
         raise _incomparable([a, b], question.prices)
     settings = session.settings(VerdictSettings)
     times = [_times(_counted(one)) for one in (a, b)]
-    day = day_of(session)
-    sides = []
-    for figures, price, other in zip((a, b), prices, times[::-1], strict=True):
-        kept, apart = comparable(_counted(figures), other, settings.comparable_days)
-        estimate = (
-            of_results(kept, block, effect=question.effect, price=price, name=question.blocks or "", least=1)
-            if block
-            else of_results(kept, day, effect=question.effect, price=price)
-        )
-        shared = tuple(window for window, reason in figures.excluded.items() if reason.startswith("overlaps "))
-        name, unit = figures.source.name, figures.unit
-        sides.append(Side(name=name, unit=unit, estimate=estimate, apart=apart, overlapping=shared))
+    sides = [
+        _side(session, figures, other, question, block) for figures, other in zip((a, b), times[::-1], strict=True)
+    ]
     # e-values need one rule for all looks, so days join windows there only if that was asked for
     spreads = [side.estimate.spread if block else side.estimate.whole for side in sides]
     paired = {window for one in planned for window in one.windows.values()}
@@ -207,6 +198,26 @@ def _match(
         ),
         certificate=pairs.certificate(planned, names, (by_window[0], by_window[1]), worth),
     )
+
+
+def _side(
+    session: Session,
+    figures: ProviderFigures,
+    other: Sequence[int],
+    question: Question,
+    block: Callable[[WindowResult], str] | None,
+) -> Side:
+    """other: the times of the other side's windows, sorted."""
+    name, effect = figures.source.name, question.effect
+    price = question.prices.get(name)
+    kept, apart = comparable(_counted(figures), other, session.settings(VerdictSettings).comparable_days)
+    estimate = (
+        of_results(kept, block, effect=effect, price=price, name=question.blocks or "", least=1)
+        if block
+        else of_results(kept, day_of(session), effect=effect, price=price)
+    )
+    shared = tuple(window for window, reason in figures.excluded.items() if reason.startswith("overlaps "))
+    return Side(name=name, unit=figures.unit, estimate=estimate, apart=apart, overlapping=shared)
 
 
 def _counted(figures: ProviderFigures) -> Iterator[WindowResult]:
@@ -269,8 +280,7 @@ def _incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price])
 
 def document(match: Match) -> dict[str, Any]:
     """The comparison as JSON values."""
-    found, certificate = match.comparison, match.certificate
-    better = match.better
+    found, better, sides = match.comparison, match.better, (match.a, match.b)
     return {
         "a": match.a.name,
         "b": match.b.name,
@@ -285,34 +295,34 @@ def document(match: Match) -> dict[str, Any]:
         "certainty": found.certainty,
         "tau": found.tau,
         "effect": found.effect,
-        "gates": [
-            {
-                "name": gate.name,
-                "evidence": gate.evidence,
-                "open": gate.open,
-                "windows_needed": gate.windows_needed and list(gate.windows_needed),
-            }
-            for gate in found.gates
-        ],
+        "gates": [_gate(one) for one in found.gates],
         "verdict": found.verdict or NOT_ENOUGH,
         "windows_needed": found.windows_needed and list(found.windows_needed),
         "comparable": {
             "days": match.days,
-            **{side.name: [one.window for one in side.estimate.results] for side in (match.a, match.b)},
-            "left_out": [
-                {"provider": side.name, "window": window} for side in (match.a, match.b) for window in side.apart
-            ],
+            **{side.name: [one.window for one in side.estimate.results] for side in sides},
+            "left_out": [{"provider": side.name, "window": window} for side in sides for window in side.apart],
         },
-        "pairs": certificate
-        and {
-            "finished": certificate.pairs,
-            "open": certificate.open,
-            "evidence": certificate.evidence,
-            "favours": getattr(match, certificate.favours).name,
-        },
-        "providers": [
-            {"provider": side.name, "unit": side.unit, **_figures(side.estimate)} for side in (match.a, match.b)
-        ],
+        "pairs": match.certificate and _pairs(match, match.certificate),
+        "providers": [{"provider": side.name, "unit": side.unit, **_figures(side.estimate)} for side in sides],
+    }
+
+
+def _gate(found: Gate) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "evidence": found.evidence,
+        "open": found.open,
+        "windows_needed": found.windows_needed and list(found.windows_needed),
+    }
+
+
+def _pairs(match: Match, found: pairs.Certificate) -> dict[str, Any]:
+    return {
+        "finished": found.pairs,
+        "open": found.open,
+        "evidence": found.evidence,
+        "favours": getattr(match, found.favours).name,
     }
 
 

@@ -65,7 +65,8 @@ def tally(session: Session, source: Source) -> Tally:
 def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook]:
     """Whether each meter lasts until its reset, and how many windows fit."""
     from tracker_verdict import forecasts
-    from tracker_verdict.outlook import brief, outlooks
+    from tracker_verdict.outlook import outlooks
+    from tracker_verdict.plan_text import brief
 
     found = outlooks(session, source, session.now, 1, is_brief=True)
     forecasts.store(session, source, found, "status")

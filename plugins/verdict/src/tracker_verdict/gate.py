@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import MeterReading, Source
+from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Session, iso, near, number, span, zone
 from tracker_verdict import forecasts
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import Outlook
-from tracker_verdict.prospect import LIKELY, local_time, prospect, summary
+from tracker_verdict.prospect import LIKELY, Prospect, local_time, prospect, summary
 from tracker_verdict.standings import (
     PERCENT,
     USUAL,
     Owned,
+    Standing,
     captures,
     chosen,
     history,
@@ -138,24 +139,32 @@ def _of_meter(
     found = chosen(shown_now, question.account)
     if found is None:
         return unknown
-    percent = found.percent
-    if percent is None:
+    if found.percent is None:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
-    shown = evolve(unknown, used=percent, taken_at=found.at, reset_at=found.reset_at, account=found.account)
-    if found.reset_at is not None and found.reset_at <= now:
-        at = local_time(found.reset_at, now, zone(session.config.timezone))
-        return evolve(shown, why=f"reset at {at} and not read since")
-    if now - found.at > question.max_age:
-        return evolve(shown, why=f"the newest reading is {span(now - found.at)} old")
-    left = max(FULL - percent, 0.0)
-    if left < question.min_left:
-        return evolve(shown, state=STOP, why=f"{number(left)} % left, less than {number(question.min_left)} %")
-    if left <= 0:
-        return evolve(shown, state=STOP, why="0 % left")
-    local = zone(session.config.timezone)
+    left, local = max(FULL - found.percent, 0.0), zone(session.config.timezone)
+    shown = evolve(unknown, used=found.percent, taken_at=found.at, reset_at=found.reset_at, account=found.account)
+    if refusal := _refusal(question, found, left, now, local):
+        return evolve(shown, state=refusal[0], why=refusal[1])
     weeks = partial(weeks_before, of_accounts(known, meter.key).get(found.account, []), local)
     # how old the reading may be was decided above
     ahead = prospect(weeks, found, meter, found.at, local) if meter.unit == PERCENT else None
+    _store(session, source, meter, found, ahead)
+    return _until_reset(evolve(shown, state=GO, why=f"{number(left)} % left"), ahead, question.max_risk)
+
+
+def _refusal(question: Question, found: Standing, left: float, now: datetime, local: tzinfo) -> tuple[str, str] | None:
+    """The state and the reason, if the reading alone says that it is not go."""
+    if found.reset_at is not None and found.reset_at <= now:
+        return UNKNOWN, f"reset at {local_time(found.reset_at, now, local)} and not read since"
+    if now - found.at > question.max_age:
+        return UNKNOWN, f"the newest reading is {span(now - found.at)} old"
+    if left < question.min_left:
+        return STOP, f"{number(left)} % left, less than {number(question.min_left)} %"
+    return (STOP, "0 % left") if left <= 0 else None
+
+
+def _store(session: Session, source: Source, meter: Meter, found: Standing, ahead: Prospect | None) -> None:
+    """Keep the forecast, so that `tracker plan --score` can say how it turned out."""
     asked = Outlook(
         meter=meter.key,
         title=meter.title,
@@ -167,10 +176,17 @@ def _of_meter(
         prospect=ahead,
     )
     forecasts.store(session, source, [asked], "gate")
+
+
+def _until_reset(go: Answer, ahead: Prospect | None, max_risk: float) -> Answer:
+    """Stop if what is left probably does not last until the reset."""
     if ahead is None or ahead.probability is None:
-        return evolve(shown, state=GO, why=f"{number(left)} % left")
-    shown = evolve(shown, risk=ahead.probability if ahead.is_probable else None)
+        return go
     # without a probability only "likely" stops, as `tracker plan` says it
-    limit = question.max_risk if ahead.is_probable else max(question.max_risk, LIKELY)
-    state = STOP if ahead.probability > limit else GO
-    return evolve(shown, state=state, why=f"{number(left)} % left, {summary(ahead)}")
+    limit = max_risk if ahead.is_probable else max(max_risk, LIKELY)
+    return evolve(
+        go,
+        state=STOP if ahead.probability > limit else GO,
+        why=f"{go.why}, {summary(ahead)}",
+        risk=ahead.probability if ahead.is_probable else None,
+    )

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number, plural, zone
 from tracker_verdict.accounts import NO_ACCOUNT
-from tracker_verdict.outlook import GO, ONE_MODEL, STOP, TIGHT, Outlook, overall, risk
+from tracker_verdict.outlook import GO, STOP, TIGHT, Outlook
+from tracker_verdict.plan_text import ONE_MODEL, overall, risk
 from tracker_verdict.standings import PERCENT
 
 

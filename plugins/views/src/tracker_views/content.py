@@ -69,27 +69,13 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     ]
     # what it holds of each window is not kept beside what others are asked for
     del found
-    panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"])]
     failures: list[str] = []
-    for name, answer in session.registry.each("panels", session=session, period=period):
-        if isinstance(answer, PluginError):
-            failures.append(f"{name} could not show its part: {answer.cause}")
-        else:
-            for panel in answer or ():
-                try:
-                    panels.append(sound(panel))
-                except (TypeError, ValueError) as error:
-                    failures.append(f"{name} could not show its part: {error}")
+    panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"]), *_panels(session, period, failures)]
     # a panel of the same name says it better, and the table of windows what was captured
     shown = {panel.name for panel in panels}
     sections = [section for name, section in known if name not in shown]
-    owners = {one.name: f" ({one.distribution})" for one in session.registry.features if not one.is_own}
-    asked = session.registry.each("handoff_section", session=session, windows=period.windows) if with_sections else ()
-    for name, answer in asked:
-        if isinstance(answer, PluginError):
-            failures.append(f"{name} could not show its section: {answer.cause}")
-        elif answer is not None:
-            sections.append(_section(f"{answer.title}{owners.get(name, '')}", answer.rows))
+    if with_sections:
+        sections += _sections(session, period.windows, failures)
     panels.sort(key=lambda panel: (panel.place, panel.title))
     headlines = [one for panel in panels for one in panel.headlines]
     return Content(
@@ -101,6 +87,29 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
         sections=tuple(sections),
         missing=(*failures, *_missing(preview), *(one for panel in panels for one in panel.missing)),
     )
+
+
+def _panels(session: Session, period: Period, failures: list[str]) -> Iterator[Panel]:
+    """The features' own; what one fails at is noted among the failures."""
+    for name, answer in session.registry.each("panels", session=session, period=period):
+        if isinstance(answer, PluginError):
+            failures.append(f"{name} could not show its part: {answer.cause}")
+            continue
+        for panel in answer or ():
+            try:
+                yield sound(panel)
+            except (TypeError, ValueError) as error:
+                failures.append(f"{name} could not show its part: {error}")
+
+
+def _sections(session: Session, windows: Sequence[str], failures: list[str]) -> Iterator[Section]:
+    """The features' sections of the handoff, each of a third party with its owner."""
+    owners = {one.name: f" ({one.distribution})" for one in session.registry.features if not one.is_own}
+    for name, answer in session.registry.each("handoff_section", session=session, windows=windows):
+        if isinstance(answer, PluginError):
+            failures.append(f"{name} could not show its section: {answer.cause}")
+        elif answer is not None:
+            yield _section(f"{answer.title}{owners.get(name, '')}", answer.rows)
 
 
 def _spans(session: Session, windows: Sequence[str]) -> dict[str, tuple[datetime, datetime | None]]:
@@ -215,36 +224,24 @@ def _cell(panel: Panel, key: str, value: Cell) -> Cell:
 
 # --- the kernel's own panels
 
+EFFICIENCY = (
+    Column(key="provider", title="Provider", rank=0),
+    Column(key="features", title="Features", kind="number", rank=0),
+    Column(key="capacity", title="Capacity", kind="number"),
+    Column(key="unit", title="Unit"),
+    Column(key="efficiency", title="Features per unit", kind="rate", rank=0),
+    Column(key="low", title="95 % from", kind="rate"),
+    Column(key="high", title="95 % to", kind="rate"),
+    Column(key="spread", title="Interval", rank=3),
+    Column(key="n", title="Windows", kind="count", rank=2),
+    Column(key="power", title="Power", kind="rate", rank=4),
+    Column(key="needed", title="Windows needed in all", rank=3),
+)
+
 
 def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
     """What each provider delivered for its capacity: the figures of `preview --json`."""
-    rows = []
-    for one in providers:
-        low, high = one.get("ci") or (None, None)
-        account = f" account {one['account']}" if one.get("account") else ""
-        rows.append(
-            {
-                **one,
-                "provider": f"{one['provider']}{account}",
-                "low": low,
-                "high": high,
-                "spread": one.get("ci_kind"),
-                "needed": _range(one),
-            }
-        )
-    columns = (
-        Column(key="provider", title="Provider", rank=0),
-        Column(key="features", title="Features", kind="number", rank=0),
-        Column(key="capacity", title="Capacity", kind="number"),
-        Column(key="unit", title="Unit"),
-        Column(key="efficiency", title="Features per unit", kind="rate", rank=0),
-        Column(key="low", title="95 % from", kind="rate"),
-        Column(key="high", title="95 % to", kind="rate"),
-        Column(key="spread", title="Interval", rank=3),
-        Column(key="n", title="Windows", kind="count", rank=2),
-        Column(key="power", title="Power", kind="rate", rank=4),
-        Column(key="needed", title="Windows needed in all", rank=3),
-    )
+    rows = [_efficiency_row(one) for one in providers]
     units = dict.fromkeys(one["unit"] for one in rows)
     chart = Chart(
         kind="intervals", title="Features per unit of capacity", x="provider", y="efficiency", low="low", high="high"
@@ -259,10 +256,23 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
             if len(units) > 1
             else ""
         ),
-        columns=columns,
+        columns=EFFICIENCY,
         rows=rows,
         charts=(chart,) if rows else (),
     )
+
+
+def _efficiency_row(one: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = one.get("ci") or (None, None)
+    account = f" account {one['account']}" if one.get("account") else ""
+    return {
+        **one,
+        "provider": f"{one['provider']}{account}",
+        "low": low,
+        "high": high,
+        "spread": one.get("ci_kind"),
+        "needed": _range(one),
+    }
 
 
 def _range(figures: Mapping[str, Any]) -> str | None:

@@ -61,11 +61,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
     for size in (*sizes, 0):
         if measure(shares, size):
             break
-    while (over := _needed(widths, kept) - room) > 0:
-        widest = max((one for one in kept if one.kind == "text"), key=lambda one: widths[one.key], default=None)
-        if widest is None or widths[widest.key] <= LEAST:
-            break
-        widths[widest.key] = max(LEAST, widths[widest.key] - over)
+    _narrow(kept, widths, room)
     for one in kept:
         # what was narrowed takes the room that is left
         whole = max(map(cell_len, (one.title, *cells[one.key])))
@@ -93,6 +89,15 @@ def _leave_out(
             kept.remove(one)
             left_out.append(one.title)
     return left_out
+
+
+def _narrow(kept: Sequence[Column], widths: dict[str, int], room: int) -> None:
+    """Take from the widest text until all fit, or no text is longer than the least."""
+    while (over := _needed(widths, kept) - room) > 0:
+        widest = max((one for one in kept if one.kind == "text"), key=lambda one: widths[one.key], default=None)
+        if widest is None or widths[widest.key] <= LEAST:
+            break
+        widths[widest.key] = max(LEAST, widths[widest.key] - over)
 
 
 def _cell(row: Mapping[str, Cell], column: Column, zone: tzinfo, size: int) -> str:

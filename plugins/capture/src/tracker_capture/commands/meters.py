@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from tracker.kernel import Group, moment, session
+
+if TYPE_CHECKING:
+    from tracker_capture.meters import Series
 
 
 @click.group("meters", cls=Group, invoke_without_command=True, epilog="tracker meters --provider codex")
@@ -27,7 +31,7 @@ def command(
     """Show the history of every meter: a sparkline, and a table of its newest readings with the resets marked."""
     if context.invoked_subcommand is not None:
         return
-    from tracker.kernel import TrackerError, zone
+    from tracker.kernel import TrackerError
     from tracker_capture import meters
 
     here = session()
@@ -41,13 +45,21 @@ def command(
         raise TrackerError(
             "No readings match. Fill the history with `tracker sync` or `tracker capture --sample --all`."
         )
-    local = zone(here.config.timezone)
     for place, one in enumerate(found):
-        head, *table = meters.lines(here, one, rows, local)
         if here.is_terminal and place:
             here.say("")
-        here.say(head)
-        here.say(table[0])
-        if here.quiet or not (rows and here.table(*meters.table(here, one, rows))):
-            for line in table[1:]:
-                here.say(line)
+        _show(one, rows)
+
+
+def _show(found: Series, rows: int) -> None:
+    """The head and the sparkline; the table as far as there is a terminal, else lines."""
+    from tracker.kernel import zone
+    from tracker_capture import meters
+
+    here = session()
+    head, sparkline, *rest = meters.lines(here, found, rows, zone(here.config.timezone))
+    here.say(head)
+    here.say(sparkline)
+    if here.quiet or not (rows and here.table(*meters.table(here, found, rows))):
+        for line in rest:
+            here.say(line)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import click
 
-from tracker.api import Column
+from tracker.api import Cell, Column
 from tracker.kernel import Command, TrackerError, session
 
 STREAMS = (
@@ -41,11 +42,7 @@ def command(fix: bool, restore: bool) -> None:
     if here.json:
         here.data(found)
     else:
-        rows = [{"stream": f"{name}.jsonl", **count} for name, count in found["streams"].items()]
-        has_table = bool(rows) and not here.quiet and here.table(STREAMS, rows)
-        for name, count in found["streams"].items() if not has_table else ():
-            removed = f", {count['removed']} taken back" if count["removed"] else ""
-            here.say(f"{name}.jsonl: {plural(count['records'], 'record')}{removed}")
+        _streams(found["streams"])
         for one in found["findings"]:
             mark = "repaired" if one["fixed"] else one["level"]
             here.show(line(f"{mark}: {one['where']}: {one['what']}; {one['cure']}"))
@@ -59,3 +56,16 @@ def command(fix: bool, restore: bool) -> None:
             here.say(f"  {typed}")
     if not found["ok"]:
         raise TrackerError(f"{plural(levels['error'], 'error')} in {here.root}. Each is listed above with its cure.")
+
+
+def _streams(counts: Mapping[str, Mapping[str, int]]) -> None:
+    """A table in a terminal, else a line for each."""
+    from tracker.kernel import plural
+
+    here = session()
+    rows: list[dict[str, Cell]] = [{"stream": f"{name}.jsonl", **count} for name, count in counts.items()]
+    if rows and not here.quiet and here.table(STREAMS, rows):
+        return
+    for name, count in counts.items():
+        removed = f", {count['removed']} taken back" if count["removed"] else ""
+        here.say(f"{name}.jsonl: {plural(count['records'], 'record')}{removed}")

@@ -15,7 +15,8 @@ from tracker.kernel import Command, Selection, selection, session
     "form",
     required=True,
     metavar="FORMAT",
-    help="jsonl: the records as they are, for `tracker import`. csv, parquet: tables without what was taken back.",
+    help="jsonl: the records as they are, for `tracker import`. csv, parquet: tables without what was taken back; csv"
+    " also without panes.",
 )
 @click.option(
     "--out", "folder", required=True, metavar="DIR", type=click.Path(path_type=Path), help="The folder to write to."

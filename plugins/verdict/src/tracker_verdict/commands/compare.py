@@ -7,22 +7,25 @@ import click
 from tracker.kernel import Command, Number, Selection, Windows, selection, session
 from tracker_verdict.options import accounts_option, price_option
 
-
-@click.command("compare", cls=Command, epilog="tracker compare codex claude")
-@click.argument("names", metavar="[A B]", nargs=-1)
-@click.option("--all", "everyone", is_flag=True, help="Compare every provider with the best one.")
-@price_option
-@click.option(
+effect_option = click.option(
     "--effect",
     type=Number(float, min=1.001),
     metavar="RATIO",
     help="The true ratio that you want to detect [default: the setting, 1.5].",
 )
-@click.option(
+blocks_option = click.option(
     "--blocks",
     type=click.Choice(["day", "project"]),
     help="Compare sums per day or per project instead of single windows.",
 )
+
+
+@click.command("compare", cls=Command, epilog="tracker compare codex claude")
+@click.argument("names", metavar="[A B]", nargs=-1)
+@click.option("--all", "everyone", is_flag=True, help="Compare every provider with the best one.")
+@price_option
+@effect_option
+@blocks_option
 @accounts_option
 @selection()
 def command(
@@ -39,11 +42,8 @@ def command(
     from tracker_verdict.price import prices
     from tracker_verdict.settings import VerdictSettings
 
+    _check(names, everyone=everyone)
     here = session()
-    if len(names) not in (0, 2) or (names and everyone):
-        raise click.UsageError("Name two providers, or none to compare all of them (--all).")
-    if names and names[0] == names[1]:
-        raise click.UsageError(f"You named {names[0]} twice. Name two providers.")
     question = comparison.Question(
         prices=prices(here.registry.providers, here.settings(VerdictSettings).prices, given),
         effect=estimate.effect(here) if effect is None else effect,
@@ -58,3 +58,10 @@ def command(
         return
     for match in found:
         advice.show(here, match)
+
+
+def _check(names: tuple[str, ...], *, everyone: bool) -> None:
+    if len(names) not in (0, 2) or (names and everyone):
+        raise click.UsageError("Name two providers, or none to compare all of them (--all).")
+    if names and names[0] == names[1]:
+        raise click.UsageError(f"You named {names[0]} twice. Name two providers.")

@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
 from tracker.kernel import Command, Number, session
 from tracker_verdict.commands.age import Age
 
+if TYPE_CHECKING:
+    from tracker.api import Source
+    from tracker.kernel import Session
+    from tracker_verdict.gate import Answer, Question
+
 PAUSE = 30.0
 
 
-@click.command("gate", cls=Command, epilog="tracker gate codex --min-left 20")
-@click.argument("provider")
-@click.option(
+min_left_option = click.option(
     "--min-left",
     type=Number(float, max=100, full=100),
     default=10.0,
     show_default=True,
     help="How much of the meter must stay free, in percent.",
 )
-@click.option(
+max_risk_option = click.option(
     "--max-risk",
     type=Number(float, max=1, full=1),
     default=0.2,
     show_default=True,
     help="The risk of running out that you accept, from 0 to 1.",
 )
+
+
+@click.command("gate", cls=Command, epilog="tracker gate codex --min-left 20")
+@click.argument("provider")
+@min_left_option
+@max_risk_option
 @click.option(
     "--meter",
     metavar="M",
@@ -49,7 +59,7 @@ def command(
     wait: bool,
 ) -> None:
     """Say whether a script may start work: exit 0 is go, 3 stop, 4 unknown or too old."""
-    from tracker_verdict.gate import GO, STATUS, Question, answer
+    from tracker_verdict.gate import STATUS, Question
 
     here = session()
     source = here.source(provider, kinds=["status"])
@@ -59,6 +69,18 @@ def command(
     question = Question(
         meter=wanted, min_left=min_left, max_risk=max_risk, max_age=max_age, account=account, is_alone=meter is not None
     )
+    found = _answer(here, source, question, wait=wait)
+    if here.json:
+        here.data(found.document())
+    else:
+        here.show(f"{found.state}: {provider} {found.meter}: {found.why}")
+    context.exit(STATUS[found.state])
+
+
+def _answer(here: Session, source: Source, question: Question, *, wait: bool) -> Answer:
+    """The first one, or that of the last time that it was asked."""
+    from tracker_verdict.gate import GO, answer
+
     found = answer(here, source, question, here.now)
     while wait and found.state != GO and not found.is_final and (found.reset_at is None or found.reset_at > here.now):
         here.note(f"waiting: {found.state}: {found.why}")
@@ -66,8 +88,4 @@ def command(
         here.index.close()
         del here.index
         found = answer(here, source, question, here.now)
-    if here.json:
-        here.data(found.document())
-    else:
-        here.show(f"{found.state}: {provider} {found.meter}: {found.why}")
-    context.exit(STATUS[found.state])
+    return found

@@ -40,7 +40,7 @@ def command(
     The verdict is the worst that a meter says. As in `tracker gate`, a meter of one model does not count: if it is
     full, it stops work with that model alone.
     """
-    here, provider = session(), selection.provider
+    provider = selection.provider
     if pairs is not None:
         if len(names) != 2 or names[0] == names[1] or provider or windows_left or is_score:
             raise click.UsageError("Expected --pairs N A B, such as `tracker plan --pairs 6 codex claude`.")
@@ -48,16 +48,24 @@ def command(
         return
     if names:
         raise click.UsageError("Missing option '--pairs'. Expected --provider P, or --pairs N A B.")
+    here = session()
     chosen = [here.source(provider, kinds=["status"])] if provider else list(here.registry.providers.values())
     if is_score:
         _score(chosen)
-        return
+    else:
+        _plan(chosen, selection, windows_left or 1, max_age)
+
+
+def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timedelta) -> None:
     from tracker.kernel import TrackerError, zone
     from tracker_verdict import forecasts
-    from tracker_verdict.outlook import document, lines, outlooks
+    from tracker_verdict.outlook import outlooks
+    from tracker_verdict.plan_table import show
+    from tracker_verdict.plan_text import document, lines
     from tracker_verdict.settings import VerdictSettings
 
-    reserve, left, local = here.settings(VerdictSettings).reserve_pp, windows_left or 1, zone(here.config.timezone)
+    here, provider = session(), selection.provider
+    reserve, local = here.settings(VerdictSettings).reserve_pp, zone(here.config.timezone)
     windows = selection._replace(provider=None).windows(here)
     plans = [(source, outlooks(here, source, here.now, left, windows, max_age=max_age)) for source in chosen]
     if provider is None:
@@ -70,12 +78,10 @@ def command(
         documents = [document(source, found, reserve, left) for source, found in plans]
         here.data(documents[0] if provider else documents)
         return
-    from tracker_verdict.plan_table import show
-
     if show(here, plans, reserve, left):
         return
     for source, found in plans:
-        click.echo("\n".join(lines(source, found, reserve, left, here.now, local)))
+        here.show("\n".join(lines(source, found, reserve, left, here.now, local)))
 
 
 def _score(sources: list[Source]) -> None:
@@ -89,7 +95,7 @@ def _score(sources: list[Source]) -> None:
             known = forecasts.score(found) if found else {"forecasts": 0}
             documents.append({"provider": source.name, **known, "waiting": waiting})
         else:
-            click.echo("\n".join(forecasts.lines(source, found, waiting)))
+            here.show("\n".join(forecasts.lines(source, found, waiting)))
     if here.json:
         here.data(documents)
 
@@ -106,4 +112,4 @@ def _plan_pairs(names: tuple[str, str], count: int) -> None:
     if here.json:
         here.data(pairs.document(drawn))
     else:
-        click.echo("\n".join(pairs.lines(drawn)))
+        here.show("\n".join(pairs.lines(drawn)))

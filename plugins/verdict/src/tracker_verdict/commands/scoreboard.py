@@ -28,10 +28,9 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     """Show features, capacity, efficiency, churn, tokens and money per group of windows."""
     from tracker_verdict import scoreboard as board
     from tracker_verdict.price import prices
-
-    here = session()
     from tracker_verdict.settings import VerdictSettings
 
+    here = session()
     known = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
     found = board.scoreboard(here, by, known, selection.windows(here))  # type: ignore[arg-type]
     if here.json or layout == "json":

@@ -1,0 +1,146 @@
+"""`tracker plan` in words and as JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from tracker.api import MeterOutlook, Source
+from tracker.kernel import Session, iso, number, plural, value, zone
+from tracker_verdict import prospect
+from tracker_verdict.accounts import NO_ACCOUNT
+from tracker_verdict.outlook import GO, STOP, TIGHT, UNKNOWN, Outlook
+from tracker_verdict.prospect import local_time
+from tracker_verdict.standings import PERCENT
+from tracker_verdict.weeks import FULL
+
+ONE_MODEL = "this is the meter of one model: it stops work with that model alone and does not count for the verdict"
+
+
+def overall(found: list[Outlook]) -> str:
+    """The worst that a meter says, as the gate has it: not one of a single model. Unknown if the capacity meter is."""
+    for verdict in (STOP, TIGHT):
+        if any(one.verdict == verdict for one in found if one.is_of_all):
+            return verdict
+    return next((one.verdict for one in found if one.is_capacity), UNKNOWN)
+
+
+def lines(
+    source: Source, found: list[Outlook], reserve: float, windows_left: int, now: datetime, local: tzinfo
+) -> Iterator[str]:
+    """The plan in words."""
+    for one in found:
+        reset = f", reset {local_time(one.reset_at, now, local)}" if one.reset_at else ""
+        at = f" at {local_time(one.taken_at, now, local)}" if one.taken_at else ""
+        name = f" account {one.account or NO_ACCOUNT}" if one.several else ""
+        used = value(one.used, unit="% used" if one.unit == PERCENT else f" {one.unit}")
+        if one.unit != PERCENT and one.limit:
+            used = f"{value(one.used)} of {number(one.limit)} {one.unit} used"
+        yield f"{source.name} {one.meter}{name}: {used}{at}{reset}"
+        if one.prospect is not None:
+            yield from prospect.lines(one.prospect, local)
+        if one.cost is None or one.fits is None:
+            yield f"  unknown: {one.why}"
+            continue
+        least, usual, most = (number(cost) for cost in one.cost)
+        spread = f"{least} to {most}, " if one.costs > 1 else ""
+        yield f"  a usual window costs {usual} {one.unit} ({spread}of {plural(one.costs, 'window')})"
+        leave = "leaves" if one.fits[1] == 1 else "leave"
+        yield f"  {_room(*one.fits)} and {leave} {number(reserve * (one.limit or FULL) / FULL)} {one.unit}"
+        yield f"  {plural(windows_left, 'planned window')}: {_chance(one.probability)} likely to fit: {one.verdict}"
+        if one.verdict == UNKNOWN:
+            yield f"  unknown: {one.why}"
+        elif not one.is_of_all and one.verdict != GO:
+            yield f"  {ONE_MODEL}"
+        if one.assumption:
+            yield f"  {one.assumption}"
+    for account, verdict in verdicts(found).items():
+        own = [one for one in found if account in ("", one.account or NO_ACCOUNT)]
+        words_of_gate = risk(own, windows_left) if verdict in (GO, TIGHT) else ""
+        yield f"{source.name}{f' account {account}' if account else ''} verdict: {verdict}{words_of_gate}"
+
+
+def risk(found: Sequence[Outlook], windows_left: int) -> str:
+    """What to add to a verdict where planned windows fit, but the gate stops: it asks about the whole week."""
+    for one in found:
+        if one.is_capacity and one.prospect is not None and one.prospect.is_risky:
+            chance = one.prospect.chance
+            how = one.prospect.word if chance is None else f"{chance}% likely"
+            planned = plural(windows_left, "window")
+            return f" for {planned}; {one.meter} is {how} to be full before the reset, so `tracker gate` stops"
+    return ""
+
+
+def verdicts(found: list[Outlook]) -> dict[str, str]:
+    """The verdict of each account, by its name; of a single one under an empty name."""
+    several = {one.account or NO_ACCOUNT for one in found if one.several}
+    if not several:
+        return {"": overall(found)}
+    return {name: overall([one for one in found if (one.account or NO_ACCOUNT) == name]) for name in sorted(several)}
+
+
+def brief(session: Session, source: Source, found: Sequence[Outlook]) -> Iterator[MeterOutlook]:
+    """What is worth saying of each meter beside its value."""
+    local = zone(session.config.timezone)
+    for one in found:
+        ahead = one.prospect
+        has_words = ahead is not None and (ahead.is_full or ahead.linear)
+        parts = [text.strip() for text in prospect.lines(ahead, local, is_brief=True)] if ahead and has_words else []
+        if one.fits is not None:
+            parts.append(_room(*one.fits))
+        if parts:
+            figures: dict[str, Any] = {"windows_that_fit": one.fits, "forecast": ahead and ahead.shown()}
+            figures["expected"] = ahead and ahead.expected
+            yield MeterOutlook(source.name, one.meter, one.account, "; ".join(parts), figures)
+
+
+def _chance(probability: float | None) -> str:
+    """In whole per cent, but never 0 or 100."""
+    assert probability is not None
+    return f"{number(100 * min(max(probability, 0.01), 0.99), 0)}%"
+
+
+def _room(low: int, usual: int | None, high: int | None) -> str:
+    """How many fit, in words; the verdict goes by the probability."""
+    if usual is None:
+        return f"{low} or more windows fit (the usual window cost nothing)"
+    more = f"{usual} more {'window fits' if usual == 1 else 'windows fit'}"
+    if high is None:
+        return more + (f" ({low} or more: the cheapest window cost nothing)" if usual else "")
+    return more + (f" ({low} to {high})" if low != high else "")
+
+
+def document(source: Source, found: list[Outlook], reserve: float, windows_left: int) -> dict[str, Any]:
+    """The plan as JSON values."""
+    return {
+        "provider": source.name,
+        "reserve_pp": reserve,
+        "windows_planned": windows_left,
+        "verdict": overall(found),
+        **({} if "" in (own := verdicts(found)) else {"verdict_of_account": own}),
+        "meters": [_values(one) for one in found],
+    }
+
+
+def _values(one: Outlook) -> dict[str, Any]:
+    sizes = ("least", "usual", "most")
+    return {
+        "meter": one.meter,
+        "account": one.account,
+        "capacity": one.is_capacity,
+        "used": one.used,
+        "unit": one.unit,
+        "limit": one.limit,
+        "used_pct": one.percent,
+        "captured_at": one.taken_at and iso(one.taken_at),
+        "reset_at": one.reset_at and iso(one.reset_at),
+        "windows_measured": one.costs,
+        "cost": one.cost and dict(zip(sizes, one.cost, strict=True)),
+        "windows_that_fit": one.fits and dict(zip(sizes, one.fits, strict=True)),
+        "probability": one.probability,
+        "spread": None if one.probability is None else "assumed" if one.assumption else "measured",
+        "verdict": one.verdict,
+        "why": one.why,
+        "forecast": one.prospect and one.prospect.shown(),
+    }
