@@ -1,7 +1,7 @@
 """The live board: the newest meters at the top, and one panel of any feature below.
 
 What is read is read by another process, whenever a stream grew and every few minutes for the ages. The screen changes
-only where a value did.
+only if a value did.
 """
 
 from __future__ import annotations
