@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tracker.errors import TrackerError
-from tracker.text.render import escape
+from tracker.text.render import escape, tell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,18 +217,12 @@ class Session:
         if text in self._warned:
             return
         self._warned.add(text)
-        self._tell(f"warning: {text}")
+        tell(f"warning: {text}")
 
     def note(self, text: str) -> None:
         """Something worth knowing beside the result."""
         if not self.quiet:
-            self._tell(text)
-
-    def _tell(self, text: str) -> None:
-        """Print on stderr; on a terminal folded between words."""
-        from tracker.text.render import folded
-
-        print(folded(escape(text)) if sys.stderr.isatty() else escape(text), file=sys.stderr)
+            tell(text)
 
 
 def session() -> Session:

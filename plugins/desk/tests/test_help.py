@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -49,3 +52,30 @@ def test_an_example_that_is_broken_can_be_copied(program: Any, monkeypatch: pyte
     helped = program("complete", "--help").ok()
     example = helped.partition("Example:\n")[2].partition("\n\n")[0]
     assert shlex.split(example.replace("\\\n", " "))[:4] == ["tracker", "complete", "--window", "W0-01"]
+
+
+def test_a_meaning_fits_a_narrow_terminal(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = program("help", "capacity").ok()
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "45")
+    narrow = program("help", "capacity").ok()
+    assert max(map(len, narrow.splitlines())) <= 45
+    assert narrow.split() == whole.split()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
+def test_an_error_fits_a_narrow_terminal_and_its_command_can_be_copied(program: Any) -> None:
+    import pty
+
+    main, side = pty.openpty()
+    environment = os.environ | {"COLUMNS": "45", "TRACKER_DATA_DIR": str(program.root)}
+    command = [sys.executable, "-m", "tracker.cli", "complete", "--window", "W0-09"]
+    done = subprocess.run(command, stderr=side, env=environment, check=False)
+    os.close(side)
+    text = os.read(main, 65536).decode()
+    os.close(main)
+    assert done.returncode == 1
+    first, *rest = text.splitlines()
+    assert first.startswith("error: W0-09 holds no captures.")
+    assert any("`tracker start PROVIDER --stdin --window W0-09`" in line for line in rest)
+    assert max(len(line) for line in (first, *rest) if "`" not in line) <= 45

@@ -18,7 +18,7 @@ from tracker.cli.command import Command as SharedCommand
 from tracker.errors import Interrupted, TrackerError
 from tracker.feature import GROUPS, Command
 from tracker.session import Session
-from tracker.text.render import escape, line
+from tracker.text.render import line, tell
 
 KERNEL = {
     name: Command(group, about, f"tracker.cli.commands.{place}")
@@ -229,7 +229,7 @@ class Root(Group):
 
 
 def _stop(message: str, status: int) -> NoReturn:
-    print(f"error: {escape(' '.join(message.split()))}", file=sys.stderr)
+    tell(f"error: {' '.join(message.split())}")
     sys.exit(status)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from tracker.errors import PluginError, TrackerError
 from tracker.feature import Command, Feature
 from tracker.hosting.guard import guarded, restored
-from tracker.text.render import escape, near
+from tracker.text.render import near, tell
 
 GROUP = "tracker"
 FEATURE = "feature"  # the last part of the module that a feature's entry point names
@@ -183,7 +183,7 @@ def _admit(found: Plugin) -> None:
 
 
 def _warn(text: str) -> None:
-    print(f"warning: {escape(text)}", file=sys.stderr)
+    tell(f"warning: {text}")
 
 
 def _share(found: list[Plugin]) -> None:

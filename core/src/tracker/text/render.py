@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from codecs import iterdecode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -131,18 +132,22 @@ def near(wrong: str, known: Iterable[str]) -> str:
 
 
 def folded(text: str) -> str:
-    """Lines that are too long for the terminal, broken between words; what follows is indented."""
+    """Lines that are too long for the terminal, broken between words and indented; a command is never broken."""
     from shutil import get_terminal_size
     from textwrap import TextWrapper
 
-    wrapper = TextWrapper(
-        get_terminal_size((80, 24)).columns, break_long_words=False, break_on_hyphens=False, replace_whitespace=False
-    )
+    wrapper = TextWrapper(get_terminal_size((80, 24)).columns, break_long_words=False, break_on_hyphens=False)
+    wrapper.replace_whitespace = False
     found = []
-    for one in text.split("\n"):
-        wrapper.subsequent_indent = " " * (len(one) - len(one.lstrip()) + 2)
+    for one in re.sub("`[^`\n]+`|^ +tracker .+", lambda one: one[0].replace(" ", "\0"), text, flags=re.M).split("\n"):
+        wrapper.subsequent_indent = " " * (len(one) - len(one.lstrip(" \0")) + 2)
         found.append(wrapper.fill(one))
-    return "\n".join(found)
+    return "\n".join(found).replace("\0", " ")
+
+
+def tell(text: str) -> None:
+    """Print on stderr; on a terminal folded between words."""
+    print(folded(escape(text)) if sys.stderr.isatty() else escape(text), file=sys.stderr)
 
 
 # --- JSON and CSV

@@ -23,7 +23,7 @@ START = (
     Column(key="lane", title="Lane", rank=6),
     FROM,
     Column(key="to", title="To", kind="instant", rank=5),
-    Column(key="state", title="State", rank=2),
+    Column(key="state", title="State"),
     Column(key="features", title="Features", kind="number"),
     Column(key="capacity", title="Capacity", kind="number", rank=2),
     Column(key="unit", title="Unit", rank=3),

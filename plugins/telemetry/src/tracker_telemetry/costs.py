@@ -135,7 +135,8 @@ def csv_lines(found: Costs) -> Iterator[str]:
     yield f"{found.by},baseline_tokens,{found.label}_tokens,delta_{found.label}_minus_base"
     for row in found.rows:
         name = row[0] if PLAIN.fullmatch(row[0]) else csv_line((row[0],), "").decode()
-        yield ",".join(map(str, (name, *figures(row))))
+        baseline, routed, delta = figures(row)
+        yield f"{name},{baseline},{routed},{delta}"
 
 
 def totals_line(found: Costs) -> str:

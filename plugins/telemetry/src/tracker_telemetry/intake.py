@@ -24,24 +24,12 @@ TAGS = 10  # kinds of tags that people are told of
 RETRY_SECONDS = 0.5  # between two tries for a busy lock, of which each waits itself
 
 
-def ingest_stream(
-    session: Session,
-    source: Source,
-    window: str,
-    given: StreamInput,
-) -> None:
+def ingest_stream(session: Session, source: Source, window: str, given: StreamInput) -> None:
     """Take a whole stream in and say what it held."""
-    use_stdin, notes, follow, strict = given.use_stdin, given.notes, given.follow, given.strict
-    path = None if given.path is None else Path(given.path)
-    if use_stdin and path is not None:
-        raise click.UsageError("--stdin and --file exclude each other. Give one of them.")
-    if follow and path is None:
-        raise click.UsageError("--follow expects --file PATH. A pipe is followed without it.")
-    if path is None and not use_stdin and sys.stdin.isatty():
-        raise click.UsageError("No stream was given. Expected --stdin or --file PATH.")
-    intake = Intake(session, Reader(session, source, window, notes), Stop())
+    path = _path(given)
+    intake = Intake(session, Reader(session, source, window, given.notes), Stop())
     try:
-        if follow and path is not None:
+        if given.follow and path is not None:
             with intake.stop:
                 intake.follow(Follower(path))
         else:
@@ -62,9 +50,21 @@ def ingest_stream(
     rejected = intake.reader.summary.rejected
     if rejected and not intake.reader.summary.events:
         _warn_of_nothing(session, source, intake.first_reason)
-    if strict and rejected:
+    if given.strict and rejected:
         verb = "line was" if rejected == 1 else "lines were"
         raise TrackerError(f"{rejected} {verb} rejected with --strict. The others are stored.")
+
+
+def _path(given: StreamInput) -> Path | None:
+    """The file that is named; None for standard input."""
+    path = None if given.path is None else Path(given.path)
+    if given.use_stdin and path is not None:
+        raise click.UsageError("--stdin and --file exclude each other. Give one of them.")
+    if given.follow and path is None:
+        raise click.UsageError("--follow expects --file PATH. A pipe is followed without it.")
+    if path is None and not given.use_stdin and sys.stdin.isatty():
+        raise click.UsageError("No stream was given. Expected --stdin or --file PATH.")
+    return path
 
 
 def _notes(intake: Intake) -> Iterator[str]:

@@ -145,20 +145,17 @@ def _routing(session: Session, period: Period) -> Iterator[Panel]:
             sides[bool(is_routed)].add(model, counts)
         found = Costs(label=source.routed_label, by="model", sides=sides, prices=table)
         money = found.money(found.sides)
-        total = baseline.tokens + routed.tokens
-        share = 100 * routed.tokens / total if total else None
         saved = money["saved_usd"]
         cost = money["baseline_usd"], money[f"{found.label}_usd"]
         rows += [
             {"side": f"{source.title}: not routed", "tokens": baseline.tokens, "cost": cost[0], "saved": None},
             {"side": f"{source.title}: routed", "tokens": routed.tokens, "cost": cost[1], "saved": saved},
         ]
-        if share is not None and routed.tokens:
-            worth = (
-                "what that saved is not known"
-                if saved is None
-                else f"which saved {prices.dollars(saved)} at list prices"
-            )
+        if routed.tokens:
+            share = 100 * routed.tokens / (baseline.tokens + routed.tokens)
+            worth = "what that saved is not known"
+            if saved is not None:
+                worth = f"which saved {prices.dollars(saved)} at list prices"
             headlines.append(f"{source.title}: {number(share, 0)} % of the tokens went to a cheaper model, {worth}.")
     if rows:
         yield Panel(

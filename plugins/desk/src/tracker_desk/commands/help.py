@@ -25,7 +25,7 @@ def command(context: click.Context, words: tuple[str, ...]) -> None:
         here.data({"word": name, "meaning": meaning})
         return
     if meaning:
-        click.echo(f"{name}: {meaning}")
+        here.show(f"{name}: {meaning}")
         if name not in commands:
             return
         # the word is a command, too

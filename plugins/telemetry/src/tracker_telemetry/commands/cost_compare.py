@@ -34,8 +34,6 @@ PART = 10_000  # lines that are printed at once: millions would take hundreds of
 @click.option("--source", "name", metavar="SOURCE", help="The telemetry source, if there are several.")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
     """Compare the tokens and the money of routed requests with the others', per feature."""
-    from attrs import evolve
-
     from tracker.kernel import TrackerError, Windows
     from tracker_telemetry import costs, prices
     from tracker_telemetry.index import ask, ask_log
@@ -54,27 +52,35 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
     table = prices.table(here, source)
 
     def show(events: Events) -> None:
-        found = costs.compare(source, events, cast("costs.By", by), top, table, with_money=here.json)
-        if here.json:
-            here.data(costs.document(found))
-            return
-        has_rows = any(side.models for side in found.sides)
-        if here.is_terminal:
-            found = evolve(found, rows=list(found.rows))
-        if here.is_terminal and has_rows and here.table(*costs.table(found)):
-            here.show(costs.totals_line(found))
-        else:
-            lines = costs.csv_lines(found)
-            while part := list(islice(lines, PART)):
-                click.echo("\n".join(part))
-            click.echo(f"# {costs.totals_line(found)}")
-        if has_rows:
-            here.note(costs.money_line(found))
+        _show(here, costs.compare(source, events, cast("costs.By", by), top, table, with_money=here.json))
 
     if path is not None:
         ask_log(_log(here, source, path), show)
     else:
         ask(here, source, None if window is None else [window], show)
+
+
+def _show(here: Session, found: costs.Costs) -> None:
+    """The comparison as a table or CSV, with its totals and the money."""
+    from attrs import evolve
+
+    from tracker_telemetry import costs
+
+    if here.json:
+        here.data(costs.document(found))
+        return
+    has_rows = any(side.models for side in found.sides)
+    if here.is_terminal:
+        found = evolve(found, rows=list(found.rows))
+    if here.is_terminal and has_rows and here.table(*costs.table(found)):
+        here.show(costs.totals_line(found))
+    else:
+        lines = costs.csv_lines(found)
+        while part := list(islice(lines, PART)):
+            click.echo("\n".join(part))
+        click.echo(f"# {costs.totals_line(found)}")
+    if has_rows:
+        here.note(costs.money_line(found))
 
 
 def _log(here: Session, source: Source, path: str) -> Iterator[dict[str, Any]]:

@@ -54,18 +54,12 @@ def command(
     selection: Selection,
 ) -> None:
     """Show what your agents' requests used, from the session logs of all clients."""
-    from tracker.kernel import TrackerError, near, zone
+    from tracker.kernel import zone
     from tracker_telemetry.sessions import usage as report
     from tracker_telemetry.sessions.current import current
-    from tracker_telemetry.sessions.store import log_sources
 
     here = session()
-    sources = log_sources(here)
-    if (provider := selection.provider) is not None:
-        known = {report.provider_of(here, source): source for source in sources}
-        if provider not in known:
-            raise TrackerError(f"No session logs of a provider {provider!r}. {near(provider, sorted(known))}")
-        sources = [known[provider]]
+    sources = _sources(here, selection.provider)
     in_windows = selection.lane is not None or selection.is_open
     query = report.Query(
         by=cast("report.By", by),
@@ -77,7 +71,6 @@ def command(
         zone=zone(timezone) if timezone else here.zone,
         first_weekday=DAYS.index(start_of_week),
     )
-
     found = current(here, sources, lambda store, _: report.usage(here, store, sources, query))
     if not found.rows:
         for line in _looked(here, sources):
@@ -88,16 +81,34 @@ def command(
         for line in _csv(found):
             click.echo(line, nl=False)
     else:
-        from tracker_telemetry.panels import table
-        from tracker_telemetry.sessions.usage import sentences
+        _show(here, found)
 
-        if not (found.rows and here.table(*table(found), total=True)):
-            for line in _table(found):
-                click.echo(line)
-        for moved in found.meters:
-            here.show(_moved(moved))
-        for text in sentences(found.missing):
-            here.note(f"missing: {text}")
+
+def _sources(here: Session, provider: str | None) -> Sequence[Source]:
+    """The sources of session logs, or those of a provider."""
+    from tracker.kernel import TrackerError, near
+    from tracker_telemetry.sessions.store import log_sources
+    from tracker_telemetry.sessions.usage import provider_of
+
+    found = [(provider_of(here, source), source) for source in log_sources(here)]
+    names = {name for name, _ in found}
+    if provider is not None and provider not in names:
+        raise TrackerError(f"No session logs of a provider {provider!r}. {near(provider, sorted(names))}")
+    return [source for name, source in found if provider in (None, name)]
+
+
+def _show(here: Session, found: Usage) -> None:
+    """The table, what the meters moved, and what is missing."""
+    from tracker_telemetry.panels import table
+    from tracker_telemetry.sessions.usage import sentences
+
+    if not (found.rows and here.table(*table(found), total=True)):
+        for line in _table(found):
+            click.echo(line)
+    for moved in found.meters:
+        here.show(_moved(moved))
+    for text in sentences(found.missing):
+        here.note(f"missing: {text}")
 
 
 def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:

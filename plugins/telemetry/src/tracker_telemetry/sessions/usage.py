@@ -24,6 +24,8 @@ from tracker_telemetry.sessions.store import Store
 from tracker_telemetry.sessions.tables import QUARTER, REQUESTS, STANDING, SUMS
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
+# labels, time or day, requests, tokens, cost and how many requests have one
+Counted: TypeAlias = tuple[dict[str, str], float | str | None, int, list[int], float | None, int]
 PERIODS = ("daily", "weekly", "monthly")
 OUTSIDE = "(no window)"
 MICROSECONDS = 10**6
@@ -116,23 +118,11 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     unpriced: dict[str, int] = defaultdict(int)
     windows = _Windows(session) if query.needs_requests else None
     shared: dict[str, int] = defaultdict(int)
-    days: dict[float, date | None] = {}
     for source in sources:
         provider = provider_of(session, source)
         span = None if windows is None else windows.span(provider, query.windows)
-        for labels, at, requests, tokens, cost, priced in _rows(database, source, query, span):
-            if isinstance(at, str):
-                # of a deleted file only the day is known, which no zone moves and no window has
-                day, at = date.fromisoformat(at) if at else None, None
-                if query.is_limited and not (day and _is_within(day, query)):
-                    continue
-            elif query.is_limited and not (at is not None and query.since <= at < query.until):
-                continue
-            else:
-                quarter = -1 if at is None else at // QUARTER
-                if quarter not in days:
-                    days[quarter] = None if at is None else datetime.fromtimestamp(at, query.zone).date()
-                day = days[quarter]
+        counted = _rows(database, source, query, span)
+        for labels, at, day, requests, tokens, cost, priced in _dated(counted, query):
             values = {**labels, "provider": provider, "period": _period(day, query)}
             if windows is not None:
                 values["window"] = window = windows.of(provider, at, (labels["branch"], labels["project"]))
@@ -180,8 +170,8 @@ def provider_of(session: Session, source: Source) -> str:
 
 def _rows(
     database: sqlite3.Connection, source: Source, query: Query, span: tuple[float, float] | None
-) -> Iterator[tuple[dict[str, str], float | str | None, int, list[int], float | None, int]]:
-    """Labels, time or day, requests, tokens, cost and how many requests have one.
+) -> Iterator[Counted]:
+    """What the files hold, and what deleted ones held.
 
     Where sums do not tell the answer, each request by itself, of windows those in the span, if there is one.
     """
@@ -210,6 +200,22 @@ def _rows(
 
 
 # --- periods and windows
+
+
+def _dated(rows: Iterable[Counted], query: Query) -> Iterator[tuple[Any, ...]]:
+    """The rows that are asked for, with the time, if it is known, and the day."""
+    days: dict[float, date | None] = {}
+    for labels, at, *counts in rows:
+        if isinstance(at, str):
+            # of a deleted file only the day is known, which no zone moves and no window has
+            day = date.fromisoformat(at) if at else None
+            if not query.is_limited or (day and _is_within(day, query)):
+                yield labels, None, day, *counts
+        elif not query.is_limited or (at is not None and query.since <= at < query.until):
+            quarter = -1 if at is None else at // QUARTER
+            if quarter not in days:
+                days[quarter] = None if at is None else datetime.fromtimestamp(at, query.zone).date()
+            yield labels, at, days[quarter], *counts
 
 
 def _is_within(day: date, query: Query) -> bool:

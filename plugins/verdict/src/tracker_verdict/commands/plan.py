@@ -81,7 +81,7 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
     if show(here, plans, reserve, left):
         return
     for source, found in plans:
-        click.echo("\n".join(lines(source, found, reserve, left, here.now, local)))
+        here.show("\n".join(lines(source, found, reserve, left, here.now, local)))
 
 
 def _score(sources: list[Source]) -> None:
@@ -95,7 +95,7 @@ def _score(sources: list[Source]) -> None:
             known = forecasts.score(found) if found else {"forecasts": 0}
             documents.append({"provider": source.name, **known, "waiting": waiting})
         else:
-            click.echo("\n".join(forecasts.lines(source, found, waiting)))
+            here.show("\n".join(forecasts.lines(source, found, waiting)))
     if here.json:
         here.data(documents)
 
@@ -112,4 +112,4 @@ def _plan_pairs(names: tuple[str, str], count: int) -> None:
     if here.json:
         here.data(pairs.document(drawn))
     else:
-        click.echo("\n".join(pairs.lines(drawn)))
+        here.show("\n".join(pairs.lines(drawn)))
