@@ -122,6 +122,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Path:
     run("override codex --window W0-09 --phase before --weekly-pct 50 --notes by-hand", AGENT_ID="sub1")
     run("override codex --window W0-09 --phase after --weekly-pct 40", AGENT_ID="sub1")
     run("alias delete codex --phase after --window W0-09", AGENT_ID="sub1")
+    run("feature reserve", TRACKER_DATA_DIR=str(folder / "other"))
+    run("import other")
     run("churn --window W0-01")
     run("feature reserve")
     run("plan --pairs 2 codex claude")

@@ -65,14 +65,15 @@ def test_an_export_is_a_data_directory_that_can_be_imported(filled: Any, tmp_pat
     done = program("import", str(out), root=other)
     assert done.ok().startswith("imported ")
     assert (audit(program, other), preview(program, other)) == (audit(program), preview(program))
-    there = {path.name: path.read_bytes() for path in other.glob("*.jsonl") if path.name != "commands.jsonl"}
-    assert there == {name: data for name, data in files.items() if name != "commands.jsonl"}
+    own = ("commands.jsonl", "imports.jsonl")
+    there = {path.name: path.read_bytes() for path in other.glob("*.jsonl") if path.name not in own}
+    assert there == {name: data for name, data in files.items() if name not in own}
     states = {path.relative_to(program.root): path.read_bytes() for path in program.root.glob("state/**/*.json")}
     states = {name: data for name, data in states.items() if json.loads(data)["window"]}
     assert {path.relative_to(other): path.read_bytes() for path in other.glob("state/**/*.json")} == states
     again = program("import", str(out), root=other)
     assert again.ok().startswith("imported 0 records; ")
-    assert {path.name: path.read_bytes() for path in other.glob("*.jsonl") if path.name != "commands.jsonl"} == there
+    assert {path.name: path.read_bytes() for path in other.glob("*.jsonl") if path.name not in own} == there
 
 
 def test_two_machines_become_one(filled: Any, tmp_path: Path) -> None:
@@ -167,21 +168,49 @@ def test_an_import_that_was_stopped_goes_on(filled: Any, tmp_path: Path, monkeyp
     from tracker.journal.journal import Journal
 
     program, other, appended = filled, tmp_path / "other", []
-    real = Journal.append
+    real = Journal.append_all
 
-    def failing(self: Journal, stream: str, lines: Any) -> None:
-        appended.append(stream)
-        if stream == "toy_report":
+    def failing(self: Journal, new: Any) -> None:
+        appended.extend(name for name in new if name != "imports")
+        if "toy_report" in new:
             raise TrackerError("no space")
-        real(self, stream, lines)
+        real(self, new)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Journal, "append", failing)
+        patched.setattr(Journal, "append_all", failing)
         assert program("import", str(program.root), root=other).refused() == "error: no space"
     assert appended[0] == "anomalies"
     assert "snapshots" in appended
     program("import", str(program.root), root=other).ok()
     assert (audit(program, other), preview(program, other)) == (audit(program), preview(program))
+
+
+def test_undo_leaves_what_came_by_import(program: Any, tmp_path: Path) -> None:
+    """Whichever command of either directory is newer; also after the records went back and forth."""
+    other = tmp_path / "other"
+
+    def start(window: str, root: Path | None = None) -> None:
+        program(*["start", "toy", "--stdin", "--window", window], stdin="fuel 10%", root=root).ok()
+
+    start("W1")
+    start("W2", other)
+    program("undo", "--yes", root=other).ok()
+    start("W3", other)
+    program("import", str(other)).ok()
+    program("import", str(program.root), root=other).ok()
+    program("import", str(other)).ok()
+    for root, own in ((None, "W1"), (other, "W3")):
+        [listed] = json.loads(program("undo", "--list", "--json", root=root).ok())
+        assert {one["window"] for one in listed["records"]} - {None} == {own}
+        refused = program("undo", "--yes", root=root).refused()
+        assert refused.startswith("error: The last command cannot be taken back. Add --past ")
+        done = program("undo", "--yes", "--past", root=root)
+        assert f"took back toy before snapshot for {own}" in done.ok()
+        assert "tracker import" in done.err
+        assert "There is nothing to take back" in program("undo", "--yes", "--past", root=root).refused()
+    program("import", str(other)).ok()
+    start("W4")
+    assert "took back toy before snapshot for W4" in program("undo", "--yes").ok()
 
 
 # --- tables

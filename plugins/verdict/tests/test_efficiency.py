@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from tracker_verdict.stats.efficiency import measure
-from tracker_verdict.stats.intervals import Weighted, fieller, poisson_limits
+from tracker_verdict.stats.intervals import WeightedSum, fieller, poisson_limits
 
 D1 = [(3, 18), (2, 10), (4, 20)]
 D2 = [(2, 2), (3, 5), (1, 3), (4, 9), (2, 4), (3, 6)]
@@ -161,7 +161,7 @@ def test_measured_interval_is_the_wider_of_student_and_garwood(windows, confiden
 
 
 def test_garwood_limits_are_where_the_count_becomes_improbable():
-    low, high = poisson_limits(Weighted(7, 7), 0.025, 1.0)
+    low, high = poisson_limits(WeightedSum(7, 7), 0.025, 1.0)
     assert scipy.stats.poisson.sf(6, low) == pytest.approx(0.025)
     assert scipy.stats.poisson.cdf(7, high) == pytest.approx(0.025)
 
@@ -173,7 +173,7 @@ def test_weighted_limits_are_fay_and_feuer_s(fano):
     low = variance / (2 * total) * scipy.stats.chi2.ppf(0.025, 2 * total**2 / variance)
     more, wider = total + largest, variance + largest**2
     high = wider / (2 * more) * scipy.stats.chi2.ppf(0.975, 2 * more**2 / wider)
-    counts = Weighted(total / 0.9, (f * q * q).sum() / 0.81)
+    counts = WeightedSum(total / 0.9, (f * q * q).sum() / 0.81)
     assert [0.9 * limit for limit in poisson_limits(counts, 0.025, fano)] == pytest.approx([low, high], rel=1e-12)
 
 

@@ -1,6 +1,6 @@
 """Read Claude Code's part of a report of ccusage 16 to 20 into flat figures.
 
-The figures, all None where the report lacks them:
+The figures, all None if the report lacks them:
 
     scope                     daily, weekly, monthly, session or blocks
     rows                      days, weeks, months, sessions or blocks (without the gaps between blocks)

@@ -75,7 +75,6 @@ def parse_status(text: str, scope: str | None) -> Reading:
 def render_preview_block(context: PreviewContext) -> Block | None:
     """The newest report of each scope; of two of one instant the later record."""
     newest: dict[str, Mapping[str, Any]] = {}
-
     for record in sorted(context.records, key=lambda record: instant(record.get("captured_at")) or NEVER):
         fields = _fields(record)
         newest[str(fields.get("scope"))] = fields
@@ -95,8 +94,8 @@ def _fields(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _row(scope: str, fields: Mapping[str, Any]) -> Row:
-    text, figures = ROWS[scope]
     from tracker_codex.ccusage_report import stored_figure
 
+    text, figures = ROWS[scope]
     values = {shown: stored_figure(name, fields.get(name)) for shown, name in figures.items()}
     return Row(label=scope, text=text, values=values)

@@ -1,6 +1,6 @@
 """Read Codex's part of a report of ccusage 16 to 20, or a hand-made summary of one, into flat figures.
 
-The figures, all None where the report lacks them:
+The figures, all None if the report lacks them:
 
     scope                     daily, weekly, monthly, session or blocks
     rows                      days, weeks, months, sessions or blocks (without the gaps between blocks)
@@ -33,7 +33,7 @@ Tags: TypeAlias = "dict[str, None]"  # in order, each once
 
 
 class Unreadable(ValueError):
-    """Raised where a text gives no figures; its message is the tag that says why."""
+    """Raised if a text gives no figures; its message is the tag that says why."""
 
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)
@@ -78,7 +78,7 @@ TOTALS = {"total_tokens": "tokens", "total_cost_usd": "cost_usd"}
 
 
 def read_report(text: str, scope: str | None) -> Reading:
-    """The figures of one report; `scope` is the kind that it must be, None where the text decides."""
+    """The figures of one report; `scope` is the kind that it must be, None if the text decides."""
     try:
         payload = _payload(text, scope)
         scope, rows = _rows(payload, scope)
@@ -111,7 +111,7 @@ def _payload(text: str, scope: str | None) -> Object:
         payload = orjson.loads(text.removeprefix("\ufeff"))
     except ValueError as error:
         raise Unreadable("invalid-json") from error
-    if payload == []:  # the whole answer of some versions where there is nothing to report
+    if payload == []:  # the whole answer of some versions if there is nothing to report
         if scope not in SCOPES:
             raise Unreadable("scope-unknown")
         return {SCOPES[scope].lists[0]: []}
@@ -180,7 +180,7 @@ def _normal(row: Object) -> Object:
 
 
 def _newest(scope: Scope, rows: list[Object], tags: Tags) -> tuple[str | None, list[Object]]:
-    """The newest time and the rows that name it; neither where one of several rows has none that can be read."""
+    """The newest time and the rows that name it; neither if one of several rows has none that can be read."""
     times = [_time(scope, row) for row in rows]
     known = [found for found in map(moment, times) if found is not None]
     if len(known) < len(rows):
@@ -220,7 +220,7 @@ def _is_unpriced(row: Object) -> bool:
 
 
 def _sum(rows: Sequence[Object], name: str, tags: Tags, shown: str | None = None) -> float | None:
-    """A figure over rows; None where a row lacks it, and of percentages, which do not add up."""
+    """A figure over rows; None if a row lacks it, and of percentages, which do not add up."""
     values = [_figure(row, name, tags, shown) for row in rows]
     known = [value for value in values if value is not None]
     if len(known) < len(values) or (name == "percent_used" and len(values) > 1):

@@ -71,15 +71,19 @@ def newer_than(session: Session, step: Step) -> list[str]:
 
 
 def _commands(session: Session) -> list[Step]:
-    """The commands of this lane that were not taken back, the newest first."""
+    """The commands of this lane and directory that were not taken back, the newest first."""
     found: dict[str, Step] = {}
     undone: set[str] = set()
+    # commands of another directory, whose records `tracker import` brought
+    imported: set[str] = set()
     # a command has one lane, although not all of its records name it
     lanes: dict[str, str] = {}
     for stream in session.journal.streams():
         if stream in NOTES:
             continue
         for record in _tail(session, stream):
+            if isinstance(brought := record.get("imported"), list):
+                imported.update(filter(_is_id, brought))
             if isinstance(undoes := record.get("undoes"), str):
                 undone |= {undoes, record["command_id"]}
             else:
@@ -91,7 +95,8 @@ def _commands(session: Session) -> list[Step]:
                     step.words.append(record["command"])
                 else:
                     step.records[stream].append(record)
-    known = [step for name, step in found.items() if name not in undone and lanes.get(name) == session.lane]
+    gone = undone | imported
+    known = [step for name, step in found.items() if name not in gone and lanes.get(name) == session.lane]
     return sorted(known, key=lambda step: step.command_id, reverse=True)
 
 

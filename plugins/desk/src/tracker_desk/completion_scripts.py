@@ -1,7 +1,7 @@
 """What a shell reads to ask the program for completions; the protocol is click's."""
 
 # click's own scripts leave variables behind (bash: type, value, completion; zsh: type, key, descr), glob what they are
-# given, and fail where compinit has not run or where bash is older than 4.4; the protocol is click's.
+# given, and fail if compinit has not run or bash is older than 4.4; the protocol is click's.
 BASH = """\
 _tracker_completion() {
   local IFS=$'\\n' response completion kind value

@@ -53,7 +53,7 @@ def _items(root: click.Command, words: list[str], incomplete: str) -> Iterator[C
 
 # --- what a parameter takes
 
-Words = Mapping[str, str]  # with what each means, where that helps
+Words = Mapping[str, str]  # with what each means, if that helps
 
 
 def _windows(session: Session, _context: click.Context) -> Iterable[str]:

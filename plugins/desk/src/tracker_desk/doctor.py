@@ -17,7 +17,7 @@ from attrs import evolve
 from tracker.api import Finding
 from tracker.kernel import Session, Windows, record_id
 from tracker_desk.derived_checks import index_findings, state_findings
-from tracker_desk.findings import Reported, limited, repaired, unreadable
+from tracker_desk.findings import FindingReport, limited, repaired, unreadable
 from tracker_desk.ids import Ids
 from tracker_desk.progress import progress
 from tracker_desk.setup_checks import setup_findings
@@ -53,7 +53,7 @@ def examine(session: Session, *, fix: bool, wrong: Iterable[str] = ()) -> dict[s
                 found += part(session)
         if any(one.cure == ELSEWHERE for one in found):
             found = [_possible(one) for one in found]
-        reported = [repaired(one) if fix else Reported(one) for one in found]
+        reported = [repaired(one) if fix else FindingReport(one) for one in found]
     counted = {check.stream: {key: getattr(check, key) for key in ("lines", "records", "removed")} for check in checks}
     return {
         "data_dir": str(session.root),

@@ -23,7 +23,7 @@ SHOWN = 20
 
 
 @frozen
-class Reported:
+class FindingReport:
     """A finding, and whether it was repaired; `failure` says why it could not be."""
 
     finding: Finding
@@ -64,15 +64,15 @@ class Reported:
         }
 
 
-def repaired(one: Finding) -> Reported:
+def repaired(one: Finding) -> FindingReport:
     """Repair a finding if that only appends, or sets something aside."""
     if one.fix is None:
-        return Reported(one)
+        return FindingReport(one)
     try:
         one.fix()
     except (TrackerError, OSError) as error:
-        return Reported(one, failure=str(error))
-    return Reported(one, is_fixed=True)
+        return FindingReport(one, failure=str(error))
+    return FindingReport(one, is_fixed=True)
 
 
 def limited(found: Iterable[Finding], place: str) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import define, field
 
-from tracker.kernel import Journal, Session, TrackerError, Windows, plural, record_id
+from tracker.kernel import Journal, Session, TrackerError, Windows, escape, plural, record_id, stamp
 from tracker_desk.config_values import note_ledgers
 from tracker_desk.derived_checks import content
 from tracker_desk.ids import Ids
@@ -23,6 +23,8 @@ BATCH = 4 << 20
 # windows whose records are compared at once
 PART = 2000
 FINALIZED = "windows"
+# which commands' records came by import: each directory keeps its own, so it is not imported
+IMPORTS = "imports"
 Record = dict[str, Any]
 
 
@@ -40,7 +42,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
     there = Session()
     there.data_dir, there.quiet, there.dry_run = _other(session, folder), session.quiet, True
     other = there.journal
-    streams = other.streams()
+    streams = [stream for stream in other.streams() if stream != IMPORTS]
     if not streams:
         raise TrackerError(f"{folder} contains no stream (*.jsonl). Expected a data directory of tracker.")
     if not force and (clashes := _clashes(session, there)):
@@ -115,13 +117,31 @@ def _take(session: Session, other: Journal, stream: str, advance: Advance, *, is
             seen = _read(journal, stream, seen, ids, advance)
             with contextlib.nullcontext() if is_dry else journal.lock():
                 _read(journal, stream, seen, ids, advance)
-                new = [
-                    line for line, record in batch if _is_new(taken, ids, record_id(stream, line, record), line, record)
-                ]
+                new = [one for one in batch if _is_new(taken, ids, record_id(stream, *one), *one)]
                 if new and not is_dry:
-                    journal.append(stream, b"".join(line + b"\n" for line in new))
+                    lines = {stream: b"".join(line + b"\n" for line, _ in new)}
+                    mark = _mark(session, other, [record for _, record in new])
+                    # the mark first: what came in is never taken for this directory's own
+                    journal.append_all({IMPORTS: [mark], **lines} if mark else lines)
                 seen = journal.size(stream)
     return taken
+
+
+def _mark(session: Session, other: Journal, records: Sequence[Record]) -> Record | None:
+    """The record of the commands that wrote these, for `tracker undo`; events and old records name none."""
+    commands = {command for record in records if isinstance(command := record.get("command_id"), str)}
+    if not commands:
+        return None
+    return stamp(
+        window=None,
+        provider=None,
+        captured_at=session.now,
+        source="automation",
+        agent_id=session.lane,
+        command="tracker import",
+        directory=escape(str(other.root)),
+        imported=sorted(commands),
+    )
 
 
 def _is_new(taken: Taken, ids: Ids, own_id: str, line: bytes, record: Mapping[str, Any]) -> bool:

@@ -93,7 +93,7 @@ def program() -> str:
 
 
 def _quoted(text: str) -> str:
-    """In quotes even where they are not needed: an alias of the user's cannot take the word."""
+    """In quotes even if they are not needed: an alias of the user's cannot take the word."""
     quoted = shlex.quote(text)
     return quoted if quoted != text or text.startswith("-") else f"'{text}'"
 

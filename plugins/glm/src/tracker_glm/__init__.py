@@ -69,7 +69,7 @@ def parse_status(text: str) -> Reading:
 
 @hookimpl(wrapper=True)
 def compute_delta(before: Reading, after: Reading) -> Generator[None, Delta, Delta]:
-    """The core's subtraction; where a reading has no prompt count, that is the reason and no percentage stands in."""
+    """The core's subtraction; if a reading has no prompt count, that is the reason and no percentage stands in."""
     delta = yield
     if _has_count(before) and _has_count(after):
         return delta

@@ -93,7 +93,7 @@ def _gauges(limits: list[Any], tags: dict[str, None]) -> tuple[Gauge, ...]:
 
 
 def _meter(limit: object, is_first: bool) -> str | None:
-    """The meter of a limit, None where its type or its length is not known."""
+    """The meter of a limit, None if its type or its length is not known."""
     if not isinstance(limit, dict):
         return None
     if limit.get("type") == TOOL_TYPE:
@@ -117,7 +117,7 @@ def _gauge(meter: str, limit: Object, tags: dict[str, None]) -> Gauge:
 
 
 def _used(limit: Object) -> float | None:
-    """The used percentage; from the value and its limit, which is called `usage`, only where the answer has none."""
+    """The used percentage; from the value and its limit, which is called `usage`, only if the answer has none."""
     if limit.get("percentage") is not None:
         return percent(limit["percentage"])
     value, whole = amount(limit.get("currentValue")), amount(limit.get("usage"))

@@ -68,7 +68,7 @@ class Question:
 
 
 @frozen(kw_only=True)
-class Delivered:
+class Delivery:
     """What finalized windows say: tallies by provider and account, and the projects of each window if asked for."""
 
     windows: Sequence[str]
@@ -80,7 +80,7 @@ class Delivered:
         return {one for own in self.tallies.values() for one in own if one not in (None, MIXED)}
 
 
-def delivered(session: Session, windows: Sequence[str] | None, *, with_projects: bool = False) -> Delivered:
+def delivered(session: Session, windows: Sequence[str] | None, *, with_projects: bool = False) -> Delivery:
     """The finalized windows of some or of all, added up some thousand at a time."""
     names, projects = list[str](), dict[str, set[str]]()
     tallies: dict[str, dict[str | None, Tally]] = {}
@@ -98,10 +98,10 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
         for (window, _), known in facts.items() if with_projects else ():
             if known.get("project") is not None:
                 projects.setdefault(window, set()).add(str(known["project"]))
-    return Delivered(windows=names, tallies=tallies, projects=projects)
+    return Delivery(windows=names, tallies=tallies, projects=projects)
 
 
-def matches(session: Session, names: Sequence[str], question: Question, found: Delivered) -> list[Match]:
+def matches(session: Session, names: Sequence[str], question: Question, found: Delivery) -> list[Match]:
     """Two providers against each other in some windows; of more than two each other one against the best."""
     check(found.accounts, question.accounts)
     known = {
@@ -171,7 +171,7 @@ def _match(
     b: ProviderFigures,
     question: Question,
     block: Callable[[WindowResult], str] | None,
-    planned: list[pairs.Planned],
+    planned: list[pairs.PlannedPair],
     rivals: int,
 ) -> Match:
     names = (a.source.name, b.source.name)

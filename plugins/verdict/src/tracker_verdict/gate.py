@@ -19,7 +19,7 @@ from tracker_verdict.prospect import LIKELY, Prospect, local_time, prospect, sum
 from tracker_verdict.standings import (
     PERCENT,
     USUAL,
-    Owned,
+    OwnedCapture,
     Standing,
     captures,
     chosen,
@@ -94,7 +94,7 @@ def _stops(
     source: Source,
     question: Question,
     now: datetime,
-    read: tuple[Sequence[MeterReading], Sequence[Owned]],
+    read: tuple[Sequence[MeterReading], Sequence[OwnedCapture]],
     account: str | None,
 ) -> Iterator[Answer]:
     """A stop for each other meter that has too little left."""
@@ -122,7 +122,7 @@ def _of_meter(
     source: Source,
     question: Question,
     now: datetime,
-    read: tuple[Sequence[MeterReading], Sequence[Owned]],
+    read: tuple[Sequence[MeterReading], Sequence[OwnedCapture]],
 ) -> Answer:
     # a provider may show meters that it did not declare, so what is mistyped has no reading at first
     declared = [one.key for one in source.meters]

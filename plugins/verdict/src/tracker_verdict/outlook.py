@@ -33,7 +33,7 @@ from tracker_verdict.standings import (
     FRESH,
     PERCENT,
     USUAL,
-    Owned,
+    OwnedCapture,
     Standing,
     captures,
     history,
@@ -102,7 +102,7 @@ class _Question:
     reserve: float
     local: tzinfo
     past: Sequence[MeterReading]
-    own: Sequence[Owned]
+    own: Sequence[OwnedCapture]
     deltas: Sequence[tuple[str | None, Mapping[str, Any]]]
 
     @property
@@ -231,7 +231,7 @@ def _costs(deltas: Sequence[tuple[str | None, Mapping[str, Any]]], meter: Meter,
 
 
 def _over(meter: Meter, standing: Standing, now: datetime, local: tzinfo) -> str | None:
-    """Why a reading says nothing about now: its meter was reset since, for certain; None where it still holds."""
+    """Why a reading says nothing about now: its meter was reset since, for certain; None if it still holds."""
     if standing.reset_at is not None and standing.reset_at <= now:
         return f"it was reset at {local_time(standing.reset_at, now, local)} and not read since"
     age = now - standing.at

@@ -17,7 +17,7 @@ PAIRS = "pairs"
 
 
 @frozen(kw_only=True)
-class Planned:
+class PlannedPair:
     """One pair: both windows, by provider in the order in which they are to be measured."""
 
     plan: str
@@ -37,7 +37,7 @@ class Certificate:
     favours: str
 
 
-def plan(session: Session, names: tuple[str, str], count: int) -> list[Planned]:
+def plan(session: Session, names: tuple[str, str], count: int) -> list[PlannedPair]:
     """Draw an order for each pair and store it before anything is measured."""
     chance, plan_id = random.Random(seed := secrets.randbits(64)), secrets.token_hex(2)
     drawn = []
@@ -45,7 +45,7 @@ def plan(session: Session, names: tuple[str, str], count: int) -> list[Planned]:
         order = list(names)
         chance.shuffle(order)
         windows = {name: f"P{plan_id}-{at:02d}{part}" for name, part in zip(order, "ab", strict=True)}
-        drawn.append(Planned(plan=plan_id, windows=windows))
+        drawn.append(PlannedPair(plan=plan_id, windows=windows))
     records = [
         stamp(
             window=None,
@@ -69,18 +69,18 @@ def plan(session: Session, names: tuple[str, str], count: int) -> list[Planned]:
     return drawn
 
 
-def planned(session: Session) -> list[Planned]:
+def planned(session: Session) -> list[PlannedPair]:
     """Every pair that was planned."""
     found = []
     for entry in session.index.entries(PAIRS):
         windows = entry.record.get("windows")
         if isinstance(windows, dict) and len(windows) == 2 and all(isinstance(one, str) for one in windows.values()):
-            found.append(Planned(plan=str(entry.record.get("plan")), windows=windows))
+            found.append(PlannedPair(plan=str(entry.record.get("plan")), windows=windows))
     return found
 
 
 def certificate(
-    known: list[Planned],
+    known: list[PlannedPair],
     names: tuple[str, str],
     results: tuple[Mapping[str, WindowResult], Mapping[str, WindowResult]],
     worth: tuple[float, float],
@@ -101,7 +101,7 @@ def certificate(
     )
 
 
-def lines(drawn: list[Planned]) -> Iterator[str]:
+def lines(drawn: list[PlannedPair]) -> Iterator[str]:
     """What to measure, in order."""
     first = list(drawn[0].windows)
     yield (
@@ -113,7 +113,7 @@ def lines(drawn: list[Planned]) -> Iterator[str]:
         yield f"  pair {at}: {steps}"
 
 
-def document(drawn: list[Planned]) -> list[dict[str, Any]]:
+def document(drawn: list[PlannedPair]) -> list[dict[str, Any]]:
     """The same as JSON values."""
     return [
         {"plan": one.plan, "pair": at, "order": list(one.windows), "windows": dict(one.windows)}

@@ -10,7 +10,7 @@ from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Session, TrackerError, number, plural
 from tracker_verdict import advice, estimate
 from tracker_verdict.accounts import NO_ACCOUNT, several
-from tracker_verdict.comparison import Delivered, Match, Question, delivered, matches
+from tracker_verdict.comparison import Delivery, Match, Question, delivered, matches
 from tracker_verdict.outlook import Outlook, outlooks
 from tracker_verdict.price import prices
 from tracker_verdict.prospect import NEEDED
@@ -72,13 +72,13 @@ def comparison(session: Session, period: Period) -> Panel:
     )
 
 
-def _accounts(found: Delivered) -> list[dict[str, str]]:
+def _accounts(found: Delivery) -> list[dict[str, str]]:
     """Each choice of one account of every provider whose windows are of several: what is compared is of one each."""
     known = {provider: names for provider, own in sorted(found.tallies.items()) if (names := several(own))}
     return [dict(zip(known, one, strict=True)) for one in islice(product(*known.values()), MOST_CHOICES)]
 
 
-def _of_one_unit(session: Session, found: Delivered) -> list[list[str]]:
+def _of_one_unit(session: Session, found: Delivery) -> list[list[str]]:
     """The providers of some windows that share a unit, if there are several units."""
     units: dict[str, list[str]] = {}
     for name, source in session.registry.providers.items():

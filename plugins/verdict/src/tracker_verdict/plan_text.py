@@ -62,7 +62,7 @@ def lines(
 
 
 def risk(found: Sequence[Outlook], windows_left: int) -> str:
-    """What to add to a verdict where planned windows fit, but the gate stops: it asks about the whole week."""
+    """What to add to a verdict if planned windows fit, but the gate stops: it asks about the whole week."""
     for one in found:
         if one.is_capacity and one.prospect is not None and one.prospect.is_risky:
             chance = one.prospect.chance

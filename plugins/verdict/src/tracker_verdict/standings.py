@@ -43,7 +43,7 @@ class Standing:
         return self.used if self.limit == FULL else FULL * self.used / self.limit if self.limit else None
 
 
-class Owned(NamedTuple):
+class OwnedCapture(NamedTuple):
     """A capture, and the account that its window was measured on, if that is known."""
 
     capture: Capture
@@ -87,18 +87,23 @@ def newest_windows(session: Session, source: Source) -> list[str]:
     return [mark.window for _, mark in session.index.lanes(source.stream) if mark.provider == source.name]
 
 
-def captures(session: Session, source: Source, windows: Collection[str] | None) -> list[Owned]:
+def captures(session: Session, source: Source, windows: Collection[str] | None) -> list[OwnedCapture]:
     """The provider's captures in some windows, each with the account that its window was measured on."""
     groups = Windows(session).captures(windows)
     own = {key: group for key, group in groups.items() if key[1] == source.name}
     named = accounts(session, [window for window, _ in own])
     # what a mixed window's captures show stands in the readings, each with its own account
     return [
-        Owned(capture, named.get(key)) for key, group in own.items() if named.get(key) != MIXED for capture in group
+        OwnedCapture(capture, named.get(key))
+        for key, group in own.items()
+        if named.get(key) != MIXED
+        for capture in group
     ]
 
 
-def standings(known: Sequence[MeterReading], captured: Sequence[Owned], meter: Meter, now: datetime) -> list[Standing]:
+def standings(
+    known: Sequence[MeterReading], captured: Sequence[OwnedCapture], meter: Meter, now: datetime
+) -> list[Standing]:
     """The newest of each account."""
     captured = [one for one in captured if one.capture.captured_at <= now + SKEW]
     groups = of_accounts(known, meter.key)
@@ -120,7 +125,7 @@ def standings(known: Sequence[MeterReading], captured: Sequence[Owned], meter: M
     return [evolve(one, limit=full[one.account]) for one in sorted(newest, key=lambda one: one.account or "")]
 
 
-def _captured(captured: Sequence[Owned], meter: str) -> Iterator[Standing]:
+def _captured(captured: Sequence[OwnedCapture], meter: str) -> Iterator[Standing]:
     for capture, account in sorted(captured, key=lambda one: one.capture.order):
         gauge = capture.reading.gauge(meter)
         if gauge is not None and gauge.used is not None:

@@ -22,7 +22,7 @@ PRIOR = tuple(float(8 <= hour % 24 < 24) for hour in range(HOURS))
 
 @frozen(kw_only=True)
 class Week:
-    """Points in each hour since the week's start, None where a full meter hid them; `phase` is its first hour."""
+    """Points in each hour since the week's start, None if a full meter hid them; `phase` is its first hour."""
 
     reset_at: datetime
     phase: int

@@ -12,7 +12,7 @@ from tracker.api import Cell, Column
 from tracker_views.cells import bar, text
 
 GAP = 2
-NONE = "-"  # what is not known, where cells are narrow
+NONE = "-"  # what is not known, in narrow cells
 BARS = (20, 10)  # characters of a bar; columns are left out before there is none
 PHONE, SHORT = 60, 6  # on so few columns a bar may be shorter
 WIDE = 24  # cells that a long text column keeps before others are left out
@@ -20,7 +20,7 @@ LEAST = 12  # cells that a long text column keeps
 
 
 @frozen(kw_only=True)
-class Fitted:
+class TableLayout:
     """The columns that fit with their widths, the cells' text, and the titles of what was left out."""
 
     columns: tuple[Column, ...]
@@ -34,7 +34,7 @@ class Fitted:
         return f"Not shown at this width: {', '.join(self.left_out)}." if self.left_out else ""
 
 
-def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: int, zone: tzinfo) -> Fitted:
+def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: int, zone: tzinfo) -> TableLayout:
     """Leave out the columns without a value, then those of the highest rank, the last one first.
 
     Times are those of the zone, whose letters stand in the head.
@@ -66,7 +66,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
         # what was narrowed takes the room that is left
         whole = max(map(cell_len, (one.title, *cells[one.key])))
         widths[one.key] += max(0, min(whole - widths[one.key], room - _needed(widths, kept)))
-    return Fitted(
+    return TableLayout(
         columns=tuple(kept),
         widths=tuple(widths[one.key] for one in kept),
         rows=tuple(zip(*(cells[one.key] for one in kept), strict=True)) if kept else (),

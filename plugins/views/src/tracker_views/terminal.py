@@ -13,7 +13,7 @@ from rich.text import Text
 from tracker.api import Cell, Column
 from tracker.kernel import Session, zone
 from tracker_views.cells import is_number
-from tracker_views.fit import GAP, Fitted, cut, fitted
+from tracker_views.fit import GAP, TableLayout, cut, fitted
 
 HIGH, PRESSING = 70, 90  # per cent from which a bar is yellow, and red
 
@@ -63,7 +63,7 @@ def styled(shown: str, value: Cell, column: Column) -> Text:
     return Text(shown)
 
 
-def _line(found: Fitted, cells: Sequence[Text], style: str) -> Text:
+def _line(found: TableLayout, cells: Sequence[Text], style: str) -> Text:
     """Numbers at the right, text at the left."""
     line = Text(style=style)
     for place, (column, width, cell) in enumerate(zip(found.columns, found.widths, cells, strict=True)):

@@ -29,7 +29,7 @@ def _repeat(here: Session, seconds: float) -> None:
 
     gap = ""
     while True:
-        click.clear()  # nothing where there is no terminal
+        click.clear()  # nothing if there is no terminal
         click.echo("" if sys.stdout.isatty() else gap, nl=False)
         _show(here)
         sys.stdout.flush()

@@ -16,7 +16,7 @@ from tracker_verdict.stats import power
 from tracker_verdict.stats.intervals import (
     Interval,
     Shares,
-    Weighted,
+    WeightedSum,
     effective_windows,
     fieller,
     poisson_limits,
@@ -72,7 +72,7 @@ class Efficiency:
     quality: Efficiency | None = None
     weight: float = 1.0
     shares: Shares = field(factory=Shares, eq=False)
-    counts: Weighted = field(default=Weighted(0.0, 0.0))
+    counts: WeightedSum = field(default=WeightedSum(0.0, 0.0))
 
     @property
     def efficiency_quality(self) -> float | None:
@@ -251,7 +251,7 @@ def _estimate(rows: _Columns, empty: Efficiency) -> Efficiency:
         ci_kind="measured" if measured else "assumed",
         weight=weight,
         shares=shares,
-        counts=Weighted(_sum(f * (q / weight) for f, _, q in rows), _sum(f * (q / weight) ** 2 for f, _, q in rows)),
+        counts=WeightedSum(_sum(f * (q / weight) for f, _, q in rows), _sum(f * (q / weight) ** 2 for f, _, q in rows)),
     )
 
 

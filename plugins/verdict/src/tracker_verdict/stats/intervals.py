@@ -35,10 +35,10 @@ class Shares:
         return len(self.features)
 
 
-class Weighted(NamedTuple):
+class WeightedSum(NamedTuple):
     """A sum of counts, each with a weight, in units of the largest weight.
 
-    total: sum f q; spread: sum f q^2, its variance where the counts are Poisson. Both sum f where every q is 1.
+    total: sum f q; spread: sum f q^2, its variance if the counts are Poisson. Both sum f if every q is 1.
     """
 
     total: float
@@ -60,10 +60,10 @@ def relative_error(shares: Shares) -> float:
     return error if error > NOISE else 0.0
 
 
-def poisson_limits(counts: Weighted, tail: float, fano: float) -> Interval:
+def poisson_limits(counts: WeightedSum, tail: float, fano: float) -> Interval:
     """Limits of the expected weighted count whose variance is `fano` times that of a Poisson count.
 
-    Fay and Feuer 1997; where every weight is 1 these are Garwood's limits of 1936, scaled by the Fano factor.
+    Fay and Feuer 1997; if every weight is 1 these are Garwood's limits of 1936, scaled by the Fano factor.
     """
     if counts.total == 0:
         return 0.0, fano * gamma_above(tail, 1)
@@ -85,7 +85,7 @@ def square_root_limits(estimate: float, relative: float, tail: float, df: float)
 
 
 def fieller(shares: Shares, tail: float) -> Interval | None:
-    """Fieller's limits of a ratio of means, over the ratio; None where the set is unbounded.
+    """Fieller's limits of a ratio of means, over the ratio; None if the set is unbounded.
 
     Fieller 1954. STATS' A, B and D, each divided by the product of the means, which leaves 1 minus a (co)variance.
     """
