@@ -73,7 +73,7 @@ def test_keys_choose_filter_sort_and_colour(recent: Any) -> None:
         await pilot.press("slash", *"pass")
         assert [row[0] for row in cells(board)[1:]] == ["W1"]
         await pilot.press("slash")
-        assert board.needle == "pass/"
+        assert board.table.needle == "pass/"
         await pilot.press("escape")
         assert len(cells(board)) == 3
         before = board.shown
@@ -101,10 +101,10 @@ def test_it_reads_again_as_files_change_and_keeps_the_line(recent: Any, monkeypa
 
     async def act(board: Any, pilot: Any) -> None:
         await pilot.press("down")
-        rows, drawn = len(cells(board)), board._drawn
+        rows, drawn = len(cells(board)), board.table.drawn
         board.look()
         await settled(pilot)
-        assert board._drawn is drawn
+        assert board.table.drawn is drawn
         reset = (datetime.now(UTC) + timedelta(hours=2)).isoformat(timespec="seconds")
         pane = f"fuel 60% reset {reset}\nheat 1%"
         recent("alias", "start", "toy", "--stdin", "--window", "W3", stdin=pane).ok()
@@ -146,8 +146,8 @@ def test_meters_that_have_no_room_are_counted(recent: Any) -> None:
     async def act(board: Any, pilot: Any) -> None:
         from attrs import evolve
 
-        rows = [{**row, "title": f"meter {place}"} for place in range(10) for row in board._meters.rows[:1]]
-        board._meters = evolve(board._meters, rows=rows)
+        rows = [{**row, "title": f"meter {place}"} for place in range(10) for row in board.strip.meters.rows[:1]]
+        board.strip.meters = evolve(board.strip.meters, rows=rows)
         for size, shown in (((120, 24), 6), ((120, 60), 10)):
             await pilot.resize_terminal(*size)
             await pilot.pause()

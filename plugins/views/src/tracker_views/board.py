@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from time import sleep
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import work
@@ -23,18 +23,18 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Resize
-from textual.widgets import DataTable, Footer, Input, Static, Tab, Tabs
+from textual.widgets import Footer, Input, Static, Tab, Tabs
 from textual.worker import get_current_worker
 
 from tracker.api import Panel
 from tracker.kernel import Session, TrackerError, zone
-from tracker_views.cells import is_number, sparkline, text
+from tracker_views.cells import sparkline
 from tracker_views.content import Content
-from tracker_views.fit import cut, fitted
 from tracker_views.hangup import STATUS, on_hangup
 from tracker_views.keys import Help
+from tracker_views.meter_strip import MeterStrip
+from tracker_views.panel_table import PanelTable
 from tracker_views.refresh import Answer, Reader, Request
-from tracker_views.terminal import lines, styled
 
 CHECK, AGE = 2.0, 300.0  # seconds between looks at the files, and at most between readings of them
 # times as long as the last reading took: streams that always grow cost a twentieth of a core, ages a hundredth
@@ -49,7 +49,6 @@ PERIODS: Mapping[str, timedelta | None] = {
     "all": None,
 }
 METERS = "meters"
-METER_LINES = 8  # at least; a third of a high screen
 
 
 class Board(App[None]):
@@ -103,15 +102,12 @@ class Board(App[None]):
         self.origin, self.period, self.zone = session, period, zone(session.config.timezone)
         self.content: Content | None = None
         self.panels: list[Panel] = []
-        self.shown, self.needle = "", ""
-        self.sort_key: str | None = None
-        self.is_turned = False
+        self.shown = ""
+        self.strip, self.table = MeterStrip(self.zone), PanelTable(self.zone)
         self._signature: object = None
         self._begun, self._ended = 0.0, 0.0
         self._error: str | None = None
-        self._drawn: object = None
         self._sampler: Callable[[Session], Sequence[str]] | None = None
-        self._meters: Panel | None = None
         self._width, self._height = 80, 24
         self._unread: Sequence[str] = ()
 
@@ -119,11 +115,11 @@ class Board(App[None]):
         yield Static("", id="small")
         yield Static("tracker", id="head")
         with Container(id="body"):
-            yield Static("Reading what is recorded…", id="meters")
+            yield self.strip
             yield Tabs(id="tabs")
             yield Static("", id="about")
             yield Input(placeholder="filter rows", id="filter", select_on_focus=False)
-            yield DataTable(id="table", cursor_type="row", zebra_stripes=False)
+            yield self.table
         yield Footer()
 
     def on_mount(self) -> None:
@@ -134,7 +130,7 @@ class Board(App[None]):
         # one thread reads records, one meters; each more keeps 4 MB of freed memory
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
         self.query_one("#tabs", Tabs).can_focus = False
-        self.query_one("#table", DataTable).focus()
+        self.table.focus()
         self.action_read()
         self.set_interval(CHECK, self.look)
         if self.every is not None:
@@ -216,15 +212,15 @@ class Board(App[None]):
         self._ended, self._error = asyncio.get_running_loop().time(), answer.error
         if answer.content is None:
             if self.content is None:
-                self.query_one("#meters", Static).update(Text(answer.error or ""))
+                self.strip.update(Text(answer.error or ""))
             self._draw()
             return
         self.content = answer.content
         known = [one.name for one in self.panels]
         self.panels = [one for one in answer.panels if one.name != METERS and (one.rows or one.name == "anomalies")]
         now = [one.name for one in self.panels]
-        self._meters = next((one for one in answer.panels if one.name == METERS), None)
-        self._draw_meters()
+        self.strip.meters = next((one for one in answer.panels if one.name == METERS), None)
+        self._draw_strip()
         if now != known:
             await self._rebuild_tabs(now)
         self._draw()
@@ -245,7 +241,8 @@ class Board(App[None]):
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         place = int((event.tab.id or "tab-0").removeprefix("tab-"))
         if place < len(self.panels) and self.panels[place].name != self.shown:
-            self.shown, self.sort_key, self.is_turned = self.panels[place].name, None, False
+            self.shown = self.panels[place].name
+            self.table.unsort()
             self._draw()
 
     # --- drawing
@@ -259,81 +256,31 @@ class Board(App[None]):
         if is_small:
             text = f"{width} by {height} is too small. The board needs {LEAST[0]} by {LEAST[1]}; q quits."
             self.query_one("#small", Static).update(text)
-        self._drawn = None
-        self._draw_meters()
+        # also after a stop, which cleared the terminal
+        self.table.drawn = None
+        self._draw_strip()
         self._draw()
 
     def _panel(self) -> Panel | None:
         return next((one for one in self.panels if one.name == self.shown), None)
 
     def _draw(self) -> None:
-        panel, table = self._panel(), self.query_one("#table", DataTable)
+        panel = self._panel()
         if self.content is None:
             return
         at = self.content.now.astimezone(self.zone)
         self.query_one("#head", Static).update(f"tracker · {self.period} · read {at:%a %d %b %H:%M %Z}")
         if panel is None:
-            table.clear(columns=True)
+            self.table.clear(columns=True)
             return
-        rows = self._rows(panel)
         # margins, the padding of the outer cells, the scroll bar
-        room = max(self._width - 5, 20)
-        found = fitted(panel.columns, rows, room, self.zone)
-        note = "  ".join(filter(None, (sparkline(panel), panel.about, found.note, self._failures())))
+        left_out = self.table.draw(panel, max(self._width - 5, 20))
+        note = "  ".join(filter(None, (sparkline(panel), panel.about, left_out, self._failures())))
         self.query_one("#about", Static).update(Text(note))
-        drawn = (panel.name, found)
-        if drawn == self._drawn:
-            return
-        self._drawn, line, top = drawn, table.cursor_row, table.scroll_y
-        table.clear(columns=True)
-        for column, width in zip(found.columns, found.widths, strict=True):
-            mark = (" ↓" if self.is_turned else " ↑") if column.key == self.sort_key else ""
-            table.add_column(Text(column.title + mark, justify="right" if is_number(column) else "left"), width=width)
-        for row, cells in zip(rows, found.rows, strict=True):
-            shown = []
-            for cell, column, width in zip(cells, found.columns, found.widths, strict=True):
-                shown.append(styled(cut(cell, width), row.get(column.key), column))
-                shown[-1].justify = "right" if is_number(column) else "left"
-            table.add_row(*shown)
-        table.move_cursor(row=min(line, max(len(found.rows) - 1, 0)), scroll=False)
-        table.scroll_to(y=top, animate=False)
 
-    def _rows(self, panel: Panel) -> list[Mapping[str, Any]]:
-        """The rows that pass the filter, sorted."""
-        rows = list(panel.rows)
-        if self.needle:
-            words = self.needle.casefold()
-            rows = [
-                row
-                for row in rows
-                if any(words in text(row.get(one.key), one, self.zone).casefold() for one in panel.columns)
-            ]
-        key = self.sort_key
-        if key is not None:
-            known = [row for row in rows if row.get(key) is not None]
-            known.sort(key=lambda row: row[key], reverse=self.is_turned)  # type: ignore[arg-type, return-value]
-            rows = [*known, *(row for row in rows if row.get(key) is None)]
-        return rows
-
-    def _draw_meters(self) -> None:
-        """A bar for each meter, in colour and in words."""
-        if self.content is None:
-            return
-        found = [Text("No meter was read yet. Type `tracker capture --sample --all` in another terminal.")]
-        if self._meters is not None:
-            room = max(self._width - 2, 20)
-            found = self._fit_meters(list(lines(self._meters.columns, self._meters.rows, room, self.zone)))
-        self.query_one("#meters", Static).update(Text("\n").join(found))
-
-    def _fit_meters(self, found: list[Text]) -> list[Text]:
-        """As many lines as there is room for, and how many meters are not among them."""
-        most = max(METER_LINES, self._height // 3)
-        self.query_one("#meters", Static).styles.max_height = most + 1
-        if (over := len(found) - most) <= 0:
-            return found
-        rest = f"and {over + 1} more: `tracker status` shows every meter"
-        last = 1 + len(self._meters.rows if self._meters else ())
-        return [*found[: last - over - 1], Text(rest, style="dim"), *found[last:]]
+    def _draw_strip(self) -> None:
+        if self.content is not None:
+            self.strip.draw(self._width, self._height)
 
     def _failures(self) -> str:
         missing = self.content.missing if self.content else ()
@@ -357,29 +304,25 @@ class Board(App[None]):
         self.screen.set_focus(field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self.needle = event.value
+        self.table.needle = event.value
         self._draw()
 
     def on_input_submitted(self) -> None:
-        self.screen.set_focus(self.query_one("#table", DataTable))
+        self.screen.set_focus(self.table)
 
     def action_clear_filter(self) -> None:
         field = self.query_one("#filter", Input)
         field.value = ""
         field.remove_class("asked")
-        self.screen.set_focus(self.query_one("#table", DataTable))
+        self.screen.set_focus(self.table)
 
     def action_sort(self) -> None:
-        panel = self._panel()
-        if panel is None:
-            return
-        keys = [None, *(one.key for one in panel.columns)]
-        place = keys.index(self.sort_key) if self.sort_key in keys else 0
-        self.sort_key, self._drawn = keys[(place + 1) % len(keys)], None
-        self._draw()
+        if (panel := self._panel()) is not None:
+            self.table.sort_by_next(panel)
+            self._draw()
 
     def action_turn(self) -> None:
-        self.is_turned, self._drawn = not self.is_turned, None
+        self.table.is_turned = not self.table.is_turned
         self._draw()
 
     def action_period(self) -> None:
