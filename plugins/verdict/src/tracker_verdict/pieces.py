@@ -105,50 +105,60 @@ def ledger(
     requests = [event for event in logged if event.provider == source.name]
     is_own = _stretches(every, account)
     events = [event for event in requests if is_own(event.at, event.at)]
-    tokens = sum(event.tokens + event.cached_tokens for event in events)
-    bare = sum(event.tokens + event.cached_tokens for event in events if event.fresh is None)
     local = zone(session.config.timezone)
     awake = {datetime.fromtimestamp(event.at, local).hour for event in requests}
-    totals = tuple(
-        list(accumulate((getattr(event, kind) or 0.0 for event in events), initial=0.0)) for kind in ("fresh", "cached")
-    )
-    times = [event.at for event in events]
-    pieces = []
-    for segment in segments(own):
-        for start, end, points in ticks(segment):
-            if not is_own(start, end):
-                continue
-            first, last = bisect_right(times, start), bisect_right(times, end)
-            inside = [value for at, value in segment if start <= at <= end]
-            pieces.append(
-                Piece(
-                    start=start,
-                    end=end,
-                    day=datetime.fromtimestamp(end, local).date(),
-                    points=points,
-                    fresh=totals[0][last] - totals[0][first],
-                    cached=totals[1][last] - totals[1][first],
-                    awake=awake_hours(start, end, awake, local),
-                    step=max((b - a for a, b in pairwise(inside)), default=0.0),
-                    requests=last - first,
-                    bare=tuple(event.model for event in events[first:last] if event.fresh is None),
-                )
-            )
+    fresh = list(accumulate((event.fresh or 0.0 for event in events), initial=0.0))
+    cached = list(accumulate((event.cached or 0.0 for event in events), initial=0.0))
+    pieces = _pieces(own, events, (fresh, cached), awake, local)
     return Ledger(
         source=source,
         meter=meter,
         origin=origin,
         readings=own,
         events=events,
-        pieces=pieces,
+        pieces=[one for one in pieces if is_own(one.start, one.end)],
         elsewhere=_elsewhere(own, [event.at for event in requests], awake, local),
-        unpriced=bare / tokens if tokens else 0.0,
+        unpriced=_unpriced(events),
         local=local,
-        totals=(totals[0], totals[1]),
+        totals=(fresh, cached),
         accounts=accounts,
         account=account,
         quiet=[one for one in _quiet(own, [event.at for event in requests], local) if is_own(one.start, one.end)],
     )
+
+
+def _pieces(
+    own: Sequence[MeterReading],
+    events: Sequence[UsageEvent],
+    totals: tuple[Sequence[float], Sequence[float]],
+    awake: set[int],
+    local: tzinfo,
+) -> Iterator[Piece]:
+    """What was used between two ticks of the meter. totals: the money of the first events, fresh and cached."""
+    times = [event.at for event in events]
+    for segment in segments(own):
+        for start, end, points in ticks(segment):
+            first, last = bisect_right(times, start), bisect_right(times, end)
+            inside = [value for at, value in segment if start <= at <= end]
+            yield Piece(
+                start=start,
+                end=end,
+                day=datetime.fromtimestamp(end, local).date(),
+                points=points,
+                fresh=totals[0][last] - totals[0][first],
+                cached=totals[1][last] - totals[1][first],
+                awake=awake_hours(start, end, awake, local),
+                step=max((b - a for a, b in pairwise(inside)), default=0.0),
+                requests=last - first,
+                bare=tuple(event.model for event in events[first:last] if event.fresh is None),
+            )
+
+
+def _unpriced(events: Sequence[UsageEvent]) -> float:
+    """The share of the tokens that has no list price."""
+    tokens = sum(event.tokens + event.cached_tokens for event in events)
+    bare = sum(event.tokens + event.cached_tokens for event in events if event.fresh is None)
+    return bare / tokens if tokens else 0.0
 
 
 def _quiet(readings: Sequence[MeterReading], times: Sequence[float], local: tzinfo) -> list[Piece]:
