@@ -12,7 +12,7 @@ from itertools import accumulate, groupby, pairwise
 from attrs import field, frozen
 
 from tracker.api import MeterReading, Source, UsageEvent
-from tracker.kernel import Session, TrackerError, line, zone
+from tracker.kernel import Session, TrackerError, iso, line, zone
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
 from tracker_verdict.stats.calibration import ticks
 
@@ -78,7 +78,11 @@ class Ledger:
 
 
 class NoReadings(TrackerError):
-    """The history has none of a meter."""
+    """The history has none of a meter; `is_known`: it has older ones."""
+
+    def __init__(self, why: str, *, is_known: bool) -> None:
+        self.is_known = is_known
+        super().__init__(why)
 
 
 def ledger(
@@ -171,10 +175,21 @@ def _readings(
         )
     every = [one for one in readings if one.meter == meter and (since is None or one.at >= since)]
     if not every:
-        raise NoReadings(f"The history has no reading of {source.name} {meter}. Fill it with `tracker sync`.")
+        older = session.registry.first("meter_readings", **{**asked, "since": None}) or ()
+        last = max((one.at for one in older if one.meter == meter), default=None)
+        raise NoReadings(_absence(f"{source.name} {meter}", since, last), is_known=last is not None)
     asked_for = [one for one in every if _name(one) in wanted]
     origin = Counter(one.origin for one in asked_for or every).most_common(1)[0][0]
     return sorted((one for one in every if one.origin == origin), key=lambda one: one.at)
+
+
+def _absence(whose: str, since: datetime | None, last: datetime | None) -> str:
+    if since is None or last is None:
+        return f"The history has no reading of {whose}. Fill it with `tracker sync`."
+    return (
+        f"The history has no reading of {whose} since {iso(since)}; the last one is of {iso(last)}."
+        " Name an earlier --since, or add newer readings with `tracker sync`."
+    )
 
 
 def _name(reading: MeterReading) -> str:
