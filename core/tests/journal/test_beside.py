@@ -41,9 +41,39 @@ def test_a_second_before_says_what_it_replaces(program: Any) -> None:
     assert "capacity=40 pp" in program("complete", "--window", "W1", "--toy-features", "1").ok()
 
 
-def test_one_before_the_standing_one_replaces_nothing(program: Any) -> None:
+def test_a_back_dated_capture_says_which_one_counts(program: Any) -> None:
+    """What is printed makes the earlier one count."""
     take(program, "start", "W1", "fuel 20%", 7)
-    assert take(program, "start", "W1", "fuel 10%", 6).notes == ""
+    done = take(program, "start", "W1", "fuel 10%", 6)
+    assert " 07:00 counts, not this one; `tracker alias delete toy --phase before --window W1` takes that" in done.err
+    program(*command(done.err)).ok()
+    take(program, "end", "W1", "fuel 90%", 10)
+    done = take(program, "end", "W1", "fuel 30%", 9)
+    assert "note: the AFTER of " in done.err
+    assert " 10:00 counts, not this one; " in done.err
+    program(*command(done.err)).ok()
+    assert "capacity=20 pp" in complete(program, "W1").ok()
+
+
+def test_a_second_after_says_what_it_replaces(program: Any) -> None:
+    take(program, "start", "W1", "fuel 10%", 6)
+    assert take(program, "end", "W1", "fuel 30%", 7).notes == ""
+    done = take(program, "end", "W1", "fuel 50%", 8)
+    assert "note: this replaces the AFTER of " in done.err
+    program(*command(done.err)).ok()
+    assert "capacity=20 pp" in complete(program, "W1").ok()
+
+
+def test_a_capture_without_the_capacity_meter_says_how_to_mend_it(program: Any) -> None:
+    for verb, word, pane, hour in (("start", "BEFORE", "fuel 10%\nheat 1%", 6), ("end", "AFTER", "fuel 30%", 8)):
+        done = take(program, verb, "W1", "heat 2%", hour)
+        again = f"`tracker {verb} toy --stdin --window W1`"
+        assert (
+            f"note: this {word} lacks fuel, so it measures no window: capture the whole pane with {again}" in done.err
+        )
+        typed = program(*command(done.err), "--captured-at", at(hour + 1), stdin=pane)
+        assert (typed.status, "lacks" in typed.err) == (0, False)
+    assert "capacity=20 pp" in complete(program, "W1").ok()
 
 
 def test_the_lane_is_named_in_the_command(program: Any) -> None:
@@ -144,7 +174,7 @@ def test_a_capture_into_a_finalized_window_says_that_its_figures_are_stale(progr
     done = take(program, "end", "W2", "fuel 35%", 8)
     assert done.ok() == "stored toy after snapshot for W2 (ready to finalize)\n"
     stale = "note: W2 is finalized without this capture; its figures are stale until"
-    assert done.notes == f"{stale} `tracker complete --window W2 ...` runs again\n"
+    assert done.notes.endswith(f"\n{stale} `tracker complete --window W2 ...` runs again\n")
     assert "finalized" not in take(program, "end", "W2", "fuel 33%", 7.5).err  # it does not count
     assert "capacity=15 pp" in complete(program, "W2").ok()
     words = ("alias", "start", "tally", "--stdin", "--window", "W2")

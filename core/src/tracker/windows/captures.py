@@ -142,8 +142,7 @@ def canonical(group: Iterable[Capture]) -> Pair:
         return Pair(before=befores[-1] if befores else None)
     after = afters[-1]
     earlier = [one for one in befores if one.captured_at <= after.captured_at and after.phase]
-    own_lane = [one for one in earlier if one.agent_id == after.agent_id]
-    chosen = own_lane or earlier
+    chosen = [one for one in earlier if one.agent_id == after.agent_id] or earlier
     return Pair(before=chosen[-1] if chosen else None, after=after)
 
 

@@ -43,7 +43,7 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
         session.note(_values(session, source, records[0], added[0].moved))
     for found in (row for one in added for row in one.anomalies if "closes" not in row):
         session.warn(f"anomaly {found['kind']} in {found['window']}: {found['cause']}; cure: {found['cure']}")
-    nearby = _notes(session, request, added[-1]) if "before" in request.phases else ()
+    nearby = (note for one in added if request.phases for note in _notes(session, request, one))
     for note in (*_other_lanes(session, request, added[0]), *nearby):
         session.note(f"note: {note}")
     for one in added if request.phases else ():
@@ -83,8 +83,7 @@ def _values(session: Session, source: Source, record: Mapping[str, Any], moved: 
             parts.append(f"{gauge.meter} not read")
             continue
         unit = "%" if meter.unit == "pp" else "" if meter.unit == gauge.meter else f" {meter.unit}"
-        text = f"{gauge.meter} {number(gauge.used)}{unit}"
-        text += " used" if meter.unit == "pp" and not parts else ""
+        text = f"{gauge.meter} {number(gauge.used)}{unit}{' used' if meter.unit == 'pp' and not parts else ''}"
         if (delta := moved.get(meter.field_name)) is not None:
             text += f" (+{number(delta)})"
         if gauge.reset_at is not None and gauge.reset_at > taken:
@@ -96,20 +95,27 @@ def _values(session: Session, source: Source, record: Mapping[str, Any], moved: 
 
 
 def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterator[str]:
-    """What a new BEFORE does to captures that stand already: nothing of it is wrong, but it may be a slip."""
-    name, taken, agent = request.source.name, request.captured_at, session.lane
+    """What a capture does to those that stand already, and what it lacks: nothing is wrong, but it may be a slip."""
+    source, taken, agent, phase = request.source, request.captured_at, session.lane, added.record["phase"]
+    name, word, is_after = source.name, phase.upper(), phase == "after"
     place = f"--window {added.window}{f' --agent {agent}' if agent else ''}"
     clock = Clock(session.now, session.zone)
-    delete = f"`tracker alias delete {name} --phase before {place}` takes it back"
-    own = [capture for capture in added.standing if capture.agent_id == agent]
-    before, after = canonical(own)
-    if after and taken > after.captured_at:
+    delete = f"`tracker alias delete {name} --phase {phase} {place}` takes"
+    pair = canonical(one for one in added.standing if one.agent_id == agent)
+    if not is_after and pair.after and taken > pair.after.captured_at:
         yield (
-            f"this BEFORE is later than the AFTER of {clock.at(after.captured_at)} in {added.window}, so it does not"
-            f" count until an AFTER follows: `tracker end {name} --stdin {place}`, or {delete}"
+            f"this BEFORE is later than the AFTER of {clock.at(pair.after.captured_at)} in {added.window}, so it does"
+            f" not count until an AFTER follows: `tracker end {name} --stdin {place}`, or {delete} it back"
         )
-    elif before and before.captured_at <= taken:
-        yield f"this replaces the BEFORE of {clock.at(before.captured_at)}; {delete}"
+    elif (counted := pair[is_after]) and counted.captured_at <= taken:
+        yield f"this replaces the {word} of {clock.at(counted.captured_at)}; {delete} it back"
+    elif counted:
+        yield f"the {word} of {clock.at(counted.captured_at)} counts, not this one; {delete} that one back"
+    if source.capacity and not any(
+        one.meter == source.capacity and one.used is not None for one in request.reading.gauges
+    ):
+        again = f"`tracker {'end' if is_after else 'start'} {name} --stdin {place}`"
+        yield f"this {word} lacks {source.capacity}, so it measures no window: capture the whole pane with {again}"
     if request.phases == ("before",):
         last = session.index.newest(request.source.stream, agent, name, position=1 if session.dry_run else 2)
         # of a BEFORE of the past what is newer is not left behind

@@ -86,8 +86,10 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
             # a pane that also opens the next window is a BEFORE there
             added.append(add(session, request, _following(session, window), phase))
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
-        found = [row for one in added for row in one.anomalies]
-        rows = {ANOMALIES: found, source.stream: [one.record for one in added]}
+        rows = {
+            ANOMALIES: [row for one in added for row in one.anomalies],
+            source.stream: [one.record for one in added],
+        }
         if not session.dry_run:
             session.journal.append_all({stream: own for stream, own in rows.items() if own})
             if request.is_last:
@@ -124,8 +126,8 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
     if last is None:
         # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
         known = [one for one in session.registry.sources.values() if one.kind == "status"]
-        marks = [mark for one in known if (mark := index.newest(one.stream, lane, one.name))]
-        opened = [mark for mark in marks if mark.phase == "before"]
+        marks = (index.newest(one.stream, lane, one.name) for one in known)
+        opened = [mark for mark in marks if mark is not None and mark.phase == "before"]
         window = max(opened, key=lambda mark: mark.at).window if opened else window
     # the BEFORE of one that was never ended is not replaced by the way
     while is_finalized(index, window) or index.left_open(source.stream, lane, source.name, [window]):
