@@ -126,7 +126,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     owners, absent = accounts_of_captures(groups, named), _absent(session, newest)
     lanes = [
         _with_left(
-            _lane(session, session.now, agent, mark, after_closing, absent.get(mark.provider)),
+            _lane(session, agent, mark, after_closing, absent.get(mark.provider)),
             _left_open(session, agent, mark, unfinished),
             account=owners.get(mark.record_id) or named.get((mark.window, mark.provider)),
         )
@@ -186,7 +186,6 @@ def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterab
 
 def _lane(
     session: Session,
-    now: datetime,
     agent: str | None,
     mark: CaptureMark,
     after_closing: Mapping[str, Due],
@@ -201,7 +200,7 @@ def _lane(
     group = Windows(session).captures([mark.window])[mark.window, source.name]
     capture = next(one for one in group if one.record_id == mark.record_id)
     if mark.phase == "before":
-        due = _open_due(session, now, source, capture)
+        due = _open_due(session, source, capture)
     else:
         due = after_closing.get(mark.window) or _next_window_due(session, source, capture)
     command = due.command and due.command + (lane_option(session, agent) if due.action != "complete" else "")
@@ -228,7 +227,7 @@ def _left_open(
         wanted = Due(action="after", window=mark.window, command=command, reason=reason)
         group = groups.get((mark.window, mark.provider), [])
         for capture in [one for one in group if one.record_id == mark.record_id]:
-            due = _open_due(session, session.now, session.registry.sources[mark.provider], capture)
+            due = _open_due(session, session.registry.sources[mark.provider], capture)
             # an AFTER behind a reset measures nothing
             wanted = due if due.action == "before" else evolve(due, command=command, reason=reason)
         found.append(LeftOpen(mark=mark, due=evolve(wanted, command=f"{wanted.command}{lane}")))
@@ -241,8 +240,9 @@ def _with_left(lane: Lane, left: tuple[LeftOpen, ...], account: str | None) -> L
     return evolve(lane, also_open=left, account=account, due=due)
 
 
-def _open_due(session: Session, now: datetime, source: Source, before: Capture) -> Due:
+def _open_due(session: Session, source: Source, before: Capture) -> Due:
     """An open window waits for its AFTER; none is taken in the buffer after a reset."""
+    now = session.now
     capacity = before.reading.gauge(source.capacity) if source.capacity else None
     window = before.window
     if capacity and capacity.reset_at and before.captured_at < capacity.reset_at <= now:
