@@ -1,7 +1,4 @@
-"""Anomalies: rows about captures that contradict each other. They are appended, never changed.
-
-A row closes another one, and says something only while the records that it is about stand.
-"""
+"""Anomalies: appended rows about captures that contradict each other. They say nothing once one of those is gone."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Lanes: agents that work in parallel, each with its own open windows, which follow from the journal alone.
-
-The files under `state/` say which window a lane has open, for people and other programs. They are written after every
-capture; no command reads them.
-"""
+"""Lanes: agents that work in parallel. The journal alone says what each has open; files under `state/` repeat it."""
 
 from __future__ import annotations
 
