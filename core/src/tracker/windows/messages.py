@@ -95,7 +95,7 @@ def _values(session: Session, source: Source, record: Mapping[str, Any], moved: 
 
 
 def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterator[str]:
-    """What a capture does to those that stand already, and what it lacks: nothing is wrong, but it may be a slip."""
+    """What a capture changes for those that stand already, and the meter that it lacks. Each may be intended."""
     source, taken, agent, phase = request.source, request.captured_at, session.lane, added.record["phase"]
     name, word, is_after = source.name, phase.upper(), phase == "after"
     place = f"--window {added.window}{f' --agent {agent}' if agent else ''}"
