@@ -31,7 +31,7 @@ def answered(folder: Path, arguments: list[str], answer: str, **environment: str
                 said += os.read(outer, 65536).decode()
             except OSError:  # how Linux says that the other end was closed
                 break
-        if "[Y/n]" in said and not has_answered:
+        if ("[Y/n]" in said or "[y/N]" in said) and not has_answered:
             os.write(outer, answer.encode())
             has_answered = True
     os.close(outer)
@@ -50,5 +50,16 @@ def test_it_is_asked_about(tmp_path: Path, answer: str, stored: list[str]) -> No
     status, said = answered(tmp_path, [*words, "W7-01"], answer)
     assert "W7-01 is a new window. Go on? [Y/n]" in said
     assert (status, "error: Nothing was stored." in said) == ((1, True) if answer == "n\n" else (0, False))
+    rows = (tmp_path / "data" / "snapshots.jsonl").read_text().splitlines()
+    assert [json.loads(row)["window"] for row in rows] == stored
+
+
+@pytest.mark.parametrize(("answer", "stored"), [("\n", ["W0-01"]), ("y\n", ["W0-01", "W0-O1"])])
+def test_a_likely_slip_is_not_taken_by_a_mere_return(tmp_path: Path, answer: str, stored: list[str]) -> None:
+    (tmp_path / "pane.txt").write_text(PANE)
+    words = ["start", "codex", "pane.txt", "--window"]
+    answered(tmp_path, [*words, "W0-01"], "")
+    _, said = answered(tmp_path, [*words, "W0-O1"], answer)
+    assert "W0-O1 is a new window. Did you mean W0-01? Go on? [y/N]" in said
     rows = (tmp_path / "data" / "snapshots.jsonl").read_text().splitlines()
     assert [json.loads(row)["window"] for row in rows] == stored

@@ -20,12 +20,7 @@ LONGER = {
     "core/src/tracker/windows/window.py _broken_rules",
     "plugins/capture/src/tracker_capture/commands/capture.py command",
     "plugins/corrections/src/tracker_corrections/commands/undo.py command",
-    "plugins/telemetry/src/tracker_telemetry/commands/cost_compare.py command",
     "plugins/telemetry/src/tracker_telemetry/commands/usage.py command",
-    "plugins/telemetry/src/tracker_telemetry/intake.py ingest_stream",
-    "plugins/telemetry/src/tracker_telemetry/panels.py _routing",
-    "plugins/telemetry/src/tracker_telemetry/sessions/usage.py usage",
-    "plugins/verdict/src/tracker_verdict/pieces.py ledger",
 }
 
 

@@ -94,7 +94,14 @@ def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(tracker_cli
     ingest = ("ingest", "codex-ccusage", "--file", str(PANES / "ccusage-weekly.json"), "--window")
     for words in (evidence, ingest):
         cure = " `tracker undo` takes this back"
-        for window, said in {"W0-7": True, "W00-007": True, "W0-07": False, "W0-70": False, "W0-8": False}.items():
+        for window, said in {
+            "W0-7": True,
+            "W00-007": True,
+            "W0-O7": True,
+            "W0-07": False,
+            "W0-70": False,
+            "W0-8": False,
+        }.items():
             done = tracker_cli(*words, window)
             assert done.returncode == 0, done.stderr
             assert (f"note: {window} is a new window. Did you mean W0-07?{cure}\n" in done.stderr) == said

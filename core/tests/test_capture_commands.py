@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -343,6 +344,12 @@ def test_a_meter_that_fell_across_its_reset_says_when_it_was_reset(toys: Run) ->
     assert "readings from both sides of the reset measure across it" in done.stderr
     error = refused(toys("complete", "--window", "W0-01", "--toy-features", "1"))
     assert "the capacity meter of toy fell (fuel fell from 90 to 4; it was reset at" in error
+    assert "Capture again" not in error, "no AFTER behind the reset measures the window"
+    [delete] = re.findall(r"Remove both captures with `tracker (.*?)` \(twice\)", error)
+    for _ in range(2):
+        ok(toys(*delete.split(), "--yes"))
+    warned = toys("complete", "--window", "W0-01", "--toy-features", "1")
+    assert "holds no captures" in refused(warned)
 
 
 def test_a_file_and_standard_input_are_two_texts(toys: Run) -> None:

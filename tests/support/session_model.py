@@ -93,7 +93,15 @@ class Model:
         others = [self.newest(name, lane) for name in METERS if name != provider]
         opened = [one for one in others if one and one.phase == "before"]
         joined = max(opened, key=lambda one: one.at).window if opened else "W0-01"
-        return self.passing(joined if newest is None else following(newest.window))
+        window = self.passing(joined if newest is None else following(newest.window))
+        while self.is_open(provider, window, lane):
+            window = self.passing(following(window))
+        return window
+
+    def is_open(self, provider: str, window: str, lane: str) -> bool:
+        """Whether a lane's newest capture in a window is a BEFORE."""
+        own = [one for one in self.group(provider, window) if one.lane == lane]
+        return bool(own) and max(own, key=lambda one: one.order).phase == "before"
 
     def passing(self, window: str) -> str:
         """The window, or the first behind it that is not finalized."""

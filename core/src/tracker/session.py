@@ -72,13 +72,10 @@ class Session:
     def root(self) -> Path:
         from pathlib import Path
 
-        if self.data_dir is not None:
-            return self.data_dir
-        if os.environ.get(DATA_DIR):
-            return Path(os.environ[DATA_DIR])
-        if self.config.data_dir is not None:
-            return self.settings_file.base / self.config.data_dir
-        return Path(self.DEFAULT_ROOT)
+        if given := self.data_dir or os.environ.get(DATA_DIR):
+            return Path(given)
+        known = self.config.data_dir
+        return Path(self.DEFAULT_ROOT) if known is None else self.settings_file.base / known
 
     @cached_property
     def journal(self) -> Journal:

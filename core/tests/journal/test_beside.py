@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -99,7 +100,8 @@ def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> N
     lanes = json.loads(program("status", "--json").ok())["lanes"]
     assert [lane["also_open"] for lane in lanes] == [["W2", "W4"], ["W5"]]
     refused = program("alias", "end", "toy", "--stdin", stdin="fuel 30%").refused()
-    assert "toy has no open window (but W2, W4 never ended). Begin one with " in refused
+    ends = " ".join(f"{name} never ended: `tracker end toy --stdin --window {name}` ends it." for name in ("W2", "W4"))
+    assert f"toy has no open window. {ends} Begin a window with `tracker start toy --stdin`, or name " in refused
     program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W4").ok()
     program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W4").ok()
     take(program, "end", "W2", "fuel 30%", 12)
@@ -162,3 +164,22 @@ def test_an_after_alone_awaits_its_before(program: Any) -> None:
     assert program(*words).ok() == "stored toy after snapshot for W7 (awaiting BEFORE)\n"
     assert [one["state"] for one in json.loads(program("--json", "windows", "--open").ok())] == ["open"]
     assert "missing toy BEFORE" in complete(program, "W7").refused()
+
+
+def test_a_start_never_replaces_the_before_of_a_window_that_was_left_open(program: Any) -> None:
+    take(program, "start", "W2", "fuel 20%", 6)
+    take(program, "start", "W3", "fuel 21%", 7)
+    take(program, "end", "W2", "fuel 30%", 8)
+    said = program("alias", "start", "toy", "--stdin", stdin="fuel 31%").ok()
+    assert "for W4 " in said
+    refused = program("alias", "end", "toy", "--stdin", "--window", "W9", stdin="fuel 30%").refused()
+    assert "W9 has no toy BEFORE. Expected one of W3, W4." in refused, "those that wait for an AFTER"
+
+
+def test_the_command_that_an_after_in_the_wrong_lane_is_told_ends_its_window(program: Any) -> None:
+    program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 1%", lane="sub1").ok()
+    refused = program("--agent", "sub9", "end", "toy", "--stdin", stdin="fuel 2%").refused()
+    [end, start] = re.findall(r"`tracker (.*?)`", refused)
+    assert start == "--agent sub9 start toy --stdin"
+    assert "for W1 (ready to finalize)" in program(*end.split(), stdin="fuel 2%").ok()
+    assert "for W1 " in program(*start.split(), "--window", "W1", stdin="fuel 2%").ok()

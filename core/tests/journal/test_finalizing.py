@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 
@@ -62,3 +63,15 @@ def test_quality_and_outcome_that_are_none_need_force(program: Any) -> None:
     assert "Invalid outcome 'great'. Expected pass, partial, fail, or --force." in message
     assert program.rows("windows") == []
     program("complete", "--window", "W1", "--quality", "7", "--outcome", "great", "--force").ok()
+
+
+def test_features_of_a_provider_that_was_not_captured_are_taken_out_as_it_says(program: Any) -> None:
+    program("start", "toy", "--window", "W1", "--stdin", stdin="fuel 10%").ok()
+    program("end", "toy", "--window", "W1", "--stdin", stdin="fuel 20%").ok()
+    done = program("complete", "--window", "W1", "--toy-features", "1", "--tally-features", "2")
+    done.ok()
+    assert "tally has 2 features in W1 but was not captured there; " in done.err
+    [cure] = re.findall(r"`tracker (complete .*?)`", done.err)
+    said = program(*cure.split())
+    said.ok()
+    assert "not captured" not in said.err

@@ -103,9 +103,10 @@ def test_a_setting_that_is_no_command(machine: Any, entry: str) -> None:
         ("sys.exit('No usage data found')", "ccusage ended with status 1: 'No usage data found'"),
         ("time.sleep(600)", "ccusage did not print it all within 1 s"),
         ("os.write(1, b' ' * (9 << 20))", "ccusage said over 8 MB"),
+        ("pass", "error: codex-ccusage: `ccusage codex daily --json --offline` printed nothing. Nothing was stored."),
         ("print('no JSON')", "holds no codex-ccusage reading (invalid-json)"),
     ],
-    ids=["fails", "silent", "huge", "garbage"],
+    ids=["fails", "silent", "huge", "empty", "garbage"],
 )
 def test_what_fails_is_one_line_and_nothing_is_stored(machine: Any, code: str, why: str) -> None:
     machine.program("ccusage", code)

@@ -24,6 +24,7 @@ def test_no_cure_writes_where_nobody_can(sound: Any, monkeypatch: pytest.MonkeyP
     stream = sound.root / "snapshots.jsonl"
     stream.write_bytes(stream.read_bytes() + b'{"half')
     stream.chmod(0o644)
+    stream.with_name("snapshots.jsonl.torn").write_bytes(b'{"half')
     (sound.root / "state" / "toy.json").write_text("{}")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     if why == "read-only":

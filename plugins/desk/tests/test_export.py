@@ -76,6 +76,10 @@ def test_an_export_is_a_data_directory_that_can_be_imported(filled: Any, tmp_pat
     assert {path.name: path.read_bytes() for path in other.glob("*.jsonl") if path.name not in own} == there
 
 
+def test_ledgers_are_named_only_if_rows_of_them_came(filled: Any, tmp_path: Path) -> None:
+    assert "note: " not in filled("import", str(filled.root), root=tmp_path / "other").err
+
+
 def test_two_machines_become_one(filled: Any, tmp_path: Path) -> None:
     """Records of both, tombstones and anomalies come along; what both have is there once."""
     program, other = filled, tmp_path / "other"

@@ -156,6 +156,21 @@ def test_a_window_that_was_left_open_gets_a_command_that_can_work(toys: Run) -> 
     assert "tracker start toy --stdin --window W0-01" in toys("doctor").stdout
 
 
+def test_what_was_left_open_is_ended_before_another_begins(toys: Run, tmp_path: Path) -> None:
+    for window, hours in (("W1", 3), ("W2", 2)):
+        start = ("start", "toy", "--stdin", "--window", window, "--captured-at", ago(hours=hours))
+        ok(toys(*start, stdin="fuel 10%"))
+    ok(toys("end", "toy", "--stdin", "--window", "W1", "--captured-at", ago(hours=1), stdin="fuel 20%"))
+    ok(toys("complete", "--window", "W1", "--toy-features", "1"))
+    home = ok(toys())
+    assert "Open: W2 of toy, for 2 h" in home
+    [command] = re.findall("Next: tracker (.*)", home)
+    assert command == "end toy --stdin --window W2"
+    assert f"next: AFTER when the work is done: tracker {command}\n" in ok(toys("status"))
+    ok(toys(*command.split(), stdin="fuel 30%"))
+    assert "complete --window W2" in ok(toys())
+
+
 def test_a_closed_window_is_to_be_completed_and_then_followed(toys: Run) -> None:
     start(toys, "fuel 10%", minutes=30)
     end(toys, "fuel 12%", minutes=10)

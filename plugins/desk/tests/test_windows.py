@@ -41,6 +41,11 @@ def test_a_window_has_its_times_state_and_figures(filled: Any) -> None:
     assert (third["state"], third["to"], third["providers"]["toy"]["capacity"]) == ("open", None, None)
 
 
+def test_a_window_without_a_capture_is_open(filled: Any) -> None:
+    filled("ingest", "toy-report", "--window", "W3", "--stdin", stdin="60").ok()
+    assert {one["window"]: one["state"] for one in windows(filled)}["W3"] == "open"
+
+
 def test_who_was_not_captured_took_an_unknown_amount(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens alone say nothing of the quota."""
     monkeypatch.setattr(window_list, "facts", lambda _session, _windows: {("W1", "tally"): {"tokens": 30}})

@@ -214,6 +214,15 @@ def test_without_readings_the_cure_is_named(world: World, tmp_path: Path) -> Non
     assert "Fill it with `tracker sync`" in done.stderr
 
 
+def test_without_readings_since_then_the_last_one_is_named(world: World, tmp_path: Path) -> None:
+    world.days(2)
+    done = world.run("meters", "reconcile", "--since", "2099-01-01")
+    assert done.exit_code == 1
+    assert "no reading of codex weekly since 2099-01-01T" in done.stderr
+    assert "; the last one is of 20" in done.stderr
+    assert "Name an earlier --since, or add newer readings with `tracker sync`." in done.stderr
+
+
 @pytest.fixture
 def shared(world: World) -> World:
     """Every fifth day on account work, whose points buy a fifth; the other days on home."""

@@ -126,7 +126,8 @@ class WritingCommand(Command):
         new = _new_windows(session, ctx.params)
         if new and not session.dry_run and sys.stdin.isatty() and sys.stderr.isatty():
             for text, _ in new:
-                if not click.confirm(f"{text} Go on?", default=True, err=True):
+                # behind a question a slip is likelier
+                if not click.confirm(f"{text} Go on?", default=not text.endswith("?"), err=True):
                     raise TrackerError("Nothing was stored.")
             new = []
         running = COMMAND.set(f"{time.time_ns():016x}{os.urandom(4).hex()}")

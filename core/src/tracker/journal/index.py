@@ -105,11 +105,7 @@ class Index:
 
     def knows(self, window: str) -> bool:
         """Whether any stream names the window."""
-        return self.first_known([window]) is not None
-
-    def first_known(self, windows: Iterable[str]) -> str | None:
-        """One of these windows that a stream names, if there is one."""
-        return next(iter(self._column(f"SELECT name FROM window WHERE name IN {LISTED} LIMIT 1", [windows])), None)
+        return bool(self._column("SELECT name FROM window WHERE name = ?", [window]))
 
     def entries(self, stream: str, windows: Iterable[str] | None = None, *, removed: bool = False) -> Iterator[Entry]:
         """The standing records of a stream in some windows, oldest line first; with `removed` every record once."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from tracker.contract.readings import FELL, compact, iso
+from tracker.contract.readings import CROSSED, FELL, compact, iso
 from tracker.errors import TrackerError
 from tracker.journal.records import WINDOWS, stamp
 from tracker.text.pane import redact
@@ -178,10 +178,12 @@ def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[st
     for name in [name for name, entry in entries.items() if FELL in entry["errors"]][:1]:
         opened = Windows(session).open_anomalies([window])
         causes = [str(found.record.get("cause")) for found in opened if found.record.get("provider") == name]
+        # behind a reset no other AFTER measures the window
+        is_crossed = any(tag.startswith(CROSSED) for tag in entries[name]["errors"])
+        again = f"Capture again with `tracker end {name} --stdin --window {window}`, or remove"
         raise TrackerError(
             f"{window} cannot be finalized: the capacity meter of {name} fell"
-            f"{f' ({causes[-1]})' if causes else ''}. Capture again with"
-            f" `tracker end {name} --stdin --window {window}`, or remove both captures with"
+            f"{f' ({causes[-1]})' if causes else ''}. {'Remove' if is_crossed else again} both captures with"
             f" `tracker alias delete {name} --window {window}` (twice): then {name} leaves the window."
         )
 
@@ -207,4 +209,5 @@ def _report(session: Session, record: Row, features: Mapping[str, float]) -> Non
             session.note(f"note: {name}: {explained(tag, sources[name])}")
     for name, count in features.items():
         if name not in entries and count:
-            session.warn(f"{name} was credited with {count} features but not captured in {window}")
+            cure = f"`tracker complete --window {window} --clear {name}-features` takes its features out"
+            session.warn(f"{name} has {value(count)} features in {window} but was not captured there; {cure}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,36 +28,24 @@ def doubt(index: Index, window: str) -> tuple[str, str] | None:
 
     The second text is for commands that can be taken back.
     """
-    if index.knows(window) or not index.newest_windows(1):
+    if index.knows(window) or not (known := index.newest_windows(1000)) or window in map(next_window, known):
         return None
-    # it may differ from a known one in zero padding alone: `W0-07`, where `W0-7` was given
-    if alike := index.first_known(_spellings(window)):
+    if alike := next((one for one in known if _spelling(one) == _spelling(window)), None):
         return f"{window} is a new window. Did you mean {alike}?", " `tracker undo` takes this back"
-    head, digits = _parts(window)
-    if digits.strip("0") and index.knows(f"{head}{int(digits) - 1:0{len(digits)}d}"):
-        return None
     return f"{window} is a new window.", " If that is a mistake, `tracker undo` takes this back"
 
 
 def next_window(window: str) -> str:
     """The id that follows: `W0-19` -> `W0-20`, zero padding kept; `W0-CHN` -> `W0-CHN-02`."""
-    # a file may hold any text
-    head, digits = _parts(window) if len(window) < 128 else (window, "")
+    # a file may hold any text, and very long digits are no number
+    head = window.rstrip("0123456789") if len(window) < 128 else window
+    digits = window[len(head) :]
     return f"{head}{int(digits) + 1:0{len(digits)}d}" if digits else f"{window}-02"
 
 
-def _parts(window: str) -> tuple[str, str]:
-    head = window.rstrip("0123456789")
-    return head, window[len(head) :]
-
-
-def _spellings(window: str) -> Iterator[str]:
-    """The id with other zeros in front of its numbers: of the first three, with up to six digits."""
-    words = re.split(r"(\d+)", window)[:7]
-    widths = [range(1, 7) if word.isdigit() else (0,) for word in words]
-    for chosen in product(*widths):
-        pairs = zip(words, chosen, strict=True)
-        yield "".join(word.lstrip("0").rjust(width, "0") if width else word for word, width in pairs)
+def _spelling(window: str) -> str:
+    """What an id has in common with one that differs by a slip alone: `W0-7` and `w0-O7` for `W0-07`."""
+    return re.sub(r"0+(?=\d)", "", window.casefold().translate({ord("o"): "0", ord("l"): "1"}))
 
 
 # --- state files

@@ -119,13 +119,7 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
     """The window of a capture that names none and finds none open; `last` is the one that was."""
     source, lane, index = request.source, session.lane, session.index
     if request.phases[0] == "after":
-        place = f" in lane {lane}" if lane else ""
-        left = [one.window for one in index.left_open(source.stream, lane, source.name, index.unfinalized())]
-        others = f" (but {', '.join(map(line, left))} never ended)" if left else ""
-        raise TrackerError(
-            f"{source.name} has no open window{place}{others}."
-            f" Begin one with `tracker start {source.name} --stdin`, or name the window with --window."
-        )
+        raise _nothing_open(session, source)
     window = _following(session, last)
     if last is None:
         # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
@@ -133,7 +127,10 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
         marks = [mark for one in known if (mark := index.newest(one.stream, lane, one.name))]
         opened = [mark for mark in marks if mark.phase == "before"]
         window = max(opened, key=lambda mark: mark.at).window if opened else window
-    return _following(session, window) if is_finalized(index, window) else window
+    # the BEFORE of one that was never ended is not replaced by the way
+    while is_finalized(index, window) or index.left_open(source.stream, lane, source.name, [window]):
+        window = _following(session, window)
+    return window
 
 
 def _following(session: Session, window: str | None) -> str:
@@ -307,10 +304,28 @@ def _owner(session: Session, request: CaptureRequest, text: str) -> Source | Non
     return None
 
 
+def _nothing_open(session: Session, source: Source) -> TrackerError:
+    """An AFTER that finds no open window: which one of this lane, or of another, it may belong to."""
+    name, lane, index = source.name, session.lane, session.index
+    opened = [(lane, one.window) for one in index.left_open(source.stream, lane, name, index.unfinalized())]
+    if not opened:
+        lanes = ((agent, one) for agent, one in index.lanes(source.stream) if one.provider == name)
+        opened = [(agent, one.window) for agent, one in lanes if one.phase == "before"]
+    text = f"{name} has no open window{f' in lane {lane}' if lane else ''}."
+    for agent, window in opened[:3]:
+        text += f" {line(window)} never ended: `{_typed(agent, 'end', name)} --window {line(window)}` ends it."
+    return TrackerError(f"{text} Begin a window with `{_typed(lane, 'start', name)}`, or name one with --window.")
+
+
+def _typed(lane: str | None, verb: str, name: str) -> str:
+    return f"tracker {f'--agent {lane} ' if lane else ''}{verb} {name} --stdin"
+
+
 def _no_before(session: Session, source: Source, window: str) -> TrackerError:
     """An AFTER in a window without a BEFORE."""
-    known = session.index.windows()
-    hint = "" if window in known or not known else f" {near(window, known)}"
+    index = session.index
+    known = [one.window for one in index.left_open(source.stream, session.lane, source.name, index.unfinalized())]
+    hint = f" {near(window, known)}" if known else ""
     return TrackerError(
         f"{window} has no {source.name} BEFORE.{hint} Capture it first with"
         f" `tracker start {source.name} --stdin --window {window}`. Nothing was stored."

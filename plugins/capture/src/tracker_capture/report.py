@@ -58,7 +58,10 @@ def _text(session: Session, source: Source, scope: str | None) -> str:
             f"Invalid --scope {scope!r} of {source.name}. Its command has no place for one: {shlex.join(argv)}"
         )
     try:
-        return printed(origin, words, query(session, source, origin, limit=LONGEST))
+        text = printed(origin, words, query(session, source, origin, limit=LONGEST))
+        if not text.strip():
+            raise OriginError(f"`{line(shlex.join(words))}` printed nothing")
+        return text
     except OriginError as error:
         more = " Or name your command in run_commands (tracker.toml)." if error.is_lasting else ""
         raise TrackerError(f"{source.name}: {error}.{more} Nothing was stored.") from error

@@ -49,7 +49,13 @@ SOURCE = TelemetrySource(
 KINDS = ("assistant", "cost-state", "session-owner")
 _WORDS = tuple(word.encode() for word in WORDS)
 SYNTHETIC = "<synthetic>"
-LARGEST = 2**53
+# of `modelUsage`: what a usage calls it
+TOTALS = {
+    "input_tokens": "inputTokens",
+    "output_tokens": "outputTokens",
+    "cache_read_input_tokens": "cacheReadInputTokens",
+    "cache_creation_input_tokens": "cacheCreationInputTokens",
+}
 TOTAL = "session-total"  # a tag: not a request, but what the client says that the session used until then
 
 
@@ -165,50 +171,27 @@ def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping
 
 def _totals(row: Row, scratch: Mapping[str, Any]) -> list[Event]:
     """One event per model; `rid` is the lineage, which a fork shares with its parent."""
+    from tracker_claude.session_rows import Usage, fitted
+
     models = row.modelUsage
     events: list[Event] = []
     for model, used in models.items() if isinstance(models, dict) else ():
         if not isinstance(used, dict):
             continue
-        written = _count(used.get("cacheCreationInputTokens"))
-        long = _count(used.get("cacheCreationEphemeral1hInputTokens"))
-        event: Event = {
-            "ts": scratch.get("ts"),
-            "rid": str(row.startTime),
-            "model": model,
-            "input_tokens": _count(used.get("inputTokens")),
-            "cache_read_tokens": _count(used.get("cacheReadInputTokens")),
-            "cache_write_5m_tokens": max(written - long, 0),
-            "cache_write_1h_tokens": long,
-            "output_tokens": _count(used.get("outputTokens")),
-            "tags": [TOTAL],
-            "session": row.sessionId or None,
-            "project": row.cwd or None,
-            "branch": row.gitBranch or None,
-            "account": scratch.get("account"),
-            "client": row.version or None,
-        }
+        counts: dict[str, Any] = {name: used.get(own) for name, own in TOTALS.items()}
+        long = {"ephemeral_1h_input_tokens": used.get("cacheCreationEphemeral1hInputTokens")}
+        event = _event("", model, fitted({**counts, "cache_creation": long}, Usage), row, scratch)
+        numbers = [value for name, value in event.items() if name.endswith("_tokens")]
+        event["key"] = f"cost-state:{row.sessionId}:{row.startTime}:{model}:{numbers}"
+        event["ts"], event["rid"], event["tags"] = scratch.get("ts"), str(row.startTime), [TOTAL]
         cost = used.get("costUSD")
         if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e12:
             event["cost_usd"] = float(cost)
-        numbers = [value for name, value in event.items() if name.endswith("_tokens")]
-        event["key"] = f"cost-state:{row.sessionId}:{row.startTime}:{model}:{numbers}"
         events.append(event)
     return events
 
 
 # --- values
-
-
-def _count(value: object) -> int:
-    """A count; another value makes the line unreadable: unreadable is not zero."""
-    if type(value) is int and 0 <= value < LARGEST:
-        return value
-    if value is None:
-        return 0
-    if isinstance(value, float) and value.is_integer() and 0 <= value < LARGEST:
-        return int(value)
-    raise Rejected("an invalid count of tokens")
 
 
 def _text(value: object) -> str | None:

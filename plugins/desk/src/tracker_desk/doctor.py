@@ -26,8 +26,8 @@ from tracker_desk.stream_checks import StreamCheck
 # bytes of the longest line that is stored
 ROOM = 16 << 20
 ELSEWHERE = "copy it to where you may write, and name the copy with --data-dir"
-# checks whose cure is a command that writes records
-WRITERS = ("open", "old", "state")
+# checks whose cure writes into the data directory
+WRITERS = ("anomaly", "file", "folder", "link", "old", "open", "permissions", "state", "torn")
 
 
 def examine(session: Session, *, fix: bool, wrong: Iterable[str] = ()) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _foreign(root: Path) -> str | None:
 
 def _possible(one: Finding) -> Finding:
     """A finding about a directory that cannot be written, without a cure that writes there."""
-    is_inside = one.fix or one.check in WRITERS or (one.cure or "").startswith(("chmod ", "mv ", "rm ", "printf "))
+    is_inside = one.fix or (one.check in WRITERS and one.cure != ELSEWHERE)
     return evolve(one, cure="not possible here; the first line says what is", fix=None) if is_inside else one
 
 

@@ -34,6 +34,8 @@ def due_lines(status: Status) -> Iterator[str]:
         name = line(lane.mark.provider) + (f", lane {line(lane.agent_id)}" if lane.agent_id else "")
         if lane.is_open:
             yield f"Open: {line(lane.mark.window)} of {name}, for {span(status.now - lane.taken)}"
+        for left in lane.also_open:
+            yield f"Open: {line(left.mark.window)} of {name}, for {span(status.now - left.taken)}"
     commands = [due.command for due in status.ready if due.command]
     commands += [lane.due.command for lane in status.lanes if lane.due.command and lane.due.action != "complete"]
     for command in list(dict.fromkeys(commands))[:3]:

@@ -189,7 +189,7 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
     else:
         parts = ", ".join(f"{name} {one.new}" for name, one in sorted(found.items()) if one.new)
         session.say(f"imported {plural(new, 'record')}{f' ({parts})' if parts else ''}; {known} were here already")
-    if new:
+    if "ledger_rows" in found and found["ledger_rows"].new:
         note_ledgers(
             session,
             "evidence that decision cards count does not come with records: append the rows of the other project's"

@@ -36,10 +36,18 @@ class Due:
 
 @frozen(kw_only=True)
 class LeftOpen:
-    """A window that a lane never ended, and the command that it wants."""
+    """A window that a lane never ended, and what it wants."""
 
     mark: CaptureMark
-    command: str
+    due: Due
+
+    @property
+    def command(self) -> str:
+        return self.due.command or ""
+
+    @property
+    def taken(self) -> datetime:
+        return datetime.fromtimestamp(self.mark.at, UTC)
 
 
 @frozen(kw_only=True)
@@ -117,9 +125,9 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     named, groups = accounts(session, list(windows)), Windows(session).captures(windows) if windows else {}
     owners, absent = accounts_of_captures(groups, named), _absent(session, newest)
     lanes = [
-        evolve(
-            _lane(session, session.now, agent, mark, after_closing, absent.get(mark.provider)),
-            also_open=_left_open(session, agent, mark, unfinished),
+        _with_left(
+            _lane(session, agent, mark, after_closing, absent.get(mark.provider)),
+            _left_open(session, agent, mark, unfinished),
             account=owners.get(mark.record_id) or named.get((mark.window, mark.provider)),
         )
         for agent, mark in newest
@@ -178,7 +186,6 @@ def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterab
 
 def _lane(
     session: Session,
-    now: datetime,
     agent: str | None,
     mark: CaptureMark,
     after_closing: Mapping[str, Due],
@@ -193,7 +200,7 @@ def _lane(
     group = Windows(session).captures([mark.window])[mark.window, source.name]
     capture = next(one for one in group if one.record_id == mark.record_id)
     if mark.phase == "before":
-        due = _open_due(session, now, source, capture)
+        due = _open_due(session, source, capture)
     else:
         due = after_closing.get(mark.window) or _next_window_due(session, source, capture)
     command = due.command and due.command + (lane_option(session, agent) if due.action != "complete" else "")
@@ -216,18 +223,26 @@ def _left_open(
     groups = Windows(session).captures([mark.window for mark in marks]) if marks else {}
     lane, found = lane_option(session, agent), []
     for mark in marks:
-        command = f"tracker end {mark.provider} --stdin --window {mark.window}"
+        command, reason = f"tracker end {mark.provider} --stdin --window {mark.window}", "it was never ended"
+        wanted = Due(action="after", window=mark.window, command=command, reason=reason)
         group = groups.get((mark.window, mark.provider), [])
         for capture in [one for one in group if one.record_id == mark.record_id]:
-            due = _open_due(session, session.now, session.registry.sources[mark.provider], capture)
+            due = _open_due(session, session.registry.sources[mark.provider], capture)
             # an AFTER behind a reset measures nothing
-            command = due.command if due.action == "before" and due.command else command
-        found.append(LeftOpen(mark=mark, command=f"{command}{lane}"))
+            wanted = due if due.action == "before" else evolve(due, command=command, reason=reason)
+        found.append(LeftOpen(mark=mark, due=evolve(wanted, command=f"{wanted.command}{lane}")))
     return tuple(found)
 
 
-def _open_due(session: Session, now: datetime, source: Source, before: Capture) -> Due:
+def _with_left(lane: Lane, left: tuple[LeftOpen, ...], account: str | None) -> Lane:
+    """A lane that has ended its newest window ends those that it left open before it begins another."""
+    due = left[0].due if left and lane.due.action == "before" and not lane.is_open else lane.due
+    return evolve(lane, also_open=left, account=account, due=due)
+
+
+def _open_due(session: Session, source: Source, before: Capture) -> Due:
     """An open window waits for its AFTER; none is taken in the buffer after a reset."""
+    now = session.now
     capacity = before.reading.gauge(source.capacity) if source.capacity else None
     window = before.window
     if capacity and capacity.reset_at and before.captured_at < capacity.reset_at <= now:
@@ -255,7 +270,8 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
 def _next_window_due(session: Session, source: Source, last: Capture) -> Due:
     following = Windows(session).following(last.window)
     # as `tracker start` does: what is finalized without it would leave it out
-    while any(session.index.entries("windows", [following])):
+    lane = source.stream, last.agent_id, source.name
+    while any(session.index.entries("windows", [following])) or session.index.left_open(*lane, [following]):
         following = Windows(session).following(following)
     usual = following
     # one pair counts: a pair of this lane would displace that of another

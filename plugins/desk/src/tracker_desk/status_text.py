@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from itertools import islice
 from typing import Any
 
@@ -141,8 +141,7 @@ def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
     yield from _meters(clock, status.shown(lane))
     yield f"  next: {_next(clock, lane.due)}"
     for left in lane.also_open:
-        since = clock.at(datetime.fromtimestamp(left.mark.at, UTC))
-        yield f"  also open: {line(left.mark.window)} since {since}: {line(left.command)}"
+        yield f"  also open: {line(left.mark.window)} since {clock.at(left.taken)}: {line(left.command)}"
 
 
 def _meters(clock: Clock, shown: Sequence[Standing]) -> Iterator[str]:

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class ListedWindow:
-    """A window: `open` lacks a capture, `closed` is measured and not finalized.
+    """A window: `open` lacks a capture, or has none, `closed` is measured and not finalized.
 
     providers: the columns of each, with its own `lanes`, `from` and `to`: they may differ from those of the window.
     stale: the providers whose captures changed, or were added, after it was finalized.
@@ -76,7 +76,7 @@ def listed(session: Session, windows: Sequence[str] | None) -> Iterator[ListedWi
                 lanes=_lanes(one for group in own.values() for one in group),
                 begin=begin,
                 end=end,
-                state=_state(row, own, is_open=name in unread),
+                state=_state(row, own, unread.get(name, ())),
                 outcome=row.text("outcome") if row else None,
                 providers=_providers(session, row, own, columns),
                 facts=columns.get("", {}),
@@ -106,20 +106,27 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     return found
 
 
-def _state(row: Finalized | None, own: Mapping[str, Any], *, is_open: bool) -> Literal["open", "closed", "finalized"]:
+def _state(
+    row: Finalized | None, own: Mapping[str, list[Capture]], unread: Iterable[bool]
+) -> Literal["open", "closed", "finalized"]:
     if row is not None:
         return "finalized"
-    return "open" if is_open or any(canonical(group).missing for group in own.values()) else "closed"
+    lacking = [*unread, *(bool(canonical(group).missing) for group in own.values())]
+    # reports and streams alone measure no meter
+    return "open" if any(lacking) or not lacking else "closed"
 
 
-def _unread(session: Session) -> set[str]:
-    """The windows that lack a capture of a provider that no plugin reads."""
+def _unread(session: Session) -> dict[str, list[bool]]:
+    """Whether each provider that no plugin reads lacks a capture, by window."""
     phases: dict[tuple[str, str], set[str | None]] = {}
     for stream in session.journal.streams():
         for mark in session.index.strangers(stream, session.registry.sources):
             phases.setdefault((mark.window, mark.provider), set()).add(mark.phase)
-    # a count of schema 1.0.0 has no phase and lacks nothing
-    return {window for (window, _), own in phases.items() if None not in own and len(own) < 2}
+    found: dict[str, list[bool]] = {}
+    for (window, _), own in phases.items():
+        # a count of schema 1.0.0 has no phase and lacks nothing
+        found.setdefault(window, []).append(None not in own and len(own) < 2)
+    return found
 
 
 def _stale(session: Session, row: Finalized | None, own: Mapping[str, list[Capture]]) -> tuple[str, ...]:

@@ -58,14 +58,6 @@ def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans
     return StreamFacts(totals=_totals_of(found["totals"]), notes=notes, outside=found["outside"])
 
 
-def outside(session: Session, source: Source, spans: Spans) -> dict[str, int]:
-    """How many events of each window came before or after the span in which it was measured."""
-    found: dict[str, int] = {}
-    for window, span in spans.items():
-        found |= _kept(session, source, [window], {window: span})["outside"]
-    return found
-
-
 def groups(session: Session, source: Source, windows: Sequence[str]) -> list[list[Any]]:
     """Sums of tokens, in the order of the price kinds, by window, lane, model and whether they were routed."""
     found: list[list[Any]] = _kept(session, source, windows, {})["groups"]

@@ -14,11 +14,11 @@ import orjson
 
 from tracker.api import Block, Check, Finding, Row, Source
 from tracker.kernel import Session, Windows, plural
-from tracker_telemetry import FOLDER, prices
+from tracker_telemetry import FOLDER, prices, totals
 from tracker_telemetry.costs import RANKED, Side, figures
 from tracker_telemetry.index import ask
 from tracker_telemetry.sessions import store, usage
-from tracker_telemetry.totals import FILE, groups, outside
+from tracker_telemetry.totals import FILE, groups
 
 TOP = 3  # rows of the handoff
 # By session: the state of the files, and what they said.
@@ -96,7 +96,7 @@ def checks(session: Session, window: str) -> list[Check]:
     measured = Windows(session).spans([window])
     found = []
     for source in sources_of(session, [window]) if measured else ():
-        if count := outside(session, source, measured).get(window, 0):
+        if count := totals.facts(session, source, [window], measured).outside.get(window):
             text = f"{plural(count, 'event')} of {source.title} came before its first BEFORE or after its last AFTER"
             found.append(Check(name=source.name, state="ok", text=text))
     return found

@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
 import pytest
@@ -343,3 +344,19 @@ def test_the_index_is_private(home: Any, message: Make) -> None:
     (home.projects / "s1.jsonl").write_text(message("a"))
     home.usage()
     assert {path.stat().st_mode & 0o077 for path in home.data.rglob("*")} == {0}
+
+
+def test_a_provider_may_have_several_sources_of_session_logs() -> None:
+    from tracker.api import LogOrigin, TelemetrySource
+    from tracker_telemetry.commands.usage import _sources
+
+    origin = LogOrigin(name="logs", title="Logs", folder="~/logs", pattern="*.jsonl", words=())
+    names = ("codex-sessions", "codex-cloud", "claude-sessions")
+    sources = {
+        name: TelemetrySource(contract="1.2", name=name, title=name, stream=name.replace("-", "_"), origins=(origin,))
+        for name in names
+    }
+    registry = SimpleNamespace(sources=sources, providers={"codex": None, "claude": None})
+    here = cast("Any", SimpleNamespace(registry=registry))
+    found = {provider: [one.name for one in _sources(here, provider)] for provider in (None, "codex", "claude")}
+    assert found == {None: [*names], "codex": [*names[:2]], "claude": [*names[2:]]}

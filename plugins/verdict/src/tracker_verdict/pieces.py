@@ -12,7 +12,7 @@ from itertools import accumulate, groupby, pairwise
 from attrs import field, frozen
 
 from tracker.api import MeterReading, Source, UsageEvent
-from tracker.kernel import Session, TrackerError, line, zone
+from tracker.kernel import Session, TrackerError, iso, line, zone
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
 from tracker_verdict.stats.calibration import ticks
 
@@ -78,7 +78,11 @@ class Ledger:
 
 
 class NoReadings(TrackerError):
-    """The history has none of a meter."""
+    """The history has none of a meter; `is_known`: it has older ones."""
+
+    def __init__(self, why: str, *, is_known: bool) -> None:
+        self.is_known = is_known
+        super().__init__(why)
 
 
 def ledger(
@@ -101,50 +105,60 @@ def ledger(
     requests = [event for event in logged if event.provider == source.name]
     is_own = _stretches(every, account)
     events = [event for event in requests if is_own(event.at, event.at)]
-    tokens = sum(event.tokens + event.cached_tokens for event in events)
-    bare = sum(event.tokens + event.cached_tokens for event in events if event.fresh is None)
     local = zone(session.config.timezone)
     awake = {datetime.fromtimestamp(event.at, local).hour for event in requests}
-    totals = tuple(
-        list(accumulate((getattr(event, kind) or 0.0 for event in events), initial=0.0)) for kind in ("fresh", "cached")
-    )
-    times = [event.at for event in events]
-    pieces = []
-    for segment in segments(own):
-        for start, end, points in ticks(segment):
-            if not is_own(start, end):
-                continue
-            first, last = bisect_right(times, start), bisect_right(times, end)
-            inside = [value for at, value in segment if start <= at <= end]
-            pieces.append(
-                Piece(
-                    start=start,
-                    end=end,
-                    day=datetime.fromtimestamp(end, local).date(),
-                    points=points,
-                    fresh=totals[0][last] - totals[0][first],
-                    cached=totals[1][last] - totals[1][first],
-                    awake=awake_hours(start, end, awake, local),
-                    step=max((b - a for a, b in pairwise(inside)), default=0.0),
-                    requests=last - first,
-                    bare=tuple(event.model for event in events[first:last] if event.fresh is None),
-                )
-            )
+    fresh = list(accumulate((event.fresh or 0.0 for event in events), initial=0.0))
+    cached = list(accumulate((event.cached or 0.0 for event in events), initial=0.0))
+    pieces = _pieces(own, events, (fresh, cached), awake, local)
     return Ledger(
         source=source,
         meter=meter,
         origin=origin,
         readings=own,
         events=events,
-        pieces=pieces,
+        pieces=[one for one in pieces if is_own(one.start, one.end)],
         elsewhere=_elsewhere(own, [event.at for event in requests], awake, local),
-        unpriced=bare / tokens if tokens else 0.0,
+        unpriced=_unpriced(events),
         local=local,
-        totals=(totals[0], totals[1]),
+        totals=(fresh, cached),
         accounts=accounts,
         account=account,
         quiet=[one for one in _quiet(own, [event.at for event in requests], local) if is_own(one.start, one.end)],
     )
+
+
+def _pieces(
+    own: Sequence[MeterReading],
+    events: Sequence[UsageEvent],
+    totals: tuple[Sequence[float], Sequence[float]],
+    awake: set[int],
+    local: tzinfo,
+) -> Iterator[Piece]:
+    """What was used between two ticks of the meter. totals: the money of the first events, fresh and cached."""
+    times = [event.at for event in events]
+    for segment in segments(own):
+        for start, end, points in ticks(segment):
+            first, last = bisect_right(times, start), bisect_right(times, end)
+            inside = [value for at, value in segment if start <= at <= end]
+            yield Piece(
+                start=start,
+                end=end,
+                day=datetime.fromtimestamp(end, local).date(),
+                points=points,
+                fresh=totals[0][last] - totals[0][first],
+                cached=totals[1][last] - totals[1][first],
+                awake=awake_hours(start, end, awake, local),
+                step=max((b - a for a, b in pairwise(inside)), default=0.0),
+                requests=last - first,
+                bare=tuple(event.model for event in events[first:last] if event.fresh is None),
+            )
+
+
+def _unpriced(events: Sequence[UsageEvent]) -> float:
+    """The share of the tokens that has no list price."""
+    tokens = sum(event.tokens + event.cached_tokens for event in events)
+    bare = sum(event.tokens + event.cached_tokens for event in events if event.fresh is None)
+    return bare / tokens if tokens else 0.0
 
 
 def _quiet(readings: Sequence[MeterReading], times: Sequence[float], local: tzinfo) -> list[Piece]:
@@ -171,10 +185,21 @@ def _readings(
         )
     every = [one for one in readings if one.meter == meter and (since is None or one.at >= since)]
     if not every:
-        raise NoReadings(f"The history has no reading of {source.name} {meter}. Fill it with `tracker sync`.")
+        older = session.registry.first("meter_readings", **{**asked, "since": None}) or ()
+        last = max((one.at for one in older if one.meter == meter), default=None)
+        raise NoReadings(_absence(f"{source.name} {meter}", since, last), is_known=last is not None)
     asked_for = [one for one in every if _name(one) in wanted]
     origin = Counter(one.origin for one in asked_for or every).most_common(1)[0][0]
     return sorted((one for one in every if one.origin == origin), key=lambda one: one.at)
+
+
+def _absence(whose: str, since: datetime | None, last: datetime | None) -> str:
+    if since is None or last is None:
+        return f"The history has no reading of {whose}. Fill it with `tracker sync`."
+    return (
+        f"The history has no reading of {whose} since {iso(since)}; the last one is of {iso(last)}."
+        " Name an earlier --since, or add newer readings with `tracker sync`."
+    )
 
 
 def _name(reading: MeterReading) -> str:

@@ -24,7 +24,7 @@ TABLE = 1000  # windows that are laid out as a table, and lines that are printed
 def command(context: click.Context, selection: Selection) -> None:
     """List windows: from when to when, their state, and each provider's figures.
 
-    An open window lacks an AFTER; a closed one has it and is not finalized yet: `tracker preview` calls both (open).
+    An open window lacks a capture; a closed one has both and is not finalized yet: `tracker preview` calls both (open).
     """
     if context.invoked_subcommand is not None:
         return

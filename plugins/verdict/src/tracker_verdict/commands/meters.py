@@ -135,7 +135,8 @@ def _ledgers(
         try:
             found.append(ledger(here, source, key, since, accounts))
         except NoReadings as error:
-            absent.append(str(error))
+            # whose readings are only older says more than who never had any
+            absent.insert(0 if error.is_known else len(absent), str(error))
         except TrackerError as error:
             problems.append(str(error))
     if not found:
