@@ -66,13 +66,32 @@ def test_with_every_feature_off(toys_apart: Run) -> None:
         assert done.stderr.splitlines()[-1] == message
 
 
+def test_a_cure_whose_command_is_not_in_use_says_what_brings_it(toys_apart: Run, tmp_path: Path) -> None:
+    """The kernel's notes and errors; a cure that can be typed stands alone."""
+    off = "is disabled: unset TRACKER_DISABLE_PLUGINS."
+    undo = "note: {} is a new window. If that is a mistake, `tracker undo` takes this back"
+    shown(without(toys_apart))
+    for window, left_out, more in (
+        ("Q7-01", ("corrections",), f". The command undo is not available. tracker-corrections {off}"),
+        ("Z9-77", (), ""),
+    ):
+        run = without(toys_apart, *left_out)
+        said = run("start", "toy", "--stdin", "--window", window, stdin=PANE.format(fuel=10)).stderr.splitlines()
+        assert undo.format(window) + more in said
+    (tmp_path / "tracker.toml").write_text("buffer_minutes = -1\n")
+    wrong = without(toys_apart, "desk")("preview").stderr
+    assert wrong.endswith(
+        f" `tracker config list` shows the settings. The command config is not available. tracker-desk {off}\n"
+    )
+
+
 def test_a_name_to_leave_out_that_is_not_installed_is_said(toys_apart: Run) -> None:
     done = toys_apart("windows", TRACKER_DISABLE_PLUGINS="toi, tracker-codex, nosuch")
     assert done.returncode == 0
     near, other = sorted(text for text in done.stderr.splitlines() if text.startswith("warning: "))[::-1]
     assert near.startswith("warning: TRACKER_DISABLE_PLUGINS names 'toi', which is not installed. Did you mean toy?")
     assert "names 'nosuch', which is not installed. Expected one of capture, " in other
-    assert other.endswith("more. `tracker plugins list` shows all.")
+    assert other.endswith(" more.")
 
 
 def test_the_churn_view_leaves_out_the_columns_too(toys_apart: Run, tmp_path: Path) -> None:
@@ -114,6 +133,11 @@ def test_with_the_core_and_one_provider_from_wheels(tmp_path: Path, wheels: dict
     later = pane.read_text().replace("36% left", "33% left")
     tracker("alias", "end", "codex", "--stdin", "--captured-at", "2026-11-22T07:35:00Z", stdin=later)
     tracker("complete", "--window", "W0-01", "--codex-features", "2", "--outcome", "pass")
+    unknown = made.run("-I", "-m", "tracker.cli", "preview", "--until", "2001-01-01", cwd=tmp_path)
+    assert unknown.stderr == (
+        "note: No window fits. Run `tracker windows` to see all of them. The command windows is not available."
+        " Install tracker-desk: `pip install ./plugins/desk` in a checkout of tracker.\n"
+    )
     preview = tracker("preview", "--window", "W0-01")
     assert "  - codex: features=2, capacity=3 pp, efficiency=0.67, ci=n/a, n=1, power=n/a\n" in preview
     missing = made.run("-I", "-m", "tracker.cli", "scoreboard", cwd=tmp_path)

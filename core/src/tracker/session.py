@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tracker.errors import TrackerError
-from tracker.text.render import escape, tell
+from tracker.hosting.discovery import cured
+from tracker.text.render import escape, folded, json_parts, near, tell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,8 +161,6 @@ class Session:
 
     def source(self, name: str, *, kinds: Sequence[str] = ()) -> Source:
         """The source of that name; what is there otherwise."""
-        from tracker.text.render import near
-
         found = self.registry.source(name)
         if found and (not kinds or found.kind in kinds):
             return found
@@ -187,8 +186,6 @@ class Session:
 
     def show(self, text: str) -> None:
         """A result for people, also with `--quiet`; on a terminal folded between words."""
-        from tracker.text.render import folded
-
         click.echo(folded(escape(text)) if self.is_terminal else escape(text))
 
     @property
@@ -198,8 +195,6 @@ class Session:
 
     def data(self, value: Any) -> None:
         """A result for programs: one JSON document."""
-        from tracker.text.render import json_parts
-
         for part in json_parts(value):
             click.echo(part, nl=False)
         click.echo()
@@ -217,12 +212,12 @@ class Session:
         if text in self._warned:
             return
         self._warned.add(text)
-        tell(f"warning: {text}")
+        tell(cured(f"warning: {text}"))
 
     def note(self, text: str) -> None:
         """Something worth knowing beside the result."""
         if not self.quiet:
-            tell(text)
+            tell(cured(text))
 
 
 def session() -> Session:

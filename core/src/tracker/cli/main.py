@@ -17,8 +17,9 @@ from tracker.cli.command import OPTIONS
 from tracker.cli.command import Command as SharedCommand
 from tracker.errors import Interrupted, TrackerError
 from tracker.feature import GROUPS, Command
+from tracker.hosting import discovery
 from tracker.session import Session
-from tracker.text.render import line, tell
+from tracker.text.render import line, near, tell
 
 KERNEL = {
     name: Command(group, about, f"tracker.cli.commands.{place}")
@@ -67,15 +68,11 @@ def give_up_output() -> None:
 @cache
 def commands() -> dict[str, Command]:
     """Every command by name: the kernel's and those of the installed features."""
-    from tracker.hosting import discovery
-
     return KERNEL | discovery.commands()
 
 
 def find(name: str) -> click.Command:
     """The command of that name; an error says which distribution brings one that is not installed."""
-    from tracker.hosting import discovery
-
     if name in KERNEL:
         return cast(click.Command, discovery.attribute(KERNEL[name].place))
     if name not in commands():
@@ -115,9 +112,7 @@ class Group(click.Group, SharedCommand):
         full = self.prefix + ALSO.get(name, name)
         if full in KERNEL or full in commands():
             return find(full)
-        from tracker.hosting.discovery import owner
-
-        missing = (cure := owner("commands", full)) and f"The command {full} is not available. {cure}"
+        missing = (cure := discovery.owner("commands", full)) and f"The command {full} is not available. {cure}"
         if not self.prefix and any(one.startswith(f"{name} ") for one in commands()):
             # the group's own feature is not in use, but another one adds commands to it
             return Rest(name=name, help=missing)
@@ -129,8 +124,6 @@ class Group(click.Group, SharedCommand):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            from tracker.text.render import near
-
             hint = near(args[0], self.list_commands(ctx))
             raise click.UsageError(f"Unknown command {line(args[0])!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
@@ -229,7 +222,7 @@ class Root(Group):
 
 
 def _stop(message: str, status: int) -> NoReturn:
-    tell(f"error: {' '.join(message.split())}")
+    tell(discovery.cured(f"error: {' '.join(message.split())}"))
     sys.exit(status)
 
 

@@ -165,9 +165,7 @@ def _installed(disabled: str) -> list[Plugin]:
     every = scan()
     names = sorted({name for one in every for name in (one.name, one.distribution)})
     for wrong in {name.strip() for name in disabled.split(",")}.difference(names, {""}):
-        _warn(
-            f"{DISABLE} names {wrong!r}, which is not installed. {near(wrong, names)} `tracker plugins list` shows all."
-        )
+        _warn(f"{DISABLE} names {wrong!r}, which is not installed. {near(wrong, names)}")
     found = sorted((one for one in every if one.is_feature and not one.is_disabled), key=lambda one: not one.is_own)
     for one in found:
         if not one.error:
@@ -272,6 +270,19 @@ def owner(what: str, name: str) -> str | None:
     if any(one.is_disabled and one.distribution == found for one in scan()):
         return f"{found} is disabled: unset {DISABLE}."
     return f"Install {found}: {_installation(found.removeprefix('tracker-'))}."
+
+
+def cured(text: str) -> str:
+    """A message, with how to get each of the project's commands that it names and that is not in use here."""
+    missing: dict[str, str] = {}
+    # if a plugin's fault is an error, the features cannot be asked when it is shown
+    with suppress(PluginError):
+        for first, second in re.findall(r"`tracker ([a-z-]+)( [a-z-]+)?", text):
+            for name in (first, first + second):
+                if name not in OWN_COMMANDS and name not in commands() and (how := owner("commands", name)):
+                    missing[how] = name
+    more = (f"The command {name} is not available. {how}" for how, name in missing.items())
+    return " ".join((f"{text.rstrip('.')}.", *more)) if missing else text
 
 
 def _installation(name: str) -> str:

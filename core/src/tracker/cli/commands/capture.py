@@ -13,6 +13,7 @@ from tracker.cli.main import Group, run_command
 from tracker.cli.options import moment, take_text, window_option
 from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Source
 from tracker.errors import TrackerError
+from tracker.hosting.discovery import owner
 from tracker.session import Session, session
 
 ORIGIN = "What the record says as its source."
@@ -157,6 +158,4 @@ def _ingest_stream(here: Session, source: Source, given: Mapping[str, Any]) -> N
     stream = StreamInput(path=None if given["path"] is None else str(given["path"]), **more)
     window = given["window"]
     if here.registry.first("ingest_stream", session=here, source=source, window=window, given=stream) is None:
-        from tracker.hosting.discovery import owner
-
         raise TrackerError(f"The stream {source.name} cannot be read. {owner('hooks', 'ingest_stream') or ''}".strip())
