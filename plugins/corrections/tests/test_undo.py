@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -38,6 +39,19 @@ def test_several_times_in_a_row_goes_further_back(program: Any) -> None:
     assert "There is nothing to take back in this lane." in program("undo", "--yes").refused()
     for name, content in before.items():
         assert program.files()[name].startswith(content)
+
+
+@pytest.mark.parametrize(("lane", "other"), [("sub1", ""), ("", "sub1")])
+def test_nothing_to_take_back_names_the_lane_that_has_something(program: Any, lane: str, other: str) -> None:
+    start(program, lane=lane)
+    for provider in ((), ("toy",)):
+        refused = program("undo", *provider, lane=other).refused()
+        assert f"The last command of {'lane sub1' if lane else 'the lane without a name'} is `tracker " in refused
+        cure = refused.rpartition(": `")[2].partition("` takes that back.")[0]
+        assert shlex.split(cure) == ["tracker", "--agent", lane, "undo", *provider]
+    # what it says to run works
+    assert "took back toy before snapshot for W0-01" in program(*shlex.split(cure)[1:], "--yes", lane=other).ok()
+    assert "takes that back" not in program("undo", lane=other).refused()
 
 
 def test_a_deletion_is_taken_back(program: Any) -> None:

@@ -241,7 +241,8 @@ class Index:
             try:
                 database = self._database = self._database or self._open()
                 for stream in self.journal.streams() if streams is None else streams:
-                    self._catch_up(database, stream)
+                    if self._unread(database, stream) is not None:
+                        self._catch_up(database, stream)
                 return database.execute(query, given).fetchall()
             except sqlite3.DatabaseError as error:
                 if attempt == 2:
@@ -282,8 +283,6 @@ class Index:
 
     def _catch_up(self, database: sqlite3.Connection, stream: str) -> None:
         """Read what the stream got since the last time; all of it if it is not the stream that was read."""
-        if self._unread(database, stream) is None:
-            return
         with database:
             database.execute("BEGIN IMMEDIATE")
             # another process may have been faster

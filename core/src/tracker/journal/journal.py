@@ -130,11 +130,9 @@ class Journal:
         system's: it ends with the process, however that ends.
         """
         if not self._depth:
-            self._lock = self._acquire(WAIT_SECONDS if wait is None else wait)
+            self._lock = self._acquire(purpose, WAIT_SECONDS if wait is None else wait)
         self._depth += 1
         try:
-            if self._depth == 1:
-                self._write_holder(purpose)
             yield
         finally:
             try:
@@ -148,10 +146,16 @@ class Journal:
                 if not self._depth:
                     os.close(self._lock)
 
-    def _acquire(self, wait: float) -> int:
+    def _acquire(self, purpose: str | None, wait: float) -> int:
+        """Take the lock, and say in its file who holds it."""
         self.prepare()
-        path, start, is_told = self.root / LOCK, time.monotonic(), False
+        path, start, is_told, file = self.root / LOCK, time.monotonic(), False, -1
         check_place(path)
+        context, names = click.get_current_context(silent=True), list[str]()
+        while context is not None:
+            names.insert(0, context.info_name or "")
+            context = context.parent
+        about = f"process {os.getpid()}, {purpose or ' '.join(names) or 'tracker'}\n"
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | OPEN, 0o600)
             while True:
@@ -160,29 +164,25 @@ class Journal:
                         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     else:
                         msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-                    return file
+                    break
                 waited = time.monotonic() - start
                 if waited >= wait:
-                    holder = _holder(file)
-                    os.close(file)
-                    raise Busy(f"The lock of {self.root} is busy (held by {holder}). {NOTHING}. Try again.")
+                    raise Busy(f"The lock of {self.root} is busy (held by {_holder(file)}). {NOTHING}. Try again.")
                 if waited >= NOTICE_SECONDS and not is_told:
                     is_told = True
                     self.warn(f"waiting for the lock of {self.root}, held by {_holder(file)}")
                 time.sleep(POLL_SECONDS)
-        except OSError as error:
-            raise files.system_error("lock", path, error) from error
-
-    def _write_holder(self, purpose: str | None) -> None:
-        context, names = click.get_current_context(silent=True), list[str]()
-        while context is not None:
-            names.insert(0, context.info_name or "")
-            context = context.parent
-        about = f"process {os.getpid()}, {purpose or ' '.join(names) or 'tracker'}\n"
-        # only a courtesy
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._lock, 0)
-            os.write(self._lock, about.encode("utf-8", "replace"))
+            # only a courtesy
+            with contextlib.suppress(OSError):
+                os.ftruncate(file, 0)
+                os.write(file, about.encode("utf-8", "replace"))
+        except BaseException as error:
+            if file >= 0:
+                os.close(file)
+            if isinstance(error, OSError):
+                raise files.system_error("lock", path, error) from error
+            raise
+        return file
 
     # --- writing
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from tracker.kernel import Entry, Journal, Session, TrackerError, iso, line, plural, stamp, value
 from tracker_corrections.closing import ANOMALIES, closing
@@ -27,6 +27,7 @@ class Step:
     command_id: str
     records: Mapping[str, list[Row]] = field(factory=lambda: defaultdict(list))
     words: list[str] = field(factory=list)
+    lane: str | None = None
 
     @property
     def at(self) -> datetime:
@@ -71,7 +72,12 @@ def newer_than(session: Session, step: Step) -> list[str]:
 
 
 def _commands(session: Session) -> list[Step]:
-    """The commands of this lane and directory that were not taken back, the newest first."""
+    """The commands of this lane that were not taken back, the newest first."""
+    return [step for step in _of_lanes(session) if step.lane == session.lane]
+
+
+def _of_lanes(session: Session) -> list[Step]:
+    """The commands of this directory that were not taken back, the newest first."""
     found: dict[str, Step] = {}
     undone: set[str] = set()
     # commands of another directory, whose records `tracker import` brought
@@ -96,7 +102,7 @@ def _commands(session: Session) -> list[Step]:
                 else:
                     step.records[stream].append(record)
     gone = undone | imported
-    known = [step for name, step in found.items() if name not in gone and lanes.get(name) == session.lane]
+    known = [evolve(step, lane=lanes.get(name)) for name, step in found.items() if name not in gone]
     return sorted(known, key=lambda step: step.command_id, reverse=True)
 
 
@@ -122,9 +128,18 @@ def last(session: Session, provider: str | None) -> Step:
     if not found:
         lane = f"lane {session.lane}" if session.lane else "this lane"
         of = f" of {line(provider)}" if provider else ""
+        others = [one for one in _of_lanes(session) if one.records and one.lane != session.lane]
+        if provider is not None:
+            others = [one for one in others if any(record.get("provider") == provider for record in one.all)]
+        cure = ""
+        if others:
+            newest = others[0]
+            words = f"tracker --agent {newest.lane or repr('')} undo{f' {line(provider)}' if provider else ''}"
+            there = f"lane {newest.lane}" if newest.lane else "the lane without a name"
+            cure = f" The last command of {there} is {newest.named}: `{words}` takes that back."
         raise TrackerError(
-            f"There is nothing{of} to take back in {lane}. Expected a command that stored records in {session.root};"
-            " `tracker undo --list` shows them."
+            f"There is nothing{of} to take back in {lane}. Expected a command that stored records in {session.root}."
+            f"{cure}"
         )
     return found[0]
 

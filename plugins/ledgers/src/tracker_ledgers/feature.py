@@ -76,9 +76,11 @@ def handoff_section(session: Session) -> Block | None:
 @hookimpl
 def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     """Rows that reverse those of the ledgers."""
+    from tracker_ledgers.handoff import outdated
     from tracker_ledgers.reversal import undo
 
-    return undo(session, records)
+    said = undo(session, records)
+    return [*said, *outdated(session)] if said else []
 
 
 @hookimpl

@@ -75,6 +75,15 @@ def sentence(done: Written) -> str:
     return f"wrote the handoff of {windows} to {done.path}" if done.changed else f"{done.path} is up to date"
 
 
+def outdated(session: Session) -> list[str]:
+    """What to say about a brief that was written before ledger rows were reversed."""
+    path = path_of(session)
+    data = documents.read(path)
+    if data is None or not MARKER.search(data):
+        return []
+    return [f"{line(str(path))} may still tell of it: `tracker handoff` writes it again"]
+
+
 def check(session: Session, asked: Sequence[str]) -> None:
     """Refuse windows that nothing is known of, and a data directory without any."""
     if not session.index.newest_windows(1):
