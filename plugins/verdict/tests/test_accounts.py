@@ -246,6 +246,12 @@ def test_windows_that_overlap_on_one_account_are_not_added(verdicts: Any) -> Non
     board = verdicts("scoreboard", "--by", "provider")
     assert board.ok().splitlines()[1].split()[2:5] == ["3", "1", "5"]
     assert "codex W1 does not count: W2 ran at the same time on the same meter." in board.err
+    cure = "complete --reopen --window W2"
+    assert f"If W2 is a slip, `tracker {cure}` takes it out." in board.err
+    verdicts(*cure.split()).ok()
+    again = verdicts("scoreboard", "--by", "provider")
+    assert again.ok().splitlines()[1].split()[2:5] == ["2", "4", "15"]
+    assert "does not count" not in again.err
 
 
 def test_windows_that_overlap_count_if_nothing_moved_or_the_accounts_differ(verdicts: Any) -> None:

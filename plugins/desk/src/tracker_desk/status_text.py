@@ -140,7 +140,7 @@ def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
     yield f"{_name(lane)}: {line(lane.mark.window)} {state}"
     yield from _meters(clock, status.shown(lane))
     yield f"  next: {_next(clock, lane.due)}"
-    for left in lane.also_open:
+    for left in [one for one in lane.also_open if one.due is not lane.due]:
         yield f"  also open: {line(left.mark.window)} since {clock.at(left.taken)}: {line(left.command)}"
 
 

@@ -47,6 +47,7 @@ def note_excluded(session: Session, figures: ProviderFigures) -> None:
             session.note(
                 f"note: {name} {window} does not count: {other} ran at the same time on the same meter. Give lanes that"
                 " work at the same time one window: BEFORE when the first begins, AFTER when the last has ended."
+                f" If {window} is a slip, `tracker complete --reopen --window {window}` takes it out."
             )
         elif reason == "other-account":
             session.note(f"note: {name} {window} does not count: its BEFORE and its AFTER are of two accounts.")
