@@ -111,9 +111,8 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         yield f"this replaces the {word} of {clock.at(counted.captured_at)}; {delete} it back"
     elif counted:
         yield f"the {word} of {clock.at(counted.captured_at)} counts, not this one; {delete} that one back"
-    if source.capacity and not any(
-        one.meter == source.capacity and one.used is not None for one in request.reading.gauges
-    ):
+    gauge = request.reading.gauge(source.capacity or "")
+    if source.capacity and (gauge is None or gauge.used is None):
         again = f"`tracker {'end' if is_after else 'start'} {name} --stdin {place}`"
         yield f"this {word} lacks {source.capacity}, so it measures no window: capture the whole pane with {again}"
     if request.phases == ("before",):

@@ -279,14 +279,14 @@ def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
     """A text without any value: why, and whose it looks like."""
     source, tags = request.source, request.reading.errors or ("insufficient-data",)
     why = "; ".join(dict.fromkeys(source.tags[kind] for tag in tags if (kind := tag.partition(":")[0]) in source.tags))
-    if request.text is not None and not request.text.strip():
+    if is_empty := request.text is not None and not request.text.strip():
         why = "nothing was piped or pasted"
     elif request.text is not None and (owner := _owner(session, request, request.text)):
         verb = "ingest" if owner.kind == "report" else "end" if request.phases == ("after",) else "start"
         why = f"this looks like {owner.name}'s, which `tracker {verb} {owner.name}` takes"
     return TrackerError(
         f"This text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}. Nothing was stored."
-        " Use --force to store it with its tags."
+        f"{'' if is_empty else ' Use --force to store it with its tags.'}"
     )
 
 
