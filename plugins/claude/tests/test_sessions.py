@@ -43,6 +43,7 @@ def test_the_message_is_the_request() -> None:
     assert keys(row("m", 5), row("m", 50)) == ["m/r", "m/r"]
     assert keys(row("m", 5, None), row("m", 5, "other", isSidechain=True)) == ["m/", "m/"]
     assert keys(row(None, 5, None, uuid="u")) == ["u/"]
+    assert keys(row(None, 5, "r", isSidechain=True), row(None, 5, "q", isSidechain=True)) == ["/r", "/q"]
     assert keys(row("m", 5, model="<synthetic>")) == []
 
 
@@ -58,6 +59,8 @@ def test_what_other_models_did_within_a_request_is_added() -> None:
         ("claude-opus-4-6", 10),
         ("claude-haiku-4-5", 3),
     ]
+    replay = row("m", 5, "other", isSidechain=True, usage={"iterations": iterations})
+    assert keys(row("m", 5, usage={"iterations": iterations}), replay) == ["m/r", "m#0/r", "m/", "m#0/"]
 
 
 def test_nothing_but_figures_and_names_is_kept() -> None:

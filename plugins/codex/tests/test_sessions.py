@@ -81,6 +81,37 @@ def test_a_total_that_is_written_again_covers_no_record() -> None:
     assert tokens(lines) == [(100, 0, 10), (200, 0, 20)]
 
 
+def record(at: float, name: str, used: dict[str, int] | None) -> bytes:
+    return line("token_usage_record", at, thread_id="t", response_id=name, usage=used)
+
+
+def test_each_of_several_records_covers_its_own_total() -> None:
+    one, two = usage(100, 10), usage(200, 20)
+    lines = [META, record(1e9, "a", one), record(1e9, "b", two), count(1e9, one, one), count(1e9, usage(300, 30), two)]
+    assert tokens(lines) == [(100, 0, 10), (200, 0, 20)]
+    # a compaction has no total of its own
+    lines = [META, record(1e9, "a", usage(5000, 50)), record(1e9, "b", two), count(1e9, two, two)]
+    assert tokens([*lines, count(1e9, usage(300, 30), one)]) == [(5000, 0, 50), (200, 0, 20), (100, 0, 10)]
+
+
+def test_a_record_without_usage_covers_nothing() -> None:
+    assert tokens([META, record(1e9, "a", None), count(1e9, usage(100, 10), usage(100, 10))]) == [(100, 0, 10)]
+
+
+@pytest.mark.parametrize("mode", ["legacy", "paginated"])
+def test_a_subagent_that_repeats_its_parents_meta_is_no_fork(mode: str) -> None:
+    spawned = {"subagent": {"thread_spawn": {"parent_thread_id": "p"}}}
+    own = line("session_meta", 1e9, id="x", forked_from_id="p", source=spawned, history_mode=mode)
+    other = line("session_meta", 1e9, id="p", source="cli")
+    lines = [own, other, count(1e9, usage(200, 20), None), count(1e9 + 0.5, usage(300, 30), None)]
+    assert tokens(lines) == [(200, 0, 20), (100, 0, 10)]
+    keys = []
+    for given in (lines, [other, *lines[2:]]):
+        scratch: dict[str, Any] = {}
+        keys.append({event["key"] for one in given for event in ingest_line(one, scratch)})
+    assert keys[0].isdisjoint(keys[1]), "its requests are not those of its parent that show the same totals"
+
+
 def test_a_copied_record_is_no_request_and_covers_its_total() -> None:
     lines = [
         line("session_meta", 1e9, id="fork", forked_from_id="t"),

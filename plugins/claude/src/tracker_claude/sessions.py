@@ -114,7 +114,10 @@ def _requests(row: Row, scratch: dict[str, Any]) -> list[Event]:
     name, request = message.id or None, row.requestId or None
     if name is None and request is None:
         name = row.uuid or _digest(repr((row.sessionId, row.timestamp, usage)), 12)
-    key = f"{name}/" if row.isSidechain is True or request is None else f"{name or ''}/{request}"
+    # a message without an id is known by its request alone
+    is_wild = name is not None and (row.isSidechain is True or request is None)
+    name, half = name or "", "" if is_wild else request
+    key = f"{name}/{half}"
     inputs = usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens
     shown = key, *inputs, usage.output_tokens, usage.iterations
     if scratch.get("last") == shown:
@@ -126,7 +129,7 @@ def _requests(row: Row, scratch: dict[str, Any]) -> list[Event]:
 
         for at, one in enumerate(usage.iterations):
             if isinstance(one, dict) and (other := _text(one.get("model"))) not in (None, model):
-                events.append(_event(f"{name}#{at}/{request or ''}", other, fitted(one, Usage), row, scratch))
+                events.append(_event(f"{name}#{at}/{half}", other, fitted(one, Usage), row, scratch))
     scratch["last"], scratch["ts"] = shown, events[0]["ts"] or scratch.get("ts")
     return events
 

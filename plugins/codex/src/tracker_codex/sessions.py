@@ -89,6 +89,8 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
 def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> None:
     """The first names the file's own thread; those that follow it at once, whose history a legacy fork has copied."""
     thread = _text(payload.get("id"))
+    if scratch.get("is_subagent"):  # whose items are copies, and whose requests are its own
+        return
     if "total" not in scratch:
         scratch["chain"] = scratch["speaker"] = thread
     if "thread" in scratch:
@@ -100,8 +102,9 @@ def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[s
     scratch["burst"] = epoch(record.get("timestamp"))
     scratch["parent"] = _text(payload.get("forked_from_id"))
     scratch["is_paginated"] = payload.get("history_mode") == "paginated" or bool(payload.get("history_base"))
-    scratch["is_based"] = bool(scratch["parent"] or payload.get("history_base")) and scratch["is_paginated"]
-    is_subagent = isinstance(payload.get("source"), dict)  # whose totals start at 0
+    is_based = bool(scratch["parent"] or payload.get("history_base")) and scratch["is_paginated"]
+    is_subagent = scratch["is_subagent"] = isinstance(payload.get("source"), dict)  # whose totals start at 0
+    scratch["is_based"] = is_based and not is_subagent
     scratch["is_fork"] = bool(scratch["parent"]) and not (scratch["is_paginated"] or is_subagent)
     scratch["own"] = {
         "session": thread,
@@ -134,10 +137,13 @@ def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
 
 
 def _recorded(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
-    scratch["is_covered"] = True  # the `token_count` beside it, also if both are copies
     usage = _numbers(payload.get("usage"))
+    if usage is None:
+        return []
+    # the `token_count` beside it, also if both are copies
+    scratch["covered"] = [*scratch.get("covered", ())[-7:], usage]
     thread = _text(payload.get("thread_id"))
-    if usage is None or not any(usage) or (thread is not None and thread != scratch.get("thread", thread)):
+    if not any(usage) or (thread is not None and thread != scratch.get("thread", thread)):
         return []
     response = _text(payload.get("response_id"))
     key = response or _hash(thread, payload.get("turn_id"), _numbers(payload.get("thread_token_usage")), usage)
@@ -160,11 +166,14 @@ def _counted(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dic
         scratch["total"] = total
         if total == before:
             return []  # written again
-    if scratch.pop("is_covered", False):
+    usage = last if last is not None else _grown(total, before)
+    if covered := scratch.pop("covered", None):
+        # of several records each covers its own; one that fits none belongs to the last of them
+        known = [tuple(one) for one in covered]
+        scratch["covered"] = known[known.index(usage) + 1 :] if usage in known else []
         return []
     if last is None and before is None and scratch.get("is_based"):
         raise Rejected("the first total of a fork, which holds its parent's")
-    usage = last if last is not None else _grown(total, before)
     if usage is None or not any(usage):
         return []  # after a compaction
     scratch["chain"] = _hash(scratch.get("chain"), scratch.get("speaker"), total, usage)

@@ -74,6 +74,21 @@ def test_a_session_of_which_one_file_is_deleted_keeps_all_without_the_index(home
     assert home.total()[0] == 5
 
 
+def test_a_day_that_lost_more_than_it_got_is_kept_as_it_was(home: Any, message: Make) -> None:
+    (home.projects / "s.jsonl").write_text(message("a", usage={"input_tokens": 1000, "output_tokens": 1}))
+    other = home.projects / "x.jsonl"
+    other.write_text(message("b"))
+    before = home.total()
+    (home.projects / "s.jsonl").unlink()
+    shutil.rmtree(home.data / ".index")
+    assert home.total() == before
+    with other.open("a") as file:
+        file.write(message("c"))
+    assert home.total() == before, "as many requests as before, but fewer tokens"
+    shutil.rmtree(home.data / ".index")
+    assert home.total() == before
+
+
 def test_a_project_that_is_hashed_from_now_on_counts_once(home: Any, message: Make) -> None:
     (home.projects / "s1.jsonl").write_text(message("a") + message("b"))
     assert home.total()[0] == 2

@@ -80,13 +80,17 @@ FROM summary s LEFT JOIN (
 WHERE source = ? AND s.session IN ({VALUES}) GROUP BY 2, 3, 4, 5, 6
 """
 # days of a session of which a new index has less than the journal: another file of the session was deleted
+ALL_TOKENS = " + ".join(TOKENS[:5])  # reasoning is inside output
 LOST = f"""
-UPDATE kept SET lost = sum > coalesce((
-  SELECT sum(requests) FROM summary s WHERE s.source = kept.source AND s.session = kept.session
-  AND s.model = kept.model AND {DAY} = kept.day), 0)
+UPDATE kept SET lost = EXISTS (
+  SELECT 1 FROM (
+    SELECT coalesce(sum(requests), 0) AS requests, coalesce(sum({ALL_TOKENS}), 0) AS tokens FROM summary s
+    WHERE s.source = kept.source AND s.session = kept.session AND s.model = kept.model AND {DAY} = kept.day) found
+  WHERE found.requests < had.requests OR found.tokens < had.tokens)
 FROM (
-  SELECT source AS whose, session AS name, day AS date, model AS of, sum(requests) AS sum FROM kept
-  WHERE lost AND source = ? AND session IN ({VALUES}) GROUP BY 1, 2, 3, 4)
+  SELECT source AS whose, session AS name, day AS date, model AS of, sum(requests) AS requests,
+    sum({ALL_TOKENS}) AS tokens
+  FROM kept WHERE lost AND source = ? AND session IN ({VALUES}) GROUP BY 1, 2, 3, 4) had
 WHERE source = whose AND session = name AND day = date AND model = of
 """
 KEPT_INSTEAD = f"""
