@@ -89,6 +89,21 @@ def test_a_day_that_lost_more_than_it_got_is_kept_as_it_was(home: Any, message: 
     assert home.total() == before
 
 
+def test_the_names_of_folders_are_not_stored(home: Any, message: Make) -> None:
+    """A client writes the working directory into them, which a hashed project does not tell."""
+    folder = home.projects.parent / "-home-dev-canary-acme"
+    folder.mkdir()
+    (folder / "s1.jsonl").write_text(message("a"))
+    assert home.total()[0] == 1
+    stored = [path.read_bytes() for path in home.data.rglob("*") if path.is_file()]
+    assert stored
+    assert not any(b"canary" in data for data in stored)
+    folder.rename(folder.with_name("-moved"))
+    with (folder.with_name("-moved") / "s1.jsonl").open("a") as file:
+        file.write(message("b"))
+    assert home.total()[0] == 2
+
+
 def test_a_project_that_is_hashed_from_now_on_counts_once(home: Any, message: Make) -> None:
     (home.projects / "s1.jsonl").write_text(message("a") + message("b"))
     assert home.total()[0] == 2

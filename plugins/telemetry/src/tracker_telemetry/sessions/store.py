@@ -20,7 +20,7 @@ from attrs import define, field
 
 from tracker.api import LogOrigin, Source
 from tracker.kernel import Session, TrackerError, stamp
-from tracker_telemetry import FOLDER
+from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import scan, tables
 from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
@@ -109,18 +109,19 @@ class Store:
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT path, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
         rows = self._ask(query, (source.name,))
-        known = {os.fsdecode(row[0]): Known(Print(*row[1:4]), *row[4:]) for row in rows}
+        known = {row[0]: Known(Print(*row[1:4]), *row[4:]) for row in rows}
         found = files(source)
-        gone = known.keys() - {one.path for one in found}
-        moved = {known[path].now.inode: path for path in gone if not os.path.exists(path)}
+        gone = known.keys() - {_name(one.path) for one in found}
+        moved = {known[name].now.inode: name for name in gone}
         for one in found:
-            before, old = known.get(one.path), moved.get(one.now.inode)
-            if before is None and (plain := one.path.removesuffix(PACKED)) in moved.values():
+            name = _name(one.path)
+            before, old = known.get(name), moved.get(one.now.inode)
+            if before is None and (plain := _name(one.path.removesuffix(PACKED))) in gone:
                 # compressed in the meantime: its unreadable lines count once
-                self._ask("DELETE FROM file WHERE path = ?", (os.fsencode(plain),))
+                self._ask("DELETE FROM file WHERE path = ?", (plain,))
             if before is None and old is not None and _is_at(one, known[old]):
                 before = known[old]
-                self._ask("UPDATE file SET path = ? WHERE path = ?", (os.fsencode(one.path), os.fsencode(old)))
+                self._ask("UPDATE file SET path = ? WHERE path = ?", (name, old))
             # what could not be opened may be readable now, though it did not change
             if before is None or (before.error or "").startswith((scan.UNPACKER, "[Errno")):
                 yield Job(source.name, one.path, one.words, 0, "{}", one.now)
@@ -134,7 +135,7 @@ class Store:
             yield Job(source.name, one.path, one.words, offset, state, one.now)
 
     def _put(self, done: Read, prices: ListPrices, *, is_new: bool) -> None:
-        source, path = done.job.source, os.fsencode(done.job.path)
+        source, path = done.job.source, _name(done.job.path)
         if done.size:
             found = Requests.of(done, prices)
             labels = [self._stored(source, one) for one in done.labels]
@@ -276,6 +277,11 @@ def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
         yield store
     finally:
         database.close()
+
+
+def _name(path: str) -> bytes:
+    """What a file is known by: a client writes the working directory into the names of its folders."""
+    return blake2b(os.fsencode(path), digest_size=16).digest()
 
 
 def is_busy(error: Exception) -> bool:
