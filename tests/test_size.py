@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # The goal is 5,000.
-MOST_LINES = 7681
+MOST_LINES = 7680
 # Of a function, its decorators and its docstring included.
 MOST_OF_A_FUNCTION = 40
 # Functions that are longer. The list only gets shorter.
@@ -35,7 +35,7 @@ def test_functions_are_short() -> None:
     paths = [path for part in ("core", "plugins/*", "examples/*") for path in ROOT.glob(f"{part}/src/**/*.py")]
     assert len(paths) > 200
     longer = {f"{path.relative_to(ROOT).as_posix()} {name}" for path in paths for name in _long_functions(path)}
-    assert longer <= LONGER, f"{MOST_OF_A_FUNCTION} lines are the most: {sorted(longer - LONGER)}"
+    assert longer == LONGER, f"{MOST_OF_A_FUNCTION} lines are the most: {sorted(longer ^ LONGER)}"
 
 
 def _long_functions(path: Path) -> Iterator[str]:

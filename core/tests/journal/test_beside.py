@@ -213,3 +213,10 @@ def test_the_command_that_an_after_in_the_wrong_lane_is_told_ends_its_window(pro
     assert start == "--agent sub9 start toy --stdin"
     assert "for W1 (ready to finalize)" in program(*end.split(), stdin="fuel 2%").ok()
     assert "for W1 " in program(*start.split(), "--window", "W1", stdin="fuel 2%").ok()
+
+
+def test_an_after_that_belongs_to_the_lane_without_a_name_is_told_so(program: Any) -> None:
+    program("alias", "start", "toy", "--stdin", "--window", "W7", stdin="fuel 1%").ok()
+    refused = program("end", "toy", "--stdin", stdin="fuel 2%", lane="sub9").refused()
+    [end, _] = re.findall(r"`tracker (.*?)`", refused)
+    assert "for W7 (ready to finalize)" in program(*shlex.split(end), stdin="fuel 2%", lane="sub9").ok()

@@ -70,6 +70,7 @@ def test_two_providers_of_one_unit(tracker_cli: Run, tmp_path: Path) -> None:
     assert said[0] == "codex against claude, features per pp:"
     assert said[1] == f"  {measure} Not enough data: today 2 to 1 says codex delivers more per pp."
     assert said[2] == "  94 % sure that codex delivers more, if subscriptions typically differ by half."
+    assert said[3].endswith(f", {low} more of each reach it in half of all cases, and {high} in four fifths.")
     assert said[4] == "  Ratio 2.76, 0.00 to no upper limit (95 %, however often you look)."
     assert not (tmp_path / "data" / "looks.jsonl").exists()
     page = ok(tracker_cli("report", "--format", "md"))

@@ -86,10 +86,8 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
             # a pane that also opens the next window is a BEFORE there
             added.append(add(session, request, _following(session, window), phase))
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
-        rows = {
-            ANOMALIES: [row for one in added for row in one.anomalies],
-            source.stream: [one.record for one in added],
-        }
+        found = [row for one in added for row in one.anomalies]
+        rows = {ANOMALIES: found, source.stream: [one.record for one in added]}
         if not session.dry_run:
             session.journal.append_all({stream: own for stream, own in rows.items() if own})
             if request.is_last:
@@ -310,26 +308,27 @@ def _nothing_open(session: Session, source: Source) -> TrackerError:
     """An AFTER that finds no open window: which one of this lane, or of another, it may belong to."""
     name, lane, index = source.name, session.lane, session.index
     opened = [(lane, one.window) for one in index.left_open(source.stream, lane, name, index.unfinalized())]
-    if not opened:
-        lanes = ((agent, one) for agent, one in index.lanes(source.stream) if one.provider == name)
-        opened = [(agent, one.window) for agent, one in lanes if one.phase == "before"]
+    lanes = ((agent, one) for agent, one in index.lanes(source.stream) if one.provider == name)
+    opened = opened or [(agent, one.window) for agent, one in lanes if one.phase == "before"]
     text = f"{name} has no open window{f' in lane {lane}' if lane else ''}."
     for agent, window in opened[:3]:
-        text += f" {line(window)} never ended: `{_typed(agent, 'end', name)} --window {line(window)}` ends it."
-    return TrackerError(f"{text} Begin a window with `{_typed(lane, 'start', name)}`, or name one with --window.")
+        end = _command(session, agent, f"end {name} --stdin --window {line(window)}")
+        text += f" {line(window)} never ended: {end} ends it."
+    begin = _command(session, lane, f"start {name} --stdin")
+    return TrackerError(f"{text} Begin a window with {begin}, or name one with --window.")
 
 
-def _typed(lane: str | None, verb: str, name: str) -> str:
-    return f"tracker {f'--agent {lane} ' if lane else ''}{verb} {name} --stdin"
+def _command(session: Session, lane: str | None, words: str) -> str:
+    """A command as it is typed in this session's lane to work in another one."""
+    return "`tracker " + (f"--agent {lane or repr('')} " if lane or session.lane else "") + f"{words}`"
 
 
 def _no_before(session: Session, source: Source, window: str) -> TrackerError:
     """An AFTER in a window without a BEFORE."""
     index = session.index
     known = [one.window for one in index.left_open(source.stream, session.lane, source.name, index.unfinalized())]
-    hint = f" {near(window, known)}" if known else ""
     return TrackerError(
-        f"{window} has no {source.name} BEFORE.{hint} Capture it first with"
+        f"{window} has no {source.name} BEFORE.{f' {near(window, known)}' if known else ''} Capture it first with"
         f" `tracker start {source.name} --stdin --window {window}`. Nothing was stored."
     )
 

@@ -139,9 +139,10 @@ def _settling(match: Match) -> str | None:
     takes = f"{step} takes {number(gate.evidence)} to 1."
     if (amount := more(match)) is None:
         return takes
+    least, is_range, most = amount.partition(" to ")
     chance = (
-        "the first number of windows reaches it in half of all cases, the second in four fifths"
-        if " to " in amount
+        f"{least} more of each reach it in half of all cases, and {most} in four fifths"
+        if is_range
         else "so many windows reach it in four fifths of all cases"
     )
     return f"{takes} If the true ratio is {number(found.effect)}, {chance}."
