@@ -107,7 +107,7 @@ class Store:
         self.database.executemany("INSERT INTO rate VALUES (?, ?, ?, ?)", new)
 
     def _jobs(self, source: Source) -> Iterator[Job]:
-        query = "SELECT path, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
+        query = "SELECT name, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
         rows = self._ask(query, (source.name,))
         known = {row[0]: Known(Print(*row[1:4]), *row[4:]) for row in rows}
         found = files(source)
@@ -118,10 +118,10 @@ class Store:
             before, old = known.get(name), moved.get(one.now.inode)
             if before is None and (plain := _name(one.path.removesuffix(PACKED))) in gone:
                 # compressed in the meantime: its unreadable lines count once
-                self._ask("DELETE FROM file WHERE path = ?", (plain,))
+                self._ask("DELETE FROM file WHERE name = ?", (plain,))
             if before is None and old is not None and _is_at(one, known[old]):
                 before = known[old]
-                self._ask("UPDATE file SET path = ? WHERE path = ?", (name, old))
+                self._ask("UPDATE file SET name = ? WHERE name = ?", (name, old))
             # what could not be opened may be readable now, though it did not change
             if before is None or (before.error or "").startswith((scan.UNPACKER, "[Errno")):
                 yield Job(source.name, one.path, one.words, 0, "{}", one.now)
@@ -135,7 +135,7 @@ class Store:
             yield Job(source.name, one.path, one.words, offset, state, one.now)
 
     def _put(self, done: Read, prices: ListPrices, *, is_new: bool) -> None:
-        source, path = done.job.source, _name(done.job.path)
+        source, name = done.job.source, _name(done.job.path)
         if done.size:
             found = Requests.of(done, prices)
             labels = [self._stored(source, one) for one in done.labels]
@@ -155,8 +155,8 @@ class Store:
                 self._touch(f"id IN ({own})", source, keys)
         bad = done.bad
         if done.job.offset:
-            bad += (self._ask("SELECT bad FROM file WHERE path = ?", (path,)).fetchone() or (0,))[0]
-        values = (path, source, *done.job.now, done.offset, done.end, done.state, bad, done.error)
+            bad += (self._ask("SELECT bad FROM file WHERE name = ?", (name,)).fetchone() or (0,))[0]
+        values = (name, source, *done.job.now, done.offset, done.end, done.state, bad, done.error)
         self._ask(f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 10)})", values)
 
     def _stored(self, source: str, labels: tuple[Any, ...]) -> tuple[Any, ...]:
