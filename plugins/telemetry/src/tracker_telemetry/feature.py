@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -91,13 +91,6 @@ def data_findings(session: Session) -> Sequence[Finding]:
     from tracker_telemetry import window_facts
 
     return window_facts.findings(session)
-
-
-@hookimpl
-def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
-    from tracker_telemetry.parquet import write
-
-    return {"parquet": write}
 
 
 @hookimpl
