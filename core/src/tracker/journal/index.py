@@ -158,12 +158,9 @@ class Index:
 
     def left_open(self, stream: str, agent: str | None, provider: str, windows: Iterable[str]) -> list[CaptureMark]:
         """The standing BEFOREs of a provider in a lane that nothing follows in their window, the oldest first."""
-        # a plus keeps SQLite from an index that has a lane's whole history
         query = (
-            f"SELECT {MARK} FROM standing c WHERE window IN {LISTED} AND +stream = ? AND +provider = ? AND +agent = ?"
-            " AND phase = 'before' AND NOT EXISTS (SELECT 1 FROM standing d WHERE d.window = c.window"
-            " AND +d.stream = c.stream AND +d.provider = c.provider AND +d.agent = c.agent"
-            " AND (+d.at, d.position) > (c.at, c.position)) ORDER BY at, position"
+            f"SELECT {MARK} FROM left_open WHERE window IN {LISTED} AND +stream = ? AND +provider = ? AND +agent = ?"
+            " ORDER BY at, position"
         )
         values = [windows, stream, provider, agent or ""]
         return [CaptureMark(*row) for row in self._rows(query, values, [stream])]
