@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # The goal is 5,000.
-MOST_LINES = 7680
+MOST_LINES = 7598
 # Of a function, its decorators and its docstring included.
 MOST_OF_A_FUNCTION = 40
 # Functions that are longer. The list only gets shorter.

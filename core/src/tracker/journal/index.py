@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tracker.journal.index_file import TABLES, WINDOW, Row, connect, find, is_spoilt, place, row_sum, rows_of
+from tracker.journal.index_file import TABLES, Row, connect, find, is_spoilt, place, row_sum, rows_of
 from tracker.journal.journal import BLOCK, LOCK, Journal
 from tracker.journal.records import ANOMALIES, WINDOWS, lane_of, record_id, text
 
@@ -301,7 +301,7 @@ class Index:
                     total += row_sum(row)
             if deleted:
                 database.execute("DELETE FROM window")
-                database.execute(f"INSERT INTO window {WINDOW} GROUP BY window")
+                database.execute("INSERT INTO window SELECT * FROM named")
             query = "SELECT checksum FROM block WHERE stream = ? AND number = ?"
             begun = database.execute(query, [stream, start // BLOCK]).fetchone() if start % BLOCK else None
             for number, checksum in self.journal.checksums(stream, start, stop, begun[0] if begun else 0):
