@@ -30,7 +30,7 @@ def feature_info() -> Feature:
                 "Daily", "usage", "Show what your agents' requests used, from the session logs of all clients."
             ),
         },
-        settings={"privacy": "tracker_telemetry.settings:Privacy"},
+        settings={"privacy": "tracker_telemetry.sessions.settings:Privacy"},
     )
 
 
@@ -103,12 +103,13 @@ def show_progress(session: Session, size: int, noun: str) -> Any:
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
     if period.names == ("today",):
-        from tracker_telemetry.today import panel
+        from tracker_telemetry.sessions.today import panel
 
         return [panel(session, period)]
-    from tracker_telemetry.panels import panels as found
+    from tracker_telemetry.routing import panels as of_streams
+    from tracker_telemetry.sessions.panels import panels as of_logs
 
-    return list(found(session, period))
+    return [*of_logs(session, period), *(of_streams(session, period) if period.wants("routing") else ())]
 
 
 def _command(group: str, module: str, about: str) -> Command:
