@@ -84,11 +84,8 @@ class Index:
 
     def emptied(self) -> list[str]:
         """The windows of which every record was taken back. Anomalies say something about records, alone nothing."""
-        query = (
-            "SELECT DISTINCT window FROM tombstone t WHERE NOT EXISTS (SELECT 1 FROM standing WHERE window = t.window)"
-        )
         kept = [stream for stream in self.journal.streams() if stream != ANOMALIES]
-        doubtful = self._column(query)
+        doubtful = self._column("SELECT window FROM doubtful")
         return [one for one in doubtful if not any(True for name in kept for _ in self.entries(name, [one]))]
 
     def finalized(self) -> list[str]:
@@ -131,7 +128,7 @@ class Index:
 
     def tombstoned(self, stream: str) -> set[str]:
         """The ids of the stream's records that were taken back."""
-        return {one for (one,) in self._rows("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
+        return {*self._column("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
 
     def spans(self, stream: str, windows: Iterable[str]) -> list[tuple[int, int]]:
         """Where records of some windows stand; what lies close together is one span."""
@@ -183,11 +180,8 @@ class Index:
 
     def resets(self, stream: str, provider: str, after: float, until: float) -> list[float]:
         """Reset instants (epoch s) in (after, until] that standing captures of a provider name."""
-        query = (
-            "SELECT at FROM reset r WHERE stream = ? AND provider = ? AND at > ? AND at <= ? AND NOT EXISTS"
-            " (SELECT 1 FROM removal WHERE stream = r.stream AND target = r.record_id) ORDER BY at"
-        )
-        return [at for (at,) in self._rows(query, [stream, provider, after, until], [stream])]
+        query = "SELECT at FROM standing_reset WHERE stream = ? AND provider = ? AND at > ? AND at <= ? ORDER BY at"
+        return self._column(query, [stream, provider, after, until], [stream])
 
     def standing(self, streams: list[str], record_ids: Iterable[str], *, removed: bool = False) -> set[str]:
         """Which of these are captures that were not taken back (with `removed` those, too), or tombstones."""

@@ -78,10 +78,8 @@ def stamp(
         record = plain(record)
         content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     if len(content) + ID_ROOM > LINE_LIMIT:
-        raise TrackerError(
-            f"The record takes {len(content) >> 20} MB as a line. Expected at most {LINE_LIMIT >> 20} MB: its text is"
-            f" mostly control characters, or not a text. {NOTHING}."
-        )
+        size = f"{len(content) >> 20} MB as a line. Expected at most {LINE_LIMIT >> 20} MB"
+        raise TrackerError(f"The record takes {size}: its text is mostly control characters, or not a text. {NOTHING}.")
     return {"record_id": blake2b(content, digest_size=16).hexdigest(), **record}
 
 
