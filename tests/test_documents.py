@@ -21,7 +21,7 @@ PAGES = ["tutorial.md", *sorted(str(path.relative_to(DOCS)) for path in (DOCS / 
 # pages with suites of their own, which need more than a repository
 OWN = {
     "docs/how-to/capture-without-pasting.md": "plugins/capture/tests/test_documentation.py",
-    "docs/how-to/many-machines.md": "plugins/telemetry/tests/test_fleet.py",
+    "docs/how-to/many-machines.md": "plugins/desk/tests/test_fleet.py",
     "docs/reference/data-format.md": "tests/test_data_format.py",
     "docs/reference/plugins.md": "tests/test_plugins_guide.py",
 }

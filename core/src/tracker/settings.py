@@ -215,7 +215,7 @@ class Settings:
     def read(path: Path) -> str:
         """The text of a file, which must not belong to another user."""
         try:
-            for user in {path.lstat().st_uid, path.stat().st_uid} - {os.geteuid(), 0} if os.name == "posix" else ():
+            for user in {path.lstat().st_uid, path.stat().st_uid} - {os.geteuid(), 0}:
                 raise TrackerError(
                     f"{path} belongs to user {user}. tracker reads only settings of your own."
                     " Work in another folder, or make the file yours."
@@ -254,11 +254,10 @@ class Settings:
 
         try:
             return tomllib.loads(text)
-        except RecursionError as error:
-            raise TrackerError(f"{path} is not TOML: it is nested too deeply") from error
-        # not TOML, or a number that Python refuses to read
-        except ValueError as error:
-            raise TrackerError(f"{path} is not TOML: {error}") from error
+        # a ValueError is also a number that Python refuses to read
+        except (ValueError, RecursionError) as error:
+            why = error if isinstance(error, ValueError) else "it is nested too deeply"
+            raise TrackerError(f"{path} is not TOML: {why}") from error
 
     @property
     def base(self) -> Path:

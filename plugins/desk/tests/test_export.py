@@ -325,6 +325,15 @@ def test_parquet(filled: Any, tmp_path: Path) -> None:
     assert modes == {0o600}
 
 
+def test_parquet_without_duckdb_says_what_brings_it(
+    filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker_desk.export.find_spec", lambda name: None)
+    error = filled("export", "--format", "parquet", "--out", str(tmp_path / "out")).refused()
+    assert error.startswith("error: Unknown format parquet. Expected csv, jsonl. Parquet needs `")
+    assert error.endswith(" duckdb`.")
+
+
 def test_parquet_of_values_of_any_type(filled: Any, tmp_path: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
     path = filled.root / "toy_stream.jsonl"

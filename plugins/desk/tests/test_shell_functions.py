@@ -207,7 +207,8 @@ def test_fish_carries_the_lane_too(tmp_path: Path) -> None:
     )
     done = run_in("fish", script, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("note: this replaces the BEFORE of ")
+    notes = [line for line in done.stderr.splitlines() if not line.startswith("  ")]
+    assert [note.partition(" of ")[0] for note in notes] == ["note: this replaces the BEFORE"]
     assert [one["agent_id"] for one in snapshots(tmp_path)] == ["sub1", "sub1"]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tracker.session import Session
 from tracker_telemetry import window_facts
+from tracker_telemetry.sessions import window_facts as of_logs
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 EVENTS = [("F-1", "zai", "glm-4.6", 1000), ("F-1", "base", "claude-sonnet-4-5", 550), ("F-2", "codex", "gpt-6", 70)]
@@ -82,8 +83,8 @@ def test_session_logs_are_added_up_once_a_command(session: Session, monkeypatch:
         asked.append(windows)
         return {("W1", "codex"): {"tokens": len(asked)}}
 
-    monkeypatch.setattr(window_facts, "_of_session_logs", counted)
-    logs = session.root / ".index" / window_facts.store.FILE
+    monkeypatch.setattr(of_logs, "_of_session_logs", counted)
+    logs = session.root / ".index" / of_logs.store.FILE
     logs.parent.mkdir(exist_ok=True)
     logs.touch()
     found = [window_facts.facts(session, windows)["W1", "codex"] for windows in (["W1"], ["W1"], ["W1", "W2"])]

@@ -14,18 +14,6 @@ from tracker.contract.readings import Meter
 Kind: TypeAlias = Literal["status", "report", "telemetry", "view"]
 KINDS: tuple[str, ...] = get_args(Kind)
 STATUS, REPORT, STREAM, VIEW = KINDS
-# Reserved words and builtins of bash, zsh and fish that letters alone make (`compgen -bk`;
-# `print -l ${(k)builtins} ${(k)reswords}`; `builtin -n`).
-BUILTINS = """
-abbr alias and argparse autoload begin bg bind bindkey block break breakpoint builtin bye caller case cd chdir command
-compadd compcall compctl compfiles compgen compgroups complete compopt compquote compset comptags comptry compvalues
-contains continue coproc count declare dirs disable disown do done echo echotc echoti elif else emit emulate enable
-end esac eval exec exit export false fc fg fi float for foreach function functions getln getopts hash help history if
-in integer jobs kill let limit local log logout mapfile math nocorrect noglob not or path popd print printf private
-pushd pushln pwd r random read readonly realpath rehash repeat return sched select set setopt shift shopt source
-status string suspend switch test then time times trap true ttyctl type typeset ulimit umask unalias unfunction unhash
-unlimit unset unsetopt until vared wait whence where which while zcompile zformat zle zmodload zparseopts zstyle
-"""
 # operators have typed these two since the first release, although an assembler and an octal dump have their names
 OPERATORS = frozenset(("as", "od"))
 
@@ -348,10 +336,13 @@ class Source(StatusSource, ReportSource, TelemetrySource):
 
     @property
     def hidden_words(self) -> list[str]:
-        """Those of its shell functions that would hide a builtin of a shell, or a program."""
+        """Those of its shell functions that would hide a program, or a word of bash, zsh or fish.
+
+        The file has the reserved words and builtins that letters alone make (`compgen -bk`;
+        `print -l ${(k)builtins} ${(k)reswords}`; `builtin -n`).
+        """
+        from pathlib import Path
         from shutil import which
 
-        builtins = BUILTINS.split()
-        return sorted(
-            word for word in self.shell_functions if word not in OPERATORS and (word in builtins or which(word))
-        )
+        words = Path(__file__).with_name("shell_words.txt").read_text(encoding="utf-8").split()
+        return sorted(word for word in {*self.shell_functions} - OPERATORS if word in words or which(word))

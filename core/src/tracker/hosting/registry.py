@@ -272,11 +272,9 @@ def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str |
 
 def _check(info: Source, others: Iterable[tuple[Source, bool]]) -> None:
     """Refuse a source that shares records with others, each with whether it is a sibling."""
-    taken = {"windows", "anomalies"} | {stream for feature in discovery.declared() for stream in feature.streams}
-    if info.kind != VIEW and info.stream in taken:
+    taken = discovery.OWN_STREAMS.union(*(feature.streams for feature in discovery.declared()))
+    if info.kind != VIEW and info.stream in taken and (info.kind, info.stream) != (STATUS, SHARED_STREAM):
         raise ValueError(f"Invalid stream {info.stream!r}. Expected one that neither the kernel nor a feature writes.")
-    if info.stream == SHARED_STREAM and info.kind not in (STATUS, VIEW):
-        raise ValueError(f"Invalid stream {info.stream!r}. Expected one without the readings of status sources.")
     for other, is_sibling in others:
         is_shared = info.stream == other.stream and VIEW not in (info.kind, other.kind)
         is_providers = info.kind == other.kind == STATUS and info.stream == SHARED_STREAM

@@ -16,9 +16,11 @@ from tracker.errors import TrackerError
 CHUNK = 1 << 18
 # bytes of a line; a character outside ASCII takes up to four of them
 LINE_LIMIT = 16 << 20
-# do not follow links, wait for pipes or translate line ends, on platforms that know how
-OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+# do not follow links, and do not wait for pipes
+OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 NOTHING = "Nothing was stored"
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+Content = bytes | Callable[[Path], object]
 Skips = Callable[[bytes], bool] | None
 Lines = Iterator[tuple[int, bytes | None]]
 TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9a-f]{8}\.part")
@@ -66,9 +68,6 @@ def private_folder(path: Path, *, fsync: bool = True) -> None:
 
 def flush(path: Path, flags: int = os.O_RDONLY) -> None:
     """Flush a directory, so that a file created in it outlives a power cut; with other flags a file."""
-    if os.name != "posix" and flags == os.O_RDONLY:
-        # Windows flushes the entry with the file
-        return
     file = os.open(path, flags)
     try:
         os.fsync(file)
@@ -97,16 +96,12 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     caught: list[int] = []
-    before = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        # Windows has no SIGHUP
-        if number := getattr(signal, name, None):
-            before[number] = signal.signal(number, lambda number, _frame: caught.append(number))
+    before = {one: signal.signal(one, lambda number, _frame: caught.append(number)) for one in ENDS}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
+        for one, handler in before.items():
+            signal.signal(one, handler or signal.SIG_DFL)
         for number in caught:
             signal.raise_signal(number)
 
@@ -117,14 +112,7 @@ def uninterrupted() -> Iterator[None]:
 def read_at(file: int, length: int, offset: int) -> bytes:
     """Read a length at an offset; fewer bytes only if the file ends. A single read may return less, as on NFS."""
     parts = []
-    while length > 0:
-        if hasattr(os, "pread"):
-            part = os.pread(file, length, offset)
-        else:
-            os.lseek(file, offset, os.SEEK_SET)
-            part = os.read(file, length)
-        if not part:
-            break
+    while length > 0 and (part := os.pread(file, length, offset)):
         parts.append(part)
         length, offset = length - len(part), offset + len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -233,12 +221,7 @@ def set_aside(path: Path, file: int, start: int, stop: int) -> Path:
 
 
 def replace_file(
-    path: Path,
-    content: bytes | Callable[[Path], object],
-    *,
-    was: bytes | None = None,
-    fsync: bool = True,
-    after: str = NOTHING,
+    path: Path, content: Content, *, was: bytes | None = None, fsync: bool = True, after: str = NOTHING
 ) -> None:
     """Replace a whole file: readers see the old one or the new one. `content` may write to the path that it is given.
 
@@ -278,9 +261,7 @@ def replace_file(
 
 def remove_temporary(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder."""
-    # elsewhere `os.kill` ends a process whatever the signal
-    names = os.listdir(folder) if os.name == "posix" else ()
-    for found in filter(None, map(TEMPORARY.fullmatch, names)):
+    for found in filter(None, map(TEMPORARY.fullmatch, os.listdir(folder))):
         # one of somebody else's that runs may not be asked
         with contextlib.suppress(OSError):
             try:

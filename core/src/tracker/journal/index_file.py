@@ -22,50 +22,14 @@ from typing import Any
 
 from tracker.contract.readings import instant
 from tracker.journal.journal import WAIT_SECONDS, Journal
-from tracker.journal.records import COUNT, PHASES, WINDOWS, lane_of, record_id, text
+from tracker.journal.records import COUNT, PHASES, lane_of, record_id, text
 
-VERSION = 15
+VERSION = 18
 FOLDER = ".index"
 NAME = re.compile(r"journal-[0-9a-f]{16}\.sqlite3")
 # pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others by `tracker doctor`
 SMALL = 64
 TABLES = ("extent", "capture", "lane", "reset", "tombstone")
-# what `window` holds, as it follows from the extents
-WINDOW = f"""SELECT window, place(window), max(at), max(stream = '{WINDOWS}') FROM extent WHERE window != ''"""
-# a tombstone that was taken back itself removes nothing
-SCHEMA = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS stream (name TEXT PRIMARY KEY, size INTEGER, total INTEGER, inode INTEGER, head BLOB,
-  tail BLOB);
-CREATE TABLE IF NOT EXISTS block (stream TEXT, number INTEGER, checksum INTEGER, PRIMARY KEY (stream, number))
-  WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS extent (stream TEXT, window TEXT, start INTEGER, stop INTEGER, at REAL);
-CREATE INDEX IF NOT EXISTS extent_window ON extent (window, stream, start);
-CREATE TABLE IF NOT EXISTS window (name TEXT PRIMARY KEY, place BLOB, at REAL, is_done INTEGER) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS window_place ON window (place);
-CREATE INDEX IF NOT EXISTS window_at ON window (at);
-CREATE INDEX IF NOT EXISTS window_open ON window (at) WHERE NOT is_done;
-CREATE TRIGGER IF NOT EXISTS extent_named AFTER INSERT ON extent WHEN new.window != '' BEGIN
-  INSERT INTO window VALUES (new.window, place(new.window), new.at, new.stream = '{WINDOWS}') ON CONFLICT (name)
-  DO UPDATE SET at = max(at, excluded.at), is_done = max(is_done, excluded.is_done); END;
-CREATE TABLE IF NOT EXISTS capture (stream TEXT, position INTEGER, record_id TEXT, provider TEXT, agent TEXT,
-  window TEXT, phase TEXT, at REAL);
-CREATE INDEX IF NOT EXISTS capture_lane ON capture (stream, provider, agent, at, position);
-CREATE INDEX IF NOT EXISTS capture_window ON capture (window);
-CREATE UNIQUE INDEX IF NOT EXISTS capture_id ON capture (record_id, stream);
-CREATE TABLE IF NOT EXISTS lane (stream TEXT, agent TEXT, provider TEXT, PRIMARY KEY (stream, agent, provider))
-  WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS reset (stream TEXT, provider TEXT, at REAL, record_id TEXT);
-CREATE INDEX IF NOT EXISTS reset_at ON reset (stream, provider, at);
-CREATE TABLE IF NOT EXISTS tombstone (stream TEXT, target TEXT, record_id TEXT, window TEXT);
-CREATE INDEX IF NOT EXISTS tombstone_target ON tombstone (target, stream);
-CREATE VIEW IF NOT EXISTS removal AS SELECT * FROM tombstone t WHERE NOT EXISTS
-  (SELECT 1 FROM tombstone u WHERE u.target = t.record_id AND u.stream = t.stream);
-CREATE VIEW IF NOT EXISTS standing AS SELECT * FROM capture c WHERE NOT EXISTS
-  (SELECT 1 FROM removal r WHERE r.target = c.record_id AND r.stream = c.stream);
-PRAGMA user_version = {VERSION};
-COMMIT;
-"""
 SPOILT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA}
 EVENT = re.compile(
     rb'\{"record_id":"[0-9a-f]{32}(","window":"[^"\\]*","provider":"[^"\\]*","captured_at":"[^"\\]*","source":"ingest",'
@@ -111,7 +75,8 @@ def connect(path: Path | None = None, *, is_thorough: bool = False) -> sqlite3.C
         database.execute("PRAGMA synchronous = NORMAL")
         [(version,)] = database.execute("PRAGMA user_version")
         if version == 0:
-            database.executescript(SCHEMA)
+            schema = Path(__file__).with_name("index.sql").read_text(encoding="utf-8")
+            database.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {VERSION}; COMMIT")
         elif version != VERSION:
             raise sqlite3.DatabaseError("another version of tracker made it")
         [(pages,)] = database.execute("PRAGMA page_count")
@@ -124,8 +89,7 @@ def connect(path: Path | None = None, *, is_thorough: bool = False) -> sqlite3.C
         for row in chain.from_iterable(database.execute(f"SELECT * FROM {table}") for table in TABLES):
             totals[row[0]] += row_sum(row)
         wrong = [name for name, total in totals.items() if total]
-        derived = database.execute(f"{WINDOW} GROUP BY window ORDER BY window")
-        listed = database.execute("SELECT * FROM window ORDER BY name")
+        listed, derived = (database.execute(f"SELECT * FROM {name} ORDER BY name") for name in ("window", "named"))
         if wrong or any(one != other for one, other in zip_longest(listed, derived)):
             raise sqlite3.DatabaseError(f"rows of {(wrong or ['windows'])[0]} were changed")
     except BaseException:

@@ -7,6 +7,7 @@ Readers take whole lines and need no lock; the next command sets a torn last lin
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import stat
@@ -25,13 +26,6 @@ from tracker.errors import Busy, TrackerError
 from tracker.journal import files
 from tracker.journal.files import LINE_LIMIT, NOTHING, OPEN, check_place
 from tracker.journal.records import SCHEMA, blake2b, decode
-
-try:  # filelock would cost a command a tenth of its start
-    import fcntl
-except ImportError:
-    import msvcrt
-
-    fcntl = None  # type: ignore[assignment]
 
 Warn = Callable[[str], None]
 Record = dict[str, Any]
@@ -159,11 +153,9 @@ class Journal:
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | OPEN, 0o600)
             while True:
-                with contextlib.suppress(BlockingIOError, PermissionError):
-                    if fcntl:
-                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    else:
-                        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+                with contextlib.suppress(BlockingIOError):
+                    # the package filelock would cost a command a tenth of its start
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 waited = time.monotonic() - start
                 if waited >= wait:

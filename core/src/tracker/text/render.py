@@ -18,8 +18,7 @@ CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u
 FORMULA = r"[\t\r\n]|\s*[=+\-@＝＋－＠]"
 NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 DEEPEST = 100  # levels of a record; orjson reads 1024 and writes 254, documents nest records a few levels deeper
-SURROGATE = r"[\ud800-\udfff]"  # half a character
-ESCAPED = r"[\udc80-\udcff]+"  # bytes of an argument that the locale could not decode
+HALF = r"[\ud800-\udc7f\udd00-\udfff]"  # of a character; what is left out are bytes that the locale could not decode
 BITS_64 = range(-(1 << 63), 1 << 64)
 
 
@@ -154,24 +153,14 @@ def tell(text: str) -> None:
 
 
 def decoded(text: str) -> str:
-    """The text of an argument with its escaped bytes as UTF-8, if they are valid UTF-8.
-
-    Under the C locale any letter beyond ASCII comes so. Paths are left as they come: the system reads them back.
-    """
-
-    def letters(escaped: re.Match[str]) -> str:
-        try:
-            return escaped[0].encode("ascii", "surrogateescape").decode()
-        except UnicodeDecodeError:
-            return escaped[0]
-
-    return re.sub(ESCAPED, letters, text)
+    """The text of an argument, its escaped bytes read as UTF-8. Paths stay as they come: the system reads them back."""
+    return re.sub(HALF, "\ufffd", text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def plain(value: Any) -> Any:
     """The value with what JSON cannot say replaced: half characters, numbers that are not finite or too long."""
     if isinstance(value, str):
-        return re.sub(SURROGATE, "\ufffd", decoded(value))
+        return decoded(value)
     if isinstance(value, int) and not isinstance(value, bool) and value not in BITS_64:
         return plain(float(value)) if abs(value) < 1 << 1023 else None
     if isinstance(value, float):

@@ -6,10 +6,12 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tracker.kernel import Interrupted, Session, TrackerError, line, plural, record_id, replace_file
+from tracker.kernel import Interrupted, Registry, Session, TrackerError, line, plural, record_id, replace_file
+from tracker_desk import parquet
 from tracker_desk.config_values import note_ledgers
 from tracker_desk.progress import Advance, progress
 from tracker_desk.tables import Scalar, columns, rows
@@ -51,7 +53,7 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     writers = _writers(session)
     write = writers.get(form)
     if write is None:
-        cure = " Run `pip install ./plugins/telemetry` in a checkout of tracker." if form == "parquet" else ""
+        cure = f" Parquet needs {Registry.installation('duckdb')}." if form == "parquet" else ""
         raise TrackerError(f"Unknown format {line(form)}. Expected {', '.join(sorted(writers))}.{cure}")
     _check_target(session, folder, force=force)
     counts: dict[str, int] = {}
@@ -62,6 +64,8 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
             raise TrackerError(f"cannot create {folder}: {error.strerror or error}. Nothing was written.") from error
         try:
             with progress(session, sum(map(session.journal.size, streams))) as advance:
+                if form == "parquet":
+                    parquet.write_fleet(session, folder)
                 for stream in streams:
                     counts[stream] = write(stream, folder, advance)
         except KeyboardInterrupt:
@@ -92,6 +96,8 @@ def _writers(session: Session) -> dict[str, Callable[[str, Path, Advance], int]]
         "jsonl": partial(_lines, session),
         "csv": partial(_table, session),
     }
+    if find_spec("duckdb"):
+        found["parquet"] = partial(_of_feature, session, parquet.write)
     for own in session.registry.ask("export_formats"):
         found |= {name: partial(_of_feature, session, write) for name, write in own.items() if name not in found}
     return found

@@ -98,7 +98,9 @@ def commands(session: Session, windows: Sequence[str]) -> list[dict[str, Any]]:
     found = []
     for entry in session.index.entries(STREAM):
         named = entry.record.get("windows")
-        if "document" in entry.record or not isinstance(entry.record.get("command"), str) or not isinstance(named, list):
+        if not isinstance(entry.record.get("command"), str) or not isinstance(named, list):
+            continue
+        if "document" in entry.record:
             continue
         if not named or not wanted.isdisjoint(one for one in named if isinstance(one, str)):
             found.append(entry.record)

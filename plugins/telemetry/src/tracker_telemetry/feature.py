@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ def feature_info() -> Feature:
                 "Daily", "usage", "Show what your agents' requests used, from the session logs of all clients."
             ),
         },
-        settings={"privacy": "tracker_telemetry.settings:Privacy"},
+        settings={"privacy": "tracker_telemetry.sessions.settings:Privacy"},
     )
 
 
@@ -94,13 +94,6 @@ def data_findings(session: Session) -> Sequence[Finding]:
 
 
 @hookimpl
-def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
-    from tracker_telemetry.parquet import write
-
-    return {"parquet": write}
-
-
-@hookimpl
 def show_progress(session: Session, size: int, noun: str) -> Any:
     from tracker_telemetry.progress import Progress
 
@@ -110,12 +103,13 @@ def show_progress(session: Session, size: int, noun: str) -> Any:
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
     if period.names == ("today",):
-        from tracker_telemetry.today import panel
+        from tracker_telemetry.sessions.today import panel
 
         return [panel(session, period)]
-    from tracker_telemetry.panels import panels as found
+    from tracker_telemetry.routing import panels as of_streams
+    from tracker_telemetry.sessions.panels import panels as of_logs
 
-    return list(found(session, period))
+    return [*of_logs(session, period), *(of_streams(session, period) if period.wants("routing") else ())]
 
 
 def _command(group: str, module: str, about: str) -> Command:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[4]
 
 def test_requests_belong_to_the_window_in_which_they_were_made(home: Any, message: Make) -> None:
     from tracker.session import Session
-    from tracker_telemetry import window_facts
+    from tracker_telemetry.sessions import window_facts
 
     pane = (ROOT / "plugins" / "claude" / "src" / "tracker_claude" / "demo" / "usage_before.txt").read_text()
     captures = (("start", "W1", "2026-11-20T10:00:30Z"), ("end", "W1", "2026-11-20T10:02:30Z"))

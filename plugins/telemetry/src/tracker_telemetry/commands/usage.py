@@ -99,7 +99,7 @@ def _sources(here: Session, provider: str | None) -> Sequence[Source]:
 
 def _show(here: Session, found: Usage) -> None:
     """The table, what the meters moved, and what is missing."""
-    from tracker_telemetry.panels import table
+    from tracker_telemetry.sessions.panels import table
     from tracker_telemetry.sessions.usage import sentences
 
     if not (found.rows and here.table(*table(found), total=True)):

@@ -27,7 +27,7 @@ from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
 from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, Rules, read
-from tracker_telemetry.settings import Privacy
+from tracker_telemetry.sessions.settings import Privacy
 
 FILE = "sessions.sqlite3"
 PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start

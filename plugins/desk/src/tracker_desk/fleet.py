@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tracker.api import LogOrigin
 from tracker.kernel import ProviderFigures, Session, Windows, iso
-from tracker_telemetry.sessions.scan import TOKENS
-from tracker_telemetry.sessions.store import log_sources
 
 _TEXT, _NUMBER, _COUNT, _TIME = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ"
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -30,7 +29,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
             ("source", "session", "day", "model", "project", "branch", "account", "client", "plan", "prices"), _TEXT
         ),
         "requests": _COUNT,
-        **dict.fromkeys(TOKENS, _COUNT),
+        **dict.fromkeys(("input_tokens", "cache_read_tokens", "cache_write_5m_tokens"), _COUNT),
+        **dict.fromkeys(("cache_write_1h_tokens", "output_tokens", "reasoning_tokens"), _COUNT),
         "cost_usd": _NUMBER,
         "stored_at": _TIME,
     },
@@ -98,7 +98,9 @@ def _meters(session: Session) -> Iterator[dict[str, Any]]:
 
 def _usage(session: Session) -> Iterator[dict[str, Any]]:
     """The daily totals of sessions that `tracker usage` has stored; a later row of the same key replaces it."""
-    for source in log_sources(session):
+    for source in session.registry.sources.values():
+        if not any(isinstance(origin, LogOrigin) for origin in source.origins):
+            continue
         latest: dict[tuple[object, ...], dict[str, Any]] = {}
         for entry in session.index.entries(source.stream):
             usage = entry.record.get("usage")

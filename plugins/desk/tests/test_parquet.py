@@ -6,8 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from tracker_telemetry.index import SETTINGS
-from tracker_telemetry.parquet import _copy
+from tracker_desk.parquet import SETTINGS, _copy
 
 PANES, SIZE = 10_000, 8_000
 
@@ -15,7 +14,7 @@ PANES, SIZE = 10_000, 8_000
 def test_a_group_of_rows_holds_few_large_panes(tmp_path: Path) -> None:
     path = tmp_path / "panes.parquet"
     with duckdb.connect(str(tmp_path / "export")) as database:
-        for name, value in {**SETTINGS, "threads": 1}.items():
+        for name, value in SETTINGS.items():
             database.execute(f"SET {name} = '{value}'")
         _copy(database, f"SELECT range AS id, repeat(range::VARCHAR, {SIZE} // 4) AS pane FROM range({PANES})", path)
         query = f"SELECT count(DISTINCT row_group_id), max(row_group_num_rows) FROM parquet_metadata('{path}')"

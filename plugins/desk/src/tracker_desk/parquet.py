@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tracker.api import Source
+from tracker.api import Rejected, Source
 from tracker.kernel import Session, TrackerError, plural, replace_file
-from tracker_telemetry import fleet
-from tracker_telemetry.index import SECONDS, SETTINGS, events_of, private, quoted, rows_of
-from tracker_telemetry.stored import split
+from tracker_desk import fleet
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+# one thread, whose buffers hold panes
+SETTINGS = {"preserve_insertion_order": "false", "TimeZone": "UTC", "threads": 1}
+LARGEST = 64 << 20  # bytes of a row
+SLICE = 500  # lines for which a plugin gets its time anew
 KINDS = {int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN", str: "VARCHAR"}
 TIMES = ("captured_at", "finalized_at")
 LONGEST = range(-(1 << 63), 1 << 63)
@@ -37,31 +41,45 @@ EVENT = {
     **dict.fromkeys(("routed", "ok"), "BOOLEAN"),
     **dict.fromkeys(("key", "session", "project", "branch", "account", "client", "plan", "speed", "window"), "VARCHAR"),
 }
-AT = f"coalesce(TRY_CAST(ts AS TIMESTAMPTZ), CASE WHEN {SECONDS} THEN to_timestamp(TRY_CAST(ts AS DOUBLE)) END)"
+# `20260110` is a day, no count of seconds
+SECONDS = "CASE WHEN TRY_CAST(ts AS DOUBLE) BETWEEN 1e8 AND 1e12 THEN to_timestamp(TRY_CAST(ts AS DOUBLE)) END"
+AT = f"coalesce(TRY_CAST(ts AS TIMESTAMPTZ), {SECONDS})"
 
 
 def write(session: Session, stream: str, folder: Path) -> int:
     """Write the standing records of a stream below a folder; how many there are."""
+    source = next((one for one in session.registry.sources.values() if one.stream == stream), None)
+    with _opened(folder / stream) as (database, rows):
+        if source is not None and source.kind == "telemetry":
+            return _write_events(session, source, database, rows, folder / stream)
+        return _write_table(session, stream, database, rows, folder / f"{stream}.parquet")
+
+
+def write_fleet(session: Session, folder: Path) -> None:
+    """Write the tables for a fleet of machines, each into a folder of its own."""
+    for name, table in fleet.tables(session):
+        with _opened(folder / name) as (database, rows):
+            _put(rows, table)
+            (folder / name).mkdir(mode=0o700, exist_ok=True)
+            query = f"SELECT * FROM {_rows_of(rows, fleet.TABLES[name])}"
+            _copy(database, query, folder / name / "part-0.parquet")
+
+
+@contextmanager
+def _opened(target: Path) -> Iterator[tuple[DuckDBPyConnection, Path]]:
+    """A database and a place for rows, while files are made that only their owner may read."""
     import duckdb
 
-    source = next((one for one in session.registry.sources.values() if one.stream == stream), None)
+    before = os.umask(0o077)
     try:
-        with private(), tempfile.TemporaryDirectory() as place, duckdb.connect(f"{place}/export") as database:
-            # one thread, whose buffers hold panes
-            for name, value in {**SETTINGS, "threads": 1}.items():
+        with tempfile.TemporaryDirectory() as place, duckdb.connect(f"{place}/export") as database:
+            for name, value in SETTINGS.items():
                 database.execute(f"SET {name} = '{value}'")
-            rows = Path(place) / "rows.jsonl"
-            if stream == session.journal.streams()[0]:  # once per export
-                for name, table in fleet.tables(session):
-                    _put(rows, table)
-                    (folder / name).mkdir(mode=0o700, exist_ok=True)
-                    query = f"SELECT * FROM {rows_of(rows, fleet.TABLES[name])}"
-                    _copy(database, query, folder / name / "part-0.parquet")
-            if source is not None and source.kind == "telemetry":
-                return _write_events(session, source, database, rows, folder / stream)
-            return _write_table(session, stream, database, rows, folder / f"{stream}.parquet")
+            yield database, Path(place) / "rows.jsonl"
     except (OSError, duckdb.Error) as error:
-        raise TrackerError(f"cannot write {folder / stream}: {error}; the export is not complete") from error
+        raise TrackerError(f"cannot write {target}: {error}; the export is not complete") from error
+    finally:
+        os.umask(before)
 
 
 def _write_table(session: Session, stream: str, database: DuckDBPyConnection, rows: Path, path: Path) -> int:
@@ -80,7 +98,7 @@ def _write_table(session: Session, stream: str, database: DuckDBPyConnection, ro
         return 0
     names = [*(name for name in FIRST if name in kinds), *sorted(kinds.keys() - set(FIRST))]
     columns = {name: "TIMESTAMPTZ" if name in TIMES else KINDS.get(kinds[name], "VARCHAR") for name in names}
-    query = f"SELECT {', '.join(map(quoted, names))} FROM {rows_of(rows, columns)}"
+    query = f"SELECT {', '.join(map(_quoted, names))} FROM {_rows_of(rows, columns)}"
     replace_file(path, lambda whole: _copy(database, query, whole), after="The export is not complete")
     return count
 
@@ -98,8 +116,8 @@ def _write_events(session: Session, source: Source, database: DuckDBPyConnection
                 left_out += 1
 
     if count := _put(rows, valid()):
-        names = ", ".join(f"{AT} AS ts" if name == "ts" else quoted(name) for name in EVENT)
-        query = f"SELECT {names}, strftime({AT} AT TIME ZONE 'UTC', '%Y-%m-%d') AS day FROM {rows_of(rows, EVENT)}"
+        names = ", ".join(f"{AT} AS ts" if name == "ts" else _quoted(name) for name in EVENT)
+        query = f"SELECT {names}, strftime({AT} AT TIME ZONE 'UTC', '%Y-%m-%d') AS day FROM {_rows_of(rows, EVENT)}"
         layout = "PARTITION_BY (\"window\", day), FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
         _copy(database, query, folder, f", {layout}")
     if left_out:
@@ -114,10 +132,23 @@ def _events(session: Session, source: Source) -> Iterator[dict[str, Any]]:
         record, raw = entry.record, entry.record.get("raw_text")
         own = {**record, "record_id": entry.record_id, "agent_id": entry.lane}
         if isinstance(raw, str) and "routed" not in record:
-            for at, event in enumerate(events_of(session, source, split(raw))):
+            for at, event in enumerate(_lines_of(session, source, raw)):
                 yield {**own, "raw_text": None, "parsed": None, **event, "record_id": f"{entry.record_id}-{at}"}
         elif "routed" in record:
             yield own
+
+
+def _lines_of(session: Session, source: Source, text: str) -> Iterator[dict[str, Any]]:
+    """The events of a stream that schema 1.0.0 kept as one text."""
+    ingest_line, scratch = session.registry.bind(source.name, "ingest_line"), dict[str, Any]()
+    lines = text.encode("utf-8", "surrogatepass").split(b"\n")
+    for at in range(0, len(lines), SLICE):
+        found: list[dict[str, Any]] = []
+        with session.registry.guarded(source.name, "ingest_line"):
+            for line in lines[at : at + SLICE]:
+                with suppress(Rejected):
+                    found += ingest_line(line.removesuffix(b"\r"), scratch)
+        yield from found
 
 
 def _put(path: Path, rows: Iterator[dict[str, Any]]) -> int:
@@ -129,7 +160,21 @@ def _put(path: Path, rows: Iterator[dict[str, Any]]) -> int:
 def _copy(database: DuckDBPyConnection, query: str, target: Path, layout: str = "") -> None:
     # the rows of a group are held, and a pane takes kilobytes
     form = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES '16MB'"
-    database.execute(f"COPY ({query}) TO {quoted(target, chr(39))} ({form}{layout})")
+    database.execute(f"COPY ({query}) TO {_quoted(target, chr(39))} ({form}{layout})")
+
+
+def _rows_of(path: Path, kinds: Mapping[str, str]) -> str:
+    """The rows of a file, with columns of these kinds, as a query asks for them."""
+    columns = ", ".join(f"{_quoted(name)}: '{kind}'" for name, kind in kinds.items())
+    # DuckDB reads twice of this at once
+    size = min(path.stat().st_size + 1, LARGEST)
+    options = f"format = 'newline_delimited', ignore_errors = true, maximum_object_size = {size}"
+    return f"read_json({_quoted(path.absolute(), chr(39))}, columns = {{{columns}}}, {options})"
+
+
+def _quoted(name: object, quote: str = '"') -> str:
+    """A name in SQL, or a text."""
+    return quote + str(name).replace(quote, quote * 2) + quote
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
