@@ -20,6 +20,7 @@ LINE_LIMIT = 16 << 20
 OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 NOTHING = "Nothing was stored"
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+Content = bytes | Callable[[Path], object]
 Skips = Callable[[bytes], bool] | None
 Lines = Iterator[tuple[int, bytes | None]]
 TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9a-f]{8}\.part")
@@ -220,12 +221,7 @@ def set_aside(path: Path, file: int, start: int, stop: int) -> Path:
 
 
 def replace_file(
-    path: Path,
-    content: bytes | Callable[[Path], object],
-    *,
-    was: bytes | None = None,
-    fsync: bool = True,
-    after: str = NOTHING,
+    path: Path, content: Content, *, was: bytes | None = None, fsync: bool = True, after: str = NOTHING
 ) -> None:
     """Replace a whole file: readers see the old one or the new one. `content` may write to the path that it is given.
 

@@ -84,11 +84,8 @@ class Index:
 
     def emptied(self) -> list[str]:
         """The windows of which every record was taken back. Anomalies say something about records, alone nothing."""
-        query = (
-            "SELECT DISTINCT window FROM tombstone t WHERE NOT EXISTS (SELECT 1 FROM standing WHERE window = t.window)"
-        )
         kept = [stream for stream in self.journal.streams() if stream != ANOMALIES]
-        doubtful = self._column(query)
+        doubtful = self._column("SELECT window FROM doubtful")
         return [one for one in doubtful if not any(True for name in kept for _ in self.entries(name, [one]))]
 
     def finalized(self) -> list[str]:
@@ -131,7 +128,7 @@ class Index:
 
     def tombstoned(self, stream: str) -> set[str]:
         """The ids of the stream's records that were taken back."""
-        return {one for (one,) in self._rows("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
+        return {*self._column("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
 
     def spans(self, stream: str, windows: Iterable[str]) -> list[tuple[int, int]]:
         """Where records of some windows stand; what lies close together is one span."""
@@ -158,12 +155,9 @@ class Index:
 
     def left_open(self, stream: str, agent: str | None, provider: str, windows: Iterable[str]) -> list[CaptureMark]:
         """The standing BEFOREs of a provider in a lane that nothing follows in their window, the oldest first."""
-        # a plus keeps SQLite from an index that has a lane's whole history
         query = (
-            f"SELECT {MARK} FROM standing c WHERE window IN {LISTED} AND +stream = ? AND +provider = ? AND +agent = ?"
-            " AND phase = 'before' AND NOT EXISTS (SELECT 1 FROM standing d WHERE d.window = c.window"
-            " AND +d.stream = c.stream AND +d.provider = c.provider AND +d.agent = c.agent"
-            " AND (+d.at, d.position) > (c.at, c.position)) ORDER BY at, position"
+            f"SELECT {MARK} FROM left_open WHERE window IN {LISTED} AND +stream = ? AND +provider = ? AND +agent = ?"
+            " ORDER BY at, position"
         )
         values = [windows, stream, provider, agent or ""]
         return [CaptureMark(*row) for row in self._rows(query, values, [stream])]
@@ -186,11 +180,8 @@ class Index:
 
     def resets(self, stream: str, provider: str, after: float, until: float) -> list[float]:
         """Reset instants (epoch s) in (after, until] that standing captures of a provider name."""
-        query = (
-            "SELECT at FROM reset r WHERE stream = ? AND provider = ? AND at > ? AND at <= ? AND NOT EXISTS"
-            " (SELECT 1 FROM removal WHERE stream = r.stream AND target = r.record_id) ORDER BY at"
-        )
-        return [at for (at,) in self._rows(query, [stream, provider, after, until], [stream])]
+        query = "SELECT at FROM standing_reset WHERE stream = ? AND provider = ? AND at > ? AND at <= ? ORDER BY at"
+        return self._column(query, [stream, provider, after, until], [stream])
 
     def standing(self, streams: list[str], record_ids: Iterable[str], *, removed: bool = False) -> set[str]:
         """Which of these are captures that were not taken back (with `removed` those, too), or tombstones."""
@@ -338,7 +329,7 @@ class Index:
             self._rows("DELETE FROM stream WHERE name = ?", [stream], [])
 
     def faults(self) -> list[str]:
-        """What is wrong with the file as it lies there, and where streams were edited: for `tracker doctor`."""
+        """What is wrong with the file as it lies there, and where streams were edited."""
         try:
             if self.path:
                 connect(self.path, is_thorough=True).close()

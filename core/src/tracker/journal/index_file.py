@@ -24,10 +24,10 @@ from tracker.contract.readings import instant
 from tracker.journal.journal import WAIT_SECONDS, Journal
 from tracker.journal.records import COUNT, PHASES, lane_of, record_id, text
 
-VERSION = 16
+VERSION = 18
 FOLDER = ".index"
 NAME = re.compile(r"journal-[0-9a-f]{16}\.sqlite3")
-# pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others by `tracker doctor`
+# pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others on request
 SMALL = 64
 TABLES = ("extent", "capture", "lane", "reset", "tombstone")
 SPOILT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA}

@@ -24,7 +24,7 @@ except ImportError:
     from hashlib import blake2b as blake2b
 
 SCHEMA = "1.1.0"
-# the id of the running command, which every record of it carries, so that `tracker undo` finds them. They sort by time.
+# the id of the running command, in every record of it, so that they are taken back together; ids sort by time
 COMMAND: ContextVar[str | None] = ContextVar("COMMAND", default=None)
 # bytes of the id's field, which is added last
 ID_ROOM = 64
@@ -69,21 +69,17 @@ def stamp(
         **({"command_id": command} if (command := COMMAND.get()) else {}),
         **fields,
     }
+    if is_too_deep(record):
+        raise TrackerError(f"The record is nested deeper than {DEEPEST} levels. {NOTHING}.")
     try:
         content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        # a lone surrogate, from an argument that is not UTF-8, a number of more than 64 bits, or too many levels
-        content = b""
-    if (not content or content.count(b"[") + content.count(b"{") > DEEPEST) and is_too_deep(record):
-        raise TrackerError(f"The record is nested deeper than {DEEPEST} levels. {NOTHING}.")
-    if not content:
+        # a lone surrogate, from an argument that is not UTF-8, or a number of more than 64 bits
         record = plain(record)
         content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     if len(content) + ID_ROOM > LINE_LIMIT:
-        raise TrackerError(
-            f"The record takes {len(content) >> 20} MB as a line. Expected at most {LINE_LIMIT >> 20} MB: its text is"
-            f" mostly control characters, or not a text. {NOTHING}."
-        )
+        size = f"{len(content) >> 20} MB as a line. Expected at most {LINE_LIMIT >> 20} MB"
+        raise TrackerError(f"The record takes {size}: its text is mostly control characters, or not a text. {NOTHING}.")
     return {"record_id": blake2b(content, digest_size=16).hexdigest(), **record}
 
 
