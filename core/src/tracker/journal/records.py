@@ -24,7 +24,7 @@ except ImportError:
     from hashlib import blake2b as blake2b
 
 SCHEMA = "1.1.0"
-# the id of the running command, which every record of it carries, so that `tracker undo` finds them. They sort by time.
+# the id of the running command, in every record of it, so that they are taken back together; ids sort by time
 COMMAND: ContextVar[str | None] = ContextVar("COMMAND", default=None)
 # bytes of the id's field, which is added last
 ID_ROOM = 64
