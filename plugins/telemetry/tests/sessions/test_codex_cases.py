@@ -242,6 +242,14 @@ def test_a_copy_in_the_archive_and_a_response_in_two_files_count_once(home: Any)
     assert sums(home) == {"t": ONE}
 
 
+def test_unreadable_lines_of_a_copy_in_the_archive_count_once(home: Any) -> None:
+    content = text("t", record("t", "r1", A), record("t", "r2", use(-1, 1)))
+    put(home, "t", content)
+    put(home, "t", content, home.folder / ".codex" / "archived_sessions")
+    put(home, "u", text("u", record("u", "r3", use(-1, 1))))
+    assert (sums(home), home.missing()) == ({"t": ONE}, {"unreadable": 2})
+
+
 def test_a_file_may_move_to_the_archive_between_two_runs(home: Any) -> None:
     path = put(home, "t", text("t", record("t", "r1", A), record("t", "r2", use(-1, 1))))
     archive = home.folder / ".codex" / "archived_sessions"
