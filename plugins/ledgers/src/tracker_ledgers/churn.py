@@ -140,7 +140,7 @@ def repeated(session: Session, window: str, provider: str | None, notes: str | N
     rows = [entry.record for entry in session.index.entries(STREAM, [window])]
     measured = [row for row in rows if row.get("files_changed") is not None]
     own = (row for name in (provider, None) for row in reversed(measured) if row.get("provider") == name)
-    last = next(own, {})
+    last: Mapping[str, Any] = next(own, {})
     named = [name for name in ("commit_start", "commit_end") if name in (last.get("given") or ())]
     usual = session.settings(settings.Churn).exclude
     request = Request(
