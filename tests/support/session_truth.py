@@ -27,7 +27,9 @@ def requests(ingest_line: Ingest, home: Path) -> list[Any]:
                         found.get(event["key"], ((0, 0), None)), (rank, event), key=lambda one: one[0]
                     )
             json.dumps(scratch)  # the state of a file can be kept
-    events = [event for _, event in found.values()]
+    # a key without its second half fits every one that begins like it
+    own = {key.rpartition("/")[0] for key in found if not key.endswith("/")}
+    events = [event for key, (_, event) in found.items() if not (key.endswith("/") and key[:-1] in own)]
     known = {f"if-session:{event['session']}" for event in events}
     return [event for event in events if known.issuperset(t for t in event.get("tags", ()) if t.startswith("if-"))]
 
