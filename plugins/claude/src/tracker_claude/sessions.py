@@ -1,7 +1,7 @@
 """Claude Code's session files as requests: one message of the model is one request, whatever shows it.
 
 A message stands in one row per content block, in older versions with growing output, and again in forks and resumed
-sessions: of one key the largest total counts. A subagent's replay has a request id of its own: its key ends with a
+sessions: of one key the most output counts. A subagent's replay has a request id of its own: its key ends with a
 slash and nothing behind it, which fits every key that begins like it.
 
 `cost-state` rows hold Claude's own totals of a session, with what no row shows, such as compaction.
@@ -116,10 +116,12 @@ def _requests(row: Row, scratch: dict[str, Any]) -> list[Event]:
         name = row.uuid or _digest(repr((row.sessionId, row.timestamp, usage)), 12)
     # a message without an id is known by its request alone
     is_wild = name is not None and (row.isSidechain is True or request is None)
-    name, half = name or "", "" if is_wild else request
+    name, half = name or "", "" if is_wild or request is None else request.replace("/", "|")
     key = f"{name}/{half}"
     inputs = usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens
-    shown = key, *inputs, usage.output_tokens, usage.iterations
+    kept, details = usage.cache_creation, usage.output_tokens_details
+    parts = kept and kept.ephemeral_1h_input_tokens, details and details.thinking_tokens
+    shown = key, *inputs, *parts, usage.output_tokens, usage.iterations
     if scratch.get("last") == shown:
         return []  # the row of another block of the same answer
     model = message.model or None

@@ -22,7 +22,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
         # sums that are kept, so that a live view needs no database
         for _, _, model, is_routed, *counts in groups(session, source, period.windows):
             sides[bool(is_routed)].add(model, counts)
-        found = Costs(label=source.routed_label, by="model", sides=sides, prices=table)
+        found = Costs(label=source.routed_label, sides=sides, prices=table)
         money = found.money(found.sides)
         saved = money["saved_usd"]
         cost = money["baseline_usd"], money[f"{found.label}_usd"]

@@ -11,7 +11,7 @@ import orjson
 from tracker.api import Block, Check, Finding, Row, Source
 from tracker.kernel import Session, Windows, plural
 from tracker_telemetry import FOLDER, prices, totals
-from tracker_telemetry.costs import RANKED, Side, figures
+from tracker_telemetry.costs import Side, figures, ranked
 from tracker_telemetry.index import ask
 from tracker_telemetry.sessions import window_facts as logs
 from tracker_telemetry.totals import FILE, groups
@@ -66,7 +66,7 @@ def section(session: Session, windows: Sequence[str]) -> Block | None:
     for source in sources_of(session, windows):
         names = ("baseline_tokens", f"{source.routed_label}_tokens", "delta")
         columns = ("rid", *names)
-        largest = ask(session, source, windows, lambda events: events.rows(RANKED.format(by="rid"), TOP))
+        largest = ask(session, source, windows, lambda events: list(ranked(events, "rid", TOP)))
         rows += [Row(values={}, text=",".join(columns))] if largest else []
         for row in largest:
             values = dict(zip(columns, (row[0] or None, *figures(row)), strict=True))

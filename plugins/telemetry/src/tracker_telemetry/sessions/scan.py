@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import marshal
@@ -87,14 +88,21 @@ def read(job: Job) -> Read:
     except ImportError:
         return Read(job, 0, b"", [], 0, job.offset, "", job.state, UNPACKER)
     except Exception as found:  # noqa: BLE001  also what zstandard raises for a damaged file
-        end, error = "", str(found) or type(found).__name__
+        end, error = "", _reason(found)
     rows.settle()
     columns = marshal.dumps(rows.columns)
     return Read(job, len(rows.places), columns, [*rows.labels], rows.bad, stop, end, rows.kept, error)
 
 
+def _reason(error: Exception) -> str:
+    """Why a file cannot be read, without its name, which tells the working directory."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"[Errno {error.errno}] {error.strerror}"
+    return str(error) or type(error).__name__
+
+
 class Rows:
-    """The rows of one file: of one key the one with the largest total."""
+    """The rows of one file: of one key the one with the most output."""
 
     def __init__(self, given: Rules, job: Job) -> None:
         self.rules, self.job, self.ingest = given, job, given.ingests[job.source]
@@ -116,6 +124,8 @@ class Rows:
         buffer, rest = bytearray(BLOCK), 0
         while size := file.readinto(memoryview(buffer)[rest:]):
             end = rest + size
+            if not offset and buffer.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{")):
+                raise ValueError("the file is UTF-16, not UTF-8")
             stop = buffer.rfind(b"\n", rest, end) + 1
             self.take(_lines(buffer, self.job.words, stop))
             offset += stop
@@ -124,11 +134,12 @@ class Rows:
             if rest == len(buffer):
                 buffer += bytes(rest)
         self.kept = json.dumps(self._hidden(self.state))
-        tail = bytes(buffer[:rest])
-        if tail and _is_whole(tail):  # its end may still come: read again the next time
+        # its end may still come: read again the next time; old programs end lines by CR alone
+        tail = [line for line in bytes(buffer[:rest]).split(b"\r") if line and _is_whole(line)]
+        if tail:
             bad = self.bad
             self.settle()
-            self.take([tail])
+            self.take(tail)
             self.settle()
             self.bad = bad
         return offset
@@ -200,7 +211,7 @@ class Rows:
         self._keep(keys, (bases, halves, times, models, speeds, *tokens, totals, numbers))
 
     def _keep(self, keys: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
-        """Add rows, which mostly are new; of one key the row with the largest total stands."""
+        """Add rows, which mostly are new; of one key the first of those with the highest rank stands."""
         places, own = self.places, self.columns
         new = dict(zip(keys, count(len(places))))
         if len(new) == len(keys) and places.keys().isdisjoint(new):
@@ -211,7 +222,7 @@ class Rows:
         for key, row in zip(keys, zip(*columns, strict=True), strict=True):
             place = places.setdefault(key, len(places))
             is_new = place == len(own[0])
-            if is_new or row[-2] > own[-2][place]:
+            if is_new or _rank(row) > _rank([column[place] for column in own]):
                 for column, value in zip(own, row, strict=True):
                     column[place : place + 1] = [value]
 
@@ -248,6 +259,11 @@ def _columns(events: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
         with suppress(KeyError):
             return dict(zip(names, zip(*map(itemgetter(*names), events), strict=True), strict=True))
     return {name: [event.get(name) for event in events] for name in {*chain.from_iterable(events)}}
+
+
+def _rank(row: Sequence[Any]) -> tuple[float, ...]:
+    """Which of a request's rows stands, as `tables.RANK` has it."""
+    return row[9], row[-2], row[8], row[10], -LATEST if row[2] is None else -row[2]
 
 
 def _counts(found: Sequence[Any]) -> Sequence[int]:

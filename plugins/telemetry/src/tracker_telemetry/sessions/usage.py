@@ -328,7 +328,9 @@ def _shared(shared: Mapping[str, int]) -> Iterator[dict[str, Any]]:
 def _missing(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterator[dict[str, Any]]:
     for source in sources:
         own = (source.name,)
-        [(bad,)] = database.execute("SELECT coalesce(sum(bad), 0) FROM file WHERE source = ?", own)
+        # a file and its copy in an archive are one
+        query = "SELECT bad FROM file WHERE source = ? AND bad > 0 GROUP BY bad, stop, iif(end = '', name, end)"
+        bad = sum(count for (count,) in database.execute(query, own))
         if bad:
             yield {"kind": "unreadable", "count": bad, "detail": f"lines of {source.title}"}
         query = "SELECT error, count(*) FROM file WHERE source = ? AND error IS NOT NULL GROUP BY 1 ORDER BY 1"
