@@ -274,6 +274,15 @@ def test_the_prompt_counts_are_asked_for_next(machine: Any, server: Server) -> N
     assert machine.rows("glm_counts")[0]["origin"] == "blocks"
 
 
+def test_blocks_without_prompts_are_refused_and_no_cure_fetches_more_of_them(machine: Any) -> None:
+    absent = machine("capture", "glm", "--from", "blocks")
+    assert "ccusage itself counts tokens alone, so paste the prompt counts" in absent.stderr
+    machine.program("ccusage", """print('{"blocks": [{"id": "2026-01-10T08:00:00.000Z", "totalTokens": 8}]}')""")
+    refused = machine("capture", "glm", "--from", "blocks")
+    assert (absent.returncode, refused.returncode) == (1, 1)
+    assert "ccusage's own blocks have none" in refused.stderr
+
+
 def test_a_quota_answer_on_stdin(machine: Any) -> None:
     done = machine("capture", "glm", "--from", "stdin", stdin=quota(machine))
     assert done.returncode == 0, done.stderr

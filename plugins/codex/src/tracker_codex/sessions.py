@@ -253,9 +253,14 @@ def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping
 def _numbers(usage: object) -> Numbers | None:
     if not isinstance(usage, dict):
         return None
-    names = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens")
-    a, b, c, d, e = (_count(usage.get(name)) for name in (*names, "reasoning_output_tokens"))
-    return a, b, c, d, e
+    get = usage.get  # written out: each line has three of them
+    return (
+        _count(get("input_tokens")),
+        _count(get("cached_input_tokens")),
+        _count(get("cache_write_input_tokens")),
+        _count(get("output_tokens")),
+        _count(get("reasoning_output_tokens")),
+    )
 
 
 def _count(value: object) -> int:

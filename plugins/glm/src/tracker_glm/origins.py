@@ -15,9 +15,9 @@ ORIGINS = (
     ),
     CommandOrigin(
         name="blocks",
-        title="ccusage blocks",
+        title="ccusage blocks, if it counts prompts",
         argv=("ccusage", "blocks", "--json", "--offline"),
-        cure="install it with `npm install --global ccusage`",
+        cure="ccusage itself counts tokens alone, so paste the prompt counts, or put a program there that prints them",
         seconds=120,  # it reads every session file
     ),
 )
