@@ -238,10 +238,9 @@ def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping
         "cache_write_tokens": written,
         "output_tokens": output,
         "reasoning_tokens": min(reasoning, output),
+        "plan": scratch.get("plan"),
         **scratch.get("own", {}),  # type: ignore[typeddict-item]
     }
-    if scratch.get("plan"):
-        event["plan"] = scratch["plan"]
     if scratch.get("tier") not in (None, "default", "auto", "standard"):
         event["speed"] = scratch["tier"]
     if model is None:
