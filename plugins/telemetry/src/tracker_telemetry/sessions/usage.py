@@ -21,7 +21,7 @@ from tracker_telemetry.prices import user_file
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.scan import LATEST, TOKENS, UNPACKER
 from tracker_telemetry.sessions.store import Store
-from tracker_telemetry.sessions.tables import QUARTER, REQUESTS, STANDING, SUMS
+from tracker_telemetry.sessions.tables import IS_KEPT, QUARTER, REQUESTS, STANDING, SUMS
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 # labels, time or day, requests, tokens, cost and how many requests have one
@@ -184,7 +184,7 @@ def _rows(
     of_request = "".join(f"coalesce({name}, ''), " for name in names)
     rows = (
         f"SELECT {of_request} ts, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL FROM {REQUESTS}"
-        f" WHERE source = ? AND {STANDING}{within}"
+        f" WHERE source = ? AND NOT {IS_KEPT} AND {STANDING}{within}"
         if query.needs_requests
         else f"SELECT {columns} CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END, sum(requests), {SUMS}, sum(cost),"
         f" sum(priced) FROM summary WHERE source = ? GROUP BY {places}",
