@@ -31,11 +31,17 @@ SHOWN = """
 SELECT s.base, s.half, s.place, r.place, r.ts FROM shown s JOIN row r USING (base, half, source)
 WHERE source = ? ORDER BY 1, 2, 3
 """
+PARENTS = """
+SELECT c.session, p.session, max(r.ts) FROM shown s JOIN row r USING (base, half, source)
+JOIN place c ON c.id = s.place JOIN place p ON p.id = r.place
+WHERE source = ? AND c.whole = 0 AND c.session <> p.session GROUP BY 1, 2
+"""
 IS_SHOWN_ONCE = """
 NOT EXISTS (SELECT 1 FROM shown s WHERE s.base = row.base AND s.half = row.half AND s.source = row.source)
 """
 OWN = f"""
-SELECT session, min(ts) FROM {REQUESTS} WHERE origin = ? AND session IN ({VALUES}) AND {IS_SHOWN_ONCE} GROUP BY 1
+SELECT session, min(ts) FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
+AND {IS_SHOWN_ONCE} GROUP BY 1
 """
 ADOPT = f"UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ? AND {IS_SHOWN_ONCE}"
 
@@ -79,6 +85,12 @@ def put(database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, 
     rows = [(source, *pair, until) for pair, until in descents.items()]
     database.executemany("INSERT OR REPLACE INTO descent VALUES (?, ?, ?, ?)", rows)
     database.execute("DELETE FROM descent WHERE until IS NULL")
+
+
+def parents(database: sqlite3.Connection, source: str) -> Descents:
+    """The same for files that are there, and for deleted ones."""
+    rows = database.execute(PARENTS, (source,))
+    return known(database, source) | {(session, parent): until for session, parent, until in rows if until is not None}
 
 
 def journalled(session: Session, source: Source) -> dict[tuple[str, str], float | None]:
