@@ -185,15 +185,15 @@ class Rows:
         if not events:
             return
         columns = _columns(events)
-        nothing = [None] * len(events)
+        nothing, zeros = [None] * len(events), [0] * len(events)
 
         def column(name: str) -> Sequence[Any]:
             return columns.get(name, nothing)
 
         keys, times, models, speeds = column("key"), column("ts"), column("model"), column("speed")
-        plain, read, short, long, output, reasoning = (_counts(column(name)) for name in TOKENS)
+        plain, read, short, long, output, reasoning = (_counts(columns.get(name, zeros)) for name in TOKENS)
         if "cache_write_tokens" in columns:  # the client does not say for how long
-            short = [a + b for a, b in zip(short, _counts(column("cache_write_tokens")), strict=True)]
+            short = [a + b for a, b in zip(short, _counts(columns["cache_write_tokens"]), strict=True)]
         totals = [a + b + c + d + e for a, b, c, d, e in zip(plain, read, short, long, output, strict=True)]
         if max(*totals, *reasoning) > LARGEST:
             raise TypeError("a count of tokens is too large")
