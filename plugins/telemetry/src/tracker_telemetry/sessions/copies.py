@@ -31,11 +31,17 @@ SHOWN = """
 SELECT s.base, s.half, s.place, r.place, r.ts FROM shown s JOIN row r USING (base, half, source)
 WHERE source = ? ORDER BY 1, 2, 3
 """
+PARENTS = """
+SELECT c.session, p.session, max(r.ts) FROM shown s JOIN row r USING (base, half, source)
+JOIN place c ON c.id = s.place JOIN place p ON p.id = r.place
+WHERE source = ? AND c.whole = 0 AND c.session <> p.session GROUP BY 1, 2
+"""
 IS_SHOWN_ONCE = """
 NOT EXISTS (SELECT 1 FROM shown s WHERE s.base = row.base AND s.half = row.half AND s.source = row.source)
 """
 OWN = f"""
-SELECT session, min(ts) FROM {REQUESTS} WHERE origin = ? AND session IN ({VALUES}) AND {IS_SHOWN_ONCE} GROUP BY 1
+SELECT session, min(ts) FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
+AND {IS_SHOWN_ONCE} GROUP BY 1
 """
 ADOPT = f"UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ? AND {IS_SHOWN_ONCE}"
 
@@ -79,6 +85,12 @@ def put(database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, 
     rows = [(source, *pair, until) for pair, until in descents.items()]
     database.executemany("INSERT OR REPLACE INTO descent VALUES (?, ?, ?, ?)", rows)
     database.execute("DELETE FROM descent WHERE until IS NULL")
+
+
+def parents(database: sqlite3.Connection, source: str) -> Descents:
+    """The same for files that are there, and for deleted ones."""
+    rows = database.execute(PARENTS, (source,))
+    return known(database, source) | {(session, parent): until for session, parent, until in rows if until is not None}
 
 
 def journalled(session: Session, source: Source) -> dict[tuple[str, str], float | None]:
@@ -171,17 +183,23 @@ def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Plac
 def _original(
     shown: tuple[int, ...], group: Group, places: Mapping[int, Place], own: Mapping[str, Any], groups: Iterable[Group]
 ) -> int:
-    """Where a group's requests stand: in the session that went on last."""
+    """Where a group's requests stand: in the session that went on last, or not at all."""
+    # copies of copies are of the one whose own original is not among them
+    ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
+    left = [number for number in shown if ranks[number] == min(ranks.values())]
+    sessions = frozenset(places[number].session for number in left)
+    while len(sessions) > 1:
+        # those that went on with the same request are compared by what follows it
+        went_on = {name: _went_on(name, sessions, own, groups) for name in sessions}
+        last = frozenset(name for name in sessions if went_on[name] == max(went_on.values()))
+        if last == sessions:
+            break
+        sessions = last
+    return min(number for number in left if places[number].session in sessions)
 
-    def went_on(session: str) -> float:
-        others = [one.first for one in groups if session in one.sessions and not group.sessions <= one.sessions]
-        mine = own.get(session)
-        return min([NEVER if mine is None else mine, *others])
 
-    def rank(number: int) -> tuple[Any, ...]:
-        place = places[number]
-        # of copies of copies the one whose own original is not among them
-        copy = place.needs is not None, place.needs in group.sessions
-        return *copy, -went_on(place.session), number
-
-    return min(shown, key=rank)
+def _went_on(session: str, beside: frozenset[str], own: Mapping[str, Any], groups: Iterable[Group]) -> float:
+    """When a session made the first request that others do not show."""
+    mine = own.get(session)
+    others = (one.first for one in groups if session in one.sessions and not beside <= one.sessions)
+    return min(NEVER if mine is None else mine, min(others, default=NEVER))

@@ -244,6 +244,8 @@ class Store:
         nothing = (0,) * (len(TOKENS) + 1)
         new += [(*row[:9], *nothing, None) for key, row in kept.items() if key not in found and row[9]]
         descents = copies.news(copies.known(self.database, source.name), self._descents.get(source.name, {}))
+        if self.session.dry_run:
+            copies.put(self.database, source.name, descents)
         if self.session.dry_run or not (new or descents):
             return
         fields: list[dict[str, Any]] = [
