@@ -74,6 +74,8 @@ def command(
         here.data(found.document())
     else:
         here.show(f"{found.state}: {provider} {found.meter}: {found.why}")
+    if found.cure:
+        here.note(f"note: a new reading makes it known: {found.cure}")
     context.exit(STATUS[found.state])
 
 
