@@ -183,17 +183,23 @@ def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Plac
 def _original(
     shown: tuple[int, ...], group: Group, places: Mapping[int, Place], own: Mapping[str, Any], groups: Iterable[Group]
 ) -> int:
-    """Where a group's requests stand: in the session that went on last."""
+    """Where a group's requests stand: in the session that went on last, or not at all."""
+    # copies of copies are of the one whose own original is not among them
+    ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
+    left = [number for number in shown if ranks[number] == min(ranks.values())]
+    sessions = frozenset(places[number].session for number in left)
+    while len(sessions) > 1:
+        # those that went on with the same request are compared by what follows it
+        went_on = {name: _went_on(name, sessions, own, groups) for name in sessions}
+        last = frozenset(name for name in sessions if went_on[name] == max(went_on.values()))
+        if last == sessions:
+            break
+        sessions = last
+    return min(number for number in left if places[number].session in sessions)
 
-    def went_on(session: str) -> float:
-        others = [one.first for one in groups if session in one.sessions and not group.sessions <= one.sessions]
-        mine = own.get(session)
-        return min([NEVER if mine is None else mine, *others])
 
-    def rank(number: int) -> tuple[Any, ...]:
-        place = places[number]
-        # of copies of copies the one whose own original is not among them
-        copy = place.needs is not None, place.needs in group.sessions
-        return *copy, -went_on(place.session), number
-
-    return min(shown, key=rank)
+def _went_on(session: str, beside: frozenset[str], own: Mapping[str, Any], groups: Iterable[Group]) -> float:
+    """When a session made the first request that others do not show."""
+    mine = own.get(session)
+    others = (one.first for one in groups if session in one.sessions and not beside <= one.sessions)
+    return min(NEVER if mine is None else mine, min(others, default=NEVER))
