@@ -122,7 +122,7 @@ def test_wrong_types_in_every_field_of_every_record(filled: Any, often: Callable
         cases += [(name, record, path) for record in kinds.values() for path in paths(record)]
     assert len(cases) > 200
     random.Random(3).shuffle(cases)
-    step = often(45, 1)
+    step = often(90, 1)
     for start in range(0, len(cases), step):
         for name, data in streams.items():
             (program.root / name).write_bytes(data)
