@@ -155,8 +155,10 @@ def _recorded(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: di
 def _is_early(usage: Numbers, payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> bool:
     """Whether the `token_count` of the same response stands before its record, and was counted."""
     shown, at, total = scratch.pop("early", None) or (None, None, None)
+    if shown is None or tuple(shown) != usage:
+        return False
     now, whole = epoch(record.get("timestamp")), _numbers(payload.get("thread_token_usage"))
-    if shown is None or tuple(shown) != usage or at is None or now is None or abs(now - at) > BURST_SECONDS:
+    if at is None or now is None or abs(now - at) > BURST_SECONDS:
         return False
     # a further response has a larger total
     return whole is None or total is None or whole != tuple(a + b for a, b in zip(total, usage, strict=True))
@@ -236,10 +238,9 @@ def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping
         "cache_write_tokens": written,
         "output_tokens": output,
         "reasoning_tokens": min(reasoning, output),
+        "plan": scratch.get("plan"),
         **scratch.get("own", {}),  # type: ignore[typeddict-item]
     }
-    if scratch.get("plan"):
-        event["plan"] = scratch["plan"]
     if scratch.get("tier") not in (None, "default", "auto", "standard"):
         event["speed"] = scratch["tier"]
     if model is None:
@@ -253,9 +254,14 @@ def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping
 def _numbers(usage: object) -> Numbers | None:
     if not isinstance(usage, dict):
         return None
-    names = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens")
-    a, b, c, d, e = (_count(usage.get(name)) for name in (*names, "reasoning_output_tokens"))
-    return a, b, c, d, e
+    get = usage.get  # written out: each line has three of them
+    return (
+        _count(get("input_tokens")),
+        _count(get("cached_input_tokens")),
+        _count(get("cache_write_input_tokens")),
+        _count(get("output_tokens")),
+        _count(get("reasoning_output_tokens")),
+    )
 
 
 def _count(value: object) -> int:
