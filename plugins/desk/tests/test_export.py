@@ -22,7 +22,12 @@ T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:0
 
 
 @pytest.fixture
-def filled(program: Any) -> Any:
+def filled(program: Any, kept: Any) -> Any:
+    kept(program.root.parent, lambda: fill(program))
+    return program
+
+
+def fill(program: Any) -> None:
     events = program.root.parent / "events"
     lines = [
         {
@@ -47,7 +52,6 @@ def filled(program: Any) -> Any:
         ("complete --window W1 --toy-features 2 --outcome pass", "", ""),
     ):
         program(*arguments.split(), stdin=pane, lane=lane).ok()
-    return program
 
 
 def audit(program: Any, root: Path | None = None) -> Any:
