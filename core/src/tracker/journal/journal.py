@@ -24,8 +24,25 @@ import orjson
 
 from tracker.errors import Busy, TrackerError
 from tracker.journal import files
-from tracker.journal.files import LINE_LIMIT, NOTHING, OPEN, check_place
-from tracker.journal.records import SCHEMA, blake2b, decode
+from tracker.journal.records import (
+    LINE_LIMIT,
+    NOTHING,
+    OPEN,
+    SCHEMA,
+    Lines,
+    Skips,
+    blake2b,
+    check_place,
+    decode,
+    read_at,
+    special_file,
+    system_error,
+    take_back,
+    uninterrupted,
+    whole_lines,
+    whole_size,
+    write_all,
+)
 
 Warn = Callable[[str], None]
 Record = dict[str, Any]
@@ -104,7 +121,7 @@ class Journal:
         try:
             names = os.listdir(self.root)
         except OSError as error:
-            raise files.system_error("read", self.root, error, "Nothing was read") from error
+            raise system_error("read", self.root, error, "Nothing was read") from error
         return sorted(name.removesuffix(SUFFIX) for name in filter(STREAM.fullmatch, names))
 
     def prepare(self) -> None:
@@ -112,7 +129,7 @@ class Journal:
         try:
             files.private_folder(self.root, fsync=self.fsync)
         except (OSError, ValueError) as error:
-            raise files.system_error("create the data directory", self.root, error) from error
+            raise system_error("create the data directory", self.root, error) from error
 
     # --- the lock
 
@@ -142,7 +159,8 @@ class Journal:
 
     def _acquire(self, purpose: str | None, wait: float) -> int:
         """Take the lock, and say in its file who holds it."""
-        self.prepare()
+        if not check_place(self.root, as_folder=True):
+            self.prepare()
         path, start, is_told, file = self.root / LOCK, time.monotonic(), False, -1
         check_place(path)
         context, names = click.get_current_context(silent=True), list[str]()
@@ -172,7 +190,7 @@ class Journal:
             if file >= 0:
                 os.close(file)
             if isinstance(error, OSError):
-                raise files.system_error("lock", path, error) from error
+                raise system_error("lock", path, error) from error
             raise
         return file
 
@@ -196,16 +214,16 @@ class Journal:
                 lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         # where the lines of each stream begin, in which file
         begun: dict[str, tuple[int, int]] = {}
-        with files.uninterrupted():
+        with uninterrupted():
             try:
                 for stream, lines in encoded.items():
                     self._write(stream, lines, begun)
             except BaseException as error:
                 for written, (file, start) in begun.items():
-                    if not files.take_back(file, start, encoded[written]):
+                    if not take_back(file, start, encoded[written]):
                         self.doubtful.add(written)
                 if isinstance(error, OSError):
-                    raise files.system_error("append to", self.path(stream), error, self.outcome) from error
+                    raise system_error("append to", self.path(stream), error, self.outcome) from error
                 if isinstance(error, TrackerError) and self.doubtful:
                     raise TrackerError(f"{error} {UNKNOWN}.") from error
                 raise
@@ -221,7 +239,7 @@ class Journal:
             if not start and self.fsync:
                 # also if an earlier command was killed between creating the stream and this
                 files.sync_parents(path)
-            files.write_all(file, lines)
+            write_all(file, lines)
             if self.fsync:
                 os.fsync(file)
             if self._file(stream, may_write=True) == file:
@@ -236,19 +254,19 @@ class Journal:
         path, file = self.path(stream), self._file(stream, may_write=True)
         try:
             size = os.fstat(file).st_size
-            whole = files.whole_size(file, size)
+            whole = whole_size(file, size)
             if whole == size:
                 return file, size
-            if size - whole <= LINE_LIMIT and decode(files.read_at(file, size - whole, whole)) is not None:
+            if size - whole <= LINE_LIMIT and decode(read_at(file, size - whole, whole)) is not None:
                 # only its end is missing, as after an edit by hand
-                files.write_all(file, b"\n")
+                write_all(file, b"\n")
                 return file, size + 1
             aside = files.set_aside(path, file, whole, size)
             if os.fstat(file).st_size != size:
                 raise OSError("another program writes to it")
             os.ftruncate(file, whole)
         except OSError as error:
-            raise files.system_error("set the torn last line aside of", path, error) from error
+            raise system_error("set the torn last line aside of", path, error) from error
         self.warn(f"{path.name} ended in a torn line of {size - whole} bytes, which was set aside in {aside.name}")
         return file, whole
 
@@ -264,10 +282,10 @@ class Journal:
             if file is None:
                 return Glance()
             found = os.fstat(file)
-            whole = files.whole_size(file, found.st_size)
+            whole = whole_size(file, found.st_size)
             start = max(mark - SAMPLE, 0)
-            head = blake2b(files.read_at(file, min(mark, SAMPLE), 0), digest_size=16)
-            tail = blake2b(files.read_at(file, mark - start, start), digest_size=16)
+            head = blake2b(read_at(file, min(mark, SAMPLE), 0), digest_size=16)
+            tail = blake2b(read_at(file, mark - start, start), digest_size=16)
         if whole != found.st_size and self.mends and not self._depth:
             try:
                 with self.lock(wait=0):
@@ -279,17 +297,17 @@ class Journal:
                 self.warn(f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
         return Glance(size=whole, inode=found.st_ino, head=head.digest(), tail=tail.digest())
 
-    def lines(self, stream: str, start: int = 0, stop: int | None = None) -> files.Lines:
+    def lines(self, stream: str, start: int = 0, stop: int | None = None) -> Lines:
         """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
         with self._reading(stream) as file:
-            yield from () if file is None else files.whole_lines(file, start, stop)
+            yield from () if file is None else whole_lines(file, start, stop)
 
     def records(
-        self, stream: str, start: int = 0, stop: int | None = None, skips: files.Skips = None
+        self, stream: str, start: int = 0, stop: int | None = None, skips: Skips = None
     ) -> Iterator[tuple[int, bytes, Record]]:
         """The records between two offsets, each with its offset and line; lines that are not records are skipped."""
         with self._reading(stream) as file:
-            for offset, line in () if file is None else files.whole_lines(file, start, stop, skips):
+            for offset, line in () if file is None else whole_lines(file, start, stop, skips):
                 record = None if line is None else decode(line)
                 if line is not None and record is not None:
                     yield offset, line, record
@@ -308,7 +326,7 @@ class Journal:
         with self._reading(stream) as file:
             while file is not None and start < stop:
                 end = min(stop, (start // BLOCK + 1) * BLOCK)
-                yield start // BLOCK, zlib.crc32(files.read_at(file, end - start, start), checksum)
+                yield start // BLOCK, zlib.crc32(read_at(file, end - start, start), checksum)
                 start, checksum = end, 0
 
     # --- files
@@ -321,7 +339,7 @@ class Journal:
         try:
             yield file
         except OSError as error:
-            raise files.system_error("read", self.path(stream), error, "Nothing was read") from error
+            raise system_error("read", self.path(stream), error, "Nothing was read") from error
 
     def _file(self, stream: str, *, may_write: bool = False) -> int:
         """The open file that has the stream's name now; a `FileNotFoundError` if there is none to read.
@@ -343,10 +361,10 @@ class Journal:
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not may_write:
                 raise
-            raise files.system_error("open" if may_write else "read", path, error, after) from error
+            raise system_error("open" if may_write else "read", path, error, after) from error
         if not stat.S_ISREG(found.st_mode):
             os.close(file)
-            raise files.special_file(path, found.st_mode)
+            raise special_file(path, found.st_mode)
         self._files[stream, may_write, found.st_dev, found.st_ino] = file
         return file
 
@@ -354,7 +372,7 @@ class Journal:
 def _holder(lock: int) -> str:
     found = b""
     with contextlib.suppress(OSError):
-        found = files.read_at(lock, HOLDER_LIMIT, 0)
+        found = read_at(lock, HOLDER_LIMIT, 0)
     return found.partition(b"\n")[0].decode("utf-8", "replace").strip() or "another process"
 
 

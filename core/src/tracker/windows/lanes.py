@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.errors import TrackerError
-from tracker.journal.files import NOTHING, private_folder, replace_file
-from tracker.journal.records import lane_of
+from tracker.journal.files import private_folder, replace_file
+from tracker.journal.records import NOTHING, lane_of
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
