@@ -8,13 +8,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # The goal is 5,000.
-MOST_LINES = 7593
+MOST_LINES = 7581
 # Of a function, its decorators and its docstring included.
 MOST_OF_A_FUNCTION = 40
 # Functions that are longer. The list only gets shorter.
 LONGER = {
-    "core/src/tracker/journal/files.py replace_file",
-    "core/src/tracker/journal/records.py stamp",
     "core/src/tracker/preview.py _assembled",
     "core/src/tracker/windows/window.py _broken_rules",
     "plugins/capture/src/tracker_capture/commands/capture.py command",

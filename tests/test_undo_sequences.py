@@ -45,8 +45,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "log": ("feature log --id F-001 --window W0-01 --provider toy --lines-added 5", ""),
     "churn": ("churn --window W0-01 --provider toy --commit-start HEAD", ""),
 }
-# what is in a handoff beside the state: commands that were run, files that are there
-LOGS = ("commands", "as_of", "artifacts", "read_first", "data", "home")
+# what is in a handoff beside the state: files that are there
+FILES = ("artifacts", "read_first", "data", "home")
 VIEWS = (
     "status",
     "windows",
@@ -73,7 +73,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def shown(program: Any, clock: Clock) -> dict[str, str]:
-    """What every view says at one moment. The log of commands is not taken back."""
+    """What every view says at one moment."""
     clock(600)
     found = {}
     for view in VIEWS:
@@ -82,7 +82,7 @@ def shown(program: Any, clock: Clock) -> dict[str, str]:
         text = done.out + "".join(line for line in done.err.splitlines(True) if line.startswith("error: "))
         if view.startswith("handoff") and not done.status:
             brief = json.loads(done.out)
-            text = json.dumps({name: value for name, value in brief.items() if name not in LOGS})
+            text = json.dumps({name: value for name, value in brief.items() if name not in FILES})
         found[view] = text
     return found
 

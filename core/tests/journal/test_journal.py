@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from tracker.errors import TrackerError
 from tracker.journal import records as stored
 from tracker.journal.journal import Journal
-from tracker.journal.records import decode
-from tracker.text.render import DEEPEST, is_too_deep
+from tracker.journal.records import DEEPEST, decode, is_too_deep
 
 
 @pytest.fixture

@@ -197,7 +197,7 @@ def test_only_what_is_proven_torn_is_set_aside(journal: Journal, monkeypatch: py
     with path.open("ab") as file:
         file.write(b'{"record_id": "half')
     before = path.read_bytes()
-    monkeypatch.setattr("tracker.journal.journal.whole_size", lambda _file, _size: 5)
+    monkeypatch.setattr("tracker.journal.records.whole_size", lambda _file, _size: 5)
     assert journal.size("snapshots") == 5
     assert path.read_bytes() == before
 

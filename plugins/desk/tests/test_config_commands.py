@@ -306,9 +306,19 @@ def test_the_command_log_can_be_left_out(toys: Run, file: Path) -> None:
     ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 10%"))
     log = file.parent / "data" / "commands.jsonl"
     assert len(log.read_text().splitlines()) == 1
-    ok(toys("config", "set", "command_log", "no"))  # is itself nothing that the log is for
+    ok(toys("config", "set", "command_log", "no"))  # holds at once
     ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 10%"))
     assert len(log.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("config", "set", "buffer_minutes", "3"), ("init", "--yes", "--force")])
+def test_a_change_of_settings_is_not_taken_back_and_hides_no_capture(toys: Run, file: Path, words: list[str]) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 10%"))
+    ok(toys(*words))
+    done = toys("undo", "--yes")
+    assert "error: The last command cannot be taken back. Add --past to take back what was before: " in refused(done)
+    assert f"note: `tracker {' '.join(words)}` is newer and stays" in done.stderr
+    assert "took back toy before snapshot for W0-01" in ok(toys("undo", "--yes", "--past"))
 
 
 def test_changes_at_the_same_time_are_all_kept(file: Path) -> None:

@@ -208,6 +208,22 @@ def test_the_commands_are_noted_without_secrets(toys: Run, tmp_path: Path) -> No
     assert "W0-99" not in ok(toys("preview"))
 
 
+def test_a_command_that_was_taken_back_leaves_the_list(toys: Run, tmp_path: Path) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%"))
+    ok(toys("handoff"))
+    before = handoff(tmp_path)
+    ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 2%"))
+    ok(toys("handoff"))
+    assert "tracker alias end toy" in section(handoff(tmp_path).decode(), "Commands that were run")
+    undone = toys("undo", "--yes")
+    assert "note: `tracker handoff` is newer and stays: undo cannot take back what it did" in undone.stderr
+    assert "Add --past to take back what was before: " in refused(undone)
+    done = ok(toys("undo", "--yes", "--past"))
+    assert "SESSION_HANDOFF.md may still tell of it: `tracker handoff` writes it again" in done
+    ok(toys("handoff"))
+    assert handoff(tmp_path) == before
+
+
 def test_a_command_that_names_a_window_makes_none(toys: Run, tmp_path: Path) -> None:
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%"))
     ok(toys("feature", "log", "--feature-id", "F-1", "--window", "W0-99"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from tracker.errors import TrackerError
 from tracker.journal.records import CHUNK, NOTHING, OPEN, check_place, read_at, system_error, write_all
 
+Content = bytes | Callable[[Path], object]
 TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9a-f]{8}\.part")
 
 
@@ -74,12 +75,7 @@ def set_aside(path: Path, file: int, start: int, stop: int) -> Path:
 
 
 def replace_file(
-    path: Path,
-    content: bytes | Callable[[Path], object],
-    *,
-    was: bytes | None = None,
-    fsync: bool = True,
-    after: str = NOTHING,
+    path: Path, content: Content, *, was: bytes | None = None, fsync: bool = True, after: str = NOTHING
 ) -> None:
     """Replace a whole file: readers see the old one or the new one. `content` may write to the path that it is given.
 

@@ -84,11 +84,8 @@ class Index:
 
     def emptied(self) -> list[str]:
         """The windows of which every record was taken back. Anomalies say something about records, alone nothing."""
-        query = (
-            "SELECT DISTINCT window FROM tombstone t WHERE NOT EXISTS (SELECT 1 FROM standing WHERE window = t.window)"
-        )
         kept = [stream for stream in self.journal.streams() if stream != ANOMALIES]
-        doubtful = self._column(query)
+        doubtful = self._column("SELECT window FROM doubtful")
         return [one for one in doubtful if not any(True for name in kept for _ in self.entries(name, [one]))]
 
     def finalized(self) -> list[str]:
@@ -107,25 +104,25 @@ class Index:
         """Whether any stream names the window."""
         return bool(self._column("SELECT name FROM window WHERE name = ?", [window]))
 
-    def entries(self, stream: str, windows: Iterable[str] | None = None, *, removed: bool = False) -> Iterator[Entry]:
-        """The standing records of a stream in some windows, oldest line first; with `removed` every record once."""
-        # what was seen or removed
-        seen = set() if removed else self.tombstoned(stream)
-        for entry in self.lines(stream, windows):
-            if entry.record_id not in seen and (removed or "tombstone" not in entry.record):
-                seen.add(entry.record_id)
-                yield entry
-            del entry
+    def entries(
+        self, stream: str, windows: Iterable[str] | None = None, *, removed: bool = False, repeated: bool = False
+    ) -> Iterator[Entry]:
+        """The standing records of a stream in some windows, oldest line first.
 
-    def lines(self, stream: str, windows: Iterable[str] | None = None) -> Iterator[Entry]:
-        """Every record of a stream in some windows as often as it is there, with those that were taken back."""
+        removed: every record once, also those that were taken back. repeated: as often as it is there.
+        """
         names = None if windows is None else set(windows)
         if names is None:
             self.renew_edited(stream)
+        # what was seen or removed
+        seen = set() if removed or repeated else self.tombstoned(stream)
         for start, stop in [(0, None)] if names is None or len(names) > MANY else self.spans(stream, names):
             for offset, line, record in self.journal.records(stream, start, stop):
                 if names is None or text(record.get("window")) in names:
-                    yield Entry(stream, offset, record_id(stream, line, record), record)
+                    own = record_id(stream, line, record)
+                    if repeated or (own not in seen and (removed or "tombstone" not in record)):
+                        seen |= set() if repeated else {own}
+                        yield Entry(stream, offset, own, record)
                 # a long one is let go before the next is read
                 line, record = b"", {}
 
@@ -183,10 +180,7 @@ class Index:
 
     def resets(self, stream: str, provider: str, after: float, until: float) -> list[float]:
         """Reset instants (epoch s) in (after, until] that standing captures of a provider name."""
-        query = (
-            "SELECT at FROM reset r WHERE stream = ? AND provider = ? AND at > ? AND at <= ? AND NOT EXISTS"
-            " (SELECT 1 FROM removal WHERE stream = r.stream AND target = r.record_id) ORDER BY at"
-        )
+        query = "SELECT at FROM standing_reset WHERE stream = ? AND provider = ? AND at > ? AND at <= ? ORDER BY at"
         return [at for (at,) in self._rows(query, [stream, provider, after, until], [stream])]
 
     def standing(self, streams: list[str], record_ids: Iterable[str], *, removed: bool = False) -> set[str]:

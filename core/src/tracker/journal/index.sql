@@ -32,6 +32,11 @@ CREATE VIEW IF NOT EXISTS removal AS SELECT * FROM tombstone t WHERE NOT EXISTS
   (SELECT 1 FROM tombstone u WHERE u.target = t.record_id AND u.stream = t.stream);
 CREATE VIEW IF NOT EXISTS standing AS SELECT * FROM capture c WHERE NOT EXISTS
   (SELECT 1 FROM removal r WHERE r.target = c.record_id AND r.stream = c.stream);
+-- windows of which no capture is left, though perhaps something else
+CREATE VIEW IF NOT EXISTS doubtful AS SELECT DISTINCT window FROM tombstone t WHERE NOT EXISTS
+  (SELECT 1 FROM standing WHERE window = t.window);
+CREATE VIEW IF NOT EXISTS standing_reset AS SELECT * FROM reset r WHERE NOT EXISTS
+  (SELECT 1 FROM removal WHERE stream = r.stream AND target = r.record_id);
 -- BEFOREs that nothing follows in their window; a plus keeps SQLite from an index that has a lane's whole history
 CREATE VIEW IF NOT EXISTS left_open AS SELECT * FROM standing c WHERE phase = 'before' AND NOT EXISTS
   (SELECT 1 FROM standing d WHERE d.window = c.window AND +d.stream = c.stream AND +d.provider = c.provider

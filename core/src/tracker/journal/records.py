@@ -19,7 +19,7 @@ import orjson
 from tracker import __version__
 from tracker.contract.readings import iso
 from tracker.errors import TrackerError
-from tracker.text.render import DEEPEST, is_too_deep, loads_leniently, plain
+from tracker.text.render import plain
 
 try:
     # `hashlib` loads OpenSSL, which costs 2.5 ms of each start; `random` does the same
@@ -45,6 +45,8 @@ LANE = re.compile(r"\bAGENT_ID=([\w.-]+)")
 # the name of a window or a lane, which becomes that of a file
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 EXPECTED = "Expected up to 64 letters, digits, '.', '_' and '-'"
+# levels of a record; orjson reads 1024 and writes 254, documents nest records a few levels deeper
+DEEPEST = 100
 NOTHING = "Nothing was stored"
 # do not follow links, and do not wait for pipes
 OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -92,10 +94,8 @@ def stamp(
         record = plain(record)
         content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     if len(content) + ID_ROOM > LINE_LIMIT:
-        raise TrackerError(
-            f"The record takes {len(content) >> 20} MB as a line. Expected at most {LINE_LIMIT >> 20} MB: its text is"
-            f" mostly control characters, or not a text. {NOTHING}."
-        )
+        size = f"{len(content) >> 20} MB as a line. Expected at most {LINE_LIMIT >> 20} MB"
+        raise TrackerError(f"The record takes {size}: its text is mostly control characters, or not a text. {NOTHING}.")
     return {"record_id": blake2b(content, digest_size=16).hexdigest(), **record}
 
 
@@ -108,14 +108,34 @@ def record_id(stream: str, line: bytes, record: Mapping[str, Any]) -> str:
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
-    """The record of a line; None if it is not an object, or is nested too deep to be written again."""
+    """The record of a line; None if it is not an object, or is nested too deep to be written again.
+
+    Programs before this one wrote what strict JSON refuses: `NaN`, half characters, long numbers, a byte order mark.
+    """
+    is_strict = True
     try:
         record = orjson.loads(line)
     except (orjson.JSONDecodeError, RecursionError):
-        record = loads_leniently(line)
-    if not isinstance(record, dict):
+        import json
+
+        try:
+            record, is_strict = json.loads(line), False
+        except (ValueError, RecursionError):
+            return None
+    if not isinstance(record, dict) or (line.count(b"[") + line.count(b"{") > DEEPEST and is_too_deep(record)):
         return None
-    return None if line.count(b"[") + line.count(b"{") > DEEPEST and is_too_deep(record) else record
+    return record if is_strict else dict(plain(record))
+
+
+def is_too_deep(value: Any, deepest: int = DEEPEST) -> bool:
+    """Whether objects and lists are nested deeper than a record may be."""
+    level = [value]
+    for _ in range(deepest + 1):
+        nested = [one for one in level if isinstance(one, dict | list)]
+        if not nested:
+            return False
+        level = [child for one in nested for child in (one.values() if isinstance(one, dict) else one)]
+    return True
 
 
 def lane_of(record: Mapping[str, Any]) -> str | None:

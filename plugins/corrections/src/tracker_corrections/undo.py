@@ -22,12 +22,16 @@ Row = dict[str, Any]
 
 @frozen(kw_only=True)
 class Step:
-    """The records of one command by stream. `words`: the command as it was typed, if the journal knows it."""
+    """The records of one command by stream. `log`: those that hold the command as it was typed."""
 
     command_id: str
     records: Mapping[str, list[Row]] = field(factory=lambda: defaultdict(list))
-    words: list[str] = field(factory=list)
+    log: Mapping[str, list[Row]] = field(factory=lambda: defaultdict(list))
     lane: str | None = None
+
+    @property
+    def words(self) -> list[str]:
+        return [str(record["command"]) for records in self.log.values() for record in records]
 
     @property
     def at(self) -> datetime:
@@ -97,10 +101,8 @@ def _of_lanes(session: Session) -> list[Step]:
                     lanes[record["command_id"]] = lane
                 step = found.setdefault(record["command_id"], Step(command_id=record["command_id"]))
                 # a record with a command is a log of it, which is not what the command was for
-                if isinstance(record.get("command"), str):
-                    step.words.append(record["command"])
-                else:
-                    step.records[stream].append(record)
+                is_log = isinstance(record.get("command"), str)
+                (step.log if is_log else step.records)[stream].append(record)
     gone = undone | imported
     known = [evolve(step, lane=lanes.get(name)) for name, step in found.items() if name not in gone]
     return sorted(known, key=lambda step: step.command_id, reverse=True)
@@ -204,6 +206,8 @@ def _rows(session: Session, step: Step) -> dict[str, list[Row]]:
         if by is not None and "closes" not in record:
             entry = Entry(ANOMALIES, 0, record["record_id"], record)
             rows[ANOMALIES].append(closing(session, entry, "undo", by))
+    for stream, records in step.log.items():
+        rows.setdefault(stream, []).extend(_tombstone(session, step, record) for record in records)
     return {stream: own for stream, own in rows.items() if own}
 
 

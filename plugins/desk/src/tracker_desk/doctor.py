@@ -75,7 +75,7 @@ def restore(session: Session) -> dict[str, int]:
             for line in aside.read_bytes().splitlines() if aside.is_file() and not aside.is_symlink() else ():
                 if (record := journal.decode(line)) is not None:
                     lacking.setdefault(record_id(stream, line, record), line)
-            for entry in session.index.lines(stream) if lacking else ():
+            for entry in session.index.entries(stream, repeated=True) if lacking else ():
                 lacking.pop(entry.record_id, None)
             if lacking:
                 journal.append(stream, b"".join(line + b"\n" for line in lacking.values()))
@@ -159,7 +159,7 @@ def _files(session: Session) -> Iterator[Finding]:
 
 def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
     """Anomalies about records that do not exist, and closings of anomalies that do not exist."""
-    for entry in session.index.lines("anomalies") if "anomalies" in ids else ():
+    for entry in session.index.entries("anomalies", repeated=True) if "anomalies" in ids else ():
         about, closes = entry.record.get("records"), entry.record.get("closes")
         missing = [one for one in about if isinstance(one, str)] if isinstance(about, list) else []
         missing = [one for one in missing if not any(one in known for known in ids.values())]

@@ -25,8 +25,8 @@ ASSIGNED = re.compile(
 )  # no counts
 
 
-def note(session: Session, given: dict[str, Any]) -> None:
-    """Append the running command; a failure is a warning, since what the command did stands."""
+def note(session: Session, given: dict[str, Any], document: Path | None = None) -> None:
+    """Append the running command, and the document that it wrote; a failure is a warning, since what it did stands."""
     if (
         session.dry_run
         or not session.words
@@ -45,6 +45,7 @@ def note(session: Session, given: dict[str, Any]) -> None:
         command=quoted(["tracker", *words]),
         windows=[named] if isinstance(named, str) else list(named),
         cwd=escape(str(Path.cwd())),
+        **({"document": escape(str(document))} if document else {}),
     )
     try:
         with session.journal.lock("tracker command log"):
@@ -89,12 +90,17 @@ def _escaped(letter: str) -> str:
 
 
 def commands(session: Session, windows: Sequence[str]) -> list[dict[str, Any]]:
-    """The noted commands that name one of these windows, or none at all; oldest first."""
+    """The noted commands that name one of these windows, or none at all; oldest first.
+
+    Those that wrote a document are left out: a handoff that lists how it was written would change each time.
+    """
     wanted = set(windows)
     found = []
     for entry in session.index.entries(STREAM):
         named = entry.record.get("windows")
         if not isinstance(entry.record.get("command"), str) or not isinstance(named, list):
+            continue
+        if "document" in entry.record:
             continue
         if not named or not wanted.isdisjoint(one for one in named if isinstance(one, str)):
             found.append(entry.record)

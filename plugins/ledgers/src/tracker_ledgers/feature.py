@@ -75,12 +75,11 @@ def handoff_section(session: Session) -> Block | None:
 
 @hookimpl
 def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """Rows that reverse those of the ledgers."""
+    """Rows that reverse those of the ledgers; the handoff that may still tell of the command."""
     from tracker_ledgers.handoff import outdated
     from tracker_ledgers.reversal import undo
 
-    said = undo(session, records)
-    return [*said, *outdated(session)] if said else []
+    return [*undo(session, records), *outdated(session)]
 
 
 @hookimpl

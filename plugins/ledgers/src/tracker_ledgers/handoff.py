@@ -13,6 +13,7 @@ from attrs import asdict, frozen
 from tracker.kernel import Session, TrackerError, line, plural
 from tracker_ledgers import documents
 from tracker_ledgers.brief import Brief, gather
+from tracker_ledgers.command_log import note
 from tracker_ledgers.settings import Handoff
 from tracker_ledgers.window_state import unknown
 
@@ -40,6 +41,8 @@ def write(session: Session, asked: Sequence[str]) -> Brief:
         session.data(document(found)) if session.json else session.say("\n".join(markdown(found)))
         return found
     done = update(session, asked)
+    if done.changed:
+        note(session, {"windows": asked}, done.path)
     if session.json:
         session.data(document(done.brief) | {"file": str(done.path), "changed": done.changed})
     else:
@@ -76,7 +79,7 @@ def sentence(done: Written) -> str:
 
 
 def outdated(session: Session) -> list[str]:
-    """What to say about a brief that was written before ledger rows were reversed."""
+    """What to say about a brief that was written before a command was taken back."""
     path = path_of(session)
     data = documents.read(path)
     if data is None or not MARKER.search(data):

@@ -11,9 +11,7 @@ COLUMNS = ("setting", "value", "origin", "type")
 
 
 class SettingCommand(WritingCommand):
-    """Settings may come before any data directory. A change of them is not noted there."""
-
-    is_noted = False
+    """A change of settings, which may come before any data directory; then no log holds it."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         found = super().get_params(ctx)

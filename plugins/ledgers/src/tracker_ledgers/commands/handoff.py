@@ -8,7 +8,7 @@ from tracker.kernel import Windows, WritingCommand, session, window_option
 
 
 class HandoffCommand(WritingCommand):
-    """It is not noted in the command log, which it shows: running it twice changes nothing."""
+    """It notes itself in the command log if the file changed: running it twice changes nothing."""
 
     is_noted = False
 
