@@ -315,7 +315,7 @@ def test_a_reset_that_is_over_beside_one_that_is_ahead_is_said(toys: Run, tmp_pa
     done = toys("start", "toy", "--captured-at", T0, stdin=pane)
     ok(done)
     assert (
-        "note: reset-over:fuel (this reset was over when the pane was captured: nothing was used since, or"
+        "note: reset-over:fuel (this reset was over when the pane was captured; if the meter was used since,"
         in done.stderr
     )
     (row,) = records(tmp_path, "snapshots")

@@ -14,7 +14,7 @@ Ingest = Callable[[bytes, dict[str, Any]], list[Any]]
 
 
 def requests(ingest_line: Ingest, home: Path) -> list[Any]:
-    """The requests of all files: of each key the one with the largest total."""
+    """The requests of all files: of each key the one with the most output, and of those that with the largest total."""
     found: dict[str, Any] = {}
     for path in sorted(home.rglob("*.jsonl")):
         scratch: dict[str, Any] = {}
@@ -22,11 +22,14 @@ def requests(ingest_line: Ingest, home: Path) -> list[Any]:
             for event in ingest_line(line, scratch):
                 total = sum(event.get(name) or 0 for name in (*ORDINARY, *WRITTEN))
                 if "session-total" not in event.get("tags", ()):
+                    rank = event.get("output_tokens") or 0, total
                     found[event["key"]] = max(
-                        found.get(event["key"], (0, None)), (total, event), key=lambda one: one[0]
+                        found.get(event["key"], ((0, 0), None)), (rank, event), key=lambda one: one[0]
                     )
             json.dumps(scratch)  # the state of a file can be kept
-    events = [event for _, event in found.values()]
+    # a key without its second half fits every one that begins like it
+    own = {key.rpartition("/")[0] for key in found if not key.endswith("/")}
+    events = [event for key, (_, event) in found.items() if not (key.endswith("/") and key[:-1] in own)]
     known = {f"if-session:{event['session']}" for event in events}
     return [event for event in events if known.issuperset(t for t in event.get("tags", ()) if t.startswith("if-"))]
 

@@ -94,6 +94,39 @@ def test_each_of_several_records_covers_its_own_total() -> None:
     assert tokens([*lines, count(1e9, usage(300, 30), one)]) == [(5000, 0, 50), (200, 0, 20), (100, 0, 10)]
 
 
+def test_an_older_client_that_goes_on_behind_a_compaction_is_counted() -> None:
+    compaction = record(1e9, "c", usage(5000, 50))
+    lines = [META, record(1e9, "a", usage(100, 10)), count(1e9, usage(100, 10), usage(100, 10)), compaction]
+    after = [count(1e9 + 9, usage(300, 30), usage(200, 20)), count(1e9 + 19, usage(310, 31), None)]
+    assert tokens([*lines, *after]) == [(100, 0, 10), (5000, 0, 50), (200, 0, 20), (10, 0, 1)]
+    # one total of two responses, and a first total that holds what the file does not show
+    lines = [META, record(1e9, "a", usage(100, 10)), record(1e9, "b", usage(200, 20))]
+    assert tokens([*lines, count(1e9, usage(300, 30), None)]) == [(100, 0, 10), (200, 0, 20)]
+    assert tokens([*lines, count(1e9, usage(9000, 90), None)]) == [(100, 0, 10), (200, 0, 20)]
+
+
+def test_a_total_before_its_record_is_the_same_response() -> None:
+    one, two = usage(100, 10), usage(200, 20)
+    lines = [count(1e9, one, one), record(1e9, "a", one), count(1e9 + 0.2, usage(300, 30), two)]
+    assert tokens([META, *lines, record(1e9 + 0.2, "b", two)]) == [(100, 0, 10), (200, 0, 20)]
+    # a client that was updated writes the next response with a record of its own
+    later = [record(1e9 + 60, "b", one), count(1e9 + 60, two, one)]
+    assert tokens([META, lines[0], *later]) == [(100, 0, 10), (100, 0, 10)]
+    thread = {"thread_id": "t", "response_id": "b", "usage": one, "thread_token_usage": two}
+    soon = [line("token_usage_record", 1e9, **thread), count(1e9, two, one)]
+    assert tokens([META, lines[0], *soon]) == [(100, 0, 10), (100, 0, 10)]
+
+
+def test_a_paginated_fork_that_writes_its_parents_total_again() -> None:
+    meta = line("session_meta", 1e9, id="f", forked_from_id="p", history_mode="paginated")
+    begun = line("turn_context", 1e9, model="m")
+    parents, own = usage(300, 30), count(1e9 + 9, usage(340, 34), usage(40, 4))
+    for last in (usage(200, 20), None):
+        assert tokens([meta, count(1e9, parents, last), begun, own]) == [(40, 0, 4)]
+    assert tokens([meta, count(1e9, parents, parents), begun, own]) == [(300, 0, 30), (40, 0, 4)]
+    assert tokens([meta, begun, count(1e9, parents, usage(10, 1)), own]) == [(10, 0, 1), (40, 0, 4)]
+
+
 def test_a_record_without_usage_covers_nothing() -> None:
     assert tokens([META, record(1e9, "a", None), count(1e9, usage(100, 10), usage(100, 10))]) == [(100, 0, 10)]
 
@@ -122,7 +155,16 @@ def test_a_copied_record_is_no_request_and_covers_its_total() -> None:
     assert tokens(lines) == []
 
 
-@pytest.mark.parametrize("at", [1795836093.5, 1795836093500, "2026-11-28T03:21:33.5Z", "2026-11-28T03:21:33.500000Z"])
+TIMES = [1795836093.5, 1795836093500, 1795836093500000, "1795836093500", "1795836093500000", 1795836093500000000]
+TEXTS = [
+    "2026-11-28T03:21:33.5Z",
+    "2026-11-28T03:21:33.500000Z",
+    "2026-11-28t03:21:33.5z",
+    "2026-11-28T04:21:33.5+01:00",
+]
+
+
+@pytest.mark.parametrize("at", [*TIMES, *TEXTS])
 def test_times_in_any_form(at: Any) -> None:
     scratch: dict[str, Any] = {}
     ingest_line(META, scratch)

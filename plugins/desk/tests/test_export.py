@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tracker.journal.journal import Journal
+from tracker_desk import parquet
+from tracker_desk.export import ENDING
 
 T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
 
@@ -282,6 +287,32 @@ def test_an_interrupted_export_leaves_whole_files_and_says_what_lacks(
     lacking = ", ".join(streams[streams.index("snapshots") :])
     assert error == f"error: interrupted: the export to {out} is not complete, it lacks {lacking}"
     assert {path.name for path in out.iterdir()} == {f"{name}.{form}" for name in streams if name < "snapshots"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_export_that_is_ended_leaves_no_temporary_file(
+    filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    out, elsewhere, put = tmp_path / "out", tmp_path / "elsewhere", parquet._put
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    seen = []
+
+    def ended(rows: Path, records: Any) -> int:
+        # what a kill would leave
+        seen.append(rows.is_relative_to(out))
+        assert not list(elsewhere.iterdir())
+        if len(seen) == 2:
+            os.kill(os.getpid(), number)
+        return put(rows, records)
+
+    monkeypatch.setattr(parquet, "_put", ended)
+    handlers = [signal.getsignal(one) for one in ENDING]
+    said = filled("export", "--format", "parquet", "--out", str(out)).refused(128 + number)
+    assert said.startswith(f"error: interrupted: the export to {out} is not complete, it lacks ")
+    assert seen == [True, True]
+    assert [signal.getsignal(one) for one in ENDING] == handlers
+    assert not [*elsewhere.iterdir(), *out.glob(".*")]
 
 
 def test_nothing_to_export(program: Any, tmp_path: Path) -> None:

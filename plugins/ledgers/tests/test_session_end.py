@@ -241,6 +241,34 @@ def test_a_checkpoint_books_everything(finalized: Run, tmp_path: Path) -> None:
     assert text.endswith("Z checkpoint W0-20 toy end_of_session\r\n")
 
 
+def test_a_checkpoint_measures_what_the_last_churn_was_told_to(
+    finalized: Run, toys_apart: Run, make_repository: Any, tmp_path: Path
+) -> None:
+    make_repository(tmp_path).commit("later", **{"later.py": "x\n", "left/out.py": "y\n"})
+    words = ("--commit-start", "HEAD~1", "--commit-end", "HEAD", "--paths", "later.py", "--features", "2")
+    ok(finalized("churn", "--window", "W0-20", "--provider", "toy", "--methodology", "m", *words))
+    closed = finalized(*CLOSE, "--actual", "1")
+    assert "recorded churn for W0-20: files=1, +1/-0 (net=1), per-feature=0.50\n" in ok(closed)
+    assert "note: churn is measured as in the window's last row: --commit-start " in closed.stderr
+    first, second = records(tmp_path, "churn")
+    same = (
+        "commit_start",
+        "commit_end",
+        "paths",
+        "exclude",
+        "features",
+        "features_from",
+        "methodology",
+        "given",
+        "net",
+    )
+    assert {name: first[name] for name in same} == {name: second[name] for name in same}
+    [row] = rows(tmp_path, "Token_Churn_Ledger.csv")
+    assert (row["lines_added"], row["features_added"]) == ("1", "2")
+    assert ok(toys_apart("preview")).count("method=m") == 1
+    assert "method=n/a" not in ok(toys_apart("preview"))
+
+
 @pytest.mark.parametrize(("used", "is_shared"), [("7", True), ("5", False)])
 def test_a_checkpoint_books_the_churn_of_a_shared_window_to_nobody(
     finalized: Run, tmp_path: Path, used: str, is_shared: bool

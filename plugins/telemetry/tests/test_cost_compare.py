@@ -67,6 +67,14 @@ def test_only_the_first_rows_but_the_totals_of_all(stored: Run) -> None:
     assert shown[1:] == [CSV.splitlines()[1], CSV.splitlines()[-1]]
 
 
+@pytest.mark.parametrize("by", ["rid", "model", "lane", "day"])
+def test_the_first_rows_as_json_are_those_of_all(stored: Run, by: str) -> None:
+    every, first = (
+        json.loads(stored("--json", "cost-compare", "--by", by, *more).stdout) for more in ((), ("--top", "1"))
+    )
+    assert first == every | {"rows": every["rows"][:1]}
+
+
 def test_a_log_that_is_not_stored(tracker_cli: Run, tmp_path: Path) -> None:
     assert tracker_cli("cost-compare", "--file", "-", stdin=log(*EVENTS) + "nonsense\n").stdout == CSV
     (tmp_path / "usage.jsonl").write_text(log(*EVENTS))

@@ -31,8 +31,8 @@ def error(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-def finalized(folder: Path, **providers: list[tuple[int, float]]) -> None:
-    """Finalize rows with these features and capacities: what the verdicts read."""
+def finalized(folder: Path, other: dict[str, float] | None = None, **providers: list[tuple[int, float]]) -> None:
+    """Finalize rows with these features and capacities: what the verdicts read. other: what other meters moved."""
     fields = {"codex": "weekly_pct", "claude": "all_models_pct", "glm": "prompts_used"}
     data = folder / "data"
     data.mkdir(exist_ok=True)
@@ -48,7 +48,7 @@ def finalized(folder: Path, **providers: list[tuple[int, float]]) -> None:
                 "features": {name: features},
                 "outcome": "pass" if at % 2 else "partial",
                 "methodology": "spec",
-                "providers": {name: {"delta": {fields[name]: capacity}, "errors": []}},
+                "providers": {name: {"delta": {fields[name]: capacity, **(other or {})}, "errors": []}},
             }
             rows.append(json.dumps(row) + "\n")
     (data / "windows.jsonl").write_text("".join(rows))
@@ -308,6 +308,33 @@ def test_the_plan_counts_what_fits_and_says_stop(closed: Run) -> None:
     assert ok(closed("plan", "--provider", "codex", "--windows-left", "5")).endswith("verdict: STOP\n")
 
 
+def test_the_plan_is_no_go_as_long_as_a_meter_is_unknown(
+    tracker_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finalized(tmp_path, codex=[(1, 10), (1, 10), (1, 10)])
+    ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(80)))
+    ending = "codex verdict: unknown: fiveh not known, weekly alone says GO\n"
+    cure = "measure one that begins and ends between two resets of fiveh"
+    why = f"  unknown: no finalized window says what one costs: {cure}\n"
+    said = ok(tracker_cli("plan", "--provider", "codex"))
+    assert said.endswith(why + ending)
+    assert json.loads(ok(tracker_cli("plan", "--provider", "codex", "--json")))["verdict"] == "unknown"
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert ok(tracker_cli("plan")).endswith(ending.replace(" verdict", ""))
+    monkeypatch.delenv("FORCE_COLOR")
+    # what it asks for makes it known
+    ok(tracker_cli("alias", "end", "codex", "--stdin", stdin=PANE.format(70).replace("90%", "80%")))
+    ok(tracker_cli("complete", "--window", "W0-01", "--codex-features", "1"))
+    assert ok(tracker_cli("plan", "--provider", "codex")).endswith("codex verdict: GO\n")
+
+
+def test_a_meter_that_is_not_shown_any_more_does_not_count(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=[(1, 10), (1, 10), (1, 10)])
+    ok(tracker_cli("start", "codex", "--stdin", "--captured-at", "-9d", "--force", stdin=PANE.format(80)))
+    ok(tracker_cli("end", "codex", "--stdin", stdin="\n".join(PANE.format(75).replace("5h", "").splitlines())))
+    assert ok(tracker_cli("plan", "--provider", "codex")).endswith("codex verdict: GO\n")
+
+
 def test_three_windows_measure_how_much_costs_differ(closed: Run) -> None:
     for left in (62, 61):
         ok(closed("alias", "start", "codex", "--stdin", stdin=PANE.format(left)))
@@ -355,7 +382,7 @@ def test_the_plan_goes_by_no_reading_older_than_the_meters_window(tracker_cli: R
 def test_windows_that_cost_nothing_have_no_limit(
     tracker_cli: Run, tmp_path: Path, left: int, costs: list[float], words: str, verdict: str
 ) -> None:
-    finalized(tmp_path, codex=[(1, cost) for cost in costs])
+    finalized(tmp_path, {"fiveh_pct": 5}, codex=[(1, cost) for cost in costs])
     ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(left)))
     said = ok(tracker_cli("plan", "--provider", "codex"))
     assert f"  {words} and leave 10 pp\n" in said

@@ -63,6 +63,17 @@ def test_it_fits_and_says_and_asks_nothing(report: Path, chromium: Browser, widt
     assert chromium.value(blank) == 0
 
 
+def test_no_table_scrolls_sideways_on_a_phone(report: Path, chromium: Browser) -> None:
+    chromium.open(report, 390)
+    chromium.value("document.querySelectorAll('details').forEach(one => one.open = true)")
+    wide = "[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth)"
+    assert chromium.value(f"{wide}.map(one => one.getAttribute('aria-label'))") == []
+    assert chromium.value("document.documentElement.scrollWidth") == 390
+    # every value stands beside its column's title
+    titles = "[...document.querySelectorAll('td')].map(one => getComputedStyle(one, '::before').content)"
+    assert chromium.value(f"{titles}.filter(one => one === 'none' || one === '\"\"').length") == 0
+
+
 def test_dark_and_light_differ(report: Path, chromium: Browser) -> None:
     colours = []
     for dark in (False, True):

@@ -130,6 +130,15 @@ def test_a_screen_is_as_recorded_and_fits(shown: Any, name: str) -> None:
     assert not problems
 
 
+@pytest.mark.parametrize("by", ["daily", "session", "project", "model"])
+def test_a_phone_keeps_what_usage_is_asked_for(shown: Any, by: str) -> None:
+    head, *rows = re.sub(r"\x1b\[[\d;]*m", "", shown(f"usage {by} --last 3", 45)).splitlines()
+    assert head.split()[:1] == ["Period" if by == "daily" else by.capitalize()]
+    assert {"Model", "Cost,", "Tokens"} <= set(head.split())
+    [total] = [row for row in rows if row.startswith("total")]
+    assert re.search(r"\$[\d.,]+ .* [\d.]+[MG]$", total)
+
+
 def test_a_stale_figure_is_named_at_every_width(shown: Any) -> None:
     shown("alias delete claude --yes --phase after --window W3-14", 80)
     for columns in (45, 80, 130):

@@ -78,7 +78,7 @@ class Check(Struct):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Finding(Struct):
-    """Something that is wrong with the data or the set-up, for `tracker doctor`.
+    """Something that is wrong with the data or the set-up.
 
     check: its kind, one word. place: the file or the part. cure: the command to type. severity: `error` if something
     recorded is not read as it was written. fix: repairs it by appending or by setting something aside.

@@ -171,12 +171,12 @@ def show_progress(session: Session, size: int, noun: str) -> Any:
 
 @hookspec
 def data_findings(session: Session) -> Sequence[Finding]:
-    """What is wrong with the feature's own files, for `tracker doctor`."""
+    """What is wrong with the feature's own files."""
 
 
 @hookspec
 def export_formats() -> Mapping[str, Callable[[Session, str, Path], int]]:
-    """Formats of `tracker export` by name: each writes one stream into a folder and returns the number of rows."""
+    """Formats of an export by name: each writes one stream into a folder and returns the number of rows."""
 
 
 @hookspec
@@ -189,7 +189,7 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
 
 @hookspec
 def undo_rows(session: Session, command_id: str, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """Reverse what the feature wrote outside of the journal in a command, whose records `tracker undo` takes back.
+    """Reverse what the feature wrote outside of the journal in a command whose records are taken back.
 
     Answers with a line about each row that was reversed. With `session.dry_run` nothing is written.
     """

@@ -183,15 +183,15 @@ def instant(value: object) -> datetime | None:
 
 
 def epoch(value: object) -> float | None:
-    """Epoch seconds of a time: ISO 8601 in any precision (UTC if it names no zone), or a number of s or ms."""
-    if isinstance(value, str):
-        try:
-            found = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e14:
-        return value / 1000 if value >= MILLISECONDS else float(value)
+    """Epoch seconds of a time: ISO 8601 in any precision (UTC if it names no zone), or a number of s, ms, µs or ns."""
+    try:
+        if isinstance(value, str) and not value.isdecimal():
+            found = datetime.fromisoformat(value.upper())
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and (number := float(value)) >= 0:
+            return next((number / size for size in (1, 1e3, 1e6, 1e9) if number < MILLISECONDS * size), None)
+    except (ValueError, OverflowError):
+        return None
     return None
 
 

@@ -129,8 +129,8 @@ class HttpOrigin(Origin):
 class StatusLineOrigin(Origin):
     """What a program hands the command that writes its status row, as JSON; the last reading is kept.
 
-    settings: the program's JSON settings below the folder, where `tracker setup` offers to name that command. folder:
-    the folder; ``~`` is the home. variable: an environment variable that names another folder.
+    settings: the program's JSON settings below the folder, in which that command is named. folder: the folder; ``~`` is
+    the home. variable: an environment variable that names another folder.
     """
 
     settings: str = field(default="", validator=checks.LINE)

@@ -329,7 +329,7 @@ class Index:
             self._rows("DELETE FROM stream WHERE name = ?", [stream], [])
 
     def faults(self) -> list[str]:
-        """What is wrong with the file as it lies there, and where streams were edited: for `tracker doctor`."""
+        """What is wrong with the file as it lies there, and where streams were edited."""
         try:
             if self.path:
                 connect(self.path, is_thorough=True).close()

@@ -28,7 +28,7 @@ except ImportError:
     from hashlib import blake2b as blake2b
 
 SCHEMA = "1.1.0"
-# the id of the running command, which every record of it carries, so that `tracker undo` finds them. They sort by time.
+# the id of the running command, in every record of it, so that they are taken back together; ids sort by time
 COMMAND: ContextVar[str | None] = ContextVar("COMMAND", default=None)
 # bytes of a line; a character outside ASCII takes up to four of them
 LINE_LIMIT = 16 << 20

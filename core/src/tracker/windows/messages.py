@@ -21,7 +21,7 @@ IMPLAUSIBLE, OVER, STALE = "reset-implausible", "reset-over", "stale-data"
 # of the tags that no source declares
 MEANINGS = {
     IMPLAUSIBLE: "this reset is too far ahead, so it is left out; the pane may be old",
-    OVER: "this reset was over when the pane was captured: nothing was used since, or the value is from before it",
+    OVER: "this reset was over when the pane was captured; if the meter was used since, the pane is old",
     STALE: "every reset in the pane is over, or cannot be",
     OTHER_ACCOUNT: "BEFORE and AFTER are of different accounts, so nothing was measured",
     CROSSED: "the meter was reset in between, so how far it moved is not known",

@@ -15,6 +15,7 @@ from tracker.api import Rejected
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None
 Text: TypeAlias = str | None
 Kind = TypeVar("Kind", bound=msgspec.Struct)
+# The fields stand in the order of Claude's own rows: msgspec looks first for the one behind the last that it found.
 
 
 class Written(msgspec.Struct, gc=False):
@@ -34,13 +35,13 @@ class Usage(msgspec.Struct, gc=False):
     """The tokens of an answer; `iterations` are those of other models."""
 
     input_tokens: Count = None
-    output_tokens: Count = None
-    cache_read_input_tokens: Count = None
     cache_creation_input_tokens: Count = None
-    cache_creation: Written | None = None
+    cache_read_input_tokens: Count = None
+    output_tokens: Count = None
     output_tokens_details: Details | None = None
-    iterations: Any = None
     service_tier: Text = None
+    cache_creation: Written | None = None
+    iterations: Any = None
     speed: Text = None
 
 
@@ -55,16 +56,16 @@ class Message(msgspec.Struct, gc=False):
 class Row(msgspec.Struct, gc=False):
     """A line of any type; `epoch` reads its timestamp."""
 
-    type: Any = None
-    message: Message | None = None
-    timestamp: Any = None
-    requestId: Text = None
     isSidechain: Any = None
+    message: Message | None = None
+    requestId: Text = None
+    type: Any = None
     uuid: Text = None
-    sessionId: Text = None
+    timestamp: Any = None
     cwd: Text = None
-    gitBranch: Text = None
+    sessionId: Text = None
     version: Text = None
+    gitBranch: Text = None
     # of `session-owner` and `cost-state`
     accountUuid: Text = None
     startTime: Any = None

@@ -1,7 +1,7 @@
 """Claude Code's session files as requests: one message of the model is one request, whatever shows it.
 
 A message stands in one row per content block, in older versions with growing output, and again in forks and resumed
-sessions: of one key the largest total counts. A subagent's replay has a request id of its own: its key ends with a
+sessions: of one key the most output counts. A subagent's replay has a request id of its own: its key ends with a
 slash and nothing behind it, which fits every key that begins like it.
 
 `cost-state` rows hold Claude's own totals of a session, with what no row shows, such as compaction.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -116,10 +116,12 @@ def _requests(row: Row, scratch: dict[str, Any]) -> list[Event]:
         name = row.uuid or _digest(repr((row.sessionId, row.timestamp, usage)), 12)
     # a message without an id is known by its request alone
     is_wild = name is not None and (row.isSidechain is True or request is None)
-    name, half = name or "", "" if is_wild else request
+    name, half = name or "", "" if is_wild or request is None else request.replace("/", "|")
     key = f"{name}/{half}"
     inputs = usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens
-    shown = key, *inputs, usage.output_tokens, usage.iterations
+    kept, details = usage.cache_creation, usage.output_tokens_details
+    parts = kept and kept.ephemeral_1h_input_tokens, details and details.thinking_tokens
+    shown = key, *inputs, *parts, usage.output_tokens, usage.iterations
     if scratch.get("last") == shown:
         return []  # the row of another block of the same answer
     model = message.model or None
@@ -176,22 +178,32 @@ def _totals(row: Row, scratch: Mapping[str, Any]) -> list[Event]:
     """One event per model; `rid` is the lineage, which a fork shares with its parent."""
     from tracker_claude.session_rows import Usage, fitted
 
-    models = row.modelUsage
-    events: list[Event] = []
-    for model, used in models.items() if isinstance(models, dict) else ():
+    events: dict[str, Event] = {}
+    for name, used in row.modelUsage.items() if isinstance(row.modelUsage, dict) else ():
         if not isinstance(used, dict):
             continue
+        model = name.partition("[")[0]  # no row shows the mark of a long context
         counts: dict[str, Any] = {name: used.get(own) for name, own in TOTALS.items()}
         long = {"ephemeral_1h_input_tokens": used.get("cacheCreationEphemeral1hInputTokens")}
         event = _event("", model, fitted({**counts, "cache_creation": long}, Usage), row, scratch)
-        numbers = [value for name, value in event.items() if name.endswith("_tokens")]
-        event["key"] = f"cost-state:{row.sessionId}:{row.startTime}:{model}:{numbers}"
-        event["ts"], event["rid"], event["tags"] = scratch.get("ts"), str(row.startTime), [TOTAL]
         cost = used.get("costUSD")
         if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e12:
             event["cost_usd"] = float(cost)
-        events.append(event)
-    return events
+        events[model] = _added(event, events[model]) if model in events else event
+    for model, event in events.items():
+        shown = [value for name, value in event.items() if name.endswith("_tokens")]
+        event["key"] = f"cost-state:{row.sessionId}:{row.startTime}:{model}:{shown}"
+        event["ts"], event["rid"], event["tags"] = scratch.get("ts"), str(row.startTime), [TOTAL]
+    return [*events.values()]
+
+
+def _added(event: Event, other: Event) -> Event:
+    """One with the tokens and the cost of both."""
+    both: dict[str, Any] = {**event}
+    for name, value in other.items():
+        if name.endswith(("_tokens", "_usd")):
+            both[name] = both.get(name, 0) + value
+    return cast("Event", both)
 
 
 # --- values

@@ -1,8 +1,9 @@
 """Codex's session files as requests: each response of the model counts once, over all files that show it.
 
 `token_usage_record` stands once per response, compaction included, and its `response_id` is the key. Files of older
-clients have `token_count` alone, with running totals: there the key is a hash of all usage that the thread has shown
-until then, so that a legacy fork, which copies its parent's history, gives the copies the keys of the originals.
+clients have `token_count` alone, with running totals: there the key is a hash of all usage that the file has shown
+until then, and the thread. A legacy fork copies its parent's history at once: these copies have a key without a thread,
+which fits that of every thread with the same history.
 
 `scratch` is the state of one file.
 """
@@ -73,6 +74,7 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     if kind == "session_meta":
         _meet(payload, record, scratch)
     elif kind == "turn_context":
+        scratch["has_begun"] = True
         scratch["model"] = _text(payload.get("model")) or scratch.get("model")
     elif kind == "thread_settings_applied":
         _settings(payload, scratch)
@@ -91,11 +93,10 @@ def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[s
     thread = _text(payload.get("id"))
     if scratch.get("is_subagent"):  # whose items are copies, and whose requests are its own
         return
-    if "total" not in scratch:
-        scratch["chain"] = scratch["speaker"] = thread
     if "thread" in scratch:
         if thread != scratch["thread"] and not scratch["is_paginated"] and "total" not in scratch:
             scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
+            scratch["burst"] = epoch(record.get("timestamp"))
         return
     git = payload.get("git")
     scratch["thread"] = thread
@@ -118,9 +119,9 @@ def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[s
 def _pulse(record: Mapping[str, Any], scratch: dict[str, Any]) -> None:
     """Notice where the copied history ends: behind the first gap."""
     at, before = epoch(record.get("timestamp")), scratch.get("burst")
-    if at is None or before is None or at - before > BURST_SECONDS:
+    if at is not None and before is not None and at - before > BURST_SECONDS:
         scratch["is_fork"] = False
-    scratch["burst"] = at
+    scratch["burst"] = before if at is None else at
 
 
 def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
@@ -128,8 +129,7 @@ def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
     settings = settings if isinstance(settings, dict) else payload
     scratch["tier"] = _text(settings.get("service_tier"))
     scratch["model"] = _text(settings.get("model")) or scratch.get("model")
-    scratch["speaker"] = _text(payload.get("thread_id")) or scratch.get("speaker")
-    if scratch["speaker"] == scratch.get("thread"):
+    if _text(payload.get("thread_id")) == scratch.get("thread"):
         scratch["is_fork"] = False
 
 
@@ -140,6 +140,8 @@ def _recorded(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: di
     usage = _numbers(payload.get("usage"))
     if usage is None:
         return []
+    if _is_early(usage, payload, record, scratch):
+        return []
     # the `token_count` beside it, also if both are copies
     scratch["covered"] = [*scratch.get("covered", ())[-7:], usage]
     thread = _text(payload.get("thread_id"))
@@ -148,6 +150,18 @@ def _recorded(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: di
     response = _text(payload.get("response_id"))
     key = response or _hash(thread, payload.get("turn_id"), _numbers(payload.get("thread_token_usage")), usage)
     return [_event(key, usage, record, scratch)]
+
+
+def _is_early(usage: Numbers, payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> bool:
+    """Whether the `token_count` of the same response stands before its record, and was counted."""
+    shown, at, total = scratch.pop("early", None) or (None, None, None)
+    if shown is None or tuple(shown) != usage:
+        return False
+    now, whole = epoch(record.get("timestamp")), _numbers(payload.get("thread_token_usage"))
+    if at is None or now is None or abs(now - at) > BURST_SECONDS:
+        return False
+    # a further response has a larger total
+    return whole is None or total is None or whole != tuple(a + b for a, b in zip(total, usage, strict=True))
 
 
 def _counted(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
@@ -167,20 +181,38 @@ def _counted(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dic
         if total == before:
             return []  # written again
     usage = last if last is not None else _grown(total, before)
-    if covered := scratch.pop("covered", None):
-        # of several records each covers its own; one that fits none belongs to the last of them
-        known = [tuple(one) for one in covered]
-        scratch["covered"] = known[known.index(usage) + 1 :] if usage in known else []
+    if _is_covered(usage, scratch, is_known=last is not None or before is not None):
         return []
-    if last is None and before is None and scratch.get("is_based"):
-        raise Rejected("the first total of a fork, which holds its parent's")
+    if before is None and scratch.get("is_based"):
+        if total is not None and total != last and not scratch.get("has_begun"):
+            return []  # its parent's, written again
+        if last is None:
+            raise Rejected("the first total of a fork, which holds its parent's")
     if usage is None or not any(usage):
         return []  # after a compaction
-    scratch["chain"] = _hash(scratch.get("chain"), scratch.get("speaker"), total, usage)
-    event = _event(scratch["chain"], usage, record, scratch)
+    scratch["chain"] = _hash(scratch.get("chain"), total, usage)
     if scratch.get("is_fork"):
+        event = _event(f"{scratch['chain']}/", usage, record, scratch)
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
-    return [event]
+        return [event]
+    scratch["early"] = usage, epoch(record.get("timestamp")), total
+    return [_event(f"{scratch['chain']}/{scratch.get('thread')}", usage, record, scratch)]
+
+
+def _is_covered(usage: Numbers | None, scratch: dict[str, Any], *, is_known: bool) -> bool:
+    """Whether records before a `token_count` tell its usage: one of them, or all of them together.
+
+    An older client that goes on writes none. What it used is known unless the file's first total stands alone.
+    """
+    known = [tuple(one) for one in scratch.pop("covered", ())]
+    scratch["covered"] = []
+    if usage in known:
+        # each covers its own
+        scratch["covered"] = known[known.index(usage) + 1 :]
+        return True
+    if not known or not is_known or usage is None or not any(usage):
+        return bool(known)
+    return usage[0] in (*(one[0] for one in known), sum(one[0] for one in known))
 
 
 def _grown(total: Numbers | None, before: Numbers | None) -> Numbers | None:
@@ -206,10 +238,9 @@ def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping
         "cache_write_tokens": written,
         "output_tokens": output,
         "reasoning_tokens": min(reasoning, output),
+        "plan": scratch.get("plan"),
         **scratch.get("own", {}),  # type: ignore[typeddict-item]
     }
-    if scratch.get("plan"):
-        event["plan"] = scratch["plan"]
     if scratch.get("tier") not in (None, "default", "auto", "standard"):
         event["speed"] = scratch["tier"]
     if model is None:
@@ -223,9 +254,14 @@ def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping
 def _numbers(usage: object) -> Numbers | None:
     if not isinstance(usage, dict):
         return None
-    names = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens")
-    a, b, c, d, e = (_count(usage.get(name)) for name in (*names, "reasoning_output_tokens"))
-    return a, b, c, d, e
+    get = usage.get  # written out: each line has three of them
+    return (
+        _count(get("input_tokens")),
+        _count(get("cached_input_tokens")),
+        _count(get("cache_write_input_tokens")),
+        _count(get("output_tokens")),
+        _count(get("reasoning_output_tokens")),
+    )
 
 
 def _count(value: object) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,9 +17,32 @@ from tracker_desk.config_values import note_ledgers
 from tracker_desk.progress import Advance, progress
 from tracker_desk.tables import Scalar, columns, rows
 
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
 
 
+class Ended(KeyboardInterrupt):
+    """A signal that ends an export in good order, as Ctrl-C does: no temporary file stays."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+@contextmanager
+def _in_order() -> Iterator[None]:
+    def end(number: int, _frame: object) -> None:
+        raise Ended(number)
+
+    heeded = [one for one in ENDING if signal.getsignal(one) != signal.SIG_IGN]
+    before = {one: signal.signal(one, end) for one in heeded}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+@_in_order()
 def export(session: Session, form: str, folder: Path, *, force: bool, windows: Sequence[str] | None = None) -> None:
     """Write the records of some windows, or all of them, in one of the formats, and say how much that was."""
     if windows is None:
@@ -68,10 +92,10 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
                     parquet.write_fleet(session, folder)
                 for stream in streams:
                     counts[stream] = write(stream, folder, advance)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             missing = ", ".join(streams[len(counts) :])
             message = f"interrupted: the export to {folder} is not complete, it lacks {missing}"
-            raise Interrupted(message, signal.SIGINT) from None
+            raise Interrupted(message, getattr(error, "number", signal.SIGINT)) from None
     if session.json or session.dry_run:
         session.data({"format": form, "out": str(folder), "streams": counts or dict.fromkeys(streams)})
         return

@@ -72,7 +72,9 @@ def _opened(target: Path) -> Iterator[tuple[DuckDBPyConnection, Path]]:
 
     before = os.umask(0o077)
     try:
-        with tempfile.TemporaryDirectory() as place, duckdb.connect(f"{place}/export") as database:
+        # beside what is written: whoever is killed leaves nothing elsewhere
+        where = tempfile.TemporaryDirectory(prefix=".tracker-", dir=target.parent)
+        with where as place, duckdb.connect(f"{place}/export") as database:
             for name, value in SETTINGS.items():
                 database.execute(f"SET {name} = '{value}'")
             yield database, Path(place) / "rows.jsonl"

@@ -37,7 +37,7 @@ SOURCE = Source(
     tags={
         "invalid-json": "invalid JSON; pipe the prompt counts or the quota answer and nothing else",
         "no-blocks": "the prompt counts hold no block; count again once prompts were sent",
-        "invalid-blocks": "a block's prompt count is not readable, so their sum is not known; repair the counts",
+        "invalid-blocks": "a block has no readable prompt count, so the sum is unknown; ccusage's own blocks have none",
         "usage-not-loaded": "the vendor answered with an error instead of the quota; ask again",
         "insufficient-data": "the quota answer holds no limit that is known here",
         "section-missing": "the limit is there without a readable percentage",

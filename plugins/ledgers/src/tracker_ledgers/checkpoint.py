@@ -104,7 +104,7 @@ def _measure(session: Session, request: Request) -> churn.Churn | None:
         cure = quoted(["tracker", "churn", "--window", request.window, "--provider", request.provider])
         session.note(f"note: {whose}: churn is recorded as the window's. `{cure}` counts it as {request.provider}'s")
     try:
-        measured = churn.measure(session, churn.Request(window=request.window, provider=provider, notes=request.notes))
+        measured = churn.measure(session, churn.repeated(session, request.window, provider, request.notes))
     except TrackerError as error:
         session.warn(f"churn is left out: {error}")
         return None

@@ -44,6 +44,18 @@ class Request:
     features: float | None = None
     notes: str | None = None
 
+    @property
+    def words(self) -> str:
+        """What was named of what to measure, as options."""
+        given = {
+            "--commit-start": [self.commit_start],
+            "--commit-end": [self.commit_end],
+            "--paths": self.paths,
+            "--exclude": self.exclude,
+            "--features": [value(self.features)] if self.features is not None else [],
+        }
+        return quoted(word for name, known in given.items() for one in known if one for word in (name, one))
+
 
 @frozen
 class Named:
@@ -118,6 +130,32 @@ def sentence(record: Mapping[str, Any]) -> str:
     files, added, deleted, net = (value(record[name]) for name in FIGURES)
     each = value(record["normalized_churn"], digits=None if isinstance(record["normalized_churn"], int) else 2)
     return f"{head}files={files}, +{added}/-{deleted} (net={net}), per-feature={each}"
+
+
+# --- measuring again
+
+
+def repeated(session: Session, window: str, provider: str | None, notes: str | None) -> Request:
+    """What to measure again: what a person named for the window's newest row stands, and a note says so."""
+    rows = [entry.record for entry in session.index.entries(STREAM, [window])]
+    measured = [row for row in rows if row.get("files_changed") is not None]
+    own = (row for name in (provider, None) for row in reversed(measured) if row.get("provider") == name)
+    last: Mapping[str, Any] = next(own, {})
+    named = [name for name in ("commit_start", "commit_end") if name in (last.get("given") or ())]
+    usual = session.settings(settings.Churn).exclude
+    request = Request(
+        window=window,
+        provider=provider,
+        notes=notes,
+        methodology=last.get("methodology"),
+        **{name: last.get(name) for name in named},
+        paths=tuple(last.get("paths") or ()),
+        exclude=tuple(one for one in last.get("exclude") or () if one not in usual),
+        features=last.get("features") if last.get("features_from") == "option" else None,
+    )
+    if words := request.words:
+        session.note(f"note: churn is measured as in the window's last row: {words}")
+    return request
 
 
 # --- who did the work
@@ -264,6 +302,7 @@ def _record(
         agent_id=session.lane,
         methodology=request.methodology or (row.text("methodology") if row else None),
         **(empty | dict(figures)),
+        given=[name for name in ("commit_start", "commit_end") if getattr(request, name) is not None],
         paths=list(request.paths),
         exclude=[*request.exclude, *session.settings(settings.Churn).exclude],
     )

@@ -8,8 +8,7 @@ however they are grouped.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
@@ -21,18 +20,22 @@ from tracker_telemetry.prices import KINDS, Table, dollars
 
 By: TypeAlias = Literal["rid", "model", "lane", "day"]
 BASELINE = "baseline"
-PLAIN = re.compile(r"[A-Za-z0-9_][\w.:/-]*", re.ASCII)  # a name that needs no care in a spreadsheet
 DAY = "coalesce(strftime(make_timestamp((ts * 1000000)::BIGINT), '%Y-%m-%d'), '')"
 SUMS = ", ".join(f"sum({kind})::BIGINT" for kind in KINDS)
 # Groups of both sides first, then the largest difference; what has no name matches nothing.
 RANKED = """
-SELECT key, base, routed FROM (
+SELECT {columns} FROM (
   SELECT {by} AS key, sum(input + output) FILTER (NOT routed)::BIGINT AS base,
     sum(input + output) FILTER (routed)::BIGINT AS routed
   FROM standing GROUP BY 1)
 ORDER BY key != '' AND base IS NOT NULL AND routed IS NOT NULL DESC,
   abs(coalesce(routed, 0) - coalesce(base, 0)) DESC, key LIMIT $1
 """
+# A line of CSV; apart from it the name if it may need care in a spreadsheet.
+LINE = r"""
+concat(if(is_plain, key, ''), ',', coalesce(base, 0), ',', coalesce(routed, 0), ',',
+  coalesce(routed, 0) - coalesce(base, 0)), if(is_plain, NULL, key)
+""".replace("is_plain", r"regexp_full_match(key, '[A-Za-z0-9_][\w.:/-]*')")
 Row: TypeAlias = tuple[str, "int | None", "int | None"]  # a group's tokens at the baseline, and routed, if any
 
 
@@ -77,12 +80,9 @@ def _cost(price: Mapping[str, float], counts: Sequence[int]) -> float:
 
 @frozen(kw_only=True)
 class Costs:
-    """The groups that are shown, in their order, and both sides of everything that was compared."""
+    """Both sides of everything that was compared."""
 
     label: str
-    by: By
-    rows: Iterable[Row] = ()
-    row_sides: Mapping[str, Sides] = {}  # of each row; only if money per row is asked for
     sides: Sides
     prices: Table
 
@@ -99,19 +99,19 @@ class Costs:
         return {"baseline_usd": baseline, f"{self.label}_usd": routed, "saved_usd": saved}
 
 
-def compare(source: Source, events: Events, by: By, top: int | None, prices: Table, *, with_money: bool) -> Costs:
-    """Compare events; `top` limits the rows, not the totals. Without money rows are given in turn, once."""
-    column = DAY if by == "day" else by
+def compare(source: Source, events: Events, prices: Table) -> Costs:
+    """Compare events."""
     whole = _sides(events.rows(f"SELECT '', routed, model, {SUMS} FROM standing GROUP BY ALL"))
-    rows: Iterable[Any] = events.rows_in_turn(RANKED.format(by=column), top)
-    row_sides: dict[str, Sides] = {}
-    if with_money:
-        rows = list(rows)
-        chosen = "" if top is None else "WHERE list_contains($1, key)"
-        query = f"SELECT {column} AS key, routed, model, {SUMS} FROM standing {chosen} GROUP BY ALL"
-        row_sides = _sides(events.rows(query, *([] if top is None else [[row[0] for row in rows]])))
-    sides = whole.get("", (Side(), Side()))
-    return Costs(label=source.routed_label, by=by, rows=rows, row_sides=row_sides, sides=sides, prices=prices)
+    return Costs(label=source.routed_label, sides=whole.get("", (Side(), Side())), prices=prices)
+
+
+def ranked(events: Events, by: By, top: int | None = None, columns: str = "key, base, routed") -> Iterator[Any]:
+    """The groups in their order, in turn; of `top` the first ones."""
+    return events.rows_in_turn(RANKED.format(columns=columns, by=_column(by)), top)
+
+
+def _column(by: By) -> str:
+    return DAY if by == "day" else by
 
 
 def _sides(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sides]:
@@ -130,13 +130,11 @@ def figures(row: Row) -> tuple[int, int, int]:
 # --- as text and JSON
 
 
-def csv_lines(found: Costs) -> Iterator[str]:
+def csv_lines(found: Costs, events: Events, by: By, top: int | None) -> Iterator[str]:
     """CSV without its last line, the totals."""
-    yield f"{found.by},baseline_tokens,{found.label}_tokens,delta_{found.label}_minus_base"
-    for row in found.rows:
-        name = row[0] if PLAIN.fullmatch(row[0]) else csv_line((row[0],), "").decode()
-        baseline, routed, delta = figures(row)
-        yield f"{name},{baseline},{routed},{delta}"
+    yield f"{by},baseline_tokens,{found.label}_tokens,delta_{found.label}_minus_base"
+    for figures, name in ranked(events, by, top, LINE):
+        yield figures if name is None else csv_line((name,), "").decode() + figures
 
 
 def totals_line(found: Costs) -> str:
@@ -145,16 +143,18 @@ def totals_line(found: Costs) -> str:
     return f"totals baseline={base} {found.label}={routed} {found.label}_share={share}"
 
 
-def table(found: Costs) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
+def table(
+    found: Costs, events: Events, by: By, top: int | None
+) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
     """The same for a terminal."""
     columns = (
-        Column(key="key", title=found.by.capitalize(), rank=0),
+        Column(key="key", title=by.capitalize(), rank=0),
         Column(key="baseline", title="Baseline tokens", kind="count", rank=0),
         Column(key="routed", title=f"{found.label} tokens", kind="count", rank=0),
         Column(key="delta", title=f"{found.label} - baseline", kind="count"),
     )
     names = [column.key for column in columns]
-    return columns, [dict(zip(names, (row[0], *figures(row)), strict=True)) for row in found.rows]
+    return columns, [dict(zip(names, (row[0], *figures(row)), strict=True)) for row in ranked(events, by, top)]
 
 
 def money_line(found: Costs) -> str:
@@ -166,22 +166,25 @@ def money_line(found: Costs) -> str:
     return f"note: at list prices of {found.prices.as_of}: {', '.join(amounts)}{why}"
 
 
-def document(found: Costs) -> dict[str, Any]:
-    """The comparison as JSON values."""
-    label = found.label
+def document(found: Costs, events: Events, by: By, top: int | None) -> dict[str, Any]:
+    """The comparison as JSON values, with the money of each group."""
+    label, groups = found.label, list(ranked(events, by, top))
+    chosen = "" if top is None else f"WHERE list_contains($1, {_column(by)})"  # `key` is a column of events, too
+    query = f"SELECT {_column(by)}, routed, model, {SUMS} FROM standing {chosen} GROUP BY ALL"
+    sides = _sides(events.rows(query, *([] if top is None else [[row[0] for row in groups]])))
     names = ("baseline_tokens", f"{label}_tokens", f"delta_{label}_minus_base")
     rows: list[dict[str, Any]] = [
         {
-            found.by: row[0] or None,
+            by: row[0] or None,
             "side": BASELINE if row[2] is None else label if row[1] is None else "both",
             **dict(zip(names, figures(row), strict=True)),
-            **found.money(found.row_sides[row[0]]),
+            **found.money(sides[row[0]]),
         }
-        for row in found.rows
+        for row in groups
     ]
     base, routed = (side.tokens for side in found.sides)
     return {
-        "by": found.by,
+        "by": by,
         "rows": rows,
         "totals": {
             **dict(zip(names, (base, routed, routed - base), strict=True)),

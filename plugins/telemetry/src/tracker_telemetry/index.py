@@ -10,7 +10,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,13 +38,18 @@ SETTINGS = {"preserve_insertion_order": "false", "TimeZone": "UTC"}
 MEMORY = "200MB"
 # without a file, and for exact percentiles of ten million latencies, in all and by lane and model, which hold 500 MB
 MORE_MEMORY = "1GB"
-# the columns of a row as the journal has them; a value that does not fit its column is null
-ROW = {
-    **dict.fromkeys(("record_id", "window", "key", "ts", "rid", "lane", "model"), "VARCHAR"),
-    **dict.fromkeys(("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"), "DOUBLE"),
-    **dict.fromkeys(("cache_write_5m_tokens", "cache_write_1h_tokens", "latency_ms"), "DOUBLE"),
-    **dict.fromkeys(("routed", "ok"), "BOOLEAN"),
-}
+# the rows of a file, with columns as the journal has them; a value that does not fit its column is null
+READ = """
+read_json($path, format = 'newline_delimited', ignore_errors = true, maximum_object_size = $size, columns = {%s})
+"""
+ROWS = READ % ", ".join(
+    [f"'{name}': 'VARCHAR'" for name in ("record_id", "window", "key", "ts", "rid", "lane", "model")]
+    + [f"'{name}_tokens': 'DOUBLE'" for name in ("input", "output", "cache_read", "cache_write")]
+    + ["'cache_write_5m_tokens': 'DOUBLE', 'cache_write_1h_tokens': 'DOUBLE', 'latency_ms': 'DOUBLE'"]
+    + ["'routed': 'BOOLEAN', 'ok': 'BOOLEAN'"]
+)
+# of schema 1.0.0: a whole stream in one row
+OLD_ROWS = READ % "'record_id': 'VARCHAR', 'window': 'VARCHAR', 'raw_text': 'VARCHAR', 'routed': 'VARCHAR'"
 SCHEMA = """
 CREATE TABLE stream (name VARCHAR, size BIGINT, head BLOB, tail BLOB);
 CREATE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOUBLE, rid VARCHAR, lane VARCHAR,
@@ -62,7 +67,7 @@ INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), co
   {COUNT.format("cache_write_tokens")} + {COUNT.format("cache_write_5m_tokens")}
     + {COUNT.format("cache_write_1h_tokens")},
   CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END
-FROM {{rows}}
+FROM {ROWS}
 """
 # a record that stands in the stream twice, as after a merge, counts once
 TWICE = """
@@ -224,12 +229,10 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
 
 
 def _load(session: Session, source: Source, database: DuckDBPyConnection, path: Path) -> None:
-    database.execute(INSERT.format(rows=rows_of(path, ROW)), {"stream": source.stream})
+    database.execute(INSERT, {"stream": source.stream, **_file(path)})
     if database.execute("DELETE FROM event WHERE routed IS NULL").fetchone() != (0,):
-        # schema 1.0.0: a whole stream in one row
-        rows = rows_of(path, dict.fromkeys(("record_id", "window", "raw_text", "routed"), "VARCHAR"))
-        query = f'SELECT record_id, "window", raw_text FROM {rows} WHERE raw_text IS NOT NULL AND routed IS NULL'
-        for record_id, window, text in database.execute(query).fetchall():
+        query = f'SELECT record_id, "window", raw_text FROM {OLD_ROWS} WHERE raw_text IS NOT NULL AND routed IS NULL'
+        for record_id, window, text in database.execute(query, _file(path)).fetchall():
             events = events_of(session, source, split(text))
             _load_events(database, source.stream, window or "", events, path.with_name("old.jsonl"), str(record_id))
 
@@ -242,21 +245,12 @@ def _load_events(
         for at, event in enumerate(events):
             own = {"record_id": f"{name}-{at}", "window": window, "routed": False, "ok": True}
             file.write(orjson.dumps({**own, **event}) + b"\n")
-    database.execute(INSERT.format(rows=rows_of(path, ROW)), {"stream": stream})
+    database.execute(INSERT, {"stream": stream, **_file(path)})
 
 
-def rows_of(path: Path, kinds: Mapping[str, str]) -> str:
-    """The rows of a file, with columns of these kinds, as a query asks for them."""
-    columns = ", ".join(f"{quoted(name)}: '{kind}'" for name, kind in kinds.items())
-    # DuckDB reads twice of this at once
-    size = min(path.stat().st_size + 1, LARGEST)
-    options = f"format = 'newline_delimited', ignore_errors = true, maximum_object_size = {size}"
-    return f"read_json({quoted(path.absolute(), chr(39))}, columns = {{{columns}}}, {options})"
-
-
-def quoted(name: object, quote: str = '"') -> str:
-    """A name in SQL, or a text."""
-    return quote + str(name).replace(quote, quote * 2) + quote
+def _file(path: Path) -> dict[str, Any]:
+    """What `READ` asks for. DuckDB reads twice of the size at once."""
+    return {"path": str(path), "size": min(path.stat().st_size + 1, LARGEST)}
 
 
 def events_of(

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import select
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 from attrs import define, field, frozen
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-SECONDS = 0.5  # after which a wait looks for a signal that came just before it began
-
-
-class _Awake(Exception):
-    """Ends a wait."""
+SECONDS = 0.1  # after which a wait looks whether it should end
 
 
 @define
 class Stop:
-    """Whether the end was asked for, and by which signal; while it is entered, signals end only what waits here."""
+    """Whether the end was asked for, and by which signal; while it is entered, signals do nothing else."""
 
     is_asked: bool = False
     number: int = signal.SIGINT
-    _is_waiting: bool = False
     _before: dict[int, Any] = field(factory=dict)
 
     def __enter__(self) -> Stop:
@@ -44,22 +39,15 @@ class Stop:
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
         self.is_asked, self.number = True, number
-        if self._is_waiting:
-            self._is_waiting = False
-            raise _Awake
 
     def wait(self, file: int | None = None, seconds: float | None = None) -> None:
         """Wait until a descriptor can be read, a stop is asked for, or the time is over."""
-        until = None if seconds is None else time.monotonic() + seconds
-        with suppress(_Awake):
-            self._is_waiting = True
-            while not self.is_asked and (until is None or time.monotonic() < until):
-                left = SECONDS if until is None else min(SECONDS, until - time.monotonic())
-                if file is None:
-                    time.sleep(max(left, 0))
-                elif is_ready(file, left):
-                    break
-            self._is_waiting = False
+        until = time.monotonic() + (math.inf if seconds is None else seconds)
+        while not self.is_asked and (left := min(SECONDS, until - time.monotonic())) > 0:
+            if file is None:
+                time.sleep(left)
+            elif is_ready(file, left):
+                break
 
 
 def is_ready(file: int, seconds: float) -> bool:
@@ -81,6 +69,10 @@ class TooLong:
     head: bytes
     length: int
     sha256: str
+
+    @classmethod
+    def of(cls, data: bytes) -> TooLong:
+        return cls(data[:KEPT], len(data), hashlib.sha256(data).hexdigest())
 
 
 Line = bytes | TooLong
@@ -136,7 +128,7 @@ class Splitter:
 
 def _line(data: bytes) -> Line:
     line = data.removesuffix(b"\r")
-    return line if len(line) <= LINE_LIMIT else TooLong(data[:KEPT], len(data), hashlib.sha256(data).hexdigest())
+    return line if len(line) <= LINE_LIMIT else TooLong.of(data)
 
 
 def file_chunks(file: int, stop: Stop) -> Iterator[bytes]:

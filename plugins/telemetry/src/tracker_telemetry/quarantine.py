@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any
 
@@ -30,7 +29,7 @@ HEADER = re.compile(r"^\s*[<>]?\s*([A-Za-z][\w-]*)\s*[:=].*", re.DOTALL)
 def describe(line: Line) -> dict[str, Any]:
     """What a rejected line's record says of it."""
     if not isinstance(line, TooLong):
-        line = TooLong(line[:KEPT], len(line), hashlib.sha256(line).hexdigest())
+        line = TooLong.of(line)
     return {"line": redact_line(line.head), "length": line.length, "sha256": line.sha256, "is_cut": line.length > KEPT}
 
 

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from itertools import chain, repeat
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from attrs import define, field
@@ -19,7 +18,7 @@ from tracker.api import Rejected, Source, check_event, redact
 from tracker.kernel import PluginError, Session, Windows, iso, number
 from tracker_telemetry.lines import LINE_LIMIT, Line
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
-from tracker_telemetry.stored import HEAD, ID, REJECTED, Ids, Shown, Stored, digest_of, row_id
+from tracker_telemetry.stored import HEAD, ID, REJECTED, Shown, Stored, digest_of, row_id
 
 SLICE = 500  # lines for which a plugin gets its time anew
 TOTAL = (
@@ -27,7 +26,6 @@ TOTAL = (
     *("cache_write_5m_tokens", "cache_write_1h_tokens"),
 )
 COUNTS = frozenset({*TOTAL, "reasoning_tokens", "latency_ms", "cost_usd"})
-KNOWN: dict[str, set[type]] = {}  # the types of each field's values that were found to be right
 EPOCH = datetime.fromtimestamp(0)
 
 
@@ -47,6 +45,10 @@ class Summary:
         counts = f"events={self.events}, new={self.new}, duplicates={duplicates}, rejected={self.rejected}"
         return f"{counts}, routed={share}"
 
+    def count(self, events: Sequence[dict[str, Any]]) -> None:
+        self.events += len(events)
+        self.routed += sum([event["routed"] for event in events])
+
     def add(self, other: Summary) -> None:
         self.events += other.events
         self.new += other.new
@@ -55,47 +57,19 @@ class Summary:
         self.tags += other.tags
 
 
-@define
-class Rows:
-    """Rows that may have to be stored: the half of each id that tells, their lines, and the tags of some events."""
-
-    keys: list[bytes] = field(factory=list)
-    data: list[bytes] = field(factory=list)
-    tags: dict[bytes, Sequence[str]] = field(factory=dict)
-
-    def add(self, ids: list[bytes], head: bytes, rows: list[dict[str, Any]]) -> None:
-        """Add rows with these ids; `head` is what stands in all of them."""
-        texts = orjson.dumps(rows)[2:-2].split(b"},{") if rows else []
-        if len(texts) != len(rows):  # the separator stands in a text, too
-            texts = [orjson.dumps(row)[1:-1] for row in rows]
-        hexes = b"".join(ids).hex().encode()
-        names = [hexes[at : at + 32] for at in range(0, len(hexes), 32)]
-        parts = zip(repeat(HEAD), names, repeat(head), texts, repeat(b"}\n"))
-        keys = [one[ID] for one in ids]
-        self.keys += keys
-        self.data.append(b"".join(chain.from_iterable(parts)))
-        self.tags.update((key, row["tags"]) for key, row in zip(keys, rows, strict=True) if "tags" in row)
-
-    def leave_out(self, ids: Ids) -> None:
-        """Leave out what is stored by now."""
-        lines = b"".join(self.data).splitlines(keepends=True)
-        kept = [both for both in zip(self.keys, lines, strict=True) if both[0] not in ids]
-        self.keys, self.data = [key for key, _ in kept], [data for _, data in kept]
+# A row that may have to be stored: the half of its id that tells, its line, and what it is tagged with.
+Row: TypeAlias = tuple[bytes, bytes, Sequence[Any]]
 
 
 @define
 class Batch:
     """What lines turned out to be; shown: the digests' halves of those that gave something, in their order."""
 
-    events: Rows = field(factory=Rows)
-    refused: Rows = field(factory=Rows)
+    events: list[Row] = field(factory=list)
+    refused: list[Row] = field(factory=list)
     shown: list[bytes] = field(factory=list)
     summary: Summary = field(factory=Summary)
     first_reason: str | None = None
-
-    def count(self, events: list[dict[str, Any]]) -> None:
-        self.summary.events += len(events)
-        self.summary.routed += sum([event["routed"] for event in events])
 
 
 class Reason(str):
@@ -142,7 +116,8 @@ class Reader:
             for start in range(0, len(lines), SLICE):
                 part = lines[start : start + SLICE]
                 digests = [digest(line if isinstance(line, bytes) else line.sha256.encode()) for line in part]
-                keys = [digest[ID] for digest in digests]
+                keys = [one[ID] for one in digests]
+                # the first lines show whether the plugin keeps state
                 if not self.number or self._scratch or not self._is_replay(keys, batch):
                     timer.restart()
                     self._read_slice(part, digests, batch, timer)
@@ -181,63 +156,64 @@ class Reader:
         return True
 
     def _read_slice(self, lines: Sequence[Line], digests: list[bytes], batch: Batch, timer: Any) -> None:
-        ingest, scratch, found = self._ingest, self._scratch, list[Any]()
-        for line in lines:
-            try:
-                found.append(ingest(line, scratch) if type(line) is bytes else TOO_LONG)
-            except Rejected as error:
-                found.append(Reason(error))
-            except timer.FAULTS as error:  # a plugin's fault costs a line, not the stream
-                timer.restart()
-                found.append(Reason(self._fault(error, timer)))
+        found = [self._events(line, timer) for line in lines]
+        try:
+            check_all([event for events in found if type(events) is not Reason for event in events])
+        except (TypeError, ValueError, LookupError):  # which do not say of which line
+            found = [self._sound(events, timer) for events in found]
         giving = [at for at, events in enumerate(found) if events]
         keys = [digests[at][ID] for at in giving]
         if self._is_replay(keys, batch):
             return
         self.stored.leave_order(self.shown)
         batch.shown += keys
-        ids, rows = list[bytes](), list[dict[str, Any]]()
-        sound = self._sound([found[at] for at in giving])
-        for at, nth, events in zip(giving, self.shown.count(keys), sound, strict=True):
-            digest = digests[at]
-            if type(events) is Reason:
-                self._refuse(batch, row_id(digest, nth, 0, REJECTED), self.number + at + 1, nth, events, lines[at])
-            elif nth or len(events) > 1 or self.stored.old or "key" in events[0]:
-                own = {"nth": nth} if nth else {}
-                for part, event in enumerate(events if nth >= self.stored.old.get(digest[ID], 0) else ()):
-                    ids.append(self._keyed(event) if event.get("key") else row_id(digest, nth, part))
-                    rows.append(own | ({"part": part, "parts": len(events)} if len(events) > 1 else {}) | event)
-            else:
-                ids.append(digest)
-                rows.append(events[0])
-        batch.count([event for events in sound if type(events) is not Reason for event in events])
-        batch.events.add(ids, self._head, rows)
+        seen = list[dict[str, Any]]()
+        for at, nth, key in zip(giving, self.shown.count(keys), keys, strict=True):
+            events, digest = found[at], digests[at]
+            if isinstance(events, Reason):
+                self._refuse(batch, digest, nth, self.number + at + 1, events, lines[at])
+                continue
+            seen += events
+            for part, event in enumerate(events if nth >= self.stored.old.get(key, 0) else ()):
+                row = self._keyed(event) if "key" in event else row_id(digest, nth, part)
+                place = {"part": part, "parts": len(events)} if len(events) > 1 else {}
+                if nth:
+                    place = {"nth": nth} | place
+                batch.events.append(self._row(row, place | event if place else event))
+        batch.summary.count(seen)
 
-    def _sound(self, found: list[Any]) -> list[Any]:
-        """The events of lines, checked; in the place of those that are wrong stands why they are refused."""
-        with suppress(TypeError):  # which does not say of which line
-            if all(type(events) is list for events in found):
-                events = iter(check_all([*chain.from_iterable(found)]))
-                return [[next(events) for _ in line] for line in found]
-        return [self._sound_line(events) for events in found]
-
-    def _sound_line(self, events: Any) -> list[dict[str, Any]] | Reason:
-        if type(events) is Reason:
-            return events
+    def _events(self, line: Line, timer: Any) -> Sequence[Any]:
+        """What the plugin makes of a line, or a `Reason`."""
+        if type(line) is not bytes:
+            return TOO_LONG
         try:
-            if not isinstance(events, list | tuple):
-                raise TypeError(f"ingest_line returned a {type(events).__name__}. Expected a list of events.")
-            return [checked(event) for event in events]
-        except TypeError as error:
-            return Reason(self._fault(error, None))
+            events = self._ingest(line, self._scratch)
+            if type(events) is list or type(events) is tuple:
+                return events
+            raise TypeError(f"ingest_line returned a {type(events).__name__}. Expected a list of events.")
+        except Rejected as error:
+            return Reason(error)
+        except timer.FAULTS as error:  # a plugin's fault costs a line, not the stream
+            timer.restart()
+            return Reason(self._fault(error, timer))
 
-    def _refuse(self, batch: Batch, row: bytes, number: int, nth: int, reason: str, line: Line) -> None:
+    def _sound(self, events: Sequence[Any], timer: Any) -> Sequence[Any]:
+        try:
+            return events if type(events) is Reason else [checked(event) for event in events]
+        except TypeError as error:
+            return Reason(self._fault(error, timer))
+
+    def _row(self, row_id: bytes, values: dict[str, Any]) -> Row:
+        data = b"".join((HEAD, row_id.hex().encode(), self._head, orjson.dumps(values)[1:], b"\n"))
+        return row_id[ID], data, values.get("tags") or ()
+
+    def _refuse(self, batch: Batch, digest: bytes, nth: int, number: int, reason: str, line: Line) -> None:
         batch.summary.rejected += 1
-        reason = redact(reason)[:REASON_LIMIT]
+        reason, row = redact(reason)[:REASON_LIMIT], row_id(digest, nth, 0, REJECTED)
         if row[ID] not in self.stored.ids:
             batch.first_reason = batch.first_reason or reason
-            own = {"line_number": number, "rejected": reason, **describe(line), **({"nth": nth} if nth else {})}
-            batch.refused.add([row], self._head, [own])
+            own = {"line_number": number, "rejected": reason, **describe(line)}
+            batch.refused.append(self._row(row, own | ({"nth": nth} if nth else {})))
 
     def _keyed(self, event: dict[str, Any]) -> bytes:
         """The id of an event with a key, whatever line and file shows it; its total tells a later state of it."""
@@ -251,14 +227,14 @@ class Reader:
             end_stream = self.session.registry.bind(self.source.name, "end_stream")
             with self.session.registry.guarded(self.source.name, "end_stream"):
                 events = [checked(event) for event in end_stream(self._scratch)]
-            digests = [self._digest(b"\0end\0" + orjson.dumps(event)) for event in events]
-            ids = [self._keyed(one) if one.get("key") else at for one, at in zip(events, digests, strict=True)]
-            batch.count(events)
-            batch.events.add(ids, self._head, events)
+            batch.summary.count(events)
+            for event in events:
+                row = self._keyed(event) if event.get("key") else self._digest(b"\0end\0" + orjson.dumps(event))
+                batch.events.append(self._row(row, event))
         return batch
 
     def _fault(self, error: BaseException, timer: Any) -> str:
-        what = redact(str(timer.fault(error) if timer else error))[:REASON_LIMIT]
+        what = redact(str(timer.fault(error)))[:REASON_LIMIT]
         failure = PluginError(self.source.name, "ingest_line", what)
         if self.session.registry.is_strict():
             raise failure from error
@@ -269,59 +245,48 @@ class Reader:
 
     def store(self, batch: Batch) -> None:
         """Append what is new, each stream in one write; what is stored, also by another process, is left out."""
-        both = batch.events, batch.refused
         if self.session.dry_run:
-            self._leave_out(both)
-            print(b"".join(batch.events.data + batch.refused.data).decode(), end="")
-        elif batch.events.keys or batch.refused.keys:
+            self._leave_out(batch)
+            print(b"".join([data for _, data, _ in batch.events + batch.refused]).decode(), end="")
+        elif batch.events or batch.refused:
             with self.session.journal.lock():
                 self.stored.catch_up()
-                self._leave_out(both)
-                for stream, rows in zip(self.streams, both, strict=True):
-                    if rows.keys:
-                        self.session.journal.append(stream, b"".join(rows.data))
+                self._leave_out(batch)
+                for stream, rows in zip(self.streams, (batch.events, batch.refused), strict=True):
+                    if rows:
+                        self.session.journal.append(stream, b"".join([data for _, data, _ in rows]))
                         self.stored.wrote(stream)
-        batch.summary.new = len(batch.events.keys)
-        if tags := batch.events.tags:
-            found = (tag for key in batch.events.keys for tag in set(filter(_is_text, tags.get(key, ()))))
-            batch.summary.tags.update(found)
+        batch.summary.new = len(batch.events)
+        for _, _, tags in batch.events:
+            if tags:
+                batch.summary.tags.update({tag for tag in tags if type(tag) is str})
         self.summary.add(batch.summary)
 
-    def _leave_out(self, both: Sequence[Rows]) -> None:
-        if any(rows.keys for rows in both):
+    def _leave_out(self, batch: Batch) -> None:
+        if batch.events or batch.refused:
             self.stored.leave_order(self.shown)
-            for rows in both if self.stored.ids else ():
-                rows.leave_out(self.stored.ids)
+        if known := self.stored.ids:
+            batch.events = [row for row in batch.events if row[0] not in known]
+            batch.refused = [row for row in batch.refused if row[0] not in known]
 
 
-def check_all(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The events, checked by column: in a fifth of the time, but the `TypeError` does not say which one is wrong."""
-    names = tuple(events[0]) if events else ()
-    try:
-        rows = list(map(itemgetter(*names, "routed", "ok"), events))
-    except KeyError:
-        rows = []
-    if set(map(len, events)) != {len(names)} or not rows:
-        return [checked(event) for event in events]
-    for name, column in zip(names, zip(*rows, strict=True), strict=False):
-        kinds = set(map(type, column))
-        for kind in kinds - KNOWN.get(name, set()):
+def check_all(events: Sequence[dict[str, Any]]) -> None:
+    """Check events of one shape by column, in a fifth of the time; raises something if one may be wrong."""
+    names = (*events[0], "routed", "ok")
+    if {*map(len, events)} != {len(events[0])}:
+        raise LookupError
+    for name, column in zip(names, zip(*map(itemgetter(*names), events), strict=True), strict=True):
+        kinds = {*map(type, column)}
+        for kind in kinds:
             check_event({name: next(value for value in column if type(value) is kind)})
-            KNOWN.setdefault(name, set()).add(kind)
         if name in COUNTS:
-            counts = column if None not in column else [value for value in column if value is not None]
-            if counts and not (min(counts) >= 0 and sum(counts) < math.inf):  # a NaN is in no order
-                raise TypeError("a count is below 0 or no number")
+            counts = [count for count in column if count is not None] or [0]
+            if not (min(counts) >= 0 and sum(counts) < math.inf):  # a NaN is in no order
+                raise ValueError
         elif name == "ts":
-            for ts in column if kinds != {str} else ():
-                checked({"ts": ts})
-            try:
-                list(map(datetime.fromisoformat, column if kinds == {str} else ()))
-            except ValueError:
-                raise TypeError("a time is none") from None
+            list(map(datetime.fromisoformat, column))
         elif name in ("routed", "ok") and kinds != {bool}:
-            return [checked(event) for event in events]
-    return events
+            raise TypeError
 
 
 def checked(event: Any) -> dict[str, Any]:
@@ -337,7 +302,3 @@ def checked(event: Any) -> dict[str, Any]:
         except (ValueError, OverflowError):
             raise TypeError("invalid ts of an event. Expected ISO 8601 or epoch seconds.") from None
     return {**event, "routed": event.get("routed") is True, "ok": event.get("ok") in (None, True)}
-
-
-def _is_text(value: object) -> bool:
-    return type(value) is str

@@ -179,3 +179,13 @@ def test_tags_are_counted_of_new_events_alone(intake: Callable[..., Any]) -> Non
     third = intake()
     third.give(tagged + more).end()
     assert third.reader.summary.tags == {}
+
+
+def test_notes_that_look_like_fields_change_no_figure_of_a_replay(intake: Callable[..., Any]) -> None:
+    found = []
+    for _ in range(2):
+        run = intake()
+        run.reader.notes = '","routed":true,"part":1,"'
+        found.append(run.give(text([b'{"rid": "a"}', b'{"rid": "b", "lane": "far"}'] * 4)).end())
+    assert found[0].startswith("events=8, new=8, duplicates=0, ")
+    assert found[1] == found[0].replace("new=8, duplicates=0", "new=0, duplicates=8")

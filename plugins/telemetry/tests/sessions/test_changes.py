@@ -104,6 +104,38 @@ def test_the_names_of_folders_are_not_stored(home: Any, message: Make) -> None:
     assert home.total()[0] == 2
 
 
+def test_why_a_file_is_not_read_is_stored_without_its_name(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tracker_telemetry.sessions import scan
+
+    def refuse(path: str, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    folder = home.projects.parent / "-home-dev-canary-acme"
+    folder.mkdir()
+    (folder / "s1.jsonl").write_text(message("a"))
+    monkeypatch.setattr(scan, "open", refuse, raising=False)
+    [missing] = home.usage()["missing"]
+    assert (missing["kind"], missing["detail"]) == (
+        "unread_files",
+        "Claude Code sessions: [Errno 13] Permission denied",
+    )
+    assert not any(b"canary" in path.read_bytes() for path in home.data.rglob("*") if path.is_file())
+    monkeypatch.undo()
+    monkeypatch.chdir(home.folder.parent)
+    assert home.total()[0] == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_in_another_encoding_is_named(home: Any, message: Make, encoding: str) -> None:
+    (home.projects / "s1.jsonl").write_bytes(message("a").encode(encoding))
+    for _ in range(2):
+        assert home.missing() == {"unread_files": 1}
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    assert (home.total()[0], home.missing()) == (1, {})
+
+
 def test_a_project_that_is_hashed_from_now_on_counts_once(home: Any, message: Make) -> None:
     (home.projects / "s1.jsonl").write_text(message("a") + message("b"))
     assert home.total()[0] == 2

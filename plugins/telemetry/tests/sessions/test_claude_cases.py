@@ -57,6 +57,13 @@ ITERATIONS = {"iterations": [{"model": "claude-haiku-4-5", **U}, {"model": "clau
 FILES: dict[str, str | bytes] = {
     "grows": row("grows", "g", wide(1)) + row("grows", "g", wide(3)) + row("grows", "g", wide(5)) * 3,
     "shrinks": row("shrinks", "s", wide(5)) + row("shrinks", "s", wide(1)),
+    "less-input": row("less-input", "li", {"input_tokens": 900, "output_tokens": 1}) + row("less-input", "li", U),
+    "slash": row("slash", "sl", U, "a/b")
+    + row("slash", "sl", U, "c/d", isSidechain=True)
+    + row("slash", "sl", U, "a/b"),
+    "late-split": row("late-split", "ls", wide())
+    + row("late-split", "ls", wide(**SPLIT))
+    + row("late-split", "ls", wide()),
     "interleaved": "".join(row("interleaved", name, U) for name in ("i1", "i2", "i1", "i2", "i1")),
     "no-request": row("no-request", "n1", U, None) + without(row("no-request", "n2", U), "requestId"),
     "no-message-id": row("no-message-id", None, U, "q1") + row("no-message-id", None, U, "q2"),
@@ -101,6 +108,7 @@ FILES: dict[str, str | bytes] = {
     "nan": row("nan", "na", U, note="X").replace('"X"', "NaN"),
     "deep": row("deep", "de", U) + '{"usage":' * 100_000 + "\n",
     "crlf": row("crlf", "cr", U).replace("\n", "\r\n"),
+    "cr": (row("cr", "cr1", U) + row("cr", "cr2", U)).replace("\n", "\r") + row("cr", "cr3", U)[:50],
     "empty": "",
 }
 # file by file as above; a resumed session copies rows into a file of its own
@@ -109,13 +117,14 @@ COPIES = {
     "resumed": row("resumed", "o1", U, "ro1") + row("resumed", "o2", U, "ro2") + row("resumed", "new", U, "rn"),
 }
 TRUTH: dict[str, Sums] = {
-    "grows": BOTH, "shrinks": BOTH, "interleaved": TWO, "no-request": TWO, "no-message-id": TWO, "only-uuid": TWO,
+    "grows": BOTH, "shrinks": BOTH, "less-input": ONE, "slash": ONE,
+    "late-split": (1, 7, 3, 4, 6, 5, 0), "interleaved": TWO, "no-request": TWO, "no-message-id": TWO, "only-uuid": TWO,
     "no-id": TWO, "two-requests": TWO, "sidechain": ONE, "side-only": ONE, "synthetic": ONE,
     "split": (1, 7, 3, 4, 6, 5, 0), "long": (1, 7, 3, 0, 10, 5, 0), "usage-null": ONE, "nulls": ONE, "floats": ONE,
     "negative": ONE, "huge": ONE, "texts": ONE, "fraction": ONE, "thinking": (1, 100, 0, 0, 0, 10, 4),
     "models": TWO, "iterations": TWO, "tools": ONE, "unknown": ONE, "spaced": ONE, "zoned": TWO, "timeless": TWO,
     "partial": ONE, "whole-end": TWO, "surrogate": ONE, "bad-utf-8": ONE, "nan": ONE, "deep": ONE, "crlf": ONE,
-    "original": TWO, "resumed": ONE,
+    "cr": TWO, "original": TWO, "resumed": ONE,
 }  # fmt: skip
 
 
@@ -160,6 +169,17 @@ def test_a_replay_that_is_read_before_its_original(home: Any) -> None:
     put(home, "s1", row("s1", "m1", U, "r1"))
     assert sums(home) == {"s1": ONE}
     replay.unlink()
+    assert sums(home) == {"s1": ONE}
+
+
+def test_the_most_output_of_all_files_and_runs_counts(home: Any) -> None:
+    """Whatever the input: an answer's last row may show less of it."""
+    put(home, "one", row("s1", "m1", {"input_tokens": 900, "output_tokens": 4}))
+    assert sums(home) == {"s1": (1, 900, 0, 0, 0, 4, 0)}
+    put(home, "two", row("s1", "m1", U))
+    assert sums(home) == {"s1": ONE}
+    put(home, "agent-x", row("s1", "m1", {"input_tokens": 900, "output_tokens": 9}, "r9", isSidechain=True))
+    put(home, "three", row("s1", "m1", {"input_tokens": 900, "output_tokens": 5}))
     assert sums(home) == {"s1": ONE}
 
 

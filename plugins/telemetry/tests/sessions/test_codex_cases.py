@@ -149,6 +149,24 @@ FILES: dict[str, str | bytes] = {
         count(use(340, 34), use(40, 4), at(600.1)),
     )
     + count(use(345, 35), use(5, 1), at(640)),
+    # it names its parent alone, whose first part is `grown`'s
+    "fork-in-short": legacy(
+        "fork-in-short",
+        "fork",
+        meta("fork", at(700)),
+        count(A, A, at(700)),
+        count(B, use(200, 20), at(700)),
+        count(use(340, 34), use(40, 4), at(700.1)),
+    )
+    + count(use(345, 35), use(5, 1), at(740)),
+    # the next request has the same numbers as that of its sibling
+    "sibling": legacy("sibling", "grown", meta("grown", at(800)), count(A, A, at(800)), count(B, use(200, 20), at(800)))
+    + count(use(340, 34), use(40, 4), at(840)),
+    # copied a while after its own first line
+    "late-copy": legacy(
+        "late-copy", "grown", meta("grown", at(899)), count(A, A, at(899)), count(B, use(200, 20), at(899))
+    )
+    + count(use(350, 35), use(50, 5), at(940)),
     # its parent's file is gone: what was written at once is a copy
     "orphan": legacy("orphan", "gone", meta("gone", at(500)), count(A, A, at(500)), count(B, use(200, 20), at(500.9)))
     + count(use(340, 34), use(40, 4), at(540)),
@@ -193,6 +211,9 @@ TRUTH: dict[str, Sums] = {
     "grown": ALL_OF_B,
     "fork": (1, 40, 0, 4, 0),
     "fork-of-fork": (1, 5, 0, 1, 0),
+    "fork-in-short": (1, 5, 0, 1, 0),
+    "sibling": (1, 40, 0, 4, 0),
+    "late-copy": (1, 50, 0, 5, 0),
     "orphan": (1, 40, 0, 4, 0),
     "": ONE,
     "timeless": TWO,
@@ -240,6 +261,14 @@ def test_a_copy_in_the_archive_and_a_response_in_two_files_count_once(home: Any)
     put(home, "t", content, home.folder / ".codex" / "archived_sessions")
     put(home, "other", meta("other") + record("other", "same", A))
     assert sums(home) == {"t": ONE}
+
+
+def test_unreadable_lines_of_a_copy_in_the_archive_count_once(home: Any) -> None:
+    content = text("t", record("t", "r1", A), record("t", "r2", use(-1, 1)))
+    put(home, "t", content)
+    put(home, "t", content, home.folder / ".codex" / "archived_sessions")
+    put(home, "u", text("u", record("u", "r3", use(-1, 1))))
+    assert (sums(home), home.missing()) == ({"t": ONE}, {"unreadable": 2})
 
 
 def test_a_file_may_move_to_the_archive_between_two_runs(home: Any) -> None:

@@ -192,7 +192,7 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
         return evolve(known, why=f"{over}: {_cure(asked, known)}")
     costs = _costs(asked.deltas, meter, standing.account if known.several else None)
     if not costs or not costs[-1]:
-        return evolve(known, costs=len(costs), why="no finalized window says what one costs")
+        return evolve(known, costs=len(costs), why=_no_cost(asked.deltas, meter, costs))
     found = _verdict(evolve(known, costs=len(costs)), costs, asked.reserve, asked.windows_left)
     age = asked.now - standing.at
     if found.verdict != STOP and age > asked.max_age:
@@ -200,6 +200,16 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
         why = f"the last reading is {span(age)} old; {span(asked.max_age)} are the most: {_cure(asked, known)}"
         return evolve(found, verdict=UNKNOWN, why=why)
     return found
+
+
+def _no_cost(deltas: Sequence[object], meter: Meter, costs: Sequence[float]) -> str:
+    """Why no cost is known, and what would make it known."""
+    nothing = "no finalized window says what one costs"
+    if costs:
+        return f"{plural(len(costs), 'finalized window')} moved it by 0: a longer one says what one costs"
+    if not deltas:
+        return f"{nothing}: `tracker complete` finalizes one"
+    return f"{nothing}: measure one that begins and ends between two resets of {meter.key}"
 
 
 def _no_bar(meter: Meter) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number, plural, zone
 from tracker_verdict.accounts import NO_ACCOUNT
-from tracker_verdict.outlook import GO, STOP, TIGHT, Outlook
-from tracker_verdict.plan_text import ONE_MODEL, overall, risk
+from tracker_verdict.outlook import STOP, TIGHT, Outlook
+from tracker_verdict.plan_text import ONE_MODEL, remark, verdicts
 from tracker_verdict.standings import PERCENT
 
 
@@ -42,8 +42,9 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
                 session.show(f"{_name(source, one)}: full around {one.prospect.full_at.astimezone(local):%a %H:%M}")
     session.show(f"\nThe windows that fit leave {number(reserve)}% of each meter as a reserve.")
     for source, found in plans:
-        verdict = overall(found)
-        session.show(f"{source.name}: {verdict}{risk(found, windows_left) if verdict in (GO, TIGHT) else ''}")
+        for account, verdict in verdicts(found).items():
+            of = f" account {account}" if account else ""
+            session.show(f"{source.name}{of}: {verdict}{remark(found, account, verdict, windows_left)}")
     return True
 
 

@@ -13,17 +13,34 @@ from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import GO, STOP, TIGHT, UNKNOWN, Outlook
 from tracker_verdict.prospect import local_time
 from tracker_verdict.standings import PERCENT
-from tracker_verdict.weeks import FULL
+from tracker_verdict.weeks import FULL, WEEK
 
 ONE_MODEL = "this is the meter of one model: it stops work with that model alone and does not count for the verdict"
 
 
-def overall(found: list[Outlook]) -> str:
-    """The worst that a meter says, as the gate has it: not one of a single model. Unknown if the capacity meter is."""
+def overall(found: Sequence[Outlook]) -> str:
+    """The worst that a meter says, as the gate has it: not one of a single model. Never GO with a meter unknown."""
     for verdict in (STOP, TIGHT):
         if any(one.verdict == verdict for one in found if one.is_of_all):
             return verdict
-    return next((one.verdict for one in found if one.is_capacity), UNKNOWN)
+    known = next((one.verdict for one in found if one.is_capacity), UNKNOWN)
+    return UNKNOWN if _unknown(found) else known
+
+
+def _unknown(found: Sequence[Outlook]) -> list[Outlook]:
+    """The meters beside the capacity meter that could stop work and say nothing.
+
+    A meter without a bar never says anything, one that no window moved is in nobody's way, and one that was not shown
+    for a week may be gone.
+    """
+    last = max((one.taken_at for one in found if one.is_capacity and one.taken_at), default=None)
+    return [
+        one
+        for one in found
+        if one.verdict == UNKNOWN and one.is_of_all and not one.is_capacity and one.unit == PERCENT
+        if not (one.costs and one.probability is None)
+        if last is not None and one.taken_at is not None and last - one.taken_at < WEEK
+    ]
 
 
 def lines(
@@ -56,13 +73,24 @@ def lines(
         if one.assumption:
             yield f"  {one.assumption}"
     for account, verdict in verdicts(found).items():
-        own = [one for one in found if account in ("", one.account or NO_ACCOUNT)]
-        words_of_gate = risk(own, windows_left) if verdict in (GO, TIGHT) else ""
-        yield f"{source.name}{f' account {account}' if account else ''} verdict: {verdict}{words_of_gate}"
+        of = f" account {account}" if account else ""
+        yield f"{source.name}{of} verdict: {verdict}{remark(found, account, verdict, windows_left)}"
 
 
-def risk(found: Sequence[Outlook], windows_left: int) -> str:
-    """What to add to a verdict if planned windows fit, but the gate stops: it asks about the whole week."""
+def remark(found: Sequence[Outlook], account: str, verdict: str, windows_left: int) -> str:
+    """What to add to the verdict of an account: which meter keeps it unknown, or that the gate stops."""
+    own = [one for one in found if account in ("", one.account or NO_ACCOUNT)]
+    if verdict in (GO, TIGHT):
+        return _risk(own, windows_left)
+    capacity = next((one for one in own if one.is_capacity), None)
+    if verdict != UNKNOWN or capacity is None or capacity.verdict == UNKNOWN:
+        return ""
+    names = " and ".join(dict.fromkeys(one.meter for one in _unknown(own)))
+    return f": {names} not known, {capacity.meter} alone says {capacity.verdict}"
+
+
+def _risk(found: Sequence[Outlook], windows_left: int) -> str:
+    """What to add if planned windows fit, but the gate stops: it asks about the whole week."""
     for one in found:
         if one.is_capacity and one.prospect is not None and one.prospect.is_risky:
             chance = one.prospect.chance

@@ -52,7 +52,7 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
     table = prices.table(here, source)
 
     def show(events: Events) -> None:
-        _show(here, costs.compare(source, events, cast("costs.By", by), top, table, with_money=here.json))
+        _show(here, costs.compare(source, events, table), events, cast("costs.By", by), top)
 
     if path is not None:
         ask_log(_log(here, source, path), show)
@@ -60,22 +60,18 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
         ask(here, source, None if window is None else [window], show)
 
 
-def _show(here: Session, found: costs.Costs) -> None:
+def _show(here: Session, found: costs.Costs, events: Events, by: costs.By, top: int | None) -> None:
     """The comparison as a table or CSV, with its totals and the money."""
-    from attrs import evolve
-
     from tracker_telemetry import costs
 
     if here.json:
-        here.data(costs.document(found))
+        here.data(costs.document(found, events, by, top))
         return
     has_rows = any(side.models for side in found.sides)
-    if here.is_terminal:
-        found = evolve(found, rows=list(found.rows))
-    if here.is_terminal and has_rows and here.table(*costs.table(found)):
+    if here.is_terminal and has_rows and here.table(*costs.table(found, events, by, top)):
         here.show(costs.totals_line(found))
     else:
-        lines = costs.csv_lines(found)
+        lines = costs.csv_lines(found, events, by, top)
         while part := list(islice(lines, PART)):
             click.echo("\n".join(part))
         click.echo(f"# {costs.totals_line(found)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import marshal
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import chain, count
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 import orjson
@@ -86,14 +88,21 @@ def read(job: Job) -> Read:
     except ImportError:
         return Read(job, 0, b"", [], 0, job.offset, "", job.state, UNPACKER)
     except Exception as found:  # noqa: BLE001  also what zstandard raises for a damaged file
-        end, error = "", str(found) or type(found).__name__
+        end, error = "", _reason(found)
     rows.settle()
     columns = marshal.dumps(rows.columns)
     return Read(job, len(rows.places), columns, [*rows.labels], rows.bad, stop, end, rows.kept, error)
 
 
+def _reason(error: Exception) -> str:
+    """Why a file cannot be read, without its name, which tells the working directory."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"[Errno {error.errno}] {error.strerror}"
+    return str(error) or type(error).__name__
+
+
 class Rows:
-    """The rows of one file: of one key the one with the largest total."""
+    """The rows of one file: of one key the one with the most output."""
 
     def __init__(self, given: Rules, job: Job) -> None:
         self.rules, self.job, self.ingest = given, job, given.ingests[job.source]
@@ -115,6 +124,8 @@ class Rows:
         buffer, rest = bytearray(BLOCK), 0
         while size := file.readinto(memoryview(buffer)[rest:]):
             end = rest + size
+            if not offset and buffer.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{")):
+                raise ValueError("the file is UTF-16, not UTF-8")
             stop = buffer.rfind(b"\n", rest, end) + 1
             self.take(_lines(buffer, self.job.words, stop))
             offset += stop
@@ -123,11 +134,12 @@ class Rows:
             if rest == len(buffer):
                 buffer += bytes(rest)
         self.kept = json.dumps(self._hidden(self.state))
-        tail = bytes(buffer[:rest])
-        if tail and _is_whole(tail):  # its end may still come: read again the next time
+        # its end may still come: read again the next time; old programs end lines by CR alone
+        tail = [line for line in bytes(buffer[:rest]).split(b"\r") if line and _is_whole(line)]
+        if tail:
             bad = self.bad
             self.settle()
-            self.take([tail])
+            self.take(tail)
             self.settle()
             self.bad = bad
         return offset
@@ -170,33 +182,28 @@ class Rows:
 
     def _add(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Keep events: checked by column, in a fifth of the time that each by itself takes."""
+        if not events:
+            return
         columns = _columns(events)
-        nothing = [None] * len(events)
+        nothing, zeros = [None] * len(events), [0] * len(events)
 
         def column(name: str) -> Sequence[Any]:
             return columns.get(name, nothing)
 
-        def counts(name: str) -> list[int]:
-            found = [value or 0 for value in column(name)]
-            if found and (set(map(type, found)) != {int} or min(found) < 0):
-                raise TypeError("a count of tokens is below 0 or no number")
-            return found
-
         keys, times, models, speeds = column("key"), column("ts"), column("model"), column("speed")
-        plain, read, short, long, output, reasoning = map(counts, TOKENS)
+        plain, read, short, long, output, reasoning = (_counts(columns.get(name, zeros)) for name in TOKENS)
         if "cache_write_tokens" in columns:  # the client does not say for how long
-            short = [a + b for a, b in zip(short, counts("cache_write_tokens"), strict=True)]
+            short = [a + b for a, b in zip(short, _counts(columns["cache_write_tokens"]), strict=True)]
         totals = [a + b + c + d + e for a, b, c, d, e in zip(plain, read, short, long, output, strict=True)]
-        if max(max(totals, default=0), max(reasoning, default=0)) > LARGEST:
+        if max(*totals, *reasoning) > LARGEST:
             raise TypeError("a count of tokens is too large")
         for at in times:
             if at is not None and not 0 <= at < LATEST:
                 raise TypeError(f"the time {at!r}")
         # what is not text raises, and half a surrogate
         "".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()
-        tags = [_tagged(one) for one in column("tags")] if "tags" in columns else [_tagged(None)] * len(events)
-        wholes, needs = zip(*tags, strict=True) if tags else ((), ())
-        numbers = self._numbers([*zip(*map(column, LABELS), wholes, needs, column("rid"), strict=True)])
+        wholes, needs = _tagged(columns["tags"]) if "tags" in columns else ([False] * len(events), nothing)
+        numbers = self._numbers([*map(column, LABELS), wholes, needs, column("rid")])
         parts = [key.rpartition("/") for key in keys]
         bases = [base if slash else half for base, slash, half in parts]
         halves = [half if slash else ALONE for _, slash, half in parts]
@@ -204,7 +211,7 @@ class Rows:
         self._keep(keys, (bases, halves, times, models, speeds, *tokens, totals, numbers))
 
     def _keep(self, keys: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
-        """Add rows, which mostly are new; of one key the row with the largest total stands."""
+        """Add rows, which mostly are new; of one key the first of those with the highest rank stands."""
         places, own = self.places, self.columns
         new = dict(zip(keys, count(len(places))))
         if len(new) == len(keys) and places.keys().isdisjoint(new):
@@ -215,12 +222,15 @@ class Rows:
         for key, row in zip(keys, zip(*columns, strict=True), strict=True):
             place = places.setdefault(key, len(places))
             is_new = place == len(own[0])
-            if is_new or row[-2] > own[-2][place]:
+            if is_new or _rank(row) > _rank([column[place] for column in own]):
                 for column, value in zip(own, row, strict=True):
                     column[place : place + 1] = [value]
 
-    def _numbers(self, shared: Sequence[tuple[Any, ...]]) -> list[int]:
+    def _numbers(self, columns: Sequence[Sequence[Any]]) -> list[int]:
         """The number of each event's labels, of all that it shares with others."""
+        size = len(columns[0])
+        is_same = all(one.count(one[0]) == size for one in columns)
+        shared = [tuple(one[0] for one in columns)] if is_same else [*zip(*columns, strict=True)]
         numbers = [*map(self.labels.get, shared)]
         if None in numbers:
             new = [one for one in dict.fromkeys(shared) if one not in self.labels]
@@ -228,7 +238,7 @@ class Rows:
                 "".join(label or "" for label in (*one[:-3], one[-1])).encode()
             self.labels.update(zip(new, count(len(self.labels))))
             numbers = [*map(self.labels.get, shared)]
-        return cast("list[int]", numbers)
+        return cast("list[int]", numbers * size if is_same else numbers)
 
     def _hidden(self, value: Any) -> Any:
         """The state as it is stored: a working directory, under the name `project`, as reports show it."""
@@ -244,16 +254,31 @@ class Rows:
 
 def _columns(events: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
     """The fields of events by name; most events of a client have the same ones."""
-    shapes = {*map(tuple, events)}
-    if len(shapes) == 1:
-        return dict(zip(shapes.pop(), zip(*[event.values() for event in events], strict=True), strict=True))
-    return {name: [event.get(name) for event in events] for name in {*chain.from_iterable(shapes)}}
+    names = tuple(events[0])
+    if len(names) > 1 and {*map(len, events)} == {len(names)}:
+        with suppress(KeyError):
+            return dict(zip(names, zip(*map(itemgetter(*names), events), strict=True), strict=True))
+    return {name: [event.get(name) for event in events] for name in {*chain.from_iterable(events)}}
 
 
-def _tagged(tags: Sequence[str] | None) -> tuple[bool, str | None]:
-    """What tags say: whether an event is a client's own total, and the session that it needs."""
-    needs = (tag[len(NEEDS) :] for tag in tags or () if tag.startswith(NEEDS))
-    return TOTAL in (tags or ()), next(needs, None)
+def _rank(row: Sequence[Any]) -> tuple[float, ...]:
+    """Which of a request's rows stands, as `tables.RANK` has it."""
+    return row[9], row[-2], row[8], row[10], -LATEST if row[2] is None else -row[2]
+
+
+def _counts(found: Sequence[Any]) -> Sequence[int]:
+    """Counts of tokens; None is 0."""
+    if {*map(type, found)} != {int}:
+        found = [value or 0 for value in found]
+    if {*map(type, found)} != {int} or min(found) < 0:
+        raise TypeError("a count of tokens is below 0 or no number")
+    return found
+
+
+def _tagged(tags: Sequence[Sequence[str] | None]) -> tuple[list[bool], list[str | None]]:
+    """What each event's tags say: whether it is a client's own total, and the session that it needs."""
+    needs = [[tag[len(NEEDS) :] for tag in own or () if tag.startswith(NEEDS)] for own in tags]
+    return [TOTAL in (own or ()) for own in tags], [own[0] if own else None for own in needs]
 
 
 @cache
@@ -264,8 +289,14 @@ def _search(words: tuple[bytes, ...]) -> Callable[[bytearray, int], Iterable[int
     except ImportError:  # an extra: it compares many bytes at once
         pattern = re.compile(b"|".join(map(re.escape, words)))
         return lambda data, stop: (match.start() for match in pattern.finditer(data, 0, stop))
-    find = BytesAhoCorasick(words).find_matches_as_indexes
-    return lambda data, stop: [start for _, start, _ in find(memoryview(data)[:stop])]
+    # one word at a time: a search for several stops at each quotation mark, of which code in a log is full
+    finds = [BytesAhoCorasick([word]).find_matches_as_indexes for word in words]
+
+    def search(data: bytearray, stop: int) -> list[int]:
+        with memoryview(data) as view, view[:stop] as part:
+            return sorted(start for find in finds for _, start, _ in find(part))
+
+    return search
 
 
 def _lines(data: bytearray, words: tuple[bytes, ...], stop: int) -> list[bytes]:

@@ -22,7 +22,7 @@ from tracker.api import LogOrigin, Source
 from tracker.kernel import Session, TrackerError, stamp
 from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.progress import Progress
-from tracker_telemetry.sessions import scan, tables
+from tracker_telemetry.sessions import copies, scan, tables
 from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
@@ -59,6 +59,7 @@ class Store:
     _touched: set[tuple[str, str]] = field(factory=set)  # sources and sessions that got something
     _summed: set[tuple[str, str]] = field(factory=set)  # those of which nothing was known
     _places: dict[tuple[Any, ...], int] = field(factory=dict)
+    _descents: dict[str, copies.Descents] = field(factory=dict)  # of sources: which session shows the requests of which
 
     def sync(self, sources: Sequence[Source], prices: ListPrices) -> None:
         """Read what is new in the files, at these prices."""
@@ -142,13 +143,16 @@ class Store:
             rows = [*found.rows([self._place(one) for one in labels], source)]
             before = self.database.total_changes
             self.database.executemany(tables.ADD, rows)
-            if is_new and self.database.total_changes - before == done.size:
+            are_new = self.database.total_changes - before == done.size
+            if is_new and are_new:
                 # no other file has shown them; what else is found of these sessions has them summed up anew
                 names = [(source, *(label or "" for label in one[1:4])) for one in labels]
                 self.database.executemany(tables.ADD_SUMS, [(*names[at], *rest) for at, *rest in found.sums()])
                 self._summed.update((source, one[1]) for one in names)
             else:
-                self.database.executemany(tables.PUT, rows)
+                for show in () if are_new else tables.SHOW_BOTH:
+                    self.database.executemany(show, [(row[-2], *row[:2], source) for row in rows])
+                self.database.executemany(tables.PUT, () if are_new else rows)
                 # a copy may stand under the session that showed it first
                 keys = json.dumps([row[:2] for row in rows])
                 own = f"SELECT place FROM row WHERE source = ? AND (base, half) IN ({tables.PAIRS})"
@@ -190,14 +194,15 @@ class Store:
         """Bring the sums up to the sessions that got something."""
         if not (self._touched or self._summed):
             return
+        for index in tables.INDEXES if self._touched else ():
+            self._ask(index)
+        self._settle()
         before = set(self._ask("SELECT * FROM dropped"))
         self._ask("DELETE FROM dropped")
         self._ask(tables.DROPPED)
         for key in before ^ set(self._ask("SELECT * FROM dropped")):
             self._touch(f"id IN (SELECT place FROM row WHERE ({tables.KEY}) = (?, ?, ?))", *key)
         self._touch("needs IS NOT NULL")
-        for index in tables.INDEXES if self._touched else ():
-            self._ask(index)
         for source, names in self._sessions(self._touched):
             self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({tables.VALUES})", (source, names))
             self._ask(tables.SUMMARY, (source, names))
@@ -205,6 +210,19 @@ class Store:
         for source, names in self._sessions(self._touched):
             self._ask(tables.LOST, (source, names))
             self._ask(tables.KEPT_INSTEAD, (source, names, source))
+
+    def _settle(self) -> None:
+        """Give each request that several sessions show to the one that it came from."""
+        for source in {source for source, _ in self._touched | self._summed}:
+            changed: set[str] = set()
+            if copies.is_shared(self.database, source):
+                changed, self._descents[source] = copies.settle(self.database, source)
+            names = {name for of, name in self._touched | self._summed if of == source}
+            if descents := {
+                pair: until for pair, until in copies.known(self.database, source).items() if pair[0] in names
+            }:
+                changed |= copies.adopt(self.database, source, descents, self._place)
+            self._touched.update((source, name) for name in changed)
 
     @staticmethod
     def _sessions(touched: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -225,18 +243,20 @@ class Store:
         # the same requests under another project or branch
         nothing = (0,) * (len(TOKENS) + 1)
         new += [(*row[:9], *nothing, None) for key, row in kept.items() if key not in found and row[9]]
-        if not new or self.session.dry_run:
+        descents = copies.news(copies.known(self.database, source.name), self._descents.get(source.name, {}))
+        if self.session.dry_run:
+            copies.put(self.database, source.name, descents)
+        if self.session.dry_run or not (new or descents):
             return
+        fields: list[dict[str, Any]] = [
+            {"usage": dict(zip(tables.KEPT, row[1:], strict=True)), "prices": prices} for row in new
+        ]
+        fields += [
+            {"descent": dict(zip(copies.FIELDS, (*pair, until), strict=True))} for pair, until in descents.items()
+        ]
+        now = self.session.now
         records = [
-            stamp(
-                window=None,
-                provider=source.name,
-                captured_at=self.session.now,
-                source="ingest",
-                usage=dict(zip(tables.KEPT, row[1:], strict=True)),
-                prices=prices,
-            )
-            for row in new
+            stamp(window=None, provider=source.name, captured_at=now, source="ingest", **more) for more in fields
         ]
         try:
             with self.session.journal.lock():
@@ -246,6 +266,8 @@ class Store:
             self.session.warn(f"the daily totals of {source.title} were not kept: {error}")
             return
         self.put_kept(new, is_lost=False)
+        with self.database:
+            copies.put(self.database, source.name, descents)
 
     def put_kept(self, rows: Sequence[tuple[Any, ...]], *, is_lost: bool) -> None:
         """Note daily totals that the journal has; lost are those that no file shows."""
@@ -274,6 +296,7 @@ def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
         if not database.execute("SELECT 1 FROM kept LIMIT 1").fetchone():
             for source in log_sources(session):
                 store.put_kept(list(_kept_rows(session, source)), is_lost=True)
+                copies.put(database, source.name, copies.journalled(session, source))
         yield store
     finally:
         database.close()

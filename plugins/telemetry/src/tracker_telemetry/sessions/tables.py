@@ -6,7 +6,7 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 10
+VERSION = 12
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
 KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
 # `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
@@ -16,6 +16,8 @@ CREATE TABLE file (name BLOB PRIMARY KEY, source TEXT, size INTEGER, mtime INTEG
 CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {SHARED_COLUMNS});
 CREATE INDEX place_session ON place (origin, session);
 CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
+CREATE TABLE shown ({KEY}, place INTEGER, PRIMARY KEY ({KEY}, place)) WITHOUT ROWID;
+CREATE TABLE descent (source, session, parent, until REAL, PRIMARY KEY (source, session, parent));
 CREATE TABLE priced (version);
 CREATE TABLE rate (model, day, speed, units);
 CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
@@ -31,24 +33,30 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS row_place ON row (place)",
     "CREATE INDEX IF NOT EXISTS row_wild ON row (source, base) WHERE half = ''",
 )
-IS_COPY = "EXISTS (SELECT 1 FROM place WHERE id = {}.place AND needs IS NOT NULL)"
-# the row with the largest total stands, and stays where it was first seen; but what is a copy goes to its original
+# Of one request's rows the one with the most output stands, which may grow; of equal ones that with the larger total,
+# that which says how much was written for an hour, and the first.
+RANK = "{0}.output_tokens, {0}.total, {0}.cache_write_1h_tokens, {0}.reasoning_tokens, -coalesce({0}.ts, 1e11)"
 ADD = f"INSERT OR IGNORE INTO row VALUES ({','.join('?' * (len(GROWS.split(',')) + 4))})"
 PUT = (
     ADD.replace("OR IGNORE ", "")
     + " ON CONFLICT DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in GROWS.split(", "))
-    + f", place = iif({IS_COPY.format('row')}, excluded.place, row.place)"
-    + f" WHERE excluded.total > row.total OR {IS_COPY.format('row')} AND NOT {IS_COPY.format('excluded')}"
+    + f" WHERE ({RANK.format('excluded')}) > ({RANK.format('row')})"
 )
+# the places of a request that has several: that where it stands, and another one
+SHOW = f"""
+INSERT OR IGNORE INTO shown SELECT {KEY}, {{}} FROM row WHERE base = ?2 AND half = ?3 AND source = ?4 AND place <> ?1
+"""
+SHOW_BOTH = SHOW.format("place"), SHOW.format("?1")
 QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
 SUMS = ", ".join(f"sum({name})" for name in TOKENS)
 # of a message's rows with and without a request id, those that another row stands for
-DROPPED = """
+SIZE = "printf('%013d%013d', output_tokens, total)"
+DROPPED = f"""
 INSERT INTO dropped
 WITH base AS (
-  SELECT source, base, sum(half <> '') AS own, max(CASE WHEN half = '' THEN total END) AS wild,
-    max(CASE WHEN half <> '' THEN total END) AS largest
+  SELECT source, base, sum(half <> '') AS own, max(CASE WHEN half = '' THEN {SIZE} END) AS wild,
+    max(CASE WHEN half <> '' THEN {SIZE} END) AS largest
   FROM row WHERE base IN (SELECT base FROM row WHERE half = '') GROUP BY source, base)
 SELECT r.base, r.half, r.source FROM base b JOIN row r USING (source, base)
 WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
@@ -96,6 +104,11 @@ WHERE source = whose AND session = name AND day = date AND model = of
 KEPT_INSTEAD = f"""
 DELETE FROM summary WHERE source = ? AND session IN ({VALUES})
 AND (session, {DAY}, model) IN (SELECT session, day, model FROM kept WHERE lost AND source = ?)
+"""
+# requests of these days stand in what is kept
+IS_KEPT = """
+(coalesce(session, ''), coalesce(date(ts, 'unixepoch'), ''), coalesce(model, '')) IN (
+  SELECT session, day, model FROM kept WHERE lost AND source = row.source)
 """
 KEPT = ("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS, "cost_usd")
 

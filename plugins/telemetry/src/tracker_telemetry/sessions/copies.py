@@ -1,0 +1,205 @@
+"""Requests that several sessions show, since a fork copies its parent's: whose they are.
+
+A copy is like its original in all that it says of itself. What tells them apart is what follows, in whatever order the
+files are read: a parent goes on later than its fork, or never. Of two that do not go on the one that was seen first.
+
+Which session shows whose requests is kept in the journal: if the parent's file is deleted, and the index with it, the
+copies still are the parent's, of which the journal has daily totals.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeAlias
+
+from attrs import define, field
+
+from tracker.api import Source
+from tracker.kernel import Session
+from tracker_telemetry.sessions.scan import SHARED
+from tracker_telemetry.sessions.tables import REQUESTS, SHARED_COLUMNS, VALUES
+
+FIELDS = ("session", "parent", "until")  # of a record of the journal
+Descents: TypeAlias = "dict[tuple[str, str], float]"  # until when a session shows the requests of another
+NEVER = float("inf")
+SHOWN = """
+SELECT s.base, s.half, s.place, r.place, r.ts FROM shown s JOIN row r USING (base, half, source)
+WHERE source = ? ORDER BY 1, 2, 3
+"""
+PARENTS = """
+SELECT c.session, p.session, max(r.ts) FROM shown s JOIN row r USING (base, half, source)
+JOIN place c ON c.id = s.place JOIN place p ON p.id = r.place
+WHERE source = ? AND c.whole = 0 AND c.session <> p.session GROUP BY 1, 2
+"""
+IS_SHOWN_ONCE = """
+NOT EXISTS (SELECT 1 FROM shown s WHERE s.base = row.base AND s.half = row.half AND s.source = row.source)
+"""
+OWN = f"""
+SELECT session, min(ts) FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
+AND {IS_SHOWN_ONCE} GROUP BY 1
+"""
+ADOPT = f"UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ? AND {IS_SHOWN_ONCE}"
+
+
+class Place(NamedTuple):
+    """What requests share, in the order of `SHARED`; the session comes first."""
+
+    labels: tuple[Any, ...]
+
+    @property
+    def session(self) -> str:
+        return self.labels[0] or ""
+
+    @property
+    def needs(self) -> str | None:
+        found: str | None = self.labels[SHARED.index("needs")]
+        return found
+
+
+@define
+class Group:
+    """Requests that the same places show: their keys with the place where they stand, the first time and the last."""
+
+    sessions: frozenset[str]
+    keys: list[tuple[str, str, int]] = field(factory=list)
+    first: float = NEVER
+    last: float = -NEVER
+
+
+# --- which session shows whose requests
+
+
+def known(database: sqlite3.Connection, source: str) -> Descents:
+    """What the journal has."""
+    rows = database.execute("SELECT session, parent, until FROM descent WHERE source = ?", (source,))
+    return {(session, parent): until for session, parent, until in rows}
+
+
+def put(database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, str], float | None]) -> None:
+    """Note what the journal has; None takes back."""
+    rows = [(source, *pair, until) for pair, until in descents.items()]
+    database.executemany("INSERT OR REPLACE INTO descent VALUES (?, ?, ?, ?)", rows)
+    database.execute("DELETE FROM descent WHERE until IS NULL")
+
+
+def parents(database: sqlite3.Connection, source: str) -> Descents:
+    """The same for files that are there, and for deleted ones."""
+    rows = database.execute(PARENTS, (source,))
+    return known(database, source) | {(session, parent): until for session, parent, until in rows if until is not None}
+
+
+def journalled(session: Session, source: Source) -> dict[tuple[str, str], float | None]:
+    """What a source's stream of the journal says."""
+    found = (entry.record.get("descent") for entry in session.index.entries(source.stream))
+    return {
+        (str(one.get("session")), str(one.get("parent"))): one.get("until") for one in found if isinstance(one, dict)
+    }
+
+
+def news(before: Descents, found: Descents) -> dict[tuple[str, str], float | None]:
+    """What the journal does not have yet, and what is the other way round than was thought."""
+    new: dict[tuple[str, str], float | None] = {
+        pair: until for pair, until in found.items() if before.get(pair, -NEVER) < until
+    }
+    return new | {pair: None for pair in before if pair not in found and pair[::-1] in found}
+
+
+# --- whose they are
+
+
+def is_shared(database: sqlite3.Connection, source: str) -> bool:
+    """Whether any request of a source is shown by several places."""
+    return database.execute("SELECT 1 FROM shown WHERE source = ? LIMIT 1", (source,)).fetchone() is not None
+
+
+def settle(database: sqlite3.Connection, source: str) -> tuple[set[str], Descents]:
+    """Give each request that several sessions show to the one that it came from.
+
+    Returned are the sessions that got or lost some, and which session shows those of which.
+    """
+    places = _places(database, source)
+    groups = _groups(database, source, places)
+    names = json.dumps(sorted({name for group in groups.values() for name in group.sessions}))
+    own = dict(database.execute(OWN, (source, names)))
+    changed: set[str] = set()
+    descents: Descents = {}
+    for shown, group in groups.items():
+        stands = _original(shown, group, places, own, groups.values())
+        moved = [(stands, base, half, source) for base, half, place in group.keys if place != stands]
+        database.executemany("UPDATE row SET place = ? WHERE base = ? AND half = ? AND source = ?", moved)
+        changed |= {places[place].session for _, _, place in group.keys if place != stands}
+        if moved:
+            changed.add(places[stands].session)
+        for copy in () if places[stands].needs else group.sessions - {places[stands].session}:
+            # what a session shows of another is told by its time if it stands before all that is its own
+            if -NEVER < group.last < (own.get(copy) or NEVER):
+                pair = copy, places[stands].session
+                descents[pair] = max(descents.get(pair, group.last), group.last)
+    return changed, descents
+
+
+def adopt(
+    database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, str], float], place_of: Callable[..., int]
+) -> set[str]:
+    """Give the copies whose originals are deleted to the sessions that they came from; returned are those sessions."""
+    changed: set[str] = set()
+    places = _places(database, source)
+    begin: dict[str, float] = defaultdict(lambda: -NEVER)
+    for (session, parent), until in sorted(descents.items(), key=itemgetter(1)):
+        for number, place in places.items():
+            if place.session == session and place.needs is None and not place.labels[SHARED.index("whole")]:
+                other = place_of((source, parent, *place.labels[1:]))
+                if database.execute(ADOPT, (other, number, begin[session], until)).rowcount:
+                    changed |= {session, parent}
+        begin[session] = until
+    return changed
+
+
+def _places(database: sqlite3.Connection, source: str) -> dict[int, Place]:
+    rows = database.execute(f"SELECT id, {SHARED_COLUMNS} FROM place WHERE origin = ?", (source,))
+    return {number: Place(tuple(labels)) for number, *labels in rows}
+
+
+def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Place]) -> dict[tuple[int, ...], Group]:
+    groups: dict[tuple[int, ...], Group] = {}
+    for (base, half), found in groupby(database.execute(SHOWN, (source,)), itemgetter(0, 1)):
+        rows = [*found]
+        shown = tuple(row[2] for row in rows)
+        group = groups.get(shown)
+        if group is None:
+            group = groups[shown] = Group(frozenset(places[place].session for place in shown))
+        group.keys.append((base, half, rows[0][3]))
+        at = rows[0][4]
+        if at is not None:
+            group.first, group.last = min(group.first, at), max(group.last, at)
+    return groups
+
+
+def _original(
+    shown: tuple[int, ...], group: Group, places: Mapping[int, Place], own: Mapping[str, Any], groups: Iterable[Group]
+) -> int:
+    """Where a group's requests stand: in the session that went on last, or not at all."""
+    # copies of copies are of the one whose own original is not among them
+    ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
+    left = [number for number in shown if ranks[number] == min(ranks.values())]
+    sessions = frozenset(places[number].session for number in left)
+    while len(sessions) > 1:
+        # those that went on with the same request are compared by what follows it
+        went_on = {name: _went_on(name, sessions, own, groups) for name in sessions}
+        last = frozenset(name for name in sessions if went_on[name] == max(went_on.values()))
+        if last == sessions:
+            break
+        sessions = last
+    return min(number for number in left if places[number].session in sessions)
+
+
+def _went_on(session: str, beside: frozenset[str], own: Mapping[str, Any], groups: Iterable[Group]) -> float:
+    """When a session made the first request that others do not show."""
+    mine = own.get(session)
+    others = (one.first for one in groups if session in one.sessions and not beside <= one.sessions)
+    return min(NEVER if mine is None else mine, min(others, default=NEVER))

@@ -1,0 +1,141 @@
+"""Requests that several sessions show are the parent's, in whatever order and pieces the files are read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+Make = Callable[..., str]
+WAYS = ("session", "daily", "model", "window")
+
+
+def requests(home: Any) -> dict[str, int]:
+    return {row["session"]: row["requests"] for row in home.usage("session")["rows"]}
+
+
+def test_a_copied_request_is_the_parents_though_its_file_is_the_newer_one(home: Any, message: Make) -> None:
+    parent, fork = home.projects / "zz.jsonl", home.projects / "aa.jsonl"
+    parent.write_text(message("a", minute=0, sessionId="p") + message("b", minute=1, sessionId="p"))
+    fork.write_text("".join(message(name, minute=at, sessionId="f") for at, name in enumerate("abc")))
+    os.utime(fork, (1, 1))
+    assert requests(home) == {"p": 2, "f": 1}
+    with parent.open("a") as file:
+        file.write(message("d", minute=5, sessionId="p"))
+    for _ in range(2):
+        assert requests(home) == {"p": 3, "f": 1}
+        shutil.rmtree(home.data)
+
+
+def test_a_fork_of_a_fork_shows_the_requests_of_both(home: Any, message: Make) -> None:
+    for name, shown in {"g": "abcx", "f": "abcd", "p": "ab"}.items():
+        text = "".join(message(one, minute=ord(one) - 97, sessionId=name) for one in shown)
+        (home.projects / f"{name}.jsonl").write_text(text)
+    # whether `c` is of `f` or of `g` is told by which of them went on last: `x` is of a later minute than `d`
+    assert requests(home) == {"p": 2, "f": 1, "g": 2}
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_copies_stay_their_parents_whose_file_is_deleted_and_the_index_with_it(
+    home: Any, message: Make, goes_on: bool
+) -> None:
+    parent, fork = home.projects / "p.jsonl", home.projects / "f.jsonl"
+    parent.write_text(message("a", minute=0, sessionId="p") + message("b", minute=1, sessionId="p"))
+    fork.write_text("".join(message(name, minute=at, sessionId="f") for at, name in enumerate("abc")))
+    if goes_on:
+        with parent.open("a") as file:
+            file.write(message("d", minute=5, sessionId="p"))
+    before = {way: home.usage(way)["rows"] for way in ("session", "daily", "model")}
+    parent.unlink()
+    for at in range(3):
+        shutil.rmtree(home.data / ".index")
+        assert {way: home.usage(way)["rows"] for way in before} == before
+        assert (
+            home.total("window")
+            == home.total()
+            == (3 + goes_on + at, 100 * (3 + goes_on + at), 50 * (3 + goes_on + at))
+        )
+        assert home.missing() == ({"deleted": 1} if goes_on else {})
+        with fork.open("a") as file:
+            file.write(message(f"e{at}", minute=10 + at, sessionId="f"))
+        assert home.total()[0] == 4 + goes_on + at
+        before = {way: home.usage(way)["rows"] for way in before}
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> dict[str, list[int]]:
+    """Sessions with the numbers of their requests: a fork begins with some of its parent's, and goes on before it."""
+    sessions = {"root": [0, 1]}
+    number = 2
+    for name in draw(st.lists(st.sampled_from("abcdef"), unique=True, max_size=4)):
+        parent = draw(st.sampled_from(sorted(sessions)))
+        copied = sessions[parent][: draw(st.integers(1, len(sessions[parent])))]
+        sessions[name] = [*copied, number]
+        number += 1
+        if draw(st.booleans()):
+            sessions[parent].append(number)
+            number += 1
+    return sessions
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(trees(), st.randoms(use_true_random=False))
+def test_cold_and_in_pieces_and_in_any_order_the_figures_are_the_same(
+    home: Any, message: Make, sessions: dict[str, list[int]], chance: Any
+) -> None:
+    def figures() -> Any:
+        return {way: home.usage(way)["rows"] for way in ("session", "daily", "model", "branch")}
+
+    shutil.rmtree(home.data, ignore_errors=True)
+    shutil.rmtree(home.projects)
+    home.projects.mkdir()
+    lines = [
+        (home.projects / f"{name}.jsonl", message(f"m{number}", number, number, sessionId=name))
+        for name, numbers in sessions.items()
+        for number in numbers
+    ]
+    left = {path: [text for of, text in lines if of == path] for path, _ in lines}
+    while any(left.values()):
+        path = chance.choice([path for path, rows in left.items() if rows])
+        with path.open("a") as file:
+            file.write(left[path].pop(0))
+        os.utime(path, (chance.randrange(9**9),) * 2)
+        if chance.random() < 0.3:
+            figures()
+    found = figures()
+    assert home.total()[0] == len({number for numbers in sessions.values() for number in numbers})
+    shutil.rmtree(home.data)
+    for path in left:
+        os.utime(path, (chance.randrange(9**9),) * 2)
+    assert figures() == found
+
+
+def test_the_copy_of_a_copy_does_not_count_without_the_first_original(home: Any) -> None:
+    def line(kind: str, payload: Any, second: int) -> str:
+        return json.dumps({"timestamp": 1.79e9 + second, "type": kind, "payload": payload}) + "\n"
+
+    def count(total: int, second: int) -> str:
+        info = {"total_token_usage": {"input_tokens": total}, "last_token_usage": {"input_tokens": 100}}
+        return line("event_msg", {"type": "token_count", "info": info}, second)
+
+    def put(name: str, parents: str, second: int, own: int) -> Path:
+        path: Path = home.sessions / f"rollout-{name}.jsonl"
+        metas = [line("session_meta", {"id": one}, second) for one in parents]
+        path.write_text(
+            "".join([*metas, *(count(100 * at, second) for at in range(1, own)), count(100 * own, second + 9)])
+        )
+        return path
+
+    fork, last = put("f", "fp", 100, 3), put("g", "gfp", 200, 4)
+    for first, second in ((fork, last), (last, fork)):
+        os.utime(first, (1, 1))
+        os.utime(second, (2, 2))
+        assert requests(home) == {"f": 1, "g": 1}
+        shutil.rmtree(home.data)
