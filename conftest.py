@@ -28,7 +28,7 @@ if os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2 << 30 and not os.s
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
-pytest_plugins = ("toys", "inprocess", "warm", "shared")
+pytest_plugins = ("toys", "inprocess", "kept", "warm", "shared")
 
 
 @pytest.hookimpl(trylast=True)

@@ -19,15 +19,19 @@ def hashed(address: str) -> str:
 
 
 @pytest.fixture
-def two(verdicts: Any) -> Any:
+def two(verdicts: Any, kept: Any) -> Any:
     """A window of 10 points on one account, and one of 20 points on another."""
+    kept(verdicts.folder / "data", lambda: fill(verdicts))
+    return verdicts
+
+
+def fill(verdicts: Any) -> None:
     windows = (("W1", ONE, 90, 80, "-5h", "-4h", 3), ("W2", OTHER, 70, 50, "-3h", "-10m", 1))
     for window, address, before, after, start, end, features in windows:
         for phase, left, at in (("start", before, start), ("end", after, end)):
             words = ("alias", phase, "codex", "--stdin", "--window", window, "--captured-at", at)
             verdicts(*words, stdin=PANE.format(address, left)).ok()
         verdicts("complete", "--window", window, "--codex-features", str(features)).ok()
-    return verdicts
 
 
 def test_addresses_that_are_redacted_alike_are_two_accounts(two: Any) -> None:

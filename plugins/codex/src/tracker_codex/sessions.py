@@ -43,6 +43,11 @@ SOURCE = TelemetrySource(
     ),
 )
 _WORDS = tuple(word.encode() for word in WORDS)
+KINDS = (
+    *("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens"),
+    *("reasoning_output_tokens", "total_tokens"),
+)
+LONGEST = 40  # of a name that is kept
 LARGEST = 2**53
 BURST_SECONDS = 1.0  # a legacy fork writes its parent's history at once
 COPY = "if-session:"  # a tag: the event counts if that session is known, whose copy it may be
@@ -140,6 +145,7 @@ def _recorded(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: di
     usage = _numbers(payload.get("usage"))
     if usage is None:
         return []
+    _note(payload["usage"], scratch)
     if _is_early(usage, payload, record, scratch):
         return []
     # the `token_count` beside it, also if both are copies
@@ -190,6 +196,7 @@ def _counted(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dic
             raise Rejected("the first total of a fork, which holds its parent's")
     if usage is None or not any(usage):
         return []  # after a compaction
+    _note(info.get("last_token_usage"), scratch)
     scratch["chain"] = _hash(scratch.get("chain"), total, usage)
     if scratch.get("is_fork"):
         event = _event(f"{scratch['chain']}/", usage, record, scratch)
@@ -246,6 +253,16 @@ def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping
     if model is None:
         event["tags"] = ["model:unknown"]
     return event
+
+
+def _note(usage: Mapping[str, Any] | None, scratch: dict[str, Any]) -> None:
+    """Note tokens of an unknown kind: newer clients write what nobody has seen yet."""
+    if usage is None or len(usage) < len(KINDS):
+        return
+    for name in sorted(usage.keys() - KINDS):
+        if name.endswith("_tokens") and usage[name] and len(name) <= LONGEST and name.isidentifier():
+            counts = scratch.setdefault("unknown", {})
+            counts[f"rows with {name}"] = counts.get(f"rows with {name}", 0) + 1
 
 
 # --- values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from bisect import bisect_right
@@ -29,6 +30,7 @@ By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "bra
 Counted: TypeAlias = tuple[dict[str, str], float | str | None, int, list[int], float | None, int]
 PERIODS = ("daily", "weekly", "monthly")
 OUTSIDE = "(no window)"
+UNKNOWN = "unknown"  # in a plugin's scratch: how often it met what it does not know, by name
 MICROSECONDS = 10**6
 
 
@@ -334,6 +336,7 @@ def _missing(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterato
         bad = sum(count for (count,) in database.execute(query, own))
         if bad:
             yield {"kind": "unreadable", "count": bad, "detail": f"lines of {source.title}"}
+        yield from _unknown(database, source)
         query = "SELECT error, count(*) FROM file WHERE source = ? AND error IS NOT NULL GROUP BY 1 ORDER BY 1"
         for error, count in database.execute(query, own):
             why = f"compressed files need {Registry.installation(UNPACKER)}" if error == UNPACKER else error
@@ -343,3 +346,15 @@ def _missing(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterato
         if sessions:
             yield {"kind": "deleted", "count": sessions, "detail": f"sessions of {source.title}, the first of {first}"}
         yield from not_in_rows(database, source)
+
+
+def _unknown(database: sqlite3.Connection, source: Source) -> Iterator[dict[str, Any]]:
+    """What the plugin noted in the state of its files, for it may be requests or tokens."""
+    counts: dict[str, int] = defaultdict(int)
+    query = f"SELECT state FROM file WHERE source = ? AND instr(state, '\"{UNKNOWN}\"') GROUP BY stop, state"
+    for (state,) in database.execute(query, (source.name,)):
+        found = json.loads(state).get(UNKNOWN)
+        for name, count in found.items() if isinstance(found, dict) else ():
+            counts[name] += count
+    for name, count in sorted(counts.items()):
+        yield {"kind": "unknown", "count": count, "detail": f"{source.title}: {name}"}
