@@ -197,7 +197,7 @@ def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Plac
 
 
 def _parents_of(sessions: frozenset[str], thought: Descents) -> frozenset[str]:
-    """Those that are no forks of another, as far as is known."""
+    """Those that were not forked from another one, as far as is known."""
     return frozenset(one for one in sessions if not any((one, other) in thought for other in sessions)) or sessions
 
 
