@@ -319,6 +319,16 @@ def test_an_export_that_is_ended_leaves_no_temporary_file(
     assert not [*elsewhere.iterdir(), *out.glob(".*")]
 
 
+def test_ledgers_that_are_not_there_do_not_stay_behind(
+    filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("export", "--format", "jsonl", "--force", "--out", str(tmp_path / "out"))
+    assert "ledgers" not in filled(*words).err
+    (tmp_path / "docs" / "Ledgers").mkdir(parents=True)
+    assert "the ledgers stay behind" in filled(*words).err
+
+
 def test_nothing_to_export(program: Any, tmp_path: Path) -> None:
     assert (
         "holds no records to export. " in program("export", "--format", "csv", "--out", str(tmp_path / "x")).refused()

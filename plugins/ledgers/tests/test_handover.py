@@ -224,6 +224,20 @@ def test_a_command_that_was_taken_back_leaves_the_list(toys: Run, tmp_path: Path
     assert handoff(tmp_path) == before
 
 
+def test_a_command_of_a_lane_names_it(toys: Run, tmp_path: Path) -> None:
+    ok(toys("start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%", AGENT_ID="sub1"))
+    ok(toys("--agent", "sub2", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%"))
+    ok(toys("start", "tally", "--stdin", "--window", "W0-20", stdin="1"))
+    ok(toys("handoff"))
+    found = section(handoff(tmp_path).decode(), "Commands that were run").splitlines()
+    words = [row.partition("Z  ")[2] for row in found if "Z  " in row]
+    assert words == [
+        "AGENT_ID=sub1 tracker start toy --stdin --window W0-20",
+        "tracker --agent sub2 start toy --stdin --window W0-20",
+        "tracker start tally --stdin --window W0-20",
+    ]
+
+
 def test_a_command_that_names_a_window_makes_none(toys: Run, tmp_path: Path) -> None:
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%"))
     ok(toys("feature", "log", "--feature-id", "F-1", "--window", "W0-99"))

@@ -191,7 +191,14 @@ def test_a_finalized_window_keeps_its_account(two: Any) -> None:
     assert two("--json", "windows").ok() == known
     two(*start, "--force", stdin=PANE.format(OTHER, 50)).ok()
     assert "of another account than the AFTER of W1." in two(*end, stdin=PANE.format(OTHER, 40)).refused(1)
+    counted = two("scoreboard").ok()
     two(*end, "--force", stdin=PANE.format(OTHER, 40)).ok()
+    # what was stored nevertheless counts on its own account when the window is finalized with it
+    accounts = [row["providers"]["codex"]["account"] for row in json.loads(two("--json", "windows").ok())]
+    assert accounts == [row["providers"]["codex"]["account"] for row in json.loads(known)]
+    assert two("scoreboard").ok() == counted
+    two("complete", "--window", "W1").ok()
+    assert two("scoreboard").ok() != counted
 
 
 def test_a_window_from_one_account_to_another_belongs_to_none(two: Any) -> None:

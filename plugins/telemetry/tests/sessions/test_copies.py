@@ -69,6 +69,16 @@ def test_copies_stay_their_parents_whose_file_is_deleted_and_the_index_with_it(
         before = {way: home.usage(way)["rows"] for way in before}
 
 
+def test_what_later_copies_leave_out_at_their_beginning_does_not_make_them_the_originals(
+    home: Any, message: Make
+) -> None:
+    for at, name in enumerate("stuvw"):
+        rows = [message(f"m{number}", minute=number, sessionId=name) for number in range(2 * at + 2)]
+        (home.projects / f"{name}.jsonl").write_text("".join(rows[-4:]))
+        os.utime(home.projects / f"{name}.jsonl", (9 - at, 9 - at))
+    assert requests(home) == dict.fromkeys("stuvw", 2)
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> dict[str, list[int]]:
     """Sessions with the numbers of their requests: a fork begins with some of its parent's, and goes on before it."""
