@@ -22,6 +22,8 @@ from tracker.kernel import PluginError, Session, TrackerError, rate
 
 FILE = "prices.toml"
 KINDS = ("input", "output", "cache_read", "cache_write")
+# what a cache write for five minutes costs of the input price, if a table does not say
+SHORT = 1.25
 
 
 @frozen(kw_only=True)
@@ -118,4 +120,5 @@ def _entry(entry: Mapping[str, Any], snapshot: str, per: float) -> tuple[re.Patt
     prices = {kind: float(entry[kind]) / per for kind in KINDS if kind in entry}
     if not {"input", "output"} <= prices.keys() or not all(0 <= price < math.inf for price in prices.values()):
         raise ValueError(f"the entry {name!r} needs `input` and `output` of 0 or more")
+    prices.setdefault("cache_write", SHORT * prices["input"])
     return re.compile(pattern), prices
