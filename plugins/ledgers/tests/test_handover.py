@@ -58,7 +58,7 @@ def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:
     preview = ok(finalized("preview", *(word for one in (20, 21, 22) for word in ("--window", f"W0-{one}"))))
     assert preview.partition("\nNotes:")[0] in checks
     run = section(text, "Commands that were run")
-    assert "Z  tracker alias start toy --stdin --window W0-21\n" in run
+    assert "Z  AGENT_ID=sub1 tracker alias start toy --stdin --window W0-21\n" in run
     assert "--task task900" in run
 
 
