@@ -186,3 +186,11 @@ def test_tokens_of_an_unknown_kind_are_noted() -> None:
     for one in (META, record(1e9, "a", used), count(1e9, used, used), count(1e9 + 9, usage(300, 20), used)):
         ingest_line(one, scratch)
     assert scratch["unknown"] == {"rows with audio_tokens": 2}
+
+
+def test_a_client_with_a_name_of_its_own_is_no_subagent() -> None:
+    own = line("session_meta", 1e9, id="f", forked_from_id="p", source={"custom": "editor"})
+    lines = [own, line("session_meta", 1e9, id="p"), count(1e9, usage(100, 10), usage(100, 10))]
+    scratch: dict[str, Any] = {}
+    [event] = [event for one in lines for event in ingest_line(one, scratch)]
+    assert event["tags"] == ["model:unknown", "if-session:p"]

@@ -209,7 +209,7 @@ def _totals(row: Row, scratch: Mapping[str, Any]) -> list[Event]:
     for model, event in events.items():
         shown = [value for name, value in event.items() if name.endswith("_tokens")]
         event["key"] = f"cost-state:{row.sessionId}:{row.startTime}:{model}:{shown}"
-        event["ts"], event["rid"], event["tags"] = scratch.get("ts"), str(row.startTime), [TOTAL]
+        event["ts"], event["rid"], event["tags"] = scratch.get("ts"), str(row.startTime or row.sessionId), [TOTAL]
     return [*events.values()]
 
 

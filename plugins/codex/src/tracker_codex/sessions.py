@@ -109,7 +109,9 @@ def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[s
     scratch["parent"] = _text(payload.get("forked_from_id"))
     scratch["is_paginated"] = payload.get("history_mode") == "paginated" or bool(payload.get("history_base"))
     is_based = bool(scratch["parent"] or payload.get("history_base")) and scratch["is_paginated"]
-    is_subagent = scratch["is_subagent"] = isinstance(payload.get("source"), dict)  # whose totals start at 0
+    source = payload.get("source")  # "cli", or an object with one name, such as `custom`
+    is_subagent = isinstance(source, dict) and any("agent" in name for name in source)  # whose totals start at 0
+    scratch["is_subagent"] = is_subagent
     scratch["is_based"] = is_based and not is_subagent
     scratch["is_fork"] = bool(scratch["parent"]) and not (scratch["is_paginated"] or is_subagent)
     scratch["own"] = {

@@ -69,6 +69,26 @@ def test_copies_stay_their_parents_whose_file_is_deleted_and_the_index_with_it(
         before = {way: home.usage(way)["rows"] for way in before}
 
 
+def test_a_session_that_goes_on_while_the_index_is_away_takes_no_requests_twice(home: Any, message: Make) -> None:
+    """What the journal says of days is of sessions as they were told apart then."""
+    parent, fork = home.projects / "p.jsonl", home.projects / "f.jsonl"
+    for name, path in (("p", parent), ("f", fork)):
+        path.write_text(message("a", sessionId=name) + message("b", minute=1, sessionId=name))
+        os.utime(path, (1, 1) if name == "p" else (2, 2))
+    assert requests(home) == {"p": 2}
+    shutil.rmtree(home.data / ".index")
+    os.utime(parent, (3, 3))
+    assert requests(home) == {"p": 2}
+    shutil.rmtree(home.data / ".index")
+    for minute in (5, 6, 7):
+        with parent.open("a") as file:
+            file.write(message(f"c{minute}", minute=minute, sessionId="p"))
+        assert home.total() == home.total("window") == (minute - 2, 100 * (minute - 2), 50 * (minute - 2))
+        assert home.missing() == {}
+        if minute == 6:
+            shutil.rmtree(home.data / ".index")
+
+
 def test_what_later_copies_leave_out_at_their_beginning_does_not_make_them_the_originals(
     home: Any, message: Make
 ) -> None:

@@ -2,6 +2,7 @@
 
 A copy is like its original in all that it says of itself. What tells them apart is what follows, in whatever order the
 files are read: a parent goes on later than its fork, or never. Of two that do not go on the one that was seen first.
+An index that is made anew begins with what the journal says, whose daily totals would else be of other sessions.
 
 Which session shows whose requests is kept in the journal: if the parent's file is deleted, and the index with it, the
 copies still are the parent's, of which the journal has daily totals.
@@ -121,7 +122,7 @@ def is_shared(database: sqlite3.Connection, source: str) -> bool:
     return database.execute("SELECT 1 FROM shown WHERE source = ? LIMIT 1", (source,)).fetchone() is not None
 
 
-def settle(database: sqlite3.Connection, source: str) -> tuple[set[str], Descents]:
+def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple[set[str], Descents]:
     """Give each request that several sessions show to the one that it came from.
 
     Returned are the sessions that got or lost some, and which session shows those of which.
@@ -134,8 +135,16 @@ def settle(database: sqlite3.Connection, source: str) -> tuple[set[str], Descent
         own[name].append(at)
     changed: set[str] = set()
     descents: Descents = {}
+    thought = known(database, source)
     for shown, group in groups.items():
-        stands = _original(shown, group, places, own, groups.values())
+        # copies of copies are of the one whose own original is not among them
+        ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
+        left = [number for number in shown if ranks[number] == min(ranks.values())]
+        sessions = frozenset(places[number].session for number in left)
+        if is_anew:
+            sessions = _parents_of(sessions, thought)
+        sessions = _parents_of(_last(sessions, group, own, groups.values()), thought)
+        stands = min(number for number in left if places[number].session in sessions)
         moved = [(stands, base, half, source) for base, half, place in group.keys if place != stands]
         database.executemany("UPDATE row SET place = ? WHERE base = ? AND half = ? AND source = ?", moved)
         changed |= {places[place].session for _, _, place in group.keys if place != stands}
@@ -187,14 +196,15 @@ def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Plac
     return groups
 
 
-def _original(
-    shown: tuple[int, ...],
-    group: Group,
-    places: Mapping[int, Place],
-    own: Mapping[str, list[float]],
-    groups: Collection[Group],
-) -> int:
-    """Where a group's requests stand: in the session that went on last, or not at all."""
+def _parents_of(sessions: frozenset[str], thought: Descents) -> frozenset[str]:
+    """Those that were not forked from another one, as far as is known."""
+    return frozenset(one for one in sessions if not any((one, other) in thought for other in sessions)) or sessions
+
+
+def _last(
+    sessions: frozenset[str], group: Group, own: Mapping[str, list[float]], groups: Collection[Group]
+) -> frozenset[str]:
+    """Those that went on last behind a group's requests, or not at all."""
 
     def went_on(session: str, beside: frozenset[str]) -> float:
         """When a session made the first request that the others do not all show."""
@@ -202,10 +212,6 @@ def _original(
         starts = ((times, bisect_left(times, group.last)) for times in (own[session], *others))
         return min((times[at] for times, at in starts if at < len(times)), default=NEVER)
 
-    # copies of copies are of the one whose own original is not among them
-    ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
-    left = [number for number in shown if ranks[number] == min(ranks.values())]
-    sessions = frozenset(places[number].session for number in left)
     while len(sessions) > 1:
         # those that went on with the same request are compared by what follows it
         times = {name: went_on(name, sessions) for name in sessions}
@@ -213,4 +219,4 @@ def _original(
         if last == sessions:
             break
         sessions = last
-    return min(number for number in left if places[number].session in sessions)
+    return sessions
