@@ -77,11 +77,11 @@ class Totals:
                 if any(left):
                     yield session, model, left
 
-    def _total(self, session: str, model: str, until: float) -> Tokens:
+    def _total(self, session: str, model: str, until: float, most: Tokens | None = None) -> Tokens:
         """The client's own total: the largest of a lineage. One that begins anew adds up, unless it holds the other."""
         largest: dict[str, Tokens] = {}
         for state in self._states.get(session, ()):
-            if state.model == model and state.at <= until:
+            if state.model == model and state.at <= until and (most is None or _fits(state.tokens, most)):
                 largest[state.lineage] = max(largest.get(state.lineage, _NOTHING), state.tokens, key=sum)
         total = _NOTHING
         for tokens in largest.values():
@@ -94,13 +94,19 @@ class Totals:
             return _NOTHING
         if session in self._parents:
             until, parent = self._parents[session]
-            return self._until(parent, model, until, (*seen, session))
+            # a total behind the fork may have the time of the request before it; no fork took over more than it has
+            return self._until(parent, model, until, self._most(session, model), (*seen, session))
         return max(self._of_lineage(session, model), key=sum, default=_NOTHING)
 
-    def _until(self, session: str, model: str, until: float, seen: Sequence[str]) -> Tokens:
+    def _most(self, session: str, model: str) -> Tokens:
+        """What a session may have taken over: its total without its own requests."""
+        own = self._own.get((session, model), _NOTHING)
+        return [max(a - b, 0) for a, b in zip(self._total(session, model, NEVER), own, strict=True)]
+
+    def _until(self, session: str, model: str, until: float, most: Tokens, seen: Sequence[str]) -> Tokens:
         """What a session had used: as the client says, or as its requests say."""
         rows = dict(self._requests(session, until)).get(model, _NOTHING)
-        known = zip(self._total(session, model, until), self._before(session, model, seen), rows, strict=True)
+        known = zip(self._total(session, model, until, most), self._before(session, model, seen), rows, strict=True)
         return [max(a, b + c) for a, b, c in known]
 
     def _requests(self, session: str, until: float) -> Iterator[tuple[str, Tokens]]:
@@ -110,8 +116,7 @@ class Totals:
     def _of_lineage(self, session: str, model: str) -> Iterator[Tokens]:
         """Totals of others that a fork which shows none of their requests may have taken over."""
         began = self._began.get(session, NEVER)
-        own = self._own.get((session, model), _NOTHING)
-        left = [max(a - b, 0) for a, b in zip(self._total(session, model, NEVER), own, strict=True)]
+        most = self._most(session, model)
         lineages = {state.lineage for state in self._states.get(session, ())}
         order = began, sum(self._total(session, model, NEVER))
         for other, states in self._states.items():
@@ -120,7 +125,7 @@ class Totals:
                 continue
             known = [state.tokens for state in states if state.model == model and state.at <= began]
             known += [tokens for of, tokens in self._requests(other, began) if of == model]
-            yield from (tokens for tokens in known if _fits(tokens, left))
+            yield from (tokens for tokens in known if _fits(tokens, most))
 
 
 def not_in_rows(database: sqlite3.Connection, source: Source) -> Iterator[dict[str, Any]]:
