@@ -250,7 +250,11 @@ def test_whole_records_that_were_set_aside_come_back(sound: Any) -> None:
     lines = stream(sound).read_bytes().splitlines(keepends=True)
     stream(sound).write_bytes(lines[0])
     stream(sound).with_name("snapshots.jsonl.torn").write_bytes(lines[1] + b'{"half\n')
-    assert "restored 1 record" in sound("doctor", "--restore").ok()
+    assert "  tracker doctor --restore\n" in sound("doctor").ok()
+    done = sound("doctor", "--restore").ok()
+    assert "restored 1 record" in done
+    assert "no whole record of them is missing; nothing to do" in done
+    assert "  tracker doctor --restore" not in done
     assert stream(sound).read_bytes() == b"".join(lines)
     assert "restored 0 records" in sound("doctor", "--restore").ok()
 

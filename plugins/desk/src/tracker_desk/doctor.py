@@ -15,13 +15,13 @@ from typing import Any
 from attrs import evolve
 
 from tracker.api import Finding
-from tracker.kernel import Session, Windows, record_id
+from tracker.kernel import Session, Windows
 from tracker_desk.derived_checks import index_findings, state_findings
 from tracker_desk.findings import FindingReport, limited, repaired, unreadable
 from tracker_desk.ids import Ids
 from tracker_desk.progress import progress
 from tracker_desk.setup_checks import setup_findings
-from tracker_desk.stream_checks import StreamCheck
+from tracker_desk.stream_checks import StreamCheck, lacking
 
 # bytes of the longest line that is stored
 ROOM = 16 << 20
@@ -69,17 +69,10 @@ def restore(session: Session) -> dict[str, int]:
     journal = session.journal
     with journal.lock():
         for stream in journal.streams():
-            aside = journal.path(stream).with_name(f"{stream}.jsonl.torn")
-            lacking: dict[str, bytes] = {}
-            # no command follows a link
-            for line in aside.read_bytes().splitlines() if aside.is_file() and not aside.is_symlink() else ():
-                if (record := journal.decode(line)) is not None:
-                    lacking.setdefault(record_id(stream, line, record), line)
-            for entry in session.index.lines(stream) if lacking else ():
-                lacking.pop(entry.record_id, None)
-            if lacking:
-                journal.append(stream, b"".join(line + b"\n" for line in lacking.values()))
-            counts[stream] = len(lacking)
+            lines = lacking(session, stream)
+            if lines:
+                journal.append(stream, b"".join(line + b"\n" for line in lines.values()))
+            counts[stream] = len(lines)
     return counts
 
 
@@ -159,7 +152,7 @@ def _files(session: Session) -> Iterator[Finding]:
 
 def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
     """Anomalies about records that do not exist, and closings of anomalies that do not exist."""
-    for entry in session.index.lines("anomalies") if "anomalies" in ids else ():
+    for entry in session.index.entries("anomalies", repeated=True) if "anomalies" in ids else ():
         about, closes = entry.record.get("records"), entry.record.get("closes")
         missing = [one for one in about if isinstance(one, str)] if isinstance(about, list) else []
         missing = [one for one in missing if not any(one in known for known in ids.values())]

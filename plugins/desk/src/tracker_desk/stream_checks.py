@@ -170,14 +170,24 @@ class StreamCheck:
             )
         aside = path.with_name(path.name + ".torn")
         if aside.exists():
-            what = f"holds {aside.stat().st_size} bytes that were set aside"
-            yield Finding(
-                severity="note",
-                check="torn",
-                place=aside.name,
-                problem=what,
-                cure="tracker doctor --restore",
-            )
+            what, cure = f"holds {aside.stat().st_size} bytes that were set aside", "tracker doctor --restore"
+            if not lacking(self.session, self.stream):
+                what, cure = f"{what}; no whole record of them is missing", "nothing to do"
+            yield Finding(severity="note", check="torn", place=aside.name, problem=what, cure=cure)
+
+
+def lacking(session: Session, stream: str) -> dict[str, bytes]:
+    """The lines of `*.torn` that are whole records and that the stream lacks, by their id."""
+    journal = session.journal
+    aside = journal.path(stream).with_name(f"{stream}.jsonl.torn")
+    found: dict[str, bytes] = {}
+    # no command follows a link
+    for line in aside.read_bytes().splitlines() if aside.is_file() and not aside.is_symlink() else ():
+        if (record := journal.decode(line)) is not None:
+            found.setdefault(record_id(stream, line, record), line)
+    for entry in session.index.entries(stream, repeated=True) if found else ():
+        found.pop(entry.record_id, None)
+    return found
 
 
 def _why(line: bytes) -> tuple[str, str]:
