@@ -16,7 +16,6 @@ MOST_OF_STREAMS = 2477
 MOST_OF_A_FUNCTION = 40
 # Functions that are longer. The list only gets shorter.
 LONGER = {
-    "core/src/tracker/hosting/guard.py guarded",
     "core/src/tracker/preview.py _assembled",
     "core/src/tracker/windows/window.py _broken_rules",
     "plugins/capture/src/tracker_capture/commands/capture.py command",

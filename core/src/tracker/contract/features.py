@@ -152,10 +152,7 @@ class UsageEvent(NamedTuple):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Period(Struct):
-    """What is asked for: windows, and a time; None does not bound it. names: the wanted panels; empty is all.
-
-    provider: whose work alone counts. in_windows: whether only what was done in the windows counts.
-    """
+    """Windows, and a time unless it is None. names: the panels; empty is all. in_windows: only work in them counts."""
 
     windows: tuple[str, ...] = ()
     since: datetime | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections import Counter, defaultdict
@@ -18,6 +19,7 @@ from tracker_telemetry.sessions.scan import UNPACKER
 from tracker_telemetry.sessions.store import file_key
 
 MOST_FILES = 3  # that are named
+UNKNOWN = "unknown"  # in a plugin's scratch: how often it met what it does not know, by name
 # A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day.
 Gone = tuple[str, str, str]
 
@@ -82,6 +84,7 @@ def of_files(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterato
         if bad := database.execute(query, own).fetchall():
             detail = f"{source.title}: {_names(source, [name for _, name in bad])}"
             yield {"kind": "unreadable", "count": sum(count for count, _ in bad), "detail": detail}
+        yield from _unknown(database, source)
         query = "SELECT error, count(*) FROM file WHERE source = ? AND error IS NOT NULL GROUP BY 1 ORDER BY 1"
         for error, count in database.execute(query, own):
             why = f"compressed files need {Registry.installation(UNPACKER)}" if error == UNPACKER else error
@@ -95,3 +98,15 @@ def _names(source: Source, keys: Sequence[bytes]) -> str:
     names = sorted(known.get(key, "a file that is gone") for key in keys)
     more = [f"{len(names) - MOST_FILES} more"] if len(names) > MOST_FILES else []
     return ", ".join([*names[:MOST_FILES], *more])
+
+
+def _unknown(database: sqlite3.Connection, source: Source) -> Iterator[dict[str, Any]]:
+    """What the plugin noted in the state of its files, for it may be requests or tokens."""
+    counts: dict[str, int] = defaultdict(int)
+    query = f"SELECT state FROM file WHERE source = ? AND instr(state, '\"{UNKNOWN}\"') GROUP BY stop, state"
+    for (state,) in database.execute(query, (source.name,)):
+        found = json.loads(state).get(UNKNOWN)
+        for name, count in found.items() if isinstance(found, dict) else ():
+            counts[name] += count
+    for name, count in sorted(counts.items()):
+        yield {"kind": "unknown", "count": count, "detail": f"{source.title}: {name}"}
