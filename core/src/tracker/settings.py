@@ -283,7 +283,9 @@ class Settings:
             header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", text)
             current = header[1] if header else current
             is_set = current == table and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", text)
-            return f"{self.path}{line.format(number)}" if is_set or (header and current == key) else str(self.path)
+            if is_set or (header and current == key):
+                return f"{self.path}{line.format(number)}"
+        return str(self.path)
 
     # --- consent
 

@@ -298,7 +298,9 @@ def _owner(session: Session, request: CaptureRequest, text: str) -> Source | Non
         except PluginError:
             # it was not asked for: what is wrong with it is no concern of this command
             continue
-        return other if isinstance(answer, Reading) and has_value(other, answer) else None
+        if isinstance(answer, Reading) and has_value(other, answer):
+            return other
+    return None
 
 
 def _nothing_open(session: Session, source: Source) -> TrackerError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -49,9 +49,15 @@ def command(context: click.Context, selection: Selection) -> None:
         here.note(f"note: no records in {here.root}; begin with `tracker start PROVIDER`")
     else:
         here.note("note: no window fits. Run `tracker windows` without options to see all of them.")
+    for text in _notes(split, shared):
+        here.note(text)
+
+
+def _notes(split: Sequence[tuple[str, str]], shared: Sequence[str]) -> Iterator[str]:
+    """What people are told of windows that ran at the same time, and of those that several lanes captured."""
     if shared:
         more = f" and {len(shared) - MOST} more" if len(shared) > MOST else ""
-        here.note(
+        yield (
             f"note: {', '.join(shared[:MOST])}{more} ran at the same time as others. Requests that may be of several"
             " stand as shared in each, beside its own. Give each lane the name of its branch or project to tell them"
             " apart."
@@ -59,7 +65,7 @@ def command(context: click.Context, selection: Selection) -> None:
     if split:
         more = f" and {len(split) - MOST} more" if len(split) > MOST else ""
         named = ", ".join(f"{name} {escape(window)}" for name, window in split[:MOST])
-        here.note(
+        yield (
             f"note: several lanes captured {named}{more}. The pair of the last AFTER counts alone;"
             f" `tracker window-audit --window {escape(split[0][1])}` shows the others."
         )
