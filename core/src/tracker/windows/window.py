@@ -216,6 +216,9 @@ def _broken_rules(
             f" {iso(old.reading.as_of or old.captured_at)}: there is nothing in between"
         )
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
+        if old.captured_at > now:  # no AFTER helps until then
+            delete = delete.replace("--phase after", "--phase before")
+            advice = f"Take that BEFORE back with `{delete}`, since its time has not come, or store this with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
     if (reset := reset_before(session, source, request.reading, at)) is not None:
         until = reset + timedelta(minutes=session.config.buffer_minutes)
