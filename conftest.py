@@ -23,12 +23,14 @@ if hasattr(time, "tzset"):
 MEMORY = Path("/dev/shm")
 if os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2 << 30 and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+# A table of all characters takes hypothesis more than a second: it is kept for the suites that tests start elsewhere.
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parent / ".hypothesis"))
 
 # How fast examples are made says how busy the machine is, and nothing of the program.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
-pytest_plugins = ("toys", "inprocess", "warm", "shared")
+pytest_plugins = ("toys", "inprocess", "kept", "warm", "shared")
 
 
 @pytest.hookimpl(trylast=True)

@@ -9,7 +9,7 @@ import pytest
 
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
-from tracker.windows.window import SLACK, dated
+from tracker.windows.window import SLACK, CaptureRequest, dated
 from tracker_claude import usage
 from tracker_codex import status
 
@@ -31,7 +31,7 @@ def test_no_reset_lies_beyond_its_window(plugin: str, days: int) -> None:
     at = CAPTURED + timedelta(days=days)
     for name, text in screens(plugin):
         reading = provider.parse_status(text, at, UTC)
-        kept = dated(source, reading, at, BUFFER, None)
+        kept = dated(CaptureRequest(source, reading, text, at, "alias", force=True), BUFFER)
         for gauge in kept.gauges:
             meter = source.meter(gauge.meter)
             assert meter is not None
@@ -44,8 +44,9 @@ def test_a_pane_whose_resets_are_over_is_refused(days: int) -> None:
     text = (PLUGINS / "codex" / "tests" / "screens" / "v0.155.0_base.txt").read_text(encoding="utf-8")
     # its times of day without a date are over, too
     at = CAPTURED + timedelta(days=days, hours=7)
+    request = CaptureRequest(status.source_info(), status.parse_status(text, at, UTC), text, at, "alias")
     with pytest.raises(TrackerError, match="This codex pane is not of "):
-        dated(status.source_info(), status.parse_status(text, at, UTC), at, BUFFER, "")
+        dated(request, BUFFER)
 
 
 def test_a_model_has_the_window_of_its_label() -> None:

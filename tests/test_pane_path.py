@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-# what the kernel takes now; the numbers only become smaller
-MODULES, FUNCTIONS = 14, 77
+# at most
+MODULES, FUNCTIONS = 10, 60
 CORE = str(Path(__file__).parents[1] / "core" / "src" / "tracker") + "/"
 PANE = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      [##] {}% left\n  Weekly limit:  [##] {}% left\n"
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tracker.errors import PluginError
-from tracker.hosting.guard import guarded, restored
+from tracker.hosting.guard import guarded
+from tracker.hosting.imports import restored
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 HEAD = """

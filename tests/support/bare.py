@@ -6,12 +6,15 @@ Offline on purpose: no index and no network is needed, and nothing of ours is th
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 import venv
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -70,6 +73,19 @@ def _requirements(name: str, extras: Iterable[str]) -> Iterator[Requirement]:
             yield requirement
 
 
+def compiled(wheel: Path) -> Path:
+    """What a wheel holds, compiled, in a folder beside it: made once for all environments of a run."""
+    found = wheel.with_suffix("")
+    if not found.exists():
+        made = Path(tempfile.mkdtemp(dir=wheel.parent))
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(made)
+        subprocess.run([sys.executable, "-I", "-m", "compileall", "-q", str(made)], check=True)
+        with suppress(OSError):  # another worker was first
+            made.rename(found)
+    return found
+
+
 class Bare:
     """A virtual environment with only what was put into it."""
 
@@ -90,8 +106,7 @@ class Bare:
 
     def unpack(self, wheel: Path) -> None:
         """Install a wheel of ours."""
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(self.site)
+        shutil.copytree(compiled(wheel), self.site, dirs_exist_ok=True)
 
     def run(
         self, *arguments: str, cwd: Path | None = None, stdin: str = "", **extra: str

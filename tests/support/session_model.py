@@ -93,9 +93,9 @@ class Model:
         others = [self.newest(name, lane) for name in METERS if name != provider]
         opened = [one for one in others if one and one.phase == "before"]
         joined = max(opened, key=lambda one: one.at).window if opened else "W0-01"
-        window = self.passing(joined if newest is None else following(newest.window))
+        window = self.passing(joined if newest is None else following(newest.window), provider, lane)
         while self.is_open(provider, window, lane):
-            window = self.passing(following(window))
+            window = self.passing(following(window), provider, lane)
         return window
 
     def is_open(self, provider: str, window: str, lane: str) -> bool:
@@ -103,9 +103,9 @@ class Model:
         own = [one for one in self.group(provider, window) if one.lane == lane]
         return bool(own) and max(own, key=lambda one: one.order).phase == "before"
 
-    def passing(self, window: str) -> str:
-        """The window, or the first behind it that is not finalized."""
-        while window in self.finalized:
+    def passing(self, window: str, provider: str, lane: str) -> str:
+        """The window, or the first behind it that is neither finalized nor another lane's."""
+        while window in self.finalized or lane not in ({one.lane for one in self.group(provider, window)} or {lane}):
             window = following(window)
         return window
 

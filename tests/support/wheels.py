@@ -21,7 +21,7 @@ WANTED = {
 }
 INFO = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
 # what a package may hold beside its modules: types, tables, the scaffold's templates, a demo's captures
-SUFFIXES = {".py", ".toml", ".json"}
+SUFFIXES = {".py", ".toml", ".json", ".sql", ".txt"}
 FOLDERS = {"templates", "demo", "recorded"}
 
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from tracker.errors import PluginError as PluginError
     from tracker.errors import TrackerError as TrackerError
     from tracker.hosting.registry import Registry as Registry
-    from tracker.journal.files import read_at as read_at
     from tracker.journal.files import replace_file as replace_file
     from tracker.journal.index import CaptureMark as CaptureMark
     from tracker.journal.index import Entry as Entry
     from tracker.journal.journal import Journal as Journal
+    from tracker.journal.records import read_at as read_at
     from tracker.journal.records import record_id as record_id
     from tracker.journal.records import stamp as stamp
     from tracker.session import Session as Session

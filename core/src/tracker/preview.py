@@ -169,7 +169,7 @@ def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
     try:
         return _assembled(session, windows)
     except PluginError as error:
-        if error.step != results.Totaled.STEP or session.registry.is_strict():
+        if error.step != results.Tallies.STEP or session.registry.is_strict():
             raise
         session.warn(f"{str(error).rstrip('.')}; the windows are shown as bare sums")
         return _assembled(session, windows, is_plain=True)
@@ -177,14 +177,13 @@ def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
 
 def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: bool = False) -> Preview:
     shown = tuple(session.index.windows() if windows is None else windows)
-    totaled, meters = results.Totaled(session, len(shown) == 1, is_plain), results.Newest()
+    tallies, meters = results.Tallies(session, len(shown) == 1, is_plain), results.Newest()
     opened, outcomes = list[results.OpenFigures](), dict[str, Outcome]()
-    captured, times = Snapshots(is_alone=len(shown) == 1), dict[str, Span]()
-    known: dict[Outcome, Outcome] = {}
+    captured, times, known = Snapshots(is_alone=len(shown) == 1), dict[str, Span](), dict[Outcome, Outcome]()
     recorded = set(session.journal.streams())
     has_events = any(one.is_stream and one.stream in recorded for one in session.registry.sources.values())
     for part in Windows(session).parts(None if windows is None else shown, with_open=True):
-        totaled.add(part.rows, part.groups)
+        tallies.add(part.rows, part.groups)
         for window, finalized in part.rows.items():
             one = Outcome(finalized.text("outcome"), finalized.quality, finalized.text("notes"))
             # most windows end alike
@@ -193,8 +192,7 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
         results.newest(session, part.groups, meters)
         captured.add(part.windows, part.groups)
         times |= spans(part.groups) if has_events else {}
-    blocks: list[Shown] = []
-    not_shown: list[PluginError] = []
+    blocks, not_shown = list[Shown](), list[PluginError]()
     for source in sorted(session.registry.sources.values(), key=lambda source: (source.place, source.title)):
         if not session.registry.has(source.name, "render_preview_block"):
             continue
@@ -205,15 +203,14 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
                 raise
             not_shown.append(error)
     if captured.found:
-        at = sum(one.source.place <= SNAPSHOTS.place for one in blocks)
-        blocks.insert(at, Shown(source=SNAPSHOTS, block=captured))
+        blocks.insert(sum(one.source.place <= SNAPSHOTS.place for one in blocks), Shown(SNAPSHOTS, captured))
     asked = session.registry.ask("window_facts", session=session, windows=shown) if session.json else ()
     return Preview(
         facts=[{"window": key[0], "provider": key[1] or None, **one} for each in asked for key, one in each.items()],
         windows=shown,
         outcomes=outcomes,
         anomalies=tuple(Windows(session).open_anomalies(shown)),
-        providers=tuple(totaled.figures()),
+        providers=tuple(tallies.figures()),
         open=tuple(opened),
         blocks=tuple(blocks),
         not_shown=tuple(not_shown),

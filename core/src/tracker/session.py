@@ -85,6 +85,7 @@ class Session:
         fsync = self.config.fsync and not self.no_fsync
         journal = Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
         if context := click.get_current_context(silent=True):
+            journal.user = context.command_path
             context.find_root().call_on_close(journal.close)
         journal.listeners.append(self._keep_states)
         if not self.dry_run and not journal.streams():
@@ -112,12 +113,6 @@ class Session:
             return
         except OSError as error:
             self.warn(f"cannot write {path}: {error.strerror}. git may track your records.")
-
-    @property
-    def has_stored(self) -> bool:
-        """Whether a record was appended and flushed until now."""
-        journal: Journal | None = vars(self).get("journal")
-        return bool(journal and journal.stored)
 
     @property
     def outcome(self) -> str:

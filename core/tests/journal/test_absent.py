@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,20 +13,10 @@ from tracker.hosting.discovery import Plugin
 EVENT = '{"ts": "2026-01-10T06:30:00Z", "rid": "r", "lane": "far", "ms": 3}\n'
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the records stand that every test of this module begins with, once the first has made them."""
-    return tmp_path_factory.mktemp("kept") / "data"
-
-
 @pytest.fixture
-def recorded(program: Any, kept: Path) -> Any:
+def recorded(program: Any, kept: Any) -> Any:
     """A window of two providers, a report and a stream, finalized; then the next one."""
-    if not kept.exists():
-        record(program)
-        shutil.copytree(program.root, kept)
-    else:
-        shutil.copytree(kept, program.root)
+    kept(program.root, lambda: record(program))
     return program
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -143,12 +144,9 @@ def test_each_call_fails_in_turn(
     often: Callable[[int, int], int],
     name: str,
 ) -> None:
-    """In full every call fails in every way; otherwise in the ways by turns."""
+    """In full every call fails in every way; otherwise about forty do, of each kind, in the ways by turns."""
     arguments, pane, stream = COMMANDS[name]
     is_torn = name in ("torn", "doctor")
-    # what a feature does to its documents is its own suite's business
-    is_long = name in ("doctor", "events") or stream.endswith((".csv", ".md"))
-    step = 3 if is_long and often(1, 0) else 1
 
     def ready() -> None:
         prepared()
@@ -166,10 +164,12 @@ def test_each_call_fails_in_turn(
     clean = written(program, stream)
     assert faults.counts["fsync"], "the layer must see what the command does"
     tried = Counter[bool]()
+    step = often(1 + faults.counts.total() // 40, 1)
+    turns = count()
     for call, times in faults.counts.items():
         for at in range(1, times + 1, step):
             ways = kinds(call)
-            for how in [ways[at % len(ways)]] if often(1, 0) else ways:
+            for how in [ways[next(turns) % len(ways)]] if often(1, 0) else ways:
                 ready()
                 with monkeypatch.context() as patched:
                     fault = Faults(program.root.parent)

@@ -232,7 +232,7 @@ def test_runs_of_events_are_read_as_if_each_was_decoded(journal: Journal, monkey
     size = journal.size("toy")
     found = []
     for chunk in (100, 2000, 10_000, 1 << 20):
-        monkeypatch.setattr("tracker.journal.files.CHUNK", chunk)
+        monkeypatch.setattr("tracker.journal.records.CHUNK", chunk)
         found.append(list(files.rows_of(journal, "toy", 0, size)))
     monkeypatch.setattr(files, "EVENT", files.re.compile(b"(never) matches"))
     assert found == [list(files.rows_of(journal, "toy", 0, size))] * 4

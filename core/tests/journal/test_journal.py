@@ -15,10 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracker.errors import TrackerError
-from tracker.journal import files
+from tracker.journal import records as stored
 from tracker.journal.journal import Journal
-from tracker.journal.records import decode
-from tracker.text.render import DEEPEST, is_too_deep
+from tracker.journal.records import DEEPEST, decode, is_too_deep
 
 
 @pytest.fixture
@@ -99,13 +98,13 @@ def test_whole_lines_whatever_the_chunks(
     first = data.draw(st.integers(0, len(lines)))
     last = data.draw(st.integers(first, len(lines)))
     with monkeypatch.context() as patched:
-        patched.setattr(files, "CHUNK", data.draw(st.integers(1, 40)))
-        patched.setattr(files, "LINE_LIMIT", limit := data.draw(st.sampled_from([5, 1000])))
+        patched.setattr(stored, "CHUNK", data.draw(st.integers(1, 40)))
+        patched.setattr(stored, "LINE_LIMIT", limit := data.draw(st.sampled_from([5, 1000])))
         file = os.open(path, os.O_RDONLY)
         try:
-            assert files.whole_size(file, len(content + tail)) == len(content)
+            assert stored.whole_size(file, len(content + tail)) == len(content)
             for stop, end in ((None, len(lines)), (offsets[last], last)):
-                found = list(files.whole_lines(file, offsets[first], stop))
+                found = list(stored.whole_lines(file, offsets[first], stop))
                 wanted = [(offsets[place], lines[place]) for place in range(first, end)]
                 assert [offset for offset, _ in found] == [offset for offset, _ in wanted]
                 for (_, line), (_, real) in zip(found, wanted, strict=True):
@@ -118,8 +117,8 @@ def test_a_line_over_the_limit_is_left_out_with_a_warning(
     journal: Journal, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(journal, {"a": 1}, {"b": "x" * 5000}, {"c": 3})
-    monkeypatch.setattr(files, "CHUNK", 100)
-    monkeypatch.setattr(files, "LINE_LIMIT", 1000)
+    monkeypatch.setattr(stored, "CHUNK", 100)
+    monkeypatch.setattr(stored, "LINE_LIMIT", 1000)
     assert [record for _, _, record in journal.records("events")] == [{"a": 1}, {"c": 3}]
     assert said == ["events.jsonl holds lines that are not records. `tracker doctor` shows them."]
 

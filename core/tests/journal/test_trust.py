@@ -18,7 +18,7 @@ import pytest
 from journal_records import add, capture
 
 from tracker.errors import TrackerError
-from tracker.journal import files
+from tracker.journal import records as stored
 from tracker.journal.files import private_folder, replace_file
 from tracker.journal.journal import Journal
 
@@ -197,7 +197,7 @@ def test_only_what_is_proven_torn_is_set_aside(journal: Journal, monkeypatch: py
     with path.open("ab") as file:
         file.write(b'{"record_id": "half')
     before = path.read_bytes()
-    monkeypatch.setattr("tracker.journal.files.whole_size", lambda _file, _size: 5)
+    monkeypatch.setattr("tracker.journal.records.whole_size", lambda _file, _size: 5)
     assert journal.size("snapshots") == 5
     assert path.read_bytes() == before
 
@@ -255,7 +255,7 @@ def test_links_are_neither_followed_nor_replaced(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_goes_on_behind_the_lock_reads_the_same_file(journal: Journal) -> None:
-    add(journal, *range(3), notes="x" * files.CHUNK)
+    add(journal, *range(3), notes="x" * stored.CHUNK)
     with journal.lock("test"):
         records = journal.records("snapshots")
         next(records)

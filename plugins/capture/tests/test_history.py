@@ -227,9 +227,15 @@ def test_meters_shows_each_meter_with_its_resets(week: Any) -> None:
 
 
 def test_an_empty_history_says_how_to_fill_it(machine: Any) -> None:
-    assert "Fill the history with `tracker sync`" in error(machine("meters"))
-    assert "Expected ISO 8601" in error(machine("meters", "--since", "noon"), 2)
-    assert "Unknown provider 'codx'" in error(machine("meters", "--provider", "codx"), 2)
+    assert "No reading is in the history. Fill it with `tracker sync`" in error(machine("meters"))
+    assert "No reading of codex is in the history." in error(machine("meters", "--provider", "codex"))
+
+
+def test_a_meter_or_a_time_without_readings_is_told_from_an_empty_history(week: Any) -> None:
+    assert "No reading of the meter 'wekly'. Did you mean weekly?" in error(week("meters", "--meter", "wekly"))
+    assert "No reading is of that time. `tracker meters` shows all." in error(week("meters", "--until", "2001-01-01"))
+    assert "Expected ISO 8601" in error(week("meters", "--since", "noon"), 2)
+    assert "Unknown provider 'codx'" in error(week("meters", "--provider", "codx"), 2)
 
 
 def test_a_reading_without_an_account_is_of_the_only_one_everywhere(machine: Any) -> None:

@@ -263,24 +263,17 @@ def test_a_server_that_is_not_there(machine: Any, server: Server) -> None:
     assert "cannot be reached: [Errno" in failure(machine, server)
 
 
-def test_the_prompt_counts_are_asked_for_next(machine: Any, server: Server) -> None:
+def test_no_program_is_asked_for_prompt_counts(machine: Any, server: Server) -> None:
+    """What `ccusage blocks` prints counts tokens alone."""
     server.answer = reply(b"{}", 500)
-    text = machine.screen("glm", "counts").read_text()
-    machine.program("ccusage", f"assert sys.argv[1] == 'blocks', sys.argv\nprint({text!r})")
-    done = machine("capture", "glm", TRACKER_GLM_KEY=KEY, TRACKER_GLM_URL=f"http://{server.host}")
-    assert done.returncode == 0, done.stderr
-    assert "warning: glm quota: " in done.stderr
-    assert "answers 500 (Internal Server Error); trying blocks next" in done.stderr
-    assert machine.rows("glm_counts")[0]["origin"] == "blocks"
-
-
-def test_blocks_without_prompts_are_refused_and_no_cure_fetches_more_of_them(machine: Any) -> None:
-    absent = machine("capture", "glm", "--from", "blocks")
-    assert "ccusage itself counts tokens alone, so paste the prompt counts" in absent.stderr
     machine.program("ccusage", """print('{"blocks": [{"id": "2026-01-10T08:00:00.000Z", "totalTokens": 8}]}')""")
-    refused = machine("capture", "glm", "--from", "blocks")
-    assert (absent.returncode, refused.returncode) == (1, 1)
-    assert "ccusage's own blocks have none" in refused.stderr
+    done = machine("capture", "glm", TRACKER_GLM_KEY=KEY, TRACKER_GLM_URL=f"http://{server.host}")
+    assert done.returncode == 1
+    assert "Nothing is left to try. Nothing was stored. `tracker capture glm --from stdin` takes a pane." in done.stderr
+    assert "capture glm" not in machine("setup", "--yes").stdout
+    # what it says to type takes the counts
+    counts = machine("capture", "glm", "--from", "stdin", stdin=machine.screen("glm", "counts").read_text())
+    assert counts.returncode == 0, counts.stderr
 
 
 def test_a_quota_answer_on_stdin(machine: Any) -> None:

@@ -296,7 +296,6 @@ def test_the_list_says_what_each_origin_would_answer(machine: Any, event: Any) -
         ["codex", "rollout"],
         ["codex", "app-server"],
         ["glm", "quota"],
-        ["glm", "blocks"],
     ]
     assert lines[4] == "codex rollout (Codex's session files): fiveh=11% weekly=64%, 2 min old"
     assert lines[5].startswith("codex app-server (codex app-server): no reading: codex is not on the PATH; ")

@@ -81,3 +81,31 @@ def test_fields_of_other_types_are_absent_but_a_count_that_is_none_makes_the_lin
         with pytest.raises(Rejected):
             ingest_line(row("m", 1, usage=wrong), {})
     assert ingest_line(row("m", -1, type="user"), {}) == []
+
+
+def test_what_a_newer_client_writes_is_noted() -> None:
+    scratch: dict[str, Any] = {}
+    usage = {"audio_tokens": 7, "image_tokens": 0, "gpu": "x"}
+    [event] = ingest_line(row("m", 5, usage=usage), scratch)
+    assert (event["input_tokens"], event["output_tokens"]) == (10, 5)
+    assert ingest_line(row("m", 5, type="assistant-turn"), scratch) == []
+    assert ingest_line(row("m", 5, type="two words"), scratch) == []
+    assert ingest_line(row("m", 5, type=["list"]), scratch) == []
+    nested = {"type": "assistant", "message": {"id": "m", "result": {"usage": {"input_tokens": 5}}}}
+    assert ingest_line(json.dumps(nested).encode(), scratch) == []
+    repeated = {"type": "odd", "toolUseResult": {"usage": {"input_tokens": 5}}, "usage": None}
+    assert ingest_line(json.dumps(repeated).encode(), scratch) == []
+    for known in ("user", "progress", "api-request"):
+        assert ingest_line(row("m", 5, type=known), scratch) == []
+    assert ingest_line(row("m", 5, model="<synthetic>"), scratch) == []
+    assert scratch.pop("unknown") == {
+        "rows with audio_tokens": 1,
+        "rows of type assistant-turn": 1,
+        "rows of type (odd)": 2,
+        "rows of type assistant": 1,
+    }
+    # a further field without tokens costs the rows behind it nothing
+    for at in range(3):
+        [event] = ingest_line(row(f"n{at}", 5, usage={"gpu": "x", "iterations": [], "speed": "fast"}), scratch)
+        assert event["speed"] == "fast"
+    assert "unknown" not in scratch

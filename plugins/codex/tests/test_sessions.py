@@ -178,3 +178,19 @@ def test_nothing_but_figures_and_names_is_kept() -> None:
     ingest_line(line("turn_context", 1e9, model="m", user_instructions="canary"), scratch)
     events = ingest_line(count(1e9, usage(1, 1), usage(1, 1)), scratch)
     assert "canary" not in json.dumps([scratch, events])
+
+
+def test_tokens_of_an_unknown_kind_are_noted() -> None:
+    scratch: dict[str, Any] = {}
+    used = {**usage(100, 10, 5), "reasoning_output_tokens": 1, "total_tokens": 110, "audio_tokens": 3, "tools": 1}
+    for one in (META, record(1e9, "a", used), count(1e9, used, used), count(1e9 + 9, usage(300, 20), used)):
+        ingest_line(one, scratch)
+    assert scratch["unknown"] == {"rows with audio_tokens": 2}
+
+
+def test_a_client_with_a_name_of_its_own_is_no_subagent() -> None:
+    own = line("session_meta", 1e9, id="f", forked_from_id="p", source={"custom": "editor"})
+    lines = [own, line("session_meta", 1e9, id="p"), count(1e9, usage(100, 10), usage(100, 10))]
+    scratch: dict[str, Any] = {}
+    [event] = [event for one in lines for event in ingest_line(one, scratch)]
+    assert event["tags"] == ["model:unknown", "if-session:p"]

@@ -22,7 +22,12 @@ T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:0
 
 
 @pytest.fixture
-def filled(program: Any) -> Any:
+def filled(program: Any, kept: Any) -> Any:
+    kept(program.root.parent, lambda: fill(program))
+    return program
+
+
+def fill(program: Any) -> None:
     events = program.root.parent / "events"
     lines = [
         {
@@ -47,7 +52,6 @@ def filled(program: Any) -> Any:
         ("complete --window W1 --toy-features 2 --outcome pass", "", ""),
     ):
         program(*arguments.split(), stdin=pane, lane=lane).ok()
-    return program
 
 
 def audit(program: Any, root: Path | None = None) -> Any:
@@ -313,6 +317,16 @@ def test_an_export_that_is_ended_leaves_no_temporary_file(
     assert seen == [True, True]
     assert [signal.getsignal(one) for one in ENDING] == handlers
     assert not [*elsewhere.iterdir(), *out.glob(".*")]
+
+
+def test_ledgers_that_are_not_there_do_not_stay_behind(
+    filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("export", "--format", "jsonl", "--force", "--out", str(tmp_path / "out"))
+    assert "ledgers" not in filled(*words).err
+    (tmp_path / "docs" / "Ledgers").mkdir(parents=True)
+    assert "the ledgers stay behind" in filled(*words).err
 
 
 def test_nothing_to_export(program: Any, tmp_path: Path) -> None:

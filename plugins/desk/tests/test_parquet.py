@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
+import pytest
 
 from tracker_desk.parquet import SETTINGS, _copy
 
+duckdb = pytest.importorskip("duckdb")
 PANES, SIZE = 10_000, 8_000
 
 

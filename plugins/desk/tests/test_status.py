@@ -201,7 +201,7 @@ def test_each_lane_stands_by_itself(toys: Run) -> None:
     document = toys("status", "--json")
     assert (lane(document)["open"], lane(document, agent="sub1")["open"]) == (False, True)
     assert lane(document, agent="sub1")["next"]["command"] == "tracker end toy --stdin --agent sub1"
-    assert "toy, lane sub1: W0-01 open since " in ok(toys("status"))
+    assert "toy, lane sub1: W0-02 open since " in ok(toys("status"))
 
 
 def test_anomalies_stand_below_with_their_cure(toys: Run) -> None:

@@ -13,7 +13,12 @@ from tracker_desk.window_list import ListedWindow
 
 
 @pytest.fixture
-def filled(program: Any) -> Any:
+def filled(program: Any, kept: Any) -> Any:
+    kept(program.root.parent, lambda: fill(program))
+    return program
+
+
+def fill(program: Any) -> None:
     for arguments, pane, lane in (
         ("alias start toy --stdin --window W1 --captured-at 2026-01-10T08:00:00Z", "fuel 10%", ""),
         ("alias end toy --stdin --captured-at 2026-01-10T09:00:00Z", "fuel 30%", ""),
@@ -23,7 +28,6 @@ def filled(program: Any) -> Any:
         ("alias start toy --stdin --window W10 --captured-at 2026-01-12T08:00:00Z", "fuel 40%", ""),
     ):
         program(*arguments.split(), stdin=pane, lane=lane).ok()
-    return program
 
 
 def windows(program: Any, *options: str) -> Any:

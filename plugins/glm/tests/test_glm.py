@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -347,3 +347,11 @@ def test_the_demo_takes_18_prompts_for_one_feature() -> None:
     texts = [(files("tracker_glm") / str(step.capture)).read_text() for step in demo.steps]
     assert [used(tracker_glm.parse_status(text=text)) for text in texts] == [{"prompts": 12}, {"prompts": 30}]
     assert demo.features == 1
+
+
+def test_the_demo_s_counts_were_made_when_they_are_captured() -> None:
+    for step in tracker_glm.SOURCE.demo.steps:
+        captured = datetime.fromisoformat(step.arguments[step.arguments.index("--captured-at") + 1])
+        made = read(json.loads(files("tracker_glm").joinpath(step.capture).read_text())).as_of
+        assert made is not None
+        assert timedelta(0) <= captured - made < timedelta(minutes=5)

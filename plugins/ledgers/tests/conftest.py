@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +26,8 @@ class Repository:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
-        self.git("init", "--quiet", "--initial-branch=main")
+        if not (path / ".git").exists():
+            self.git("init", "--quiet", "--initial-branch=main")
 
     def git(self, *arguments: str) -> str:
         done = subprocess.run(["git", *arguments], cwd=self.path, capture_output=True, check=True)
@@ -69,12 +69,12 @@ def make_repository() -> type[Repository]:
 
 
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: Any) -> Repository:
     """A repository that is the working directory, with one commit."""
-    made = Repository(tmp_path / "repo")
-    made.commit("first", first="one\n")
-    monkeypatch.chdir(made.path)
-    return made
+    folder = tmp_path / "repo"
+    kept(folder, lambda: Repository(folder).commit("first", first="one\n"))
+    monkeypatch.chdir(folder)
+    return Repository(folder)
 
 
 @pytest.fixture
@@ -92,33 +92,30 @@ def session(tmp_path: Path) -> Session:
 
 
 @pytest.fixture
-def work(tmp_path: Path, make_repository: Any) -> Any:
+def work(tmp_path: Path) -> Repository:
     """The working folder of `toys` as a repository."""
-    made = make_repository(tmp_path)
+    return begun(tmp_path)
+
+
+def begun(folder: Path) -> Repository:
+    made = Repository(folder)
     made.commit("first", **{".gitignore": "/data/\n/site/\n/docs/\n*.xml\n"})
     return made
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the first test that needs it leaves a finalized window for the others."""
-    return tmp_path_factory.mktemp("template") / "finalized"
-
-
 @pytest.fixture
-def finalized(request: pytest.FixtureRequest, toys: Any, tmp_path: Path, template: Path, text_of: Any) -> Any:
+def finalized(toys: Any, tmp_path: Path, kept: Any) -> Any:
     """Toys with W0-20 finalized: 6 files changed in it, +51/-47, 3 features."""
-    if template.exists():
-        shutil.copytree(template, tmp_path, dirs_exist_ok=True)
-        return toys
-    work = request.getfixturevalue("work")
-    work.commit(**{f"file{number}.py": text_of(10, "old") for number in range(5)})
+    kept(tmp_path, lambda: finalize(toys, begun(tmp_path)))
+    return toys
+
+
+def finalize(toys: Any, work: Repository) -> None:
+    work.commit(**{f"file{number}.py": lines(10, "old") for number in range(5)})
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
     for number in range(4):
-        work.write(f"file{number}.py", text_of(10, "new"))
-    work.write("file4.py", text_of(3, "old"))
-    work.commit("the work", **{"file5.py": text_of(11)})
+        work.write(f"file{number}.py", lines(10, "new"))
+    work.write("file4.py", lines(3, "old"))
+    work.commit("the work", **{"file5.py": lines(11)})
     ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 28%"))
     ok(toys("complete", "--window", "W0-20", "--toy-features", "3", "--quality", "1", "--outcome", "pass"))
-    shutil.copytree(tmp_path, template)
-    return toys

@@ -58,7 +58,7 @@ def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:
     preview = ok(finalized("preview", *(word for one in (20, 21, 22) for word in ("--window", f"W0-{one}"))))
     assert preview.partition("\nNotes:")[0] in checks
     run = section(text, "Commands that were run")
-    assert "Z  tracker alias start toy --stdin --window W0-21\n" in run
+    assert "Z  AGENT_ID=sub1 tracker alias start toy --stdin --window W0-21\n" in run
     assert "--task task900" in run
 
 
@@ -222,6 +222,20 @@ def test_a_command_that_was_taken_back_leaves_the_list(toys: Run, tmp_path: Path
     assert "SESSION_HANDOFF.md may still tell of it: `tracker handoff` writes it again" in done
     ok(toys("handoff"))
     assert handoff(tmp_path) == before
+
+
+def test_a_command_of_a_lane_names_it(toys: Run, tmp_path: Path) -> None:
+    ok(toys("start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%", AGENT_ID="sub1"))
+    ok(toys("--agent", "sub2", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%"))
+    ok(toys("start", "tally", "--stdin", "--window", "W0-20", stdin="1"))
+    ok(toys("handoff"))
+    found = section(handoff(tmp_path).decode(), "Commands that were run").splitlines()
+    words = [row.partition("Z  ")[2] for row in found if "Z  " in row]
+    assert words == [
+        "AGENT_ID=sub1 tracker start toy --stdin --window W0-20",
+        "tracker --agent sub2 start toy --stdin --window W0-20",
+        "tracker start tally --stdin --window W0-20",
+    ]
 
 
 def test_a_command_that_names_a_window_makes_none(toys: Run, tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_nothing_in_a_cell_steers_a_terminal(session: Session, path: Path) -> No
     text = data.decode()
     assert not any(letter in text for letter in "\x1b\x00\u202e\r")
     [row] = ledgers.rows(path, EVIDENCE)
-    assert row["notes"] == '\\x1b[2J\\x00\\u202e\\ud800 \\r\nnext, "so"'
+    assert row["notes"] == '\\x1b[2J\\x00\\u202e\N{REPLACEMENT CHARACTER} \\r\nnext, "so"'
 
 
 # --- crashes

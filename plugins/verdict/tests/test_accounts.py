@@ -19,15 +19,19 @@ def hashed(address: str) -> str:
 
 
 @pytest.fixture
-def two(verdicts: Any) -> Any:
+def two(verdicts: Any, kept: Any) -> Any:
     """A window of 10 points on one account, and one of 20 points on another."""
+    kept(verdicts.folder / "data", lambda: fill(verdicts))
+    return verdicts
+
+
+def fill(verdicts: Any) -> None:
     windows = (("W1", ONE, 90, 80, "-5h", "-4h", 3), ("W2", OTHER, 70, 50, "-3h", "-10m", 1))
     for window, address, before, after, start, end, features in windows:
         for phase, left, at in (("start", before, start), ("end", after, end)):
             words = ("alias", phase, "codex", "--stdin", "--window", window, "--captured-at", at)
             verdicts(*words, stdin=PANE.format(address, left)).ok()
         verdicts("complete", "--window", window, "--codex-features", str(features)).ok()
-    return verdicts
 
 
 def test_addresses_that_are_redacted_alike_are_two_accounts(two: Any) -> None:
@@ -187,7 +191,14 @@ def test_a_finalized_window_keeps_its_account(two: Any) -> None:
     assert two("--json", "windows").ok() == known
     two(*start, "--force", stdin=PANE.format(OTHER, 50)).ok()
     assert "of another account than the AFTER of W1." in two(*end, stdin=PANE.format(OTHER, 40)).refused(1)
+    counted = two("scoreboard").ok()
     two(*end, "--force", stdin=PANE.format(OTHER, 40)).ok()
+    # what was stored nevertheless counts on its own account when the window is finalized with it
+    accounts = [row["providers"]["codex"]["account"] for row in json.loads(two("--json", "windows").ok())]
+    assert accounts == [row["providers"]["codex"]["account"] for row in json.loads(known)]
+    assert two("scoreboard").ok() == counted
+    two("complete", "--window", "W1").ok()
+    assert two("scoreboard").ok() != counted
 
 
 def test_a_window_from_one_account_to_another_belongs_to_none(two: Any) -> None:

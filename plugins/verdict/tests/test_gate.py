@@ -259,6 +259,13 @@ def test_plan_names_a_command_that_works_here(verdicts: Any, tmp_path: Path, mon
     monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex"))
     reading(verdicts, 40, age=timedelta(hours=3), reset=timedelta(hours=-1))
     assert "and not read since: `tracker start codex`\n" in verdicts("plan", "--provider", "codex").ok()
+    assert verdicts("gate", "codex").err == "note: a new reading makes it known: `tracker start codex`\n"
+    # what it says to type makes it known
+    pane = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] 60% left\n"
+    verdicts("start", "codex", stdin=pane).ok()
+    known = verdicts("gate", "codex")
+    assert (known.out, known.err) == ("go: codex weekly: 60 % left\n", "")
+    verdicts("undo", "--yes").ok()
     (tmp_path / "codex").mkdir()
     assert "and not read since: `tracker capture --sample codex`\n" in verdicts("plan", "--provider", "codex").ok()
 

@@ -52,8 +52,9 @@ def fill(program: Any) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def filled(fill: Callable[[], Any]) -> Any:
-    return fill()
+def filled(fill: Callable[[], Any], program: Any, kept: Any) -> Any:
+    kept(program.root.parent, fill)
+    return program
 
 
 def at(hours: float) -> str:
@@ -61,8 +62,13 @@ def at(hours: float) -> str:
 
 
 @pytest.fixture
-def recent(program: Any) -> Any:
+def recent(program: Any, kept: Any) -> Any:
     """A finished window and an open one."""
+    kept(program.root.parent, lambda: work(program))
+    return program
+
+
+def work(program: Any) -> None:
     for window, hours, features in (("W1", -3.0, 2), ("W2", -1.0, None)):
         own = ("--window", window)
         pane = f"fuel 10% reset {at(2)}\nheat 1%"
@@ -71,4 +77,3 @@ def recent(program: Any) -> Any:
             pane = f"fuel 35% reset {at(2)}\nheat 2%"
             program("alias", "end", "toy", "--stdin", *own, "--captured-at", at(hours + 1), stdin=pane).ok()
             program("complete", *own, "--toy-features", str(features), "--quality", "1", "--outcome", "pass").ok()
-    return program

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tracker.api import Column, Panel
+from tracker_views.keys import HELP
 
 
 def run(
@@ -140,6 +141,31 @@ def test_a_small_terminal_gets_one_line_and_a_larger_one_everything(recent: Any)
         assert "Reset at" in text(board, "#meters")
 
     run(recent, act, (80, 24))
+
+
+def drawn(board: Any) -> list[str]:
+    return ["".join(one.text for one in line).rstrip() for line in board.screen._compositor.render_strips()]
+
+
+def test_no_key_of_the_last_line_is_cut_and_the_help_fits(recent: Any) -> None:
+    async def act(board: Any, pilot: Any) -> None:
+        for width, shown in (
+            (44, "← → panel  / filter  ? help  q quit"),
+            (60, "← → panel  / filter  s sort  p period  ? help  q quit"),
+            (80, "← → panel  / filter  s sort  p period  r read  d dark/light  ? help  q quit"),
+            (45, "← → panel  / filter  ? help  q quit"),
+        ):
+            await pilot.resize_terminal(width, 18)
+            await pilot.pause()
+            await pilot.pause()
+            assert drawn(board)[-1].strip() == shown
+        await pilot.resize_terminal(44, 18)
+        await pilot.press("question_mark")
+        await pilot.pause()
+        lines = [line[1:-1].strip() for line in drawn(board) if line[:1] == line[-1:] == "│"]
+        assert [line for line in lines if line] == [line.strip() for line in HELP.splitlines() if line]
+
+    run(recent, act, (45, 18))
 
 
 def test_meters_that_have_no_room_are_counted(recent: Any) -> None:

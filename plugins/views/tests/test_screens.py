@@ -20,7 +20,7 @@ from rich.cells import cell_len
 SCREENS = Path(__file__).parent / "screens"
 DATA = Path(__file__).parents[3] / "docs" / "pictures"
 NOW = datetime(2026, 3, 12, 14, 30, tzinfo=UTC)
-WIDTHS, RECORDED = (45, 80, 100, 120, 160), (80, 120)
+WIDTHS, RECORDED = (45, 80, 120, 160), (80, 120)
 IS_RECORDING = bool(os.environ.get("TRACKER_RECORD"))
 # what others record: they list all that is installed
 UNRECORDED = {"help", "plugins", "plugin"}
@@ -95,12 +95,15 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shown(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker_inside: Any) -> Any:
-    """A command's screen, on a copy of the records in a folder of a fixed name."""
+    """A command's screen; the records are a copy, and the session logs, which nothing writes to, stay where they are.
+
+    A log in another place would be read and priced anew.
+    """
     folder = tmp_path / "here"
-    copytree(records, folder)
+    copytree(records, folder, ignore=lambda *_: [".claude", ".codex"])
     monkeypatch.chdir(folder)
     monkeypatch.setattr("tracker.session.Session.now", NOW)
-    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("HOME", str(records))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.delenv("NO_COLOR", raising=False)
 
@@ -128,6 +131,15 @@ def test_a_screen_is_as_recorded_and_fits(shown: Any, name: str) -> None:
         else:
             assert text == path.read_text(encoding="utf-8")
     assert not problems
+
+
+@pytest.mark.parametrize("by", ["daily", "session", "project", "model"])
+def test_a_phone_keeps_what_usage_is_asked_for(shown: Any, by: str) -> None:
+    head, *rows = re.sub(r"\x1b\[[\d;]*m", "", shown(f"usage {by} --last 3", 45)).splitlines()
+    assert head.split()[:1] == ["Period" if by == "daily" else by.capitalize()]
+    assert {"Model", "Cost,", "Tokens"} <= set(head.split())
+    [total] = [row for row in rows if row.startswith("total")]
+    assert re.search(r"\$[\d.,]+ .* [\d.]+[MG]$", total)
 
 
 def test_a_stale_figure_is_named_at_every_width(shown: Any) -> None:

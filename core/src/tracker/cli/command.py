@@ -134,7 +134,7 @@ class WritingCommand(Command):
         session.running = ctx.params if self.is_noted else None
         try:
             answer = super().invoke(ctx)
-            is_undoable = session.has_stored
+            is_undoable = session.outcome
             session.finish()
         finally:
             COMMAND.reset(running)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from tracker.contract import Struct, checks
 from tracker.contract.hooks import hookimpl
-
-if TYPE_CHECKING:
-    from tracker.contract.sources import Source
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 PERCENT = "pp"
@@ -55,6 +53,36 @@ class Meter(Struct):
     def field_name(self) -> str:
         """The name under which its value stands in a record: ``weekly_pct``, ``prompts_used``."""
         return f"{self.key}_pct" if self.unit == PERCENT else f"{self.key}_used"
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Meters(Struct):
+    """Those of a source, and which of them is its cost; what each field means stands at `StatusSource`."""
+
+    meters: tuple[Meter, ...] = field(default=(), validator=checks.tuple_of(Meter, distinct="key"))
+    open_meters: bool = field(default=False, validator=checks.SWITCH)
+    capacity: str | None = field(default=None)
+
+    @capacity.validator
+    def _capacity_is_a_meter(self, _attribute: Attribute[Any], value: str | None) -> None:
+        keys = [meter.key for meter in self.meters]
+        if value is not None and value not in keys:
+            raise ValueError(f"Invalid capacity {value!r}. Expected one of the meters {', '.join(keys)}, or None.")
+
+    def meter(self, key: str | None) -> Meter | None:
+        """The meter of that key; one made up if `open_meters` permits it; else None.
+
+        A made-up one has the window of the declared one whose key ends its own: `model_weekly` is weekly, too.
+        """
+        found = next((meter for meter in self.meters if meter.key == key), None)
+        if found or not key or not self.open_meters or not re.fullmatch(checks.SLUG_PATTERN, key):
+            return found
+        like = next((meter for meter in self.meters if key.endswith(f"_{meter.key}")), None)
+        return Meter(key=key, title=key, window=like.window if like else None)
+
+    @property
+    def capacity_meter(self) -> Meter | None:
+        return self.meter(self.capacity)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -122,7 +150,7 @@ def amount(value: object) -> float | int | None:
     """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans are none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LIMIT:
         return None
-    return compact(value)
+    return whole if (whole := int(value)) == value else value
 
 
 def count(value: object) -> int | None:
@@ -170,7 +198,7 @@ def epoch(value: object) -> float | None:
 # --- the field `parsed`
 
 
-def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
+def to_parsed(reading: Reading, source: Meters) -> dict[str, Any]:
     """Flat JSON: `<meter>_pct` (a count: `<meter>_used`), `<meter>_resets`, `<meter>_reset_at`, fields, `errors`."""
     parsed: dict[str, Any] = {}
     names = {meter.key: meter.field_name for meter in source.meters}
@@ -178,11 +206,11 @@ def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
         name = names.get(gauge.meter, f"{gauge.meter}_pct" if source.open_meters else None)
         if name is None:
             raise ValueError(f"Invalid meter {gauge.meter!r}. Expected one that is declared: {', '.join(names)}.")
-        parsed[name] = None if gauge.used is None else compact(gauge.used)
+        parsed[name] = amount(gauge.used)
         parsed[f"{gauge.meter}_resets"] = gauge.resets
         parsed[f"{gauge.meter}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
         if gauge.limit is not None:
-            parsed[f"{gauge.meter}_limit"] = compact(gauge.limit)
+            parsed[f"{gauge.meter}_limit"] = amount(gauge.limit)
     clash = parsed.keys() & reading.fields.keys()
     if clash:
         raise ValueError(f"Invalid fields {', '.join(sorted(clash))}. Expected names that no meter has.")
@@ -193,7 +221,7 @@ def to_parsed(reading: Reading, source: Source) -> dict[str, Any]:
     return parsed
 
 
-def from_parsed(parsed: Mapping[str, Any], source: Source, captured_at: datetime) -> Reading:
+def from_parsed(parsed: Mapping[str, Any], source: Meters, captured_at: datetime) -> Reading:
     """The reading of a record, of any schema; values that cannot be are left out, since a file may be edited."""
     keys = {meter.field_name: meter.key for meter in source.meters}
     if source.open_meters:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
-from attrs import NOTHING, Attribute, field, fields, frozen
+from attrs import NOTHING, field, fields, frozen
 
 from tracker.contract import Struct, checks
-from tracker.contract.readings import Meter
+from tracker.contract.readings import Meters
 
 Kind: TypeAlias = Literal["status", "report", "telemetry", "view"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -228,7 +227,7 @@ class Input(Declaration):
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
-class StatusSource(Input):
+class StatusSource(Input, Meters):
     """A provider's meters, read before and after the work.
 
     stream: the journal file that its records go to, without ``.jsonl``.
@@ -239,15 +238,6 @@ class StatusSource(Input):
     KIND: ClassVar[str | None] = STATUS
 
     stream: str = field(default="snapshots", validator=checks.SLUG)
-    meters: tuple[Meter, ...] = field(default=(), validator=checks.tuple_of(Meter, distinct="key"))
-    open_meters: bool = field(default=False, validator=checks.SWITCH)
-    capacity: str | None = field(default=None)
-
-    @capacity.validator
-    def _capacity_is_a_meter(self, _attribute: Attribute[Any], value: str | None) -> None:
-        keys = [meter.key for meter in self.meters]
-        if value is not None and value not in keys:
-            raise ValueError(f"Invalid capacity {value!r}. Expected one of the meters {', '.join(keys)}, or None.")
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -296,21 +286,6 @@ class Source(StatusSource, ReportSource, TelemetrySource):
     KIND: ClassVar[str | None] = None
 
     kind: Kind = field(default="status", validator=checks.one_of(*KINDS))
-
-    def meter(self, key: str) -> Meter | None:
-        """The meter of that key; one made up if `open_meters` permits it; else None.
-
-        A made-up one has the window of the declared one whose key ends its own: `model_weekly` is weekly, too.
-        """
-        found = next((meter for meter in self.meters if meter.key == key), None)
-        if found or not self.open_meters or not re.fullmatch(checks.SLUG_PATTERN, key):
-            return found
-        like = next((meter for meter in self.meters if key.endswith(f"_{meter.key}")), None)
-        return Meter(key=key, title=key, window=like.window if like else None)
-
-    @property
-    def capacity_meter(self) -> Meter | None:
-        return self.meter(self.capacity) if self.capacity else None
 
     @property
     def is_stream(self) -> bool:

@@ -17,7 +17,8 @@ from typing import Any
 
 from tracker.errors import PluginError, TrackerError
 from tracker.feature import Command, Feature
-from tracker.hosting.guard import guarded, restored
+from tracker.hosting.guard import guarded
+from tracker.hosting.imports import restored
 from tracker.text.render import near, tell
 
 GROUP = "tracker"

@@ -104,31 +104,31 @@ class Index:
         """Whether any stream names the window."""
         return bool(self._column("SELECT name FROM window WHERE name = ?", [window]))
 
-    def entries(self, stream: str, windows: Iterable[str] | None = None, *, removed: bool = False) -> Iterator[Entry]:
-        """The standing records of a stream in some windows, oldest line first; with `removed` every record once."""
-        # what was seen or removed
-        seen = set() if removed else self.tombstoned(stream)
-        for entry in self.lines(stream, windows):
-            if entry.record_id not in seen and (removed or "tombstone" not in entry.record):
-                seen.add(entry.record_id)
-                yield entry
-            del entry
+    def entries(
+        self, stream: str, windows: Iterable[str] | None = None, *, removed: bool = False, repeated: bool = False
+    ) -> Iterator[Entry]:
+        """The standing records of a stream in some windows, oldest line first.
 
-    def lines(self, stream: str, windows: Iterable[str] | None = None) -> Iterator[Entry]:
-        """Every record of a stream in some windows as often as it is there, with those that were taken back."""
+        removed: every record once, also those that were taken back. repeated: as often as it is there.
+        """
         names = None if windows is None else set(windows)
         if names is None:
             self.renew_edited(stream)
+        # what was seen or removed
+        seen = set() if removed or repeated else self.tombstoned(stream)
         for start, stop in [(0, None)] if names is None or len(names) > MANY else self.spans(stream, names):
             for offset, line, record in self.journal.records(stream, start, stop):
                 if names is None or text(record.get("window")) in names:
-                    yield Entry(stream, offset, record_id(stream, line, record), record)
+                    own = record_id(stream, line, record)
+                    if repeated or (own not in seen and (removed or "tombstone" not in record)):
+                        seen |= set() if repeated else {own}
+                        yield Entry(stream, offset, own, record)
                 # a long one is let go before the next is read
                 line, record = b"", {}
 
     def tombstoned(self, stream: str) -> set[str]:
         """The ids of the stream's records that were taken back."""
-        return {*self._column("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
+        return {one for (one,) in self._rows("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
 
     def spans(self, stream: str, windows: Iterable[str]) -> list[tuple[int, int]]:
         """Where records of some windows stand; what lies close together is one span."""
@@ -181,7 +181,7 @@ class Index:
     def resets(self, stream: str, provider: str, after: float, until: float) -> list[float]:
         """Reset instants (epoch s) in (after, until] that standing captures of a provider name."""
         query = "SELECT at FROM standing_reset WHERE stream = ? AND provider = ? AND at > ? AND at <= ? ORDER BY at"
-        return self._column(query, [stream, provider, after, until], [stream])
+        return [at for (at,) in self._rows(query, [stream, provider, after, until], [stream])]
 
     def standing(self, streams: list[str], record_ids: Iterable[str], *, removed: bool = False) -> set[str]:
         """Which of these are captures that were not taken back (with `removed` those, too), or tombstones."""

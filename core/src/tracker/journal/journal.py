@@ -19,13 +19,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import click
 import orjson
 
 from tracker.errors import Busy, TrackerError
-from tracker.journal import files
-from tracker.journal.files import LINE_LIMIT, NOTHING, OPEN, check_place
-from tracker.journal.records import SCHEMA, blake2b, decode
+from tracker.journal import files, records
+from tracker.journal.records import LINE_LIMIT, NOTHING, OPEN, SCHEMA, blake2b, check_place, decode, system_error
 
 Warn = Callable[[str], None]
 Record = dict[str, Any]
@@ -74,6 +72,7 @@ class Journal:
 
     schema_version = SCHEMA
     decode = staticmethod(decode)
+    user = "tracker"  # who holds the lock, as others are told
 
     def __init__(self, root: Path, *, fsync: bool = True, mends: bool = True, warn: Warn = lambda text: None) -> None:
         self.root, self.fsync, self.mends, self.warn = root, fsync, mends, warn
@@ -99,12 +98,10 @@ class Journal:
 
     def streams(self) -> list[str]:
         """The streams that exist, sorted."""
-        if not check_place(self.root, as_folder=True):
-            return []
         try:
-            names = os.listdir(self.root)
+            names = os.listdir(self.root) if check_place(self.root, as_folder=True) else []
         except OSError as error:
-            raise files.system_error("read", self.root, error, "Nothing was read") from error
+            raise system_error("read", self.root, error, "Nothing was read") from error
         return sorted(name.removesuffix(SUFFIX) for name in filter(STREAM.fullmatch, names))
 
     def prepare(self) -> None:
@@ -112,7 +109,7 @@ class Journal:
         try:
             files.private_folder(self.root, fsync=self.fsync)
         except (OSError, ValueError) as error:
-            raise files.system_error("create the data directory", self.root, error) from error
+            raise system_error("create the data directory", self.root, error) from error
 
     # --- the lock
 
@@ -120,61 +117,58 @@ class Journal:
     def lock(self, purpose: str | None = None, *, wait: float | None = None) -> Iterator[None]:
         """Hold the directory's one lock, also if this process holds it already.
 
-        Others who wait are told `purpose`, by default the command's name, without its arguments. `flock` is the
-        system's: it ends with the process, however that ends.
+        Others who wait are told `purpose`, by default the journal's user. `flock` is the system's: it ends with the
+        process, however that ends.
         """
         if not self._depth:
-            self._lock = self._acquire(purpose, WAIT_SECONDS if wait is None else wait)
+            if not check_place(self.root, as_folder=True):
+                self.prepare()
+            check_place(path := self.root / LOCK)
+            about = f"process {os.getpid()}, {purpose or self.user}\n"
+            try:
+                with contextlib.ExitStack() as undo:
+                    undo.callback(os.close, file := os.open(path, os.O_RDWR | os.O_CREAT | OPEN, 0o600))
+                    try:
+                        # the package filelock would cost a command a tenth of its start
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        self._wait(file, WAIT_SECONDS if wait is None else wait)
+                    with contextlib.suppress(OSError):  # only a courtesy
+                        os.ftruncate(file, 0)
+                        os.write(file, about.encode("utf-8", "replace"))
+                    undo.pop_all()
+            except OSError as error:
+                raise system_error("lock", path, error) from error
+            self._lock = file
         self._depth += 1
         try:
             yield
         finally:
-            try:
-                # what was appended since the lock was taken
-                while self._untold and self._depth == 1:
-                    stream, records = self._untold.pop(0)
-                    for listener in self.listeners:
-                        listener(stream, records)
-            finally:
-                self._depth -= 1
-                if not self._depth:
-                    os.close(self._lock)
+            self._let_go()
 
-    def _acquire(self, purpose: str | None, wait: float) -> int:
-        """Take the lock, and say in its file who holds it."""
-        self.prepare()
-        path, start, is_told, file = self.root / LOCK, time.monotonic(), False, -1
-        check_place(path)
-        context, names = click.get_current_context(silent=True), list[str]()
-        while context is not None:
-            names.insert(0, context.info_name or "")
-            context = context.parent
-        about = f"process {os.getpid()}, {purpose or ' '.join(names) or 'tracker'}\n"
+    def _wait(self, lock: int, seconds: float) -> None:
+        """Wait until nobody else holds the lock; say whose it is."""
+        start, is_told = time.monotonic(), False
+        while (waited := time.monotonic() - start) < seconds:
+            if waited >= NOTICE_SECONDS and not is_told:
+                is_told = True
+                self.warn(f"waiting for the lock of {self.root}, held by {_holder(lock)}")
+            time.sleep(POLL_SECONDS)
+            with contextlib.suppress(BlockingIOError):
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        raise Busy(f"The lock of {self.root} is busy (held by {_holder(lock)}). {NOTHING}. Try again.")
+
+    def _let_go(self) -> None:
+        """Tell the listeners what was appended since the lock was taken; who took it first releases it."""
         try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | OPEN, 0o600)
-            while True:
-                with contextlib.suppress(BlockingIOError):
-                    # the package filelock would cost a command a tenth of its start
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                waited = time.monotonic() - start
-                if waited >= wait:
-                    raise Busy(f"The lock of {self.root} is busy (held by {_holder(file)}). {NOTHING}. Try again.")
-                if waited >= NOTICE_SECONDS and not is_told:
-                    is_told = True
-                    self.warn(f"waiting for the lock of {self.root}, held by {_holder(file)}")
-                time.sleep(POLL_SECONDS)
-            # only a courtesy
-            with contextlib.suppress(OSError):
-                os.ftruncate(file, 0)
-                os.write(file, about.encode("utf-8", "replace"))
-        except BaseException as error:
-            if file >= 0:
-                os.close(file)
-            if isinstance(error, OSError):
-                raise files.system_error("lock", path, error) from error
-            raise
-        return file
+            while self._untold and self._depth == 1:
+                stream, records = self._untold.pop(0)
+                for listener in self.listeners:
+                    listener(stream, records)
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                os.close(self._lock)
 
     # --- writing
 
@@ -196,16 +190,16 @@ class Journal:
                 lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         # where the lines of each stream begin, in which file
         begun: dict[str, tuple[int, int]] = {}
-        with files.uninterrupted():
+        with records.uninterrupted():
             try:
                 for stream, lines in encoded.items():
                     self._write(stream, lines, begun)
             except BaseException as error:
                 for written, (file, start) in begun.items():
-                    if not files.take_back(file, start, encoded[written]):
+                    if not records.take_back(file, start, encoded[written]):
                         self.doubtful.add(written)
                 if isinstance(error, OSError):
-                    raise files.system_error("append to", self.path(stream), error, self.outcome) from error
+                    raise system_error("append to", self.path(stream), error, self.outcome) from error
                 if isinstance(error, TrackerError) and self.doubtful:
                     raise TrackerError(f"{error} {UNKNOWN}.") from error
                 raise
@@ -217,11 +211,15 @@ class Journal:
         """Append to the file that still has the stream's name afterwards; note in `begun` where."""
         path = self.path(stream)
         for _ in range(ATTEMPTS):
-            file, start = begun[stream] = self.mend(stream)
+            file = self._file(stream, may_write=True)
+            start = os.fstat(file).st_size
+            if records.whole_size(file, start) != start:
+                start = self.mend(stream)
+            begun[stream] = (file, start)
             if not start and self.fsync:
                 # also if an earlier command was killed between creating the stream and this
                 files.sync_parents(path)
-            files.write_all(file, lines)
+            records.write_all(file, lines)
             if self.fsync:
                 os.fsync(file)
             if self._file(stream, may_write=True) == file:
@@ -231,26 +229,26 @@ class Journal:
 
     # --- torn lines
 
-    def mend(self, stream: str) -> tuple[int, int]:
-        """Set a torn last line aside; the open file and the size of its whole lines. The caller holds the lock."""
+    def mend(self, stream: str) -> int:
+        """Set a torn last line aside; the size of the whole lines. The caller holds the lock."""
         path, file = self.path(stream), self._file(stream, may_write=True)
         try:
             size = os.fstat(file).st_size
-            whole = files.whole_size(file, size)
+            whole = records.whole_size(file, size)
             if whole == size:
-                return file, size
-            if size - whole <= LINE_LIMIT and decode(files.read_at(file, size - whole, whole)) is not None:
+                return size
+            if size - whole <= LINE_LIMIT and decode(records.read_at(file, size - whole, whole)) is not None:
                 # only its end is missing, as after an edit by hand
-                files.write_all(file, b"\n")
-                return file, size + 1
+                records.write_all(file, b"\n")
+                return size + 1
             aside = files.set_aside(path, file, whole, size)
             if os.fstat(file).st_size != size:
                 raise OSError("another program writes to it")
             os.ftruncate(file, whole)
         except OSError as error:
-            raise files.system_error("set the torn last line aside of", path, error) from error
+            raise system_error("set the torn last line aside of", path, error) from error
         self.warn(f"{path.name} ended in a torn line of {size - whole} bytes, which was set aside in {aside.name}")
-        return file, whole
+        return whole
 
     # --- reading
 
@@ -264,14 +262,14 @@ class Journal:
             if file is None:
                 return Glance()
             found = os.fstat(file)
-            whole = files.whole_size(file, found.st_size)
+            whole = records.whole_size(file, found.st_size)
             start = max(mark - SAMPLE, 0)
-            head = blake2b(files.read_at(file, min(mark, SAMPLE), 0), digest_size=16)
-            tail = blake2b(files.read_at(file, mark - start, start), digest_size=16)
+            head = blake2b(records.read_at(file, min(mark, SAMPLE), 0), digest_size=16)
+            tail = blake2b(records.read_at(file, mark - start, start), digest_size=16)
         if whole != found.st_size and self.mends and not self._depth:
             try:
                 with self.lock(wait=0):
-                    _, whole = self.mend(stream)
+                    whole = self.mend(stream)
             except Busy:
                 # a line without its end may belong to a writer at this moment
                 pass
@@ -279,17 +277,17 @@ class Journal:
                 self.warn(f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
         return Glance(size=whole, inode=found.st_ino, head=head.digest(), tail=tail.digest())
 
-    def lines(self, stream: str, start: int = 0, stop: int | None = None) -> files.Lines:
+    def lines(self, stream: str, start: int = 0, stop: int | None = None) -> records.Lines:
         """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
         with self._reading(stream) as file:
-            yield from () if file is None else files.whole_lines(file, start, stop)
+            yield from () if file is None else records.whole_lines(file, start, stop)
 
     def records(
-        self, stream: str, start: int = 0, stop: int | None = None, skips: files.Skips = None
+        self, stream: str, start: int = 0, stop: int | None = None, skips: records.Skips = None
     ) -> Iterator[tuple[int, bytes, Record]]:
         """The records between two offsets, each with its offset and line; lines that are not records are skipped."""
         with self._reading(stream) as file:
-            for offset, line in () if file is None else files.whole_lines(file, start, stop, skips):
+            for offset, line in () if file is None else records.whole_lines(file, start, stop, skips):
                 record = None if line is None else decode(line)
                 if line is not None and record is not None:
                     yield offset, line, record
@@ -300,15 +298,14 @@ class Journal:
 
     def record(self, stream: str, offset: int) -> Record:
         """The record at an offset; an empty one if there is none any more."""
-        _, _, record = next(self.records(stream, offset), (0, b"", {}))
-        return record
+        return next(self.records(stream, offset), (0, b"", {}))[2]
 
     def checksums(self, stream: str, start: int, stop: int, checksum: int = 0) -> Iterator[tuple[int, int]]:
         """The checksum of each megabyte between two offsets; that of the first goes on from `checksum`."""
         with self._reading(stream) as file:
             while file is not None and start < stop:
                 end = min(stop, (start // BLOCK + 1) * BLOCK)
-                yield start // BLOCK, zlib.crc32(files.read_at(file, end - start, start), checksum)
+                yield start // BLOCK, zlib.crc32(records.read_at(file, end - start, start), checksum)
                 start, checksum = end, 0
 
     # --- files
@@ -321,7 +318,7 @@ class Journal:
         try:
             yield file
         except OSError as error:
-            raise files.system_error("read", self.path(stream), error, "Nothing was read") from error
+            raise system_error("read", self.path(stream), error, "Nothing was read") from error
 
     def _file(self, stream: str, *, may_write: bool = False) -> int:
         """The open file that has the stream's name now; a `FileNotFoundError` if there is none to read.
@@ -343,10 +340,10 @@ class Journal:
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not may_write:
                 raise
-            raise files.system_error("open" if may_write else "read", path, error, after) from error
+            raise system_error("open" if may_write else "read", path, error, after) from error
         if not stat.S_ISREG(found.st_mode):
             os.close(file)
-            raise files.special_file(path, found.st_mode)
+            raise records.special_file(path, found.st_mode)
         self._files[stream, may_write, found.st_dev, found.st_ino] = file
         return file
 
@@ -354,7 +351,7 @@ class Journal:
 def _holder(lock: int) -> str:
     found = b""
     with contextlib.suppress(OSError):
-        found = files.read_at(lock, HOLDER_LIMIT, 0)
+        found = records.read_at(lock, HOLDER_LIMIT, 0)
     return found.partition(b"\n")[0].decode("utf-8", "replace").strip() or "another process"
 
 

@@ -17,7 +17,6 @@ FIELD = r"\{(\w+)(?::(?:\.(\d))?([^}]*))?\}"
 CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 FORMULA = r"[\t\r\n]|\s*[=+\-@＝＋－＠]"
 NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
-DEEPEST = 100  # levels of a record; orjson reads 1024 and writes 254, documents nest records a few levels deeper
 HALF = r"[\ud800-\udc7f\udd00-\udfff]"  # of a character; what is left out are bytes that the locale could not decode
 BITS_64 = range(-(1 << 63), 1 << 64)
 
@@ -170,31 +169,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {plain(str(key)): plain(item) for key, item in value.items()}
     return value
-
-
-def is_too_deep(value: Any, deepest: int = DEEPEST) -> bool:
-    """Whether objects and lists are nested deeper than a record may be."""
-    level = [value]
-    for _ in range(deepest + 1):
-        nested = [one for one in level if isinstance(one, dict | list)]
-        if not nested:
-            return False
-        level = [child for one in nested for child in (one.values() if isinstance(one, dict) else one)]
-    return True
-
-
-def loads_leniently(line: bytes) -> Any:
-    """What a line says that strict JSON refuses: `NaN`, half characters, long numbers, a byte order mark.
-
-    Programs before this one wrote such lines; None if it is not JSON at all.
-    """
-    import json
-
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return None if is_too_deep(value) else plain(value)
 
 
 def cell(value: object) -> str:

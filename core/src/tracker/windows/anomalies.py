@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.contract.readings import FELL, compact, iso
 from tracker.journal.records import ANOMALIES, stamp
-from tracker.windows.captures import Capture, Measured, Pair, canonical
+from tracker.windows.captures import Capture, Measurement, Pair, canonical
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracker.session import Session
 
 
-def falls(source: Source, pair: Pair, measured: Measured, like: Mapping[str, Any]) -> list[dict[str, Any]]:
+def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A row for every meter that fell between the captures that count; `like` is the record that showed it."""
     rows = []
     for fall in measured.falls:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.contract.readings import CROSSED, EPOCH, FELL, Reading, amount, compact, fell, from_parsed, instant
+from tracker.contract.readings import CROSSED, EPOCH, FELL, Reading, amount, fell, from_parsed, instant
 from tracker.errors import TrackerError
+from tracker.hosting.discovery import owner
 from tracker.journal.records import PHASES, WINDOWS, lane_of, text
+from tracker.text.clock import zone
 from tracker.text.pane import MOVEMENT
 
 if TYPE_CHECKING:
@@ -58,14 +60,10 @@ def read_text(
     origin: str | None = None,
 ) -> Reading:
     """The source's reading; empty and tagged where it recognises nothing."""
-    from tracker.text.clock import zone
-
     given = {"scope": scope, "origin": origin, "timezone": zone(timezone) if timezone else session.zone}
     if not {"\x1b", "\x08"}.isdisjoint(text) and re.search(MOVEMENT, text):
         played = session.registry.first("screen_text", text=text)
         if played is None:
-            from tracker.hosting.discovery import owner
-
             raise TrackerError(
                 "The text contains cursor movements, and nothing that plays them is installed. Paste the pane as text."
                 f" {owner('hooks', 'screen_text') or ''}".rstrip()
@@ -155,7 +153,7 @@ class Fall(NamedTuple):
     reset_at: datetime | None = None
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """What a pair says: a delta per record field, the tags, and the falls that are anomalies."""
 
     delta: Mapping[str, float | None] = {}
@@ -163,15 +161,15 @@ class Measured(NamedTuple):
     falls: tuple[Fall, ...] = ()
 
 
-def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
+def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
     """The delta of a pair, by the rules that hold for every provider; nothing of one that is not whole."""
     if pair.after is None:
-        return Measured()
+        return Measurement()
     if pair.before is None:
-        return _difference(source, pair.after) if pair.after.phase is None else Measured()
+        return _difference(source, pair.after) if pair.after.phase is None else Measurement()
     if pair.account == MIXED:
-        fields = (meter.field_name for meter in (source.capacity_meter,) if meter)
-        return Measured(delta=dict.fromkeys(fields), errors=(OTHER_ACCOUNT,))
+        fields = (meter.field_name for meter in (source.meter(source.capacity),) if meter)
+        return Measurement(delta=dict.fromkeys(fields), errors=(OTHER_ACCOUNT,))
     before, after = pair.before.reading, pair.after.reading
     answer: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
     across = _across_resets(pair.before, pair.after) if SPLIT_FIELD in pair.after.record else {}
@@ -192,12 +190,12 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measured:
             tags += [f"{CROSSED}:{key}"] if fall.reset_at else []
         elif delta is not None:
             delta, tags = None, [f"{FELL}:{key}"]
-        values[meter.field_name] = None if delta is None else compact(delta)
+        values[meter.field_name] = amount(delta)
         errors += tags
-    if source.capacity and (meter := source.capacity_meter) and meter.field_name not in values:
+    if (meter := source.meter(source.capacity)) and meter.field_name not in values:
         values[meter.field_name] = None
         errors.append("capacity-missing")
-    return Measured(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
+    return Measurement(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
 
 
 def _unfloored(delta: float, meter: Meter, before: Reading, after: Reading) -> float:
@@ -240,14 +238,14 @@ def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> 
     return Fall(meter=meter, before=old.used, after=new.used, reset_at=old.reset_at if is_crossed else None)
 
 
-def _difference(source: Source, after: Capture) -> Measured:
+def _difference(source: Source, after: Capture) -> Measurement:
     """A count of schema 1.0.0, which was stored as the window's own."""
     meter = source.capacity_meter
     gauge = after.reading.gauge(meter.key) if meter else None
     own = amount(after.record.get(meter.field_name, gauge and gauge.used)) if meter else None
     if meter is None or own is None:
-        return Measured(errors=("capacity-missing",))
-    return Measured(delta={meter.field_name: own}, errors=after.reading.errors)
+        return Measurement(errors=("capacity-missing",))
+    return Measurement(delta={meter.field_name: own}, errors=after.reading.errors)
 
 
 def capacity_delta(source: Source, delta: object) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from tracker.contract.readings import CROSSED, FELL, compact, iso
+from tracker.contract.readings import CROSSED, FELL, amount, iso
 from tracker.errors import TrackerError
 from tracker.journal.records import WINDOWS, stamp
 from tracker.text.pane import redact
@@ -79,8 +79,7 @@ def reopen(session: Session, window: str) -> None:
 
 
 def _row(session: Session, window: str, features: Mapping[str, float], given: Row, entries: Mapping[str, Row]) -> Row:
-    now, quality = session.now, given.get("quality")
-    quality = None if quality is None else compact(quality)
+    now, quality = session.now, amount(given.get("quality"))
     return stamp(
         window=window,
         provider=None,

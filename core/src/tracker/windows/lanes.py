@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.errors import TrackerError
-from tracker.journal.files import NOTHING, private_folder, replace_file
-from tracker.journal.records import lane_of
+from tracker.journal.files import private_folder, replace_file
+from tracker.journal.records import NOTHING, lane_of
+from tracker.text.pane import redact
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -37,6 +38,11 @@ def next_window(window: str) -> str:
     head = window.rstrip("0123456789") if len(window) < 128 else window
     digits = window[len(head) :]
     return f"{head}{int(digits) + 1:0{len(digits)}d}" if digits else f"{window}-02"
+
+
+def stamped_notes(notes: str | None, lane: str | None) -> str | None:
+    """The caller's notes with the lane behind them, addresses redacted."""
+    return "; ".join([*([redact(notes)] if notes else []), *([f"AGENT_ID={lane}"] if lane else [])]) or None
 
 
 def _spelling(window: str) -> str:

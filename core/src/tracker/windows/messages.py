@@ -10,16 +10,18 @@ from tracker.contract.readings import CROSSED, EPOCH, NOT_AFTER, NOT_BEFORE, fro
 from tracker.text.clock import Clock, span
 from tracker.text.render import line, number, value
 from tracker.windows.captures import OTHER_ACCOUNT, SPLIT, Pair, canonical, is_finalized
-from tracker.windows.window import IMPLAUSIBLE, STALE
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.session import Session
     from tracker.windows.window import Addition, CaptureRequest
 
+# of a reset that cannot be, of one that is over, and of a pane of which every reset is one of these
+IMPLAUSIBLE, OVER, STALE = "reset-implausible", "reset-over", "stale-data"
 # of the tags that no source declares
 MEANINGS = {
-    IMPLAUSIBLE: "this reset is over or too far ahead, so it is left out; the pane may be old",
+    IMPLAUSIBLE: "this reset is too far ahead, so it is left out; the pane may be old",
+    OVER: "this reset was over when the pane was captured; if the meter was used since, the pane is old",
     STALE: "every reset in the pane is over, or cannot be",
     OTHER_ACCOUNT: "BEFORE and AFTER are of different accounts, so nothing was measured",
     CROSSED: "the meter was reset in between, so how far it moved is not known",
@@ -111,6 +113,9 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         yield f"this replaces the {word} of {clock.at(counted.captured_at)}; {delete} it back"
     elif counted:
         yield f"the {word} of {clock.at(counted.captured_at)} counts, not this one; {delete} that one back"
+    before = added.pair.before if is_after and request.text and not any(added.moved.values()) else None
+    if before and session.journal.record(source.stream, before.offset).get("raw_text") == request.text:
+        yield f"this text is the one of the BEFORE of {clock.at(before.captured_at)} once more, so nothing moved"
     gauge = request.reading.gauge(source.capacity or "")
     if source.capacity and (gauge is None or gauge.used is None):
         again = f"`tracker {'end' if is_after else 'start'} {name} --stdin {place}`"
@@ -125,13 +130,9 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
 
 
 def _other_lanes(session: Session, request: CaptureRequest, added: Addition) -> Iterator[str]:
-    """That a capture joins, or completes, what another lane captured: one pair counts."""
+    """That a capture completes what another lane captured: one pair counts."""
     name, lane, known = request.source.name, session.lane, [one.agent_id for one in added.standing]
-    if not known or lane in known or not request.phases:
-        return
-    if request.window is None:
-        yield f"Other lanes captured {name} in {added.window}, and one pair counts. Use --window for another account"
-    elif request.origin == "override" or request.phases[0] == "after":
+    if known and lane not in known and (request.origin == "override" or request.phases[:1] == ("after",)):
         theirs, own = (f"lane {one}" if one else "the lane without a name" for one in (known[-1], lane))
         yield (
             f"the {name} captures of {added.window} are of {theirs} and this one is of {own}: one pair counts. If it is"

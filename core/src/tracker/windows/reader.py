@@ -18,7 +18,7 @@ from tracker.text.pane import each_text, redact
 from tracker.text.render import line, near
 from tracker.windows.anomalies import history
 from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, spans
-from tracker.windows.lanes import LaneFile, next_window
+from tracker.windows.lanes import LaneFile, next_window, stamped_notes
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,7 +71,7 @@ class Finalized(NamedTuple):
     def result(self, source: Source, group: Iterable[Capture]) -> Result | None:
         """What a provider delivered, by its captures; None if the window says nothing of it."""
         entry, features = self.providers.get(source.name), self.features.get(source.name)
-        pair, reason = canonical(group), None
+        pair, reason = self.pair(source.name, group), None
         if entry is None and not features and not all(pair):
             return None
         capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
@@ -87,6 +87,12 @@ class Finalized(NamedTuple):
         elif features is None:
             reason = "features-missing"
         return Result(features or 0, capacity or 0, pair, reason)
+
+    def pair(self, provider: str, group: Iterable[Capture]) -> Pair:
+        """The captures that a provider was measured with, if they stand; else those that count now."""
+        known, ids = {one.record_id: one for one in group}, self.providers.get(provider, {}).get("records")
+        used = Pair(*(known.get(text(ids.get(phase))) for phase in PHASES)) if isinstance(ids, Mapping) else Pair()
+        return used if all(used) else canonical(known.values())
 
     def is_stale(self, provider: str, group: Iterable[Capture]) -> bool:
         """Whether other captures count than were finalized, or a pair that was not; rows without ids cannot tell."""
@@ -272,8 +278,6 @@ class Windows:
 
     def notes(self, text: str | None) -> str | None:
         """The user's notes as a record holds them: without addresses, the lane at their end."""
-        from tracker.windows.window import stamped_notes
-
         return stamped_notes(text, self.session.lane)
 
     def parsed(self, reading: readings.Reading, source: Source) -> dict[str, Any]:

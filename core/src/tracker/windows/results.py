@@ -107,7 +107,7 @@ class OpenFigures(NamedTuple):
     unit: str
 
 
-class Totaled:
+class Tallies:
     """Figures of every provider that finalized windows name, of several accounts apart.
 
     is_alone: of one window. is_plain: as bare sums, without the feature that knows better.
@@ -123,7 +123,9 @@ class Totaled:
         registry, asked = self.session.registry, [] if self._is_alone else list(rows)
         known = registry.first("window_accounts", session=self.session, windows=asked) if asked else {}
         if known is None:  # without the feature that knows their names
-            known = {key: canonical(group).account or UNNAMED for key, group in groups.items()}
+            known = {
+                key: one.pair(key[1], groups[key]).account or UNNAMED for key in groups if (one := rows.get(key[0]))
+            }
         found = dict.fromkeys((window, name) for window, row in rows.items() for name in row.named)
         # those that were captured after the window was finalized
         late = {key: rows[key[0]] for key in groups if key not in found and key[0] in rows}

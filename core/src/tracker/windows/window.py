@@ -5,25 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import evolve
 
-from tracker.contract.readings import Reading, amount, compact, iso, to_parsed
+from tracker.contract.readings import Reading, amount, iso, to_parsed
 from tracker.errors import PluginError, TrackerError
-from tracker.journal.records import ANOMALIES, WINDOWS, check_window, stamp
+from tracker.journal.records import ANOMALIES, check_window, stamp
 from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
 from tracker.text.render import line, near
+from tracker.windows import anomalies
 from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
+from tracker.windows.lanes import FIRST_WINDOW, next_window, stamped_notes
+from tracker.windows.messages import IMPLAUSIBLE, OVER, STALE, say
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
     from tracker.session import Session
 
-LATE_AFTER, CLOCK_SKEW, IMPLAUSIBLE, STALE = "late-after", "clock-skew", "reset-implausible", "stale-data"
+LATE_AFTER, CLOCK_SKEW = "late-after", "clock-skew"
 # clocks of machines differ; beyond that a capture claims to be from the future
 FUTURE = timedelta(minutes=5)
 # panes show resets by the minute, and clocks of machines differ
@@ -74,7 +77,6 @@ class Addition(NamedTuple):
 def store(session: Session, request: CaptureRequest) -> list[Row]:
     """Check the rules, append under the lock, say what was stored; with `--dry-run` all but that. Gives the records."""
     source, request = request.source, _checked(session, request)
-    session.index.catch_up([source.stream, ANOMALIES, WINDOWS])
     with nullcontext() if session.dry_run else session.journal.lock():
         window = request.window
         if window is None:
@@ -84,7 +86,7 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
         added = [add(session, request, window, request.phases[0] if request.phases else None)]
         for phase in request.phases[1:]:
             # a pane that also opens the next window is a BEFORE there
-            added.append(add(session, request, _following(session, window), phase))
+            added.append(add(session, request, _following(session, source, window), phase))
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
         found = [row for one in added for row in one.anomalies]
         rows = {ANOMALIES: found, source.stream: [one.record for one in added]}
@@ -92,8 +94,6 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
             session.journal.append_all({stream: own for stream, own in rows.items() if own})
             if request.is_last:
                 session.finish()
-    from tracker.windows.messages import say
-
     say(session, request, added)
     return rows[source.stream]
 
@@ -104,10 +104,7 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     if not force and not has_value(source, reading):
         raise _no_value(session, request)
     if request.text is not None and request.phases:
-        # what was read by itself has a time of its own, and no option for it
-        dating = " give the time of this one with --captured-at," if request.origin == "alias" else ""
-        buffer = timedelta(minutes=session.config.buffer_minutes)
-        reading = dated(source, reading, request.captured_at, buffer, None if force else dating)
+        reading = dated(request, timedelta(minutes=session.config.buffer_minutes))
     text = request.text and redact(request.text, keep_account=session.config.keep_account)
     # two addresses may be redacted alike
     named = reading.fields.get("account")
@@ -120,7 +117,7 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
     source, lane, index = request.source, session.lane, session.index
     if request.phases[0] == "after":
         raise _nothing_open(session, source)
-    window = _following(session, last)
+    window = _following(session, source, last)
     if last is None:
         # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
         known = [one for one in session.registry.sources.values() if one.kind == "status"]
@@ -128,25 +125,30 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
         opened = [mark for mark in marks if mark is not None and mark.phase == "before"]
         window = max(opened, key=lambda mark: mark.at).window if opened else window
     # the BEFORE of one that was never ended is not replaced by the way
-    while is_finalized(index, window) or index.left_open(source.stream, lane, source.name, [window]):
-        window = _following(session, window)
+    while _is_taken(session, source, window) or index.left_open(source.stream, lane, source.name, [window]):
+        window = _following(session, source, window)
     return window
 
 
-def _following(session: Session, window: str | None) -> str:
-    """The next window that is not finalized, which would leave a new capture out; the first one after none."""
-    from tracker.windows.lanes import FIRST_WINDOW, next_window
-
+def _following(session: Session, source: Source, window: str | None) -> str:
+    """The next window that is not taken; the first one after none."""
     found = FIRST_WINDOW if window is None else next_window(window)
-    while is_finalized(session.index, found):
+    while _is_taken(session, source, found):
         found = next_window(found)
-    return found
+    return check_window(found)
+
+
+def _is_taken(session: Session, source: Source, window: str) -> bool:
+    """Whether a capture would not count, since the window is finalized, or would displace the pair of other lanes."""
+    found = captures(session.index, {source.name: source}, [window]).values()
+    lanes = {one.agent_id for group in found for one in group} or {session.lane}
+    return is_finalized(session.index, window) or session.lane not in lanes
 
 
 def add(session: Session, request: CaptureRequest, window: str, phase: str | None) -> Addition:
     """What a reading adds, by the rules for what stands already; without a phase it is a report's."""
     source, at = request.source, request.captured_at
-    standing = captures(session.index, {source.name: source}, [check_window(window)]).get((window, source.name), [])
+    standing = captures(session.index, {source.name: source}, [window]).get((window, source.name), [])
     # `compute_delta` needs the instant; the place is behind every line of the journal
     reading = evolve(request.reading, as_of=request.reading.as_of or at)
     new = Capture("", window, phase, at, session.lane, 2**63, request.details, reading)
@@ -165,8 +167,6 @@ def add(session: Session, request: CaptureRequest, window: str, phase: str | Non
     moved = {name: delta for name, delta in measured.delta.items() if delta is not None} if new is pair.after else {}
     rows: list[Row] = []
     if broken or measured.falls or any(True for _ in session.index.entries(ANOMALIES, [window])):
-        from tracker.windows import anomalies
-
         rows += [anomalies.row_about(rule.captures, record, rule.kind, rule.cause, rule.cure) for rule in broken]
         rows += anomalies.falls(source, pair, measured, record) if new in pair else []
         rows += anomalies.superseded(session, source, new, standing) if phase else []
@@ -193,7 +193,7 @@ def _broken_rules(
 
     standing: those of its window. before: the one that counts for it.
     """
-    source, at, seen, now = request.source, new.captured_at, request.reading.as_of, session.now
+    source, at, seen, now = request.source, new.captured_at, request.reading.as_of, datetime.now(UTC)
     delete = f"tracker alias delete {source.name} --phase {new.phase} --window {new.window}"
     if at > now + FUTURE:
         # it would count as the newest until then
@@ -237,23 +237,21 @@ def has_value(source: Source, reading: Reading) -> bool:
     return any(gauge.used is not None for gauge in reading.gauges) if source.meters else bool(reading.fields)
 
 
-def dated(source: Source, reading: Reading, at: datetime, buffer: timedelta, dating: str | None) -> Reading:
+def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
     """The reading without resets that cannot be: each lies at most one window of its meter ahead.
 
-    A pane of which every reset is over, or cannot be, is old. It is refused with `dating`, what gives its time, or
-    tagged if that is None.
+    A pane of which every reset is over, or cannot be, is old. It is refused, or tagged if the user insists.
     """
-    seen = reading.as_of or at
+    source, reading, seen = request.source, request.reading, request.reading.as_of or request.captured_at
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
-    meters = {name: source.meter(name) for name in resets}
-    longest = {name: (meter and meter.longest) or YEAR for name, meter in meters.items()}
-    far = {name for name, reset in resets.items() if reset > seen + longest[name] + SLACK}
+    longest = {name: meter.longest or YEAR for name in resets if (meter := source.meter(name))}
+    far = {name for name, reset in resets.items() if reset > seen + longest.get(name, YEAR) + SLACK}
     # in the buffer vendors show the old reset
     over = {name for name, reset in resets.items() if reset + buffer <= seen}
     is_old = bool(resets) and len(far | over) == len(resets)
-    if not far and not is_old:
-        return reading
-    if is_old and dating is not None:
+    if is_old and not request.force:
+        # what was read by itself has a time of its own, and no option for it
+        dating = " give the time of this one with --captured-at," if request.origin == "alias" else ""
         passed = max(reset if reset <= seen else reset - YEAR for reset in resets.values())
         age = span(seen - passed) if passed <= seen else "weeks"
         raise TrackerError(
@@ -261,7 +259,8 @@ def dated(source: Source, reading: Reading, at: datetime, buffer: timedelta, dat
             f" Capture a new one,{dating} or store it as it is with --force. Nothing was stored."
         )
     gauges = tuple(evolve(one, reset_at=None) if one.meter in far else one for one in reading.gauges)
-    tags = [*reading.errors, *(f"{IMPLAUSIBLE}:{name}" for name in sorted(far)), *([STALE] if is_old else [])]
+    tags = [*reading.errors, *(f"{IMPLAUSIBLE}:{name}" for name in sorted(far))]
+    tags += [STALE] if is_old else [f"{OVER}:{name}" for name in sorted(over)]
     return evolve(reading, gauges=gauges, errors=tuple(dict.fromkeys(tags)))
 
 
@@ -293,8 +292,8 @@ def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
 
 def _owner(session: Session, request: CaptureRequest, text: str) -> Source | None:
     """Another installed source that reads a value from the text, a provider first."""
-    others = [one for one in session.registry.sources.values() if one.kind in ("status", "report")]
-    others.remove(request.source)
+    own = request.source
+    others = [one for one in session.registry.sources.values() if one.kind in ("status", "report") and one is not own]
     given = {"text": text, "captured_at": request.captured_at, "scope": None, "origin": None}
     for other in sorted(others, key=lambda other: other.kind != "status"):
         try:
@@ -345,7 +344,7 @@ def _record(
     source, keep = request.source, session.config.keep_account
     parsed = each_text(to_parsed(request.reading, source), partial(redact, keep_account=keep))
     fields: Row = {"phase": phase, "git_head": git_head(), **request.details} if phase else {}
-    meter = source.capacity_meter
+    meter = source.meter(source.capacity)
     if phase and meter is not None and meter.unit != "pp":
         # a count's baseline, and with an AFTER the window's own part of it
         now, base = (
@@ -354,26 +353,13 @@ def _record(
         )
         fields["baseline"] = now if phase == "before" else base
         if phase == "after":
-            own = now - base if now is not None and base is not None else -1
-            fields[meter.field_name] = compact(own) if own >= 0 else None
+            fields[meter.field_name] = amount(None if now is None or base is None else now - base)
     if phase and keep and request.text is not None:
         parsed = with_addresses(parsed, request.text)
-    return stamp(
-        window=window,
-        provider=source.name,
-        captured_at=request.captured_at,
-        source=request.origin,
-        notes=stamped_notes(request.notes, session.lane) if request.notes or session.lane else None,
-        agent_id=session.lane,
-        **fields,
-        parsed=parsed,
-        raw_text=request.text,
-    )
-
-
-def stamped_notes(notes: str | None, lane: str | None) -> str | None:
-    """The caller's notes with the lane behind them, addresses redacted."""
-    return "; ".join([*([redact(notes)] if notes else []), *([f"AGENT_ID={lane}"] if lane else [])]) or None
+    notes = stamped_notes(request.notes, session.lane) if request.notes or session.lane else None
+    fields = {"source": request.origin, "notes": notes, "agent_id": session.lane, **fields}
+    fields |= {"parsed": parsed, "raw_text": request.text}
+    return stamp(window=window, provider=source.name, captured_at=request.captured_at, **fields)
 
 
 def git_head() -> str | None:

@@ -12,12 +12,16 @@ MIXED = "2 accounts"
 
 
 def accounts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], str]:
-    """The account's name or hash by window and provider, by the captures that count."""
+    """The account's name or hash by window and provider, by the captures that count.
+
+    A finalized window keeps the account that it was measured on: its features were counted there.
+    """
     names = account_names(session)
     only = only_accounts(session, names)
-    found = {}
+    found, rows = {}, Windows(session).finalized(windows)
     for key, group in Windows(session).captures(windows).items():
-        records = [capture.record for capture in canonical(group) if capture is not None]
+        pair = rows[key[0]].pair(key[1], group) if key[0] in rows else canonical(group)
+        records = [capture.record for capture in pair if capture is not None]
         # older records have the redacted address alone
         parsed = [one for record in records if isinstance(one := record.get("parsed"), dict)]
         own = {record.get("account") for record in records} - {None} or {mask_of(one.get("account")) for one in parsed}

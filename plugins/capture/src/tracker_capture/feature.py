@@ -46,7 +46,7 @@ def feature_info() -> Feature:
 def command_finished(session: Session, given: Mapping[str, Any]) -> None:
     """Add what a command captured to the meter history."""
     provider = given.get("provider") or given.get("source")
-    if isinstance(provider, str) and session.has_stored and not given.get("sample"):
+    if isinstance(provider, str) and session.outcome and not given.get("sample"):
         from tracker_capture.readings import add_newest_capture
 
         add_newest_capture(session, provider)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from attrs import evolve, field, frozen
 
 from tracker.api import Cell, Column, MeterReading, Source
-from tracker.kernel import Session, iso, plural, value
+from tracker.kernel import Session, iso, line, near, plural, value
 from tracker_capture.outline import outline
 from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset, only_accounts
 
@@ -83,6 +83,17 @@ def series(
         Series(provider=name, meter=key, account=account, several=len(accounts[name]) > 1, points=with_resets(points))
         for (name, key, account), points in sorted(found.items(), key=lambda item: tuple(map(str, item[0])))
     ]
+
+
+def none_matches(session: Session, provider: str | None, meter: str | None) -> str:
+    """Why there is no series: an empty history, a meter that it has not, or a time without readings."""
+    known = {one.meter for one in series(session, provider, None, None, None)}
+    if not known:
+        of = f" of {provider}" if provider else ""
+        return f"No reading{of} is in the history. Fill it with `tracker sync` or `tracker capture --sample --all`."
+    if meter is not None and meter not in known:
+        return f"No reading of the meter {line(meter)!r}. {near(meter, sorted(known))}"
+    return "No reading is of that time. `tracker meters` shows all."
 
 
 def points_of(sample: Sample) -> Iterator[tuple[str, Point]]:

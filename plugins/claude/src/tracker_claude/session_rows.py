@@ -31,8 +31,8 @@ class Details(msgspec.Struct, gc=False):
     thinking_tokens: Count = None
 
 
-class Usage(msgspec.Struct, gc=False):
-    """The tokens of an answer; `iterations` are those of other models."""
+class Usage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The tokens of an answer; `iterations` are those of other models. An unknown field may hold tokens, too."""
 
     input_tokens: Count = None
     cache_creation_input_tokens: Count = None
@@ -43,6 +43,14 @@ class Usage(msgspec.Struct, gc=False):
     cache_creation: Written | None = None
     iterations: Any = None
     speed: Text = None
+    # of no use here
+    fallback_credit: Any = None
+    inference_geo: Any = None
+    server_tool_use: Any = None
+
+
+class NewerUsage(Usage, gc=False, forbid_unknown_fields=False):
+    """The same of a client whose further fields hold no tokens."""
 
 
 class Message(msgspec.Struct, gc=False):
@@ -72,7 +80,20 @@ class Row(msgspec.Struct, gc=False):
     modelUsage: Any = None
 
 
-decode = msgspec.json.Decoder(Row).decode
+class NewerMessage(Message, gc=False):
+    """An answer with a usage of further fields."""
+
+    usage: NewerUsage | None = None
+
+
+class NewerRow(Row, gc=False):
+    """A line with such an answer."""
+
+    message: NewerMessage | None = None
+
+
+decode, decode_newer = msgspec.json.Decoder(Row).decode, msgspec.json.Decoder(NewerRow).decode
+FIELDS = frozenset(Usage.__struct_fields__)
 
 
 def fitted(value: dict[str, Any], kind: type[Kind]) -> Kind:

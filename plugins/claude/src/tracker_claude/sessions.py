@@ -4,21 +4,25 @@ A message stands in one row per content block, in older versions with growing ou
 sessions: of one key the most output counts. A subagent's replay has a request id of its own: its key ends with a
 slash and nothing behind it, which fits every key that begins like it.
 
+What may be a request but is not known as one is noted, as rows of `scratch["unknown"]`: newer clients write what nobody
+has seen yet.
+
 `cost-state` rows hold Claude's own totals of a session, with what no row shows, such as compaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
 from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, epoch, hookimpl
 
 if TYPE_CHECKING:
-    from tracker_claude.session_rows import Row, Usage
+    from tracker_claude.session_rows import Message, Row, Usage
 
 WORDS = ('"usage"', '"cost-state"', '"session-owner"')  # a line without one of these tells nothing here
 SOURCE = TelemetrySource(
@@ -46,6 +50,10 @@ SOURCE = TelemetrySource(
         ),
     ),
 )
+# rows that are no requests, though some repeat the usage of one
+OTHERS = frozenset(("user", "system", "progress", "attachment", "summary", "result", "file-history-snapshot"))
+OTHERS |= frozenset(("queue-operation", "api-request", "api-request-shape", "api-request-blob", "last-prompt"))
+MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
 KINDS = ("assistant", "cost-state", "session-owner")
 _WORDS = tuple(word.encode() for word in WORDS)
 SYNTHETIC = "<synthetic>"
@@ -68,30 +76,35 @@ def source_info() -> TelemetrySource:
 def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     """The requests that a row reports."""
     try:
-        row = _decode()(line)
+        row = _decode("is_newer" in scratch)(line)
     except ValueError:
-        found = _unfit(line)
+        found = _unfit(line, scratch)
         if found is None:
             return []
         row = found
     if row.type == "assistant":
-        return _requests(row, scratch)
+        if row.message is None or row.message.usage is None:
+            _note_line(line, scratch)
+            return []
+        return _requests(row.message, row.message.usage, row, scratch)
     if row.type == "cost-state":
         return _totals(row, scratch)
     if row.type == "session-owner":
         scratch["account"] = None if row.accountUuid is None else _digest(row.accountUuid, 6)
+    elif not (isinstance(row.type, str) and row.type in OTHERS):
+        _note_line(line, scratch)
     return []
 
 
 @cache
-def _decode() -> Callable[[bytes], Row]:
+def _decode(is_newer: bool) -> Callable[[bytes], Row]:
     # imported late: msgspec takes 40 ms
-    from tracker_claude.session_rows import decode
+    from tracker_claude.session_rows import decode, decode_newer
 
-    return decode
+    return decode_newer if is_newer else decode
 
 
-def _unfit(line: bytes) -> Row | None:
+def _unfit(line: bytes, scratch: dict[str, Any]) -> Row | None:
     """The row of a line with fields of other types than expected; None if it is of no kind that counts."""
     from tracker_claude.session_rows import Row, fitted
 
@@ -103,13 +116,16 @@ def _unfit(line: bytes) -> Row | None:
         return None
     if not isinstance(row, dict):
         raise Rejected("not a JSON object")
-    return fitted(row, Row) if row.get("type") in KINDS else None
+    if row.get("type") not in KINDS:
+        _note_row(row, scratch)
+        return None
+    if isinstance(message := row.get("message"), dict):
+        _note_tokens(message.get("usage"), scratch)
+    return fitted(row, Row)
 
 
-def _requests(row: Row, scratch: dict[str, Any]) -> list[Event]:
-    message = row.message
-    usage = None if message is None else message.usage
-    if message is None or usage is None or message.model == SYNTHETIC:
+def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any]) -> list[Event]:
+    if message.model == SYNTHETIC:
         return []
     name, request = message.id or None, row.requestId or None
     if name is None and request is None:
@@ -178,22 +194,77 @@ def _totals(row: Row, scratch: Mapping[str, Any]) -> list[Event]:
     """One event per model; `rid` is the lineage, which a fork shares with its parent."""
     from tracker_claude.session_rows import Usage, fitted
 
-    models = row.modelUsage
-    events: list[Event] = []
-    for model, used in models.items() if isinstance(models, dict) else ():
+    events: dict[str, Event] = {}
+    for name, used in row.modelUsage.items() if isinstance(row.modelUsage, dict) else ():
         if not isinstance(used, dict):
             continue
+        model = name.partition("[")[0]  # no row shows the mark of a long context
         counts: dict[str, Any] = {name: used.get(own) for name, own in TOTALS.items()}
         long = {"ephemeral_1h_input_tokens": used.get("cacheCreationEphemeral1hInputTokens")}
         event = _event("", model, fitted({**counts, "cache_creation": long}, Usage), row, scratch)
-        numbers = [value for name, value in event.items() if name.endswith("_tokens")]
-        event["key"] = f"cost-state:{row.sessionId}:{row.startTime}:{model}:{numbers}"
-        event["ts"], event["rid"], event["tags"] = scratch.get("ts"), str(row.startTime), [TOTAL]
         cost = used.get("costUSD")
         if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e12:
             event["cost_usd"] = float(cost)
-        events.append(event)
-    return events
+        events[model] = _added(event, events[model]) if model in events else event
+    for model, event in events.items():
+        shown = [value for name, value in event.items() if name.endswith("_tokens")]
+        event["key"] = f"cost-state:{row.sessionId}:{row.startTime}:{model}:{shown}"
+        event["ts"], event["rid"], event["tags"] = scratch.get("ts"), str(row.startTime or row.sessionId), [TOTAL]
+    return [*events.values()]
+
+
+def _added(event: Event, other: Event) -> Event:
+    """One with the tokens and the cost of both."""
+    both: dict[str, Any] = {**event}
+    for name, value in other.items():
+        if name.endswith(("_tokens", "_usd")):
+            both[name] = both.get(name, 0) + value
+    return cast("Event", both)
+
+
+# --- what is not known
+
+
+def _note_line(line: bytes, scratch: dict[str, Any]) -> None:
+    with suppress(orjson.JSONDecodeError):
+        _note_row(orjson.loads(line), scratch)
+
+
+def _note_row(row: Mapping[str, Any], scratch: dict[str, Any]) -> None:
+    """Note a row that shows tokens where none are expected."""
+    kind, message = row.get("type"), row.get("message")
+    is_named = isinstance(kind, str) and len(kind) <= LONGEST and kind.replace("-", "_").isidentifier()
+    is_synthetic = isinstance(message, dict) and message.get("model") == SYNTHETIC
+    if not (is_named and kind in OTHERS) and not is_synthetic and _has_tokens(row):
+        _note(f"rows of type {kind if is_named else '(odd)'}", scratch)
+
+
+def _has_tokens(value: object, depth: int = 4) -> bool:
+    """Whether it is or holds a usage; `toolUseResult` and the like repeat one of another row."""
+    if not isinstance(value, dict) or depth == 0:
+        return False
+    if any(isinstance(value.get(name), int) and value[name] > 0 for name in ("input_tokens", "output_tokens")):
+        return True
+    return any(_has_tokens(one, depth - 1) for name, one in value.items() if name != "toolUseResult")
+
+
+def _note_tokens(usage: object, scratch: dict[str, Any]) -> None:
+    """Note tokens of an unknown kind."""
+    from tracker_claude.session_rows import FIELDS
+
+    odd = usage.keys() - FIELDS if isinstance(usage, dict) else set()
+    kinds = [name for name in sorted(odd) if name.endswith("_tokens")]
+    for name in kinds:
+        if usage[name] and len(name) <= LONGEST and name.isidentifier():  # type: ignore[index]
+            _note(f"rows with {name}", scratch)
+    if odd and not kinds:  # those of the next rows are read without a look
+        scratch["is_newer"] = True
+
+
+def _note(name: str, scratch: dict[str, Any]) -> None:
+    counts = scratch.setdefault("unknown", {})
+    if name in counts or len(counts) < MOST_NAMES:
+        counts[name] = counts.get(name, 0) + 1
 
 
 # --- values

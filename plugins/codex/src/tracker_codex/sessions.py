@@ -43,6 +43,11 @@ SOURCE = TelemetrySource(
     ),
 )
 _WORDS = tuple(word.encode() for word in WORDS)
+KINDS = (
+    *("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens"),
+    *("reasoning_output_tokens", "total_tokens"),
+)
+LONGEST = 40  # of a name that is kept
 LARGEST = 2**53
 BURST_SECONDS = 1.0  # a legacy fork writes its parent's history at once
 COPY = "if-session:"  # a tag: the event counts if that session is known, whose copy it may be
@@ -104,7 +109,9 @@ def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[s
     scratch["parent"] = _text(payload.get("forked_from_id"))
     scratch["is_paginated"] = payload.get("history_mode") == "paginated" or bool(payload.get("history_base"))
     is_based = bool(scratch["parent"] or payload.get("history_base")) and scratch["is_paginated"]
-    is_subagent = scratch["is_subagent"] = isinstance(payload.get("source"), dict)  # whose totals start at 0
+    source = payload.get("source")  # "cli", or an object with one name, such as `custom`
+    is_subagent = isinstance(source, dict) and any("agent" in name for name in source)  # whose totals start at 0
+    scratch["is_subagent"] = is_subagent
     scratch["is_based"] = is_based and not is_subagent
     scratch["is_fork"] = bool(scratch["parent"]) and not (scratch["is_paginated"] or is_subagent)
     scratch["own"] = {
@@ -140,6 +147,7 @@ def _recorded(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: di
     usage = _numbers(payload.get("usage"))
     if usage is None:
         return []
+    _note(payload["usage"], scratch)
     if _is_early(usage, payload, record, scratch):
         return []
     # the `token_count` beside it, also if both are copies
@@ -190,6 +198,7 @@ def _counted(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dic
             raise Rejected("the first total of a fork, which holds its parent's")
     if usage is None or not any(usage):
         return []  # after a compaction
+    _note(info.get("last_token_usage"), scratch)
     scratch["chain"] = _hash(scratch.get("chain"), total, usage)
     if scratch.get("is_fork"):
         event = _event(f"{scratch['chain']}/", usage, record, scratch)
@@ -246,6 +255,16 @@ def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping
     if model is None:
         event["tags"] = ["model:unknown"]
     return event
+
+
+def _note(usage: Mapping[str, Any] | None, scratch: dict[str, Any]) -> None:
+    """Note tokens of an unknown kind: newer clients write what nobody has seen yet."""
+    if usage is None or len(usage) < len(KINDS):
+        return
+    for name in sorted(usage.keys() - KINDS):
+        if name.endswith("_tokens") and usage[name] and len(name) <= LONGEST and name.isidentifier():
+            counts = scratch.setdefault("unknown", {})
+            counts[f"rows with {name}"] = counts.get(f"rows with {name}", 0) + 1
 
 
 # --- values

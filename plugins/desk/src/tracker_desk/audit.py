@@ -74,7 +74,7 @@ def _repeated_lines(session: Session, window: str) -> dict[str, int]:
     """How many lines repeat a record that stands already, per stream."""
     found = {}
     for stream in session.journal.streams():
-        ids = [entry.record_id for entry in session.index.lines(stream, [window])]
+        ids = [entry.record_id for entry in session.index.entries(stream, [window], repeated=True)]
         if len(ids) > len(set(ids)):
             found[stream] = len(ids) - len(set(ids))
     return found

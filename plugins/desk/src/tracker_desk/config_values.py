@@ -102,9 +102,13 @@ def _timezone(session: Session) -> Held | None:
     return Held(key="timezone", value=name, where="of this machine")
 
 
-def note_ledgers(session: Session, text: str) -> None:
-    """Say what becomes of the ledgers, which are documents of the repository and no streams; `{}` is their folder."""
-    if folder := held(session).get("ledgers.dir"):
+def note_ledgers(session: Session, text: str, *, own: bool) -> None:
+    """Say what becomes of the ledgers, which are documents of the repository and no streams; `{}` is their folder.
+
+    own: whether they are those of this repository, which may have none.
+    """
+    folder, here = held(session).get("ledgers.dir"), Path.cwd()
+    if folder and (not own or any((one / folder.text).is_dir() for one in (here, *here.parents))):
         session.note(f"note: {text.format(folder.text)}")
 
 

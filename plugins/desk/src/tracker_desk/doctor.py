@@ -152,7 +152,7 @@ def _files(session: Session) -> Iterator[Finding]:
 
 def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
     """Anomalies about records that do not exist, and closings of anomalies that do not exist."""
-    for entry in session.index.lines("anomalies") if "anomalies" in ids else ():
+    for entry in session.index.entries("anomalies", repeated=True) if "anomalies" in ids else ():
         about, closes = entry.record.get("records"), entry.record.get("closes")
         missing = [one for one in about if isinstance(one, str)] if isinstance(about, list) else []
         missing = [one for one in missing if not any(one in known for known in ids.values())]

@@ -101,7 +101,8 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
         return
     parts = ", ".join(f"{name} {count}" for name, count in counts.items())
     session.say(f"exported {sum(counts.values())} rows to {folder} ({parts})")
-    note_ledgers(session, "the ledgers stay behind, with the evidence that decision cards count: copy {}, too")
+    behind = "the ledgers stay behind, with the evidence that decision cards count: copy {}, too"
+    note_ledgers(session, behind, own=True)
 
 
 def _check_target(session: Session, folder: Path, *, force: bool) -> None:

@@ -194,6 +194,7 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
             session,
             "evidence that decision cards count does not come with records: append the rows of the other project's"
             " {0}/Acceptance_Evidence.csv to your own, or copy the file if you have none",
+            own=False,
         )
     for name, one in found.items():
         if one.conflicts:

@@ -185,7 +185,7 @@ def lacking(session: Session, stream: str) -> dict[str, bytes]:
     for line in aside.read_bytes().splitlines() if aside.is_file() and not aside.is_symlink() else ():
         if (record := journal.decode(line)) is not None:
             found.setdefault(record_id(stream, line, record), line)
-    for entry in session.index.lines(stream) if found else ():
+    for entry in session.index.entries(stream, repeated=True) if found else ():
         found.pop(entry.record_id, None)
     return found
 

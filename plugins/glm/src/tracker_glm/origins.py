@@ -1,8 +1,8 @@
-"""Where GLM's quota and prompt counts can be asked for."""
+"""Where GLM's quota can be asked for. No program is known that prints prompt counts: they are pasted or piped."""
 
 from __future__ import annotations
 
-from tracker.api import CommandOrigin, HttpOrigin
+from tracker.api import HttpOrigin
 
 ORIGINS = (
     HttpOrigin(
@@ -12,12 +12,5 @@ ORIGINS = (
         variable="TRACKER_GLM_URL",
         path="/api/monitor/usage/quota/limit",
         key="TRACKER_GLM_KEY",
-    ),
-    CommandOrigin(
-        name="blocks",
-        title="ccusage blocks, if it counts prompts",
-        argv=("ccusage", "blocks", "--json", "--offline"),
-        cure="ccusage itself counts tokens alone, so paste the prompt counts, or put a program there that prints them",
-        seconds=120,  # it reads every session file
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -190,8 +190,14 @@ def _files(paths: Iterable[Path]) -> list[str]:
 def _commands(found: Brief) -> list[str]:
     left_out = len(found.commands) - COMMANDS
     head = [f"{plural(left_out, 'earlier command')} in {line(found.data / 'commands.jsonl')}"] if left_out > 0 else []
-    rows = [f"{line(one.get('captured_at'))[:19]}Z  {line(one['command'])}" for one in found.commands[-COMMANDS:]]
+    rows = [f"{line(one.get('captured_at'))[:19]}Z  {_typed(one)}" for one in found.commands[-COMMANDS:]]
     return [*head, *rows] or ["none is noted"]
+
+
+def _typed(record: Mapping[str, Any]) -> str:
+    """A command as it works in a shell that names no lane."""
+    command, lane = line(record["command"]), record.get("agent_id")
+    return f"AGENT_ID={shlex.quote(line(lane))} {command}" if lane and " --agent" not in command else command
 
 
 def document(found: Brief) -> dict[str, Any]:

@@ -21,13 +21,15 @@ def feature_info() -> Feature:
     return Feature(
         name="telemetry",
         commands={
-            "cost-compare": _command(
+            "cost-compare": Command(
                 "Results",
-                "cost_compare",
                 "Compare the tokens and the money of routed requests with the others', per feature.",
+                "tracker_telemetry.commands.cost_compare:command",
             ),
-            "usage": _command(
-                "Daily", "usage", "Show what your agents' requests used, from the session logs of all clients."
+            "usage": Command(
+                "Daily",
+                "Show what your agents' requests used, from the session logs of all clients.",
+                "tracker_telemetry.commands.usage:command",
             ),
         },
         settings={"privacy": "tracker_telemetry.sessions.settings:Privacy"},
@@ -106,11 +108,7 @@ def panels(session: Session, period: Period) -> Sequence[Panel]:
         from tracker_telemetry.sessions.today import panel
 
         return [panel(session, period)]
-    from tracker_telemetry.routing import panels as of_streams
     from tracker_telemetry.sessions.panels import panels as of_logs
+    from tracker_telemetry.window_facts import panels as of_streams
 
     return [*of_logs(session, period), *(of_streams(session, period) if period.wants("routing") else ())]
-
-
-def _command(group: str, module: str, about: str) -> Command:
-    return Command(group, about, f"tracker_telemetry.commands.{module}:command")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import orjson
@@ -25,7 +26,6 @@ TOTAL = (
     *("cache_write_5m_tokens", "cache_write_1h_tokens"),
 )
 COUNTS = frozenset({*TOTAL, "reasoning_tokens", "latency_ms", "cost_usd"})
-SHAPES: dict[tuple[object, ...], list[str]] = {}  # keys and types that were found to be right: the counts among them
 EPOCH = datetime.fromtimestamp(0)
 
 
@@ -157,6 +157,10 @@ class Reader:
 
     def _read_slice(self, lines: Sequence[Line], digests: list[bytes], batch: Batch, timer: Any) -> None:
         found = [self._events(line, timer) for line in lines]
+        try:
+            check_all([event for events in found if type(events) is not Reason for event in events])
+        except (TypeError, ValueError, LookupError):  # which do not say of which line
+            found = [self._sound(events, timer) for events in found]
         giving = [at for at, events in enumerate(found) if events]
         keys = [digests[at][ID] for at in giving]
         if self._is_replay(keys, batch):
@@ -178,19 +182,25 @@ class Reader:
                 batch.events.append(self._row(row, place | event if place else event))
         batch.summary.count(seen)
 
-    def _events(self, line: Line, timer: Any) -> list[dict[str, Any]] | Reason:
-        """A line's events, or why it is refused."""
+    def _events(self, line: Line, timer: Any) -> Sequence[Any]:
+        """What the plugin makes of a line, or a `Reason`."""
         if type(line) is not bytes:
             return TOO_LONG
         try:
             events = self._ingest(line, self._scratch)
-            if type(events) is not list and type(events) is not tuple:
-                raise TypeError(f"ingest_line returned a {type(events).__name__}. Expected a list of events.")
-            return [checked(event) for event in events]
+            if type(events) is list or type(events) is tuple:
+                return events
+            raise TypeError(f"ingest_line returned a {type(events).__name__}. Expected a list of events.")
         except Rejected as error:
             return Reason(error)
         except timer.FAULTS as error:  # a plugin's fault costs a line, not the stream
             timer.restart()
+            return Reason(self._fault(error, timer))
+
+    def _sound(self, events: Sequence[Any], timer: Any) -> Sequence[Any]:
+        try:
+            return events if type(events) is Reason else [checked(event) for event in events]
+        except TypeError as error:
             return Reason(self._fault(error, timer))
 
     def _row(self, row_id: bytes, values: dict[str, Any]) -> Row:
@@ -260,20 +270,35 @@ class Reader:
             batch.refused = [row for row in batch.refused if row[0] not in known]
 
 
+def check_all(events: Sequence[dict[str, Any]]) -> None:
+    """Check events of one shape by column, in a fifth of the time; raises something if one may be wrong."""
+    names = (*events[0], "routed", "ok")
+    if {*map(len, events)} != {len(events[0])}:
+        raise LookupError
+    for name, column in zip(names, zip(*map(itemgetter(*names), events), strict=True), strict=True):
+        kinds = {*map(type, column)}
+        for kind in kinds:
+            check_event({name: next(value for value in column if type(value) is kind)})
+        if name in COUNTS:
+            counts = [count for count in column if count is not None] or [0]
+            if not (min(counts) >= 0 and sum(counts) < math.inf):  # a NaN is in no order
+                raise ValueError
+        elif name == "ts":
+            list(map(datetime.fromisoformat, column))
+        elif name in ("routed", "ok") and kinds != {bool}:
+            raise TypeError
+
+
 def checked(event: Any) -> dict[str, Any]:
     """The event; if it does not say whether it is routed, or well, it is not routed, and well."""
-    shape = (*event, *map(type, event.values())) if type(event) is dict else ()
-    if (counts := SHAPES.get(shape)) is None:
-        check_event(event)
-        counts = SHAPES[shape] = [name for name in COUNTS & event.keys() if event[name] is not None]
-    for name in counts:
-        if not 0 <= event[name] < math.inf:
-            raise TypeError(f"an event's {name} is {event[name]}. Expected 0 or more.")
+    check_event(event)
+    for name in COUNTS & event.keys():
+        value = event[name]
+        if value is not None and not 0 <= value < math.inf:
+            raise TypeError(f"an event's {name} is {value}. Expected 0 or more.")
     if (ts := event.get("ts")) is not None:
         try:
             EPOCH + timedelta(seconds=ts) if type(ts) is not str else datetime.fromisoformat(ts)
         except (ValueError, OverflowError):
             raise TypeError("invalid ts of an event. Expected ISO 8601 or epoch seconds.") from None
-    if type(event.get("routed")) is bool and type(event.get("ok")) is bool:
-        return event  # type: ignore[no-any-return]
     return {**event, "routed": event.get("routed") is True, "ok": event.get("ok") in (None, True)}

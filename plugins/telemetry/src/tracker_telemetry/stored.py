@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from binascii import unhexlify
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -37,14 +36,6 @@ def row_id(digest: bytes, nth: int, part: int, kind: bytes = b"") -> bytes:
         return digest
     rest = hashlib.blake2b(digest + nth.to_bytes(8, "big") + part.to_bytes(8, "big") + kind, digest_size=8)
     return digest[:8] + rest.digest()
-
-
-HEAD = b'{"record_id":"'
-HALF = slice(len(HEAD) + 16, len(HEAD) + 32)
-OWN = b'","window":%b,"provider":'  # what stands behind the id
-IS_ROUTED, HAS_PART = b'"routed":true', b'"part":'  # as JSON writes them, in no text: there a backslash comes first
-HEXADECIMAL = re.compile("[0-9a-f]{32}")
-OTHER, PLAIN, ROUTED = 0, 1, 2  # rows: one that needs its plugin; the one event of its line, not routed or routed
 
 
 @define
@@ -105,11 +96,21 @@ def ids_of(data: bytes) -> Iterator[bytes]:
 
 
 PART = 256 << 10  # bytes of a stream that are read at once: what a processor's cache holds
+HEAD = b'{"record_id":"'
+SINGLE, ROUTED = 1, 2
+HALF = slice(len(HEAD) + 16, len(HEAD) + 32)
+HEXADECIMAL = re.compile(rb"[0-9a-f]{16}")
+IS_ROUTED, TRUE = b'"routed":', ord("t")
+# what the rows of one write share behind their ids, up to the first field of an event that is the only one of its line
+SHARED = (
+    rb'(","window":%b,"provider":[^{}]*?"notes":(?:null|"(?:[^"\\]|\\.)*"),[^{}]*?"tool_version":"[^"]*","'
+    rb'(?!nth"|part"|raw_text")\w+":)'
+)
 
 
 @define
 class Stored:
-    """The ids of a window's rows in some streams, and how often lines stand in rows of schema 1.0.0 (`old`).
+    """The ids of a window's rows in some streams, and how often lines stand in rows of schema 1.0.0.
 
     A replay shows its lines in the order in which they are stored. As long as it does, they are compared with the next
     stored ones alone; the sets are made of the first lines that are others, if ever.
@@ -120,16 +121,16 @@ class Stored:
     window: str
     streams: tuple[str, ...]
     ids: Ids = field(factory=Ids)
+    is_in_order: bool = True
     old: Counter[bytes] = field(factory=Counter)
-    _is_in_order: bool = True
     _order: bytearray = field(factory=bytearray)
-    _kinds: bytearray = field(factory=bytearray)  # of each id in order: PLAIN, ROUTED or OTHER
+    # of each id in order: SINGLE, ROUTED, or 0 for one that needs its plugin
+    _kinds: bytearray = field(factory=bytearray)
     _at: int = 0
     _read: dict[str, int] = field(factory=dict)
 
     def catch_up(self) -> None:
         """Read what was appended since the last time."""
-        own = OWN % orjson.dumps(self.window)
         for stream in self.streams:
             size, before = self.session.journal.size(stream), self._read.get(stream)
             if size == before:
@@ -140,60 +141,74 @@ class Stored:
                 spans = [(before, size)]
             for start, stop in spans:
                 for part in parts(self.session, stream, start, stop):
-                    self._scan(part, own)
+                    self._scan(part)
             self._read[stream] = size
 
     def pass_over(self, keys: Sequence[bytes]) -> int | None:
         """Go past lines that are the next ones and one event each: how many are routed; None if any is another."""
         stop = self._at + len(keys)
-        if not self._is_in_order or self._order[self._at * SIZE : stop * SIZE] != b"".join(keys):
+        if not self.is_in_order or self._order[self._at * SIZE : stop * SIZE] != b"".join(keys):
             return None
         kinds = self._kinds[self._at : stop]
-        if OTHER in kinds:
+        if 0 in kinds:
             return None
         self._at = stop
         return kinds.count(ROUTED)
 
     def leave_order(self, shown: Shown) -> None:
         """Make the sets, if that is not done: of what is stored, and of what was shown until now."""
-        if self._is_in_order:
-            self._is_in_order = False
-            order, self._order, self._kinds = bytes(self._order), bytearray(), bytearray()
-            self.ids.add(ids_of(order))
-            shown.count(list(ids_of(order[: self._at * SIZE])))
+        if not self.is_in_order:
+            return
+        self.is_in_order = False
+        order = bytes(self._order)
+        self._order.clear()
+        self._kinds.clear()
+        self.ids.add(ids_of(order))
+        shown.count(list(ids_of(order[: self._at * SIZE])))
 
     def wrote(self, stream: str) -> None:
         """Say that the rows that were appended now are this run's own: it will not show those lines again."""
         self._read[stream] = self.session.journal.size(stream)
 
-    def _scan(self, part: bytes, own: bytes) -> None:
-        """Take the ids of rows. Those that ingest wrote are not decoded."""
-        halves = list[bytes]()
+    def _scan(self, part: bytes) -> None:
+        """Take the ids of rows. Those that ingest wrote for lines with one event are not decoded."""
+        pattern = re.compile(re.escape(HEAD) + rb".{32}" + SHARED % re.escape(orjson.dumps(self.window)))
+        shared, halves, kinds = b"\n", list[bytes](), bytearray()
         for line in part.split(b"\n"):
-            if line.startswith(own, HALF.stop):
-                halves.append(line[HALF])
-                self._kinds.append(OTHER if HAS_PART in line else ROUTED if IS_ROUTED in line else PLAIN)
-            elif half := self._decoded(line):
-                halves.append(half)
-                self._kinds.append(OTHER)
-        ids = unhexlify(b"".join(halves))
-        if self._is_in_order:
+            if not line.startswith(shared, HALF.stop):
+                found = pattern.match(line)
+                if found is None:
+                    shared = b"\n"
+                    half = self._decoded(line)
+                    halves += half
+                    kinds += bytes(len(half))
+                    continue
+                shared = found[1]
+            halves.append(line[HALF])
+            kinds.append(ROUTED if line[line.rfind(IS_ROUTED) + 9] == TRUE else SINGLE)
+        try:
+            ids = bytes.fromhex(b"".join(halves).decode())
+        except ValueError:  # somebody edited the file
+            ids = b"".join(bytes.fromhex(half.decode()) for half in halves if HEXADECIMAL.fullmatch(half))
+            kinds = bytearray(len(ids) // SIZE)
+        if self.is_in_order:
             self._order += ids
+            self._kinds += kinds
         else:
             self.ids.add(ids_of(ids))
 
-    def _decoded(self, line: bytes) -> bytes:
+    def _decoded(self, line: bytes) -> list[bytes]:
         """The half of a row's id in hexadecimal, if it is of this window; of a whole stream, its lines are noted."""
         record = Journal.decode(line)
         if record is None or record.get("window") != self.window:
-            return b""
+            return []
         raw, record_id = record.get("raw_text"), record.get("record_id")
         if isinstance(raw, str) and "routed" not in record and record.get("phase") is None:
             digest = digest_of(self.source, self.window)
             self.old.update(digest(line)[ID] for line in split(raw))
-        elif isinstance(record_id, str) and HEXADECIMAL.fullmatch(record_id):
-            return record_id[2 * SIZE :].encode()
-        return b""
+        elif isinstance(record_id, str) and len(record_id) == 4 * SIZE:
+            return [record_id[2 * SIZE :].encode()]
+        return []
 
 
 def parts(session: Session, stream: str, start: int, stop: int, size: int = 0) -> Iterator[bytes]:

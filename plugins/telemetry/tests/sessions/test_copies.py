@@ -69,6 +69,36 @@ def test_copies_stay_their_parents_whose_file_is_deleted_and_the_index_with_it(
         before = {way: home.usage(way)["rows"] for way in before}
 
 
+def test_a_session_that_goes_on_while_the_index_is_away_takes_no_requests_twice(home: Any, message: Make) -> None:
+    """What the journal says of days is of sessions as they were told apart then."""
+    parent, fork = home.projects / "p.jsonl", home.projects / "f.jsonl"
+    for name, path in (("p", parent), ("f", fork)):
+        path.write_text(message("a", sessionId=name) + message("b", minute=1, sessionId=name))
+        os.utime(path, (1, 1) if name == "p" else (2, 2))
+    assert requests(home) == {"p": 2}
+    shutil.rmtree(home.data / ".index")
+    os.utime(parent, (3, 3))
+    assert requests(home) == {"p": 2}
+    shutil.rmtree(home.data / ".index")
+    for minute in (5, 6, 7):
+        with parent.open("a") as file:
+            file.write(message(f"c{minute}", minute=minute, sessionId="p"))
+        assert home.total() == home.total("window") == (minute - 2, 100 * (minute - 2), 50 * (minute - 2))
+        assert home.missing() == {}
+        if minute == 6:
+            shutil.rmtree(home.data / ".index")
+
+
+def test_what_later_copies_leave_out_at_their_beginning_does_not_make_them_the_originals(
+    home: Any, message: Make
+) -> None:
+    for at, name in enumerate("stuvw"):
+        rows = [message(f"m{number}", minute=number, sessionId=name) for number in range(2 * at + 2)]
+        (home.projects / f"{name}.jsonl").write_text("".join(rows[-4:]))
+        os.utime(home.projects / f"{name}.jsonl", (9 - at, 9 - at))
+    assert requests(home) == dict.fromkeys("stuvw", 2)
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> dict[str, list[int]]:
     """Sessions with the numbers of their requests: a fork begins with some of its parent's, and goes on before it."""
@@ -85,7 +115,7 @@ def trees(draw: st.DrawFn) -> dict[str, list[int]]:
     return sessions
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(trees(), st.randoms(use_true_random=False))
 def test_cold_and_in_pieces_and_in_any_order_the_figures_are_the_same(
     home: Any, message: Make, sessions: dict[str, list[int]], chance: Any
@@ -97,7 +127,7 @@ def test_cold_and_in_pieces_and_in_any_order_the_figures_are_the_same(
     shutil.rmtree(home.projects)
     home.projects.mkdir()
     lines = [
-        (home.projects / f"{name}.jsonl", message(f"m{number}", number % 7, number, sessionId=name))
+        (home.projects / f"{name}.jsonl", message(f"m{number}", number, number, sessionId=name))
         for name, numbers in sessions.items()
         for number in numbers
     ]

@@ -360,3 +360,19 @@ def test_a_provider_may_have_several_sources_of_session_logs() -> None:
     here = cast("Any", SimpleNamespace(registry=registry))
     found = {provider: [one.name for one in _sources(here, provider)] for provider in (None, "codex", "claude")}
     assert found == {None: [*names], "codex": [*names[:2]], "claude": [*names[2:]]}
+
+
+def test_what_a_newer_client_writes_is_named(home: Any, message: Make) -> None:
+    path = home.projects / "s1.jsonl"
+    path.write_text(message("a", usage={"audio_tokens": 7}) + message("b", type="assistant-turn"))
+    for _ in range(2):
+        found = home.usage()
+        assert found["totals"]["requests"] == 1
+        assert [(one["kind"], one["count"], one["detail"]) for one in found["missing"]] == [
+            ("unknown", 1, "Claude Code sessions: rows of type assistant-turn"),
+            ("unknown", 1, "Claude Code sessions: rows with audio_tokens"),
+        ]
+    with path.open("a") as file:
+        file.write(message("c", usage={"audio_tokens": 7}))
+    assert home.usage()["missing"][1]["count"] == 2
+    assert "2 unknown: Claude Code sessions: rows with audio_tokens" in home.run("usage").output

@@ -14,6 +14,7 @@ from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Session, iso, near, number, span, zone
 from tracker_verdict import forecasts
 from tracker_verdict.accounts import NO_ACCOUNT
+from tracker_verdict.new_reading import new_reading
 from tracker_verdict.outlook import Outlook
 from tracker_verdict.prospect import LIKELY, Prospect, local_time, prospect, summary
 from tracker_verdict.standings import (
@@ -39,7 +40,7 @@ STATUS = {GO: 0, STOP: 3, UNKNOWN: 4}
 class Answer:
     """go, stop or unknown, and why. risk: the probability that the meter is full before its reset, if known.
 
-    is_final: whether only another question has another answer.
+    is_final: whether only another question has another answer. cure: what to type for a reading that is missing.
     """
 
     state: str
@@ -51,6 +52,7 @@ class Answer:
     risk: float | None = None
     account: str | None = None
     is_final: bool = False
+    cure: str | None = None
 
     def document(self) -> dict[str, Any]:
         """The answer as JSON values."""
@@ -138,13 +140,16 @@ def _of_meter(
         return evolve(unknown, why=f"there are {len(shown_now)} accounts; add {names}", is_final=True)
     found = chosen(shown_now, question.account)
     if found is None:
-        return unknown
+        cure = None if hint else new_reading(session, source, question.account, several=bool(question.account))
+        return evolve(unknown, cure=cure)
     if found.percent is None:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
     left, local = max(FULL - found.percent, 0.0), zone(session.config.timezone)
     shown = evolve(unknown, used=found.percent, taken_at=found.at, reset_at=found.reset_at, account=found.account)
     if refusal := _refusal(question, found, left, now, local):
-        return evolve(shown, state=refusal[0], why=refusal[1])
+        several = len(shown_now) > 1
+        cure = new_reading(session, source, found.account, several=several) if refusal[0] == UNKNOWN else None
+        return evolve(shown, state=refusal[0], why=refusal[1], cure=cure)
     weeks = partial(weeks_before, of_accounts(known, meter.key).get(found.account, []), local)
     # how old the reading may be was decided above
     ahead = prospect(weeks, found, meter, found.at, local) if meter.unit == PERCENT else None

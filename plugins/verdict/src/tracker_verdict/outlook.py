@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import math
-import os
-import shlex
-import shutil
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from attrs import evolve, frozen
 
 from tracker.api import (
-    CommandOrigin,
-    ExchangeOrigin,
-    FileOrigin,
-    HttpOrigin,
     Meter,
     MeterReading,
-    Origin,
     Source,
 )
-from tracker.kernel import Session, Windows, canonical, line, plural, span, zone
+from tracker.kernel import Session, Windows, plural, span, zone
 from tracker_verdict.accounts import MIXED, accounts
+from tracker_verdict.new_reading import new_reading
 from tracker_verdict.prospect import Prospect, local_time, prospect
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import (
@@ -202,6 +194,10 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     return found
 
 
+def _cure(asked: _Question, known: Outlook) -> str:
+    return new_reading(asked.session, asked.source, known.account, several=known.several)
+
+
 def _no_cost(deltas: Sequence[object], meter: Meter, costs: Sequence[float]) -> str:
     """Why no cost is known, and what would make it known."""
     nothing = "no finalized window says what one costs"
@@ -248,52 +244,6 @@ def _over(meter: Meter, standing: Standing, now: datetime, local: tzinfo) -> str
     if meter.longest is not None and age >= meter.longest:
         return f"the last reading is {span(age)} old and the meter is reset every {span(meter.longest)}"
     return None
-
-
-def _cure(asked: _Question, known: Outlook) -> str:
-    """What to type for a new reading. It replaces no BEFORE: a sample touches no window, and an open one is ended.
-
-    Of several accounts only a window of the meter's own one is ended, and a new one begins in a window of its own.
-    """
-    session, source = asked.session, asked.source
-    name, on = source.name, f" on account {known.account}" if known.several and known.account else ""
-    if any(map(_is_here, source.origins)) and session.registry.first("meter_sampler", session=session, every=FRESH):
-        return f"`tracker capture --sample {name}`{on}"
-    newest = {lane: mark for lane, mark in session.index.lanes(source.stream) if mark.provider == name}
-    if known.several:
-        windows = [mark.window for mark in newest.values()]
-        named, groups = accounts(session, windows), Windows(session).captures(windows)
-        # the account of a window is that of its pair: a capture that does not count may be of another one
-        own = {window for window, provider in groups if provider == name and named.get((window, name)) == known.account}
-        counting = {one.record_id for window in own for one in canonical(groups[window, name]) if one}
-        newest = {lane: mark for lane, mark in newest.items() if mark.record_id in counting}
-    opened = {lane: mark for lane, mark in newest.items() if mark.phase == "before"}
-    chosen = opened or newest if known.several else opened
-    lane = session.lane if session.lane in chosen else next(iter(chosen), session.lane)
-    agent = "" if lane == session.lane else f" --agent {shlex.quote(lane or '')}"
-    if opened:
-        return f"`tracker end {name}{agent}`{on}, which ends {line(opened[lane].window)}"
-    place = f" --window {shlex.quote(_free_window(session, name))}" if known.several else ""
-    return f"`tracker start {name}{agent}{place}`{on}"
-
-
-def _free_window(session: Session, name: str) -> str:
-    """The next window that is not finalized and holds no capture of the provider."""
-    found = next(iter(session.index.newest_windows(1)), "W0-01")
-    while any(session.index.entries("windows", [found])) or (found, name) in Windows(session).captures([found]):
-        found = Windows(session).following(found)
-    return found
-
-
-def _is_here(origin: Origin) -> bool:
-    if isinstance(origin, CommandOrigin | ExchangeOrigin):
-        return shutil.which(origin.argv[0]) is not None
-    if isinstance(origin, HttpOrigin):
-        return bool(os.environ.get(origin.key))
-    if isinstance(origin, FileOrigin):
-        return Path(os.environ.get(origin.variable or "") or origin.folder).expanduser().is_dir()
-    # only the other program knows whether it was asked
-    return False
 
 
 def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int) -> Outlook:

@@ -23,7 +23,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Resize
-from textual.widgets import Footer, Input, Static, Tab, Tabs
+from textual.widgets import Input, Static, Tab, Tabs
 from textual.worker import get_current_worker
 
 from tracker.api import Panel
@@ -31,7 +31,7 @@ from tracker.kernel import Session, TrackerError, zone
 from tracker_views.cells import sparkline
 from tracker_views.content import Content
 from tracker_views.hangup import STATUS, on_hangup
-from tracker_views.keys import Help
+from tracker_views.keys import Help, Keys
 from tracker_views.meter_strip import MeterStrip
 from tracker_views.panel_table import PanelTable
 from tracker_views.refresh import Answer, Reader, Request
@@ -66,9 +66,9 @@ class Board(App[None]):
     #body { height: 1fr; }
     #small { display: none; }
     .small #small { display: block; }
-    .small #head, .small #body, .small Footer { display: none; }
+    .small #head, .small #body, .small Keys { display: none; }
     Help { align: center middle; }
-    #help { width: auto; height: auto; padding: 1 3; background: $panel; border: round $primary; }
+    #help { width: auto; height: auto; padding: 0 1; background: $panel; border: round $primary; }
     """
     TITLE = "tracker"
     ENABLE_COMMAND_PALETTE = False
@@ -120,7 +120,7 @@ class Board(App[None]):
             yield Static("", id="about")
             yield Input(placeholder="filter rows", id="filter", select_on_focus=False)
             yield self.table
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         if not self.is_headless:

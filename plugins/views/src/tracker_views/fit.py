@@ -9,12 +9,13 @@ from attrs import evolve, frozen
 from rich.cells import cell_len, set_cell_size
 
 from tracker.api import Cell, Column
-from tracker_views.cells import bar, text
+from tracker_views.cells import bar, short, text
 
 GAP = 2
 NONE = "-"  # what is not known, in narrow cells
 BARS = (20, 10)  # characters of a bar; columns are left out before there is none
-PHONE, SHORT = 60, 6  # on so few columns a bar may be shorter
+PHONE, SHORT = 60, 6  # on so few columns a bar may be shorter, and a large count is rounded
+LARGE = 100_000
 WIDE = 24  # cells that a long text column keeps before others are left out
 LEAST = 12  # cells that a long text column keeps
 
@@ -47,7 +48,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
 
     def measure(columns: Sequence[Column], size: int) -> bool:
         """Whether all fit with bars of a size."""
-        cells.update({one.key: [_cell(row, one, zone, size) for row in rows] for one in columns})
+        cells.update({one.key: [_cell(row, one, zone, size, is_phone=room < PHONE) for row in rows] for one in columns})
         widths.update({one.key: max(map(cell_len, (one.title, *cells[one.key]))) for one in columns})
         return _needed(widths, kept) <= room
 
@@ -100,9 +101,11 @@ def _narrow(kept: Sequence[Column], widths: dict[str, int], room: int) -> None:
         widths[widest.key] = max(LEAST, widths[widest.key] - over)
 
 
-def _cell(row: Mapping[str, Cell], column: Column, zone: tzinfo, size: int) -> str:
+def _cell(row: Mapping[str, Cell], column: Column, zone: tzinfo, size: int, *, is_phone: bool) -> str:
     """A cell's text, a share with its bar."""
     value = row.get(column.key)
+    if is_phone and column.kind == "count" and isinstance(value, int | float) and abs(value) >= LARGE:
+        return short(value, column)
     shown = NONE if value is None else text(value, column, zone)
     if column.kind != "share" or not size or not isinstance(value, int | float):
         return shown

@@ -16,6 +16,7 @@ from tracker.errors import TrackerError
 from tracker.hosting.discovery import owner
 from tracker.session import Session, session
 
+FILE = click.Path(path_type=Path)
 ORIGIN = "What the record says as its source."
 WAIT = "Wait until the buffer after a reset is over, and for an origin that is not ready."
 TIME = "When it was captured: ISO 8601, `yesterday 14:00` or `-2h` [default: now]."
@@ -30,9 +31,7 @@ def input_options(function: Any) -> Any:
     for option in reversed(
         (
             click.option("--stdin", "use_stdin", is_flag=True, help="Read the text from standard input."),
-            click.option(
-                "--file", "path", type=click.Path(path_type=Path), metavar="PATH", help="Read it from a file."
-            ),
+            click.option("--file", "path", type=FILE, metavar="PATH", help="Read it from a file."),
             click.option("--notes", metavar="TEXT", help="Anything to remember."),
             click.option("--captured-at", metavar="TIME", callback=moment, help=TIME),
             # eager, because it is the zone of the other option
@@ -54,7 +53,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
 
     @command.command(verb, cls=WritingCommand, help=about, short_help=short, epilog=example)
     @click.argument("provider")
-    @click.argument("file", required=False, type=click.Path(path_type=Path))
+    @click.argument("file", required=False, type=FILE)
     @window_option(help="The window [default: the open one, or the next].")
     @input_options
     @click.option("--auto", is_flag=True, help="Read the provider's own origins, as `tracker capture` does.")
@@ -87,13 +86,15 @@ def store_text(
     source: Source, phases: tuple[str, ...], given: Mapping[str, Any], scope: str | None = None, **more: Any
 ) -> None:
     """Read the text that the options name, and store what its source reads in it."""
+    from tracker.journal.records import ANOMALIES, WINDOWS
     from tracker.windows.captures import read_text
     from tracker.windows.window import CaptureRequest, store
 
     here = session()
     at, timezone = given["captured_at"] or here.now, given["timezone"]
-    # what is wrong with the settings or the data directory is said before somebody pastes
-    here.zone, here.index  # noqa: B018
+    # what is wrong with the settings or the data is said before somebody pastes, and a long stream is read until then
+    here.zone  # noqa: B018
+    here.index.catch_up([source.stream, ANOMALIES, WINDOWS])
     text = take_text(given["use_stdin"], given["path"])
     reading = read_text(here, source, text, at, timezone, scope)
     more |= {name: given[name] for name in ("window", "notes", "force")}

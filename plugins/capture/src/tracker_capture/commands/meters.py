@@ -42,9 +42,7 @@ def command(
         here.data([meters.document(one) for one in found])
         return
     if not found:
-        raise TrackerError(
-            "No readings match. Fill the history with `tracker sync` or `tracker capture --sample --all`."
-        )
+        raise TrackerError(meters.none_matches(here, provider, meter))
     for place, one in enumerate(found):
         if here.is_terminal and place:
             here.say("")

@@ -71,9 +71,9 @@ def info(name: str) -> None:
 )
 def check(target: str, inputs: Path | None) -> None:
     """Check a plugin's folder, or an installed source, by every rule."""
-    from tracker_kit import checking
+    from tracker_kit import plugin_check
 
-    checking.check(session(), target, inputs)
+    plugin_check.check(session(), target, inputs)
 
 
 @click.command(cls=SettingCommand, epilog="tracker plugins new acme")

@@ -2,6 +2,7 @@
 
 A copy is like its original in all that it says of itself. What tells them apart is what follows, in whatever order the
 files are read: a parent goes on later than its fork, or never. Of two that do not go on the one that was seen first.
+An index that is made anew begins with what the journal says, whose daily totals would else be of other sessions.
 
 Which session shows whose requests is kept in the journal: if the parent's file is deleted, and the index with it, the
 copies still are the parent's, of which the journal has daily totals.
@@ -11,8 +12,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -31,11 +33,17 @@ SHOWN = """
 SELECT s.base, s.half, s.place, r.place, r.ts FROM shown s JOIN row r USING (base, half, source)
 WHERE source = ? ORDER BY 1, 2, 3
 """
+PARENTS = """
+SELECT c.session, p.session, max(r.ts) FROM shown s JOIN row r USING (base, half, source)
+JOIN place c ON c.id = s.place JOIN place p ON p.id = r.place
+WHERE source = ? AND c.whole = 0 AND c.session <> p.session GROUP BY 1, 2
+"""
 IS_SHOWN_ONCE = """
 NOT EXISTS (SELECT 1 FROM shown s WHERE s.base = row.base AND s.half = row.half AND s.source = row.source)
 """
 OWN = f"""
-SELECT session, min(ts) FROM {REQUESTS} WHERE origin = ? AND session IN ({VALUES}) AND {IS_SHOWN_ONCE} GROUP BY 1
+SELECT session, ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
+AND ts IS NOT NULL AND {IS_SHOWN_ONCE} ORDER BY ts
 """
 ADOPT = f"UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ? AND {IS_SHOWN_ONCE}"
 
@@ -57,12 +65,15 @@ class Place(NamedTuple):
 
 @define
 class Group:
-    """Requests that the same places show: their keys with the place where they stand, the first time and the last."""
+    """Requests that the same places show: their keys with the place where they stand, and their times in order."""
 
     sessions: frozenset[str]
     keys: list[tuple[str, str, int]] = field(factory=list)
-    first: float = NEVER
-    last: float = -NEVER
+    times: list[float] = field(factory=list)
+
+    @property
+    def last(self) -> float:
+        return self.times[-1] if self.times else -NEVER
 
 
 # --- which session shows whose requests
@@ -79,6 +90,12 @@ def put(database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, 
     rows = [(source, *pair, until) for pair, until in descents.items()]
     database.executemany("INSERT OR REPLACE INTO descent VALUES (?, ?, ?, ?)", rows)
     database.execute("DELETE FROM descent WHERE until IS NULL")
+
+
+def parents(database: sqlite3.Connection, source: str) -> Descents:
+    """The same for files that are there, and for deleted ones."""
+    rows = database.execute(PARENTS, (source,))
+    return known(database, source) | {(session, parent): until for session, parent, until in rows if until is not None}
 
 
 def journalled(session: Session, source: Source) -> dict[tuple[str, str], float | None]:
@@ -105,7 +122,7 @@ def is_shared(database: sqlite3.Connection, source: str) -> bool:
     return database.execute("SELECT 1 FROM shown WHERE source = ? LIMIT 1", (source,)).fetchone() is not None
 
 
-def settle(database: sqlite3.Connection, source: str) -> tuple[set[str], Descents]:
+def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple[set[str], Descents]:
     """Give each request that several sessions show to the one that it came from.
 
     Returned are the sessions that got or lost some, and which session shows those of which.
@@ -113,11 +130,21 @@ def settle(database: sqlite3.Connection, source: str) -> tuple[set[str], Descent
     places = _places(database, source)
     groups = _groups(database, source, places)
     names = json.dumps(sorted({name for group in groups.values() for name in group.sessions}))
-    own = dict(database.execute(OWN, (source, names)))
+    own: dict[str, list[float]] = defaultdict(list)
+    for name, at in database.execute(OWN, (source, names)):
+        own[name].append(at)
     changed: set[str] = set()
     descents: Descents = {}
+    thought = known(database, source)
     for shown, group in groups.items():
-        stands = _original(shown, group, places, own, groups.values())
+        # copies of copies are of the one whose own original is not among them
+        ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
+        left = [number for number in shown if ranks[number] == min(ranks.values())]
+        sessions = frozenset(places[number].session for number in left)
+        if is_anew:
+            sessions = _parents_of(sessions, thought)
+        sessions = _parents_of(_last(sessions, group, own, groups.values()), thought)
+        stands = min(number for number in left if places[number].session in sessions)
         moved = [(stands, base, half, source) for base, half, place in group.keys if place != stands]
         database.executemany("UPDATE row SET place = ? WHERE base = ? AND half = ? AND source = ?", moved)
         changed |= {places[place].session for _, _, place in group.keys if place != stands}
@@ -125,7 +152,7 @@ def settle(database: sqlite3.Connection, source: str) -> tuple[set[str], Descent
             changed.add(places[stands].session)
         for copy in () if places[stands].needs else group.sessions - {places[stands].session}:
             # what a session shows of another is told by its time if it stands before all that is its own
-            if -NEVER < group.last < (own.get(copy) or NEVER):
+            if -NEVER < group.last < min(own[copy][:1], default=NEVER):
                 pair = copy, places[stands].session
                 descents[pair] = max(descents.get(pair, group.last), group.last)
     return changed, descents
@@ -162,26 +189,34 @@ def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Plac
         if group is None:
             group = groups[shown] = Group(frozenset(places[place].session for place in shown))
         group.keys.append((base, half, rows[0][3]))
-        at = rows[0][4]
-        if at is not None:
-            group.first, group.last = min(group.first, at), max(group.last, at)
+        if rows[0][4] is not None:
+            group.times.append(rows[0][4])
+    for group in groups.values():
+        group.times.sort()
     return groups
 
 
-def _original(
-    shown: tuple[int, ...], group: Group, places: Mapping[int, Place], own: Mapping[str, Any], groups: Iterable[Group]
-) -> int:
-    """Where a group's requests stand: in the session that went on last."""
+def _parents_of(sessions: frozenset[str], thought: Descents) -> frozenset[str]:
+    """Those that were not forked from another one, as far as is known."""
+    return frozenset(one for one in sessions if not any((one, other) in thought for other in sessions)) or sessions
 
-    def went_on(session: str) -> float:
-        others = [one.first for one in groups if session in one.sessions and not group.sessions <= one.sessions]
-        mine = own.get(session)
-        return min([NEVER if mine is None else mine, *others])
 
-    def rank(number: int) -> tuple[Any, ...]:
-        place = places[number]
-        # of copies of copies the one whose own original is not among them
-        copy = place.needs is not None, place.needs in group.sessions
-        return *copy, -went_on(place.session), number
+def _last(
+    sessions: frozenset[str], group: Group, own: Mapping[str, list[float]], groups: Collection[Group]
+) -> frozenset[str]:
+    """Those that went on last behind a group's requests, or not at all."""
 
-    return min(shown, key=rank)
+    def went_on(session: str, beside: frozenset[str]) -> float:
+        """When a session made the first request that the others do not all show."""
+        others = [one.times for one in groups if session in one.sessions and not beside <= one.sessions]
+        starts = ((times, bisect_left(times, group.last)) for times in (own[session], *others))
+        return min((times[at] for times, at in starts if at < len(times)), default=NEVER)
+
+    while len(sessions) > 1:
+        # those that went on with the same request are compared by what follows it
+        times = {name: went_on(name, sessions) for name in sessions}
+        last = frozenset(name for name in sessions if times[name] == max(times.values()))
+        if last == sessions:
+            break
+        sessions = last
+    return sessions

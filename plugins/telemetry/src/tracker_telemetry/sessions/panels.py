@@ -16,11 +16,11 @@ from tracker_telemetry.sessions.list_prices import ListPrices
 
 MOST_DAYS, MOST_WEEKS = 45, 400  # days of a period that is shown by day, or by week
 NAMES = ("usage", "usage-model", "usage-project")
-PROVIDER = Column(key="provider", title="Provider", rank=2)
+PROVIDER = Column(key="provider", title="Provider", rank=3)
 FIGURES = (
     Column(key="cost_usd", title="Cost, $", kind="money", rank=0),
-    Column(key="requests", title="Requests", kind="count"),
-    Column(key="tokens", title="Tokens", kind="count"),
+    Column(key="requests", title="Requests", kind="count", rank=2),
+    Column(key="tokens", title="Tokens", kind="count", rank=0),
     Column(key="input_tokens", title="Input", kind="count", rank=4),
     Column(key="output_tokens", title="Output", kind="count", rank=3),
     Column(key="cache_read_tokens", title="Cache read", kind="count", rank=5),
@@ -126,12 +126,12 @@ def _priced(rows: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def table(found: usage.Usage) -> tuple[list[Column], list[dict[str, Cell]]]:
-    """The rows of `tracker usage` with their total, for a terminal."""
-    names = [Column(key=name, title=name.capitalize(), rank=0) for name in found.names]
-    keys = [*(dict(zip(found.names, key, strict=True)) for key, _ in found.rows), {found.names[0]: "total"}]
+    """The rows of `tracker usage` with their total, for a terminal. A narrow one loses the provider: models name it."""
+    named = [Column(key=name, title=name.capitalize(), rank=0) for name in found.names if name != PROVIDER.key]
+    keys = [*(dict(zip(found.names, key, strict=True)) for key, _ in found.rows), {named[0].key: "total"}]
     sums = [*(one for _, one in found.rows), found.totals]
     rows: list[dict[str, Cell]] = [
         {**dict.fromkeys(found.names, ""), **key, **one.document(), "tokens": sum(one.tokens[:5])}
         for key, one in zip(keys, sums, strict=True)
     ]
-    return [*names, *FIGURES], rows
+    return [named[0], PROVIDER, *named[1:], *FIGURES], rows

@@ -59,6 +59,7 @@ class Store:
     _touched: set[tuple[str, str]] = field(factory=set)  # sources and sessions that got something
     _summed: set[tuple[str, str]] = field(factory=set)  # those of which nothing was known
     _places: dict[tuple[Any, ...], int] = field(factory=dict)
+    _is_anew: bool = False  # it holds nothing yet but what the journal has
     _descents: dict[str, copies.Descents] = field(factory=dict)  # of sources: which session shows the requests of which
 
     def sync(self, sources: Sequence[Source], prices: ListPrices) -> None:
@@ -216,7 +217,7 @@ class Store:
         for source in {source for source, _ in self._touched | self._summed}:
             changed: set[str] = set()
             if copies.is_shared(self.database, source):
-                changed, self._descents[source] = copies.settle(self.database, source)
+                changed, self._descents[source] = copies.settle(self.database, source, is_anew=self._is_anew)
             names = {name for of, name in self._touched | self._summed if of == source}
             if descents := {
                 pair: until for pair, until in copies.known(self.database, source).items() if pair[0] in names
@@ -244,6 +245,8 @@ class Store:
         nothing = (0,) * (len(TOKENS) + 1)
         new += [(*row[:9], *nothing, None) for key, row in kept.items() if key not in found and row[9]]
         descents = copies.news(copies.known(self.database, source.name), self._descents.get(source.name, {}))
+        if self.session.dry_run:
+            copies.put(self.database, source.name, descents)
         if self.session.dry_run or not (new or descents):
             return
         fields: list[dict[str, Any]] = [
@@ -292,6 +295,7 @@ def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
     store = Store(session, database)
     try:
         if not database.execute("SELECT 1 FROM kept LIMIT 1").fetchone():
+            store = Store(session, database, is_anew=True)
             for source in log_sources(session):
                 store.put_kept(list(_kept_rows(session, source)), is_lost=True)
                 copies.put(database, source.name, copies.journalled(session, source))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from bisect import bisect_right
@@ -18,6 +19,7 @@ from tracker.api import Source
 from tracker.kernel import Registry, Session, Windows, canonical, number, plural
 from tracker_telemetry import genai
 from tracker_telemetry.prices import user_file
+from tracker_telemetry.sessions.client_totals import not_in_rows
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.scan import LATEST, TOKENS, UNPACKER
 from tracker_telemetry.sessions.store import Store
@@ -28,6 +30,7 @@ By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "bra
 Counted: TypeAlias = tuple[dict[str, str], float | str | None, int, list[int], float | None, int]
 PERIODS = ("daily", "weekly", "monthly")
 OUTSIDE = "(no window)"
+UNKNOWN = "unknown"  # in a plugin's scratch: how often it met what it does not know, by name
 MICROSECONDS = 10**6
 
 
@@ -333,6 +336,7 @@ def _missing(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterato
         bad = sum(count for (count,) in database.execute(query, own))
         if bad:
             yield {"kind": "unreadable", "count": bad, "detail": f"lines of {source.title}"}
+        yield from _unknown(database, source)
         query = "SELECT error, count(*) FROM file WHERE source = ? AND error IS NOT NULL GROUP BY 1 ORDER BY 1"
         for error, count in database.execute(query, own):
             why = f"compressed files need {Registry.installation(UNPACKER)}" if error == UNPACKER else error
@@ -341,52 +345,16 @@ def _missing(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterato
         [(sessions, first)] = database.execute(query, own)
         if sessions:
             yield {"kind": "deleted", "count": sessions, "detail": f"sessions of {source.title}, the first of {first}"}
-        yield from _not_in_rows(database, source)
+        yield from not_in_rows(database, source)
 
 
-def _not_in_rows(database: sqlite3.Connection, source: Source) -> Iterator[dict[str, Any]]:
-    """What a client's own totals of a session have more than its requests, and than what a fork has of its parent."""
-    names = ", ".join(TOKENS[:5])
-    query = (
-        f"SELECT lineage, session, model, ts, {names} FROM {REQUESTS} WHERE source = ? AND whole = 1 ORDER BY ts, total"
-    )
-    lineages: dict[str, dict[str, list[tuple[Any, ...]]]] = defaultdict(lambda: defaultdict(list))
-    for lineage, name, *rest in database.execute(query, (source.name,)):
-        lineages[lineage][name].append(tuple(rest))
-    sums = ", ".join(f"sum({name})" for name in TOKENS[:5])
-    query = f"SELECT session, model, min(first), {sums} FROM summary WHERE source = ? GROUP BY 1, 2"
-    own: dict[tuple[str, str], list[int]] = {}
-    began: dict[str, float] = {}
-    for name, model, first, *tokens in database.execute(query, (source.name,)):
-        own[name, model] = tokens
-        began[name] = min(began.get(name, first or 0), first or 0)
-    more: dict[str, list[int]] = defaultdict(lambda: [0] * 5)
-    counts: dict[str, set[str]] = defaultdict(set)
-    for sessions in lineages.values():
-        order = sorted(sessions, key=lambda name: began.get(name, float("inf")))
-        for name in order:
-            for model in {row[0] for row in sessions[name]}:
-                total = _largest(sessions[name], model, None)
-                before = _inherited(sessions, order[: order.index(name)], model, began.get(name))
-                rows = own.get((name, model), [0] * 5)
-                left = [max(a - b - c, 0) for a, b, c in zip(total, before, rows, strict=True)]
-                if any(left):
-                    counts[model].add(name)
-                    more[model] = [a + b for a, b in zip(more[model], left, strict=True)]
-    for model, left in sorted(more.items()):
-        tokens = ", ".join(f"{name}={count}" for name, count in zip(TOKENS, left, strict=False) if count)
-        detail = f"{source.title}: {model} in the client's own totals alone, such as compaction: {tokens}"
-        yield {"kind": "not_in_rows", "count": len(counts[model]), "detail": detail}
-
-
-def _largest(rows: Iterable[tuple[Any, ...]], model: str, until: float | None) -> list[int]:
-    found = [row[2:] for row in rows if row[0] == model and (until is None or (row[1] or 0) <= until)]
-    return list(max(found, key=sum, default=[0] * 5))
-
-
-def _inherited(
-    sessions: Mapping[str, list[tuple[Any, ...]]], before: Sequence[str], model: str, began: float | None
-) -> list[int]:
-    """What a fork took over: the largest total of its lineage when it began."""
-    found = [_largest(sessions[name], model, began) for name in before]
-    return max(found, key=sum, default=[0] * 5)
+def _unknown(database: sqlite3.Connection, source: Source) -> Iterator[dict[str, Any]]:
+    """What the plugin noted in the state of its files, for it may be requests or tokens."""
+    counts: dict[str, int] = defaultdict(int)
+    query = f"SELECT state FROM file WHERE source = ? AND instr(state, '\"{UNKNOWN}\"') GROUP BY stop, state"
+    for (state,) in database.execute(query, (source.name,)):
+        found = json.loads(state).get(UNKNOWN)
+        for name, count in found.items() if isinstance(found, dict) else ():
+            counts[name] += count
+    for name, count in sorted(counts.items()):
+        yield {"kind": "unknown", "count": count, "detail": f"{source.title}: {name}"}

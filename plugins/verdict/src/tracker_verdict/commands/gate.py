@@ -70,11 +70,17 @@ def command(
         meter=wanted, min_left=min_left, max_risk=max_risk, max_age=max_age, account=account, is_alone=meter is not None
     )
     found = _answer(here, source, question, wait=wait)
+    _show(here, provider, found)
+    context.exit(STATUS[found.state])
+
+
+def _show(here: Session, provider: str, found: Answer) -> None:
     if here.json:
         here.data(found.document())
     else:
         here.show(f"{found.state}: {provider} {found.meter}: {found.why}")
-    context.exit(STATUS[found.state])
+    if found.cure:
+        here.note(f"note: a new reading makes it known: {found.cure}")
 
 
 def _answer(here: Session, source: Source, question: Question, *, wait: bool) -> Answer:

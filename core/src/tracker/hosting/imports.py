@@ -1,0 +1,68 @@
+"""What the import of a plugin changes for the whole process is put back and named, and it ends nothing."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from threading import current_thread, main_thread
+from typing import Any, NoReturn
+
+# those that the program and its children live by
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGCHLD)
+
+
+@contextmanager
+def restored() -> Iterator[list[str]]:
+    """Put back what an import changes, which the list names at the end; `os._exit` ends the import alone."""
+    changed, parts, leave, process = list[str](), _process(), os._exit, os.getpid()
+    # 800 names, copied and compared by the interpreter; the journal would use what a plugin put in their place
+    modules = [(module, dict(vars(module))) for module in (os, builtins, time, signal)]
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != process:
+            leave(status)
+        raise SystemExit(status)
+
+    os._exit = refuse
+    try:
+        yield changed
+    finally:
+        os._exit = leave
+        for module, names in modules:
+            if (own := vars(module)) != names:
+                changed += [f"{module.__name__}.{name}" for name in names if own.get(name) is not names[name]]
+                own.update(names)
+        now = _process()
+        for name, (value, write) in parts.items():
+            # entries added at the end are harmless: packages such as `six` add an importer for what nobody else finds
+            if value != (now[name][0][: len(value)] if isinstance(value, list) else now[name][0]):
+                write(value)
+                changed.append(name)
+
+
+def _process() -> dict[str, tuple[Any, Callable[[Any], object]]]:
+    """What belongs to the whole process: each part's value by its name, and the call that puts it back."""
+    os.umask(mask := os.umask(0o077))
+    lists = ("path", "meta_path", "path_hooks", "argv")
+    handlers = SIGNALS if current_thread() is main_thread() else ()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    return {
+        **{f"sys.{name}": (list(getattr(sys, name)), partial(setattr, sys, name)) for name in lists},
+        "the umask": (mask, os.umask),
+        "the working directory": (os.getcwd(), os.chdir),
+        "environment variables": (dict(os.environ), _set_environment),
+        "the recursion limit": (sys.getrecursionlimit(), sys.setrecursionlimit),
+        "the signal mask": (blocked, partial(signal.pthread_sigmask, signal.SIG_SETMASK)),
+        **{f"the handler of {one.name}": (signal.getsignal(one), partial(signal.signal, one)) for one in handlers},
+    }
+
+
+def _set_environment(kept: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(kept)

@@ -1,0 +1,116 @@
+"""What the client's own totals of a session have more than its requests is told once, whoever took it over."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Make = Callable[..., str]
+
+
+def more(home: Any) -> dict[str, tuple[int, ...]]:
+    """Of each model: how many sessions, and their input and output."""
+    found = {}
+    for one in home.usage()["missing"]:
+        assert one["kind"] == "not_in_rows"
+        model = one["detail"].split(": ")[1].split()[0]
+        counts = dict(re.findall(r"(\w+)_tokens=(\d+)", one["detail"]))
+        found[model] = one["count"], int(counts.get("input", 0)), int(counts.get("output", 0))
+    return found
+
+
+def put(home: Any, **files: str) -> None:
+    for name, text in files.items():
+        (home.projects / f"{name}.jsonl").write_text(text)
+
+
+OPUS = "claude-opus-4-6"
+
+
+def test_siblings_take_over_their_parents_and_not_each_others(home: Any, message: Make, state: Make) -> None:
+    def copies(name: str) -> str:
+        return message("a", sessionId=name) + message("b", minute=1, sessionId=name)
+
+    parent = copies("p") + state(300, 120, "p")  # of which 100 and 20 are a compaction
+    one = copies("one") + message("c", minute=2, sessionId="one") + state(1400, 270, "one")  # 1000 and 100
+    two = copies("two") + message("d", minute=9, sessionId="two") + state(405, 175, "two")  # 5 and 5
+    put(home, p=parent, one=one, two=two)
+    assert more(home) == {OPUS: (3, 100 + 1000 + 5, 20 + 100 + 5)}
+
+
+@pytest.mark.parametrize("has_copies", [True, False])
+def test_a_parent_that_told_its_totals_only_after_the_fork(
+    home: Any, message: Make, state: Make, *, has_copies: bool
+) -> None:
+    parent = message("a", sessionId="p") + message("b", minute=8, sessionId="p") + state(207, 103, "p")
+    fork = message("a", sessionId="f") * has_copies + message("c", minute=2, sessionId="f") + state(230, 130, "f")
+    put(home, p=parent, f=fork)
+    # 7 and 3 in the parent; the fork's own 100 and 50 and its parent's as much leave 30 and 30
+    assert more(home) == {OPUS: (2, 37, 33)}
+
+
+def test_a_fork_with_a_compaction_alone(home: Any, message: Make, state: Make) -> None:
+    parent = message("a", sessionId="p") + state(110, 55, "p") + message("b", minute=8, sessionId="p")
+    put(home, p=parent + state(910, 555, "p"), f=state(140, 95, "f"))
+    # in the parent 710 and 455; in the fork what it has more than its parent's first total
+    assert more(home) == {OPUS: (2, 710 + 30, 455 + 40)}
+
+
+def test_a_compaction_of_the_parent_behind_the_fork_is_not_taken_over(home: Any, message: Make, state: Make) -> None:
+    parent = message("a", sessionId="p") + state(110, 55, "p") + state(910, 555, "p")
+    fork = message("a", sessionId="f") + message("b", minute=2, sessionId="f") + state(240, 135, "f")
+    put(home, p=parent, f=fork)
+    # 810 and 505 in the parent; in the fork what is left of 240 and 135 without 110 and 55, and its own request
+    assert more(home) == {OPUS: (2, 810 + 30, 505 + 30)}
+
+
+def test_a_fork_of_a_fork_takes_over_what_both_have(home: Any, message: Make, state: Make) -> None:
+    a, b, c = (
+        lambda name, letter=letter, at=at: message(letter, minute=at, sessionId=name) for at, letter in enumerate("abc")
+    )
+    put(home, p=a("p") + state(150, 60, "p"), f=a("f") + b("f"), g=a("g") + b("g") + c("g") + state(351, 161, "g"))
+    # 50 and 10 in the parent; of the fork between no total is known, but its request is
+    assert more(home) == {OPUS: (2, 51, 11)}
+
+
+def test_a_client_that_begins_anew_adds_up(home: Any, message: Make, state: Make) -> None:
+    put(home, s1=message("a") + state(130, 60) + message("b", minute=3) + state(107, 55, start=2))
+    assert more(home) == {OPUS: (1, 37, 15)}
+    put(home, s1=message("a") + state(130, 60) + message("b", minute=3) + state(237, 115, start=2))
+    shutil.rmtree(home.data)
+    assert more(home) == {OPUS: (1, 37, 15)}
+
+
+def test_the_mark_of_a_long_context_is_no_other_model(home: Any, message: Make, state: Make) -> None:
+    text = state(60, 30).replace(OPUS, f"{OPUS}[1m]")
+    both = json.loads(state(60, 30))
+    both["modelUsage"][f"{OPUS}[1m]"] = {"inputTokens": 50, "outputTokens": 25, "costUSD": 0.2}
+    put(home, s1=message("a") + text + json.dumps(both) + "\n")
+    assert more(home) == {OPUS: (1, 10, 5)}
+
+
+def test_requests_of_deleted_files_are_no_compaction(home: Any, message: Make, state: Make) -> None:
+    put(home, s1=message("a") + state(200, 100))
+    folder = home.projects / "s1" / "subagents"
+    folder.mkdir(parents=True)
+    (folder / "agent-x.jsonl").write_text(message("c", isSidechain=True))
+    assert more(home) == {}
+    shutil.rmtree(home.projects / "s1")
+    shutil.rmtree(home.data / ".index")
+    assert home.missing() == {"deleted": 1}
+    assert home.total() == (2, 200, 100)
+
+
+def test_what_a_fork_took_over_of_a_deleted_parent_is_no_compaction(home: Any, message: Make, state: Make) -> None:
+    parent = message("a", sessionId="p") + state(110, 55, "p")
+    put(home, p=parent, f=message("a", sessionId="f") + message("b", minute=2, sessionId="f") + state(210, 105, "f"))
+    assert more(home) == {OPUS: (1, 10, 5)}
+    (home.projects / "p.jsonl").unlink()
+    shutil.rmtree(home.data / ".index")
+    assert more(home) == {OPUS: (1, 10, 5)}
+    assert home.total() == (2, 200, 100)

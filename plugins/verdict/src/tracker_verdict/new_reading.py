@@ -1,0 +1,58 @@
+"""What to type so that a meter is read anew."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, Source
+from tracker.kernel import Session, Windows, canonical, line
+from tracker_verdict.accounts import accounts
+from tracker_verdict.standings import FRESH
+
+
+def new_reading(session: Session, source: Source, account: str | None, *, several: bool) -> str:
+    """What to type for a new reading. It replaces no BEFORE: a sample touches no window, and an open one is ended.
+
+    Of several accounts only a window of the meter's own one is ended, and a new one begins in a window of its own.
+    """
+    name, on = source.name, f" on account {account}" if several and account else ""
+    if any(map(_is_here, source.origins)) and session.registry.first("meter_sampler", session=session, every=FRESH):
+        return f"`tracker capture --sample {name}`{on}"
+    newest = {lane: mark for lane, mark in session.index.lanes(source.stream) if mark.provider == name}
+    if several:
+        windows = [mark.window for mark in newest.values()]
+        named, groups = accounts(session, windows), Windows(session).captures(windows)
+        # the account of a window is that of its pair: a capture that does not count may be of another one
+        own = {window for window, provider in groups if provider == name and named.get((window, name)) == account}
+        counting = {one.record_id for window in own for one in canonical(groups[window, name]) if one}
+        newest = {lane: mark for lane, mark in newest.items() if mark.record_id in counting}
+    opened = {lane: mark for lane, mark in newest.items() if mark.phase == "before"}
+    chosen = opened or newest if several else opened
+    lane = session.lane if session.lane in chosen else next(iter(chosen), session.lane)
+    agent = "" if lane == session.lane else f" --agent {shlex.quote(lane or '')}"
+    if opened:
+        return f"`tracker end {name}{agent}`{on}, which ends {line(opened[lane].window)}"
+    place = f" --window {shlex.quote(_free_window(session, name))}" if several else ""
+    return f"`tracker start {name}{agent}{place}`{on}"
+
+
+def _free_window(session: Session, name: str) -> str:
+    """The next window that is not finalized and holds no capture of the provider."""
+    found = next(iter(session.index.newest_windows(1)), "W0-01")
+    while any(session.index.entries("windows", [found])) or (found, name) in Windows(session).captures([found]):
+        found = Windows(session).following(found)
+    return found
+
+
+def _is_here(origin: Origin) -> bool:
+    if isinstance(origin, CommandOrigin | ExchangeOrigin):
+        return shutil.which(origin.argv[0]) is not None
+    if isinstance(origin, HttpOrigin):
+        return bool(os.environ.get(origin.key))
+    if isinstance(origin, FileOrigin):
+        return Path(os.environ.get(origin.variable or "") or origin.folder).expanduser().is_dir()
+    # only the other program knows whether it was asked
+    return False
