@@ -154,8 +154,7 @@ def _check_read(window: str, unread: Iterable[Absent]) -> None:
 def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Capture]]) -> None:
     if not groups:
         known = session.index.windows()
-        what = "Expected a BEFORE and an AFTER of a provider."
-        what = near(window, known) if known and window not in known else what
+        what = near(window, known) if known and window not in known else "Expected a BEFORE and an AFTER of a provider."
         raise TrackerError(
             f"{line(window)} holds no captures. {what}"
             f" Begin with `tracker start PROVIDER --stdin --window {line(window)}`."

@@ -296,13 +296,11 @@ def _owner(session: Session, request: CaptureRequest, text: str) -> Source | Non
     others = [one for one in session.registry.sources.values() if one.kind in ("status", "report") and one is not own]
     given = {"text": text, "captured_at": request.captured_at, "scope": None, "origin": None}
     for other in sorted(others, key=lambda other: other.kind != "status"):
-        try:
+        # it was not asked for: what is wrong with it is no concern of this command
+        with suppress(PluginError):
             answer = session.registry.call(other.name, "parse_status", timezone=session.zone, **given)
-        except PluginError:
-            # it was not asked for: what is wrong with it is no concern of this command
-            continue
-        if isinstance(answer, Reading) and has_value(other, answer):
-            return other
+            if isinstance(answer, Reading) and has_value(other, answer):
+                return other
     return None
 
 
