@@ -85,6 +85,16 @@ def test_a_cure_whose_command_is_not_in_use_says_what_brings_it(toys_apart: Run,
     )
 
 
+def test_the_preview_says_what_brings_intervals(toys_apart: Run) -> None:
+    run = without(toys_apart, "verdict")
+    assert "count twice" not in shown(run)
+    note = (
+        "note: these are bare sums: where windows overlap, they count twice. For intervals and power: tracker-verdict"
+    )
+    assert run("preview").stderr == f"{note} is disabled: unset TRACKER_DISABLE_PLUGINS.\n"
+    assert "bare sums" not in without(toys_apart)("preview").stderr
+
+
 def test_a_name_to_leave_out_that_is_not_installed_is_said(toys_apart: Run) -> None:
     done = toys_apart("windows", TRACKER_DISABLE_PLUGINS="toi, tracker-codex, nosuch")
     assert done.returncode == 0

@@ -44,6 +44,10 @@ class Hours:
     most: float = setting(8.0, "hours of a day")
 
 command = click.command(help="Mine.")(lambda: print("mine"))
+
+@click.command(help="Broken.")
+def broken():
+    raise ZeroDivisionError("no\\x1b[31m hours")
 """
 
 
@@ -105,6 +109,57 @@ def test_the_projects_own_feature_keeps_its_command(run: Run) -> None:
     listed = run("plugins", "list", declared=declared).stdout
     assert "its command churn is left out" in " ".join(listed.split())
     assert run("churn", declared=declared, TRACKER_DISABLE_PLUGINS="ledgers").stdout == "mine\n"
+
+
+def faulty(error: str) -> str:
+    return f"error: plugin 'hours' failed to run: {error}. TRACKER_TRACE=1 shows where.\n"
+
+
+def test_a_command_that_raises_is_one_line_that_names_the_feature(run: Run) -> None:
+    declared = "commands={'hours': Command('Results', 'Mine.', 'acme_hours.parts:broken')}"
+    done = run("hours", declared=declared)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", faulty("ZeroDivisionError: no\\x1b[31m hours"))
+    assert ", in broken\n" in run("hours", declared=declared, TRACKER_TRACE="1").stderr
+
+
+def test_an_export_format_that_raises_is_one_line_that_names_the_feature(run: Run) -> None:
+    hooks = """
+def write(session, stream, folder):
+    raise RuntimeError("no XML")
+
+@hookimpl
+def export_formats():
+    return {"xml": write}
+"""
+    begin(run)
+    done = run("export", "--format", "xml", "--out", "out", hooks=hooks)
+    assert (done.returncode, done.stderr) == (1, faulty("RuntimeError: no XML"))
+
+
+def test_a_repair_that_raises_is_named_and_the_others_go_on(run: Run) -> None:
+    hooks = """
+def mend():
+    raise KeyError("no\\x1b[31m")
+
+@hookimpl
+def data_findings(session):
+    return [Finding(place="one", problem="is odd", fix=mend), Finding(place="two", problem="is odd", fix=lambda: None)]
+"""
+    begin(run)
+    done = run("doctor", "--fix", hooks=hooks)
+    assert done.returncode == 1
+    assert (
+        "error: one: is odd (found by acme-hours); see the reason; the repair failed: plugin 'acme-hours' failed to"
+        " repair: KeyError: 'no\\x1b[31m'\n"
+    ) in done.stdout.replace("\\\\", "\\")
+    assert "repaired: two: is odd" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_slow_import_is_said_in_the_list(run: Run) -> None:
+    assert "its import takes 0." in " ".join(
+        run("plugins", "list", first="import time; time.sleep(0.6)").stdout.split()
+    )
 
 
 IMPORTS = {

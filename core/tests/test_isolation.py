@@ -198,6 +198,13 @@ def test_the_users_interruption_stays_one() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_an_interruption_while_the_program_is_imported_ends_it_quietly(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    command = [sys.executable, "-m", "tracker.cli", "preview"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 @pytest.mark.parametrize(
     ("code", "cause"),
     [
@@ -252,6 +259,7 @@ LINES = {
     "sys.exit(3)": "raised SystemExit(3)",
     "while True: pass": "did not finish within 0.5 s",
     "return (event for event in [])": "ingest_line returned a generator",
+    "return None": "ingest_line returned a NoneType. Expected a list of events.",
     "return ['text']": "an event is of type str. Expected dict.",
     "return [{'lane': [], 'routed': False, 'ok': True}]": "an event's lane is of type list. Expected None or str",
     "return [{'record_id': 'x'}]": "an event has the unknown key 'record_id'.",

@@ -11,6 +11,7 @@ from tracker.contract.events import EventTotals, StreamFacts
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import VIEW, Source
 from tracker.errors import PluginError
+from tracker.hosting.discovery import owner
 from tracker.journal.records import ANOMALIES, SCHEMA, text
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
 from tracker.windows import results
@@ -157,7 +158,10 @@ class Preview(NamedTuple):
         for shown in self.blocks:
             yield from shown.notes
         usable = max((figures.efficiency.n for figures in self.providers), default=0)
-        if self.windows and usable < 3:
+        is_bare = all(figures.efficiency.ci_kind == "none" for figures in self.providers)
+        if usable and is_bare and (how := owner("hooks", "tally")):
+            yield f"note: these are bare sums: where windows overlap, they count twice. For intervals and power: {how}"
+        elif self.windows and usable < 3:
             cure = "" if is_all else ": `tracker preview` alone shows all windows"
             is_assumed = any(figures.efficiency.ci_kind == "assumed" for figures in self.providers)
             more = ". Until then --json gives an assumed interval" if is_assumed else ""

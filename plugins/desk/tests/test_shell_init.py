@@ -7,13 +7,12 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from tracker.contract.readings import Meter
 from tracker.contract.sources import Source
-from tracker_desk.shells import functions, script
+from tracker_desk.shells import script
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 DECLARES = """
@@ -28,6 +27,7 @@ def source_info():
 def parse_status(text):
     return None
 """
+HIDING = "it would hide a word of the shell, or a program"
 OURS = "tracker-codex,tracker-claude,tracker-glm,tracker-proxy"
 QUERY = {"bash": "compgen -bk", "zsh": "print -l ${(k)builtins} ${(k)reswords}", "fish": "builtin -n"}
 
@@ -42,7 +42,7 @@ def provider(name: str, prefix: str | None, **more: object) -> Source:
 def with_prefixes(tracker_cli: Run, tmp_path: Path) -> Run:
     """`tracker shell-init bash` where these third-party providers are installed: name=prefix."""
 
-    def run(**prefixes: str) -> subprocess.CompletedProcess[str]:
+    def run(TRACKER_DISABLE_PLUGINS: str = OURS, **prefixes: str) -> subprocess.CompletedProcess[str]:
         site = tmp_path / "site"
         for name, prefix in prefixes.items():
             info = site / f"dist_{name}-1.0.dist-info"
@@ -50,7 +50,7 @@ def with_prefixes(tracker_cli: Run, tmp_path: Path) -> Run:
             (site / f"dist_{name}.py").write_text(DECLARES.format(name=name, prefix=prefix))
             (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dist-{name}\nVersion: 1.0\n")
             (info / "entry_points.txt").write_text(f"[tracker]\n{name} = dist_{name}\n")
-        return tracker_cli("shell-init", "bash", PYTHONPATH=str(site), TRACKER_DISABLE_PLUGINS=OURS)
+        return tracker_cli("shell-init", "bash", PYTHONPATH=str(site), TRACKER_DISABLE_PLUGINS=TRACKER_DISABLE_PLUGINS)
 
     return run
 
@@ -62,7 +62,7 @@ def names(text: str) -> list[str]:
 def test_a_third_partys_letter_makes_its_functions(toys: Run) -> None:
     done = toys("shell-init", "bash")
     assert done.returncode == 0
-    assert done.stderr == ("warning: the function tr is left out: it would hide a word of the shell, or a program\n")
+    assert done.stderr == (f"warning: the function tr of toy-report is left out: {HIDING}\n")
     assert names(done.stdout) == ["ys", "ye", "yx", "yd", "yd1", "yd2", "ts", "te", "tx", "td", "td1", "td2"]
     assert " alias cross toy --stdin " in done.stdout
 
@@ -70,15 +70,17 @@ def test_a_third_partys_letter_makes_its_functions(toys: Run) -> None:
 def test_of_two_providers_with_one_letter_neither_has_the_functions(with_prefixes: Run) -> None:
     done = with_prefixes(first="q", second="q", third="y")
     assert done.returncode == 0
-    assert "warning: the function qs is left out: first and second both make it\n" in done.stderr
-    assert len(done.stderr.splitlines()) == len(["qs", "qe", "qx", "qd", "qd1", "qd2"])
+    for one, other in (("first", "second"), ("second", "first")):
+        reason = f"it is made by {other} (dist-{other}), too"
+        assert f"warning: the function qs of {one} is left out: {reason}\n" in done.stderr
+    assert len(done.stderr.splitlines()) == 2 * len(["qs", "qe", "qx", "qd", "qd1", "qd2"])
     assert names(done.stdout) == ["ys", "ye", "yx", "yd", "yd1", "yd2"]
 
 
 def test_a_word_of_the_shell_is_no_function(with_prefixes: Run) -> None:
     done = with_prefixes(careful="c")
     assert done.returncode == 0
-    assert done.stderr == "warning: the function cd is left out: it would hide a word of the shell, or a program\n"
+    assert done.stderr == f"warning: the function cd of careful is left out: {HIDING}\n"
     assert names(done.stdout) == ["cs", "ce", "cx", "cd1", "cd2"]
 
 
@@ -96,11 +98,16 @@ def test_another_shell_is_a_wrong_usage(tracker_cli: Run) -> None:
 
 
 def test_what_reads_nothing_has_no_function() -> None:
-    view = Source(contract="1.0", name="seen", title="Seen", kind="view", prefix="v")
-    sources = {"seen": view, "toy": provider("toy", "t"), "plain": provider("plain", None)}
-    registry = SimpleNamespace(sources=sources)
-    found = functions(SimpleNamespace(registry=registry))[0]  # type: ignore[arg-type]
-    assert found.keys() == {"ts", "te", "tx", "td", "td1", "td2"}
+    assert provider("seen", "v", kind="view", capacity=None, meters=()).shell_functions == {}
+    assert provider("plain", None).shell_functions == {}
+
+
+def test_trackers_own_provider_keeps_its_functions(with_prefixes: Run) -> None:
+    done = with_prefixes(TRACKER_DISABLE_PLUGINS="", first="a")
+    assert {"as", "ae", "ax", "ad", "ad1", "ad2"} <= set(names(done.stdout))
+    assert "alias cross claude " in done.stdout
+    assert "first" not in done.stdout
+    assert "warning: the function ax of first is left out: it is made by claude (tracker-claude), too\n" in done.stderr
 
 
 def test_fish_quotes_in_its_own_way() -> None:

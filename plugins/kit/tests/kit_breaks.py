@@ -94,7 +94,7 @@ BREAKS = {
         "Source(",
         'Source(prefix="c", ',
         "hides_no_program",
-        "makes cd, which",
+        "shell functions cd are left out",
         "The declaration",
     ),
     "demo": Break("status", "Source(", DEMO, "packs_what_its_demo_needs", "capture demo/gone.txt is not", "Packaging"),

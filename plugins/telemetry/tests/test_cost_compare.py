@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from tracker_telemetry.costs import Side
 from tracker_telemetry.prices import parse
+from tracker_telemetry.sessions.list_prices import ListPrices
 
 ROOT = Path(__file__).parents[3]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -168,7 +170,7 @@ def test_the_prices_on_the_page_are_read() -> None:
     page = (ROOT / "docs" / "reference" / "telemetry.md").read_text(encoding="utf-8")
     [example] = re.findall(r"^```toml\n(.*?)^```$", page, flags=re.M | re.S)
     table = parse(example, "prices.toml", r"-\d{8}")
-    expected = {"input": 1e-6, "output": 4e-6, "cache_read": 1e-7}
+    expected = {"input": 1e-6, "output": 4e-6, "cache_read": 1e-7, "cache_write": 1.25e-6}
     assert table.price("house-model-20260110") == pytest.approx(expected)
     assert table.price("house-model-mini") is None
 
@@ -184,3 +186,12 @@ def test_without_a_stream_it_says_what_is_missing(tracker_cli: Run, tmp_path: Pa
             r" --window W0-01 --file PATH`, or compare one with --file PATH\.\n",
             done.stderr,
         )
+
+
+def test_a_price_of_ones_own_means_the_same_to_streams_and_session_logs() -> None:
+    """A cache write costs 1.25 times the input if the table does not say; a read costs the input."""
+    table = parse('[[model]]\nname = "house"\ninput = 4\noutput = 8\n', "prices.toml")
+    side = Side(models={"house": [1_000_000, 0, 1_000_000, 1_000_000]})
+    assert side.money(table) == pytest.approx(4 + 4 + 5)
+    own = ListPrices(table, "own")
+    assert own._own_units("house") == pytest.approx((4e-6, 4e-6, 5e-6, 8e-6, 8e-6))

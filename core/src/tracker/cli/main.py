@@ -217,6 +217,10 @@ class Root(Group):
             sys.exit(1)
         except OSError as error:
             _stop(f"{error.strerror or error} {error.filename or ''}", 1)
+        except Exception as error:
+            if (fault := discovery.culprit(error)) is None or os.environ.get(discovery.TRACE) == "1":
+                raise
+            _stop(f"{str(fault).rstrip('.')}. {discovery.TRACE}=1 shows where.", 1)
         finally:
             gc.freeze()  # the interpreter looks for cycles in all classes when it ends, which costs a tenth of a start
 

@@ -34,9 +34,8 @@ class PreviewContext(Struct):
 class Row(Struct):
     """One line of a block.
 
-    values: the figures as JSON values, None if one is missing. text: how they read, with ``{name}`` for a value,
-    ``{name:%}`` for one with a unit after it, ``{name:.2}`` for two decimals (a whole number has none) and
-    ``{name:.0 ms}`` for both; None makes ``label: name=value name=value``. A missing value prints as ``n/a`` alone.
+    values: the figures as JSON values, None if one is missing. text: how they read, such as ``{used:.2%} used``, as
+    docs/reference/plugins.md says; None makes ``label: name=value name=value``.
     """
 
     values: Mapping[str, JSON] = field(validator=checks.JSON_OBJECT)

@@ -14,16 +14,8 @@ from tracker.contract import Struct
 class Event(TypedDict, total=False):
     """One request in a stream: a plain dict, because a million attrs instances cost more than their parsing.
 
-    ts: when it began, ISO 8601 text or epoch seconds, as the stream has it; rid: what it is joined by; lane, model;
-    status, reason: as reported; input_tokens, output_tokens: counts; cache_read_tokens, cache_write_tokens,
-    cache_write_5m_tokens, cache_write_1h_tokens: counts that `input_tokens` does not contain; reasoning_tokens: a count
-    that `output_tokens` contains; latency_ms: milliseconds; cost_usd: what the client itself says that it cost;
-    speed: the service tier, such as ``fast``; routed: whether it went to the cheaper model; ok: whether it succeeded;
-    tags: what was wrong with single values, such as ``latency:invalid``.
-    key: the request's own id, the same in every file that shows it; of two events with one key the one with the larger
-    total of tokens counts. session, project, branch, account: where it was made and on whose quota; client, plan: the
-    version of the program that made it, and the subscription's name.
-    Prompts, responses, headers and keys must never stand in it. An event with any other key is refused.
+    docs/reference/plugins.md says what each key is. An event with any other key is refused. Prompts, responses, headers
+    and keys must never stand in it.
     """
 
     ts: str | float | None

@@ -56,11 +56,9 @@ def parse_status(
 ) -> Reading | None:
     """Read one captured text: a status pane, a report, an answer of a program.
 
-    text: as it came, at most 8 MB, with any line ends, colours and cursor movements.
-    captured_at: when it was captured, UTC; for dates without a year and for relative times.
-    timezone: the zone of the text's times if it names none.
-    scope: the report that the user asked for, one of the declared scopes; None: read it from the text.
-    origin: the name of the declared origin that the text comes from; None: it was pasted or piped.
+    text: as it came, at most 8 MB, with any line ends, colours and cursor movements. captured_at: when, in UTC; for
+    dates without a year. timezone: the zone of the text's times if it names none. scope: the declared one that the user
+    asked for; None: read it from the text. origin: the declared one that the text comes from; None: it was pasted.
 
     Returns a reading whose `errors` say what could not be read. A text that is not this source's at all gives a reading
     without values that is tagged so, or None. Never a guess: an unknown label is not taken for a known one. Must not
@@ -70,9 +68,7 @@ def parse_status(
 
 @hookspec(firstresult=True)
 def compute_delta(before: Reading, after: Reading) -> Delta | None:
-    """Say how far each meter moved between two readings of one source.
-
-    before, after: readings as `parse_status` made them, or as they were stored; their `as_of` is always set.
+    """Say how far each meter moved from the reading `before` to `after`, whose `as_of` are set.
 
     Returns a change per meter, in the meter's unit; None leaves it to the core, which subtracts, and gives None with a
     reason if a meter was reset in between or fell. Since contract 1.0.
@@ -93,9 +89,7 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> Sequence[Event]:
 
 @hookspec(firstresult=True)
 def end_stream(scratch: dict[str, Any]) -> Sequence[Event]:
-    """Finish a stream of events whose last line was read.
-
-    scratch: the dict that `ingest_line` was given for the stream's lines.
+    """Finish a stream of events whose last line was read; scratch: the dict that `ingest_line` was given.
 
     Returns the events that the last lines completed. Since contract 1.2.
     """
@@ -103,9 +97,7 @@ def end_stream(scratch: dict[str, Any]) -> Sequence[Event]:
 
 @hookspec(firstresult=True)
 def render_preview_block(context: PreviewContext) -> Block | None:
-    """Contribute one section to the preview, as data.
-
-    context: the windows that are shown and this source's records in them.
+    """Contribute one section to the preview, as data; context: the windows that are shown and this source's records.
 
     Returns a block, or None for nothing to show. Since contract 1.0.
     """
@@ -126,7 +118,7 @@ def tally(session: Session, source: Source) -> Tally | None:
 
 @hookspec
 def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Value]]:
-    """Columns by (window, provider), the provider "" for what belongs to none; `W1+W2` for what windows have in common."""
+    """Columns by (window, provider), the provider "" for what belongs to none; `W1+W2` is what these windows share."""
 
 
 @hookspec(firstresult=True)

@@ -1,4 +1,7 @@
-"""What a plugin declares about a source and the places it can be captured from; every added field has a default."""
+"""What a plugin declares about a source and the places it can be captured from; every added field has a default.
+
+docs/reference/plugins.md has the fields that are not explained here.
+"""
 
 from __future__ import annotations
 
@@ -48,11 +51,6 @@ class FileOrigin(Origin):
     The text is the newest line that contains `marker` and of which `parse_status` makes a value. Files are read from
     their ends, the last changed first, until none can hold a reading with a later `as_of`. If the times of change say
     nothing, as in a copied tree, the files whose names sort last are read as well.
-
-    folder: the folder; ``~`` is the home. variable: an environment variable that names another folder.
-    pattern: the files below it, such as ``logs/*/run-*.jsonl``; each folder has a part of its own, and none is ``**``.
-    lines: how many lines with the marker are read in one file. owner: a text in lines that name the account; the last
-    of them is put before the reading's line.
     """
 
     folder: str = field(validator=checks.LINE)
@@ -68,11 +66,7 @@ class LogOrigin(Origin):
     """The files of a folder that a source reads line by line, such as a client's session logs.
 
     Each file is a stream of its own. A file that grew is read from the place it reached, and its events are given to
-    windows by their time.
-
-    folder: the folder; ``~`` is the home. variable: an environment variable that names another folder.
-    pattern: the files below it, such as ``sessions/**/run-*.jsonl``. words: a line without any of these texts is
-    skipped unread; if there are none, every line is read.
+    windows by their time. words: a line without any of these is skipped unread; if there are none, every line is read.
     """
 
     folder: str = field(validator=checks.LINE)
@@ -83,11 +77,7 @@ class LogOrigin(Origin):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class CommandOrigin(Origin):
-    """What a program prints. It is found on the PATH and started without a shell; a failure's output is not a text.
-
-    argv: the program's name and its arguments; ``{scope}`` in them becomes the report's scope. scope: the one that is
-    used if none is asked for. stdin: what the program reads.
-    """
+    """What a program prints. It is found on the PATH and started without a shell; a failure's output is not a text."""
 
     argv: tuple[str, ...] = field(validator=ARGV)
     stdin: str = field(default="", validator=checks.TEXT)
@@ -112,9 +102,8 @@ class ExchangeOrigin(Origin):
 class HttpOrigin(Origin):
     """What a server answers to a GET request with the user's key. It is off unless the user gave the key for this.
 
-    address: scheme and host, ``https`` always. variable: the environment variable that names another. path: behind the
-    address. key: the environment variable that holds the key; its name begins with ``TRACKER_``, since a key that the
-    user keeps for another program is not ours to send. header: what the key is sent in, after `prefix`.
+    key: the environment variable that holds the key; its name begins with ``TRACKER_``, since a key that the user keeps
+    for another program is not ours to send.
     """
 
     address: str = field(validator=checks.must_be("an address that begins with https://", r"https://\S+"))
@@ -212,13 +201,7 @@ class Declaration(Struct):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Input(Declaration):
-    """What all kinds but a view have.
-
-    prefix: letters for the operator's short shell functions: ``o`` makes ``os oe ox od`` of a status source; of
-        another kind it is the whole name of the one function.
-    tags: the meaning and cure of each error tag that its readings carry, shown to people.
-    demo: its part of ``tracker demo``. origins: where it can be read from, the first that answers.
-    """
+    """What all kinds but a view have."""
 
     prefix: str | None = field(default=None, validator=checks.maybe("one to eight lower-case letters", r"[a-z]{1,8}"))
     tags: Mapping[str, str] = field(factory=dict, validator=TAGS)
@@ -242,11 +225,7 @@ class StatusSource(Input, Meters):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class ReportSource(Input):
-    """A report of usage, read at any time.
-
-    stream: its journal file. scopes: the values of ``--scope`` that it understands. comparisons: what its figures can
-    be held against.
-    """
+    """A report of usage, read at any time."""
 
     KIND: ClassVar[str | None] = REPORT
 
@@ -257,11 +236,7 @@ class ReportSource(Input):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class TelemetrySource(Input):
-    """A stream of requests, read line by line.
-
-    stream: its journal file. routed_label: the label for requests sent to the cheaper model.
-    prices: a TOML file in the plugin's package with the list prices of models.
-    """
+    """A stream of requests, read line by line."""
 
     KIND: ClassVar[str | None] = STREAM
 
@@ -300,7 +275,7 @@ class Source(StatusSource, ReportSource, TelemetrySource):
     @property
     def shell_functions(self) -> dict[str, str]:
         """The operator's short shell functions, each with the words that follow `tracker`."""
-        if self.prefix is None:
+        if self.prefix is None or self.kind == VIEW:
             return {}
         if self.kind != STATUS:
             return {self.prefix: f"ingest {self.name}"}

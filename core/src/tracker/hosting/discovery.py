@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, partial, reduce
@@ -24,6 +25,7 @@ from tracker.text.render import near, tell
 GROUP = "tracker"
 FEATURE = "feature"  # the last part of the module that a feature's entry point names
 DISABLE = "TRACKER_DISABLE_PLUGINS"  # names of plugins or distributions to leave out, separated by commas
+TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr, and the traceback of what a plugin raises
 STRICT = "TRACKER_STRICT"  # "1": the first fault of a plugin is an error
 OWN_COMMANDS = frozenset(("start", "end", "cross", "complete", "preview", "alias", "ingest", "window-finalize"))
 OWN_STREAMS = frozenset(("snapshots", "windows", "anomalies"))
@@ -34,7 +36,7 @@ class Plugin:
 
     place: what its entry point names. module: the same, once loaded. declared: its declaration, also if it was refused
     for it. error: why it was left out. hooks: those it implements. notes: what else is wrong with it. pending: how it
-    is loaded.
+    is loaded. seconds: what that took.
     """
 
     def __init__(self, name: str, place: str = "", distribution: str = "", version: str = "", load: Any = None) -> None:
@@ -46,6 +48,7 @@ class Plugin:
         self.error: PluginError | None = None
         self.hooks: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
+        self.seconds = 0.0
 
     @property
     def is_feature(self) -> bool:
@@ -53,8 +56,8 @@ class Plugin:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is a feature of the project's own. The file is not parsed: `json` costs each start 3 ms."""
-        return self.is_feature and f'\n  "{self.distribution}": ' in _project()
+        """Whether it is the project's own. The file is not parsed: `json` costs each start 3 ms."""
+        return f'\n  "{self.distribution}": ' in _project()
 
     @property
     def info(self) -> Any:
@@ -63,14 +66,15 @@ class Plugin:
 
     def load(self, admit: Callable[[Plugin], object], report: Callable[[str], object]) -> None:
         """Import and admit it, or leave it out. What its import changes for the process is put back and named."""
-        load, self.pending = self.pending, None
+        load, self.pending, start = self.pending, None, time.perf_counter()
         try:
             watch: AbstractContextManager[list[str]] = nullcontext([]) if self.is_own else restored()
-            with watch as changed, guarded(self.name, "be imported"):
+            with guarded(self.name, "be imported"), watch as changed:
                 self.module = load()
             admit(self)
         except PluginError as error:
             self.leave_out(error, report)
+        self.seconds = time.perf_counter() - start
         if changed:
             self.note(f"its import changed {', '.join(changed)}, which was put back", report)
 
@@ -252,9 +256,20 @@ def command(name: str, declared: Command, kind: type) -> object:
         raise TrackerError(f"{str(error).rstrip('.')}. {DISABLE}={feature} leaves the feature out.") from error
 
 
+def culprit(error: BaseException) -> PluginError | None:
+    """An error as a fault of the plugin that raised it, the innermost in its traceback; None if that is our own."""
+    from traceback import walk_tb
+
+    found, packages = None, [(one.place.partition(":")[0].removesuffix(f".{FEATURE}"), one) for one in scan()]
+    for frame, _ in walk_tb(error.__traceback__):
+        module = f"{frame.f_globals.get('__name__')}."
+        found = next((one for package, one in packages if module.startswith(f"{package}.")), found)
+    return PluginError(found.name, "run", error) if found and not found.is_own else None
+
+
 @cache
 def _project() -> str:
-    """What the project's own features bring, by distribution, as JSON."""
+    """What the project's own plugins bring, by distribution, as JSON."""
     with open(os.path.join(os.path.dirname(__file__), "distributions.json"), encoding="utf-8") as file:
         return file.read()
 

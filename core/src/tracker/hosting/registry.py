@@ -24,7 +24,6 @@ from tracker.hosting.discovery import Plugin
 from tracker.hosting.guard import UNLIMITED, guarded
 from tracker.text.render import near
 
-TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr
 # of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop
 SECONDS = 600.0
 # these speak to the user themselves, and those with a limit of infinity may follow a stream for days
@@ -162,6 +161,21 @@ class Registry:
         name = str(getattr(found and found.module, "__name__", ""))
         return name if found and hasattr(found.module, "__path__") else name.rpartition(".")[0] or name
 
+    def lost_functions(self, name: str) -> dict[str, str]:
+        """Those of a source's shell functions that it does not get, with the reason.
+
+        Of several sources that make one tracker's own has it, else none: it would capture into the other's records.
+        """
+        found = [one for one in self.found if one.info]
+        [own] = [one for one in found if one.name == name]
+        lost = dict.fromkeys(own.info.hidden_words, "it would hide a word of the shell, or a program")
+        for function in own.info.shell_functions if not own.is_own else ():
+            rivals = [one for one in found if one is not own and function in one.info.shell_functions]
+            if rivals:
+                whose = " and ".join(f"{one.name} ({one.distribution})" for one in rivals)
+                lost[function] = f"it is made by {whose}, too"
+        return lost
+
     # --- features
 
     @cached_property
@@ -221,7 +235,7 @@ class Registry:
 
     def _ask(self, plugin: Plugin, hook: str, function: Any, arguments: Mapping[str, Any], **limits: Any) -> Any:
         """Call a plugin's function for a hook. Whatever is wrong with it is a `PluginError`."""
-        if os.environ.get(TRACE) == "1":
+        if os.environ.get(discovery.TRACE) == "1":
             shown = ", ".join(f"{name}={value!r:.60}" for name, value in arguments.items())
             print(f"trace: {plugin.name}.{hook}({shown})", file=sys.stderr)
         annotation = getattr(self.manager.hook, hook).spec.function.__annotations__["return"]

@@ -23,7 +23,7 @@ UNNAMED = "(not named)"
 class Totals:
     """A provider's windows as bare sums, overlaps included: its `Tally` and its estimate, if no feature has better."""
 
-    ci, power = None, None
+    ci, power, remarks = None, None, ()
     ci_kind: Literal["none"] = "none"
 
     def __init__(self, source: Source) -> None:
@@ -56,10 +56,6 @@ class Totals:
     @property
     def efficiency(self) -> float | None:
         return self.features / self.capacity if self.capacity else None
-
-    @property
-    def remarks(self) -> Sequence[str]:
-        return ("windows that overlap count twice",) if self.n > 1 else ()
 
     def figures(self) -> dict[str, Any]:
         known = ("n", "features", "capacity", "efficiency", "ci", "ci_kind", "power")

@@ -53,7 +53,7 @@ def examine(session: Session, *, fix: bool, wrong: Iterable[str] = ()) -> dict[s
                 found += part(session)
         if any(one.cure == ELSEWHERE for one in found):
             found = [_possible(one) for one in found]
-        reported = [repaired(one) if fix else FindingReport(one) for one in found]
+        reported = [repaired(session, one) if fix else FindingReport(one) for one in found]
     counted = {check.stream: {key: getattr(check, key) for key in ("lines", "records", "removed")} for check in checks}
     return {
         "data_dir": str(session.root),

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import frozen
 
 from tracker.api import Finding
-from tracker.kernel import TrackerError, plural
+from tracker.kernel import Session, TrackerError, plural
 
 Level: TypeAlias = Literal["error", "warning", "note"]
 # what a cure begins with that can be typed as it is
@@ -51,25 +51,27 @@ class FindingReport:
     def document(self) -> dict[str, Any]:
         """The finding for programs."""
         one = self.finding
-        cure = f"{one.cure}; that failed: {self.failure}" if self.failure else one.cure or "see the reason"
+        cure = one.cure or "see the reason"
         return {
             "level": one.severity,
             "check": one.check,
             "where": one.place,
             "what": f"{one.problem} (found by {one.distribution})" if one.distribution else one.problem,
-            "cure": cure,
+            "cure": f"{cure}; the repair failed: {self.failure}" if self.failure else cure,
             "command": self.command,
             "fixable": one.fix is not None,
             "fixed": self.is_fixed,
         }
 
 
-def repaired(one: Finding) -> FindingReport:
-    """Repair a finding if that only appends, or sets something aside."""
+def repaired(session: Session, one: Finding) -> FindingReport:
+    """Repair a finding if that only appends, or sets something aside; a plugin that fails at it stops no other."""
     if one.fix is None:
         return FindingReport(one)
+    guard = session.registry.guarded(one.distribution, "repair") if one.distribution else contextlib.nullcontext()
     try:
-        one.fix()
+        with guard:
+            one.fix()
     except (TrackerError, OSError) as error:
         return FindingReport(one, failure=str(error))
     return FindingReport(one, is_fixed=True)

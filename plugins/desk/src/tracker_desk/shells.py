@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tracker.kernel import Session
-
 TEXT_COMMANDS = ("alias start", "alias end", "alias cross", "ingest")
 
 SH_TEXT = """\
@@ -50,23 +48,6 @@ if [ -n "$(alias {names} 2>/dev/null || :)" ]; then
   printf "note: aliases of yours go before tracker's functions:\\n%s\\n" "$(alias {names} 2>/dev/null || :)" >&2
 fi
 """
-
-
-def functions(session: Session) -> tuple[dict[str, str], dict[str, str]]:
-    """The functions with the words that follow `tracker`; and those that are left out, with the reason."""
-    named: dict[str, str] = {}
-    owners: dict[str, list[str]] = {}
-    left_out: dict[str, str] = {}
-    for source in session.registry.sources.values():
-        if source.kind == "view":
-            continue
-        named |= source.shell_functions
-        left_out |= dict.fromkeys(source.hidden_words, "it would hide a word of the shell, or a program")
-        for name in source.shell_functions:
-            owners.setdefault(name, []).append(source.name)
-    # neither of two has it by the alphabet: it would capture into the other's records
-    left_out |= {name: f"{' and '.join(of)} both make it" for name, of in owners.items() if len(of) > 1}
-    return {name: words for name, words in named.items() if name not in left_out}, left_out
 
 
 def script(shell: str, named: Mapping[str, str], options: Iterable[str]) -> str:

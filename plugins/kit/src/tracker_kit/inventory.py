@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
-from time import perf_counter
 from typing import Any
 
 from tracker.api import Column
@@ -21,17 +20,23 @@ DISABLE = "TRACKER_DISABLE_PLUGINS"
 
 def list_plugins(registry: Registry) -> list[dict[str, Any]]:
     """A row per installed source and feature, as data."""
-    rows = []
-    for one in registry.plugins:
-        start = perf_counter()
-        registry.find(one.name)
-        rows.append(_row(one, getattr(one.declared, "kind", None), perf_counter() - start))
+    rows = [_row(one, getattr(one.declared, "kind", None)) for one in registry.found]
+    for row in rows:
+        row["notes"] += functions_left_out(registry, row["name"]) if row["state"] == "ok" else ()
     return rows + [_row(one, "feature") for one in registry.features]
 
 
-def _row(found: Any, kind: str | None, seconds: float = 0) -> dict[str, Any]:
+def functions_left_out(registry: Registry, name: str) -> list[str]:
+    """A sentence for each reason for which a source goes without some of its shell functions."""
+    found = dict[str, list[str]]()
+    for function, why in sorted(registry.lost_functions(name).items()):
+        found.setdefault(why, []).append(function)
+    return [f"its shell functions {', '.join(lost)} are left out, each because {why}" for why, lost in found.items()]
+
+
+def _row(found: Any, kind: str | None) -> dict[str, Any]:
     error = found.error
-    notes = [*found.notes, *([f"its import takes {seconds:.1f} s"] if seconds > SLOW else [])]
+    notes = [*found.notes, *([f"its import takes {found.seconds:.1f} s"] if found.seconds > SLOW else [])]
     return {
         "name": found.name,
         "kind": kind,

@@ -74,7 +74,7 @@ Sides: TypeAlias = tuple[Side, Side]  # the baseline and what was routed
 
 
 def _cost(price: Mapping[str, float], counts: Sequence[int]) -> float:
-    """Cached tokens cost the input price unless the table has another."""
+    """Cache reads cost the input price unless the table has another."""
     return sum(count * price.get(kind, price["input"]) for kind, count in zip(KINDS, counts, strict=True))
 
 

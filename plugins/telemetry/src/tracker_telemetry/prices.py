@@ -64,8 +64,7 @@ def listed(model: str | None) -> Mapping[str, float] | None:
     """The price of a model as genai-prices has it today, for a request of usual length."""
     from tracker_telemetry import genai
 
-    found = genai.price(model) if model else None
-    if found is None:
+    if not model or (found := genai.price(model)) is None:
         return None
     plain, read, short, _, output = found.units
     return {"input": plain, "cache_read": read, "cache_write": short, "output": output}
@@ -118,4 +117,5 @@ def _entry(entry: Mapping[str, Any], snapshot: str, per: float) -> tuple[re.Patt
     prices = {kind: float(entry[kind]) / per for kind in KINDS if kind in entry}
     if not {"input", "output"} <= prices.keys() or not all(0 <= price < math.inf for price in prices.values()):
         raise ValueError(f"the entry {name!r} needs `input` and `output` of 0 or more")
+    prices.setdefault("cache_write", 1.25 * prices["input"])  # as session logs have it
     return re.compile(pattern), prices

@@ -61,6 +61,14 @@ def test_a_fork_with_a_compaction_alone(home: Any, message: Make, state: Make) -
     assert more(home) == {OPUS: (2, 710 + 30, 455 + 40)}
 
 
+def test_a_compaction_of_the_parent_behind_the_fork_is_not_taken_over(home: Any, message: Make, state: Make) -> None:
+    parent = message("a", sessionId="p") + state(110, 55, "p") + state(910, 555, "p")
+    fork = message("a", sessionId="f") + message("b", minute=2, sessionId="f") + state(240, 135, "f")
+    put(home, p=parent, f=fork)
+    # 810 and 505 in the parent; in the fork what is left of 240 and 135 without 110 and 55, and its own request
+    assert more(home) == {OPUS: (2, 810 + 30, 505 + 30)}
+
+
 def test_a_fork_of_a_fork_takes_over_what_both_have(home: Any, message: Make, state: Make) -> None:
     a, b, c = (
         lambda name, letter=letter, at=at: message(letter, minute=at, sessionId=name) for at, letter in enumerate("abc")

@@ -17,12 +17,15 @@ def command(shell: str) -> None:
 
     For fish: `tracker shell-init fish | source`.
     """
-    from tracker_desk.shells import functions, script
+    from tracker_desk.shells import script
 
     here = session()
-    named, left_out = functions(here)
-    for name, why in sorted(left_out.items()):
-        here.warn(f"the function {name} is left out: {why}")
+    named: dict[str, str] = {}
+    for source in here.registry.sources.values():
+        lost = here.registry.lost_functions(source.name)
+        named |= {name: words for name, words in source.shell_functions.items() if name not in lost}
+        for name, why in sorted(lost.items()):
+            here.warn(f"the function {name} of {source.name} is left out: {why}")
     if not named:
         here.note("note: no installed source declares a prefix for short functions")
     click.echo(script(shell, named, _carried(here)) + SCRIPTS[shell], nl=False)

@@ -53,6 +53,7 @@ class Totals:
     database: sqlite3.Connection
     source: str
     _states: dict[str, list[State]] = field(factory=lambda: defaultdict(list))
+    _lineages: dict[str, set[str]] = field(factory=lambda: defaultdict(set))
     _own: dict[tuple[str, str], Tokens] = field(factory=dict)
     _began: dict[str, float] = field(factory=dict)
     _parents: dict[str, tuple[float, str]] = field(factory=dict)
@@ -60,6 +61,7 @@ class Totals:
     def __attrs_post_init__(self) -> None:
         for session, lineage, model, at, *tokens in self.database.execute(STATES, (self.source,)):
             self._states[session or ""].append(State(lineage, model or "", at or 0.0, tokens))
+            self._lineages[lineage].add(session or "")
         if not self._states:
             return
         for session, model, first, *tokens in self.database.execute(OWN, (self.source,)):
@@ -72,55 +74,64 @@ class Totals:
         """Each session and model of which the client knows more than its requests tell."""
         for session, states in self._states.items():
             for model in dict.fromkeys(state.model for state in states):
-                known = self._before(session, model, ()), self._own.get((session, model), _NOTHING)
+                known = (
+                    self._before(session, model, self._most(session, model), ()),
+                    self._own.get((session, model), _NOTHING),
+                )
                 left = [max(a - b - c, 0) for a, b, c in zip(self._total(session, model, NEVER), *known, strict=True)]
                 if any(left):
                     yield session, model, left
 
-    def _total(self, session: str, model: str, until: float) -> Tokens:
+    def _total(self, session: str, model: str, until: float, most: Tokens | None = None) -> Tokens:
         """The client's own total: the largest of a lineage. One that begins anew adds up, unless it holds the other."""
         largest: dict[str, Tokens] = {}
         for state in self._states.get(session, ()):
-            if state.model == model and state.at <= until:
+            if state.model == model and state.at <= until and (most is None or _fits(state.tokens, most)):
                 largest[state.lineage] = max(largest.get(state.lineage, _NOTHING), state.tokens, key=sum)
         total = _NOTHING
         for tokens in largest.values():
             total = tokens if _fits(total, tokens) else [a + b for a, b in zip(total, tokens, strict=True)]
         return total
 
-    def _before(self, session: str, model: str, seen: Sequence[str]) -> Tokens:
-        """What a fork took over from its parent."""
+    def _before(self, session: str, model: str, most: Tokens, seen: Sequence[str]) -> Tokens:
+        """What a fork took over from its parent, which is not more than it has."""
         if session in seen:
             return _NOTHING
         if session in self._parents:
             until, parent = self._parents[session]
-            return self._until(parent, model, until, (*seen, session))
-        return max(self._of_lineage(session, model), key=sum, default=_NOTHING)
+            # a total behind the fork may have the time of the request before it
+            return self._until(parent, model, until, most, (*seen, session))
+        return max(self._of_lineage(session, model, most), key=sum, default=_NOTHING)
 
-    def _until(self, session: str, model: str, until: float, seen: Sequence[str]) -> Tokens:
+    def _most(self, session: str, model: str) -> Tokens:
+        """What a session may have taken over: its total without its own requests."""
+        own = self._own.get((session, model), _NOTHING)
+        return [max(a - b, 0) for a, b in zip(self._total(session, model, NEVER), own, strict=True)]
+
+    def _until(self, session: str, model: str, until: float, most: Tokens, seen: Sequence[str]) -> Tokens:
         """What a session had used: as the client says, or as its requests say."""
         rows = dict(self._requests(session, until)).get(model, _NOTHING)
-        known = zip(self._total(session, model, until), self._before(session, model, seen), rows, strict=True)
+        known = zip(
+            self._total(session, model, until, most), self._before(session, model, most, seen), rows, strict=True
+        )
         return [max(a, b + c) for a, b, c in known]
 
     def _requests(self, session: str, until: float) -> Iterator[tuple[str, Tokens]]:
         for model, *tokens in self.database.execute(UNTIL, (self.source, session, until)):
             yield model, tokens
 
-    def _of_lineage(self, session: str, model: str) -> Iterator[Tokens]:
+    def _of_lineage(self, session: str, model: str, most: Tokens) -> Iterator[Tokens]:
         """Totals of others that a fork which shows none of their requests may have taken over."""
         began = self._began.get(session, NEVER)
-        own = self._own.get((session, model), _NOTHING)
-        left = [max(a - b, 0) for a, b in zip(self._total(session, model, NEVER), own, strict=True)]
-        lineages = {state.lineage for state in self._states.get(session, ())}
         order = began, sum(self._total(session, model, NEVER))
-        for other, states in self._states.items():
-            is_earlier = (self._began.get(other, NEVER), sum(self._total(other, model, NEVER))) < order
-            if other == session or not is_earlier or lineages.isdisjoint(state.lineage for state in states):
+        others = {one for state in self._states.get(session, ()) for one in self._lineages[state.lineage]} - {session}
+        for other in sorted(others):
+            if (self._began.get(other, NEVER), sum(self._total(other, model, NEVER))) >= order:
                 continue
+            states = self._states[other]
             known = [state.tokens for state in states if state.model == model and state.at <= began]
             known += [tokens for of, tokens in self._requests(other, began) if of == model]
-            yield from (tokens for tokens in known if _fits(tokens, left))
+            yield from (tokens for tokens in known if _fits(tokens, most))
 
 
 def not_in_rows(database: sqlite3.Connection, source: Source) -> Iterator[dict[str, Any]]:

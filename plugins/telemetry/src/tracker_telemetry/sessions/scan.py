@@ -154,6 +154,8 @@ class Rows:
                 events = self._mended(line, error)
             if events:
                 waiting.append(events)
+            elif events is None:
+                self.bad += 1
         if len(waiting) >= BATCH:
             self.settle()
 
