@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,7 +17,8 @@ import pytest
 # at most
 MODULES, FUNCTIONS = 10, 60
 CORE = str(Path(__file__).parents[1] / "core" / "src" / "tracker") + "/"
-PANE = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      [##] {}% left\n  Weekly limit:  [##] {}% left\n"
+RESETS = f"{datetime.now(UTC) + timedelta(days=3):resets 14:02 on %-d %b}"
+PANE = f">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      [##] {{}}% left\n  Weekly limit:  [##] {{}}% left ({RESETS})\n"
 
 
 def is_import(frame: FrameType | None) -> bool:
@@ -129,5 +131,7 @@ def test_from_the_text_to_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert max(found.values()) <= 2, found
     assert appended["snapshots"] == max(appended.values()) == 1
     assert ("windows/window.py", "store") in trace.functions
+    # the pane shows a reset, as those of vendors do
+    assert ("contract/readings.py", "Meter.longest") in trace.functions
     print(f"\n{trace}")
     assert (len(trace.modules) <= MODULES, len(trace.functions) <= FUNCTIONS) == (True, True), str(trace)

@@ -102,6 +102,20 @@ def test_a_capture_from_the_future(program: Any) -> None:
     assert anomalies(program) == [("clock-skew", False)]
 
 
+def test_a_before_of_the_future_is_cured_by_taking_it_back(program: Any) -> None:
+    """A clock was set back: no AFTER of now measures what has not begun."""
+    words = ["alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", "2999-01-01T00:00:00Z", "--force"]
+    program(*words, stdin="fuel 1%").ok()
+    cure = "`tracker alias delete toy --phase before --window W1`"
+    assert f"Take that BEFORE back with {cure}, since its time has not come" in capture(program, "end", 8, 20).refused()
+    capture(program, "end", 8, 20, "--force").ok()
+    assert f"Take it back with {cure}." in program("complete", "--window", "W1").refused()
+    program(*cure.strip("`").split()[1:], "--yes").ok()
+    capture(program, "start", 7, 10).ok()
+    assert "capacity=10 pp" in program("complete", "--window", "W1").ok()
+    assert anomalies(program) == [("clock-skew", False)] * 2
+
+
 def test_a_clock_that_is_a_little_ahead_is_no_future(program: Any) -> None:
     soon = (datetime.now(UTC) + timedelta(minutes=3)).isoformat()
     done = program("alias", "start", "toy", "--stdin", "--captured-at", soon, stdin="fuel 1%")

@@ -253,6 +253,16 @@ def test_what_was_full_is_full_until_its_reset_however_old_the_reading_is(verdic
     assert verdicts("gate", "claude").out == "stop: claude session: 3 % left, less than 10 %\n"
 
 
+def test_the_plan_s_table_shows_no_figure_of_before_a_reset(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    for hours, is_shown in ((1, True), (-1, False)):
+        reading(verdicts, 40, age=timedelta(hours=3), reset=timedelta(hours=hours))
+        [row] = [one for one in verdicts("plan").ok().splitlines() if one.startswith("codex weekly ")]
+        assert ("40%" in row) is is_shown
+        (verdicts.folder / "data" / "readings.jsonl").unlink()
+
+
 def test_plan_names_a_command_that_works_here(verdicts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a file or a program to read from, a person pastes the pane."""
     monkeypatch.setenv("PATH", str(tmp_path / "none"))

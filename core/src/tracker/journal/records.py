@@ -85,14 +85,14 @@ def stamp(
         **({"command_id": command} if (command := COMMAND.get()) else {}),
         **fields,
     }
-    if is_too_deep(record):
+    content = b""
+    with suppress(TypeError):
+        content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+    if (not content or content.count(b"[") + content.count(b"{") > DEEPEST) and is_too_deep(record):
         raise TrackerError(f"The record is nested deeper than {DEEPEST} levels. {NOTHING}.")
-    try:
-        content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
-    except TypeError:
+    if not content:
         # a lone surrogate, from an argument that is not UTF-8, or a number of more than 64 bits
-        record = plain(record)
-        content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+        content = orjson.dumps(record := plain(record), option=orjson.OPT_SORT_KEYS)
     if len(content) + ID_ROOM > LINE_LIMIT:
         size = f"{len(content) >> 20} MB as a line. Expected at most {LINE_LIMIT >> 20} MB"
         raise TrackerError(f"The record takes {size}: its text is mostly control characters, or not a text. {NOTHING}.")

@@ -154,8 +154,7 @@ def _check_read(window: str, unread: Iterable[Absent]) -> None:
 def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Capture]]) -> None:
     if not groups:
         known = session.index.windows()
-        what = "Expected a BEFORE and an AFTER of a provider."
-        what = near(window, known) if known and window not in known else what
+        what = near(window, known) if known and window not in known else "Expected a BEFORE and an AFTER of a provider."
         raise TrackerError(
             f"{line(window)} holds no captures. {what}"
             f" Begin with `tracker start PROVIDER --stdin --window {line(window)}`."
@@ -163,14 +162,14 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
     missing = [(name, phase) for name, group in groups.items() for phase in canonical(group).missing]
     if missing:
         name, phase = missing[0]
-        # one that is there, but behind its AFTER, wants another AFTER
-        is_behind = phase == "BEFORE" and any(one.phase == "before" for one in groups[name])
-        why = f" (the one that stands is later than the AFTER of {name})" if is_behind else ""
-        verb = "end" if is_behind or phase == "AFTER" else "start"
-        raise TrackerError(
-            f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}{why}. Capture"
-            f" {'a new AFTER' if is_behind else 'it'} with `tracker {verb} {name} --stdin --window {window}`."
-        )
+        late, why = [one for one in groups[name] if one.phase == phase.lower() == "before"], ""
+        cure = f"Capture it with `tracker {'end' if phase == 'AFTER' else 'start'} {name} --stdin --window {window}`."
+        if late:
+            why = f" (the one that stands is later than the AFTER of {name})"
+            cure = f"Capture a new AFTER with `tracker end {name} --stdin --window {window}`."
+            if late[-1].captured_at > session.now:
+                cure = f"Take it back with `tracker alias delete {name} --phase before --window {window}`."
+        raise TrackerError(f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}{why}. {cure}")
 
 
 def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[str, Any]]) -> None:

@@ -216,6 +216,9 @@ def _broken_rules(
             f" {iso(old.reading.as_of or old.captured_at)}: there is nothing in between"
         )
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
+        if old.captured_at > now:  # no AFTER helps until then
+            delete = delete.replace("--phase after", "--phase before")
+            advice = f"Take that BEFORE back with `{delete}`, since its time has not come, or store this with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
     if (reset := reset_before(session, source, request.reading, at)) is not None:
         until = reset + timedelta(minutes=session.config.buffer_minutes)
@@ -293,13 +296,11 @@ def _owner(session: Session, request: CaptureRequest, text: str) -> Source | Non
     others = [one for one in session.registry.sources.values() if one.kind in ("status", "report") and one is not own]
     given = {"text": text, "captured_at": request.captured_at, "scope": None, "origin": None}
     for other in sorted(others, key=lambda other: other.kind != "status"):
-        try:
+        # it was not asked for: what is wrong with it is no concern of this command
+        with suppress(PluginError):
             answer = session.registry.call(other.name, "parse_status", timezone=session.zone, **given)
-        except PluginError:
-            # it was not asked for: what is wrong with it is no concern of this command
-            continue
-        if isinstance(answer, Reading) and has_value(other, answer):
-            return other
+            if isinstance(answer, Reading) and has_value(other, answer):
+                return other
     return None
 
 

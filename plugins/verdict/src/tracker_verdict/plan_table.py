@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number, plural, zone
@@ -28,7 +29,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
         Column(key="reset_at", title="Reset", kind="instant", rank=6),
         Column(key="taken_at", title="Read", kind="instant", rank=7),
     )
-    if not session.table(columns, [_row(source, one) for source, found in plans for one in found]):
+    if not session.table(columns, [_row(source, one, session.now) for source, found in plans for one in found]):
         return False
     for source, found in plans:
         for one in found:
@@ -53,12 +54,14 @@ def _name(source: Source, one: Outlook) -> str:
     return f"{source.name} {one.meter}{account}"
 
 
-def _row(source: Source, one: Outlook) -> dict[str, Cell]:
+def _row(source: Source, one: Outlook, now: datetime) -> dict[str, Cell]:
     known = one.prospect
+    # what a meter showed before its reset is not what is used
+    is_over = one.reset_at is not None and one.reset_at <= now
     low, high = (known.expected if known else None) or (None, None)
     return {
         "name": _name(source, one),
-        "used": one.used if one.unit == PERCENT else _share(one),
+        "used": None if is_over else one.used if one.unit == PERCENT else _share(one),
         "low": low,
         "high": high,
         "expected": None if low is None or high is None else f"{number(low, 0)} to {number(high, 0)}%",
