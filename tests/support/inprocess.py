@@ -139,6 +139,8 @@ def tracker_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
     for name in [name for name in os.environ if name.startswith(("TRACKER_", "AGENT_ID"))]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    # the developer's own session logs are none of the tests'
+    monkeypatch.setenv("HOME", str(tmp_path))
     environment = {"TRACKER_DATA_DIR": str(tmp_path / "data"), "TZ": "UTC", "COLUMNS": "120"}
 
     def run(*arguments: str, stdin: str | bytes = "", **extra: str) -> subprocess.CompletedProcess[str]:

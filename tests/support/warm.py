@@ -81,7 +81,8 @@ def tracker_cli(tmp_path: Path) -> Run:
     """As the kit's fixture of that name: arguments, what is piped in, environment variables; gives what it printed."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a test starts the program often: compile it once
-    environment |= {"TRACKER_DATA_DIR": str(tmp_path / "data"), "TZ": "UTC", "COLUMNS": "120"}
+    # the developer's own session logs are none of the tests'
+    environment |= {"TRACKER_DATA_DIR": str(tmp_path / "data"), "TZ": "UTC", "COLUMNS": "120", "HOME": str(tmp_path)}
 
     def run(*arguments: str, stdin: str | bytes = "", **extra: str) -> subprocess.CompletedProcess[str]:
         data = stdin.encode() if isinstance(stdin, str) else stdin

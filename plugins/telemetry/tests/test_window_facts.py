@@ -75,19 +75,22 @@ def test_a_flipped_bit_of_a_kept_answer_changes_no_figure(session: Session) -> N
     assert window_facts.facts(session, ["W1"]) == found
 
 
-def test_session_logs_are_added_up_once_a_command(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_session_logs_are_added_up_once_a_command(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The report asks three times; what changed since is asked for anew."""
     asked: list[frozenset[str]] = []
+    monkeypatch.setenv("HOME", str(tmp_path))
 
-    def counted(_session: Session, windows: frozenset[str]) -> dict[tuple[str, str], dict[str, object]]:
+    def counted(_session: Session, _logs: object, windows: frozenset[str]) -> dict[tuple[str, str], dict[str, object]]:
         asked.append(windows)
         return {("W1", "codex"): {"tokens": len(asked)}}
 
-    monkeypatch.setattr(of_logs, "_of_session_logs", counted)
-    logs = session.root / ".index" / of_logs.store.FILE
-    logs.parent.mkdir(exist_ok=True)
-    logs.touch()
+    monkeypatch.setattr(of_logs, "_added_up", counted)
     found = [window_facts.facts(session, windows)["W1", "codex"] for windows in (["W1"], ["W1"], ["W1", "W2"])]
     assert [one["tokens"] for one in found] == [1, 1, 2]
-    logs.write_bytes(b"more")
+    folder = tmp_path / ".claude" / "projects" / "-w"
+    folder.mkdir(parents=True)
+    row = {"type": "assistant", "message": {"id": "m", "model": "claude-opus-4-6", "usage": {"output_tokens": 5}}}
+    (folder / "s1.jsonl").write_text(json.dumps(row) + "\n")
     assert window_facts.facts(session, ["W1", "W2"])["W1", "codex"] == {"tokens": 3}

@@ -141,6 +141,8 @@ def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:
         @wraps(function)
         def command(*arguments: Any, **given: Any) -> Any:
             chosen = Selection(**{name: given.pop(name) for name in Selection._fields})
+            if chosen.since and chosen.until and chosen.since > chosen.until:
+                raise click.UsageError("--since is later than --until. Expected the earlier time with --since.")
             return function(*arguments, selection=chosen, **given)
 
         for option in reversed(options):

@@ -152,12 +152,14 @@ class UsageEvent(NamedTuple):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Period(Struct):
-    """What is asked for: windows, and a time; None does not bound it. names: the wanted panels; empty is all."""
+    """Windows, and a time unless it is None. names: the panels; empty is all. in_windows: only work in them counts."""
 
     windows: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     names: tuple[str, ...] = ()
+    provider: str | None = None
+    in_windows: bool = False
 
     def wants(self, *names: str) -> bool:
         """Whether one of some panels is asked for; what is not needs no work, nor an import."""

@@ -118,7 +118,7 @@ def tally(session: Session, source: Source) -> Tally | None:
 
 @hookspec
 def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Value]]:
-    """Columns of windows: by (window, provider), the provider "" for what belongs to none. Keys are column names."""
+    """Columns by (window, provider), the provider "" for what belongs to none; `W1+W2` is what these windows share."""
 
 
 @hookspec(firstresult=True)

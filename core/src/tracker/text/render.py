@@ -61,9 +61,7 @@ def number(value: float, digits: int | None = None) -> str:
         return f"{value:.3e}" if abs(value) < 1e300 else "huge"
     if digits is not None:
         return f"{value:.{digits}f}"
-    if float(value).is_integer():
-        return str(int(value))
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    return str(int(value)) if float(value).is_integer() else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def rate(found: float | None, size: float | None = None) -> str:
@@ -85,9 +83,7 @@ def value(found: Any, digits: int | None = None, unit: str = "") -> str:
         return MISSING
     if isinstance(found, bool):
         return "yes" if found else "no"
-    if isinstance(found, int | float):
-        return number(found, digits) + unit
-    return line(found) + unit
+    return number(found, digits) + unit if isinstance(found, int | float) else line(found) + unit
 
 
 def fill(text: str, values: Mapping[str, Any]) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import tzinfo
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, time, timedelta, tzinfo
 
-from tracker.api import FileOrigin, LogOrigin, Period, StatusLineOrigin
+from tracker.api import Cell, FileOrigin, LogOrigin, Period, StatusLineOrigin
 from tracker.kernel import Clock, Session, line, plural, rate, span
 from tracker_desk import meter_list as meters
 from tracker_desk.status import Status
@@ -14,13 +14,23 @@ from tracker_desk.status_text import PROPOSE, heading
 
 def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
     """What the agents used today, if a feature knows it."""
-    midnight = status.now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    for panels in session.registry.ask("panels", session=session, period=Period(since=midnight, names=("today",))):
+    today = status.now.astimezone(zone).date()
+    # a request that is dated in the future is of its own day
+    since, until = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
+    period = Period(since=since, until=until, names=("today",))
+    for panels in session.registry.ask("panels", session=session, period=period):
         for row in (row for panel in panels for row in panel.rows):
-            cost = row.get("cost_usd")
-            money = f", {_dollars(cost)} at list prices" if isinstance(cost, float) else ""
             requests = plural(int(row["requests"]), "request")
-            yield f"Today: {line(row['provider'])} {requests}, {row['tokens']:,} tokens{money}"
+            yield f"Today: {line(row['provider'])} {requests}, {row['tokens']:,} tokens{_money(row)}"
+
+
+def _money(row: Mapping[str, Cell]) -> str:
+    """What it cost; the least that it was if some requests have no price."""
+    cost, bare = row.get("cost_usd"), row.get("unpriced_requests")
+    without = f"; {plural(bare, 'request')} without a known price" if isinstance(bare, int) and bare else ""
+    if not isinstance(cost, float):
+        return without
+    return f", {'at least ' if without else ''}{_dollars(cost)} at list prices{without}"
 
 
 def _dollars(usd: float) -> str:

@@ -110,7 +110,8 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
 
 def _column(key: str, rank: int, *, is_text: bool) -> Column:
     kinds = {"tokens": "count", "requests": "count", "files": "count", "cost_usd": "money"}
-    kind = "text" if is_text else kinds.get(key.removeprefix(OWN), "number")
+    name = key.removeprefix(OWN).removeprefix("shared_").removeprefix("unpriced_")
+    kind = "text" if is_text else kinds.get(name, "number")
     title = key.replace("_usd", ", $").replace("_", " ").capitalize()
     return Column(key=key, title=title, kind=kind, rank=rank)  # type: ignore[arg-type]
 

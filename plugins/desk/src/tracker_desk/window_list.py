@@ -19,6 +19,8 @@ FIGURES = ("features", "capacity", "efficiency")
 # who captured a provider, and from when to when
 OWN = ("lanes", "from", "to")
 LEADING = ("window", "lane", "from", "to", "state", "provider")
+# of money the count of requests that it leaves out
+BARE = {"cost_usd": "unpriced_requests", "shared_cost_usd": "shared_unpriced_requests"}
 HEAD = (*LEADING, *FIGURES)
 # whether a column is of the window as a whole, and its name
 Key: TypeAlias = tuple[bool, str]
@@ -218,10 +220,16 @@ def _rows(one: ListedWindow, clock: Clock) -> Iterator[dict[Key, str]]:
             (False, "features"): _cell(columns.get("features")),
             (False, "capacity"): _cell(columns.get("capacity"), columns.get("unit")),
             (False, "efficiency"): "-" if efficiency is None else rate(efficiency),
-            **{(False, key): _cell(own) for key, own in columns.items() if key not in (*OWN, *FIGURES, "unit")},
+            **{(False, key): _added(columns, key) for key in columns if key not in (*OWN, *FIGURES, "unit")},
             **whole,
         }
         named, whole = ["", ""], {}
+
+
+def _added(columns: Mapping[str, Any], key: str) -> str:
+    """A column that a feature adds; money that leaves requests out is the least that it was."""
+    is_least = columns[key] is not None and columns.get(BARE.get(key, ""))
+    return f"at least {_cell(columns[key])}" if is_least else _cell(columns[key])
 
 
 def _cell(found: Any, unit: str | None = None) -> str:

@@ -59,8 +59,9 @@ def run(session: Session, window: str) -> None:
         raise TrackerError("No installed plugin has a demo. Install a provider's plugin.")
     data = folder / "data"
     click.secho(f"$ cd {folder}; export TRACKER_DATA_DIR=data\n", bold=True)
-    # without the user's settings or lane
-    with mock.patch.dict(os.environ, TRACKER_DATA_DIR=str(data)), contextlib.chdir(folder):
+    # without the user's settings, lane or session logs
+    places = {"TRACKER_DATA_DIR": data, "CODEX_HOME": folder / "codex", "CLAUDE_CONFIG_DIR": folder / "claude"}
+    with mock.patch.dict(os.environ, {name: str(one) for name, one in places.items()}), contextlib.chdir(folder):
         os.environ.pop("AGENT_ID", None)
         for number, scene in enumerate(scenes, 1):
             click.secho(f"{number}. {scene.title}\n", bold=True)

@@ -71,7 +71,7 @@ def section(session: Session, windows: Sequence[str]) -> Block | None:
         for row in largest:
             values = dict(zip(columns, (row[0] or None, *figures(row)), strict=True))
             rows.append(Row(values=values, text=",".join(f"{{{name}}}" for name in columns)))
-    return Block(title="Tokens and money" if used else "Cost comparison", rows=tuple(rows)) if rows else None
+    return Block(title="Tokens and money by window" if used else "Cost comparison", rows=tuple(rows)) if rows else None
 
 
 def findings(session: Session) -> list[Finding]:

@@ -9,7 +9,19 @@ from typing import Any, Literal, TypeAlias
 from attrs import field, frozen
 
 from tracker.api import Column, Source
-from tracker.kernel import Capture, Finalized, ProviderFigures, Session, Windows, canonical, csv_line, rate, value
+from tracker.kernel import (
+    Capture,
+    Finalized,
+    ProviderFigures,
+    Session,
+    Windows,
+    canonical,
+    csv_line,
+    escape,
+    plural,
+    rate,
+    value,
+)
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, columns, note_excluded
 from tracker_verdict.price import Price, prices
 from tracker_verdict.settings import VerdictSettings
@@ -17,10 +29,13 @@ from tracker_verdict.tally import Spent, Tally
 
 By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
 FIGURES = ("group", "provider", "windows", "features", "capacity", "unit", "efficiency", "ci_low", "ci_high", "n")
-MONEY = ("money", "money_per_feature", "cost_usd", "cost_usd_per_feature")
+LIST_PRICE = ("cost_usd", "cost_usd_per_feature")
+MONEY = ("money", "money_per_feature", *LIST_PRICE)
 COLUMNS = (*FIGURES, "churn_per_feature", "tokens", "money", "money_per_feature")
 UNNAMED = "(none)"
 CHURN = ("churn", "files")
+BESIDE = ("unpriced_requests", "shared_requests")  # what the tokens and the money leave out, if there are any
+BETWEEN = "+"  # the names of windows that share requests, in what features say of windows
 Numbers: TypeAlias = Mapping[str, float]
 
 
@@ -71,6 +86,8 @@ class Sums:
         self.own, self.others = Counter[str](), Counter[str]()
         # features of the windows whose churn, or whose tokens, are known
         self.with_churn, self.with_tokens = 0.0, 0.0
+        # what is not known to be of these windows, and the windows of which that may be
+        self.shared, self.sharing = Counter[str](), set[str]()
 
     def add(self, row: Finalized, group: Sequence[Capture], own: Numbers, others: Numbers) -> None:
         features = row.features.get(self.tally.source.name, 0)
@@ -82,6 +99,17 @@ class Sums:
         self.others.update({name: one for name, one in others.items() if name not in CHURN})
         self.with_churn += features if "churn" in own else 0
         self.with_tokens += features if "tokens" in own else 0
+        if "shared_requests" in own:
+            self.sharing.add(row.window)
+
+    def share(self, known: Mapping[str, Numbers]) -> None:
+        """Count once what these windows alone share; what they share with others is not known to be theirs."""
+        for names, numbers in known.items():
+            windows = set(names.split(BETWEEN))
+            if windows <= self.sharing:
+                self.own.update(numbers)
+            elif windows & self.sharing:
+                self.shared.update(numbers)
 
     def extend(self, more: Sums) -> None:
         """Add the windows of another one."""
@@ -91,14 +119,24 @@ class Sums:
         self.others.update(more.others)
         self.with_churn += more.with_churn
         self.with_tokens += more.with_tokens
+        self.sharing |= more.sharing
 
     def used(self) -> dict[str, float | None]:
         """What the requests cost at list price, and the tokens and the money of each feature."""
         found: dict[str, float | None] = {"cost_usd": self.own.get("cost_usd")}
         for name in ("tokens", "cost_usd"):
-            one: float | None = self.own.get(name)
+            one: float | None = None if self.shared else self.own.get(name)
             found[f"{name}_per_feature"] = one / self.with_tokens if one is not None and self.with_tokens else None
         return found
+
+    def beside(self) -> dict[str, int]:
+        """The requests that the tokens or the money leave out."""
+        found = (self.own["unpriced_requests"], self.shared["requests"])
+        return dict(zip(BESIDE, found, strict=True))
+
+
+# the name of a group, its windows, and those that overlap
+Group: TypeAlias = tuple[str, Sums, Mapping[str, str]]
 
 
 def scoreboard(
@@ -107,12 +145,16 @@ def scoreboard(
     """Every group of the finalized windows, by group and provider; notes what plugins are missing. None: all."""
     # by provider, then by account and group
     found: dict[str, dict[tuple[str | None, str], Sums]] = {}
+    shared: dict[str, dict[str, Numbers]] = {}
     is_logged, providers, names = False, session.registry.providers, list[str]()
     for part in Windows(session).parts(windows):
         names += part.rows
         said = columns(session, list(part.rows))
         known = {key: _numbers(own) for key, own in said.items()}
         is_logged |= any("requests" in one for one in known.values())  # session logs know the requests of windows
+        for (window, provider), numbers in known.items():
+            if BETWEEN in window:
+                shared.setdefault(provider, {})[window] = numbers
         for window, row in part.rows.items():
             for source in (providers[name] for name in row.named & providers.keys()):
                 place, group = (window, source.name), part.groups.get((window, source.name), [])
@@ -123,31 +165,45 @@ def scoreboard(
                 own[key].add(row, group, known.get(place, {}), known.get((window, ""), {}))
     Windows(session).note_missing(Windows(session).missing_plugins(names))
     sums = [one for own in found.values() for one in _by_group(own)]
+    for _, one, _ in sums:
+        one.share(shared.get(one.tally.source.name, {}))
+    lines = _lines(session, sums, known_prices, is_logged=is_logged)
+    return sorted(lines, key=lambda row: (row.group == UNNAMED, row.group, row.figures.source.name))
+
+
+def _lines(
+    session: Session, sums: Sequence[Group], known_prices: Mapping[str, Price], *, is_logged: bool
+) -> Iterator[Line]:
+    """A line for each group, all with the same columns."""
     others = sorted({name for _, one, _ in sums for name in one.others})
-    lines = []
+    beside = [name for name in BESIDE if any(one.beside()[name] for _, one, _ in sums)]
     for name, one, overlaps in sums:
         figures = one.tally.total(overlaps=overlaps)
         note_excluded(session, figures)
-        estimate, price = figures.efficiency, known_prices.get(figures.source.name)
-        lines.append(
-            Line(
-                group=name,
-                figures=figures,
-                windows=one.windows,
-                churn_per_feature=one.own["churn"] / one.with_churn if one.with_churn else None,
-                tokens=one.own.get("tokens"),
-                money=price.cost(estimate.capacity) if price and estimate.n else None,
-                others={name: one.others.get(name) for name in others} | (one.used() if is_logged else {}),
+        if count := one.shared["requests"]:
+            session.note(
+                f"note: {escape(name)}: {plural(count, 'request')} more were made while a window that this row does not"
+                " hold ran, too, so that tokens and money per feature are not known."
             )
+        estimate, price = figures.efficiency, known_prices.get(figures.source.name)
+        yield Line(
+            group=name,
+            figures=figures,
+            windows=one.windows,
+            churn_per_feature=one.own["churn"] / one.with_churn if one.with_churn else None,
+            tokens=one.own.get("tokens"),
+            money=price.cost(estimate.capacity) if price and estimate.n else None,
+            others={name: one.others.get(name) for name in others}
+            | (one.used() if is_logged else {})
+            | {name: one.beside()[name] for name in beside},
         )
-    return sorted(lines, key=lambda line: (line.group == UNNAMED, line.group, line.figures.source.name))
 
 
 def _numbers(found: Mapping[str, Any]) -> Numbers:
     return {name: one for name, one in found.items() if isinstance(one, int | float) and not isinstance(one, bool)}
 
 
-def _by_group(own: Mapping[tuple[str | None, str], Sums]) -> Iterator[tuple[str, Sums, Mapping[str, str]]]:
+def _by_group(own: Mapping[tuple[str | None, str], Sums]) -> Iterator[Group]:
     """A provider's groups, of each account apart if two are named, with the account's windows that overlap."""
     several = len({account for account, _ in own} - {None, MIXED}) > 1
     accounts: dict[str, dict[str, list[Sums]]] = {}
@@ -203,7 +259,11 @@ def texts(line: Line) -> list[str]:
     digits |= dict.fromkeys(MONEY, 2)
     # what is under half a cent is not nothing
     small |= {name: rate(found[name]) for name in MONEY if 0 < abs(found.get(name) or 0) < 0.005}
-    return [small.get(name) or value(one, digits=digits.get(name)) for name, one in found.items()]
+    shown = {name: small.get(name) or value(one, digits=digits.get(name)) for name, one in found.items()}
+    if found.get("unpriced_requests"):
+        # money that leaves requests out is the least that it was
+        shown |= {name: f"at least {shown[name]}" for name in LIST_PRICE if found[name] is not None}
+    return list(shown.values())
 
 
 def names(found: list[Line]) -> Sequence[str]:
@@ -215,7 +275,7 @@ def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
     """The columns for a terminal, in the order in which a narrow one keeps them."""
     kinds = {"unit": "text", "group": "text", "provider": "text", "tokens": "count", "windows": "count", "n": "count"}
     kinds |= dict.fromkeys(("efficiency", "ci_low", "ci_high"), "rate")
-    kinds |= dict.fromkeys(("cost_usd", "cost_usd_per_feature"), "money")
+    kinds |= dict.fromkeys(LIST_PRICE, "money") | dict.fromkeys(BESIDE, "count")
     first = {"provider": 0, "efficiency": 0, "features": 1, "capacity": 1, "unit": 1, "ci_low": 2, "ci_high": 2}
     is_same = all(line.group == line.figures.source.name for line in found)
     columns = [

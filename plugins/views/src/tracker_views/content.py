@@ -48,12 +48,26 @@ class Content:
 
 
 def period_of(session: Session, chosen: Selection) -> Period:
-    """The windows that were selected; without a `since`, the time from the first of them on."""
+    """The windows that were selected; of those that were chosen by themselves, only what was done in them counts."""
     windows = chosen.windows(session)
     if windows is None:
         return Period(windows=tuple(session.index.windows()))
-    begins = [begin for begin, _ in Windows(session).spans(windows).values()]
-    return Period(windows=tuple(windows), since=chosen.since or min(begins, default=None), until=chosen.until)
+    in_windows = chosen.last is not None or chosen.lane is not None or chosen.is_open
+    since, until = _times(session, windows) if in_windows else (None, None)
+    return Period(
+        windows=tuple(windows),
+        since=chosen.since or since,
+        until=chosen.until or until,
+        provider=chosen.provider,
+        in_windows=in_windows,
+    )
+
+
+def _times(session: Session, windows: Sequence[str]) -> tuple[datetime | None, datetime | None]:
+    """From the beginning of the first window to the end of the last one; None: one has not ended."""
+    spans = Windows(session).spans(windows).values()
+    ends = [end for _, end in spans if end is not None]
+    return min((begin for begin, _ in spans), default=None), max(ends) if ends and len(ends) == len(spans) else None
 
 
 def gathered(session: Session, period: Period, *, with_sections: bool = True) -> Content:

@@ -78,7 +78,9 @@ def marked(text: str) -> Markup:
 def title(content: Content) -> str:
     """What the report is of."""
     windows = content.period.windows
-    return f"Usage report, {windows[0]} to {windows[-1]}" if len(windows) > 1 else " ".join(("Usage report", *windows))
+    whose = f" of {content.period.provider}" if content.period.provider else ""
+    names = f", {windows[0]} to {windows[-1]}" if len(windows) > 1 else "".join(f" {one}" for one in windows)
+    return f"Usage report{whose}{names}"
 
 
 def _time_span(content: Content, zone: tzinfo) -> str:

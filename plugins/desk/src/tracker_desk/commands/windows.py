@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -32,10 +32,10 @@ def command(context: click.Context, selection: Selection) -> None:
     from tracker_desk.panels import table
     from tracker_desk.window_list import lines, listed
 
-    here, split = session(), list[tuple[str, str]]()
+    here, split, shared = session(), list[tuple[str, str]](), list[str]()
     chosen = selection.windows(here)
     Windows(here).note_missing(Windows(here).missing_plugins(chosen))
-    found = _noted(here, listed(here, chosen), split)
+    found = _noted(here, listed(here, chosen), split, shared)
     first = next(found, None)
     if here.json:
         here.data(one.document() for one in (*([first] if first else ()), *found))
@@ -49,17 +49,35 @@ def command(context: click.Context, selection: Selection) -> None:
         here.note(f"note: no records in {here.root}; begin with `tracker start PROVIDER`")
     else:
         here.note("note: no window fits. Run `tracker windows` without options to see all of them.")
+    for text in _notes(split, shared):
+        here.note(text)
+
+
+def _notes(split: Sequence[tuple[str, str]], shared: Sequence[str]) -> Iterator[str]:
+    """What people are told of windows that ran at the same time, and of those that several lanes captured."""
+    if shared:
+        more = f" and {len(shared) - MOST} more" if len(shared) > MOST else ""
+        yield (
+            f"note: {', '.join(shared[:MOST])}{more} ran at the same time as others. Requests that may be of several"
+            " stand as shared in each, beside its own. Give each lane the name of its branch or project to tell them"
+            " apart."
+        )
     if split:
         more = f" and {len(split) - MOST} more" if len(split) > MOST else ""
         named = ", ".join(f"{name} {escape(window)}" for name, window in split[:MOST])
-        here.note(
+        yield (
             f"note: several lanes captured {named}{more}. The pair of the last AFTER counts alone;"
             f" `tracker window-audit --window {escape(split[0][1])}` shows the others."
         )
 
 
-def _noted(here: Session, windows: Iterable[ListedWindow], split: list[tuple[str, str]]) -> Iterator[ListedWindow]:
-    """The windows, with a note on each that is stale; in `split` goes what several lanes captured."""
+def _noted(
+    here: Session, windows: Iterable[ListedWindow], split: list[tuple[str, str]], shared: list[str]
+) -> Iterator[ListedWindow]:
+    """The windows, with a note on each that is stale; in `split` goes what several lanes captured.
+
+    In `shared` go those that have requests in common with others.
+    """
     for one in windows:
         for name in one.stale:
             here.note(
@@ -67,4 +85,6 @@ def _noted(here: Session, windows: Iterable[ListedWindow], split: list[tuple[str
                 f" `tracker decision-card --window {escape(one.window)}` names the cure."
             )
         split += [(name, one.window) for name in one.split]
+        having = (name for name, columns in one.providers.items() if columns.get("shared_requests"))
+        shared += [f"{name} {escape(one.window)}" for name in having]
         yield one

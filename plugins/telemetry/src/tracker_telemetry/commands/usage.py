@@ -44,7 +44,7 @@ class Period(click.Choice[str]):
     metavar="DAY",
     help="The first day of a week.",
 )
-@selection(last="The last N periods, or the N largest.")
+@selection(last="The last N periods or windows, or the N largest.")
 def command(
     by: str,
     columns: tuple[str, ...],
@@ -53,7 +53,10 @@ def command(
     start_of_week: str,
     selection: Selection,
 ) -> None:
-    """Show what your agents' requests used, from the session logs of all clients."""
+    """Show what your agents' requests used, from the session logs of all clients.
+
+    PERIOD is daily (unless you name one), weekly, monthly, session, project, branch, model or window.
+    """
     from tracker.kernel import zone
     from tracker_telemetry.sessions import usage as report
     from tracker_telemetry.sessions.current import current
@@ -99,8 +102,8 @@ def _sources(here: Session, provider: str | None) -> Sequence[Source]:
 
 def _show(here: Session, found: Usage) -> None:
     """The table, what the meters moved, and what is missing."""
+    from tracker_telemetry.sessions.missing import sentences
     from tracker_telemetry.sessions.panels import table
-    from tracker_telemetry.sessions.usage import sentences
 
     if not (found.rows and here.table(*table(found), total=True)):
         for line in _table(found):
@@ -184,7 +187,8 @@ def _figures(sums: Any, *, is_short: bool) -> Sequence[str]:
     )
     whole = plain + read + short + long
     share = f"{100 * read / whole:.0f}%" if whole else "n/a"
-    return requests, inputs, reads, share, writes, outputs, dollars(sums.cost)
+    least = "" if not sums.unpriced or sums.cost is None else ">" if is_short else "at least "
+    return requests, inputs, reads, share, writes, outputs, f"{least}{dollars(sums.cost)}"
 
 
 def _short(count: int) -> str:

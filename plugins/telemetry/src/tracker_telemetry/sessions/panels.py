@@ -7,12 +7,15 @@ from contextlib import suppress
 from datetime import date, datetime, time, tzinfo
 from typing import Any
 
+from attrs import evolve
+
 from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Session, plural, zone
 from tracker_telemetry import prices
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.missing import sentences
 
 MOST_DAYS, MOST_WEEKS = 45, 400  # days of a period that is shown by day, or by week
 NAMES = ("usage", "usage-model", "usage-project")
@@ -25,20 +28,28 @@ FIGURES = (
     Column(key="output_tokens", title="Output", kind="count", rank=3),
     Column(key="cache_read_tokens", title="Cache read", kind="count", rank=5),
 )
+UNPRICED = Column(key="unpriced_requests", title="Without price", kind="count", rank=1)
 
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Usage over time, by model and by project, as far as they are wanted."""
     if not period.wants(*NAMES):
         return
-    sources, local = store.log_sources(session), zone(session.config.timezone)
+    whose, local = period.provider, zone(session.config.timezone)
+    sources = [one for one in store.log_sources(session) if whose in (None, usage.provider_of(session, one))]
     if not sources:
         return
-    since, until = usage.begin(period.since), usage.end(period.until)
+    query = usage.Query(
+        by="daily",
+        since=usage.begin(period.since),
+        until=usage.end(period.until),
+        windows=frozenset(period.windows) if period.in_windows else None,
+        zone=local,
+    )
 
     def take(logs: store.Store, _prices: ListPrices) -> list[Panel]:
         def ask(by: usage.By) -> usage.Usage:
-            return usage.usage(session, logs, sources, usage.Query(by=by, since=since, until=until, zone=local))
+            return usage.usage(session, logs, sources, evolve(query, by=by))
 
         return list(_of_logs(ask, local, period))
 
@@ -55,13 +66,14 @@ def _of_logs(ask: Callable[[usage.By], usage.Usage], local: tzinfo, period: Peri
     for by, title in ways:
         if period.wants(f"usage-{by}"):
             rows = _summed(ask(by), ("provider", by))
-            rows.sort(key=lambda row: -(row["cost_usd"] or 0) or -row["tokens"])
+            # what is known not to be nothing stands before what is not known
+            rows.sort(key=lambda row: (row["cost_usd"] is None, -(row["cost_usd"] or 0), -row["tokens"]))
             yield Panel(
                 name=f"usage-{by}",
                 title=f"Usage by {by}",
                 place=45 if by == "model" else 46,
                 about=f"Tokens and money of each {by}, the most expensive first.",
-                columns=(Column(key=by, title=title, rank=0), PROVIDER, *FIGURES),
+                columns=(Column(key=by, title=title, rank=0), PROVIDER, *_figures(rows)),
                 rows=rows,
                 charts=(Chart(kind="bars", title=f"Cost by {by}, $", x=by, y="cost_usd"),) if _priced(rows) else (),
             )
@@ -75,21 +87,21 @@ def _over_time(ask: Callable[[usage.By], usage.Usage], local: tzinfo, daily: usa
     rows = [{**row, "at": at} for row in rows if (at := _instant(row["period"], local)) is not None]
     rows.sort(key=lambda row: row["at"], reverse=True)
     y, title = ("cost_usd", "Cost, $") if _priced(rows) else ("tokens", "Tokens")
-    missing = [f"{text[:1].upper()}{text[1:]}." for text in usage.sentences(daily.missing)]
+    missing = [f"{text[:1].upper()}{text[1:]}." for text in sentences(daily.missing)]
     total = daily.totals
-    bare = sum(one["count"] for one in daily.missing if one["kind"] == "unpriced")
+    bare = total.unpriced
     least, rest = ("at least ", f"; {plural(bare, 'request')} without a known price") if bare else ("", "")
     money = rest if total.cost is None else f" for {least}{prices.dollars(total.cost)} at list prices{rest}"
     return Panel(
         name="usage",
         title="Tokens and money",
         place=40,
-        headlines=[f"{total.requests:,} requests used {sum(total.tokens[:5]):,} tokens{money}."],
+        headlines=[f"{total.requests:,} requests used {total.whole:,} tokens{money}."],
         about=f"From the agents' session logs, {by}. Tokens are input, output and what was cached.",
         columns=(
             Column(key="period", title="From", rank=0),
             Column(key="provider", title="Provider", rank=0),
-            *FIGURES,
+            *_figures(rows),
         ),
         rows=rows,
         charts=(Chart(kind="columns", title=f"{title}, {by}", x="at", y=y, by="provider"),),
@@ -110,15 +122,20 @@ def _summed(found: usage.Usage, names: Sequence[str]) -> list[dict[str, Any]]:
     places = [list(found.names).index(name) for name in names]
     sums: dict[tuple[str, ...], usage.Sums] = {}
     for key, one in found.rows:
-        sums.setdefault(tuple(key[place] for place in places), usage.Sums()).add(one.requests, one.tokens, one.cost)
+        sums.setdefault(tuple(key[place] for place in places), usage.Sums()).extend(one)
     return [
         {
             **{name: text or "(none)" for name, text in zip(names, key, strict=True)},
             **one.document(),
-            "tokens": sum(one.tokens[:5]),
+            "tokens": one.whole,
         }
         for key, one in sums.items()
     ]
+
+
+def _figures(rows: Sequence[Mapping[str, Any]]) -> Sequence[Column]:
+    """The columns; how many requests the money leaves out only if there are any."""
+    return (*FIGURES, UNPRICED) if any(row["unpriced_requests"] for row in rows) else FIGURES
 
 
 def _priced(rows: Sequence[Mapping[str, Any]]) -> bool:
@@ -131,7 +148,7 @@ def table(found: usage.Usage) -> tuple[list[Column], list[dict[str, Cell]]]:
     keys = [*(dict(zip(found.names, key, strict=True)) for key, _ in found.rows), {named[0].key: "total"}]
     sums = [*(one for _, one in found.rows), found.totals]
     rows: list[dict[str, Cell]] = [
-        {**dict.fromkeys(found.names, ""), **key, **one.document(), "tokens": sum(one.tokens[:5])}
+        {**dict.fromkeys(found.names, ""), **key, **one.document(), "tokens": one.whole}
         for key, one in zip(keys, sums, strict=True)
     ]
-    return [named[0], PROVIDER, *named[1:], *FIGURES], rows
+    return [named[0], PROVIDER, *named[1:], *_figures(rows)], rows

@@ -113,12 +113,12 @@ class Store:
         rows = self._ask(query, (source.name,))
         known = {row[0]: Known(Print(*row[1:4]), *row[4:]) for row in rows}
         found = files(source)
-        gone = known.keys() - {_name(one.path) for one in found}
+        gone = known.keys() - {file_key(one.path) for one in found}
         moved = {known[name].now.inode: name for name in gone}
         for one in found:
-            name = _name(one.path)
+            name = file_key(one.path)
             before, old = known.get(name), moved.get(one.now.inode)
-            if before is None and (plain := _name(one.path.removesuffix(PACKED))) in gone:
+            if before is None and (plain := file_key(one.path.removesuffix(PACKED))) in gone:
                 # compressed in the meantime: its unreadable lines count once
                 self._ask("DELETE FROM file WHERE name = ?", (plain,))
             if before is None and old is not None and _is_at(one, known[old]):
@@ -137,7 +137,7 @@ class Store:
             yield Job(source.name, one.path, one.words, offset, state, one.now)
 
     def _put(self, done: Read, prices: ListPrices, *, is_new: bool) -> None:
-        source, name = done.job.source, _name(done.job.path)
+        source, name = done.job.source, file_key(done.job.path)
         if done.size:
             found = Requests.of(done, prices)
             labels = [self._stored(source, one) for one in done.labels]
@@ -304,7 +304,7 @@ def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
         database.close()
 
 
-def _name(path: str) -> bytes:
+def file_key(path: str) -> bytes:
     """What a file is known by: a client writes the working directory into the names of its folders."""
     return blake2b(os.fsencode(path), digest_size=16).digest()
 

@@ -1,4 +1,4 @@
-"""What the agents used since an instant, for the home screen, which has no time to lose."""
+"""What the agents used in a time, for the home screen, which has no time to lose."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Session
 from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.scan import LATEST
 from tracker_telemetry.sessions.store import Store, log_sources
 from tracker_telemetry.sessions.tables import QUARTER
 from tracker_telemetry.sessions.usage import provider_of
 
+FIGURES = ("requests", "tokens", "cost_usd", "unpriced_requests")
 QUERY = """
 SELECT sum(requests), sum(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens
-  + output_tokens), sum(cost) FROM summary WHERE source = ? AND quarter >= ?
+  + output_tokens), sum(cost), sum(requests) - sum(priced)
+FROM summary WHERE source = ? AND quarter >= ? AND quarter < ?
 """
 
 
@@ -22,14 +25,14 @@ def panel(session: Session, period: Period) -> Panel:
     """Requests, tokens and money of each provider."""
     sources = log_sources(session)
     start = period.since.timestamp() // QUARTER if period.since else 0
+    end = period.until.timestamp() // QUARTER if period.until else LATEST
 
     def take(store: Store, _prices: ListPrices) -> list[Mapping[str, Cell]]:
         rows: list[Mapping[str, Cell]] = []
         for source in sources:
-            [(requests, tokens, cost)] = store.database.execute(QUERY, (source.name, start))
-            if requests:
-                name = provider_of(session, source)
-                rows.append({"provider": name, "requests": requests, "tokens": tokens, "cost_usd": cost})
+            [figures] = store.database.execute(QUERY, (source.name, start, end))
+            if figures[0]:
+                rows.append({"provider": provider_of(session, source), **dict(zip(FIGURES, figures, strict=True))})
         return rows
 
     return Panel(
@@ -40,6 +43,7 @@ def panel(session: Session, period: Period) -> Panel:
             Column(key="requests", title="Requests", kind="count"),
             Column(key="tokens", title="Tokens", kind="count", rank=0),
             Column(key="cost_usd", title="Cost, $", kind="money", rank=0),
+            Column(key="unpriced_requests", title="Without a price", kind="count"),
         ),
         rows=current(session, sources, take) if sources else (),
     )

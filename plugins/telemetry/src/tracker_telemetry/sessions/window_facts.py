@@ -2,69 +2,94 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from tracker.api import Row
-from tracker.kernel import Session, Windows
+from tracker.kernel import Session, TrackerError, Windows, plural
 from tracker_telemetry import FOLDER
 from tracker_telemetry.sessions import store, usage
+from tracker_telemetry.sessions.current import current
+from tracker_telemetry.sessions.spans import BETWEEN
 
+# by window, or several that share requests, and provider
+Facts: TypeAlias = dict[tuple[str, str], dict[str, Any]]
 # By session: the state of the files, and what they said.
-_ADDED_UP: WeakKeyDictionary[Session, tuple[Any, dict[tuple[str, str], dict[str, Any]]]] = WeakKeyDictionary()
+_ADDED_UP: WeakKeyDictionary[Session, tuple[Any, Facts]] = WeakKeyDictionary()
 
 
-def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Tokens, requests and money of what `tracker usage` has read, by window and provider."""
-    if (session.root / FOLDER / store.FILE).exists():
-        with suppress(sqlite3.DatabaseError):  # a spoilt file, which `tracker usage` makes anew
-            return _once(session, frozenset(windows))
-    return {}
+def facts(session: Session, windows: Sequence[str]) -> Facts:
+    """Tokens, requests and money by window and provider, of the session logs as they are now.
+
+    A window's own requests were made in no other at the same time. What several share stands under all their names
+    (`W0-01+W0-02`) once, and for each as `shared_requests`, `shared_tokens` and `shared_cost_usd`.
+    """
+    sources, wanted = store.log_sources(session), frozenset(windows)
+    if not (sources and wanted):
+        return {}
+    try:
+        return current(session, sources, lambda logs, _: _once(session, logs, wanted))
+    except TrackerError as error:
+        session.warn(f"what windows used is not known: {error}")
+        return {}
 
 
 def rows(session: Session, windows: Sequence[str]) -> list[Row]:
     """The same for the handoff, in words."""
     found = sorted(facts(session, windows).items())
-    return [_used(session, window, provider, one) for (window, provider), one in found if one["requests"]]
+    return [_used(session, window, provider, one) for (window, provider), one in found if window in windows]
 
 
-def _once(session: Session, windows: frozenset[str]) -> dict[tuple[str, str], dict[str, Any]]:
+def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts:
     """What session logs say of windows, added up once for all who ask in one command: the report asks three times."""
     files = [session.root / FOLDER / name for name in (store.FILE, f"{store.FILE}-wal")]
     files += [session.root / f"{stream}.jsonl" for stream in session.registry.status_streams]
     state = (windows, *((one.stat().st_size, one.stat().st_mtime_ns) if one.exists() else None for one in files))
     if (known := _ADDED_UP.get(session)) is None or known[0] != state:
-        _ADDED_UP[session] = known = (state, _of_session_logs(session, windows))
+        _ADDED_UP[session] = known = (state, _added_up(session, logs, windows))
     return known[1]
 
 
-def _of_session_logs(session: Session, windows: frozenset[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """The same from session logs, which have all of a provider's requests; those that windows share are nobody's."""
-    sums: dict[tuple[str, str], Any] = defaultdict(usage.Sums)
+def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts:
+    """The same from the store, which has all of a provider's requests."""
+    sums: dict[tuple[str, str], usage.Sums] = defaultdict(usage.Sums)
     projects: dict[tuple[str, str], set[str]] = defaultdict(set)
-    with store.opened(session) as logs:
-        query = usage.Query(by="window", columns=("project",), windows=windows, zone=UTC)
-        rows = usage.usage(session, logs, store.log_sources(session), query, is_brief=True).rows
-    for (provider, window, project, _), found in rows:
-        if window in windows:
-            sums[window, provider].add(found.requests, found.tokens, found.cost)
+    query = usage.Query(by="window", columns=("project",), windows=windows, zone=UTC)
+    for (provider, label, project, _), one in usage.usage(
+        session, logs, store.log_sources(session), query, is_brief=True
+    ).rows:
+        sums[label, provider].extend(one)
+        for window in label.split(BETWEEN):
             projects[window, provider].add(project)
-    facts: dict[tuple[str, str], dict[str, Any]] = {}
-    for key, one in sums.items():
-        # the tokens of `tracker usage`: input, output and what was cached
-        facts[key] = {
-            "tokens": sum(one.tokens[:5]),
-            **{name: one.document()[name] for name in ("requests", "cost_usd")},
-        }
-        # only a window of one project belongs to it
-        if len(projects[key]) == 1 and (project := next(iter(projects[key]))):
-            facts[key]["project"] = project
-    return facts
+    found: Facts = {key: _figures(one) for key, one in sums.items()}
+    for (window, provider), names in projects.items():
+        if window in windows:
+            own = found.setdefault((window, provider), _figures(usage.Sums()))
+            own |= _shared(sums, window, provider)
+            # only a window of one project belongs to it
+            if len(names) == 1 and (project := next(iter(names))):
+                own["project"] = project
+    return found
+
+
+def _figures(one: usage.Sums) -> dict[str, Any]:
+    """The tokens of `tracker usage`, and the money; how many requests that leaves out only if there are any."""
+    figures = {"tokens": one.whole, **{name: one.document()[name] for name in ("requests", "cost_usd")}}
+    return figures | ({"unpriced_requests": one.unpriced} if one.unpriced else {})
+
+
+def _shared(sums: Mapping[tuple[str, str], usage.Sums], window: str, provider: str) -> dict[str, Any]:
+    """What a window has in common with others."""
+    others, shared = set[str](), usage.Sums()
+    for (label, name), one in sums.items():
+        if name == provider and label != window and window in (members := label.split(BETWEEN)):
+            shared.extend(one)
+            others.update(members)
+    figures = {f"shared_{name}": value for name, value in _figures(shared).items()}
+    return {"shared_with": ", ".join(sorted(others - {window})), **figures} if others else {}
 
 
 def _used(session: Session, window: str, provider: str, found: Mapping[str, Any]) -> Row:
@@ -72,17 +97,28 @@ def _used(session: Session, window: str, provider: str, found: Mapping[str, Any]
     row = Windows(session).finalized([window]).get(window)
     features = row.features.get(provider, 0) if row is not None else 0
     tokens, money = found["tokens"], found["cost_usd"]
-    values = {
-        "window": window,
-        "provider": provider,
-        **{name: found[name] for name in ("tokens", "requests", "cost_usd")},
-    }
-    each = (
-        {"tokens_per_feature": tokens / features, "cost_usd_per_feature": money and money / features}
-        if features
-        else {}
-    )
-    text = "{window} {provider}: {tokens} tokens, {requests} requests, ${cost_usd:.2}"
-    if each:
-        text += "; {tokens_per_feature:.0} tokens and ${cost_usd_per_feature:.2} per feature"
-    return Row(values=values | each, text=text)
+    names = ("tokens", "requests", "cost_usd", "unpriced_requests", "shared_requests", "shared_with")
+    values = {"window": window, "provider": provider, **{name: found[name] for name in names if name in found}}
+    is_shared = "shared_requests" in found
+    if features:
+        values["tokens_per_feature"] = None if is_shared else tokens / features
+        values["cost_usd_per_feature"] = None if is_shared or money is None else money / features
+    return Row(values=values, text="".join(_texts(values)))
+
+
+def _texts(values: Mapping[str, Any]) -> Iterator[str]:
+    """The row in parts; money that leaves requests out is the least that it was."""
+    bare = values.get("unpriced_requests")
+    least = "at least " if bare else ""
+    yield "{window} {provider}: {tokens} tokens, {requests} requests"
+    if values["cost_usd"] is not None:
+        yield f", {least}${{cost_usd:.2}}"
+    if bare:
+        yield f" ({plural(bare, 'request')} without a known price)"
+    if values.get("tokens_per_feature") is not None:
+        yield "; {tokens_per_feature:.0} tokens"
+        yield f" and {least}${{cost_usd_per_feature:.2}}" if values["cost_usd_per_feature"] is not None else ""
+        yield " per feature"
+    if count := values.get("shared_requests"):
+        yield f"; {plural(count, 'request')} more in common with {{shared_with}}"
+        yield ", so that it is not known what a feature took" if "tokens_per_feature" in values else ""

@@ -1,0 +1,112 @@
+"""What the figures of session logs lack, for programs and in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from tracker.api import Source
+from tracker.kernel import Registry, number, plural
+from tracker_telemetry import genai
+from tracker_telemetry.prices import user_file
+from tracker_telemetry.sessions.client_totals import not_in_rows
+from tracker_telemetry.sessions.files import files
+from tracker_telemetry.sessions.scan import UNPACKER
+from tracker_telemetry.sessions.store import file_key
+
+MOST_FILES = 3  # that are named
+UNKNOWN = "unknown"  # in a plugin's scratch: how often it met what it does not know, by name
+# A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day.
+Gone = tuple[str, str, str]
+
+
+def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What is missing in words."""
+    counts = {one["detail"]: plural(one["count"], "request") for one in missing if one["kind"] == "unpriced"}
+    if counts:
+        models = ", ".join(f"{model} ({count})" for model, count in counts.items())
+        yield f"no price is known for {models}; your own belong in {user_file()}"
+    for one in missing:
+        count, detail = one["count"], one["detail"]
+        match one["kind"]:
+            case "unpriced":
+                pass
+            case "unreadable":
+                yield f"{plural(count, 'line')} could not be read: {detail}"
+            case "deleted":
+                yield f"the files of {plural(count, 'session')} are deleted; their totals by day are counted: {detail}"
+            case "shared":
+                yield f"{plural(count, 'request')} shared {detail}"
+            case kind:
+                yield f"{number(count)} {kind.replace('_', ' ')}: {detail}"
+
+
+def unpriced(models: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    """The requests of each model without a price."""
+    for model, count in sorted(models.items()):
+        yield {"kind": "unpriced", "count": count, "detail": model or "(no model)"}
+    if models and not genai.is_installed():
+        cure = Registry.installation("genai-prices")
+        yield {"kind": "no_price_list", "count": 1, "detail": f"genai-prices has list prices: {cure}"}
+
+
+def shared(windows: Iterable[Mapping[str, int]]) -> Iterator[dict[str, Any]]:
+    """The requests that lie in several windows at once, by the names of those."""
+    found = Counter[str]()
+    for one in windows:
+        found.update(one)
+    cure = "give each lane the name of its branch or project to tell them apart"
+    for names, count in sorted(found.items()):
+        yield {"kind": "shared", "count": count, "detail": f"within {names} at once; {cure}"}
+
+
+def deleted(gone: Iterable[Collection[Gone]]) -> Iterator[dict[str, Any]]:
+    """The sessions that count by the totals that the journal kept of them."""
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for title, session, day in {one for some in gone for one in some}:
+        found[title].add((session, day))
+    for title, sessions in sorted(found.items()):
+        first = min((day for _, day in sessions if day), default="a day that is not known")
+        count = len({session for session, _ in sessions})
+        yield {"kind": "deleted", "count": count, "detail": f"{title}, the first of {first}"}
+
+
+def of_files(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterator[dict[str, Any]]:
+    """What could not be read, whenever it was made, and what only a client's own totals have."""
+    for source in sources:
+        own = (source.name,)
+        # a file and its copy in an archive are one
+        query = "SELECT bad, name FROM file WHERE source = ? AND bad > 0 GROUP BY bad, stop, iif(end = '', name, end)"
+        if bad := database.execute(query, own).fetchall():
+            detail = f"{source.title}: {_names(source, [name for _, name in bad])}"
+            yield {"kind": "unreadable", "count": sum(count for count, _ in bad), "detail": detail}
+        yield from _unknown(database, source)
+        query = "SELECT error, count(*) FROM file WHERE source = ? AND error IS NOT NULL GROUP BY 1 ORDER BY 1"
+        for error, count in database.execute(query, own):
+            why = f"compressed files need {Registry.installation(UNPACKER)}" if error == UNPACKER else error
+            yield {"kind": "unread_files", "count": count, "detail": f"{source.title}: {why}"}
+        yield from not_in_rows(database, source)
+
+
+def _names(source: Source, keys: Sequence[bytes]) -> str:
+    """The names of files by what the store knows them by, which does not tell them."""
+    known = {file_key(one.path): os.path.basename(one.path) for one in files(source)}
+    names = sorted(known.get(key, "a file that is gone") for key in keys)
+    more = [f"{len(names) - MOST_FILES} more"] if len(names) > MOST_FILES else []
+    return ", ".join([*names[:MOST_FILES], *more])
+
+
+def _unknown(database: sqlite3.Connection, source: Source) -> Iterator[dict[str, Any]]:
+    """What the plugin noted in the state of its files, for it may be requests or tokens."""
+    counts: dict[str, int] = defaultdict(int)
+    query = f"SELECT state FROM file WHERE source = ? AND instr(state, '\"{UNKNOWN}\"') GROUP BY stop, state"
+    for (state,) in database.execute(query, (source.name,)):
+        found = json.loads(state).get(UNKNOWN)
+        for name, count in found.items() if isinstance(found, dict) else ():
+            counts[name] += count
+    for name, count in sorted(counts.items()):
+        yield {"kind": "unknown", "count": count, "detail": f"{source.title}: {name}"}

@@ -1,0 +1,74 @@
+"""Which windows a request was made in: by its time and provider, and by the lane if several windows ran at once."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from itertools import accumulate
+from operator import itemgetter
+
+from attrs import define, field
+
+from tracker.kernel import Session, Windows, canonical
+from tracker_telemetry.sessions.scan import LATEST
+
+OUTSIDE = "(no window)"
+BETWEEN = "+"  # the names of windows that share requests; no name contains it
+
+
+@define
+class Spans:
+    """Which window a provider's request belongs to, by its time.
+
+    _ends: the latest end of each span and of all that begin before it.
+    """
+
+    session: Session
+    _spans: dict[str, list[tuple[float, float, str, frozenset[str]]]] = field(init=False)
+    _ends: dict[str, list[float]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._spans = defaultdict(list)
+        groups = Windows(self.session).captures(self.session.index.windows())
+        for (window, provider), group in groups.items():
+            pair = canonical(group)
+            if pair.before is not None:
+                end = pair.after.captured_at.timestamp() if pair.after is not None else float("inf")
+                lanes = frozenset(one.agent_id for one in group if one.agent_id)
+                self._spans[provider].append((pair.before.captured_at.timestamp(), end, window, lanes))
+        for spans in self._spans.values():
+            spans.sort(key=lambda span: span[:3])
+        self._ends = {name: list(accumulate((one[1] for one in own), max)) for name, own in self._spans.items()}
+
+    def span(self, provider: str, windows: frozenset[str] | None) -> tuple[float, float] | None:
+        """From the first begin to the last end of some windows; None for all."""
+        if windows is None:
+            return None
+        found = [(first, last) for first, last, window, _ in self._spans.get(provider, []) if window in windows]
+        latest = max((last for _, last in found), default=0.0)
+        return min((first for first, _ in found), default=1.0), min(latest, LATEST)
+
+    def of(self, provider: str, at: float | str | None, names: Sequence[str]) -> str:
+        """The window; of several at once the one whose lane has one of the names, else all: the request is shared.
+
+        A day, which is all that is known of what a deleted file held, is in none.
+        """
+        spans = self._spans.get(provider)
+        if spans is None or at is None or isinstance(at, str):
+            return OUTSIDE
+        found: list[tuple[str, frozenset[str]]] = []
+        place = bisect_right(spans, at, key=itemgetter(0))
+        while place and self._ends[provider][place - 1] >= at:
+            place -= 1
+            if spans[place][1] >= at:
+                found.insert(0, spans[place][2:])
+        own = [window for window, lanes in found if not lanes.isdisjoint(names)]
+        return BETWEEN.join(own if len(own) == 1 else [window for window, _ in found]) or OUTSIDE
+
+    def last(self, labels: Collection[str], count: int) -> list[str]:
+        """Of windows, and of names of several that share requests, those of the last so many windows."""
+        begins = {window: begin for own in self._spans.values() for begin, _, window, _ in own}
+        known = {window for label in labels if label != OUTSIDE for window in label.split(BETWEEN)}
+        chosen = sorted(known, key=lambda window: (begins[window], window))[-count:]
+        return [label for label in labels if not set(chosen).isdisjoint(label.split(BETWEEN))]
