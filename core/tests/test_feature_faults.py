@@ -167,6 +167,7 @@ IMPORTS = {
     "import sys; sys.path.insert(0, '/nowhere')": "sys.path",
     "import sys; sys.meta_path.insert(0, type('Finder', (), {'find_spec': lambda *_: None}))": "sys.meta_path",
     "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)": "the handler of SIGCHLD",
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)": "the handler of SIGINT",
 }
 
 

@@ -53,6 +53,7 @@ PARSERS = {
     "return Reading(gauges=(Gauge(meter='m', used=float('nan')),))": "Invalid used nan. Expected a finite number",
     "return Reading(gauges=(Gauge(meter='other', used=1),))": "Invalid meter 'other'. Expected one that is",
     "return Reading(gauges=(Gauge(meter='m', used=-5),))": "Invalid used -5. Expected a finite number from 0",
+    "return Reading(fields={'a': 'x' * (5 << 20)})": "ValueError: A reading of 5 MB. Expected at most 4 MB.",
     "return Reading(fields={'a': object()}, gauges=(Gauge(meter='m', used=1),))": "Expected a mapping from texts",
     "return Reading(fields={'a': 2**64}, gauges=(Gauge(meter='m', used=1),))": "Expected a mapping from texts",
     "return Reading(fields={'m_pct': 3}, gauges=(Gauge(meter='m', used=1),))": "Invalid fields m_pct. Expected names",
@@ -132,6 +133,7 @@ def test_what_a_plugin_prints_is_no_data(with_bad: Callable[[str], Run]) -> None
 CHANGES = {
     "signal.signal(signal.SIGCHLD, signal.SIG_IGN)": "the handler of SIGCHLD",
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)": "the handler of SIGTERM",
+    "signal.signal(signal.SIGUSR1, signal.SIG_IGN)": "the handler of SIGUSR1",
     "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])": "the signal mask",
     "sys.path.insert(0, '/nowhere')": "sys.path",
     "sys.meta_path.insert(0, object)": "sys.meta_path",
@@ -278,6 +280,14 @@ def test_a_line_costs_no_more_than_itself(with_bad: Callable[[str], Run], tmp_pa
     assert "(events=2, new=2, duplicates=0, rejected=1, routed=0%)" in done.stdout, done.stderr
     assert f"plugin 'bad' failed to ingest_line: {LINES[code]}" in done.stderr
     assert "; the line goes to bad_events.rejected.jsonl" in done.stderr
+
+
+def test_a_stream_whose_plugin_hangs_again_and_again_is_given_up(with_bad: Callable[[str], Run]) -> None:
+    source = HEAD.replace('capacity="m", meters=(Meter(key="m", title="M"),)', 'kind="telemetry", stream="bad_events"')
+    run = with_bad(f"{source}\n@hookimpl\ndef ingest_line(line):\n    while True: pass\n")
+    done = run("ingest", "bad", "--window", "W1", "--stdin", stdin="a\n" * 100)
+    why = "plugin 'bad' failed to ingest_line: did not finish within 0.5 s"
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[-1]) == (1, "", f"error: {why}")
 
 
 def test_a_stream_whose_plugin_interrupts_it_stores_nothing_wrong(with_bad: Callable[[str], Run]) -> None:

@@ -169,6 +169,36 @@ def test_check_gives_a_verdict_on_an_installed_source(toys_apart: Run) -> None:
     assert "note: no text was checked; --inputs DIR names a folder of screens" in done.stdout
 
 
+def test_check_asks_for_no_texts_of_a_view(tracker_cli: Run, tmp_path: Path) -> None:
+    assert tracker_cli("plugins", "new", "seen", "--kind", "view").returncode == 0
+    (tmp_path / "tracker-seen" / "tests").rename(tmp_path / "tests")
+    done = tracker_cli("plugins", "check", "tracker-seen")
+    assert done.stdout.startswith("seen: sound ("), done.stdout
+    assert "--inputs" not in done.stdout
+
+
+def test_a_wrong_kind_is_told_what_each_is_for(tracker_cli: Run) -> None:
+    done = tracker_cli("plugins", "new", "seen", "--kind", "provider")
+    kinds = "status (a provider with meters), report, telemetry (a stream of requests), view or feature"
+    assert done.returncode == 2
+    assert f"Invalid kind 'provider'. Expected {kinds}." in done.stderr
+
+
+def test_a_shell_function_that_another_plugin_makes_is_in_the_list_and_breaks_a_rule(
+    toys_apart: Run, tmp_path: Path
+) -> None:
+    rival = tmp_path / "rival"
+    (rival / "tracker_rival-1.0.dist-info").mkdir(parents=True)
+    (rival / "tracker_rival-1.0.dist-info" / "entry_points.txt").write_text("[tracker]\nrival = rival\n")
+    (rival / "rival.py").write_text(HEAD.replace("NAME", "rival").replace("Source(", 'Source(prefix="t", ', 1))
+    path = f"{tmp_path / 'site'}:{rival}"
+    why = (
+        "its shell functions td, td1, td2, te, ts, tx are left out, each because it is made by toy (tracker-toys), too"
+    )
+    assert why in " ".join(toys_apart("plugins", "list", PYTHONPATH=path).stdout.split())
+    assert f"{why}. Choose another prefix than 't'" in toys_apart("plugins", "check", "rival", PYTHONPATH=path).stdout
+
+
 def test_check_names_the_rules_that_given_texts_break(toys_apart: Run, tmp_path: Path) -> None:
     """The toy fails where a reset was cut."""
     texts = tmp_path / "texts"

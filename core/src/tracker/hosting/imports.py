@@ -13,9 +13,6 @@ from functools import partial
 from threading import current_thread, main_thread
 from typing import Any, NoReturn
 
-# those that the program and its children live by
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGCHLD)
-
 
 @contextmanager
 def restored() -> Iterator[list[str]]:
@@ -50,7 +47,7 @@ def _process() -> dict[str, tuple[Any, Callable[[Any], object]]]:
     """What belongs to the whole process: each part's value by its name, and the call that puts it back."""
     os.umask(mask := os.umask(0o077))
     lists = ("path", "meta_path", "path_hooks", "argv")
-    handlers = SIGNALS if current_thread() is main_thread() else ()
+    handlers = signal.Signals if current_thread() is main_thread() else ()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     return {
         **{f"sys.{name}": (list(getattr(sys, name)), partial(setattr, sys, name)) for name in lists},

@@ -34,6 +34,7 @@ NEEDED = {STATUS: "parse_status", REPORT: "parse_status", STREAM: "ingest_line",
 # the program's own columns of windows
 OWN_COLUMNS = {"window", "lane", "lanes", "from", "to", "state", "outcome", "provider", "providers", "unit"}
 OWN_COLUMNS |= {"features", "capacity", "efficiency"}
+READING_LIMIT = 4 << 20  # characters; a record of 16 MB also holds the text
 SHARED_STREAM = "snapshots"  # holds the readings of every provider
 
 
@@ -244,7 +245,9 @@ class Registry:
             if hook == "window_facts" and answer is not None:
                 return _facts(answer, plugin.name, self._columns)
             if isinstance(answer, readings.Reading):
-                readings.to_parsed(answer, plugin.declared)  # refuses meters that are not declared
+                size = len(repr(readings.to_parsed(answer, plugin.declared)))  # refuses meters that are not declared
+                if size > READING_LIMIT:
+                    raise ValueError(f"A reading of {size >> 20} MB. Expected at most {READING_LIMIT >> 20} MB.")
             if isinstance(answer, list) and not plugin.is_own:
                 # what is not the project's own says whose it is
                 whose = {"distribution": plugin.distribution}

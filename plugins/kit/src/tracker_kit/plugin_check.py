@@ -121,7 +121,7 @@ def _verdicts(folder: Path, target: Target, inputs: Path | None) -> Iterator[Ver
             texts = inputs or folder / "inputs" / source
             texts.mkdir(parents=True, exist_ok=True)
             own = _run(folder, target, _case(folder, source, texts))
-            note = None if inputs or source in target.features else _note(texts)
+            note = _note(texts) if not inputs and any(row["reads"] for row in own) else None
         broken = errors + Counter(row["message"] for row in own if row["message"])
         yield Verdict(source=source, checks=len(own), broken=broken, note=note)
 

@@ -27,7 +27,7 @@ KINDS: dict[str, type[SourceConformance]] = {
     "report": ReportConformance,
     "telemetry": TelemetryConformance,
 }
-SOURCE = "source"
+SOURCE, READS = "source", "reads"  # whose check it is, and whether that reads texts
 
 
 def case(source: str, inputs: Path) -> type[Conformance]:
@@ -85,12 +85,13 @@ class Verdict:
         for item in kept:
             found: Any = item  # `cls` is not known to every item
             item.user_properties.append((SOURCE, getattr(found.cls, "source", None) or found.cls.feature))
+            item.user_properties.append((READS, issubclass(found.cls, tuple(KINDS.values()))))
         items[:] = kept
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed or (report.when == "call" and report.passed):
-            check = report.nodeid.rpartition("::")[2]
-            self._add(dict(report.user_properties)[SOURCE], check, "" if report.passed else _message(report))
+            check, about = report.nodeid.rpartition("::")[2], dict(report.user_properties)
+            self._add(about[SOURCE], check, "" if report.passed else _message(report), reads=about[READS])
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -99,8 +100,8 @@ class Verdict:
     def pytest_sessionfinish(self) -> None:
         self.path.write_text(json.dumps(self.rows), encoding="utf-8")
 
-    def _add(self, source: Any, check: str, message: str) -> None:
-        self.rows.append({SOURCE: source, "check": check, "message": message})
+    def _add(self, source: Any, check: str, message: str, *, reads: Any = False) -> None:
+        self.rows.append({SOURCE: source, "check": check, "message": message, READS: reads})
 
 
 def _message(report: pytest.TestReport | pytest.CollectReport) -> str:

@@ -31,8 +31,7 @@ class Progress:
 
     @classmethod
     def of(cls, session: Session, size: int, noun: str = "events") -> Progress:
-        is_shown = not session.quiet and not session.dry_run
-        return cls(size=size, noun=noun, is_shown=is_shown, is_terminal=sys.stderr.isatty())
+        return cls(size, not session.quiet and not session.dry_run, sys.stderr.isatty(), noun)
 
     def advance(self, size: int, events: int) -> None:
         """Say that so many bytes more were read, and how many events there are now."""

@@ -44,6 +44,4 @@ def redact_line(line: bytes) -> str:
 
 
 def _masked(found: re.Match[str]) -> str:
-    if found["text"] is not None:
-        return '"***"'
-    return "*" if found["other"] is not None else found[0]
+    return '"***"' if found["text"] is not None else "*" if found["other"] is not None else found[0]

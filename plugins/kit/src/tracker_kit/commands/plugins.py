@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from tracker.kernel import Command, Group, WritingCommand, session
+from tracker.kernel import Command, Group, WritingCommand, line, session
 
 KINDS = ("status", "report", "telemetry", "view", "feature")
+ABOUT = "status (a provider with meters), report, telemetry (a stream of requests), view or feature"
+
+
+class Kind(click.Choice):  # type: ignore[type-arg]  # no generic class before click 8.3
+    """A kind of plugin; a wrong one is told what each is for."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value not in KINDS:
+            self.fail(f"Invalid kind {line(value)!r}. Expected {ABOUT}.", param, ctx)
+        return value
 
 
 class SettingCommand(WritingCommand):
@@ -80,11 +91,11 @@ def check(target: str, inputs: Path | None) -> None:
 @click.argument("name")
 @click.option(
     "--kind",
-    type=click.Choice(KINDS),
+    type=Kind(KINDS),
     default="status",
     show_default=True,
     metavar="KIND",
-    help=f"What it will read or add: {', '.join(KINDS)}.",
+    help=f"What it will read or add: {ABOUT}.",
 )
 @click.option(
     "--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The folder to write it into."
