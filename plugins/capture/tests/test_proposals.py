@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -246,3 +247,14 @@ def test_a_repository_where_nobody_worked_has_no_windows(
     monkeypatch.chdir(worker.repository)
     assert worker.proposed() == []
     assert "no new window since then" in worker("windows", "propose").stderr
+
+
+def test_money_that_leaves_requests_out_is_the_least(worker: Worker) -> None:
+    path = next(worker.home.rglob("rollout-a.jsonl"))
+    *lines, last = path.read_text().splitlines(keepends=True)
+    turn = _line(NOON + timedelta(minutes=40), "turn_context", {"model": "house-model", "cwd": str(worker.repository)})
+    path.write_text("".join([*lines, turn.rstrip("\n") + "\n", last]))
+    worker.ok("sync")
+    said = worker.ok("windows", "propose")
+    assert re.search(r"tokens, at least \$[\d.]+ at list price; 1 request without a known price", said)
+    assert sum(one["providers"]["codex"]["unpriced_requests"] for one in worker.proposed()) == 1

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tracker_desk import window_list
+from tracker.session import Session
+from tracker_desk import fleet, window_list
 from tracker_desk.panels import table
 from tracker_desk.window_list import ListedWindow
 
@@ -218,3 +219,26 @@ def test_the_same_selection_everywhere(filled: Any, tmp_path: Any) -> None:
     nothing = filled("export", "--format", "csv", "--out", str(tmp_path / "none"), "--since", "1h").refused()
     assert "No record belongs to the windows" in nothing
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("beside", "tokens", "cost"),
+    [({}, 7, 1.5), ({"unpriced_requests": 1}, 7, None), ({"shared_requests": 2}, None, None)],
+)
+def test_a_part_is_never_exported_as_the_whole(
+    filled: Any, monkeypatch: pytest.MonkeyPatch, beside: dict[str, int], tokens: int | None, cost: float | None
+) -> None:
+    known = {("W1", "toy"): {"tokens": 7, "cost_usd": 1.5, **beside}}
+    monkeypatch.setattr("tracker_ledgers.window_facts.facts", lambda session, windows: known)
+    session = Session()
+    session.data_dir = filled.root
+    [row] = next(rows for name, rows in fleet.tables(session) if name == "results")
+    assert (row["tokens"], row["cost_usd"]) == (tokens, cost)
+
+
+def test_money_that_leaves_requests_out_is_the_least(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {("W1", "toy"): {"cost_usd": 1.5, "unpriced_requests": 3}, ("W2", "toy"): {"cost_usd": 1.5}}
+    monkeypatch.setattr("tracker_ledgers.window_facts.facts", lambda session, windows: known)
+    _, first, second, _ = filled("windows").ok().splitlines()
+    assert "at least 1.5 " in first
+    assert "at least" not in second

@@ -38,6 +38,7 @@ class Share:
     requests: int
     tokens: int
     cost: float | None
+    unpriced: int  # requests that the cost leaves out
     elsewhere: float
     draft: Draft | None
     why: str | None
@@ -73,6 +74,7 @@ class Proposal:
                     "requests": share.requests,
                     "tokens": share.tokens,
                     "cost_usd": share.cost,
+                    "unpriced_requests": share.unpriced,
                     "elsewhere": round(share.elsewhere, 3),
                 }
                 for share in self.shares
@@ -226,6 +228,7 @@ def _shares(
             requests=len(mine),
             tokens=used,
             cost=sum(costs) if costs else None,
+            unpriced=len(mine) - len(costs),
             elsewhere=1 - used / total if total else 0.0,
             draft=draft,
             why=why,
@@ -259,7 +262,9 @@ def _used(share: Share) -> str:
         return ""
     # what is under half a cent is not nothing
     cost = share.cost and (rate(share.cost) if share.cost < 0.005 else f"{share.cost:,.2f}")
-    money = "" if cost is None else f", ${cost} at list price"
+    rest = f"; {plural(share.unpriced, 'request')} without a known price" if share.unpriced else ""
+    least = "at least " if rest else ""
+    money = rest if cost is None else f", {least}${cost} at list price{rest}"
     other = f"; {share.elsewhere:.0%} of its tokens went to other projects" if share.elsewhere >= 0.01 else ""
     return f", {plural(share.requests, 'request')}, {share.tokens:,} tokens{money}{other}"
 

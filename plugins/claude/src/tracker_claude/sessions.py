@@ -132,12 +132,15 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
         name = row.uuid or _digest(repr((row.sessionId, row.timestamp, usage)), 12)
     # a message without an id is known by its request alone
     is_wild = name is not None and (row.isSidechain is True or request is None)
-    name, half = name or "", "" if is_wild or request is None else request.replace("/", "|")
+    name, half = name or "", "" if is_wild or request is None else request
+    if "/" in half:
+        half = half.replace("/", "|")
     key = f"{name}/{half}"
-    inputs = usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens
     kept, details = usage.cache_creation, usage.output_tokens_details
-    parts = kept and kept.ephemeral_1h_input_tokens, details and details.thinking_tokens
-    shown = key, *inputs, *parts, usage.output_tokens, usage.iterations
+    shown = (
+        key, usage.output_tokens, usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens,
+        kept and kept.ephemeral_1h_input_tokens, details and details.thinking_tokens, usage.iterations,
+    )  # fmt: skip
     if scratch.get("last") == shown:
         return []  # the row of another block of the same answer
     model = message.model or None

@@ -12,6 +12,7 @@ from typing import Any
 from tracker.api import LogOrigin
 from tracker.kernel import ProviderFigures, Session, Windows, iso
 
+PARTIAL = ("shared_requests", "unpriced_requests")  # what the figures of a window leave out
 _TEXT, _NUMBER, _COUNT, _TIME = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ"
 TABLES: Mapping[str, Mapping[str, str]] = {
     "results": {
@@ -65,8 +66,9 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
                     "reason": found.excluded.get(window),
                     **found.totals,
                     "quality": row.quality,
-                    "tokens": own.get("tokens"),
-                    "cost_usd": own.get("cost_usd"),
+                    # a sum over machines must not take a part for the whole
+                    "tokens": None if own.get("shared_requests") else own.get("tokens"),
+                    "cost_usd": None if any(map(own.get, PARTIAL)) else own.get("cost_usd"),
                     "began_at": began and iso(began),
                     "ended_at": ended and iso(ended),
                     "finalized_at": row.text("finalized_at") or row.text("captured_at"),

@@ -211,3 +211,24 @@ def test_today_ends_at_midnight_and_says_what_has_no_price(home: Any, message: M
     [today] = [line for line in home.run().stdout.splitlines() if line.startswith("Today")]
     assert today.startswith("Today: claude 2 requests, 300 tokens, at least $")
     assert today.endswith("at list prices; 1 request without a known price")
+
+
+def test_a_long_list_reads_the_captures_once(overlapping: Any, capture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks for some thousand windows at a time; who captures in between is asked anew."""
+    from tracker.session import Session
+    from tracker_telemetry.sessions import spans, window_facts
+
+    made: list[Session] = []
+    real = spans.Spans.made
+    monkeypatch.setattr(spans.Spans, "made", lambda session: made.append(session) or real(session))
+    for name, value in (("HOME", overlapping.folder), ("CLAUDE_CONFIG_DIR", ""), ("CODEX_HOME", "")):
+        monkeypatch.setenv(name, str(value))
+    session = Session()
+    session.data_dir = overlapping.data
+    found = [window_facts.facts(session, [window]) for window in ("W1", "W2")]
+    assert [len(one) for one in found] == [2, 2]
+    assert len(made) == 1
+    capture("W3", "", 39, 41)
+    later = Session()
+    later.data_dir = overlapping.data
+    assert window_facts.facts(later, ["W3"])["W3", "claude"]["requests"] == 2

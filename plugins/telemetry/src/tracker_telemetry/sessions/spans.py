@@ -4,42 +4,58 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import accumulate
 from operator import itemgetter
+from pathlib import Path
+from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
-from attrs import define, field
+from attrs import frozen
 
 from tracker.kernel import Session, Windows, canonical
 from tracker_telemetry.sessions.scan import LATEST
 
+State: TypeAlias = tuple[tuple[int, int] | None, ...]
+# By session: the state of the captures' files, and what they said.
+_KNOWN: WeakKeyDictionary[Session, tuple[State, Spans]] = WeakKeyDictionary()
 OUTSIDE = "(no window)"
 BETWEEN = "+"  # the names of windows that share requests; no name contains it
 
 
-@define
+@frozen(kw_only=True)
 class Spans:
     """Which window a provider's request belongs to, by its time.
 
     _ends: the latest end of each span and of all that begin before it.
     """
 
-    session: Session
-    _spans: dict[str, list[tuple[float, float, str, frozenset[str]]]] = field(init=False)
-    _ends: dict[str, list[float]] = field(init=False)
+    _spans: dict[str, list[tuple[float, float, str, frozenset[str]]]]
+    _ends: dict[str, list[float]]
 
-    def __attrs_post_init__(self) -> None:
-        self._spans = defaultdict(list)
-        groups = Windows(self.session).captures(self.session.index.windows())
+    @classmethod
+    def of_session(cls, session: Session) -> Spans:
+        """Those of all windows, made once for all who ask in one command: a long list asks for each thousand of it."""
+        state = state_of(session.root / f"{stream}.jsonl" for stream in session.registry.status_streams)
+        if (known := _KNOWN.get(session)) is None or known[0] != state:
+            _KNOWN[session] = known = (state, cls.made(session))
+        return known[1]
+
+    @classmethod
+    def made(cls, session: Session) -> Spans:
+        """The same from the captures."""
+        found: dict[str, list[tuple[float, float, str, frozenset[str]]]] = defaultdict(list)
+        groups = Windows(session).captures(session.index.windows())
         for (window, provider), group in groups.items():
             pair = canonical(group)
             if pair.before is not None:
                 end = pair.after.captured_at.timestamp() if pair.after is not None else float("inf")
                 lanes = frozenset(one.agent_id for one in group if one.agent_id)
-                self._spans[provider].append((pair.before.captured_at.timestamp(), end, window, lanes))
-        for spans in self._spans.values():
+                found[provider].append((pair.before.captured_at.timestamp(), end, window, lanes))
+        for spans in found.values():
             spans.sort(key=lambda span: span[:3])
-        self._ends = {name: list(accumulate((one[1] for one in own), max)) for name, own in self._spans.items()}
+        ends = {name: list(accumulate((one[1] for one in own), max)) for name, own in found.items()}
+        return cls(spans=found, ends=ends)
 
     def span(self, provider: str, windows: frozenset[str] | None) -> tuple[float, float] | None:
         """From the first begin to the last end of some windows; None for all."""
@@ -72,3 +88,8 @@ class Spans:
         known = {window for label in labels if label != OUTSIDE for window in label.split(BETWEEN)}
         chosen = sorted(known, key=lambda window: (begins[window], window))[-count:]
         return [label for label in labels if not set(chosen).isdisjoint(label.split(BETWEEN))]
+
+
+def state_of(files: Iterable[Path]) -> State:
+    """What tells that some files are as they were."""
+    return tuple((one.stat().st_size, one.stat().st_mtime_ns) if one.exists() else None for one in files)

@@ -129,7 +129,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     """The answer to a query; a brief one does not say what is missing, and what meters moved."""
     database = store.database
     found: dict[Key, Sums] = defaultdict(Sums)
-    windows = Spans(session) if query.needs_requests else None
+    windows = Spans.of_session(session) if query.needs_requests else None
     # by the key of a row, since only what is shown is said
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
     gone: dict[Key, set[missing.Gone]] = defaultdict(set)

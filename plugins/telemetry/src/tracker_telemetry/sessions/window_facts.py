@@ -13,7 +13,7 @@ from tracker.kernel import Session, TrackerError, Windows, plural
 from tracker_telemetry import FOLDER
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
-from tracker_telemetry.sessions.spans import BETWEEN
+from tracker_telemetry.sessions.spans import BETWEEN, state_of
 
 # by window, or several that share requests, and provider
 Facts: TypeAlias = dict[tuple[str, str], dict[str, Any]]
@@ -47,7 +47,7 @@ def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts
     """What session logs say of windows, added up once for all who ask in one command: the report asks three times."""
     files = [session.root / FOLDER / name for name in (store.FILE, f"{store.FILE}-wal")]
     files += [session.root / f"{stream}.jsonl" for stream in session.registry.status_streams]
-    state = (windows, *((one.stat().st_size, one.stat().st_mtime_ns) if one.exists() else None for one in files))
+    state = (windows, state_of(files))
     if (known := _ADDED_UP.get(session)) is None or known[0] != state:
         _ADDED_UP[session] = known = (state, _added_up(session, logs, windows))
     return known[1]
@@ -55,6 +55,8 @@ def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts
 
 def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts:
     """The same from the store, which has all of a provider's requests."""
+    if logs.database.execute("SELECT 1 FROM row LIMIT 1").fetchone() is None:
+        return {}
     sums: dict[tuple[str, str], usage.Sums] = defaultdict(usage.Sums)
     projects: dict[tuple[str, str], set[str]] = defaultdict(set)
     query = usage.Query(by="window", columns=("project",), windows=windows, zone=UTC)
