@@ -85,3 +85,9 @@ def test_a_line_with_a_word_is_found_once_with_and_without_the_extra(data: bytes
         plain = scan._lines(bytearray(data), WORDS, stop)
     scan._search.cache_clear()
     assert found == plain == expected
+
+
+def test_a_plugin_that_answers_none_has_not_read_the_line() -> None:
+    rows = Rows(Rules({"toy": lambda _line, _scratch: None}, False), JOB)  # type: ignore[arg-type,return-value]
+    rows.take([b"line", b"line"])
+    assert rows.bad == 2
