@@ -11,7 +11,7 @@ from tracker.kernel import Clock, Session, plural, zone
 from tracker_desk import meter_list
 from tracker_desk.standings import short
 from tracker_desk.status import Status, look
-from tracker_desk.window_list import FIGURES, ListedWindow, listed
+from tracker_desk.window_list import BARE, FIGURES, ListedWindow, listed
 
 OWN = "window_"
 MOST = 1000  # windows of a panel; views show fewer
@@ -103,6 +103,12 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
         # rows of one provider differ in it
         own = [evolve(one, rank=0) if one.key == "account" else one for one in own]
         rows = [{**row, "account": short(str(row["account"]))} if row.get("account") else row for row in rows]
+    # money that leaves requests out is the least that it was
+    least = {f"{prefix}{key}": f"{prefix}{count}" for key, count in BARE.items() for prefix in ("", OWN)}
+    rows = [
+        {**row, **{key: f"≥${row[key]:,.2f}" for key, count in least.items() if row.get(count) and row.get(key)}}
+        for row in rows
+    ]
     place = START.index(FROM)
     accounts, others = [one for one in own if not one.rank], [one for one in own if one.rank]
     return (*START[:place], *accounts, *START[place:], *others), rows

@@ -287,7 +287,13 @@ def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
         )
         for name in names(found)
     ]
-    return columns, [line.values() for line in found]
+    return columns, [{**one, **_least(one)} for one in (line.values() for line in found)]
+
+
+def _least(found: Mapping[str, Any]) -> Mapping[str, str]:
+    """Money that leaves requests out, as the least that it was."""
+    money = {name: found.get(name) for name in LIST_PRICE if found.get("unpriced_requests")}
+    return {name: f"≥${one:,.2f}" for name, one in money.items() if one is not None}
 
 
 def as_text(found: list[Line]) -> Iterator[str]:

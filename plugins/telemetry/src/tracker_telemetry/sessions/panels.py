@@ -148,7 +148,12 @@ def table(found: usage.Usage) -> tuple[list[Column], list[dict[str, Cell]]]:
     keys = [*(dict(zip(found.names, key, strict=True)) for key, _ in found.rows), {named[0].key: "total"}]
     sums = [*(one for _, one in found.rows), found.totals]
     rows: list[dict[str, Cell]] = [
-        {**dict.fromkeys(found.names, ""), **key, **one.document(), "tokens": one.whole}
+        {**dict.fromkeys(found.names, ""), **key, **one.document(), "tokens": one.whole, **_least(one)}
         for key, one in zip(keys, sums, strict=True)
     ]
     return [named[0], PROVIDER, *named[1:], *_figures(rows)], rows
+
+
+def _least(sums: usage.Sums) -> Mapping[str, Cell]:
+    """Money that leaves requests out, as the least that it was."""
+    return {"cost_usd": f"≥{prices.dollars(sums.cost)}"} if sums.unpriced and sums.cost is not None else {}
