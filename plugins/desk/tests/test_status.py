@@ -143,6 +143,15 @@ def test_a_capacity_meter_that_was_reset_asks_for_another_before(toys: Run) -> N
     ) in found
 
 
+def test_a_before_of_the_future_is_to_be_taken_back(toys: Run) -> None:
+    at = (NOW + timedelta(hours=2)).isoformat()
+    ok(toys("alias", "start", "toy", "--stdin", "--captured-at", at, "--force", stdin="fuel 1%"))
+    command = "tracker alias delete toy --phase before --window W0-01"
+    assert f"  next: BEFORE of W0-01, since the one that stands is of the future: {command}\n" in ok(toys("status"))
+    ok(toys(*command.split()[1:], "--yes"))
+    assert "of the future" not in ok(toys("status"))
+
+
 def test_a_window_that_was_left_open_gets_a_command_that_can_work(toys: Run) -> None:
     reset = (NOW - timedelta(minutes=20)).isoformat()
     start(toys, f"fuel 10% reset {reset}", minutes=40)

@@ -13,6 +13,7 @@ from tracker.kernel import Capture, CaptureMark, Entry, Session, Windows, canoni
 from tracker_desk.standings import Standing, accounts, accounts_of_captures, standings
 
 YEAR = timedelta(days=366)
+CLOCKS = timedelta(minutes=5)  # those of machines differ; beyond that a capture is of the future
 # windows that are not finalized, of which the newest are looked at
 OPEN = 100
 
@@ -245,6 +246,9 @@ def _open_due(session: Session, source: Source, before: Capture) -> Due:
     now = session.now
     capacity = before.reading.gauge(source.capacity) if source.capacity else None
     window = before.window
+    if before.captured_at > now + CLOCKS:
+        command = f"tracker alias delete {source.name} --phase before --window {window}"
+        return Due(action="before", window=window, command=command, reason="the one that stands is of the future")
     if capacity and capacity.reset_at and before.captured_at < capacity.reset_at <= now:
         command = f"tracker start {source.name} --stdin --window {window}"
         reason = f"{capacity.meter} was reset since, so what was used cannot be measured"

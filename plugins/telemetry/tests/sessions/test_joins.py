@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tracker.kernel import plural
+
 Make = Callable[..., str]
 PANE = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
 OUTER = 6  # requests while W1 ran: one alone, the others while W2 ran, too
@@ -134,7 +136,7 @@ def test_a_report_counts_what_its_title_says(home: Any, message: Make, capture: 
     options = {(): 6, ("--provider", "codex"): 1, ("--provider", "claude"): 5, ("--last", "1"): 1, ("--last", "2"): 3}
     for chosen, count in options.items():
         report = home.run("report", "--format", "md", *chosen).stdout
-        assert f"{count} requests used" in report, chosen
+        assert f"{plural(count, 'request')} used" in report, chosen
         if "--provider" in chosen:
             assert f"# Usage report of {chosen[1]}" in report
             assert home.total(*chosen)[0] == count

@@ -96,7 +96,7 @@ def _over_time(ask: Callable[[usage.By], usage.Usage], local: tzinfo, daily: usa
         name="usage",
         title="Tokens and money",
         place=40,
-        headlines=[f"{total.requests:,} requests used {total.whole:,} tokens{money}."],
+        headlines=[f"{total.requests:,} request{'s' * (total.requests != 1)} used {total.whole:,} tokens{money}."],
         about=f"From the agents' session logs, {by}. Tokens are input, output and what was cached.",
         columns=(
             Column(key="period", title="From", rank=0),

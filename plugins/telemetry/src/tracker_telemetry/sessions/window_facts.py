@@ -112,7 +112,7 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
     """The row in parts; money that leaves requests out is the least that it was."""
     bare = values.get("unpriced_requests")
     least = "at least " if bare else ""
-    yield "{window} {provider}: {tokens} tokens, {requests} requests"
+    yield f"{{window}} {{provider}}: {{tokens}} tokens, {plural(values['requests'], 'request')}"
     if values["cost_usd"] is not None:
         yield f", {least}${{cost_usd:.2}}"
     if bare:
