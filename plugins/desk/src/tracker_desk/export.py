@@ -101,6 +101,10 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
         return
     parts = ", ".join(f"{name} {count}" for name, count in counts.items())
     session.say(f"exported {sum(counts.values())} rows to {folder} ({parts})")
+    # nobody's file is deleted: a table of that name may be somebody's own
+    old = sorted(path.name for path in folder.glob(f"*.{form}") if path.stem not in counts)
+    if old and form in ("csv", "jsonl"):
+        session.note(f"not of this export, which has no rows for them: {', '.join(map(line, old))} in {folder}")
     behind = "the ledgers stay behind, with the evidence that decision cards count: copy {}, too"
     note_ledgers(session, behind, own=True)
 
