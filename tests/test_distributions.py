@@ -1,4 +1,4 @@
-"""`distributions.json`: what is ours, and which distribution brings a command, a setting or a hook that is missing.
+"""`distributions.json` says which distribution brings a command, a setting or a hook that is missing.
 
 `python tests/test_distributions.py` writes it.
 """
@@ -18,12 +18,9 @@ FILE = ROOT / "core" / "src" / "tracker" / "hosting" / "distributions.json"
 
 
 def found() -> dict[str, dict[str, list[str]]]:
-    from tracker.hosting.discovery import installed, scan
+    from tracker.hosting.discovery import installed
 
-    ours = {
-        one.distribution for one in scan() if (ROOT / "plugins" / one.distribution.removeprefix("tracker-")).is_dir()
-    }
-    known: dict[str, dict[str, list[str]]] = {name: {"commands": [], "settings": [], "hooks": []} for name in ours}
+    known: dict[str, dict[str, list[str]]] = {}
     for one in installed():
         if not one.distribution.startswith("tracker-"):
             continue
@@ -33,7 +30,7 @@ def found() -> dict[str, dict[str, list[str]]]:
             "settings": settings(one.info.settings),
             "hooks": [name for name in hooks if name != "feature_info"],
         }
-    return dict(sorted(known.items()))
+    return known
 
 
 def settings(declared: object) -> list[str]:
@@ -56,7 +53,7 @@ def test_the_architecture_page_lists_the_hooks_of_each_feature() -> None:
     page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(tracker-\w+)` \|[^|]*\|([^|]*)\|$", page, re.M))
     assert {name: set(re.findall(r"`(\w+)`", hooks)) for name, hooks in rows.items()} == {
-        name: set(known["hooks"]) for name, known in found().items() if known["hooks"] or known["commands"]
+        name: set(known["hooks"]) for name, known in found().items()
     }
 
 

@@ -40,15 +40,17 @@ def provider(name: str, prefix: str | None, **more: object) -> Source:
 
 @pytest.fixture
 def with_prefixes(tracker_cli: Run, tmp_path: Path) -> Run:
-    """`tracker shell-init bash` where these third-party providers are installed: name=prefix."""
+    """`tracker shell-init bash` where these third-party providers are installed: name=prefix, each as `group-name`."""
 
-    def run(TRACKER_DISABLE_PLUGINS: str = OURS, **prefixes: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        TRACKER_DISABLE_PLUGINS: str = OURS, group: str = "dist", **prefixes: str
+    ) -> subprocess.CompletedProcess[str]:
         site = tmp_path / "site"
         for name, prefix in prefixes.items():
-            info = site / f"dist_{name}-1.0.dist-info"
+            info = site / f"{group}_{name}-1.0.dist-info"
             info.mkdir(parents=True)
             (site / f"dist_{name}.py").write_text(DECLARES.format(name=name, prefix=prefix))
-            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dist-{name}\nVersion: 1.0\n")
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {group}-{name}\nVersion: 1.0\n")
             (info / "entry_points.txt").write_text(f"[tracker]\n{name} = dist_{name}\n")
         return tracker_cli("shell-init", "bash", PYTHONPATH=str(site), TRACKER_DISABLE_PLUGINS=TRACKER_DISABLE_PLUGINS)
 
@@ -102,11 +104,18 @@ def test_what_reads_nothing_has_no_function() -> None:
     assert provider("plain", None).shell_functions == {}
 
 
-def test_trackers_own_provider_keeps_its_functions(with_prefixes: Run) -> None:
+def test_a_provider_of_a_distribution_of_its_name_keeps_its_functions(with_prefixes: Run) -> None:
     done = with_prefixes(TRACKER_DISABLE_PLUGINS="", first="a")
     assert {"as", "ae", "ax", "ad", "ad1", "ad2"} <= set(names(done.stdout))
     assert "alias cross claude " in done.stdout
     assert "first" not in done.stdout
+    assert "warning: the function ax of first is left out: it is made by claude (tracker-claude), too\n" in done.stderr
+
+
+def test_of_two_that_are_named_after_their_distributions_neither_has_the_functions(with_prefixes: Run) -> None:
+    done = with_prefixes(TRACKER_DISABLE_PLUGINS="", group="tracker", first="a")
+    assert not {"ae", "ax"} & set(names(done.stdout))
+    assert "warning: the function ax of claude is left out: it is made by first (tracker-first), too\n" in done.stderr
     assert "warning: the function ax of first is left out: it is made by claude (tracker-claude), too\n" in done.stderr
 
 

@@ -188,8 +188,8 @@ def test_a_shell_function_that_another_plugin_makes_is_in_the_list_and_breaks_a_
     toys_apart: Run, tmp_path: Path
 ) -> None:
     rival = tmp_path / "rival"
-    (rival / "tracker_rival-1.0.dist-info").mkdir(parents=True)
-    (rival / "tracker_rival-1.0.dist-info" / "entry_points.txt").write_text("[tracker]\nrival = rival\n")
+    (rival / "acme_rival-1.0.dist-info").mkdir(parents=True)
+    (rival / "acme_rival-1.0.dist-info" / "entry_points.txt").write_text("[tracker]\nrival = rival\n")
     (rival / "rival.py").write_text(HEAD.replace("NAME", "rival").replace("Source(", 'Source(prefix="t", ', 1))
     path = f"{tmp_path / 'site'}:{rival}"
     why = (

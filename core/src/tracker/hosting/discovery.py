@@ -56,8 +56,8 @@ class Plugin:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the project's own. The file is not parsed: `json` costs each start 3 ms."""
-        return f'\n  "{self.distribution}": ' in _project()
+        """Whether it is a feature of the project's own. The file is not parsed: `json` costs each start 3 ms."""
+        return self.is_feature and f'\n  "{self.distribution}": ' in _project()
 
     @property
     def info(self) -> Any:
@@ -269,7 +269,7 @@ def culprit(error: BaseException) -> PluginError | None:
 
 @cache
 def _project() -> str:
-    """What the project's own plugins bring, by distribution, as JSON."""
+    """What the project's own features bring, by distribution, as JSON."""
     with open(os.path.join(os.path.dirname(__file__), "distributions.json"), encoding="utf-8") as file:
         return file.read()
 

@@ -165,14 +165,16 @@ class Registry:
     def lost_functions(self, name: str) -> dict[str, str]:
         """Those of a source's shell functions that it does not get, with the reason.
 
-        Of several sources that make one tracker's own has it, else none: it would capture into the other's records.
+        Of several that make one, that of a distribution `tracker-NAME` has it, if its own name is `NAME` or `NAME-...`.
+        Else, or of several such, none has it: it would capture into the records of another.
         """
         found = [one for one in self.found if one.info]
+        namesakes = [one for one in found if f"{discovery.GROUP}-{one.name}-".startswith(f"{one.distribution}-")]
         [own] = [one for one in found if one.name == name]
         lost = dict.fromkeys(own.info.hidden_words, "it would hide a word of the shell, or a program")
-        for function in own.info.shell_functions if not own.is_own else ():
+        for function in own.info.shell_functions:
             rivals = [one for one in found if one is not own and function in one.info.shell_functions]
-            if rivals:
+            if rivals and (own not in namesakes or any(one in namesakes for one in rivals)):
                 whose = " and ".join(f"{one.name} ({one.distribution})" for one in rivals)
                 lost[function] = f"it is made by {whose}, too"
         return lost
